@@ -1,0 +1,130 @@
+"""What a connector can do, what it may be told to do, and what it answers.
+
+Connectors stand alone: this module uses the standard library only, and no connector imports the rest of Offboard.
+A connector tries once and says truthfully what happened; retries, gates and the record are other people's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal, Protocol
+
+Level = Literal["read", "prepare", "stage", "change"]
+"""`read` looks; `prepare` writes only inside Offboard; `stage` leaves something inert or scheduled in the system;
+`change` takes effect there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """One thing a connector can do to one account (or, where `needs_account` is false, for one person).
+
+    `repeat` says what a second attempt with the same effect key does: `freely` lands in the same state, `keyed` is
+    recognised by the system for `keyed_for`, `never` may do the effect twice.
+    `reversible` is `no`, `yes`, or `limited` to `reversible_for`.
+    `settles_within` is how long the system may show the old state after it accepted a change.
+    `cuts_access` marks what an urgent run may do before its gates.
+    """
+
+    name: str
+    level: Level
+    summary: str
+    repeat: Literal["freely", "keyed", "never"] = "freely"
+    keyed_for: timedelta | None = None
+    read_back: bool = True
+    reversible: Literal["no", "yes", "limited"] = "no"
+    reversible_for: timedelta | None = None
+    cuts_access: bool = False
+    needs_account: bool = True
+    settles_within: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One question to a system: which accounts have exactly this value in this attribute (the system's own name)?"""
+
+    attribute: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as a system described it. `native_id` is the system's immutable id for it, never a user name that
+    can be given to somebody else. `attributes` are strings under the system's own attribute names, at least those
+    that were asked for."""
+
+    native_id: str
+    label: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    active: bool | None = None
+    privileged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What to do: to which account, with which parameters, under which key.
+
+    `effect_key` names this effect for good; it is passed on wherever the system supports idempotency.
+    `deadline` is the total time in seconds that one attempt (or one read-back) may take, name lookup included."""
+
+    ability: str
+    effect_key: str
+    account: Account | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    deadline: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the system said to an attempt: `detail` is what a reviewer would want to see, JSON values only."""
+
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What the system shows now: `done`, `not_done` or `unknown`, and the evidence for it (JSON values only)."""
+
+    outcome: Literal["done", "not_done", "unknown"]
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reachability:
+    """Whether the system answered and accepted our credential; `detail` is for operators and holds no secret."""
+
+    reachable: bool
+    detail: str
+
+
+class Connector(Protocol):
+    """One kind of system. Every method raises `connectors.errors.ConnectorError` and nothing else, and ends within
+    its deadline."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def abilities(self) -> Mapping[str, Ability]:
+        """By name; without `find_accounts`, which every connector has."""
+        ...
+
+    async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
+        """Every account that answers at least one lookup, each once. Never a prefix or substring match; a system
+        that compares case-insensitively may return more than the exact value, and the caller compares again."""
+        ...
+
+    async def attempt(self, effect: Effect) -> Reply:
+        """Try once."""
+        ...
+
+    async def read_back(self, effect: Effect) -> ReadBack:
+        """Look whether the effect stands. Changes nothing."""
+        ...
+
+    async def check(self, *, deadline: float = 10.0) -> Reachability:
+        """Is the system there, and does it accept our credential? Changes nothing, never raises."""
+        ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,47 @@
+"""What can go wrong between a connector and its system, named by who must react.
+
+    ConnectorError
+    ├── TryAgainError          the system or the way to it failed; later may be better
+    ├── ActionRequiredError    a person must change something first: a credential, a setting, the system
+    └── RefusedError           the system understood and said no; the same attempt will be refused again
+
+`happened` says what the caller may assume: `no` (certainly no effect), or `unknown` (it may have taken effect, so
+read back before anything else). `code` is short, stable and free of personal data: it may be logged and counted.
+`detail` is for the person who repairs it and may hold personal data, never a secret: it is stored encrypted only.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+
+class ConnectorError(Exception):
+    """Root of the tree. `str(error)` is the code alone, so that an accidental log line tells nothing about anybody."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        remedy: str = "",
+        happened: Literal["no", "unknown"] = "unknown",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.remedy = remedy
+        self.happened: Literal["no", "unknown"] = happened
+        self.retry_after = retry_after  # seconds, when the system named a time (RFC 9110 section 10.2.3)
+
+
+class TryAgainError(ConnectorError):
+    """Unreachable, timed out, too many requests, 5xx."""
+
+
+class ActionRequiredError(ConnectorError):
+    """A credential missing or refused, a host that is not allowed, an answer that makes no sense."""
+
+
+class RefusedError(ConnectorError):
+    """The system's own no: a 4xx that will stay one, an LDAP constraint, an error inside a 200."""
