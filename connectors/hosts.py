@@ -1,0 +1,54 @@
+"""Which hosts a connector may speak to, and what of theirs may be repeated.
+
+An allow-list entry is `host` (any port) or `host:port`, compared without case. An empty list allows nothing: whoever
+runs a worker says where it may go, so that a wrong or forged setting cannot send a credential somewhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from connectors.errors import ActionRequiredError
+
+_ENTRY = re.compile(r"^(\[[^\]]+\]|[^:]+)(?::(\d+))?$")
+
+
+def _parse(entry: str) -> tuple[str, int | None]:
+    if entry.count(":") > 1 and not entry.startswith("["):  # a bare IPv6 address has no port
+        return entry.lower(), None
+    match = _ENTRY.match(entry.strip())
+    if match is None:
+        return entry.lower(), None
+    host, port = match.groups()
+    return host.strip("[]").lower(), int(port) if port else None
+
+
+def require_allowed(host: str, port: int, allowed_hosts: Collection[str]) -> None:
+    """Raises `ActionRequiredError("host_not_allowed")` unless host and port stand on the list."""
+    name = host.strip("[]").lower()
+    for entry in allowed_hosts:
+        allowed_host, allowed_port = _parse(entry)
+        if name == allowed_host and allowed_port in (None, port):
+            return
+    raise ActionRequiredError(
+        "host_not_allowed",
+        f"The host {name}:{port} is not on the list of allowed hosts.",
+        remedy=f"If this system is really there, add {name} (or {name}:{port}) to the allowed hosts.",
+        happened="no",
+    )
+
+
+class Redaction:
+    """Takes our own secrets out of text that a system sent back, since systems do echo credentials in messages."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return text
+
+    def __repr__(self) -> str:
+        return f"Redaction({len(self._secrets)} secrets)"

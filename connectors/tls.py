@@ -1,0 +1,45 @@
+"""Whose certificates are believed, and that credentials do not cross a network in the clear."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+
+import httpx
+
+from connectors.errors import ActionRequiredError
+
+
+def trust(ca_file: str) -> ssl.SSLContext:
+    """Verifying TLS settings: the given certificates (PEM), or the public ones. Raises `ActionRequiredError`."""
+    try:
+        return ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context()
+    except OSError:  # also what is no certificate: ssl.SSLError is one of its kinds
+        raise ActionRequiredError(
+            "setting_invalid",
+            "The file named in the setting ca_file cannot be read as certificates.",
+            remedy="Point ca_file at a readable PEM file.",
+            happened="no",
+        ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` names this machine, so that what is sent cannot be read on a network."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def require_private(host: str, *, encrypted: bool, setting: str) -> None:
+    """Raises `ActionRequiredError("not_encrypted")` where a credential would cross a network in the clear."""
+    if encrypted or is_loopback(host):
+        return
+    raise ActionRequiredError(
+        "not_encrypted",
+        f"The setting {setting} points at {host} without TLS; our credential could be read on the way.",
+        remedy=f"Use an encrypted connection in {setting}; without TLS only this machine itself is accepted.",
+        happened="no",
+    )

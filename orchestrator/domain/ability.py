@@ -1,0 +1,50 @@
+"""What the domain needs to know of the things a connector can do.
+
+The domain imports no connector: it says here what it expects, and `connectors.abilities.Ability` has that shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Literal, Protocol
+
+
+class AbilityFacts(Protocol):
+    """One thing a connector can do; the meaning of each field is that of `connectors.abilities.Ability`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def level(self) -> Literal["read", "prepare", "stage", "change"]: ...
+    @property
+    def repeat(self) -> Literal["freely", "keyed", "never"]: ...
+    @property
+    def keyed_for(self) -> timedelta | None: ...
+    @property
+    def read_back(self) -> bool: ...
+    @property
+    def reversible(self) -> Literal["no", "yes", "limited"]: ...
+    @property
+    def reversible_for(self) -> timedelta | None: ...
+    @property
+    def cuts_access(self) -> bool: ...
+    @property
+    def needs_account(self) -> bool: ...
+    @property
+    def settles_within(self) -> timedelta: ...
+
+
+class SettingFacts(Protocol):
+    """One setting of a connector's connection: `required` without it nothing works, `secret` never as a literal."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def secret(self) -> bool: ...
+    @property
+    def required(self) -> bool: ...
+
+
+Catalogue = Mapping[str, Mapping[str, AbilityFacts]]
+"""Connector kind -> ability name -> ability. Every connector can find accounts; that is not listed."""

@@ -1,0 +1,240 @@
+"""What follows without anybody's doing: plans are frozen, gates, tasks and exceptions open, the run closes.
+
+Decided afresh after every command and every fact, and appended with it. What only the passing of time brings about is
+found here as well, when `advance` asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from orchestrator.domain import events as e
+from orchestrator.domain import gates, searching
+from orchestrator.domain.event import Event
+from orchestrator.domain.levels import Level
+from orchestrator.domain.planning import make_plan
+from orchestrator.domain.run import GateState, RunState, fold
+from orchestrator.domain.standing import Standing, World, standing
+
+MOST_ROUNDS = 50
+
+
+def with_consequences(state: RunState, caused: list[Event], world: World) -> tuple[RunState, list[Event]]:
+    """Folds what was decided, then whatever follows from it, until nothing more does. Returns the state after all of
+    it and every event, in order."""
+    happened: list[Event] = []
+    for event in caused:
+        state = fold(state, event, world.now)
+        happened.append(event)
+    for _ in range(MOST_ROUNDS):
+        if state.finished:
+            return state, happened
+        following = list(_next(state, world))
+        if not following:
+            return state, happened
+        for event in following:
+            state = fold(state, event, world.now)
+            happened.append(event)
+    raise AssertionError("the consequences of an event did not come to rest")
+
+
+def _next(state: RunState, world: World) -> Iterator[Event]:
+    """One round. Each kind looks at the same state, so a round never contradicts itself; the next sees its effects."""
+    if state.plan_stale and searching.all_asked(state, world.pinned) and state.asked.facts is not None:
+        yield make_plan(state, world.pinned, world.abilities)
+        return
+    standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
+    yield from _gates(state, world)
+    yield from _tasks(state, standings, world)
+    yield from _exceptions_opened(state, standings, world)
+    yield from _exceptions_overcome(state, standings, world)
+    closing = _closing(state, standings, world)
+    if closing is not None:
+        yield closing
+
+
+def _gates(state: RunState, world: World) -> Iterator[Event]:
+    for gate_id, gate in state.gates.items():
+        if not gate.open:
+            continue
+        if not any(digest in gates.undecided(state, gate.opened.gate, world.now) for digest in gate.opened.digests):
+            yield e.GateWithdrawn(gate_id=gate_id)
+            continue
+        decision = gates.decision(gate)
+        if decision is not None:
+            yield decision
+        elif _late(gate, world.now):
+            spec = world.pinned.approvals.gates[gate.opened.gate]
+            yield e.GateEscalated(gate_id=gate_id, roles=spec.escalate_to)
+    if state.asked.phase == "shadow" or state.plan_stale:
+        return
+    for name in world.pinned.approvals.gates:
+        waiting = gates.undecided(state, name, world.now)
+        asked = {digest for gate in state.gates.values() if gate.open for digest in gate.opened.digests}
+        if fresh := tuple(digest for digest in waiting if digest not in asked):
+            yield gates.opening(state, name, fresh, world.pinned, world.now)
+
+
+def _late(gate: GateState, now: datetime) -> bool:
+    return now >= gate.opened.decide_by and not gate.escalated_to
+
+
+def _tasks(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[Event]:
+    spec = world.pinned.approvals.exceptions
+    thresholds = world.pinned.workflow.thresholds
+    busy = set()
+    for task_id, task in state.tasks.items():
+        if not task.open:
+            continue
+        known = state.states.get(task.opened.step_id)
+        if known is None or known.final or (task.opened.kind == "confirm_outcome" and known.status != "unknown"):
+            yield e.TaskWithdrawn(task_id=task_id)
+        else:
+            busy.add(task.opened.step_id)
+    for id_, step in state.steps.items():
+        if id_ in busy:
+            continue
+        number = 1 + sum(1 for task in state.tasks.values() if task.opened.step_id == id_)
+        task_id = f"t-{id_[2:]}-{number}"
+        if step.is_task and standings[id_].kind == "ready":
+            due = world.now + (step.task_due_within or thresholds.task_due_within)
+            yield e.TaskOpened(task_id=task_id, step_id=id_, kind="work", role=step.task_role or spec.owner, due=due)
+        elif state.states[id_].status == "unknown":
+            due = world.now + thresholds.task_due_within
+            yield e.TaskOpened(task_id=task_id, step_id=id_, kind="confirm_outcome", role=spec.owner, due=due)
+
+
+def _exceptions_opened(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[Event]:
+    for wanted in _exceptions_wanted(state, standings, world):
+        known = state.exceptions.get(wanted.exception_id)
+        if known is None:
+            yield wanted
+
+
+def _exceptions_wanted(
+    state: RunState, standings: dict[str, Standing], world: World
+) -> Iterator[e.ExceptionOpened]:
+    spec = world.pinned.approvals.exceptions
+    patience = world.pinned.workflow.thresholds.retries_become_exception_after
+
+    def wanted(kind: e.ExceptionKind, about: str, due: timedelta = spec.due_within, **more: object) -> e.ExceptionOpened:
+        values = {"owners": (spec.owner,), "due": world.now + due, **more}
+        return e.ExceptionOpened.model_validate({"exception_id": f"x-{kind}-{about}", "kind": kind, **values})
+
+    if state.urgent and (urgent := world.pinned.approvals.urgent) is not None:
+        yield wanted("urgent_review", "start", urgent.review_within, owners=urgent.review_by)
+    for system, look in state.looks.items():
+        if look.failing_since is not None and world.now - look.failing_since >= patience:
+            stamp = f"{look.failing_since.timestamp():.0f}"
+            yield wanted("search_failed", f"{system}-{stamp}", system=system, code=look.code)
+        if system in state.differing:
+            yield wanted("accounts_changed", f"{system}-{_when(look.at)}", system=system)
+    asked = state.first_planned_at is not None
+    for system in searching.unsettled(state, world.pinned) if asked else ():
+        found = state.planned_on.get(system)
+        if found is not None:
+            kinds: dict[str, e.ExceptionKind] = {
+                "ambiguous": "ambiguous_match", "weak": "weak_match", "none": "no_account",
+            }  # fmt: skip
+            stamp = f"{system}-{_when(state.looks[system].at)}"
+            open_one = _open_about(state, kinds[found.outcome], system)
+            if open_one is None:
+                yield wanted(kinds[found.outcome], stamp, system=system, code=found.code)
+    for gate_id, gate in state.gates.items():
+        if gate.outcome == "rejected" and any(state.rejected.get(d) == gate_id for d in gate.opened.digests):
+            yield wanted("gate_rejected", gate_id, gate_id=gate_id)
+    for id_, step in state.steps.items():
+        known, where = state.states[id_], standings[id_]
+        about = f"{id_}-{known.generation}-{known.attempt}"
+        if known.final:
+            continue
+        if step.digest in state.excluded:
+            yield wanted(
+                "excluded_from_approval", f"{id_}-{state.excluded[step.digest]}",
+                step_id=id_, system=step.system, gate_id=state.excluded[step.digest],
+            )  # fmt: skip
+        if known.status == "failed":
+            yield wanted("step_failed", about, step_id=id_, system=step.system, code=known.code)
+        elif known.status == "unknown":
+            yield wanted("outcome_unknown", about, step_id=id_, system=step.system, code=known.code)
+        elif known.failing_since is not None and world.now - known.failing_since >= patience:
+            stamp = f"{id_}-{known.generation}-{known.failing_since.timestamp():.0f}"
+            yield wanted("step_failing", stamp, step_id=id_, system=step.system, code=known.code)
+        if where.waits_for == "level" and _open_about(state, "level_missing", id_) is None:
+            yield wanted("level_missing", f"{about}-{state.version}", step_id=id_, system=step.system)
+    for task_id, task in state.tasks.items():
+        if task.open and world.now >= task.opened.due:
+            yield wanted("task_overdue", task_id, step_id=task.opened.step_id)
+
+
+def _when(at: datetime | None) -> str:
+    return f"{at.timestamp():.6f}" if at is not None else "never"
+
+
+def _open_about(state: RunState, kind: str, about: str) -> str | None:
+    for id_, exception in state.exceptions.items():
+        if exception.open and exception.opened.kind == kind and about in (
+            exception.opened.system, exception.opened.step_id,
+        ):  # fmt: skip
+            return id_
+    return None
+
+
+def _exceptions_overcome(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[Event]:
+    """What has come right by itself, or by what somebody did elsewhere, is closed and stays readable."""
+    unsettled = set(searching.unsettled(state, world.pinned))
+    for id_, exception in state.exceptions.items():
+        if exception.open and _overcome(exception.opened, state, standings, unsettled):
+            yield e.ExceptionClosed(exception_id=id_, disposition="overcome")
+
+
+def _overcome(
+    opened: e.ExceptionOpened, state: RunState, standings: dict[str, Standing], unsettled: set[str]
+) -> bool:
+    system = opened.system or ""
+    match opened.kind:
+        case "ambiguous_match" | "weak_match" | "no_account":
+            return system not in unsettled
+        case "search_failed":
+            return not state.looks[system].failures
+        case "accounts_changed":
+            return system not in state.differing
+        case "gate_rejected":
+            return opened.gate_id not in state.rejected.values()
+        case "urgent_review" | "duplicate_request":
+            return False
+    id_ = opened.step_id or ""
+    step = state.states.get(id_)
+    if step is None or step.final:
+        return True
+    match opened.kind:
+        case "excluded_from_approval":
+            return state.steps[id_].digest not in state.excluded
+        case "step_failed":
+            return step.status != "failed"
+        case "outcome_unknown":
+            return step.status != "unknown"
+        case "step_failing":
+            return step.failing_since is None
+        case "level_missing":
+            return standings[id_].waits_for != "level"
+    return False
+
+
+def _closing(state: RunState, standings: dict[str, Standing], world: World) -> Event | None:
+    if state.planned_at is None or state.plan_stale or state.open_exceptions() or state.open_steps:
+        return None
+    if any(look.at is None for look in state.looks.values()):
+        return None
+    if any(where.kind != "final" for where in standings.values()) or any(g.open for g in state.gates.values()):
+        return None
+    statuses = [known.status for known in state.states.values()]
+    skipped = statuses.count("skipped")
+    shadow = state.asked.phase == "shadow" and any(s.level > Level.PREPARE for s in state.steps.values())
+    return e.RunClosed(
+        outcome="shadow" if shadow else "with_exceptions" if skipped else "clean",
+        verified=statuses.count("verified"),
+        attested=statuses.count("attested"),
+        skipped=skipped,
+    )

@@ -1,0 +1,191 @@
+"""Gates: which step digests wait for people, who may decide about them, and when enough have.
+
+What was not decided is not done, and what did not change is not asked again: an approval is kept per digest.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from orchestrator.domain import events as e
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.levels import Actor, require_level
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.run import GateState, RunState
+from orchestrator.domain.standing import World
+
+
+def undecided(state: RunState, gate: str, now: datetime) -> tuple[str, ...]:
+    """Digests of steps behind this gate that nobody has decided about in a way that still holds."""
+    return tuple(
+        step.digest
+        for step in state.steps.values()
+        if step.gate == gate
+        and not state.states[step.step_id].final
+        and not state.goes_before_gates(step)
+        and step.digest not in state.excluded
+        and step.digest not in state.rejected
+        and ((approval := state.approved.get(step.digest)) is None or now >= approval.valid_until)
+    )
+
+
+def opening(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet, now: datetime) -> e.GateOpened:
+    spec = packet.approvals.gates[gate]
+    number = sum(1 for other in state.gates.values() if other.opened.gate == gate) + 1
+    return e.GateOpened(
+        gate_id=f"g-{gate}-{number}",
+        gate=gate,
+        digests=digests,
+        roles=spec.decided_by,
+        quorum=spec.quorum,
+        decide_by=now + spec.decide_within,
+        # Counted from the cutoff, but never over before somebody could have acted on it.
+        valid_until=max(state.cutoff, now) + spec.valid_for,
+    )
+
+
+def decision(gate: GateState) -> e.GateDecided | None:
+    """The first rejection ends it; otherwise the quorum of distinct people. What one of them left out stays out."""
+    votes = [vote for vote, _ in gate.votes]
+    opened = gate.opened
+    for vote in votes:
+        if vote.verdict == "reject":
+            return e.GateDecided(
+                gate_id=opened.gate_id, outcome="rejected", by=(vote.by,), valid_until=opened.valid_until
+            )
+    if len({vote.human for vote in votes}) < opened.quorum:
+        return None
+    excluded = {digest for vote in votes for digest in vote.excluded}
+    return e.GateDecided(
+        gate_id=opened.gate_id,
+        outcome="approved",
+        approved=tuple(digest for digest in opened.digests if digest not in excluded),
+        excluded=tuple(digest for digest in opened.digests if digest in excluded),
+        by=tuple(vote.by for vote in votes),
+        valid_until=opened.valid_until,
+    )
+
+
+def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed | None:
+    """Why this actor may not decide at this gate, whatever they would say; None where they may."""
+    if actor.kind != "person":
+        return NotAllowed(
+            "only_people_decide",
+            f"Gate {gate.opened.gate_id} is decided by people; a {actor.kind} never decides.",
+            "Ask somebody who holds one of the gate's roles.",
+        )
+    if actor.human is None:
+        return NotAllowed(
+            "unknown_to_hr",
+            "HR does not know the person behind this account, so it cannot be said whether they may decide.",
+            "Have HR's record and the account linked, then sign in again.",
+        )
+    if not actor.roles & gate.roles:
+        return NotAllowed(
+            "role_missing",
+            f"Gate {gate.opened.gate_id} is decided by {', '.join(sorted(gate.roles))}.",
+            "Ask somebody who holds one of these roles.",
+        )
+    asked = state.asked
+    if actor.human == asked.requester_human or actor.actor_id == asked.requested_by:
+        return NotAllowed(
+            "requester_never_decides",
+            "Whoever asked for a run does not decide about it.",
+            "Ask somebody else who holds one of the gate's roles.",
+        )
+    if actor.human == asked.person_id:
+        return NotAllowed(
+            "own_run", "Nobody decides about their own leaving.", "Ask somebody else who holds one of the gate's roles."
+        )
+    if asked.person_id in actor.managers:
+        return NotAllowed(
+            "reports_to_person",
+            "Whoever reports to the person, directly or further down, does not decide about their leaving.",
+            "Ask somebody outside the person's reporting line.",
+        )
+    return None
+
+
+def vote(
+    state: RunState,
+    gate_id: str,
+    actor: Actor,
+    verdict: str,
+    excluded: tuple[str, ...],
+    reason: str | None,
+    world: World,
+) -> list[e.GateVoted]:
+    """An approver's word about a gate; `excluded` are step ids that are to be left out. Empty if the same was said
+    by the same person before. Raises `TooLate` with who decided and when, `NotAllowed` or `Invalid`."""
+    gate = state.gates.get(gate_id)
+    if gate is None:
+        known = ", ".join(g for g, s in state.gates.items() if s.open) or "none"
+        raise Invalid("unknown_gate", f"Run {state.run_id} has no gate {gate_id}; open there: {known}.", "Look again.")
+    refused = why_not_decide(state, gate, actor)
+    if not gate.open or state.finished:
+        if refused is not None and not actor.roles & gate.roles:
+            raise refused
+        raise too_late(gate)
+    if refused is not None:
+        raise refused
+    for earlier, _ in gate.votes:
+        if earlier.human == actor.human:
+            if earlier.verdict == verdict:
+                return []
+            raise TooLate(
+                "already_voted",
+                f"You already decided at gate {gate_id}: {earlier.verdict}.",
+                "An operator can replan the run, which asks again.",
+            )
+    digests = _digests_of(state, gate, excluded)
+    if verdict == "approve":
+        if len(digests) == len(gate.opened.digests):
+            raise Invalid("nothing_left", "Every step is excluded; that is a rejection.", "Reject the gate instead.")
+        _require_levels(state, gate, actor, digests, world)
+    return [
+        e.GateVoted.model_validate({
+            "gate_id": gate_id, "by": actor.actor_id, "human": actor.human, "roles": tuple(sorted(actor.roles)),
+            "managers": tuple(sorted(actor.managers)), "verdict": verdict, "excluded": digests, "reason": reason,
+        })
+    ]  # fmt: skip
+
+
+def too_late(gate: GateState) -> TooLate:
+    if gate.outcome == "withdrawn":
+        return TooLate(
+            "gate_withdrawn",
+            f"Gate {gate.opened.gate_id} was withdrawn at {gate.decided_at:%Y-%m-%d %H:%M:%S} UTC: its steps no "
+            "longer need a decision.",
+            "Nothing is left to decide here.",
+        )
+    who = ", ".join(f"{vote.by} ({vote.verdict}, {at:%Y-%m-%d %H:%M:%S} UTC)" for vote, at in gate.votes)
+    when = f"{gate.decided_at:%Y-%m-%d %H:%M:%S} UTC" if gate.decided_at else "already"
+    return TooLate(
+        "gate_decided",
+        f"Gate {gate.opened.gate_id} was {gate.outcome} at {when} by {who or 'nobody'}.",
+        "The decision stands; an operator can replan the run, which asks again about what is not done.",
+    )
+
+
+def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> tuple[str, ...]:
+    digests = []
+    for id_ in step_ids:
+        step = state.steps.get(id_) or next((s for s in state.steps.values() if s.name == id_), None)
+        if step is None or step.digest not in gate.opened.digests:
+            raise Invalid(
+                "not_at_this_gate",
+                f"Step {id_} is not decided at gate {gate.opened.gate_id}.",
+                "Name steps by their ids as `show` lists them.",
+            )
+        digests.append(step.digest)
+    return tuple(dict.fromkeys(digests))
+
+
+def _require_levels(
+    state: RunState, gate: GateState, actor: Actor, excluded: tuple[str, ...], world: World
+) -> None:
+    for step in state.steps.values():
+        if step.digest in gate.opened.digests and step.digest not in excluded and not step.is_task:
+            require_level(
+                world.pinned.platform, world.current.platform, actor, step.system, state.asked.packet, step.level
+            )

@@ -1,0 +1,236 @@
+"""The operators' side of a run: what people do when something waits, failed or is in doubt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.domain import events as e
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.event import Event
+from orchestrator.domain.levels import Actor, Level, require_level
+from orchestrator.domain.run import ExceptionState, RunState, StepState
+from orchestrator.domain.searching import unsettled
+from orchestrator.domain.standing import World
+
+
+def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
+    """Try a parked step once more. `again` does it anew under a new effect key, where the first may have worked too."""
+    step_id, known = _step(state, step)
+    _operator(state, actor, world)
+    system = state.steps[step_id].system
+    require_level(
+        world.pinned.platform, world.current.platform, actor, system, state.asked.packet, state.steps[step_id].level
+    )
+    if known.status not in ("failed", "unknown", "retrying"):
+        raise TooLate(
+            "nothing_to_retry", f"Step {step_id} is {known.status}; there is nothing to try again.", "Look with `show`."
+        )
+    happened: list[Event] = [
+        e.StepRetryOrdered(
+            step_id=step_id, generation=known.generation + (1 if again else 0), by=actor.actor_id, reason=reason
+        )
+    ]
+    return happened + _closed(state, step_id, "retried", actor, reason, ("step_failed", "outcome_unknown"))
+
+
+def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) -> list[Event]:
+    """Leave a step out for good; what needs it goes on."""
+    step_id, known = _step(state, step)
+    _operator(state, actor, world)
+    if not reason.strip():
+        raise Invalid("reason_missing", "Leaving a step out needs a reason.", "Say why: --reason TEXT.")
+    if known.final or known.status == "started":
+        raise TooLate("step_not_open", f"Step {step_id} is {known.status}.", "A step under way or done stays.")
+    happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, reason=reason)]
+    kinds = tuple(x.opened.kind for x in state.open_exceptions() if x.opened.step_id == step_id)
+    return happened + _closed(state, step_id, "skipped", actor, reason, kinds)
+
+
+def settle(
+    state: RunState, system: str, accounts: tuple[str, ...], reason: str | None, actor: Actor, world: World
+) -> list[Event]:
+    """Say which of the found accounts on a system are the person's; none is an answer too."""
+    _operator(state, actor, world)
+    require_level(
+        world.pinned.platform, world.current.platform, actor, system, state.asked.packet, Level.PREPARE
+    )
+    if system not in set(unsettled(state, world.pinned)):
+        raise TooLate("nothing_to_settle", f"Nobody is asked about accounts on {system}.", "Look with `exceptions`.")
+    found = state.planned_on.get(system)
+    if found is None:
+        raise TooLate(
+            "not_searched", f"System {system} has not answered yet.", "Wait until it does; the search goes on."
+        )
+    strangers = [account for account in accounts if account not in found.candidates]
+    if strangers:
+        raise Invalid(
+            "not_a_candidate",
+            f"{', '.join(strangers)} is not among what {system} showed: {', '.join(found.candidates) or 'nothing'}.",
+            "Name accounts by the ids that the exception lists.",
+        )
+    happened: list[Event] = [
+        e.MatchSettled(system=system, accounts=tuple(sorted(set(accounts))), by=actor.actor_id, reason=reason)
+    ]
+    for id_, exception in state.exceptions.items():
+        about = exception.opened
+        if exception.open and about.system == system and about.kind in ("ambiguous_match", "weak_match", "no_account"):
+            happened.append(
+                e.ExceptionClosed(exception_id=id_, disposition="settled", by=actor.actor_id, reason=reason)
+            )
+    return happened
+
+
+def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
+    """Look everything up again and plan anew. What did not change stays decided; what was refused is asked again."""
+    _operator(state, actor, world)
+    happened: list[Event] = [e.RunReplanned(by=actor.actor_id, reason=reason)]
+    for id_, exception in state.exceptions.items():
+        if exception.open and exception.opened.kind in ("gate_rejected", "excluded_from_approval", "accounts_changed"):
+            happened.append(
+                e.ExceptionClosed(exception_id=id_, disposition="replanned", by=actor.actor_id, reason=reason)
+            )
+    return happened
+
+
+def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world: World) -> list[Event]:
+    """Close an exception that needs only that somebody has looked: a review, an overdue task, a system that is slow
+    to come back. What still has to be done stays to be done."""
+    exception = _open_exception(state, exception_id)
+    _not_own(state, actor)
+    _holds_one(actor, exception.opened.owners)
+    kind = exception.opened.kind
+    if kind not in ("urgent_review", "task_overdue", "step_failing", "search_failed", "duplicate_request"):
+        raise Invalid(
+            "not_acceptable",
+            f"An exception of the kind {kind} is closed by what is done about it, not by accepting it.",
+            "Use retry, skip, settle or replan, as `exceptions` says.",
+        )
+    if kind == "urgent_review" and actor.human == state.asked.requester_human:
+        raise NotAllowed(
+            "own_review", "Whoever started an urgent run does not review the start.", "Ask a colleague to review it."
+        )
+    if actor.kind != "person":
+        raise NotAllowed("only_people_accept", "Exceptions are accepted by people.", "Ask one of its owners.")
+    if not reason.strip():
+        raise Invalid("reason_missing", "Closing an exception needs a reason.", "Say why: --reason TEXT.")
+    return [
+        e.ExceptionClosed(exception_id=exception_id, disposition="accepted", by=actor.actor_id, reason=reason)
+    ]
+
+
+def complete_task(
+    state: RunState, task_id: str, outcome: str, evidence: dict[str, Any] | None, actor: Actor, world: World
+) -> list[Event]:
+    """A person did the work, or found out how an effect ended, and says so with evidence."""
+    task = state.tasks.get(task_id)
+    if task is None:
+        raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.", "Look with `offboard tasks`.")
+    _not_own(state, actor)
+    _holds_one(actor, (task.opened.role,))
+    _still_going(state)
+    if not task.open or state.states[task.opened.step_id].final:
+        raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.", "Nothing is left.")
+    if actor.kind != "person":
+        raise NotAllowed("only_people_attest", "Tasks are completed by people.", "Ask somebody with the task's role.")
+    step_id = task.opened.step_id
+    step, known = state.steps[step_id], state.states[step_id]
+    if outcome == "done" and not evidence and (step.evidence_required or not step.is_task):
+        raise Invalid(
+            "evidence_missing", f"Task {task_id} is completed with evidence.", "Say what shows it: --evidence TEXT."
+        )
+    happened: list[Event] = [
+        e.TaskCompleted.model_validate(
+            {"task_id": task_id, "by": actor.actor_id, "outcome": outcome, "evidence": evidence}
+        )
+    ]
+    which = {"step_id": step_id, "generation": known.generation, "attempt": known.attempt}
+    if outcome == "done":
+        happened.append(e.StepAttested.model_validate({**which, "by": actor.actor_id, "evidence": evidence}))
+    else:
+        happened.append(
+            e.StepFailed.model_validate({**which, "code": "person_says_not_done", "happened": "no", "detail": evidence})
+        )
+    return happened
+
+
+def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
+    _may_hold(state, actor, world)
+    return [] if state.held else [e.RunHeld(by=actor.actor_id, reason=reason)]
+
+
+def release(state: RunState, actor: Actor, world: World) -> list[Event]:
+    _may_hold(state, actor, world)
+    return [e.RunReleased(by=actor.actor_id)] if state.held else []
+
+
+def _may_hold(state: RunState, actor: Actor, world: World) -> None:
+    _still_going(state)
+    _not_own(state, actor)
+    _holds_one(actor, (world.pinned.approvals.exceptions.owner, world.current.platform.safety_owner))
+
+
+def _operator(state: RunState, actor: Actor, world: World) -> None:
+    _still_going(state)
+    _not_own(state, actor)
+    _holds_one(actor, (world.pinned.approvals.exceptions.owner,))
+
+
+def _holds_one(actor: Actor, roles: tuple[str, ...]) -> None:
+    if not actor.roles & set(roles):
+        raise NotAllowed(
+            "role_missing", f"This is for {' or '.join(sorted(roles))}.", "Ask somebody who holds such a role."
+        )
+
+
+def _not_own(state: RunState, actor: Actor) -> None:
+    if actor.human is not None and actor.human == state.asked.person_id:
+        raise NotAllowed("own_run", "Nobody acts on their own leaving.", "Ask a colleague with the same role.")
+
+
+def _still_going(state: RunState) -> None:
+    if state.finished:
+        raise TooLate(
+            "run_finished",
+            f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.",
+            "Nothing further is done in it.",
+        )
+
+
+def _step(state: RunState, named: str) -> tuple[str, StepState]:
+    if named in state.steps:
+        return named, state.states[named]
+    same = [id_ for id_, step in state.steps.items() if step.name == named]
+    if len(same) == 1:
+        return same[0], state.states[same[0]]
+    raise Invalid(
+        "unknown_step",
+        f"Run {state.run_id} has no step {named}." if not same else f"Several steps are called {named}.",
+        f"Name one by its id: {', '.join(same) or ', '.join(state.steps)}.",
+    )
+
+
+def _open_exception(state: RunState, exception_id: str) -> ExceptionState:
+    exception = state.exceptions.get(exception_id)
+    if exception is None:
+        raise Invalid(
+            "unknown_exception", f"Run {state.run_id} has no exception {exception_id}.", "Look with `exceptions`."
+        )
+    if not exception.open:
+        raise TooLate(
+            "exception_closed",
+            f"Exception {exception_id} was closed ({exception.disposition}) by {exception.by or 'what happened since'}.",
+            "Nothing is left to do about it.",
+        )
+    return exception
+
+
+def _closed(
+    state: RunState, step_id: str, disposition: str, actor: Actor, reason: str | None, kinds: tuple[str, ...]
+) -> list[Event]:
+    return [
+        e.ExceptionClosed.model_validate(
+            {"exception_id": id_, "disposition": disposition, "by": actor.actor_id, "reason": reason}
+        )
+        for id_, exception in state.exceptions.items()
+        if exception.open and exception.opened.step_id == step_id and exception.opened.kind in kinds
+    ]

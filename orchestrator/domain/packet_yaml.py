@@ -1,0 +1,217 @@
+"""YAML as packets use it: read with line numbers, and without YAML's surprises.
+
+A subset of YAML 1.2 (https://yaml.org/spec/1.2.2, core schema): plain `true` and `false` are the only truth values
+(so the country `NO` stays a text), numbers are numbers, everything else is text, dates too. A key written twice,
+anchors and aliases, tags and several documents in one file are refused: what a reviewer reads is what is meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from .errors import Invalid
+
+LARGEST_FILE: Final = 256 * 1024  # bytes
+
+Path = tuple[str | int, ...]
+Lines = dict[Path, int]
+
+
+class Problem(BaseModel):
+    """Something wrong with a packet. `line` counts from 1; `field` is the place in the file, `steps[2].when`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    line: int | None = None
+    field: str = ""
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        said = f"{place} {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
+        return f"{said} ({self.remedy})" if self.remedy else said
+
+
+class PacketProblems(Invalid):
+    """Everything that is wrong with a packet, at once. Code `packet_problems`."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            "packet_problems",
+            f"The packet has {count}:\n{listed}",
+            "correct the files and check again with 'offboard packet check'",
+        )
+        self.problems = problems
+
+
+def field_text(path: Path) -> str:
+    """`("steps", 2, "when")` as people write it: `steps[2].when`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else part)
+    return text
+
+
+class Document:
+    """One file, read: `data` is what it says (None where it could not be read), `lines` where each thing stands."""
+
+    def __init__(self, file: str, data: Any, lines: Lines, problems: list[Problem]) -> None:
+        self.file = file
+        self.data = data
+        self.lines = lines
+        self.problems = problems
+
+    def line(self, path: Path) -> int | None:
+        """The line of this place, or of the nearest place around it that is in the file."""
+        for length in range(len(path), -1, -1):
+            if (found := self.lines.get(path[:length])) is not None:
+                return found
+        return None
+
+    def problem(self, path: Path, message: str, remedy: str = "", *, lines_on: int = 0) -> Problem:
+        """A problem at a place of this file; `lines_on` counts lines within a text of several lines."""
+        line = self.line(path)
+        return Problem(
+            file=self.file,
+            line=line + lines_on if line is not None else None,
+            field=field_text(path),
+            message=message,
+            remedy=remedy,
+        )
+
+
+def read_yaml(file: str, content: bytes) -> Document:
+    """Never raises: what is wrong stands in the document's problems."""
+    document = Document(file, None, {}, [])
+
+    def refuse(line: int | None, message: str, remedy: str) -> Document:
+        document.problems.append(Problem(file=file, line=line, message=message, remedy=remedy))
+        return document
+
+    if len(content) > LARGEST_FILE:
+        return refuse(None, f"is larger than {LARGEST_FILE // 1024} KiB", "keep one workflow in one packet")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as broken:
+        line = content[: broken.start].count(b"\n") + 1
+        return refuse(line, "is not UTF-8 text", "save the file with the encoding UTF-8")
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+    except yaml.reader.ReaderError as broken:
+        # Its position counts characters of the text.
+        line = text[: broken.position].count("\n") + 1
+        return refuse(line, "has a character that YAML does not allow", "remove it")
+    except yaml.MarkedYAMLError as broken:
+        mark = broken.problem_mark or broken.context_mark
+        said = "; ".join(part for part in (broken.context, broken.problem) if part)
+        return refuse(mark.line + 1 if mark else None, f"is not well-formed: {said}", "correct the YAML at this line")
+    except RecursionError:
+        return refuse(None, "is nested too deeply", "write it flatter")
+    finally:
+        loader.dispose()
+    if not isinstance(root, yaml.MappingNode):
+        return refuse(1, "does not hold 'name: value' lines", "begin from one of the starter packets")
+    document.lines[()] = 1
+    try:
+        document.data = _construct(document, root, ())
+    except RecursionError:
+        return refuse(None, "is nested too deeply", "write it flatter")
+    return document
+
+
+class _Loader(
+    yaml.reader.Reader,
+    yaml.scanner.Scanner,
+    yaml.parser.Parser,
+    yaml.composer.Composer,
+    yaml.resolver.BaseResolver,
+):
+    """PyYAML's own parts without its YAML 1.1 rules for what a plain word means."""
+
+    def __init__(self, text: str) -> None:
+        yaml.reader.Reader.__init__(self, text)
+        yaml.scanner.Scanner.__init__(self)
+        yaml.parser.Parser.__init__(self)
+        yaml.composer.Composer.__init__(self)
+        yaml.resolver.BaseResolver.__init__(self)
+
+    def dispose(self) -> None:
+        yaml.parser.Parser.dispose(self)
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves the parser untyped
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise yaml.composer.ComposerError(None, None, "anchors and aliases are not used here", event.start_mark)
+        if getattr(event, "tag", None) is not None:
+            raise yaml.composer.ComposerError(None, None, "tags ('!') are not used here", event.start_mark)
+        return super().compose_node(parent, index)
+
+
+_INTEGER: Final = re.compile(r"[-+]?\d{1,18}")
+_NUMBER: Final = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
+
+
+def _construct(document: Document, node: yaml.Node, path: Path) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        items = []
+        for index, inner in enumerate(node.value):
+            document.lines[(*path, index)] = inner.start_mark.line + 1
+            items.append(_construct(document, inner, (*path, index)))
+        return items
+    found: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            document.problems.append(
+                Problem(file=document.file, line=line, field=field_text(path), message="a name must be plain text")
+            )
+            continue
+        key = str(key_node.value)
+        if key in found:
+            document.problems.append(
+                Problem(
+                    file=document.file,
+                    line=line,
+                    field=field_text((*path, key)),
+                    message=f"{key!r} is written twice, first in line {document.lines[(*path, key)]}",
+                    remedy="keep one of them",
+                )
+            )
+            continue
+        document.lines[(*path, key)] = line
+        found[key] = None  # so that a double is seen even inside its own value's faults
+        found[key] = _construct(document, value_node, (*path, key))
+        if isinstance(value_node, yaml.ScalarNode) and value_node.style in ("|", ">"):
+            document.lines[(*path, key)] = value_node.start_mark.line + 2  # a block's text begins on the next line
+    return found
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    text = str(node.value)
+    if node.style is not None:
+        return text
+    if text in ("", "~", "null"):
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return text
+
+
+def read_documents(files: Mapping[str, bytes]) -> dict[str, Document]:
+    return {name: read_yaml(name, content) for name, content in files.items()}

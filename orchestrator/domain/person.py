@@ -1,0 +1,42 @@
+"""Who leaves, as HR tells it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+
+class PersonFacts(BaseModel):
+    """What HR says about one person. Text is as HR wrote it; an unknown value is the empty string, never a guess.
+
+    `hr_id` is HR's immutable id. `employee_number` is what people call the person by; some companies give a number to
+    somebody else years later, so it identifies nobody on its own. `time_zone` is an IANA name such as
+    `Europe/Berlin`. `former_emails` and `former_names` help to look, and are never enough to decide.
+    Everything here is personal data: it goes into encrypted fields only, and into no log or error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+
+    hr_id: str
+    employee_number: str
+    given_name: str = ""
+    family_name: str = ""
+    display_name: str = ""
+    email: str = ""
+    former_emails: tuple[str, ...] = ()
+    former_names: tuple[str, ...] = ()
+    department: str = ""
+    title: str = ""
+    manager_hr_id: str | None = None
+    manager_email: str | None = None
+    country: str = ""
+    time_zone: str = ""
+
+    def __repr__(self) -> str:
+        return "PersonFacts(…)"
+
+    __str__ = __repr__
+
+
+PERSON_FIELDS: Final = frozenset(PersonFacts.model_fields)
+"""The names that packets may use: in conditions as `person.NAME`, as match keys, and as columns of an HR export."""

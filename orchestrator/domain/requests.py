@@ -1,0 +1,134 @@
+"""HR's side of a run: asking for it, moving its cutoff, calling it off."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from orchestrator.domain import events as e
+from orchestrator.domain.cutoff import Cutoff
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.expressions import Expression, ExpressionFailed
+from orchestrator.domain.levels import Actor, Level, require_level
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.run import RunState
+from orchestrator.domain.standing import World
+
+
+def request_run(
+    *,
+    run_id: str,
+    person_id: str,
+    person: PersonFacts,
+    cutoff: Cutoff | None,
+    urgent: bool,
+    actor: Actor,
+    packet: Packet,
+    phase: str,
+    open_run: str | None,
+    now: datetime,
+) -> e.RunRequested:
+    """HR asks that this person be offboarded. Without a cutoff an urgent run is cut off now, in the person's zone.
+
+    Raises `NotAllowed` (level, role, own run), `TooLate` (an open run, which it names) or `Invalid`.
+    """
+    require_prepare(actor, packet, packet, packet.name)
+    _not_about_oneself(actor, person_id)
+    if phase in ("draft", "retired"):
+        raise Invalid(
+            "packet_not_live",
+            f"Packet {packet.name} is in phase {phase}; it starts no runs.",
+            "Have both owners sign it and move it on: `offboard packet sign`, `offboard packet move`.",
+        )
+    if phase == "pilot" and not _in_pilot(packet, person):
+        raise Invalid(
+            "not_in_pilot",
+            f"Packet {packet.name} is in its pilot phase, and this person is not in the pilot's population.",
+            "Use a packet in production, or widen 'pilot' in workflow.yaml.",
+        )
+    if open_run is not None:
+        raise TooLate(
+            "run_open",
+            f"This person has an open run already: {open_run}.",
+            f"Look at it with `offboard show {open_run}`; move its cutoff with `offboard reschedule`.",
+        )
+    if urgent:
+        _may_start_urgently(actor, packet)
+    if cutoff is None and not urgent:
+        raise Invalid("cutoff_missing", "No cutoff is given.", "Say when access ends: --cutoff 2026-12-31T18:00.")
+    zone = cutoff.zone if cutoff is not None else person.time_zone or "UTC"
+    return e.RunRequested(
+        run_id=run_id,
+        person_id=person_id,
+        packet=packet.name,
+        packet_version=packet.version,
+        phase=phase,
+        cutoff=cutoff.instant if cutoff is not None and not urgent else now,
+        zone=zone,
+        local_cutoff=cutoff.local if cutoff is not None and not urgent else "",
+        urgent=urgent,
+        requested_by=actor.actor_id,
+        requester_human=actor.human,
+        facts=person.model_dump(mode="json"),
+    )
+
+
+def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> list[e.RunRescheduled]:
+    """Another cutoff. What was decided stays decided unless the new one lies beyond the decision's `valid_until`."""
+    _still_open(state)
+    require_prepare(actor, world.pinned, world.current, state.asked.packet)
+    _not_about_oneself(actor, state.asked.person_id)
+    if cutoff.instant == state.cutoff and cutoff.zone == state.zone:
+        return []
+    return [
+        e.RunRescheduled(cutoff=cutoff.instant, zone=cutoff.zone, local_cutoff=cutoff.local, by=actor.actor_id)
+    ]
+
+
+def end(state: RunState, reason: str, actor: Actor, world: World) -> list[e.RunEnded]:
+    """The leaving is called off. What is done stays done; nothing further is."""
+    _still_open(state)
+    require_prepare(actor, world.pinned, world.current, state.asked.packet)
+    _not_about_oneself(actor, state.asked.person_id)
+    if not reason.strip():
+        raise Invalid("reason_missing", "Ending a run needs a reason.", "Say why: --reason TEXT.")
+    return [e.RunEnded(by=actor.actor_id, reason=reason)]
+
+
+def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str) -> None:
+    """Asking for a run writes only in Offboard, about the system that knows people."""
+    require_level(pinned.platform, current.platform, actor, current.platform.hr.system, workflow, Level.PREPARE)
+
+
+def _still_open(state: RunState) -> None:
+    if state.finished:
+        raise TooLate(
+            "run_finished",
+            f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.",
+            "Start a new run if the person is leaving again.",
+        )
+
+
+def _not_about_oneself(actor: Actor, person_id: str) -> None:
+    if actor.human is not None and actor.human == person_id:
+        raise NotAllowed("own_run", "Nobody acts on their own leaving.", "Ask a colleague with the same role.")
+
+
+def _in_pilot(packet: Packet, person: PersonFacts) -> bool:
+    if packet.workflow.pilot is None:
+        return False
+    try:
+        return Expression.compile(packet.workflow.pilot, ("person",)).evaluate(person=person)
+    except ExpressionFailed:
+        return False
+
+
+def _may_start_urgently(actor: Actor, packet: Packet) -> None:
+    urgent = packet.approvals.urgent
+    if urgent is None or not actor.roles & set(urgent.allowed_to) or actor.kind != "person":
+        allowed = ", ".join(urgent.allowed_to) if urgent is not None else "nobody"
+        raise NotAllowed(
+            "urgent_not_allowed",
+            f"Packet {packet.name} lets these roles start at once: {allowed}.",
+            "Start without --urgent, or ask somebody with one of these roles.",
+        )

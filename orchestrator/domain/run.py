@@ -1,0 +1,402 @@
+"""What a run is: a fold over its events. Pure and without a clock; `at` is when the ledger recorded the event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import singledispatch
+from typing import Any, Literal
+
+from orchestrator.domain import events as e
+from orchestrator.domain.event import Event
+from orchestrator.domain.levels import Level
+from orchestrator.domain.plan import PlannedStep
+
+StepStatus = Literal[
+    "planned", "started", "retrying", "failed", "unknown", "verified", "attested", "skipped", "withheld"
+]
+FINAL: frozenset[StepStatus] = frozenset({"verified", "attested", "skipped", "withheld"})
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """`first_started_at` and `may_stand` speak of the current generation: since when, and whether, its effect may
+    stand in the system. `failing_since` is when the present row of failures began."""
+
+    status: StepStatus = "planned"
+    generation: int = 1
+    attempt: int = 0
+    lease_until: datetime | None = None
+    retry_at: datetime | None = None
+    first_started_at: datetime | None = None
+    failing_since: datetime | None = None
+    may_stand: bool = False
+    ordered_by: str | None = None
+    code: str = ""
+    changed_at: datetime | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    opened: e.GateOpened
+    opened_at: datetime
+    votes: tuple[tuple[e.GateVoted, datetime], ...] = ()
+    outcome: Literal["open", "approved", "rejected", "withdrawn"] = "open"
+    decided_at: datetime | None = None
+    escalated_to: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        return self.outcome == "open"
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset(self.opened.roles) | frozenset(self.escalated_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    gate_id: str
+    by: tuple[str, ...]
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    opened: e.TaskOpened
+    opened_at: datetime
+    outcome: Literal["open", "done", "not_done", "withdrawn"] = "open"
+    by: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.outcome == "open"
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionState:
+    opened: e.ExceptionOpened
+    opened_at: datetime
+    disposition: str | None = None
+    by: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.disposition is None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one system said last. `at` is when it last answered; `failing_since` and `failures` count since then."""
+
+    result: e.SystemSearched
+    at: datetime | None = None
+    tried_at: datetime = LONG_AGO
+    failing_since: datetime | None = None
+    failures: int = 0
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    version: int = 0
+    request: e.RunRequested | None = None
+    requested_at: datetime = LONG_AGO
+    cutoff: datetime = LONG_AGO
+    zone: str = "UTC"
+    local_cutoff: str = ""
+    planned_on: Mapping[str, e.SystemSearched] = field(default_factory=dict)
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    settled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    differing: frozenset[str] = frozenset()
+    plan_wanted_since: datetime = LONG_AGO
+    plan_stale: bool = True
+    revision: int = 0
+    first_planned_at: datetime | None = None
+    planned_at: datetime | None = None
+    steps: Mapping[str, PlannedStep] = field(default_factory=dict)
+    open_steps: frozenset[str] = frozenset()
+    states: Mapping[str, StepState] = field(default_factory=dict)
+    gates: Mapping[str, GateState] = field(default_factory=dict)
+    approved: Mapping[str, Approval] = field(default_factory=dict)
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    rejected: Mapping[str, str] = field(default_factory=dict)
+    tasks: Mapping[str, TaskState] = field(default_factory=dict)
+    exceptions: Mapping[str, ExceptionState] = field(default_factory=dict)
+    held: bool = False
+    finish: Literal["clean", "with_exceptions", "shadow", "ended"] | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.finish is not None
+
+    @property
+    def asked(self) -> e.RunRequested:
+        assert self.request is not None, "a run's first event is RunRequested"
+        return self.request
+
+    @property
+    def run_id(self) -> str:
+        return self.asked.run_id
+
+    @property
+    def urgent(self) -> bool:
+        return self.asked.urgent
+
+    def accounts_of(self, system: str) -> tuple[str, ...] | None:
+        """The accounts a person or an exact match said are theirs; None while that is an open question."""
+        if system in self.settled:
+            return self.settled[system]
+        found = self.planned_on.get(system)
+        return found.accounts if found is not None and found.outcome == "matched" else None
+
+    def open_exceptions(self) -> list[ExceptionState]:
+        return [exception for exception in self.exceptions.values() if exception.open]
+
+    def goes_before_gates(self, step: PlannedStep) -> bool:
+        """An urgent run starts at once with what cuts access and can be taken back."""
+        return self.urgent and step.cuts_access and step.reversible != "no" and not step.is_task
+
+
+def fold(state: RunState, event: Event, at: datetime) -> RunState:
+    """The state after one more event. Total: every event that was ever accepted can be folded."""
+    return replace(_apply(event, state, at), version=state.version + 1)
+
+
+@singledispatch
+def _apply(event: Event, state: RunState, at: datetime) -> RunState:
+    raise TypeError(f"{event.type_name()} is not an event of a run")
+
+
+@_apply.register
+def _(event: e.RunRequested, state: RunState, at: datetime) -> RunState:
+    return replace(
+        state,
+        request=event, requested_at=at, plan_wanted_since=at, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff,
+    )  # fmt: skip
+
+
+@_apply.register
+def _(event: e.AccountsSearched, state: RunState, at: datetime) -> RunState:
+    looks, planned_on, settled = dict(state.looks), dict(state.planned_on), dict(state.settled)
+    stale, differing = state.plan_stale, set(state.differing)
+    for result in event.results:
+        before = looks.get(result.system)
+        if result.outcome == "failed":
+            failures = (before.failures if before else 0) + 1
+            since = before.failing_since if before and before.failing_since else at
+            known = before.result if before else result
+            looks[result.system] = Look(known, before.at if before else None, at, since, failures, result.code)
+            continue
+        looks[result.system] = Look(result, at, at)
+        same = same_accounts(planned_on.get(result.system), result)
+        if same or result.purpose == "plan":
+            differing.discard(result.system)
+        else:
+            differing.add(result.system)
+        if result.purpose == "plan" and not same:
+            # An answer to "which of these?" holds only for the candidates that were asked about.
+            settled.pop(result.system, None)
+            planned_on[result.system] = result
+            stale = True
+    return replace(
+        state,
+        looks=looks, planned_on=planned_on, settled=settled, plan_stale=stale,
+        differing=frozenset(differing), details={**state.details, **(event.details or {})},
+    )  # fmt: skip
+
+
+def same_accounts(one: e.SystemSearched | None, other: e.SystemSearched) -> bool:
+    return one is not None and (
+        (one.outcome, set(one.accounts), set(one.candidates))
+        == (other.outcome, set(other.accounts), set(other.candidates))
+    )
+
+
+@_apply.register
+def _(event: e.MatchSettled, state: RunState, at: datetime) -> RunState:
+    return replace(state, settled={**state.settled, event.system: event.accounts}, plan_stale=True)
+
+
+@_apply.register
+def _(event: e.PlanFrozen, state: RunState, at: datetime) -> RunState:
+    steps = {step.step_id: step for step in event.steps}
+    states = {}
+    for id_, step in steps.items():
+        known = state.states.get(id_, StepState())
+        shadowed = state.asked.phase == "shadow" and Level(step.level) > Level.PREPARE
+        states[id_] = replace(known, status="withheld") if shadowed else known
+    # What was begun stays in the run's account of itself, whatever a later plan says.
+    for id_, known in state.states.items():
+        if id_ not in steps and known.attempt > 0:
+            steps[id_], states[id_] = state.steps[id_], known
+    return replace(
+        state,
+        revision=event.revision, steps=steps, states=states, open_steps=frozenset(event.open_steps), plan_stale=False,
+        first_planned_at=state.first_planned_at or at, planned_at=at,
+    )  # fmt: skip
+
+
+@_apply.register
+def _(event: e.RunReplanned, state: RunState, at: datetime) -> RunState:
+    return replace(state, plan_wanted_since=at, plan_stale=True, rejected={}, excluded={})
+
+
+@_apply.register
+def _(event: e.RunRescheduled, state: RunState, at: datetime) -> RunState:
+    return replace(state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff)
+
+
+@_apply.register
+def _(event: e.RunHeld, state: RunState, at: datetime) -> RunState:
+    return replace(state, held=True)
+
+
+@_apply.register
+def _(event: e.RunReleased, state: RunState, at: datetime) -> RunState:
+    return replace(state, held=False)
+
+
+@_apply.register
+def _(event: e.RunEnded, state: RunState, at: datetime) -> RunState:
+    return replace(state, finish="ended", finished_at=at)
+
+
+@_apply.register
+def _(event: e.RunClosed, state: RunState, at: datetime) -> RunState:
+    return replace(state, finish=event.outcome, finished_at=at)
+
+
+@_apply.register
+def _(event: e.GateOpened, state: RunState, at: datetime) -> RunState:
+    return replace(state, gates={**state.gates, event.gate_id: GateState(event, at)})
+
+
+@_apply.register
+def _(event: e.GateVoted, state: RunState, at: datetime) -> RunState:
+    gate = state.gates[event.gate_id]
+    return _with_gate(state, event.gate_id, replace(gate, votes=(*gate.votes, (event, at))))
+
+
+@_apply.register
+def _(event: e.GateDecided, state: RunState, at: datetime) -> RunState:
+    gate = state.gates[event.gate_id]
+    state = _with_gate(state, event.gate_id, replace(gate, outcome=event.outcome, decided_at=at))
+    if event.outcome == "rejected":
+        return replace(state, rejected={**state.rejected, **dict.fromkeys(gate.opened.digests, event.gate_id)})
+    approval = Approval(event.gate_id, event.by, event.valid_until)
+    return replace(
+        state,
+        approved={**state.approved, **dict.fromkeys(event.approved, approval)},
+        excluded={**state.excluded, **dict.fromkeys(event.excluded, event.gate_id)},
+    )
+
+
+@_apply.register
+def _(event: e.GateEscalated, state: RunState, at: datetime) -> RunState:
+    return _with_gate(state, event.gate_id, replace(state.gates[event.gate_id], escalated_to=event.roles))
+
+
+@_apply.register
+def _(event: e.GateWithdrawn, state: RunState, at: datetime) -> RunState:
+    return _with_gate(state, event.gate_id, replace(state.gates[event.gate_id], outcome="withdrawn", decided_at=at))
+
+
+def _with_gate(state: RunState, gate_id: str, gate: GateState) -> RunState:
+    return replace(state, gates={**state.gates, gate_id: gate})
+
+
+def _with_step(state: RunState, step_id: str, at: datetime, **changes: Any) -> RunState:
+    known = replace(state.states[step_id], changed_at=at, **changes)
+    return replace(state, states={**state.states, step_id: known})
+
+
+@_apply.register
+def _(event: e.StepStarted, state: RunState, at: datetime) -> RunState:
+    before = state.states[event.step_id]
+    return _with_step(
+        state, event.step_id, at,
+        status="started", attempt=event.attempt, generation=event.generation, lease_until=event.lease_until,
+        retry_at=None, may_stand=True, first_started_at=before.first_started_at or at,
+    )  # fmt: skip
+
+
+@_apply.register
+def _(event: e.StepVerified, state: RunState, at: datetime) -> RunState:
+    return _with_step(state, event.step_id, at, status="verified", lease_until=None, failing_since=None, code="")
+
+
+@_apply.register
+def _(event: e.StepAttested, state: RunState, at: datetime) -> RunState:
+    return _with_step(state, event.step_id, at, status="attested", lease_until=None, failing_since=None, code="")
+
+
+@_apply.register
+def _(event: e.StepAttemptFailed, state: RunState, at: datetime) -> RunState:
+    before = state.states[event.step_id]
+    return _with_step(
+        state, event.step_id, at,
+        status="retrying", lease_until=None, retry_at=event.retry_at, code=event.code,
+        may_stand=event.happened == "unknown", failing_since=before.failing_since or at,
+    )  # fmt: skip
+
+
+@_apply.register
+def _(event: e.StepFailed, state: RunState, at: datetime) -> RunState:
+    unknown = event.happened == "unknown"
+    return _with_step(
+        state, event.step_id, at,
+        status="unknown" if unknown else "failed", lease_until=None, retry_at=None, may_stand=unknown, code=event.code,
+    )  # fmt: skip
+
+
+@_apply.register
+def _(event: e.StepRetryOrdered, state: RunState, at: datetime) -> RunState:
+    before = state.states[event.step_id]
+    anew = event.generation > before.generation
+    return _with_step(
+        state, event.step_id, at,
+        status="retrying", generation=event.generation, retry_at=None, failing_since=None, ordered_by=event.by,
+        may_stand=before.may_stand and not anew, first_started_at=None if anew else before.first_started_at,
+    )  # fmt: skip
+
+
+@_apply.register
+def _(event: e.StepSkipped, state: RunState, at: datetime) -> RunState:
+    return _with_step(state, event.step_id, at, status="skipped", lease_until=None, retry_at=None)
+
+
+@_apply.register
+def _(event: e.TaskOpened, state: RunState, at: datetime) -> RunState:
+    return replace(state, tasks={**state.tasks, event.task_id: TaskState(event, at)})
+
+
+@_apply.register
+def _(event: e.TaskCompleted, state: RunState, at: datetime) -> RunState:
+    task = replace(state.tasks[event.task_id], outcome=event.outcome, by=event.by)
+    return replace(state, tasks={**state.tasks, event.task_id: task})
+
+
+@_apply.register
+def _(event: e.TaskWithdrawn, state: RunState, at: datetime) -> RunState:
+    task = replace(state.tasks[event.task_id], outcome="withdrawn")
+    return replace(state, tasks={**state.tasks, event.task_id: task})
+
+
+@_apply.register
+def _(event: e.ExceptionOpened, state: RunState, at: datetime) -> RunState:
+    return replace(state, exceptions={**state.exceptions, event.exception_id: ExceptionState(event, at)})
+
+
+@_apply.register
+def _(event: e.ExceptionClosed, state: RunState, at: datetime) -> RunState:
+    closed = replace(state.exceptions[event.exception_id], disposition=event.disposition, by=event.by)
+    return replace(state, exceptions={**state.exceptions, event.exception_id: closed})

@@ -1,0 +1,93 @@
+"""Which systems have to be asked for the person's accounts now, and what for.
+
+A system is asked for a plan, again when it did not answer, and once more to confirm the plan before a change. Each
+system is on its own here: one that is down holds up nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from orchestrator.domain import matching
+from orchestrator.domain.events import SystemSearched
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.run import RunState
+from orchestrator.domain.standing import Standing, World, backoff
+
+Purpose = Literal["plan", "confirm"]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchesDue:
+    """`systems` with what each is asked for; `until` is when the next failed one is due again."""
+
+    systems: tuple[tuple[str, Purpose], ...] = ()
+    until: datetime | None = None
+
+
+def searched_systems(packet: Packet) -> list[str]:
+    """The systems of the workflow in which accounts are looked for, in the order of its steps."""
+    named = dict.fromkeys(step.system for step in packet.workflow.steps if step.system is not None)
+    return [system for system in named if packet.platform.systems[system].match]
+
+
+def searches_due(state: RunState, world: World, standings: dict[str, Standing]) -> SearchesDue:
+    if state.finished or state.held or "*" in world.holds:
+        return SearchesDue()
+    unconfirmed = {state.steps[id_].system for id_, where in standings.items() if where.waits_for == "fresh_look"}
+    due: list[tuple[str, Purpose]] = []
+    later: list[datetime] = []
+    for system in searched_systems(world.pinned):
+        look = state.looks.get(system)
+        wanted = _wants_plan(state, system)
+        if not (wanted or system in unconfirmed) or system in world.holds:
+            continue
+        again_at = look.tried_at + backoff(look.failures) if look is not None and look.failures else None
+        if again_at is not None and world.now < again_at:
+            later.append(again_at)
+        else:
+            due.append((system, "plan" if wanted else "confirm"))
+    return SearchesDue(tuple(due), min(later, default=None))
+
+
+def _wants_plan(state: RunState, system: str) -> bool:
+    look = state.looks.get(system)
+    return look is None or look.at is None or look.at < state.plan_wanted_since
+
+
+def all_asked(state: RunState, packet: Packet) -> bool:
+    """Every system has been asked since a plan was wanted, whether it answered or not."""
+    looks = (state.looks.get(system) for system in searched_systems(packet))
+    return all(look is not None and look.tried_at >= state.plan_wanted_since for look in looks)
+
+
+def judge(
+    person: PersonFacts, packet: Packet, system: str, purpose: Purpose, accounts: Sequence[matching.FoundAccount]
+) -> SystemSearched:
+    """What a system's answer means for this person."""
+    found = matching.match_accounts(person, packet.platform.systems[system].match, accounts)
+    matched = (found.account.account_id,) if found.account is not None and found.outcome == "matched" else ()
+    return SystemSearched(
+        system=system,
+        purpose=purpose,
+        outcome=found.outcome,
+        accounts=matched,
+        candidates=tuple(sorted(candidate.account_id for candidate in found.candidates)),
+        matched_on=",".join(found.keys),
+        code=found.conflict or "",
+    )
+
+
+def unsettled(state: RunState, packet: Packet) -> Iterable[str]:
+    """Systems where it is still a question which accounts are theirs."""
+    for system in searched_systems(packet):
+        if state.accounts_of(system) is not None:
+            continue
+        found = state.planned_on.get(system)
+        if found is not None and found.outcome == "none" and not packet.platform.systems[system].expected:
+            continue
+        yield system

@@ -1,0 +1,159 @@
+"""Where each step stands: final, ready, waiting for something, or stopped until a person acts.
+
+This is the check that is made before every effect, afresh from the ledger. "Not yet" is an answer, not an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from orchestrator.domain.ability import Catalogue
+from orchestrator.domain.levels import Actor, Level, highest_level
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.plan import PlannedStep
+from orchestrator.domain.run import LONG_AGO, RunState
+
+WaitsFor = Literal[
+    "predecessors", "time", "gate", "another_attempt", "lease", "hold", "fresh_look", "open_question", "task",
+    "exception", "level", "plan", "nothing",
+]  # fmt: skip
+
+LEASE_GRACE = timedelta(seconds=10)
+LONGEST_BACKOFF = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside the run that a decision about it needs, read from the ledger in the same round.
+
+    `pinned` is the packet that the run started under, `current` today's; `abilities` is what the connectors can do;
+    `holds` are the systems on hold, `*` for everything; `actors` are the known ones by id, with the roles that they
+    still have.
+    """
+
+    now: datetime
+    pinned: Packet
+    current: Packet
+    abilities: Catalogue = field(default_factory=dict)
+    holds: frozenset[str] = frozenset()
+    actors: Mapping[str, Actor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`until` is when time alone may change the answer; None where only an event can."""
+
+    kind: Literal["final", "ready", "waiting", "stopped"]
+    waits_for: WaitsFor = "nothing"
+    until: datetime | None = None
+    caused_by: tuple[str, ...] = ()
+
+
+FINAL_STANDING = Standing("final")
+
+
+def standing(state: RunState, step: PlannedStep, world: World) -> Standing:
+    """Where one step stands now. Pure; the order of the checks is the order in which a person would want to hear."""
+    known = state.states[step.step_id]
+    if known.final:
+        return FINAL_STANDING
+    if state.finished:
+        return Standing("stopped", "nothing")
+    if known.status in ("failed", "unknown"):
+        return Standing("stopped", "task" if known.status == "unknown" else "exception")
+    if state.held or "*" in world.holds or (step.system and step.system in world.holds):
+        return Standing("waiting", "hold")
+    if not _predecessors_done(state, step):
+        return Standing("waiting", "predecessors")
+    if step.system and state.accounts_of(step.system) is None and step.account_id:
+        return Standing("stopped", "open_question")
+    if step.system in state.differing:
+        return Standing("stopped", "exception")
+    due = due_at(state, step)
+    if due is not None and world.now < due:
+        return Standing("waiting", "time", due)
+    if step.gate is not None and not state.goes_before_gates(step) and not _approved(state, step, world.now):
+        excluded = step.digest in state.excluded or step.digest in state.rejected
+        return Standing("stopped", "exception") if excluded else Standing("waiting", "gate")
+    caused_by = who_caused(state, step)
+    if not step.is_task and not levels_suffice(state, step, caused_by, world):
+        return Standing("stopped", "level")
+    if step.is_task:
+        return Standing("ready", caused_by=caused_by)
+    if known.lease_until is not None and world.now < known.lease_until:
+        return Standing("waiting", "lease", known.lease_until)
+    if known.retry_at is not None and world.now < known.retry_at:
+        return Standing("waiting", "another_attempt", known.retry_at)
+    if known.attempt == 0 and needs_fresh_look(state, step, world):
+        return Standing("waiting", "fresh_look")
+    return Standing("ready", caused_by=caused_by)
+
+
+def _predecessors_done(state: RunState, step: PlannedStep) -> bool:
+    first = state.goes_before_gates(step)
+    for other in state.steps.values():
+        if other.name not in step.needs or state.states[other.step_id].final:
+            continue
+        if first and not state.goes_before_gates(other):
+            continue  # an urgent run does not leave access open for the sake of a hand-over
+        return False
+    # What a step needs may lie on a system whose accounts are still a question: then it is not done yet.
+    return first or state.open_steps.isdisjoint(step.needs)
+
+
+def due_at(state: RunState, step: PlannedStep) -> datetime | None:
+    """The instant before which a step does not begin; urgent access cuts begin at once."""
+    if step.anchor == "approval" or state.goes_before_gates(step):
+        return None
+    return state.cutoff + step.offset
+
+
+def _approved(state: RunState, step: PlannedStep, now: datetime) -> bool:
+    approval = state.approved.get(step.digest)
+    return approval is not None and now < approval.valid_until
+
+
+def who_caused(state: RunState, step: PlannedStep) -> tuple[str, ...]:
+    """Whose level an effect rests on: the operator who ordered it anew, else those who approved it, else whoever
+    asked for the run."""
+    ordered_by = state.states[step.step_id].ordered_by
+    approval = state.approved.get(step.digest) if step.gate is not None else None
+    if approval is not None:
+        return (*approval.by, ordered_by) if ordered_by else approval.by
+    return (ordered_by,) if ordered_by else (state.asked.requested_by,)
+
+
+def levels_suffice(state: RunState, step: PlannedStep, caused_by: tuple[str, ...], world: World) -> bool:
+    for actor_id in caused_by:
+        actor = world.actors.get(actor_id)
+        if actor is None:
+            return False
+        granted = highest_level(
+            world.pinned.platform, world.current.platform, actor, step.system, state.asked.packet
+        )
+        if granted is None or granted < step.level:
+            return False
+    return True
+
+
+def needs_fresh_look(state: RunState, step: PlannedStep, world: World) -> bool:
+    """Before anything is staged or changed the accounts are found again: after the plan was first made, after the
+    step fell due, and not longer ago than the packet allows."""
+    if not step.system or not step.account_id or step.level <= Level.PREPARE:
+        return False
+    look = state.looks.get(step.system)
+    seen = look.at if look is not None and look.at is not None else LONG_AGO
+    oldest = max(
+        state.first_planned_at or LONG_AGO,
+        due_at(state, step) or LONG_AGO,
+        world.now - world.pinned.workflow.thresholds.accounts_fresh_for,
+    )
+    return seen < oldest
+
+
+def backoff(failures: int) -> timedelta:
+    """1, 2, 4 … seconds, at most five minutes, after the given number of failures in a row."""
+    return min(timedelta(seconds=2 ** min(failures - 1, 20)), LONGEST_BACKOFF)

@@ -1,0 +1,124 @@
+"""The step protocol: intent, effect, read-back, result. Here it is decided; `activities.systems` does it.
+
+    begin    ─► StepStarted, and whether to look before acting
+    verdict  ◄─ what the connector said and what was read back ─► verified, attested, tried again, failed, unknown
+
+A retry that finds an intent without a result looks first. What must never be repeated is attempted once a generation:
+if nothing can show that it was done, a person finds out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from orchestrator.domain import events as e
+from orchestrator.domain.event import Event
+from orchestrator.domain.plan import PlannedStep, effect_key
+from orchestrator.domain.run import RunState
+from orchestrator.domain.standing import LEASE_GRACE, World, backoff, standing
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What may be done now. `look_first`: the effect may stand already. `may_act`: if it does not, it may be tried;
+    where this is false and looking does not show it done, a person has to find out."""
+
+    started: e.StepStarted
+    step: PlannedStep
+    look_first: bool
+    may_act: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back from one attempt, in the words of `connectors.errors` and `connectors.abilities`.
+
+    `error`: how the attempt ended; `read`: what the system shows (None where it was not asked or could not say).
+    """
+
+    error: Literal["none", "try_again", "action_required", "refused"] = "none"
+    happened: Literal["no", "unknown"] = "unknown"
+    code: str = ""
+    retry_after: float | None = None
+    read: Literal["done", "not_done", "unknown"] | None = None
+    acted: bool = True
+    detail: dict[str, Any] | None = None
+
+
+def begin(state: RunState, step_id: str, world: World) -> Intent | None:
+    """The intent for one attempt at a step, or None while it is not due: then nothing is written."""
+    step = state.steps.get(step_id)
+    if step is None or step.is_task:
+        return None
+    where = standing(state, step, world)
+    if where.kind != "ready":
+        return None
+    known = state.states[step_id]
+    started = e.StepStarted(
+        step_id=step_id,
+        generation=known.generation,
+        attempt=known.attempt + 1,
+        effect_key=effect_key(state.run_id, step_id, known.generation),
+        lease_until=world.now + lease(step),
+        caused_by=where.caused_by,
+    )
+    return Intent(started, step, look_first=known.may_stand and step.read_back, may_act=_may_act(state, step, world))
+
+
+def lease(step: PlannedStep) -> timedelta:
+    """Longer than everything one attempt may take: a look, the call, and the look after it while the system settles."""
+    return timedelta(seconds=3 * step.deadline + step.settle) + LEASE_GRACE
+
+
+def _may_act(state: RunState, step: PlannedStep, world: World) -> bool:
+    known = state.states[step.step_id]
+    if not known.may_stand:
+        return True
+    if step.repeat == "never":
+        return False
+    if step.repeat == "keyed":
+        since = known.first_started_at or world.now
+        return step.keyed_for is None or world.now < since + step.keyed_for
+    return True
+
+
+def verdict(state: RunState, intent: Intent, answer: Answer, now: datetime) -> Event | None:
+    """The result of an attempt. A fact: it is recorded whatever has been decided meanwhile, unless a later attempt or
+    a person has already made the step final (then None)."""
+    step, started = intent.step, intent.started
+    known = state.states.get(step.step_id)
+    if known is None or known.final:
+        return None
+    if (known.generation, known.attempt) != (started.generation, started.attempt):
+        # A first attempt that froze and thawed. Only proof of its effect is news.
+        if answer.read != "done" or known.generation != started.generation:
+            return None
+    which = {"step_id": step.step_id, "generation": started.generation, "attempt": started.attempt}
+    if answer.read == "done":
+        return e.StepVerified.model_validate({**which, "evidence": answer.detail})
+    failure = {**which, "code": answer.code or "not_done", "detail": answer.detail}
+    if not answer.acted:
+        # Looked first and was not allowed to act again.
+        return e.StepFailed.model_validate({**failure, "code": answer.code or "outcome_unknown", "happened": "unknown"})
+    if answer.error == "none" and not step.read_back:
+        return e.StepAttested.model_validate({**which, "evidence": answer.detail})
+    happened = _happened(step, answer)
+    if answer.error in ("none", "try_again"):
+        wait = backoff(started.attempt)
+        if answer.retry_after is not None:
+            wait = max(wait, timedelta(seconds=min(answer.retry_after, 3600)))
+        if step.repeat != "never" or happened == "no" or step.read_back:
+            # Where it may never be repeated and may stand, the next attempt only looks.
+            return e.StepAttemptFailed.model_validate({**failure, "happened": happened, "retry_at": now + wait})
+    return e.StepFailed.model_validate({**failure, "happened": happened})
+
+
+def _happened(step: PlannedStep, answer: Answer) -> Literal["no", "unknown"]:
+    """A look that shows "not done" settles it for what may be repeated; what may not could still be on its way."""
+    if answer.happened == "no" and answer.error != "none":
+        return "no"
+    if answer.read == "not_done" and step.repeat != "never":
+        return "no"
+    return "unknown"

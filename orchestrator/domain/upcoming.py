@@ -1,0 +1,56 @@
+"""From a run's state to what its workflow is to start now, and when it has to ask again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from orchestrator.domain.progress import Progress, StepDue
+from orchestrator.domain.run import RunState
+from orchestrator.domain.searching import searches_due
+from orchestrator.domain.standing import World, standing
+from orchestrator.domain.steps import lease
+
+
+def progress(state: RunState, world: World) -> Progress:
+    if state.finished:
+        return Progress(version=state.version, finished=True)
+    standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
+    searches = searches_due(state, world, standings)
+    steps = []
+    for id_, where in standings.items():
+        step, known = state.steps[id_], state.states[id_]
+        if where.kind == "ready" and not step.is_task:
+            steps.append(
+                StepDue(
+                    step_id=id_,
+                    generation=known.generation,
+                    attempt=known.attempt + 1,
+                    seconds=lease(step).total_seconds(),
+                    queue=step.queue,
+                )
+            )
+    instants = [where.until for where in standings.values() if where.until is not None]
+    instants += [searches.until] if searches.until is not None else []
+    instants += _deadlines(state, world)
+    due_in = max((min(instants) - world.now) / timedelta(seconds=1), 0.0) if instants else None
+    return Progress(
+        version=state.version,
+        search=tuple(system for system, _ in searches.systems),
+        steps=tuple(steps),
+        due_in=due_in,
+    )
+
+
+def _deadlines(state: RunState, world: World) -> list[datetime]:
+    """When something becomes late: an undecided gate, an approval about to lapse, an open task, a row of failures."""
+    patience = world.pinned.workflow.thresholds.retries_become_exception_after
+    dates = [g.opened.decide_by for g in state.gates.values() if g.open and not g.escalated_to]
+    dates += [
+        approval.valid_until
+        for step in state.steps.values()
+        if not state.states[step.step_id].final and (approval := state.approved.get(step.digest)) is not None
+    ]
+    dates += [task.opened.due for task in state.tasks.values() if task.open]
+    dates += [look.failing_since + patience for look in state.looks.values() if look.failing_since is not None]
+    dates += [known.failing_since + patience for known in state.states.values() if known.failing_since is not None]
+    return [date for date in dates if date > world.now]

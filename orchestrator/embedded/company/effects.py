@@ -1,0 +1,197 @@
+"""What each HTTP system of the company did, counted; and the ways in which it can be told to misbehave.
+
+`GuardedSystem` wraps a system's ASGI application: it checks the bearer token, serves `/_company/effects` and
+`/_company/faults`, and commits the faults. An effect is a change that was *done*: a repeat that changed nothing, or a
+request that failed before doing, is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Mode = Literal["slow", "429", "503", "fail", "lose_reply", "nonsense", "error_in_200", "oversized"]
+MODES = ("slow", "429", "503", "fail", "lose_reply", "nonsense", "error_in_200", "oversized")
+OVERSIZED = 8 * 1024 * 1024  # bytes
+KEY_HEADERS = (b"effect-key", b"idempotency-key")
+
+TRANSPORT = "company.transport"  # in the ASGI scope's state: the connection itself, so that a reply can be lost
+
+
+@dataclass(frozen=True, slots=True)
+class EffectEntry:
+    """One change that was done. `key` is what the caller named it, `at` an ISO instant."""
+
+    key: str | None
+    action: str
+    target: str
+    at: str
+
+
+@dataclass(slots=True)
+class Fault:
+    """How to misbehave on which requests. `times` None: until removed. `seconds`: the delay of `slow`, the
+    Retry-After of `429` and `503`."""
+
+    method: str
+    path: str
+    mode: Mode
+    times: int | None = None
+    seconds: float = 0.0
+
+    @classmethod
+    def parse(cls, document: Any) -> Fault:
+        """Raises ValueError that names the field."""
+        if not isinstance(document, dict):
+            raise ValueError("a fault is an object")
+        fault = cls(
+            method=str(document.get("method", "*")).upper(),
+            path=str(document.get("path", "")),
+            mode=document.get("mode", ""),
+            times=None if document.get("times") is None else int(document["times"]),
+            seconds=float(document.get("seconds") or 0.0),
+        )
+        if fault.mode not in MODES:
+            raise ValueError(f"mode: one of {', '.join(MODES)}")
+        try:
+            re.compile(fault.path)
+        except re.error as error:
+            raise ValueError(f"path: not a regular expression: {error}") from error
+        return fault
+
+    def applies(self, method: str, path: str) -> bool:
+        return (
+            (self.times is None or self.times > 0)
+            and self.method in ("*", method)
+            and re.search(self.path, path) is not None
+        )
+
+
+@dataclass(slots=True)
+class EffectLog:
+    """The effects of one system, oldest first."""
+
+    entries: list[EffectEntry] = field(default_factory=list)
+
+    def record(self, action: str, target: str, key: str | None = None) -> None:
+        """`key` defaults to the one that the request being served came with."""
+        key = key if key is not None else REQUEST_KEY.get()
+        self.entries.append(EffectEntry(key, action, target, datetime.now(UTC).isoformat()))
+
+    def documents(self) -> list[dict[str, Any]]:
+        return [asdict(entry) for entry in self.entries]
+
+
+REQUEST_KEY: ContextVar[str | None] = ContextVar("REQUEST_KEY", default=None)
+REQUEST_LINE: ContextVar[str] = ContextVar("REQUEST_LINE", default="")
+"""Method and path of the request being served, for systems whose routes we do not write ourselves."""
+
+
+class GuardedSystem:
+    """An ASGI application behind a token, a log and faults. Lifespan and websockets are not served."""
+
+    def __init__(self, app: App, *, token: str, log: EffectLog) -> None:
+        self.app = app
+        self.token = token
+        self.log = log
+        self.faults: list[Fault] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        given = headers.get(b"authorization", b"")
+        if not hmac.compare_digest(given, b"Bearer " + self.token.encode()):
+            await answer(send, 401, {"error": {"code": "unauthorized", "message": "a bearer token is needed"}})
+            return
+        method, path = scope["method"], scope["path"]
+        if path.startswith("/_company/"):
+            await self._serve_company(method, path, receive, send)
+            return
+        REQUEST_KEY.set(next((headers[name].decode("latin-1") for name in KEY_HEADERS if name in headers), None))
+        REQUEST_LINE.set(f"{method} {path}")
+        for fault in self.faults:
+            if fault.applies(method, path):
+                if fault.times is not None:
+                    fault.times -= 1
+                if await self._commit(fault, scope, receive, send):
+                    return
+        await self.app(scope, receive, send)
+
+    async def _commit(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Misbehave; true when the request is thereby answered (or never will be)."""
+        if fault.mode == "slow":
+            await asyncio.sleep(fault.seconds)
+            return False
+        if fault.mode == "lose_reply":
+
+            async def nowhere(message: Message) -> None:
+                return
+
+            await self.app(scope, receive, nowhere)
+            scope["state"][TRANSPORT].abort()
+            await asyncio.sleep(0)  # so that the server notices, and does not answer in our place
+            return True
+        if fault.mode in ("429", "503"):
+            retry_after = [(b"retry-after", str(int(fault.seconds)).encode())]
+            await answer(send, int(fault.mode), {"error": {"code": "busy", "message": "come back later"}}, retry_after)
+        elif fault.mode == "fail":
+            await answer(send, 500, {"error": {"code": "internal", "message": "something broke"}})
+        elif fault.mode == "error_in_200":
+            await answer(send, 200, {"error": {"code": "locked", "message": "the record is locked"}})
+        elif fault.mode == "oversized":
+            await answer(send, 200, {"padding": "x" * OVERSIZED})
+        else:
+            await answer(send, 200, b"<html>Welcome to the maintenance page", [(b"content-type", b"text/html")])
+        return True
+
+    async def _serve_company(self, method: str, path: str, receive: Receive, send: Send) -> None:
+        if (method, path) == ("GET", "/_company/effects"):
+            await answer(send, 200, {"effects": self.log.documents()})
+        elif (method, path) == ("POST", "/_company/faults"):
+            try:
+                self.faults.append(Fault.parse(json.loads(await body_of(receive))))
+            except (ValueError, TypeError) as error:
+                await answer(send, 400, {"error": {"code": "bad_fault", "message": str(error)}})
+            else:
+                await answer(send, 201, {"faults": len(self.faults)})
+        elif (method, path) == ("DELETE", "/_company/faults"):
+            self.faults.clear()
+            await answer(send, 200, {"faults": 0})
+        else:
+            await answer(send, 404, {"error": {"code": "not_found", "message": "no such route"}})
+
+
+async def body_of(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+
+
+async def answer(
+    send: Send, status: int, content: Any, headers: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    """One whole response; anything but bytes goes out as JSON."""
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    names = {name for name, _ in headers or []}
+    all_headers = [*(headers or []), (b"content-length", str(len(raw)).encode())]
+    if b"content-type" not in names:
+        all_headers.append((b"content-type", b"application/json"))
+    await send({"type": "http.response.start", "status": status, "headers": all_headers})
+    await send({"type": "http.response.body", "body": raw})

@@ -1,0 +1,86 @@
+"""What can go wrong at the ledger, named by the reaction it needs.
+
+    LedgerError
+    ├── VersionConflict       somebody appended first: read again, decide again
+    ├── EventKeyTaken         this very fact is in the stream already: read it, do not write it
+    ├── LedgerUnavailable     PostgreSQL cannot be reached, is busy or has no schema: try later, nothing was written
+    │   └── OutcomeUnknown    the same, but the append may have been written: try again with the same event keys
+    ├── AppendRefused         the database will never take this append: a fault in our program
+    ├── UnreadableEvent       stored bytes that this version of the program cannot read
+    ├── PersonErased          the person's key has been destroyed, for good
+    ├── PersonUnknown         no such person was ever created
+    └── WrongMasterKey        the keyring was written under another master key, or the key given is not one
+
+Messages hold streams, keys and ids, which are opaque; never personal data, never what a row contains.
+"""
+
+from __future__ import annotations
+
+
+class LedgerError(Exception):
+    """`place` is where, `cause` what happened, `remedy` what a person can do."""
+
+    def __init__(self, place: str, cause: str, remedy: str = "") -> None:
+        super().__init__(place, cause, remedy)
+        self.place = place
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.cause}" + (f". {self.remedy}" if self.remedy else "")
+
+
+class VersionConflict(LedgerError):
+    def __init__(self, stream: str, expected: int, actual: int) -> None:
+        super().__init__(
+            f"stream {stream}",
+            f"version {expected} was expected, it stands at {actual}",
+            "Read the stream again and decide again",
+        )
+        self.stream = stream
+        self.expected = expected
+        self.actual = actual
+
+
+class EventKeyTaken(LedgerError):
+    def __init__(self, stream: str, key: str) -> None:
+        super().__init__(
+            f"stream {stream}", f"an event with the key {key} is there already", "Read the stream; the fact is recorded"
+        )
+        self.stream = stream
+        self.key = key
+
+
+class LedgerUnavailable(LedgerError):
+    """Nothing was written. Trying again later is safe."""
+
+
+class OutcomeUnknown(LedgerUnavailable):
+    """The connection broke around the COMMIT and the question could not be settled in time. Trying again with the
+    same event keys and expected versions is safe: it ends in success, `VersionConflict` or `EventKeyTaken`."""
+
+
+class AppendRefused(LedgerError):
+    """The database refuses this append whenever it is tried."""
+
+
+class UnreadableEvent(LedgerError):
+    """Damaged bytes, an unknown type, or a schema newer than this program."""
+
+
+class PersonErased(LedgerError):
+    def __init__(self, person_id: str) -> None:
+        super().__init__(f"person {person_id}", "the key has been destroyed", "Nothing can bring the data back")
+        self.person_id = person_id
+
+
+class PersonUnknown(LedgerError):
+    def __init__(self, person_id: str) -> None:
+        super().__init__(
+            f"person {person_id}", "no key was ever made", "Create the person before naming it as a subject"
+        )
+        self.person_id = person_id
+
+
+class WrongMasterKey(LedgerError):
+    """The master key given does not open the keyring, or is not a key at all."""

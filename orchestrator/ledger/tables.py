@@ -1,0 +1,211 @@
+"""The tables as SQLAlchemy Core sees them. The migrations make them; a test holds the two together.
+
+| schema | what | who may change it |
+|---|---|---|
+| `ledger` | the events and the head row | only appended to |
+| `read` | what pages and lists show, changed in the same transaction as the events | made anew by a rebuild |
+| `engine` | cursors, reports of workflows, settings | not history: may be lost |
+| `keyring` | wrapped keys of persons and the tags they are looked up by | erased for good; backed up apart |
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+metadata = MetaData()
+
+
+def _instant(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, TIMESTAMP(timezone=True), nullable=nullable)
+
+
+def _json(name: str, empty: str) -> Column[object]:
+    return Column(name, JSONB, nullable=False, server_default=text(f"'{empty}'::jsonb"))
+
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("stream", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("event_key", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("subject", Text),
+    Column("append_id", Uuid, nullable=False),
+    Column("stored", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    _instant("recorded_at"),
+    UniqueConstraint("stream", "version", name="events_stream_version"),
+    UniqueConstraint("stream", "event_key", name="events_stream_key"),
+    schema="ledger",
+)
+Index("events_subject", events.c.subject, events.c.position, postgresql_where=events.c.subject.is_not(None))
+
+head = Table(
+    "head",
+    metadata,
+    Column("only", Boolean, primary_key=True, server_default=text("true")),
+    Column("position", BigInteger, nullable=False),
+    schema="ledger",
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("packet_name", Text, nullable=False),
+    Column("packet_version", Text, nullable=False),
+    _instant("cutoff"),
+    Column("zone", Text, nullable=False),
+    Column("urgent", Boolean, nullable=False, server_default=text("false")),
+    Column("requested_by", Text, nullable=False),
+    _instant("requested_at"),
+    _instant("closed_at", nullable=True),
+    Column("version", Integer, nullable=False),
+    _instant("due_at", nullable=True),
+    _instant("embargo_until", nullable=True),
+    _json("named", "[]"),
+    _json("summary", "{}"),
+    Column("sealed", LargeBinary),
+    schema="read",
+)
+Index("runs_by_request", runs.c.requested_at, runs.c.run_id)
+Index("runs_open_by_due", runs.c.due_at, runs.c.run_id, postgresql_where=runs.c.closed_at.is_(None))
+Index("runs_of_person", runs.c.person_id)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("item_id", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    _json("roles", "[]"),
+    Column("system", Text),
+    _instant("opened_at"),
+    _instant("due_at", nullable=True),
+    _json("detail", "{}"),
+    schema="read",
+)
+Index("inbox_by_due", inbox.c.due_at, inbox.c.item_id)
+Index("inbox_of_run", inbox.c.run_id)
+
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("exception_id", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("step_id", Text),
+    Column("system", Text),
+    Column("owner", Text, nullable=False),
+    _instant("opened_at"),
+    _instant("due_at", nullable=True),
+    _instant("closed_at", nullable=True),
+    Column("disposition", Text),
+    _json("detail", "{}"),
+    schema="read",
+)
+Index(
+    "exceptions_open_by_due",
+    exceptions.c.due_at,
+    exceptions.c.exception_id,
+    postgresql_where=exceptions.c.closed_at.is_(None),
+)
+Index("exceptions_of_run", exceptions.c.run_id)
+
+actors = Table(
+    "actors",
+    metadata,
+    Column("actor_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("human", Text),
+    _json("roles", "[]"),
+    Column("sealed", LargeBinary),
+    _json("detail", "{}"),
+    schema="read",
+)
+
+packets = Table(
+    "packets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("phase", Text, nullable=False),
+    Column("current_version", Text),
+    _json("detail", "{}"),
+    schema="read",
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("cluster", Text, nullable=False),
+    _instant("reported_at"),
+    _instant("due_at", nullable=True),
+    schema="engine",
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    schema="engine",
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    schema="engine",
+)
+
+tree = Table(  # the compact range that the last checkpoint ended with, so that the next one reads new leaves only
+    "tree",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("nodes", LargeBinary, nullable=False),
+    schema="engine",
+)
+
+person_keys = Table(
+    "person_keys",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("wrapped", LargeBinary),
+    _instant("created_at"),
+    _instant("erased_at", nullable=True),
+    schema="keyring",
+)
+
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("tag", LargeBinary, primary_key=True),
+    Column("person_id", Text, nullable=False),
+    schema="keyring",
+)
+Index("lookups_of_person", lookups.c.person_id)
+
+READ_TABLES: dict[str, Table] = {table.name: table for table in (runs, inbox, exceptions, actors, packets)}
+"""What a `RowWrite` may name."""

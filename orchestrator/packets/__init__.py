@@ -1,0 +1,1 @@
+"""The packets that ship with Offboard: a folder each, as package data."""

@@ -1,0 +1,48 @@
+"""The activities a run asks for, as typed names without bodies: workflow code never imports what activities import.
+
+A test holds these equal, name and signature, to what the worker registers.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+from temporalio import activity
+
+from orchestrator.domain.progress import Progress
+
+
+class RunRef(BaseModel):
+    """Which run. Nothing about a person: ids only travel through the engine."""
+
+    model_config = ConfigDict(frozen=True)
+    run_id: str
+
+
+class SearchAccounts(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    run_id: str
+    systems: tuple[str, ...]
+
+
+class ExecuteStep(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    run_id: str
+    step_id: str
+
+
+@activity.defn(name="advance")
+async def advance(run: RunRef) -> Progress:
+    """Let the domain say what time has brought about, and what is to be started."""
+    raise NotImplementedError
+
+
+@activity.defn(name="search_accounts")
+async def search_accounts(search: SearchAccounts) -> Progress:
+    """Ask systems which accounts are the person's, and record their answers."""
+    raise NotImplementedError
+
+
+@activity.defn(name="execute_step")
+async def execute_step(step: ExecuteStep) -> Progress:
+    """One attempt at one step: check, intent, effect, read-back, result."""
+    raise NotImplementedError

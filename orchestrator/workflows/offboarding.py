@@ -1,0 +1,141 @@
+"""The interpreter of a run: start what is due, wait for it, for a nudge or for a date; repeat.
+
+It decides nothing. What is due it hears from activities, which read the ledger; it holds ids, versions and what it has
+in flight. A first start, a recovery, an operator's retry and a new cluster are all the same beginning: ask what is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from orchestrator.domain.progress import Progress, StepDue
+from orchestrator.workflows import activity_stubs as activities
+from orchestrator.workflows import retry_policies as retries
+
+LONGEST_SLEEP = timedelta(days=7)
+SOON = timedelta(minutes=1)
+SEARCH = "search"
+
+
+class Nudge(BaseModel):
+    """Something was appended to the run. `hint` saves a read: it says what that made due, and is checked again."""
+
+    model_config = ConfigDict(frozen=True)
+    hint: Progress | None = None
+
+
+def workflow_id(run_id: str) -> str:
+    return f"run-{run_id}"
+
+
+@workflow.defn(name="Offboarding")
+class Offboarding:
+    @workflow.init
+    def __init__(self, run: activities.RunRef) -> None:
+        self._run = run
+        self._known = Progress(version=0)
+        self._ask = True  # whether the ledger must be asked before anything else
+        self._changed = False
+        self._in_flight: dict[str, asyncio.Task[None]] = {}
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_at: datetime | None = None
+
+    @workflow.signal
+    def nudge(self, nudge: Nudge) -> None:
+        hint = nudge.hint
+        if hint is not None and hint.version <= self._known.version:
+            return
+        if hint is not None and (hint.steps or hint.search):
+            # Begun on somebody's word: the activity looks into the ledger before it does anything, and says what it saw.
+            self._start(hint)
+            self._ask = self._ask and not self._in_flight
+        else:
+            self._ask = True
+        self._changed = True
+
+    @workflow.run
+    async def run(self, run: activities.RunRef) -> None:
+        while True:
+            if self._ask:
+                self._ask = False
+                self._heard(await self._advance())
+            self._start(self._known)
+            if self._known.finished and not self._in_flight:
+                return
+            if workflow.info().is_continue_as_new_suggested() and not self._in_flight:
+                workflow.continue_as_new(run)
+            self._set_alarm()
+            await workflow.wait_condition(lambda: self._changed)
+            self._changed = False
+
+    def _start(self, progress: Progress) -> None:
+        if progress.search and SEARCH not in self._in_flight:
+            self._in_flight[SEARCH] = asyncio.create_task(self._finish(SEARCH, self._search(progress.search)))
+        for step in progress.steps:
+            if step.step_id not in self._in_flight:
+                self._in_flight[step.step_id] = asyncio.create_task(self._finish(step.step_id, self._execute(step)))
+
+    async def _finish(self, name: str, work: Awaitable[Progress]) -> None:
+        try:
+            self._heard(await work)
+        except ActivityError:
+            # Not even the ledger's "this failed" came back. Ask again, but not in a circle.
+            await asyncio.sleep(retries.AFTER_A_LOST_ACTIVITY.total_seconds())
+            self._ask = True
+        finally:
+            del self._in_flight[name]
+            self._changed = True
+
+    def _heard(self, progress: Progress) -> None:
+        if progress.version >= self._known.version:
+            self._known = progress
+
+    def _set_alarm(self) -> None:
+        """One timer at a time: it may ring too early, and then only asks. Every new one costs the engine two events."""
+        due_in = self._known.due_in
+        wait = LONGEST_SLEEP if due_in is None else min(timedelta(seconds=due_in + 0.01), LONGEST_SLEEP)
+        if self._in_flight and wait > SOON:
+            return  # what is in flight will say more
+        at = workflow.now() + wait
+        if self._alarm is not None and self._alarm_at is not None:
+            if self._alarm_at <= at + timedelta(seconds=1):
+                return
+            self._alarm.cancel()
+        self._alarm_at = at
+        self._alarm = asyncio.create_task(self._ring(wait))
+
+    async def _ring(self, wait: timedelta) -> None:
+        await asyncio.sleep(wait.total_seconds())
+        self._alarm = self._alarm_at = None
+        self._ask = self._changed = True
+
+    async def _advance(self) -> Progress:
+        return await workflow.execute_activity(
+            activities.advance,
+            self._run,
+            start_to_close_timeout=retries.ADVANCE_TIMEOUT,
+            retry_policy=retries.UNTIL_THE_LEDGER_IS_BACK,
+        )
+
+    async def _search(self, systems: tuple[str, ...]) -> Progress:
+        return await workflow.execute_activity(
+            activities.search_accounts,
+            activities.SearchAccounts(run_id=self._run.run_id, systems=systems),
+            start_to_close_timeout=retries.SEARCH_TIMEOUT,
+            retry_policy=retries.UNTIL_THE_LEDGER_IS_BACK,
+        )
+
+    async def _execute(self, step: StepDue) -> Progress:
+        return await workflow.execute_activity(
+            activities.execute_step,
+            activities.ExecuteStep(run_id=self._run.run_id, step_id=step.step_id),
+            task_queue=step.queue,
+            start_to_close_timeout=timedelta(seconds=step.seconds),
+            retry_policy=retries.UNTIL_THE_LEDGER_IS_BACK,
+        )

@@ -1,0 +1,18 @@
+"""How the engine repeats an activity that could not even say what happened: the ledger was out of reach, a worker died.
+
+What a system answered is never repeated here; the ledger records it and says when the next attempt is due.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+UNTIL_THE_LEDGER_IS_BACK = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
+)
+ADVANCE_TIMEOUT = timedelta(seconds=60)
+SEARCH_TIMEOUT = timedelta(minutes=3)
+"""Searches run side by side, each under its own system's deadline; this is only for a worker that died."""
+AFTER_A_LOST_ACTIVITY = timedelta(seconds=30)
