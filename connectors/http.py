@@ -103,6 +103,13 @@ class JsonHttp:
         self._max_bytes = settings.max_answer_bytes
         self._media_type = media_type
         token = settings.token.get_secret_value()
+        if not (token.isascii() and token.isprintable() and token.strip()):  # a header cannot carry it
+            raise ActionRequiredError(
+                "setting_invalid",
+                "The token is empty or holds characters that no token has.",
+                remedy="Copy the token again.",
+                happened="no",
+            )
         self.redact = Redaction([token])
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {token}", "Accept": media_type, "Accept-Encoding": "identity"},
@@ -240,9 +247,7 @@ class Call:
                 )  # fmt: skip
         return bytes(body)
 
-    def _judge(
-        self, method: str, url: httpx.URL, response: httpx.Response, body: bytes, *, missing_ok: bool
-    ) -> Answer:
+    def _judge(self, method: str, url: httpx.URL, response: httpx.Response, body: bytes, *, missing_ok: bool) -> Answer:
         status = response.status_code
         said = f"{method} {url.path} was answered with {status}: {body[:_EXCERPT].decode(errors='replace')}"
         if 300 <= status < 400:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
@@ -140,7 +141,9 @@ class ScimConnector:
                 if matching is None:  # a server that ignores filters, or compares more loosely than equal
                     continue
                 found.add(self._account(call.understand_value(document, _User)), lookup.attribute, matching)
-        return found.accounts()
+        accounts = found.accounts()
+        members = await self._privileged_members(call) if accounts and self._privileged else set()
+        return [replace(each, privileged=each.privileged or each.native_id in members) for each in accounts]
 
     async def attempt(self, effect: Effect) -> Reply:
         if effect.ability not in ABILITIES:
@@ -174,7 +177,10 @@ class ScimConnector:
                 return ReadBack("unknown", state)  # RFC 7643 lets a server leave `active` out: nothing is proven
             case "disable_account":
                 return ReadBack("not_done" if user.active else "done", state)
-        groups = [{"id": group.id, "name": group.name} for group in await self._groups_of(call, account_id, effect)]
+        groups = [
+            {"id": group.id, "name": group.name}
+            for group in await self._groups_of(call, account_id, names_of(effect, "groups"))
+        ]
         if effect.ability == "remove_from_groups":
             return ReadBack("not_done" if groups else "done", {**state, "groups": groups})
         access = {"groups": groups, "roles": user.roles, "entitlements": user.entitlements}
@@ -221,6 +227,17 @@ class ScimConnector:
             privileged=bool(names & self._privileged),
         )
 
+    async def _privileged_members(self, call: Call) -> set[str]:
+        """Ids of whoever is in a privileged group, since not every server shows a user's groups on the user."""
+        names = " or ".join(f"displayName eq {_quoted(name)}" for name in sorted(self._privileged))
+        condition = names if (await self._offers(call)).filter.supported else None
+        members: set[str] = set()
+        async for document in self._resources(call, "Groups", condition):
+            group = call.understand_value(document, _Group)
+            if group.name.casefold() in self._privileged:
+                members |= {str(member.get("value")) for member in group.members}
+        return members
+
     async def _disable(self, call: Call, account_id: str, effect: Effect) -> Reply:
         if (await self._offers(call)).patch.supported:
             operation = {"op": "replace", "path": "active", "value": False}
@@ -237,7 +254,7 @@ class ScimConnector:
     async def _leave_groups(self, call: Call, account_id: str, effect: Effect) -> Reply:
         patch = (await self._offers(call)).patch.supported
         left = []
-        for group in await self._groups_of(call, account_id, effect):
+        for group in await self._groups_of(call, account_id, names_of(effect, "groups")):
             if patch:
                 operation = {"op": "remove", "path": f"members[value eq {_quoted(account_id)}]"}
                 await self._patch(call, ("Groups", group.id), operation, effect)
@@ -272,8 +289,7 @@ class ScimConnector:
             happened="no",
         )
 
-    async def _groups_of(self, call: Call, account_id: str, effect: Effect) -> list[_Group]:
-        wanted = names_of(effect, "groups")
+    async def _groups_of(self, call: Call, account_id: str, wanted: Collection[str] | None) -> list[_Group]:
         condition = None
         if await self._can_filter_members(call):
             condition = f"members.value eq {_quoted(account_id)}"

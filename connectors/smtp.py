@@ -21,9 +21,7 @@ Security = Literal["starttls", "tls", "none"]
 class MailServer:
     """Where messages are handed in. TLS certificates are verified; without TLS no password is sent."""
 
-    def __init__(
-        self, host: str, port: int, *, security: Security, username: str, password: str, ca_file: str
-    ) -> None:
+    def __init__(self, host: str, port: int, *, security: Security, username: str, password: str, ca_file: str) -> None:
         self._host = host
         self._port = port
         self._security = security

@@ -34,9 +34,9 @@ CREATE INDEX events_subject ON ledger.events (subject, position) WHERE subject I
 
 -- One row, rewritten with every group: leave room for HOT updates, and keep dead rows few.
 CREATE TABLE ledger.head (
-    only     boolean NOT NULL DEFAULT true CHECK (only),
+    one_row  boolean NOT NULL DEFAULT true CHECK (one_row),
     position bigint  NOT NULL CHECK (position >= 0),
-    CONSTRAINT head_pkey PRIMARY KEY (only)
+    CONSTRAINT head_pkey PRIMARY KEY (one_row)
 ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 INSERT INTO ledger.head (position) VALUES (0);
 
@@ -161,6 +161,11 @@ CREATE TABLE engine.cursors (
     CONSTRAINT cursors_pkey PRIMARY KEY (name)
 );
 
+CREATE TABLE engine.rates (
+    system text PRIMARY KEY,
+    free_at timestamptz NOT NULL
+);
+
 CREATE TABLE engine.settings (
     name  text NOT NULL,
     value text NOT NULL,
@@ -225,7 +230,7 @@ BEGIN
     GRANT SELECT ON ledger.head TO offboard_app;
     GRANT UPDATE (position) ON ledger.head TO offboard_app;
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA read TO offboard_app;
-    GRANT SELECT, INSERT, UPDATE, DELETE ON engine.reports, engine.cursors, engine.tree TO offboard_app;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON engine.reports, engine.cursors, engine.rates, engine.tree TO offboard_app;
     GRANT SELECT ON engine.settings TO offboard_app;
     GRANT SELECT, INSERT, UPDATE (wrapped, erased_at) ON keyring.person_keys TO offboard_app;
     GRANT SELECT, INSERT, DELETE ON keyring.lookups TO offboard_app;

@@ -70,10 +70,12 @@ class SystemSearched(Frozen):
 
 
 class AccountsSearched(Event):
-    """`details` maps an account's opaque id to what the system shows of it (a `FoundAccount` as JSON)."""
+    """`details` maps an account's opaque id to what the system shows of it (a `FoundAccount` as JSON); `troubles` has
+    the words of systems that failed."""
 
     results: tuple[SystemSearched, ...]
     details: Personal[dict[str, Any]] = None
+    troubles: Personal[dict[str, str]] = None
 
 
 class MatchSettled(Event):

@@ -51,8 +51,16 @@ class MatchResult(BaseModel):
     conflict: str | None = None
 
 
-_PLAIN = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ı": "i"})
+_PLAIN = str.maketrans(
+    {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th",
+     "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ħ": "h", "Ħ": "H", "ı": "i", "ß": "ss"}
+)  # fmt: skip
 """Letters that Unicode does not take apart into a plain letter and a mark."""
+
+
+def _plain(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
 def person_values(person: PersonFacts, key: str) -> tuple[str, ...]:
@@ -68,8 +76,15 @@ def person_values(person: PersonFacts, key: str) -> tuple[str, ...]:
 
 
 def lookups(person: PersonFacts, keys: Sequence[MatchKey]) -> list[tuple[str, str]]:
-    """The questions to put to a system, as (its attribute, value), in the order of rank and each once."""
-    return list(dict.fromkeys((key.attribute, value) for key in keys for value in person_values(person, key.key)))
+    """The questions to put to a system, as (its attribute, value), in the order of rank and each once. A weak key is
+    also asked without its diacritics, as many systems write names."""
+    asked: dict[tuple[str, str], None] = {}
+    for key in keys:
+        for value in person_values(person, key.key):
+            asked[key.attribute, unicodedata.normalize("NFC", value)] = None
+            if key.strength == "weak":
+                asked[key.attribute, _plain(value)] = None
+    return list(asked)
 
 
 def match_accounts(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequence[FoundAccount]) -> MatchResult:
@@ -128,9 +143,7 @@ def _contradicts(person: PersonFacts, key: MatchKey, account: FoundAccount) -> b
 def _normal(key: MatchKey, value: str) -> str:
     text = unicodedata.normalize("NFC", value.strip())
     if key.strength == "weak":
-        decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN))
-        bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-        return " ".join(bare.split())
+        return " ".join(_plain(text).casefold().split())
     if key.key in ("hr_id", "employee_number"):
         return text
     return unicodedata.normalize("NFC", text.lower())

@@ -203,7 +203,8 @@ class _Check:
                 source, _, rest = value.partition(":")
                 if source in ("env", "file"):
                     if not rest.strip():
-                        yield self._problem(PLATFORM_FILE, path, f"nothing stands behind '{source}:'", "name the source")
+                        said, remedy = f"nothing stands behind '{source}:'", "name where the value comes from"
+                        yield self._problem(PLATFORM_FILE, path, said, remedy)
                 elif facts[setting].secret if facts is not None and setting in facts else _sounds_secret(setting):
                     said, remedy = "a secret must not stand in this file", "write env:NAME or file:PATH, and change it"
                     yield self._problem(PLATFORM_FILE, path, said, remedy)
@@ -302,8 +303,8 @@ class _Check:
             for field, roles in (("decided_by", gate.decided_by), ("escalate_to", gate.escalate_to)):
                 for position, role in enumerate(roles):
                     yield APPROVALS_FILE, ("gates", name, field, position), role
-        if approvals.urgent is not None:
-            for field, roles in (("allowed_to", approvals.urgent.allowed_to), ("review_by", approvals.urgent.review_by)):
+        if (urgent := approvals.urgent) is not None:
+            for field, roles in (("allowed_to", urgent.allowed_to), ("review_by", urgent.review_by)):
                 for position, role in enumerate(roles):
                     yield APPROVALS_FILE, ("urgent", field, position), role
         yield APPROVALS_FILE, ("exceptions", "owner"), approvals.exceptions.owner

@@ -104,9 +104,8 @@ def read_yaml(file: str, content: bytes) -> Document:
     except UnicodeDecodeError as broken:
         line = content[: broken.start].count(b"\n") + 1
         return refuse(line, "is not UTF-8 text", "save the file with the encoding UTF-8")
-    loader = _Loader(text)
     try:
-        root = loader.get_single_node()
+        root = _Loader(text).get_single_node()
     except yaml.reader.ReaderError as broken:
         # Its position counts characters of the text.
         line = text[: broken.position].count("\n") + 1
@@ -117,8 +116,8 @@ def read_yaml(file: str, content: bytes) -> Document:
         return refuse(mark.line + 1 if mark else None, f"is not well-formed: {said}", "correct the YAML at this line")
     except RecursionError:
         return refuse(None, "is nested too deeply", "write it flatter")
-    finally:
-        loader.dispose()
+    except (ValueError, OverflowError):  # PyYAML lets them through for an escape such as "\\Uffffffff"
+        return refuse(None, "has an escape sequence that stands for no character", "write the character itself")
     if not isinstance(root, yaml.MappingNode):
         return refuse(1, "does not hold 'name: value' lines", "begin from one of the starter packets")
     document.lines[()] = 1
@@ -145,18 +144,18 @@ class _Loader(
         yaml.composer.Composer.__init__(self)
         yaml.resolver.BaseResolver.__init__(self)
 
-    def dispose(self) -> None:
-        yaml.parser.Parser.dispose(self)
-
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves the parser untyped
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise yaml.composer.ComposerError(None, None, "anchors and aliases are not used here", event.start_mark)
         if getattr(event, "tag", None) is not None:
             raise yaml.composer.ComposerError(None, None, "tags ('!') are not used here", event.start_mark)
+        if isinstance(event, yaml.ScalarEvent) and _LONE_SURROGATE.search(str(event.value)):
+            raise yaml.composer.ComposerError(None, None, "an escape stands for no character", event.start_mark)
         return super().compose_node(parent, index)
 
 
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _INTEGER: Final = re.compile(r"[-+]?\d{1,18}")
 _NUMBER: Final = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
 

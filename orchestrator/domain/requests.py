@@ -40,9 +40,9 @@ def request_run(
             f"Packet {packet.name} is in phase {phase}; it starts no runs.",
             "Have both owners sign it and move it on: `offboard packet sign`, `offboard packet move`.",
         )
-    if phase == "pilot" and not _in_pilot(packet, person):
+    if phase == "pilot" and not in_pilot(packet, person):
         raise Invalid(
-            "not_in_pilot",
+            "notin_pilot",
             f"Packet {packet.name} is in its pilot phase, and this person is not in the pilot's population.",
             "Use a packet in production, or widen 'pilot' in workflow.yaml.",
         )
@@ -114,7 +114,7 @@ def _not_about_oneself(actor: Actor, person_id: str) -> None:
         raise NotAllowed("own_run", "Nobody acts on their own leaving.", "Ask a colleague with the same role.")
 
 
-def _in_pilot(packet: Packet, person: PersonFacts) -> bool:
+def in_pilot(packet: Packet, person: PersonFacts) -> bool:
     if packet.workflow.pilot is None:
         return False
     try:

@@ -85,6 +85,7 @@ class ExceptionState:
     opened_at: datetime
     disposition: str | None = None
     by: str = ""
+    closed_at: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -398,5 +399,6 @@ def _(event: e.ExceptionOpened, state: RunState, at: datetime) -> RunState:
 
 @_apply.register
 def _(event: e.ExceptionClosed, state: RunState, at: datetime) -> RunState:
-    closed = replace(state.exceptions[event.exception_id], disposition=event.disposition, by=event.by)
+    known = state.exceptions[event.exception_id]
+    closed = replace(known, disposition=event.disposition, by=event.by, closed_at=at)
     return replace(state, exceptions={**state.exceptions, event.exception_id: closed})

@@ -24,7 +24,7 @@ import psycopg
 from psycopg import sql
 
 from orchestrator.embedded.postgres_binaries import LASTING, programs
-from orchestrator.embedded.server_process import EmbeddedServerError, ServerProcess, ServerUser, ServerWish
+from orchestrator.embedded.server_process import EmbeddedServerError, ServerProcess, ServerUser, ServerWish, made_folder
 from orchestrator.embedded.unprivileged import can_reach, server_user
 
 OWNER = "postgres"
@@ -65,10 +65,9 @@ class PostgresServer:
         """Start, create `databases` where they are missing, and end when the block ends or this process dies.
 
         `folder` gets the log (`postgres.log`) and the data; as root with a folder that PostgreSQL's user cannot reach,
-        the data lie under /var/tmp instead. With `keep` the data stay, are found again by the same `folder`, and survive
-        a power cut; without it they vanish with the server. Raises EmbeddedServerError."""
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        server = await asyncio.to_thread(_prepare, folder.resolve(), keep)
+        the data lie elsewhere. With `keep` the data stay, are found again by the same `folder`, and survive a power
+        cut; without it they vanish with the server. Raises EmbeddedServerError."""
+        server = await asyncio.to_thread(_prepare, await made_folder(folder), keep)
         try:
             await server._start()
             for name in databases:

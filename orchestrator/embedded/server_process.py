@@ -20,6 +20,16 @@ class EmbeddedServerError(Exception):
     """A server of the embedded stack did not start, or ended by itself. The message names it, its log and a remedy."""
 
 
+async def made_folder(folder: Path) -> Path:
+    """The folder, made where it was missing, as an absolute path without symbolic links."""
+
+    def make() -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder.resolve()
+
+    return await asyncio.to_thread(make)
+
+
 @dataclass(frozen=True, slots=True)
 class ServerUser:
     """The user that a server runs as when we are root: numbers, since names may be missing in a container."""
@@ -120,7 +130,7 @@ class ServerProcess:
         return "\n".join(text.splitlines()[-count:])
 
     def _open(self) -> None:
-        self._minder = subprocess.Popen(
+        self._minder = subprocess.Popen(  # noqa: S603 - our own script
             [sys.executable, "-I", "-S", str(MINDER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

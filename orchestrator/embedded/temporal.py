@@ -20,7 +20,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from orchestrator.embedded.server_process import EmbeddedServerError, ServerProcess, ServerWish
+from orchestrator.embedded.server_process import EmbeddedServerError, ServerProcess, ServerWish, made_folder
 
 NAMESPACE = "default"
 READY_WITHIN = 60.0  # seconds
@@ -51,9 +51,9 @@ class TemporalServer:
         `folder` gets the log (`temporal.log`) and the engine's state (`temporal.db` and its side files), which another
         start in the same folder finds again. With `ui` the server's own pages are at `ui_address`.
         Raises EmbeddedServerError."""
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        folder = await made_folder(folder)
         for attempt in range(1, FIRST_TRIES + 1):
-            server = _prepare(folder.resolve(), ui)
+            server = _prepare(folder, ui)
             try:
                 await server._start()
             except EmbeddedServerError:

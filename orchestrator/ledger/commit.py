@@ -104,10 +104,13 @@ async def commit_group(connection: Connection, group: Sequence[PreparedAppend]) 
 
     outcomes: list[Outcome] = [draft.take(prepared) for prepared in group]
     rows = statements(
-        write
-        for prepared, outcome in zip(group, outcomes, strict=True)
-        if isinstance(outcome, Appended)
-        for write in prepared.rows
+        (
+            write
+            for prepared, outcome in zip(group, outcomes, strict=True)
+            if isinstance(outcome, Appended)
+            for write in prepared.rows
+        ),
+        draft.now,
     )
     if not draft.stored and not rows:
         await connection.execute("ROLLBACK")
@@ -160,10 +163,13 @@ class _Group:
             if actual != part.expected:
                 return VersionConflict(part.stream, part.expected, actual)
             versions[part.stream] = actual + len(part.events)
+        fresh: set[tuple[str, str]] = set()
         for part in prepared.streams:
             for event in part.events:
-                if (part.stream, event.key) in self.taken:
-                    return EventKeyTaken(part.stream, event.key)
+                named = (part.stream, event.key)
+                if named in self.taken or named in fresh:
+                    return EventKeyTaken(*named)
+                fresh.add(named)
         recorded: list[Recorded] = []
         for part in prepared.streams:
             for event in part.events:

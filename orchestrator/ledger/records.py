@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from orchestrator.domain.event import Draft, Event
@@ -20,11 +21,20 @@ class StreamAppend:
     drafts: Sequence[Draft] = ()
 
 
+class RecordedAt(Enum):
+    """Stands in a row for the instant at which the ledger records the append: nobody knows it before."""
+
+    RECORDED_AT = "recorded_at"
+
+
+RECORDED_AT = RecordedAt.RECORDED_AT
+
+
 @dataclass(frozen=True, slots=True)
 class RowWrite:
     """One row of a read table, written in the append's transaction. `key` holds the primary key's column, `values`
     the other columns (those left out keep what they have, or the table's default); None deletes the row. JSON
-    columns take plain values, instants aware datetimes, bytea bytes."""
+    columns take plain values, instants aware datetimes or `RECORDED_AT`, bytea bytes."""
 
     table: str
     key: dict[str, Any]

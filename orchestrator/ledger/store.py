@@ -117,7 +117,7 @@ class Ledger:
         """The database's time, which all of Offboard goes by."""
         async with self._database.driver() as connection:
             row = await (await connection.execute("SELECT engine.now()")).fetchone()
-        assert row is not None
+        assert row is not None and isinstance(row[0], datetime)
         return row[0]
 
     async def tail_position(self) -> int:
@@ -134,7 +134,7 @@ class Ledger:
     async def _list(self, sql: str, parameters: tuple[object, ...]) -> list[Recorded]:
         async with self._database.driver() as connection:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(sql, parameters)  # type: ignore[call-overload]  # one of the constants above
+            await cursor.execute(sql, parameters)
             rows = await cursor.fetchall()
         return await self._decode(row[0] for row in rows)
 

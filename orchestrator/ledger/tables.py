@@ -59,7 +59,7 @@ Index("events_subject", events.c.subject, events.c.position, postgresql_where=ev
 head = Table(
     "head",
     metadata,
-    Column("only", Boolean, primary_key=True, server_default=text("true")),
+    Column("one_row", Boolean, primary_key=True, server_default=text("true")),
     Column("position", BigInteger, nullable=False),
     schema="ledger",
 )
@@ -168,6 +168,14 @@ cursors = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("position", BigInteger, nullable=False),
+    schema="engine",
+)
+
+rates = Table(
+    "rates",
+    metadata,
+    Column("system", Text, primary_key=True),
+    _instant("free_at"),
     schema="engine",
 )
 

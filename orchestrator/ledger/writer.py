@@ -159,6 +159,10 @@ class GroupWriter:
                 # Before the COMMIT was sent: the connection is dropped and with it the transaction.
                 await self._drop()
                 raise LedgerUnavailable(self._database.place, "it did not answer in time", "Try again") from error
+            except Exception:
+                # A fault of ours under the lock: let go of it at once, with the connection.
+                await self._drop()
+                raise
         raise fault or LedgerUnavailable(self._database.place, "the connection broke again and again", "Try again")
 
     async def _one_by_one(self, group: list[PreparedAppend], error: psycopg.Error) -> list[Outcome]:

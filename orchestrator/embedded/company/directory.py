@@ -88,8 +88,8 @@ class Directory:
 
     @classmethod
     async def create(cls, folder: Path, population: Population) -> Directory:
-        """Write the configuration, load the population and start. Raises EmbeddedServerError."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the configuration and load the population; `folder` (which exists) gets the log. Not yet started.
+        Raises EmbeddedServerError."""
         return await asyncio.to_thread(cls._prepare, folder, population)
 
     @property
@@ -193,7 +193,7 @@ class Directory:
             for name, members in groups.items():
                 dn = _group_dn(name)
                 new = [numbers[number] for number in members]
-                if connection.search(dn, "(objectClass=*)", ldap3.BASE) if self._has(connection, dn) else False:
+                if self._has(connection, dn):
                     connection.modify(dn, {"member": [(ldap3.MODIFY_ADD, new)]})
                 else:
                     connection.add(dn, attributes={"objectClass": ["groupOfNames"], "cn": name, "member": new})
@@ -231,7 +231,7 @@ def _seed(population: Population, bind_password: str) -> Iterable[tuple[str, Att
             "objectClass": ["pwdPolicy", "organizationalRole"],
             "cn": ["default"],
             "pwdAttribute": ["userPassword"],
-            # Without this, pwdAccountLockedTime would be kept but not heeded (draft-behera-ldap-password-policy 5.2.11).
+            # Without it, pwdAccountLockedTime would be kept but not heeded (draft-behera-ldap-password-policy-11).
             "pwdLockout": ["TRUE"],
             "pwdMaxFailure": ["0"],
         },
@@ -239,8 +239,9 @@ def _seed(population: Population, bind_password: str) -> Iterable[tuple[str, Att
     numbers = {}
     for person in population.directory:
         dn, attributes = _person(person)
-        numbers[person["employeeNumber"]] = dn
-        memberships = [name for name, members in population.directory_groups.items() if person["employeeNumber"] in members]
+        number = person["employeeNumber"]
+        numbers[number] = dn
+        memberships = [name for name, members in population.directory_groups.items() if number in members]
         # slapadd does not run overlays, so the seed carries what memberof would have written.
         yield dn, {**attributes, "memberOf": [_group_dn(name) for name in memberships]}
     for name, members in population.directory_groups.items():
@@ -295,7 +296,7 @@ _BOOKKEEPING = {"entryCSN", "modifiersName", "modifyTimestamp"}
 
 
 def _value(line: str) -> str:
-    name, _, value = line.partition(":")
+    _, _, value = line.partition(":")
     if value.startswith(":"):
         return base64.b64decode(value[1:].strip()).decode(errors="replace")
     return value.strip()

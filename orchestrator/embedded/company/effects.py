@@ -119,7 +119,7 @@ class GuardedSystem:
             return
         method, path = scope["method"], scope["path"]
         if path.startswith("/_company/"):
-            await self._serve_company(method, path, receive, send)
+            await self._serve_company(scope, receive, send)
             return
         REQUEST_KEY.set(next((headers[name].decode("latin-1") for name in KEY_HEADERS if name in headers), None))
         REQUEST_LINE.set(f"{method} {path}")
@@ -158,7 +158,8 @@ class GuardedSystem:
             await answer(send, 200, b"<html>Welcome to the maintenance page", [(b"content-type", b"text/html")])
         return True
 
-    async def _serve_company(self, method: str, path: str, receive: Receive, send: Send) -> None:
+    async def _serve_company(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path = scope["method"], scope["path"]
         if (method, path) == ("GET", "/_company/effects"):
             await answer(send, 200, {"effects": self.log.documents()})
         elif (method, path) == ("POST", "/_company/faults"):
@@ -172,21 +173,19 @@ class GuardedSystem:
             self.faults.clear()
             await answer(send, 200, {"faults": 0})
         else:
-            await answer(send, 404, {"error": {"code": "not_found", "message": "no such route"}})
+            await self.app(scope, receive, send)  # a system may have a `/_company` route of its own
 
 
 async def body_of(receive: Receive) -> bytes:
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body"):
-            return body
+            return bytes(body)
 
 
-async def answer(
-    send: Send, status: int, content: Any, headers: list[tuple[bytes, bytes]] | None = None
-) -> None:
+async def answer(send: Send, status: int, content: Any, headers: list[tuple[bytes, bytes]] | None = None) -> None:
     """One whole response; anything but bytes goes out as JSON."""
     raw = content if isinstance(content, bytes) else json.dumps(content).encode()
     names = {name for name, _ in headers or []}

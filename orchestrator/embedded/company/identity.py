@@ -30,8 +30,7 @@ class CountingStorage(AsyncInMemoryStorage):
 
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         created = await super().create(resource_type, resource)
-        if line := REQUEST_LINE.get():  # empty while we populate
-            self.log.record(line, str(created.id))
+        self.log.record(REQUEST_LINE.get(), str(created.id))
         return created
 
     async def update(
@@ -65,26 +64,26 @@ class IdentityProvider:
         self.service = ScimService(provider, secret=secrets.token_urlsafe(32))
         self.app = ASGIApplication(self.storage, provider, self.service)
         self._ids: dict[str, str] = {}  # employee number -> the user's id
-        self._groups: dict[str, Resource[Any]] = {}
+        self._groups: dict[str, str] = {}  # name -> the group's id
 
-    async def add(self, users: list[Document], groups: dict[str, list[str]]) -> None:
-        user_type = self.service.get_resource_type("User")
-        group_type = self.service.get_resource_type("Group")
+    def add(self, users: list[Document], groups: dict[str, list[str]]) -> None:
+        """Past the counting: hiring is no effect of the product."""
+        storage = self.storage.storage
+        user_type, group_type = self.service.get_resource_type("User"), self.service.get_resource_type("Group")
         user_model, group_model = self.service.get_model(user_type), self.service.get_model(group_type)
         for user in users:
-            created = await self.storage.create(user_type, user_model.model_validate(user))
+            created = storage.create(user_type, user_model.model_validate(user))
             self._ids[user["externalId"]] = str(created.id)
         for name, numbers in groups.items():
-            new = [{"value": self._ids[n], "$ref": f"Users/{self._ids[n]}", "type": "User"} for n in numbers]
+            members = [{"value": self._ids[n], "$ref": f"Users/{self._ids[n]}", "type": "User"} for n in numbers]
+            document = {"schemas": [GROUP_SCHEMA], "displayName": name, "members": members}
+            wanted: Any = group_model.model_validate(document)
             if name not in self._groups:
-                document = {"schemas": [GROUP_SCHEMA], "displayName": name, "members": new}
-                self._groups[name] = await self.storage.create(group_type, group_model.model_validate(document))
+                self._groups[name] = str(storage.create(group_type, wanted).id)
             else:
-                # Past our own `update`, which would count it: hiring is not an effect of the product.
-                current: Any = self.storage.storage.get(group_type, str(self._groups[name].id))
-                added: Any = group_model.model_validate({"schemas": [GROUP_SCHEMA], "displayName": name, "members": new})
-                current.members = [*(current.members or []), *added.members]
-                self.storage.storage.update(group_type, current)
+                current: Any = storage.get(group_type, self._groups[name])
+                current.members = [*(current.members or []), *wanted.members]
+                storage.update(group_type, current)
 
 
 def _content(resource: Resource[Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Listener:
     0.1 s, handles signals, and waits for connections that an outage should cut."""
 
     def __init__(self, app: App) -> None:
-        self._config = Config(app, log_config=None, lifespan="off", ws="none", access_log=False, timeout_keep_alive=600)  # type: ignore[arg-type]  # our App is the plain ASGI signature
+        self._config = Config(app, log_config=None, lifespan="off", ws="none", access_log=False, timeout_keep_alive=600)
         self._state = ServerState()
         self._server: asyncio.Server | None = None
         self.port = 0

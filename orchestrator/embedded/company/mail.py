@@ -40,6 +40,7 @@ class MailSystem:
             routes=[
                 Route("/mailboxes/{address}", self.read),
                 Route("/mailboxes/{address}", self.write, methods=["PUT"]),
+                Route("/_company/messages", self.kept),
             ],
             exception_handlers=HTTP_ERRORS,
         )
@@ -63,7 +64,7 @@ class MailSystem:
         for connection in list(self._connections):
             connection.cut()
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.original_content or b""
         message = message_from_bytes(content, policy=modern)
         body = message.get_body(("plain",))
@@ -77,8 +78,8 @@ class MailSystem:
             "at": datetime.now(UTC).isoformat(),
         }
         self.messages.append(document)
-        key = message["Effect-Key"]
-        self.log.record("SMTP message", ", ".join(envelope.rcpt_tos), str(key) if key else document["id"] or None)
+        key = str(message["Effect-Key"] or message["Message-ID"] or "") or None
+        self.log.record("SMTP message", ", ".join(envelope.rcpt_tos), key)
         return "250 kept"
 
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
@@ -89,6 +90,9 @@ class MailSystem:
         )
         # handled=False lets aiosmtpd answer 535 itself; without it a refused client waits for ever.
         return AuthResult(success=known, handled=known)
+
+    async def kept(self, request: Request) -> JSONResponse:
+        return JSONResponse({"messages": self.messages})
 
     async def read(self, request: Request) -> JSONResponse:
         return JSONResponse(self._mailbox(request))
@@ -142,5 +146,5 @@ class _CuttableSmtp(SMTP):
         super().connection_lost(error)
 
     def cut(self) -> None:
-        if self.transport is not None:
+        if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()

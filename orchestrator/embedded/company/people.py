@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib import resources
+from typing import Any
 
 EXPORT = "people.csv"
 
@@ -58,6 +59,16 @@ class Employee:
     time_zone: str = "UTC"
     leaving: bool = False
     traits: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Employee:
+        """The inverse of `document`."""
+        sequences = {name: tuple(document[name]) for name in ("former_emails", "former_names")}
+        return cls(**{**document, **sequences, "traits": frozenset(document["traits"])})
+
+    def document(self) -> dict[str, Any]:
+        """JSON values only."""
+        return {**asdict(self), "traits": sorted(self.traits)}
 
     @property
     def name(self) -> str:
@@ -140,5 +151,3 @@ def _is_admin(person: Employee) -> bool:
 
 def default_people() -> list[Employee]:
     return with_traits(read_people(packaged_export()))
-
-

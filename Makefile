@@ -1,0 +1,63 @@
+# Everything that people and the build machine do here. Needs Python 3.11+ and make; `make help` lists it all.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+TOOLS := .cache/tools
+READY := $(VENV)/.set-up
+UV_VERSION := uv>=0.9,<1
+RUN := $(VENV)/bin
+
+# The first interpreter that is new enough; `make setup PYTHON=...` names another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+
+# Nothing of another environment that happens to be active reaches ours.
+unexport VIRTUAL_ENV
+unexport PYTHONPATH
+unexport PYTHONHOME
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup demo test lint bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)$$/  make \1|\2/' | \
+		awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+setup: $(READY) ## Make .venv with the locked dependencies, and install slapd where that is allowed
+	@.ci/install-slapd
+
+demo: setup ## One leaver after another on this machine's own small company (CSV=path: your HR export; ARGS=--yes)
+	@$(RUN)/offboard demo $(if $(CSV),--csv "$(CSV)") $(ARGS)
+
+test: lint ## Check the style, the types and the imports, then run every test (ARGS="-k name": some of them)
+	@$(RUN)/python -m pytest $(ARGS)
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v slapd >/dev/null || \
+		echo "Left out: everything about the directory (LDAP), since slapd is not installed (apt-get install slapd)."
+
+lint: setup ## Check the style, the types and the import rules only
+	@$(RUN)/python -m ruff check .
+	@$(RUN)/python -m mypy
+	@if grep -q 'tool.importlinter' pyproject.toml; then $(RUN)/lint-imports; fi
+
+bench: setup ## Measure: WHAT=run (runs per second against bare Temporal) or WHAT=append (ledger writes)
+	@test -n "$(WHAT)" || { echo "Say what to measure: make bench WHAT=run, or WHAT=append." >&2; exit 2; }
+	@$(RUN)/python -m bench.$(WHAT) $(ARGS)
+
+clean: ## Remove .venv and everything else that was made here
+	rm -rf $(VENV) .cache .offboard .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+
+# Made again only when the lock or the project file changed. uv gets an environment of its own.
+$(READY): uv.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with PYTHON=path." >&2; exit 1; }
+	@echo "Setting up $(VENV) with the locked dependencies ..."
+	@test -x $(TOOLS)/bin/uv || { \
+		"$(PYTHON)" -m venv --clear $(TOOLS) || { \
+			echo "Python's venv module is needed (Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }; \
+		$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check "$(UV_VERSION)"; }
+	@$(TOOLS)/bin/python -m uv sync --quiet --frozen --all-extras --python "$$(command -v "$(PYTHON)")"
+	@touch $@

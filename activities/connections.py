@@ -1,0 +1,68 @@
+"""From what `platform.yaml` says of a system to a connector that speaks to it, with secrets read here and kept here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from connectors import registry
+from connectors.abilities import Connector
+from connectors.errors import ActionRequiredError
+from orchestrator.domain.packet import SystemSpec
+
+Connect = Callable[[str, SystemSpec], Connector]
+
+
+class Connections:
+    """One connector per system and setting, made when first needed. A changed setting makes a new one."""
+
+    def __init__(self, environment: Mapping[str, str], connect: Connect | None = None) -> None:
+        self._environment = environment
+        self._connect = connect
+        self._open: dict[str, tuple[object, Connector]] = {}
+
+    async def to(self, system: str, spec: SystemSpec) -> Connector:
+        """Raises `ActionRequiredError` naming the missing setting, never its value."""
+        if self._connect is not None:
+            return self._connect(system, spec)
+        settings = {name: self._value(system, name, value) for name, value in spec.connection.items()}
+        hosts = [_host(self._value(system, "hosts", host)) for host in spec.hosts]
+        wanted = (spec.connector, tuple(sorted(settings.items())), tuple(hosts))
+        known = self._open.get(system)
+        if known is not None and known[0] == wanted:
+            return known[1]
+        connector = registry.connect(spec.connector, settings, allowed_hosts=hosts, system=system)
+        self._open[system] = (wanted, connector)
+        if known is not None:
+            await known[1].aclose()
+        return connector
+
+    async def aclose(self) -> None:
+        for _, connector in self._open.values():
+            await connector.aclose()
+        self._open.clear()
+
+    def _value(self, system: str, name: str, written: str) -> str:
+        kind, _, where = written.partition(":")
+        if kind == "env":
+            value = self._environment.get(where)
+            if value is None:
+                raise _missing(system, name, f"the environment variable {where} is not set", f"Set {where}.")
+            return value
+        if kind == "file":
+            try:
+                return Path(where).read_text()
+            except OSError as error:
+                raise _missing(system, name, f"{where} cannot be read", "Put the secret there.") from error
+        return written
+
+
+def _host(written: str) -> str:
+    return urlsplit(written).hostname or written if "//" in written else written
+
+
+def _missing(system: str, name: str, what: str, remedy: str) -> ActionRequiredError:
+    return ActionRequiredError(
+        "setting_missing", f"System {system}: its setting {name!r} is missing: {what}.", remedy=remedy, happened="no"
+    )

@@ -1,0 +1,91 @@
+"""People as HR knows them: the one who leaves, and those who act here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from activities.connections import Connections
+from connectors.errors import ActionRequiredError
+from connectors.hr import HrConnector, Person
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.levels import Actor, ActorKind
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.person import PersonFacts
+from orchestrator.ledger.keys import Keyring
+
+
+class People:
+    """HR, through the connector that the packet names for it. Raises `connectors.errors.ConnectorError`."""
+
+    def __init__(self, connections: Connections, packet: Packet, keyring: Keyring) -> None:
+        self._connections = connections
+        self._packet = packet
+        self._keyring = keyring
+
+    async def find(self, wanted: str) -> Person:
+        """By HR's id, employee number or mail address. Raises `Invalid` unless exactly one person is found."""
+        hr = await self._hr()
+        found: dict[str, Person] = {}
+        for person in (
+            *([known] if (known := await hr.person(wanted)) is not None else []),
+            *await hr.find_people(employee_number=wanted),
+            *await hr.find_people(email=wanted),
+        ):
+            found[person.id] = person
+        if len(found) != 1:
+            raise Invalid(
+                "unknown_person" if not found else "several_people",
+                f"HR knows {'nobody' if not found else 'several people'} by what was given.",
+                "Give the employee number or the work mail address as HR has it.",
+            )
+        return next(iter(found.values()))
+
+    async def facts(self, person: Person) -> PersonFacts:
+        manager = None
+        if person.manager_id is not None:
+            manager = await (await self._hr()).person(person.manager_id)
+        return PersonFacts(
+            hr_id=person.id,
+            employee_number=person.employee_number,
+            given_name=person.given_name,
+            family_name=person.family_name,
+            display_name=person.display_name,
+            email=person.email,
+            former_emails=person.former_emails,
+            former_names=person.former_names,
+            department=person.department,
+            title=person.title,
+            manager_hr_id=person.manager_id,
+            manager_email=manager.email if manager is not None else None,
+            country=person.country,
+            time_zone=person.time_zone,
+        )
+
+    async def actor(self, actor_id: str, wanted: str, roles: Iterable[str], kind: ActorKind = "person") -> Actor:
+        """Whoever signs in, with the person HR knows behind the account and everyone above them."""
+        person = await self.find(wanted)
+        chain = await (await self._hr()).chain(person.id)
+        return Actor(
+            actor_id=actor_id,
+            kind=kind,
+            roles=frozenset(roles),
+            human=await self._id(person.id),
+            managers=frozenset([await self._id(manager.id) for manager in chain]),
+        )
+
+    async def _id(self, hr_id: str) -> str:
+        person_id = await self._keyring.person_for("hr", hr_id)
+        assert person_id is not None, "person_for creates whom it does not find"
+        return person_id
+
+    async def _hr(self) -> HrConnector:
+        name = self._packet.platform.hr.system
+        connector = await self._connections.to(name, self._packet.platform.systems[name])
+        if not isinstance(connector, HrConnector):
+            raise ActionRequiredError(
+                "not_an_hr_system",
+                f"System {name} is named under 'hr' in platform.yaml, and its connector is no HR system's.",
+                remedy="Name the HR system there.",
+                happened="no",
+            )
+        return connector

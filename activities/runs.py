@@ -1,0 +1,23 @@
+"""The activity that asks the ledger what time has brought about."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from orchestrator.domain.progress import Progress
+from orchestrator.ledger.engine_reports import EngineReports
+from orchestrator.ledger.runs import Runs
+from orchestrator.workflows.activity_stubs import RunRef
+
+
+class RunActivities:
+    def __init__(self, runs: Runs, reports: EngineReports) -> None:
+        self._runs = runs
+        self._reports = reports
+
+    @activity.defn(name="advance")
+    async def advance(self, run: RunRef) -> Progress:
+        """Appends what is due by now, and says what is to be started."""
+        progress = (await self._runs.advance(run.run_id)).progress
+        self._reports.note(run.run_id, progress)
+        return progress

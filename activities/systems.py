@@ -1,0 +1,202 @@
+"""The two activities that touch systems: looking for accounts, and one attempt at one step.
+
+Each is one activity that writes its own events: check, intent, effect, read-back, result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+from temporalio import activity
+
+from activities.accounts import find_accounts
+from activities.connections import Connections
+from connectors.abilities import Account, Connector, Effect, ReadBack
+from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from orchestrator.domain import steps
+from orchestrator.domain.event import Event
+from orchestrator.domain.events import AccountsSearched
+from orchestrator.domain.expressions import ExpressionFailed, parameter_values
+from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.planning import run_facts
+from orchestrator.domain.progress import Progress
+from orchestrator.domain.run import RunState
+from orchestrator.domain.searching import searches_due
+from orchestrator.domain.standing import World, standing
+from orchestrator.domain.steps import Answer, Intent
+from orchestrator.ledger.engine_reports import EngineReports
+from orchestrator.ledger.errors import PersonErased
+from orchestrator.ledger.keys import Keyring
+from orchestrator.ledger.rates import Rates
+from orchestrator.ledger.runs import Runs
+from orchestrator.workflows.activity_stubs import ExecuteStep, SearchAccounts
+
+LOOK_AGAIN = 0.2  # seconds between two looks while a system settles
+
+
+class SystemActivities:
+    def __init__(
+        self, runs: Runs, keyring: Keyring, connections: Connections, rates: Rates, reports: EngineReports
+    ) -> None:
+        self._runs = runs
+        self._keyring = keyring
+        self._connections = connections
+        self._rates = rates
+        self._reports = reports
+
+    @activity.defn(name="search_accounts")
+    async def search_accounts(self, search: SearchAccounts) -> Progress:
+        """Asks what is due by the ledger, whatever the caller named."""
+        situation = await self._runs.look(search.run_id)
+        state, world = situation.state, situation.world
+        standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
+        due = searches_due(state, world, standings).systems
+        if not due or state.asked.facts is None:
+            return self._heard(search.run_id, situation.progress)
+        try:
+            key = await self._keyring.person_key(state.asked.person_id)
+        except PersonErased:
+            return self._heard(search.run_id, situation.progress)
+        person = PersonFacts.model_validate(state.asked.facts)
+        found = await find_accounts(person, key, world.pinned, world.current, due, self._connections)
+        details: dict[str, Any] = {a.account_id: a.model_dump(mode="json") for a in found.accounts}
+        searched = AccountsSearched(results=found.results, details=details, troubles=found.troubles or None)
+        decided = await self._runs.decide(search.run_id, lambda state, world: [] if state.finished else [searched])
+        return self._heard(search.run_id, decided.progress)
+
+    @activity.defn(name="execute_step")
+    async def execute_step(self, step: ExecuteStep) -> Progress:
+        """One attempt. "Not due" writes nothing and says what is."""
+        intent: Intent | None = None
+
+        def begin(state: RunState, world: World) -> list[Event]:
+            nonlocal intent
+            intent = steps.begin(state, step.step_id, world)
+            return [intent.started] if intent is not None else []
+
+        decided = await self.record_intent(step.run_id, begin)
+        if intent is None:
+            return self._heard(step.run_id, decided.progress)
+        attempted: Intent = intent
+        answer = await self._carry_out(decided.state, decided.world, attempted)
+
+        def conclude(state: RunState, world: World) -> list[Event]:
+            result = steps.verdict(state, attempted, answer, world.now)
+            return [result] if result is not None else []
+
+        decided = await self.record_result(step.run_id, conclude)
+        return self._heard(step.run_id, decided.progress)
+
+    # The four moments at which a worker can die and leave something behind have names, so that tests can kill it there.
+
+    async def record_intent(self, run_id: str, begin: Any) -> Any:
+        return await self._runs.decide(run_id, begin)
+
+    async def attempt(self, connector: Connector, effect: Effect) -> dict[str, Any]:
+        return dict((await connector.attempt(effect)).detail)
+
+    async def read_back(self, connector: Connector, effect: Effect) -> ReadBack:
+        return await connector.read_back(effect)
+
+    async def record_result(self, run_id: str, conclude: Any) -> Any:
+        return await self._runs.decide(run_id, conclude)
+
+    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> Answer:
+        step = intent.step
+        spec = world.current.platform.systems.get(step.system, world.pinned.platform.systems[step.system])
+        try:
+            effect = _effect(state, intent)
+            connector = await self._connections.to(step.system, spec)
+            if spec.rate_per_second is not None:
+                await self._rates.wait(step.system, spec.rate_per_second)
+            return await self._look_and_act(connector, effect, intent)
+        except ExpressionFailed as error:
+            detail = {"parameter": error.source, "reason": error.reason}
+            return Answer("action_required", "no", "parameter_unknown", detail=detail)
+        except ConnectorError as error:
+            return _failed(error, None)
+
+    async def _look_and_act(self, connector: Connector, effect: Effect, intent: Intent) -> Answer:
+        step = intent.step
+        if intent.look_first:
+            look = await self.read_back(connector, effect)
+            if look.outcome == "done":
+                return Answer(read="done", detail={"read_back": dict(look.evidence), "found_done": True})
+            if not intent.may_act:
+                detail = {"read_back": dict(look.evidence)}
+                return Answer(read=look.outcome, acted=False, code="outcome_unknown", detail=detail)
+        elif not intent.may_act:
+            return Answer(acted=False, code="outcome_unknown")
+        try:
+            reply = await self.attempt(connector, effect)
+        except ConnectorError as error:
+            if error.happened == "no" or not step.read_back:
+                return _failed(error, None)
+            # Whatever the answer was, the system shows whether it is done.
+            return _failed(error, await self._settled(connector, effect, 0.0))
+        if not step.read_back:
+            return Answer(detail={"reply": reply})
+        look = await self._settled(connector, effect, step.settle)
+        return Answer(
+            read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)}
+        )
+
+    async def _settled(self, connector: Connector, effect: Effect, seconds: float) -> ReadBack:
+        """Reads back until it shows done or the system has had its time to settle. Not being able to look is `unknown`."""
+        until = asyncio.get_running_loop().time() + seconds
+        while True:
+            try:
+                look = await self.read_back(connector, effect)
+            except ConnectorError as error:
+                look = ReadBack("unknown", {"code": error.code})
+            if look.outcome == "done" or asyncio.get_running_loop().time() >= until:
+                return look
+            await asyncio.sleep(LOOK_AGAIN)
+
+    def _heard(self, run_id: str, progress: Progress) -> Progress:
+        self._reports.note(run_id, progress)
+        return progress
+
+
+def _effect(state: RunState, intent: Intent) -> Effect:
+    """Raises `ExpressionFailed` where a parameter cannot be worked out, `ActionRequiredError` for an erased person."""
+    step = intent.step
+    if state.asked.facts is None:
+        raise ActionRequiredError("person_erased", remedy="End the run: nothing is known of the person any more.",
+                                  happened="no")  # fmt: skip
+    person = PersonFacts.model_validate(state.asked.facts)
+    details = state.details.get(step.account_id) if step.account_id else None
+    account = None
+    if details is not None:
+        account = Account(
+            native_id=details["native_id"],
+            label=details["label"],
+            attributes=details["attributes"],
+            active=details["active"],
+            privileged=details["privileged"],
+        )
+    return Effect(
+        ability=step.ability,
+        effect_key=intent.started.effect_key,
+        account=account,
+        parameters=parameter_values(step.parameters, person=person, run=run_facts(state)),
+        deadline=step.deadline,
+    )
+
+
+def _failed(error: ConnectorError, look: ReadBack | None) -> Answer:
+    reaction: Literal["try_again", "action_required", "refused"]
+    match error:
+        case TryAgainError():
+            reaction = "try_again"
+        case RefusedError():
+            reaction = "refused"
+        case _:
+            reaction = "action_required"
+    detail: dict[str, Any] = {"said": error.detail, "remedy": error.remedy}
+    if look is not None:
+        detail["read_back"] = dict(look.evidence)
+    return Answer(
+        reaction, error.happened, error.code, error.retry_after, look.outcome if look is not None else None, detail=detail
+    )

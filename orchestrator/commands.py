@@ -1,0 +1,344 @@
+"""Every change that anyone can ask for, one function each. Pages, the command line and assistants call these and
+nothing deeper, so that nothing can be done through one door that is refused at another.
+
+A command is decided and recorded first, then the run's workflow is nudged. If Temporal is away the command stands all
+the same; the relay nudges once it is back.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from orchestrator.domain import events as e
+from orchestrator.domain import gates, operating, requests, surroundings
+from orchestrator.domain import packet_history as history
+from orchestrator.domain.cutoff import Cutoff
+from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.event import Draft, Event
+from orchestrator.domain.event_keys import event_key
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.progress import Progress
+from orchestrator.domain.run import RunState
+from orchestrator.domain.standing import World
+from orchestrator.engine import Engine, EngineUnavailable
+from orchestrator.ledger.keys import Keyring
+from orchestrator.ledger.packets import PacketShelf
+from orchestrator.ledger.records import RowWrite
+from orchestrator.ledger.runs import Decided, Runs, drafts
+
+log = logging.getLogger("offboard.commands")
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What a command works with. Without an engine (a ledger's administrator) nudges are left to the relay."""
+
+    runs: Runs
+    keyring: Keyring
+    engine: Engine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command came to: the run's version after it, and how many events it caused. `nudged` is false where
+    Temporal could not be reached; the relay makes up for it."""
+
+    run_id: str
+    version: int
+    events: tuple[Event, ...]
+    nudged: bool = True
+
+
+# HR
+
+
+async def start_run(
+    office: Office, actor: Actor, person: PersonFacts, packet: str, cutoff: Cutoff | None, *, urgent: bool = False
+) -> Done:
+    """Opens a run for a person as HR knows them. Raises `Refusal`; an open run is named in it."""
+    person_id = await office.keyring.person_for("hr", person.hr_id)
+    assert person_id is not None
+    run_id = f"r{secrets.token_hex(8)}"
+
+    def request(open_run: str | None, shelf: PacketShelf, now: datetime) -> e.RunRequested:
+        version = version_for(shelf, packet, person)
+        return requests.request_run(
+            run_id=run_id,
+            person_id=person_id,
+            person=person,
+            cutoff=cutoff,
+            urgent=urgent,
+            actor=actor,
+            packet=shelf.version(version.version),
+            phase=version.phase,
+            open_run=open_run,
+            now=now,
+        )
+
+    decided = await office.runs.start(person_id, request, packet)
+    return await _done(office, decided)
+
+
+def version_for(shelf: PacketShelf, packet: str, person: PersonFacts) -> history.VersionState:
+    """The version of the packet that a run for this person starts under. Raises `Invalid` where there is none."""
+    pilot = next((v for v in reversed(shelf.history.versions) if v.phase == "pilot"), None)
+    covered = pilot is not None and requests.in_pilot(shelf.version(pilot.version), person)
+    version = shelf.history.for_run(in_pilot=covered) or (
+        pilot or shelf.history.for_run(in_pilot=False, shadow=True) or shelf.history.newest
+    )
+    if version is None:
+        raise Invalid(
+            "unknown_packet", f"There is no packet {packet}.", "Adopt one: `offboard packet sign FOLDER --as NAME`."
+        )
+    return version
+
+
+async def reschedule_run(office: Office, actor: Actor, run_id: str, cutoff: Cutoff) -> Done:
+    return await _decide(office, run_id, lambda state, world: requests.reschedule(state, cutoff, actor, world))
+
+
+async def end_run(office: Office, actor: Actor, run_id: str, reason: str) -> Done:
+    return await _decide(office, run_id, lambda state, world: requests.end(state, reason, actor, world))
+
+
+# Approvers
+
+
+async def approve_gate(
+    office: Office, actor: Actor, run_id: str, gate_id: str, excluded: Sequence[str] = (), reason: str | None = None
+) -> Done:
+    """Raises `TooLate` with who decided and when, for whoever comes after."""
+    return await _decide(
+        office,
+        run_id,
+        lambda state, world: gates.vote(state, gate_id, actor, "approve", tuple(excluded), reason, world),
+    )
+
+
+async def reject_gate(office: Office, actor: Actor, run_id: str, gate_id: str, reason: str) -> Done:
+    if not reason.strip():
+        raise Invalid("reason_missing", "A rejection needs a reason.", "Say why: --reason TEXT.")
+    return await _decide(
+        office, run_id, lambda state, world: gates.vote(state, gate_id, actor, "reject", (), reason, world)
+    )
+
+
+# Operators
+
+
+async def retry_step(
+    office: Office, actor: Actor, run_id: str, step: str, *, again: bool = False, reason: str | None = None
+) -> Done:
+    return await _decide(
+        office, run_id, lambda state, world: operating.retry(state, step, again, reason, actor, world)
+    )
+
+
+async def skip_step(office: Office, actor: Actor, run_id: str, step: str, reason: str) -> Done:
+    return await _decide(office, run_id, lambda state, world: operating.skip(state, step, reason, actor, world))
+
+
+async def settle_match(
+    office: Office, actor: Actor, run_id: str, system: str, accounts: Sequence[str], reason: str | None = None
+) -> Done:
+    return await _decide(
+        office, run_id, lambda state, world: operating.settle(state, system, tuple(accounts), reason, actor, world)
+    )
+
+
+async def replan_run(office: Office, actor: Actor, run_id: str, reason: str | None = None) -> Done:
+    return await _decide(office, run_id, lambda state, world: operating.replan(state, reason, actor, world))
+
+
+async def accept_exception(office: Office, actor: Actor, run_id: str, exception_id: str, reason: str) -> Done:
+    return await _decide(
+        office, run_id, lambda state, world: operating.accept(state, exception_id, reason, actor, world)
+    )
+
+
+async def complete_task(
+    office: Office, actor: Actor, run_id: str, task_id: str, outcome: str, evidence: dict[str, Any] | None
+) -> Done:
+    if outcome not in ("done", "not_done"):
+        raise Invalid("unknown_outcome", f"A task cannot end as {outcome!r}.", "Say done or not_done.")
+    return await _decide(
+        office,
+        run_id,
+        lambda state, world: operating.complete_task(state, task_id, outcome, evidence, actor, world),
+    )
+
+
+async def hold_run(office: Office, actor: Actor, run_id: str, reason: str | None = None) -> Done:
+    return await _decide(office, run_id, lambda state, world: operating.hold(state, reason, actor, world))
+
+
+async def release_run(office: Office, actor: Actor, run_id: str) -> Done:
+    return await _decide(office, run_id, lambda state, world: operating.release(state, actor, world))
+
+
+async def hold_system(office: Office, actor: Actor, system: str, packet: str, reason: str | None = None) -> bool:
+    """Holds back every change on one system, or on all (`*`), in all runs. False if it was held already."""
+    await _may_hold(office, actor, packet, system)
+    stream = e.holds_stream(system)
+
+    def place(events: Sequence[Event]) -> list[Draft]:
+        if _held(events):
+            return []
+        event = e.HoldPlaced(by=actor.actor_id, reason=reason if actor.human else None)
+        return list(drafts([event], len(events), actor.human))
+
+    return bool(await office.runs.append_to(stream, place))
+
+
+async def release_system(office: Office, actor: Actor, system: str, packet: str) -> bool:
+    """Lets changes on a system go on. Open runs are nudged by the relay when their next look is due, or at once by
+    their own next event. False if it was not held."""
+    await _may_hold(office, actor, packet, system)
+
+    def lift(events: Sequence[Event]) -> list[Draft]:
+        return list(drafts([e.HoldReleased(by=actor.actor_id)], len(events), None)) if _held(events) else []
+
+    return bool(await office.runs.append_to(e.holds_stream(system), lift))
+
+
+def _held(events: Sequence[Event]) -> bool:
+    holds = surroundings.Holds()
+    for event in events:
+        holds = surroundings.fold_holds(holds, event)
+    return holds.held
+
+
+async def _may_hold(office: Office, actor: Actor, packet: str, system: str) -> None:
+    current = (await office.runs.shelf(packet)).current
+    if current is None:
+        raise Invalid("unknown_packet", f"There is no packet {packet}.", "Name one that was adopted.")
+    if system != e.EVERYTHING and system not in current.platform.systems:
+        known = ", ".join(current.platform.systems)
+        raise Invalid("unknown_system", f"Packet {packet} has no system {system}.", f"Name one of {known}, or *.")
+    wanted = {current.approvals.exceptions.owner, current.platform.safety_owner}
+    if not actor.roles & wanted:
+        raise NotAllowed(
+            "role_missing", f"Systems are held by {' or '.join(sorted(wanted))}.", "Ask somebody with such a role."
+        )
+
+
+# The packet's owners
+
+
+async def adopt_packet(office: Office, actor: Actor, packet: Packet) -> str:
+    """Puts a packet's three files into the ledger. Returns the version."""
+    stream = history.packet_stream(packet.name)
+    await office.runs.append_to(
+        stream, lambda events: history.adopt(history.fold(events), packet, actor), _packet_rows(packet.name)
+    )
+    return packet.version
+
+
+async def sign_packet(office: Office, actor: Actor, packet: str, version: str, phase: history.Phase | None) -> None:
+    await office.runs.append_to(
+        history.packet_stream(packet),
+        lambda events: history.sign(_known(packet, events), version, actor, phase=phase),
+        _packet_rows(packet),
+    )
+
+
+async def move_packet(
+    office: Office, actor: Actor, packet: str, version: str, phase: history.Phase, reason: str = ""
+) -> None:
+    await office.runs.append_to(
+        history.packet_stream(packet),
+        lambda events: history.move(_known(packet, events), version, phase, actor, reason),
+        _packet_rows(packet),
+    )
+
+
+def _known(packet: str, events: Sequence[Event]) -> history.PacketState:
+    if not events:
+        raise Invalid("unknown_packet", f"There is no packet {packet}.", "Sign its folder to adopt it.")
+    return history.fold(events)
+
+
+def _packet_rows(name: str) -> Callable[[Sequence[Event]], list[RowWrite]]:
+    def rows(events: Sequence[Event]) -> list[RowWrite]:
+        state = history.fold(events)
+        values: dict[str, Any] = {"phase": state.phase, "current_version": state.current_version, "detail": {}}
+        return [RowWrite("packets", {"name": name}, values)]
+
+    return rows
+
+
+# Who acts
+
+
+async def record_actor(office: Office, actor: Actor, name: str | None = None) -> None:
+    """What sign-in found out about an account. Nothing is appended where that is known already."""
+    named = name if actor.human is not None else None
+
+    def record(events: Sequence[Event]) -> list[Draft]:
+        organisation = surroundings.Organisation()
+        for event in events:
+            organisation = surroundings.fold_organisation(organisation, event)
+        if organisation.actors.get(actor.actor_id) == actor:
+            return []
+        event = e.ActorRecorded(
+            actor_id=actor.actor_id,
+            kind=actor.kind,
+            roles=tuple(sorted(actor.roles)),
+            human=actor.human,
+            managers=tuple(sorted(actor.managers)),
+            name=named,
+        )
+        return [Draft(key=event_key(event, len(events) + 1), event=event, subject=actor.human)]
+
+    await office.runs.append_to(e.ORGANISATION, record)
+
+
+async def revoke_roles(office: Office, by: Actor, actor_id: str, roles: Sequence[str]) -> None:
+    """Takes roles from an account at once: effects it caused are not begun any more. For owners of the platform."""
+
+    def revoke(events: Sequence[Event]) -> list[Draft]:
+        organisation = surroundings.Organisation()
+        for event in events:
+            organisation = surroundings.fold_organisation(organisation, event)
+        known = surroundings.actor(organisation, actor_id)
+        gone = tuple(sorted(known.roles & set(roles)))
+        revoked = e.RolesRevoked(actor_id=actor_id, roles=gone, by=by.actor_id)
+        return list(drafts([revoked], len(events), None)) if gone else []
+
+    if "safety_owner" not in by.roles:
+        raise NotAllowed("role_missing", "Roles are revoked by a safety_owner.", "Ask a safety owner.")
+    await office.runs.append_to(e.ORGANISATION, revoke)
+
+
+# The way each command on a run takes
+
+
+async def _decide(
+    office: Office, run_id: str, decide: Callable[[RunState, World], Sequence[Event]]
+) -> Done:
+    return await _done(office, await office.runs.decide(run_id, decide))
+
+
+async def _done(office: Office, decided: Decided) -> Done:
+    nudged = await _nudge(office, decided.state.run_id, decided.progress) if decided.events else True
+    return Done(decided.state.run_id, decided.state.version, decided.events, nudged)
+
+
+async def _nudge(office: Office, run_id: str, hint: Progress) -> bool:
+    if office.engine is None:
+        return False
+    try:
+        await office.engine.nudge(run_id, hint)
+    except EngineUnavailable:
+        log.warning("the engine could not be nudged; the relay will do it")
+        return False
+    return True
+
+

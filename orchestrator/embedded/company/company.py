@@ -1,0 +1,238 @@
+"""The small company on loopback, for the demo and the tests: HR, identity (SCIM), directory (LDAP), code hosting, cards
+and mail. Real servers that speak the real protocols, with make-believe people in them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+import orchestrator
+from orchestrator.embedded.company.certificate import write_certificate
+from orchestrator.embedded.company.directory import BASE_DN, BIND_DN, Directory
+from orchestrator.embedded.company.effects import Mode
+from orchestrator.embedded.company.mail import USER
+from orchestrator.embedded.company.people import Employee, default_people
+from orchestrator.embedded.company.population import populate
+from orchestrator.embedded.server_process import EmbeddedServerError, ServerProcess, ServerWish, made_folder
+
+HTTP_SYSTEMS = ("hr", "identity", "code", "cards", "mail")
+SYSTEMS = (*HTTP_SYSTEMS, "directory")
+READY_WITHIN = 30.0  # seconds
+
+
+class Company:
+    """Use `async with Company.start(folder) as company`.
+
+    `connections` are the settings with which the product reaches the systems, named as in the starter packets.
+    `missing` names the systems that could not be started and what to install. `people` grows with `hire`."""
+
+    def __init__(
+        self,
+        people: Sequence[Employee],
+        process: ServerProcess,
+        directory: Directory | None,
+        connections: dict[str, str],
+        door: httpx.AsyncClient,
+    ) -> None:
+        self.people = list(people)
+        self.directory = directory
+        self.connections = connections
+        self.missing: dict[str, str] = {}
+        if directory is None:
+            self.missing["directory"] = "slapd is not installed (Debian: apt-get install slapd)"
+        self._process = process
+        self._door = door
+        self._marks: dict[str, int] = {}
+
+    @staticmethod
+    @asynccontextmanager
+    async def start(
+        folder: Path, people: Sequence[Employee] | None = None, *, scim_patch: bool = True
+    ) -> AsyncIterator[Company]:
+        """Start every system with accounts for `people` (default: those of the packaged export). `folder` gets the
+        logs. Without `scim_patch` the identity provider serves no PATCH. Ends with the block or with this process,
+        and leaves nothing. Raises EmbeddedServerError."""
+        folder = await made_folder(folder)
+        staff = list(people) if people is not None else default_people()
+        async with contextlib.AsyncExitStack() as stack:
+            directory_start = asyncio.create_task(_start_directory(folder, staff, stack))
+            try:
+                process, connections, door = await _start_process(folder, staff, scim_patch, stack)
+            except BaseException:
+                with contextlib.suppress(EmbeddedServerError):
+                    await directory_start
+                raise
+            directory = await directory_start
+            if directory is not None:
+                connections |= {
+                    "DIRECTORY_URL": directory.url,
+                    "DIRECTORY_BIND_DN": BIND_DN,
+                    "DIRECTORY_PASSWORD": directory.bind_password,
+                    "DIRECTORY_BASE_DN": BASE_DN,
+                }
+            yield Company(staff, process, directory, connections, door)
+
+    async def hire(self, people: Sequence[Employee]) -> None:
+        """Give new people accounts everywhere. Their numbers and addresses must be new. This is no effect."""
+        population = populate(people, after=self.people)
+        await self._ask("POST", "/people", {"people": [person.document() for person in people]})
+        if self.directory is not None:
+            await self.directory.add(population.directory, population.directory_groups)
+        self.people += people
+
+    async def effects(self, system: str) -> list[dict[str, Any]]:
+        """What was done in this system since the company started or was last marked, oldest first (see
+        `effects.EffectEntry`), also while the system is stopped."""
+        return (await self._all_effects(system))[self._marks.get(system, 0) :]
+
+    async def mark(self) -> None:
+        """Count effects from here on: tests that share a company begin with this."""
+        for system in SYSTEMS:
+            self._marks[system] = len(await self._all_effects(system))
+
+    async def messages(self) -> list[dict[str, Any]]:
+        """The mail that arrived: id, from, to, subject, text, tls, at."""
+        messages: list[dict[str, Any]] = (await self._ask("GET", "/messages"))["messages"]
+        return messages
+
+    async def break_(
+        self,
+        system: str,
+        mode: Mode,
+        *,
+        method: str = "*",
+        path: str = "",
+        times: int | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        """Make an HTTP system misbehave on requests whose path has a match for the regular expression `path` (see
+        `effects.Fault`). The directory can only be stopped."""
+        fault = {"method": method, "path": path, "mode": mode, "times": times, "seconds": seconds}
+        await self._ask("POST", f"/systems/{system}/faults", fault)
+
+    async def mend(self, system: str | None = None) -> None:
+        """Remove the faults of one system, or of all."""
+        for name in HTTP_SYSTEMS if system is None else (system,):
+            await self._ask("DELETE", f"/systems/{name}/faults")
+
+    async def stop(self, system: str) -> None:
+        """An outage: connections are cut and refused, until `restart`."""
+        if system == "directory":
+            if self.directory is not None:
+                await self.directory.stop()
+        else:
+            await self._ask("POST", f"/systems/{system}/stop")
+
+    async def restart(self, system: str | None = None) -> None:
+        """End the outage of one system, or of all: same address, same accounts. No error where there was none."""
+        for name in SYSTEMS if system is None else (system,):
+            if name == "directory":
+                if self.directory is not None:
+                    await self.directory.start()
+            else:
+                await self._ask("POST", f"/systems/{name}/start")
+
+    async def _all_effects(self, system: str) -> list[dict[str, Any]]:
+        if system == "directory":
+            return self.directory.effects() if self.directory is not None else []
+        effects: list[dict[str, Any]] = (await self._ask("GET", f"/systems/{system}/effects"))["effects"]
+        return effects
+
+    async def _ask(self, method: str, path: str, document: Any = None) -> dict[str, Any]:
+        response = await self._door.request(method, path, json=document)
+        if response.is_error:
+            raise ValueError(f"{method} {path}: {response.text}")
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+async def _start_directory(
+    folder: Path, people: Sequence[Employee], stack: contextlib.AsyncExitStack
+) -> Directory | None:
+    if not Directory.installed():
+        return None
+    directory = await Directory.create(folder, populate(people))
+    stack.push_async_callback(directory.close)
+    await directory.start()
+    return directory
+
+
+async def _start_process(
+    folder: Path, people: Sequence[Employee], scim_patch: bool, stack: contextlib.AsyncExitStack
+) -> tuple[ServerProcess, dict[str, str], httpx.AsyncClient]:
+    work = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="offboard-company-"))
+    stack.callback(shutil.rmtree, work, ignore_errors=True)
+    trust, certificate = await asyncio.to_thread(write_certificate, work)
+    tokens = {name: secrets.token_urlsafe(24) for name in HTTP_SYSTEMS}
+    wish = {
+        "people": [person.document() for person in people],
+        "tokens": tokens,
+        "control_token": secrets.token_urlsafe(24),
+        "mail_password": secrets.token_urlsafe(24),
+        "certificate": str(certificate),
+        "scim_patch": scim_patch,
+    }
+    wish_file, addresses_file = work / "wish.json", work / "addresses.json"
+    wish_file.write_text(json.dumps(wish))
+    process = ServerProcess(
+        ServerWish(
+            name="the company",
+            argv=[sys.executable, "-m", "orchestrator.embedded.company", str(wish_file), str(addresses_file)],
+            log=folder / "company.log",
+            environment={
+                "PATH": "/usr/bin:/bin",
+                "LC_ALL": "C.UTF-8",
+                "PYTHONPATH": str(Path(str(orchestrator.__file__)).parents[1]),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
+            grace=0.0,  # nothing of it is kept
+            remove=[work],
+        )
+    )
+    stack.push_async_callback(process.close)
+    await process.start()
+    deadline = time.monotonic() + READY_WITHIN
+    while not addresses_file.exists():
+        process.require_alive()
+        if time.monotonic() > deadline:
+            raise EmbeddedServerError(f"the company was not ready within {READY_WITHIN:.0f} s: see {process.wish.log}")
+        await asyncio.sleep(0.01)
+    addresses = json.loads(addresses_file.read_text())
+    systems = addresses["systems"]
+    connections = {
+        "HR_URL": systems["hr"],
+        "HR_TOKEN": tokens["hr"],
+        "IDENTITY_URL": f"{systems['identity']}/v2",
+        "IDENTITY_TOKEN": tokens["identity"],
+        "CODE_URL": systems["code"],
+        "CODE_TOKEN": tokens["code"],
+        "CARDS_URL": systems["cards"],
+        "CARDS_TOKEN": tokens["cards"],
+        "MAIL_HOST": "127.0.0.1",
+        "MAIL_PORT": str(addresses["smtp_port"]),
+        "MAIL_USER": USER,
+        "MAIL_PASSWORD": str(wish["mail_password"]),
+        "MAIL_CA_FILE": str(trust),
+        "MAIL_ADMIN_URL": systems["mail"],
+        "MAIL_ADMIN_TOKEN": tokens["mail"],
+    }
+    door = httpx.AsyncClient(
+        base_url=addresses["control"],
+        headers={"Authorization": f"Bearer {wish['control_token']}"},
+        timeout=30.0,
+        trust_env=False,
+    )
+    stack.push_async_callback(door.aclose)
+    return process, connections, door

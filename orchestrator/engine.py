@@ -1,0 +1,123 @@
+"""The way to Temporal: a client that lets nothing about a person through, and the one message it carries for us.
+
+Payloads are models of ids, versions and times. Failures keep their type and lose message and stack: what went wrong
+with whom is in the ledger, encrypted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import temporalio.api.failure.v1
+import temporalio.converter
+from temporalio.api.workflowservice.v1 import GetClusterInfoRequest
+from temporalio.client import Client, TLSConfig
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
+
+from orchestrator.domain.progress import Progress
+from orchestrator.workflows.activity_stubs import RunRef
+from orchestrator.workflows.offboarding import Nudge, Offboarding, workflow_id
+
+
+class EngineUnavailable(Exception):
+    """Temporal cannot be reached or refused; what was appended stands, and the relay nudges once it is back."""
+
+    def __init__(self, place: str, cause: str) -> None:
+        super().__init__(f"Temporal at {place}: {cause}. Check the address, the namespace and the certificates.")
+        self.place = place
+
+
+class CodedFailureConverter(temporalio.converter.DefaultFailureConverter):
+    """Failures on the wire say which kind of thing failed and nothing else."""
+
+    def to_failure(
+        self,
+        exception: BaseException,
+        payload_converter: temporalio.converter.PayloadConverter,
+        failure: temporalio.api.failure.v1.Failure,
+    ) -> None:
+        super().to_failure(exception, payload_converter, failure)
+        _strip(failure)
+
+
+def _strip(failure: temporalio.api.failure.v1.Failure) -> None:
+    kind = failure.application_failure_info.type or failure.WhichOneof("failure_info") or "failure"
+    failure.message = kind
+    failure.stack_trace = ""
+    failure.source = ""
+    if failure.HasField("application_failure_info"):
+        failure.application_failure_info.ClearField("details")
+    if failure.HasField("cause"):
+        _strip(failure.cause)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAddress:
+    """`certificate` and `key` are files of a client certificate (mTLS), `authority` the file of the server's CA."""
+
+    address: str
+    namespace: str = "default"
+    task_queue: str = "offboard"
+    tls: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+    authority: Path | None = None
+    api_key: str | None = None
+
+
+class Engine:
+    """A connected client and the task queue of this installation."""
+
+    def __init__(self, client: Client, task_queue: str, cluster: str) -> None:
+        self.client = client
+        self.task_queue = task_queue
+        self.cluster = cluster
+
+    @classmethod
+    async def connect(cls, address: EngineAddress) -> Engine:
+        """Raises `EngineUnavailable`."""
+        converter = temporalio.converter.DataConverter(
+            payload_converter_class=pydantic_data_converter.payload_converter_class,
+            failure_converter_class=CodedFailureConverter,
+        )
+        try:
+            client = await Client.connect(
+                address.address,
+                namespace=address.namespace,
+                data_converter=converter,
+                tls=_tls(address),
+                api_key=address.api_key,
+            )
+            info = await client.workflow_service.get_cluster_info(GetClusterInfoRequest())
+        except (RPCError, RuntimeError) as error:
+            raise EngineUnavailable(address.address, type(error).__name__) from error
+        return cls(client, address.task_queue, info.cluster_id)
+
+    async def nudge(self, run_id: str, hint: Progress | None = None) -> None:
+        """Wakes the run's workflow, starting it if it is not there. Raises `EngineUnavailable`."""
+        try:
+            await self.client.start_workflow(
+                Offboarding.run,
+                RunRef(run_id=run_id),
+                id=workflow_id(run_id),
+                task_queue=self.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal="nudge",
+                start_signal_args=[Nudge(hint=hint)],
+            )
+        except RPCError as error:
+            raise EngineUnavailable(self.client.service_client.config.target_host, error.status.name) from error
+
+
+def _tls(address: EngineAddress) -> TLSConfig | bool:
+    if not (address.tls or address.certificate or address.authority):
+        return False
+    return TLSConfig(
+        server_root_ca_cert=address.authority.read_bytes() if address.authority else None,
+        client_cert=address.certificate.read_bytes() if address.certificate else None,
+        client_private_key=address.key.read_bytes() if address.key else None,
+    )

@@ -1,0 +1,120 @@
+"""What the engine has heard of: which version each run's workflow knows, in which cluster, and when it will look again.
+
+Not part of the ledger: lost reports cost a nudge too many and nothing else. So they are written in bunches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from orchestrator.domain.progress import Progress
+from orchestrator.ledger.database import Database
+from orchestrator.ledger.errors import LedgerError
+
+EVERY = 0.5  # seconds between two bunches
+
+_WRITE = text(
+    "INSERT INTO engine.reports (run_id, version, cluster, reported_at, due_at) "
+    "SELECT run_id, version, :cluster, engine.now(), engine.now() + make_interval(secs => due_in) "
+    "FROM unnest(cast(:runs AS text[]), cast(:versions AS int[]), cast(:dues AS float8[])) AS "
+    "u(run_id, version, due_in) "
+    "ON CONFLICT (run_id) DO UPDATE SET version = excluded.version, cluster = excluded.cluster, "
+    "reported_at = excluded.reported_at, due_at = excluded.due_at "
+    "WHERE engine.reports.version <= excluded.version OR engine.reports.cluster <> excluded.cluster"
+)
+_BEHIND = text(
+    "SELECT r.run_id FROM read.runs r LEFT JOIN engine.reports w USING (run_id) "
+    "WHERE r.closed_at IS NULL AND (w.run_id IS NULL OR w.cluster <> :cluster OR w.version < r.version "
+    "OR w.due_at < engine.now() - cast(:grace AS interval)) ORDER BY r.run_id LIMIT :most"
+)
+_NOT_HEARD = text(
+    "SELECT r.run_id FROM read.runs r JOIN engine.reports w USING (run_id) "
+    "WHERE r.closed_at IS NOT NULL AND w.version < r.version AND r.run_id = ANY(:runs)"
+)
+
+
+class EngineReports:
+    """A worker's word on the runs it has just heard about."""
+
+    def __init__(self, database: Database, cluster: str) -> None:
+        self._database = database
+        self._cluster = cluster
+        self._waiting: dict[str, Progress] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def note(self, run_id: str, progress: Progress) -> None:
+        known = self._waiting.get(run_id)
+        if known is None or known.version <= progress.version:
+            self._waiting[run_id] = progress
+        if self._task is None:
+            self._task = asyncio.create_task(self._write_in_bunches(), name="engine reports")
+
+    async def flush(self) -> None:
+        """Raises `LedgerUnavailable`; what could not be written waits."""
+        waiting, self._waiting = self._waiting, {}
+        if not waiting:
+            return
+        try:
+            async with self._database.transaction() as connection:
+                await connection.execute(
+                    _WRITE,
+                    {
+                        "cluster": self._cluster,
+                        "runs": list(waiting),
+                        "versions": [progress.version for progress in waiting.values()],
+                        "dues": [progress.due_in for progress in waiting.values()],
+                    },
+                )
+        except LedgerError:
+            self._waiting = {**waiting, **self._waiting}
+            raise
+
+    async def aclose(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        with contextlib.suppress(LedgerError):
+            await self.flush()
+
+    async def _write_in_bunches(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            with contextlib.suppress(LedgerError):
+                await self.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    run_ids: tuple[str, ...]
+
+
+async def runs_behind(database: Database, cluster: str, grace: timedelta, most: int = 500) -> list[str]:
+    """Open runs whose workflow has not reported the ledger's version, reported from another cluster, or is overdue."""
+    async with database.connect() as connection:
+        rows = await connection.execute(_BEHIND, {"cluster": cluster, "grace": grace, "most": most})
+        return [row[0] for row in rows]
+
+
+async def position_of(database: Database, cursor: str) -> int:
+    async with database.connect() as connection:
+        found = await connection.execute(
+            text("SELECT position FROM engine.cursors WHERE name = :name"), {"name": cursor}
+        )
+        return int(found.scalar_one_or_none() or 0)
+
+
+async def keep_position(database: Database, cursor: str, position: int) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO engine.cursors (name, position) VALUES (:name, :position) "
+                "ON CONFLICT (name) DO UPDATE SET position = excluded.position"
+            ),
+            {"name": cursor, "position": position},
+        )

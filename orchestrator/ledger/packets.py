@@ -1,0 +1,52 @@
+"""Packets as the ledger holds them: their history, and each version parsed once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+
+from orchestrator.domain import packet_history
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.event import Event
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.packet_files import parse_packet
+
+
+class PacketShelf:
+    """One packet: the state of its stream and the texts of its versions."""
+
+    def __init__(self, history: packet_history.PacketState, texts: dict[str, packet_history.PacketAdopted]) -> None:
+        self.history = history
+        self._texts = texts
+
+    def version(self, version: str) -> Packet:
+        adopted = self._texts.get(version)
+        if adopted is None:
+            raise Invalid(
+                "unknown_packet_version",
+                f"Packet {self.history.name} has no version {version[:12]}.",
+                "Adopt it with `offboard packet sign`, or name one that `packet check` lists.",
+            )
+        return _parsed(adopted)
+
+    @property
+    def current(self) -> Packet | None:
+        """Today's version: the one that works for people, else the newest."""
+        known = self.history.current or self.history.newest
+        return self.version(known.version) if known is not None else None
+
+
+EMPTY_SHELF = PacketShelf(packet_history.PacketState(), {})
+
+
+def fold_shelf(shelf: PacketShelf, event: Event, at: datetime) -> PacketShelf:
+    history = packet_history.fold([event], shelf.history)
+    texts = shelf._texts
+    if isinstance(event, packet_history.PacketAdopted):
+        texts = {**texts, event.version: event}
+    return PacketShelf(history, texts)
+
+
+@lru_cache(maxsize=64)
+def _parsed(adopted: packet_history.PacketAdopted) -> Packet:
+    return parse_packet(adopted.files)

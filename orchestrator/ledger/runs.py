@@ -1,0 +1,245 @@
+"""The one loop in which everything about runs is decided, for commands and activities alike.
+
+    read the streams ─► fold ─► decide(state, world) ─► what follows ─► append with the versions read
+         ▲                                                                    │ somebody was first
+         └────────────────────────────────────────────────────────────────────┘
+
+An append names the run's version and those of the holds that were looked at, so that a decision never rests on what
+is no longer so. The read tables change in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain import events as e
+from orchestrator.domain import packet_history, surroundings
+from orchestrator.domain.ability import Catalogue
+from orchestrator.domain.consequences import with_consequences
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.event import Draft, Event
+from orchestrator.domain.event_keys import event_key
+from orchestrator.domain.packet_history import packet_stream
+from orchestrator.domain.progress import Progress
+from orchestrator.domain.run import RunState, fold
+from orchestrator.domain.standing import World
+from orchestrator.domain.upcoming import progress
+from orchestrator.ledger import projections
+from orchestrator.ledger.errors import EventKeyTaken, VersionConflict
+from orchestrator.ledger.folds import Folds
+from orchestrator.ledger.packets import EMPTY_SHELF, PacketShelf, fold_shelf
+from orchestrator.ledger.records import RowWrite, StreamAppend
+from orchestrator.ledger.store import Ledger
+
+RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.SURROUNDING_EVENTS, *packet_history.PACKET_EVENTS)
+
+Decide = Callable[[RunState, World], Sequence[Event]]
+
+MOST_ROUNDS = 200
+"""Conflicts in a row before the loop gives up: a stream this busy is a fault, not a crowd."""
+CACHED_RUNS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A run and the world around it, as of one read. `holds` are the versions of the holds that were looked at."""
+
+    state: RunState
+    world: World
+    holds: Mapping[str, int]
+
+    @property
+    def progress(self) -> Progress:
+        return progress(self.state, self.world)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a round came to: the run after it, and the events that were appended, in order."""
+
+    state: RunState
+    world: World
+    events: tuple[Event, ...]
+
+    @property
+    def progress(self) -> Progress:
+        return progress(self.state, self.world)
+
+
+class Runs:
+    """Reads, decides and appends. One per process."""
+
+    def __init__(self, ledger: Ledger, abilities: Catalogue) -> None:
+        self.ledger = ledger
+        self.abilities = abilities
+        self._runs: Folds[RunState] = Folds(RunState(), fold, CACHED_RUNS)
+        self._shelves: Folds[PacketShelf] = Folds(EMPTY_SHELF, fold_shelf, 64)
+        self._holds: Folds[surroundings.Holds] = Folds(
+            surroundings.Holds(), lambda state, event, at: surroundings.fold_holds(state, event), 512
+        )
+        self._organisation: Folds[surroundings.Organisation] = Folds(
+            surroundings.Organisation(), lambda state, event, at: surroundings.fold_organisation(state, event), 1
+        )
+
+    async def look(self, run_id: str) -> Situation:
+        """The run now. Raises `Invalid` if there is none with this id."""
+        stream = e.run_stream(run_id)
+        known = self._runs.get(stream)
+        if known[0] == 0:
+            page = await self.ledger.read({stream: 0})
+            known = self._runs.advance(stream, known, page.events[stream])
+            if known[0] == 0:
+                raise Invalid("unknown_run", f"There is no run {run_id}.", "List them with `offboard runs`.")
+        asked = known[1].asked
+        packet = packet_stream(asked.packet)
+        shelf = self._shelves.get(packet)
+        if shelf[0] == 0:
+            page = await self.ledger.read({packet: 0})
+            shelf = self._shelves.advance(packet, shelf, page.events[packet])
+        pinned = shelf[1].version(asked.packet_version)
+        holds = {e.holds_stream(system): self._holds.get(e.holds_stream(system)) for system in pinned.platform.systems}
+        everything = e.holds_stream(e.EVERYTHING)
+        holds[everything] = self._holds.get(everything)
+        organisation = self._organisation.get(e.ORGANISATION)
+        page = await self.ledger.read(
+            {
+                stream: known[0],
+                packet: shelf[0],
+                e.ORGANISATION: organisation[0],
+                **{name: version for name, (version, _) in holds.items()},
+            }
+        )
+        _, state = self._runs.advance(stream, known, page.events[stream])
+        _, now_on_shelf = self._shelves.advance(packet, shelf, page.events[packet])
+        _, people = self._organisation.advance(e.ORGANISATION, organisation, page.events[e.ORGANISATION])
+        held = {name: self._holds.advance(name, was, page.events[name]) for name, was in holds.items()}
+        world = World(
+            now=page.now,
+            pinned=pinned,
+            current=now_on_shelf.current or pinned,
+            abilities=self.abilities,
+            holds=frozenset(name.removeprefix("holds:") for name, (_, hold) in held.items() if hold.held),
+            actors=people.actors,
+        )
+        if state.finished:
+            self._runs.forget(stream)
+        return Situation(state, world, {name: version for name, (version, _) in held.items()})
+
+    async def decide(self, run_id: str, decide: Decide) -> Decided:
+        """Decides until the append stands. Raises whatever `decide` refuses with, and `LedgerUnavailable`."""
+        for _ in range(MOST_ROUNDS):
+            situation = await self.look(run_id)
+            caused = list(decide(situation.state, situation.world))
+            decided = await self._append(situation, caused)
+            if decided is not None:
+                return decided
+        raise VersionConflict(e.run_stream(run_id), situation.state.version, -1)
+
+    async def advance(self, run_id: str) -> Decided:
+        """Whatever is due by now: nothing causes it but time."""
+        return await self.decide(run_id, lambda state, world: ())
+
+    async def _append(self, situation: Situation, caused: list[Event]) -> Decided | None:
+        before, world = situation.state, situation.world
+        if before.finished and not caused:
+            return Decided(before, world, ())
+        after, happened = with_consequences(before, caused, world)
+        if not happened:
+            return Decided(before, world, ())
+        stream = e.run_stream(before.run_id)
+        appends = [StreamAppend(stream, before.version, drafts(happened, before.version, before.asked.person_id))]
+        appends += [StreamAppend(name, version) for name, version in situation.holds.items() if _effect(happened)]
+        try:
+            appended = await self.ledger.append(appends, projections.changes(before, after, world.now))
+        except (VersionConflict, EventKeyTaken):
+            return None
+        state = self._runs.advance(stream, (before.version, before), appended.events)[1]
+        return Decided(state, world, tuple(happened))
+
+    async def start(self, person_id: str, request: Callable[[str | None, PacketShelf, datetime], e.RunRequested],
+                    packet: str) -> Decided:  # fmt: skip
+        """Opens a run for a person, in the run's and the person's stream at once. `request` gets the id of the open
+        run if there is one, the packet's versions, and the time."""
+        person_stream, packets = e.person_stream(person_id), packet_stream(packet)
+        for _ in range(MOST_ROUNDS):
+            page = await self.ledger.read({person_stream: 0, packets: 0})
+            record = surroundings.PersonRecord()
+            for recorded in page.events[person_stream]:
+                record = surroundings.fold_person(record, recorded.event)
+            open_run = record.last_run
+            if open_run is not None and (await self.look(open_run)).state.finished:
+                open_run = None
+            _, shelf = self._shelves.advance(packets, (0, EMPTY_SHELF), page.events[packets])
+            asked = request(open_run, shelf, page.now)
+            world = World(
+                now=page.now,
+                pinned=shelf.version(asked.packet_version),
+                current=shelf.current or shelf.version(asked.packet_version),
+                abilities=self.abilities,
+            )
+            after, happened = with_consequences(RunState(), [asked], world)
+            run_stream = e.run_stream(asked.run_id)
+            opened = e.RunOpened(run_id=asked.run_id)
+            try:
+                await self.ledger.append(
+                    [
+                        StreamAppend(run_stream, 0, drafts(happened, 0, person_id)),
+                        StreamAppend(person_stream, record.version, drafts([opened], record.version, person_id)),
+                    ],
+                    projections.changes(RunState(), after, world.now),
+                )
+            except (VersionConflict, EventKeyTaken):
+                continue
+            situation = await self.look(asked.run_id)
+            return Decided(situation.state, situation.world, tuple(happened))
+        raise VersionConflict(person_stream, record.version, -1)
+
+    async def organisation(self) -> surroundings.Organisation:
+        known = self._organisation.get(e.ORGANISATION)
+        page = await self.ledger.read({e.ORGANISATION: known[0]})
+        return self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])[1]
+
+    async def shelf(self, packet: str) -> PacketShelf:
+        stream = packet_stream(packet)
+        known = self._shelves.get(stream)
+        page = await self.ledger.read({stream: known[0]})
+        return self._shelves.advance(stream, known, page.events[stream])[1]
+
+    async def append_to(
+        self,
+        stream: str,
+        decide: Callable[[Sequence[Event]], Sequence[Draft]],
+        rows: Callable[[Sequence[Event]], Sequence[RowWrite]] = lambda events: (),
+    ) -> Sequence[Event]:
+        """For the small streams around runs: decide on all of a stream's events, and append what follows. `rows` gets
+        the whole stream as it will be."""
+        for _ in range(MOST_ROUNDS):
+            page = await self.ledger.read({stream: 0})
+            history = [recorded.event for recorded in page.events[stream]]
+            wanted = decide(history)
+            if not wanted:
+                return ()
+            fresh = [draft.event for draft in wanted]
+            try:
+                await self.ledger.append(
+                    [StreamAppend(stream, page.version(stream), tuple(wanted))], rows([*history, *fresh])
+                )
+            except (VersionConflict, EventKeyTaken):
+                continue
+            return fresh
+        raise VersionConflict(stream, page.version(stream), -1)
+
+
+def drafts(events: Sequence[Event], version: int, subject: str | None) -> tuple[Draft, ...]:
+    """Drafts for consecutive versions after `version`."""
+    return tuple(
+        Draft(key=event_key(event, version + number), event=event, subject=subject)
+        for number, event in enumerate(events, start=1)
+    )
+
+
+def _effect(happened: Sequence[Event]) -> bool:
+    """Intents rest on the holds that were read; facts and what people decide do not."""
+    return any(isinstance(event, e.StepStarted) for event in happened)

@@ -1,0 +1,67 @@
+"""Follows the ledger and wakes workflows that have not heard: a nudge that got lost, a cluster that was replaced.
+
+Two looks. By position: the runs that new events belong to, as they come. By sweep: every open run whose workflow has
+not reported the ledger's version, reported from another cluster than today's, or is overdue for something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from orchestrator.engine import Engine, EngineUnavailable
+from orchestrator.ledger import engine_reports
+from orchestrator.ledger.database import Database
+from orchestrator.ledger.errors import LedgerError
+from orchestrator.ledger.store import Ledger
+
+log = logging.getLogger("offboard.relay")
+
+CURSOR = "relay"
+FOLLOW_EVERY = 1.0  # seconds
+SWEEP_EVERY = 10.0
+GRACE = timedelta(seconds=5)
+"""A report is written in bunches and a date may be a moment late: earlier than this nobody is behind."""
+
+
+class Relay:
+    """Runs until it is cancelled. More than one may run: a nudge too many does nothing."""
+
+    def __init__(self, database: Database, ledger: Ledger, engine: Engine, *, sweep_every: float = SWEEP_EVERY) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._engine = engine
+        self._sweep_every = sweep_every
+
+    async def run(self) -> None:
+        """Survives the ledger and the engine being away: both are asked again."""
+        loop = asyncio.get_running_loop()
+        next_sweep = 0.0
+        while True:
+            try:
+                moved = await self.follow()
+                if moved or loop.time() >= next_sweep:
+                    await self.sweep()
+                    next_sweep = loop.time() + self._sweep_every
+            except (LedgerError, EngineUnavailable) as error:
+                log.warning("relay waits: %s", type(error).__name__)
+            await asyncio.sleep(FOLLOW_EVERY)
+
+    async def follow(self) -> bool:
+        """Moves the stored cursor past what is there; True if anything was."""
+        position = await engine_reports.position_of(self._database, CURSOR)
+        tail = await self._ledger.tail_position()
+        if tail == position:
+            return False
+        await engine_reports.keep_position(self._database, CURSOR, tail)
+        return True
+
+    async def sweep(self) -> int:
+        """Nudges every run that is behind, and returns how many there were."""
+        behind = await engine_reports.runs_behind(self._database, self._engine.cluster, GRACE)
+        for run_id in behind:
+            await self._engine.nudge(run_id)
+        if behind:
+            log.info("relay nudged %d runs", len(behind))
+        return len(behind)

@@ -1,0 +1,81 @@
+"""What an administrator sets, read from the environment by entry points and by nobody else.
+
+A secret is given as a file (`…_FILE`) or in the environment, and is held in memory only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PREFIX = "OFFBOARD_"
+
+
+class SettingMissing(Exception):
+    """Names the setting and says how to give it."""
+
+    def __init__(self, name: str, meaning: str) -> None:
+        super().__init__(
+            f"The setting {name} is missing ({meaning}). Give it in the environment, or the path of a file that holds "
+            f"it as {name}_FILE."
+        )
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`environment` is what connections resolve `env:NAME` from. Secrets are left out of the representation."""
+
+    database_url: str = field(repr=False)
+    master_key: str = field(repr=False)
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+    temporal_task_queue: str = "offboard"
+    temporal_tls: bool = False
+    temporal_certificate: Path | None = None
+    temporal_key: Path | None = None
+    temporal_authority: Path | None = None
+    temporal_api_key: str | None = field(default=None, repr=False)
+    queues: tuple[str, ...] = ()
+    checkpoint_key: str | None = field(default=None, repr=False)
+    installation: str = "offboard"
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Raises `SettingMissing`, or `OSError` naming a file that cannot be read."""
+        given = dict(os.environ if environment is None else environment)
+
+        def get(name: str) -> str | None:
+            path = given.get(f"{PREFIX}{name}_FILE")
+            value = Path(path).read_text().strip() if path else given.get(PREFIX + name)
+            return value or None
+
+        def need(name: str, meaning: str) -> str:
+            value = get(name)
+            if value is None:
+                raise SettingMissing(PREFIX + name, meaning)
+            return value
+
+        def path(name: str) -> Path | None:
+            value = given.get(PREFIX + name)
+            return Path(value) if value else None
+
+        return cls(
+            database_url=need("DATABASE_URL", "where the ledger is: postgresql+psycopg://user@host/database"),
+            master_key=need("MASTER_KEY", "32 bytes in base64 or hex under which every person's key is wrapped"),
+            temporal_address=get("TEMPORAL_ADDRESS") or "127.0.0.1:7233",
+            temporal_namespace=get("TEMPORAL_NAMESPACE") or "default",
+            temporal_task_queue=get("TEMPORAL_TASK_QUEUE") or "offboard",
+            temporal_tls=(get("TEMPORAL_TLS") or "").lower() in ("1", "true", "yes"),
+            temporal_certificate=path("TEMPORAL_CERTIFICATE"),
+            temporal_key=path("TEMPORAL_KEY"),
+            temporal_authority=path("TEMPORAL_AUTHORITY"),
+            temporal_api_key=get("TEMPORAL_API_KEY"),
+            queues=tuple(part for part in (get("QUEUES") or "").split(",") if part),
+            checkpoint_key=get("CHECKPOINT_KEY"),
+            installation=get("INSTALLATION") or "offboard",
+            environment=given,
+        )

@@ -1,0 +1,122 @@
+"""A worker process: the ledger, the connectors, the workflow and its activities on one task queue or several."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from activities.connections import Connect, Connections
+from activities.runs import RunActivities
+from activities.systems import SystemActivities
+from connectors.registry import connector_kinds
+from orchestrator.domain.ability import Catalogue
+from orchestrator.engine import Engine, EngineAddress
+from orchestrator.ledger.codec import EventCodec
+from orchestrator.ledger.database import Database
+from orchestrator.ledger.engine_reports import EngineReports
+from orchestrator.ledger.keys import Keyring, load_master_key
+from orchestrator.ledger.rates import Rates
+from orchestrator.ledger.runs import RUN_EVENT_TYPES, Runs
+from orchestrator.ledger.store import Ledger
+from orchestrator.relay import Relay
+from orchestrator.settings import Settings
+from orchestrator.workflows.offboarding import Offboarding
+
+WIDEST_LAYER = 20
+"""Steps that a workflow may begin at once without asking the server first (eager activities)."""
+MakeActivities = Callable[[Runs, Keyring, Connections, Rates, EngineReports], SystemActivities]
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The ledger and what is read with it; everything that needs no Temporal."""
+
+    database: Database
+    keyring: Keyring
+    ledger: Ledger
+    runs: Runs
+
+
+@asynccontextmanager
+async def open_books(settings: Settings, abilities: Catalogue | None = None) -> AsyncIterator[Books]:
+    """Raises `LedgerUnavailable` on first use, `WrongMasterKey` at once."""
+    database = Database(settings.database_url)
+    try:
+        keyring = Keyring(database, load_master_key(settings.master_key, "OFFBOARD_MASTER_KEY"))
+        ledger = Ledger(database, keyring, EventCodec(RUN_EVENT_TYPES))
+        try:
+            yield Books(database, keyring, ledger, Runs(ledger, abilities or connector_kinds()))
+        finally:
+            await ledger.aclose()
+    finally:
+        await database.aclose()
+
+
+def engine_address(settings: Settings) -> EngineAddress:
+    return EngineAddress(
+        address=settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        task_queue=settings.temporal_task_queue,
+        tls=settings.temporal_tls,
+        certificate=settings.temporal_certificate,
+        key=settings.temporal_key,
+        authority=settings.temporal_authority,
+        api_key=settings.temporal_api_key,
+    )
+
+
+@asynccontextmanager
+async def working(
+    settings: Settings,
+    *,
+    connect: Connect | None = None,
+    abilities: Catalogue | None = None,
+    make_activities: MakeActivities = SystemActivities,
+) -> AsyncIterator[tuple[Books, Engine]]:
+    """A worker that works while the block runs, and drains before it ends. `connect` and `abilities` stand in for the
+    connectors where something other than the registry's is to be driven."""
+    async with AsyncExitStack() as stack:
+        books = await stack.enter_async_context(open_books(settings, abilities))
+        engine = await Engine.connect(engine_address(settings))
+        reports = EngineReports(books.database, engine.cluster)
+        stack.push_async_callback(reports.aclose)
+        connections = Connections(settings.environment, connect)
+        stack.push_async_callback(connections.aclose)
+        systems = make_activities(books.runs, books.keyring, connections, Rates(books.database), reports)
+        runs = RunActivities(books.runs, reports)
+        activities: list[Callable[..., Any]] = [runs.advance, systems.search_accounts, systems.execute_step]
+        await stack.enter_async_context(
+            Worker(
+                engine.client,
+                task_queue=settings.temporal_task_queue,
+                workflows=[Offboarding],
+                activities=activities,
+                # The sandbox costs up to half the throughput; import rules, sandboxed tests and replays keep us honest.
+                workflow_runner=UnsandboxedWorkflowRunner(),
+                max_eager_activity_reservations_per_workflow_task=WIDEST_LAYER,
+                graceful_shutdown_timeout=timedelta(seconds=20),
+            )
+        )
+        for queue in settings.queues:
+            await stack.enter_async_context(Worker(engine.client, task_queue=queue, activities=activities))
+        yield books, engine
+
+
+@asynccontextmanager
+async def relaying(books: Books, engine: Engine, *, sweep_every: float = 10.0) -> AsyncIterator[Relay]:
+    relay = Relay(books.database, books.ledger, engine, sweep_every=sweep_every)
+    task = asyncio.create_task(relay.run(), name="relay")
+    try:
+        yield relay
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+

@@ -1,0 +1,156 @@
+"""Real servers for every test: started when the first test asks, shared by the session, gone with it.
+
+`postgres`, `database_url` (a migrated, empty database a test), `temporal`, `company` (mended, restarted and counted
+afresh for each test), `hire` (new people in the company), `needs_directory` (skips without slapd).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import itertools
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, Protocol
+
+import pytest
+import pytest_asyncio
+
+from orchestrator.embedded.company.company import Company
+from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.postgres import PostgresServer
+from orchestrator.embedded.temporal import TemporalServer
+
+TEMPLATE = "migrated_template"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_this_machine() -> Iterator[None]:
+    """No test talks to the outside, whatever it was told to connect to."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+            raise ConnectionRefusedError(f"tests stay on this machine: {address[0]} is not")
+        connect(self, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", guarded)
+    yield
+    patch.undo()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest_asyncio.fixture(scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
+    """One PostgreSQL for the session; do not crash this one, start your own for that."""
+    async with PostgresServer.start(tmp_path_factory.mktemp("postgres"), databases=()) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session")
+async def migrated_template(postgres: PostgresServer) -> str:
+    """The name of a database on which every migration ran, to be copied."""
+    from orchestrator.ledger.migrate import upgrade  # only who needs a ledger pays for its import
+
+    await postgres.create_database(TEMPLATE)
+    await asyncio.to_thread(upgrade, postgres.url(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest_asyncio.fixture
+async def database_url(postgres: PostgresServer, migrated_template: str) -> AsyncIterator[str]:
+    """A fresh, migrated, empty database; the URL logs in as its owner."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    await postgres.create_database(name, template=migrated_template)
+    yield postgres.url(name)
+    await postgres.drop_database(name)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TemporalServer]:
+    """One Temporal dev server for the session; use task queues of your own. Do not crash this one."""
+    async with TemporalServer.start(tmp_path_factory.mktemp("temporal")) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session")
+async def shared_company(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Company]:
+    async with Company.start(tmp_path_factory.mktemp("company")) as company:
+        yield company
+
+
+@pytest_asyncio.fixture
+async def company(shared_company: Company) -> AsyncIterator[Company]:
+    """The company without faults or outages, its effects counted from the beginning of this test."""
+    await shared_company.mark()
+    yield shared_company
+    await shared_company.mend()
+    await shared_company.restart()
+
+
+class Hire(Protocol):
+    async def __call__(self, count: int = 1, traits: Sequence[str] = (), **fields: Any) -> list[Employee]: ...
+
+
+@pytest_asyncio.fixture
+async def hire(company: Company) -> Hire:
+    """New people in the company, whom no other test touches: `await hire(2, traits=["admin"], department="IT")`."""
+
+    async def new_people(count: int = 1, traits: Sequence[str] = (), **fields: Any) -> list[Employee]:
+        people = []
+        for _ in range(count):
+            number = next(_numbers)
+            given, family = f"Veltramine{_letters(number)}", f"Ostrovanter{_letters(number)}"
+            row: dict[str, Any] = {
+                "employee_number": f"T-{number:05d}",
+                "given_name": given,
+                "family_name": family,
+                "email": f"{given}.{family}@wolkenmuehle.example".lower(),
+                "department": "Engineering",
+                "title": "Software Engineer",
+                "manager_number": "E-1010",
+                "time_zone": "Europe/Berlin",
+                "leaving": True,
+            }
+            people.append(Employee(**{**row, "traits": frozenset(traits), **fields}))
+        await company.hire(people)
+        return people
+
+    return new_people
+
+
+def _letters(number: int) -> str:
+    """A number as letters, so that a name stays a name: 1 -> b, 26 -> ba."""
+    text = ""
+    while True:
+        number, rest = divmod(number, 26)
+        text = chr(ord("a") + rest) + text
+        if number == 0:
+            return text
+
+
+@pytest.fixture
+def needs_directory(company: Company) -> None:
+    if "directory" in company.missing:
+        pytest.skip(company.missing["directory"])
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """End with what was left out, so that a green run that tested less cannot pass for a whole one."""
+    reasons: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reasons[reason.removeprefix("Skipped: ")] = reasons.get(reason.removeprefix("Skipped: "), 0) + 1
+    if reasons:
+        terminalreporter.section("left out")
+        for reason, count in reasons.items():
+            terminalreporter.write_line(f"{count} tests: {reason}")

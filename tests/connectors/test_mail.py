@@ -1,0 +1,154 @@
+"""What is particular to mail: what arrives, what is refused before anything is sent, and servers that break off."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from company_settings import connect_to
+from raw_servers import Serve, listening, silence
+
+from connectors.abilities import Account, Connector, Effect
+from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.smtp import message_id
+from orchestrator.embedded.company.company import Company
+from orchestrator.embedded.company.people import Employee
+
+Hire = Callable[..., Awaitable[list[Employee]]]
+
+
+def notice(**parameters: Any) -> Effect:
+    told = {"to": "heir@wolkenmuehle.example", "subject": "Ein Gruß", "text": "Grüße aus Łódź\n.\nEnde"} | parameters
+    return Effect("send_notice", secrets.token_hex(8), None, told, deadline=5.0)
+
+
+def smtp_server(*, at: str, answer: str | None) -> Serve:
+    """Speaks just enough SMTP, and answers the command `at` so, or breaks off there."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 here\r\n")
+        text = False
+        while line := (await reader.readline()).decode().strip():
+            command = line.split(" ")[0].split(":")[0].upper()
+            if text and line != ".":
+                continue
+            step = "END" if text else command
+            text = command == "DATA"
+            if step == at:
+                if answer is None:
+                    return
+                writer.write(f"{answer}\r\n".encode())
+                text = False
+                continue
+            writer.write(b"354 go on\r\n" if step == "DATA" else b"250 fine\r\n")
+
+    return serve
+
+
+async def test_a_notice_arrives_encrypted_and_whole(company: Company, connectors: dict[str, Connector]) -> None:
+    effect = notice(to=["one@wolkenmuehle.example", "two@wolkenmuehle.example"])
+    reply = await connectors["mail"].attempt(effect)
+    (message,) = [message for message in await company.messages() if message["id"] == reply.detail["message_id"]]
+    assert message["id"] == message_id(effect.effect_key, "offboard@wolkenmuehle.example")
+    assert effect.effect_key not in message["id"]
+    assert message["to"] == ["one@wolkenmuehle.example", "two@wolkenmuehle.example"]
+    assert message["subject"] == "Ein Gruß"
+    assert message["text"].strip().replace("\r\n", "\n") == "Grüße aus Łódź\n.\nEnde"
+    assert message["tls"] is True
+    assert (await connectors["mail"].read_back(effect)).outcome == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"subject": "Hello\nBcc: everybody@elsewhere.example"}, "parameter_invalid"),
+        ({"to": "a@b.example\r\nRCPT TO:<c@d.example>"}, "not_an_address"),
+        ({"to": "a@b.example, c@d.example"}, "not_an_address"),
+        ({"to": []}, "parameter_invalid"),
+        ({"to": ["a@b.example", 7]}, "not_an_address"),
+        ({"to": ""}, "parameter_missing"),
+        ({"text": None}, "parameter_missing"),
+    ],
+)
+async def test_a_notice_that_is_not_one_is_refused(
+    parameters: dict[str, Any], code: str, company: Company, connectors: dict[str, Connector]
+) -> None:
+    before = len(await company.messages())
+    with pytest.raises(RefusedError, match=code) as raised:
+        await connectors["mail"].attempt(notice(**parameters))
+    assert raised.value.happened == "no"
+    assert len(await company.messages()) == before
+
+
+@pytest.mark.parametrize(
+    ("at", "answer", "kind", "code", "happened"),
+    [
+        ("MAIL", "451 later", TryAgainError, "system_failed", "no"),
+        ("RCPT", "550 nobody", RefusedError, "refused", "no"),
+        ("RCPT", None, TryAgainError, "connection_lost", "no"),
+        ("DATA", "554 no", RefusedError, "refused", "no"),
+        ("END", "452 full", TryAgainError, "system_failed", "no"),
+        ("END", None, TryAgainError, "connection_lost", "unknown"),
+    ],
+)
+async def test_where_it_broke_off_decides_what_may_have_happened(
+    at: str, answer: str | None, kind: type[ConnectorError], code: str, happened: str, company: Company
+) -> None:
+    async with listening(smtp_server(at=at, answer=answer)) as port:
+        mail = connect_to(company, "mail", smtp_port=str(port), smtp_security="none", username="")
+        with pytest.raises(ConnectorError) as raised:
+            await mail.attempt(notice())
+        assert (type(raised.value), raised.value.code, raised.value.happened) == (kind, code, happened)
+        await mail.aclose()
+
+
+async def test_a_server_without_starttls_gets_no_password(company: Company) -> None:
+    async with listening(smtp_server(at="NEVER", answer=None)) as port:
+        mail = connect_to(company, "mail", smtp_port=str(port))
+        with pytest.raises(ActionRequiredError, match="not_encrypted"):
+            await mail.attempt(notice())
+        await mail.aclose()
+
+
+async def test_an_untrusted_certificate_gets_no_password(company: Company) -> None:
+    mail = connect_to(company, "mail", ca_file="")
+    with pytest.raises(ActionRequiredError, match="certificate_refused"):
+        await mail.attempt(notice())
+    await mail.aclose()
+
+
+async def test_silence_ends_with_the_deadline(company: Company) -> None:
+    async with listening(silence) as port:
+        mail = connect_to(company, "mail", smtp_port=str(port))
+        began = time.monotonic()
+        effect = notice()
+        with pytest.raises(TryAgainError, match="deadline_over") as raised:
+            await mail.attempt(Effect("send_notice", "key", None, effect.parameters, deadline=0.3))
+        assert time.monotonic() - began < 1.0
+        assert raised.value.happened == "no"
+        await mail.aclose()
+
+
+async def test_without_an_administration_mailboxes_are_left(company: Company) -> None:
+    mail = connect_to(company, "mail", admin_url="", admin_token="")
+    account = Account("a@b.example", "a@b.example")
+    with pytest.raises(ActionRequiredError, match="setting_missing"):
+        await mail.attempt(Effect("release_license", "key", account))
+    assert (await mail.check()).reachable
+    await mail.aclose()
+
+
+async def test_forwarding_keeps_the_rest_and_tells_what_was_before(
+    connectors: dict[str, Connector], hire: Hire
+) -> None:
+    (person,) = await hire()
+    account = Account(person.email, person.email)
+    await connectors["mail"].attempt(Effect("release_license", secrets.token_hex(8), account))
+    forward = Effect("forward_mail", secrets.token_hex(8), account, {"forward_to": "heir@wolkenmuehle.example"})
+    reply = await connectors["mail"].attempt(forward)
+    assert reply.detail["before"] == {"address": person.email, "forward_to": None, "license": False}
+    assert (await connectors["mail"].read_back(forward)).evidence["license"] is False

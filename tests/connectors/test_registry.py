@@ -1,0 +1,101 @@
+"""The catalogue, and the settings that each kind must be told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from company_settings import KINDS
+
+from connectors.errors import ActionRequiredError
+from connectors.registry import SETTINGS, connect, connector_kinds
+
+COMPLETE = {
+    "url": "https://systems.example/v2",
+    "token": "token-123",
+    "bind_dn": "cn=offboard",
+    "password": "password-123",
+    "people_base": "ou=people",
+    "groups_base": "ou=groups",
+    "smtp_host": "systems.example",
+    "sender": "offboard@systems.example",
+}
+
+
+def complete(kind: str) -> dict[str, str]:
+    known = {setting.name for setting in SETTINGS[kind]}
+    told = {name: value for name, value in COMPLETE.items() if name in known}
+    return told | ({"url": "ldaps://systems.example"} if kind == "ldap" else {})
+
+
+def test_every_kind_is_described() -> None:
+    assert sorted(connector_kinds()) == KINDS == sorted(SETTINGS)
+    for kind, abilities in connector_kinds().items():
+        for name, ability in abilities.items():
+            assert ability.name == name, kind
+            assert (ability.keyed_for is not None) == (ability.repeat == "keyed")
+            assert (ability.reversible_for is not None) == (ability.reversible == "limited")
+            assert ability.level != "change" or not ability.cuts_access or ability.summary
+    for settings in SETTINGS.values():
+        assert all(setting.summary for setting in settings)
+        assert any(setting.secret for setting in settings)
+
+
+def test_what_cuts_access_before_gates_can_be_undone() -> None:
+    irreversible = {
+        (kind, name)
+        for kind, abilities in connector_kinds().items()
+        for name, ability in abilities.items()
+        if ability.cuts_access and ability.reversible == "no"
+    }
+    assert irreversible == {("code_hosting", "revoke_tokens")}  # which an urgent run must leave to its gate
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_each_required_setting_is_asked_for_by_name(kind: str) -> None:
+    told = complete(kind)
+    await connect(kind, told, allowed_hosts=["systems.example"]).aclose()
+    for setting in SETTINGS[kind]:
+        if setting.required:
+            for absent in (told.keys() - {setting.name}, told.keys()):
+                given = {name: told[name] if name != setting.name else " " for name in absent}
+                with pytest.raises(ActionRequiredError, match="setting_missing") as raised:
+                    connect(kind, given, allowed_hosts=["systems.example"], system="the-tenant")
+                assert "the-tenant" in raised.value.detail
+                assert setting.name in raised.value.detail
+                assert raised.value.remedy
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_message_repeats_a_value(kind: str) -> None:
+    for changed in ({"max_answer_bytes": "s3cret-x"}, {"max_entries": "s3cret-x"}, {"tokken": "s3cret-x"}):
+        with pytest.raises(ActionRequiredError, match="setting_(invalid|unknown)") as raised:
+            connect(kind, complete(kind) | changed, allowed_hosts=["systems.example"])
+        told = json.dumps([raised.value.detail, raised.value.remedy, repr(raised.value)])
+        assert "s3cret" not in told
+        assert raised.value.__suppress_context__ or raised.value.__context__ is None
+
+
+def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ActionRequiredError, match="unknown_kind") as raised:
+        connect("telex", {}, allowed_hosts=[])
+    assert all(kind in raised.value.remedy for kind in KINDS)
+
+
+@pytest.mark.parametrize(
+    ("entry", "fits"),
+    [
+        ("systems.example", True),
+        ("SYSTEMS.example:443", True),
+        ("systems.example:8443", False),
+        ("example", False),
+        ("*.example", False),
+        ("systems.example.elsewhere.test", False),
+    ],
+)
+async def test_the_allow_list_is_exact(entry: str, fits: bool) -> None:
+    if fits:
+        await connect("hr", complete("hr"), allowed_hosts=[entry]).aclose()
+        return
+    with pytest.raises(ActionRequiredError, match="host_not_allowed"):
+        connect("hr", complete("hr"), allowed_hosts=[entry])

@@ -1,0 +1,122 @@
+"""A small whole packet, to be spoiled in one place at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+WORKFLOW = """\
+name: leaver
+title: Somebody leaves
+purpose: Access ends with the work.
+value_owner: value_owner
+outcomes:
+  access_gone_within: PT1H
+steps:
+  - name: look
+    title: Look
+    system: code
+    ability: snapshot
+  - name: hand_over
+    title: Hand over
+    task: {role: operator, instruction: Hand everything over.}
+  - name: disable
+    title: Disable
+    system: code
+    ability: disable
+    needs: [look]
+    at: cutoff
+    gate: access
+  - name: remove
+    title: Delete
+    system: code
+    ability: delete_account
+    needs: [disable, hand_over]
+    at: cutoff+P30D
+    gate: access
+"""
+
+PLATFORM = """\
+safety_owner: safety_owner
+systems:
+  hr:
+    title: HR
+    connector: people
+    connection: {url: env:HR_URL}
+    hosts: [hr.example]
+  code:
+    title: Code
+    connector: forge
+    connection: {url: "https://code.example", token: env:CODE_TOKEN}
+    hosts: [code.example]
+    match:
+      - {key: employee_number, attribute: number}
+levels:
+  - {who: requester, up_to: read}
+  - {who: approver, up_to: change}
+hr:
+  system: hr
+"""
+
+APPROVALS = """\
+gates:
+  access:
+    title: Access
+    decided_by: [approver]
+    decide_within: P1D
+    valid_for: P7D
+exceptions:
+  owner: operator
+"""
+
+FILES = {"workflow.yaml": WORKFLOW, "platform.yaml": PLATFORM, "approvals.yaml": APPROVALS}
+
+
+def packet_files(**changes: tuple[str, str]) -> dict[str, bytes]:
+    """`packet_files(workflow=("old", "new"))`: the packet with one text replaced by another."""
+    files = dict(FILES)
+    for stem, (old, new) in changes.items():
+        name = f"{stem}.yaml"
+        assert old in files[name], f"{old!r} is not in {name}"
+        files[name] = files[name].replace(old, new, 1)
+    return {name: text.encode() for name, text in files.items()}
+
+
+@dataclass(frozen=True)
+class Act:
+    """An ability as the domain sees it."""
+
+    name: str
+    level: Literal["read", "prepare", "stage", "change"] = "change"
+    repeat: Literal["freely", "keyed", "never"] = "freely"
+    keyed_for: timedelta | None = None
+    read_back: bool = True
+    reversible: Literal["no", "yes", "limited"] = "yes"
+    reversible_for: timedelta | None = None
+    cuts_access: bool = False
+    needs_account: bool = True
+    settles_within: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
+class Told:
+    name: str
+    secret: bool = False
+    required: bool = True
+
+
+ABILITIES = {
+    "people": {"stage_leaving": Act("stage_leaving", level="stage", needs_account=False)},
+    "forge": {
+        act.name: act
+        for act in (
+            Act("snapshot", level="read"),
+            Act("disable", cuts_access=True),
+            Act("delete_account", reversible="no"),
+            Act("pay", repeat="never"),
+            Act("rename"),
+        )
+    },
+}
+SETTINGS = {"people": [Told("url")], "forge": [Told("url"), Told("token", secret=True), Told("zone", required=False)]}

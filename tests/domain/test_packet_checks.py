@@ -1,0 +1,168 @@
+"""Does a packet make sense? Each fault is found, at its line, and nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packet_texts import ABILITIES, SETTINGS, packet_files
+
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.packet_checks import check_packet
+from orchestrator.domain.packet_files import parse_packet
+from orchestrator.domain.packet_yaml import Problem
+from orchestrator.domain.step_order import find_cycle, needed_before
+
+ROLES = {"requester", "approver", "operator", "value_owner", "safety_owner"}
+
+
+def problems(files: dict[str, bytes]) -> list[Problem]:
+    return check_packet(parse_packet(files), ABILITIES, settings=SETTINGS, roles_known=ROLES)
+
+
+def test_a_packet_that_makes_sense() -> None:
+    assert problems(packet_files()) == []
+    assert check_packet(parse_packet(packet_files()), ABILITIES) == []
+
+
+UNGATED_DISABLE = ("    at: cutoff\n    gate: access\n", "    at: cutoff\n")
+
+
+@pytest.mark.parametrize(
+    ("files", "file", "line", "field", "said"),
+    [
+        (packet_files(workflow=("system: code", "system: cod")), "workflow", 10, "steps[0].system", "no system 'cod'"),
+        (packet_files(workflow=("ability: snapshot", "ability: shoot")), "workflow", 11, "steps[0].ability",
+         "the connector 'forge' of system 'code' has no ability 'shoot'"),
+        (packet_files(workflow=("gate: access", "gate: acess")), "workflow", 21, "steps[2].gate", "no gate 'acess'"),
+        (packet_files(workflow=("needs: [look]", "needs: [lok]")), "workflow", 19, "steps[2].needs[0]",
+         "needs 'lok', and no step is called so"),
+        (packet_files(workflow=("    ability: snapshot\n", "    ability: snapshot\n    needs: [disable]\n")), "workflow", 12,
+         "steps[0].needs", "look needs disable needs look"),
+        (packet_files(workflow=("needs: [look]", "needs: [look, disable]")), "workflow", 19, "steps[2].needs",
+         "disable needs disable"),
+        (packet_files(workflow=("  - name: disable", "  - name: again\n    title: A\n    system: code\n    ability: snapshot\n"
+                                                     "  - name: disable")),
+         "workflow", 18, "steps[2].ability", "already done by the step 'look'"),
+        (packet_files(workflow=("name: hand_over", "name: look")), "workflow", 12, "steps[1].name", "two steps are called"),
+        (packet_files(workflow=("ability: disable", "ability: pay")), "workflow", 15, "steps[2]", None),
+        (packet_files(workflow=("    at: cutoff+P30D\n    gate: access\n", "    at: cutoff+P30D\n")), "workflow", 22,
+         "steps[3]", "cannot be undone, and no gate"),
+        (packet_files(workflow=UNGATED_DISABLE), "workflow", 15, "steps[2]",
+         "nobody who asks for a run (requester) may go as far as 'change'"),
+        (packet_files(workflow=("    at: cutoff\n", "")), "workflow", 15, "steps[2].at", "before the cutoff"),
+        (packet_files(workflow=("    at: cutoff\n", "    at: cutoff-PT1H\n")), "workflow", 20, "steps[2].at", "before the cutoff"),
+        (packet_files(workflow=("    at: cutoff\n", "    at: cutoff+P2D\n")), "workflow", 20, "steps[2].at", "promises"),
+        (packet_files(workflow=("[disable, hand_over]", "[disable]")), "workflow", 26, "steps[3].needs",
+         "before the hand-over is done"),
+        (packet_files(workflow=("[disable, hand_over]", "[look, hand_over]")), "workflow", 26, "steps[3].needs",
+         "before anything there was verified"),
+        (packet_files(workflow=("role: operator", "role: oprator")), "workflow", 14, "steps[1].task.role",
+         "nobody here can have the role"),
+        (packet_files(platform=("connector: forge", "connector: forget")), "platform", 10, "systems.code.connector",
+         "no connector 'forget'"),
+        (packet_files(platform=("token: env:CODE_TOKEN", "token: s3cret")), "platform", 11, "systems.code.connection.token",
+         "a secret must not stand"),
+        (packet_files(platform=("token: env:CODE_TOKEN", 'token: "env:"')), "platform", 11, "systems.code.connection.token",
+         "nothing stands behind"),
+        (packet_files(platform=("https://code.example", "https://a:b@code.example")), "platform", 11,
+         "systems.code.connection.url", "with a password"),
+        (packet_files(platform=(", token: env:CODE_TOKEN", "")), "platform", 11, "systems.code.connection",
+         "'forge' needs the setting 'token'"),
+        (packet_files(platform=("token: env:", "tokn: env:X, token: env:")), "platform", 11, "systems.code.connection.tokn",
+         "no setting 'tokn'"),
+        (packet_files(platform=("    hosts: [code.example]\n", "")), "platform", 8, "systems.code", "to no host"),
+        (packet_files(platform=("  system: hr", "  system: people")), "platform", 19, "hr.system", "no system 'people'"),
+        (packet_files(platform=("who: requester, ", "who: requester, systems: [coed], ")), "platform", 16,
+         "levels[0].systems[0]", "no system 'coed'"),
+        (packet_files(approvals=("[approver]", "[]")), "approvals", 4, "gates.access.decided_by", "nobody can decide"),
+        (packet_files(approvals=("owner: operator", "owner: nobody")), "approvals", 8, "exceptions.owner", "the role 'nobody'"),
+    ],
+)  # fmt: skip
+def test_each_fault_is_found_at_its_line(
+    files: dict[str, bytes], file: str, line: int, field: str, said: str | None
+) -> None:
+    found = [problem for problem in problems(files) if said is None or said in problem.message]
+    if said is None:
+        assert found == []
+        return
+    assert [(problem.file, problem.line, problem.field) for problem in found] == [(f"{file}.yaml", line, field)]
+    assert found[0].remedy
+
+
+def test_what_takes_effect_twice_needs_a_gate() -> None:
+    files = packet_files(
+        workflow=("ability: disable\n    needs: [look]\n    at: cutoff\n    gate: access", "ability: pay")
+    )
+    assert "takes effect a second time" in problems(files)[0].message
+
+
+def test_an_account_cannot_be_found_without_keys() -> None:
+    keys = "    match:\n      - {key: employee_number, attribute: number}\n"
+    assert "does not say how to find one" in problems(packet_files(platform=(keys, "")))[0].message
+
+
+def test_a_gate_whose_deciders_lack_the_level_is_found() -> None:
+    found = problems(packet_files(platform=("{who: approver, up_to: change}", "{who: approver, up_to: stage}")))
+    assert [problem.field for problem in found] == ["steps[2]", "steps[3]"]
+    assert "who decides the gate 'access' (approver)" in found[0].message
+
+
+def test_an_ungated_step_that_a_requester_may_cause_is_fine() -> None:
+    changed = packet_files(workflow=UNGATED_DISABLE, platform=("up_to: read", "up_to: change"))
+    assert problems(changed) == []
+
+
+def test_a_service_may_be_what_causes_a_step() -> None:
+    rule = "- {who: requester, up_to: read}\n  - {who: hr_feed, kind: service, up_to: change}"
+    changed = packet_files(workflow=UNGATED_DISABLE, platform=("- {who: requester, up_to: read}", rule))
+    assert check_packet(parse_packet(changed), ABILITIES) == []
+
+
+def test_without_any_hand_over_nothing_may_be_deleted() -> None:
+    files = packet_files(workflow=("name: hand_over", "name: clear_desk"))
+    files["workflow.yaml"] = files["workflow.yaml"].replace(b", hand_over]", b", clear_desk]")
+    assert [problem.message for problem in problems(files)] == [
+        "'delete_account' would delete before anything is handed over"
+    ]
+
+
+def test_whoever_starts_urgently_needs_the_level_for_it() -> None:
+    urgent = "urgent: {allowed_to: [requester], review_by: [safety_owner], review_within: P1D}\nexceptions:"
+    found = problems(packet_files(approvals=("exceptions:", urgent)))
+    assert [problem.field for problem in found] == ["steps[2]"]
+    assert "an urgent start by requester could not do this step" in found[0].message
+
+
+def person(human: str, *roles: str) -> Actor:
+    return Actor(actor_id=f"account-{human}", human=human, roles=frozenset(roles))
+
+
+@pytest.mark.parametrize(
+    ("actors", "enough"),
+    [
+        ([person("h1", "approver"), person("h2", "approver")], True),
+        ([person("h1", "approver")], False),
+        ([person("h1", "approver"), Actor(actor_id="second", human="h1", roles=frozenset({"approver"}))], False),
+        ([person("h1", "approver"), person("h2", "operator")], False),
+        ([person("h1", "approver"), Actor(actor_id="ai", kind="assistant", roles=frozenset({"approver"}))], False),
+    ],
+)
+def test_a_quorum_counts_people_not_accounts(actors: list[Actor], enough: bool) -> None:
+    packet = parse_packet(packet_files(approvals=("    title: Access", "    title: Access\n    quorum: 2")))
+    found = check_packet(packet, ABILITIES, actors=actors)
+    assert [problem.field for problem in found] == ([] if enough else ["gates.access.quorum"])
+
+
+GRAPHS = st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdefg"), max_size=3), max_size=6)
+
+
+@given(GRAPHS)
+def test_a_circle_is_found_exactly_where_one_is(needs: dict[str, list[str]]) -> None:
+    before = needed_before(needs)
+    cycle = find_cycle(needs)
+    assert bool(cycle) == any(name in before[name] for name in needs)
+    for name, need in zip(cycle, cycle[1:], strict=False):
+        assert need in needs[name]
+    if cycle:
+        assert cycle[0] == cycle[-1]
