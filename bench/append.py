@@ -96,7 +96,8 @@ async def append_alone(connection: Any, stream: str, expected: int, drafted: Dra
         )
         await connection.execute(
             "INSERT INTO ledger.events "
-            "(position, stream, version, event_key, event_type, append_id, stored, leaf_hash, recorded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "(position, stream, version, event_key, event_type, append_id, stored, leaf_hash, recorded_at) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (position + 1, stream, version + 1, drafted.key, encoded.type, uuid4(), stored, leaf_hash(stored), now),
         )
         await connection.execute("UPDATE ledger.head SET position = %s", (position + 1,))

@@ -16,7 +16,7 @@ from orchestrator.domain.events import SystemSearched
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.person import PersonFacts
 from orchestrator.domain.run import RunState
-from orchestrator.domain.standing import Standing, World, backoff
+from orchestrator.domain.standing import Standing, World, backoff, needs_fresh_look
 
 Purpose = Literal["plan", "confirm"]
 
@@ -39,6 +39,13 @@ def searches_due(state: RunState, world: World, standings: dict[str, Standing]) 
     if state.finished or state.held or "*" in world.holds:
         return SearchesDue()
     unconfirmed = {state.steps[id_].system for id_, where in standings.items() if where.waits_for == "fresh_look"}
+    if unconfirmed:
+        # One look at the whole company before the first change, not one before each system's.
+        unconfirmed |= {
+            step.system
+            for step in state.steps.values()
+            if state.states[step.step_id].attempt == 0 and needs_fresh_look(state, step, world)
+        }
     due: list[tuple[str, Purpose]] = []
     later: list[datetime] = []
     for system in searched_systems(world.pinned):

@@ -147,11 +147,10 @@ def needs_fresh_look(state: RunState, step: PlannedStep, world: World) -> bool:
     look = state.looks.get(step.system)
     seen = look.at if look is not None and look.at is not None else LONG_AGO
     oldest = max(
-        state.first_planned_at or LONG_AGO,
         due_at(state, step) or LONG_AGO,
         world.now - world.pinned.workflow.thresholds.accounts_fresh_for,
     )
-    return seen < oldest
+    return seen < oldest or seen <= (state.first_planned_at or LONG_AGO)
 
 
 def backoff(failures: int) -> timedelta:

@@ -71,15 +71,15 @@ class EventCodec:
                 f"schema {schema} is newer than this program's {kind.schema_version}",
                 "Update this process",
             )
-        fields = json.loads(public)
-        for field, value in (personal or {}).items():
-            fields[field] = json.loads(value)
-        for step in range(schema, kind.schema_version):
-            fields = self._upcasts[type_name, step](fields)
-        for field in self._personal[type_name]:
-            fields.setdefault(field, None)
+        if schema < kind.schema_version:
+            text = json.dumps(self._upcast(type_name, schema, kind.schema_version, public, personal or {}))
+        else:
+            known = personal or {}
+            parts = [f'"{field}":{known.get(field, b"null").decode()}' for field in self._personal[type_name]]
+            inner = public.decode()[1:-1]
+            text = f"{{{','.join([inner, *parts] if inner else parts)}}}"
         try:
-            return kind.model_validate_json(json.dumps(fields))
+            return kind.model_validate_json(text)
         except ValidationError as error:
             # Which field and what rule, but never the value, which may be personal.
             wrong = "; ".join(
@@ -87,6 +87,15 @@ class EventCodec:
                 for item in error.errors(include_url=False, include_context=False, include_input=False)
             )
             raise UnreadableEvent(f"event type {type_name}, schema {schema}", wrong, "Add an upcast") from None
+
+    def _upcast(
+        self, type_name: str, schema: int, newest: int, public: bytes, personal: Mapping[str, bytes]
+    ) -> dict[str, Any]:
+        fields: dict[str, Any] = json.loads(public)
+        fields.update({field: json.loads(value) for field, value in personal.items()})
+        for step in range(schema, newest):
+            fields = self._upcasts[type_name, step](fields)
+        return dict.fromkeys(self._personal[type_name]) | fields
 
 
 def canonical_json(value: object) -> bytes:

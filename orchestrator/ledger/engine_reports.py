@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -29,12 +28,10 @@ _WRITE = text(
 )
 _BEHIND = text(
     "SELECT r.run_id FROM read.runs r LEFT JOIN engine.reports w USING (run_id) "
-    "WHERE r.closed_at IS NULL AND (w.run_id IS NULL OR w.cluster <> :cluster OR w.version < r.version "
-    "OR w.due_at < engine.now() - cast(:grace AS interval)) ORDER BY r.run_id LIMIT :most"
-)
-_NOT_HEARD = text(
-    "SELECT r.run_id FROM read.runs r JOIN engine.reports w USING (run_id) "
-    "WHERE r.closed_at IS NOT NULL AND w.version < r.version AND r.run_id = ANY(:runs)"
+    "CROSS JOIN (SELECT engine.now() - cast(:grace AS interval) AS late) AS l "
+    "WHERE r.closed_at IS NULL AND (w.cluster <> :cluster OR w.due_at < late "
+    "OR (w.run_id IS NULL AND r.requested_at < late) OR (w.version < r.version AND w.reported_at < late)) "
+    "ORDER BY r.run_id LIMIT :most"
 )
 
 
@@ -87,11 +84,6 @@ class EngineReports:
             await asyncio.sleep(EVERY)
             with contextlib.suppress(LedgerError):
                 await self.flush()
-
-
-@dataclass(frozen=True, slots=True)
-class Behind:
-    run_ids: tuple[str, ...]
 
 
 async def runs_behind(database: Database, cluster: str, grace: timedelta, most: int = 500) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from packet_texts import packet_files
 
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
@@ -213,16 +213,10 @@ def test_an_unknown_version_is_refused(life: Life, version: str) -> None:
 class AnyLife(RuleBasedStateMachine):
     """No order of commands lets a version go forward without two people's signatures for that phase."""
 
-    people = Bundle("people")
-
     def __init__(self) -> None:
         super().__init__()
         self.life = Life()
         self.signed: set[tuple[str, str, str, str]] = set()
-
-    @initialize(target=people, actor=st.sampled_from([VALUE, SAFETY, BOTH, VALUE_TWIN, STRANGER, ASSISTANT]))
-    def someone(self, actor: Actor) -> Actor:
-        return actor
 
     def attempt(self, act: Any) -> list[Draft]:
         try:

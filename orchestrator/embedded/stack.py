@@ -1,0 +1,154 @@
+"""The whole of Offboard on this machine: PostgreSQL, Temporal, a small company of systems, worker and relay.
+
+`offboard up` keeps it up; the demo and the tests start it for themselves. What other commands need to find it stands in
+a file in its folder that only its owner can read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from activities.connections import Connections
+from activities.people import People
+from orchestrator import commands
+from orchestrator.commands import Office
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.packet_files import starter_names, starter_packet
+from orchestrator.domain.packet_history import Phase
+from orchestrator.embedded.company.company import Company
+from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.postgres import PostgresServer
+from orchestrator.embedded.staff import STAFF
+from orchestrator.embedded.temporal import TemporalServer
+from orchestrator.engine import Engine
+from orchestrator.ledger.migrate import upgrade
+from orchestrator.settings import PREFIX, Settings
+from orchestrator.worker import Books, relaying, working
+
+ADDRESS_FILE = "stack.json"
+FORWARD: tuple[Phase, ...] = ("shadow", "pilot", "production")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Everything that is up. `settings` are what a process elsewhere needs to reach it."""
+
+    folder: Path
+    settings: Settings
+    books: Books
+    engine: Engine
+    office: Office
+    company: Company
+    postgres: PostgresServer
+    temporal: TemporalServer
+
+    def people(self, packet: Packet) -> People:
+        return People(Connections(self.settings.environment), packet, self.books.keyring)
+
+
+@asynccontextmanager
+async def stack_up(
+    folder: Path, people: Sequence[Employee] | None = None, say: Say = lambda text: None
+) -> AsyncIterator[Stack]:
+    """Starts everything, adopts the starter packets and moves them to production with the owners' signatures. All of
+    it is gone when the block ends."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with AsyncExitStack() as up:
+        say("Starting PostgreSQL, Temporal and the company's systems")
+        postgres, temporal, company = await _servers(up, folder, people)
+        say("Applying migrations")
+        await asyncio.to_thread(upgrade, postgres.url("offboard"))
+        environment = _environment(folder, postgres, temporal, company)
+        settings = Settings.read({**os.environ, **environment})
+        say("Starting the worker and the relay")
+        books, engine = await up.enter_async_context(working(settings))
+        await up.enter_async_context(relaying(books, engine))
+        office = Office(books.runs, books.keyring, engine)
+        stack = Stack(folder, settings, books, engine, office, company, postgres, temporal)
+        say("Signing the starter packets")
+        await _govern(stack)
+        address = folder / ADDRESS_FILE
+        address.touch(mode=0o600)
+        address.write_text(json.dumps(environment))
+        up.callback(address.unlink, missing_ok=True)
+        yield stack
+
+
+def running_stack(folder: Path) -> Settings:
+    """The settings of a stack that is up. Raises `Invalid` if none is."""
+    try:
+        environment: Mapping[str, str] = json.loads((folder / ADDRESS_FILE).read_text())
+    except (OSError, ValueError) as error:
+        raise Invalid(
+            "no_stack", "No embedded Offboard is up here.", "Start one in another terminal: `offboard up`."
+        ) from error
+    return Settings.read({**os.environ, **environment})
+
+
+async def _servers(
+    up: AsyncExitStack, folder: Path, people: Sequence[Employee] | None
+) -> tuple[PostgresServer, TemporalServer, Company]:
+    """Side by side, since each takes a moment; what came up is taken down even if another did not."""
+    postgres, temporal, company = await asyncio.gather(
+        up.enter_async_context(PostgresServer.start(folder / "postgres")),
+        up.enter_async_context(TemporalServer.start(folder / "temporal")),
+        up.enter_async_context(Company.start(folder / "company", people)),
+    )
+    return postgres, temporal, company
+
+
+def _environment(
+    folder: Path, postgres: PostgresServer, temporal: TemporalServer, company: Company
+) -> dict[str, str]:
+    return {
+        PREFIX + "DATABASE_URL": postgres.url("offboard"),
+        PREFIX + "MASTER_KEY": _master_key(folder),
+        PREFIX + "TEMPORAL_ADDRESS": temporal.address,
+        PREFIX + "INSTALLATION": "embedded",
+        **company.connections,
+    }
+
+
+def _master_key(folder: Path) -> str:
+    """Kept beside the embedded database, so that a stack that is started again reads what it wrote."""
+    path = folder / "master.key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(base64.b64encode(secrets.token_bytes(32)).decode())
+    return path.read_text()
+
+
+async def _govern(stack: Stack) -> None:
+    packets = [starter_packet(name) for name in starter_names()]
+    people = stack.people(packets[0])
+    actors: dict[str, Actor] = {}
+    for member in STAFF:
+        actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
+        actors[member.alias] = actor
+        await commands.record_actor(stack.office, actor)
+    for packet in packets:
+        await put_in_production(stack.office, packet, actors["value-owner"], actors["safety-owner"])
+
+
+async def put_in_production(office: Office, packet: Packet, value_owner: Actor, safety_owner: Actor) -> None:
+    """Both owners sign each move; nothing happens where the packet is there already."""
+    version = await commands.adopt_packet(office, value_owner, packet)
+    for phase in FORWARD:
+        shelf = await office.runs.shelf(packet.name)
+        now = shelf.history.version(version).phase
+        if FORWARD.index(phase) <= (FORWARD.index(now) if now in FORWARD else -1):
+            continue
+        await commands.sign_packet(office, value_owner, packet.name, version, phase)
+        await commands.sign_packet(office, safety_owner, packet.name, version, phase)
+        await commands.move_packet(office, value_owner, packet.name, version, phase)

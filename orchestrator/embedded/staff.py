@@ -1,0 +1,43 @@
+"""Who works at the small company and acts here: the local sign-in of the embedded stack, which trusts a name.
+
+There is no password: whoever can reach this machine's embedded stack is trusted with all of it, and every page and
+answer of it says so. Production signs in through OpenID Connect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.levels import ActorKind
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """`alias` is what follows `--as`, and is the actor's id; `employee_number` is who HR knows behind it."""
+
+    alias: str
+    employee_number: str
+    roles: tuple[str, ...]
+    duty: str
+    kind: ActorKind = "person"
+
+
+STAFF: tuple[Staff, ...] = (
+    Staff("hr", "E-1003", ("requester",), "HR partner: starts runs and moves cutoffs"),
+    Staff("it", "E-1006", ("it_approver",), "Identity lead: decides about access"),
+    Staff("finance", "E-1008", ("finance_approver",), "Controller: decides about cards and pay"),
+    Staff("operator", "E-1005", ("operator",), "IT operations: repairs, replays, completes tasks"),
+    Staff("value-owner", "E-1002", ("value_owner",), "Owns workflow.yaml"),
+    Staff("safety-owner", "E-1004", ("safety_owner",), "Owns platform.yaml"),
+    Staff("auditor", "E-1009", ("auditor",), "Reads everything, changes nothing"),
+)
+
+
+def staff(alias: str) -> Staff:
+    """Raises `Invalid` naming the aliases there are."""
+    for member in STAFF:
+        if member.alias == alias.lower():
+            return member
+    known = ", ".join(member.alias for member in STAFF)
+    raise Invalid("unknown_actor", f"Nobody acts here as {alias!r}.", f"Use one of: {known}.")

@@ -1,0 +1,186 @@
+"""Reading HR's export: what can be read is read, and every bad row is named by its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.domain.errors import Invalid
+from orchestrator.hr_export import BadRow, Export, read_export
+
+COLUMNS = {
+    "employee_number": "Employee ID",
+    "given_name": "First name",
+    "family_name": "Last name",
+    "display_name": "Preferred name",
+    "email": "Work email",
+    "former_emails": "Former emails",
+    "manager_hr_id": "Manager ID",
+    "time_zone": "Time zone",
+    "cutoff_date": "Last day",
+    "cutoff_time": "Leaving time",
+}
+TITLES = [*COLUMNS.values(), "Status"]
+ZOE = ["E-1", "Zoë", "Müller", "", "zoe@f.example", "", "E-2", "Europe/Berlin", "2026-11-30", "17:00", "Leaving"]
+ADA = [
+    "E-2",
+    "Ada",
+    "Ek",
+    "Ada E.",
+    "ada@f.example",
+    "a@f.example; b@f.example",
+    "",
+    "Europe/Stockholm",
+    "",
+    "",
+    "Active",
+]
+
+
+def written(*rows: list[str], delimiter: str = ",", titles: list[str] = TITLES) -> str:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerows([titles, *rows])
+    return out.getvalue()
+
+
+def changed(**values: str) -> list[str]:
+    names = [*COLUMNS, "status"]
+    return [values.get(name, old) for name, old in zip(names, ZOE, strict=True)]
+
+
+def bad(*rows: list[str]) -> list[BadRow]:
+    return read_export(written(*rows), COLUMNS).bad
+
+
+def test_people_and_their_cutoffs() -> None:
+    export = read_export(written(ZOE, ADA), COLUMNS)
+    assert export.bad == []
+    zoe, ada = export.rows
+    assert (zoe.line, ada.line) == (2, 3)
+    assert zoe.person.display_name == "Zoë Müller"
+    assert zoe.cutoff is not None and zoe.cutoff.instant == datetime(2026, 11, 30, 16, tzinfo=UTC)
+    assert zoe.person.manager_email == "ada@f.example"
+    assert ada.person.former_emails == ("a@f.example", "b@f.example")
+    assert (ada.cutoff, ada.person.manager_hr_id, ada.person.display_name) == (None, None, "Ada E.")
+    assert export.leaving == [zoe]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_delimiters_and_encodings(delimiter: str, encoding: str) -> None:
+    export = read_export(written(ZOE, ADA, delimiter=delimiter).encode(encoding), COLUMNS)
+    assert export.bad == []
+    assert [row.person.given_name for row in export.rows] == ["Zoë", "Ada"]
+
+
+def test_line_breaks_and_separators_inside_quotation_marks() -> None:
+    export = read_export(written(changed(family_name='Mül"ler,\n jr'), changed(employee_number="E-3")), COLUMNS)
+    assert [row.line for row in export.rows] == [2, 4]
+    assert export.rows[0].person.family_name == 'Mül"ler,\n jr'
+
+
+def test_titles_in_any_order_case_and_spacing() -> None:
+    content = "work  EMAIL,employee id,Shoe size\nz@f.example,E-1,42\n"
+    export = read_export(content, {"email": "Work email", "employee_number": "Employee ID"})
+    assert export.rows[0].person.email == "z@f.example"
+
+
+def test_rows_without_values_are_passed_over() -> None:
+    export = read_export(written(ZOE, [""] * len(TITLES), [], ["", " "], ADA), COLUMNS)
+    assert (len(export.rows), export.bad) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (changed(employee_number=" "), "no employee number"),
+        (changed(time_zone="Berlin"), "the time zone 'Berlin', which does not exist"),
+        (changed(time_zone=""), "a last day and no time zone"),
+        (changed(cutoff_date="30.11.2026"), "the last day '30.11.2026'; write it as year-month-day"),
+        (changed(cutoff_date="2026-02-30"), "no date that exists"),
+        (changed(cutoff_date=""), "a leaving time and no last day"),
+        (changed(cutoff_time="5pm"), "the leaving time '5pm'"),
+        (changed(cutoff_time="25:00"), "no date that exists"),
+        (changed(cutoff_date="2026-03-29", cutoff_time="02:30"), "does not exist in Europe/Berlin"),
+        (changed(cutoff_date="2026-10-25", cutoff_time="02:30"), "happens twice"),
+        (changed(given_name="Zo\x00ë"), "control character"),
+        (ZOE[:-1], "has 10 fields where the titles have 11"),
+        ([*ZOE, "more"], "has 12 fields where the titles have 11"),
+    ],
+)
+def test_a_bad_row_is_named_by_its_line_and_the_others_are_read(row: list[str], said: str) -> None:
+    export = read_export(written(ADA, row, changed(employee_number="E-9")), COLUMNS)
+    assert [problem.line for problem in export.bad] == [3]
+    assert said in export.bad[0].message
+    assert [person.line for person in export.rows] == [2, 4]
+
+
+def test_every_bad_row_is_named() -> None:
+    assert [row.line for row in bad(changed(employee_number=""), ADA, changed(time_zone="X"), ZOE[:3])] == [2, 4, 5]
+
+
+def test_a_number_that_comes_twice_names_the_first_line() -> None:
+    assert bad(ZOE, ADA, ZOE) == [BadRow(4, "the employee number is in line 2 already; keep one of the two rows")]
+
+
+def test_bytes_that_are_not_utf8_spoil_their_row_only() -> None:
+    content = written(ADA, ZOE).encode().replace("Müller".encode(), "Müller".encode("latin-1"))
+    export = read_export(content, COLUMNS)
+    assert [row.line for row in export.rows] == [2]
+    assert [(row.line, "UTF-8" in row.message) for row in export.bad] == [(3, True)]
+
+
+def test_a_quotation_mark_that_is_not_closed_spoils_its_row() -> None:
+    export = read_export(written(ADA) + '"E-4"x,a\n' + ",".join(ZOE) + '\n"E-5', COLUMNS)
+    assert [(row.line, "quotation mark" in row.message) for row in export.bad] == [(3, True), (5, True)]
+    assert [row.line for row in export.rows] == [2, 4]
+
+
+@pytest.mark.parametrize(("time", "hour"), [("", 17), ("9:05", 8), ("09:05:00", 8)])
+def test_times_of_day(time: str, hour: int) -> None:
+    [row] = read_export(written(changed(cutoff_time=time)), COLUMNS).rows
+    assert row.cutoff is not None and row.cutoff.instant.hour == hour
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ("", "export_empty"),
+        ("\n \n", "export_empty"),
+        (b"\xff\xfea", "export_encoding"),
+        ("Employee ID,First name\nE-1,Zo\n", "export_columns_missing"),
+        (written(titles=[*TITLES, "work email"]), "export_columns_twice"),
+    ],
+)
+def test_what_cannot_be_read_at_all(content: bytes | str, code: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_export(content, COLUMNS)
+    assert refused.value.code == code and refused.value.remedy
+
+
+def test_missing_columns_are_named() -> None:
+    with pytest.raises(Invalid) as refused:
+        read_export("Employee ID\nE-1\n", {"employee_number": "Employee ID", "email": "Work email"})
+    assert "'Work email'" in refused.value.message
+    with pytest.raises(Invalid, match="export_columns_incomplete"):
+        read_export("a\nb\n", {"email": "a"})
+
+
+def test_messages_quote_no_names_and_addresses() -> None:
+    said = str(bad(changed(time_zone="X"), changed(cutoff_date="x"), ZOE[:-1], ZOE, ZOE, changed(given_name="Zoë\x07")))
+    assert not any(personal in said for personal in ("Zoë", "Müller", "zoe@", "E-1"))
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300))
+def test_no_bytes_do_anything_but_be_read_or_refused(content: bytes | str) -> None:
+    header = ",".join(TITLES) + "\n"
+    whole = header.encode() + content if isinstance(content, bytes) else header + content
+    export = read_export(whole, COLUMNS)
+    assert isinstance(export, Export)
+    lines = [row.line for row in export.rows] + [row.line for row in export.bad]
+    assert len(lines) == len(set(lines))
