@@ -16,7 +16,7 @@ What is promised here, once, for all of them:
       401, 403                                           ActionRequiredError    credential_refused
       3xx                                                ActionRequiredError    host_not_allowed or redirected
       not JSON, wrong shape, too large                   ActionRequiredError    happened unknown
-      other 4xx                                          RefusedError           happened no
+      other 4xx, 501                                     RefusedError           happened no
       an error inside a 200                              RefusedError           happened unknown
 
   `happened` is `no` for a request that only reads, and `unknown` as soon as an earlier request of the same call has
@@ -129,9 +129,11 @@ class JsonHttp:
     async def check(self, *path: str, deadline: float, missing_ok: bool = False) -> Reachability:
         """Whether `GET path` is answered and our credential accepted. Never raises a `ConnectorError`."""
         try:
-            await self.call(deadline).send("GET", *path, missing_ok=missing_ok)
+            answer = await self.call(deadline).send("GET", *path, missing_ok=missing_ok)
         except ConnectorError as error:
             return Reachability(False, f"{error.code}. {error.remedy}".strip())
+        if answer.body is None:  # such as a gateway's 404, which says nothing about the system behind it
+            return Reachability(False, "answer_not_understood. Look whether url is the system's interface.")
         return Reachability(True, "answered, credential accepted")
 
     async def aclose(self) -> None:
@@ -164,7 +166,12 @@ class Call:
     ) -> Answer:
         """Send one request. A 404 raises `RefusedError("not_found")`, or is returned where `missing_ok`."""
         system = self._system
-        url = system.address(path)
+        try:
+            url = system.address(path)
+        except RefusedError:
+            if missing_ok:  # what cannot be named is not there
+                return Answer(404, None, None)
+            raise
         if params:
             url = url.copy_merge_params(dict(params))
         sent = False
@@ -261,7 +268,7 @@ class Call:
             self._fail(RefusedError, "not_found", said, method=method, happened="no")
         if status == 412:
             self._fail(TryAgainError, "changed_meanwhile", said, method=method, happened="no")
-        if status in (408, 425, 429) or status >= 500:
+        if status in (408, 425, 429) or (status >= 500 and status != 501):
             self._fail(
                 TryAgainError,
                 "too_many_requests" if status == 429 else "system_failed",

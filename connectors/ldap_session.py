@@ -150,15 +150,27 @@ class Session:
         self._judge()
         return None
 
-    def close(self) -> None:
-        """From any thread: ends what waits for the socket."""
-        with contextlib.suppress(OSError, AttributeError):
-            self._connection.socket.shutdown(socket.SHUT_RDWR)
-
-    def bind(self) -> None:
+    def open(self, *, start_tls: bool) -> None:
+        """Connect and sign in."""
+        self._in_time()
+        self._connection.open(read_server_info=False)
+        if start_tls:
+            self._connection.start_tls(read_server_info=False)
         self._in_time()
         self._connection.bind()
         self._judge()
+
+    def part(self) -> None:
+        with contextlib.suppress(LDAPExceptionError, OSError):
+            self._connection.unbind()
+        if self._connection.socket is not None:  # ldap3 leaves it open where it could not connect
+            self._connection.socket.close()
+
+    def abandon(self) -> None:
+        """From any thread: begin nothing more, and end what waits for the socket."""
+        self._until = 0.0
+        with contextlib.suppress(OSError, AttributeError):
+            self._connection.socket.shutdown(socket.SHUT_RDWR)
 
     def _in_time(self) -> None:
         if time.monotonic() >= self._until:
@@ -224,18 +236,14 @@ class Directory:
 
     async def converse(self, work: Callable[[Session], T], *, deadline: float) -> T:
         """Connect, sign in, do the work, part. Raises `ConnectorError` and nothing else."""
-        until = time.monotonic() + deadline
-        session: Session | None = None
+        session = self._session(time.monotonic() + deadline)
 
         def in_thread() -> T:
-            nonlocal session
-            session = self._connect(until)
             try:
-                session.bind()
+                session.open(start_tls=self._start_tls)
                 return work(session)
             finally:
-                with contextlib.suppress(LDAPExceptionError, OSError):
-                    session._connection.unbind()
+                session.part()
 
         try:
             async with asyncio.timeout(deadline):
@@ -243,20 +251,20 @@ class Directory:
         except ConnectorError:
             raise
         except TimeoutError:
-            if session is not None:
-                session.close()
+            session.abandon()
             raise TryAgainError(
-                "deadline_over",
-                "The directory did not answer in time.",
-                happened="no" if session is None else session.happened,
+                "deadline_over", "The directory did not answer in time.", happened=session.happened
             ) from None
         except (LDAPExceptionError, OSError) as error:
-            self._fail(error, "no" if session is None else session.happened)
+            self._fail(error, session.happened)
+        except asyncio.CancelledError:
+            session.abandon()
+            raise
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _connect(self, until: float) -> Session:
+    def _session(self, until: float) -> Session:
         left = max(1, math.ceil(until - time.monotonic()))
         server = ldap3.Server(
             self._host,
@@ -276,16 +284,7 @@ class Directory:
             auto_referrals=False,
             receive_timeout=left,
         )
-        session = Session(connection, until, self._redact, self._max_entries)
-        try:
-            connection.open(read_server_info=False)
-            if self._start_tls:
-                connection.start_tls(read_server_info=False)
-        except BaseException:
-            if connection.socket is not None:  # ldap3 leaves it open where it could not connect
-                connection.socket.close()
-            raise
-        return session
+        return Session(connection, until, self._redact, self._max_entries)
 
     def _fail(self, error: Exception, happened: Literal["no", "unknown"]) -> NoReturn:
         # `from None`: ldap3's errors may carry the connection, and with it the password.

@@ -87,7 +87,7 @@ class _Page(Fields):
     """RFC 7644 section 3.4.2; `Resources` may be left out when nothing was found."""
 
     total: int = Field(alias="totalResults", ge=0)
-    resources: list[dict[str, Any]] = Field(default=[], alias="Resources")
+    resources: list[dict[str, Any]] | None = Field(default=None, alias="Resources")
 
 
 class _Reference(Fields):
@@ -99,15 +99,16 @@ class _User(Fields):
     id: str = Field(min_length=1)
     user_name: str = Field(default="", alias="userName")
     active: bool | None = None
-    roles: list[dict[str, Any]] = Field(default=[])
-    entitlements: list[dict[str, Any]] = Field(default=[])
-    groups: list[_Reference] = Field(default=[])
+    # Unassigned may be left out, null or empty (RFC 7643 section 2.5).
+    roles: list[dict[str, Any]] | None = None
+    entitlements: list[dict[str, Any]] | None = None
+    groups: list[_Reference] | None = None
 
 
 class _Group(Fields):
     id: str = Field(min_length=1)
     name: str = Field(default="", alias="displayName")
-    members: list[dict[str, Any]] = Field(default=[])
+    members: list[dict[str, Any]] | None = None
 
 
 class ScimConnector:
@@ -183,7 +184,7 @@ class ScimConnector:
         ]
         if effect.ability == "remove_from_groups":
             return ReadBack("not_done" if groups else "done", {**state, "groups": groups})
-        access = {"groups": groups, "roles": user.roles, "entitlements": user.entitlements}
+        access = {"groups": groups, "roles": user.roles or [], "entitlements": user.entitlements or []}
         return ReadBack("done", {**state, **access})
 
     async def check(self, *, deadline: float = 10.0) -> Reachability:
@@ -208,17 +209,17 @@ class ScimConnector:
             if condition is not None:
                 asked["filter"] = condition
             page = call.understand(await call.send("GET", kind, params=asked), _Page)
-            for document in page.resources:
+            for document in page.resources or ():
                 yield document
-            start += len(page.resources)
+            start += len(page.resources or ())
             if not page.resources or start > page.total:
                 return
             if start > _MOST_RESOURCES:
                 call.misunderstood(f"A search in {kind} goes on beyond {_MOST_RESOURCES} resources.")
 
     def _account(self, user: _User) -> Account:
-        names = {str(role.get("value", role.get("display", ""))).casefold() for role in user.roles}
-        names |= {(group.display or "").casefold() for group in user.groups}
+        names = {str(role.get("value", role.get("display", ""))).casefold() for role in user.roles or ()}
+        names |= {(group.display or "").casefold() for group in user.groups or ()}
         return Account(
             native_id=user.id,
             label=user.user_name or user.id,
@@ -235,7 +236,7 @@ class ScimConnector:
         async for document in self._resources(call, "Groups", condition):
             group = call.understand_value(document, _Group)
             if group.name.casefold() in self._privileged:
-                members |= {str(member.get("value")) for member in group.members}
+                members |= {str(member.get("value")) for member in group.members or ()}
         return members
 
     async def _disable(self, call: Call, account_id: str, effect: Effect) -> Reply:
@@ -267,7 +268,7 @@ class ScimConnector:
         fetched = await call.send("GET", "Groups", group.id, missing_ok=True)
         if fetched.status == 404:
             return
-        members = call.understand(fetched, _Group).members
+        members = call.understand(fetched, _Group).members or []
         remaining = [member for member in members if member.get("value") != account_id]
         if len(remaining) != len(members):
             await self._put(call, ("Groups", group.id), fetched, {"members": remaining}, effect)
@@ -296,7 +297,9 @@ class ScimConnector:
         groups = []
         async for document in self._resources(call, "Groups", condition):
             group = call.understand_value(document, _Group)
-            is_member = condition is not None or any(member.get("value") == account_id for member in group.members)
+            is_member = condition is not None or any(
+                member.get("value") == account_id for member in group.members or ()
+            )
             if is_member and (wanted is None or group.name in wanted or group.id in wanted):
                 groups.append(group)
         return groups

@@ -81,6 +81,7 @@ CREATE TABLE read.runs (
     zone           text        NOT NULL,
     urgent         boolean     NOT NULL DEFAULT false,
     requested_by   text        NOT NULL,
+    requester_human text,
     requested_at   timestamptz NOT NULL,
     closed_at      timestamptz,
     version        integer     NOT NULL,

@@ -11,6 +11,7 @@ import difflib
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, ConfigDict
@@ -82,7 +83,7 @@ def _zone(name: str | None) -> ZoneInfo:
     if name is None or not name.strip():
         raise Invalid("cutoff_without_zone", "The cutoff has no time zone", _EXAMPLE)
     wanted = name.strip()
-    known = available_timezones()
+    known = _zones()
     # Asking by the list keeps file names out of the lookup and makes "europe/berlin" an error on every file system.
     if wanted not in known:
         close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
@@ -143,3 +144,9 @@ def _shown(text: str) -> str:
     """As given, cut short: a cutoff that is not one could be anything, also somebody's pasted notes."""
     kept = text.strip()
     return repr(kept if len(kept) <= 40 else f"{kept[:40]}…")
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    """Every IANA name this machine knows; finding out reads hundreds of files."""
+    return frozenset(available_timezones())

@@ -106,9 +106,7 @@ def match_accounts(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequ
     return MatchResult(outcome="matched", account=account, candidates=candidates, keys=names)
 
 
-def _asked_on_weak_keys(
-    person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequence[FoundAccount]
-) -> MatchResult:
+def _asked_on_weak_keys(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequence[FoundAccount]) -> MatchResult:
     found = [(key, account) for key in keys for account in accounts if _equal(person, key, account)]
     if not found:
         return MatchResult(outcome="none")

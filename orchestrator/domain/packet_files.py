@@ -44,9 +44,7 @@ def parse_packet(files: Mapping[str, bytes]) -> Packet:
     if problems or workflow is None or platform is None or approvals is None:
         raise PacketProblems(sorted(problems, key=_by_place))
     kept = {name: bytes(files[name]) for name in FILE_NAMES}
-    return Packet(
-        workflow=workflow, platform=platform, approvals=approvals, version=packet_version(kept), files=kept
-    )
+    return Packet(workflow=workflow, platform=platform, approvals=approvals, version=packet_version(kept), files=kept)
 
 
 def read_packet_folder(path: Folder) -> Packet:

@@ -110,6 +110,8 @@ def read_yaml(file: str, content: bytes) -> Document:
         # Its position counts characters of the text.
         line = text[: broken.position].count("\n") + 1
         return refuse(line, "has a character that YAML does not allow", "remove it")
+    except _NotUsedHere as refused:
+        return refuse(refused.line, refused.message, "write it out in plain words")
     except yaml.MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
         said = "; ".join(part for part in (broken.context, broken.problem) if part)
@@ -126,6 +128,15 @@ def read_yaml(file: str, content: bytes) -> Document:
     except RecursionError:
         return refuse(None, "is nested too deeply", "write it flatter")
     return document
+
+
+class _NotUsedHere(Exception):
+    """YAML that is right, and that packets do without."""
+
+    def __init__(self, event: yaml.Event, message: str) -> None:
+        super().__init__(message)
+        self.line = event.start_mark.line + 1 if event.start_mark is not None else None
+        self.message = message
 
 
 class _Loader(
@@ -147,11 +158,11 @@ class _Loader(
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves the parser untyped
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise yaml.composer.ComposerError(None, None, "anchors and aliases are not used here", event.start_mark)
+            raise _NotUsedHere(event, "anchors and aliases are not used here")
         if getattr(event, "tag", None) is not None:
-            raise yaml.composer.ComposerError(None, None, "tags ('!') are not used here", event.start_mark)
+            raise _NotUsedHere(event, "tags ('!') are not used here")
         if isinstance(event, yaml.ScalarEvent) and _LONE_SURROGATE.search(str(event.value)):
-            raise yaml.composer.ComposerError(None, None, "an escape stands for no character", event.start_mark)
+            raise _NotUsedHere(event, "an escape stands for no character")
         return super().compose_node(parent, index)
 
 

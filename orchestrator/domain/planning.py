@@ -71,7 +71,8 @@ def _for_account(
     if not wanted:
         return []
     plain = _planned(step, ability, account, packet, gate)
-    if gate is not None and not _gate_needed(gate, plain, account, packet, person, run):
+    # What cannot be taken back keeps its gate, whatever the condition says.
+    if gate is not None and plain.reversible != "no" and not _gate_needed(gate, plain, account, packet, person, run):
         plain = _planned(step, ability, account, packet, None)
     return [plain]
 

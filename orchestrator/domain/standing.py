@@ -21,7 +21,8 @@ WaitsFor = Literal[
     "exception", "level", "plan", "nothing",
 ]  # fmt: skip
 
-LEASE_GRACE = timedelta(seconds=10)
+LEASE_GRACE = 0.5
+"""Of a step's deadline, what its lease lasts beyond everything that the attempt itself may take; at least a second."""
 LONGEST_BACKOFF = timedelta(minutes=5)
 
 

@@ -69,7 +69,8 @@ def begin(state: RunState, step_id: str, world: World) -> Intent | None:
 
 def lease(step: PlannedStep) -> timedelta:
     """Longer than everything one attempt may take: a look, the call, and the look after it while the system settles."""
-    return timedelta(seconds=3 * step.deadline + step.settle) + LEASE_GRACE
+    grace = max(1.0, LEASE_GRACE * step.deadline)
+    return timedelta(seconds=3 * step.deadline + step.settle + grace)
 
 
 def _may_act(state: RunState, step: PlannedStep, world: World) -> bool:

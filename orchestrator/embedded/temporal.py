@@ -37,23 +37,24 @@ _DYNAMIC_CONFIG = (
 class TemporalServer:
     """Use `async with TemporalServer.start(folder) as server`, then connect a client to `server.address`."""
 
-    def __init__(self, process: ServerProcess, address: str, ui_address: str | None) -> None:
+    def __init__(self, process: ServerProcess, state: Path, address: str, ui_address: str | None) -> None:
         self._process = process
+        self.state = state
         self.address = address
         self.ui_address = ui_address
         self.namespace = NAMESPACE
 
     @staticmethod
     @asynccontextmanager
-    async def start(folder: Path, *, ui: bool = False) -> AsyncIterator[TemporalServer]:
+    async def start(folder: Path, *, ui: bool = False, keep: bool = False) -> AsyncIterator[TemporalServer]:
         """Start on a free loopback port; ends when the block ends or this process dies.
 
-        `folder` gets the log (`temporal.log`) and the engine's state (`temporal.db` and its side files), which another
-        start in the same folder finds again. With `ui` the server's own pages are at `ui_address`.
-        Raises EmbeddedServerError."""
+        `folder` gets the log (`temporal.log`) and, in the sub-folder `state`, all that the engine knows. With `keep`
+        another start in the same folder finds that again; without it, it vanishes with the server. With `ui` the
+        server's own pages are at `ui_address`. Raises EmbeddedServerError."""
         folder = await made_folder(folder)
         for attempt in range(1, FIRST_TRIES + 1):
-            server = _prepare(folder, ui)
+            server = await asyncio.to_thread(_prepare, folder, ui, keep)
             try:
                 await server._start()
             except EmbeddedServerError:
@@ -109,10 +110,14 @@ class TemporalServer:
         return True
 
 
-def _prepare(folder: Path, ui: bool) -> TemporalServer:
+def _prepare(folder: Path, ui: bool, keep: bool) -> TemporalServer:
+    state = folder / "state"
+    if not keep:
+        shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(mode=0o700, exist_ok=True)
     port, ui_port = _free_ports(2)
     argv = [str(_program()), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port)]
-    argv += ["--db-filename", str(folder / "temporal.db"), "--log-level", "warn", "--disable-config-file"]
+    argv += ["--db-filename", str(state / "temporal.db"), "--log-level", "warn", "--disable-config-file"]
     argv += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=normal"]
     argv += ["--ui-port", str(ui_port), "--ui-disable-news-fetch"] if ui else ["--headless"]
     for setting in _DYNAMIC_CONFIG:
@@ -122,11 +127,14 @@ def _prepare(folder: Path, ui: bool) -> TemporalServer:
         argv=argv,
         log=folder / "temporal.log",
         # Nothing of the caller's TEMPORAL_* settings, which may name a production cluster, reaches it.
-        environment={"HOME": str(folder), "PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
+        environment={"HOME": str(state), "PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
         stop_signal=signal.SIGTERM,
         grace=5.0,
+        remove=[] if keep else [state],
     )
-    return TemporalServer(ServerProcess(wish), f"127.0.0.1:{port}", f"http://127.0.0.1:{ui_port}" if ui else None)
+    return TemporalServer(
+        ServerProcess(wish), state, f"127.0.0.1:{port}", f"http://127.0.0.1:{ui_port}" if ui else None
+    )
 
 
 def _program() -> Path:

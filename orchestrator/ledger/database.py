@@ -30,7 +30,7 @@ class Database:
     connected before the first use.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 8, role: str | None = None) -> None:
+    def __init__(self, url: str, *, pool_size: int = 12, role: str | None = None) -> None:
         parsed = make_url(url)
         if parsed.get_backend_name() != "postgresql":
             raise ValueError("database URL: the ledger needs PostgreSQL. Give a URL that starts with postgresql://")
@@ -57,7 +57,7 @@ class Database:
         self._engine = create_async_engine(
             self._url,
             pool_size=pool_size,
-            max_overflow=pool_size,
+            max_overflow=0,  # connections beyond the pool's would be opened and closed again for one statement each
             pool_timeout=15,
             pool_use_lifo=True,
             isolation_level="AUTOCOMMIT",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from alembic import command
@@ -14,6 +15,8 @@ from orchestrator.ledger.database import Database
 
 _ONE_AT_A_TIME = 0x0FFB0A2D
 """Key of the advisory lock that migrating processes queue on."""
+_ALEMBIC = threading.Lock()
+"""Alembic keeps its context in module globals: one migration at a time in a process, whatever the database."""
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -25,7 +28,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
-    with Database(url).errors(), engine.connect() as connection:
+    with Database(url).errors(), _ALEMBIC, engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ONE_AT_A_TIME})
         connection.commit()
         try:

@@ -29,6 +29,10 @@ class PacketShelf:
             )
         return _parsed(adopted)
 
+    def today_for(self, version: str) -> Packet:
+        """The packet as it governs a run that started under `version`: the newest of the same standing."""
+        return self.version(self.history.today_for(version).version)
+
     @property
     def current(self) -> Packet | None:
         """Today's version: the one that works for people, else the newest."""

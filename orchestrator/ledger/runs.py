@@ -118,7 +118,7 @@ class Runs:
         world = World(
             now=page.now,
             pinned=pinned,
-            current=now_on_shelf.current or pinned,
+            current=now_on_shelf.today_for(asked.packet_version),
             abilities=self.abilities,
             holds=frozenset(name.removeprefix("holds:") for name, (_, hold) in held.items() if hold.held),
             actors=people.actors,
@@ -176,7 +176,7 @@ class Runs:
             world = World(
                 now=page.now,
                 pinned=shelf.version(asked.packet_version),
-                current=shelf.current or shelf.version(asked.packet_version),
+                current=shelf.today_for(asked.packet_version),
                 abilities=self.abilities,
             )
             after, happened = with_consequences(RunState(), [asked], world)

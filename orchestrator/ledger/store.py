@@ -61,6 +61,7 @@ ORDER BY e.stream, e.version
 """
 _FOLLOW = "SELECT stored FROM ledger.events WHERE position > %s ORDER BY position LIMIT %s"
 _SUBJECT = "SELECT stored FROM ledger.events WHERE subject = %s AND position > %s ORDER BY position LIMIT %s"
+_FIRST = "SELECT stored FROM ledger.events WHERE stream = ANY(%s) AND version = 1"
 _TAIL = "SELECT position FROM ledger.head"
 
 
@@ -112,6 +113,10 @@ class Ledger:
     async def about(self, person_id: str, after_position: int = 0, limit: int = 1000) -> list[Recorded]:
         """The next events, of any stream, whose subject is this person."""
         return await self._list(_SUBJECT, (person_id, after_position, limit))
+
+    async def firsts(self, streams: Sequence[str]) -> list[Recorded]:
+        """The first event of each of these streams that has one, in no order: what lists show of what began there."""
+        return await self._list(_FIRST, (list(streams),)) if streams else []
 
     async def now(self) -> datetime:
         """The database's time, which all of Offboard goes by."""

@@ -76,6 +76,7 @@ runs = Table(
     Column("zone", Text, nullable=False),
     Column("urgent", Boolean, nullable=False, server_default=text("false")),
     Column("requested_by", Text, nullable=False),
+    Column("requester_human", Text),
     _instant("requested_at"),
     _instant("closed_at", nullable=True),
     Column("version", Integer, nullable=False),

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -24,6 +25,7 @@ _RESTORE = (
     "Keep this database as it is for examination, and compare it with a backup and with the checkpoints kept elsewhere"
 )
 _COLUMNS = "position, stream, version, event_key, event_type, subject, append_id::text, stored, leaf_hash, recorded_at"
+_RANGE = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -73,16 +75,14 @@ class Verification:
 
 
 def verify_database(url: str, *, against: Sequence[str] = (), verifier_key: str | None = None) -> Verification:
-    """Reads every row of `ledger.events`, as of one instant. `against` are checkpoints (signed notes, as text) kept
-    elsewhere, in any order, and `verifier_key` the key they must be signed with. Blocks: call it in a thread.
+    """Reads every row of `ledger.events` that was there when it began. `against` are checkpoints (signed notes, as
+    text) kept elsewhere, in any order, `verifier_key` the key they must be signed with. Blocks: call it in a thread.
 
     Raises psycopg's OperationalError when the database cannot be reached.
     """
     with _raw(url) as connection:
-        head = connection.execute("SELECT position FROM ledger.head").fetchall()
-        return verify_rows(
-            _rows(connection), against=against, verifier_key=verifier_key, head=[int(str(row[0])) for row in head]
-        )
+        head, last = _extent(connection)
+        return verify_rows(_rows(connection, last), against=against, verifier_key=verifier_key, head=head)
 
 
 def verify_file(path: Path, *, against: Sequence[str] = (), verifier_key: str | None = None) -> Verification:
@@ -95,7 +95,7 @@ def export_rows(url: str, path: Path) -> int:
     """Writes every row as one JSON object a line (bytea in base64, instants in ISO 8601). Returns how many."""
     count = 0
     with _raw(url) as connection, path.open("x", encoding="utf-8") as out:
-        for row in _rows(connection):
+        for row in _rows(connection, _extent(connection)[1]):
             count += 1
             fields = {
                 "position": row.position,
@@ -281,21 +281,43 @@ def _signed_roots(notes: Sequence[str], verifier_key: str | None) -> list[Signed
 
 
 @contextmanager
-def _raw(url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """One read-only view of everything, whatever is appended meanwhile."""
-    with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://", 1), connect_timeout=10) as connection:
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+def _raw(url: str) -> Iterator[psycopg.Connection[Any]]:
+    plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
+    with psycopg.connect(plain, autocommit=True, connect_timeout=10) as connection:
+        connection.execute("SET default_transaction_read_only = on")
         yield connection
 
 
-def _rows(connection: psycopg.Connection[tuple[object, ...]]) -> Iterator[Row]:
-    with connection.cursor(name="raw_rows", binary=True) as cursor:
-        cursor.itersize = 2000
-        cursor.execute(f"SELECT {_COLUMNS} FROM ledger.events ORDER BY position")  # noqa: S608 - the constant above
-        for fields in cursor:
-            yield Row(*fields)  # type: ignore[arg-type]  # the columns are the fields of Row
+def _extent(connection: psycopg.Connection[Any]) -> tuple[list[int], int]:
+    """The head's positions (one, if all is well) and the last row's, at one instant. What comes later is left out."""
+    found = connection.execute(
+        "SELECT (SELECT array_agg(position) FROM ledger.head), (SELECT max(position) FROM ledger.events)"
+    ).fetchone()
+    assert found is not None
+    return found[0] or [], found[1] or 0
+
+
+def _rows(connection: psycopg.Connection[Any], last: int) -> Iterator[Row]:
+    """Every row up to `last`, in order. By ranges, each a statement of its own: a transaction that stays open for as
+    long as millions of rows take would keep PostgreSQL from clearing away old versions of the head row, which every
+    append looks up. The rows themselves only ever get more."""
+    with connection.cursor(binary=True) as cursor:
+        until = 0
+        while until < last:
+            first, until = until, until + _RANGE
+            # The first range has no lower end, and each begins where the one before ended: no row is passed over.
+            where = "position <= %(until)s" + (" AND position > %(first)s" if first else "")
+            sql = f"SELECT {_COLUMNS} FROM ledger.events WHERE {where} ORDER BY position"  # noqa: S608 - constants
+            cursor.execute(sql, {"first": first, "until": min(until, last)})
+            rows = cursor.fetchall()
+            if not rows:
+                following = connection.execute(
+                    "SELECT min(position) FROM ledger.events WHERE position > %s", (until,)
+                ).fetchone()
+                assert following is not None
+                until = following[0] - 1
+            for fields in rows:
+                yield Row(*fields)
 
 
 def _parse_lines(name: str, lines: Iterable[str]) -> Iterator[Row]:

@@ -23,7 +23,7 @@ from orchestrator.ledger.errors import AppendRefused, LedgerError, LedgerUnavail
 from orchestrator.ledger.records import Appended
 
 GROUP_APPENDS = 256
-GROUP_EVENTS = 2_000
+GROUP_EVENTS = 500
 GROUP_BYTES = 4 << 20
 
 _ATTEMPTS = 3

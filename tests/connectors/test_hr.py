@@ -36,7 +36,8 @@ async def test_a_person_is_told_whole(hr: HrConnector, hire: Hire) -> None:
     assert {asset.kind for asset in found.assets} == {"laptop", "office key"}
     assert await hr.find_people(employee_number=hired.employee_number, email="other@wolkenmuehle.example") == []
     assert await hr.find_people(employee_number="") == []
-    assert await hr.person("hr-nobody") is None
+    for unknown in ("hr-nobody", "..", "../people", "", "a/b?c"):
+        assert await hr.person(unknown) is None
 
 
 async def test_people_are_searched_as_one_types_and_in_pages(hr: HrConnector, hire: Hire) -> None:

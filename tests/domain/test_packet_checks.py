@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -276,7 +278,7 @@ def test_a_circle_is_found_exactly_where_one_is(needs: dict[str, list[str]]) -> 
     before = needed_before(needs)
     cycle = find_cycle(needs)
     assert bool(cycle) == any(name in before[name] for name in needs)
-    for name, need in zip(cycle, cycle[1:], strict=False):
+    for name, need in pairwise(cycle):
         assert need in needs[name]
     if cycle:
         assert cycle[0] == cycle[-1]

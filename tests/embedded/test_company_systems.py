@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from email.message import EmailMessage
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import ldap3
@@ -17,7 +17,9 @@ from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.directory import user_dn
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.company.population import hr_id, password_of
-from tests.conftest import Hire
+
+if TYPE_CHECKING:
+    from tests.conftest import Hire
 
 PREFIXES = {"hr": "HR", "identity": "IDENTITY", "code": "CODE", "cards": "CARDS", "mail": "MAIL_ADMIN"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,7 +73,7 @@ async def test_kept_data_are_found_again_even_behind_a_pid_file_that_names_anoth
                 async with PostgresServer.start(tmp_path, keep=True):
                     raise AssertionError("two servers on the same data")
     finally:
-        subprocess.run(["rm", "-rf", str(data)], check=True)
+        shutil.rmtree(data)
 
 
 async def test_a_long_path_and_databases_from_a_template(tmp_path: Path) -> None:
@@ -151,6 +152,7 @@ def test_a_normal_user_can_run_it_too(tmp_path_factory: pytest.TempPathFactory) 
     )
     assert done.returncode == 0, done.stderr
     assert not (Path(folder) / "postgres").exists()
+    shutil.rmtree(folder)
 
 
 def test_programs_are_where_the_user_can_run_them() -> None:
@@ -158,3 +160,8 @@ def test_programs_are_where_the_user_can_run_them() -> None:
     folder = programs(user if os.geteuid() == 0 else None)
     for name in ("postgres", "initdb"):
         assert can_reach(folder / name, user if os.geteuid() == 0 else None)
+
+
+async def test_every_test_gets_a_migrated_empty_database(database_url: str) -> None:
+    with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
+        assert connection.execute("SELECT count(*) FROM ledger.events").fetchone() == (0,)

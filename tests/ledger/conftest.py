@@ -1,44 +1,25 @@
-"""A real PostgreSQL for the ledger's tests: one server a session, one freshly copied database a test."""
+"""Ledgers on a database that is copied afresh for each test."""
 
 from __future__ import annotations
 
-import itertools
-import os
-import tempfile
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.ledger.codec import EventCodec
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.migrate import upgrade
 from orchestrator.ledger.store import Ledger
 from tests.ledger.sample_events import EVENT_TYPES
 
 MASTER_KEY = bytes(range(32))
-TEMPLATE = "ledger_template"
-_numbers = itertools.count(1)
 
 
-@pytest_asyncio.fixture(scope="session")
-async def postgres() -> AsyncIterator[PostgresServer]:
-    with tempfile.TemporaryDirectory(prefix="offboard-ledger-") as folder:
-        async with PostgresServer.start(Path(folder), databases=(TEMPLATE,)) as server:
-            upgrade(server.url(TEMPLATE))
-            yield server
-
-
-@pytest_asyncio.fixture
-async def url(postgres: PostgresServer) -> AsyncIterator[str]:
+@pytest.fixture
+def url(database_url: str) -> str:
     """A migrated, empty database; the URL logs in as its owner."""
-    name = f"ledger_{os.getpid()}_{next(_numbers)}"
-    await postgres.create_database(name, template=TEMPLATE)
-    yield postgres.url(name)
-    await postgres.drop_database(name)
+    return database_url
 
 
 @pytest_asyncio.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import psycopg
 import pytest
@@ -34,7 +35,12 @@ async def test_migrating_again_and_at_once_changes_nothing(postgres: PostgresSer
     names = [f"twice_{number}" for number in range(2)]
     for name in names:
         await postgres.create_database(name)
-    await asyncio.gather(*(asyncio.to_thread(upgrade, postgres.url(name)) for name in names * 3))
+    program = "import sys; from orchestrator.ledger.migrate import upgrade; upgrade(sys.argv[1])"
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", program, postgres.url(name)) for name in names
+    ]
+    await asyncio.gather(*(asyncio.to_thread(upgrade, postgres.url(name)) for name in names * 2))
+    assert [await process.wait() for process in processes] == [0, 0]
     for name in names:
         with psycopg.connect(postgres.conninfo(name)) as connection:
             assert connection.execute("SELECT version_num FROM engine.migrations").fetchall() == [("0001",)]

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from orchestrator.domain.event import Draft
 from orchestrator.embedded.postgres import PostgresServer
+from orchestrator.ledger.codec import EventCodec
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.errors import (
     AppendRefused,
@@ -22,8 +24,11 @@ from orchestrator.ledger.errors import (
     VersionConflict,
 )
 from orchestrator.ledger.keys import Keyring
+from orchestrator.ledger.migrate import upgrade
+from orchestrator.ledger.records import RECORDED_AT
 from orchestrator.ledger.store import Appended, Ledger, Recorded, RowWrite, StreamAppend
-from tests.ledger.sample_events import Colour, Counted, Noted, counted, counts
+from tests.ledger.conftest import MASTER_KEY
+from tests.ledger.sample_events import EVENT_TYPES, Colour, Counted, Noted, counted, counts
 
 
 async def test_what_is_appended_is_read_back(ledger: Ledger, keyring: Keyring) -> None:
@@ -80,7 +85,7 @@ async def test_of_two_writers_on_one_stream_one_wins(new_ledger: Callable[[], Le
             ),
             return_exceptions=True,
         )
-        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Appended", "VersionConflict"]
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Appended", "VersionConflict"], outcomes
 
 
 async def test_positions_have_no_gaps_whoever_writes(new_ledger: Callable[[], Ledger]) -> None:
@@ -176,6 +181,16 @@ async def test_rows_change_with_the_events_and_the_last_write_wins(ledger: Ledge
     assert rows[0]["opened_at"] == opened and rows[0]["detail"] == {"é": [1, None]} and rows[0]["due_at"] is None
 
 
+async def test_a_row_can_hold_the_instant_of_its_own_append(ledger: Ledger, database: Database) -> None:
+    values = {"run_id": "r", "kind": "gate", "opened_at": RECORDED_AT, "due_at": RECORDED_AT}
+    appended = await ledger.append(
+        [StreamAppend("run:1", 0, [counted(1)])], [RowWrite("inbox", {"item_id": "a"}, values)]
+    )
+    async with database.connect() as connection:
+        found = (await connection.exec_driver_sql("SELECT opened_at, due_at FROM read.inbox")).one()
+    assert found == (appended.recorded_at, appended.recorded_at)
+
+
 async def test_bytes_in_rows_come_back(ledger: Ledger, database: Database) -> None:
     row = RowWrite("actors", {"actor_id": "a"}, {"kind": "human", "sealed": b"\x00\xff\\x"})
     await ledger.append([StreamAppend("organisation", 0, [counted(1)])], [row])
@@ -189,6 +204,9 @@ async def test_bytes_in_rows_come_back(ledger: Ledger, database: Database) -> No
         RowWrite("events", {"position": 1}, None),
         RowWrite("runs", {"person_id": "p"}, {}),
         RowWrite("runs", {"run_id": "r"}, {'state" = 1; --': 1}),
+        RowWrite("runs", {"run_id": "r"}, {"cutoff": datetime(2026, 1, 1)}),  # noqa: DTZ001 - that is what is wrong
+        RowWrite("runs", {"run_id": "r"}, {"summary": {"x": float("nan")}}),
+        RowWrite("runs", {"run_id": "r"}, {"summary": {"x": object()}}),
     ],
 )
 async def test_a_row_that_cannot_be_is_refused_before_any_lock(ledger: Ledger, row: RowWrite) -> None:
@@ -282,22 +300,25 @@ async def test_history_cannot_be_changed_by_accident(
     assert await ledger.tail_position() == 1
 
 
-async def test_a_database_that_is_down_is_said_so_and_found_again(
-    new_ledger: Callable[[], Ledger], postgres: PostgresServer
-) -> None:
-    ledger = new_ledger()
-    await ledger.append([StreamAppend("run:1", 0, [counted(1)])])
-    await postgres.crash()
-    for doing in (
-        ledger.read({"run:1": 0}),
-        ledger.append([StreamAppend("run:1", 1, [counted(2)])]),
-        ledger.tail_position(),
-    ):
-        with pytest.raises(LedgerUnavailable, match="cannot be reached"):
-            await doing
-    await postgres.restart()
-    await ledger.append([StreamAppend("run:1", 1, [counted(2)])])
-    assert await ledger.tail_position() == 2
+async def test_a_database_that_is_down_is_said_so_and_found_again(tmp_path: Path) -> None:
+    async with PostgresServer.start(tmp_path) as server:
+        await asyncio.to_thread(upgrade, server.url())
+        database = Database(server.url(), role="offboard_app")
+        ledger = Ledger(database, Keyring(database, MASTER_KEY), EventCodec(EVENT_TYPES))
+        await ledger.append([StreamAppend("run:1", 0, [counted(1)])])
+        await server.crash()
+        for doing in (
+            ledger.read({"run:1": 0}),
+            ledger.append([StreamAppend("run:1", 1, [counted(2)])]),
+            ledger.tail_position(),
+        ):
+            with pytest.raises(LedgerUnavailable, match="cannot be reached"):
+                await doing
+        await server.restart()
+        await ledger.append([StreamAppend("run:1", 1, [counted(2)])])
+        assert await ledger.tail_position() == 2
+        await ledger.aclose()
+        await database.aclose()
 
 
 async def test_a_database_without_tables_says_what_to_do(postgres: PostgresServer, keyring: Keyring) -> None:

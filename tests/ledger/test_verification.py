@@ -97,6 +97,7 @@ async def test_an_empty_ledger_verifies(url: str, database: Database) -> None:
             "twice",
         ),
         ("UPDATE ledger.events SET position = 13 WHERE position = 12", 12, "missing; the next row is 13"),
+        ("UPDATE ledger.events SET position = 5000000000000 WHERE position >= 12", 12, "missing; the next row is 5000"),
         ("UPDATE ledger.head SET position = 11", None, "it says 11, there are 12"),
         ("DELETE FROM ledger.events WHERE position = 12", None, "it says 12, there are 11"),
         ("DELETE FROM ledger.head", None, "it says nothing"),

@@ -37,6 +37,7 @@ READY_WITHIN = 20.0  # seconds
 SEARCH_PATH = "/usr/sbin:/usr/local/sbin:/sbin:/usr/local/libexec:/usr/bin:/usr/local/bin"
 SCHEMA_FOLDERS = (Path("/etc/ldap/schema"), Path("/etc/openldap/schema"), Path("/usr/local/etc/openldap/schema"))
 MODULE_FOLDERS = (Path("/usr/lib/ldap"), Path("/usr/lib64/openldap"), Path("/usr/lib/openldap"))
+CONFINED = Path("/etc/apparmor.d/usr.sbin.slapd")
 MODULES = ("back_mdb", "memberof", "ppolicy", "auditlog")
 
 _CONFIGURATION = """\
@@ -45,7 +46,7 @@ include {schema}/cosine.schema
 include {schema}/nis.schema
 include {schema}/inetorgperson.schema
 {modules}
-pidfile {folder}/slapd.pid
+pidfile "{folder}/slapd.pid"
 sizelimit 5000
 # Everything that is written goes through one service account; people may read nothing but sign in.
 access to attrs=userPassword by dn.exact="{bind_dn}" manage by anonymous auth by * none
@@ -54,7 +55,7 @@ database mdb
 suffix "{base_dn}"
 rootdn "{root_dn}"
 rootpw {root_password}
-directory {folder}/data
+directory "{folder}/data"
 maxsize 268435456
 dbnosync
 index objectClass eq
@@ -68,7 +69,7 @@ overlay ppolicy
 ppolicy_default "cn=default,ou=policies,{base_dn}"
 ppolicy_hash_cleartext
 overlay auditlog
-auditlog {folder}/audit.ldif
+auditlog "{folder}/audit.ldif"
 """
 
 
@@ -137,13 +138,16 @@ class Directory:
 
     @classmethod
     def _prepare(cls, folder: Path, population: Population) -> Directory:
-        slapd, slapadd, schema, modules = _program("slapd"), _program("slapadd"), _schema(), _modules()
-        if slapd is None or slapadd is None or schema is None or modules is None:
+        slapd, schema, modules = _program("slapd"), _schema(), _modules()
+        if slapd is None or schema is None or modules is None:
             raise EmbeddedServerError("slapd is not installed (Debian: apt-get install slapd)")
-        # slapd's own lines have no quoting that copes with every path, so it works in a plain short one.
+        # Not below `folder`: its path may hold what slapd's configuration cannot quote.
         work = Path(tempfile.mkdtemp(prefix="offboard-slapd-"))
         try:
             (work / "data").mkdir()
+            if CONFINED.exists():
+                # Ubuntu lets the packaged program write to its own folders only; the rule goes by its path.
+                slapd = str(shutil.copy(slapd, work / "slapd"))
             passwords = (secrets.token_urlsafe(16), secrets.token_urlsafe(16))
             configuration = work / "slapd.conf"
             configuration.write_text(
@@ -160,14 +164,14 @@ class Directory:
             seed = work / "seed.ldif"
             seed.write_text("\n".join(_ldif(dn, attributes) for dn, attributes in _seed(population, passwords[1])))
             done = subprocess.run(  # noqa: S603 - Debian's own program
-                [slapadd, "-q", "-f", str(configuration), "-l", str(seed)],
+                [slapd, "-Tadd", "-q", "-f", str(configuration), "-l", str(seed)],
                 capture_output=True,
                 text=True,
                 errors="replace",
                 check=False,
             )
             if done.returncode != 0:
-                raise EmbeddedServerError(f"slapadd did not load the company's people: {done.stderr.strip()}")
+                raise EmbeddedServerError(f"slapd did not load the company's people: {done.stderr.strip()}")
             port = _free_port()
             wish = ServerWish(
                 name="slapd",

@@ -36,6 +36,7 @@ _COLUMNS = {
     "manager_number": "Manager ID",
     "country": "Country",
     "time_zone": "Time zone",
+    "cutoff_date": "Last day",
     "status": "Status",
 }
 
@@ -90,10 +91,13 @@ def packaged_export(last_day: date | None = None) -> str:
 
 
 def read_people(text: str, columns: Mapping[str, str] | None = None) -> list[Employee]:
-    """Every row of an HR export. `columns` maps our field names to the file's headings where they differ from those of
-    the packaged export. Rows without a number or a mail address are left out: this populates a make-believe company,
-    and judging an export is the product's own business."""
+    """Every row of an HR export.
+
+    `columns` maps our field names (as `export_columns` in `platform.yaml` does) to the file's headings, where they
+    differ from the packaged export's. Rows without a number or a mail address are left out: this populates a
+    make-believe company, and judging an export is the product's own business."""
     names = {**_COLUMNS, **(columns or {})}
+    names["manager_number"] = names.pop("manager_hr_id", names["manager_number"])  # exports name managers by number
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     people = []
     for row in csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=delimiter):
@@ -113,7 +117,7 @@ def read_people(text: str, columns: Mapping[str, str] | None = None) -> list[Emp
                 manager_number=value["manager_number"],
                 country=value["country"],
                 time_zone=value["time_zone"] or "UTC",
-                leaving=value["status"].casefold() == "leaving",
+                leaving=bool(value["cutoff_date"]) or value["status"].casefold() == "leaving",
             )
         )
     return people

@@ -1,0 +1,228 @@
+"""Whole runs per second, against bare Temporal on the same server.
+
+    ours      accounts found, plan, two gates with a decision each, 12 steps in 4 layers of 3, close: the product's own
+              code and ledger, with systems that answer at once
+    bare      a hand-written workflow of 12 sequential activities that do nothing
+
+Each round measures both, one after the other; the medians of the rounds are compared. Target: ours / bare >= 0.9.
+
+    make bench WHAT=run ARGS="--rounds 5 --runs 60 --at-once 20"
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import text
+from temporalio import activity, workflow
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
+from orchestrator import commands
+from orchestrator.commands import Office
+from orchestrator.domain.cutoff import parse_cutoff
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.packet_files import parse_packet
+from orchestrator.domain.person import PersonFacts
+from orchestrator.embedded.postgres import PostgresServer
+from orchestrator.embedded.stack import put_in_production
+from orchestrator.embedded.temporal import TemporalServer
+from orchestrator.ledger.migrate import upgrade
+from orchestrator.settings import Settings
+from orchestrator.worker import WIDEST_LAYER, Books, relaying, working
+from orchestrator.workflows.offboarding import workflow_id
+
+SYSTEMS = ("first", "second", "third")
+LAYERS = ("one", "two", "three", "four")
+
+
+class InstantSystem:
+    """Has one account for everybody and does at once whatever it is told."""
+
+    kind = "instant"
+    abilities: Mapping[str, Ability] = {
+        name: Ability(name, "change", "does nothing", reversible="yes") for name in LAYERS
+    }
+
+    async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
+        return [Account(f"native-{look.value}", "account", {look.attribute: look.value}) for look in lookups]
+
+    async def attempt(self, effect: Effect) -> Reply:
+        return Reply({"ok": True})
+
+    async def read_back(self, effect: Effect) -> ReadBack:
+        return ReadBack("done", {"ok": True})
+
+    async def check(self, *, deadline: float = 10.0) -> Reachability:
+        return Reachability(True, "")
+
+    async def aclose(self) -> None:
+        return None
+
+
+def packet_files() -> dict[str, bytes]:
+    steps = []
+    for number, layer in enumerate(LAYERS):
+        for system in SYSTEMS:
+            needs = ", ".join(f"{LAYERS[number - 1]}-{other}" for other in SYSTEMS) if number else ""
+            gate = "early" if number < 2 else "late"
+            steps.append(
+                f"  - {{name: {layer}-{system}, title: Layer {layer}, system: {system}, ability: {layer}, "
+                f"needs: [{needs}], at: cutoff, gate: {gate}}}"
+            )
+    workflow_yaml = (
+        "name: bench\ntitle: Bench\npurpose: Twelve steps\nvalue_owner: value_owner\n"
+        "outcomes: {access_gone_within: PT1H}\nsteps:\n" + "\n".join(steps) + "\n"
+    )
+    platform_yaml = "safety_owner: safety_owner\nsystems:\n"
+    for system in SYSTEMS:
+        platform_yaml += (
+            f"  {system}:\n    title: {system}\n    connector: instant\n    hosts: [localhost]\n"
+            "    match: [{key: employee_number, attribute: number}]\n"
+        )
+    platform_yaml += (
+        "levels:\n  - {who: approver, up_to: change}\n  - {who: requester, up_to: prepare}\nhr: {system: first}\n"
+    )
+    gate = "{title: Gate, decided_by: [approver], decide_within: P1D, valid_for: P7D}"
+    approvals_yaml = f"gates:\n  early: {gate}\n  late: {gate}\nexceptions: {{owner: operator}}\n"
+    return {
+        "workflow.yaml": workflow_yaml.encode(),
+        "platform.yaml": platform_yaml.encode(),
+        "approvals.yaml": approvals_yaml.encode(),
+    }
+
+
+@activity.defn
+async def nothing() -> None:
+    return None
+
+
+@workflow.defn(name="Bare")
+class Bare:
+    @workflow.run
+    async def run(self) -> None:
+        for _ in range(12):
+            await workflow.execute_activity(nothing, start_to_close_timeout=timedelta(seconds=30))
+
+
+def person(number: int) -> PersonFacts:
+    return PersonFacts(hr_id=f"hr-{number}-{os.getpid()}", employee_number=f"N{number}", email=f"n{number}@x.example")
+
+
+class Approver:
+    """Decides whatever gate is open, as a person does who looks at the inbox every few milliseconds."""
+
+    def __init__(self, books: Books, office: Office, actor: Actor) -> None:
+        self._books = books
+        self._office = office
+        self._actor = actor
+        self._decided: set[str] = set()
+
+    async def work(self) -> None:
+        while True:
+            async with self._books.database.connect() as connection:
+                rows = (await connection.execute(text("SELECT run_id, item_id FROM read.inbox"))).all()
+            fresh = [(run, item) for run, item in rows if item not in self._decided]
+            self._decided.update(item for _, item in fresh)
+            await asyncio.gather(*(self._decide(run, item) for run, item in fresh))
+            await asyncio.sleep(0.02)
+
+    async def _decide(self, run: str, item: str) -> None:
+        await commands.approve_gate(self._office, self._actor, run, item.partition("/")[2])
+
+
+async def one_run(office: Office, hr: Actor, number: int) -> None:
+    cutoff = parse_cutoff("2020-01-01T12:00", "UTC")
+    done = await commands.start_run(office, hr, person(number), "bench", cutoff)
+    assert office.engine is not None
+    await office.engine.client.get_workflow_handle(workflow_id(done.run_id)).result()
+    state = (await office.runs.look(done.run_id)).state
+    assert state.finish == "clean" and len(state.states) == 12, state.finish
+
+
+async def at_once(limit: int, jobs: Sequence[object]) -> float:
+    gate = asyncio.Semaphore(limit)
+
+    async def run(job: object) -> None:
+        async with gate:
+            await job  # type: ignore[misc]
+
+    began, busy = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(run(job) for job in jobs))
+    if "BENCH_CPU" in os.environ:
+        print(f"    {1000 * (time.process_time() - busy) / len(jobs):.1f} ms of this process a run")
+    return len(jobs) / (time.perf_counter() - began)
+
+
+async def measure(rounds: int, runs: int, limit: int) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        postgres = await stack.enter_async_context(PostgresServer.start(folder / "postgres"))
+        temporal = await stack.enter_async_context(TemporalServer.start(folder / "temporal"))
+        await asyncio.to_thread(upgrade, postgres.url("offboard"))
+        settings = Settings(
+            database_url=postgres.url("offboard"),
+            master_key=base64.b64encode(os.urandom(32)).decode(),
+            temporal_address=temporal.address,
+        )
+        system = InstantSystem()
+        books, engine = await stack.enter_async_context(
+            working(settings, connect=lambda name, spec: system, abilities={"instant": system.abilities})
+        )
+        await stack.enter_async_context(relaying(books, engine))
+        await stack.enter_async_context(
+            Worker(
+                engine.client, task_queue="bare", workflows=[Bare], activities=[nothing],
+                workflow_runner=UnsandboxedWorkflowRunner(),
+                max_eager_activity_reservations_per_workflow_task=WIDEST_LAYER,
+            )
+        )  # fmt: skip
+        office = Office(books.runs, books.keyring, engine)
+        actors = {}
+        for role in ("requester", "approver", "value_owner", "safety_owner"):
+            human = await books.keyring.create_person()
+            actors[role] = Actor(actor_id=role, roles=frozenset([role]), human=human)
+            await commands.record_actor(office, actors[role])
+        packet = parse_packet(packet_files())
+        await put_in_production(office, packet, actors["value_owner"], actors["safety_owner"])
+
+        approver = asyncio.create_task(Approver(books, office, actors["approver"]).work())
+        stack.callback(approver.cancel)
+
+        async def ours(number: int) -> None:
+            await one_run(office, actors["requester"], number)
+
+        async def bare(number: int) -> None:
+            await engine.client.execute_workflow(Bare.run, id=f"bare-{number}", task_queue="bare")
+
+        numbers = iter(range(10**9))
+        await at_once(limit, [ours(next(numbers)) for _ in range(limit)])
+        await at_once(limit, [bare(next(numbers)) for _ in range(limit)])
+        rows = []
+        for round_ in range(rounds):
+            mine = await at_once(limit, [ours(next(numbers)) for _ in range(runs)])
+            theirs = await at_once(limit, [bare(next(numbers)) for _ in range(runs)])
+            rows.append((mine, theirs))
+            print(f"round {round_ + 1}: ours {mine:6.1f}/s   bare {theirs:6.1f}/s   ratio {mine / theirs:.2f}", flush=True)
+        mine, theirs = (statistics.median(row[i] for row in rows) for i in (0, 1))
+        print(f"medians of {rounds} rounds on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {limit} at once:")
+        print(f"  ours {mine:.1f} runs/s, bare {theirs:.1f} runs/s, ratio {mine / theirs:.2f} (target 0.90)")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=60)
+    parser.add_argument("--at-once", type=int, default=20)
+    given = parser.parse_args()
+    asyncio.run(measure(given.rounds, given.runs, given.at_once))

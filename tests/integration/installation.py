@@ -1,0 +1,324 @@
+"""A whole Offboard over one test's database, its own task queue and the small company: what every test here begins with.
+
+    async with installation(database_url, temporal.address, company) as here:
+        run = await here.start(person)
+        await here.attend(run)                     # decides at gates, completes tasks, until the run has ended
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import signal
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psycopg
+from sqlalchemy import make_url
+
+from activities.connections import Connections
+from activities.people import People
+from orchestrator import commands
+from orchestrator.commands import Office
+from orchestrator.domain.cutoff import Cutoff, parse_cutoff
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.packet_files import starter_packet
+from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.run import ExceptionState, RunState, TaskState
+from orchestrator.embedded.company.company import Company
+from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.stack import put_in_production
+from orchestrator.embedded.staff import STAFF
+from orchestrator.engine import Engine
+from orchestrator.ledger.verification import verify_database
+from orchestrator.settings import PREFIX, Settings
+from orchestrator.worker import Books, engine_address, open_books, relaying, working
+
+POLL = 0.05  # seconds between two looks
+PAST = "2026-01-05T18:00"
+FAR_FUTURE = "2099-01-05T18:00"
+ZONE = "Europe/Berlin"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """`actors` are the staff of the small company, signed in, by alias. `office` nudges the engine at once."""
+
+    settings: Settings
+    books: Books
+    engine: Engine
+    office: Office
+    packet: Packet
+    company: Company
+    actors: dict[str, Actor]
+    people: People
+    found: dict[str, PersonFacts] = field(default_factory=dict)
+
+    async def facts(self, person: Employee | str) -> PersonFacts:
+        number = person if isinstance(person, str) else person.employee_number
+        if number not in self.found:
+            self.found[number] = await self.people.facts(await self.people.find(number))
+        return self.found[number]
+
+    async def start(
+        self,
+        person: Employee | str,
+        *,
+        cutoff: str | Cutoff = PAST,
+        urgent: bool = False,
+        office: Office | None = None,
+        by: str = "hr",
+    ) -> str:
+        """Starts a run and returns its id."""
+        instant = parse_cutoff(cutoff, ZONE) if isinstance(cutoff, str) else cutoff
+        facts = await self.facts(person)
+        done = await commands.start_run(
+            office or self.office, self.actors[by], facts, self.packet.name, None if urgent else instant, urgent=urgent
+        )
+        return done.run_id
+
+    async def state(self, run_id: str) -> RunState:
+        return (await self.books.runs.look(run_id)).state
+
+    async def wait_until(
+        self, run_id: str, holds: Callable[[RunState], bool], what: str = "the wished-for state", deadline: float = 30
+    ) -> RunState:
+        """The first state for which `holds`. Fails with the run's story after `deadline` seconds."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline
+        while True:
+            state = await self.state(run_id)
+            if holds(state):
+                return state
+            if loop.time() >= until:
+                raise AssertionError(
+                    f"{run_id}: {what} did not come within {deadline:.0f} s\n" + await self.story(run_id)
+                )
+            await asyncio.sleep(POLL)
+
+    async def attend(
+        self,
+        run_id: str,
+        *,
+        deadline: float = 60,
+        until: Callable[[RunState], bool] = lambda state: state.finished,
+        decide: bool = True,
+        settle: Callable[[RunState, str], Sequence[str]] | None = None,
+        confirm: str | None = None,
+    ) -> RunState:
+        """Does what people do until `until` holds: approves gates, completes tasks of work, settles matches with what
+        `settle` says (by default the first candidate), answers "did it happen?" with `confirm` if that is given."""
+        loop = asyncio.get_running_loop()
+        stop = loop.time() + deadline
+        while True:
+            state = await self.state(run_id)
+            if until(state):
+                return state
+            if loop.time() >= stop:
+                raise AssertionError(f"{run_id} did not get there in {deadline:.0f} s\n" + await self.story(run_id))
+            if not state.finished:
+                await self._act_once(state, decide, settle, confirm)
+            await asyncio.sleep(POLL)
+
+    async def _act_once(
+        self,
+        state: RunState,
+        decide: bool,
+        settle: Callable[[RunState, str], Sequence[str]] | None,
+        confirm: str | None,
+    ) -> None:
+        run_id = state.run_id
+        for gate_id, gate in state.gates.items():
+            if gate.open and decide:
+                for alias in self.who_decides(gate.roles, gate.opened.quorum):
+                    await commands.approve_gate(self.office, self.actors[alias], run_id, gate_id, (), "looks right")
+        for task_id, task in state.tasks.items():
+            if task.open and (task.opened.kind == "work" or confirm is not None):
+                outcome = "done" if task.opened.kind == "work" else confirm
+                assert outcome is not None
+                await commands.complete_task(
+                    self.office, self.actors["operator"], run_id, task_id, outcome, {"note": "seen to it"}
+                )
+        for exception in state.open_exceptions():
+            system = exception.opened.system
+            if exception.opened.kind in ("ambiguous_match", "weak_match", "no_account") and system is not None:
+                wanted = settle(state, system) if settle else state.planned_on[system].candidates[:1]
+                await commands.settle_match(
+                    self.office, self.actors["operator"], run_id, system, wanted, "asked the manager"
+                )
+
+    def who_decides(self, roles: Collection[str], count: int = 1) -> list[str]:
+        aliases = [alias for alias, actor in self.actors.items() if actor.roles & set(roles)]
+        assert len(aliases) >= count, f"nobody among {sorted(self.actors)} decides for {sorted(roles)}"
+        return aliases[:count]
+
+    async def story(self, run_id: str) -> str:
+        """The run's events and open matters, for the message of a test that failed."""
+        page = await self.books.ledger.read({f"run:{run_id}": 0})
+        lines = [f"  {r.version:3d} {r.type} {_brief(r.event.model_dump())}" for r in page.events[f"run:{run_id}"]]
+        state = await self.state(run_id)
+        waits = [f"  {step.name}: {state.states[id_].status} {state.states[id_].code}" for id_, step in state.steps.items()]
+        return "\n".join([*lines, *waits])
+
+    async def events(self, run_id: str) -> list[str]:
+        page = await self.books.ledger.read({f"run:{run_id}": 0})
+        return [recorded.type for recorded in page.events[f"run:{run_id}"]]
+
+    async def verify(self) -> None:
+        """The ledger, read again by the code that shares nothing with the store."""
+        found = await asyncio.to_thread(verify_database, self.settings.database_url)
+        assert found.ok, found.wrong
+
+    async def set_clock_ahead(self, seconds: float) -> None:
+        """The database's clock, for everything that asks it from now on."""
+        async with await psycopg.AsyncConnection.connect(conninfo(self.settings.database_url), autocommit=True) as raw:
+            await raw.execute(
+                "INSERT INTO engine.settings (name, value) VALUES ('clock_offset_seconds', %s) "
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (str(seconds),),
+            )
+
+    def environment(self) -> dict[str, str]:
+        """What a process of its own needs to work here."""
+        return environment_of(self.settings)
+
+
+def _brief(values: dict[str, object]) -> str:
+    wanted = ("purpose", "step_id", "attempt", "code", "happened", "kind", "system", "gate_id", "outcome", "exception_id")
+    return " ".join(f"{name}={values[name]}" for name in wanted if values.get(name))
+
+
+def task_of(state: RunState, name: str, kind: str = "confirm_outcome") -> TaskState | None:
+    """The last task of a kind about the step of this name."""
+    ids = {id_ for id_, step in state.steps.items() if step.name == name}
+    found = [t for t in state.tasks.values() if t.opened.step_id in ids and t.opened.kind == kind]
+    return found[-1] if found else None
+
+
+def statuses(state: RunState) -> dict[str, str]:
+    """Step name -> status; names are unique in the packets used here except where several accounts were found."""
+    return {step.name: state.states[id_].status for id_, step in state.steps.items()}
+
+
+def open_kinds(state: RunState) -> set[str]:
+    return {exception.opened.kind for exception in state.open_exceptions()}
+
+
+def exceptions_of(state: RunState, kind: str) -> list[ExceptionState]:
+    return [exception for exception in state.exceptions.values() if exception.opened.kind == kind]
+
+
+def conninfo(database_url: str) -> str:
+    """For psycopg itself."""
+    url = make_url(database_url)
+    return psycopg.conninfo.make_conninfo(host=str(url.query["host"]), dbname=url.database, user=url.username)
+
+
+def new_settings(database_url: str, temporal_address: str, company: Company) -> Settings:
+    return Settings(
+        database_url=database_url,
+        master_key=base64.b64encode(os.urandom(32)).decode(),
+        temporal_address=temporal_address,
+        temporal_task_queue=f"test-{uuid.uuid4().hex[:12]}",
+        installation="test",
+        environment=dict(company.connections),
+    )
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONUNBUFFERED": "1",
+        PREFIX + "DATABASE_URL": settings.database_url,
+        PREFIX + "MASTER_KEY": settings.master_key,
+        PREFIX + "TEMPORAL_ADDRESS": settings.temporal_address,
+        PREFIX + "TEMPORAL_TASK_QUEUE": settings.temporal_task_queue,
+        **settings.environment,
+    }
+
+
+@asynccontextmanager
+async def installation(
+    database_url: str,
+    temporal_address: str,
+    company: Company,
+    *,
+    packet: Packet | None = None,
+    worker: bool = True,
+    relay: bool = True,
+    settings: Settings | None = None,
+) -> AsyncIterator[Installation]:
+    """`packet` (by default `standard-leaver`) is in production, and the staff is signed in. Without `worker` nothing
+    works here but what the test starts. With `settings` of another installation this is a second process of it."""
+    settings = settings or new_settings(database_url, temporal_address, company)
+    packet = packet or starter_packet("standard-leaver")
+    async with AsyncExitStack() as stack:
+        if worker:
+            books, engine = await stack.enter_async_context(working(settings))
+            if relay:
+                await stack.enter_async_context(relaying(books, engine, sweep_every=1.0))
+        else:
+            books = await stack.enter_async_context(open_books(settings))
+            engine = await Engine.connect(engine_address(settings))
+        office = Office(books.runs, books.keyring, engine)
+        connections = Connections(settings.environment)
+        stack.push_async_callback(connections.aclose)
+        people = People(connections, packet, books.keyring)
+        actors = {}
+        for member in STAFF:
+            actors[member.alias] = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
+            await commands.record_actor(office, actors[member.alias])
+        await put_in_production(office, packet, actors["value-owner"], actors["safety-owner"])
+        yield Installation(settings, books, engine, office, packet, company, actors, people)
+
+
+def without_engine(here: Installation) -> Office:
+    """Commands through this office nudge nobody: as if every nudge got lost."""
+    return replace(here.office, engine=None)
+
+
+class WorkerProcess:
+    """A worker and relay in a process of their own; see `killable_worker` for the points at which it can die."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._process = process
+        self.log = log
+
+    @staticmethod
+    @asynccontextmanager
+    async def start(
+        environment: dict[str, str], log: Path, point: str = "never", count: int = 1
+    ) -> AsyncIterator[WorkerProcess]:
+        """Ready when the block begins; killed when it ends."""
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.integration.killable_worker", point, str(count),
+                env=environment, stdout=asyncio.subprocess.PIPE, stderr=output, cwd=environment["PYTHONPATH"],
+            )  # fmt: skip
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(30):
+                line = await process.stdout.readline()
+            assert line == b"ready\n", f"the worker did not start: {log.read_text()[-2000:]}"
+            yield WorkerProcess(process, log)
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
+    def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGKILL)
+
+    async def died(self, deadline: float = 30) -> None:
+        """Waits for the SIGKILL that it gives itself."""
+        async with asyncio.timeout(deadline):
+            code = await self._process.wait()
+        assert code == -signal.SIGKILL, f"it ended with {code}: {self.log.read_text()[-2000:]}"

@@ -1,0 +1,112 @@
+"""A worker that kills itself: `python -m tests.integration.killable_worker POINT COUNT`, settings in the environment.
+
+It dies by SIGKILL when COUNT attempts stand at the point at the same time, so that one death finds every step there:
+
+    before_intent   asked to execute a step, nothing is written yet
+    after_intent    the intent is in the ledger, the system has heard nothing
+    during_call     the call is on its way
+    after_effect    the system has answered, nobody has looked or written
+    after_read_back it was read back, the result is not written
+    never           it works until it is killed from outside
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from typing import Any, Literal, get_args
+
+from activities.connections import Connections
+from activities.systems import SystemActivities
+from connectors.abilities import Connector, Effect
+from orchestrator.ledger.engine_reports import EngineReports
+from orchestrator.ledger.keys import Keyring
+from orchestrator.ledger.rates import Rates
+from orchestrator.ledger.runs import Runs
+from orchestrator.settings import Settings
+from orchestrator.worker import relaying, working
+
+Point = Literal["before_intent", "after_intent", "during_call", "after_effect", "after_read_back", "never"]
+POINTS: tuple[Point, ...] = get_args(Point)
+
+
+class Cliff:
+    """Where `count` of them wait for the end."""
+
+    def __init__(self, point: Point, count: int) -> None:
+        self.point = point
+        self._missing = count
+
+    async def reach(self, point: Point) -> None:
+        if point != self.point:
+            return
+        self._missing -= 1
+        if self._missing <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        await asyncio.Event().wait()
+
+    def is_at(self, point: Point) -> bool:
+        return point == self.point
+
+
+class MortalActivities(SystemActivities):
+    def __init__(
+        self,
+        runs: Runs,
+        keyring: Keyring,
+        connections: Connections,
+        rates: Rates,
+        reports: EngineReports,
+        *,
+        cliff: Cliff,
+    ) -> None:
+        super().__init__(runs, keyring, connections, rates, reports)
+        self._cliff = cliff
+
+    async def record_intent(self, run_id: str, begin: Any) -> Any:
+        await self._cliff.reach("before_intent")
+        decided = await super().record_intent(run_id, begin)
+        if any(event.type_name() == "StepStarted" for event in decided.events):
+            await self._cliff.reach("after_intent")
+        return decided
+
+    async def attempt(self, connector: Connector, effect: Effect) -> dict[str, Any]:
+        if self._cliff.is_at("during_call"):
+            call = asyncio.create_task(super().attempt(connector, effect))
+            # Long enough for the request to leave; the tests make the systems slower than this.
+            await asyncio.wait([call], timeout=0.25)
+            await self._cliff.reach("during_call")
+            return await call
+        reply = await super().attempt(connector, effect)
+        await self._cliff.reach("after_effect")
+        return reply
+
+    async def record_result(self, run_id: str, conclude: Any) -> Any:
+        # Nothing lies between the end of the read-back and here; what is not read back comes by as well.
+        await self._cliff.reach("after_read_back")
+        return await super().record_result(run_id, conclude)
+
+
+async def work(point: Point, count: int) -> None:
+    cliff = Cliff(point, count)
+
+    def make(
+        runs: Runs, keyring: Keyring, connections: Connections, rates: Rates, reports: EngineReports
+    ) -> SystemActivities:
+        return MortalActivities(runs, keyring, connections, rates, reports, cliff=cliff)
+
+    async with (
+        working(Settings.read(), make_activities=make) as (books, engine),
+        relaying(books, engine, sweep_every=1.0),
+    ):
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    asyncio.run(work(sys.argv[1], int(sys.argv[2])))  # type: ignore[arg-type]

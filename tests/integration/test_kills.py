@@ -1,0 +1,174 @@
+"""A worker dies by SIGKILL; what it left behind goes on with the next one. The company counts what was done."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.domain.run import RunState
+from orchestrator.embedded.company.company import HTTP_SYSTEMS, Company
+from orchestrator.embedded.company.people import Employee
+from tests.conftest import Hire
+from tests.integration.conftest import Install
+from tests.integration.installation import Installation, WorkerProcess, statuses, task_of
+from tests.integration.killable_worker import POINTS
+from tests.integration.packets import quick_packet
+
+STEPS = 8
+COUNTED_ONCE = {  # step -> (system, how the company calls its effect)
+    "disable_identity": ("identity", "/Users/"),
+    "suspend_code": ("code", "suspend"),
+    "revoke_code_tokens": ("code", "tokens"),
+    "close_card": ("cards", "close"),
+    "forward_mail": ("mail", "/mailboxes/"),
+    "record_leaving": ("hr", "leaving"),
+}
+NEVER_TWICE = {"final_pay": ("hr", "final-pay"), "tell_manager": ("mail", "SMTP")}
+SLOW = 0.6  # seconds a system takes where a worker is to die during the call
+
+
+@pytest.fixture(autouse=True)
+def _slow_tests_need_longer(request: pytest.FixtureRequest) -> None:
+    request.node.add_marker(pytest.mark.timeout(180))
+
+
+async def keys_done(company: Company, system: str, action: str) -> list[str | None]:
+    """The effect keys under which a kind of effect was done since the test began, one entry per effect."""
+    return [entry["key"] for entry in await company.effects(system) if action in entry["action"]]
+
+
+@pytest.mark.parametrize("point", POINTS[:-1])
+async def test_a_worker_killed_at_a_named_point(
+    install: Install, company: Company, hire: Hire, tmp_path: Path, point: str
+) -> None:
+    async with install(packet=quick_packet(), worker=False) as here:
+        [person] = await hire()
+        run = await here.start(person)
+        if point == "during_call":
+            for system in HTTP_SYSTEMS:
+                for method in ("POST", "PUT", "PATCH", "DELETE"):
+                    await company.break_(system, "slow", method=method, seconds=SLOW)
+        async with WorkerProcess.start(here.environment(), tmp_path / "worker.log", point, STEPS) as worker:
+            await here.attend(run, until=lambda state: any(not gate.open for gate in state.gates.values()))
+            await worker.died()
+        await company.mend()
+        broken = await here.state(run)
+        begun = sum(known.attempt for known in broken.states.values())
+        assert begun == (0 if point == "before_intent" else STEPS), await here.story(run)
+        async with WorkerProcess.start(here.environment(), tmp_path / "worker.log"):
+            waiting = await here.attend(run, until=settled_or_asked, deadline=60)
+            tasks = {name: task_of(waiting, name) for name in NEVER_TWICE}
+            state = await here.attend(run, confirm="done")
+        assert state.finish == "clean", await here.story(run)
+        for name, (system, action) in COUNTED_ONCE.items():
+            done = await keys_done(company, system, action)
+            assert len(done) == 1, f"{name}: {done}"
+        for name, (system, action) in NEVER_TWICE.items():
+            done = await keys_done(company, system, action)
+            assert len(done) <= 1, f"{name} was done more than once"
+            if not done:
+                assert tasks[name] is not None, f"{name} was not done and nobody was asked"
+        if point == "after_intent":
+            # Never tried again, and nothing can show that it was not done: people were asked about both.
+            assert all(tasks.values())
+        if point == "before_intent":
+            assert not any(tasks.values())
+        if point in ("after_effect", "after_read_back", "during_call"):
+            assert tasks["final_pay"] is None, "what was booked is found by looking"
+            assert tasks["tell_manager"] is not None, "nothing can show a message, so a person says"
+        await here.verify()
+
+
+def settled_or_asked(state: RunState) -> bool:
+    """Every step is final, or waits for a person's word about its outcome."""
+    return state.planned_at is not None and all(
+        known.final or known.status == "unknown" for known in state.states.values()
+    )
+
+
+async def test_workers_killed_at_random(install: Install, company: Company, hire: Hire, tmp_path: Path) -> None:
+    seed = random.randrange(1_000_000)  # noqa: S311
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    async with install(packet=quick_packet(), worker=False) as here:
+        staff = await hire(4)
+        runs = [await here.start(person) for person in staff]
+        deaths = 0
+        for _ in range(5):
+            async with WorkerProcess.start(here.environment(), tmp_path / "worker.log") as worker:
+                attending = [asyncio.create_task(here.attend(run, until=never, deadline=300)) for run in runs]
+                await asyncio.wait(attending, timeout=chance.uniform(0.05, 1.5))
+                worker.kill()
+                await worker.died()
+                deaths += 1
+                await stopped(attending)
+        async with WorkerProcess.start(here.environment(), tmp_path / "worker.log"):
+            states = await asyncio.gather(*(here.attend(run, until=settled_or_asked, deadline=120) for run in runs))
+            states = await asyncio.gather(*(here.attend(run, confirm="done", deadline=60) for run in runs))
+        assert deaths == 5
+        for state, person in zip(states, staff, strict=True):
+            assert state.finish == "clean", await here.story(state.run_id)
+            assert set(statuses(state).values()) <= {"verified", "attested"}
+        for name, (system, action) in COUNTED_ONCE.items():
+            done = await by_target(company, system, action)
+            assert sorted(done.values()) == [1] * len(staff), f"seed {seed}, {name}: {done}"
+        for name, (system, action) in NEVER_TWICE.items():
+            done = await by_key(company, system, action)
+            asked = sum(task_of(state, name) is not None for state in states)
+            assert all(count == 1 for count in done.values()), f"seed {seed}, {name}: {done}"
+            assert len(done) + asked >= len(staff), f"seed {seed}: {name} was neither done nor asked about"
+        await here.verify()
+
+
+def never(state: RunState) -> bool:
+    return False
+
+
+async def stopped(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        assert isinstance(outcome, asyncio.CancelledError), outcome
+
+
+async def by_target(company: Company, system: str, action: str) -> dict[str, int]:
+    return await _counted(company, system, action, "target")
+
+
+async def by_key(company: Company, system: str, action: str) -> dict[str, int]:
+    return await _counted(company, system, action, "key")
+
+
+async def _counted(company: Company, system: str, action: str, what: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for entry in await company.effects(system):
+        if action in entry["action"]:
+            counts[entry[what]] = counts.get(entry[what], 0) + 1
+    return counts
+
+
+async def test_two_workers_share_a_run_and_nothing_is_done_twice(
+    install: Install, company: Company, hire: Hire, tmp_path: Path
+) -> None:
+    async with install(packet=quick_packet(), worker=False) as here:
+        staff: list[Employee] = await hire(3)
+        log = tmp_path / "worker.log"
+        async with WorkerProcess.start(here.environment(), log), WorkerProcess.start(here.environment(), log):
+            runs = [await here.start(person) for person in staff]
+            states = await asyncio.gather(*(here.attend(run) for run in runs))
+        assert [state.finish for state in states] == ["clean"] * 3
+        for system, action in [*COUNTED_ONCE.values(), NEVER_TWICE["final_pay"]]:
+            assert list((await by_target(company, system, action)).values()) == [1] * 3, action
+        assert list((await by_key(company, *NEVER_TWICE["tell_manager"])).values()) == [1] * 3
+        await no_attempt_twice(here, runs)
+        await here.verify()
+
+
+async def no_attempt_twice(here: Installation, runs: list[str]) -> None:
+    for run in runs:
+        started = (await here.events(run)).count("StepStarted")
+        assert started == STEPS, await here.story(run)
