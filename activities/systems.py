@@ -6,6 +6,8 @@ Each is one activity that writes its own events: check, intent, effect, read-bac
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from temporalio import activity
@@ -29,10 +31,11 @@ from orchestrator.ledger.engine_reports import EngineReports
 from orchestrator.ledger.errors import PersonErased
 from orchestrator.ledger.keys import Keyring
 from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.runs import Runs
+from orchestrator.ledger.runs import Decide, Decided, Runs
 from orchestrator.workflows.activity_stubs import ExecuteStep, SearchAccounts
 
 LOOK_AGAIN = 0.2  # seconds between two looks while a system settles
+ALIVE_EVERY = 3.0  # seconds between two signs of life of a search that takes long
 
 
 class SystemActivities:
@@ -59,7 +62,8 @@ class SystemActivities:
         except PersonErased:
             return self._heard(search.run_id, situation.progress)
         person = PersonFacts.model_validate(state.asked.facts)
-        found = await find_accounts(person, key, world.pinned, world.current, due, self._connections)
+        async with _signs_of_life():
+            found = await find_accounts(person, key, world.pinned, world.current, due, self._connections)
         details: dict[str, Any] = {a.account_id: a.model_dump(mode="json") for a in found.accounts}
         searched = AccountsSearched(results=found.results, details=details, troubles=found.troubles or None)
         decided = await self._runs.decide(search.run_id, lambda state, world: [] if state.finished else [searched])
@@ -85,12 +89,12 @@ class SystemActivities:
             result = steps.verdict(state, attempted, answer, world.now)
             return [result] if result is not None else []
 
-        decided = await self.record_result(step.run_id, conclude)
+        decided = await self.record_result(decided, conclude)
         return self._heard(step.run_id, decided.progress)
 
     # The four moments at which a worker can die and leave something behind have names, so that tests can kill it there.
 
-    async def record_intent(self, run_id: str, begin: Any) -> Any:
+    async def record_intent(self, run_id: str, begin: Decide) -> Decided:
         return await self._runs.decide(run_id, begin)
 
     async def attempt(self, connector: Connector, effect: Effect) -> dict[str, Any]:
@@ -99,8 +103,8 @@ class SystemActivities:
     async def read_back(self, connector: Connector, effect: Effect) -> ReadBack:
         return await connector.read_back(effect)
 
-    async def record_result(self, run_id: str, conclude: Any) -> Any:
-        return await self._runs.decide(run_id, conclude)
+    async def record_result(self, begun: Decided, conclude: Decide) -> Decided:
+        return await self._runs.conclude(begun, conclude)
 
     async def _carry_out(self, state: RunState, world: World, intent: Intent) -> Answer:
         step = intent.step
@@ -157,6 +161,23 @@ class SystemActivities:
     def _heard(self, run_id: str, progress: Progress) -> Progress:
         self._reports.note(run_id, progress)
         return progress
+
+
+@asynccontextmanager
+async def _signs_of_life() -> AsyncIterator[None]:
+    """Tells the engine that this worker lives, so that what it does is begun elsewhere soon after it died. What ends
+    quickly says nothing and pays nothing."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(ALIVE_EVERY)
+            activity.heartbeat()
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
 
 
 def _effect(state: RunState, intent: Intent) -> Effect:

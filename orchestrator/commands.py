@@ -198,8 +198,8 @@ async def hold_system(office: Office, actor: Actor, system: str, packet: str, re
 
 
 async def release_system(office: Office, actor: Actor, system: str, packet: str) -> bool:
-    """Lets changes on a system go on. Open runs are nudged by the relay when their next look is due, or at once by
-    their own next event. False if it was not held."""
+    """Lets changes on a system go on: the relay sees it in the ledger and nudges open runs. False if it was not
+    held."""
     await _may_hold(office, actor, packet, system)
 
     def lift(events: Sequence[Event]) -> list[Draft]:

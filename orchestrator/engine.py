@@ -7,6 +7,7 @@ with whom is in the ledger, encrypted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import temporalio.api.failure.v1
@@ -20,6 +21,10 @@ from temporalio.service import RPCError
 from orchestrator.domain.progress import Progress
 from orchestrator.workflows.activity_stubs import RunRef
 from orchestrator.workflows.offboarding import Nudge, Offboarding, workflow_id
+
+
+ANSWER_WITHIN = timedelta(seconds=5)
+"""Whoever gives a command does not wait longer for a nudge; the relay makes good what did not come through."""
 
 
 class EngineUnavailable(Exception):
@@ -75,6 +80,7 @@ class Engine:
         self.client = client
         self.task_queue = task_queue
         self.cluster = cluster
+        """Which cluster answered last. It can be another one tomorrow, behind the same address: see `look_at_cluster`."""
 
     @classmethod
     async def connect(cls, address: EngineAddress) -> Engine:
@@ -96,6 +102,15 @@ class Engine:
             raise EngineUnavailable(address.address, type(error).__name__) from error
         return cls(client, address.task_queue, info.cluster_id)
 
+    async def look_at_cluster(self) -> str:
+        """Asks which cluster it is now. Raises `EngineUnavailable`."""
+        try:
+            info = await self.client.workflow_service.get_cluster_info(GetClusterInfoRequest(), timeout=ANSWER_WITHIN)
+        except RPCError as error:
+            raise self._unavailable(error) from error
+        self.cluster = info.cluster_id
+        return self.cluster
+
     async def nudge(self, run_id: str, hint: Progress | None = None) -> None:
         """Wakes the run's workflow, starting it if it is not there. Raises `EngineUnavailable`."""
         try:
@@ -108,9 +123,13 @@ class Engine:
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 start_signal="nudge",
                 start_signal_args=[Nudge(hint=hint)],
+                rpc_timeout=ANSWER_WITHIN,
             )
         except RPCError as error:
-            raise EngineUnavailable(self.client.service_client.config.target_host, error.status.name) from error
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: RPCError) -> EngineUnavailable:
+        return EngineUnavailable(self.client.service_client.config.target_host, error.status.name)
 
 
 def _tls(address: EngineAddress) -> TLSConfig | bool:

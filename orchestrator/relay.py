@@ -1,7 +1,8 @@
 """Follows the ledger and wakes workflows that have not heard: a nudge that got lost, a cluster that was replaced.
 
-Two looks. By position: the runs that new events belong to, as they come. By sweep: every open run whose workflow has
-not reported the ledger's version, reported from another cluster than today's, or is overdue for something.
+Two looks. By position, as events come: what concerns runs beyond the one that it is recorded in, as when a hold on a
+system is lifted. By sweep: every open run whose workflow has not reported the ledger's version, reported from another
+cluster than today's, or is overdue for something.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
+from orchestrator.domain.events import HoldReleased
 from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger import engine_reports
 from orchestrator.ledger.database import Database
@@ -19,6 +21,7 @@ from orchestrator.ledger.store import Ledger
 log = logging.getLogger("offboard.relay")
 
 CURSOR = "relay"
+LIFTED = frozenset({HoldReleased.type_name()})
 FOLLOW_EVERY = 1.0  # seconds
 SWEEP_EVERY = 10.0
 GRACE = timedelta(seconds=5)
@@ -49,19 +52,30 @@ class Relay:
             await asyncio.sleep(FOLLOW_EVERY)
 
     async def follow(self) -> bool:
-        """Moves the stored cursor past what is there; True if anything was."""
+        """Nudges the runs that new events outside of them concern, then moves the stored cursor past what is there;
+        True if anything was."""
         position = await engine_reports.position_of(self._database, CURSOR)
         tail = await self._ledger.tail_position()
         if tail == position:
             return False
+        happened = await engine_reports.event_types_between(self._database, position, tail)
+        if LIFTED & happened:
+            await self._nudge(await engine_reports.open_runs(self._database))
+        elif happened:
+            # Who acts here, or what a packet grants, may have changed.
+            await self._nudge(await engine_reports.runs_without_level(self._database))
         await engine_reports.keep_position(self._database, CURSOR, tail)
         return True
 
     async def sweep(self) -> int:
         """Nudges every run that is behind, and returns how many there were."""
-        behind = await engine_reports.runs_behind(self._database, self._engine.cluster, GRACE)
-        for run_id in behind:
-            await self._engine.nudge(run_id)
-        if behind:
-            log.info("relay nudged %d runs", len(behind))
+        cluster = await self._engine.look_at_cluster()
+        behind = await engine_reports.runs_behind(self._database, cluster, GRACE)
+        await self._nudge(behind)
         return len(behind)
+
+    async def _nudge(self, run_ids: list[str]) -> None:
+        for run_id in run_ids:
+            await self._engine.nudge(run_id)
+        if run_ids:
+            log.info("relay nudged %d runs", len(run_ids))

@@ -17,7 +17,7 @@ from activities.runs import RunActivities
 from activities.systems import SystemActivities
 from connectors.registry import connector_kinds
 from orchestrator.domain.ability import Catalogue
-from orchestrator.engine import Engine, EngineAddress
+from orchestrator.engine import Engine, EngineAddress, EngineUnavailable
 from orchestrator.ledger.codec import EventCodec
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.engine_reports import EngineReports
@@ -31,6 +31,7 @@ from orchestrator.workflows.offboarding import Offboarding
 
 WIDEST_LAYER = 20
 """Steps that a workflow may begin at once without asking the server first (eager activities)."""
+CLUSTER_EVERY = 10.0  # seconds between two looks at which cluster it is
 MakeActivities = Callable[[Runs, Keyring, Connections, Rates, EngineReports], SystemActivities]
 
 
@@ -85,7 +86,7 @@ async def working(
     async with AsyncExitStack() as stack:
         books = await stack.enter_async_context(open_books(settings, abilities))
         engine = await Engine.connect(engine_address(settings))
-        reports = EngineReports(books.database, engine.cluster)
+        reports = EngineReports(books.database, lambda: engine.cluster)
         stack.push_async_callback(reports.aclose)
         connections = Connections(settings.environment, connect)
         stack.push_async_callback(connections.aclose)
@@ -104,9 +105,29 @@ async def working(
                 graceful_shutdown_timeout=timedelta(seconds=20),
             )
         )
+        await stack.enter_async_context(_watching(engine))
         for queue in settings.queues:
             await stack.enter_async_context(Worker(engine.client, task_queue=queue, activities=activities))
         yield books, engine
+
+
+@asynccontextmanager
+async def _watching(engine: Engine) -> AsyncIterator[None]:
+    """Notices when another cluster answers, so that reports do not go on naming the one that is gone."""
+
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(CLUSTER_EVERY)
+            with contextlib.suppress(EngineUnavailable):
+                await engine.look_at_cluster()
+
+    task = asyncio.create_task(watch(), name="which cluster")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 @asynccontextmanager

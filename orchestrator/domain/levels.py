@@ -35,7 +35,7 @@ class Level(StrEnum):
 
     @property
     def rank(self) -> int:
-        return tuple(Level).index(self)
+        return _RANKS[self.value]
 
     def __lt__(self, other: str) -> bool:
         return self.rank < Level(other).rank
@@ -48,6 +48,9 @@ class Level(StrEnum):
 
     def __ge__(self, other: str) -> bool:
         return self.rank >= Level(other).rank
+
+
+_RANKS = {"read": 0, "prepare": 1, "stage": 2, "change": 3}
 
 
 class Actor(BaseModel):

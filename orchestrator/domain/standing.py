@@ -6,7 +6,7 @@ This is the check that is made before every effect, afresh from the ledger. "Not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -33,6 +33,7 @@ class World:
     `pinned` is the packet that the run started under, `current` today's; `abilities` is what the connectors can do;
     `holds` are the systems on hold, `*` for everything; `actors` are the known ones by id, with the roles that they
     still have.
+    `read_at` is the reading of a steady clock (seconds) at which all this was read.
     """
 
     now: datetime
@@ -41,6 +42,11 @@ class World:
     abilities: Catalogue = field(default_factory=dict)
     holds: frozenset[str] = frozenset()
     actors: Mapping[str, Actor] = field(default_factory=dict)
+    read_at: float = 0.0
+
+    def later(self, at: float) -> World:
+        """The same world when the process's steady clock, which stood at `read_at`, stands at `at` (seconds)."""
+        return replace(self, now=self.now + timedelta(seconds=max(at - self.read_at, 0.0)), read_at=at)
 
 
 @dataclass(frozen=True, slots=True)

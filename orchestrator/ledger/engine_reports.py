@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -19,9 +20,9 @@ EVERY = 0.5  # seconds between two bunches
 
 _WRITE = text(
     "INSERT INTO engine.reports (run_id, version, cluster, reported_at, due_at) "
-    "SELECT run_id, version, :cluster, engine.now(), engine.now() + make_interval(secs => due_in) "
-    "FROM unnest(cast(:runs AS text[]), cast(:versions AS int[]), cast(:dues AS float8[])) AS "
-    "u(run_id, version, due_in) "
+    "SELECT run_id, version, cluster, engine.now(), engine.now() + make_interval(secs => due_in) "
+    "FROM unnest(cast(:runs AS text[]), cast(:versions AS int[]), cast(:dues AS float8[]), cast(:clusters AS text[])) "
+    "AS u(run_id, version, due_in, cluster) "
     "ON CONFLICT (run_id) DO UPDATE SET version = excluded.version, cluster = excluded.cluster, "
     "reported_at = excluded.reported_at, due_at = excluded.due_at "
     "WHERE engine.reports.version <= excluded.version OR engine.reports.cluster <> excluded.cluster"
@@ -38,16 +39,18 @@ _BEHIND = text(
 class EngineReports:
     """A worker's word on the runs it has just heard about."""
 
-    def __init__(self, database: Database, cluster: str) -> None:
+    def __init__(self, database: Database, cluster: Callable[[], str]) -> None:
+        """`cluster` names the one that was last seen. If it was replaced since, the report names the old one, and the
+        relay nudges once more than needed; never once less."""
         self._database = database
         self._cluster = cluster
-        self._waiting: dict[str, Progress] = {}
+        self._waiting: dict[str, tuple[Progress, str]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def note(self, run_id: str, progress: Progress) -> None:
         known = self._waiting.get(run_id)
-        if known is None or known.version <= progress.version:
-            self._waiting[run_id] = progress
+        if known is None or known[0].version <= progress.version:
+            self._waiting[run_id] = (progress, self._cluster())
         if self._task is None:
             self._task = asyncio.create_task(self._write_in_bunches(), name="engine reports")
 
@@ -61,10 +64,10 @@ class EngineReports:
                 await connection.execute(
                     _WRITE,
                     {
-                        "cluster": self._cluster,
                         "runs": list(waiting),
-                        "versions": [progress.version for progress in waiting.values()],
-                        "dues": [progress.due_in for progress in waiting.values()],
+                        "versions": [progress.version for progress, _ in waiting.values()],
+                        "dues": [progress.due_in for progress, _ in waiting.values()],
+                        "clusters": [cluster for _, cluster in waiting.values()],
                     },
                 )
         except LedgerError:
@@ -91,6 +94,37 @@ async def runs_behind(database: Database, cluster: str, grace: timedelta, most: 
     async with database.connect() as connection:
         rows = await connection.execute(_BEHIND, {"cluster": cluster, "grace": grace, "most": most})
         return [row[0] for row in rows]
+
+
+async def open_runs(database: Database) -> list[str]:
+    async with database.connect() as connection:
+        rows = await connection.execute(text("SELECT run_id FROM read.runs WHERE closed_at IS NULL ORDER BY run_id"))
+        return [row[0] for row in rows]
+
+
+async def runs_without_level(database: Database) -> list[str]:
+    """Open runs in which something waits for somebody's level."""
+    async with database.connect() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT DISTINCT run_id FROM read.exceptions WHERE kind = 'level_missing' AND closed_at IS NULL "
+                "ORDER BY run_id"
+            )
+        )
+        return [row[0] for row in rows]
+
+
+async def event_types_between(database: Database, after: int, last: int) -> set[str]:
+    """What kinds of events outside of runs there are at these positions: what may concern several runs at once."""
+    async with database.connect() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT DISTINCT event_type FROM ledger.events "
+                "WHERE position > :after AND position <= :last AND stream NOT LIKE 'run:%'"
+            ),
+            {"after": after, "last": last},
+        )
+        return {row[0] for row in rows}
 
 
 async def position_of(database: Database, cursor: str) -> int:

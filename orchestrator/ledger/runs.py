@@ -10,6 +10,7 @@ is no longer so. The read tables change in the same transaction.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -117,6 +118,7 @@ class Runs:
         held = {name: self._holds.advance(name, was, page.events[name]) for name, was in holds.items()}
         world = World(
             now=page.now,
+            read_at=time.monotonic(),
             pinned=pinned,
             current=now_on_shelf.today_for(asked.packet_version),
             abilities=self.abilities,
@@ -136,6 +138,17 @@ class Runs:
             if decided is not None:
                 return decided
         raise VersionConflict(e.run_stream(run_id), situation.state.version, -1)
+
+    async def conclude(self, begun: Decided, decide: Decide) -> Decided:
+        """Decides a fact that followed from what was decided just before, without reading again first: the append
+        finds out whether anything else happened to the run, and then it is decided afresh."""
+        stream = e.run_stream(begun.state.run_id)
+        version, state = self._runs.get(stream)
+        if version < begun.state.version:
+            state = begun.state
+        world = begun.world.later(time.monotonic())
+        decided = await self._append(Situation(state, world, {}), list(decide(state, world)))
+        return decided if decided is not None else await self.decide(begun.state.run_id, decide)
 
     async def advance(self, run_id: str) -> Decided:
         """Whatever is due by now: nothing causes it but time."""
@@ -192,8 +205,7 @@ class Runs:
                 )
             except (VersionConflict, EventKeyTaken):
                 continue
-            situation = await self.look(asked.run_id)
-            return Decided(situation.state, situation.world, tuple(happened))
+            return Decided(after, world, tuple(happened))
         raise VersionConflict(person_stream, record.version, -1)
 
     async def organisation(self) -> surroundings.Organisation:

@@ -7,8 +7,9 @@ in flight. A first start, a recovery, an operator's retry and a new cluster are 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
@@ -51,12 +52,10 @@ class Offboarding:
         hint = nudge.hint
         if hint is not None and hint.version <= self._known.version:
             return
-        if hint is not None and (hint.steps or hint.search):
-            # Begun on somebody's word: the activity looks into the ledger before it does anything, and says what it saw.
-            self._start(hint)
-            self._ask = self._ask and not self._in_flight
-        else:
-            self._ask = True
+        # Begun on somebody's word: each activity looks into the ledger before it does anything, and says what it saw. What
+        # is in flight already may have looked too early to know of this.
+        begun = hint is not None and bool(hint.steps or hint.search) and self._start(hint)
+        self._ask = not begun
         self._changed = True
 
     @workflow.run
@@ -74,12 +73,17 @@ class Offboarding:
             await workflow.wait_condition(lambda: self._changed)
             self._changed = False
 
-    def _start(self, progress: Progress) -> None:
-        if progress.search and SEARCH not in self._in_flight:
-            self._in_flight[SEARCH] = asyncio.create_task(self._finish(SEARCH, self._search(progress.search)))
-        for step in progress.steps:
-            if step.step_id not in self._in_flight:
-                self._in_flight[step.step_id] = asyncio.create_task(self._finish(step.step_id, self._execute(step)))
+    def _start(self, progress: Progress) -> bool:
+        """Begins what is not in flight yet; False if something was."""
+        work: dict[str, Callable[[], Awaitable[Progress]]] = {
+            step.step_id: partial(self._execute, step) for step in progress.steps
+        }
+        if progress.search:
+            work[SEARCH] = partial(self._search, progress.search)
+        fresh = [name for name in work if name not in self._in_flight]
+        for name in fresh:
+            self._in_flight[name] = asyncio.create_task(self._finish(name, work[name]()))
+        return len(fresh) == len(work)
 
     async def _finish(self, name: str, work: Awaitable[Progress]) -> None:
         try:
@@ -128,6 +132,7 @@ class Offboarding:
             activities.search_accounts,
             activities.SearchAccounts(run_id=self._run.run_id, systems=systems),
             start_to_close_timeout=retries.SEARCH_TIMEOUT,
+            heartbeat_timeout=retries.SEARCH_SILENCE,
             retry_policy=retries.UNTIL_THE_LEDGER_IS_BACK,
         )
 

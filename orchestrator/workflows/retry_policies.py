@@ -12,7 +12,10 @@ from temporalio.common import RetryPolicy
 UNTIL_THE_LEDGER_IS_BACK = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
 )
-ADVANCE_TIMEOUT = timedelta(seconds=60)
+ADVANCE_TIMEOUT = timedelta(seconds=20)
+"""It reads and appends, and no more; whoever asks again does no harm."""
 SEARCH_TIMEOUT = timedelta(minutes=3)
-"""Searches run side by side, each under its own system's deadline; this is only for a worker that died."""
+"""Searches run side by side, each under its own system's deadline."""
+SEARCH_SILENCE = timedelta(seconds=10)
+"""A search that says nothing for so long lost its worker. It only looks, so another begins at once."""
 AFTER_A_LOST_ACTIVITY = timedelta(seconds=30)

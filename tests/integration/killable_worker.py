@@ -25,7 +25,7 @@ from connectors.abilities import Connector, Effect
 from orchestrator.ledger.engine_reports import EngineReports
 from orchestrator.ledger.keys import Keyring
 from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.runs import Runs
+from orchestrator.ledger.runs import Decide, Decided, Runs
 from orchestrator.settings import Settings
 from orchestrator.worker import relaying, working
 
@@ -66,7 +66,7 @@ class MortalActivities(SystemActivities):
         super().__init__(runs, keyring, connections, rates, reports)
         self._cliff = cliff
 
-    async def record_intent(self, run_id: str, begin: Any) -> Any:
+    async def record_intent(self, run_id: str, begin: Decide) -> Decided:
         await self._cliff.reach("before_intent")
         decided = await super().record_intent(run_id, begin)
         if any(event.type_name() == "StepStarted" for event in decided.events):
@@ -84,10 +84,10 @@ class MortalActivities(SystemActivities):
         await self._cliff.reach("after_effect")
         return reply
 
-    async def record_result(self, run_id: str, conclude: Any) -> Any:
+    async def record_result(self, begun: Any, conclude: Any) -> Any:
         # Nothing lies between the end of the read-back and here; what is not read back comes by as well.
         await self._cliff.reach("after_read_back")
-        return await super().record_result(run_id, conclude)
+        return await super().record_result(begun, conclude)
 
 
 async def work(point: Point, count: int) -> None:

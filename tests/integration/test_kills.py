@@ -31,9 +31,7 @@ NEVER_TWICE = {"final_pay": ("hr", "final-pay"), "tell_manager": ("mail", "SMTP"
 SLOW = 0.6  # seconds a system takes where a worker is to die during the call
 
 
-@pytest.fixture(autouse=True)
-def _slow_tests_need_longer(request: pytest.FixtureRequest) -> None:
-    request.node.add_marker(pytest.mark.timeout(180))
+pytestmark = pytest.mark.timeout(240)
 
 
 async def keys_done(company: Company, system: str, action: str) -> list[str | None]:

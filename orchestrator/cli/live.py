@@ -1,0 +1,336 @@
+"""What a run looks like while it goes on: where every step stands, told by a shape and by words, never by colour alone.
+
+`RunView` is one run, for `offboard watch`; the demo's board shows several side by side with the same shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.plan import PlannedStep
+from orchestrator.domain.run import ExceptionState, RunState
+from orchestrator.domain.standing import World, backoff, standing
+from orchestrator.domain.status import RunStatus, counts, run_status
+
+Kind = Literal[
+    "verified", "attested", "running", "again", "question", "stopped", "gate", "task", "time", "hold", "waiting",
+    "left_out", "withheld",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How one kind of standing is shown. `plain` stands in for `mark` where the terminal knows ASCII only; `pressing`
+    says which of several steps a person would want to hear of first."""
+
+    mark: str
+    plain: str
+    style: str
+    word: str
+    pressing: int
+
+
+SHAPES: Mapping[Kind, Shape] = {
+    "verified": Shape("✓", "v", "green", "verified", 0),
+    "attested": Shape("✎", "a", "green", "attested", 0),
+    "left_out": Shape("–", "-", "dim", "left out", 0),
+    "withheld": Shape("◌", "o", "dim", "withheld", 0),
+    "waiting": Shape("·", ".", "dim", "waits its turn", 1),
+    "time": Shape("◷", "c", "blue", "waits for its time", 2),
+    "task": Shape("□", "T", "blue", "task for a person", 3),
+    "gate": Shape("◆", "G", "blue", "waits at a gate", 4),
+    "running": Shape("▶", ">", "cyan", "under way", 5),
+    "hold": Shape("‖", "H", "yellow", "on hold", 6),
+    "again": Shape("↻", "r", "yellow", "tries again", 7),
+    "question": Shape("?", "?", "magenta", "whose account?", 8),
+    "stopped": Shape("✗", "X", "bold red", "stopped", 9),
+}
+
+RUN_WORDS: Mapping[RunStatus, tuple[Kind, str]] = {
+    "searching": ("running", "looking for accounts"),
+    "awaiting_decision": ("gate", "waits for a decision"),
+    "scheduled": ("time", "scheduled"),
+    "in_progress": ("running", "under way"),
+    "needs_attention": ("stopped", "needs attention"),
+    "held": ("hold", "on hold"),
+    "clean": ("verified", "closed"),
+    "with_exceptions": ("attested", "closed, with exceptions"),
+    "shadow": ("withheld", "closed, shadow only"),
+    "ended": ("left_out", "ended by a person"),
+}
+
+_CODES = {
+    "unreachable": "it does not answer",
+    "connection_lost": "the connection broke off",
+    "deadline_over": "it took too long",
+    "too_many_requests": "it asked us to slow down",
+    "system_failed": "it failed",
+    "error_in_answer": "it said no",
+    "refused": "it said no",
+    "credential_refused": "it refused our credential",
+    "answer_not_understood": "its answer makes no sense",
+    "not_shown": "it does not show the change",
+    "parameter_unknown": "a value that the step needs is missing",
+    "recipient_not_found": "nobody is there to take it over",
+    "recipient_not_usable": "whoever was to take it over cannot",
+    "setting_missing": "a setting is missing",
+    "not_found": "the account is gone",
+}
+
+
+def code_words(code: str) -> str:
+    """A connector's code in plain words; one that is new to us is shown as it is."""
+    return _CODES.get(code, code.replace("_", " ") or "no reason was given")
+
+
+def role_words(roles: frozenset[str] | tuple[str, ...]) -> str:
+    return " or ".join(sorted(roles))
+
+
+def seconds_words(length: timedelta) -> str:
+    """`4 s`, `3 min`, `5 h`, `12 days`."""
+    seconds = max(length.total_seconds(), 0.0)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """Where one step stands: `words` say it whole, `short` in a dozen letters."""
+
+    kind: Kind
+    words: str
+    short: str
+
+
+def view_step(state: RunState, step: PlannedStep, world: World) -> StepView:
+    known = state.states[step.step_id]
+    match known.status:
+        case "verified":
+            return StepView("verified", "verified", "done")
+        case "attested":
+            by = next((t.by for t in state.tasks.values() if t.opened.step_id == step.step_id and t.by), "the system")
+            return StepView("attested", f"attested by {by}", "done")
+        case "skipped":
+            return StepView("left_out", "left out by an operator", "left out")
+        case "withheld":
+            return StepView("withheld", "not done: the packet is in its shadow phase", "withheld")
+        case "started":
+            return StepView("running", "under way", "under way")
+        case "failed":
+            owner = world.pinned.approvals.exceptions.owner
+            return StepView("stopped", f"stopped, {code_words(known.code)}: needs an {owner}", "stopped")
+        case "unknown":
+            return StepView("stopped", "stopped: nobody knows yet whether it took effect", "in doubt")
+    return _not_begun(state, step, world)
+
+
+def _not_begun(state: RunState, step: PlannedStep, world: World) -> StepView:
+    where, known = standing(state, step, world), state.states[step.step_id]
+    rest = where.until - world.now if where.until is not None else timedelta(0)
+    match where.waits_for:
+        case "predecessors":
+            return StepView("waiting", f"after: {_unfinished_need(state, step)}", "waits")
+        case "time":
+            return StepView("time", f"waits for the cutoff, in {seconds_words(rest)}", f"in {seconds_words(rest)}")
+        case "gate":
+            title, roles = _gate_of(state, step, world.pinned)
+            return StepView("gate", f'waits for gate "{title}" ({roles})', f"gate: {step.gate}")
+        case "another_attempt":
+            words = f"trying again in {seconds_words(rest)}: {code_words(known.code)}"
+            return StepView("again", words, f"again in {seconds_words(rest)}")
+        case "lease":
+            return StepView("running", "under way", "under way")
+        case "hold":
+            return StepView("hold", "on hold", "on hold")
+        case "fresh_look":
+            look = state.looks.get(step.system)
+            if look is None or not look.failures:
+                return StepView("running", "looking at the account once more", "looking")
+            rest = look.tried_at + backoff(look.failures) - world.now
+            words = f"looking again in {seconds_words(rest)}: {code_words(look.code)}"
+            return StepView("again", words, f"again in {seconds_words(rest)}")
+        case "open_question":
+            return StepView("question", "whose account is it? An operator is asked", "whose?")
+        case "level":
+            return StepView("stopped", "stopped: whoever caused it may not go so far", "stopped")
+        case "exception" | "task":
+            return StepView("stopped", f"stopped: {_why_stopped(state, step)}", "stopped")
+    if step.is_task:
+        return StepView("task", f"task for {step.task_role}", f"{step.task_role}")
+    return StepView("running", "begins now", "begins")
+
+
+def _unfinished_need(state: RunState, step: PlannedStep) -> str:
+    titles = [s.title for s in state.steps.values() if s.name in step.needs and not state.states[s.step_id].final]
+    return titles[0] if titles else "an account that is still in question"
+
+
+def _gate_of(state: RunState, step: PlannedStep, packet: Packet) -> tuple[str, str]:
+    spec = packet.approvals.gates.get(step.gate or "")
+    for gate in state.gates.values():
+        if gate.open and step.digest in gate.opened.digests:
+            return spec.title if spec else gate.opened.gate, role_words(gate.roles)
+    return (spec.title, role_words(spec.decided_by)) if spec else (step.gate or "", "")
+
+
+def _why_stopped(state: RunState, step: PlannedStep) -> str:
+    if step.digest in state.rejected:
+        return "rejected at its gate"
+    if step.digest in state.excluded:
+        return "left out at its gate"
+    if step.system in state.differing:
+        return "the accounts are not those of the plan"
+    return "needs an operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """`who` has to do `what` before the run goes on; nobody's name, but a role, a system's title or the clock."""
+
+    kind: Kind
+    who: str
+    what: str
+
+
+def waits(state: RunState, world: World) -> Iterator[Wait]:
+    """What a run waits for now, people first."""
+    for exception in state.open_exceptions():
+        yield Wait("stopped", role_words(exception.opened.owners), exception_words(exception, state, world))
+    for gate in state.gates.values():
+        if gate.open:
+            title = world.pinned.approvals.gates[gate.opened.gate].title
+            what = f'decide at gate "{title}" about {_steps(len(gate.opened.digests))}'
+            yield Wait("gate", role_words(gate.roles), what)
+    for task in state.tasks.values():
+        if task.open:
+            yield Wait("task", task.opened.role, state.steps[task.opened.step_id].title)
+    for system, (views, code) in _failing(state, world).items():
+        title = world.pinned.platform.systems[system].title
+        yield Wait("again", title, f"{code_words(code)}; {views[0].short.replace('again', 'tried again')}")
+    times = [s for s in state.steps.values() if standing(state, s, world).waits_for == "time"]
+    if times:
+        rest = min(u for s in times if (u := standing(state, s, world).until) is not None) - world.now
+        yield Wait("time", "the clock", f"{_steps(len(times))} at the cutoff, in {seconds_words(rest)}")
+
+
+def _failing(state: RunState, world: World) -> dict[str, tuple[list[StepView], str]]:
+    failing: dict[str, tuple[list[StepView], str]] = {}
+    for step in state.steps.values():
+        view = view_step(state, step, world)
+        if view.kind == "again":
+            look = state.looks.get(step.system)
+            code = state.states[step.step_id].code or (look.code if look else "")
+            failing.setdefault(step.system, ([], code))[0].append(view)
+    for system, look in state.looks.items():
+        if look.failures and system not in failing and not state.steps:
+            rest = look.tried_at + backoff(look.failures) - world.now
+            failing[system] = ([StepView("again", "", f"again in {seconds_words(rest)}")], look.code)
+    return failing
+
+
+def _steps(number: int) -> str:
+    return "1 step" if number == 1 else f"{number} steps"
+
+
+def exception_words(exception: ExceptionState, state: RunState, world: World) -> str:
+    """What went otherwise than planned, in a sentence without a person's name."""
+    opened = exception.opened
+    system = world.pinned.platform.systems[opened.system].title if opened.system else ""
+    planned = state.steps.get(opened.step_id or "")
+    step = planned.title if planned is not None else ""
+    match opened.kind:
+        case "ambiguous_match":
+            found = state.planned_on.get(opened.system or "")
+            number = len(found.candidates) if found else 0
+            return f"{system}: " + (f"{number} accounts could be theirs" if number > 1 else "is this account theirs?")
+        case "weak_match":
+            return f"{system}: an account was found on a weak key only; is it theirs?"
+        case "no_account":
+            return f"{system}: no account was found where everybody has one"
+        case "search_failed":
+            return f"{system}: not reachable for long: {code_words(opened.code)}"
+        case "accounts_changed":
+            return f"{system}: the accounts are not those of the plan any more"
+        case "gate_rejected":
+            gate = state.gates.get(opened.gate_id or "")
+            return f'gate "{gate.opened.gate if gate else opened.gate_id}" was rejected'
+        case "excluded_from_approval":
+            return f"{step}: left out by the approver"
+        case "step_failed":
+            return f"{step} ({system}): {code_words(opened.code)}"
+        case "step_failing":
+            return f"{step} ({system}): fails again and again, {code_words(opened.code)}"
+        case "outcome_unknown":
+            return f"{step} ({system}): did it take effect?"
+        case "level_missing":
+            return f"{step} ({system}): whoever caused it may not go so far"
+        case "task_overdue":
+            return f"{step}: overdue"
+        case "urgent_review":
+            return "an urgent start is to be reviewed"
+    return opened.kind.replace("_", " ")
+
+
+def status_words(state: RunState) -> tuple[Kind, str]:
+    return RUN_WORDS[run_status(state)]
+
+
+def mark(kind: Kind, *, ascii_only: bool) -> Text:
+    shape = SHAPES[kind]
+    return Text(shape.plain if ascii_only else shape.mark, style=shape.style)
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A rich renderable of one run: every step by system with where it stands, and what waits for whom. `title` is
+    the person's name where the viewer may see it."""
+
+    state: RunState
+    world: World
+    title: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ascii_only = options.ascii_only
+        kind, words = status_words(self.state)
+        number = counts(self.state)
+        head = Text.assemble(mark(kind, ascii_only=ascii_only), f" {self.title or self.state.run_id}  {words}")
+        head.append(f"  {number['final']} of {number['steps']} steps", style="dim")
+        parts: list[Text | Table] = [head, self._steps(ascii_only, options.max_width)]
+        for wait in waits(self.state, self.world):
+            parts.append(Text.assemble(mark(wait.kind, ascii_only=ascii_only), f" {wait.who}: {wait.what}"))
+        yield Group(*parts)
+
+    def _steps(self, ascii_only: bool, width: int) -> Table:
+        table = Table(box=box.ASCII if ascii_only else box.SIMPLE_HEAD, expand=False, pad_edge=False)
+        table.add_column("System", no_wrap=width >= 100)
+        table.add_column("Step", overflow="fold")
+        table.add_column("", no_wrap=True)
+        table.add_column("Where it stands", overflow="fold")
+        systems = self.world.pinned.platform.systems
+        order = [*systems, ""]
+        before = None
+        for step in sorted(self.state.steps.values(), key=lambda step: order.index(step.system)):
+            view = view_step(self.state, step, self.world)
+            title = systems[step.system].title if step.system else "People"
+            table.add_row(
+                title if title != before else "",
+                step.title,
+                mark(view.kind, ascii_only=ascii_only),
+                Text(view.words, style=SHAPES[view.kind].style),
+            )
+            before = title
+        return table
+

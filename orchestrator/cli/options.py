@@ -1,0 +1,25 @@
+"""Options that many commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+As = Annotated[
+    str,
+    typer.Option("--as", metavar="NAME", envvar="OFFBOARD_AS", help="Who you are: hr, it, finance, operator, …"),
+]
+Folder = Annotated[
+    Path,
+    typer.Option("--folder", envvar="OFFBOARD_FOLDER", help="Where `offboard up` keeps its things."),
+]
+Json = Annotated[bool, typer.Option("--json", help="As JSON (docs/json.md says what stands in it).")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its beginning.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the ledger, encrypted.")]
+NeededReason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger, encrypted.")]
+PacketName = Annotated[str, typer.Option("--packet", metavar="NAME", help="Under which packet.")]
+
+FOLDER = Path(".offboard")
+PACKET = "standard-leaver"

@@ -1,0 +1,252 @@
+"""A run as a document: what `show --json` prints (`docs/json.md`), and what the pages of a run are drawn from.
+
+Ids, words and instants; names and evidence for those who may see the run, None once the person is erased.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.domain import events as e
+from orchestrator.domain.plan import PlannedStep
+from orchestrator.domain.run import RunState
+from orchestrator.domain.standing import World, due_at, standing
+from orchestrator.domain.status import counts, run_status
+from orchestrator.ledger.queries import RunPage
+from orchestrator.ledger.records import Recorded
+
+Document = dict[str, Any]
+
+
+def run_document(page: RunPage, *, with_events: bool = False) -> Document:
+    state, world = page.situation.state, page.situation.world
+    document = header(state) | {
+        "systems": [_system(state, system) for system in state.looks],
+        "steps": steps(state, world, page.events),
+        "gates": [_gate(state, gate_id) for gate_id in state.gates],
+        "tasks": [_task(state, task_id) for task_id in state.tasks],
+        "exceptions": [_exception(state, exception_id) for exception_id in state.exceptions],
+        "holds": sorted(world.holds & {"*", *world.pinned.platform.systems}),
+    }
+    if with_events:
+        document["events"] = [_event(recorded, page.hashes) for recorded in page.events]
+    return document
+
+
+def header(state: RunState) -> Document:
+    asked = state.asked
+    return {
+        "run_id": state.run_id,
+        "person": person(asked.facts),
+        "state": run_status(state),
+        "packet": asked.packet,
+        "packet_version": asked.packet_version,
+        "phase": asked.phase,
+        "cutoff": state.cutoff,
+        "zone": state.zone,
+        "local_cutoff": state.local_cutoff or None,
+        "urgent": asked.urgent,
+        "requested_by": asked.requested_by,
+        "requested_at": state.requested_at,
+        "finished_at": state.finished_at,
+        "held": state.held,
+        "version": state.version,
+        "summary": counts(state),
+    }
+
+
+def person(facts: Mapping[str, Any] | None) -> Document | None:
+    if facts is None:
+        return None
+    return {
+        "name": facts.get("display_name") or None,
+        "employee_number": facts.get("employee_number") or None,
+        "email": facts.get("email") or None,
+        "department": facts.get("department") or None,
+        "time_zone": facts.get("time_zone") or None,
+    }
+
+
+def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> list[Document]:
+    """In the order of the plan. `waits_for` says what stands in a step's way; `evidence` is the last word about it."""
+    evidence = _last_words(happened)
+    shown = []
+    for step_id, step in state.steps.items():
+        known, where = state.states[step_id], standing(state, step, world)
+        shown.append(
+            {
+                "step_id": step_id,
+                "name": step.name,
+                "title": step.title,
+                "system": step.system or None,
+                "account": account(state, step),
+                "level": step.level.value,
+                "reversible": step.reversible,
+                "gate": step.gate,
+                "due_at": due_at(state, step),
+                "status": known.status,
+                "attempt": known.attempt,
+                "generation": known.generation,
+                "waits_for": None if where.kind in ("final", "ready") else where.waits_for,
+                "waits_until": where.until,
+                "code": known.code or None,
+                "changed_at": known.changed_at,
+                "evidence": evidence.get(step_id),
+            }
+        )
+    return shown
+
+
+def account(state: RunState, step: PlannedStep) -> Document | None:
+    return account_of(state, step.account_id) if step.account_id else None
+
+
+def account_of(state: RunState, account_id: str) -> Document:
+    details = state.details.get(account_id) or {}
+    return {
+        "account_id": account_id,
+        "label": details.get("label") or None,
+        "active": details.get("active"),
+        "privileged": details.get("privileged"),
+        "attributes": details.get("attributes") or {},
+    }
+
+
+def _last_words(happened: Sequence[Recorded]) -> dict[str, Any]:
+    words: dict[str, Any] = {}
+    for recorded in happened:
+        match recorded.event:
+            case e.StepVerified(step_id=step_id, evidence=evidence) | e.StepAttested(
+                step_id=step_id, evidence=evidence
+            ):
+                words[step_id] = evidence
+            case e.StepFailed(step_id=step_id, detail=detail) | e.StepAttemptFailed(step_id=step_id, detail=detail):
+                words[step_id] = detail
+    return words
+
+
+def _system(state: RunState, system: str) -> Document:
+    look, found = state.looks[system], state.planned_on.get(system)
+    accounts = state.accounts_of(system)
+    return {
+        "system": system,
+        "outcome": "failed" if look.at is None else (found or look.result).outcome,
+        "settled": system in state.settled,
+        "matched_on": found.matched_on or None if found is not None else None,
+        "accounts": [account_of(state, id_) for id_ in accounts] if accounts is not None else None,
+        "candidates": [account_of(state, id_) for id_ in found.candidates] if found is not None else [],
+        "answered_at": look.at,
+        "failing_since": look.failing_since,
+        "code": look.code or None,
+    }
+
+
+def _gate(state: RunState, gate_id: str) -> Document:
+    gate = state.gates[gate_id]
+    digests = set(gate.opened.digests)
+    named = {step.digest: step for step in state.steps.values() if step.digest in digests}
+    return {
+        "gate_id": gate_id,
+        "gate": gate.opened.gate,
+        "state": gate.outcome,
+        "roles": sorted(gate.roles),
+        "quorum": gate.opened.quorum,
+        "decide_by": gate.opened.decide_by,
+        "valid_until": gate.opened.valid_until,
+        "opened_at": gate.opened_at,
+        "decided_at": gate.decided_at,
+        "escalated_to": sorted(gate.escalated_to),
+        "steps": [
+            {
+                "step_id": step.step_id,
+                "name": step.name,
+                "title": step.title,
+                "digest": digest,
+                "excluded": state.excluded.get(digest) == gate_id,
+            }
+            for digest, step in named.items()
+        ],
+        "votes": [{"by": vote.by, "verdict": vote.verdict, "at": at, "reason": vote.reason} for vote, at in gate.votes],
+    }
+
+
+def _task(state: RunState, task_id: str) -> Document:
+    task = state.tasks[task_id]
+    step = state.steps.get(task.opened.step_id)
+    return {
+        "task_id": task_id,
+        "kind": task.opened.kind,
+        "step_id": task.opened.step_id,
+        "step": step.name if step is not None else None,
+        "title": step.title if step is not None else None,
+        "instruction": instruction(step, task.opened.kind),
+        "role": task.opened.role,
+        "state": task.outcome,
+        "by": task.by or None,
+        "opened_at": task.opened_at,
+        "due_at": task.opened.due,
+    }
+
+
+def instruction(step: PlannedStep | None, kind: str) -> str | None:
+    if step is None:
+        return None
+    if kind == "confirm_outcome":
+        return f"Find out in {step.system or 'the system'} whether this was done, and say so with what shows it."
+    return step.task_instruction or None
+
+
+def _exception(state: RunState, exception_id: str) -> Document:
+    known = state.exceptions[exception_id]
+    opened = known.opened
+    step = state.steps.get(opened.step_id or "")
+    found = state.planned_on.get(opened.system or "")
+    asks = opened.kind in ("ambiguous_match", "weak_match", "no_account") and known.open and found is not None
+    return {
+        "exception_id": exception_id,
+        "kind": opened.kind,
+        "state": "open" if known.open else "closed",
+        "owners": sorted(opened.owners),
+        "step_id": opened.step_id,
+        "step": step.name if step is not None else None,
+        "system": opened.system,
+        "gate_id": opened.gate_id,
+        "code": opened.code or None,
+        "opened_at": known.opened_at,
+        "due_at": opened.due,
+        "closed_at": known.closed_at,
+        "disposition": known.disposition,
+        "by": known.by or None,
+        "candidates": [account_of(state, id_) for id_ in found.candidates] if asks and found is not None else [],
+        "remedy": REMEDIES.get(opened.kind, ""),
+    }
+
+
+REMEDIES = {
+    "ambiguous_match": "offboard exceptions settle RUN SYSTEM ACCOUNT… (or --none)",
+    "weak_match": "offboard exceptions settle RUN SYSTEM ACCOUNT… (or --none)",
+    "no_account": "offboard exceptions settle RUN SYSTEM --none, or have the account made and replan",
+    "search_failed": "it is tried again by itself; offboard exceptions accept RUN EXCEPTION --reason …",
+    "accounts_changed": "offboard exceptions replan RUN",
+    "gate_rejected": "offboard exceptions replan RUN, or offboard end RUN --reason …",
+    "excluded_from_approval": "offboard skip RUN STEP --reason …, or offboard exceptions replan RUN",
+    "step_failed": "put it right, then offboard retry RUN STEP; or offboard skip RUN STEP --reason …",
+    "step_failing": "it is tried again by itself; offboard exceptions accept RUN EXCEPTION --reason …",
+    "outcome_unknown": "offboard tasks complete RUN TASK --evidence …, or offboard retry RUN STEP",
+    "level_missing": "have the level granted in platform.yaml; or offboard skip RUN STEP --reason …",
+    "task_overdue": "offboard tasks complete RUN TASK; offboard exceptions accept RUN EXCEPTION --reason …",
+    "urgent_review": "offboard exceptions accept RUN EXCEPTION --reason …",
+    "duplicate_request": "offboard exceptions accept RUN EXCEPTION --reason …",
+}
+
+
+def _event(recorded: Recorded, hashes: Mapping[int, str]) -> Document:
+    return {
+        "version": recorded.version,
+        "position": recorded.position,
+        "at": recorded.recorded_at,
+        "type": recorded.type,
+        "hash": hashes.get(recorded.version),
+        "data": recorded.event.model_dump(mode="json"),
+    }

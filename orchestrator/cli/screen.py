@@ -1,0 +1,154 @@
+"""How things look: tables, times, and JSON. Plain lines without colours or frames where nobody looks at a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDEST = 10_000
+"""Columns of output that no terminal shows: a row stays one line there, so that other programs can read it."""
+
+STYLES = {
+    "verified": "green", "attested": "green", "clean": "green", "approved": "green", "production": "green",
+    "failed": "red", "unknown": "red", "needs_attention": "red", "rejected": "red", "no": "red",
+    "retrying": "yellow", "awaiting_decision": "yellow", "open": "yellow", "held": "yellow", "waits": "yellow",
+    "with_exceptions": "yellow", "started": "cyan", "in_progress": "cyan", "skipped": "dim", "withheld": "dim",
+    "withdrawn": "dim",
+}  # fmt: skip
+
+
+def out() -> Console:
+    console = Console(highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=WIDEST)
+
+
+def complain(what: str, remedy: str, *further: str) -> None:
+    """Place, cause and remedy, on standard error."""
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console.print(Text(clean(sentence(what)), style="bold red" if console.is_terminal else ""))
+    for line in (remedy, *further):
+        if line:
+            console.print(Text(clean(sentence(line))))
+
+
+def note(text: str) -> None:
+    """Something to know beside the answer; on standard error, so that the answer stays alone."""
+    Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True).print(Text(clean(text)))
+
+
+def say(text: str, style: str = "") -> None:
+    out().print(Text(clean(text), style=style), soft_wrap=True)
+
+
+def sentence(text: str) -> str:
+    """Begins with a capital letter and ends with a full stop, also where an error's parts do not."""
+    text = text.strip()
+    if not text:
+        return text
+    first = text.split(maxsplit=1)[0]
+    if first.isalpha() and first.islower():
+        text = text[0].upper() + text[1:]
+    return text if text[-1] in ".!?:)" or "\n" in text else f"{text}."
+
+
+def clean(text: str) -> str:
+    """What systems and people wrote, without control characters: a name must not steer somebody's terminal."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
+    """Cells that are a known word have its colour. Nothing is cut off: on a narrow terminal cells go on below, and
+    without a terminal a row is a line, however long."""
+    console = out()
+    cells = [[clean(cell or "") for cell in row] for row in rows]
+    if not console.is_terminal:
+        _lines(columns, cells)
+        return
+    shown = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in cells:
+        shown.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+    console.print(shown)
+
+
+def _lines(columns: Sequence[str], rows: list[list[str]]) -> None:
+    lines = [list(columns), *([" ".join(cell.split()) for cell in row] for row in rows)]
+    widths = [max(cell_len(line[at]) for line in lines) for at in range(len(columns))]
+    for line in lines:
+        padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
+        typer.echo("  ".join(padded).rstrip())
+
+
+def instant(at: datetime | None) -> str:
+    """In the reader's zone, to the minute: `2026-11-30 17:00 CET`."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M %Z") if at is not None else ""
+
+
+def moment(at: datetime | None) -> str:
+    """The same to the second."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if at is not None else ""
+
+
+def cutoff(at: datetime, zone: str) -> str:
+    """In the reader's zone, with the person's beside it where clocks differ."""
+    here = at.astimezone()
+    try:
+        there = at.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError):
+        return instant(at)
+    if there.utcoffset() == here.utcoffset():
+        return f"{here:%Y-%m-%d %H:%M} ({zone})"
+    beside = f"{there:%H:%M}" if there.date() == here.date() else f"{there:%Y-%m-%d %H:%M}"
+    return f"{here:%Y-%m-%d %H:%M %Z} ({beside} in {zone})"
+
+
+def length(span: timedelta | None) -> str:
+    """In words: `7 days`, `2 h 30 min`."""
+    if span is None:
+        return ""
+    seconds = int(span.total_seconds())
+    if seconds % 86400 == 0 and seconds:
+        return "1 day" if seconds == 86400 else f"{seconds // 86400} days"
+    hours, minutes = seconds // 3600, seconds % 3600 // 60
+    parts = [f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
+    return " ".join(part for part in parts if part) or f"{seconds} s"
+
+
+def name(person: Mapping[str, Any] | None) -> str:
+    """Whom a run is about; `erased` where nobody can say any more."""
+    if person is None or not person.get("name"):
+        return "erased"
+    number = person.get("employee_number")
+    return f"{person['name']} ({number})" if number else str(person["name"])
+
+
+def print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=plain))
+
+
+def plain(value: object) -> Any:
+    """Instants as ISO 8601 in UTC, lengths in seconds, sets in order."""
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case set() | frozenset():
+            return sorted(value)
+        case Enum():
+            return value.value
+    raise TypeError(f"{type(value).__name__} has no place in JSON")

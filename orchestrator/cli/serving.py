@@ -1,0 +1,115 @@
+"""What stays running: `up`, `worker`, `relay`, `demo`; and `migrate`, which has to run before them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import FOLDER, Folder
+from orchestrator.cli.refusals import run as carry_out
+from orchestrator.cli.screen import note, say, table
+from orchestrator.cli.session import server_settings
+from orchestrator.embedded.staff import STAFF
+from orchestrator.settings import Settings
+
+
+def up(folder: Folder = FOLDER) -> None:
+    """Start all of Offboard on this machine: ledger, Temporal, worker, relay and a small company. Ctrl-C ends it."""
+    carry_out(_up(folder.absolute(), "" if folder == FOLDER else f" --folder {folder}"))
+
+
+async def _up(folder: Path, where: str) -> None:
+    from orchestrator.embedded.stack import stack_up  # the embedded servers are an extra of the package
+
+    async with stopping() as stopped, stack_up(folder, say=note) as stack:
+        say(f"Offboard is up, with {len(stack.company.people)} people to try it on. Sign-in is local: no password.")
+        for system, missing in stack.company.missing.items():
+            note(f"Without {system}: {missing}")
+        table(("--as", "What they do"), [(member.alias, member.duty) for member in STAFF])
+        leaver = next((person for person in stack.company.people if person.leaving), stack.company.people[-1])
+        say(f"Try: offboard start {leaver.employee_number} --urgent --as hr{where}")
+        say("Ctrl-C ends it.")
+        await stopped.wait()
+        note("Ending")
+
+
+def worker(
+    relay: Annotated[bool, typer.Option("--relay", help="Run the relay in this process as well.")] = False,
+) -> None:
+    """Run a worker: it carries steps out. Settings come from the environment."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    carry_out(_worker(relay))
+
+
+async def _worker(with_relay: bool) -> None:
+    from orchestrator.worker import relaying, working
+
+    async with stopping() as stopped, working(Settings.read()) as (books, engine):
+        note("The worker works. Ctrl-C or SIGTERM ends it, once it has finished what it began.")
+        async with relaying(books, engine) if with_relay else contextlib.nullcontext():
+            await stopped.wait()
+
+
+def relay() -> None:
+    """Run the relay alone: it wakes runs that have not heard. Settings come from the environment."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    carry_out(_relay())
+
+
+async def _relay() -> None:
+    from orchestrator.engine import Engine
+    from orchestrator.worker import engine_address, open_books, relaying
+
+    settings = Settings.read()
+    async with stopping() as stopped, open_books(settings) as books:
+        engine = await Engine.connect(engine_address(settings))
+        async with relaying(books, engine):
+            note("The relay follows the ledger. Ctrl-C or SIGTERM ends it.")
+            await stopped.wait()
+
+
+def migrate(folder: Folder = FOLDER) -> None:
+    """Bring the database to this version's tables. Needs the owner's login; safe to run again."""
+
+    async def work() -> None:
+        from orchestrator.ledger.migrate import upgrade
+
+        await asyncio.to_thread(upgrade, server_settings(folder).database_url)
+        say("The database is up to date.")
+
+    carry_out(work())
+
+
+def demo(
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Your own HR export.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Decide by itself at every gate.")] = False,
+) -> None:
+    """See it work: a small company, people who leave, and you who decide."""
+    from orchestrator.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(csv=csv, yes=yes))
+
+
+@asynccontextmanager
+async def stopping() -> AsyncIterator[asyncio.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that everything is taken down in order."""
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    added = []
+    for number in numbers:
+        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+            loop.add_signal_handler(number, stopped.set)
+            added.append(number)
+    try:
+        yield stopped
+    finally:
+        for number in added:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,394 @@
+"""A run in memory: the domain's own functions, a clock that stands until it is moved, and no I/O.
+
+`Story` does what the ledger's loop does (fold, decide, consequences, event keys) and holds what must always be so: no
+key twice in the stream, consequences at rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from packet_texts import Act
+
+from orchestrator.domain import events as e
+from orchestrator.domain import gates, operating, requests, steps
+from orchestrator.domain.consequences import with_consequences
+from orchestrator.domain.cutoff import Cutoff
+from orchestrator.domain.event import Event
+from orchestrator.domain.event_keys import event_key
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.matching import FoundAccount
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.packet_files import parse_packet
+from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.plan import PlannedStep
+from orchestrator.domain.progress import Progress
+from orchestrator.domain.run import RunState, StepState, fold
+from orchestrator.domain.searching import judge, searches_due
+from orchestrator.domain.standing import Standing, World, standing
+from orchestrator.domain.steps import Answer, Intent
+from orchestrator.domain.upcoming import progress
+
+MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+EVENING = MONDAY + timedelta(hours=9)
+"""The cutoff, unless a test says another."""
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+
+WORKFLOW = """\
+name: leaver
+title: Somebody leaves
+purpose: Access ends with the work.
+value_owner: value_owner
+outcomes:
+  access_gone_within: PT1H
+pilot: person.department == "Sales"
+steps:
+  - {name: look, title: Look, system: code, ability: snapshot}
+  - name: hand_over
+    title: Hand over
+    task: {role: operator, instruction: Hand everything over.}
+  - {name: disable, title: Disable, system: code, ability: disable, needs: [look], at: cutoff, gate: access}
+  - {name: sessions, title: Sessions, system: code, ability: sessions, needs: [disable], at: cutoff, gate: access}
+  - {name: freeze, title: Freeze, system: cards, ability: freeze, needs: [disable], at: cutoff, gate: access}
+  - {name: close, title: Close, system: cards, ability: close, needs: [freeze], at: cutoff, gate: money}
+  - {name: pay, title: Pay, system: cards, ability: pay, needs: [hand_over], at: cutoff, gate: money}
+  - {name: remove, title: Remove, system: code, ability: remove, needs: [sessions, hand_over], at: cutoff+P1D, gate: access}
+"""
+
+PLATFORM = """\
+safety_owner: safety_owner
+systems:
+  hr: {title: HR, connector: people, connection: {url: env:HR_URL}, hosts: [hr.example]}
+  code:
+    title: Code
+    connector: forge
+    connection: {url: "https://code.example", token: env:CODE_TOKEN}
+    hosts: [code.example]
+    match:
+      - {key: employee_number, attribute: number}
+      - {key: name, attribute: name, strength: weak}
+  cards:
+    title: Cards
+    connector: bank
+    connection: {url: "https://cards.example", token: env:CARDS_TOKEN}
+    hosts: [cards.example]
+    expected: false
+    match:
+      - {key: employee_number, attribute: number}
+levels:
+  - {who: requester, up_to: prepare}
+  - {who: requester, systems: [code], up_to: change}
+  - {who: approver, up_to: change}
+  - {who: lead, up_to: change}
+  - {who: operator, up_to: change}
+  - {who: safety_owner, up_to: change}
+  - {who: "*", kind: assistant, up_to: prepare}
+hr: {system: hr}
+"""
+
+APPROVALS = """\
+gates:
+  access: {title: Access, decided_by: [approver], decide_within: P1D, escalate_to: [lead], valid_for: P7D}
+  money: {title: Money, decided_by: [approver], quorum: 2, decide_within: P2D, valid_for: P7D}
+urgent:
+  allowed_to: [requester]
+  review_by: [safety_owner]
+  review_within: P1D
+exceptions:
+  owner: operator
+"""
+
+CATALOGUE = {
+    "people": {"stage_leaving": Act("stage_leaving", level="stage", needs_account=False)},
+    "forge": {
+        act.name: act
+        for act in (
+            Act("snapshot", level="read"),
+            Act("disable", cuts_access=True),
+            Act("sessions", cuts_access=True),
+            Act("tokens", cuts_access=True, reversible="no"),
+            Act("rename"),
+            Act("notify", repeat="never", read_back=False, reversible="no"),
+            Act("remove", reversible="no"),
+        )
+    },
+    "bank": {
+        act.name: act
+        for act in (
+            Act("freeze"),
+            Act("close", repeat="keyed", keyed_for=DAY, reversible="no"),
+            Act("pay", repeat="never", reversible="no"),
+        )
+    },
+}
+
+PERSON = PersonFacts(hr_id="1", employee_number="E-1", display_name="Ada Lovelace", department="Sales")
+
+
+def packet(**changes: tuple[str, str]) -> Packet:
+    """`packet(workflow=("old", "new"))`: the packet with one text replaced by another."""
+    texts = {"workflow": WORKFLOW, "platform": PLATFORM, "approvals": APPROVALS}
+    for stem, (old, new) in changes.items():
+        assert old in texts[stem], f"{old!r} is not in {stem}.yaml"
+        texts[stem] = texts[stem].replace(old, new, 1)
+    return parse_packet({f"{stem}.yaml": text.encode() for stem, text in texts.items()})
+
+
+def cutoff(instant: datetime) -> Cutoff:
+    return Cutoff(instant=instant, zone="UTC", local=instant.strftime("%Y-%m-%dT%H:%M"))
+
+
+def actor(actor_id: str, *roles: str, human: str | None = "", kind: Any = "person", above: Sequence[str] = ()) -> Actor:
+    """`human` is `h-` and the id unless another is given; None for somebody whom HR does not know."""
+    known = f"h-{actor_id}" if human == "" else human
+    return Actor(
+        actor_id=actor_id, kind=kind, roles=frozenset(roles), managers=frozenset(above),
+        human=known if kind == "person" else None,
+    )  # fmt: skip
+
+
+HR = actor("hr", "requester")
+ANNA = actor("anna", "approver")
+BEN = actor("ben", "approver")
+LEA = actor("lea", "lead")
+OLE = actor("ole", "operator")
+SAM = actor("sam", "safety_owner")
+ROBOT = actor("robot", "approver", "operator", "requester", "safety_owner", kind="assistant")
+PERSON_ID = "p-ada"
+EVERYBODY = {a.actor_id: a for a in (HR, ANNA, BEN, LEA, OLE, SAM, ROBOT)}
+
+
+def account(system: str, name: str = "ada", number: str = "E-1", label: str = "Ada Lovelace") -> FoundAccount:
+    return FoundAccount(
+        system=system, account_id=f"a-{system}-{name}", native_id=name, label=name,
+        attributes={"number": number, "name": label},
+    )  # fmt: skip
+
+
+DONE = Answer(read="done", detail={"shown": True})
+NOT_YET = Answer("try_again", "no", "busy")
+LOST = Answer("try_again", "unknown", "reply_lost")
+REFUSED = Answer("refused", "no", "refused")
+
+
+class Story:
+    """`finds` is what each system would show now; None where it does not answer."""
+
+    def __init__(
+        self, pinned: Packet | None = None, *, urgent: bool = False, phase: str = "production",
+        at: datetime | None = EVENING, by: Actor = HR, person: PersonFacts = PERSON,
+        holds: Iterable[str] = (), ready: bool = True,
+    ) -> None:  # fmt: skip
+        pinned = pinned or packet()
+        self.world = World(
+            now=MONDAY, pinned=pinned, current=pinned, abilities=CATALOGUE, holds=frozenset(holds), actors=EVERYBODY
+        )
+        self.finds: dict[str, list[FoundAccount] | None] = {"code": [account("code")], "cards": [account("cards")]}
+        self.state = RunState()
+        self.log: list[tuple[Event, datetime]] = []
+        self.keys: set[str] = set()
+        asked = requests.request_run(
+            run_id="r1", person_id=PERSON_ID, person=person, cutoff=cutoff(at) if at else None, urgent=urgent,
+            actor=by, packet=pinned, phase=phase, open_run=None, now=MONDAY,
+        )  # fmt: skip
+        self.append([asked])
+        if ready:
+            self.search()
+
+    # What the loop in the ledger does
+
+    def append(self, caused: Sequence[Event]) -> list[Event]:
+        before, version = self.state, self.state.version
+        if before.finished and not caused:
+            return []
+        self.state, happened = with_consequences(before, list(caused), self.world)
+        for number, event in enumerate(happened, start=version + 1):
+            key = event_key(event, number)
+            assert key not in self.keys, f"{key} stands in the stream twice"
+            self.keys.add(key)
+            self.log.append((event, self.world.now))
+        assert with_consequences(self.state, [], self.world)[1] == [], "consequences did not come to rest"
+        return happened
+
+    def refolded(self) -> RunState:
+        state = RunState()
+        for event, at in self.log:
+            state = fold(state, event, at)
+        return state
+
+    def events(self, kind: type[Event]) -> list[Any]:
+        return [event for event, _ in self.log if isinstance(event, kind)]
+
+    # Time and surroundings
+
+    @property
+    def now(self) -> datetime:
+        return self.world.now
+
+    def at(self, instant: datetime) -> list[Event]:
+        self.world = replace(self.world, now=instant)
+        return self.append([])
+
+    def later(self, span: timedelta) -> list[Event]:
+        return self.at(self.now + span)
+
+    def without_role(self, actor_id: str, *roles: str) -> list[Event]:
+        known = self.world.actors[actor_id]
+        changed = known.model_copy(update={"roles": known.roles - set(roles)})
+        self.world = replace(self.world, actors={**self.world.actors, actor_id: changed})
+        return self.append([])
+
+    def knows(self, *actors: Actor) -> None:
+        self.world = replace(self.world, actors={**self.world.actors, **{a.actor_id: a for a in actors}})
+
+    def on_hold(self, *systems: str) -> list[Event]:
+        self.world = replace(self.world, holds=frozenset(systems))
+        return self.append([])
+
+    def today(self, current: Packet) -> list[Event]:
+        self.world = replace(self.world, current=current)
+        return self.append([])
+
+    # What a workflow does
+
+    @property
+    def progress(self) -> Progress:
+        return progress(self.state, self.world)
+
+    def search(self, finds: Mapping[str, list[FoundAccount] | None] | None = None) -> list[Event]:
+        """Asks every system that is due, as the activity does."""
+        finds = self.finds if finds is None else finds
+        due = searches_due(self.state, self.world, self.standings())
+        if not due.systems:
+            return []
+        results, details = [], {}
+        for system, purpose in due.systems:
+            found = finds[system]
+            if found is None:
+                results.append(e.SystemSearched(system=system, purpose=purpose, outcome="failed", code="down"))
+                continue
+            results.append(judge(PERSON, self.world.pinned, system, purpose, found))
+            details.update({a.account_id: a.model_dump(mode="json") for a in found})
+        return self.append([e.AccountsSearched(results=tuple(results), details=details)])
+
+    def begin(self, step: str) -> Intent | None:
+        intent = steps.begin(self.state, self.id(step), self.world)
+        if intent is not None:
+            self.append([intent.started])
+        return intent
+
+    def finish(self, intent: Intent, answer: Answer) -> Event | None:
+        result = steps.verdict(self.state, intent, answer, self.now)
+        self.append([result] if result is not None else [])
+        return result
+
+    def attempt(self, step: str, answer: Answer = DONE) -> Event | None:
+        intent = self.begin(step)
+        assert intent is not None, f"{step} is not due: {self.standing(step)}"
+        return self.finish(intent, answer)
+
+    def work(self) -> list[str]:
+        """Does everything that is due, with success, until nothing is; the names of the steps in their order."""
+        done = []
+        while not self.state.finished:
+            now = self.progress
+            if now.search:
+                self.later(timedelta(milliseconds=1))
+                self.search()
+            elif now.steps:
+                name = self.state.steps[now.steps[0].step_id].name
+                self.attempt(name)
+                done.append(name)
+            else:
+                break
+        return done
+
+    # What people do
+
+    def vote(self, gate: str, by: Actor, verdict: str = "approve", excluded: Sequence[str] = ()) -> list[Event]:
+        return self.append(
+            gates.vote(self.state, gate, by, verdict, tuple(self.id(name) for name in excluded), "why", self.world)
+        )
+
+    def approve_all(self) -> None:
+        for gate_id, gate in list(self.state.gates.items()):
+            for voter in (ANNA, BEN)[: gate.opened.quorum]:
+                if self.state.gates[gate_id].open:
+                    self.vote(gate_id, voter)
+
+    def retry(self, step: str, *, again: bool = False, by: Actor = OLE) -> list[Event]:
+        return self.append(operating.retry(self.state, step, again, "why", by, self.world))
+
+    def skip(self, step: str, *, by: Actor = OLE) -> list[Event]:
+        return self.append(operating.skip(self.state, step, "why", by, self.world))
+
+    def settle(self, system: str, *accounts: str, by: Actor = OLE) -> list[Event]:
+        return self.append(operating.settle(self.state, system, accounts, "why", by, self.world))
+
+    def replan(self, *, by: Actor = OLE) -> list[Event]:
+        return self.append(operating.replan(self.state, "why", by, self.world))
+
+    def accept(self, exception_id: str, *, by: Actor = OLE) -> list[Event]:
+        return self.append(operating.accept(self.state, exception_id, "why", by, self.world))
+
+    def complete(self, step: str, outcome: str = "done", *, by: Actor = OLE, shown: bool = True) -> list[Event]:
+        task = next(t for t, s in self.state.tasks.items() if s.open and s.opened.step_id == self.id(step))
+        evidence = {"text": "seen"} if shown else None
+        return self.append(operating.complete_task(self.state, task, outcome, evidence, by, self.world))
+
+    def reschedule(self, instant: datetime, *, by: Actor = HR) -> list[Event]:
+        return self.append(list(requests.reschedule(self.state, cutoff(instant), by, self.world)))
+
+    def end(self, *, by: Actor = HR) -> list[Event]:
+        return self.append(list(requests.end(self.state, "called off", by, self.world)))
+
+    def hold(self, *, by: Actor = OLE) -> list[Event]:
+        return self.append(operating.hold(self.state, "why", by, self.world))
+
+    def release(self, *, by: Actor = OLE) -> list[Event]:
+        return self.append(operating.release(self.state, by, self.world))
+
+    # What there is to see
+
+    def id(self, step: str) -> str:
+        return next((id_ for id_, planned in self.state.steps.items() if planned.name == step), step)
+
+    def planned(self, step: str) -> PlannedStep:
+        return self.state.steps[self.id(step)]
+
+    def step(self, step: str) -> StepState:
+        return self.state.states[self.id(step)]
+
+    def standing(self, step: str) -> Standing:
+        return standing(self.state, self.planned(step), self.world)
+
+    def standings(self) -> dict[str, Standing]:
+        return {id_: standing(self.state, step, self.world) for id_, step in self.state.steps.items()}
+
+    def ready(self) -> set[str]:
+        return {self.state.steps[due.step_id].name for due in self.progress.steps}
+
+    def open_gates(self) -> list[str]:
+        return [id_ for id_, gate in self.state.gates.items() if gate.open]
+
+    def asked_at(self, gate_id: str) -> set[str]:
+        """The names of the steps that a gate is about."""
+        digests = self.state.gates[gate_id].opened.digests
+        return {step.name for step in self.state.steps.values() if step.digest in digests}
+
+    def exceptions(self) -> list[tuple[str, str]]:
+        """The open ones: kind, and the name of the step or the system or gate."""
+        found = []
+        for exception in self.state.open_exceptions():
+            x = exception.opened
+            step = self.state.steps.get(x.step_id or "")
+            found.append((x.kind, step.name if step else x.system or x.gate_id or ""))
+        return sorted(found)
+
+    def exception(self, kind: str) -> str:
+        return next(id_ for id_, x in self.state.exceptions.items() if x.open and x.opened.kind == kind)
