@@ -66,7 +66,7 @@ class SystemActivities:
             found = await find_accounts(person, key, world.pinned, world.current, due, self._connections)
         details: dict[str, Any] = {a.account_id: a.model_dump(mode="json") for a in found.accounts}
         searched = AccountsSearched(results=found.results, details=details, troubles=found.troubles or None)
-        decided = await self._runs.decide(search.run_id, lambda state, world: [] if state.finished else [searched])
+        decided = await self._runs.conclude(search.run_id, lambda state, world: [] if state.finished else [searched])
         return self._heard(search.run_id, decided.progress)
 
     @activity.defn(name="execute_step")
@@ -95,7 +95,7 @@ class SystemActivities:
     # The four moments at which a worker can die and leave something behind have names, so that tests can kill it there.
 
     async def record_intent(self, run_id: str, begin: Decide) -> Decided:
-        return await self._runs.decide(run_id, begin)
+        return await self._runs.begin(run_id, begin)
 
     async def attempt(self, connector: Connector, effect: Effect) -> dict[str, Any]:
         return dict((await connector.attempt(effect)).detail)
@@ -104,7 +104,7 @@ class SystemActivities:
         return await connector.read_back(effect)
 
     async def record_result(self, begun: Decided, conclude: Decide) -> Decided:
-        return await self._runs.conclude(begun, conclude)
+        return await self._runs.conclude(begun.state.run_id, conclude)
 
     async def _carry_out(self, state: RunState, world: World, intent: Intent) -> Answer:
         step = intent.step

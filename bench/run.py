@@ -23,7 +23,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import text
 from temporalio import activity, workflow
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -130,8 +129,8 @@ class Approver:
 
     async def work(self) -> None:
         while True:
-            async with self._books.database.connect() as connection:
-                rows = (await connection.execute(text("SELECT run_id, item_id FROM read.inbox"))).all()
+            async with self._books.database.driver() as connection:
+                rows = await (await connection.execute("SELECT run_id, item_id FROM read.inbox")).fetchall()
             fresh = [(run, item) for run, item in rows if item not in self._decided]
             self._decided.update(item for _, item in fresh)
             await asyncio.gather(*(self._decide(run, item) for run, item in fresh))

@@ -30,6 +30,7 @@ from orchestrator.domain.standing import World
 from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger.keys import Keyring
 from orchestrator.ledger.packets import PacketShelf
+from orchestrator.ledger.projections import packet_row
 from orchestrator.ledger.records import RowWrite
 from orchestrator.ledger.runs import Decided, Runs, drafts
 
@@ -268,8 +269,7 @@ def _known(packet: str, events: Sequence[Event]) -> history.PacketState:
 def _packet_rows(name: str) -> Callable[[Sequence[Event]], list[RowWrite]]:
     def rows(events: Sequence[Event]) -> list[RowWrite]:
         state = history.fold(events)
-        values: dict[str, Any] = {"phase": state.phase, "current_version": state.current_version, "detail": {}}
-        return [RowWrite("packets", {"name": name}, values)]
+        return [RowWrite("packets", {"name": name}, packet_row(state))]
 
     return rows
 

@@ -71,7 +71,8 @@ def subject(item: Item) -> str:
     if item.kind == "task":
         return f"{'Find out' if detail['task'] == 'confirm_outcome' else 'Do'} {detail['step']}"
     about = detail.get("step") or item.system
-    return f"{detail['exception']}" + (f": {about}" if about else "") + (f" ({detail['code']})" if detail["code"] else "")
+    code = f" ({detail['code']})" if detail["code"] else ""
+    return str(detail["exception"]) + (f": {about}" if about else "") + code
 
 
 def overdue(item: Item, found: Inbox) -> str:

@@ -1,9 +1,9 @@
-"""The demo's board: systems down, leavers across, in each cell the steps as shapes and the most pressing one in words."""
+"""The demo's board: systems down, leavers across, in each cell the steps as shapes and what is most pressing in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -45,7 +45,6 @@ class Board:
     leavers: Sequence[Leaver]
     elapsed: float
     height: int | None = None
-    news: Sequence[str] = field(default=())
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         ascii_only = options.ascii_only
@@ -83,14 +82,16 @@ class Board:
         return [*(system for system in named if system in touched), PEOPLE]
 
     def _table(self, shown: Sequence[Leaver], systems: Sequence[str], compact: bool, ascii_only: bool) -> Table:
-        table = Table(box=box.ASCII if ascii_only else box.SIMPLE_HEAD, expand=True, pad_edge=False, padding=(0, 1, 0, 0))
+        frame = box.ASCII if ascii_only else box.SIMPLE_HEAD
+        table = Table(box=frame, expand=True, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("System", ratio=3)
         for leaver in shown:
             kind, words = status_words(leaver.state)
-            head = Text.assemble(leaver.name, "\n", mark(kind, ascii_only=ascii_only), (f" {words}", SHAPES[kind].style))
-            table.add_column(head, ratio=4)
+            head = Text(f"{leaver.name}\n").append_text(mark(kind, ascii_only=ascii_only))
+            table.add_column(head.append(f" {words}", style=SHAPES[kind].style), ratio=4)
         for system in systems:
-            title = "People's tasks" if system == PEOPLE else self.leavers[0].world.pinned.platform.systems[system].title
+            known = self.leavers[0].world.pinned.platform.systems
+            title = known[system].title if system in known else "People's tasks"
             table.add_row(title, *(_cell(leaver, system, compact, ascii_only) for leaver in shown))
         return table
 
@@ -104,19 +105,18 @@ class Board:
 
     def _waits(self, ascii_only: bool, room: int) -> list[Text]:
         rows = [
-            (SHAPES[wait.kind].pressing, wait, leaver) for leaver in self.leavers for wait in waits(leaver.state, leaver.world)
+            (SHAPES[wait.kind].pressing, wait, leaver)
+            for leaver in self.leavers
+            for wait in waits(leaver.state, leaver.world)
         ]
         if not rows:
             return []
         rows.sort(key=lambda row: -row[0])
         lines = [Text("\nWhat waits for whom", style="bold")]
         for _, wait, leaver in rows[:room]:
-            line = Text.assemble(
-                mark(wait.kind, ascii_only=ascii_only), " ", (f"{wait.who}: ", "bold"), wait.what, (f"  {leaver.name}", "dim")
-            )
-            line.truncate(400)
-            line.no_wrap = True
-            line.overflow = "ellipsis"
+            line = mark(wait.kind, ascii_only=ascii_only).append(f" {wait.who}: ", style="bold")
+            line.append(wait.what, style="not bold").append(f"  ({leaver.name})", style="dim")
+            line.no_wrap, line.overflow = True, "ellipsis"
             lines.append(line)
         if len(rows) > room:
             lines.append(Text(f"  and {len(rows) - room} more", style="dim"))

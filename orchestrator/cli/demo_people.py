@@ -83,7 +83,8 @@ def cast_from(path: Path, packet: Packet) -> Cast:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise Invalid("export_unreadable", f"{path} cannot be read: {error.strerror}.", "Give CSV=path of a file.") from error
+        what = f"{path} cannot be read: {error.strerror}."
+        raise Invalid("export_unreadable", what, "Give CSV=path of a file.") from error
     try:
         export = read_export(content, columns)
     except Invalid as refused:

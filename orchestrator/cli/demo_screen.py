@@ -26,7 +26,9 @@ class Screen:
         self.gone = False
         self.started = time.monotonic()
         width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or WIDTH_OF_LINES)
-        self.console = Console(highlight=False, width=width, force_terminal=None if asks else False)
+        self.console = Console(
+            highlight=False, markup=False, emoji=False, width=width, force_terminal=None if asks else False
+        )
         self._live: Live | None = None
         self._typed = b""
         self._ended = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from rich import box
@@ -290,7 +290,7 @@ def status_words(state: RunState) -> tuple[Kind, str]:
 
 def mark(kind: Kind, *, ascii_only: bool) -> Text:
     shape = SHAPES[kind]
-    return Text(shape.plain if ascii_only else shape.mark, style=shape.style)
+    return Text().append(shape.plain if ascii_only else shape.mark, style=shape.style)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> l
                 "account": account(state, step),
                 "level": step.level.value,
                 "reversible": step.reversible,
+                "task_for": step.task_role,
                 "gate": step.gate,
                 "due_at": due_at(state, step),
                 "status": known.status,
@@ -219,8 +220,16 @@ def _exception(state: RunState, exception_id: str) -> Document:
         "disposition": known.disposition,
         "by": known.by or None,
         "candidates": [account_of(state, id_) for id_ in found.candidates] if asks and found is not None else [],
-        "remedy": REMEDIES.get(opened.kind, ""),
+        "remedy": remedy(opened.kind, state.run_id, exception_id, step.name if step else None, opened.system),
     }
+
+
+def remedy(kind: str, run_id: str, exception_id: str, step: str | None, system: str | None) -> str:
+    """What can be done about an open exception, as commands to type."""
+    text = REMEDIES.get(kind, "")
+    for word, meant in (("RUN", run_id), ("STEP", step), ("SYSTEM", system), ("EXCEPTION", exception_id)):
+        text = text.replace(word, meant or word)
+    return text
 
 
 REMEDIES = {

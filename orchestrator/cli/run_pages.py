@@ -62,6 +62,8 @@ def print_steps(document: Document) -> None:
 
 
 def status(step: Document) -> str:
+    if step["task_for"] and step["status"] == "planned" and step["waits_for"] is None:
+        return f"task for {step['task_for']}"
     if step["waits_for"] is None or step["status"] in ("failed", "unknown"):
         return f"{step['status']}: {step['code']}" if step["code"] else str(step["status"])
     if step["waits_for"] == "time" and step["waits_until"] is not None:
@@ -120,17 +122,22 @@ def print_exceptions(document: Document) -> None:
         ],
     )
     for known in document["exceptions"]:
-        print_question(document["run_id"], known)
+        print_question(known)
 
 
-def print_question(run_id: str, known: Document) -> None:
+def print_question(known: Document) -> None:
     """What an open exception asks, and how to answer."""
     if known["state"] != "open":
         return
-    say(f"{known['exception_id']}: {known['remedy'].replace('RUN', run_id)}")
+    say(f"{known['kind']}, {known['step'] or known['system'] or known['gate_id'] or 'the start'}: {known['remedy']}")
     for candidate in known["candidates"]:
-        attributes = ", ".join(f"{key}={value}" for key, value in candidate["attributes"].items() if value)
-        say(f"  {candidate['account_id'][:12]}  {label(candidate)}  {attributes}")
+        say(f"  {candidate_words(candidate)}")
+
+
+def candidate_words(candidate: Document) -> str:
+    """What a person needs to tell whose account it is."""
+    attributes = ", ".join(f"{key}={value}" for key, value in candidate["attributes"].items() if value)
+    return f"{candidate['account_id'][:12]}  {label(candidate)}  {attributes}"
 
 
 def print_tasks(document: Document) -> None:

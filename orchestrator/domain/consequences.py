@@ -15,37 +15,44 @@ from orchestrator.domain.event import Event
 from orchestrator.domain.levels import Level
 from orchestrator.domain.planning import make_plan
 from orchestrator.domain.run import GateState, RunState, fold
-from orchestrator.domain.standing import Standing, World, standing
+from orchestrator.domain.standing import Standing, World, levels_suffice, standing
 
 MOST_ROUNDS = 50
+QUESTIONS: dict[str, e.ExceptionKind] = {"ambiguous": "ambiguous_match", "weak": "weak_match", "none": "no_account"}
+"""What a system's answer asks of a person, where it does not say which account is theirs."""
 
 
-def with_consequences(state: RunState, caused: list[Event], world: World) -> tuple[RunState, list[Event]]:
+Standings = dict[str, Standing]
+
+
+def with_consequences(
+    state: RunState, caused: list[Event], world: World
+) -> tuple[RunState, list[Event], Standings | None]:
     """Folds what was decided, then whatever follows from it, until nothing more does. Returns the state after all of
-    it and every event, in order."""
+    it, every event in order, and where the steps then stand (None for a run that is over)."""
     happened: list[Event] = []
     for event in caused:
         state = fold(state, event, world.now)
         happened.append(event)
     for _ in range(MOST_ROUNDS):
         if state.finished:
-            return state, happened
-        following = list(_next(state, world))
+            return state, happened, None
+        standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
+        following = list(_next(state, standings, world))
         if not following:
-            return state, happened
+            return state, happened, standings
         for event in following:
             state = fold(state, event, world.now)
             happened.append(event)
     raise AssertionError("the consequences of an event did not come to rest")
 
 
-def _next(state: RunState, world: World) -> Iterator[Event]:
+def _next(state: RunState, standings: Standings, world: World) -> Iterator[Event]:
     """One round. Each kind looks at the same state, so a round never contradicts itself; the next sees its effects."""
-    if state.plan_stale and searching.all_asked(state, world.pinned) and state.asked.facts is not None:
+    if state.plan_stale and searching.all_asked(state, world.pinned, world.holds) and state.asked.facts is not None:
         yield make_plan(state, world.pinned, world.abilities)
         return
-    standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
-    yield from _gates(state, world)
+    yield from _gates(state, standings, world)
     yield from _tasks(state, standings, world)
     yield from _exceptions_opened(state, standings, world)
     yield from _exceptions_overcome(state, standings, world)
@@ -54,11 +61,13 @@ def _next(state: RunState, world: World) -> Iterator[Event]:
         yield closing
 
 
-def _gates(state: RunState, world: World) -> Iterator[Event]:
+def _gates(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[Event]:
+    unfounded = _unfounded(state, standings, world)
+    waiting = {name: gates.undecided(state, name, world.now, unfounded) for name in world.pinned.approvals.gates}
     for gate_id, gate in state.gates.items():
         if not gate.open:
             continue
-        if not any(digest in gates.undecided(state, gate.opened.gate, world.now) for digest in gate.opened.digests):
+        if gate.lapsed(state.cutoff, world.now) or not set(waiting[gate.opened.gate]) & set(gate.opened.digests):
             yield e.GateWithdrawn(gate_id=gate_id)
             continue
         decision = gates.decision(gate)
@@ -69,15 +78,25 @@ def _gates(state: RunState, world: World) -> Iterator[Event]:
             yield e.GateEscalated(gate_id=gate_id, roles=spec.escalate_to)
     if state.asked.phase == "shadow" or state.plan_stale:
         return
-    for name in world.pinned.approvals.gates:
-        waiting = gates.undecided(state, name, world.now)
-        asked = {digest for gate in state.gates.values() if gate.open for digest in gate.opened.digests}
-        if fresh := tuple(digest for digest in waiting if digest not in asked):
+    asked = {digest for gate in state.gates.values() if gate.open for digest in gate.opened.digests}
+    for name, digests in waiting.items():
+        if fresh := tuple(digest for digest in digests if digest not in asked):
             yield gates.opening(state, name, fresh, world.pinned, world.now)
 
 
 def _late(gate: GateState, now: datetime) -> bool:
-    return now >= gate.opened.decide_by and not gate.escalated_to
+    return now >= gate.opened.decide_by and gate.escalated_at is None
+
+
+def _unfounded(state: RunState, standings: dict[str, Standing], world: World) -> frozenset[str]:
+    """What was approved by somebody who lost the level for it, found out when it was due: others are asked."""
+    return frozenset(
+        step.digest
+        for id_, step in state.steps.items()
+        if standings[id_].waits_for == "level"
+        and (approval := state.approved.get(step.digest)) is not None
+        and not levels_suffice(state, step, approval.by, world)
+    )
 
 
 def _tasks(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[Event]:
@@ -118,7 +137,15 @@ def _exceptions_wanted(
     spec = world.pinned.approvals.exceptions
     patience = world.pinned.workflow.thresholds.retries_become_exception_after
 
-    def wanted(kind: e.ExceptionKind, about: str, due: timedelta = spec.due_within, **more: object) -> e.ExceptionOpened:
+    # What is settled by what people do may come up again, and then is a new exception; what people may accept as it is
+    # comes up once an occurrence.
+    def again(kind: e.ExceptionKind, about: str, **more: str) -> Iterator[e.ExceptionOpened]:
+        if not _open_about(state, kind, about):
+            yield wanted(kind, f"{about}-{state.version}", spec.due_within, **more)
+
+    def wanted(
+        kind: e.ExceptionKind, about: str, due: timedelta = spec.due_within, **more: object
+    ) -> e.ExceptionOpened:
         values = {"owners": (spec.owner,), "due": world.now + due, **more}
         return e.ExceptionOpened.model_validate({"exception_id": f"x-{kind}-{about}", "kind": kind, **values})
 
@@ -126,27 +153,21 @@ def _exceptions_wanted(
         yield wanted("urgent_review", "start", urgent.review_within, owners=urgent.review_by)
     for system, look in state.looks.items():
         if look.failing_since is not None and world.now - look.failing_since >= patience:
-            stamp = f"{look.failing_since.timestamp():.0f}"
-            yield wanted("search_failed", f"{system}-{stamp}", system=system, code=look.code)
-        if system in state.differing:
-            yield wanted("accounts_changed", f"{system}-{_when(look.at)}", system=system)
+            yield wanted("search_failed", f"{system}-{_when(look.failing_since)}", system=system, code=look.code)
+        if system in state.differing and not state.wants_plan_from(system):
+            yield from again("accounts_changed", system, system=system)
+    if state.asked.facts is None:
+        yield wanted("search_failed", "person_erased", code="person_erased")
     asked = state.first_planned_at is not None
     for system in searching.unsettled(state, world.pinned) if asked else ():
         found = state.planned_on.get(system)
         if found is not None:
-            kinds: dict[str, e.ExceptionKind] = {
-                "ambiguous": "ambiguous_match", "weak": "weak_match", "none": "no_account",
-            }  # fmt: skip
-            stamp = f"{system}-{_when(state.looks[system].at)}"
-            open_one = _open_about(state, kinds[found.outcome], system)
-            if open_one is None:
-                yield wanted(kinds[found.outcome], stamp, system=system, code=found.code)
+            yield from again(QUESTIONS[found.outcome], system, system=system, code=found.code)
     for gate_id, gate in state.gates.items():
         if gate.outcome == "rejected" and any(state.rejected.get(d) == gate_id for d in gate.opened.digests):
             yield wanted("gate_rejected", gate_id, gate_id=gate_id)
     for id_, step in state.steps.items():
         known, where = state.states[id_], standings[id_]
-        about = f"{id_}-{known.generation}-{known.attempt}"
         if known.final:
             continue
         if step.digest in state.excluded:
@@ -155,30 +176,28 @@ def _exceptions_wanted(
                 step_id=id_, system=step.system, gate_id=state.excluded[step.digest],
             )  # fmt: skip
         if known.status == "failed":
-            yield wanted("step_failed", about, step_id=id_, system=step.system, code=known.code)
+            yield from again("step_failed", id_, step_id=id_, system=step.system, code=known.code)
         elif known.status == "unknown":
-            yield wanted("outcome_unknown", about, step_id=id_, system=step.system, code=known.code)
+            yield from again("outcome_unknown", id_, step_id=id_, system=step.system, code=known.code)
         elif known.failing_since is not None and world.now - known.failing_since >= patience:
-            stamp = f"{id_}-{known.generation}-{known.failing_since.timestamp():.0f}"
+            stamp = f"{id_}-{known.generation}-{_when(known.failing_since)}"
             yield wanted("step_failing", stamp, step_id=id_, system=step.system, code=known.code)
-        if where.waits_for == "level" and _open_about(state, "level_missing", id_) is None:
-            yield wanted("level_missing", f"{about}-{state.version}", step_id=id_, system=step.system)
+        if where.waits_for == "level":
+            yield from again("level_missing", id_, step_id=id_, system=step.system)
     for task_id, task in state.tasks.items():
         if task.open and world.now >= task.opened.due:
             yield wanted("task_overdue", task_id, step_id=task.opened.step_id)
 
 
-def _when(at: datetime | None) -> str:
-    return f"{at.timestamp():.6f}" if at is not None else "never"
+def _when(at: datetime) -> str:
+    return f"{at.timestamp():.6f}"
 
 
-def _open_about(state: RunState, kind: str, about: str) -> str | None:
-    for id_, exception in state.exceptions.items():
-        if exception.open and exception.opened.kind == kind and about in (
-            exception.opened.system, exception.opened.step_id,
-        ):  # fmt: skip
-            return id_
-    return None
+def _open_about(state: RunState, kind: str, about: str) -> bool:
+    """Whether such an exception is open about a step, or (where it names no step) about a system."""
+    return any(
+        x.opened.kind == kind and about == (x.opened.step_id or x.opened.system) for x in state.open_exceptions()
+    )
 
 
 def _exceptions_overcome(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[Event]:
@@ -195,9 +214,9 @@ def _overcome(
     system = opened.system or ""
     match opened.kind:
         case "ambiguous_match" | "weak_match" | "no_account":
-            return system not in unsettled
+            return system not in unsettled or QUESTIONS[state.planned_on[system].outcome] != opened.kind
         case "search_failed":
-            return not state.looks[system].failures
+            return system in state.looks and not state.looks[system].failures
         case "accounts_changed":
             return system not in state.differing
         case "gate_rejected":

@@ -21,10 +21,11 @@ def event_key(event: Event, version: int) -> str:
             return f"gate-decided:{gate}"
         case e.StepStarted(step_id=step, generation=generation, attempt=attempt):
             return f"started:{step}:{generation}:{attempt}"
-        case e.StepVerified(step_id=step) | e.StepSkipped(step_id=step):
+        case e.StepVerified(step_id=step) | e.StepAttested(step_id=step):
             return f"final:{step}"
-        case e.StepAttested(step_id=step):
-            return f"final:{step}"
+        case e.StepSkipped(step_id=step):
+            # Of its own, since a late result may still show that it was done after all.
+            return f"skipped:{step}"
         case e.StepAttemptFailed(step_id=step, generation=generation, attempt=attempt):
             return f"attempt-failed:{step}:{generation}:{attempt}"
         case e.TaskOpened(task_id=task):

@@ -15,8 +15,11 @@ from orchestrator.domain.run import GateState, RunState
 from orchestrator.domain.standing import World
 
 
-def undecided(state: RunState, gate: str, now: datetime) -> tuple[str, ...]:
-    """Digests of steps behind this gate that nobody has decided about in a way that still holds."""
+def undecided(
+    state: RunState, gate: str, now: datetime, unfounded: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """Digests of steps behind this gate that nobody has decided about in a way that still holds. `unfounded` are
+    digests whose approval rests on somebody who no longer has the level for it."""
     return tuple(
         step.digest
         for step in state.steps.values()
@@ -25,7 +28,7 @@ def undecided(state: RunState, gate: str, now: datetime) -> tuple[str, ...]:
         and not state.goes_before_gates(step)
         and step.digest not in state.excluded
         and step.digest not in state.rejected
-        and ((approval := state.approved.get(step.digest)) is None or now >= approval.valid_until)
+        and (state.approval_of(step, now) is None or step.digest in unfounded)
     )
 
 
@@ -122,12 +125,24 @@ def vote(
         known = ", ".join(g for g, s in state.gates.items() if s.open) or "none"
         raise Invalid("unknown_gate", f"Run {state.run_id} has no gate {gate_id}; open there: {known}.", "Look again.")
     refused = why_not_decide(state, gate, actor)
-    if not gate.open or state.finished:
+    if not gate.open:
         if refused is not None and not actor.roles & gate.roles:
             raise refused
         raise too_late(gate)
     if refused is not None:
         raise refused
+    if state.finished:
+        raise TooLate(
+            "run_finished",
+            f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.",
+            "Nothing is left to decide here.",
+        )
+    if gate.lapsed(state.cutoff, world.now):
+        raise TooLate(
+            "gate_lapsed",
+            f"A decision at gate {gate_id} would have held until {gate.opened.valid_until:%Y-%m-%d %H:%M:%S} UTC.",
+            "Look again: what still needs a decision is asked at a new gate.",
+        )
     for earlier, _ in gate.votes:
         if earlier.human == actor.human:
             if earlier.verdict == verdict:
@@ -154,9 +169,9 @@ def too_late(gate: GateState) -> TooLate:
     if gate.outcome == "withdrawn":
         return TooLate(
             "gate_withdrawn",
-            f"Gate {gate.opened.gate_id} was withdrawn at {gate.decided_at:%Y-%m-%d %H:%M:%S} UTC: its steps no "
-            "longer need a decision.",
-            "Nothing is left to decide here.",
+            f"Gate {gate.opened.gate_id} was withdrawn at {gate.decided_at:%Y-%m-%d %H:%M:%S} UTC: its steps "
+            "no longer need a decision, or are asked about again at another gate.",
+            "Look again: open gates are in the inbox.",
         )
     who = ", ".join(f"{vote.by} ({vote.verdict}, {at:%Y-%m-%d %H:%M:%S} UTC)" for vote, at in gate.votes)
     when = f"{gate.decided_at:%Y-%m-%d %H:%M:%S} UTC" if gate.decided_at else "already"

@@ -8,20 +8,24 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.event import Event
 from orchestrator.domain.levels import Actor, Level, require_level
+from orchestrator.domain.requests import require_prepare
 from orchestrator.domain.run import ExceptionState, RunState, StepState
 from orchestrator.domain.searching import unsettled
-from orchestrator.domain.standing import World
+from orchestrator.domain.standing import World, standing
 
 
 def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
     """Try a parked step once more. `again` does it anew under a new effect key, where the first may have worked too."""
     step_id, known = _step(state, step)
     _operator(state, actor, world)
-    system = state.steps[step_id].system
-    require_level(
-        world.pinned.platform, world.current.platform, actor, system, state.asked.packet, state.steps[step_id].level
-    )
-    if known.status not in ("failed", "unknown", "retrying"):
+    planned = state.steps[step_id]
+    if not planned.is_task:
+        require_level(
+            world.pinned.platform, world.current.platform, actor, planned.system, state.asked.packet, planned.level
+        )
+    # What stopped because whoever asked for it lost the level goes on when somebody who has it orders it.
+    takes_over = known.status == "planned" and standing(state, planned, world).waits_for == "level"
+    if known.status not in ("failed", "unknown", "retrying") and not takes_over:
         raise TooLate(
             "nothing_to_retry", f"Step {step_id} is {known.status}; there is nothing to try again.", "Look with `show`."
         )
@@ -39,6 +43,7 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     _operator(state, actor, world)
     if not reason.strip():
         raise Invalid("reason_missing", "Leaving a step out needs a reason.", "Say why: --reason TEXT.")
+    _only_people(actor, "Leaving a step out")
     if known.final or known.status == "started":
         raise TooLate("step_not_open", f"Step {step_id} is {known.status}.", "A step under way or done stays.")
     happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, reason=reason)]
@@ -51,6 +56,7 @@ def settle(
 ) -> list[Event]:
     """Say which of the found accounts on a system are the person's; none is an answer too."""
     _operator(state, actor, world)
+    _only_people(actor, "Saying whose an account is")
     require_level(
         world.pinned.platform, world.current.platform, actor, system, state.asked.packet, Level.PREPARE
     )
@@ -83,6 +89,7 @@ def settle(
 def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
     """Look everything up again and plan anew. What did not change stays decided; what was refused is asked again."""
     _operator(state, actor, world)
+    _may_prepare(state, actor, world)
     happened: list[Event] = [e.RunReplanned(by=actor.actor_id, reason=reason)]
     for id_, exception in state.exceptions.items():
         if exception.open and exception.opened.kind in ("gate_rejected", "excluded_from_approval", "accounts_changed"):
@@ -105,12 +112,12 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
             f"An exception of the kind {kind} is closed by what is done about it, not by accepting it.",
             "Use retry, skip, settle or replan, as `exceptions` says.",
         )
-    if kind == "urgent_review" and actor.human == state.asked.requester_human:
+    same = actor.actor_id == state.asked.requested_by or actor.human == state.asked.requester_human
+    if kind == "urgent_review" and same:
         raise NotAllowed(
             "own_review", "Whoever started an urgent run does not review the start.", "Ask a colleague to review it."
         )
-    if actor.kind != "person":
-        raise NotAllowed("only_people_accept", "Exceptions are accepted by people.", "Ask one of its owners.")
+    _only_people(actor, "Accepting an exception")
     if not reason.strip():
         raise Invalid("reason_missing", "Closing an exception needs a reason.", "Say why: --reason TEXT.")
     return [
@@ -130,8 +137,7 @@ def complete_task(
     _still_going(state)
     if not task.open or state.states[task.opened.step_id].final:
         raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.", "Nothing is left.")
-    if actor.kind != "person":
-        raise NotAllowed("only_people_attest", "Tasks are completed by people.", "Ask somebody with the task's role.")
+    _only_people(actor, "Completing a task")
     step_id = task.opened.step_id
     step, known = state.steps[step_id], state.states[step_id]
     if outcome == "done" and not evidence and (step.evidence_required or not step.is_task):
@@ -160,6 +166,7 @@ def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> lis
 
 def release(state: RunState, actor: Actor, world: World) -> list[Event]:
     _may_hold(state, actor, world)
+    _only_people(actor, "Releasing a run")
     return [e.RunReleased(by=actor.actor_id)] if state.held else []
 
 
@@ -167,6 +174,7 @@ def _may_hold(state: RunState, actor: Actor, world: World) -> None:
     _still_going(state)
     _not_own(state, actor)
     _holds_one(actor, (world.pinned.approvals.exceptions.owner, world.current.platform.safety_owner))
+    _may_prepare(state, actor, world)
 
 
 def _operator(state: RunState, actor: Actor, world: World) -> None:
@@ -180,6 +188,16 @@ def _holds_one(actor: Actor, roles: tuple[str, ...]) -> None:
         raise NotAllowed(
             "role_missing", f"This is for {' or '.join(sorted(roles))}.", "Ask somebody who holds such a role."
         )
+
+
+def _only_people(actor: Actor, what: str) -> None:
+    """What is a judgement about somebody is made by people, whatever an assistant is granted."""
+    if actor.kind != "person":
+        raise NotAllowed("only_people", f"{what} is for people, not for {actor.kind}s.", "Ask one of its owners.")
+
+
+def _may_prepare(state: RunState, actor: Actor, world: World) -> None:
+    require_prepare(actor, world.pinned, world.current, state.asked.packet)
 
 
 def _not_own(state: RunState, actor: Actor) -> None:

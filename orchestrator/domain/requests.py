@@ -7,6 +7,7 @@ from datetime import datetime
 from orchestrator.domain import events as e
 from orchestrator.domain.cutoff import Cutoff
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.event import Event
 from orchestrator.domain.expressions import Expression, ExpressionFailed
 from orchestrator.domain.levels import Actor, Level, require_level
 from orchestrator.domain.packet import Packet
@@ -42,7 +43,7 @@ def request_run(
         )
     if phase == "pilot" and not in_pilot(packet, person):
         raise Invalid(
-            "notin_pilot",
+            "not_in_pilot",
             f"Packet {packet.name} is in its pilot phase, and this person is not in the pilot's population.",
             "Use a packet in production, or widen 'pilot' in workflow.yaml.",
         )
@@ -85,14 +86,22 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
     ]
 
 
-def end(state: RunState, reason: str, actor: Actor, world: World) -> list[e.RunEnded]:
-    """The leaving is called off. What is done stays done; nothing further is."""
+def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]:
+    """The leaving is called off. What is done stays done; nothing further is. The review of an urgent start stays
+    open: whoever started it does not get rid of it by ending the run."""
     _still_open(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
     _not_about_oneself(actor, state.asked.person_id)
     if not reason.strip():
         raise Invalid("reason_missing", "Ending a run needs a reason.", "Say why: --reason TEXT.")
-    return [e.RunEnded(by=actor.actor_id, reason=reason)]
+    happened: list[Event] = [
+        e.ExceptionClosed(exception_id=id_, disposition="ended", by=actor.actor_id)
+        for id_, exception in state.exceptions.items()
+        if exception.open and exception.opened.kind != "urgent_review"
+    ]
+    happened += [e.GateWithdrawn(gate_id=id_) for id_, gate in state.gates.items() if gate.open]
+    happened += [e.TaskWithdrawn(task_id=id_) for id_, task in state.tasks.items() if task.open]
+    return [*happened, e.RunEnded(by=actor.actor_id, reason=reason)]
 
 
 def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import singledispatch
 from typing import Any, Literal
 
@@ -12,97 +12,22 @@ from orchestrator.domain import events as e
 from orchestrator.domain.event import Event
 from orchestrator.domain.levels import Level
 from orchestrator.domain.plan import PlannedStep
+from orchestrator.domain.run_parts import (
+    FINAL,
+    LONG_AGO,
+    Approval,
+    ExceptionState,
+    GateState,
+    Look,
+    StepState,
+    StepStatus,
+    TaskState,
+)
 
-StepStatus = Literal[
-    "planned", "started", "retrying", "failed", "unknown", "verified", "attested", "skipped", "withheld"
-]
-FINAL: frozenset[StepStatus] = frozenset({"verified", "attested", "skipped", "withheld"})
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class StepState:
-    """`first_started_at` and `may_stand` speak of the current generation: since when, and whether, its effect may
-    stand in the system. `failing_since` is when the present row of failures began."""
-
-    status: StepStatus = "planned"
-    generation: int = 1
-    attempt: int = 0
-    lease_until: datetime | None = None
-    retry_at: datetime | None = None
-    first_started_at: datetime | None = None
-    failing_since: datetime | None = None
-    may_stand: bool = False
-    ordered_by: str | None = None
-    code: str = ""
-    changed_at: datetime | None = None
-
-    @property
-    def final(self) -> bool:
-        return self.status in FINAL
-
-
-@dataclass(frozen=True, slots=True)
-class GateState:
-    opened: e.GateOpened
-    opened_at: datetime
-    votes: tuple[tuple[e.GateVoted, datetime], ...] = ()
-    outcome: Literal["open", "approved", "rejected", "withdrawn"] = "open"
-    decided_at: datetime | None = None
-    escalated_to: tuple[str, ...] = ()
-
-    @property
-    def open(self) -> bool:
-        return self.outcome == "open"
-
-    @property
-    def roles(self) -> frozenset[str]:
-        return frozenset(self.opened.roles) | frozenset(self.escalated_to)
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    gate_id: str
-    by: tuple[str, ...]
-    valid_until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TaskState:
-    opened: e.TaskOpened
-    opened_at: datetime
-    outcome: Literal["open", "done", "not_done", "withdrawn"] = "open"
-    by: str = ""
-
-    @property
-    def open(self) -> bool:
-        return self.outcome == "open"
-
-
-@dataclass(frozen=True, slots=True)
-class ExceptionState:
-    opened: e.ExceptionOpened
-    opened_at: datetime
-    disposition: str | None = None
-    by: str = ""
-    closed_at: datetime | None = None
-
-    @property
-    def open(self) -> bool:
-        return self.disposition is None
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one system said last. `at` is when it last answered; `failing_since` and `failures` count since then."""
-
-    result: e.SystemSearched
-    at: datetime | None = None
-    tried_at: datetime = LONG_AGO
-    failing_since: datetime | None = None
-    failures: int = 0
-    code: str = ""
-
+__all__ = [
+    "FINAL", "LONG_AGO", "Approval", "ExceptionState", "GateState", "Look", "RunState", "StepState", "StepStatus",
+    "TaskState", "fold", "same_accounts",
+]  # fmt: skip
 
 @dataclass(frozen=True, slots=True)
 class RunState:
@@ -158,6 +83,16 @@ class RunState:
             return self.settled[system]
         found = self.planned_on.get(system)
         return found.accounts if found is not None and found.outcome == "matched" else None
+
+    def approval_of(self, step: PlannedStep, now: datetime) -> Approval | None:
+        """The decision that lets this step be done, while it holds."""
+        approval = self.approved.get(step.digest)
+        return approval if approval is not None and approval.holds(self.cutoff, now) else None
+
+    def wants_plan_from(self, system: str) -> bool:
+        """Whether the system has not answered since a plan was last wanted."""
+        look = self.looks.get(system)
+        return look is None or look.at is None or look.at < self.plan_wanted_since
 
     def open_exceptions(self) -> list[ExceptionState]:
         return [exception for exception in self.exceptions.values() if exception.open]
@@ -303,7 +238,8 @@ def _(event: e.GateDecided, state: RunState, at: datetime) -> RunState:
 
 @_apply.register
 def _(event: e.GateEscalated, state: RunState, at: datetime) -> RunState:
-    return _with_gate(state, event.gate_id, replace(state.gates[event.gate_id], escalated_to=event.roles))
+    gate = replace(state.gates[event.gate_id], escalated_at=at, escalated_to=event.roles)
+    return _with_gate(state, event.gate_id, gate)
 
 
 @_apply.register

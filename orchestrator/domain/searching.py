@@ -6,7 +6,7 @@ system is on its own here: one that is down holds up nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -16,7 +16,7 @@ from orchestrator.domain.events import SystemSearched
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.person import PersonFacts
 from orchestrator.domain.run import RunState
-from orchestrator.domain.standing import Standing, World, backoff, needs_fresh_look
+from orchestrator.domain.standing import Standing, World, backoff, look_is_old, needs_fresh_look
 
 Purpose = Literal["plan", "confirm"]
 
@@ -35,22 +35,26 @@ def searched_systems(packet: Packet) -> list[str]:
     return [system for system in named if packet.platform.systems[system].match]
 
 
-def searches_due(state: RunState, world: World, standings: dict[str, Standing]) -> SearchesDue:
-    if state.finished or state.held or "*" in world.holds:
+def searches_due(state: RunState, world: World, standings: Mapping[str, Standing]) -> SearchesDue:
+    if state.finished or state.held or "*" in world.holds or state.asked.facts is None:
         return SearchesDue()
+    searched = searched_systems(world.pinned)
     unconfirmed = {state.steps[id_].system for id_, where in standings.items() if where.waits_for == "fresh_look"}
     if unconfirmed:
-        # One look at the whole company before the first change, not one before each system's.
+        # One look at the whole company before the first change, not one before each system's; also at systems where
+        # there was nothing when the plan was made, since there may be something now.
         unconfirmed |= {
             step.system
             for step in state.steps.values()
             if state.states[step.step_id].attempt == 0 and needs_fresh_look(state, step, world)
         }
+        without_steps = set(searched) - {step.system for step in state.steps.values()}
+        unconfirmed |= {system for system in without_steps if look_is_old(state, system, world)}
     due: list[tuple[str, Purpose]] = []
     later: list[datetime] = []
-    for system in searched_systems(world.pinned):
+    for system in searched:
         look = state.looks.get(system)
-        wanted = _wants_plan(state, system)
+        wanted = state.wants_plan_from(system)
         if not (wanted or system in unconfirmed) or system in world.holds:
             continue
         again_at = look.tried_at + backoff(look.failures) if look is not None and look.failures else None
@@ -61,14 +65,10 @@ def searches_due(state: RunState, world: World, standings: dict[str, Standing]) 
     return SearchesDue(tuple(due), min(later, default=None))
 
 
-def _wants_plan(state: RunState, system: str) -> bool:
-    look = state.looks.get(system)
-    return look is None or look.at is None or look.at < state.plan_wanted_since
-
-
-def all_asked(state: RunState, packet: Packet) -> bool:
-    """Every system has been asked since a plan was wanted, whether it answered or not."""
-    looks = (state.looks.get(system) for system in searched_systems(packet))
+def all_asked(state: RunState, packet: Packet, holds: Set[str] = frozenset()) -> bool:
+    """Every system has been asked since a plan was wanted, whether it answered or not. A system on hold is not asked,
+    and holds up nobody else: what is planned on it comes once it is released."""
+    looks = (state.looks.get(system) for system in searched_systems(packet) if system not in holds)
     return all(look is not None and look.tried_at >= state.plan_wanted_since for look in looks)
 
 

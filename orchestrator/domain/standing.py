@@ -79,10 +79,12 @@ def standing(state: RunState, step: PlannedStep, world: World) -> Standing:
         return Standing("stopped", "open_question")
     if step.system in state.differing:
         return Standing("stopped", "exception")
+    if state.plan_stale and step.level > Level.PREPARE:
+        return Standing("waiting", "plan")
     due = due_at(state, step)
     if due is not None and world.now < due:
         return Standing("waiting", "time", due)
-    if step.gate is not None and not state.goes_before_gates(step) and not _approved(state, step, world.now):
+    if step.gate is not None and not state.goes_before_gates(step) and not state.approval_of(step, world.now):
         excluded = step.digest in state.excluded or step.digest in state.rejected
         return Standing("stopped", "exception") if excluded else Standing("waiting", "gate")
     caused_by = who_caused(state, step)
@@ -118,14 +120,9 @@ def due_at(state: RunState, step: PlannedStep) -> datetime | None:
     return state.cutoff + step.offset
 
 
-def _approved(state: RunState, step: PlannedStep, now: datetime) -> bool:
-    approval = state.approved.get(step.digest)
-    return approval is not None and now < approval.valid_until
-
-
 def who_caused(state: RunState, step: PlannedStep) -> tuple[str, ...]:
-    """Whose level an effect rests on: the operator who ordered it anew, else those who approved it, else whoever
-    asked for the run."""
+    """Whose level an effect rests on: those who approved it, or else whoever asked for the run; and the operator who
+    ordered it once more (who stands in for the requester, and never for those who approve)."""
     ordered_by = state.states[step.step_id].ordered_by
     approval = state.approved.get(step.digest) if step.gate is not None else None
     if approval is not None:
@@ -151,12 +148,13 @@ def needs_fresh_look(state: RunState, step: PlannedStep, world: World) -> bool:
     step fell due, and not longer ago than the packet allows."""
     if not step.system or not step.account_id or step.level <= Level.PREPARE:
         return False
-    look = state.looks.get(step.system)
+    return look_is_old(state, step.system, world, due_at(state, step) or LONG_AGO)
+
+
+def look_is_old(state: RunState, system: str, world: World, not_before: datetime = LONG_AGO) -> bool:
+    look = state.looks.get(system)
     seen = look.at if look is not None and look.at is not None else LONG_AGO
-    oldest = max(
-        due_at(state, step) or LONG_AGO,
-        world.now - world.pinned.workflow.thresholds.accounts_fresh_for,
-    )
+    oldest = max(not_before, world.now - world.pinned.workflow.thresholds.accounts_fresh_for)
     return seen < oldest or seen <= (state.first_planned_at or LONG_AGO)
 
 

@@ -86,15 +86,18 @@ def _may_act(state: RunState, step: PlannedStep, world: World) -> bool:
 
 
 def verdict(state: RunState, intent: Intent, answer: Answer, now: datetime) -> Event | None:
-    """The result of an attempt. A fact: it is recorded whatever has been decided meanwhile, unless a later attempt or
-    a person has already made the step final (then None)."""
+    """The result of an attempt. A fact: it is recorded whatever has been decided meanwhile, also after the run ended or
+    the step was left out. None where it tells nothing new: the step is known to be done, or a later attempt is under
+    way and this one shows no effect."""
     step, started = intent.step, intent.started
     known = state.states.get(step.step_id)
-    if known is None or known.final:
+    if known is None or (known.final and known.status != "skipped"):
         return None
-    if (known.generation, known.attempt) != (started.generation, started.attempt):
-        # A first attempt that froze and thawed. Only proof of its effect is news.
-        if answer.read != "done" or known.generation != started.generation:
+    if known.final or (known.generation, known.attempt) != (started.generation, started.attempt):
+        # A first attempt that froze and thawed. Only proof of its effect is news, and proof of an older generation's
+        # only until the next one is begun: from then on nothing tells the two apart.
+        proof = answer.read == "done" or (answer.error == "none" and answer.acted and not step.read_back)
+        if not proof or (known.generation != started.generation and known.may_stand):
             return None
     which = {"step_id": step.step_id, "generation": started.generation, "attempt": started.attempt}
     if answer.read == "done":

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from orchestrator.domain.progress import Progress, StepDue
 from orchestrator.domain.run import RunState
 from orchestrator.domain.searching import searches_due
-from orchestrator.domain.standing import World, standing
+from orchestrator.domain.standing import Standing, World, standing
 from orchestrator.domain.steps import lease
 
 
-def progress(state: RunState, world: World) -> Progress:
+def progress(state: RunState, world: World, standings: Mapping[str, Standing] | None = None) -> Progress:
+    """`standings` are those of this state in this world where somebody worked them out already."""
     if state.finished:
         return Progress(version=state.version, finished=True)
-    standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
+    if standings is None:
+        standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
     searches = searches_due(state, world, standings)
     steps = []
     for id_, where in standings.items():
@@ -44,7 +47,8 @@ def progress(state: RunState, world: World) -> Progress:
 def _deadlines(state: RunState, world: World) -> list[datetime]:
     """When something becomes late: an undecided gate, an approval about to lapse, an open task, a row of failures."""
     patience = world.pinned.workflow.thresholds.retries_become_exception_after
-    dates = [g.opened.decide_by for g in state.gates.values() if g.open and not g.escalated_to]
+    dates = [g.opened.decide_by for g in state.gates.values() if g.open and g.escalated_at is None]
+    dates += [g.opened.valid_until for g in state.gates.values() if g.open]
     dates += [
         approval.valid_until
         for step in state.steps.values()

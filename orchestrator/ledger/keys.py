@@ -31,6 +31,14 @@ CACHED_SECONDS = 30.0
 """How long another process may still read a person after `erase_person`; this one stops at once."""
 
 _WRAPPED_MARK = b"\x01"
+_FIND = "SELECT person_id FROM keyring.lookups WHERE tag = %s"
+# One statement, so that nobody is ever found who has no key.
+_CLAIM = """
+WITH claimed AS (
+    INSERT INTO keyring.lookups (tag, person_id) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING person_id)
+INSERT INTO keyring.person_keys (person_id, wrapped, created_at)
+SELECT person_id, %s, engine.now() FROM claimed RETURNING person_id
+"""
 
 
 def load_master_key(text_of_key: str, place: str = "master key") -> bytes:
@@ -126,9 +134,10 @@ class Keyring:
         return hmac.digest(self._lookup_key, prefixed(kind.encode(), value.encode()), "sha256")
 
     async def find_person(self, kind: str, value: str) -> str | None:
-        query = select(lookups.c.person_id).where(lookups.c.tag == self.lookup_tag(kind, value))
-        async with self._database.connect() as connection:
-            return (await connection.execute(query)).scalar_one_or_none()
+        async with self._database.driver() as connection:
+            found = await connection.execute(_FIND, (self.lookup_tag(kind, value),))
+            row = await found.fetchone()
+        return None if row is None else str(row[0])
 
     async def person_for(self, kind: str, value: str, *, create: bool = True) -> str | None:
         """The person whom this value leads to. If there is none and `create` is set, a new one with a key; of
@@ -136,11 +145,10 @@ class Keyring:
         if (found := await self.find_person(kind, value)) is not None or not create:
             return found
         person_id = new_person_id()
-        async with self._database.transaction() as connection:
-            claim = insert(lookups).values(tag=self.lookup_tag(kind, value), person_id=person_id)
-            claimed = await connection.execute(claim.on_conflict_do_nothing().returning(lookups.c.person_id))
-            if claimed.first() is not None:
-                await connection.execute(self._insertion(person_id))
+        wrapped = self._wrap(person_id, os.urandom(KEY_BYTES))
+        async with self._database.driver() as connection:
+            claimed = await connection.execute(_CLAIM, (self.lookup_tag(kind, value), person_id, wrapped))
+            if await claimed.fetchone() is not None:
                 return person_id
         return await self.find_person(kind, value)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from orchestrator.domain.packet_history import PacketState
 from orchestrator.domain.run import RunState
 from orchestrator.domain.status import counts, run_status
 from orchestrator.ledger.records import RECORDED_AT, RowWrite
@@ -29,6 +30,11 @@ def run_rows(state: RunState) -> Rows:
     if not state.finished:
         rows.update((("inbox", id_), row) for id_, row in _inbox(state))
     return rows
+
+
+def packet_row(state: PacketState) -> dict[str, Any]:
+    """A packet's row, but for its name."""
+    return {"phase": state.phase, "current_version": state.current_version, "detail": {}}
 
 
 def changes(before: RunState, after: RunState, now: datetime) -> list[RowWrite]:

@@ -11,6 +11,7 @@ is no longer so. The read tables change in the same transaction.
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +26,7 @@ from orchestrator.domain.event_keys import event_key
 from orchestrator.domain.packet_history import packet_stream
 from orchestrator.domain.progress import Progress
 from orchestrator.domain.run import RunState, fold
-from orchestrator.domain.standing import World
+from orchestrator.domain.standing import Standing, World
 from orchestrator.domain.upcoming import progress
 from orchestrator.ledger import projections
 from orchestrator.ledger.errors import EventKeyTaken, VersionConflict
@@ -41,15 +42,18 @@ Decide = Callable[[RunState, World], Sequence[Event]]
 MOST_ROUNDS = 200
 """Conflicts in a row before the loop gives up: a stream this busy is a fault, not a crowd."""
 CACHED_RUNS = 256
+LATELY = 5.0
+"""Seconds for which this process acts on a world it has read, as long as the append finds it unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A run and the world around it, as of one read. `holds` are the versions of the holds that were looked at."""
+    """A run and the world around it, as of one read. `around` are the versions of the streams that the world is made
+    of: holds, who acts here, the packet."""
 
     state: RunState
     world: World
-    holds: Mapping[str, int]
+    around: Mapping[str, int]
 
     @property
     def progress(self) -> Progress:
@@ -63,10 +67,11 @@ class Decided:
     state: RunState
     world: World
     events: tuple[Event, ...]
+    standings: Mapping[str, Standing] | None = None
 
     @property
     def progress(self) -> Progress:
-        return progress(self.state, self.world)
+        return progress(self.state, self.world, self.standings)
 
 
 class Runs:
@@ -80,6 +85,7 @@ class Runs:
         self._holds: Folds[surroundings.Holds] = Folds(
             surroundings.Holds(), lambda state, event, at: surroundings.fold_holds(state, event), 512
         )
+        self._seen: OrderedDict[str, Situation] = OrderedDict()
         self._organisation: Folds[surroundings.Organisation] = Folds(
             surroundings.Organisation(), lambda state, event, at: surroundings.fold_organisation(state, event), 1
         )
@@ -125,9 +131,19 @@ class Runs:
             holds=frozenset(name.removeprefix("holds:") for name, (_, hold) in held.items() if hold.held),
             actors=people.actors,
         )
+        around = {name: version for name, (version, _) in held.items()}
+        around[e.ORGANISATION] = organisation[0] + len(page.events[e.ORGANISATION])
+        around[packet] = shelf[0] + len(page.events[packet])
+        situation = Situation(state, world, around)
         if state.finished:
             self._runs.forget(stream)
-        return Situation(state, world, {name: version for name, (version, _) in held.items()})
+            self._seen.pop(run_id, None)
+        else:
+            self._seen[run_id] = situation
+            self._seen.move_to_end(run_id)
+            while len(self._seen) > CACHED_RUNS:
+                self._seen.popitem(last=False)
+        return situation
 
     async def decide(self, run_id: str, decide: Decide) -> Decided:
         """Decides until the append stands. Raises whatever `decide` refuses with, and `LedgerUnavailable`."""
@@ -139,16 +155,35 @@ class Runs:
                 return decided
         raise VersionConflict(e.run_stream(run_id), situation.state.version, -1)
 
-    async def conclude(self, begun: Decided, decide: Decide) -> Decided:
-        """Decides a fact that followed from what was decided just before, without reading again first: the append
-        finds out whether anything else happened to the run, and then it is decided afresh."""
-        stream = e.run_stream(begun.state.run_id)
-        version, state = self._runs.get(stream)
-        if version < begun.state.version:
-            state = begun.state
-        world = begun.world.later(time.monotonic())
-        decided = await self._append(Situation(state, world, {}), list(decide(state, world)))
-        return decided if decided is not None else await self.decide(begun.state.run_id, decide)
+    async def begin(self, run_id: str, decide: Decide) -> Decided:
+        """Decides an intent on what this process saw a moment ago, if that brings one up: the append states the
+        versions of everything it was decided on, so it stands only if all of that is still so. Else like `decide`."""
+        situation = self._as_seen(run_id)
+        if situation is not None:
+            caused = list(decide(situation.state, situation.world))
+            decided = await self._append(situation, caused) if caused else None
+            if decided is not None:
+                return decided
+        return await self.decide(run_id, decide)
+
+    async def conclude(self, run_id: str, decide: Decide) -> Decided:
+        """Decides a fact without reading first: the append finds out whether anything else happened to the run, and
+        then it is decided afresh."""
+        situation = self._as_seen(run_id)
+        if situation is not None:
+            decided = await self._append(situation, list(decide(situation.state, situation.world)))
+            if decided is not None:
+                return decided
+        return await self.decide(run_id, decide)
+
+    def _as_seen(self, run_id: str) -> Situation | None:
+        """The run as this process knows it, if it read all of it lately; its world is as old as that read."""
+        seen = self._seen.get(run_id)
+        version, state = self._runs.get(e.run_stream(run_id))
+        clock = time.monotonic()
+        if seen is None or version < seen.state.version or clock - seen.world.read_at > LATELY:
+            return None
+        return Situation(state, seen.world.later(clock), seen.around)
 
     async def advance(self, run_id: str) -> Decided:
         """Whatever is due by now: nothing causes it but time."""
@@ -158,18 +193,20 @@ class Runs:
         before, world = situation.state, situation.world
         if before.finished and not caused:
             return Decided(before, world, ())
-        after, happened = with_consequences(before, caused, world)
+        after, happened, standings = with_consequences(before, caused, world)
         if not happened:
-            return Decided(before, world, ())
+            return Decided(before, world, (), standings)
         stream = e.run_stream(before.run_id)
         appends = [StreamAppend(stream, before.version, drafts(happened, before.version, before.asked.person_id))]
-        appends += [StreamAppend(name, version) for name, version in situation.holds.items() if _effect(happened)]
+        if any(isinstance(event, e.StepStarted) for event in happened):
+            # Intents rest on everything that was read; facts and what people decide rest on the run alone.
+            appends += [StreamAppend(name, version) for name, version in situation.around.items()]
         try:
             appended = await self.ledger.append(appends, projections.changes(before, after, world.now))
         except (VersionConflict, EventKeyTaken):
             return None
         state = self._runs.advance(stream, (before.version, before), appended.events)[1]
-        return Decided(state, world, tuple(happened))
+        return Decided(state, world, tuple(happened), standings)
 
     async def start(self, person_id: str, request: Callable[[str | None, PacketShelf, datetime], e.RunRequested],
                     packet: str) -> Decided:  # fmt: skip
@@ -192,7 +229,7 @@ class Runs:
                 current=shelf.today_for(asked.packet_version),
                 abilities=self.abilities,
             )
-            after, happened = with_consequences(RunState(), [asked], world)
+            after, happened, _ = with_consequences(RunState(), [asked], world)
             run_stream = e.run_stream(asked.run_id)
             opened = e.RunOpened(run_id=asked.run_id)
             try:
@@ -251,7 +288,3 @@ def drafts(events: Sequence[Event], version: int, subject: str | None) -> tuple[
         for number, event in enumerate(events, start=1)
     )
 
-
-def _effect(happened: Sequence[Event]) -> bool:
-    """Intents rest on the holds that were read; facts and what people decide do not."""
-    return any(isinstance(event, e.StepStarted) for event in happened)

@@ -206,7 +206,7 @@ class Story:
         before, version = self.state, self.state.version
         if before.finished and not caused:
             return []
-        self.state, happened = with_consequences(before, list(caused), self.world)
+        self.state, happened, _ = with_consequences(before, list(caused), self.world)
         for number, event in enumerate(happened, start=version + 1):
             key = event_key(event, number)
             assert key not in self.keys, f"{key} stands in the stream twice"

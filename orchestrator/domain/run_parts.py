@@ -1,0 +1,108 @@
+"""What a run consists of: the state of its steps, gates, tasks and exceptions, and what systems said last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from orchestrator.domain import events as e
+
+StepStatus = Literal[
+    "planned", "started", "retrying", "failed", "unknown", "verified", "attested", "skipped", "withheld"
+]
+FINAL: frozenset[StepStatus] = frozenset({"verified", "attested", "skipped", "withheld"})
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """`first_started_at` and `may_stand` speak of the current generation: since when, and whether, its effect may
+    stand in the system. `failing_since` is when the present row of failures began."""
+
+    status: StepStatus = "planned"
+    generation: int = 1
+    attempt: int = 0
+    lease_until: datetime | None = None
+    retry_at: datetime | None = None
+    first_started_at: datetime | None = None
+    failing_since: datetime | None = None
+    may_stand: bool = False
+    ordered_by: str | None = None
+    code: str = ""
+    changed_at: datetime | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    opened: e.GateOpened
+    opened_at: datetime
+    votes: tuple[tuple[e.GateVoted, datetime], ...] = ()
+    outcome: Literal["open", "approved", "rejected", "withdrawn"] = "open"
+    decided_at: datetime | None = None
+    escalated_at: datetime | None = None
+    escalated_to: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        return self.outcome == "open"
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset(self.opened.roles) | frozenset(self.escalated_to)
+
+    def lapsed(self, cutoff: datetime, now: datetime) -> bool:
+        """Whether a decision taken here would hold no longer: it is too late, or the cutoff moved beyond it."""
+        return now >= self.opened.valid_until or cutoff > self.opened.valid_until
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    gate_id: str
+    by: tuple[str, ...]
+    valid_until: datetime
+
+    def holds(self, cutoff: datetime, now: datetime) -> bool:
+        """A decision stands until its time is over, or the cutoff is moved beyond that."""
+        return now < self.valid_until and cutoff <= self.valid_until
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    opened: e.TaskOpened
+    opened_at: datetime
+    outcome: Literal["open", "done", "not_done", "withdrawn"] = "open"
+    by: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.outcome == "open"
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionState:
+    opened: e.ExceptionOpened
+    opened_at: datetime
+    disposition: str | None = None
+    by: str = ""
+    closed_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.disposition is None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one system said last. `at` is when it last answered; `failing_since` and `failures` count since then."""
+
+    result: e.SystemSearched
+    at: datetime | None = None
+    tried_at: datetime = LONG_AGO
+    failing_since: datetime | None = None
+    failures: int = 0
+    code: str = ""

@@ -1,0 +1,49 @@
+"""Starts a run from a process of its own, when told to: `python -m tests.integration.starting_process NUMBER CUTOFF`.
+
+Says `ready`, waits for a line, then says `started RUN` or the code and message of the refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from activities.connections import Connections
+from activities.people import People
+from orchestrator import commands
+from orchestrator.commands import Office
+from orchestrator.domain.cutoff import parse_cutoff
+from orchestrator.domain.errors import Refusal
+from orchestrator.domain.surroundings import actor
+from orchestrator.engine import Engine
+from orchestrator.settings import Settings
+from orchestrator.worker import engine_address, open_books
+from tests.integration.packets import quick_packet
+
+
+async def start_when_told(number: str, cutoff: str) -> None:
+    settings = Settings.read()
+    packet = quick_packet()
+    async with open_books(settings) as books:
+        connections = Connections(settings.environment)
+        people = People(connections, packet, books.keyring)
+        facts = await people.facts(await people.find(number))
+        office = Office(books.runs, books.keyring, await Engine.connect(engine_address(settings)))
+        hr = actor(await books.runs.organisation(), "hr")
+        say("ready")
+        await asyncio.to_thread(sys.stdin.readline)
+        try:
+            done = await commands.start_run(office, hr, facts, packet.name, parse_cutoff(cutoff, "Europe/Berlin"))
+            say(f"started {done.run_id}")
+        except Refusal as refusal:
+            say(f"{refusal.code} {refusal.message}")
+        await connections.aclose()
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(start_when_told(sys.argv[1], sys.argv[2]))

@@ -1,0 +1,207 @@
+"""Dates: a cutoff far away, moved, urgent; and what is held back until somebody lets it go."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from orchestrator import commands
+from orchestrator.domain.cutoff import Cutoff, parse_cutoff
+from orchestrator.domain.run import FINAL, RunState
+from tests.conftest import Hire
+from tests.integration.conftest import Install
+from tests.integration.installation import (
+    FAR_FUTURE,
+    PAST,
+    ZONE,
+    Installation,
+    installation,
+    open_kinds,
+    statuses,
+)
+from tests.integration.packets import quick_packet
+
+pytestmark = pytest.mark.timeout(120)
+DAY = timedelta(days=1)
+
+
+def in_days(days: float) -> Cutoff:
+    local = (datetime.now(UTC) + timedelta(days=days)).astimezone(ZoneInfo(ZONE))
+    return parse_cutoff(local.replace(tzinfo=None, microsecond=0).isoformat(timespec="minutes"), ZONE)
+
+
+def gate_open(state: RunState) -> bool:
+    return any(gate.open for gate in state.gates.values())
+
+
+async def approve(here: Installation, run: str) -> None:
+    state = await here.wait_until(run, gate_open, "an open gate")
+    for gate_id, gate in state.gates.items():
+        if gate.open:
+            for alias in here.who_decides(gate.roles, gate.opened.quorum):
+                await commands.approve_gate(here.office, here.actors[alias], run, gate_id)
+
+
+async def test_a_cutoff_in_90_days_survives_a_restart_and_acts_when_it_comes(install: Install, hire: Hire) -> None:
+    [person] = await hire()
+    async with install(packet=quick_packet()) as here:
+        run = await here.start(person, cutoff=in_days(90))
+        await approve(here, run)
+        settings = here.settings
+        assert set(statuses(await here.state(run)).values()) == {"planned"}
+    # Nobody works for a while; then another process takes over, and the day comes while it works.
+    async with install(packet=quick_packet(), settings=settings) as here:
+        assert set(statuses(await here.state(run)).values()) == {"planned"}
+        searched = (await here.events(run)).count("AccountsSearched")
+        await here.set_clock_ahead(timedelta(days=89, hours=23).total_seconds())
+        await here.books.ledger.now()
+        assert set(statuses(await here.state(run)).values()) == {"planned"}
+        await here.set_clock_ahead((90 * DAY + timedelta(hours=1)).total_seconds())
+        # No event causes it: the relay finds that the run is overdue by the database's clock.
+        state = await here.attend(run, decide=False, deadline=60)
+        assert state.finish == "clean", await here.story(run)
+        assert (await here.events(run)).count("AccountsSearched") > searched, "accounts are found again first"
+        assert (await here.events(run)).count("GateOpened") == 1, "the decision taken in time holds"
+
+
+async def test_hr_moves_the_cutoff(install: Install, hire: Hire) -> None:
+    async with install(packet=quick_packet()) as here:
+        first, second = await hire(2)
+        sooner, later = await here.start(first, cutoff=in_days(30)), await here.start(second, cutoff=in_days(30))
+        await approve(here, sooner)
+        await approve(here, later)
+        await commands.reschedule_run(here.office, here.actors["hr"], sooner, parse_cutoff(PAST, ZONE))
+        assert (await here.attend(sooner, decide=False)).finish == "clean", "now it acts, and the gate stays decided"
+        # Within the decision's validity (seven days from the first cutoff) it holds; the run waits for the new date.
+        await commands.reschedule_run(here.office, here.actors["hr"], later, in_days(33))
+        state = await here.state(later)
+        assert not gate_open(state) and set(statuses(state).values()) == {"planned"}
+        # Beyond it, the decision has lapsed by the time at which somebody could act on it.
+        await commands.reschedule_run(here.office, here.actors["hr"], later, in_days(60))
+        await here.set_clock_ahead((60 * DAY + timedelta(hours=1)).total_seconds())
+        state = await here.wait_until(later, gate_open, "the gate to be asked again", 30)
+        assert set(statuses(state).values()) == {"planned"}, "nothing is done on a decision that lapsed"
+        assert (await here.attend(later)).finish == "clean"
+        await here.verify()
+
+
+async def test_an_urgent_run_cuts_access_before_any_decision(
+    install: Install, hire: Hire, needs_directory: None
+) -> None:
+    async with install() as here:
+        [person] = await hire(traits=["admin"])
+        run = await here.start(person, urgent=True)
+        cut = {
+            "disable_identity", "lock_directory", "end_code_sessions", "suspend_code", "freeze_card",
+        }  # fmt: skip
+        state = await here.wait_until(
+            run, lambda s: cut <= {name for name, status in statuses(s).items() if status in FINAL}, "access gone", 60
+        )
+        events = await here.events(run)
+        assert "GateVoted" not in events and gate_open(state)
+        for step in state.steps.values():
+            known = state.states[step.step_id]
+            if known.attempt and step.level > "read" and step.gate is not None:
+                assert step.cuts_access and step.reversible != "no", f"{step.name} did not wait for its gate"
+        assert "urgent_review" in open_kinds(state), "the start is a review with a due date"
+        [review] = [x for x in state.open_exceptions() if x.opened.kind == "urgent_review"]
+        assert review.opened.due > state.requested_at
+        state = await here.attend(run, until=lambda s: open_kinds(s) == {"urgent_review"} and all_final(s))
+        assert not state.finished, "it stays open until somebody has looked at the start"
+        await commands.accept_exception(
+            here.office, here.actors["safety-owner"], run, review.opened.exception_id, "it was right"
+        )
+        assert (await here.attend(run)).finish == "clean"
+        await here.verify()
+
+
+def all_final(state: RunState) -> bool:
+    return bool(state.states) and all(known.final for known in state.states.values())
+
+
+async def test_a_run_is_held_and_released(install: Install, hire: Hire) -> None:
+    async with install(packet=quick_packet()) as here:
+        [person] = await hire()
+        run = await here.start(person)
+        await here.wait_until(run, gate_open, "an open gate")
+        operator = here.actors["operator"]
+        await commands.hold_run(here.office, operator, run, "the lawyers ask us to wait")
+        await approve(here, run)
+        await quiet(here, run)
+        assert set(statuses(await here.state(run)).values()) == {"planned"}
+        await commands.release_run(here.office, operator, run)
+        assert (await here.attend(run)).finish == "clean"
+
+
+@pytest.mark.parametrize("system", ["code", "*"])
+async def test_a_system_or_everything_is_held_and_released(install: Install, hire: Hire, system: str) -> None:
+    async with install(packet=quick_packet()) as here:
+        [person] = await hire()
+        run = await here.start(person)
+        await here.wait_until(run, gate_open, "an open gate")
+        owner = here.actors["safety-owner"]
+        assert await commands.hold_system(here.office, owner, system, here.packet.name, "it is being moved")
+        assert not await commands.hold_system(here.office, owner, system, here.packet.name), "it is held already"
+        await approve(here, run)
+        held = {"suspend_code", "revoke_code_tokens"} if system == "code" else set(statuses(await here.state(run)))
+        others = set(statuses(await here.state(run))) - held
+        await here.wait_until(
+            run, lambda s: all(statuses(s)[name] in FINAL for name in others), "what is not held", 30
+        )
+        await quiet(here, run)
+        state = await here.state(run)
+        assert {statuses(state)[name] for name in held} == {"planned"}
+        # Nothing else happens in the run: that the hold is lifted has to wake it.
+        assert await commands.release_system(here.office, owner, system, here.packet.name)
+        assert (await here.attend(run, decide=False, deadline=20)).finish == "clean"
+        await here.verify()
+
+
+async def quiet(here: Installation, run: str) -> None:
+    """Two looks of the relay long, nothing happens in the run."""
+    version = (await here.state(run)).version
+    loop = asyncio.get_running_loop()
+    until = loop.time() + 2.5
+    while loop.time() < until:
+        assert (await here.state(run)).version == version, await here.story(run)
+        await asyncio.sleep(0.1)
+
+
+async def test_a_run_that_is_ended_does_nothing_further(install: Install, hire: Hire) -> None:
+    async with install(packet=quick_packet()) as here:
+        [person] = await hire()
+        run = await here.start(person, cutoff=FAR_FUTURE)
+        await approve(here, run)
+        await commands.end_run(here.office, here.actors["hr"], run, "they stay")
+        await here.set_clock_ahead(timedelta(days=365 * 100).total_seconds())
+        await quiet(here, run)
+        state = await here.state(run)
+        assert state.finish == "ended" and set(statuses(state).values()) == {"planned"}
+
+
+async def test_an_undecided_gate_is_escalated_by_time_alone(install: Install, hire: Hire) -> None:
+    async with install(packet=quick_packet()) as here:
+        [person] = await hire()
+        run = await here.start(person, cutoff=in_days(5))
+        state = await here.wait_until(run, gate_open, "an open gate")
+        await here.set_clock_ahead((DAY + timedelta(minutes=5)).total_seconds())
+        state = await here.wait_until(run, lambda s: bool(s.gates["g-all-1"].escalated_to), "escalation", 30)
+        assert state.gates["g-all-1"].roles == {"it_approver", "safety_owner"}
+        await commands.approve_gate(here.office, here.actors["safety-owner"], run, "g-all-1")
+        await here.set_clock_ahead((6 * DAY).total_seconds())
+        assert (await here.attend(run, decide=False)).finish == "clean"
+
+
+async def test_another_installation_on_the_same_ledger_reads_the_same_run(install: Install, hire: Hire) -> None:
+    async with install(packet=quick_packet()) as here:
+        [person] = await hire()
+        run = await here.start(person)
+        state = await here.attend(run)
+        async with installation(
+            here.settings.database_url, here.settings.temporal_address, here.company,
+            packet=quick_packet(), settings=here.settings, worker=False,
+        ) as second:  # fmt: skip
+            assert await second.state(run) == state
