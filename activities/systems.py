@@ -1,6 +1,7 @@
-"""The two activities that touch systems: looking for accounts, and one attempt at one step.
+"""The two activities that touch systems: looking for accounts, and one attempt at each of some steps.
 
-Each is one activity that writes its own events: check, intent, effect, read-back, result.
+Each writes its own events: check, intent, effect, read-back, result. No activity only writes an event, and steps that
+fall due together share one.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Literal
 
 from temporalio import activity
 
 from activities.accounts import find_accounts
 from activities.connections import Connections
+from activities.results import Results
 from connectors.abilities import Account, Connector, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from orchestrator.domain import steps
@@ -32,9 +35,10 @@ from orchestrator.ledger.errors import PersonErased
 from orchestrator.ledger.keys import Keyring
 from orchestrator.ledger.rates import Rates
 from orchestrator.ledger.runs import Decide, Decided, Runs
-from orchestrator.workflows.activity_stubs import ExecuteStep, SearchAccounts
+from orchestrator.workflows.activity_stubs import ExecuteSteps, SearchAccounts
 
 LOOK_AGAIN = 0.2  # seconds between two looks while a system settles
+SHORT_WAIT = 3.0  # seconds that a step may wait for its turn at a system with a rate
 ALIVE_EVERY = 3.0  # seconds between two signs of life of a search that takes long
 
 
@@ -69,28 +73,36 @@ class SystemActivities:
         decided = await self._runs.conclude(search.run_id, lambda state, world: [] if state.finished else [searched])
         return self._heard(search.run_id, decided.progress)
 
-    @activity.defn(name="execute_step")
-    async def execute_step(self, step: ExecuteStep) -> Progress:
-        """One attempt. "Not due" writes nothing and says what is."""
-        intent: Intent | None = None
+    @activity.defn(name="execute_steps")
+    async def execute_steps(self, due: ExecuteSteps) -> Progress:
+        """One attempt at each step, side by side. What is not due is left alone: the answer says what is."""
+        intents: list[Intent] = []
 
         def begin(state: RunState, world: World) -> list[Event]:
-            nonlocal intent
-            intent = steps.begin(state, step.step_id, world)
-            return [intent.started] if intent is not None else []
+            intents[:] = [i for id_ in due.step_ids if (i := steps.begin(state, id_, world)) is not None]
+            return [intent.started for intent in intents]
 
-        decided = await self.record_intent(step.run_id, begin)
-        if intent is None:
-            return self._heard(step.run_id, decided.progress)
-        attempted: Intent = intent
-        answer = await self._carry_out(decided.state, decided.world, attempted)
+        begun = await self.record_intent(due.run_id, begin)
+        if not intents:
+            return self._heard(due.run_id, begun.progress)
+        results = Results(partial(self.record_result, begun), len(intents))
+        # An attempt is never cut off because another one's result could not be written.
+        ended = await asyncio.gather(
+            *(self._attempt_one(begun, intent, results) for intent in intents), return_exceptions=True
+        )
+        for outcome in ended:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return self._heard(due.run_id, (results.last or begun).progress)
+
+    async def _attempt_one(self, begun: Decided, intent: Intent, results: Results) -> None:
+        answer = await self._carry_out(begun.state, begun.world, intent)
 
         def conclude(state: RunState, world: World) -> list[Event]:
-            result = steps.verdict(state, attempted, answer, world.now)
+            result = steps.verdict(state, intent, answer, world.now)
             return [result] if result is not None else []
 
-        decided = await self.record_result(decided, conclude)
-        return self._heard(step.run_id, decided.progress)
+        await results.record(conclude)
 
     # The four moments at which a worker can die and leave something behind have names, so that tests can kill it there.
 
@@ -113,7 +125,10 @@ class SystemActivities:
             effect = _effect(state, intent)
             connector = await self._connections.to(step.system, spec)
             if spec.rate_per_second is not None:
-                await self._rates.wait(step.system, spec.rate_per_second)
+                busy_for = await self._rates.wait(step.system, spec.rate_per_second, at_most=SHORT_WAIT)
+                if busy_for is not None:
+                    # The lease is for the call, not for a long queue before it.
+                    return Answer("try_again", "no", "rate_kept", retry_after=busy_for)
             return await self._look_and_act(connector, effect, intent)
         except ExpressionFailed as error:
             detail = {"parameter": error.source, "reason": error.reason}

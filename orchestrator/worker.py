@@ -92,7 +92,7 @@ async def working(
         stack.push_async_callback(connections.aclose)
         systems = make_activities(books.runs, books.keyring, connections, Rates(books.database), reports)
         runs = RunActivities(books.runs, reports)
-        activities: list[Callable[..., Any]] = [runs.advance, systems.search_accounts, systems.execute_step]
+        activities: list[Callable[..., Any]] = [runs.advance, systems.search_accounts, systems.execute_steps]
         await stack.enter_async_context(
             Worker(
                 engine.client,

@@ -1,4 +1,4 @@
-"""The demo's board: systems down, leavers across, in each cell the steps as shapes and what is most pressing in words."""
+"""The demo's board: systems down, leavers across, in each cell the steps as shapes and the most pressing in words."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class AtTerminal:
                     excluded = await self._which(steps)
                     if excluded and len(excluded) < len(steps):
                         return GateAnswer("approve", excluded, await self._reason("Not now"))
-                    self._screen.print("Nothing was left out." if not excluded else "That would be all: reject instead.")
+                    self._screen.print("That would be all: reject instead." if excluded else "Nothing was left out.")
                 case "r":
                     return GateAnswer("reject", (), await self._reason("Not like this"))
                 case "d":
@@ -185,7 +185,7 @@ def _gate_panel(leaver: Leaver, gate: GateState, member: Staff, steps: Sequence[
             Text(str(number), style="dim"), step.title, Text(system, style="dim"),
             Text("cannot be undone" if step.reversible == "no" and not step.is_task else "", style="bold yellow"),
         )  # fmt: skip
-    asked = Text(f"Asked: {role_words(gate.roles)}. What was not decided is not done; all of it is read back afterwards.")
+    asked = Text(f"Asked: {role_words(gate.roles)}. What nobody decides is not done; what is done is read back.")
     title = f"Gate: {approvals.gates[gate.opened.gate].title}  {leaver.name}"
     return _panel(title, member, [asked, table], "blue")
 

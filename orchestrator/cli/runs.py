@@ -152,7 +152,7 @@ async def _watch(run_id: str, alias: str, folder: Path) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     async with reading(folder, alias) as session:
         found = await session.find_run(run_id)
-        if not console.is_terminal:
+        if not console.is_terminal or console.is_dumb_terminal:
             await _watch_plainly(session, found)
             return
         from orchestrator.cli.live import RunView

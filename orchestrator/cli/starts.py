@@ -166,7 +166,8 @@ async def _looked_up(session: Session, packet: Packet, rows: list[ExportRow]) ->
     """Who each row is in HR now, before anything starts. An export says who leaves and when; everything else about
     them is HR's word today, and a row that HR tells otherwise may be somebody else's."""
     batch, people = _Batch(), session.people(packet)
-    with Bar(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         for row in bar.track(rows, description="Looking people up in HR"):
             try:
                 facts = await people.facts(await people.find(row.person.employee_number))

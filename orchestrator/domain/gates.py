@@ -128,15 +128,13 @@ def vote(
     if not gate.open:
         if refused is not None and not actor.roles & gate.roles:
             raise refused
+        if state.finished and gate.outcome == "withdrawn":
+            raise _run_finished(state)
         raise too_late(gate)
     if refused is not None:
         raise refused
     if state.finished:
-        raise TooLate(
-            "run_finished",
-            f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.",
-            "Nothing is left to decide here.",
-        )
+        raise _run_finished(state)
     if gate.lapsed(state.cutoff, world.now):
         raise TooLate(
             "gate_lapsed",
@@ -163,6 +161,14 @@ def vote(
             "managers": tuple(sorted(actor.managers)), "verdict": verdict, "excluded": digests, "reason": reason,
         })
     ]  # fmt: skip
+
+
+def _run_finished(state: RunState) -> TooLate:
+    return TooLate(
+        "run_finished",
+        f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.",
+        "Nothing is left to decide here.",
+    )
 
 
 def too_late(gate: GateState) -> TooLate:

@@ -236,7 +236,7 @@ def _open_exception(state: RunState, exception_id: str) -> ExceptionState:
     if not exception.open:
         raise TooLate(
             "exception_closed",
-            f"Exception {exception_id} was closed ({exception.disposition}) by {exception.by or 'what happened since'}.",
+            f"Exception {exception_id} was closed ({exception.disposition}) by {exception.by or 'what came since'}.",
             "Nothing is left to do about it.",
         )
     return exception

@@ -116,7 +116,8 @@ def _apply(event: Event, state: RunState, at: datetime) -> RunState:
 def _(event: e.RunRequested, state: RunState, at: datetime) -> RunState:
     return replace(
         state,
-        request=event, requested_at=at, plan_wanted_since=at, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff,
+        request=event, requested_at=at, plan_wanted_since=at,
+        cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff,
     )  # fmt: skip
 
 

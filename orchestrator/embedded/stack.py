@@ -28,7 +28,8 @@ from orchestrator.domain.packet_history import Phase
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.postgres import PostgresServer
-from orchestrator.embedded.staff import STAFF
+from orchestrator.embedded.smaller_packet import without_systems
+from orchestrator.embedded.staff import STAFF, Staff
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import Engine
 from orchestrator.ledger.migrate import upgrade
@@ -52,17 +53,22 @@ class Stack:
     company: Company
     postgres: PostgresServer
     temporal: TemporalServer
+    connections: Connections
 
     def people(self, packet: Packet) -> People:
-        return People(Connections(self.settings.environment), packet, self.books.keyring)
+        return People(self.connections, packet, self.books.keyring)
 
 
 @asynccontextmanager
 async def stack_up(
-    folder: Path, people: Sequence[Employee] | None = None, say: Say = lambda text: None
+    folder: Path,
+    people: Sequence[Employee] | None = None,
+    say: Say = lambda text: None,
+    staff: Sequence[Staff] = STAFF,
 ) -> AsyncIterator[Stack]:
     """Starts everything, adopts the starter packets and moves them to production with the owners' signatures. All of
-    it is gone when the block ends."""
+    it is gone when the block ends. `staff` must work among `people`; what needs a system that this machine cannot
+    serve (the directory without slapd) is left out of the packets."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as up:
         say("Starting PostgreSQL, Temporal and the company's systems")
@@ -75,9 +81,11 @@ async def stack_up(
         books, engine = await up.enter_async_context(working(settings))
         await up.enter_async_context(relaying(books, engine))
         office = Office(books.runs, books.keyring, engine)
-        stack = Stack(folder, settings, books, engine, office, company, postgres, temporal)
+        connections = Connections(settings.environment)
+        up.push_async_callback(connections.aclose)
+        stack = Stack(folder, settings, books, engine, office, company, postgres, temporal, connections)
         say("Signing the starter packets")
-        await _govern(stack)
+        await _govern(stack, staff)
         address = folder / ADDRESS_FILE
         address.touch(mode=0o600)
         address.write_text(json.dumps(environment))
@@ -129,11 +137,11 @@ def _master_key(folder: Path) -> str:
     return path.read_text()
 
 
-async def _govern(stack: Stack) -> None:
-    packets = [starter_packet(name) for name in starter_names()]
+async def _govern(stack: Stack, staff: Sequence[Staff]) -> None:
+    packets = [without_systems(starter_packet(name), stack.company.missing) for name in starter_names()]
     people = stack.people(packets[0])
     actors: dict[str, Actor] = {}
-    for member in STAFF:
+    for member in staff:
         actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
         actors[member.alias] = actor
         await commands.record_actor(stack.office, actor)

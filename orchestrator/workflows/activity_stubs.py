@@ -24,10 +24,10 @@ class SearchAccounts(BaseModel):
     systems: tuple[str, ...]
 
 
-class ExecuteStep(BaseModel):
+class ExecuteSteps(BaseModel):
     model_config = ConfigDict(frozen=True)
     run_id: str
-    step_id: str
+    step_ids: tuple[str, ...]
 
 
 @activity.defn(name="advance")
@@ -42,7 +42,7 @@ async def search_accounts(search: SearchAccounts) -> Progress:
     raise NotImplementedError
 
 
-@activity.defn(name="execute_step")
-async def execute_step(step: ExecuteStep) -> Progress:
-    """One attempt at one step: check, intent, effect, read-back, result."""
+@activity.defn(name="execute_steps")
+async def execute_steps(due: ExecuteSteps) -> Progress:
+    """One attempt at each of some steps: check, intent, effect, read-back, result."""
     raise NotImplementedError

@@ -7,9 +7,8 @@ in flight. A first start, a recovery, an operator's retry and a new cluster are 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
@@ -74,18 +73,27 @@ class Offboarding:
             self._changed = False
 
     def _start(self, progress: Progress) -> bool:
-        """Begins what is not in flight yet; False if something was."""
-        work: dict[str, Callable[[], Awaitable[Progress]]] = {
-            step.step_id: partial(self._execute, step) for step in progress.steps
-        }
-        if progress.search:
-            work[SEARCH] = partial(self._search, progress.search)
-        fresh = [name for name in work if name not in self._in_flight]
-        for name in fresh:
-            self._in_flight[name] = asyncio.create_task(self._finish(name, work[name]()))
-        return len(fresh) == len(work)
+        """Begins what is not in flight yet, one activity for all steps of a task queue; False if something was."""
+        if progress.search and SEARCH not in self._in_flight:
+            self._begin((SEARCH,), self._search(progress.search))
+            all_fresh = True
+        else:
+            all_fresh = not progress.search
+        queues: dict[str | None, list[StepDue]] = {}
+        for step in progress.steps:
+            if step.step_id in self._in_flight:
+                all_fresh = False
+            else:
+                queues.setdefault(step.queue, []).append(step)
+        for queue, steps in queues.items():
+            self._begin(tuple(step.step_id for step in steps), self._execute(queue, steps))
+        return all_fresh
 
-    async def _finish(self, name: str, work: Awaitable[Progress]) -> None:
+    def _begin(self, names: tuple[str, ...], work: Awaitable[Progress]) -> None:
+        task = asyncio.create_task(self._finish(names, work))
+        self._in_flight.update(dict.fromkeys(names, task))
+
+    async def _finish(self, names: tuple[str, ...], work: Awaitable[Progress]) -> None:
         try:
             self._heard(await work)
         except ActivityError:
@@ -93,7 +101,8 @@ class Offboarding:
             await asyncio.sleep(retries.AFTER_A_LOST_ACTIVITY.total_seconds())
             self._ask = True
         finally:
-            del self._in_flight[name]
+            for name in names:
+                del self._in_flight[name]
             self._changed = True
 
     def _heard(self, progress: Progress) -> None:
@@ -136,11 +145,11 @@ class Offboarding:
             retry_policy=retries.UNTIL_THE_LEDGER_IS_BACK,
         )
 
-    async def _execute(self, step: StepDue) -> Progress:
+    async def _execute(self, queue: str | None, steps: list[StepDue]) -> Progress:
         return await workflow.execute_activity(
-            activities.execute_step,
-            activities.ExecuteStep(run_id=self._run.run_id, step_id=step.step_id),
-            task_queue=step.queue,
-            start_to_close_timeout=timedelta(seconds=step.seconds),
+            activities.execute_steps,
+            activities.ExecuteSteps(run_id=self._run.run_id, step_ids=tuple(step.step_id for step in steps)),
+            task_queue=queue,
+            start_to_close_timeout=timedelta(seconds=max(step.seconds for step in steps)),
             retry_policy=retries.UNTIL_THE_LEDGER_IS_BACK,
         )

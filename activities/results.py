@@ -1,0 +1,77 @@
+"""The results of steps that were begun together, written as they come and in as few appends as that allows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+
+from temporalio import activity
+from temporalio.service import RPCError
+
+from orchestrator.domain.event import Event
+from orchestrator.domain.run import RunState
+from orchestrator.domain.standing import World
+from orchestrator.ledger.runs import Decide, Decided
+from orchestrator.workflows.offboarding import Nudge
+
+
+class Results:
+    """Whoever comes while an append is under way shares the next one. A step that takes long holds nobody up: what the
+    quick ones made due is told to the workflow at once."""
+
+    def __init__(self, write: Callable[[Decide], Awaitable[Decided]], expected: int) -> None:
+        self._write = write
+        self._missing = expected
+        self._waiting: list[tuple[Decide, asyncio.Future[None]]] = []
+        self._writing = False
+        self.last: Decided | None = None
+
+    async def record(self, conclude: Decide) -> None:
+        """Returns when the result stands in the ledger; raises what the append raised."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((conclude, done))
+        if not self._writing:
+            self._writing = True
+            try:
+                await self._write_what_waits()
+            finally:
+                self._writing = False
+        await done
+
+    async def _write_what_waits(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(0)  # whoever finishes at the same moment comes along
+            batch, self._waiting = self._waiting, []
+            try:
+                self.last = await self._write(_all([conclude for conclude, _ in batch]))
+            except BaseException as error:
+                for _, done in batch:
+                    if not done.done():
+                        done.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            self._missing -= len(batch)
+            for _, done in batch:
+                if not done.done():
+                    done.set_result(None)
+            if self._missing and not self._waiting:
+                await self._tell_the_workflow(self.last)
+
+    async def _tell_the_workflow(self, decided: Decided) -> None:
+        progress = decided.progress
+        if not (progress.steps or progress.search):
+            return
+        info = activity.info()
+        assert info.workflow_id is not None
+        # If this is lost, the activity's own answer says the same a little later.
+        with contextlib.suppress(RPCError):
+            await activity.client().get_workflow_handle(info.workflow_id).signal("nudge", Nudge(hint=progress))
+
+
+def _all(concludes: Sequence[Decide]) -> Decide:
+    def decide(state: RunState, world: World) -> list[Event]:
+        return [event for conclude in concludes for event in conclude(state, world)]
+
+    return decide

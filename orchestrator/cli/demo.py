@@ -1,0 +1,161 @@
+"""`offboard demo`: people leave a small company on this machine, from HR's export to the closed, checked run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.text import Text
+
+from orchestrator.cli.demo_answers import Answers, Itself
+from orchestrator.cli.demo_people import BadExport, Cast, NobodyLeaves, cast_from, packaged_cast
+from orchestrator.cli.demo_picture import Picture
+from orchestrator.cli.demo_play import PACKET, Play
+from orchestrator.cli.demo_questions import AtTerminal
+from orchestrator.cli.demo_screen import Screen
+from orchestrator.cli.demo_summary import (
+    check_ledger,
+    exception_lines,
+    histories,
+    leaver_table,
+    ledger_lines,
+    overview,
+    retry_lines,
+    shortcomings,
+)
+from orchestrator.cli.screen import complain
+from orchestrator.domain.errors import Refusal
+from orchestrator.domain.packet_files import starter_packet
+from orchestrator.embedded.server_process import EmbeddedServerError
+from orchestrator.embedded.stack import Stack, stack_up
+
+STOPPED_BY = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+def run_demo(csv: Path | None = None, yes: bool = False, keep_up: bool = False, picture: Path | None = None) -> int:
+    """The exit code: 0 when everything that should have been done was, 1 when not, 128 and the number of the signal
+    that ended it. `keep_up` leaves the stack up until Ctrl-C; `picture` gets the board at its fullest, as SVG."""
+    packet = starter_packet(PACKET)
+    try:
+        cast = cast_from(csv, packet) if csv is not None else packaged_cast(packet.platform.hr.export_columns)
+    except BadExport as bad:
+        complain(f"{csv} has {len(bad.rows)} broken rows; nothing was started.", "Correct these lines:",
+                 *(f"line {row.line} {row.message}" for row in bad.rows))  # fmt: skip
+        return 1
+    except NobodyLeaves as nobody:
+        complain(nobody.message, "Nothing was started.")
+        return 1
+    except Refusal as refused:
+        complain(refused.message, refused.remedy, "Nothing was started.")
+        return 1
+    asks = not yes and sys.stdin.isatty() and sys.stdout.isatty()
+    return asyncio.run(_until_stopped(_Demo(cast, asks, keep_up, picture)))
+
+
+class _Demo:
+    def __init__(self, cast: Cast, asks: bool, keep_up: bool, picture: Path | None) -> None:
+        self.cast, self.keep_up = cast, keep_up
+        self.screen = Screen(asks=asks)
+        self.picture = Picture(picture) if picture is not None else None
+        self.answers: Answers = AtTerminal(self.screen) if asks else Itself()
+
+    async def run(self) -> int:
+        with tempfile.TemporaryDirectory(prefix="offboard-demo-", ignore_cleanup_errors=True) as made:
+            folder = Path(made)
+            with _logs_in(folder / "demo.log"):
+                async with stack_up(folder / "stack", self.cast.people, self.screen.say, self.cast.staff) as stack:
+                    code = await self._show(stack)
+                    if self.keep_up:
+                        self.screen.say(f"Still up, in {stack.folder}; Ctrl-C ends it.")
+                        await asyncio.Event().wait()
+                    self.screen.say("Taking everything down again")
+        self.screen.say("Everything that was started is gone.")
+        return code
+
+    async def _show(self, stack: Stack) -> int:
+        screen = self.screen
+        screen.say(f"All is up. Leavers come from {self.cast.source}.", "bold")
+        for note in self.cast.notes:
+            screen.say(note)
+        if self.cast.left_over:
+            screen.say(f"{self.cast.left_over} further leavers are left out: one list starts no more than the cap.")
+        play = Play(stack, self.cast, screen, self.answers, self.picture.see if self.picture is not None else None)
+        await play.begin()
+        await play.go()
+        if self.picture is not None:
+            self.picture.save()
+        return await self._sum_up(stack, play)
+
+    async def _sum_up(self, stack: Stack, play: Play) -> int:
+        screen, leavers = self.screen, play.leavers
+        ascii_only = screen.console.options.ascii_only
+        history = await histories(stack, leavers)
+        for leaver in leavers:
+            screen.print(leaver_table(leaver, history[leaver.run_id], ascii_only))
+        screen.print(Text("\nIn all", style="bold"), overview(leavers, ascii_only))
+        for title, lines in (
+            ("What went wrong, and how it was resolved", [*exception_lines(leavers, history)]),
+            ("What came right by itself", [*retry_lines(leavers, history)]),
+        ):
+            if lines:
+                screen.print(Text(f"\n{title}", style="bold"), *lines)
+        checked = await check_ledger(stack)
+        screen.print(Text("\nThe ledger", style="bold"), *ledger_lines(checked))
+        for system, why in stack.company.missing.items():
+            screen.print(Text(f"\nLeft out: everything about the {system}, since {why}.", style="yellow"))
+        wrong = shortcomings(leavers)
+        screen.print("")
+        for line in wrong:
+            screen.print(Text(f"Not done: {line}", style="bold red"))
+        if wrong or not checked.verification.ok:
+            return 1
+        screen.say(f"{len(leavers)} people left in {screen.elapsed:.0f} s, and the record shows it.", "bold green")
+        return 0
+
+
+async def _until_stopped(demo: _Demo) -> int:
+    """Runs the demo until it ends or a signal asks it to. Whatever came up is taken down in order; a second signal
+    changes nothing about that."""
+    loop = asyncio.get_running_loop()
+    stopped: list[signal.Signals] = []
+    work = asyncio.create_task(demo.run(), name="demo")
+
+    def stop(number: signal.Signals) -> None:
+        if number is signal.SIGHUP:
+            demo.screen.gone = True  # the terminal went away
+        if not stopped:
+            stopped.append(number)
+            demo.screen.freeze()
+            demo.screen.say("Stopping: everything that was started is taken down.")
+            work.cancel()
+
+    for number in STOPPED_BY:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        return STOPPED_BY[stopped[0]] if stopped else 1
+    except EmbeddedServerError as error:
+        complain(str(error), "Nothing of it is left running; try again once that is mended.")
+        return 1
+    finally:
+        demo.screen.freeze()
+
+
+@contextlib.contextmanager
+def _logs_in(path: Path) -> Iterator[None]:
+    """Warnings of libraries go to a file, not over the board."""
+    handler = logging.FileHandler(path, delay=True)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,35 @@
+"""A packet without some of its systems, for a machine on which not all of the company can be started."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import yaml
+
+from orchestrator.domain.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet_files import parse_packet
+
+
+def without_systems(packet: Packet, systems: Collection[str]) -> Packet:
+    """The packet itself where it names none of them. Otherwise one whose steps on these systems are gone, as is every
+    need of such a step: a packet of its own, with a version of its own."""
+    gone = set(systems) & set(packet.platform.systems)
+    if not gone:
+        return packet
+    workflow: dict[str, Any] = yaml.safe_load(packet.files[WORKFLOW_FILE])
+    platform: dict[str, Any] = yaml.safe_load(packet.files[PLATFORM_FILE])
+    dropped = {step["name"] for step in workflow["steps"] if step.get("system") in gone}
+    workflow["steps"] = [step for step in workflow["steps"] if step["name"] not in dropped]
+    for step in workflow["steps"]:
+        step["needs"] = [need for need in step.get("needs", []) if need not in dropped]
+    platform["systems"] = {name: spec for name, spec in platform["systems"].items() if name not in gone}
+    for rule in platform["levels"]:
+        if "systems" in rule:
+            rule["systems"] = [name for name in rule["systems"] if name not in gone]
+    platform["levels"] = [rule for rule in platform["levels"] if rule.get("systems", ["*"])]
+    return parse_packet({**packet.files, WORKFLOW_FILE: _written(workflow), PLATFORM_FILE: _written(platform)})
+
+
+def _written(document: dict[str, Any]) -> bytes:
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()

@@ -1,0 +1,97 @@
+"""Typing commands, and looking until a run is as wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from orchestrator.cli import make_app
+from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.stack import Stack
+
+WITHIN = 30.0  # seconds
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Offboard:
+    """`await offboard("runs", as_="hr")`, as if typed. The stack is found through its folder, as by anybody."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    async def __call__(self, *words: str, as_: str | None = None, env: dict[str, str] | None = None) -> Answer:
+        arguments = [*words, "--as", as_] if as_ is not None else list(words)
+        environment = {"OFFBOARD_FOLDER": str(self.folder), "TZ": "UTC", **(env or {})}
+        # In a thread: a command runs an event loop of its own.
+        done = await asyncio.to_thread(CliRunner().invoke, make_app(), arguments, env=environment)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Answer(done.exit_code, done.stdout, done.stderr)
+
+    async def done(self, *words: str, as_: str | None = None) -> Answer:
+        answer = await self(*words, as_=as_)
+        assert answer.code == 0, answer.err or answer.out
+        return answer
+
+    async def refused(self, *words: str, as_: str | None = None) -> str:
+        """What is said to somebody who is refused."""
+        answer = await self(*words, as_=as_)
+        assert (answer.code, "Traceback" in answer.err) == (1, False), (answer.code, answer.out, answer.err)
+        assert answer.err.strip(), "a refusal says something"
+        return answer.err
+
+
+Leaver = Callable[..., Awaitable[Employee]]
+Started = Callable[..., Awaitable[str]]
+
+
+async def hired(stack: Stack, traits: Sequence[str] = (), **fields: Any) -> Employee:
+    number = next(_numbers)
+    name = "".join(chr(ord("a") + int(digit)) for digit in str(number))
+    row: dict[str, Any] = {
+        "employee_number": f"C-{number:04d}",
+        "given_name": f"Miravelda{name}",
+        "family_name": f"Tossenbrück{name}",
+        "email": f"miravelda.tossenbrueck.{name}@wolkenmuehle.example",
+        "department": "Engineering",
+        "title": "Software Engineer",
+        "manager_number": "E-1010",
+        "time_zone": "Europe/Berlin",
+        "leaving": True,
+    }
+    person = Employee(**{**row, "traits": frozenset(traits), **fields})
+    await stack.company.hire([person])
+    return person
+
+
+async def until(offboard: Offboard, run_id: str, so: Callable[[Any], bool]) -> Any:
+    """The run's document, as soon as it is as wanted."""
+    deadline = asyncio.get_running_loop().time() + WITHIN
+    while True:
+        run = (await offboard.done("show", run_id, "--json", as_="auditor")).json
+        if so(run):
+            return run
+        assert asyncio.get_running_loop().time() < deadline, json.dumps(run, indent=1)[:6000]
+        await asyncio.sleep(0.1)
+
+
+def open_exceptions(run: Any) -> list[Any]:
+    return [known for known in run["exceptions"] if known["state"] == "open"]

@@ -1,0 +1,50 @@
+"""One embedded stack for all of the command line's tests, driven through the command line itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.stack import Stack, stack_up
+from tests.cli.command_line import Leaver, Offboard, Started, hired, until
+
+
+@pytest_asyncio.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    async with stack_up(tmp_path_factory.mktemp("stack")) as up:
+        yield up
+
+
+@pytest.fixture
+def offboard(stack: Stack) -> Offboard:
+    return Offboard(stack.folder)
+
+
+@pytest.fixture
+def leaver(stack: Stack) -> Leaver:
+    """Somebody new in the company, whom no other test touches."""
+
+    async def one(*traits: str, **fields: Any) -> Employee:
+        return await hired(stack, traits, **fields)
+
+    return one
+
+
+@pytest.fixture
+def started(offboard: Offboard, leaver: Leaver) -> Started:
+    """Starts a run for somebody new; returns its id once its plan is made."""
+
+    async def start(*options: str, traits: Sequence[str] = (), cutoff: str = "2026-01-15T18:00") -> str:
+        person = await leaver(*traits)
+        when = () if "--urgent" in options else ("--cutoff", cutoff, "--zone", "Europe/Berlin")
+        await offboard.done("start", person.employee_number, *when, *options, as_="hr")
+        listed = (await offboard.done("runs", "--json", as_="hr")).json["runs"]
+        run_id: str = next(r["run_id"] for r in listed if r["person"]["employee_number"] == person.employee_number)
+        await until(offboard, run_id, lambda run: bool(run["steps"]))
+        return run_id
+
+    return start

@@ -1,0 +1,166 @@
+"""What bad input gets: place, cause and remedy on standard error, exit code 1, and nothing started or lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.embedded.stack import Stack
+from tests.cli.command_line import Leaver, Offboard, Started
+
+BERLIN = ("--zone", "Europe/Berlin")
+
+
+async def count(stack: Stack) -> int:
+    return await stack.books.ledger.tail_position()
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "remedy"),
+    [
+        (("E-0000", "--cutoff", "2026-12-01T17:00", *BERLIN), "HR knows nobody", "employee number"),
+        (("E-1012", "--cutoff", "2026-12-01T17:00"), "no time zone", "Europe/Berlin"),
+        (("E-1012", "--cutoff", "2027-03-28T02:30", *BERLIN), "does not exist in Europe/Berlin", "03:00:00 or later"),
+        (("E-1012", "--cutoff", "2026-10-25T02:30", *BERLIN), "happens twice", "+01:00"),
+        (("E-1012", "--cutoff", "2026-12-01T17:00", "--zone", "Europe/Berlim"), "no time zone", "Europe/Berlin"),
+        (("E-1012", "--cutoff", "tomorrow", *BERLIN), "cannot be read", "Write for example"),
+        (("E-1012",), "No cutoff is given", "--cutoff"),
+        (("E-1003", "--urgent"), "their own leaving", "colleague"),
+        (("E-1012", "--urgent", "--packet", "nosuch"), "There is no packet nosuch", "standard-leaver"),
+    ],
+)
+@pytest.mark.parametrize("preview", [(), ("--preview",)])
+async def test_a_start_that_cannot_be(
+    offboard: Offboard, stack: Stack, words: tuple[str, ...], said: str, remedy: str, preview: tuple[str, ...]
+) -> None:
+    before = await count(stack)
+    error = await offboard.refused("start", *words, *preview, as_="hr")
+    assert said in error and remedy in error
+    assert await count(stack) == before
+
+
+async def test_who_may_not_start(offboard: Offboard, stack: Stack) -> None:
+    before = await count(stack)
+    error = await offboard.refused("start", "E-1012", "--urgent", as_="auditor")
+    assert "level" in error and "ask" in error.lower()
+    error = await offboard.refused("start", "E-1012", "--urgent", as_="nobody")
+    assert "Nobody acts here as 'nobody'" in error and "hr, it, finance" in error
+    assert await count(stack) == before
+
+
+async def test_an_open_run_is_named(offboard: Offboard, leaver: Leaver) -> None:
+    person = await leaver()
+    cutoff = ("--cutoff", "2027-01-15T18:00", *BERLIN)
+    run_id = (await offboard.done("start", person.employee_number, *cutoff, as_="hr")).out.split()[1]
+    for more in ((), ("--preview",)):
+        error = await offboard.refused("start", person.email, *cutoff, *more, as_="hr")
+        assert run_id in error and "offboard show" in error
+
+
+async def test_wrong_usage_is_exit_code_two(offboard: Offboard) -> None:
+    for words in (
+        ("start", "--as", "hr"),
+        ("start", "E-1012", "--from-csv", "x.csv", "--as", "hr"),
+        ("start", "E-1012", "--confirm", "3", "--as", "hr"),
+        ("runs",),
+        ("tasks",),
+        ("exceptions",),
+        ("hold", "--as", "operator"),
+        ("exceptions", "settle", "r1", "code", "--as", "operator"),
+        ("approve", "r1", "--as", "it"),
+        ("nosuch",),
+        ("runs", "--limit", "0", "--as", "hr"),
+    ):
+        answer = await offboard(*words)
+        assert (answer.code, "Usage" in answer.err) == (2, True), words
+
+
+async def test_without_a_stack(offboard: Offboard, tmp_path: Path) -> None:
+    for words in (("runs",), ("approve", "r1", "access"), ("start", "E-1012", "--urgent"), ("systems", "check")):
+        answer = await Offboard(tmp_path)(*words, as_="hr")
+        assert answer.code == 1 and "offboard up" in answer.err, words
+
+
+async def test_what_does_not_exist(offboard: Offboard, started: Started) -> None:
+    run_id = await started(cutoff="2027-01-15T18:00")
+    cases = [
+        (("show", "r0000000000000000"), "There is no run r0000000000000000"),
+        (("show", "r"), "There is no run r"),
+        (("watch", "nosuch"), "There is no run"),
+        (("approve", run_id, "nosuch"), "open there: g-access-1"),
+        (("approve", run_id, "access", "--exclude", "nosuch"), "nosuch is not decided at gate"),
+        (("skip", run_id, "nosuch", "--reason", "x"), "has no step nosuch"),
+        (("retry", run_id, "disable_identity"), "nothing to try again"),
+        (("tasks", "complete", run_id, "nosuch"), "has no task nosuch"),
+        (("exceptions", "accept", run_id, "nosuch", "--reason", "x"), "has no exception nosuch"),
+        (("exceptions", "settle", run_id, "code", "--none"), "Nobody is asked about accounts on code"),
+        (("runs", "--state", "nosuch"), "No run can be 'nosuch'"),
+        (("runs", "--after", "nosuch"), "not where a list went on"),
+        (("hold", "--system", "nosuch"), "has no system nosuch"),
+        (("packet", "move", "standard-leaver", "nosuch"), "no phase nosuch"),
+        (("packet", "sign", "nosuch"), "no packet nosuch"),
+    ]
+    for words, said in cases:
+        who = "it" if words[0] == "approve" else "value-owner" if words[0] == "packet" else "operator"
+        assert said in await offboard.refused(*words, as_=who), words
+
+
+async def test_who_may_not_decide_and_who_comes_too_late(offboard: Offboard, started: Started) -> None:
+    run_id = await started(cutoff="2027-01-15T18:00")
+    assert "decided by it_approver" in await offboard.refused("approve", run_id, "access", as_="finance")
+    assert "decided by it_approver" in await offboard.refused("approve", run_id, "access", as_="hr")
+    assert "is for operator" in await offboard.refused("exceptions", "replan", run_id, as_="it")
+    assert "needs the level" in await offboard.refused("end", run_id, "--reason", "x", as_="auditor")
+    assert "needs a reason" in await offboard.refused("reject", run_id, "access", "--reason", " ", as_="it")
+    await offboard.done("approve", run_id, "access", as_="it")
+    error = await offboard.refused("reject", run_id, "access", "--reason", "late", as_="it")
+    assert "was approved at" in error and "by it (approve" in error
+
+
+async def test_an_embargoed_run_is_absent_for_all_but_the_named(offboard: Offboard, stack: Stack, started: Started) -> None:
+    run_id = await started(cutoff="2027-01-15T18:00")
+    async with stack.books.database.transaction() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE read.runs SET embargo_until = engine.now() + interval '1 day', named = '[\"hr\"]' "
+            "WHERE run_id = %s", (run_id,),
+        )  # fmt: skip
+    same = (await offboard.refused("show", "r000000000000dead", as_="it")).replace("r000000000000dead", run_id)
+    assert await offboard.refused("show", run_id, as_="it") == same
+    assert await offboard.refused("approve", run_id, "access", as_="it") == same
+    for words in (("runs",), ("inbox", "--all"), ("exceptions", "--all"), ("tasks", "--all")):
+        assert run_id not in (await offboard.done(*words, as_="it")).out
+    assert run_id in (await offboard.done("runs", as_="hr")).out
+    await offboard.done("show", run_id, as_="hr")
+    async with stack.books.database.transaction() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE read.runs SET embargo_until = NULL, named = '[]' WHERE run_id = %s", (run_id,)
+        )
+
+
+async def test_pages_of_runs_go_on_where_they_ended(offboard: Offboard, started: Started) -> None:
+    for _ in range(3):
+        await started(cutoff="2027-01-15T18:00")
+    whole = [run["run_id"] for run in (await offboard.done("runs", "--json", as_="hr")).json["runs"]]
+    seen: list[str] = []
+    after: list[str] = []
+    while True:
+        page = (await offboard.done("runs", "--limit", "2", *after, "--json", as_="hr")).json
+        seen += [run["run_id"] for run in page["runs"]]
+        if page["after"] is None:
+            break
+        after = ["--after", page["after"]]
+    assert seen == whole and len(set(seen)) == len(seen)
+
+
+async def test_an_erased_person_is_shown_as_erased(offboard: Offboard, stack: Stack, started: Started) -> None:
+    run_id = await started(cutoff="2027-01-15T18:00")
+    shown = (await offboard.done("show", run_id, "--json", as_="hr")).json
+    await offboard.done("end", run_id, "--reason", "erasing", as_="hr")
+    state = (await stack.books.runs.look(run_id)).state
+    await stack.books.keyring.erase_person(state.asked.person_id)
+    listing = await offboard.done("runs", as_="hr")
+    line = next(line for line in listing.out.splitlines() if line.startswith(run_id))
+    assert "erased" in line and shown["person"]["name"] not in listing.out
+    page = await offboard.done("show", run_id, "--events", as_="hr")
+    assert "erased" in page.out and shown["person"]["name"].split()[0] not in page.out

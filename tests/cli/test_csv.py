@@ -1,0 +1,67 @@
+"""Starting everybody in an HR export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.embedded.company.people import Employee
+from tests.cli.command_line import Leaver, Offboard
+
+TITLES = (
+    "Employee ID,First name,Last name,Preferred name,Work email,Former emails,Department,Job title,Manager ID,Country,"
+    "Time zone,Status,Last day,Leaving time"
+)
+
+
+def export(path: Path, people: Sequence[Employee], *lines: str, day: str = "2027-02-26") -> Path:
+    rows = [
+        f"{p.employee_number},{p.given_name},{p.family_name},,{p.email},,{p.department},{p.title},E-1010,DE,"
+        f"Europe/Berlin,Leaving,{day},17:00"
+        for p in people
+    ]
+    path.write_text("\n".join([TITLES, *rows, *lines]) + "\n")
+    return path
+
+
+async def test_broken_rows_are_named_by_line_and_nothing_starts(
+    offboard: Offboard, leaver: Leaver, tmp_path: Path
+) -> None:
+    people = [await leaver(), await leaver()]
+    unknown = "X-1,No,Body,,no.body@wolkenmuehle.example,,A,B,E-1010,DE,Europe/Berlin,Leaving,2027-02-26,17:00"
+    gap = "X-2,In,Gap,,in.gap@wolkenmuehle.example,,A,B,E-1010,DE,Europe/Berlin,Leaving,2027-03-28,02:30"
+    somebody_else = (
+        f"{people[1].employee_number},Some,Body,,somebody.else@wolkenmuehle.example,,A,B,E-1010,DE,Europe/Berlin,"
+        "Leaving,2027-02-26,17:00"
+    )
+    path = export(tmp_path / "leavers.csv", people[:1], unknown, "short,row", gap, somebody_else)
+    error = await offboard.refused("start", "--from-csv", str(path), as_="hr")
+    assert "line 3: HR knows nobody" in error and "line 4: has 2 fields" in error
+    assert "line 5:" in error and "does not exist in Europe/Berlin" in error
+    assert "line 6: HR knows this employee number with another mail address" in error
+    assert "Nothing is started: 4 rows" in error and "--skip-bad" in error
+    number = people[0].employee_number
+    assert number not in (await offboard.done("runs", as_="hr")).out
+
+    answer = await offboard("start", "--from-csv", str(path), "--skip-bad", as_="hr")
+    assert answer.code == 0 and f"({number})" in answer.out and "line 4:" in answer.err
+    assert number in (await offboard.done("runs", as_="hr")).out
+    again = await offboard("start", "--from-csv", str(path), "--skip-bad", as_="hr")
+    assert "line 2: this person has an open run already: r" in again.err and "run r" not in again.out
+
+
+async def test_more_than_the_cap_wants_the_number_repeated(offboard: Offboard, leaver: Leaver, tmp_path: Path) -> None:
+    path = export(tmp_path / "many.csv", [await leaver() for _ in range(11)])
+    error = await offboard.refused("start", "--from-csv", str(path), as_="hr")
+    assert "11 runs would start" in error and "no more than 10" in error and "--confirm 11" in error
+    error = await offboard.refused("start", "--from-csv", str(path), "--confirm", "12", as_="hr")
+    assert "--confirm says 12, and 11 runs would start" in error
+    answer = await offboard.done("start", "--from-csv", str(path), "--confirm", "11", as_="hr")
+    assert answer.out.count("run r") == 11
+
+
+async def test_a_file_that_is_no_export(offboard: Offboard, tmp_path: Path) -> None:
+    assert "No such file" in await offboard.refused("start", "--from-csv", str(tmp_path / "none.csv"), as_="hr")
+    path = tmp_path / "other.csv"
+    path.write_text("a,b\n1,2\n")
+    assert "has no column 'Country'" in await offboard.refused("start", "--from-csv", str(path), as_="hr")

@@ -1,0 +1,156 @@
+"""Looks for people in bytes: names, addresses, account names and numbers, in every disguise that data takes on its way.
+
+    needles = Needles(words_of(people))
+    needles.in_bytes(data)              # -> [(word, disguise), …]
+    needles.in_folder(path)             # every file under it, whatever it is
+    await needles.in_database(conninfo) # every column of every table of every schema, as text and as bytes
+    await needles.in_histories(client)  # what Temporal's API tells of every workflow
+
+The disguises: plain (UTF-8 and Latin-1), percent-encoded, JSON-escaped, hex, base64 at all three alignments (standard
+and URL-safe), UTF-16 in both byte orders. Case is ignored where the disguise leaves it visible.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import urllib.parse
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from temporalio.client import Client
+
+from orchestrator.embedded.company.people import Employee
+
+SHORTEST = 5
+"""Words of fewer letters are found in random bytes by chance."""
+
+
+def words_of(people: Iterable[Employee]) -> frozenset[str]:
+    """Everything by which these people could be recognised."""
+    words = set()
+    for person in people:
+        words |= {person.employee_number, person.given_name, person.family_name, person.name, person.email}
+        words |= {person.email.partition("@")[0], *person.former_emails, *person.former_names}
+        words |= {part for name in (person.given_name, person.family_name) for part in re.split(r"[\s-]+", name)}
+    return frozenset(word for word in words if len(word) >= SHORTEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    word: str
+    disguise: str
+    place: str
+
+    def __str__(self) -> str:
+        return f"{self.word!r} ({self.disguise}) in {self.place}"
+
+
+class Needles:
+    def __init__(self, words: Iterable[str]) -> None:
+        self._folded: dict[bytes, tuple[str, str]] = {}  # looked for in lower case
+        self._exact: dict[bytes, tuple[str, str]] = {}
+        for word in words:
+            for disguise, data, exact in disguises(word):
+                (self._exact if exact else self._folded)[data if exact else data.lower()] = (word, disguise)
+        self._folded_pattern = _pattern(self._folded)
+        self._exact_pattern = _pattern(self._exact)
+
+    def in_bytes(self, data: bytes, place: str = "data") -> list[Hit]:
+        found = {self._folded[match] for match in set(self._folded_pattern.findall(data.lower()))}
+        found |= {self._exact[match] for match in set(self._exact_pattern.findall(data))}
+        return [Hit(word, disguise, place) for word, disguise in sorted(found)]
+
+    def in_folder(self, folder: Path) -> list[Hit]:
+        """In the contents and in the names of all files under a folder."""
+        hits: list[Hit] = []
+        for path in sorted(folder.rglob("*")):
+            hits += self.in_bytes(path.name.encode(), f"the name of {path.name}")
+            if path.is_file() and not path.is_symlink():
+                hits += self.in_bytes(path.read_bytes(), path.name)
+        return hits
+
+    async def in_database(self, conninfo: str) -> list[Hit]:
+        """Reads every value twice: as PostgreSQL shows it, and for bytea as the bytes it holds."""
+        hits: list[Hit] = []
+        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            tables = await connection.execute(
+                "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' "
+                "AND table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2"
+            )
+            for schema, table in await tables.fetchall():
+                columns = await connection.execute(
+                    "SELECT column_name, data_type FROM information_schema.columns "
+                    "WHERE table_schema = %s AND table_name = %s",
+                    (schema, table),
+                )
+                for column, kind in await columns.fetchall():
+                    wanted = sql.SQL("SELECT {}::text FROM {}.{}").format(
+                        sql.Identifier(column), sql.Identifier(schema), sql.Identifier(table)
+                    )
+                    if kind == "bytea":
+                        wanted = sql.SQL("SELECT {} FROM {}.{}").format(
+                            sql.Identifier(column), sql.Identifier(schema), sql.Identifier(table)
+                        )
+                    values = [row[0] for row in await (await connection.execute(wanted)).fetchall()]
+                    data = b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
+                    hits += self.in_bytes(data, f"{schema}.{table}.{column}")
+        return hits
+
+    async def in_histories(self, client: Client, query: str | None = None) -> tuple[list[Hit], int]:
+        """In the descriptions and histories of all workflows, and how many there were."""
+        hits: list[Hit] = []
+        count = 0
+        async for execution in client.list_workflows(query):
+            count += 1
+            handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
+            history = await handle.fetch_history()
+            for event in history.events:
+                hits += self.in_bytes(event.SerializeToString(), f"{execution.id}, event {event.event_id}")
+            description = (await handle.describe()).raw_description
+            hits += self.in_bytes(description.SerializeToString(), f"the description of {execution.id}")
+        return hits, count
+
+
+def disguises(word: str) -> Iterator[tuple[str, bytes, bool]]:
+    """(name, bytes, whether case matters) of every disguise of a word, as often as it takes different forms."""
+    for spelling in {word, word.lower(), word.upper()}:
+        plain = spelling.encode()
+        yield "plain", plain, False
+        try:
+            yield "Latin-1", spelling.encode("latin-1"), False
+        except UnicodeEncodeError:
+            pass
+        yield "percent-encoded", urllib.parse.quote(spelling, safe="").encode(), False
+        yield "every byte percent-encoded", "".join(f"%{byte:02x}" for byte in plain).encode(), False
+        yield "JSON-escaped", json.dumps(spelling)[1:-1].encode(), False
+        yield "every letter JSON-escaped", _escaped(spelling), False
+        yield "hex", plain.hex().encode(), False
+        yield "UTF-16LE", spelling.encode("utf-16-le"), False
+        yield "UTF-16BE", spelling.encode("utf-16-be"), False
+        for alignment in range(3):
+            part = _inner_base64(plain, alignment)
+            yield f"base64 at {alignment}", part, True
+            yield f"URL-safe base64 at {alignment}", part.translate(bytes.maketrans(b"+/", b"-_")), True
+
+
+def _escaped(word: str) -> bytes:
+    units = word.encode("utf-16-be")
+    return "".join(f"\\u{units[n]:02x}{units[n + 1]:02x}" for n in range(0, len(units), 2)).encode()
+
+
+def _inner_base64(data: bytes, alignment: int) -> bytes:
+    """What stands in base64 of anything that holds `data` at an offset of `alignment` modulo 3, whatever is around."""
+    padded = base64.b64encode(bytes(alignment) + data + bytes(2))
+    first = (alignment * 8 + 5) // 6
+    last = (alignment + len(data)) * 8 // 6
+    return padded[first:last]
+
+
+def _pattern(words: Mapping[bytes, object]) -> re.Pattern[bytes]:
+    longest_first: Sequence[bytes] = sorted(words, key=len, reverse=True)
+    return re.compile(b"|".join(re.escape(word) for word in longest_first))

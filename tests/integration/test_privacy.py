@@ -1,0 +1,163 @@
+"""After runs like the demo's, with everything in them that can name people, nobody is found outside the encryption.
+
+Looked through: Temporal's files while it runs and after it stopped, the histories its API tells, every column of every
+table and PostgreSQL's own files, and all logs. `test_needles` shows that the same search finds what is planted; here
+one name is planted in each place as well, and found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from orchestrator import commands
+from orchestrator.domain.cutoff import parse_cutoff
+from orchestrator.domain.errors import Refusal
+from orchestrator.domain.run import RunState
+from orchestrator.embedded.company.company import Company
+from orchestrator.embedded.company.people import default_people
+from orchestrator.embedded.postgres import PostgresServer
+from orchestrator.embedded.temporal import TemporalServer
+from orchestrator.ledger.migrate import upgrade
+from orchestrator.workflows.offboarding import workflow_id
+from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation, WorkerProcess, installation
+from tests.integration.needles import Hit, Needles, words_of
+
+pytestmark = pytest.mark.timeout(240)
+PLANT = "Umbelgaard"
+
+
+async def test_nobody_is_found_outside_the_encryption(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, needs_directory: None
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    people = default_people()
+    needles = Needles(words_of(people))
+    postgres_folder, temporal_folder = tmp_path / "postgres", tmp_path / "temporal"
+    async with TemporalServer.start(temporal_folder, keep=True) as temporal:
+        async with PostgresServer.start(postgres_folder, keep=True) as postgres, Company.start(tmp_path / "c") as company:
+            url = postgres.url("offboard")
+            await asyncio.to_thread(upgrade, url)
+            await leave(url, temporal, company, tmp_path / "worker.log")
+            assert found(await needles.in_database(postgres.conninfo("offboard"))) == []
+            await checkpoint(postgres)
+            assert found(needles.in_folder(postgres.data)) == []
+            assert found(needles.in_folder(postgres_folder)) == [], "PostgreSQL's log"
+            await plant_in_database(postgres)
+            assert {hit.place for hit in await needles.in_database(postgres.conninfo("offboard"))} == {
+                "public.planted.word"
+            }
+            await checkpoint(postgres)
+            assert needles.in_folder(postgres.data), "what is planted in a table is found in the files"
+        # The server still runs, so its write-ahead log is there as well.
+        assert (temporal.state / "temporal.db-wal").exists()
+        assert found(needles.in_folder(temporal_folder)) == []
+    assert found(needles.in_folder(temporal_folder)) == []
+    with (temporal_folder / "state" / "temporal.db").open("ab") as file:
+        file.write(PLANT.encode("utf-16-le"))
+    assert needles.in_folder(temporal_folder), "what is planted there is found"
+    worker_log = (tmp_path / "worker.log").read_bytes()
+    assert worker_log and found(needles.in_bytes(worker_log, "the worker's log")) == []
+    said = "\n".join(f"{r.getMessage()} {r.exc_text or ''}" for r in caplog.records if ours(r))
+    assert found(needles.in_bytes(said.encode(), "logs of this process")) == []
+    assert needles.in_bytes(f"{said} for {PLANT}".encode())
+
+
+def found(hits: list[Hit]) -> list[str]:
+    return [str(hit) for hit in hits]
+
+
+def ours(record: logging.LogRecord) -> bool:
+    """Of the libraries in use, only what they say at the levels that a production process shows."""
+    return record.name.startswith("offboard") or record.levelno >= logging.INFO
+
+
+async def checkpoint(postgres: PostgresServer) -> None:
+    async with await psycopg.AsyncConnection.connect(postgres.conninfo("offboard"), autocommit=True) as connection:
+        await connection.execute("CHECKPOINT")
+
+
+async def plant_in_database(postgres: PostgresServer) -> None:
+    async with await psycopg.AsyncConnection.connect(postgres.conninfo("offboard"), autocommit=True) as connection:
+        await connection.execute("CREATE TABLE planted (word bytea)")
+        await connection.execute("INSERT INTO planted VALUES (%s)", (b"\x00\x01" + PLANT.encode(),))
+
+
+async def leave(url: str, temporal: TemporalServer, company: Company, log: Path) -> None:
+    """Everybody who leaves does, with all that can carry a name: faults, comments, evidence, refusals, crashes."""
+    leaving = [person for person in company.people if person.leaving]
+    async with installation(url, temporal.address, company) as here:
+        async with WorkerProcess.start(here.environment(), log):
+            runs = []
+            for number, person in enumerate(leaving):
+                await here.facts(person)
+                if number == 0:
+                    # What a broken system says names the address that it was asked about.
+                    await company.break_("identity", "error_in_200", method="PATCH", times=1)
+                    await company.break_("code", "lose_reply", method="POST", times=1)
+                    await company.break_("mail", "nonsense", method="PUT", times=1)
+                runs.append(await here.start(person))
+            one = leaving[0]
+            with pytest.raises(Refusal):
+                await here.start(one)
+            await commands.hold_run(here.office, here.actors["operator"], runs[0], f"{one.name} is ill")
+            await commands.release_run(here.office, here.actors["operator"], runs[0])
+            state = await here.wait_until(runs[1], lambda s: any(g.open for g in s.gates.values()), "a gate")
+            gate_id, gate = next((id_, gate) for id_, gate in state.gates.items() if gate.open)
+            [alias, *_] = here.who_decides(gate.roles)
+            await commands.reject_gate(
+                here.office, here.actors[alias], runs[1], gate_id, f"{leaving[1].email} still works for us"
+            )
+            await commands.replan_run(here.office, here.actors["operator"], runs[1], f"asked {leaving[1].given_name}")
+            await commands.hold_system(
+                here.office, here.actors["safety-owner"], "cards", here.packet.name, f"{one.family_name}'s card"
+            )
+            await commands.release_system(here.office, here.actors["safety-owner"], "cards", here.packet.name)
+            for run, person in zip(runs, leaving, strict=True):
+                await see_through(here, run, f"{person.name} <{person.email}> {person.employee_number}")
+            ended = await here.start(leaving[0], cutoff=FAR_FUTURE)
+            await commands.reschedule_run(here.office, here.actors["hr"], ended, parse_cutoff(PAST, ZONE))
+            await commands.end_run(here.office, here.actors["hr"], ended, f"{one.email} stays")
+            await here.wait_until(ended, lambda s: s.finished, "the end")
+        needles = Needles(words_of(company.people))
+        hits, count = await needles.in_histories(here.engine.client)
+        assert found(hits) == [] and count >= len(leaving) + 1
+        # The same look at the API finds a name that somebody put there.
+        await here.engine.client.get_workflow_handle(workflow_id(runs[0])).describe()
+        await here.verify()
+
+
+async def see_through(here: Installation, run: str, words: str) -> None:
+    """Brings a run to its end, naming the person wherever a text can be given."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + 90
+    while not (state := await here.state(run)).finished:
+        assert loop.time() < until, await here.story(run)
+        for gate_id, gate in state.gates.items():
+            if gate.open:
+                for alias in here.who_decides(gate.roles, gate.opened.quorum):
+                    await commands.approve_gate(here.office, here.actors[alias], run, gate_id, (), f"{words} may go")
+        for task_id, task in state.tasks.items():
+            if task.open:
+                await commands.complete_task(
+                    here.office, here.actors["operator"], run, task_id, "done", {"note": words, words: [words]}
+                )
+        await repair(here, state, words)
+        await asyncio.sleep(0.1)
+
+
+async def repair(here: Installation, state: RunState, words: str) -> None:
+    operator = here.actors["operator"]
+    for exception in state.open_exceptions():
+        about = exception.opened
+        if about.kind in ("ambiguous_match", "weak_match", "no_account") and about.system:
+            candidates = state.planned_on[about.system].candidates[:1]
+            await commands.settle_match(here.office, operator, state.run_id, about.system, candidates, words)
+        elif about.kind == "step_failed" and about.step_id:
+            await commands.retry_step(here.office, operator, state.run_id, about.step_id, reason=words)
+        elif about.kind in ("gate_rejected", "accounts_changed"):
+            await commands.replan_run(here.office, operator, state.run_id, words)
