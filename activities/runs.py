@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
+from activities.failures import without_words
 from orchestrator.domain.progress import Progress
 from orchestrator.ledger.engine_reports import EngineReports
 from orchestrator.ledger.runs import Runs
@@ -16,6 +17,7 @@ class RunActivities:
         self._reports = reports
 
     @activity.defn(name="advance")
+    @without_words
     async def advance(self, run: RunRef) -> Progress:
         """Appends what is due by now, and says what is to be started."""
         progress = (await self._runs.advance(run.run_id)).progress

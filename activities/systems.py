@@ -16,6 +16,7 @@ from temporalio import activity
 
 from activities.accounts import find_accounts
 from activities.connections import Connections
+from activities.failures import without_words
 from activities.results import Results
 from connectors.abilities import Account, Connector, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
@@ -39,6 +40,12 @@ from orchestrator.workflows.activity_stubs import ExecuteSteps, SearchAccounts
 
 LOOK_AGAIN = 0.2  # seconds between two looks while a system settles
 SHORT_WAIT = 3.0  # seconds that a step may wait for its turn at a system with a rate
+REMEDIES = {
+    "try_again": "Nothing has to be done: it is tried again by itself. If it goes on, follow the system's runbook.",
+    "refused": "See what the system said, put it right there, then retry the step, or skip it with a reason.",
+    "action_required": "Follow the system's runbook in platform.yaml, then retry the step.",
+}
+"""For connectors that know no better one."""
 ALIVE_EVERY = 3.0  # seconds between two signs of life of a search that takes long
 
 
@@ -53,6 +60,7 @@ class SystemActivities:
         self._reports = reports
 
     @activity.defn(name="search_accounts")
+    @without_words
     async def search_accounts(self, search: SearchAccounts) -> Progress:
         """Asks what is due by the ledger, whatever the caller named."""
         situation = await self._runs.look(search.run_id)
@@ -74,6 +82,7 @@ class SystemActivities:
         return self._heard(search.run_id, decided.progress)
 
     @activity.defn(name="execute_steps")
+    @without_words
     async def execute_steps(self, due: ExecuteSteps) -> Progress:
         """One attempt at each step, side by side. What is not due is left alone: the answer says what is."""
         intents: list[Intent] = []
@@ -230,7 +239,7 @@ def _failed(error: ConnectorError, look: ReadBack | None) -> Answer:
             reaction = "refused"
         case _:
             reaction = "action_required"
-    detail: dict[str, Any] = {"said": error.detail, "remedy": error.remedy}
+    detail: dict[str, Any] = {"said": error.detail, "remedy": error.remedy or REMEDIES[reaction]}
     if look is not None:
         detail["read_back"] = dict(look.evidence)
     return Answer(

@@ -84,7 +84,7 @@ class Itself:
         match exception.opened.kind:
             case "accounts_changed":
                 return RepairAnswer("replan", "Accounts changed; look again")
-            case "urgent_review" | "task_overdue" | "step_failing" | "search_failed" | "duplicate_request":
+            case "urgent_review" | "task_overdue" | "step_failing" | "search_failed":
                 return RepairAnswer("accept", "Seen and in order")
             case "step_failed" if exception.opened.step_id not in self._tried:
                 self._tried.add(exception.opened.step_id)

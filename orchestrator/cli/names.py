@@ -13,11 +13,13 @@ SHORTEST_ACCOUNT = 6
 
 
 def gate_named(state: RunState, named: str) -> str:
-    """By id; or by the packet's name, the open one before the latest."""
+    """By id; or by the packet's name, where one of it is open. Raises `Invalid` where several are."""
     if named in state.gates:
         return named
     same = [id_ for id_, gate in state.gates.items() if gate.opened.gate == named]
     still_open = [id_ for id_ in same if state.gates[id_].open]
+    if len(still_open) > 1:
+        raise Invalid("several_gates", f"Several gates {named} are open.", f"Name one: {', '.join(still_open)}.")
     return (still_open or same or [named])[-1]
 
 

@@ -246,7 +246,6 @@ REMEDIES = {
     "level_missing": "have the level granted in platform.yaml; or offboard skip RUN STEP --reason …",
     "task_overdue": "offboard tasks complete RUN TASK; offboard exceptions accept RUN EXCEPTION --reason …",
     "urgent_review": "offboard exceptions accept RUN EXCEPTION --reason …",
-    "duplicate_request": "offboard exceptions accept RUN EXCEPTION --reason …",
 }
 
 

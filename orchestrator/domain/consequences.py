@@ -221,7 +221,7 @@ def _overcome(
             return system not in state.differing
         case "gate_rejected":
             return opened.gate_id not in state.rejected.values()
-        case "urgent_review" | "duplicate_request":
+        case "urgent_review":
             return False
     id_ = opened.step_id or ""
     step = state.states.get(id_)

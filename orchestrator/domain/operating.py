@@ -106,7 +106,7 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
     _not_own(state, actor)
     _holds_one(actor, exception.opened.owners)
     kind = exception.opened.kind
-    if kind not in ("urgent_review", "task_overdue", "step_failing", "search_failed", "duplicate_request"):
+    if kind not in ("urgent_review", "task_overdue", "step_failing", "search_failed"):
         raise Invalid(
             "not_acceptable",
             f"An exception of the kind {kind} is closed by what is done about it, not by accepting it.",

@@ -106,11 +106,18 @@ def _predecessors_done(state: RunState, step: PlannedStep) -> bool:
     for other in state.steps.values():
         if other.name not in step.needs or state.states[other.step_id].final:
             continue
-        if first and not state.goes_before_gates(other):
+        if first and not state.goes_before_gates(other) and not _records_first(state, other, step):
             continue  # an urgent run does not leave access open for the sake of a hand-over
         return False
     # What a step needs may lie on a system whose accounts are still a question: then it is not done yet.
     return first or state.open_steps.isdisjoint(step.needs)
+
+
+def _records_first(state: RunState, other: PlannedStep, step: PlannedStep) -> bool:
+    """What was there is recorded before it is taken away, even in an urgent run: on the same system that costs a
+    moment. Once that has failed it no longer keeps access open."""
+    untried = state.states[other.step_id].status in ("planned", "started")
+    return other.level == Level.READ and other.system == step.system and untried
 
 
 def due_at(state: RunState, step: PlannedStep) -> datetime | None:

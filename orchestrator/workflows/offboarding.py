@@ -20,6 +20,8 @@ from orchestrator.workflows import retry_policies as retries
 
 LONGEST_SLEEP = timedelta(days=7)
 SOON = timedelta(minutes=1)
+SHORTEST_HINT, LONGEST_HINT = 3.0, 1800.0
+"""Seconds that a step begun on a hint may take: every lease of a real step lies within."""
 SEARCH = "search"
 
 
@@ -28,6 +30,14 @@ class Nudge(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     hint: Progress | None = None
+
+
+def _usable(hint: Progress) -> bool:
+    """A hint may be invented. What it names is checked by whoever does it; where and how long is not, so what would keep
+    a step in a queue that nobody reads, or cut it off at once, is only a reason to ask."""
+    return bool(hint.steps or hint.search) and all(
+        step.queue is None and SHORTEST_HINT <= step.seconds <= LONGEST_HINT for step in hint.steps
+    )
 
 
 def workflow_id(run_id: str) -> str:
@@ -53,7 +63,7 @@ class Offboarding:
             return
         # Begun on somebody's word: each activity looks into the ledger before it does anything, and says what it saw. What
         # is in flight already may have looked too early to know of this.
-        begun = hint is not None and bool(hint.steps or hint.search) and self._start(hint)
+        begun = hint is not None and _usable(hint) and self._start(hint)
         self._ask = not begun
         self._changed = True
 
@@ -102,7 +112,7 @@ class Offboarding:
             self._ask = True
         finally:
             for name in names:
-                del self._in_flight[name]
+                self._in_flight.pop(name, None)  # a forged hint may have named it twice
             self._changed = True
 
     def _heard(self, progress: Progress) -> None:

@@ -118,7 +118,9 @@ async def test_who_may_not_decide_and_who_comes_too_late(offboard: Offboard, sta
     assert "was approved at" in error and "by it (approve" in error
 
 
-async def test_an_embargoed_run_is_absent_for_all_but_the_named(offboard: Offboard, stack: Stack, started: Started) -> None:
+async def test_an_embargoed_run_is_absent_for_all_but_the_named(
+    offboard: Offboard, stack: Stack, started: Started
+) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     async with stack.books.database.transaction() as connection:
         await connection.exec_driver_sql(

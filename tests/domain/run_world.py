@@ -57,7 +57,8 @@ steps:
   - {name: freeze, title: Freeze, system: cards, ability: freeze, needs: [disable], at: cutoff, gate: access}
   - {name: close, title: Close, system: cards, ability: close, needs: [freeze], at: cutoff, gate: money}
   - {name: pay, title: Pay, system: cards, ability: pay, needs: [hand_over], at: cutoff, gate: money}
-  - {name: remove, title: Remove, system: code, ability: remove, needs: [sessions, hand_over], at: cutoff+P1D, gate: access}
+  - {name: remove, title: Remove, system: code, ability: remove, needs: [sessions, hand_over], at: cutoff+P1D,
+     gate: access}
 """
 
 PLATFORM = """\

@@ -6,7 +6,22 @@ from typing import Any
 
 import pytest
 from run_world import (
-    ANNA, BEN, DAY, EVENING, HOUR, HR, LEA, MINUTE, MONDAY, OLE, PERSON_ID, ROBOT, Story, account, actor, packet,
+    ANNA,
+    BEN,
+    DAY,
+    EVENING,
+    HOUR,
+    HR,
+    LEA,
+    MINUTE,
+    MONDAY,
+    OLE,
+    PERSON_ID,
+    ROBOT,
+    Story,
+    account,
+    actor,
+    packet,
 )  # fmt: skip
 
 from orchestrator.domain import events as e

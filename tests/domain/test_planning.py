@@ -7,7 +7,19 @@ from datetime import timedelta
 
 import pytest
 from run_world import (
-    CATALOGUE, DAY, EVENING, HOUR, MINUTE, OLE, PERSON, PERSON_ID, ROBOT, Story, account, actor, packet,
+    CATALOGUE,
+    DAY,
+    EVENING,
+    HOUR,
+    MINUTE,
+    OLE,
+    PERSON,
+    PERSON_ID,
+    ROBOT,
+    Story,
+    account,
+    actor,
+    packet,
 )  # fmt: skip
 
 from orchestrator.domain import events as e
@@ -241,7 +253,7 @@ def test_the_fold_bears_what_was_erased() -> None:
     story.work()
     state = type(story.state)()
     for event, at in story.log:
-        gone = {name: None for name in event.personal_fields()}
+        gone = dict.fromkeys(event.personal_fields())
         state = fold(state, event.model_copy(update=gone), at)
     assert state.states == story.state.states and state.asked.facts is None
 

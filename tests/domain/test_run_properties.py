@@ -15,7 +15,24 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from run_world import (
-    ANNA, BEN, DAY, EVENING, HOUR, HR, LEA, MINUTE, OLE, PERSON_ID, ROBOT, SAM, Story, account, actor, cutoff, packet,
+    ANNA,
+    BEN,
+    DAY,
+    DONE,
+    EVENING,
+    HOUR,
+    HR,
+    LEA,
+    MINUTE,
+    OLE,
+    PERSON_ID,
+    ROBOT,
+    SAM,
+    Story,
+    account,
+    actor,
+    cutoff,
+    packet,
 )  # fmt: skip
 
 from orchestrator.domain import events as e
@@ -79,11 +96,32 @@ class Attempts(RuleBasedStateMachine):
     @initialize(
         which=st.sampled_from(PACKETS), urgent=st.booleans(), phase=st.sampled_from(("production", "pilot", "shadow")),
         ahead=st.sampled_from((-DAY, timedelta(0), 3 * HOUR, 9 * HOUR, 40 * DAY)), found=FOUND,
+        well=st.sampled_from((0, 3, 6, 9, 12, 15)),
     )  # fmt: skip
-    def start(self, which: Any, urgent: bool, phase: str, ahead: timedelta, found: str) -> None:
+    def start(self, which: Any, urgent: bool, phase: str, ahead: timedelta, found: str, well: int) -> None:
         self.story = Story(which, urgent=urgent, phase=phase, at=EVENING + ahead, ready=False)
         self.story.knows(*ALL)
         self.finds("code", found)
+        self.all_goes_well(well)
+
+    @rule(times=st.integers(1, 8))
+    def all_goes_well(self, times: int) -> None:
+        """Chance alone seldom gets far, so now and then everybody does what they should."""
+        for _ in range(times):
+            state, now = self.story.state, self.story.progress
+            tasks = [id_ for id_, task in state.tasks.items() if task.open and task.opened.kind == "work"]
+            if state.finished:
+                return
+            if now.search:
+                self.search()
+            elif self.story.open_gates():
+                self.everybody_approves()
+            elif now.steps:
+                self.finish_one(self.begin_one(now.steps[0].step_id), DONE, crashed=False)
+            elif tasks:
+                self.complete_one(tasks[0], OLE, "done")
+            else:
+                self.alarm()
 
     def do(self, caused: Any) -> None:
         try:
@@ -114,13 +152,16 @@ class Attempts(RuleBasedStateMachine):
     @precondition(lambda self: self.story.progress.steps)
     @rule(data=st.data())
     def begin_step(self, data: st.DataObject) -> None:
-        due = data.draw(st.sampled_from(self.story.progress.steps))
+        self.begin_one(data.draw(st.sampled_from(self.story.progress.steps)).step_id)
+
+    def begin_one(self, step_id: str) -> Intent:
         state, world = self.story.state, self.story.world
-        intent = begin(state, due.step_id, world)
+        intent = begin(state, step_id, world)
         assert intent is not None, "what progress calls ready begins"
         self.check_intent(state, world, intent)
         self.story.append([intent.started])
         self.flying.append(intent)
+        return intent
 
     def check_intent(self, state: RunState, world: Any, intent: Intent) -> None:
         step, started = intent.step, intent.started
@@ -153,7 +194,9 @@ class Attempts(RuleBasedStateMachine):
     @rule(data=st.data(), answer=ANSWERS, crashed=st.sampled_from((False, False, False, True)))
     def end_attempt(self, data: st.DataObject, answer: Answer, crashed: bool) -> None:
         """Any attempt that is under way, also one that froze long ago, ends: with an answer, or with its process."""
-        intent = data.draw(st.sampled_from(self.flying))
+        self.finish_one(data.draw(st.sampled_from(self.flying)), answer, crashed)
+
+    def finish_one(self, intent: Intent, answer: Answer, crashed: bool) -> None:
         self.flying.remove(intent)
         which = (intent.step.step_id, intent.started.generation)
         if not intent.may_act:
@@ -169,6 +212,14 @@ class Attempts(RuleBasedStateMachine):
         result = verdict(self.story.state, intent, answer, self.story.now)
         if result is not None:
             self.story.append([result])
+
+    @precondition(lambda self: self.story.progress.steps)
+    @rule(answers=st.lists(st.tuples(ANSWERS, st.booleans()), min_size=1, max_size=4))
+    def systems_answer_as_they_like(self, answers: list[tuple[Answer, bool]]) -> None:
+        for answer, crashed in answers:
+            if self.story.progress.steps:
+                self.finish_one(self.begin_one(self.story.progress.steps[-1].step_id), answer, crashed)
+            self.alarm()
 
     # Time and surroundings
 
@@ -231,9 +282,13 @@ class Attempts(RuleBasedStateMachine):
         return data.draw(st.sampled_from(steps)) if steps else "s-none"
 
     @precondition(lambda self: self.story.state.tasks)
-    @rule(data=st.data(), by=st.sampled_from((OLE, OLE, ANNA, ROBOT, ADA)), outcome=st.sampled_from(("done", "not_done")))
-    def complete(self, data: st.DataObject, by: Actor, outcome: str) -> None:
-        task = data.draw(st.sampled_from(sorted(self.story.state.tasks)))
+    @rule(data=st.data(), by=st.sampled_from((OLE, OLE, ANNA, ROBOT, ADA)), done=st.booleans())
+    def complete(self, data: st.DataObject, by: Actor, done: bool) -> None:
+        self.complete_one(
+            data.draw(st.sampled_from(sorted(self.story.state.tasks))), by, "done" if done else "not_done"
+        )
+
+    def complete_one(self, task: str, by: Actor, outcome: str) -> None:
         state = self.story.state
         opened = state.tasks[task].opened
         if outcome == "not_done" and state.tasks[task].open and by is OLE and not state.finished:

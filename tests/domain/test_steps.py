@@ -7,7 +7,22 @@ from datetime import timedelta
 
 import pytest
 from run_world import (
-    ANNA, BEN, DAY, DONE, EVENING, HOUR, LOST, MINUTE, NOT_YET, OLE, REFUSED, ROBOT, Story, account, actor, packet,
+    ANNA,
+    BEN,
+    DAY,
+    DONE,
+    EVENING,
+    HOUR,
+    LOST,
+    MINUTE,
+    NOT_YET,
+    OLE,
+    REFUSED,
+    ROBOT,
+    Story,
+    account,
+    actor,
+    packet,
 )  # fmt: skip
 
 from orchestrator.domain import events as e

@@ -23,18 +23,19 @@ from orchestrator.embedded.company.people import default_people
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.ledger.migrate import upgrade
-from orchestrator.workflows.offboarding import workflow_id
 from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation, WorkerProcess, installation
 from tests.integration.needles import Hit, Needles, words_of
 
 pytestmark = pytest.mark.timeout(240)
 PLANT = "Umbelgaard"
+IN_THE_API = "Nobodykins"  # nobody's name, since it stays in the engine's files
 
 
 async def test_nobody_is_found_outside_the_encryption(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, needs_directory: None
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG, logger="offboard")
     people = default_people()
     needles = Needles(words_of(people))
     postgres_folder, temporal_folder = tmp_path / "postgres", tmp_path / "temporal"
@@ -126,8 +127,10 @@ async def leave(url: str, temporal: TemporalServer, company: Company, log: Path)
         needles = Needles(words_of(company.people))
         hits, count = await needles.in_histories(here.engine.client)
         assert found(hits) == [] and count >= len(leaving) + 1
-        # The same look at the API finds a name that somebody put there.
-        await here.engine.client.get_workflow_handle(workflow_id(runs[0])).describe()
+        await here.engine.client.start_workflow("Nobody", IN_THE_API, id="planted", task_queue="a-queue-nobody-reads")
+        hits, _ = await Needles([IN_THE_API]).in_histories(here.engine.client)
+        assert hits, "the same look at the API finds what is planted there"
+        await here.engine.client.get_workflow_handle("planted").terminate()
         await here.verify()
 
 
@@ -158,6 +161,9 @@ async def repair(here: Installation, state: RunState, words: str) -> None:
             candidates = state.planned_on[about.system].candidates[:1]
             await commands.settle_match(here.office, operator, state.run_id, about.system, candidates, words)
         elif about.kind == "step_failed" and about.step_id:
-            await commands.retry_step(here.office, operator, state.run_id, about.step_id, reason=words)
+            if state.states[about.step_id].attempt < 3:
+                await commands.retry_step(here.office, operator, state.run_id, about.step_id, reason=words)
+            else:
+                await commands.skip_step(here.office, operator, state.run_id, about.step_id, f"{words} was the last one")
         elif about.kind in ("gate_rejected", "accounts_changed"):
             await commands.replan_run(here.office, operator, state.run_id, words)

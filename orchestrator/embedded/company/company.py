@@ -20,7 +20,7 @@ import httpx
 
 import orchestrator
 from orchestrator.embedded.company.certificate import write_certificate
-from orchestrator.embedded.company.directory import BASE_DN, BIND_DN, Directory
+from orchestrator.embedded.company.directory import BASE_DN, BIND_DN, PLACEHOLDER_DN, Directory
 from orchestrator.embedded.company.effects import Mode
 from orchestrator.embedded.company.mail import USER
 from orchestrator.embedded.company.people import Employee, default_people
@@ -81,6 +81,7 @@ class Company:
                     "DIRECTORY_BIND_DN": BIND_DN,
                     "DIRECTORY_PASSWORD": directory.bind_password,
                     "DIRECTORY_BASE_DN": BASE_DN,
+                    "DIRECTORY_PLACEHOLDER": PLACEHOLDER_DN,
                 }
             yield Company(staff, process, directory, connections, door)
 

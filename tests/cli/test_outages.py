@@ -1,0 +1,69 @@
+"""A stack of its own, whose servers go away: what is decided stands, what cannot be decided is refused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from orchestrator.embedded.stack import Stack, stack_up
+from tests.cli.command_line import Offboard, until
+
+
+@pytest_asyncio.fixture(scope="module")
+async def fragile(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    async with stack_up(tmp_path_factory.mktemp("fragile")) as up:
+        yield up
+
+
+async def test_without_temporal_a_decision_stands_and_is_carried_on_later(fragile: Stack) -> None:
+    offboard = Offboard(fragile.folder)
+    cutoff = ("--cutoff", "2026-01-15T18:00", "--zone", "Europe/Berlin")
+    run_id = (await offboard.done("start", "E-1012", *cutoff, as_="hr")).out.split()[1]
+    await until(offboard, run_id, lambda run: bool(run["gates"]))
+    await fragile.temporal.crash()
+    try:
+        answer = await offboard.done("approve", run_id, "access", as_="it")
+        assert "is approved" in answer.out and "stands in the ledger" in answer.err
+        shown = (await offboard.done("show", run_id, "--json", as_="it")).json
+        assert {gate["gate_id"]: gate["state"] for gate in shown["gates"]}["g-access-1"] == "approved"
+    finally:
+        await fragile.temporal.restart()
+    await until(
+        offboard, run_id,
+        lambda run: all(s["status"] == "verified" for s in run["steps"] if s["name"] == "disable_identity"),
+    )  # fmt: skip
+
+
+async def test_without_the_database_everything_is_refused(fragile: Stack) -> None:
+    offboard = Offboard(fragile.folder)
+    await fragile.postgres.crash()
+    try:
+        for words in (("runs",), ("start", "E-1012", "--urgent"), ("approve", "r1234567", "access"), ("inbox",)):
+            error = await offboard.refused(*words, as_="it")
+            assert "PostgreSQL at" in error and "cannot be reached" in error and "go on by themselves" in error
+        for words in (("ledger", "verify"), ("ledger", "rebuild"), ("ledger", "migrate")):
+            assert "cannot be reached" in await offboard.refused(*words)
+    finally:
+        await fragile.postgres.restart()
+    assert (await offboard.done("runs", as_="hr")).out
+
+
+async def test_a_system_that_is_down_is_named(fragile: Stack) -> None:
+    offboard = Offboard(fragile.folder)
+    await fragile.company.stop("code")
+    try:
+        answer = await offboard("systems", "check", as_="it")
+        line = next(line for line in answer.out.splitlines() if line.startswith("code "))
+        assert answer.code == 1 and " no " in line and "Developer platform team" in line
+        preview = await offboard.done("start", "E-1010", "--urgent", "--preview", as_="hr")
+        assert "code could not be looked at" in preview.out and "Not planned yet" in preview.out
+    finally:
+        await fragile.company.restart("code")
+    await fragile.company.stop("hr")
+    try:
+        error = await offboard.refused("start", "E-1010", "--urgent", as_="hr")
+        assert "HR" in error or "hr" in error
+    finally:
+        await fragile.company.restart("hr")
