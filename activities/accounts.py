@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from activities.connections import Connections
+from activities.observation import observed
 from connectors.abilities import Lookup
 from connectors.errors import ConnectorError
 from orchestrator.domain.events import SystemSearched
@@ -59,7 +60,7 @@ async def _ask(
     spec = current.platform.systems.get(system, packet.platform.systems[system])
     questions = [Lookup(attribute, value) for attribute, value in lookups(person, keys)]
     try:
-        connector = await connections.to(system, spec)
+        connector = observed(await connections.to(system, spec), system, connections.observer)
         answered = await connector.find_accounts(questions, deadline=spec.deadline.total_seconds())
     except ConnectorError as error:
         failed = SystemSearched(system=system, purpose=purpose, outcome="failed", code=error.code)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from activities.observation import NOBODY, Observer
 from connectors import registry
 from connectors.abilities import Connector
 from connectors.errors import ActionRequiredError
@@ -15,9 +16,13 @@ Connect = Callable[[str, SystemSpec], Connector]
 
 
 class Connections:
-    """One connector per system and setting, made when first needed. A changed setting makes a new one."""
+    """One connector per system and setting, made when first needed. A changed setting makes a new one. `observer`
+    hears of what activities do with them."""
 
-    def __init__(self, environment: Mapping[str, str], connect: Connect | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], connect: Connect | None = None, observer: Observer = NOBODY
+    ) -> None:
+        self.observer = observer
         self._environment = environment
         self._connect = connect
         self._open: dict[str, tuple[object, Connector]] = {}

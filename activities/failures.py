@@ -29,7 +29,7 @@ class ActivityFailed(Exception):
 def without_words(
     activity: Callable[Concatenate[S, P], Awaitable[R]],
 ) -> Callable[Concatenate[S, P], Awaitable[R]]:
-    """Wraps an activity's method. What is raised inside leaves as `ActivityFailed`; the engine repeats it all the same."""
+    """Wraps an activity's method. What is raised inside leaves as `ActivityFailed`; the engine repeats it."""
 
     @functools.wraps(activity)
     async def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:

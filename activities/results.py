@@ -10,6 +10,8 @@ from temporalio import activity
 from temporalio.service import RPCError
 
 from orchestrator.domain.event import Event
+from orchestrator.domain.events import StepAttemptFailed, StepAttested, StepFailed, StepVerified
+from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World
 from orchestrator.ledger.runs import Decide, Decided
@@ -68,6 +70,32 @@ class Results:
         # If this is lost, the activity's own answer says the same a little later.
         with contextlib.suppress(RPCError):
             await activity.client().get_workflow_handle(info.workflow_id).signal("nudge", Nudge(hint=progress))
+
+
+class ResultTold:
+    """What an observer hears of a step's result: the last that was decided is the one that was recorded."""
+
+    def __init__(self, step: PlannedStep) -> None:
+        self._step = step
+        self.outcome = ""
+        self.code = ""
+        self.after_cutoff: float | None = None
+
+    def will_be(self, result: Event | None, state: RunState, world: World) -> None:
+        self.code, self.after_cutoff = "", None
+        match result:
+            case StepVerified():
+                self.outcome = "verified"
+                if self._step.cuts_access:
+                    self.after_cutoff = (world.now - state.cutoff).total_seconds()
+            case StepAttested():
+                self.outcome = "attested"
+            case StepAttemptFailed():
+                self.outcome, self.code = "retrying", result.code
+            case StepFailed():
+                self.outcome, self.code = "failed" if result.happened == "no" else "unknown", result.code
+            case _:
+                self.outcome = "already_known"
 
 
 def _all(concludes: Sequence[Decide]) -> Decide:

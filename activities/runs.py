@@ -20,6 +20,7 @@ class RunActivities:
     @without_words
     async def advance(self, run: RunRef) -> Progress:
         """Appends what is due by now, and says what is to be started."""
-        progress = (await self._runs.advance(run.run_id)).progress
-        self._reports.note(run.run_id, progress)
+        decided = await self._runs.advance(run.run_id)
+        progress = decided.progress
+        self._reports.note(run.run_id, progress, decided.world.now)
         return progress

@@ -10,16 +10,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from temporalio import activity
 
 from activities.accounts import find_accounts
 from activities.connections import Connections
 from activities.failures import without_words
-from activities.results import Results
+from activities.observation import observed, reaction
+from activities.results import Results, ResultTold
 from connectors.abilities import Account, Connector, Effect, ReadBack
-from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.errors import ActionRequiredError, ConnectorError
 from orchestrator.domain import steps
 from orchestrator.domain.event import Event
 from orchestrator.domain.events import AccountsSearched
@@ -35,7 +36,7 @@ from orchestrator.ledger.engine_reports import EngineReports
 from orchestrator.ledger.errors import PersonErased
 from orchestrator.ledger.keys import Keyring
 from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.runs import Decide, Decided, Runs
+from orchestrator.ledger.runs import Decide, Decided, Runs, Situation
 from orchestrator.workflows.activity_stubs import ExecuteSteps, SearchAccounts
 
 LOOK_AGAIN = 0.2  # seconds between two looks while a system settles
@@ -68,18 +69,18 @@ class SystemActivities:
         standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
         due = searches_due(state, world, standings).systems
         if not due or state.asked.facts is None:
-            return self._heard(search.run_id, situation.progress)
+            return self._heard(search.run_id, situation)
         try:
             key = await self._keyring.person_key(state.asked.person_id)
         except PersonErased:
-            return self._heard(search.run_id, situation.progress)
+            return self._heard(search.run_id, situation)
         person = PersonFacts.model_validate(state.asked.facts)
         async with _signs_of_life():
             found = await find_accounts(person, key, world.pinned, world.current, due, self._connections)
         details: dict[str, Any] = {a.account_id: a.model_dump(mode="json") for a in found.accounts}
         searched = AccountsSearched(results=found.results, details=details, troubles=found.troubles or None)
         decided = await self._runs.conclude(search.run_id, lambda state, world: [] if state.finished else [searched])
-        return self._heard(search.run_id, decided.progress)
+        return self._heard(search.run_id, decided)
 
     @activity.defn(name="execute_steps")
     @without_words
@@ -93,7 +94,7 @@ class SystemActivities:
 
         begun = await self.record_intent(due.run_id, begin)
         if not intents:
-            return self._heard(due.run_id, begun.progress)
+            return self._heard(due.run_id, begun)
         results = Results(partial(self.record_result, begun), len(intents))
         # An attempt is never cut off because another one's result could not be written.
         ended = await asyncio.gather(
@@ -102,16 +103,27 @@ class SystemActivities:
         for outcome in ended:
             if isinstance(outcome, BaseException):
                 raise outcome
-        return self._heard(due.run_id, (results.last or begun).progress)
+        return self._heard(due.run_id, results.last or begun)
 
     async def _attempt_one(self, begun: Decided, intent: Intent, results: Results) -> None:
-        answer = await self._carry_out(begun.state, begun.world, intent)
+        step = intent.step
+        with self._connections.observer.step(
+            run_id=begun.state.run_id,
+            name=step.name,
+            system=step.system,
+            ability=step.ability,
+            attempt=intent.started.attempt,
+        ) as seen:
+            answer = await self._carry_out(begun.state, begun.world, intent)
+            told = ResultTold(step)
 
-        def conclude(state: RunState, world: World) -> list[Event]:
-            result = steps.verdict(state, intent, answer, world.now)
-            return [result] if result is not None else []
+            def conclude(state: RunState, world: World) -> list[Event]:
+                result = steps.verdict(state, intent, answer, world.now)
+                told.will_be(result, state, world)
+                return [result] if result is not None else []
 
-        await results.record(conclude)
+            await results.record(conclude)
+            seen.ended(told.outcome, told.code, told.after_cutoff)
 
     # The four moments at which a worker can die and leave something behind have names, so that tests can kill it there.
 
@@ -132,7 +144,7 @@ class SystemActivities:
         spec = world.current.platform.systems.get(step.system, world.pinned.platform.systems[step.system])
         try:
             effect = _effect(state, intent)
-            connector = await self._connections.to(step.system, spec)
+            connector = observed(await self._connections.to(step.system, spec), step.system, self._connections.observer)
             if spec.rate_per_second is not None:
                 busy_for = await self._rates.wait(step.system, spec.rate_per_second, at_most=SHORT_WAIT)
                 if busy_for is not None:
@@ -171,7 +183,7 @@ class SystemActivities:
         )
 
     async def _settled(self, connector: Connector, effect: Effect, seconds: float) -> ReadBack:
-        """Reads back until it shows done or the system has had its time to settle. Not being able to look is `unknown`."""
+        """Reads back until it shows done or the system has had its time to settle; what cannot be read is `unknown`."""
         until = asyncio.get_running_loop().time() + seconds
         while True:
             try:
@@ -182,8 +194,9 @@ class SystemActivities:
                 return look
             await asyncio.sleep(LOOK_AGAIN)
 
-    def _heard(self, run_id: str, progress: Progress) -> Progress:
-        self._reports.note(run_id, progress)
+    def _heard(self, run_id: str, seen: Situation | Decided) -> Progress:
+        progress = seen.progress
+        self._reports.note(run_id, progress, seen.world.now)
         return progress
 
 
@@ -231,17 +244,10 @@ def _effect(state: RunState, intent: Intent) -> Effect:
 
 
 def _failed(error: ConnectorError, look: ReadBack | None) -> Answer:
-    reaction: Literal["try_again", "action_required", "refused"]
-    match error:
-        case TryAgainError():
-            reaction = "try_again"
-        case RefusedError():
-            reaction = "refused"
-        case _:
-            reaction = "action_required"
-    detail: dict[str, Any] = {"said": error.detail, "remedy": error.remedy or REMEDIES[reaction]}
+    wanted = reaction(error)
+    detail: dict[str, Any] = {"said": error.detail, "remedy": error.remedy or REMEDIES[wanted]}
     if look is not None:
         detail["read_back"] = dict(look.evidence)
     return Answer(
-        reaction, error.happened, error.code, error.retry_after, look.outcome if look is not None else None, detail=detail
+        wanted, error.happened, error.code, error.retry_after, look.outcome if look is not None else None, detail=detail
     )

@@ -6,6 +6,7 @@ with whom is in the ledger, encrypted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import temporalio.api.failure.v1
 import temporalio.converter
 from temporalio.api.workflowservice.v1 import GetClusterInfoRequest
-from temporalio.client import Client, TLSConfig
+from temporalio.client import Client, Interceptor, TLSConfig
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
@@ -21,7 +22,6 @@ from temporalio.service import RPCError
 from orchestrator.domain.progress import Progress
 from orchestrator.workflows.activity_stubs import RunRef
 from orchestrator.workflows.offboarding import Nudge, Offboarding, workflow_id
-
 
 ANSWER_WITHIN = timedelta(seconds=5)
 """Whoever gives a command does not wait longer for a nudge; the relay makes good what did not come through."""
@@ -80,11 +80,11 @@ class Engine:
         self.client = client
         self.task_queue = task_queue
         self.cluster = cluster
-        """Which cluster answered last. It can be another one tomorrow, behind the same address: see `look_at_cluster`."""
+        """Which one answered last. Behind the same address it can be another one tomorrow: see `look_at_cluster`."""
 
     @classmethod
-    async def connect(cls, address: EngineAddress) -> Engine:
-        """Raises `EngineUnavailable`."""
+    async def connect(cls, address: EngineAddress, interceptors: Sequence[Interceptor] = ()) -> Engine:
+        """`interceptors` see every call of the client and of workers made with it. Raises `EngineUnavailable`."""
         converter = temporalio.converter.DataConverter(
             payload_converter_class=pydantic_data_converter.payload_converter_class,
             failure_converter_class=CodedFailureConverter,
@@ -96,6 +96,7 @@ class Engine:
                 data_converter=converter,
                 tls=_tls(address),
                 api_key=address.api_key,
+                interceptors=interceptors,
             )
             info = await client.workflow_service.get_cluster_info(GetClusterInfoRequest())
         except (RPCError, RuntimeError) as error:

@@ -13,6 +13,9 @@ from pathlib import Path
 PREFIX = "OFFBOARD_"
 
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
 class SettingMissing(Exception):
     """Names the setting and says how to give it."""
 
@@ -24,9 +27,20 @@ class SettingMissing(Exception):
         self.name = name
 
 
+class SettingWrong(SettingMissing):
+    """Given, and of no use: names the setting and what it may be, never what it is."""
+
+    def __init__(self, name: str, allowed: str) -> None:
+        Exception.__init__(self, f"The setting {name} has a value that there is not. Give one of: {allowed}.")
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`environment` is what connections resolve `env:NAME` from. Secrets are left out of the representation."""
+    """`environment` is what connections resolve `env:NAME` from. Secrets are left out of the representation.
+
+    `otlp_endpoint` is an OpenTelemetry collector's base URL, under OpenTelemetry's own name for it; `trace_file` gets
+    every span as a line of JSON; `log_level` is for our own loggers."""
 
     database_url: str = field(repr=False)
     master_key: str = field(repr=False)
@@ -41,11 +55,15 @@ class Settings:
     queues: tuple[str, ...] = ()
     checkpoint_key: str | None = field(default=None, repr=False)
     installation: str = "offboard"
+    otlp_endpoint: str | None = field(default=None, repr=False)
+    service_name: str = "offboard"
+    trace_file: Path | None = None
+    log_level: str = "INFO"
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Raises `SettingMissing`, or `OSError` naming a file that cannot be read."""
+        """Raises `SettingMissing`, `SettingWrong`, or `OSError` naming a file that cannot be read."""
         given = dict(os.environ if environment is None else environment)
 
         def get(name: str) -> str | None:
@@ -63,6 +81,9 @@ class Settings:
             value = given.get(PREFIX + name)
             return Path(value) if value else None
 
+        log_level = (get("LOG_LEVEL") or "INFO").upper()
+        if log_level not in LEVELS:
+            raise SettingWrong(f"{PREFIX}LOG_LEVEL", ", ".join(LEVELS))
         return cls(
             database_url=need("DATABASE_URL", "where the ledger is: postgresql+psycopg://user@host/database"),
             master_key=need("MASTER_KEY", "32 bytes in base64 or hex under which every person's key is wrapped"),
@@ -77,5 +98,9 @@ class Settings:
             queues=tuple(part for part in (get("QUEUES") or "").split(",") if part),
             checkpoint_key=get("CHECKPOINT_KEY"),
             installation=get("INSTALLATION") or "offboard",
+            otlp_endpoint=given.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
+            service_name=given.get("OTEL_SERVICE_NAME") or "offboard",
+            trace_file=path("TRACE_FILE"),
+            log_level=log_level,
             environment=given,
         )

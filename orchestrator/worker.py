@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.connections import Connect, Connections
+from activities.observation import NOBODY
 from activities.runs import RunActivities
 from activities.systems import SystemActivities
 from connectors.registry import connector_kinds
@@ -21,7 +22,9 @@ from orchestrator.engine import Engine, EngineAddress, EngineUnavailable
 from orchestrator.ledger.codec import EventCodec
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.engine_reports import EngineReports
+from orchestrator.ledger.errors import LedgerError
 from orchestrator.ledger.keys import Keyring, load_master_key
+from orchestrator.ledger.open_counts import open_counts
 from orchestrator.ledger.rates import Rates
 from orchestrator.ledger.runs import RUN_EVENT_TYPES, Runs
 from orchestrator.ledger.store import Ledger
@@ -29,9 +32,13 @@ from orchestrator.relay import Relay
 from orchestrator.settings import Settings
 from orchestrator.workflows.offboarding import Offboarding
 
+if TYPE_CHECKING:
+    from orchestrator.telemetry.telemetry import Telemetry
+
 WIDEST_LAYER = 20
 """Steps that a workflow may begin at once without asking the server first (eager activities)."""
 CLUSTER_EVERY = 10.0  # seconds between two looks at which cluster it is
+COUNT_EVERY = 30.0  # seconds between two looks at how much is open, where somebody measures
 MakeActivities = Callable[[Runs, Keyring, Connections, Rates, EngineReports], SystemActivities]
 
 
@@ -73,6 +80,15 @@ def engine_address(settings: Settings) -> EngineAddress:
     )
 
 
+def telemetry_of(settings: Settings) -> AbstractAsyncContextManager[Telemetry | None]:
+    """None where the settings ask for none: then OpenTelemetry is not even imported, which takes 0.16 s."""
+    if settings.otlp_endpoint is None and settings.trace_file is None:
+        return contextlib.nullcontext()
+    from orchestrator.telemetry.telemetry import telemetry
+
+    return telemetry(settings.otlp_endpoint, settings.trace_file, settings.service_name)
+
+
 @asynccontextmanager
 async def working(
     settings: Settings,
@@ -80,15 +96,18 @@ async def working(
     connect: Connect | None = None,
     abilities: Catalogue | None = None,
     make_activities: MakeActivities = SystemActivities,
+    watched: Telemetry | None = None,
 ) -> AsyncIterator[tuple[Books, Engine]]:
     """A worker that works while the block runs, and drains before it ends. `connect` and `abilities` stand in for the
-    connectors where something other than the registry's is to be driven."""
+    connectors where something other than the registry's is to be driven; `watched` for the telemetry that the settings
+    ask for, where the caller needs it as well."""
     async with AsyncExitStack() as stack:
         books = await stack.enter_async_context(open_books(settings, abilities))
-        engine = await Engine.connect(engine_address(settings))
+        watched = watched or await stack.enter_async_context(telemetry_of(settings))
+        engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         reports = EngineReports(books.database, lambda: engine.cluster)
         stack.push_async_callback(reports.aclose)
-        connections = Connections(settings.environment, connect)
+        connections = Connections(settings.environment, connect, watched.observer if watched else NOBODY)
         stack.push_async_callback(connections.aclose)
         systems = make_activities(books.runs, books.keyring, connections, Rates(books.database), reports)
         runs = RunActivities(books.runs, reports)
@@ -131,13 +150,29 @@ async def _watching(engine: Engine) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def relaying(books: Books, engine: Engine, *, sweep_every: float = 10.0) -> AsyncIterator[Relay]:
+async def relaying(
+    books: Books, engine: Engine, *, sweep_every: float = 10.0, watched: Telemetry | None = None
+) -> AsyncIterator[Relay]:
+    """The relay, and where telemetry is on the gauges of what is open: there are fewer relays than workers."""
     relay = Relay(books.database, books.ledger, engine, sweep_every=sweep_every)
-    task = asyncio.create_task(relay.run(), name="relay")
+    tasks = [asyncio.create_task(relay.run(), name="relay")]
+    if watched is not None:
+        tasks.append(asyncio.create_task(_counting(books, watched), name="how much is open"))
     try:
         yield relay
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def _counting(books: Books, watched: Telemetry) -> None:
+    while True:
+        try:
+            counts = await open_counts(books.database)
+            watched.measures.are_open(counts.runs, counts.exceptions)
+        except LedgerError:
+            watched.measures.unknown()
+        await asyncio.sleep(COUNT_EVERY)
 

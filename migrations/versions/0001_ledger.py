@@ -89,7 +89,6 @@ CREATE TABLE read.runs (
     embargo_until  timestamptz,
     named          jsonb       NOT NULL DEFAULT '[]',
     summary        jsonb       NOT NULL DEFAULT '{}',
-    sealed         bytea,
     CONSTRAINT runs_pkey PRIMARY KEY (run_id)
 );
 CREATE INDEX runs_by_request ON read.runs (requested_at, run_id);
@@ -126,16 +125,6 @@ CREATE TABLE read.exceptions (
 );
 CREATE INDEX exceptions_open_by_due ON read.exceptions (due_at, exception_id) WHERE closed_at IS NULL;
 CREATE INDEX exceptions_of_run ON read.exceptions (run_id);
-
-CREATE TABLE read.actors (
-    actor_id text  NOT NULL,
-    kind     text  NOT NULL,
-    human    text,
-    roles    jsonb NOT NULL DEFAULT '[]',
-    sealed   bytea,
-    detail   jsonb NOT NULL DEFAULT '{}',
-    CONSTRAINT actors_pkey PRIMARY KEY (actor_id)
-);
 
 CREATE TABLE read.packets (
     name            text  NOT NULL,

@@ -13,11 +13,9 @@ from pathlib import Path
 
 from rich.text import Text
 
-from orchestrator.cli.demo_answers import Answers, Itself
 from orchestrator.cli.demo_people import BadExport, Cast, NobodyLeaves, cast_from, packaged_cast
 from orchestrator.cli.demo_picture import Picture
 from orchestrator.cli.demo_play import PACKET, Play
-from orchestrator.cli.demo_questions import AtTerminal
 from orchestrator.cli.demo_screen import Screen
 from orchestrator.cli.demo_summary import (
     check_ledger,
@@ -63,17 +61,23 @@ class _Demo:
         self.cast, self.keep_up = cast, keep_up
         self.screen = Screen(asks=asks)
         self.picture = Picture(picture) if picture is not None else None
-        self.answers: Answers = AtTerminal(self.screen) if asks else Itself()
+        self.interruptible = False
+        self.stop_wanted = False
 
     async def run(self) -> int:
         with tempfile.TemporaryDirectory(prefix="offboard-demo-", ignore_cleanup_errors=True) as made:
             folder = Path(made)
             with _logs_in(folder / "demo.log"):
+                # Half a server is hard to take down: whoever stops us before all are up is answered when they are.
                 async with stack_up(folder / "stack", self.cast.people, self.screen.say, self.cast.staff) as stack:
+                    if self.stop_wanted:
+                        raise asyncio.CancelledError
+                    self.interruptible = True
                     code = await self._show(stack)
                     if self.keep_up:
                         self.screen.say(f"Still up, in {stack.folder}; Ctrl-C ends it.")
                         await asyncio.Event().wait()
+                    self.interruptible = False
                     self.screen.say("Taking everything down again")
         self.screen.say("Everything that was started is gone.")
         return code
@@ -85,7 +89,7 @@ class _Demo:
             screen.say(note)
         if self.cast.left_over:
             screen.say(f"{self.cast.left_over} further leavers are left out: one list starts no more than the cap.")
-        play = Play(stack, self.cast, screen, self.answers, self.picture.see if self.picture is not None else None)
+        play = Play(stack, self.cast, screen, self.picture.see if self.picture is not None else None)
         await play.begin()
         await play.go()
         if self.picture is not None:
@@ -120,8 +124,8 @@ class _Demo:
 
 
 async def _until_stopped(demo: _Demo) -> int:
-    """Runs the demo until it ends or a signal asks it to. Whatever came up is taken down in order; a second signal
-    changes nothing about that."""
+    """Runs the demo until it ends or a signal asks it to. Whatever came up is taken down in order; further signals
+    change nothing about that."""
     loop = asyncio.get_running_loop()
     stopped: list[signal.Signals] = []
     work = asyncio.create_task(demo.run(), name="demo")
@@ -133,7 +137,9 @@ async def _until_stopped(demo: _Demo) -> int:
             stopped.append(number)
             demo.screen.freeze()
             demo.screen.say("Stopping: everything that was started is taken down.")
-            work.cancel()
+            demo.stop_wanted = True
+            if demo.interruptible:
+                work.cancel()
 
     for number in STOPPED_BY:
         loop.add_signal_handler(number, stop, number)
@@ -142,6 +148,8 @@ async def _until_stopped(demo: _Demo) -> int:
     except asyncio.CancelledError:
         return STOPPED_BY[stopped[0]] if stopped else 1
     except EmbeddedServerError as error:
+        if stopped:
+            return STOPPED_BY[stopped[0]]
         complain(str(error), "Nothing of it is left running; try again once that is mended.")
         return 1
     finally:

@@ -88,7 +88,7 @@ class Board:
         for leaver in shown:
             kind, words = status_words(leaver.state)
             head = Text(f"{leaver.name}\n").append_text(mark(kind, ascii_only=ascii_only))
-            table.add_column(head.append(f" {words}", style=SHAPES[kind].style), ratio=4)
+            table.add_column(head.append(f" {words}", style=SHAPES[kind].style), ratio=4, overflow="fold")
         for system in systems:
             known = self.leavers[0].world.pinned.platform.systems
             title = known[system].title if system in known else "People's tasks"

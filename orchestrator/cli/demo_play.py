@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from rich.text import Text
 
 from orchestrator import commands
-from orchestrator.cli.demo_answers import Answers, TaskQuestion
+from orchestrator.cli.demo_answers import Answers, Itself, TaskQuestion
 from orchestrator.cli.demo_board import Board, Leaver
 from orchestrator.cli.demo_people import Cast
+from orchestrator.cli.demo_questions import AtTerminal
 from orchestrator.cli.demo_screen import Screen
 from orchestrator.cli.demo_story import DOWN, LockedRecord, Outage
 from orchestrator.cli.demo_telling import told
@@ -30,6 +31,7 @@ from orchestrator.embedded.staff import Staff
 
 PACKET = "standard-leaver"
 LOOK_EVERY = 0.2  # seconds
+SMALL = 20  # lines of the board above a question
 STUCK_AFTER = 40.0  # seconds in which nothing at all happens
 CALM_AFTER = 12.0  # seconds after which a question is asked although steps are still under way
 WORTH_WAITING = timedelta(seconds=30)
@@ -41,10 +43,11 @@ class Play:
     """`seen` gets every board that was drawn, for a picture."""
 
     def __init__(
-        self, stack: Stack, cast: Cast, screen: Screen, answers: Answers, seen: Callable[[Board], None] | None = None
+        self, stack: Stack, cast: Cast, screen: Screen, seen: Callable[[Board], None] | None = None
     ) -> None:
         self.leavers: list[Leaver] = []
-        self._stack, self._cast, self._screen, self._answers = stack, cast, screen, answers
+        self._stack, self._cast, self._screen = stack, cast, screen
+        self._answers: Answers = AtTerminal(screen, lambda: self.board(SMALL)) if screen.asks else Itself()
         self._seen = seen
         self._actors: dict[str, Actor] = {}
         self._outage = Outage(stack.company, self._story)
@@ -78,12 +81,14 @@ class Play:
         """Until every run is closed, or nothing moves any more."""
         while not all(leaver.state.finished for leaver in self.leavers):
             await self._look()
+            if self._screen.gone:
+                raise asyncio.CancelledError  # nobody looks any more
             now = time.monotonic()
             await self._locked.prepare(self.leavers)
             await self._outage.go_on(self.leavers, now)
             self._draw()
             if await self._put_question():
-                self._moved_at = time.monotonic()
+                self._moved_at = self._calm_at = time.monotonic()
                 continue
             if now - self._moved_at > STUCK_AFTER:
                 break
@@ -91,8 +96,9 @@ class Play:
         await self._look()
         self._screen.freeze(self.board() if self._screen.asks else None)
 
-    def board(self) -> Board:
-        height = self._screen.console.size.height if self._screen.asks else None
+    def board(self, height: int | None = None) -> Board:
+        if height is None and self._screen.asks:
+            height = self._screen.console.size.height
         return Board(tuple(self.leavers), self._screen.elapsed, height)
 
     # What is seen
@@ -175,7 +181,7 @@ class Play:
         labels = ", ".join(leaver.state.details[account]["label"] for account in found.candidates)
         self._story(
             f"{leaver.world.pinned.platform.systems[system].title} shows {labels or 'no account'} for {leaver.name}, "
-            "and nothing there says for certain whose it is. The wrong person would be the worst mistake: one is asked."
+            "and nothing there says for certain what is theirs. Nothing is planned there until a person has said."
         )
         answer = await self._answers.match(leaver, exception, member)
         actor = self._actors[member.alias]

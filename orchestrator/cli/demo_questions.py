@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from rich import box
@@ -27,6 +27,7 @@ from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.run import ExceptionState, GateState
 from orchestrator.embedded.staff import Staff
 
+HIGH_ENOUGH = 40  # lines of a terminal
 REPAIRS: Mapping[str, Sequence[Literal["retry", "skip", "replan", "end", "accept"]]] = {
     "step_failed": ("retry", "skip"),
     "outcome_unknown": ("retry", "skip"),
@@ -48,8 +49,9 @@ _LETTERS = {"t": "retry", "s": "skip", "p": "replan", "e": "end", "a": "accept"}
 class AtTerminal:
     """Asks; Enter takes the answer in capitals. When the input ends, or on `f`, the demo decides the rest itself."""
 
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
+    def __init__(self, screen: Screen, board: Callable[[], RenderableType]) -> None:
+        """`board` is shown above every question, as far as the terminal is high enough for both."""
+        self._screen, self._board = screen, board
         self._itself = Itself()
         self._alone = False
 
@@ -57,7 +59,7 @@ class AtTerminal:
         if self._alone:
             return await self._itself.gate(leaver, gate_id, gate, member)
         steps = _steps_at(leaver, gate)
-        self._screen.freeze()
+        self._pause()
         self._screen.print(_gate_panel(leaver, gate, member, steps))
         while True:
             choice = await self._choose("[A] approve  [x] approve, leave steps out  [r] reject  [d] details  "
@@ -93,7 +95,7 @@ class AtTerminal:
             lines.append(Text(f"  {number}  {shown['label']}   {known}"))
         lines.append(Text("Nothing is planned for an account before somebody has said whose it is.", style="dim"))
         lines.append(Text(leaver.world.pinned.platform.systems[system].runbook, style="dim"))
-        self._screen.freeze()
+        self._pause()
         self._screen.print(_panel(f"Exception: whose account?  {leaver.name}", member, lines, "magenta"))
         numbers = [str(number) for number, account in enumerate(found.candidates, 1) if account in likely]
         usual = ",".join(numbers) or "none"
@@ -117,7 +119,7 @@ class AtTerminal:
             lines.append(Text("Somebody has unlocked the record meanwhile: trying again will work now."))
         elif exception.opened.system:
             lines.append(Text(leaver.world.pinned.platform.systems[exception.opened.system].runbook, style="dim"))
-        self._screen.freeze()
+        self._pause()
         self._screen.print(_panel(f"Exception: {leaver.name}", member, lines, "red"))
         prompt = "  ".join(_WORDS[action] for action in possible)
         while True:
@@ -141,13 +143,16 @@ class AtTerminal:
         for question in questions:
             evidence = evidence_for(question)
             table.add_row(question.leaver.name, question.step.title, f"{evidence['note']} ({evidence['reference']})")
-        self._screen.freeze()
+        self._pause()
         self._screen.print(_panel("Tasks that no connector can do", member, [table], "blue"))
         typed = await self._choose("[Enter] done, with this evidence; or type your own note for all of them:", "")
         if typed is None:
             self._alone = True
         note = {"note": typed} if typed else {}
         return {question.task_id: {**evidence_for(question), **note} for question in questions}
+
+    def _pause(self) -> None:
+        self._screen.freeze(self._board() if self._screen.console.size.height >= HIGH_ENOUGH else None)
 
     async def _choose(self, prompt: str, usual: str) -> str | None:
         typed = await self._screen.ask(prompt)
@@ -182,12 +187,19 @@ def _gate_panel(leaver: Leaver, gate: GateState, member: Staff, steps: Sequence[
     for number, step in enumerate(steps, 1):
         system = platform.systems[step.system].title if step.system else "People"
         table.add_row(
-            Text(str(number), style="dim"), step.title, Text(system, style="dim"),
+            Text(str(number), style="dim"), step.title + _which_account(leaver, step, steps), Text(system, style="dim"),
             Text("cannot be undone" if step.reversible == "no" and not step.is_task else "", style="bold yellow"),
         )  # fmt: skip
     asked = Text(f"Asked: {role_words(gate.roles)}. What nobody decides is not done; what is done is read back.")
     title = f"Gate: {approvals.gates[gate.opened.gate].title}  {leaver.name}"
     return _panel(title, member, [asked, table], "blue")
+
+
+def _which_account(leaver: Leaver, step: PlannedStep, steps: Sequence[PlannedStep]) -> str:
+    """The account's name where the same is done to several."""
+    if sum(other.name == step.name for other in steps) < 2:
+        return ""
+    return f": {leaver.state.details[step.account_id]['label']}"
 
 
 def _details(leaver: Leaver, gate: GateState, steps: Sequence[PlannedStep]) -> Table:

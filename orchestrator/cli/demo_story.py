@@ -15,7 +15,7 @@ from orchestrator.embedded.company.company import Company
 
 DOWN = "code"
 LONGEST_OUTAGE = 15.0  # seconds
-SEEN_TO_FAIL = 2
+SEEN_TO_FAIL = 3
 """Attempts that fail before the system comes back."""
 
 LOCKABLE = (("cards", "freeze_card", "/cards/{}/freeze$"), ("code", "suspend_account", "/accounts/{}/suspend$"))
@@ -50,7 +50,7 @@ class Outage:
             self.ended = now
             self.tell(
                 f"Code hosting is back after {now - self.since:.0f} s. Offboard had tried {attempts} times, each time "
-                "waiting longer; the steps on other systems went on meanwhile."
+                "waiting longer. Steps on other systems went on meanwhile."
             )
         elif not self.told and not any(_failures(leaver) for leaver in leavers):
             self.told = True

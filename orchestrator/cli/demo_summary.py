@@ -25,7 +25,9 @@ from orchestrator.ledger.verification import Verification, verify_database
 
 ORIGIN = "offboard.example/demo"
 LONGEST_VALUE = 60  # letters
-_TOLD_ELSEWHERE = frozenset({"id", "present", "username", "user_name", "label", "dn", "display_name"})
+_TOLD_ELSEWHERE = frozenset(
+    {"id", "present", "username", "label", "dn", "display_name", "address", "last4", "to", "pwdChangedTime"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def leaver_table(leaver: Leaver, history: Sequence[Recorded], ascii_only: bool) 
     table.add_column("System, and what was found", ratio=5)
     table.add_column("What was done", ratio=6)
     table.add_column("What was read back", ratio=6)
-    evidence = _evidence(history)
+    evidence = _evidence(leaver, history)
     systems = leaver.world.pinned.platform.systems
     for system in [*systems, ""]:
         steps = [step for step in leaver.state.steps.values() if step.system == system]
@@ -77,7 +79,7 @@ def leaver_table(leaver: Leaver, history: Sequence[Recorded], ascii_only: bool) 
         for number, step in enumerate(steps):
             view = view_step(leaver.state, step, leaver.world)
             done = mark(view.kind, ascii_only=ascii_only).append(f" {step.title}")
-            shown = Text(_read_back(evidence.get(step.step_id)))
+            shown = Text(evidence.get(step.step_id, ""))
             if view.kind not in ("verified", "attested"):
                 shown = Text(view.words, style=SHAPES[view.kind].style)
             table.add_row(head if number == 0 else "", done, shown)
@@ -87,9 +89,9 @@ def leaver_table(leaver: Leaver, history: Sequence[Recorded], ascii_only: bool) 
 
 def overview(leavers: Sequence[Leaver], ascii_only: bool) -> Table:
     table = Table(box=box.ASCII if ascii_only else box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    table.add_column("Who left", ratio=4)
+    table.add_column("Who left", ratio=4, overflow="fold")
     table.add_column("Result", ratio=3)
-    table.add_column("Steps", ratio=3)
+    table.add_column("Steps", ratio=4)
     table.add_column("Access stayed open", ratio=4)
     table.add_column("Manual work saved", ratio=2)
     for leaver in leavers:
@@ -142,18 +144,20 @@ def exception_lines(leavers: Sequence[Leaver], histories: Mapping[str, Sequence[
 
 
 def retry_lines(leavers: Sequence[Leaver], histories: Mapping[str, Sequence[Recorded]]) -> Iterator[Text]:
-    """What failed for a while and came right without anybody."""
+    """What failed for a while and came right without anybody, by system."""
+    failed: dict[str, list[tuple[str, str]]] = {}
     for leaver in leavers:
-        failed: dict[str, int] = {}
         for recorded in histories[leaver.run_id]:
             if isinstance(recorded.event, e.StepAttemptFailed):
-                failed[recorded.event.step_id] = failed.get(recorded.event.step_id, 0) + 1
-        for step_id, number in failed.items():
-            step = leaver.state.steps[step_id]
-            system = leaver.world.pinned.platform.systems[step.system].title
-            times = "once" if number == 1 else f"{number} times"
-            line = Text().append(f"{leaver.name}: ", style="bold")
-            yield line.append(f"{step.title} ({system}) was tried again {times}, by itself")
+                step = leaver.state.steps[recorded.event.step_id]
+                title = leaver.world.pinned.platform.systems[step.system].title
+                failed.setdefault(title, []).append((leaver.run_id, step.step_id))
+    for title, attempts in failed.items():
+        line = Text().append(f"{title}: ", style="bold")
+        yield line.append(
+            f"{len(attempts)} attempts at {len(set(attempts))} steps did not work; each was made again, a little later "
+            "every time, until the system said yes"
+        )
 
 
 def ledger_lines(checked: Checked) -> Iterator[RenderableType]:
@@ -162,12 +166,12 @@ def ledger_lines(checked: Checked) -> Iterator[RenderableType]:
         yield Text(f"The ledger is NOT as it was written. {found.wrong}", style="bold red")
         return
     yield Text(
-        f"Ledger verified: {found.events} events in {found.streams} streams, every row read again, every hash and the "
-        f"tree worked out afresh, and compared with {found.checkpoints} signed checkpoint.",
+        f"Ledger verified: {found.events} events in {found.streams} streams, every row read again by code of "
+        "its own, every hash and the tree worked out afresh, and compared with a signed checkpoint.",
         style="green",
     )
     yield Text(f"Root {found.root.hex()}")
-    yield Text(checked.checkpoint.rstrip(), style="dim")
+    yield Text(checked.checkpoint.rstrip(), style="dim", no_wrap=True, overflow="ignore")
 
 
 def shortcomings(leavers: Sequence[Leaver]) -> list[str]:
@@ -206,21 +210,24 @@ def _found(leaver: Leaver, system: str) -> str:
     return f"{labels} (by {' and '.join(keys)})"
 
 
-def _evidence(history: Sequence[Recorded]) -> dict[str, Mapping[str, Any]]:
-    return {
-        recorded.event.step_id: recorded.event.evidence or {}
-        for recorded in history
-        if isinstance(recorded.event, e.StepVerified | e.StepAttested)
-    }
-
-
-def _read_back(evidence: Mapping[str, Any] | None) -> str:
-    if evidence is None:
-        return ""
-    shown = evidence.get("read_back")
-    if isinstance(shown, Mapping):
-        return ", ".join(_pairs(shown)) or "as it should be"
-    return ", ".join(_pairs(evidence))
+def _evidence(leaver: Leaver, history: Sequence[Recorded]) -> dict[str, str]:
+    """What was read back after each step, by step id: of each account first all there is, then what is new."""
+    known: dict[str, dict[str, Any]] = {}
+    words: dict[str, str] = {}
+    for recorded in history:
+        if not isinstance(recorded.event, e.StepVerified | e.StepAttested):
+            continue
+        evidence = recorded.event.evidence or {}
+        shown = evidence.get("read_back")
+        if not isinstance(shown, Mapping):
+            words[recorded.event.step_id] = "; ".join(clean(str(value)) for value in evidence.values())
+            continue
+        step = leaver.state.steps[recorded.event.step_id]
+        before = known.setdefault(f"{step.system} {step.account_id}", {})
+        fresh = {name: value for name, value in shown.items() if name not in before or before[name] != value}
+        words[recorded.event.step_id] = ", ".join(_pairs(fresh)) or ", ".join(_pairs(shown)) or "as it should be"
+        before.update(shown)
+    return words
 
 
 def _pairs(shown: Mapping[str, Any]) -> Iterator[str]:

@@ -66,15 +66,13 @@ StepResult = e.StepVerified | e.StepAttested | e.StepAttemptFailed | e.StepFaile
 
 def _of_step(event: StepResult, leaver: Leaver) -> Told | None:
     step = leaver.state.steps[event.step_id]
-    system = leaver.world.pinned.platform.systems[step.system].title if step.system else "People"
-    what = f"{system}: {step.title}"
     match event:
         case e.StepVerified():
             tries = f", at attempt {event.attempt}" if event.attempt > 1 else ""
-            return Told("verified", f"{what}: verified{tries}")
+            return Told("verified", f"{step.title}: verified{tries}")
         case e.StepAttested():
-            return None if event.by else Told("attested", f"{what}: attested by the system")
+            return None if event.by else Told("attested", f"{step.title}: attested by the system")
         case e.StepAttemptFailed():
             why = code_words(event.code)
-            return Told("again", f"{what}: attempt {event.attempt} did not work, {why}; another follows")
-    return Told("stopped", f"{what}: stopped, {code_words(event.code)}")
+            return Told("again", f"{step.title}: attempt {event.attempt} did not work, {why}; another follows")
+    return Told("stopped", f"{step.title}: stopped, {code_words(event.code)}")

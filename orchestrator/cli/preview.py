@@ -20,6 +20,7 @@ from orchestrator.commands import version_for
 from orchestrator.domain import events as e
 from orchestrator.domain import gates, requests, searching, surroundings
 from orchestrator.domain.cutoff import Cutoff
+from orchestrator.domain.errors import TooLate
 from orchestrator.domain.levels import Level
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.person import PersonFacts
@@ -42,6 +43,8 @@ async def look_ahead(session: Session, wanted: str, packet: str, given: Cutoff |
     pinned = shelf.version(version.version)
     now = await session.books.ledger.now()
     key, open_run = await _key(session, person)
+    if open_run is not None and await session.queries.open_run_of(session.viewer, key.person_id) is None:
+        raise hidden_run()
     asked = requests.request_run(
         run_id="preview",
         person_id=key.person_id,
@@ -61,6 +64,11 @@ async def look_ahead(session: Session, wanted: str, packet: str, given: Cutoff |
     state = fold(state, e.AccountsSearched(results=found.results, details=details), now)
     state = fold(state, make_plan(state, pinned, connector_kinds()), now)
     return _document(state, pinned, found)
+
+
+def hidden_run() -> TooLate:
+    """For a run that is open and that the actor may not see: nothing about it is said."""
+    return TooLate("not_now", "A run cannot be started for this person now.", "Ask one of the packet's owners.")
 
 
 async def _key(session: Session, person: PersonFacts) -> tuple[PersonKey, str | None]:

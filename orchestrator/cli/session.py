@@ -126,7 +126,8 @@ async def _open(
             books = await stack.enter_async_context(open_books(settings))
             connections = Connections(settings.environment)
             stack.push_async_callback(connections.aclose)
-            await books.ledger.now()  # a ledger that is away is said at once, before anything else is asked
+            # A ledger that is away is said at once: a pool would go on trying for a while.
+            await (await books.database.dedicated()).close()
             engine = await reaching if reaching is not None else None
         finally:
             if reaching is not None:

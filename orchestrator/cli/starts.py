@@ -12,12 +12,13 @@ from rich.progress import Progress as Bar
 
 from orchestrator import commands
 from orchestrator.cli.options import FOLDER, PACKET, As, Folder, Json, PacketName
-from orchestrator.cli.preview import look_ahead, print_preview
+from orchestrator.cli.preview import hidden_run, look_ahead, print_preview
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.screen import complain, cutoff, print_json, say
 from orchestrator.cli.session import Session, acting, reading
+from orchestrator.commands import Done
 from orchestrator.domain.cutoff import Cutoff, parse_cutoff
-from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
+from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.person import PersonFacts
 from orchestrator.hr_export import LARGEST_EXPORT, BadRow, ExportRow, read_export
@@ -83,12 +84,24 @@ async def _start_one(
         _, current = await session.packet(packet)
         people = session.people(current)
         facts = await people.facts(await people.find(wanted))
-        done = await commands.start_run(session.office, session.actor, facts, packet, given, urgent=urgent)
+        done = await _started(session, facts, packet, given, urgent=urgent)
         state = (await session.books.runs.look(done.run_id)).state
         say(f"Run {done.run_id} is started for {facts.display_name} ({facts.employee_number}).")
         say(f"Access ends {'now' if urgent else cutoff(state.cutoff, state.zone)}.")
         say(f"Follow it: offboard watch {done.run_id}")
         session.tell(done)
+
+
+async def _started(
+    session: Session, facts: PersonFacts, packet: str, given: Cutoff | None, *, urgent: bool = False
+) -> Done:
+    try:
+        return await commands.start_run(session.office, session.actor, facts, packet, given, urgent=urgent)
+    except TooLate as refused:
+        person_id = await session.books.keyring.person_for("hr", facts.hr_id, create=False)
+        if refused.code == "run_open" and await session.queries.open_run_of(session.viewer, str(person_id)) is None:
+            raise hidden_run() from None
+        raise
 
 
 async def _preview(
@@ -197,7 +210,7 @@ async def _start_each(
     refused, last = 0, None
     for row, facts in ready:
         try:
-            done = await commands.start_run(session.office, session.actor, facts, packet, row.cutoff)
+            done = await _started(session, facts, packet, row.cutoff)
         except NotAllowed as error:
             if error.code != "own_run":
                 raise

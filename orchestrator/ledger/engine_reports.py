@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
@@ -20,9 +21,9 @@ EVERY = 0.5  # seconds between two bunches
 
 _WRITE = text(
     "INSERT INTO engine.reports (run_id, version, cluster, reported_at, due_at) "
-    "SELECT run_id, version, cluster, engine.now(), engine.now() + make_interval(secs => due_in) "
-    "FROM unnest(cast(:runs AS text[]), cast(:versions AS int[]), cast(:dues AS float8[]), cast(:clusters AS text[])) "
-    "AS u(run_id, version, due_in, cluster) "
+    "SELECT run_id, version, cluster, engine.now(), due_at "
+    "FROM unnest(cast(:runs AS text[]), cast(:versions AS int[]), cast(:dues AS timestamptz[]), "
+    "cast(:clusters AS text[])) AS u(run_id, version, due_at, cluster) "
     "ON CONFLICT (run_id) DO UPDATE SET version = excluded.version, cluster = excluded.cluster, "
     "reported_at = excluded.reported_at, due_at = excluded.due_at "
     "WHERE engine.reports.version <= excluded.version OR engine.reports.cluster <> excluded.cluster"
@@ -36,6 +37,13 @@ _BEHIND = text(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Report:
+    version: int
+    due_at: datetime | None
+    cluster: str
+
+
 class EngineReports:
     """A worker's word on the runs it has just heard about."""
 
@@ -44,13 +52,15 @@ class EngineReports:
         relay nudges once more than needed; never once less."""
         self._database = database
         self._cluster = cluster
-        self._waiting: dict[str, tuple[Progress, str]] = {}
+        self._waiting: dict[str, _Report] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def note(self, run_id: str, progress: Progress) -> None:
+    def note(self, run_id: str, progress: Progress, now: datetime) -> None:
+        """`now` is the ledger's time as of which `progress` holds."""
         known = self._waiting.get(run_id)
-        if known is None or known[0].version <= progress.version:
-            self._waiting[run_id] = (progress, self._cluster())
+        if known is None or known.version <= progress.version:
+            due_at = now + timedelta(seconds=progress.due_in) if progress.due_in is not None else None
+            self._waiting[run_id] = _Report(progress.version, due_at, self._cluster())
         if self._task is None:
             self._task = asyncio.create_task(self._write_in_bunches(), name="engine reports")
 
@@ -65,12 +75,12 @@ class EngineReports:
                     _WRITE,
                     {
                         "runs": list(waiting),
-                        "versions": [progress.version for progress, _ in waiting.values()],
-                        "dues": [progress.due_in for progress, _ in waiting.values()],
-                        "clusters": [cluster for _, cluster in waiting.values()],
+                        "versions": [report.version for report in waiting.values()],
+                        "dues": [report.due_at for report in waiting.values()],
+                        "clusters": [report.cluster for report in waiting.values()],
                     },
                 )
-        except LedgerError:
+        except BaseException:  # also where this task is cancelled meanwhile: `aclose` writes what waits
             self._waiting = {**waiting, **self._waiting}
             raise
 

@@ -27,8 +27,8 @@ def run_rows(state: RunState) -> Rows:
         return {}
     rows: Rows = {("runs", state.run_id): _run(state)}
     rows.update((("exceptions", id_), row) for id_, row in _exceptions(state))
-    if not state.finished:
-        rows.update((("inbox", id_), row) for id_, row in _inbox(state))
+    # A run that was ended leaves nothing in the inbox but the review of an urgent start.
+    rows.update((("inbox", id_), row) for id_, row in _inbox(state))
     return rows
 
 
@@ -65,7 +65,7 @@ def _run(state: RunState) -> dict[str, Any]:
         "requested_at": state.requested_at,
         "closed_at": state.finished_at,
         "version": state.version,
-        "due_at": min((row["due_at"] for _, row in _inbox(state)), default=None) if not state.finished else None,
+        "due_at": min((row["due_at"] for _, row in _inbox(state)), default=None),
         "summary": counts(state),
     }
 

@@ -280,7 +280,7 @@ class Queries:
         if run_id is not None:
             query = query.where(exceptions.c.run_id == run_id)
         if not closed:
-            query = query.where(exceptions.c.closed_at.is_(None), runs.c.closed_at.is_(None))
+            query = query.where(exceptions.c.closed_at.is_(None))
         rows = await self._all(
             query.order_by(exceptions.c.due_at, exceptions.c.exception_id).limit(max(1, min(limit, LARGEST_PAGE)))
         )

@@ -34,7 +34,7 @@ RECORDED_AT = RecordedAt.RECORDED_AT
 class RowWrite:
     """One row of a read table, written in the append's transaction. `key` holds the primary key's column, `values`
     the other columns (those left out keep what they have, or the table's default); None deletes the row. JSON
-    columns take plain values, instants aware datetimes or `RECORDED_AT`, bytea bytes."""
+    columns take plain values, instants aware datetimes or `RECORDED_AT`."""
 
     table: str
     key: dict[str, Any]

@@ -95,8 +95,6 @@ def _plain(value: object) -> object:
             if value.tzinfo is None:
                 raise AppendRefused("row of a read table", "it holds an instant without a time zone")
             return value.isoformat()
-        case bytes():
-            return "\\x" + value.hex()
         case UUID():
             return str(value)
         case set() | frozenset():

@@ -84,7 +84,6 @@ runs = Table(
     _instant("embargo_until", nullable=True),
     _json("named", "[]"),
     _json("summary", "{}"),
-    Column("sealed", LargeBinary),
     schema="read",
 )
 Index("runs_by_request", runs.c.requested_at, runs.c.run_id)
@@ -130,18 +129,6 @@ Index(
     postgresql_where=exceptions.c.closed_at.is_(None),
 )
 Index("exceptions_of_run", exceptions.c.run_id)
-
-actors = Table(
-    "actors",
-    metadata,
-    Column("actor_id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("human", Text),
-    _json("roles", "[]"),
-    Column("sealed", LargeBinary),
-    _json("detail", "{}"),
-    schema="read",
-)
 
 packets = Table(
     "packets",
@@ -216,5 +203,5 @@ lookups = Table(
 )
 Index("lookups_of_person", lookups.c.person_id)
 
-READ_TABLES: dict[str, Table] = {table.name: table for table in (runs, inbox, exceptions, actors, packets)}
+READ_TABLES: dict[str, Table] = {table.name: table for table in (runs, inbox, exceptions, packets)}
 """What a `RowWrite` may name."""

@@ -33,8 +33,8 @@ class Nudge(BaseModel):
 
 
 def _usable(hint: Progress) -> bool:
-    """A hint may be invented. What it names is checked by whoever does it; where and how long is not, so what would keep
-    a step in a queue that nobody reads, or cut it off at once, is only a reason to ask."""
+    """A hint may be invented. What it names is checked by whoever does it; where and how long is not, so what would
+    keep a step in a queue that nobody reads, or cut it off at once, is only a reason to ask."""
     return bool(hint.steps or hint.search) and all(
         step.queue is None and SHORTEST_HINT <= step.seconds <= LONGEST_HINT for step in hint.steps
     )
@@ -61,8 +61,8 @@ class Offboarding:
         hint = nudge.hint
         if hint is not None and hint.version <= self._known.version:
             return
-        # Begun on somebody's word: each activity looks into the ledger before it does anything, and says what it saw. What
-        # is in flight already may have looked too early to know of this.
+        # Begun on somebody's word: each activity looks into the ledger before it does anything, and says what it saw.
+        # What is in flight already may have looked too early to know of this.
         begun = hint is not None and _usable(hint) and self._start(hint)
         self._ask = not begun
         self._changed = True

@@ -43,7 +43,8 @@ def started(offboard: Offboard, leaver: Leaver) -> Started:
         when = () if "--urgent" in options else ("--cutoff", cutoff, "--zone", "Europe/Berlin")
         await offboard.done("start", person.employee_number, *when, *options, as_="hr")
         listed = (await offboard.done("runs", "--json", as_="hr")).json["runs"]
-        run_id: str = next(r["run_id"] for r in listed if r["person"]["employee_number"] == person.employee_number)
+        numbers = {run["person"]["employee_number"]: run["run_id"] for run in listed if run["person"]}
+        run_id: str = numbers[person.employee_number]
         await until(offboard, run_id, lambda run: bool(run["steps"]))
         return run_id
 

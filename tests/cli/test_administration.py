@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,8 +117,8 @@ async def test_a_broken_packet_is_told_by_file_line_and_field(offboard: Offboard
 
 def test_a_server_command_names_the_setting_that_is_missing(tmp_path: Path) -> None:
     for words in (("worker",), ("relay",), ("migrate",), ("ledger", "rebuild")):
-        nothing = {"PATH": os.environ["PATH"]}
-        done = subprocess.run([_program(), *words], cwd=tmp_path, env=nothing, capture_output=True, text=True, timeout=60)
+        bare = {"PATH": os.environ["PATH"]}
+        done = subprocess.run([_program(), *words], cwd=tmp_path, env=bare, capture_output=True, text=True, timeout=60)
         assert done.returncode == 1 and "OFFBOARD_DATABASE_URL" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -132,6 +134,8 @@ def test_up_is_up_until_it_is_ended_and_a_worker_serves_it(tmp_path: Path) -> No
         try:
             _wait(address.exists)
             assert once("runs").stdout == "No runs.\n"
+            again = once("up")
+            assert again.returncode == 1 and "is up in this folder already" in again.stderr
             assert once("start", "E-1012", "--urgent").returncode == 0
             assert json.loads(once("runs", "--json").stdout)["runs"][0]["urgent"] is True
             settings = {**environment, **json.loads(address.read_text())}
@@ -167,3 +171,28 @@ async def test_every_command_says_what_it_does(offboard: Offboard) -> None:
     for name in ("start", "watch", "approve", "tasks", "exceptions", "systems", "packet", "ledger", "worker", "demo"):
         assert f" {name} " in helped
         assert "Usage" in (await offboard.done(name, "--help")).out
+
+
+async def test_every_field_that_json_has_is_written_down(offboard: Offboard, started: Started) -> None:
+    written = set(re.findall(r"[a-z_]+", (Path(__file__).parents[2] / "docs" / "json.md").read_text()))
+    run_id = await started("--urgent", traits=("two_code_accounts",))
+    preview = ("start", "E-1010", "--urgent", "--preview", "--json")
+    for words in (
+        ("runs", "--json"), ("show", run_id, "--events", "--json"), ("inbox", "--all", "--json"), preview,
+        ("tasks", "--all", "--json"), ("exceptions", "--json"), ("systems", "check", "--json"),
+    ):  # fmt: skip
+        fields = _fields((await offboard.done(*words, as_="hr")).json)
+        assert fields and fields <= written, (words, fields - written)
+    for words in (("ledger", "verify", "--json"), ("packet", "check", "standard-leaver", "--json")):
+        fields = _fields((await offboard.done(*words)).json)
+        assert fields and fields <= written, (words, fields - written)
+
+
+def _fields(document: Any) -> set[str]:
+    """Every name, but for what is a system's own word: attributes, evidence, the data of an event."""
+    if isinstance(document, list):
+        return set().union(*(_fields(entry) for entry in document))
+    if not isinstance(document, dict):
+        return set()
+    inner = (_fields(value) for name, value in document.items() if name not in ("attributes", "evidence", "data"))
+    return set(document).union(*inner)

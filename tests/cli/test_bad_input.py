@@ -134,6 +134,10 @@ async def test_an_embargoed_run_is_absent_for_all_but_the_named(
         assert run_id not in (await offboard.done(*words, as_="it")).out
     assert run_id in (await offboard.done("runs", as_="hr")).out
     await offboard.done("show", run_id, as_="hr")
+    person = (await offboard.done("show", run_id, "--json", as_="hr")).json["person"]["employee_number"]
+    for more in ((), ("--preview",)):
+        error = await offboard.refused("start", person, "--urgent", *more, as_="it")
+        assert "cannot be started for this person now" in error and run_id not in error
     async with stack.books.database.transaction() as connection:
         await connection.exec_driver_sql(
             "UPDATE read.runs SET embargo_until = NULL, named = '[]' WHERE run_id = %s", (run_id,)

@@ -6,7 +6,7 @@ key twice in the stream, consequences at rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,8 +33,7 @@ from orchestrator.domain.steps import Answer, Intent
 from orchestrator.domain.upcoming import progress
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-EVENING = MONDAY + timedelta(hours=9)
-"""The cutoff, unless a test says another."""
+EVENING = MONDAY + timedelta(hours=9)  # the cutoff, unless a test says another
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -225,11 +224,11 @@ class Story:
     def events(self, kind: type[Event]) -> list[Any]:
         return [event for event, _ in self.log if isinstance(event, kind)]
 
-    # Time and surroundings
-
     @property
     def now(self) -> datetime:
         return self.world.now
+
+    # Time and surroundings
 
     def at(self, instant: datetime) -> list[Event]:
         self.world = replace(self.world, now=instant)
@@ -261,15 +260,14 @@ class Story:
     def progress(self) -> Progress:
         return progress(self.state, self.world)
 
-    def search(self, finds: Mapping[str, list[FoundAccount] | None] | None = None) -> list[Event]:
+    def search(self) -> list[Event]:
         """Asks every system that is due, as the activity does."""
-        finds = self.finds if finds is None else finds
         due = searches_due(self.state, self.world, self.standings())
         if not due.systems:
             return []
         results, details = [], {}
         for system, purpose in due.systems:
-            found = finds[system]
+            found = self.finds[system]
             if found is None:
                 results.append(e.SystemSearched(system=system, purpose=purpose, outcome="failed", code="down"))
                 continue
@@ -278,8 +276,7 @@ class Story:
         return self.append([e.AccountsSearched(results=tuple(results), details=details)])
 
     def begin(self, step: str) -> Intent | None:
-        intent = steps.begin(self.state, self.id(step), self.world)
-        if intent is not None:
+        if (intent := steps.begin(self.state, self.id(step), self.world)) is not None:
             self.append([intent.started])
         return intent
 
@@ -308,8 +305,6 @@ class Story:
             else:
                 break
         return done
-
-    # What people do
 
     def vote(self, gate: str, by: Actor, verdict: str = "approve", excluded: Sequence[str] = ()) -> list[Event]:
         return self.append(
@@ -354,8 +349,6 @@ class Story:
     def release(self, *, by: Actor = OLE) -> list[Event]:
         return self.append(operating.release(self.state, by, self.world))
 
-    # What there is to see
-
     def id(self, step: str) -> str:
         return next((id_ for id_, planned in self.state.steps.items() if planned.name == step), step)
 
@@ -369,7 +362,7 @@ class Story:
         return standing(self.state, self.planned(step), self.world)
 
     def standings(self) -> dict[str, Standing]:
-        return {id_: standing(self.state, step, self.world) for id_, step in self.state.steps.items()}
+        return {id_: self.standing(id_) for id_ in self.state.steps}
 
     def ready(self) -> set[str]:
         return {self.state.steps[due.step_id].name for due in self.progress.steps}
@@ -392,4 +385,15 @@ class Story:
         return sorted(found)
 
     def exception(self, kind: str) -> str:
-        return next(id_ for id_, x in self.state.exceptions.items() if x.open and x.opened.kind == kind)
+        return next(x.opened.exception_id for x in self.state.open_exceptions() if x.opened.kind == kind)
+
+
+def at_cutoff(**more: object) -> Story:
+    """Everything approved, handed over, looked at, and the cutoff reached."""
+    story = Story(**more)  # type: ignore[arg-type]  # keyword arguments of Story, passed on by tests
+    story.approve_all()
+    story.complete("hand_over")
+    story.attempt("look")
+    story.at(EVENING)
+    story.search()
+    return story

@@ -38,6 +38,7 @@ from orchestrator.domain.surroundings import (
     fold_person,
 )
 from orchestrator.domain.surroundings import actor as known_actor
+from orchestrator.ledger.projections import run_rows
 
 
 def refused(**more: object) -> Refusal:
@@ -387,3 +388,12 @@ def test_words_for_lists() -> None:
     assert counts(story.state)["verified"] == 1
     assert story.progress.due_in == 9 * 3600
     assert MINUTE < HOUR
+
+
+def test_an_ended_run_leaves_the_inbox_but_for_its_review() -> None:
+    for urgent, kinds in ((False, []), (True, ["review"])):
+        story = Story(urgent=urgent)
+        assert len([row for row in run_rows(story.state) if row[0] == "inbox"]) >= 3
+        story.end()
+        left = [values["kind"] for (table, _), values in run_rows(story.state).items() if table == "inbox"]
+        assert left == kinds

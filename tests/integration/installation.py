@@ -1,4 +1,4 @@
-"""A whole Offboard over one test's database, its own task queue and the small company: what every test here begins with.
+"""A whole Offboard over one test's database, its own task queue and the small company: each test here begins with it.
 
     async with installation(database_url, temporal.address, company) as here:
         run = await here.start(person)
@@ -163,7 +163,8 @@ class Installation:
         page = await self.books.ledger.read({f"run:{run_id}": 0})
         lines = [f"  {r.version:3d} {r.type} {_brief(r.event.model_dump())}" for r in page.events[f"run:{run_id}"]]
         state = await self.state(run_id)
-        waits = [f"  {step.name}: {state.states[id_].status} {state.states[id_].code}" for id_, step in state.steps.items()]
+        known = state.states
+        waits = [f"  {step.name}: {known[id_].status} {known[id_].code}" for id_, step in state.steps.items()]
         return "\n".join([*lines, *waits])
 
     async def events(self, run_id: str) -> list[str]:
@@ -190,7 +191,7 @@ class Installation:
 
 
 def _brief(values: dict[str, object]) -> str:
-    wanted = ("purpose", "step_id", "attempt", "code", "happened", "kind", "system", "gate_id", "outcome", "exception_id")
+    wanted = ("step_id", "attempt", "code", "happened", "kind", "system", "gate_id", "outcome", "exception_id")
     return " ".join(f"{name}={values[name]}" for name in wanted if values.get(name))
 
 

@@ -22,6 +22,9 @@ from typing import Any, Literal, get_args
 from activities.connections import Connections
 from activities.systems import SystemActivities
 from connectors.abilities import Connector, Effect
+from orchestrator.domain.run import RunState
+from orchestrator.domain.standing import World
+from orchestrator.domain.steps import Answer, Intent
 from orchestrator.ledger.engine_reports import EngineReports
 from orchestrator.ledger.keys import Keyring
 from orchestrator.ledger.rates import Rates
@@ -40,10 +43,11 @@ class Cliff:
         self.point = point
         self._missing = count
 
-    async def reach(self, point: Point) -> None:
+    async def reach(self, point: Point, steps: int = 1) -> None:
+        """`steps` come by at once. Nobody comes back from the point that was named."""
         if point != self.point:
             return
-        self._missing -= 1
+        self._missing -= steps
         if self._missing <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
         await asyncio.Event().wait()
@@ -67,10 +71,11 @@ class MortalActivities(SystemActivities):
         self._cliff = cliff
 
     async def record_intent(self, run_id: str, begin: Decide) -> Decided:
-        await self._cliff.reach("before_intent")
+        await self._cliff.reach("before_intent", steps=1000)  # how many it will be is not known yet
         decided = await super().record_intent(run_id, begin)
-        if any(event.type_name() == "StepStarted" for event in decided.events):
-            await self._cliff.reach("after_intent")
+        begun = sum(event.type_name() == "StepStarted" for event in decided.events)
+        if begun:
+            await self._cliff.reach("after_intent", begun)
         return decided
 
     async def attempt(self, connector: Connector, effect: Effect) -> dict[str, Any]:
@@ -84,10 +89,11 @@ class MortalActivities(SystemActivities):
         await self._cliff.reach("after_effect")
         return reply
 
-    async def record_result(self, begun: Any, conclude: Any) -> Any:
+    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> Answer:
+        answer = await super()._carry_out(state, world, intent)
         # Nothing lies between the end of the read-back and here; what is not read back comes by as well.
         await self._cliff.reach("after_read_back")
-        return await super().record_result(begun, conclude)
+        return answer
 
 
 async def work(point: Point, count: int) -> None:
@@ -102,6 +108,7 @@ async def work(point: Point, count: int) -> None:
         working(Settings.read(), make_activities=make) as (books, engine),
         relaying(books, engine, sweep_every=1.0),
     ):
+        logging.getLogger("offboard.worker").info("ready")
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

@@ -13,7 +13,9 @@ from orchestrator import commands
 from orchestrator.commands import Done, Office
 from orchestrator.domain.errors import TooLate
 from orchestrator.domain.levels import Actor
-from orchestrator.ledger.runs import Decide, Decided
+from orchestrator.domain.run import RunState
+from orchestrator.domain.standing import World
+from orchestrator.domain.steps import Answer, Intent
 from orchestrator.worker import open_books, working
 from tests.conftest import Hire
 from tests.integration.conftest import Install
@@ -80,13 +82,14 @@ class Together(SystemActivities):
     together = 0
     go: asyncio.Event
 
-    async def record_result(self, begun: Decided, conclude: Decide) -> Decided:
+    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> Answer:
+        answer = await super()._carry_out(state, world, intent)
         self.waiting += 1
         if self.waiting >= self.together:
             self.go.set()
         async with asyncio.timeout(30):
             await self.go.wait()
-        return await super().record_result(begun, conclude)
+        return answer
 
 
 async def test_all_last_steps_end_together_and_the_run_closes_once(install: Install, hire: Hire) -> None:
@@ -140,7 +143,7 @@ async def test_one_person_started_from_two_processes_at_once(install: Install, h
 
 
 async def test_two_writers_of_one_run_lose_nothing(install: Install, hire: Hire) -> None:
-    """Holds placed and lifted from two processes' books while the run works: every command stands or changed nothing."""
+    """Holds placed and lifted from two processes' books while the run works: each command stands or changed nothing."""
     async with install(packet=quick_packet()) as here, open_books(here.settings) as elsewhere:
         [person] = await hire()
         run = await here.start(person)

@@ -89,7 +89,7 @@ def settled_or_asked(state: RunState) -> bool:
 
 
 async def test_workers_killed_at_random(install: Install, company: Company, hire: Hire, tmp_path: Path) -> None:
-    seed = random.randrange(1_000_000)  # noqa: S311
+    seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     chance = random.Random(seed)
     async with install(packet=quick_packet(), worker=False) as here:

@@ -55,7 +55,7 @@ async def test_temporal_crashes_during_a_run(
         done = await commands.approve_gate(here.office, here.actors["it"], run, "g-all-1")
         assert not done.nudged, "it says that nobody could be nudged"
         other = await here.start(second)
-        assert [event.type_name() for event in done.events][:2] == ["GateVoted", "GateDecided"], "it stands all the same"
+        assert [event.type_name() for event in done.events][:2] == ["GateVoted", "GateDecided"], "it stands"
         await server.restart()
         states = [await here.attend(each, confirm="done", deadline=90) for each in (run, other)]
         assert [state.finish for state in states] == ["clean", "clean"]
@@ -65,28 +65,30 @@ async def test_temporal_crashes_during_a_run(
 async def test_temporal_is_lost_and_a_new_cluster_takes_over(
     database_url: str, company: Company, hire: Hire, tmp_path: Path
 ) -> None:
-    async with TemporalServer.start(tmp_path / "temporal", keep=True) as server:
-        async with installation(database_url, server.address, company, packet=quick_packet()) as here:
-            staff = await hire(2)
-            waiting, sleeping = await here.start(staff[0]), await here.start(staff[1], cutoff=FAR_FUTURE)
-            for run in (waiting, sleeping):
-                await here.wait_until(run, gate_open, "an open gate")
-            await commands.approve_gate(here.office, here.actors["it"], sleeping, "g-all-1")
-            lost = here.engine.cluster
-            await server.crash()
-            for file in server.state.iterdir():
-                shutil.rmtree(file) if file.is_dir() else file.unlink()
-            await server.restart()
-            loop = asyncio.get_running_loop()
-            until = loop.time() + 60
-            # Nothing is asked of either run: the relay finds by itself that the cluster is another one.
-            while not await alive(here, waiting) or not await alive(here, sleeping):
-                assert loop.time() < until, "the relay did not wake every open run in the new cluster"
-                await asyncio.sleep(0.2)
-            assert here.engine.cluster != lost
-            assert (await here.attend(waiting)).finish == "clean"
-            assert set(statuses(await here.state(sleeping)).values()) == {"planned"}
-            await here.verify()
+    async with (
+        TemporalServer.start(tmp_path / "temporal", keep=True) as server,
+        installation(database_url, server.address, company, packet=quick_packet()) as here,
+    ):
+        staff = await hire(2)
+        waiting, sleeping = await here.start(staff[0]), await here.start(staff[1], cutoff=FAR_FUTURE)
+        for run in (waiting, sleeping):
+            await here.wait_until(run, gate_open, "an open gate")
+        await commands.approve_gate(here.office, here.actors["it"], sleeping, "g-all-1")
+        lost = here.engine.cluster
+        await server.crash()
+        for file in server.state.iterdir():
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+        await server.restart()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 60
+        # Nothing is asked of either run: the relay finds by itself that the cluster is another one.
+        while not await alive(here, waiting) or not await alive(here, sleeping):
+            assert loop.time() < until, "the relay did not wake every open run in the new cluster"
+            await asyncio.sleep(0.2)
+        assert here.engine.cluster != lost
+        assert (await here.attend(waiting)).finish == "clean"
+        assert set(statuses(await here.state(sleeping)).values()) == {"planned"}
+        await here.verify()
 
 
 async def alive(here: Installation, run: str) -> bool:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from activities.systems import SystemActivities
+from connectors.abilities import Connector, Effect
 from orchestrator import commands
 from orchestrator.domain.cutoff import parse_cutoff
 from orchestrator.domain.errors import Refusal
@@ -23,8 +26,13 @@ from orchestrator.embedded.company.people import default_people
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.ledger.migrate import upgrade
+from orchestrator.worker import relaying, working
+from orchestrator.workflows.offboarding import workflow_id
+from tests.conftest import Hire
+from tests.integration.conftest import Install
 from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation, WorkerProcess, installation
 from tests.integration.needles import Hit, Needles, words_of
+from tests.integration.packets import quick_packet
 
 pytestmark = pytest.mark.timeout(240)
 PLANT = "Umbelgaard"
@@ -40,20 +48,24 @@ async def test_nobody_is_found_outside_the_encryption(
     needles = Needles(words_of(people))
     postgres_folder, temporal_folder = tmp_path / "postgres", tmp_path / "temporal"
     async with TemporalServer.start(temporal_folder, keep=True) as temporal:
-        async with PostgresServer.start(postgres_folder, keep=True) as postgres, Company.start(tmp_path / "c") as company:
+        async with (
+            PostgresServer.start(postgres_folder, keep=True) as postgres,
+            Company.start(tmp_path / "company") as company,
+        ):
             url = postgres.url("offboard")
             await asyncio.to_thread(upgrade, url)
             await leave(url, temporal, company, tmp_path / "worker.log")
             assert found(await needles.in_database(postgres.conninfo("offboard"))) == []
             await checkpoint(postgres)
-            assert found(needles.in_folder(postgres.data)) == []
-            assert found(needles.in_folder(postgres_folder)) == [], "PostgreSQL's log"
+            templates = [postgres.data / "base" / name for name in ("1", "4", "5")]
+            assert found(needles.in_folder(postgres.data, templates)) == []
+            assert found(needles.in_bytes((postgres_folder / "postgres.log").read_bytes(), "PostgreSQL's log")) == []
             await plant_in_database(postgres)
             assert {hit.place for hit in await needles.in_database(postgres.conninfo("offboard"))} == {
                 "public.planted.word"
             }
             await checkpoint(postgres)
-            assert needles.in_folder(postgres.data), "what is planted in a table is found in the files"
+            assert needles.in_folder(postgres.data / "base", templates), "what is planted is found in the files"
         # The server still runs, so its write-ahead log is there as well.
         assert (temporal.state / "temporal.db-wal").exists()
         assert found(needles.in_folder(temporal_folder)) == []
@@ -63,9 +75,44 @@ async def test_nobody_is_found_outside_the_encryption(
     assert needles.in_folder(temporal_folder), "what is planted there is found"
     worker_log = (tmp_path / "worker.log").read_bytes()
     assert worker_log and found(needles.in_bytes(worker_log, "the worker's log")) == []
-    said = "\n".join(f"{r.getMessage()} {r.exc_text or ''}" for r in caplog.records if ours(r))
+    said = "\n".join(f"{record.getMessage()} {record.exc_text or ''}" for record in caplog.records if ours(record))
     assert found(needles.in_bytes(said.encode(), "logs of this process")) == []
     assert needles.in_bytes(f"{said} for {PLANT}".encode())
+
+
+class Talkative(SystemActivities):
+    """Fails as no code of ours means to, and says whose account it was about."""
+
+    failures = 3
+
+    async def attempt(self, connector: Connector, effect: Effect) -> dict[str, Any]:
+        if self.failures > 0 and effect.account is not None:
+            self.failures -= 1
+            raise RuntimeError(f"{effect.account.label} {effect.account.attributes} {effect.parameters}")
+        return await super().attempt(connector, effect)
+
+
+async def test_what_nobody_foresaw_names_nobody(
+    install: Install, hire: Hire, company: Company, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault whose message holds the address leaves its words neither in a log nor in the engine, and is got over."""
+    caplog.set_level(logging.DEBUG)
+    [person] = await hire()
+    needles = Needles(words_of([person]))
+    async with (
+        install(packet=quick_packet(), worker=False) as here,
+        working(here.settings, make_activities=Talkative) as (books, engine),
+        relaying(books, engine),
+    ):
+        run = await here.start(person)
+        state = await here.attend(run, confirm="done")
+        assert state.finish == "clean"
+        hits, count = await needles.in_histories(engine.client, f"WorkflowId = '{workflow_id(run)}'")
+        assert count == 1 and found(hits) == []
+    said = "\n".join(f"{record.getMessage()} {record.exc_text or ''}" for record in caplog.records if ours(record))
+    assert "RuntimeError" in said, "the kind of the error is told"
+    assert found(needles.in_bytes(said.encode(), "the log")) == []
+    assert needles.in_bytes(f"{said} {person.email}".encode()), "and it would have been found"
 
 
 def found(hits: list[Hit]) -> list[str]:
@@ -164,6 +211,7 @@ async def repair(here: Installation, state: RunState, words: str) -> None:
             if state.states[about.step_id].attempt < 3:
                 await commands.retry_step(here.office, operator, state.run_id, about.step_id, reason=words)
             else:
-                await commands.skip_step(here.office, operator, state.run_id, about.step_id, f"{words} was the last one")
+                reason = f"{words} was the last one"
+                await commands.skip_step(here.office, operator, state.run_id, about.step_id, reason)
         elif about.kind in ("gate_rejected", "accounts_changed"):
             await commands.replan_run(here.office, operator, state.run_id, words)

@@ -191,13 +191,6 @@ async def test_a_row_can_hold_the_instant_of_its_own_append(ledger: Ledger, data
     assert found == (appended.recorded_at, appended.recorded_at)
 
 
-async def test_bytes_in_rows_come_back(ledger: Ledger, database: Database) -> None:
-    row = RowWrite("actors", {"actor_id": "a"}, {"kind": "human", "sealed": b"\x00\xff\\x"})
-    await ledger.append([StreamAppend("organisation", 0, [counted(1)])], [row])
-    async with database.connect() as connection:
-        assert (await connection.exec_driver_sql("SELECT sealed FROM read.actors")).scalar_one() == b"\x00\xff\\x"
-
-
 @pytest.mark.parametrize(
     "row",
     [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from conftest import Stage  # type: ignore[attr-defined]  # this folder's conftest; pytest puts it first
 from scripted import Script, due
+from stage import Stage
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -28,11 +28,13 @@ async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
 
 async def server_clock(stage: Stage) -> Callable[[], float]:
     """The server's own time, which leaps; read between two activities it is as good as the ledger's."""
-    state = {"now": (await stage.environment.get_current_time()).timestamp()}
+    assert stage.environment is not None
+    environment = stage.environment
+    state = {"now": (await environment.get_current_time()).timestamp()}
 
     async def follow() -> None:
         while True:
-            state["now"] = (await stage.environment.get_current_time()).timestamp()
+            state["now"] = (await environment.get_current_time()).timestamp()
             await asyncio.sleep(0.005)
 
     stage.following = asyncio.create_task(follow())  # type: ignore[attr-defined]  # kept alive with the stage
@@ -212,7 +214,7 @@ async def test_a_long_history_continues_as_new_and_loses_nothing(temporal: Tempo
     for _ in range(21):
         await asyncio.gather(*(handle.signal("nudge", Nudge()) for _ in range(200)))
     async with stage.worker():
-        first = client.get_workflow_handle(stage.queue, run_id=handle.first_execution_run_id)
+        first = client.get_workflow_handle(stage.workflow_id, run_id=handle.first_execution_run_id)
         while (await first.describe()).status != WorkflowExecutionStatus.CONTINUED_AS_NEW:
             await asyncio.sleep(0.05)
         await stage.nudge(Nudge(hint=script.word()))

@@ -1,0 +1,127 @@
+"""What may be told of the work while it goes on: which system, which ability, how it ended, how long it took.
+
+Whoever observes hears names that the packet's owners gave, ids, codes and times. Nothing here can carry a person: no
+account, no parameter, no answer of a system, no message of an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, Protocol
+
+from connectors.abilities import Ability, Account, Connector, Effect, Lookup, Reachability, ReadBack, Reply
+from connectors.errors import ConnectorError, RefusedError, TryAgainError
+
+Call = Literal["find_accounts", "attempt", "read_back"]
+
+
+class Observed(Protocol):
+    """One piece of work that is under way."""
+
+    def ended(self, outcome: str, code: str = "", after_cutoff: float | None = None) -> None:
+        """How it ended: one of a few words, and a connector's or the domain's code. `after_cutoff`: seconds between the
+        cutoff and the moment at which access was seen to be gone."""
+        ...
+
+
+class Observer(Protocol):
+    """A block that ends without `ended` failed: with what kind of exception is all that is told."""
+
+    def step(
+        self, *, run_id: str, name: str, system: str, ability: str, attempt: int
+    ) -> AbstractContextManager[Observed]:
+        """One attempt at a step, from its intent to its result."""
+        ...
+
+    def call(self, call: Call, *, system: str, ability: str) -> AbstractContextManager[Observed]:
+        """One call of a connector."""
+        ...
+
+
+class Nobody:
+    """Where nothing is configured: hears nothing, costs nothing."""
+
+    def step(
+        self, *, run_id: str, name: str, system: str, ability: str, attempt: int
+    ) -> AbstractContextManager[Observed]:
+        return _NOTHING
+
+    def call(self, call: Call, *, system: str, ability: str) -> AbstractContextManager[Observed]:
+        return _NOTHING
+
+
+class _Unheard:
+    def ended(self, outcome: str, code: str = "", after_cutoff: float | None = None) -> None:
+        return None
+
+
+_NOTHING: nullcontext[Observed] = nullcontext(_Unheard())
+NOBODY = Nobody()
+
+
+def observed(connector: Connector, system: str, observer: Observer) -> Connector:
+    """The connector, each of its calls observed; itself where nobody observes."""
+    return connector if observer is NOBODY else _ObservedConnector(connector, system, observer)
+
+
+class _ObservedConnector:
+    def __init__(self, connector: Connector, system: str, observer: Observer) -> None:
+        self._connector = connector
+        self._system = system
+        self._observer = observer
+
+    @property
+    def kind(self) -> str:
+        return self._connector.kind
+
+    @property
+    def abilities(self) -> Mapping[str, Ability]:
+        return self._connector.abilities
+
+    async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
+        with self._observer.call("find_accounts", system=self._system, ability="find_accounts") as call:
+            try:
+                found = await self._connector.find_accounts(lookups, deadline=deadline)
+            except ConnectorError as error:
+                call.ended(reaction(error), error.code)
+                raise
+            call.ended("answered")
+            return found
+
+    async def attempt(self, effect: Effect) -> Reply:
+        with self._observer.call("attempt", system=self._system, ability=effect.ability) as call:
+            try:
+                reply = await self._connector.attempt(effect)
+            except ConnectorError as error:
+                call.ended(reaction(error), error.code)
+                raise
+            call.ended("answered")
+            return reply
+
+    async def read_back(self, effect: Effect) -> ReadBack:
+        with self._observer.call("read_back", system=self._system, ability=effect.ability) as call:
+            try:
+                look = await self._connector.read_back(effect)
+            except ConnectorError as error:
+                call.ended(reaction(error), error.code)
+                raise
+            call.ended(look.outcome)
+            return look
+
+    async def check(self, *, deadline: float = 10.0) -> Reachability:
+        return await self._connector.check(deadline=deadline)
+
+    async def aclose(self) -> None:
+        await self._connector.aclose()
+
+
+def reaction(error: ConnectorError) -> Literal["try_again", "action_required", "refused"]:
+    """Who must react, as a word."""
+    match error:
+        case TryAgainError():
+            return "try_again"
+        case RefusedError():
+            return "refused"
+        case _:
+            return "action_required"

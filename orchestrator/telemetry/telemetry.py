@@ -1,0 +1,133 @@
+"""What is on: spans and numbers to a collector, spans to a file, or nothing.
+
+Nothing of OpenTelemetry is registered for the whole process, so a library that traces itself finds nobody to tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from opentelemetry.metrics import Meter, NoOpMeter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.trace import Span, Status, StatusCode, Tracer
+from temporalio.client import Interceptor
+
+from orchestrator.telemetry.discreet import Discreet, JsonLines
+from orchestrator.telemetry.logs import code_of
+from orchestrator.telemetry.measures import Measures
+from orchestrator.telemetry.tracing import RunTracing
+
+SCOPE = "offboard"
+WELL = frozenset({"verified", "attested", "answered", "done", "retrying", "not_done", "already_known"})
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """`interceptors` are for Temporal's client; `observer` hears of steps and calls (`activities.observation`)."""
+
+    interceptors: tuple[Interceptor, ...]
+    observer: SpanObserver
+    measures: Measures
+
+
+@asynccontextmanager
+async def telemetry(endpoint: str | None, trace_file: Path | None, service: str = SCOPE) -> AsyncIterator[Telemetry]:
+    """`endpoint` is an OTLP collector's base URL (HTTP, protobuf); headers, time-outs and certificates for it are
+    OpenTelemetry's own settings. What waits is sent when the block ends. Raises `OSError` naming a file that cannot be
+    written."""
+    resource = Resource.create({"service.name": service})
+    traces = TracerProvider(resource=resource, shutdown_on_exit=False)
+    readers: list[MetricReader] = []
+    if trace_file is not None:
+        # One by one and at once: what a process did before it was killed is in the file.
+        traces.add_span_processor(SimpleSpanProcessor(Discreet(JsonLines(trace_file))))
+    if endpoint is not None:
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        base = endpoint.rstrip("/")
+        traces.add_span_processor(BatchSpanProcessor(Discreet(OTLPSpanExporter(f"{base}/v1/traces"))))
+        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}/v1/metrics")))
+    numbers = MeterProvider(readers, resource=resource, shutdown_on_exit=False) if readers else None
+    meter: Meter = numbers.get_meter(SCOPE) if numbers is not None else NoOpMeter(SCOPE)
+    tracer, measures = traces.get_tracer(SCOPE), Measures(meter)
+    try:
+        yield Telemetry((RunTracing(tracer),), SpanObserver(tracer, measures), measures)
+    finally:
+        await asyncio.to_thread(traces.shutdown)
+        if numbers is not None:
+            await asyncio.to_thread(numbers.shutdown)
+
+
+class SpanObserver:
+    """A span for each step and each call, and their numbers."""
+
+    def __init__(self, tracer: Tracer, measures: Measures) -> None:
+        self._tracer = tracer
+        self._measures = measures
+
+    def step(
+        self, *, run_id: str, name: str, system: str, ability: str, attempt: int
+    ) -> AbstractContextManager[Ending]:
+        def count(ending: Ending, seconds: float) -> None:
+            self._measures.attempted(system, ability, ending.outcome, ending.after_cutoff)
+
+        about: dict[str, str | int] = {
+            "run_id": run_id, "step": name, "system": system, "ability": ability, "attempt": attempt,
+        }  # fmt: skip
+        return self._observe("step", about, count)
+
+    def call(self, call: str, *, system: str, ability: str) -> AbstractContextManager[Ending]:
+        def count(ending: Ending, seconds: float) -> None:
+            self._measures.called(system, call, ending.outcome, seconds)
+
+        return self._observe(call, {"call": call, "system": system, "ability": ability}, count)
+
+    @contextmanager
+    def _observe(
+        self, name: str, about: dict[str, str | int], count: Callable[[Ending, float], None]
+    ) -> Iterator[Ending]:
+        began = time.monotonic()
+        with self._tracer.start_as_current_span(
+            name, attributes=about, record_exception=False, set_status_on_exception=False
+        ) as span:
+            ending = Ending(span)
+            try:
+                yield ending
+            except asyncio.CancelledError:
+                if not ending.outcome:
+                    ending.ended("cancelled")
+                raise
+            except BaseException as error:
+                if not ending.outcome:
+                    ending.ended("error", code_of(error) or type(error).__name__)
+                raise
+            finally:
+                if ending.outcome:
+                    count(ending, time.monotonic() - began)
+
+
+class Ending:
+    """How a step or a call ended; see `activities.observation.Observed`."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        self.outcome = ""
+        self.after_cutoff: float | None = None
+
+    def ended(self, outcome: str, code: str = "", after_cutoff: float | None = None) -> None:
+        self.outcome, self.after_cutoff = outcome, after_cutoff
+        self._span.set_attribute("outcome", outcome)
+        if code:
+            self._span.set_attribute("code", code)
+        if outcome not in WELL:
+            self._span.set_status(Status(StatusCode.ERROR))

@@ -1,0 +1,126 @@
+"""Client, workflow and activities of a run in one trace, over processes, restarts and clusters.
+
+Temporal's own OpenTelemetry interceptor carries the trace from a nudge through the workflow to the activities, in a
+header that holds a `traceparent` and nothing else. Which trace it is follows from the workflow's id: whoever nudges a
+run, today or in ninety days, lands in the same one, and its trace id can be worked out from the run's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import context, trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from temporalio import activity
+from temporalio.client import OutboundInterceptor, SignalWorkflowInput, StartWorkflowInput, WorkflowHandle
+from temporalio.contrib.opentelemetry import TracingInterceptor, TracingWorkflowInboundInterceptor
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
+
+from orchestrator.telemetry.logs import code_of
+
+
+def trace_of(workflow_id: str) -> SpanContext:
+    """The trace of a run's workflow (`run-` and the run's id): the first 16 bytes of the id's SHA-256, and as the
+    parent of what has none in this process the 8 bytes after them. That parent is never sent: it is only a place to
+    meet."""
+    digest = hashlib.sha256(workflow_id.encode()).digest()
+    return SpanContext(
+        trace_id=int.from_bytes(digest[:16], "big"),
+        span_id=int.from_bytes(digest[16:24], "big"),
+        is_remote=True,
+        trace_flags=TraceFlags(TraceFlags.SAMPLED),
+    )
+
+
+@contextmanager
+def in_trace_of(workflow_id: str) -> Iterator[None]:
+    """In the run's trace, below the span that is current if that is in it already."""
+    wanted = trace_of(workflow_id)
+    if trace.get_current_span().get_span_context().trace_id == wanted.trace_id:
+        yield
+        return
+    token = context.attach(trace.set_span_in_context(NonRecordingSpan(wanted)))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+class RunTracing(TracingInterceptor):
+    """For `Client.connect(interceptors=…)`: workers of that client are traced as well."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        super().__init__(tracer)
+        self.text_map_propagator = TraceContextTextMapPropagator()  # without baggage, which may hold anything
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _Client(super().intercept_client(next))
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Activity(super().intercept_activity(_ActivityFacts(next)), self.header_key)
+
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[_Workflow]:
+        super().workflow_interceptor_class(input)  # hands the workflow the function that makes spans outside of it
+        return _Workflow
+
+
+class _Client(OutboundInterceptor):
+    async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+        with in_trace_of(input.id):
+            return await super().start_workflow(input)
+
+    async def signal_workflow(self, input: SignalWorkflowInput) -> None:
+        with in_trace_of(input.id):
+            await super().signal_workflow(input)
+
+
+class _Workflow(TracingWorkflowInboundInterceptor):
+    def __init__(self, next: WorkflowInboundInterceptor) -> None:
+        super().__init__(next)
+        self.text_map_propagator = TraceContextTextMapPropagator()
+
+
+class _Activity(ActivityInboundInterceptor):
+    """Outermost: an activity of a workflow that nobody traced begins in the run's trace all the same."""
+
+    def __init__(self, next: ActivityInboundInterceptor, header: str) -> None:
+        super().__init__(next)
+        self._header = header
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        workflow_id = activity.info().workflow_id
+        if self._header in input.headers or workflow_id is None:
+            return await super().execute_activity(input)
+        with in_trace_of(workflow_id):
+            return await super().execute_activity(input)
+
+
+class _ActivityFacts(ActivityInboundInterceptor):
+    """Innermost: says of the activity's span what it was about and how it ended."""
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        span = trace.get_current_span()
+        info = activity.info()
+        span.set_attributes({"activity": info.activity_type, "attempt": info.attempt, "queue": info.task_queue})
+        about = input.args[0] if input.args else None
+        if isinstance(run_id := getattr(about, "run_id", None), str):
+            span.set_attribute("run_id", run_id)
+        if isinstance(steps := getattr(about, "step_ids", None), tuple):
+            span.set_attribute("steps", len(steps))
+        try:
+            answer = await super().execute_activity(input)
+        except BaseException as error:
+            span.set_attributes({"outcome": "failed", "code": code_of(error) or type(error).__name__})
+            span.set_status(Status(StatusCode.ERROR))
+            raise
+        span.set_attribute("outcome", "done")
+        return answer

@@ -1,0 +1,233 @@
+"""The demo as people start it: a process of its own, its exit code, what it prints, and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+DEMO = "import sys; from orchestrator.cli import main; sys.argv = ['offboard', 'demo', *sys.argv[1:]]; main()"
+LONGEST = 60.0  # seconds, after set-up
+WITHIN = 90.0
+TITLES = (
+    "Employee ID,First name,Last name,Preferred name,Work email,Former emails,Department,Job title,Manager ID,Country,"
+    "Time zone,Last day,Leaving time\n"
+)
+
+
+@dataclass
+class Demo:
+    """One run of the demo. `children` are all processes that were ever seen to descend from it."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    output: Path
+    children: dict[int, float]
+
+    def look(self) -> None:
+        try:
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                self.children[child.pid] = child.create_time()
+        except psutil.NoSuchProcess:
+            return
+
+    def until(self, text: str) -> None:
+        """Waits until this was printed."""
+        deadline = time.monotonic() + WITHIN
+        while text not in self.printed():
+            assert self.process.poll() is None, f"it ended before {text!r} was printed:\n{self.printed()}"
+            assert time.monotonic() < deadline, f"{text!r} was not printed:\n{self.printed()}"
+            self.look()
+            time.sleep(0.05)
+
+    def end(self) -> int:
+        deadline = time.monotonic() + WITHIN
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"it did not end:\n{self.printed()}"
+            self.look()
+            time.sleep(0.05)
+        return self.process.returncode
+
+    def printed(self) -> str:
+        return self.output.read_text(encoding="utf-8")
+
+    def left_behind(self) -> list[str]:
+        """Processes that are still there (they may take a moment to be buried) and files in its temporary folder."""
+        gone_by = time.monotonic() + 10
+        while (alive := [pid for pid, born in self.children.items() if _is_alive(pid, born)]) and (
+            time.monotonic() < gone_by
+        ):
+            time.sleep(0.05)
+        return [f"process {pid}" for pid in alive] + [path.name for path in self.folder.iterdir()]
+
+
+def _is_alive(pid: int, born: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.create_time() == born and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def demos(tmp_path: Path) -> Iterator[list[Demo]]:
+    started: list[Demo] = []
+    yield started
+    for demo in started:
+        if demo.process.poll() is None:
+            demo.process.kill()
+            demo.process.wait()
+
+
+@pytest.fixture
+def start(tmp_path: Path, demos: list[Demo]) -> object:
+    def begin(*arguments: str, out: int | None = None) -> Demo:
+        folder, output = tmp_path / "tmp", tmp_path / "output.txt"
+        folder.mkdir()
+        folder.chmod(0o755)
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-c", DEMO, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file if out is None else out,
+                stderr=file,
+                text=True,
+                env={**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"},
+                start_new_session=True,
+            )
+        demos.append(Demo(process, folder, output, {}))
+        return demos[-1]
+
+    return begin
+
+
+def test_it_decides_by_itself_and_ends_well(start) -> None:
+    demo = start("--yes")
+    demo.until("All is up")
+    up = time.monotonic()
+    code = demo.end()
+    printed = demo.printed()
+    assert code == 0, printed
+    assert time.monotonic() - up < LONGEST
+    assert demo.children, "its servers were seen"
+    assert demo.left_behind() == []
+    assert "\x1b[" not in printed, "nothing moves the cursor where nobody looks"
+    for line in (
+        "Code hosting goes down just now",
+        "goes on by itself. Nobody had to do anything.",
+        "exception: Code hosting: 2 accounts could be theirs",
+        "exception settled by operator",
+        "Company cards answered 200 OK, with an error inside",
+        "exception retried by operator",
+        "What was read back",
+        "Access stayed open",
+        "What went wrong, and how it was resolved",
+        "Ledger verified:",
+        "4 people left",
+    ):
+        assert line in printed, line
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_the_middle_leaves_nothing(start, number: signal.Signals) -> None:
+    demo = start("--yes")
+    demo.until("approved by it")
+    demo.process.send_signal(number)
+    assert demo.end() == 128 + number
+    assert demo.left_behind() == []
+
+
+@pytest.mark.parametrize("after", ["Starting PostgreSQL", "Applying migrations", "Signing the starter packets"])
+def test_a_signal_while_it_starts_leaves_nothing(start, after: str) -> None:
+    demo = start("--yes")
+    demo.until(after)
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.end() == 128 + signal.SIGINT
+    assert demo.left_behind() == []
+
+
+def test_a_pipe_that_is_closed_leaves_nothing(start) -> None:
+    reading, writing = os.pipe()
+    demo = start("--yes", out=writing)
+    os.close(writing)
+    printed = b""
+    while b"All is up" not in printed:
+        demo.look()
+        printed += os.read(reading, 4096)
+    os.close(reading)
+    assert demo.end() != 0
+    assert demo.left_behind() == []
+
+
+def test_any_export_of_people(start, tmp_path: Path) -> None:
+    export = tmp_path / "people.csv"
+    export.write_text(
+        TITLES.replace(",", ";")
+        + "E-1003;Ann;O'Brien, Jr.;;ann@corp.example;;IT;Boss;;GB;Europe/London;;\n"
+        + 'E-2;Bö;"Straße ""B"" [x]";;boe@corp.example;bo.old@corp.example;Sales;Rep;E-1003;DE;Europe/Berlin;'
+        + "2026-10-01;09:00\n"
+        + "77;Chi;Łódź;;chi@corp.example;;IT;Administrator;E-2;PL;Europe/Warsaw;2099-02-01;\n"
+    )
+    demo = start("--yes", "--csv", str(export))
+    code = demo.end()
+    printed = demo.printed()
+    assert code == 0, printed
+    assert "Chi Łódź: cutoff moved to" in printed, "nobody waits for 2099"
+    assert 'Bö Straße "B" [x]' in printed
+    assert "2 people left" in printed
+    assert demo.left_behind() == []
+
+
+def test_one_leaver_without_anything_but_number_and_address(start, tmp_path: Path) -> None:
+    export = tmp_path / "people.csv"
+    export.write_text(TITLES + "1,,,,a@x.example,,,,,,Europe/Berlin,2026-10-01,\n")
+    demo = start("--yes", "--csv", str(export))
+    assert demo.end() == 0, demo.printed()
+    assert "2 accounts could be theirs" in demo.printed()
+
+
+def test_broken_rows_are_named_and_nothing_starts(start, tmp_path: Path) -> None:
+    export = tmp_path / "people.csv"
+    export.write_text(
+        TITLES
+        + "1,A,B,,a@x.example,,,,,,Europe/Berlin,30.11.2026,\n"
+        + "2,C,D,,c@x.example,,,,,,Europe/Nowhere,,\n"
+        + "3,E,F,,same@x.example,,,,,,,,\n"
+        + "4,G,H,,same@x.example,,,,,,,,\n"
+        + "5,I,J,,,,,,,,,,\n"
+    )
+    demo = start("--yes", "--csv", str(export))
+    assert demo.end() == 1
+    printed = demo.printed()
+    for line in ("nothing was started", "Line 2", "Line 3", "Line 5", "Line 6"):
+        assert line in printed, printed
+    assert "Line 4" not in printed
+    assert "Starting" not in printed
+    assert demo.left_behind() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (TITLES + "1,A,B,,a@x.example,,,,,,Europe/Berlin,,\n", "into the column 'Last day'"),
+        ("Name,Mail\nA,a@x.example\n", "orchestrator/packets/standard-leaver/platform.yaml"),
+        ("", "The export is empty"),
+        (None, "cannot be read"),
+    ],
+)
+def test_an_export_that_starts_nothing_says_what_to_do(start, tmp_path: Path, content: str | None, said: str) -> None:
+    export = tmp_path / "people.csv"
+    if content is not None:
+        export.write_text(content)
+    demo = start("--yes", "--csv", str(export))
+    assert demo.end() == 1
+    assert said in demo.printed()
+    assert demo.left_behind() == []

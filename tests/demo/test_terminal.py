@@ -1,0 +1,157 @@
+"""The demo at a terminal of its own: questions are asked and answered, and a hang-up leaves nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+DEMO = "from orchestrator.cli.demo import run_demo; import os; os._exit(run_demo())"
+WITHIN = 90.0  # seconds
+
+
+class Terminal:
+    """A pseudo-terminal of 100 columns and 44 lines with the demo in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seen = ""
+        self.children: set[psutil.Process] = set()
+        self.master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 100, 0, 0))
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", DEMO],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**os.environ, "TMPDIR": str(folder), "TERM": "xterm-256color"},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+
+    def until(self, text: str) -> None:
+        """Reads on, from where it was read to, until this was shown."""
+        deadline = time.monotonic() + WITHIN
+        while text not in self.seen:
+            assert time.monotonic() < deadline, f"{text!r} was not shown: {self.seen[-3000:]}"
+            self._look()
+            if select.select([self.master], [], [], 0.1)[0]:
+                try:
+                    self.seen += os.read(self.master, 65536).decode(errors="replace")
+                except OSError:
+                    raise AssertionError(f"it ended before {text!r} was shown: {self.seen[-3000:]}") from None
+        self.seen = self.seen.partition(text)[2]
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    def hang_up(self) -> None:
+        os.close(self.master)
+        self.master = -1
+
+    def end(self) -> int:
+        deadline = time.monotonic() + WITHIN
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, "it did not end"
+            if self.master >= 0 and select.select([self.master], [], [], 0.1)[0]:
+                try:
+                    self.seen += os.read(self.master, 65536).decode(errors="replace")
+                except OSError:
+                    time.sleep(0.05)
+        return self.process.returncode
+
+    def left_behind(self) -> list[str]:
+        _, alive = psutil.wait_procs(self.children, timeout=10)
+        return [f"process {process.pid}" for process in alive] + [path.name for path in self.folder.iterdir()]
+
+    def _look(self) -> None:
+        try:
+            self.children.update(psutil.Process(self.process.pid).children(recursive=True))
+        except psutil.NoSuchProcess:
+            return
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(tmp_path)
+    yield opened
+    if opened.process.poll() is None:
+        opened.process.kill()
+        opened.process.wait()
+    if opened.master >= 0:
+        opened.hang_up()
+
+
+def test_a_person_decides(terminal: Terminal) -> None:
+    terminal.until("Which are theirs?")
+    terminal.type("9\n")  # no such account
+    terminal.until("Numbers from 1 to 2")
+    terminal.type("\n")
+    terminal.until("Why?")
+    terminal.type("asked around\n")
+    terminal.until("Which are theirs?")
+    terminal.type("1\n")
+    terminal.until("Why?")
+    terminal.type("\n")
+    terminal.until("Gate: Take away access")
+    terminal.until("[A] approve")
+    terminal.type("d\n")
+    terminal.until("identity.disable_account")
+    terminal.until("[A] approve")
+    terminal.type("x\n")
+    terminal.until("Which steps are left out?")
+    terminal.type("1\n")
+    terminal.until("Why?")
+    terminal.type("\n")
+    terminal.until("left out by the approver")
+    terminal.until("[s] leave the step out for good")
+    terminal.type("s\n")
+    terminal.until("Why?")
+    terminal.type("\n")
+    terminal.until("[A] approve")
+    terminal.type("r\n")
+    terminal.until("Why?")
+    terminal.type("not yet\n")
+    terminal.until("look everything up again")
+    terminal.type("p\n")
+    terminal.until("Why?")
+    terminal.type("\n")
+    terminal.until("[A] approve")
+    terminal.type("f\n")
+    terminal.until("asked around")
+    terminal.until("Ledger verified:")
+    assert terminal.end() == 0
+    assert terminal.left_behind() == []
+
+
+def test_ctrl_c_at_a_question(terminal: Terminal) -> None:
+    terminal.until("Which are theirs?")
+    terminal.type("\x03")
+    assert terminal.end() == 128 + signal.SIGINT
+    assert terminal.left_behind() == []
+
+
+def test_a_hang_up_at_a_question(terminal: Terminal) -> None:
+    terminal.until("Which are theirs?")
+    terminal.hang_up()
+    assert terminal.end() == 128 + signal.SIGHUP
+    assert terminal.left_behind() == []
+
+
+def test_input_that_ends_leaves_the_rest_to_the_demo(terminal: Terminal) -> None:
+    terminal.until("Which are theirs?")
+    terminal.type("\x04")
+    terminal.until("Ledger verified:")
+    assert terminal.end() == 0

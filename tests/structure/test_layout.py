@@ -1,0 +1,135 @@
+"""The shape of the code: who imports what, where the environment is read, how long a file is.
+
+The layers themselves stand in pyproject.toml and are held by import-linter, which `make lint` runs; that they are there
+and hold is asserted here as well, since they are part of what was promised.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("orchestrator", "activities", "connectors", "migrations")
+LONGEST = 400
+
+LONGER: dict[str, str] = {
+    "tests/domain/test_run_properties.py": "one state machine: its rules and invariants read each other's state",
+}
+"""File -> why it is better whole."""
+
+PURE = {"pydantic", "pydantic_core", "cel_expr_python"}
+"""What the domain uses beside the standard library."""
+ALSO = {"orchestrator/domain/packet_yaml.py": {"yaml"}}
+"""A packet's files are YAML, and their faults are named by line: reading a text is no I/O."""
+
+ENTRY_POINTS = ("orchestrator/cli/", "orchestrator/worker.py", "orchestrator/embedded/", "orchestrator/settings.py")
+
+
+def python_files(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted(path for path in (ROOT / folder).rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The first word of everything imported, at whatever depth of the code it is imported."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.split(".")[0]
+
+
+def test_import_rules_hold() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_domain_is_pure() -> None:
+    for path in python_files("orchestrator/domain"):
+        foreign = set(imported(path)) - set(sys.stdlib_module_names) - {"orchestrator"} - PURE
+        assert foreign <= ALSO.get(name_of(path), set()), f"{name_of(path)} imports {foreign}"
+
+
+def test_the_domain_has_no_clock_no_randomness_and_no_io() -> None:
+    """They come in as arguments."""
+    never = {"time", "random", "secrets", "uuid", "socket", "subprocess", "asyncio", "threading", "os", "tempfile"}
+    calls = {"now", "utcnow", "today", "open", "read_text", "write_text", "print", "input"}
+    reads_files = {"orchestrator/domain/packet_files.py"}  # the starter packets are package data
+    for path in python_files("orchestrator/domain"):
+        assert not never & set(imported(path)), f"{name_of(path)} imports {never & set(imported(path))}"
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and name_of(path) not in reads_files:
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                assert called not in calls, f"{name_of(path)}:{node.lineno} calls {called}"
+
+
+def test_connectors_stand_alone() -> None:
+    ours = {"orchestrator", "activities", "migrations", "temporalio"}
+    for path in python_files("connectors"):
+        assert not ours & set(imported(path)), name_of(path)
+
+
+@pytest.mark.parametrize("module", ["orchestrator.workflows.offboarding", "orchestrator.domain.upcoming"])
+def test_what_workflows_and_domain_really_load(module: str) -> None:
+    """By whatever way, in a fresh process. `temporalio` brings its own things; these are none of them."""
+    code = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in json.loads(done.stdout)}
+    never = {
+        "sqlalchemy", "psycopg", "alembic", "httpx", "fastapi", "starlette", "opentelemetry", "ldap3", "aiosmtplib",
+    }  # fmt: skip
+    assert not never & loaded
+    if module.startswith("orchestrator.domain"):
+        assert "temporalio" not in loaded
+
+
+def test_workflow_code_loads_no_native_expression_library() -> None:
+    code = "import sys, orchestrator.workflows.offboarding; print('cel_expr_python' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_only_entry_points_read_the_environment() -> None:
+    for path in python_files(*PACKAGES):
+        if name_of(path).startswith(ENTRY_POINTS):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
+                assert node.attr not in ("environ", "getenv", "environb"), f"{name_of(path)}:{node.lineno}"
+
+
+def test_nothing_is_named_for_what_it_is_not() -> None:
+    never = {"util", "utils", "helper", "helpers", "manager", "managers", "common", "base", "shared", "misc"}
+    for path in python_files(*PACKAGES, "tests", "bench"):
+        assert path.stem not in never and path.parent.name not in never, name_of(path)
+
+
+def test_a_file_is_short_or_says_why_not() -> None:
+    too_long = {
+        name_of(path): lines
+        for path in python_files(*PACKAGES, "tests", "bench")
+        if (lines := len(path.read_text().splitlines())) > LONGEST
+    }
+    unexplained = {name: lines for name, lines in too_long.items() if name not in LONGER}
+    assert not unexplained, f"split by noun, or give the reason in LONGER: {unexplained}"
+    assert LONGER.keys() <= too_long.keys(), "a file that is short again needs no reason"
+
+
+def test_lint_runs_what_is_promised() -> None:
+    text = (ROOT / "Makefile").read_text()
+    for word in ("ruff", "mypy", "lint-imports"):
+        assert word in text

@@ -1,0 +1,5 @@
+"""`install` as the integration tests have it."""
+
+from tests.integration.conftest import install
+
+__all__ = ["install"]

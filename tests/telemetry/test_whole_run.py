@@ -1,0 +1,199 @@
+"""A run by `offboard worker --relay` as an administrator starts it, with a trace file and a collector."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+
+from orchestrator.engine import Engine
+from orchestrator.telemetry.measures import Measures
+from orchestrator.telemetry.telemetry import telemetry
+from orchestrator.telemetry.tracing import trace_of
+from orchestrator.worker import engine_address, relaying
+from orchestrator.workflows.offboarding import workflow_id
+from tests.conftest import Hire
+from tests.integration.conftest import Install
+from tests.integration.installation import Installation, conninfo, open_kinds
+from tests.integration.needles import Needles, words_of
+from tests.integration.packets import quick_packet
+from tests.telemetry.collector import Collector, collecting
+
+pytestmark = pytest.mark.timeout(180)
+ABOUT = {"run_id", "step", "system", "ability", "attempt", "outcome"}
+
+
+@asynccontextmanager
+async def offboard_worker(here: Installation, trace_file: Path, collector: Collector, log: Path) -> AsyncIterator[None]:
+    """The command itself, ended as a service manager does it; it must end well."""
+    environment = {
+        **here.environment(),
+        "OFFBOARD_TRACE_FILE": str(trace_file),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_METRIC_EXPORT_INTERVAL": "500",
+    }
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", "from orchestrator.cli import main; main()", "worker", "--relay",
+            env=environment, stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        yield
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(40):
+            assert await process.wait() == 0, log.read_text()[-2000:]
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_a_run_is_one_trace_that_names_nobody(install: Install, hire: Hire, tmp_path: Path) -> None:
+    trace_file, log = tmp_path / "spans.jsonl", tmp_path / "worker.log"
+    with collecting() as collector:
+        async with install(packet=quick_packet(), worker=False) as here:
+            [person] = await hire()
+            async with (
+                telemetry(None, trace_file) as watched,
+                offboard_worker(here, trace_file, collector, log),
+            ):
+                # Whoever gives commands is traced as well, into the same file.
+                engine = await Engine.connect(engine_address(here.settings), watched.interceptors)
+                here = replace(here, office=replace(here.office, engine=engine))
+                await here.company.break_("code", "503", method="POST", times=1)
+                await here.company.break_("identity", "error_in_200", method="PATCH", times=1)
+                run_id = await here.start(person)
+                await here.wait_until(run_id, lambda s: any(gate.open for gate in s.gates.values()), "a gate")
+                await engine.nudge(run_id)  # without a hint, so that the workflow asks the ledger
+                await here.attend(run_id, until=lambda s: s.finished or "step_failed" in open_kinds(s))
+            needles = Needles(words_of(here.company.people) | words_of([person]))
+    spans = [json.loads(line) for line in trace_file.read_bytes().splitlines()]
+    ours = [span for span in spans if span["attributes"].get("temporalWorkflowID") == workflow_id(run_id)]
+    ours += [span for span in spans if span["attributes"].get("run_id") == run_id and span not in ours]
+    connected(ours, spans, run_id)
+    of_the_right_things(spans)
+    numbers(collector)
+    assert len(collector.spans()) > 20
+    for place, data in {
+        "trace file": trace_file.read_bytes(),
+        "worker's log": log.read_bytes(),
+        "what the collector got": b"".join(body for _, body in collector.bodies),
+    }.items():
+        assert [str(hit) for hit in needles.in_bytes(data, place)] == []
+    assert needles.in_bytes(json.dumps({**spans[0], "name": f"GET /people?mail={person.email}"}).encode())
+
+
+def connected(ours: list[dict[str, Any]], spans: list[dict[str, Any]], run_id: str) -> None:
+    """One trace, which the run's id tells; every parent is a span of it or the place where those without one meet."""
+    trace = trace_of(workflow_id(run_id))
+    assert ours and {span["trace_id"] for span in ours} == {f"{trace.trace_id:032x}"}
+    known = {span["span_id"]: span for span in spans}
+    for span in ours:
+        assert span["parent_id"] in known or span["parent_id"] == f"{trace.span_id:016x}", span
+
+    def way_up(span: dict[str, Any]) -> list[str]:
+        names = [span["name"]]
+        while (parent := known.get(span["parent_id"])) is not None:
+            span = parent
+            names.append(span["name"])
+        return names
+
+    ways = {tuple(way_up(span)) for span in spans if span["name"] in ("find_accounts", "attempt", "read_back")}
+    from_client = [way for way in ways if way[-1] == "SignalWithStartWorkflow:Offboarding"]
+    assert {way[:3] for way in from_client if way[0] == "find_accounts"} == {
+        ("find_accounts", "RunActivity:search_accounts", "StartActivity:search_accounts")
+    }
+    assert {way[:4] for way in from_client if way[0] == "attempt"} == {
+        ("attempt", "step", "RunActivity:execute_steps", "StartActivity:execute_steps")
+    }
+
+
+def of_the_right_things(spans: list[dict[str, Any]]) -> None:
+    activities = {span["attributes"]["activity"]: span for span in spans if span["name"].startswith("RunActivity:")}
+    assert set(activities) == {"advance", "search_accounts", "execute_steps"}
+    for span in activities.values():
+        assert span["attributes"]["outcome"] == "done" and span["attributes"]["attempt"] >= 1
+        assert span["attributes"]["run_id"].startswith("r")
+    steps = [span for span in spans if span["name"] == "step"]
+    assert steps and all(set(span["attributes"]) >= ABOUT for span in steps)
+    outcomes = {(span["attributes"]["step"], span["attributes"]["outcome"]) for span in steps}
+    assert ("close_card", "verified") in outcomes
+    troubled = [span for span in steps if span["attributes"].get("code")]
+    assert troubled, "what a system refused is in its step's span as a code"
+    calls = [span for span in spans if "call" in span["attributes"]]
+    assert {span["name"] for span in calls} == {"find_accounts", "attempt", "read_back"}
+    assert all({"system", "ability", "outcome"} <= set(span["attributes"]) for span in calls)
+    assert all(span["end"] > span["start"] for span in calls)
+
+
+def numbers(collector: Collector) -> None:
+    metrics = collector.metrics()
+    attempts = metrics["offboard.step.attempts"][-1].sum.data_points
+    told = {tuple(sorted((a.key, a.value.string_value) for a in point.attributes)) for point in attempts}
+    assert (("ability", "close_card"), ("outcome", "verified"), ("system", "cards")) in told
+    assert {key for point in told for key, _ in point} == {"system", "ability", "outcome"}
+    [*_, gone] = metrics["offboard.access.gone_after_cutoff"]
+    assert all(point.sum > 0 and point.count for point in gone.histogram.data_points)
+    assert "offboard.call.duration" in metrics
+
+
+async def test_what_is_open_is_counted_without_what_is_under_embargo(
+    install: Install, hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "100")
+    with collecting() as collector:
+        async with install(packet=quick_packet()) as here:
+            people = await hire(2)
+            runs = [await here.start(person) for person in people]
+            for run_id in runs:
+                await here.wait_until(run_id, lambda s: any(gate.open for gate in s.gates.values()), "a gate")
+            async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url)) as raw:
+                await raw.execute(
+                    "UPDATE read.runs SET embargo_until = now() + interval '1 day' WHERE run_id = %s", (runs[0],)
+                )
+            async with (
+                telemetry(collector.url, None) as watched,
+                relaying(here.books, here.engine, watched=watched),
+                asyncio.timeout(30),
+            ):
+                while "offboard.runs.open" not in collector.metrics():
+                    await asyncio.sleep(0.05)
+        gauge = collector.metrics()["offboard.runs.open"][-1].gauge
+        assert [(point.attributes[0].value.string_value, point.as_int) for point in gauge.data_points] == [
+            ("awaiting_decision", 1)
+        ]
+
+
+def test_what_is_open_no_more_is_told_as_none_and_what_is_unknown_not_at_all() -> None:
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    measures = Measures(provider.get_meter("test"))
+
+    def seen() -> dict[str, float]:
+        data = reader.get_metrics_data()
+        metrics = [m for of in data.resource_metrics for s in of.scope_metrics for m in s.metrics] if data else []
+        return {
+            str(next(iter((point.attributes or {}).values()))): point.value
+            for metric in metrics
+            for point in metric.data.data_points
+            if isinstance(point, NumberDataPoint)
+        }
+
+    measures.are_open({"held": 2}, {"step_failed": 1})
+    assert seen() == {"held": 2, "step_failed": 1}
+    measures.are_open({"scheduled": 1}, {})
+    assert seen() == {"held": 0, "scheduled": 1, "step_failed": 0}
+    measures.unknown()
+    assert seen() == {}
+    provider.shutdown()
