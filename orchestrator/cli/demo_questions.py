@@ -204,15 +204,15 @@ def _which_account(leaver: Leaver, step: PlannedStep, steps: Sequence[PlannedSte
 
 def _details(leaver: Leaver, gate: GateState, steps: Sequence[PlannedStep]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("", "Ability", "Level", "Account", "When", "After", "Digest"):
+    table.add_column("")
+    table.add_column("Ability", no_wrap=True)
+    for column in ("Level", "Account", "When", "Digest"):
         table.add_column(column, overflow="fold")
     for number, step in enumerate(steps, 1):
         account = leaver.state.details.get(step.account_id, {}).get("label", "")
-        table.add_row(
-            str(number), f"{step.system}.{step.ability}", step.level.value, account,
-            "at the cutoff" if step.anchor == "cutoff" else "once approved",
-            ", ".join(step.needs), step.digest[:12],
-        )  # fmt: skip
+        when = "at the cutoff" if step.anchor == "cutoff" else "once approved"
+        ability = f"{step.system}.{step.ability}" if step.system else step.name
+        table.add_row(str(number), ability, step.level.value, account, when, step.digest[:8])
     table.caption = (
         f"Decide by {gate.opened.decide_by:%Y-%m-%d %H:%M} UTC, then it goes to others as well; acted on until "
         f"{gate.opened.valid_until:%Y-%m-%d %H:%M} UTC. Whoever asked for the run, the person, and those who report "

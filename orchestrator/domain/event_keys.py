@@ -21,8 +21,8 @@ def event_key(event: Event, version: int) -> str:
             return f"gate-decided:{gate}"
         case e.StepStarted(step_id=step, generation=generation, attempt=attempt):
             return f"started:{step}:{generation}:{attempt}"
-        case e.StepVerified(step_id=step) | e.StepAttested(step_id=step):
-            return f"final:{step}"
+        case e.StepVerified(step_id=step, generation=generation) | e.StepAttested(step_id=step, generation=generation):
+            return f"final:{step}:{generation}"
         case e.StepSkipped(step_id=step):
             # Of its own, since a late result may still show that it was done after all.
             return f"skipped:{step}"

@@ -78,6 +78,12 @@ def step_digest(step: PlannedStep) -> str:
     return _digest(covered)
 
 
+def tells_the_cutoff(step: PlannedStep) -> bool:
+    """Whether a parameter of the step is worked out from the run's cutoff."""
+    return any(isinstance(value, str) and value.startswith("=") and "run.cutoff" in value
+               for value in step.parameters.values())  # fmt: skip
+
+
 def plan_digest(steps: tuple[PlannedStep, ...]) -> str:
     return _digest(sorted(step.digest for step in steps))
 

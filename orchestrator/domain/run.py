@@ -11,7 +11,7 @@ from typing import Any, Literal
 from orchestrator.domain import events as e
 from orchestrator.domain.event import Event
 from orchestrator.domain.levels import Level
-from orchestrator.domain.plan import PlannedStep
+from orchestrator.domain.plan import PlannedStep, tells_the_cutoff
 from orchestrator.domain.run_parts import (
     FINAL,
     LONG_AGO,
@@ -189,7 +189,15 @@ def _(event: e.RunReplanned, state: RunState, at: datetime) -> RunState:
 
 @_apply.register
 def _(event: e.RunRescheduled, state: RunState, at: datetime) -> RunState:
-    return replace(state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff)
+    states = dict(state.states)
+    for id_, step in state.steps.items():
+        known = state.states[id_]
+        if known.status in ("verified", "attested") and step.repeat == "freely" and tells_the_cutoff(step):
+            # A system was told a date that is no longer so: it is told again, as an effect of its own.
+            states[id_] = StepState(generation=known.generation + 1, changed_at=at)
+    return replace(
+        state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff, states=states
+    )
 
 
 @_apply.register

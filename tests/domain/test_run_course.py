@@ -397,3 +397,19 @@ def test_an_ended_run_leaves_the_inbox_but_for_its_review() -> None:
         story.end()
         left = [values["kind"] for (table, _), values in run_rows(story.state).items() if table == "inbox"]
         assert left == kinds
+
+
+def test_a_system_that_was_told_the_cutoff_is_told_the_new_one() -> None:
+    telling = packet(workflow=(
+        "{name: look, title: Look, system: code, ability: snapshot}",
+        '{name: look, title: Look, system: code, ability: snapshot, parameters: {at: "= run.cutoff"}}',
+    ))  # fmt: skip
+    story = Story(telling)
+    story.search()
+    story.attempt("look")
+    first = story.events(e.StepStarted)[0].effect_key
+    story.reschedule(EVENING + DAY)
+    assert "look" in story.ready()
+    story.attempt("look")
+    assert story.events(e.StepStarted)[-1].effect_key != first
+    assert story.state.states[story.id("look")].status == "verified"

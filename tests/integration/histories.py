@@ -85,8 +85,8 @@ async def write_histories() -> None:
             await asyncio.to_thread(upgrade, url)
             async with installation(url, temporal.address, company, packet=quick_packet()) as here:
                 runs = {
-                    "whole_run": await plain_run(here, "E-1012"),
-                    "rejected_and_tried_again": await troubled_run(here, "E-1014"),
+                    "whole_run": await plain_run(here, "E-1013"),
+                    "rejected_and_tried_again": await troubled_run(here, "E-1012"),
                 }
                 for title, run in runs.items():
                     history = without_places(json.loads((await history_of(here, run)).to_json()))
