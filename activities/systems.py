@@ -64,6 +64,10 @@ class SystemActivities:
     @without_words
     async def search_accounts(self, search: SearchAccounts) -> Progress:
         """Asks what is due by the ledger, whatever the caller named."""
+        async with _signs_of_life():
+            return await self._search(search)
+
+    async def _search(self, search: SearchAccounts) -> Progress:
         situation = await self._runs.look(search.run_id)
         state, world = situation.state, situation.world
         standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
@@ -75,8 +79,7 @@ class SystemActivities:
         except PersonErased:
             return self._heard(search.run_id, situation)
         person = PersonFacts.model_validate(state.asked.facts)
-        async with _signs_of_life():
-            found = await find_accounts(person, key, world.pinned, world.current, due, self._connections)
+        found = await find_accounts(person, key, world.pinned, world.current, due, self._connections)
         details: dict[str, Any] = {a.account_id: a.model_dump(mode="json") for a in found.accounts}
         searched = AccountsSearched(results=found.results, details=details, troubles=found.troubles or None)
         decided = await self._runs.conclude(search.run_id, lambda state, world: [] if state.finished else [searched])

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 PREFIX = "OFFBOARD_"
 
@@ -31,7 +32,7 @@ class SettingWrong(SettingMissing):
     """Given, and of no use: names the setting and what it may be, never what it is."""
 
     def __init__(self, name: str, allowed: str) -> None:
-        Exception.__init__(self, f"The setting {name} has a value that there is not. Give one of: {allowed}.")
+        Exception.__init__(self, f"The setting {name} has a value that cannot be used. Allowed: {allowed}.")
         self.name = name
 
 
@@ -67,15 +68,7 @@ class Settings:
         given = dict(os.environ if environment is None else environment)
 
         def get(name: str) -> str | None:
-            path = given.get(f"{PREFIX}{name}_FILE")
-            value = Path(path).read_text().strip() if path else given.get(PREFIX + name)
-            return value or None
-
-        def need(name: str, meaning: str) -> str:
-            value = get(name)
-            if value is None:
-                raise SettingMissing(PREFIX + name, meaning)
-            return value
+            return _given(given, name)
 
         def path(name: str) -> Path | None:
             value = given.get(PREFIX + name)
@@ -85,8 +78,10 @@ class Settings:
         if log_level not in LEVELS:
             raise SettingWrong(f"{PREFIX}LOG_LEVEL", ", ".join(LEVELS))
         return cls(
-            database_url=need("DATABASE_URL", "where the ledger is: postgresql+psycopg://user@host/database"),
-            master_key=need("MASTER_KEY", "32 bytes in base64 or hex under which every person's key is wrapped"),
+            database_url=database_address(given),
+            master_key=_needed(
+                given, "MASTER_KEY", "32 bytes in base64 or hex under which every person's key is wrapped"
+            ),
             temporal_address=get("TEMPORAL_ADDRESS") or "127.0.0.1:7233",
             temporal_namespace=get("TEMPORAL_NAMESPACE") or "default",
             temporal_task_queue=get("TEMPORAL_TASK_QUEUE") or "offboard",
@@ -104,3 +99,33 @@ class Settings:
             log_level=log_level,
             environment=given,
         )
+
+
+def database_address(environment: Mapping[str, str] | None = None) -> str:
+    """Where the ledger is and who logs in there, which is all that a migration may know. A password that stands in a
+    file of its own (`OFFBOARD_DATABASE_PASSWORD_FILE`) is put into the URL. Raises like `Settings.read`."""
+    given = dict(os.environ if environment is None else environment)
+    url = _needed(given, "DATABASE_URL", "where the ledger is: postgresql+psycopg://user@host/database")
+    password = _given(given, "DATABASE_PASSWORD")
+    if password is None:
+        return url
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    if not user or ":" in user:
+        raise SettingWrong(
+            f"{PREFIX}DATABASE_URL", "beside a password of its own: postgresql://USER@HOST/DATABASE, without one"
+        )
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+
+
+def _given(given: Mapping[str, str], name: str) -> str | None:
+    path = given.get(f"{PREFIX}{name}_FILE")
+    value = Path(path).read_text().strip() if path else given.get(PREFIX + name)
+    return value or None
+
+
+def _needed(given: Mapping[str, str], name: str, meaning: str) -> str:
+    value = _given(given, name)
+    if value is None:
+        raise SettingMissing(PREFIX + name, meaning)
+    return value

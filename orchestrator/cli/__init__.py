@@ -16,7 +16,7 @@ HR, APPROVERS, OPERATORS, OWNERS, ADMINISTRATORS = (
 
 def make_app() -> typer.Typer:
     """The commands, by who uses them. Modules are imported here, so that importing this package costs nothing."""
-    from orchestrator.cli import decisions, ledger, operating, packets, runs, serving, starts, systems
+    from orchestrator.cli import decisions, healthy, ledger, operating, packets, runs, serving, starts, systems
 
     app = _group("Removes what a leaving person can reach, step by step, with approvals and a record to check.")
     _add(app, HR, starts.start, runs.reschedule, runs.end, runs.runs, runs.show, runs.watch)
@@ -40,7 +40,7 @@ def make_app() -> typer.Typer:
     ):  # fmt: skip
         _add(group, None, *of)
         app.add_typer(group, name=name, rich_help_panel=panel)
-    _add(app, ADMINISTRATORS, serving.up, serving.demo, serving.worker, serving.relay, serving.migrate)
+    _add(app, ADMINISTRATORS, serving.up, serving.demo, serving.worker, serving.relay, serving.migrate, healthy.healthy)
     return app
 
 

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.live import SHAPES, Kind, StepView, mark, status_words, view_step, waits
+from orchestrator.cli.live import SHAPES, Kind, StepView, Wait, mark, status_words, view_step, waits
 from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World
 
@@ -18,6 +18,7 @@ PEOPLE = ""
 """Stands where a system's name stands, for what people do."""
 NARROWEST = 15  # letters of a leaver's column
 MOST_SHOWN = 5
+MOST_WAITS = 12
 
 
 @dataclass(slots=True)
@@ -57,9 +58,9 @@ class Board:
             closed = sum(leaver.state.finished for leaver in others)
             parts.append(Text(f"And {len(others)} more who leave, {closed} of them closed.", style="dim"))
         parts.append(self._legend(shown, systems, ascii_only))
-        taken = len(systems) * (1 if compact else 2) + 10
-        room = max(3, (self.height or 60) - taken)
-        parts += self._waits(ascii_only, min(room, 12))
+        taken = len(console.render_lines(Group(*parts), options, pad=False))
+        # The title above the list and the count below it, and a line that the cursor stands in.
+        parts += self._waits(ascii_only, min(MOST_WAITS, (self.height or 60) - taken - 4))
         yield Group(*parts)
 
     def _head(self) -> Text:
@@ -84,7 +85,7 @@ class Board:
     def _table(self, shown: Sequence[Leaver], systems: Sequence[str], compact: bool, ascii_only: bool) -> Table:
         frame = box.ASCII if ascii_only else box.SIMPLE_HEAD
         table = Table(box=frame, expand=True, pad_edge=False, padding=(0, 1, 0, 0))
-        table.add_column("System", ratio=3)
+        table.add_column("System", ratio=3, no_wrap=compact, overflow="ellipsis" if compact else "fold")
         for leaver in shown:
             kind, words = status_words(leaver.state)
             head = Text(f"{leaver.name}\n").append_text(mark(kind, ascii_only=ascii_only))
@@ -104,18 +105,19 @@ class Board:
         return legend
 
     def _waits(self, ascii_only: bool, room: int) -> list[Text]:
-        rows = [
-            (SHAPES[wait.kind].pressing, wait, leaver)
-            for leaver in self.leavers
-            for wait in waits(leaver.state, leaver.world)
-        ]
-        if not rows:
+        """The most pressing first; what several runs wait for alike is one line."""
+        alike: dict[Wait, list[Leaver]] = {}
+        for leaver in self.leavers:
+            for wait in waits(leaver.state, leaver.world):
+                alike.setdefault(wait, []).append(leaver)
+        if not alike or room < 1:
             return []
-        rows.sort(key=lambda row: -row[0])
+        rows = sorted(alike.items(), key=lambda row: -SHAPES[row[0].kind].pressing)
         lines = [Text("\nWhat waits for whom", style="bold")]
-        for _, wait, leaver in rows[:room]:
+        for wait, concerned in rows[:room]:
+            names = concerned[0].name + (f" and {len(concerned) - 1} more" if len(concerned) > 1 else "")
             line = mark(wait.kind, ascii_only=ascii_only).append(f" {wait.who}: ", style="bold")
-            line.append(wait.what, style="not bold").append(f"  ({leaver.name})", style="dim")
+            line.append(wait.what).append(f"  ({names})", style="dim")
             line.no_wrap, line.overflow = True, "ellipsis"
             lines.append(line)
         if len(rows) > room:

@@ -29,7 +29,7 @@ class Picture:
             for view in leaver.steps_on(system)
         }
         questions = any(leaver.state.open_exceptions() for leaver in board.leavers)
-        worth = len(kinds) + 2 * ("again" in kinds) + questions
+        worth = len(kinds) + 4 * ("again" in kinds) + questions
         if worth <= self._best:
             return
         self._best = worth

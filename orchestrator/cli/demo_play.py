@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -63,7 +64,9 @@ class Play:
             self._actors[member.alias] = actor
         now = await self._stack.books.ledger.now()
         office, requester = self._stack.office, self._actors[self._member(("requester",)).alias]
-        for row in self._cast.export(now):
+        rows = self._cast.export(now)
+        names = Counter(row.person.display_name for row in rows)
+        for row in rows:
             facts = await people.facts(await people.find(row.person.employee_number))
             done = await commands.start_run(office, requester, facts, PACKET, row.cutoff)
             assert row.cutoff is not None, "those who stay are not among the leavers"
@@ -73,6 +76,8 @@ class Play:
                 await commands.reschedule_run(office, requester, done.run_id, moved)
             situation = await self._stack.books.runs.look(done.run_id)
             name = facts.display_name or facts.employee_number
+            if names[row.person.display_name] > 1:
+                name = f"{name} ({facts.employee_number})"
             self.leavers.append(
                 Leaver(name, facts.employee_number, row.line, done.run_id, situation.state, situation.world)
             )

@@ -58,7 +58,7 @@ SHAPES: Mapping[Kind, Shape] = {
 
 RUN_WORDS: Mapping[RunStatus, tuple[Kind, str]] = {
     "searching": ("running", "looking for accounts"),
-    "awaiting_decision": ("gate", "waits for a decision"),
+    "awaiting_decision": ("gate", "to be decided"),
     "scheduled": ("time", "scheduled"),
     "in_progress": ("running", "under way"),
     "needs_attention": ("stopped", "needs attention"),

@@ -20,7 +20,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.embedded.staff import STAFF
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.errors import LedgerError
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, SettingMissing, database_address
 from orchestrator.telemetry.logs import configure_logging
 
 
@@ -111,7 +111,11 @@ def migrate(folder: Folder = FOLDER) -> None:
     async def work() -> None:
         from orchestrator.ledger.migrate import upgrade
 
-        await asyncio.to_thread(upgrade, server_settings(folder).database_url)
+        try:
+            url = database_address()
+        except SettingMissing:
+            url = server_settings(folder).database_url
+        await asyncio.to_thread(upgrade, url)
         say("The database is up to date.")
 
     carry_out(work())

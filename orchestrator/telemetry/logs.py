@@ -205,5 +205,3 @@ def _warned(
     """A warning can quote the value that it is about; pydantic's do."""
     module = next((name for name, of in list(sys.modules.items()) if getattr(of, "__file__", None) == filename), "?")
     _log.warning("%s at %s:%d", category.__name__, module, lineno)
-
-

@@ -6,6 +6,7 @@ Nothing of OpenTelemetry is registered for the whole process, so a library that 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
@@ -27,6 +28,7 @@ from orchestrator.telemetry.measures import Measures
 from orchestrator.telemetry.tracing import RunTracing
 
 SCOPE = "offboard"
+LAST_WORDS = 5.0  # seconds in which what still waits is sent when a process ends
 WELL = frozenset({"verified", "attested", "answered", "done", "retrying", "not_done", "already_known"})
 
 
@@ -63,9 +65,18 @@ async def telemetry(endpoint: str | None, trace_file: Path | None, service: str 
     try:
         yield Telemetry((RunTracing(tracer),), SpanObserver(tracer, measures), measures)
     finally:
-        await asyncio.to_thread(traces.shutdown)
-        if numbers is not None:
-            await asyncio.to_thread(numbers.shutdown)
+        await _within(LAST_WORDS, [traces.shutdown, *([numbers.shutdown] if numbers is not None else [])])
+
+
+async def _within(seconds: float, farewells: list[Callable[[], None]]) -> None:
+    """Side by side and for so long at most: a collector that is away is tried again for longer than a process that was
+    told to end has time. What it then misses is lost, and the threads end with the process."""
+    threads = [threading.Thread(target=farewell, daemon=True) for farewell in farewells]
+    until = time.monotonic() + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        await asyncio.to_thread(thread.join, max(0.0, until - time.monotonic()))
 
 
 class SpanObserver:

@@ -169,52 +169,6 @@ def test_an_urgent_requester_who_loses_the_level_stops_what_has_not_begun() -> N
     assert "sessions" in story.ready()
 
 
-# Dates
-
-
-def test_a_cutoff_in_the_past_acts_now() -> None:
-    story = Story(at=MONDAY - 10 * DAY)
-    story.approve_all()
-    story.later(timedelta(seconds=1))
-    assert story.work() == ["look", "disable", "sessions", "freeze", "close"]
-    assert story.state.gates["g-access-1"].opened.valid_until == MONDAY + 7 * DAY
-
-
-def test_the_next_date_is_known_whatever_it_is() -> None:
-    story = Story(at=EVENING + 90 * DAY)
-    story.approve_all()
-    story.work()
-    assert story.progress.due_in == 3 * DAY.total_seconds()  # the task
-    story.complete("hand_over")
-    assert story.progress.due_in == (EVENING + 90 * DAY - MONDAY).total_seconds()
-    story.reschedule(EVENING + 2 * DAY)
-    assert story.progress.due_in == (EVENING + 2 * DAY - MONDAY).total_seconds()
-
-
-def test_rescheduling() -> None:
-    story = Story()
-    assert story.reschedule(EVENING) == []
-    story.reschedule(EVENING + HOUR)
-    assert story.state.cutoff == EVENING + HOUR
-    with pytest.raises(NotAllowed):
-        story.reschedule(EVENING, by=ANNA.model_copy(update={"roles": frozenset()}))
-    with pytest.raises(NotAllowed):
-        story.reschedule(EVENING, by=actor("ada", "requester", human=PERSON_ID))
-    story.end()
-    with pytest.raises(TooLate):
-        story.reschedule(EVENING)
-
-
-def test_a_task_that_is_overdue_is_an_exception_once() -> None:
-    story = Story()
-    story.at(MONDAY + 3 * DAY)
-    assert ("task_overdue", "hand_over") in story.exceptions()
-    story.accept(story.exception("task_overdue"))
-    story.later(DAY)
-    assert ("task_overdue", "hand_over") not in story.exceptions()
-    story.complete("hand_over")
-
-
 # Operators
 
 
@@ -397,19 +351,3 @@ def test_an_ended_run_leaves_the_inbox_but_for_its_review() -> None:
         story.end()
         left = [values["kind"] for (table, _), values in run_rows(story.state).items() if table == "inbox"]
         assert left == kinds
-
-
-def test_a_system_that_was_told_the_cutoff_is_told_the_new_one() -> None:
-    telling = packet(workflow=(
-        "{name: look, title: Look, system: code, ability: snapshot}",
-        '{name: look, title: Look, system: code, ability: snapshot, parameters: {at: "= run.cutoff"}}',
-    ))  # fmt: skip
-    story = Story(telling)
-    story.search()
-    story.attempt("look")
-    first = story.events(e.StepStarted)[0].effect_key
-    story.reschedule(EVENING + DAY)
-    assert "look" in story.ready()
-    story.attempt("look")
-    assert story.events(e.StepStarted)[-1].effect_key != first
-    assert story.state.states[story.id("look")].status == "verified"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ from tests.integration.installation import (
 from tests.integration.packets import quick_packet
 
 pytestmark = pytest.mark.timeout(180)
+
+
+def has_open(kind: str, state: RunState) -> bool:
+    return kind in open_kinds(state)
 
 
 def gate_open(state: RunState) -> bool:
@@ -177,7 +182,7 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
                 assert state.finish == "clean" and not exceptions_of(state, "step_failed"), await here.story(run)
                 continue
             kind = "step_failing" if trouble.by_itself else "step_failed"
-            state = await here.wait_until(run, lambda s, k=kind: k in open_kinds(s), f"{trouble}: {kind}", 60)
+            state = await here.wait_until(run, partial(has_open, kind), f"{trouble}: {kind}", 60)
             [exception] = exceptions_of(state, kind)
             assert exception.opened.system == trouble.system and exception.opened.code, "place and cause"
             assert (await last_failure(here, run))["remedy"], f"{trouble} has no remedy"

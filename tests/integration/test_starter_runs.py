@@ -30,7 +30,7 @@ async def the_tables_agree(here: Installation, run: str) -> None:
     wanted = run_rows(await here.state(run))
     async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url)) as connection:
         for table, key in KEY.items():
-            rows = await connection.execute(f"SELECT {key} FROM read.{table} WHERE run_id = %s", (run,))  # type: ignore[arg-type]
+            rows = await connection.execute(f"SELECT {key} FROM read.{table} WHERE run_id = %s", (run,))
             assert {row[0] for row in await rows.fetchall()} == {id_ for name, id_ in wanted if name == table}
         row = await (
             await connection.execute("SELECT state, version, closed_at FROM read.runs WHERE run_id = %s", (run,))

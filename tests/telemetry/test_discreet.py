@@ -24,7 +24,9 @@ def test_a_talkative_library_is_heard_with_what_is_listed_only(tmp_path: Path) -
     elsewhere = SpanContext(1, 2, True, TraceFlags(1), TraceState([("who", "umbelgaard")]))
     try:
         with tracer.start_as_current_span(
-            f"GET /people/{PLANT}", links=[Link(elsewhere, {"who": PLANT})], attributes={"url.full": f"https://x/{PLANT}"}
+            f"GET /people/{PLANT}",
+            links=[Link(elsewhere, {"who": PLANT})],
+            attributes={"url.full": f"https://x/{PLANT}"},
         ) as span:
             span.set_attributes({"system": PLANT, "ability": "disable_account", "attempt": 3, PLANT: "x"})
             span.add_event("said", {"text": PLANT})
