@@ -1,4 +1,4 @@
-"""`healthy`: what a container's health check runs. Not only whether the servers answer, but whether work is done here."""
+"""`healthy`: what a container's health check runs. Whether the servers answer, and whether work is done here."""
 
 from __future__ import annotations
 

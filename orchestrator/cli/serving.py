@@ -20,7 +20,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.embedded.staff import STAFF
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.errors import LedgerError
-from orchestrator.settings import Settings, SettingMissing, database_address
+from orchestrator.settings import SettingMissing, Settings, database_address
 from orchestrator.telemetry.logs import configure_logging
 
 

@@ -51,6 +51,7 @@ class Offboarding:
         self._run = run
         self._known = Progress(version=0)
         self._ask = True  # whether the ledger must be asked before anything else
+        self._hinted = 0  # a version that what is in flight should know of when it ends
         self._changed = False
         self._in_flight: dict[str, asyncio.Task[None]] = {}
         self._alarm: asyncio.Task[None] | None = None
@@ -61,17 +62,22 @@ class Offboarding:
         hint = nudge.hint
         if hint is not None and hint.version <= self._known.version:
             return
-        # Begun on somebody's word: each activity looks into the ledger before it does anything, and says what it saw.
-        # What is in flight already may have looked too early to know of this.
-        begun = hint is not None and _usable(hint) and self._start(hint)
-        self._ask = not begun
+        if hint is None or not _usable(hint):
+            self._ask = True
+        else:
+            # Begun on somebody's word: each activity looks into the ledger before it does anything, and says what it
+            # saw. What is in flight already may have looked too early to know of this: its answer will show.
+            if not self._start(hint):
+                self._hinted = max(self._hinted, hint.version)
+            self._ask = False
         self._changed = True
 
     @workflow.run
     async def run(self, run: activities.RunRef) -> None:
         while True:
-            if self._ask:
+            if self._ask or (self._hinted > self._known.version and not self._in_flight):
                 self._ask = False
+                self._hinted = 0
                 self._heard(await self._advance())
             self._start(self._known)
             if self._known.finished and not self._in_flight:

@@ -1,0 +1,25 @@
+-- Who may log in to the ledger's database. Run once with psql as an administrator, connected to that database:
+-- the container does it when it is first started; for a server of your own
+--     psql -v secrets=FOLDER -f deploy/ledger-database/10-roles.sql postgresql://ADMINISTRATOR@HOST/offboard
+-- where FOLDER holds the files ledger_owner_password and ledger_worker_password.
+\set ON_ERROR_STOP on
+\if :{?secrets}
+\else
+    \set secrets /run/secrets
+\endif
+\set owner_file :secrets '/ledger_owner_password'
+\set worker_file :secrets '/ledger_worker_password'
+\set owner_password `cat :'owner_file'`
+\set worker_password `cat :'worker_file'`
+
+-- What the program may do; the migrations grant it. Nobody logs in under this name.
+CREATE ROLE offboard_app NOLOGIN;
+-- The workers' and the relay's login: appends, reads, and cannot change what was appended.
+CREATE ROLE offboard_worker LOGIN IN ROLE offboard_app PASSWORD :'worker_password';
+-- The migrations' login: owns the tables, is no superuser, and is used by nothing that stays running.
+CREATE ROLE offboard_owner LOGIN PASSWORD :'owner_password';
+
+SELECT current_database() AS ledger \gset
+ALTER DATABASE :"ledger" OWNER TO offboard_owner;
+REVOKE ALL ON DATABASE :"ledger" FROM PUBLIC;
+GRANT CONNECT ON DATABASE :"ledger" TO offboard_app;

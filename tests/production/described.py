@@ -1,0 +1,72 @@
+"""What the repository says of itself, read for the tests here: services, settings, commands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+import yaml
+
+from orchestrator import settings
+from orchestrator.cli import make_app
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / "docker-compose.yml"
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENTS = (*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").rglob("*.md")))
+
+_READ = re.compile(r'\b(?P<how>get|path|_given|_needed)\(\s*(?:given,\s*)?"(?P<name>[A-Z_]+)"')
+_EMBEDDED_ONLY = {"OFFBOARD_AS", "OFFBOARD_FOLDER", "OFFBOARD_CHECKPOINT_VERIFIER"}
+"""Options of commands, which the command line's own library reads."""
+
+
+def compose() -> dict[str, Any]:
+    """The compose file with its merges (`<<`) carried out."""
+    read = yaml.safe_load(COMPOSE.read_text())
+    assert isinstance(read, dict)
+    return read
+
+
+def setting_names() -> set[str]:
+    """Every name that `Settings` reads, as written in the environment; with `…_FILE` where that is read too."""
+    names = set()
+    for found in _READ.finditer(Path(settings.__file__).read_text()):
+        names.add(settings.PREFIX + found["name"])
+        if found["how"] != "path":
+            names.add(f"{settings.PREFIX}{found['name']}_FILE")
+    return names
+
+
+def known_names() -> set[str]:
+    return setting_names() | _EMBEDDED_ONLY
+
+
+def command_paths() -> dict[tuple[str, ...], Any]:
+    """Every command of `offboard` by the words that lead to it; groups as well. (Typer has click's classes under
+    names of its own.)"""
+
+    def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+        yield words, command
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from walk(inner, (*words, name))
+
+    return dict(walk(typer.main.get_command(make_app()), ()))
+
+
+def command_of(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that these words of a command line name, and what is left of them. Raises `KeyError`."""
+    known = command_paths()
+    count = 0
+    while count < len(words) and tuple(words[: count + 1]) in known:
+        count += 1
+    command = known[tuple(words[:count])]
+    if count == 0 or (hasattr(command, "commands") and not command.invoke_without_command):
+        raise KeyError(" ".join(words))
+    return command, words[count:]
+
+
+def options_of(command: Any) -> set[str]:
+    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
