@@ -52,7 +52,11 @@ ABILITIES: Mapping[str, Ability] = {
             reversible="yes",  # the groups it was in are in the reply and in the snapshot
             cuts_access=True,
         ),
-        Ability("scramble_password", "change", "replaces the password by one that nobody knows"),
+        Ability(
+            "scramble_password",
+            "change",
+            "replaces the password by one that nobody knows, and where there is a password policy locks the account",
+        ),
     )
 }
 
@@ -220,8 +224,11 @@ class LdapConnector:
             return ReadBack("done" if lock == _LOCKED_FOR_GOOD else "not_done", state)
         if effect.ability == "scramble_password":
             ours = session.compare(entry.dn, "userPassword", _unusable_password(effect.effect_key))
+            evidence = {**state, "password_is_ours": ours}
+            if ours and _has_policy(entry) and lock != _LOCKED_FOR_GOOD:
+                return ReadBack("not_done", evidence)
             outcome = {True: "done", False: "not_done", None: "unknown"}
-            return ReadBack(outcome[ours], {**state, "password_is_ours": ours})  # type: ignore[arg-type]  # all three
+            return ReadBack(outcome[ours], evidence)  # type: ignore[arg-type]  # all three
         groups = [_shown(group) for _, group in self._groups(session, entry, names_of(effect, "groups"))]
         stands = effect.ability == "snapshot_access" or not groups
         return ReadBack("done" if stands else "not_done", {**state, "groups": groups})
@@ -277,21 +284,31 @@ class LdapConnector:
         return True
 
     def _scramble(self, session: Session, entry: Entry, effect: Effect) -> Reply:
+        """A new password lifts a lock in slapd's ppolicy overlay, so the account is locked afterwards; whether it was
+        before cannot be asked once that happened."""
         value = _unusable_password(effect.effect_key)
-        if session.compare(entry.dn, "userPassword", value):  # a password history would refuse the same one again
-            return Reply({"scrambled": True, "already": True})
-        try:
-            session.modify(entry.dn, {"userPassword": [(MODIFY_REPLACE, [value])]})
-        except LdapRefusedError as error:
-            if error.result_code != _CONSTRAINT:
-                raise
-            raise RefusedError(
-                "password_policy_refused",
-                error.detail,
-                remedy="Let bind_dn set hashed passwords (pwdCheckQuality 0 or 1 in its policy).",
-                happened=error.happened,
-            ) from error
-        return Reply({"scrambled": True})
+        already = bool(session.compare(entry.dn, "userPassword", value))
+        if not already:  # a password history would refuse the same one again
+            try:
+                session.modify(entry.dn, {"userPassword": [(MODIFY_REPLACE, [value])]})
+            except LdapRefusedError as error:
+                if error.result_code != _CONSTRAINT:
+                    raise
+                raise RefusedError(
+                    "password_policy_refused",
+                    error.detail,
+                    remedy="Let bind_dn set hashed passwords (pwdCheckQuality 0 or 1 in its policy).",
+                    happened=error.happened,
+                ) from error
+        now = self._entry(session, _uuid(account_of(effect).native_id))
+        if now is not None and _has_policy(now):
+            self._lock(session, now, effect)
+        return Reply({"scrambled": True, "already": already})
+
+
+def _has_policy(entry: Entry) -> bool:
+    """The directory keeps when the password was changed: only a password policy overlay does."""
+    return entry.first("pwdChangedTime") is not None
 
 
 def _unusable_password(effect_key: str) -> str:

