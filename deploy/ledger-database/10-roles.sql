@@ -22,4 +22,5 @@ CREATE ROLE offboard_owner LOGIN PASSWORD :'owner_password';
 SELECT current_database() AS ledger \gset
 ALTER DATABASE :"ledger" OWNER TO offboard_owner;
 REVOKE ALL ON DATABASE :"ledger" FROM PUBLIC;
-GRANT CONNECT ON DATABASE :"ledger" TO offboard_app;
+-- Temporary tables are where `offboard ledger rebuild` puts the new read tables beside the old.
+GRANT CONNECT, TEMPORARY ON DATABASE :"ledger" TO offboard_app;

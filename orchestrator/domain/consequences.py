@@ -52,11 +52,15 @@ def _next(state: RunState, standings: Standings, world: World) -> Iterator[Event
     if state.plan_stale and searching.all_asked(state, world.pinned, world.holds) and state.asked.facts is not None:
         yield make_plan(state, world.pinned, world.abilities)
         return
-    yield from _gates(state, standings, world)
-    yield from _tasks(state, standings, world)
-    yield from _exceptions_opened(state, standings, world)
-    yield from _exceptions_overcome(state, standings, world)
-    closing = _closing(state, standings, world)
+    following = [
+        *_gates(state, standings, world),
+        *_tasks(state, standings, world),
+        *_exceptions_opened(state, standings, world),
+        *_exceptions_overcome(state, standings, world),
+    ]
+    yield from following
+    # Closing comes alone: whatever else follows may be a reason to stay open.
+    closing = None if following else _closing(state, standings, world)
     if closing is not None:
         yield closing
 

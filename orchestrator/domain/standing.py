@@ -43,6 +43,20 @@ class World:
     holds: frozenset[str] = frozenset()
     actors: Mapping[str, Actor] = field(default_factory=dict)
     read_at: float = 0.0
+    # Looked up once a world, since every step asks; a changed world (`replace`) begins anew.
+    _levels: dict[tuple[str, str, str], Level | None] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+
+    def level_of(self, actor_id: str, system: str, workflow: str) -> Level | None:
+        """How far an actor may go on a system in a workflow; None is "not even read"."""
+        asked = (actor_id, system, workflow)
+        if asked not in self._levels:
+            actor = self.actors.get(actor_id)
+            self._levels[asked] = (
+                highest_level(self.pinned.platform, self.current.platform, actor, system, workflow) if actor else None
+            )
+        return self._levels[asked]
 
     def later(self, at: float) -> World:
         """The same world when the process's steady clock, which stood at `read_at`, stands at `at` (seconds)."""
@@ -138,16 +152,8 @@ def who_caused(state: RunState, step: PlannedStep) -> tuple[str, ...]:
 
 
 def levels_suffice(state: RunState, step: PlannedStep, caused_by: tuple[str, ...], world: World) -> bool:
-    for actor_id in caused_by:
-        actor = world.actors.get(actor_id)
-        if actor is None:
-            return False
-        granted = highest_level(
-            world.pinned.platform, world.current.platform, actor, step.system, state.asked.packet
-        )
-        if granted is None or granted < step.level:
-            return False
-    return True
+    levels = (world.level_of(actor_id, step.system, state.asked.packet) for actor_id in caused_by)
+    return all(granted is not None and granted >= step.level for granted in levels)
 
 
 def needs_fresh_look(state: RunState, step: PlannedStep, world: World) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -298,12 +299,9 @@ def test_a_gate_still_open_when_the_cutoff_moves_beyond_it_is_asked_afresh() -> 
 
 def test_a_vote_at_a_gate_whose_validity_has_ended_is_refused_not_swallowed() -> None:
     story = Story()
-    story.world = type(story.world)(**{**_fields(story.world), "now": EVENING + 7 * DAY})
+    story.world = replace(story.world, now=EVENING + 7 * DAY)
     assert refusal(story, ACCESS, ANNA).code == "gate_lapsed"
 
-
-def _fields(world: Any) -> dict[str, Any]:
-    return {name: getattr(world, name) for name in type(world).__dataclass_fields__}
 
 
 def test_a_level_lost_between_approval_and_effect_stops_the_step_and_asks_again() -> None:

@@ -18,7 +18,7 @@ COMPOSE = ROOT / "docker-compose.yml"
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 DOCUMENTS = (*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").rglob("*.md")))
 
-_READ = re.compile(r'\b(?P<how>get|path|_given|_needed)\(\s*(?:given,\s*)?"(?P<name>[A-Z_]+)"')
+_READ = re.compile(r'(?<![.\w])(?P<how>get|path|_given|_needed)\(\s*(?:given,\s*)?"(?P<name>[A-Z_]+)"')
 _EMBEDDED_ONLY = {"OFFBOARD_AS", "OFFBOARD_FOLDER", "OFFBOARD_CHECKPOINT_VERIFIER"}
 """Options of commands, which the command line's own library reads."""
 

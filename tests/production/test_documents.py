@@ -31,7 +31,7 @@ def command_lines(text: str) -> list[list[str]]:
     lines += _INLINE.findall(_FENCE.sub("", text))
     found = []
     for line in lines:
-        line = line.split(" # ")[0].removeprefix("$ ")
+        line = line.split(" # ")[0].split(" > ")[0].removeprefix("$ ")
         words = line.split()
         if words[:1] == ["offboard"]:
             found.append(words[1:])
@@ -52,6 +52,16 @@ def test_commands_are_there_and_have_these_options(document: Path) -> None:
                 pytest.fail(f"{document.name}: there is no `offboard {' '.join(words)}`")
             options = {word.split("=")[0].strip("[]") for word in rest if word.strip("[").startswith("-")}
             assert options <= options_of(command) | {"--help"}, f"{document.name}: offboard {' '.join(words)}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
+def test_commands_to_copy_are_understood(document: Path) -> None:
+    """What stands in a block of its own is parsed as the program would, arguments and all."""
+    for block in _FENCE.findall(document.read_text()):
+        for words in command_lines(f"```sh\n{block}```"):
+            command, rest = command_of(words)
+            if "--help" not in rest:
+                command.make_context(words[0], rest)
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, COMPOSE], ids=[*ids, "docker-compose.yml"])

@@ -119,17 +119,22 @@ async def site(tmp_path_factory: pytest.TempPathFactory, temporal: TemporalServe
 
 async def _roles(site: Site) -> None:
     """As the database's container does when it is first started; and passwords are asked for from then on."""
-    made = await asyncio.create_subprocess_exec(
-        programs(None) / "psql", "--no-psqlrc", "--quiet", "-v", f"secrets={site.secrets}",
-        "-f", ROOT / "deploy" / "ledger-database" / "10-roles.sql", site.postgres.conninfo("offboard"),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    said, _ = await asyncio.wait_for(made.communicate(), 30)
-    assert made.returncode == 0, said.decode()
+    script = str(ROOT / "deploy" / "ledger-database" / "10-roles.sql")
+    database = site.postgres.conninfo("offboard")
+    await _postgres("psql", "--no-psqlrc", "--quiet", "-v", f"secrets={site.secrets}", "-f", script, database)
     access = site.postgres.data / "pg_hba.conf"
     access.write_text("local all offboard_owner,offboard_worker scram-sha-256\n" + access.read_text())
     async with await psycopg.AsyncConnection.connect(site.postgres.conninfo("offboard"), autocommit=True) as raw:
         await raw.execute("SELECT pg_reload_conf()")
+
+
+async def _postgres(program: str, *words: str) -> None:
+    """One of the server's own programs, as an administrator."""
+    process = await asyncio.create_subprocess_exec(
+        programs(None) / program, *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, said.decode()
 
 
 async def _namespace(address: str) -> None:
@@ -180,8 +185,9 @@ async def test_a_whole_run_by_the_containers_commands(site: Site, company: Compa
         for process in (worker, relay):
             process.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(process.wait(), 45) == 0
-    verified = await site.run("administer", "ledger", "verify")
-    assert verified.code == 0, verified.said
+    for words in (("ledger", "verify"), ("ledger", "rebuild"), ("ledger", "export", "rows.jsonl")):
+        done = await site.run("administer", *words)
+        assert done.code == 0, done.said
     for service in ("worker", "relay"):
         log = (site.folder / f"{service}.log").read_text()
         assert settings.master_key not in log
@@ -197,6 +203,53 @@ async def test_checkpoints_as_the_operations_page_makes_them(site: Site) -> None
         "administer", "ledger", "verify", "--against", "first.txt", "--key", made.said.splitlines()[0]
     )
     assert checked.code == 0, checked.said
+
+
+async def test_backups_in_two_parts_are_a_whole_ledger_again(site: Site) -> None:
+    """Dumped and restored as the operations page says; the part without the keyring verifies without it."""
+    source, target = site.postgres.conninfo("offboard"), site.postgres.conninfo("restored")
+    ledger, keyring = str(site.folder / "ledger.dump"), str(site.folder / "keyring.dump")
+    await _postgres("pg_dump", "--format=custom", "--exclude-schema=keyring", "-f", ledger, source)
+    await _postgres("pg_dump", "--format=custom", "--schema=keyring", "-f", keyring, source)
+    await site.postgres.create_database("restored")
+    address = site.environment("administer")["OFFBOARD_DATABASE_URL"].replace("@/offboard?", "@/restored?")
+
+    async def administer(*words: str) -> Ended:
+        return await site.run("administer", *words, OFFBOARD_DATABASE_URL=address)
+
+    await _postgres("pg_restore", "--exit-on-error", "-d", target, ledger)
+    assert (await administer("ledger", "verify")).code == 0
+    await _postgres("pg_restore", "--exit-on-error", "-d", target, keyring)
+    rebuilt = await administer("ledger", "rebuild")
+    assert rebuilt.code == 0 and "as the events have them" in rebuilt.said, rebuilt.said
+    async with await psycopg.AsyncConnection.connect(target) as raw:
+        row = await (await raw.execute("SELECT count(*) FROM keyring.person_keys WHERE wrapped IS NOT NULL")).fetchone()
+    assert row is not None and row[0] > 0
+
+
+async def test_a_person_is_erased_as_the_operations_page_says(site: Site) -> None:
+    """The worker's login may do it, the ledger still verifies, and nothing leads to the person any more."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    statements = text[text.index("```sql") + len("```sql") : text.index("COMMIT;")].split(";")
+    database = Database(Settings.read(site.environment("worker")).database_url)
+    try:
+        connection = await database.dedicated()
+        row = await (await connection.execute("SELECT run_id, person_id FROM read.runs LIMIT 1")).fetchone()
+        assert row is not None
+        for statement in statements:
+            await connection.execute(statement.replace("'RUN'", f"'{row[0]}'").replace("'PERSON'", f"'{row[1]}'"))
+        await connection.execute("COMMIT")
+        left = await connection.execute(
+            "SELECT wrapped, erased_at, (SELECT count(*) FROM keyring.lookups l WHERE l.person_id = k.person_id) "
+            "FROM keyring.person_keys k WHERE person_id = %s",
+            (row[1],),
+        )
+        wrapped, erased_at, lookups = await left.fetchone() or (b"", None, 1)
+        assert wrapped is None and erased_at is not None and lookups == 0
+        await connection.close()
+    finally:
+        await database.aclose()
+    assert (await site.run("administer", "ledger", "verify")).code == 0
 
 
 async def test_the_workers_login_cannot_change_what_was_appended(site: Site) -> None:
