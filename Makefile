@@ -41,6 +41,7 @@ test: lint ## Check the style, the types and the imports, then run every test (A
 
 lint: setup ## Check the style, the types and the import rules only
 	@$(RUN)/python -m ruff check .
+	@$(RUN)/python -m ruff format --check --quiet .
 	@$(RUN)/python -m mypy
 	@if grep -q 'tool.importlinter' pyproject.toml; then $(RUN)/lint-imports; fi
 

@@ -181,9 +181,7 @@ class SystemActivities:
         if not step.read_back:
             return Answer(detail={"reply": reply})
         look = await self._settled(connector, effect, step.settle)
-        return Answer(
-            read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)}
-        )
+        return Answer(read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)})
 
     async def _settled(self, connector: Connector, effect: Effect, seconds: float) -> ReadBack:
         """Reads back until it shows done or the system has had its time to settle; what cannot be read is `unknown`."""

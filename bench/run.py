@@ -221,7 +221,9 @@ async def measure(rounds: int, runs: int, limit: int) -> None:
             theirs = await at_once(limit, [bare(next(numbers)) for _ in range(runs)])
             rows.append((mine, theirs))
             await check(office, done[-runs:])
-            print(f"round {round_ + 1}: ours {mine:6.1f}/s   bare {theirs:6.1f}/s   ratio {mine / theirs:.2f}", flush=True)
+            print(
+                f"round {round_ + 1}: ours {mine:6.1f}/s   bare {theirs:6.1f}/s   ratio {mine / theirs:.2f}", flush=True
+            )
         mine, theirs = (statistics.median(row[i] for row in rows) for i in (0, 1))
         print(f"medians of {rounds} rounds on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {limit} at once:")
         print(f"  ours {mine:.1f} runs/s, bare {theirs:.1f} runs/s, ratio {mine / theirs:.2f} (target 0.90)")

@@ -137,9 +137,7 @@ async def reject_gate(office: Office, actor: Actor, run_id: str, gate_id: str, r
 async def retry_step(
     office: Office, actor: Actor, run_id: str, step: str, *, again: bool = False, reason: str | None = None
 ) -> Done:
-    return await _decide(
-        office, run_id, lambda state, world: operating.retry(state, step, again, reason, actor, world)
-    )
+    return await _decide(office, run_id, lambda state, world: operating.retry(state, step, again, reason, actor, world))
 
 
 async def skip_step(office: Office, actor: Actor, run_id: str, step: str, reason: str) -> Done:
@@ -320,9 +318,7 @@ async def revoke_roles(office: Office, by: Actor, actor_id: str, roles: Sequence
 # The way each command on a run takes
 
 
-async def _decide(
-    office: Office, run_id: str, decide: Callable[[RunState, World], Sequence[Event]]
-) -> Done:
+async def _decide(office: Office, run_id: str, decide: Callable[[RunState, World], Sequence[Event]]) -> Done:
     return await _done(office, await office.runs.decide(run_id, decide))
 
 
@@ -340,5 +336,3 @@ async def _nudge(office: Office, run_id: str, hint: Progress) -> bool:
         log.warning("the engine could not be nudged; the relay will do it")
         return False
     return True
-
-

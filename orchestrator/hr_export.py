@@ -12,8 +12,8 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 from functools import lru_cache
+from typing import Final
 from zoneinfo import available_timezones
 
 from orchestrator.domain.cutoff import Cutoff, parse_cutoff

@@ -175,4 +175,3 @@ async def _counting(books: Books, watched: Telemetry) -> None:
         except LedgerError:
             watched.measures.unknown()
         await asyncio.sleep(COUNT_EVERY)
-

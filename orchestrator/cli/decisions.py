@@ -96,9 +96,7 @@ def approve(
         async with acting(folder, alias) as session:
             found = await session.find_run(run_id)
             gate_id = await _gate_id(session, found, gate)
-            done = await commands.approve_gate(
-                session.office, session.actor, found, gate_id, exclude or (), reason
-            )
+            done = await commands.approve_gate(session.office, session.actor, found, gate_id, exclude or (), reason)
             await _tell(session, found, gate_id, done)
 
     carry_out(work())

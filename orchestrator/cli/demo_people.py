@@ -131,9 +131,7 @@ def _how_to_leave(path: Path, columns: Mapping[str, str]) -> str:
     return f"{hint}, in the row of whoever leaves."
 
 
-def _company(
-    rows: Sequence[ExportRow], leaving: Sequence[str]
-) -> tuple[list[Employee], list[Staff], tuple[str, ...]]:
+def _company(rows: Sequence[ExportRow], leaving: Sequence[str]) -> tuple[list[Employee], list[Staff], tuple[str, ...]]:
     notes = []
     everybody = {row.person.employee_number: _employee(row, leaving) for row in rows}
     staff_people, staff = _own_staff({person.email.casefold() for person in everybody.values()}, set(everybody))

@@ -43,9 +43,7 @@ MATCHES = ("ambiguous_match", "weak_match", "no_account")
 class Play:
     """`seen` gets every board that was drawn, for a picture."""
 
-    def __init__(
-        self, stack: Stack, cast: Cast, screen: Screen, seen: Callable[[Board], None] | None = None
-    ) -> None:
+    def __init__(self, stack: Stack, cast: Cast, screen: Screen, seen: Callable[[Board], None] | None = None) -> None:
         self.leavers: list[Leaver] = []
         self._stack, self._cast, self._screen = stack, cast, screen
         self._answers: Answers = AtTerminal(screen, lambda: self.board(SMALL)) if screen.asks else Itself()
@@ -190,9 +188,7 @@ class Play:
         )
         answer = await self._answers.match(leaver, exception, member)
         actor = self._actors[member.alias]
-        await commands.settle_match(
-            self._stack.office, actor, leaver.run_id, system, answer.accounts, answer.reason
-        )
+        await commands.settle_match(self._stack.office, actor, leaver.run_id, system, answer.accounts, answer.reason)
 
     async def _repair(self, leaver: Leaver, id_: str, exception: ExceptionState, member: Staff) -> None:
         office, actor, opened = self._stack.office, self._actors[member.alias], exception.opened

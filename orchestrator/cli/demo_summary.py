@@ -254,4 +254,3 @@ def _value(value: Any) -> str:
 def _length(length: timedelta) -> str:
     seconds = max(length.total_seconds(), 0.0)
     return f"{seconds:.1f} s" if seconds < 90 else seconds_words(length)
-

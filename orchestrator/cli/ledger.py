@@ -135,9 +135,7 @@ def _verifier(given: str | None, folder: Path) -> str:
     return NoteSigner.parse(secret).verifier_text()
 
 
-def export(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")], folder: Folder = FOLDER
-) -> None:
+def export(out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")], folder: Folder = FOLDER) -> None:
     """Write every row into a file, to be verified elsewhere. Personal data stays encrypted."""
 
     async def work() -> int:

@@ -334,4 +334,3 @@ class RunView:
             )
             before = title
         return table
-

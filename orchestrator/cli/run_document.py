@@ -118,8 +118,8 @@ def _last_words(happened: Sequence[Recorded]) -> dict[str, Any]:
     words: dict[str, Any] = {}
     for recorded in happened:
         match recorded.event:
-            case e.StepVerified(step_id=step_id, evidence=evidence) | e.StepAttested(
-                step_id=step_id, evidence=evidence
+            case (
+                e.StepVerified(step_id=step_id, evidence=evidence) | e.StepAttested(step_id=step_id, evidence=evidence)
             ):
                 words[step_id] = evidence
             case e.StepFailed(step_id=step_id, detail=detail) | e.StepAttemptFailed(step_id=step_id, detail=detail):

@@ -182,5 +182,3 @@ async def _watch_plainly(session: Any, run_id: str) -> None:
             say(f"Run {run_id} has ended: {run_status(state)}.")
             return
         await asyncio.sleep(LOOK_EVERY)
-
-

@@ -152,6 +152,4 @@ async def _signed_in(session: Session, alias: str, *, record: bool) -> Session:
     actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
     if record:
         await commands.record_actor(session.office, actor)
-    return Session(
-        session.settings, session.books, session.office, session.queries, session.connections, actor
-    )
+    return Session(session.settings, session.books, session.office, session.queries, session.connections, actor)

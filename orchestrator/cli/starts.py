@@ -125,9 +125,7 @@ class _Batch:
     bad: list[BadRow] = field(default_factory=list)
 
 
-async def _start_all(
-    alias: str, path: Path, packet: str, skip_bad: bool, confirm: int | None, folder: Path
-) -> None:
+async def _start_all(alias: str, path: Path, packet: str, skip_bad: bool, confirm: int | None, folder: Path) -> None:
     content = _read(path)
     async with acting(folder, alias) as session:
         _, current = await session.packet(packet)
@@ -202,9 +200,7 @@ async def _looked_up(session: Session, packet: Packet, rows: list[ExportRow]) ->
     return batch
 
 
-async def _start_each(
-    session: Session, ready: list[tuple[ExportRow, PersonFacts]], packet: str, path: Path
-) -> int:
+async def _start_each(session: Session, ready: list[tuple[ExportRow, PersonFacts]], packet: str, path: Path) -> int:
     """Starts them one after the other; returns how many were refused all the same. A refusal of the actor is the same
     for all, and ends it."""
     refused, last = 0, None

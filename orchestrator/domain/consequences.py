@@ -135,9 +135,7 @@ def _exceptions_opened(state: RunState, standings: dict[str, Standing], world: W
             yield wanted
 
 
-def _exceptions_wanted(
-    state: RunState, standings: dict[str, Standing], world: World
-) -> Iterator[e.ExceptionOpened]:
+def _exceptions_wanted(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[e.ExceptionOpened]:
     spec = world.pinned.approvals.exceptions
     patience = world.pinned.workflow.thresholds.retries_become_exception_after
 
@@ -212,9 +210,7 @@ def _exceptions_overcome(state: RunState, standings: dict[str, Standing], world:
             yield e.ExceptionClosed(exception_id=id_, disposition="overcome")
 
 
-def _overcome(
-    opened: e.ExceptionOpened, state: RunState, standings: dict[str, Standing], unsettled: set[str]
-) -> bool:
+def _overcome(opened: e.ExceptionOpened, state: RunState, standings: dict[str, Standing], unsettled: set[str]) -> bool:
     system = opened.system or ""
     match opened.kind:
         case "ambiguous_match" | "weak_match" | "no_account":

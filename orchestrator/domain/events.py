@@ -333,7 +333,7 @@ class RolesRevoked(Event):
 RUN_EVENTS: tuple[type[Event], ...] = (
     RunRequested, AccountsSearched, MatchSettled, PlanFrozen, RunReplanned, RunRescheduled, RunHeld, RunReleased,
     RunEnded, RunClosed, GateOpened, GateVoted, GateDecided, GateEscalated, GateWithdrawn, StepStarted, StepVerified,
-    StepAttested, StepAttemptFailed, StepFailed, StepRetryOrdered, StepSkipped, TaskOpened, TaskCompleted, TaskWithdrawn,
-    ExceptionOpened, ExceptionClosed,
+    StepAttested, StepAttemptFailed, StepFailed, StepRetryOrdered, StepSkipped, TaskOpened, TaskCompleted,
+    TaskWithdrawn, ExceptionOpened, ExceptionClosed,
 )  # fmt: skip
 SURROUNDING_EVENTS: tuple[type[Event], ...] = (RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked)

@@ -15,9 +15,7 @@ from orchestrator.domain.run import GateState, RunState
 from orchestrator.domain.standing import World
 
 
-def undecided(
-    state: RunState, gate: str, now: datetime, unfounded: frozenset[str] = frozenset()
-) -> tuple[str, ...]:
+def undecided(state: RunState, gate: str, now: datetime, unfounded: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Digests of steps behind this gate that nobody has decided about in a way that still holds. `unfounded` are
     digests whose approval rests on somebody who no longer has the level for it."""
     return tuple(
@@ -202,9 +200,7 @@ def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> 
     return tuple(dict.fromkeys(digests))
 
 
-def _require_levels(
-    state: RunState, gate: GateState, actor: Actor, excluded: tuple[str, ...], world: World
-) -> None:
+def _require_levels(state: RunState, gate: GateState, actor: Actor, excluded: tuple[str, ...], world: World) -> None:
     for step in state.steps.values():
         if step.digest in gate.opened.digests and step.digest not in excluded and not step.is_task:
             require_level(

@@ -57,9 +57,7 @@ def settle(
     """Say which of the found accounts on a system are the person's; none is an answer too."""
     _operator(state, actor, world)
     _only_people(actor, "Saying whose an account is")
-    require_level(
-        world.pinned.platform, world.current.platform, actor, system, state.asked.packet, Level.PREPARE
-    )
+    require_level(world.pinned.platform, world.current.platform, actor, system, state.asked.packet, Level.PREPARE)
     if system not in set(unsettled(state, world.pinned)):
         raise TooLate("nothing_to_settle", f"Nobody is asked about accounts on {system}.", "Look with `exceptions`.")
     found = state.planned_on.get(system)
@@ -120,9 +118,7 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
     _only_people(actor, "Accepting an exception")
     if not reason.strip():
         raise Invalid("reason_missing", "Closing an exception needs a reason.", "Say why: --reason TEXT.")
-    return [
-        e.ExceptionClosed(exception_id=exception_id, disposition="accepted", by=actor.actor_id, reason=reason)
-    ]
+    return [e.ExceptionClosed(exception_id=exception_id, disposition="accepted", by=actor.actor_id, reason=reason)]
 
 
 def complete_task(

@@ -36,9 +36,7 @@ def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFroz
                 account = FoundAccount.model_validate(state.details[account_id])
                 planned += _for_account(step, ability, account, packet, person, run)
     steps = tuple(planned)
-    return PlanFrozen(
-        revision=state.revision + 1, digest=plan_digest(steps), steps=steps, open_steps=tuple(left_open)
-    )
+    return PlanFrozen(revision=state.revision + 1, digest=plan_digest(steps), steps=steps, open_steps=tuple(left_open))
 
 
 def run_facts(state: RunState) -> RunFacts:

@@ -81,9 +81,7 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
     _not_about_oneself(actor, state.asked.person_id)
     if cutoff.instant == state.cutoff and cutoff.zone == state.zone:
         return []
-    return [
-        e.RunRescheduled(cutoff=cutoff.instant, zone=cutoff.zone, local_cutoff=cutoff.local, by=actor.actor_id)
-    ]
+    return [e.RunRescheduled(cutoff=cutoff.instant, zone=cutoff.zone, local_cutoff=cutoff.local, by=actor.actor_id)]
 
 
 def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]:

@@ -29,6 +29,7 @@ __all__ = [
     "TaskState", "fold", "same_accounts",
 ]  # fmt: skip
 
+
 @dataclass(frozen=True, slots=True)
 class RunState:
     version: int = 0
@@ -195,9 +196,7 @@ def _(event: e.RunRescheduled, state: RunState, at: datetime) -> RunState:
         if known.status in ("verified", "attested") and step.repeat == "freely" and tells_the_cutoff(step):
             # A system was told a date that is no longer so: it is told again, as an effect of its own.
             states[id_] = StepState(generation=known.generation + 1, changed_at=at)
-    return replace(
-        state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff, states=states
-    )
+    return replace(state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff, states=states)
 
 
 @_apply.register

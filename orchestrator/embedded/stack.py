@@ -69,7 +69,7 @@ async def stack_up(
     """Starts everything, adopts the starter packets and moves them to production with the owners' signatures. All of
     it is gone when the block ends. `staff` must work among `people`; what needs a system that this machine cannot
     serve (the directory without slapd) is left out of the packets."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    await asyncio.to_thread(folder.mkdir, 0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as up:
         say("Starting PostgreSQL, Temporal and the company's systems")
         postgres, temporal, company = await _servers(up, folder, people)
@@ -116,25 +116,14 @@ async def _servers(
     return postgres, temporal, company
 
 
-def _environment(
-    folder: Path, postgres: PostgresServer, temporal: TemporalServer, company: Company
-) -> dict[str, str]:
+def _environment(folder: Path, postgres: PostgresServer, temporal: TemporalServer, company: Company) -> dict[str, str]:
     return {
         PREFIX + "DATABASE_URL": postgres.url("offboard"),
-        PREFIX + "MASTER_KEY": _master_key(folder),
+        PREFIX + "MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         PREFIX + "TEMPORAL_ADDRESS": temporal.address,
         PREFIX + "INSTALLATION": "embedded",
         **company.connections,
     }
-
-
-def _master_key(folder: Path) -> str:
-    """Kept beside the embedded database, so that a stack that is started again reads what it wrote."""
-    path = folder / "master.key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(base64.b64encode(secrets.token_bytes(32)).decode())
-    return path.read_text()
 
 
 async def _govern(stack: Stack, staff: Sequence[Staff]) -> None:

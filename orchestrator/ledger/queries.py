@@ -210,9 +210,7 @@ class Queries:
         raise Invalid("unknown_run", f"There is no run {named[:40]}.", "List them with `offboard runs`.")
 
     async def open_run_of(self, viewer: Viewer, person_id: str) -> str | None:
-        query = select(runs.c.run_id).where(
-            _visible(viewer), runs.c.person_id == person_id, runs.c.closed_at.is_(None)
-        )
+        query = select(runs.c.run_id).where(_visible(viewer), runs.c.person_id == person_id, runs.c.closed_at.is_(None))
         return next((str(row["run_id"]) for row in await self._all(query)), None)
 
     async def run_page(self, viewer: Viewer, named: str) -> RunPage:
@@ -249,9 +247,7 @@ class Queries:
             query = query.where(inbox.c.kind.in_(kinds))
         if mine:
             query = query.where(_for(viewer))
-        rows = await self._all(
-            query.order_by(inbox.c.due_at, inbox.c.item_id).limit(max(1, min(limit, LARGEST_PAGE)))
-        )
+        rows = await self._all(query.order_by(inbox.c.due_at, inbox.c.item_id).limit(max(1, min(limit, LARGEST_PAGE))))
         names = await self.names([row["run_id"] for row in rows])
         items = tuple(
             Item(

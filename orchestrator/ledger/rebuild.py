@@ -100,9 +100,7 @@ async def _catch_up(connection: psycopg.AsyncConnection[Any], folding: _Folding)
             return
 
 
-async def _replace(
-    connection: psycopg.AsyncConnection[Any], name: str, rows: Iterable[dict[str, Any]]
-) -> Rebuilt:
+async def _replace(connection: psycopg.AsyncConnection[Any], name: str, rows: Iterable[dict[str, Any]]) -> Rebuilt:
     """The table's rows out, the new ones in, and how many were not the same."""
     table, fresh = sql.Identifier("read", name), sql.Identifier(f"rebuilt_{name}")
     keys = [column.name for column in READ_TABLES[name].primary_key]

@@ -287,4 +287,3 @@ def drafts(events: Sequence[Event], version: int, subject: str | None) -> tuple[
         Draft(key=event_key(event, version + number), event=event, subject=subject)
         for number, event in enumerate(events, start=1)
     )
-

@@ -1,8 +1,8 @@
 """What a process says of its own work: spans, numbers and log lines, without anything about people.
 
-    logs.py      one line a record; exceptions by type, code and place, never by what they say
-    discreet.py  the one door through which spans leave: what is not on its list stays inside
-    tracing.py   client, workflow and activities of a run in one trace
-    measures.py  counters, histograms and gauges
-    telemetry.py what is on, from three settings; nothing by default
+logs.py      one line a record; exceptions by type, code and place, never by what they say
+discreet.py  the one door through which spans leave: what is not on its list stays inside
+tracing.py   client, workflow and activities of a run in one trace
+measures.py  counters, histograms and gauges
+telemetry.py what is on, from three settings; nothing by default
 """

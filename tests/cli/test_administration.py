@@ -141,9 +141,10 @@ def test_up_is_up_until_it_is_ended_and_a_worker_serves_it(tmp_path: Path) -> No
             settings = {**environment, **json.loads(address.read_text())}
             Settings.read(settings)
             log = tmp_path / "worker.log"
-            with log.open("w") as errors, subprocess.Popen(
-                [_program(), "worker", "--relay"], env=settings, stderr=errors
-            ) as worker:
+            with (
+                log.open("w") as errors,
+                subprocess.Popen([_program(), "worker", "--relay"], env=settings, stderr=errors) as worker,
+            ):
                 _wait(lambda: "The worker works" in log.read_text())
                 worker.send_signal(signal.SIGTERM)
                 assert worker.wait(30) == 0

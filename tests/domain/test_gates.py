@@ -303,7 +303,6 @@ def test_a_vote_at_a_gate_whose_validity_has_ended_is_refused_not_swallowed() ->
     assert refusal(story, ACCESS, ANNA).code == "gate_lapsed"
 
 
-
 def test_a_level_lost_between_approval_and_effect_stops_the_step_and_asks_again() -> None:
     story = Story()
     story.approve_all()

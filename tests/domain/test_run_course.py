@@ -236,9 +236,7 @@ def test_a_finished_run_takes_no_more_commands() -> None:
         lambda: story.release(),
         lambda: story.end(),
         lambda: story.settle("code"),
-        lambda: story.append(
-            operating.complete_task(story.state, task, "done", {"text": "x"}, OLE, story.world)
-        ),
+        lambda: story.append(operating.complete_task(story.state, task, "done", {"text": "x"}, OLE, story.world)),
     ):
         with pytest.raises(TooLate):
             command()

@@ -1,8 +1,8 @@
 """A whole Offboard over one test's database, its own task queue and the small company: each test here begins with it.
 
-    async with installation(database_url, temporal.address, company) as here:
-        run = await here.start(person)
-        await here.attend(run)                     # decides at gates, completes tasks, until the run has ended
+async with installation(database_url, temporal.address, company) as here:
+    run = await here.start(person)
+    await here.attend(run)                     # decides at gates, completes tasks, until the run has ended
 """
 
 from __future__ import annotations

@@ -43,10 +43,7 @@ async def test_fifty_decide_at_one_gate_and_two_count(install: Install, hire: Hi
         await here.wait_until(run, lambda s: any(gate.open for gate in s.gates.values()), "an open gate")
         offices = (here.office, Office(elsewhere.runs, elsewhere.keyring, here.engine))
         outcomes: list[Done | BaseException] = await asyncio.gather(
-            *(
-                commands.approve_gate(offices[number % 2], actor, run, "g-all-1")
-                for number, actor in enumerate(actors)
-            ),
+            *(commands.approve_gate(offices[number % 2], actor, run, "g-all-1") for number, actor in enumerate(actors)),
             return_exceptions=True,
         )
         counted = [actors[n].actor_id for n, outcome in enumerate(outcomes) if isinstance(outcome, Done)]

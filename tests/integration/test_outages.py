@@ -46,9 +46,7 @@ def gate_open(state: RunState) -> bool:
     return any(gate.open for gate in state.gates.values())
 
 
-async def test_temporal_crashes_during_a_run(
-    database_url: str, company: Company, hire: Hire, tmp_path: Path
-) -> None:
+async def test_temporal_crashes_during_a_run(database_url: str, company: Company, hire: Hire, tmp_path: Path) -> None:
     async with (
         TemporalServer.start(tmp_path / "temporal", keep=True) as server,
         installation(database_url, server.address, company, packet=quick_packet()) as here,
@@ -206,9 +204,7 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
 async def last_failure(here: Installation, run: str) -> dict[str, Any]:
     page = await here.books.ledger.read({f"run:{run}": 0})
     failures: list[Event] = [
-        recorded.event
-        for recorded in page.events[f"run:{run}"]
-        if recorded.type in ("StepFailed", "StepAttemptFailed")
+        recorded.event for recorded in page.events[f"run:{run}"] if recorded.type in ("StepFailed", "StepAttemptFailed")
     ]
     assert failures, await here.story(run)
     detail: dict[str, Any] = failures[-1].model_dump()["detail"]

@@ -148,9 +148,7 @@ async def test_a_system_or_everything_is_held_and_released(install: Install, hir
         await approve(here, run)
         held = {"suspend_code", "revoke_code_tokens"} if system == "code" else set(statuses(await here.state(run)))
         others = set(statuses(await here.state(run))) - held
-        await here.wait_until(
-            run, lambda s: all(statuses(s)[name] in FINAL for name in others), "what is not held", 30
-        )
+        await here.wait_until(run, lambda s: all(statuses(s)[name] in FINAL for name in others), "what is not held", 30)
         await quiet(here, run)
         state = await here.state(run)
         assert {statuses(state)[name] for name in held} == {"planned"}

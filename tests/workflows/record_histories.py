@@ -69,10 +69,7 @@ STORIES: dict[str, Callable[[Stage], Awaitable[None]]] = {
 def _without_places(value: Any) -> Any:
     """Names of processes and machines say nothing about the workflow."""
     if isinstance(value, dict):
-        return {
-            key: "recorded" if key in PLACES else _without_places(inner)
-            for key, inner in value.items()
-        }
+        return {key: "recorded" if key in PLACES else _without_places(inner) for key, inner in value.items()}
     return [_without_places(inner) for inner in value] if isinstance(value, list) else value
 
 
