@@ -134,7 +134,8 @@ class Engine:
 
 
 def _tls(address: EngineAddress) -> TLSConfig | bool:
-    if not (address.tls or address.certificate or address.authority):
+    # An API key never goes out in the clear.
+    if not (address.tls or address.certificate or address.authority or address.api_key):
         return False
     return TLSConfig(
         server_root_ca_cert=address.authority.read_bytes() if address.authority else None,

