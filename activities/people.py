@@ -11,7 +11,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.levels import Actor, ActorKind
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.person import PersonFacts
-from orchestrator.ledger.keys import Keyring
+from orchestrator.ledger.keys import Keyring, new_person_id
 
 
 class People:
@@ -61,22 +61,23 @@ class People:
             time_zone=person.time_zone,
         )
 
-    async def actor(self, actor_id: str, wanted: str, roles: Iterable[str], kind: ActorKind = "person") -> Actor:
-        """Whoever signs in, with the person HR knows behind the account and everyone above them."""
+    async def actor(
+        self, actor_id: str, wanted: str, roles: Iterable[str], kind: ActorKind = "person", *, record: bool = True
+    ) -> Actor:
+        """Whoever signs in, with the person HR knows behind the account and everyone above them. Without `record`
+        nothing is written: whom the keyring does not know gets an id for this once."""
         person = await self.find(wanted)
         chain = await (await self._hr()).chain(person.id)
         return Actor(
             actor_id=actor_id,
             kind=kind,
             roles=frozenset(roles),
-            human=await self._id(person.id),
-            managers=frozenset([await self._id(manager.id) for manager in chain]),
+            human=await self._id(person.id, record),
+            managers=frozenset([await self._id(manager.id, record) for manager in chain]),
         )
 
-    async def _id(self, hr_id: str) -> str:
-        person_id = await self._keyring.person_for("hr", hr_id)
-        assert person_id is not None, "person_for creates whom it does not find"
-        return person_id
+    async def _id(self, hr_id: str, record: bool) -> str:
+        return await self._keyring.person_for("hr", hr_id, create=record) or new_person_id()
 
     async def _hr(self) -> HrConnector:
         name = self._packet.platform.hr.system

@@ -18,7 +18,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain import gates, operating, requests, surroundings
 from orchestrator.domain import packet_history as history
 from orchestrator.domain.cutoff import Cutoff
-from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.errors import Invalid
 from orchestrator.domain.event import Draft, Event
 from orchestrator.domain.event_keys import event_key
 from orchestrator.domain.levels import Actor
@@ -184,48 +184,32 @@ async def release_run(office: Office, actor: Actor, run_id: str) -> Done:
 
 async def hold_system(office: Office, actor: Actor, system: str, packet: str, reason: str | None = None) -> bool:
     """Holds back every change on one system, or on all (`*`), in all runs. False if it was held already."""
-    await _may_hold(office, actor, packet, system)
-    stream = e.holds_stream(system)
+    current = await _current(office, packet)
 
-    def place(events: Sequence[Event]) -> list[Draft]:
-        if _held(events):
-            return []
-        event = e.HoldPlaced(by=actor.actor_id, reason=reason if actor.human else None)
-        return list(drafts([event], len(events), actor.human))
+    def place(events: Sequence[Event]) -> Sequence[Draft]:
+        held = surroundings.holds_of(events).held
+        return drafts(operating.hold_system(held, system, reason, actor, current), len(events), actor.human)
 
-    return bool(await office.runs.append_to(stream, place))
+    return bool(await office.runs.append_to(e.holds_stream(system), place))
 
 
 async def release_system(office: Office, actor: Actor, system: str, packet: str) -> bool:
     """Lets changes on a system go on: the relay sees it in the ledger and nudges open runs. False if it was not
     held."""
-    await _may_hold(office, actor, packet, system)
+    current = await _current(office, packet)
 
-    def lift(events: Sequence[Event]) -> list[Draft]:
-        return list(drafts([e.HoldReleased(by=actor.actor_id)], len(events), None)) if _held(events) else []
+    def lift(events: Sequence[Event]) -> Sequence[Draft]:
+        held = surroundings.holds_of(events).held
+        return drafts(operating.release_system(held, system, actor, current), len(events), None)
 
     return bool(await office.runs.append_to(e.holds_stream(system), lift))
 
 
-def _held(events: Sequence[Event]) -> bool:
-    holds = surroundings.Holds()
-    for event in events:
-        holds = surroundings.fold_holds(holds, event)
-    return holds.held
-
-
-async def _may_hold(office: Office, actor: Actor, packet: str, system: str) -> None:
+async def _current(office: Office, packet: str) -> Packet:
     current = (await office.runs.shelf(packet)).current
     if current is None:
         raise Invalid("unknown_packet", f"There is no packet {packet}.", "Name one that was adopted.")
-    if system != e.EVERYTHING and system not in current.platform.systems:
-        known = ", ".join(current.platform.systems)
-        raise Invalid("unknown_system", f"Packet {packet} has no system {system}.", f"Name one of {known}, or *.")
-    wanted = {current.approvals.exceptions.owner, current.platform.safety_owner}
-    if not actor.roles & wanted:
-        raise NotAllowed(
-            "role_missing", f"Systems are held by {' or '.join(sorted(wanted))}.", "Ask somebody with such a role."
-        )
+    return current
 
 
 # The packet's owners
@@ -280,10 +264,7 @@ async def record_actor(office: Office, actor: Actor, name: str | None = None) ->
     named = name if actor.human is not None else None
 
     def record(events: Sequence[Event]) -> list[Draft]:
-        organisation = surroundings.Organisation()
-        for event in events:
-            organisation = surroundings.fold_organisation(organisation, event)
-        if organisation.actors.get(actor.actor_id) == actor:
+        if surroundings.organisation_of(events).actors.get(actor.actor_id) == actor:
             return []
         event = e.ActorRecorded(
             actor_id=actor.actor_id,
@@ -298,21 +279,19 @@ async def record_actor(office: Office, actor: Actor, name: str | None = None) ->
     await office.runs.append_to(e.ORGANISATION, record)
 
 
-async def revoke_roles(office: Office, by: Actor, actor_id: str, roles: Sequence[str]) -> None:
-    """Takes roles from an account at once: effects it caused are not begun any more. For owners of the platform."""
+async def revoke_roles(office: Office, by: Actor, packet: str, actor_id: str, roles: Sequence[str]) -> bool:
+    """Takes roles from an account at once: effects it caused are not begun any more. For the safety owner of a packet
+    that is in use; a draft, which anybody can adopt, makes nobody an owner here. False if the account had none of
+    them."""
+    in_use = (await office.runs.shelf(packet)).history.current
+    if in_use is None:
+        raise Invalid("packet_not_in_use", f"No packet {packet} is in use.", "Name one in shadow, pilot or production.")
 
-    def revoke(events: Sequence[Event]) -> list[Draft]:
-        organisation = surroundings.Organisation()
-        for event in events:
-            organisation = surroundings.fold_organisation(organisation, event)
-        known = surroundings.actor(organisation, actor_id)
-        gone = tuple(sorted(known.roles & set(roles)))
-        revoked = e.RolesRevoked(actor_id=actor_id, roles=gone, by=by.actor_id)
-        return list(drafts([revoked], len(events), None)) if gone else []
+    def revoke(events: Sequence[Event]) -> Sequence[Draft]:
+        known = surroundings.actor(surroundings.organisation_of(events), actor_id)
+        return drafts(operating.revoke_roles(known, roles, by, in_use.safety_owner), len(events), None)
 
-    if "safety_owner" not in by.roles:
-        raise NotAllowed("role_missing", "Roles are revoked by a safety_owner.", "Ask a safety owner.")
-    await office.runs.append_to(e.ORGANISATION, revoke)
+    return bool(await office.runs.append_to(e.ORGANISATION, revoke))
 
 
 # The way each command on a run takes

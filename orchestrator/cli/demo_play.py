@@ -37,7 +37,6 @@ STUCK_AFTER = 40.0  # seconds in which nothing at all happens
 CALM_AFTER = 12.0  # seconds after which a question is asked although steps are still under way
 WORTH_WAITING = timedelta(seconds=30)
 """A cutoff further away than this is moved to now, as HR can: a demo does not wait for next month."""
-MATCHES = ("ambiguous_match", "weak_match", "no_account")
 
 
 class Play:
@@ -171,7 +170,7 @@ class Play:
                 if not exception.open or f"{leaver.run_id} {id_}" in self._given_up:
                     continue
                 member = self._member(exception.opened.owners)
-                if exception.opened.kind in MATCHES:
+                if exception.opened.kind in e.MATCH_QUESTIONS:
                     await self._settle(leaver, exception, member)
                 else:
                     await self._repair(leaver, id_, exception, member)

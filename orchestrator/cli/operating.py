@@ -25,7 +25,6 @@ Step = Annotated[str, typer.Argument(metavar="STEP", help="The step's name or id
 System = Annotated[
     str | None, typer.Option("--system", metavar="NAME", help="Not a run but this system, or * for all, in all runs.")
 ]
-QUESTIONS = ("ambiguous_match", "weak_match", "no_account")
 
 
 # Tasks
@@ -163,7 +162,7 @@ async def _with_candidates(session: Session, line: ExceptionLine) -> dict[str, A
     document["closed_by"] = line.closed_by or None
     document["candidates"] = []
     document["remedy"] = remedy_for(line.kind, line.run_id, line.id, line.step, line.system)
-    if line.closed_at is None and line.kind in QUESTIONS:
+    if line.closed_at is None and line.kind in e.MATCH_QUESTIONS:
         state = (await session.books.runs.look(line.run_id)).state
         found = state.planned_on.get(line.system or "")
         document["candidates"] = [account_of(state, id_) for id_ in found.candidates] if found is not None else []

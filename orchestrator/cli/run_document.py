@@ -203,7 +203,7 @@ def _exception(state: RunState, exception_id: str) -> Document:
     opened = known.opened
     step = state.steps.get(opened.step_id or "")
     found = state.planned_on.get(opened.system or "")
-    asks = opened.kind in ("ambiguous_match", "weak_match", "no_account") and known.open and found is not None
+    asks = opened.kind in e.MATCH_QUESTIONS and known.open and found is not None
     return {
         "exception_id": exception_id,
         "kind": opened.kind,

@@ -149,7 +149,7 @@ async def _signed_in(session: Session, alias: str, *, record: bool) -> Session:
     names = [line.name for line in await session.queries.packets()]
     _, packet = await session.packet(PACKET if PACKET in names or not names else names[0])
     people = session.people(packet)
-    actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
+    actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind, record=record)
     if record:
         await commands.record_actor(session.office, actor)
     return Session(session.settings, session.books, session.office, session.queries, session.connections, actor)

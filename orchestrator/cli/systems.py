@@ -74,11 +74,9 @@ async def _look(session: Session, system: str, spec: SystemSpec, held: frozenset
 
 async def _held(session: Session, systems: list[str]) -> frozenset[str]:
     page = await session.books.ledger.read({e.holds_stream(system): 0 for system in systems})
-    held = set()
-    for system in systems:
-        state = surroundings.Holds()
-        for recorded in page.events[e.holds_stream(system)]:
-            state = surroundings.fold_holds(state, recorded.event)
-        if state.held:
-            held.add(system)
-    return frozenset(held)
+    happened = {system: page.events[e.holds_stream(system)] for system in systems}
+    return frozenset(
+        system
+        for system, events in happened.items()
+        if surroundings.holds_of(recorded.event for recorded in events).held
+    )

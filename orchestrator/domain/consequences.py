@@ -18,8 +18,6 @@ from orchestrator.domain.run import GateState, RunState, fold
 from orchestrator.domain.standing import Standing, World, levels_suffice, standing
 
 MOST_ROUNDS = 50
-QUESTIONS: dict[str, e.ExceptionKind] = {"ambiguous": "ambiguous_match", "weak": "weak_match", "none": "no_account"}
-"""What a system's answer asks of a person, where it does not say which account is theirs."""
 
 
 Standings = dict[str, Standing]
@@ -164,7 +162,7 @@ def _exceptions_wanted(state: RunState, standings: dict[str, Standing], world: W
     for system in searching.unsettled(state, world.pinned) if asked else ():
         found = state.planned_on.get(system)
         if found is not None:
-            yield from again(QUESTIONS[found.outcome], system, system=system, code=found.code)
+            yield from again(e.QUESTION_OF[found.outcome], system, system=system, code=found.code)
     for gate_id, gate in state.gates.items():
         if gate.outcome == "rejected" and any(state.rejected.get(d) == gate_id for d in gate.opened.digests):
             yield wanted("gate_rejected", gate_id, gate_id=gate_id)
@@ -213,8 +211,8 @@ def _exceptions_overcome(state: RunState, standings: dict[str, Standing], world:
 def _overcome(opened: e.ExceptionOpened, state: RunState, standings: dict[str, Standing], unsettled: set[str]) -> bool:
     system = opened.system or ""
     match opened.kind:
-        case "ambiguous_match" | "weak_match" | "no_account":
-            return system not in unsettled or QUESTIONS[state.planned_on[system].outcome] != opened.kind
+        case kind if kind in e.MATCH_QUESTIONS:
+            return system not in unsettled or e.QUESTION_OF[state.planned_on[system].outcome] != opened.kind
         case "search_failed":
             return system in state.looks and not state.looks[system].failures
         case "accounts_changed":

@@ -11,6 +11,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.levels import Actor, require_level
 from orchestrator.domain.packet import Packet
+from orchestrator.domain.requests import own_run, run_finished
 from orchestrator.domain.run import GateState, RunState
 from orchestrator.domain.standing import World
 
@@ -94,10 +95,8 @@ def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed
             "Whoever asked for a run does not decide about it.",
             "Ask somebody else who holds one of the gate's roles.",
         )
-    if actor.human == asked.person_id:
-        return NotAllowed(
-            "own_run", "Nobody decides about their own leaving.", "Ask somebody else who holds one of the gate's roles."
-        )
+    if (own := own_run(actor, asked.person_id)) is not None:
+        return own
     if asked.person_id in actor.managers:
         return NotAllowed(
             "reports_to_person",
@@ -127,12 +126,12 @@ def vote(
         if refused is not None and not actor.roles & gate.roles:
             raise refused
         if state.finished and gate.outcome == "withdrawn":
-            raise _run_finished(state)
+            raise run_finished(state)
         raise too_late(gate)
     if refused is not None:
         raise refused
     if state.finished:
-        raise _run_finished(state)
+        raise run_finished(state)
     if gate.lapsed(state.cutoff, world.now):
         raise TooLate(
             "gate_lapsed",
@@ -159,14 +158,6 @@ def vote(
             "managers": tuple(sorted(actor.managers)), "verdict": verdict, "excluded": digests, "reason": reason,
         })
     ]  # fmt: skip
-
-
-def _run_finished(state: RunState) -> TooLate:
-    return TooLate(
-        "run_finished",
-        f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.",
-        "Nothing is left to decide here.",
-    )
 
 
 def too_late(gate: GateState) -> TooLate:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.event import Event
 from orchestrator.domain.levels import Actor, Level, require_level
-from orchestrator.domain.requests import require_prepare
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.requests import not_own, only_people, require_prepare, still_going
 from orchestrator.domain.run import ExceptionState, RunState, StepState
 from orchestrator.domain.searching import unsettled
 from orchestrator.domain.standing import World, standing
@@ -43,7 +45,7 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     _operator(state, actor, world)
     if not reason.strip():
         raise Invalid("reason_missing", "Leaving a step out needs a reason.", "Say why: --reason TEXT.")
-    _only_people(actor, "Leaving a step out")
+    only_people(actor, "Leaving a step out")
     if known.final or known.status == "started":
         raise TooLate("step_not_open", f"Step {step_id} is {known.status}.", "A step under way or done stays.")
     happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, reason=reason)]
@@ -56,7 +58,7 @@ def settle(
 ) -> list[Event]:
     """Say which of the found accounts on a system are the person's; none is an answer too."""
     _operator(state, actor, world)
-    _only_people(actor, "Saying whose an account is")
+    only_people(actor, "Saying whose an account is")
     require_level(world.pinned.platform, world.current.platform, actor, system, state.asked.packet, Level.PREPARE)
     if system not in set(unsettled(state, world.pinned)):
         raise TooLate("nothing_to_settle", f"Nobody is asked about accounts on {system}.", "Look with `exceptions`.")
@@ -77,7 +79,7 @@ def settle(
     ]
     for id_, exception in state.exceptions.items():
         about = exception.opened
-        if exception.open and about.system == system and about.kind in ("ambiguous_match", "weak_match", "no_account"):
+        if exception.open and about.system == system and about.kind in e.MATCH_QUESTIONS:
             happened.append(
                 e.ExceptionClosed(exception_id=id_, disposition="settled", by=actor.actor_id, reason=reason)
             )
@@ -101,7 +103,7 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
     """Close an exception that needs only that somebody has looked: a review, an overdue task, a system that is slow
     to come back. What still has to be done stays to be done."""
     exception = _open_exception(state, exception_id)
-    _not_own(state, actor)
+    not_own(actor, state.asked.person_id)
     _holds_one(actor, exception.opened.owners)
     kind = exception.opened.kind
     if kind not in ("urgent_review", "task_overdue", "step_failing", "search_failed"):
@@ -115,7 +117,7 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
         raise NotAllowed(
             "own_review", "Whoever started an urgent run does not review the start.", "Ask a colleague to review it."
         )
-    _only_people(actor, "Accepting an exception")
+    only_people(actor, "Accepting an exception")
     if not reason.strip():
         raise Invalid("reason_missing", "Closing an exception needs a reason.", "Say why: --reason TEXT.")
     return [e.ExceptionClosed(exception_id=exception_id, disposition="accepted", by=actor.actor_id, reason=reason)]
@@ -128,12 +130,12 @@ def complete_task(
     task = state.tasks.get(task_id)
     if task is None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.", "Look with `offboard tasks`.")
-    _not_own(state, actor)
+    not_own(actor, state.asked.person_id)
     _holds_one(actor, (task.opened.role,))
-    _still_going(state)
+    still_going(state)
     if not task.open or state.states[task.opened.step_id].final:
         raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.", "Nothing is left.")
-    _only_people(actor, "Completing a task")
+    only_people(actor, "Completing a task")
     step_id = task.opened.step_id
     step, known = state.steps[step_id], state.states[step_id]
     if outcome == "done" and not evidence and (step.evidence_required or not step.is_task):
@@ -162,20 +164,54 @@ def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> lis
 
 def release(state: RunState, actor: Actor, world: World) -> list[Event]:
     _may_hold(state, actor, world)
-    _only_people(actor, "Releasing a run")
+    only_people(actor, "Releasing a run")
     return [e.RunReleased(by=actor.actor_id)] if state.held else []
 
 
+def hold_system(held: bool, system: str, reason: str | None, actor: Actor, packet: Packet) -> list[Event]:
+    """Every change on a system waits, in all runs; on `*`, every change anywhere. `packet` says which systems there
+    are and who may: raises `Invalid` or `NotAllowed`. Nothing happens where it is held already."""
+    _may_hold_system(system, actor, packet)
+    # What is kept encrypted needs a person to belong to; the words of an account that HR does not know are not kept.
+    return [] if held else [e.HoldPlaced(by=actor.actor_id, reason=reason if actor.human else None)]
+
+
+def release_system(held: bool, system: str, actor: Actor, packet: Packet) -> list[Event]:
+    """Changes go on. For people only, as with a run."""
+    _may_hold_system(system, actor, packet)
+    only_people(actor, "Releasing a system")
+    return [e.HoldReleased(by=actor.actor_id)] if held else []
+
+
+def _may_hold_system(system: str, actor: Actor, packet: Packet) -> None:
+    systems = packet.platform.systems
+    if system != e.EVERYTHING and system not in systems:
+        known = ", ".join(systems)
+        raise Invalid("unknown_system", f"Packet {packet.name} has no system {system}.", f"Name one of {known}, or *.")
+    _holds_one(actor, (packet.approvals.exceptions.owner, packet.platform.safety_owner))
+    for one in systems if system == e.EVERYTHING else (system,):
+        require_level(packet.platform, packet.platform, actor, one, packet.name, Level.PREPARE)
+
+
+def revoke_roles(known: Actor, roles: Collection[str], by: Actor, safety_owner: str) -> list[Event]:
+    """Takes roles from an account at once. `safety_owner` is the role that owns a packet's platform file. Nothing
+    happens where the account has none of the roles."""
+    _holds_one(by, (safety_owner,))
+    only_people(by, "Taking roles away")
+    gone = tuple(sorted(known.roles & set(roles)))
+    return [e.RolesRevoked(actor_id=known.actor_id, roles=gone, by=by.actor_id)] if gone else []
+
+
 def _may_hold(state: RunState, actor: Actor, world: World) -> None:
-    _still_going(state)
-    _not_own(state, actor)
+    still_going(state)
+    not_own(actor, state.asked.person_id)
     _holds_one(actor, (world.pinned.approvals.exceptions.owner, world.current.platform.safety_owner))
     _may_prepare(state, actor, world)
 
 
 def _operator(state: RunState, actor: Actor, world: World) -> None:
-    _still_going(state)
-    _not_own(state, actor)
+    still_going(state)
+    not_own(actor, state.asked.person_id)
     _holds_one(actor, (world.pinned.approvals.exceptions.owner,))
 
 
@@ -186,28 +222,8 @@ def _holds_one(actor: Actor, roles: tuple[str, ...]) -> None:
         )
 
 
-def _only_people(actor: Actor, what: str) -> None:
-    """What is a judgement about somebody is made by people, whatever an assistant is granted."""
-    if actor.kind != "person":
-        raise NotAllowed("only_people", f"{what} is for people, not for {actor.kind}s.", "Ask one of its owners.")
-
-
 def _may_prepare(state: RunState, actor: Actor, world: World) -> None:
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
-
-
-def _not_own(state: RunState, actor: Actor) -> None:
-    if actor.human is not None and actor.human == state.asked.person_id:
-        raise NotAllowed("own_run", "Nobody acts on their own leaving.", "Ask a colleague with the same role.")
-
-
-def _still_going(state: RunState) -> None:
-    if state.finished:
-        raise TooLate(
-            "run_finished",
-            f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.",
-            "Nothing further is done in it.",
-        )
 
 
 def _step(state: RunState, named: str) -> tuple[str, StepState]:

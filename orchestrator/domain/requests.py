@@ -34,7 +34,7 @@ def request_run(
     Raises `NotAllowed` (level, role, own run), `TooLate` (an open run, which it names) or `Invalid`.
     """
     require_prepare(actor, packet, packet, packet.name)
-    _not_about_oneself(actor, person_id)
+    not_own(actor, person_id)
     if phase in ("draft", "retired"):
         raise Invalid(
             "packet_not_live",
@@ -75,21 +75,25 @@ def request_run(
 
 
 def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> list[e.RunRescheduled]:
-    """Another cutoff. What was decided stays decided unless the new one lies beyond the decision's `valid_until`."""
-    _still_open(state)
+    """Another cutoff. What was decided stays decided unless the new one lies beyond the decision's `valid_until`.
+    An earlier one brings changes forward, so people alone move it there; anybody who may prepare puts it off."""
+    still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
-    _not_about_oneself(actor, state.asked.person_id)
+    not_own(actor, state.asked.person_id)
     if cutoff.instant == state.cutoff and cutoff.zone == state.zone:
         return []
+    if cutoff.instant < state.cutoff:
+        only_people(actor, "Moving a cutoff forward")
     return [e.RunRescheduled(cutoff=cutoff.instant, zone=cutoff.zone, local_cutoff=cutoff.local, by=actor.actor_id)]
 
 
 def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]:
     """The leaving is called off. What is done stays done; nothing further is. The review of an urgent start stays
-    open: whoever started it does not get rid of it by ending the run."""
-    _still_open(state)
+    open: whoever started it does not get rid of it by ending the run. For people only."""
+    still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
-    _not_about_oneself(actor, state.asked.person_id)
+    not_own(actor, state.asked.person_id)
+    only_people(actor, "Ending a run")
     if not reason.strip():
         raise Invalid("reason_missing", "Ending a run needs a reason.", "Say why: --reason TEXT.")
     happened: list[Event] = [
@@ -107,18 +111,37 @@ def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str
     require_level(pinned.platform, current.platform, actor, current.platform.hr.system, workflow, Level.PREPARE)
 
 
-def _still_open(state: RunState) -> None:
+def only_people(actor: Actor, what: str) -> None:
+    """Judgements about somebody, and what brings changes forward, are people's, whatever an assistant is granted."""
+    if actor.kind != "person":
+        raise NotAllowed("only_people", f"{what} is for people, not for {actor.kind}s.", "Ask one of its owners.")
+
+
+def run_finished(state: RunState) -> TooLate:
+    """What is said to whoever comes after a run's end."""
+    return TooLate(
+        "run_finished",
+        f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.",
+        "Nothing further is done in it. Start a new run if the person is leaving again.",
+    )
+
+
+def still_going(state: RunState) -> None:
     if state.finished:
-        raise TooLate(
-            "run_finished",
-            f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.",
-            "Start a new run if the person is leaving again.",
-        )
+        raise run_finished(state)
 
 
-def _not_about_oneself(actor: Actor, person_id: str) -> None:
-    if actor.human is not None and actor.human == person_id:
-        raise NotAllowed("own_run", "Nobody acts on their own leaving.", "Ask a colleague with the same role.")
+def own_run(actor: Actor, person_id: str) -> NotAllowed | None:
+    """The refusal of somebody who acts on, or decides about, their own leaving; None for everybody else."""
+    if actor.human is None or actor.human != person_id:
+        return None
+    return NotAllowed("own_run", "Nobody acts on their own leaving.", "Ask a colleague with the same role.")
+
+
+def not_own(actor: Actor, person_id: str) -> None:
+    refused = own_run(actor, person_id)
+    if refused is not None:
+        raise refused
 
 
 def in_pilot(packet: Packet, person: PersonFacts) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import NotAllowed
@@ -35,6 +36,11 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
     return replace(state, version=state.version + 1, actors=actors)
 
 
+def organisation_of(events: Iterable[Event]) -> Organisation:
+    """The whole stream `organisation`, folded."""
+    return reduce(fold_organisation, events, Organisation())
+
+
 def actor(state: Organisation, actor_id: str) -> Actor:
     """Raises `NotAllowed` for an account that never signed in."""
     known = state.actors.get(actor_id)
@@ -58,6 +64,11 @@ def fold_holds(state: Holds, event: Event) -> Holds:
     elif isinstance(event, e.HoldReleased):
         held = False
     return Holds(state.version + 1, held)
+
+
+def holds_of(events: Iterable[Event]) -> Holds:
+    """The whole of one stream of holds, folded."""
+    return reduce(fold_holds, events, Holds())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What people read: lists, the inbox, and one run at a glance. Everything here takes the viewer.
 
-What somebody may not see, a run under embargo that does not name them, is absent: from lists and counts, from what a
+What somebody may not see, a run where nothing is granted to them or under an embargo that does not name them, is absent: from lists and counts, from what a
 name can be found by, and from refusals, which are the same as for a run that does not exist.
 
 Read tables hold ids and times; a person's name comes from the run's first event, decrypted for the page that shows it.
@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, cast, func, not_, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, cast, exists, false, func, not_, or_, select, tuple_
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.levels import Actor, ActorKind
+from orchestrator.domain.levels import Actor, ActorKind, granted_level
+from orchestrator.domain.packet import Packet
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.records import Recorded
 from orchestrator.ledger.runs import Runs, Situation
@@ -47,6 +48,10 @@ class Viewer:
     @classmethod
     def of(cls, actor: Actor) -> Viewer:
         return cls(actor.actor_id, actor.roles, actor.kind, actor.human, actor.managers)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(actor_id=self.actor_id, kind=self.kind, roles=self.roles, human=self.human, managers=self.managers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,7 @@ class Queries:
     ) -> RunList:
         """The latest first. `states` are words of `StateFilter`; `after` is what the page before gave."""
         most = max(1, min(limit, LARGEST_PAGE))
-        query = select(runs, func.engine.now().label("now")).where(_visible(viewer))
+        query = select(runs, func.engine.now().label("now")).where(await self._visible(viewer))
         if states:
             query = query.where(or_(*(_in_state(state) for state in states)))
         if after is not None:
@@ -195,7 +200,7 @@ class Queries:
 
     async def find_run(self, viewer: Viewer, named: str) -> str:
         """The run's whole id, from that or a beginning that fits one run only."""
-        query = select(runs.c.run_id).where(_visible(viewer))
+        query = select(runs.c.run_id).where(await self._visible(viewer))
         if len(named) >= SHORTEST_RUN_ID:
             query = query.where(runs.c.run_id.startswith(named, autoescape=True))
         else:
@@ -210,7 +215,9 @@ class Queries:
         raise Invalid("unknown_run", f"There is no run {named[:40]}.", "List them with `offboard runs`.")
 
     async def open_run_of(self, viewer: Viewer, person_id: str) -> str | None:
-        query = select(runs.c.run_id).where(_visible(viewer), runs.c.person_id == person_id, runs.c.closed_at.is_(None))
+        query = select(runs.c.run_id).where(
+            await self._visible(viewer), runs.c.person_id == person_id, runs.c.closed_at.is_(None)
+        )
         return next((str(row["run_id"]) for row in await self._all(query)), None)
 
     async def run_page(self, viewer: Viewer, named: str) -> RunPage:
@@ -242,7 +249,7 @@ class Queries:
         query = select(inbox, runs.c.cutoff, runs.c.zone, func.engine.now().label("now")).join_from(
             inbox, runs, inbox.c.run_id == runs.c.run_id
         )
-        query = query.where(_visible(viewer))
+        query = query.where(await self._visible(viewer))
         if kinds:
             query = query.where(inbox.c.kind.in_(kinds))
         if mine:
@@ -272,7 +279,7 @@ class Queries:
     ) -> tuple[ExceptionLine, ...]:
         """Open ones, the most urgent first; with `closed` also those that are over."""
         query = select(exceptions).join_from(exceptions, runs, exceptions.c.run_id == runs.c.run_id)
-        query = query.where(_visible(viewer))
+        query = query.where(await self._visible(viewer))
         if run_id is not None:
             query = query.where(exceptions.c.run_id == run_id)
         if not closed:
@@ -307,17 +314,43 @@ class Queries:
         rows = await self._all(select(packets).order_by(packets.c.name))
         return tuple(PacketLine(row["name"], row["phase"], row["current_version"]) for row in rows)
 
+    async def _visible(self, viewer: Viewer) -> ColumnElement[bool]:
+        """Which runs a viewer sees, for every query here: those of packets whose platform file of today grants them at
+        least `read` on any system, and those where something waits for a role of theirs; none under an embargo that
+        does not name them."""
+        shelves = [await self._runs.shelf(line.name) for line in await self.packets()]
+        readable = [
+            known.version
+            for shelf in shelves
+            for known in shelf.history.versions
+            if _reads(viewer, shelf.today_for(known.version))
+        ]
+        no_embargo = or_(
+            runs.c.embargo_until.is_(None),
+            runs.c.embargo_until <= func.engine.now(),
+            runs.c.named.contains([viewer.actor_id]),
+        )
+        return and_(no_embargo, or_(runs.c.packet_version.in_(readable), _waits_for(viewer)))
+
     async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         async with self._database.connect() as connection:
             return list((await connection.execute(query)).mappings())
 
 
-def _visible(viewer: Viewer) -> ColumnElement[bool]:
-    return or_(
-        runs.c.embargo_until.is_(None),
-        runs.c.embargo_until <= func.engine.now(),
-        runs.c.named.contains([viewer.actor_id]),
-    )
+def _reads(viewer: Viewer, packet: Packet) -> bool:
+    """A grant of any level, on any system of the packet, is one of at least `read`."""
+    levels, systems = packet.platform.levels, packet.platform.systems
+    return any(granted_level(levels, viewer.actor, system, packet.name) is not None for system in systems)
+
+
+def _waits_for(viewer: Viewer) -> ColumnElement[bool]:
+    """Whether anything in the run waits for a role of the viewer's. A role is a person's reason to look; assistants and
+    services have only what is granted to them by name."""
+    if viewer.kind != "person":
+        return false()
+    waiting = inbox.alias("waiting")
+    held = waiting.c.roles.has_any(cast(sorted(viewer.roles), ARRAY(Text)))
+    return exists().where(waiting.c.run_id == runs.c.run_id, held)
 
 
 def _for(viewer: Viewer) -> ColumnElement[bool]:
