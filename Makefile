@@ -35,9 +35,10 @@ demo: setup ## One leaver after another on this machine's own small company (CSV
 	@$(RUN)/offboard demo $(if $(CSV),--csv "$(CSV)") $(ARGS)
 
 test: lint ## Check the style, the types and the imports, then run every test (ARGS="-k name": some of them)
-	@$(RUN)/python -m pytest $(ARGS)
-	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v slapd >/dev/null || \
-		echo "Left out: everything about the directory (LDAP), since slapd is not installed (apt-get install slapd)."
+	@$(RUN)/python -m pytest $(ARGS); code=$$?; \
+	PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v slapd >/dev/null || \
+		echo "Left out: everything about the directory (LDAP), since slapd is not installed (apt-get install slapd)."; \
+	exit $$code
 
 lint: setup ## Check the style, the types and the import rules only
 	@$(RUN)/python -m ruff check .
@@ -45,8 +46,8 @@ lint: setup ## Check the style, the types and the import rules only
 	@$(RUN)/python -m mypy
 	@if grep -q 'tool.importlinter' pyproject.toml; then $(RUN)/lint-imports; fi
 
-bench: setup ## Measure: WHAT=run (runs per second against bare Temporal) or WHAT=append (ledger writes)
-	@test -n "$(WHAT)" || { echo "Say what to measure: make bench WHAT=run, or WHAT=append." >&2; exit 2; }
+bench: setup ## Measure: WHAT=run (runs per second, against bare Temporal), append (ledger writes) or waiting (memory)
+	@test -n "$(WHAT)" || { echo "Say what to measure: make bench WHAT=run, WHAT=append or WHAT=waiting." >&2; exit 2; }
 	@$(RUN)/python -m bench.$(WHAT) $(ARGS)
 
 clean: ## Remove .venv and everything else that was made here

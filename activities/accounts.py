@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from activities.connections import Connections
 from activities.observation import observed
 from connectors.abilities import Lookup
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, TryAgainError
 from orchestrator.domain.events import SystemSearched
 from orchestrator.domain.matching import FoundAccount, lookups
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.person import PersonFacts
 from orchestrator.domain.searching import Purpose, judge
+from orchestrator.ledger.rates import Rates
 from orchestrator.ledger.sealing import PersonKey
+
+LONGEST_WAIT = 30.0  # seconds that a search waits for its turn at a system with a rate
+NEAR = 3.0  # seconds that a turn may be off to be taken: searches leave room for steps, which must not wait long
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,30 @@ async def find_accounts(
     current: Packet,
     systems: Iterable[tuple[str, Purpose]],
     connections: Connections,
+    rates: Rates | None = None,
 ) -> Found:
-    """Asks all systems side by side, each under its own deadline. One that fails is an answer of its own."""
-    asked = [_ask(person, key, packet, current, system, purpose, connections) for system, purpose in systems]
+    """Asks all systems side by side, each under its own deadline and, with `rates`, at its turn where it has a rate.
+    One that fails is an answer of its own; so is one whose turn did not come, with the code `rate_kept`."""
+    asked = [_ask(person, key, packet, current, system, purpose, connections, rates) for system, purpose in systems]
     answers = await asyncio.gather(*asked)
     return Found(
         tuple(result for result, _, _ in answers),
         tuple(account for _, accounts, _ in answers for account in accounts),
         {result.system: trouble for result, _, trouble in answers if trouble},
+    )
+
+
+def nobody_there(systems: Iterable[tuple[str, Purpose, str]]) -> Found:
+    """What is known of systems, each with its purpose and task queue, whose own queue no worker reads."""
+    named = tuple(systems)
+    return Found(
+        tuple(SystemSearched(system=s, purpose=why, outcome="failed", code="queue_unserved") for s, why, _ in named),
+        (),
+        {
+            system: f"System {system} is looked at by workers of the task queue {queue!r} only, and none took the "
+            "search. Start a worker that serves this queue, or see why it does not work."
+            for system, _, queue in named
+        },
     )
 
 
@@ -54,6 +74,7 @@ async def _ask(
     system: str,
     purpose: Purpose,
     connections: Connections,
+    rates: Rates | None,
 ) -> tuple[SystemSearched, list[FoundAccount], str]:
     # How accounts are matched is pinned with the run; how the system is reached is today's.
     keys = packet.platform.systems[system].match
@@ -61,6 +82,8 @@ async def _ask(
     questions = [Lookup(attribute, value) for attribute, value in lookups(person, keys)]
     try:
         connector = observed(await connections.to(system, spec), system, connections.observer)
+        if rates is not None and spec.rate_per_second is not None:
+            await _turn(rates, system, spec.rate_per_second)
         answered = await connector.find_accounts(questions, deadline=spec.deadline.total_seconds())
     except ConnectorError as error:
         failed = SystemSearched(system=system, purpose=purpose, outcome="failed", code=error.code)
@@ -80,3 +103,19 @@ async def _ask(
     judged = judge(person, packet, system, purpose, accounts)
     shown = {*judged.accounts, *judged.candidates}
     return judged, [account for account in accounts if account.account_id in shown], ""
+
+
+async def _turn(rates: Rates, system: str, per_second: float) -> None:
+    """Raises `TryAgainError` where the queue is so long that the other systems' answers had better not wait."""
+    now = asyncio.get_running_loop().time
+    until = now() + LONGEST_WAIT
+    while (busy_for := await rates.wait(system, per_second, at_most=NEAR)) is not None:
+        if now() + busy_for - NEAR > until:
+            raise TryAgainError(
+                "rate_kept",
+                f"System {system} is asked {per_second:g} times a second at most, and its turns are taken.",
+                remedy="Nothing has to be done: it is tried again by itself. If it goes on, raise rate_per_second in "
+                "platform.yaml, if the system may be asked more often.",
+                happened="no",
+            )  # fmt: skip
+        await asyncio.sleep(max(busy_for - NEAR, 0.1))

@@ -53,13 +53,19 @@ class Connections:
         if kind == "env":
             value = self._environment.get(where)
             if value is None:
-                raise _missing(system, name, f"the environment variable {where} is not set", f"Set {where}.")
+                raise _missing(
+                    system, name, f"the environment variable {where} is not set",
+                    f"Set {where} for the worker, start it again, then retry.",
+                )  # fmt: skip
             return value
         if kind == "file":
             try:
-                return Path(where).read_text()
-            except OSError as error:
-                raise _missing(system, name, f"{where} cannot be read", "Put the secret there.") from error
+                return Path(where).read_text().rstrip("\r\n")  # editors end a file with a line break, secrets do not
+            except (OSError, UnicodeDecodeError) as error:
+                raise _missing(
+                    system, name, f"the file {where} cannot be read",
+                    f"Put the secret into {where}, readable for the worker, then retry.",
+                ) from error  # fmt: skip
         return written
 
 

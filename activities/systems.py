@@ -14,7 +14,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.accounts import find_accounts
+from activities.accounts import find_accounts, nobody_there
 from activities.connections import Connections
 from activities.failures import without_words
 from activities.observation import observed, reaction
@@ -26,10 +26,11 @@ from orchestrator.domain.event import Event
 from orchestrator.domain.events import AccountsSearched
 from orchestrator.domain.expressions import ExpressionFailed, parameter_values
 from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.planning import run_facts
 from orchestrator.domain.progress import Progress
 from orchestrator.domain.run import RunState
-from orchestrator.domain.searching import searches_due
+from orchestrator.domain.searching import queue_of, searches_due
 from orchestrator.domain.standing import World, standing
 from orchestrator.domain.steps import Answer, Intent
 from orchestrator.ledger.engine_reports import EngineReports
@@ -40,6 +41,7 @@ from orchestrator.ledger.runs import Decide, Decided, Runs, Situation
 from orchestrator.workflows.activity_stubs import ExecuteSteps, SearchAccounts
 
 LOOK_AGAIN = 0.2  # seconds between two looks while a system settles
+LOOK_AGAIN_AT_A_RATE = 1.0  # the same where the system's calls are numbered
 SHORT_WAIT = 3.0  # seconds that a step may wait for its turn at a system with a rate
 REMEDIES = {
     "try_again": "Nothing has to be done: it is tried again by itself. If it goes on, follow the system's runbook.",
@@ -63,7 +65,7 @@ class SystemActivities:
     @activity.defn(name="search_accounts")
     @without_words
     async def search_accounts(self, search: SearchAccounts) -> Progress:
-        """Asks what is due by the ledger, whatever the caller named."""
+        """Asks those of the named systems that are due by the ledger, and belong to the queue this was asked in."""
         async with _signs_of_life():
             return await self._search(search)
 
@@ -71,7 +73,13 @@ class SystemActivities:
         situation = await self._runs.look(search.run_id)
         state, world = situation.state, situation.world
         standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
-        due = searches_due(state, world, standings).systems
+        # Whoever was named in the wrong queue stays due: the answer says so, and which queue is the right one.
+        here = activity.info().task_queue
+        due = [
+            (system, purpose)
+            for system, purpose in searches_due(state, world, standings).systems
+            if system in search.systems and (search.given_up or queue_of(system, world) in (None, here))
+        ]
         if not due or state.asked.facts is None:
             return self._heard(search.run_id, situation)
         try:
@@ -79,7 +87,10 @@ class SystemActivities:
         except PersonErased:
             return self._heard(search.run_id, situation)
         person = PersonFacts.model_validate(state.asked.facts)
-        found = await find_accounts(person, key, world.pinned, world.current, due, self._connections)
+        if search.given_up:
+            found = nobody_there((system, purpose, queue_of(system, world) or here) for system, purpose in due)
+        else:
+            found = await find_accounts(person, key, world.pinned, world.current, due, self._connections, self._rates)
         details: dict[str, Any] = {a.account_id: a.model_dump(mode="json") for a in found.accounts}
         searched = AccountsSearched(results=found.results, details=details, troubles=found.troubles or None)
         decided = await self._runs.conclude(search.run_id, lambda state, world: [] if state.finished else [searched])
@@ -148,21 +159,18 @@ class SystemActivities:
         try:
             effect = _effect(state, intent)
             connector = observed(await self._connections.to(step.system, spec), step.system, self._connections.observer)
-            if spec.rate_per_second is not None:
-                busy_for = await self._rates.wait(step.system, spec.rate_per_second, at_most=SHORT_WAIT)
-                if busy_for is not None:
-                    # The lease is for the call, not for a long queue before it.
-                    return Answer("try_again", "no", "rate_kept", retry_after=busy_for)
-            return await self._look_and_act(connector, effect, intent)
+            return await self._look_and_act(connector, effect, intent, _Turns(self._rates, step, spec.rate_per_second))
         except ExpressionFailed as error:
             detail = {"parameter": error.source, "reason": error.reason}
             return Answer("action_required", "no", "parameter_unknown", detail=detail)
         except ConnectorError as error:
             return _failed(error, None)
 
-    async def _look_and_act(self, connector: Connector, effect: Effect, intent: Intent) -> Answer:
+    async def _look_and_act(self, connector: Connector, effect: Effect, intent: Intent, turns: _Turns) -> Answer:
         step = intent.step
         if intent.look_first:
+            if (busy_for := await turns.soon()) is not None:
+                return Answer("try_again", "no", "rate_kept", retry_after=busy_for)
             look = await self.read_back(connector, effect)
             if look.outcome == "done":
                 return Answer(read="done", detail={"read_back": dict(look.evidence), "found_done": True})
@@ -171,34 +179,64 @@ class SystemActivities:
                 return Answer(read=look.outcome, acted=False, code="outcome_unknown", detail=detail)
         elif not intent.may_act:
             return Answer(acted=False, code="outcome_unknown")
+        if (busy_for := await turns.soon()) is not None:
+            return Answer("try_again", "no", "rate_kept", retry_after=busy_for)
         try:
             reply = await self.attempt(connector, effect)
         except ConnectorError as error:
             if error.happened == "no" or not step.read_back:
                 return _failed(error, None)
             # Whatever the answer was, the system shows whether it is done.
-            return _failed(error, await self._settled(connector, effect, 0.0))
+            return _failed(error, await self._settled(connector, effect, 0.0, turns))
         if not step.read_back:
             return Answer(detail={"reply": reply})
-        look = await self._settled(connector, effect, step.settle)
+        look = await self._settled(connector, effect, step.settle, turns)
         return Answer(read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)})
 
-    async def _settled(self, connector: Connector, effect: Effect, seconds: float) -> ReadBack:
+    async def _settled(self, connector: Connector, effect: Effect, seconds: float, turns: _Turns) -> ReadBack:
         """Reads back until it shows done or the system has had its time to settle; what cannot be read is `unknown`."""
         until = asyncio.get_running_loop().time() + seconds
         while True:
+            await turns.next()
             try:
                 look = await self.read_back(connector, effect)
             except ConnectorError as error:
                 look = ReadBack("unknown", {"code": error.code})
             if look.outcome == "done" or asyncio.get_running_loop().time() >= until:
                 return look
-            await asyncio.sleep(LOOK_AGAIN)
+            await asyncio.sleep(turns.between_looks)
 
     def _heard(self, run_id: str, seen: Situation | Decided) -> Progress:
         progress = seen.progress
         self._reports.note(run_id, progress, seen.world.now)
         return progress
+
+
+class _Turns:
+    """When the calls of one attempt at a step may go to a system: each call takes a turn of its own where the system
+    has a rate, and nobody waits where it has none."""
+
+    def __init__(self, rates: Rates, step: PlannedStep, per_second: float | None) -> None:
+        self._rates = rates
+        self._step = step
+        self._per_second = per_second
+        self.between_looks = LOOK_AGAIN if per_second is None else LOOK_AGAIN_AT_A_RATE
+
+    async def soon(self) -> float | None:
+        """For a call that may as well be made later: None when its turn has come, else in how many seconds one may
+        be free. The lease is for the calls, not for a long queue before them."""
+        return await self._wait(min(SHORT_WAIT, self._step.deadline))
+
+    async def next(self) -> None:
+        """For the look after a call. What the call did must be seen, or a person is asked about it: after a whole
+        deadline of waiting it is made out of turn. Whoever has not acted yet waits for less and gives way, so the
+        queue is hardly ever that long."""
+        await self._wait(self._step.deadline)
+
+    async def _wait(self, at_most: float) -> float | None:
+        if self._per_second is None:
+            return None
+        return await self._rates.wait(self._step.system, self._per_second, at_most=at_most)
 
 
 @asynccontextmanager

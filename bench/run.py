@@ -4,7 +4,8 @@
               code and ledger, with systems that answer at once
     bare      a hand-written workflow of 12 sequential activities that do nothing
 
-Each round measures both, one after the other; the medians of the rounds are compared. Target: ours / bare >= 0.9.
+Each round measures both, one after the other; the medians of the rounds are compared. Target: ours / bare >= 0.9;
+below it the exit code is 1.
 
     make bench WHAT=run ARGS="--rounds 5 --runs 60 --at-once 20"
 """
@@ -17,6 +18,7 @@ import base64
 import contextlib
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -43,6 +45,7 @@ from orchestrator.workflows.offboarding import workflow_id
 
 SYSTEMS = ("first", "second", "third")
 LAYERS = ("one", "two", "three", "four")
+TARGET = 0.9
 
 
 class InstantSystem:
@@ -169,7 +172,8 @@ async def at_once(limit: int, jobs: Sequence[object]) -> float:
     return len(jobs) / (time.perf_counter() - began)
 
 
-async def measure(rounds: int, runs: int, limit: int) -> None:
+async def measure(rounds: int, runs: int, limit: int) -> float:
+    """The ratio of the medians, ours to bare."""
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         postgres = await stack.enter_async_context(PostgresServer.start(folder / "postgres"))
@@ -226,7 +230,8 @@ async def measure(rounds: int, runs: int, limit: int) -> None:
             )
         mine, theirs = (statistics.median(row[i] for row in rows) for i in (0, 1))
         print(f"medians of {rounds} rounds on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {limit} at once:")
-        print(f"  ours {mine:.1f} runs/s, bare {theirs:.1f} runs/s, ratio {mine / theirs:.2f} (target 0.90)")
+        print(f"  ours {mine:.1f} runs/s, bare {theirs:.1f} runs/s, ratio {mine / theirs:.2f} (target {TARGET:.2f})")
+    return mine / theirs
 
 
 if __name__ == "__main__":
@@ -235,4 +240,5 @@ if __name__ == "__main__":
     parser.add_argument("--runs", type=int, default=60)
     parser.add_argument("--at-once", type=int, default=20)
     given = parser.parse_args()
-    asyncio.run(measure(given.rounds, given.runs, given.at_once))
+    if asyncio.run(measure(given.rounds, given.runs, given.at_once)) < TARGET:
+        sys.exit(1)

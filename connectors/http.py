@@ -66,12 +66,6 @@ class Fields(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class NoAnswerNeeded(BaseModel):
-    """For requests whose answer tells nothing that the connector uses."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
 class _NoAddresses(logging.Filter):
     """httpx writes every URL it asks at INFO, httpcore more at DEBUG; both hold names and mail addresses."""
 

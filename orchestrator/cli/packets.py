@@ -17,7 +17,7 @@ from orchestrator.cli.screen import complain, print_json, say
 from orchestrator.cli.session import Session, administering
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet import Packet
-from orchestrator.domain.packet_checks import check_packet
+from orchestrator.domain.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet_files import read_packet_folder, starter_names, starter_packet
 from orchestrator.domain.packet_history import FORWARD, Phase
 from orchestrator.domain.packet_yaml import PacketProblems, Problem
@@ -34,26 +34,30 @@ def check(
 ) -> None:
     """Check a packet's three files: every problem by file, line and field. Needs no server."""
     with told():
-        name, version, problems = _checked(packet)
+        found, problems = _checked(packet)
+    name, version = (found.name, found.version) if found is not None else (None, None)
+    purpose = found.workflow.purpose if found is not None else None
     if json:
         documents = [problem.model_dump() for problem in problems]
-        print_json({"packet": name, "version": version, "ok": not problems, "problems": documents})
+        print_json({"packet": name, "version": version, "purpose": purpose, "ok": not problems, "problems": documents})
     elif problems:
         for problem in problems:
             complain(str(problem), "")
         complain(f"The packet has {_count(problems)}.", "Correct the files and check again.")
     else:
         say(f"Packet {name} {(version or '')[:12]} is in order.")
+        say(f"What it is for: {purpose}")
     if problems:
         raise typer.Exit(REFUSED)
 
 
-def _checked(named: str) -> tuple[str | None, str | None, list[Problem]]:
+def _checked(named: str) -> tuple[Packet | None, list[Problem]]:
     try:
         packet = _read(named)
     except PacketProblems as wrong:
-        return None, None, list(wrong.problems)
-    return packet.name, packet.version, check_packet(packet, connector_kinds(), settings=SETTINGS)
+        return None, list(wrong.problems)
+    roles = roles_spoken_of(packet)
+    return packet, check_packet(packet, connector_kinds(), settings=SETTINGS, roles_known=roles)
 
 
 def _read(named: str) -> Packet:
@@ -98,7 +102,8 @@ def sign(
 async def _adopted(session: Session, folder: str) -> tuple[str, str]:
     packet = await asyncio.to_thread(read_packet_folder, Path(folder))
     actors = list((await session.books.runs.organisation()).actors.values())
-    problems = check_packet(packet, connector_kinds(), settings=SETTINGS, actors=actors)
+    roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))
+    problems = check_packet(packet, connector_kinds(), settings=SETTINGS, roles_known=roles, actors=actors)
     if problems:
         raise PacketProblems(problems)
     return packet.name, await commands.adopt_packet(session.office, session.actor, packet)

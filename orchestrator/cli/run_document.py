@@ -12,7 +12,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World, due_at, standing
-from orchestrator.domain.status import counts, run_status
+from orchestrator.domain.status import access_gone_at, counts, run_status
 from orchestrator.ledger.queries import RunPage
 from orchestrator.ledger.records import Recorded
 
@@ -22,6 +22,8 @@ Document = dict[str, Any]
 def run_document(page: RunPage, *, with_events: bool = False) -> Document:
     state, world = page.situation.state, page.situation.world
     document = header(state) | {
+        "access_gone_at": access_gone_at(state),
+        "access_gone_within": world.pinned.workflow.outcomes.access_gone_within,
         "systems": [_system(state, system) for system in state.looks],
         "steps": steps(state, world, page.events),
         "gates": [_gate(state, gate_id) for gate_id in state.gates],

@@ -70,7 +70,7 @@ class Session:
 
 @asynccontextmanager
 async def reading(folder: Path, alias: str) -> AsyncIterator[Session]:
-    """For commands that only look. Nobody is asked and nothing is written where the actor is known."""
+    """For commands that only look. Nothing is written; HR is asked who acts where that is not known yet."""
     member = staff(alias)
     async with _open(embedded_settings(folder), with_engine=False) as (settings, books, office, queries, connections):
         known = (await books.runs.organisation()).actors.get(member.alias)

@@ -15,7 +15,7 @@ from orchestrator.domain.event import Event
 from orchestrator.domain.levels import Level
 from orchestrator.domain.planning import make_plan
 from orchestrator.domain.run import GateState, RunState, fold
-from orchestrator.domain.standing import Standing, World, levels_suffice, standing
+from orchestrator.domain.standing import Standing, World, account_gone, levels_suffice, ready_since, standing
 
 MOST_ROUNDS = 50
 
@@ -158,6 +158,9 @@ def _exceptions_wanted(state: RunState, standings: dict[str, Standing], world: W
             yield from again("accounts_changed", system, system=system)
     if state.asked.facts is None:
         yield wanted("search_failed", "person_erased", code="person_erased")
+    elif not state.held and world.now - state.plan_wanted_since >= patience:
+        for system in set(searching.searched_systems(world.pinned)) - set(state.looks) - world.holds:
+            yield wanted("search_failed", f"{system}-unasked", system=system, code="nobody_looked")
     asked = state.first_planned_at is not None
     for system in searching.unsettled(state, world.pinned) if asked else ():
         found = state.planned_on.get(system)
@@ -184,6 +187,12 @@ def _exceptions_wanted(state: RunState, standings: dict[str, Standing], world: W
             yield wanted("step_failing", stamp, step_id=id_, system=step.system, code=known.code)
         if where.waits_for == "level":
             yield from again("level_missing", id_, step_id=id_, system=step.system)
+        if account_gone(state, step, world):
+            yield from again("account_gone", id_, step_id=id_, system=step.system)
+        if step.uncertain and not state.approval_of(step, world.now):
+            yield wanted("condition_unclear", id_, step_id=id_, system=step.system)
+        if where.kind == "ready" and not step.is_task and world.now - ready_since(state, step) >= patience:
+            yield from again("not_carried_out", id_, step_id=id_, system=step.system)
     for task_id, task in state.tasks.items():
         if task.open and world.now >= task.opened.due:
             yield wanted("task_overdue", task_id, step_id=task.opened.step_id)
@@ -204,11 +213,13 @@ def _exceptions_overcome(state: RunState, standings: dict[str, Standing], world:
     """What has come right by itself, or by what somebody did elsewhere, is closed and stays readable."""
     unsettled = set(searching.unsettled(state, world.pinned))
     for id_, exception in state.exceptions.items():
-        if exception.open and _overcome(exception.opened, state, standings, unsettled):
+        if exception.open and _overcome(exception.opened, state, standings, unsettled, world):
             yield e.ExceptionClosed(exception_id=id_, disposition="overcome")
 
 
-def _overcome(opened: e.ExceptionOpened, state: RunState, standings: dict[str, Standing], unsettled: set[str]) -> bool:
+def _overcome(
+    opened: e.ExceptionOpened, state: RunState, standings: dict[str, Standing], unsettled: set[str], world: World
+) -> bool:
     system = opened.system or ""
     match opened.kind:
         case kind if kind in e.MATCH_QUESTIONS:
@@ -236,6 +247,12 @@ def _overcome(opened: e.ExceptionOpened, state: RunState, standings: dict[str, S
             return step.failing_since is None
         case "level_missing":
             return standings[id_].waits_for != "level"
+        case "account_gone":
+            return not account_gone(state, state.steps[id_], world)
+        case "condition_unclear":
+            return bool(state.approval_of(state.steps[id_], world.now))
+        case "not_carried_out":
+            return step.status != "started" and standings[id_].kind != "ready"
     return False
 
 
@@ -245,6 +262,8 @@ def _closing(state: RunState, standings: dict[str, Standing], world: World) -> E
     if any(look.at is None for look in state.looks.values()):
         return None
     if any(where.kind != "final" for where in standings.values()) or any(g.open for g in state.gates.values()):
+        return None
+    if state.asked.phase != "shadow" and (world.now < state.cutoff or searching.unseen_since_cutoff(state, world)):
         return None
     statuses = [known.status for known in state.states.values()]
     skipped = statuses.count("skipped")

@@ -25,7 +25,7 @@ def event_key(event: Event, version: int) -> str:
             return f"final:{step}:{generation}"
         case e.StepSkipped(step_id=step):
             # Of its own, since a late result may still show that it was done after all.
-            return f"skipped:{step}"
+            return f"skipped:{step}:{version}"
         case e.StepAttemptFailed(step_id=step, generation=generation, attempt=attempt):
             return f"attempt-failed:{step}:{generation}:{attempt}"
         case e.TaskOpened(task_id=task):

@@ -15,7 +15,7 @@ from orchestrator.domain.plan import Frozen, PlannedStep
 ExceptionKind = Literal[
     "ambiguous_match", "weak_match", "no_account", "search_failed", "accounts_changed",
     "gate_rejected", "excluded_from_approval", "step_failed", "step_failing", "outcome_unknown", "level_missing",
-    "task_overdue", "urgent_review",
+    "task_overdue", "urgent_review", "account_gone", "condition_unclear", "not_carried_out",
 ]  # fmt: skip
 
 SearchOutcome = Literal["matched", "none", "ambiguous", "weak", "failed"]

@@ -140,7 +140,7 @@ def vote(
         )
     for earlier, _ in gate.votes:
         if earlier.human == actor.human:
-            if earlier.verdict == verdict:
+            if earlier.verdict == verdict and set(earlier.excluded) == set(_digests_of(state, gate, excluded)):
                 return []
             raise TooLate(
                 "already_voted",
@@ -180,14 +180,17 @@ def too_late(gate: GateState) -> TooLate:
 def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> tuple[str, ...]:
     digests = []
     for id_ in step_ids:
-        step = state.steps.get(id_) or next((s for s in state.steps.values() if s.name == id_), None)
-        if step is None or step.digest not in gate.opened.digests:
+        # A name means every step of that name: there is one for each account.
+        named = [
+            s.digest for s in state.steps.values() if id_ in (s.step_id, s.name) and s.digest in gate.opened.digests
+        ]
+        if not named:
             raise Invalid(
                 "not_at_this_gate",
                 f"Step {id_} is not decided at gate {gate.opened.gate_id}.",
                 "Name steps by their ids as `show` lists them.",
             )
-        digests.append(step.digest)
+        digests.extend(named)
     return tuple(dict.fromkeys(digests))
 
 

@@ -14,7 +14,7 @@ nothing.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -145,8 +145,3 @@ def _normal(key: MatchKey, value: str) -> str:
     if key.key in ("hr_id", "employee_number"):
         return text
     return unicodedata.normalize("NFC", text.lower())
-
-
-def attributes_of(keys: Sequence[MatchKey]) -> Mapping[str, str]:
-    """Attribute -> the person's key; what a connector must return of every account for the comparison to be whole."""
-    return {key.attribute: key.key for key in keys}

@@ -47,12 +47,11 @@ class Thresholds(_Written):
     """`batch_cap`: how many runs one list may start before somebody has to repeat the number.
     `retries_become_exception_after`: how long a system may fail before a person hears of it; retries go on.
     `accounts_fresh_for`: how old the last look at a system may be when something is changed in it.
-    The other two are due dates for exceptions and tasks which say none themselves."""
+    `task_due_within` is the due date of tasks which say none themselves."""
 
     batch_cap: Annotated[int, Field(ge=1)] = 10
     retries_become_exception_after: PositiveDuration = timedelta(minutes=15)
     accounts_fresh_for: PositiveDuration = timedelta(hours=1)
-    exception_due_within: PositiveDuration = timedelta(days=1)
     task_due_within: PositiveDuration = timedelta(days=3)
 
 

@@ -18,7 +18,7 @@ from .packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet, Workfl
 from .packet_yaml import Document, Path, Problem, read_documents
 from .step_order import find_cycle, needed_before
 
-__all__ = ["AbilityFacts", "Catalogue", "Problem", "SettingFacts", "check_packet"]
+__all__ = ["AbilityFacts", "Catalogue", "Problem", "SettingFacts", "check_packet", "roles_spoken_of"]
 
 DELETES: Final = ("delete_", "purge_", "release_")
 """How the abilities begin after which something is gone that somebody could still need."""
@@ -56,6 +56,21 @@ def check_packet(
     ]
     order = list(documents)
     return sorted(problems, key=lambda problem: (order.index(problem.file), problem.line or 0))
+
+
+def roles_spoken_of(packet: Packet) -> frozenset[str]:
+    """The roles of people to which the three files themselves give something: a level, a file, urgent starts, or what
+    did not go as planned. A role that only a gate or a task names, and none of these, is nobody's."""
+    urgent = packet.approvals.urgent
+    return frozenset(
+        {
+            packet.workflow.value_owner,
+            packet.platform.safety_owner,
+            packet.approvals.exceptions.owner,
+            *(rule.who for rule in packet.platform.levels if rule.kind == "person" and rule.who != "*"),
+            *(urgent.allowed_to if urgent is not None else ()),
+        }
+    )
 
 
 def _requesters(packet: Packet, given: Collection[str] | None) -> Collection[str]:
@@ -284,7 +299,7 @@ class _Check:
                 yield self._problem(WORKFLOW_FILE, ("steps", index), said, remedy)
 
     def roles(self, known: Collection[str]) -> Iterator[Problem]:
-        """Every role that the packet speaks of is one that somebody can have."""
+        """Every role of people that the packet speaks of is one that somebody can have."""
         for file, path, role in self._named_roles():
             if role != "*" and role not in known:
                 said = f"nobody here can have the role {role!r}"
@@ -298,7 +313,8 @@ class _Check:
                 yield WORKFLOW_FILE, ("steps", index, "task", "role"), step.task.role
         yield PLATFORM_FILE, ("safety_owner",), platform.safety_owner
         for index, rule in enumerate(platform.levels):
-            yield PLATFORM_FILE, ("levels", index, "who"), rule.who
+            if rule.kind == "person":
+                yield PLATFORM_FILE, ("levels", index, "who"), rule.who
         for name, gate in approvals.gates.items():
             for field, roles in (("decided_by", gate.decided_by), ("escalate_to", gate.escalate_to)):
                 for position, role in enumerate(roles):

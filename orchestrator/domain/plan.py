@@ -25,8 +25,9 @@ class PlannedStep(Frozen):
     """One ability on one system for one account, or (with `task_role`) one piece of work for a person.
 
     `account_id` is opaque; it is empty where the ability needs no account. `anchor` and `offset` say when the step is
-    due; `deadline` and `settle` are seconds. `parameters` hold expressions unresolved: values about people are
-    worked out when the step runs and are never part of a digest.
+    due; `deadline` and `settle` are seconds. `uncertain`: the packet's condition could not be evaluated for
+    this account, so people decide whether the step is wanted. `parameters` hold expressions unresolved: values about
+    people are worked out when the step runs and are never part of a digest.
     """
 
     step_id: str
@@ -56,6 +57,7 @@ class PlannedStep(Frozen):
     task_instruction: str = ""
     task_due_within: timedelta | None = None
     evidence_required: bool = False
+    uncertain: bool = False
 
     @property
     def is_task(self) -> bool:
@@ -72,7 +74,7 @@ def step_digest(step: PlannedStep) -> str:
         mode="json",
         include={
             "step_id", "name", "title", "system", "ability", "account_id", "level", "repeat", "reversible",
-            "needs", "anchor", "offset", "gate", "parameters", "task_role", "task_instruction",
+            "needs", "uncertain", "anchor", "offset", "gate", "parameters", "task_role", "task_instruction",
         },
     )  # fmt: skip
     return _digest(covered)

@@ -65,7 +65,7 @@ def _for_account(
         except ExpressionFailed:
             # Whether the step is wanted cannot be said, so it is planned and people decide about it.
             gate = gate or next(iter(packet.approvals.gates), None)
-            return [_planned(step, ability, account, packet, gate)]
+            return [_as_uncertain(_planned(step, ability, account, packet, gate))]
     if not wanted:
         return []
     plain = _planned(step, ability, account, packet, gate)
@@ -73,6 +73,11 @@ def _for_account(
     if gate is not None and plain.reversible != "no" and not _gate_needed(gate, plain, account, packet, person, run):
         plain = _planned(step, ability, account, packet, None)
     return [plain]
+
+
+def _as_uncertain(step: PlannedStep) -> PlannedStep:
+    uncertain = step.model_copy(update={"uncertain": True})
+    return uncertain.model_copy(update={"digest": step_digest(uncertain)})
 
 
 _NOBODY = FoundAccount(system="", account_id="", native_id="")

@@ -83,7 +83,7 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
     if cutoff.instant == state.cutoff and cutoff.zone == state.zone:
         return []
     if cutoff.instant < state.cutoff:
-        only_people(actor, "Moving a cutoff forward")
+        only_people(actor, "Bringing a cutoff forward")
     return [e.RunRescheduled(cutoff=cutoff.instant, zone=cutoff.zone, local_cutoff=cutoff.local, by=actor.actor_id)]
 
 

@@ -49,6 +49,7 @@ class RunState:
     first_planned_at: datetime | None = None
     planned_at: datetime | None = None
     steps: Mapping[str, PlannedStep] = field(default_factory=dict)
+    remembered: Mapping[str, StepState] = field(default_factory=dict)
     open_steps: frozenset[str] = frozenset()
     states: Mapping[str, StepState] = field(default_factory=dict)
     gates: Mapping[str, GateState] = field(default_factory=dict)
@@ -100,7 +101,7 @@ class RunState:
 
     def goes_before_gates(self, step: PlannedStep) -> bool:
         """An urgent run starts at once with what cuts access and can be taken back."""
-        return self.urgent and step.cuts_access and step.reversible != "no" and not step.is_task
+        return self.urgent and step.cuts_access and step.reversible != "no" and not (step.is_task or step.uncertain)
 
 
 def fold(state: RunState, event: Event, at: datetime) -> RunState:
@@ -168,16 +169,18 @@ def _(event: e.MatchSettled, state: RunState, at: datetime) -> RunState:
 def _(event: e.PlanFrozen, state: RunState, at: datetime) -> RunState:
     steps = {step.step_id: step for step in event.steps}
     states = {}
+    remembered = {**state.remembered, **state.states}
     for id_, step in steps.items():
-        known = state.states.get(id_, StepState())
+        known = remembered.pop(id_, StepState())
         shadowed = state.asked.phase == "shadow" and Level(step.level) > Level.PREPARE
         states[id_] = replace(known, status="withheld") if shadowed else known
     # What was begun stays in the run's account of itself, whatever a later plan says.
     for id_, known in state.states.items():
         if id_ not in steps and known.attempt > 0:
-            steps[id_], states[id_] = state.steps[id_], known
+            steps[id_], states[id_] = state.steps[id_], remembered.pop(id_)
     return replace(
         state,
+        remembered=remembered,
         revision=event.revision, steps=steps, states=states, open_steps=frozenset(event.open_steps), plan_stale=False,
         first_planned_at=state.first_planned_at or at, planned_at=at,
     )  # fmt: skip
@@ -193,9 +196,16 @@ def _(event: e.RunRescheduled, state: RunState, at: datetime) -> RunState:
     states = dict(state.states)
     for id_, step in state.steps.items():
         known = state.states[id_]
-        if known.status in ("verified", "attested") and step.repeat == "freely" and tells_the_cutoff(step):
-            # A system was told a date that is no longer so: it is told again, as an effect of its own.
-            states[id_] = StepState(generation=known.generation + 1, changed_at=at)
+        told = known.status in ("verified", "attested") or known.may_stand
+        if told and step.repeat == "freely" and tells_the_cutoff(step):
+            # A system was told a date that is no longer so, or is being told it: it is told again, as an effect of its
+            # own, once nobody is in the middle of the old one.
+            states[id_] = StepState(
+                generation=known.generation + 1,
+                lease_until=known.lease_until,
+                done_generation=known.done_generation,
+                changed_at=at,
+            )
     return replace(state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff, states=states)
 
 
@@ -234,14 +244,17 @@ def _(event: e.GateVoted, state: RunState, at: datetime) -> RunState:
 def _(event: e.GateDecided, state: RunState, at: datetime) -> RunState:
     gate = state.gates[event.gate_id]
     state = _with_gate(state, event.gate_id, replace(gate, outcome=event.outcome, decided_at=at))
+    # The latest decision about a digest is the only one: an older one never comes back to life.
+    asked = set(gate.opened.digests)
+    approved = {digest: known for digest, known in state.approved.items() if digest not in asked}
+    excluded = {digest: known for digest, known in state.excluded.items() if digest not in asked}
+    rejected = {digest: known for digest, known in state.rejected.items() if digest not in asked}
     if event.outcome == "rejected":
-        return replace(state, rejected={**state.rejected, **dict.fromkeys(gate.opened.digests, event.gate_id)})
-    approval = Approval(event.gate_id, event.by, event.valid_until)
-    return replace(
-        state,
-        approved={**state.approved, **dict.fromkeys(event.approved, approval)},
-        excluded={**state.excluded, **dict.fromkeys(event.excluded, event.gate_id)},
-    )
+        rejected |= dict.fromkeys(gate.opened.digests, event.gate_id)
+    else:
+        approved |= dict.fromkeys(event.approved, Approval(event.gate_id, event.by, event.valid_until))
+        excluded |= dict.fromkeys(event.excluded, event.gate_id)
+    return replace(state, approved=approved, excluded=excluded, rejected=rejected)
 
 
 @_apply.register
@@ -274,14 +287,21 @@ def _(event: e.StepStarted, state: RunState, at: datetime) -> RunState:
     )  # fmt: skip
 
 
+def _done(state: RunState, event: e.StepVerified | e.StepAttested, status: StepStatus, at: datetime) -> RunState:
+    return _with_step(
+        state, event.step_id, at,
+        status=status, lease_until=None, failing_since=None, code="", done_generation=event.generation,
+    )  # fmt: skip
+
+
 @_apply.register
 def _(event: e.StepVerified, state: RunState, at: datetime) -> RunState:
-    return _with_step(state, event.step_id, at, status="verified", lease_until=None, failing_since=None, code="")
+    return _done(state, event, "verified", at)
 
 
 @_apply.register
 def _(event: e.StepAttested, state: RunState, at: datetime) -> RunState:
-    return _with_step(state, event.step_id, at, status="attested", lease_until=None, failing_since=None, code="")
+    return _done(state, event, "attested", at)
 
 
 @_apply.register

@@ -18,7 +18,8 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class StepState:
     """`first_started_at` and `may_stand` speak of the current generation: since when, and whether, its effect may
-    stand in the system. `failing_since` is when the present row of failures began."""
+    stand in the system. `failing_since` is when the present row of failures began. `done_generation` is the last one
+    that came to its end: its result is written once."""
 
     status: StepStatus = "planned"
     generation: int = 1
@@ -29,6 +30,7 @@ class StepState:
     failing_since: datetime | None = None
     may_stand: bool = False
     ordered_by: str | None = None
+    done_generation: int = 0
     code: str = ""
     changed_at: datetime | None = None
 

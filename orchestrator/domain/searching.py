@@ -46,10 +46,13 @@ def searches_due(state: RunState, world: World, standings: Mapping[str, Standing
         unconfirmed |= {
             step.system
             for step in state.steps.values()
-            if state.states[step.step_id].attempt == 0 and needs_fresh_look(state, step, world)
+            if not state.states[step.step_id].may_stand and needs_fresh_look(state, step, world)
         }
         without_steps = set(searched) - {step.system for step in state.steps.values()}
         unconfirmed |= {system for system in without_steps if look_is_old(state, system, world)}
+    if state.planned_at is not None and all(where.kind == "final" for where in standings.values()):
+        # Nothing is left to do: a last look, so that nobody leaves with an account that came after the plan.
+        unconfirmed |= unseen_since_cutoff(state, world)
     due: list[tuple[str, Purpose]] = []
     later: list[datetime] = []
     for system in searched:
@@ -63,6 +66,24 @@ def searches_due(state: RunState, world: World, standings: Mapping[str, Standing
         else:
             due.append((system, "plan" if wanted else "confirm"))
     return SearchesDue(tuple(due), min(later, default=None))
+
+
+def unseen_since_cutoff(state: RunState, world: World) -> set[str]:
+    """Systems that have not been looked at since the cutoff; none before it, and none where nothing is changed."""
+    if world.now < state.cutoff or state.asked.phase == "shadow":
+        return set()
+    return {
+        system
+        for system in searched_systems(world.pinned)
+        if (look := state.looks.get(system)) is None or look.at is None or look.at < state.cutoff
+    }
+
+
+def queue_of(system: str, world: World) -> str | None:
+    """The task queue in which a system is looked at, None for the installation's own. Like the connection it is the
+    current packet's: where a system can be reached from is a matter of today."""
+    spec = world.current.platform.systems.get(system, world.pinned.platform.systems[system])
+    return spec.queue
 
 
 def all_asked(state: RunState, packet: Packet, holds: Set[str] = frozenset()) -> bool:

@@ -89,8 +89,9 @@ def standing(state: RunState, step: PlannedStep, world: World) -> Standing:
         return Standing("waiting", "hold")
     if not _predecessors_done(state, step):
         return Standing("waiting", "predecessors")
-    if step.system and state.accounts_of(step.system) is None and step.account_id:
-        return Standing("stopped", "open_question")
+    if step.account_id and not _still_theirs(state, step, world):
+        asked = step.system in state.planned_on and state.accounts_of(step.system) is None and _expected(step, world)
+        return Standing("stopped", "open_question" if asked else "exception")
     if step.system in state.differing:
         return Standing("stopped", "exception")
     if state.plan_stale and step.level > Level.PREPARE:
@@ -98,9 +99,13 @@ def standing(state: RunState, step: PlannedStep, world: World) -> Standing:
     due = due_at(state, step)
     if due is not None and world.now < due:
         return Standing("waiting", "time", due)
-    if step.gate is not None and not state.goes_before_gates(step) and not state.approval_of(step, world.now):
-        excluded = step.digest in state.excluded or step.digest in state.rejected
-        return Standing("stopped", "exception") if excluded else Standing("waiting", "gate")
+    if step.uncertain and step.gate is None:
+        return Standing("stopped", "exception")
+    if step.gate is not None and not state.goes_before_gates(step):
+        if step.digest in state.excluded or step.digest in state.rejected:
+            return Standing("stopped", "exception")
+        if not state.approval_of(step, world.now):
+            return Standing("waiting", "gate")
     caused_by = who_caused(state, step)
     if not step.is_task and not levels_suffice(state, step, caused_by, world):
         return Standing("stopped", "level")
@@ -110,9 +115,37 @@ def standing(state: RunState, step: PlannedStep, world: World) -> Standing:
         return Standing("waiting", "lease", known.lease_until)
     if known.retry_at is not None and world.now < known.retry_at:
         return Standing("waiting", "another_attempt", known.retry_at)
-    if known.attempt == 0 and needs_fresh_look(state, step, world):
+    if not known.may_stand and needs_fresh_look(state, step, world):
         return Standing("waiting", "fresh_look")
     return Standing("ready", caused_by=caused_by)
+
+
+def _still_theirs(state: RunState, step: PlannedStep, world: World) -> bool:
+    """A step that was begun stays in the run; it goes on only while its account is known to be the person's."""
+    return step.account_id in (state.accounts_of(step.system) or ())
+
+
+def _expected(step: PlannedStep, world: World) -> bool:
+    return world.pinned.platform.systems[step.system].expected
+
+
+def account_gone(state: RunState, step: PlannedStep, world: World) -> bool:
+    """Whether a step stays in the run whose account turned out not to be the person's, or is no longer there."""
+    if not step.account_id or _still_theirs(state, step, world):
+        return False
+    return state.accounts_of(step.system) is not None or not _expected(step, world)
+
+
+def ready_since(state: RunState, step: PlannedStep) -> datetime:
+    """Since when nothing has kept a step that is ready now from being carried out, but that nobody did."""
+    known = state.states[step.step_id]
+    instants = [state.planned_at, known.changed_at, known.lease_until, known.retry_at, due_at(state, step)]
+    instants += [state.states[o.step_id].changed_at for o in state.steps.values() if o.name in step.needs]
+    approval = state.approved.get(step.digest)
+    instants += [state.gates[approval.gate_id].decided_at] if approval is not None else []
+    look = state.looks.get(step.system)
+    instants += [look.at] if look is not None else []
+    return max((instant for instant in instants if instant is not None), default=LONG_AGO)
 
 
 def _predecessors_done(state: RunState, step: PlannedStep) -> bool:

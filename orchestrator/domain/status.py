@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from orchestrator.domain.run import RunState
@@ -24,6 +25,17 @@ def run_status(state: RunState) -> RunStatus:
     if any(gate.open for gate in state.gates.values()):
         return "awaiting_decision"
     return "in_progress" if any(known.attempt for known in state.states.values()) else "scheduled"
+
+
+def access_gone_at(state: RunState) -> datetime | None:
+    """When the last step that cuts access was verified, or attested. None while one of them is not done or was left
+    out, while accounts are still a question, and where there is nothing to cut."""
+    if state.open_steps:
+        return None
+    cuts = [state.states[step.step_id] for step in state.steps.values() if step.cuts_access]
+    ends = [known.changed_at for known in cuts if known.status in ("verified", "attested")]
+    done = [at for at in ends if at is not None]
+    return max(done) if done and len(done) == len(cuts) else None
 
 
 def counts(state: RunState) -> dict[str, int]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from orchestrator.domain import events as e
 from orchestrator.domain.event import Event
-from orchestrator.domain.plan import PlannedStep, effect_key
+from orchestrator.domain.plan import PlannedStep, effect_key, tells_the_cutoff
 from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import LEASE_GRACE, World, backoff, standing
 
@@ -23,12 +23,14 @@ from orchestrator.domain.standing import LEASE_GRACE, World, backoff, standing
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What may be done now. `look_first`: the effect may stand already. `may_act`: if it does not, it may be tried;
-    where this is false and looking does not show it done, a person has to find out."""
+    where this is false and looking does not show it done, a person has to find out. `may_stood`: an earlier attempt of
+    this generation may have taken effect, whatever this one comes to."""
 
     started: e.StepStarted
     step: PlannedStep
     look_first: bool
     may_act: bool
+    may_stood: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,13 @@ def begin(state: RunState, step_id: str, world: World) -> Intent | None:
         lease_until=world.now + lease(step),
         caused_by=where.caused_by,
     )
-    return Intent(started, step, look_first=known.may_stand and step.read_back, may_act=_may_act(state, step, world))
+    return Intent(
+        started,
+        step,
+        look_first=known.may_stand and step.read_back,
+        may_act=_may_act(state, step, world),
+        may_stood=known.may_stand,
+    )
 
 
 def lease(step: PlannedStep) -> timedelta:
@@ -91,8 +99,10 @@ def verdict(state: RunState, intent: Intent, answer: Answer, now: datetime) -> E
     way and this one shows no effect."""
     step, started = intent.step, intent.started
     known = state.states.get(step.step_id)
-    if known is None or (known.final and known.status != "skipped"):
+    if known is None or (known.final and known.status != "skipped") or started.generation <= known.done_generation:
         return None
+    if started.generation < known.generation and tells_the_cutoff(step):
+        return None  # it told a cutoff that is no longer so
     if known.final or (known.generation, known.attempt) != (started.generation, started.attempt):
         # A first attempt that froze and thawed. Only proof of its effect is news, and proof of an older generation's
         # only until the next one is begun: from then on nothing tells the two apart.
@@ -108,7 +118,7 @@ def verdict(state: RunState, intent: Intent, answer: Answer, now: datetime) -> E
         return e.StepFailed.model_validate({**failure, "code": answer.code or "outcome_unknown", "happened": "unknown"})
     if answer.error == "none" and not step.read_back:
         return e.StepAttested.model_validate({**which, "evidence": answer.detail})
-    happened = _happened(step, answer)
+    happened = _happened(intent, answer)
     if answer.error in ("none", "try_again"):
         wait = backoff(started.attempt)
         if answer.retry_after is not None:
@@ -119,10 +129,12 @@ def verdict(state: RunState, intent: Intent, answer: Answer, now: datetime) -> E
     return e.StepFailed.model_validate({**failure, "happened": happened})
 
 
-def _happened(step: PlannedStep, answer: Answer) -> Literal["no", "unknown"]:
-    """A look that shows "not done" settles it for what may be repeated; what may not could still be on its way."""
-    if answer.happened == "no" and answer.error != "none":
+def _happened(intent: Intent, answer: Answer) -> Literal["no", "unknown"]:
+    """Whether the effect may stand after this attempt. That this one certainly did nothing says nothing about one
+    before it. A look that shows "not done" settles it for what may be repeated freely; anything else could still be on
+    its way, or be forgotten by a system that recognises a key for a time only."""
+    if answer.read == "not_done" and intent.step.repeat == "freely":
         return "no"
-    if answer.read == "not_done" and step.repeat != "never":
+    if answer.happened == "no" and answer.error != "none" and not intent.may_stood:
         return "no"
     return "unknown"

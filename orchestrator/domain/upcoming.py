@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from orchestrator.domain.progress import Progress, StepDue
 from orchestrator.domain.run import RunState
-from orchestrator.domain.searching import searches_due
-from orchestrator.domain.standing import Standing, World, standing
+from orchestrator.domain.searching import all_asked, queue_of, searches_due
+from orchestrator.domain.standing import Standing, World, ready_since, standing
 from orchestrator.domain.steps import lease
 
 
@@ -34,17 +34,18 @@ def progress(state: RunState, world: World, standings: Mapping[str, Standing] | 
             )
     instants = [where.until for where in standings.values() if where.until is not None]
     instants += [searches.until] if searches.until is not None else []
-    instants += _deadlines(state, world)
+    instants += _deadlines(state, standings, world)
     due_in = max((min(instants) - world.now) / timedelta(seconds=1), 0.0) if instants else None
     return Progress(
         version=state.version,
         search=tuple(system for system, _ in searches.systems),
+        queues={system: queue for system, _ in searches.systems if (queue := queue_of(system, world)) is not None},
         steps=tuple(steps),
         due_in=due_in,
     )
 
 
-def _deadlines(state: RunState, world: World) -> list[datetime]:
+def _deadlines(state: RunState, standings: Mapping[str, Standing], world: World) -> list[datetime]:
     """When something becomes late: an undecided gate, an approval about to lapse, an open task, a row of failures."""
     patience = world.pinned.workflow.thresholds.retries_become_exception_after
     dates = [g.opened.decide_by for g in state.gates.values() if g.open and g.escalated_at is None]
@@ -53,6 +54,13 @@ def _deadlines(state: RunState, world: World) -> list[datetime]:
         approval.valid_until
         for step in state.steps.values()
         if not state.states[step.step_id].final and (approval := state.approved.get(step.digest)) is not None
+    ]
+    dates += [state.cutoff] if all(where.kind == "final" for where in standings.values()) else []
+    dates += [] if all_asked(state, world.pinned, world.holds) else [state.plan_wanted_since + patience]
+    dates += [
+        ready_since(state, state.steps[id_]) + patience
+        for id_, where in standings.items()
+        if where.kind == "ready" and not state.steps[id_].is_task
     ]
     dates += [task.opened.due for task in state.tasks.values() if task.open]
     dates += [look.failing_since + patience for look in state.looks.values() if look.failing_since is not None]

@@ -1,7 +1,7 @@
 """What people read: lists, the inbox, and one run at a glance. Everything here takes the viewer.
 
-What somebody may not see, a run where nothing is granted to them or under an embargo that does not name them, is absent: from lists and counts, from what a
-name can be found by, and from refusals, which are the same as for a run that does not exist.
+What somebody may not see (`Queries._visible` has the rule) is absent: from lists and counts, from what a name can be
+found by, and from refusals, which are the same as for a run that does not exist.
 
 Read tables hold ids and times; a person's name comes from the run's first event, decrypted for the page that shows it.
 """

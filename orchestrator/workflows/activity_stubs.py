@@ -19,9 +19,12 @@ class RunRef(BaseModel):
 
 
 class SearchAccounts(BaseModel):
+    """`given_up`: no worker took this from the systems' own task queue, which is to be recorded in place of answers."""
+
     model_config = ConfigDict(frozen=True)
     run_id: str
     systems: tuple[str, ...]
+    given_up: bool = False
 
 
 class ExecuteSteps(BaseModel):

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, TimeoutError, TimeoutType
 
 from orchestrator.domain.progress import Progress, StepDue
 from orchestrator.workflows import activity_stubs as activities
@@ -35,8 +35,10 @@ class Nudge(BaseModel):
 def _usable(hint: Progress) -> bool:
     """A hint may be invented. What it names is checked by whoever does it; where and how long is not, so what would
     keep a step in a queue that nobody reads, or cut it off at once, is only a reason to ask."""
-    return bool(hint.steps or hint.search) and all(
-        step.queue is None and SHORTEST_HINT <= step.seconds <= LONGEST_HINT for step in hint.steps
+    return (
+        bool(hint.steps or hint.search)
+        and not hint.queues
+        and all(step.queue is None and SHORTEST_HINT <= step.seconds <= LONGEST_HINT for step in hint.steps)
     )
 
 
@@ -89,12 +91,18 @@ class Offboarding:
             self._changed = False
 
     def _start(self, progress: Progress) -> bool:
-        """Begins what is not in flight yet, one activity for all steps of a task queue; False if something was."""
-        if progress.search and SEARCH not in self._in_flight:
-            self._begin((SEARCH,), self._search(progress.search))
-            all_fresh = True
-        else:
-            all_fresh = not progress.search
+        """Begins what is not in flight yet, one activity for all searches and one for all steps of a task queue; False
+        if something was."""
+        all_fresh = True
+        searches: dict[str | None, list[str]] = {}
+        for system in progress.search:
+            searches.setdefault(progress.queues.get(system), []).append(system)
+        for queue, systems in searches.items():
+            name = SEARCH if queue is None else f"{SEARCH} {queue}"
+            if name in self._in_flight:
+                all_fresh = False
+            else:
+                self._begin((name,), self._search(queue, systems))
         queues: dict[str | None, list[StepDue]] = {}
         for step in progress.steps:
             if step.step_id in self._in_flight:
@@ -152,10 +160,23 @@ class Offboarding:
             retry_policy=retries.UNTIL_THE_LEDGER_IS_BACK,
         )
 
-    async def _search(self, systems: tuple[str, ...]) -> Progress:
+    async def _search(self, queue: str | None, systems: list[str]) -> Progress:
+        search = activities.SearchAccounts(run_id=self._run.run_id, systems=tuple(systems))
+        try:
+            return await self._search_in(queue, search)
+        except ActivityError as error:
+            if queue is None or not (
+                isinstance(error.cause, TimeoutError) and error.cause.type == TimeoutType.SCHEDULE_TO_START
+            ):
+                raise
+        return await self._search_in(None, search.model_copy(update={"given_up": True}))
+
+    async def _search_in(self, queue: str | None, search: activities.SearchAccounts) -> Progress:
         return await workflow.execute_activity(
             activities.search_accounts,
-            activities.SearchAccounts(run_id=self._run.run_id, systems=systems),
+            search,
+            task_queue=queue,
+            schedule_to_start_timeout=None if queue is None else retries.SEARCH_TAKEN_WITHIN,
             start_to_close_timeout=retries.SEARCH_TIMEOUT,
             heartbeat_timeout=retries.SEARCH_SILENCE,
             retry_policy=retries.UNTIL_THE_LEDGER_IS_BACK,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from packet_texts import ABILITIES, SETTINGS, packet_files
 
 from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet_checks import check_packet
+from orchestrator.domain.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet_files import parse_packet
 from orchestrator.domain.packet_yaml import Problem
 from orchestrator.domain.step_order import find_cycle, needed_before
@@ -203,6 +203,33 @@ def test_each_fault_is_found_at_its_line(files: dict[str, bytes], file: str, lin
     found = [problem for problem in problems(files) if said in problem.message]
     assert [(problem.file, problem.line, problem.field) for problem in found] == [(f"{file}.yaml", line, field)]
     assert found[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("files", "line", "field"),
+    [
+        (packet_files(approvals=("[approver]", "[aprover]")), 4, "gates.access.decided_by[0]"),
+        (packet_files(approvals=("[approver]", "[approver, aprover]")), 4, "gates.access.decided_by[1]"),
+        (
+            packet_files(approvals=("    valid_for", "    escalate_to: [saftey_owner]\n    valid_for")),
+            6,
+            "gates.access.escalate_to[0]",
+        ),
+    ],
+)
+def test_a_role_that_the_files_give_nothing_to_is_nobodys(files: dict[str, bytes], line: int, field: str) -> None:
+    packet = parse_packet(files)
+    found = check_packet(packet, ABILITIES, settings=SETTINGS, roles_known=roles_spoken_of(packet))
+    spelt = [problem for problem in found if "nobody here can have the role" in problem.message]
+    assert [(problem.file, problem.line, problem.field) for problem in spelt] == [("approvals.yaml", line, field)]
+    assert "approver" in spelt[0].remedy
+
+
+def test_the_roles_that_the_files_speak_of_with_a_meaning() -> None:
+    rule = "- {who: requester, up_to: read}\n  - {who: hr_feed, kind: service, up_to: change}"
+    packet = parse_packet(packet_files(platform=("- {who: requester, up_to: read}", rule)))
+    assert roles_spoken_of(packet) == ROLES
+    assert check_packet(packet, ABILITIES, settings=SETTINGS, roles_known=ROLES) == []
 
 
 def test_what_takes_effect_twice_needs_a_gate() -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from connectors.registry import SETTINGS, connector_kinds
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.expressions import WHEN_VARIABLES, Expression, RunFacts, parameter_values
 from orchestrator.domain.levels import Actor, highest_level
+from orchestrator.domain.matching import FoundAccount
 from orchestrator.domain.packet import FILE_NAMES, Packet
 from orchestrator.domain.packet_checks import check_packet
 from orchestrator.domain.packet_files import parse_packet, read_packet_folder, starter_names, starter_packet
+from orchestrator.domain.person import PersonFacts
 from orchestrator.domain.step_order import needed_before
 from orchestrator.hr_export import read_export
 
@@ -64,6 +68,8 @@ def test_the_order_of_practitioners(leaver: Packet) -> None:
         ("forward_mail", "release_mail_license"),
         ("hand_over_duties", "release_mail_license"),
         ("freeze_card", "close_card"),
+        ("suspend_code", "tell_line_manager"),
+        ("remove_directory_groups", "tell_line_manager"),
     ]:
         assert earlier in before[later], f"{earlier} does not come before {later}"
 
@@ -78,6 +84,44 @@ def test_access_never_waits_for_a_hand_over(leaver: Packet) -> None:
         if ability.cuts_access and ability.reversible != "no":
             assert not {"hand_over_duties", "hand_over_repositories"} & before[step.name]
             assert step.at.anchor == "cutoff"
+
+
+def test_the_line_manager_is_told_once_nothing_can_be_reached(leaver: Packet) -> None:
+    told = leaver.workflow.step("tell_line_manager")
+    before = needed_before({step.name: step.needs for step in leaver.workflow.steps})[told.name]
+    kinds = connector_kinds()
+    for step in leaver.workflow.steps:
+        if step.system is not None and step.ability is not None:
+            ability = kinds[leaver.platform.systems[step.system].connector][step.ability]
+            if ability.cuts_access and ability.reversible != "no":
+                assert step.name in before, f"{step.name} may still be open when the notice goes out"
+    ability = kinds["mail"][told.ability or ""]
+    assert (ability.level, ability.repeat, told.gate) == ("change", "never", "access")
+
+
+@pytest.mark.parametrize(
+    ("facts", "called"),
+    [
+        ({"display_name": 'Zoë "Zo" O\'Brien'}, 'Zoë "Zo" O\'Brien'),
+        ({}, "Employee E-1"),
+    ],
+)
+def test_the_notice_fits_whoever_leaves(leaver: Packet, facts: dict[str, str], called: str) -> None:
+    told = leaver.workflow.step("tell_line_manager")
+    person = PersonFacts.model_validate(
+        {"hr_id": "1", "employee_number": "E-1", "manager_email": "lead@firm.example", **facts}
+    )
+    values = parameter_values(told.parameters, person=person)
+    assert values["to"] == "lead@firm.example"
+    assert str(values["text"]).startswith(f"{called} no longer works with us")
+    assert "\n" not in str(values["subject"]) and len(str(values["text"]).splitlines()) == 3
+    condition = Expression.compile(told.when or "", WHEN_VARIABLES)
+    nobody = FoundAccount(system="", account_id="", native_id="")
+    run = RunFacts(run_id="r", workflow="w", cutoff=datetime(2026, 3, 2, tzinfo=UTC), zone="UTC")
+    assert condition.evaluate(person=person, account=nobody, run=run)
+    for manager in (None, ""):
+        alone = person.model_copy(update={"manager_email": manager})
+        assert not condition.evaluate(person=alone, account=nobody, run=run)
 
 
 def test_the_commented_deletion_is_right_as_soon_as_it_is_switched_on(leaver: Packet) -> None:

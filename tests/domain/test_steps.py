@@ -106,10 +106,10 @@ def test_a_transient_failure_backs_off_and_becomes_an_exception_while_retries_go
             story.attempt("disable", NOT_YET)
             attempts += 1
     assert 8 < attempts < 20
-    assert story.exceptions() == [("step_failing", "disable")]
+    assert ("step_failing", "disable") in story.exceptions()
     story.accept(story.exception("step_failing"))
     story.at(story.standing("disable").until or story.now)
-    assert story.exceptions() == []
+    assert not any(about == "disable" for _, about in story.exceptions())
     story.attempt("disable", DONE)
     assert story.step("disable").status == "verified"
 
@@ -118,9 +118,9 @@ def test_a_failing_row_that_comes_right_closes_its_exception() -> None:
     story = at_cutoff()
     story.attempt("disable", NOT_YET)
     story.later(15 * MINUTE)
-    assert story.exceptions() == [("step_failing", "disable")]
+    assert ("step_failing", "disable") in story.exceptions()
     story.attempt("disable", DONE)
-    assert story.exceptions() == []
+    assert not any(about == "disable" for _, about in story.exceptions())
     assert story.events(e.ExceptionClosed)[-1].disposition == "overcome"
 
 

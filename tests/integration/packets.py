@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.packet_files import parse_packet
 
@@ -100,11 +103,39 @@ launch: {}
 """
 
 
-def quick_packet(*, quorum: int = 1) -> Packet:
-    """Eight steps on five systems without an order among them. Its only gate needs `quorum` people."""
+LOCK = """\
+  - {name: lock_directory, title: Lock, system: directory, ability: lock_account, at: cutoff, gate: all}
+"""
+
+DIRECTORY = """\
+  directory:
+    title: Directory
+    connector: ldap
+    connection:
+      url: env:DIRECTORY_URL
+      bind_dn: env:DIRECTORY_BIND_DN
+      password: env:DIRECTORY_PASSWORD
+      people_base: env:DIRECTORY_BASE_DN
+      groups_base: env:DIRECTORY_BASE_DN
+      placeholder_member: env:DIRECTORY_PLACEHOLDER
+    hosts: [127.0.0.1, localhost]
+    match: [{key: employee_number, attribute: employeeNumber}]
+    deadline: PT2S
+"""
+
+
+def quick_packet(
+    *, quorum: int = 1, directory: bool = False, changed: Mapping[str, str] = MappingProxyType({})
+) -> Packet:
+    """Eight steps on five systems without an order among them, and with `directory` a ninth on a sixth. Its only gate
+    needs `quorum` people. `changed` replaces words of platform.yaml."""
+    platform = PLATFORM
+    for old, new in changed.items():
+        assert platform.count(old) == 1, old
+        platform = platform.replace(old, new)
     files = {
-        "workflow.yaml": WORKFLOW,
-        "platform.yaml": PLATFORM,
+        "workflow.yaml": WORKFLOW + (LOCK if directory else ""),
+        "platform.yaml": platform.replace("levels:\n", f"{DIRECTORY}levels:\n") if directory else platform,
         "approvals.yaml": APPROVALS.replace("QUORUM", str(quorum)),
     }
     return parse_packet({name: text.encode() for name, text in files.items()})

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.domain.packet import Packet
 from orchestrator.domain.run import RunState
 from orchestrator.embedded.company.company import HTTP_SYSTEMS, Company
 from orchestrator.embedded.company.people import Employee
@@ -18,7 +19,6 @@ from tests.integration.installation import Installation, WorkerProcess, statuses
 from tests.integration.killable_worker import POINTS
 from tests.integration.packets import quick_packet
 
-STEPS = 8
 COUNTED_ONCE = {  # step -> (system, how the company calls its effect)
     "disable_identity": ("identity", "/Users/"),
     "suspend_code": ("code", "suspend"),
@@ -27,11 +27,25 @@ COUNTED_ONCE = {  # step -> (system, how the company calls its effect)
     "forward_mail": ("mail", "/mailboxes/"),
     "record_leaving": ("hr", "leaving"),
 }
+IN_THE_DIRECTORY = {"lock_directory": ("directory", "modify")}
 NEVER_TWICE = {"final_pay": ("hr", "final-pay"), "tell_manager": ("mail", "SMTP")}
 SLOW = 0.6  # seconds a system takes where a worker is to die during the call
 
 
 pytestmark = pytest.mark.timeout(240)
+
+
+def packet_here(company: Company) -> Packet:
+    """With a step in the directory wherever there is one."""
+    return quick_packet(directory=company.directory is not None)
+
+
+def steps_here(company: Company) -> int:
+    return len(packet_here(company).workflow.steps)
+
+
+def counted_once(company: Company) -> dict[str, tuple[str, str]]:
+    return COUNTED_ONCE | (IN_THE_DIRECTORY if company.directory is not None else {})
 
 
 async def keys_done(company: Company, system: str, action: str) -> list[str | None]:
@@ -43,26 +57,28 @@ async def keys_done(company: Company, system: str, action: str) -> list[str | No
 async def test_a_worker_killed_at_a_named_point(
     install: Install, company: Company, hire: Hire, tmp_path: Path, point: str
 ) -> None:
-    async with install(packet=quick_packet(), worker=False) as here:
+    async with install(packet=packet_here(company), worker=False) as here:
         [person] = await hire()
         run = await here.start(person)
         if point == "during_call":
             for system in HTTP_SYSTEMS:
                 for method in ("POST", "PUT", "PATCH", "DELETE"):
                     await company.break_(system, "slow", method=method, seconds=SLOW)
-        async with WorkerProcess.start(here.environment(), tmp_path / "worker.log", point, STEPS) as worker:
+        async with WorkerProcess.start(
+            here.environment(), tmp_path / "worker.log", point, steps_here(company)
+        ) as worker:
             await here.attend(run, until=lambda state: any(not gate.open for gate in state.gates.values()))
             await worker.died()
         await company.mend()
         broken = await here.state(run)
         begun = sum(known.attempt for known in broken.states.values())
-        assert begun == (0 if point == "before_intent" else STEPS), await here.story(run)
+        assert begun == (0 if point == "before_intent" else steps_here(company)), await here.story(run)
         async with WorkerProcess.start(here.environment(), tmp_path / "worker.log"):
             waiting = await here.attend(run, until=settled_or_asked, deadline=60)
             tasks = {name: task_of(waiting, name) for name in NEVER_TWICE}
             state = await here.attend(run, confirm="done")
         assert state.finish == "clean", await here.story(run)
-        for name, (system, action) in COUNTED_ONCE.items():
+        for name, (system, action) in counted_once(company).items():
             done = await keys_done(company, system, action)
             assert len(done) == 1, f"{name}: {done}"
         for name, (system, action) in NEVER_TWICE.items():
@@ -92,7 +108,7 @@ async def test_workers_killed_at_random(install: Install, company: Company, hire
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    async with install(packet=quick_packet(), worker=False) as here:
+    async with install(packet=packet_here(company), worker=False) as here:
         staff = await hire(4)
         runs = [await here.start(person) for person in staff]
         deaths = 0
@@ -111,7 +127,7 @@ async def test_workers_killed_at_random(install: Install, company: Company, hire
         for state in states:
             assert state.finish == "clean", await here.story(state.run_id)
             assert set(statuses(state).values()) <= {"verified", "attested"}
-        for name, (system, action) in COUNTED_ONCE.items():
+        for name, (system, action) in counted_once(company).items():
             done = await by_target(company, system, action)
             assert sorted(done.values()) == [1] * len(staff), f"seed {seed}, {name}: {done}"
         for name, (system, action) in NEVER_TWICE.items():
@@ -152,21 +168,21 @@ async def _counted(company: Company, system: str, action: str, what: str) -> dic
 async def test_two_workers_share_a_run_and_nothing_is_done_twice(
     install: Install, company: Company, hire: Hire, tmp_path: Path
 ) -> None:
-    async with install(packet=quick_packet(), worker=False) as here:
+    async with install(packet=packet_here(company), worker=False) as here:
         staff: list[Employee] = await hire(3)
         log = tmp_path / "worker.log"
         async with WorkerProcess.start(here.environment(), log), WorkerProcess.start(here.environment(), log):
             runs = [await here.start(person) for person in staff]
             states = await asyncio.gather(*(here.attend(run) for run in runs))
         assert [state.finish for state in states] == ["clean"] * 3
-        for system, action in [*COUNTED_ONCE.values(), NEVER_TWICE["final_pay"]]:
+        for system, action in [*counted_once(company).values(), NEVER_TWICE["final_pay"]]:
             assert list((await by_target(company, system, action)).values()) == [1] * 3, action
         assert list((await by_key(company, *NEVER_TWICE["tell_manager"])).values()) == [1] * 3
-        await no_attempt_twice(here, runs)
+        await no_attempt_twice(here, runs, steps_here(company))
         await here.verify()
 
 
-async def no_attempt_twice(here: Installation, runs: list[str]) -> None:
+async def no_attempt_twice(here: Installation, runs: list[str], steps: int) -> None:
     for run in runs:
         started = (await here.events(run)).count("StepStarted")
-        assert started == STEPS, await here.story(run)
+        assert started == steps, await here.story(run)

@@ -14,7 +14,6 @@ from typing import Any
 
 from orchestrator.embedded.company.people import Employee
 
-PRIVILEGED_GROUPS = ("global-admins", "payroll-admins")
 Document = dict[str, Any]
 
 

@@ -1,0 +1,100 @@
+"""Who sees a run, by the one rule that every list and page asks; and that looking leaves no trace."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from orchestrator import commands
+from orchestrator.commands import Office
+from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.levels import Actor
+from orchestrator.embedded.stack import Stack
+from orchestrator.embedded.staff import STAFF, Staff
+from orchestrator.ledger.queries import Queries, Viewer
+from orchestrator.ledger.tables import lookups, person_keys
+from tests.cli.command_line import Leaver, Offboard, Started
+
+
+@pytest.fixture
+def queries(stack: Stack) -> Queries:
+    return Queries(stack.books.database, stack.books.ledger, stack.books.runs)
+
+
+async def sees(queries: Queries, viewer: Viewer, run_id: str) -> bool:
+    """Asked in every way there is, which all say the same."""
+    try:
+        page = await queries.run_page(viewer, run_id)
+    except Invalid as refused:
+        assert refused.code == "unknown_run"
+        found = False
+    else:
+        found = page.situation.state.run_id == run_id
+        person_id = page.situation.state.asked.person_id
+        assert await queries.open_run_of(viewer, person_id) == run_id
+    listed = run_id in {line.run_id for line in (await queries.run_list(viewer, limit=500)).lines}
+    waiting = run_id in {item.run_id for item in (await queries.inbox(viewer, mine=False, limit=500)).items}
+    asked = bool(await queries.exceptions(viewer, run_id=run_id))
+    assert {found, listed, waiting, asked} == {found}
+    return found
+
+
+async def test_a_viewer_needs_a_grant_or_something_that_waits_for_them(
+    queries: Queries, stack: Stack, started: Started, offboard: Offboard
+) -> None:
+    run_id = await started(traits=("two_code_accounts",), cutoff="2027-01-15T18:00")
+    for role, may in (("auditor", True), ("requester", True), ("stranger", False)):
+        assert await sees(queries, Viewer("somebody", frozenset({role})), run_id) is may, role
+    assert not await sees(queries, Viewer("nobody", frozenset()), run_id)
+    # Grants to people cover no service; assistants have a line of their own.
+    assert not await sees(queries, Viewer("timer", frozenset({"auditor", "operator"}), "service"), run_id)
+    assert await sees(queries, Viewer("robot", frozenset(), "assistant"), run_id)
+
+    async with stack.books.database.transaction() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE read.inbox SET roles = '[\"stranger\"]' WHERE run_id = %s AND kind = 'gate'", (run_id,)
+        )
+    assert await sees(queries, Viewer("somebody", frozenset({"stranger"})), run_id), "it waits for them"
+    assert not await sees(queries, Viewer("other", frozenset({"other"})), run_id)
+    assert not await sees(queries, Viewer("timer", frozenset({"stranger"}), "service"), run_id)
+    await offboard.done("ledger", "rebuild")
+    assert not await sees(queries, Viewer("somebody", frozenset({"stranger"})), run_id)
+
+
+async def test_a_preview_by_somebody_new_writes_nothing(
+    offboard: Offboard, stack: Stack, leaver: Leaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    above, person = await leaver(), await leaver()
+    newcomer = await leaver(manager_number=above.employee_number)
+    member = Staff("newcomer", newcomer.employee_number, ("requester",), "HR partner, since today")
+    monkeypatch.setattr("orchestrator.embedded.staff.STAFF", (*STAFF, member))
+
+    async def written() -> tuple[int, int, int]:
+        async with stack.books.database.connect() as connection:
+            keys = (await connection.execute(select(func.count()).select_from(person_keys))).scalar_one()
+            tags = (await connection.execute(select(func.count()).select_from(lookups))).scalar_one()
+        return await stack.books.ledger.tail_position(), keys, tags
+
+    before = await written()
+    for words in (("start", person.employee_number, "--urgent", "--preview"), ("runs",)):
+        await offboard.done(*words, as_="newcomer")
+        assert await written() == before, words
+    await offboard.done("start", person.employee_number, "--urgent", as_="newcomer")
+    tail, keys, tags = await written()
+    assert tail > before[0] and keys - before[1] == tags - before[2] >= 3, "with whoever acts and is above them"
+
+
+async def test_roles_are_taken_away_by_the_owner_of_a_packet_in_use(stack: Stack) -> None:
+    office = Office(stack.books.runs, stack.books.keyring)
+    actors = (await stack.books.runs.organisation()).actors
+    somebody = Actor(actor_id="leaving-us", roles=frozenset({"operator", "auditor"}), human=None)
+    await commands.record_actor(office, somebody)
+    with pytest.raises(NotAllowed):
+        await commands.revoke_roles(office, actors["operator"], "standard-leaver", "leaving-us", ["operator"])
+    with pytest.raises(Invalid) as unused:
+        await commands.revoke_roles(office, actors["safety-owner"], "nosuch", "leaving-us", ["operator"])
+    assert unused.value.code == "packet_not_in_use"
+    owner = actors["safety-owner"]
+    assert await commands.revoke_roles(office, owner, "standard-leaver", "leaving-us", ["operator"])
+    assert not await commands.revoke_roles(office, owner, "standard-leaver", "leaving-us", ["operator"])
+    assert (await stack.books.runs.organisation()).actors["leaving-us"].roles == {"auditor"}

@@ -1,0 +1,124 @@
+"""What assistants and services may prepare and people alone may do, and who holds systems and takes roles away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from orchestrator.domain import events as e
+from orchestrator.domain import operating
+from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.event import Event
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.surroundings import Holds, holds_of, organisation_of
+from tests.domain.run_world import ANNA, DAY, EVENING, OLE, ROBOT, SAM, Story, actor, packet
+
+PACKET = packet()
+SERVICE_GRANT = ("levels:\n", "levels:\n  - {who: requester, kind: service, up_to: prepare}\n")
+SERVICE = actor("timer", "requester", kind="service")
+
+
+def refusal(act: Callable[[], object]) -> NotAllowed:
+    with pytest.raises(NotAllowed) as refused:
+        act()
+    assert refused.value.remedy
+    return refused.value
+
+
+# Runs
+
+
+@pytest.mark.parametrize("by", [ROBOT, SERVICE], ids=["assistant", "service"])
+def test_only_people_bring_a_cutoff_forward(by: Actor) -> None:
+    story = Story(packet(platform=SERVICE_GRANT))
+    refused = refusal(lambda: story.reschedule(EVENING - DAY, by=by))
+    assert refused.code == "only_people" and by.kind in refused.message
+    assert story.reschedule(EVENING, by=by) == [] and story.state.cutoff == EVENING
+    story.reschedule(EVENING + DAY, by=by)
+    assert story.state.cutoff == EVENING + DAY
+    # Back to where it was before is forward as well.
+    assert refusal(lambda: story.reschedule(EVENING, by=by)).code == "only_people"
+    story.reschedule(EVENING)
+    assert story.state.cutoff == EVENING
+
+
+@pytest.mark.parametrize("by", [ROBOT, SERVICE], ids=["assistant", "service"])
+def test_only_people_end_a_run(by: Actor) -> None:
+    story = Story(packet(platform=SERVICE_GRANT))
+    assert refusal(lambda: story.end(by=by)).code == "only_people"
+    assert not story.state.finished
+    story.end()
+    assert story.state.finish == "ended"
+
+
+# Systems
+
+
+def hold(by: Actor, system: str = "cards", held: bool = False) -> list[Event]:
+    return operating.hold_system(held, system, "why", by, PACKET)
+
+
+def release(by: Actor, system: str = "cards", held: bool = True) -> list[Event]:
+    return operating.release_system(held, system, by, PACKET)
+
+
+@pytest.mark.parametrize("by", [OLE, SAM], ids=["operator", "safety owner"])
+@pytest.mark.parametrize("system", ["cards", e.EVERYTHING])
+def test_systems_are_held_and_released_by_their_owners(by: Actor, system: str) -> None:
+    assert hold(by, system) == [e.HoldPlaced(by=by.actor_id, reason="why")]
+    assert release(by, system) == [e.HoldReleased(by=by.actor_id)]
+    assert hold(by, system, held=True) == [] and release(by, system, held=False) == []
+
+
+def test_an_assistant_holds_a_system_and_does_not_release_it() -> None:
+    assert hold(ROBOT) == [e.HoldPlaced(by="robot", reason=None)], "no words are kept where they belong to nobody"
+    assert refusal(lambda: release(ROBOT)).code == "only_people"
+    assert refusal(lambda: release(ROBOT, held=False)).code == "only_people"
+
+
+def test_holding_needs_the_role_and_the_level_on_that_system() -> None:
+    assert refusal(lambda: hold(ANNA)).code == refusal(lambda: release(ANNA)).code == "role_missing"
+    narrow = packet(
+        platform=("  - {who: operator, up_to: change}\n", "  - {who: operator, systems: [code], up_to: prepare}\n")
+    )
+    assert operating.hold_system(False, "code", None, OLE, narrow)
+    for system in ("cards", e.EVERYTHING):
+        refused = refusal(lambda system=system: operating.hold_system(False, system, None, OLE, narrow))  # type: ignore[misc]  # bound in the loop
+        assert refused.code == "level_not_granted"
+    assert refusal(lambda: operating.release_system(True, "cards", OLE, narrow)).code == "level_not_granted"
+    reader = packet(platform=("  - {who: operator, up_to: change}\n", "  - {who: operator, up_to: read}\n"))
+    assert refusal(lambda: operating.hold_system(False, "code", None, OLE, reader)).code == "level_not_granted"
+
+
+def test_an_unknown_system_is_said_with_those_there_are() -> None:
+    for act in (hold, release):
+        with pytest.raises(Invalid) as unknown:
+            act(OLE, "nosuch")
+        assert unknown.value.code == "unknown_system" and "hr, code, cards" in unknown.value.remedy
+
+
+# Roles
+
+
+def test_a_safety_owner_takes_roles_away() -> None:
+    taken = operating.revoke_roles(ANNA, ["lead", "approver"], SAM, "safety_owner")
+    assert taken == [e.RolesRevoked(actor_id="anna", roles=("approver",), by="sam")]
+    assert operating.revoke_roles(ANNA, ["lead"], SAM, "safety_owner") == []
+
+
+def test_roles_are_taken_away_by_people_with_the_packets_own_role() -> None:
+    assert refusal(lambda: operating.revoke_roles(ANNA, ["approver"], OLE, "safety_owner")).code == "role_missing"
+    refused = refusal(lambda: operating.revoke_roles(ANNA, ["approver"], SAM, "platform_lead"))
+    assert refused.code == "role_missing" and "platform_lead" in refused.message
+    assert refusal(lambda: operating.revoke_roles(ANNA, ["approver"], ROBOT, "safety_owner")).code == "only_people"
+    assert operating.revoke_roles(ANNA, ["approver"], actor("pat", "platform_lead"), "platform_lead")
+
+
+def test_whole_streams_fold() -> None:
+    placed, released = e.HoldPlaced(by="ole"), e.HoldReleased(by="ole")
+    assert holds_of([]) == Holds() and holds_of([placed]) == Holds(1, True)
+    assert holds_of([placed, released]) == Holds(2, False)
+    recorded = e.ActorRecorded(actor_id="anna", kind="person", roles=("approver", "lead"))
+    revoked = e.RolesRevoked(actor_id="anna", roles=("lead",), by="sam")
+    assert organisation_of([recorded, revoked]).actors["anna"].roles == {"approver"}

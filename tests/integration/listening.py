@@ -1,0 +1,55 @@
+"""Who hears every call that a worker makes to a system, and when; and a worker that is listened to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+
+from activities.connections import Connections
+from activities.observation import Call, Nobody, Observed
+from activities.systems import SystemActivities
+from orchestrator.ledger.engine_reports import EngineReports
+from orchestrator.ledger.keys import Keyring
+from orchestrator.ledger.rates import Rates
+from orchestrator.ledger.runs import Runs
+from orchestrator.settings import Settings
+from orchestrator.worker import working
+
+
+class Listener(Nobody):
+    """`calls`: system, what for, and the loop's time at which it began, in seconds."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Call, float]] = []
+
+    def call(self, call: Call, *, system: str, ability: str) -> AbstractContextManager[Observed]:
+        self.calls.append((system, call, asyncio.get_running_loop().time()))
+        return super().call(call, system=system, ability=ability)
+
+    def systems(self, *what: Call) -> set[str]:
+        return {system for system, call, _ in self.calls if call in what}
+
+
+@asynccontextmanager
+async def listened_to(settings: Settings, listener: Listener) -> AsyncIterator[None]:
+    """A worker with books and connections of its own."""
+    async with _connections(settings, listener) as make, working(settings, make_activities=make):
+        yield
+
+
+@asynccontextmanager
+async def _connections(
+    settings: Settings, listener: Listener
+) -> AsyncIterator[Callable[[Runs, Keyring, Connections, Rates, EngineReports], SystemActivities]]:
+    heard = Connections(settings.environment, None, listener)
+
+    def make(
+        runs: Runs, keyring: Keyring, connections: Connections, rates: Rates, reports: EngineReports
+    ) -> SystemActivities:
+        return SystemActivities(runs, keyring, heard, rates, reports)
+
+    try:
+        yield make
+    finally:
+        await heard.aclose()
