@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from activities.connections import Connections
+from activities.failures import unforeseen
 from activities.observation import observed
 from connectors.abilities import Lookup
 from connectors.errors import ConnectorError, TryAgainError
@@ -15,6 +16,7 @@ from orchestrator.domain.matching import FoundAccount, lookups
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.person import PersonFacts
 from orchestrator.domain.searching import Purpose, judge
+from orchestrator.ledger.errors import LedgerError
 from orchestrator.ledger.rates import Rates
 from orchestrator.ledger.sealing import PersonKey
 
@@ -88,6 +90,12 @@ async def _ask(
     except ConnectorError as error:
         failed = SystemSearched(system=system, purpose=purpose, outcome="failed", code=error.code)
         return failed, [], f"{error.detail} {error.remedy}".strip() or error.code
+    except LedgerError:
+        raise
+    except Exception as error:
+        # One system that nobody understands keeps no other from being looked at.
+        failed = SystemSearched(system=system, purpose=purpose, outcome="failed", code="unexpected")
+        return failed, [], unforeseen("a search", error)
     accounts = [
         FoundAccount(
             system=system,

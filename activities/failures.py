@@ -38,12 +38,18 @@ def without_words(
         except FailureError:
             raise
         except Exception as error:
-            kinds, places = _kinds(error), _places(error)
-        log.error("%s failed: %s at %s", activity.__name__, kinds, places)
+            kinds = unforeseen(activity.__name__, error)
         # Outside of the except clause, so that what was said is not the context of what is raised.
         raise ActivityFailed(kinds)
 
     return guarded
+
+
+def unforeseen(what: str, error: Exception) -> str:
+    """Logs that something failed in a way that nobody foresaw: the kinds of error and the places, which it returns."""
+    kinds, places = _kinds(error), _places(error)
+    log.error("%s failed: %s at %s", what, kinds, places)
+    return f"{kinds} at {places}"
 
 
 def _kinds(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
 from temporalio import activity
 from temporalio.service import RPCError
@@ -17,6 +18,8 @@ from orchestrator.domain.standing import World
 from orchestrator.ledger.runs import Decide, Decided
 from orchestrator.workflows.offboarding import Nudge
 
+TELLING_WITHIN = timedelta(seconds=5)
+
 
 class Results:
     """Whoever comes while an append is under way shares the next one. A step that takes long holds nobody up: what the
@@ -27,6 +30,7 @@ class Results:
         self._missing = expected
         self._waiting: list[tuple[Decide, asyncio.Future[None]]] = []
         self._writing = False
+        self._telling: asyncio.Task[None] | None = None  # kept, so that it is not collected half-way
         self.last: Decided | None = None
 
     async def record(self, conclude: Decide) -> None:
@@ -45,31 +49,44 @@ class Results:
         while self._waiting:
             await asyncio.sleep(0)  # whoever finishes at the same moment comes along
             batch, self._waiting = self._waiting, []
-            try:
-                self.last = await self._write(_all([conclude for conclude, _ in batch]))
-            except BaseException as error:
-                for _, done in batch:
+            if not await self._written(batch) and len(batch) > 1:
+                # One result that cannot be written takes no other down with it.
+                for alone in batch:
+                    await self._written([alone], last_try=True)
+            if self._missing and not self._waiting and self.last is not None:
+                self._tell_the_workflow(self.last)
+
+    async def _written(self, batch: list[tuple[Decide, asyncio.Future[None]]], *, last_try: bool = False) -> bool:
+        try:
+            self.last = await self._write(_all([conclude for conclude, _ in batch]))
+        except BaseException as error:
+            if last_try or len(batch) == 1 or not isinstance(error, Exception):
+                for _, done in [*batch, *([] if isinstance(error, Exception) else self._waiting)]:
                     if not done.done():
                         done.set_exception(error)
-                if not isinstance(error, Exception):
-                    raise
-                continue
-            self._missing -= len(batch)
-            for _, done in batch:
-                if not done.done():
-                    done.set_result(None)
-            if self._missing and not self._waiting:
-                await self._tell_the_workflow(self.last)
+            if not isinstance(error, Exception):
+                raise
+            return False
+        self._missing -= len(batch)
+        for _, done in batch:
+            if not done.done():
+                done.set_result(None)
+        return True
 
-    async def _tell_the_workflow(self, decided: Decided) -> None:
+    def _tell_the_workflow(self, decided: Decided) -> None:
+        """In a task of its own: no result waits for it, and if it is lost, the activity's answer says the same."""
         progress = decided.progress
         if not (progress.steps or progress.search):
             return
         info = activity.info()
         assert info.workflow_id is not None
-        # If this is lost, the activity's own answer says the same a little later.
-        with contextlib.suppress(RPCError):
-            await activity.client().get_workflow_handle(info.workflow_id).signal("nudge", Nudge(hint=progress))
+        handle = activity.client().get_workflow_handle(info.workflow_id)
+
+        async def tell() -> None:
+            with contextlib.suppress(RPCError, TimeoutError):
+                await handle.signal("nudge", Nudge(hint=progress), rpc_timeout=TELLING_WITHIN)
+
+        self._telling = asyncio.create_task(tell())
 
 
 class ResultTold:

@@ -13,17 +13,18 @@ from functools import partial
 from typing import Any
 
 from temporalio import activity
+from temporalio.exceptions import FailureError
 
 from activities.accounts import find_accounts, nobody_there
 from activities.connections import Connections
-from activities.failures import without_words
+from activities.failures import unforeseen, without_words
 from activities.observation import observed, reaction
 from activities.results import Results, ResultTold
 from connectors.abilities import Account, Connector, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError
 from orchestrator.domain import steps
 from orchestrator.domain.event import Event
-from orchestrator.domain.events import AccountsSearched
+from orchestrator.domain.events import AccountsSearched, SystemSearched
 from orchestrator.domain.expressions import ExpressionFailed, parameter_values
 from orchestrator.domain.person import PersonFacts
 from orchestrator.domain.plan import PlannedStep
@@ -34,7 +35,7 @@ from orchestrator.domain.searching import queue_of, searches_due
 from orchestrator.domain.standing import World, standing
 from orchestrator.domain.steps import Answer, Intent
 from orchestrator.ledger.engine_reports import EngineReports
-from orchestrator.ledger.errors import PersonErased
+from orchestrator.ledger.errors import LedgerError, PersonErased
 from orchestrator.ledger.keys import Keyring
 from orchestrator.ledger.rates import Rates
 from orchestrator.ledger.runs import Decide, Decided, Runs, Situation
@@ -85,7 +86,10 @@ class SystemActivities:
         try:
             key = await self._keyring.person_key(state.asked.person_id)
         except PersonErased:
-            return self._heard(search.run_id, situation)
+            # This process still remembers what nobody else can read any more. It forgets, and says so.
+            gone = tuple(SystemSearched(system=s, purpose=p, outcome="failed", code="person_erased") for s, p in due)
+            decided = await self._runs.conclude(search.run_id, lambda state, world: [AccountsSearched(results=gone)])
+            return self._heard(search.run_id, decided)
         person = PersonFacts.model_validate(state.asked.facts)
         if search.given_up:
             found = nobody_there((system, purpose, queue_of(system, world) or here) for system, purpose in due)
@@ -165,6 +169,11 @@ class SystemActivities:
             return Answer("action_required", "no", "parameter_unknown", detail=detail)
         except ConnectorError as error:
             return _failed(error, None)
+        except (LedgerError, FailureError):
+            raise
+        except Exception as error:
+            # A fault of ours or of a connector: the step fails and says so, instead of the activity for ever.
+            return Answer("try_again", "unknown", "unexpected", detail={"said": unforeseen("a step", error)})
 
     async def _look_and_act(self, connector: Connector, effect: Effect, intent: Intent, turns: _Turns) -> Answer:
         step = intent.step
@@ -187,7 +196,7 @@ class SystemActivities:
             if error.happened == "no" or not step.read_back:
                 return _failed(error, None)
             # Whatever the answer was, the system shows whether it is done.
-            return _failed(error, await self._settled(connector, effect, 0.0, turns))
+            return _failed(error, await self._settled(connector, effect, step.settle, turns))
         if not step.read_back:
             return Answer(detail={"reply": reply})
         look = await self._settled(connector, effect, step.settle, turns)

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from orchestrator.cli.demo_board import Leaver
 from orchestrator.cli.live import SHAPES, exception_words, mark, seconds_words, status_words, view_step
-from orchestrator.cli.screen import clean
+from orchestrator.cli.screen import clean, length
 from orchestrator.domain import events as e
 from orchestrator.domain.plan import PlannedStep
+from orchestrator.domain.status import access_gone_at
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.checkpoints import NoteSigner, make_checkpoint
 from orchestrator.ledger.records import Recorded
@@ -103,24 +104,25 @@ def overview(leavers: Sequence[Leaver], ascii_only: bool) -> Table:
         minutes = sum(s.minutes_saved for s in leaver.state.steps.values() if _done(leaver, s))
         result = mark(kind, ascii_only=ascii_only).append(f" {words}")
         table.add_row(leaver.name, result, counted, open_for(leaver), f"{minutes} min")
+    for promised in {leaver.world.pinned.workflow.outcomes.access_gone_within for leaver in leavers}:
+        table.caption = f"Promised: access is gone within {length(promised)} of the cutoff."
     return table
 
 
 def open_for(leaver: Leaver) -> str:
     """From the cutoff to the last verified step that cuts access. A cutoff that had passed when HR asked is said."""
     state = leaver.state
-    cuts = [state.states[s.step_id].changed_at for s in state.steps.values() if s.cuts_access and _done(leaver, s)]
-    open_ones = [s for s in state.steps.values() if s.cuts_access and not _done(leaver, s)]
-    ends = [at for at in cuts if at is not None]
-    if open_ones:
-        return f"still open: {len(open_ones)} steps not done"
-    if not ends:
-        return "nothing to cut"
+    gone = access_gone_at(state)
+    if gone is None:
+        open_ones = [s for s in state.steps.values() if s.cuts_access and not _done(leaver, s)]
+        if state.open_steps and not open_ones:
+            return "still open: nobody has said whose account it is"
+        return f"still open: {len(open_ones)} steps not done" if open_ones else "nothing to cut"
     since = max(state.cutoff, state.requested_at)
-    words = f"{_length(max(ends) - since)} after the cutoff"
+    words = f"{_length(gone - since)} after the cutoff"
     late = state.requested_at - state.cutoff
     if late > timedelta(seconds=90):
-        return f"{_length(max(ends) - since)} from HR's request, which came {seconds_words(late)} after the cutoff"
+        return f"{_length(gone - since)} from HR's request, which came {seconds_words(late)} after the cutoff"
     return words
 
 
@@ -219,6 +221,12 @@ def _evidence(leaver: Leaver, history: Sequence[Recorded]) -> dict[str, str]:
             continue
         evidence = recorded.event.evidence or {}
         shown = evidence.get("read_back")
+        reply = evidence.get("reply")
+        if isinstance(recorded.event, e.StepAttested) and not recorded.event.by and isinstance(reply, Mapping):
+            # Nobody can look whether it took effect: there is only the system's own word.
+            system = leaver.world.pinned.platform.systems[leaver.state.steps[recorded.event.step_id].system]
+            words[recorded.event.step_id] = f"attested by the {system.title.lower()} system: {_words(reply)}"
+            continue
         if not isinstance(shown, Mapping):
             words[recorded.event.step_id] = "; ".join(clean(str(value)) for value in evidence.values())
             continue
@@ -228,6 +236,10 @@ def _evidence(leaver: Leaver, history: Sequence[Recorded]) -> dict[str, str]:
         words[recorded.event.step_id] = ", ".join(_pairs(fresh)) or ", ".join(_pairs(shown)) or "as it should be"
         before.update(shown)
     return words
+
+
+def _words(reply: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in reply.items()) or "done"
 
 
 def _pairs(shown: Mapping[str, Any]) -> Iterator[str]:

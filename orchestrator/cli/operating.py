@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,8 @@ from orchestrator.cli.decisions import item_document, overdue
 from orchestrator.cli.names import accounts_named, exception_named, task_named
 from orchestrator.cli.options import FOLDER, PACKET, As, Folder, Json, NeededReason, PacketName, Reason, Run
 from orchestrator.cli.refusals import run as carry_out
-from orchestrator.cli.run_document import account_of, instruction
+from orchestrator.cli.refusals import told
+from orchestrator.cli.run_document import account_of, attachment, instruction
 from orchestrator.cli.run_document import remedy as remedy_for
 from orchestrator.cli.run_pages import candidate_words
 from orchestrator.cli.screen import instant, name, print_json, say, table
@@ -20,6 +22,7 @@ from orchestrator.cli.session import Session, acting, reading
 from orchestrator.commands import Done
 from orchestrator.domain import events as e
 from orchestrator.ledger.queries import ExceptionLine, Inbox
+from orchestrator.ledger.runs import Situation
 
 Step = Annotated[str, typer.Argument(metavar="STEP", help="The step's name or id.")]
 System = Annotated[
@@ -85,17 +88,24 @@ def complete(
     task: Annotated[str, typer.Argument(metavar="TASK", help="The task's id, or the name of its step.")],
     alias: As,
     evidence: Annotated[str | None, typer.Option("--evidence", help="What shows it; kept encrypted.")] = None,
+    attach: Annotated[
+        list[Path] | None,
+        typer.Option("--attach", metavar="FILE", help="A file that shows it, 1 MiB at most; repeatable."),
+    ] = None,
     outcome: Annotated[str, typer.Option("--outcome", help="done or not_done.")] = "done",
     folder: Folder = FOLDER,
 ) -> None:
-    """Say that a task is done, or that it could not be."""
+    """Say that a task is done, or that it could not be. What shows it, words and files, is kept encrypted."""
+    said: dict[str, Any] = {"note": evidence} if evidence and evidence.strip() else {}
+    if attach:
+        with told():
+            said["attachments"] = [attachment(file) for file in attach]
 
     async def work() -> None:
         async with acting(folder, alias) as session:
             found = await session.find_run(run_id)
             task_id = task_named((await session.books.runs.look(found)).state, task)
-            said = {"note": evidence} if evidence and evidence.strip() else None
-            done = await commands.complete_task(session.office, session.actor, found, task_id, outcome, said)
+            done = await commands.complete_task(session.office, session.actor, found, task_id, outcome, said or None)
             say(f"Task {task_id} of run {found}: {outcome}.")
             _closing(session, found, done)
 
@@ -122,7 +132,8 @@ def exceptions(
         async with reading(folder, who) as session:
             found_run = await session.find_run(run_id) if run_id is not None else None
             found = await session.queries.exceptions(session.viewer, run_id=found_run, closed=closed)
-            return found, [await _with_candidates(session, line) for line in found]
+            looked: dict[str, Situation] = {}
+            return found, [await _in_full(session, line, looked) for line in found]
 
     found, documents = carry_out(work())
     if json:
@@ -147,6 +158,10 @@ def exceptions(
             for line, document in zip(found, documents, strict=True)
         ],
     )
+    told_of = {(d["system"], d["support"] or "", d["runbook"] or "") for d in documents if d["system"]}
+    for system, support, runbook in sorted(told_of):
+        if support or runbook:
+            say(f"{system}, looked after by {support or 'nobody named'}: {runbook}")
     for document in documents:
         if document["candidates"]:
             say(f"Whose account on {document['system']} is it, for {name(document['person'])}?")
@@ -154,7 +169,8 @@ def exceptions(
                 say(f"  {candidate_words(candidate)}")
 
 
-async def _with_candidates(session: Session, line: ExceptionLine) -> dict[str, Any]:
+async def _in_full(session: Session, line: ExceptionLine, looked: dict[str, Situation]) -> dict[str, Any]:
+    """With what helps to settle it. `looked` has the runs that were looked at already."""
     document = asdict(line)
     document["exception_id"] = document.pop("id")
     document["person"] = document["person"] if line.person.name is not None else None
@@ -162,9 +178,18 @@ async def _with_candidates(session: Session, line: ExceptionLine) -> dict[str, A
     document["closed_by"] = line.closed_by or None
     document["candidates"] = []
     document["remedy"] = remedy_for(line.kind, line.run_id, line.id, line.step, line.system)
+    document["support"] = document["runbook"] = None
+    if line.system is None:
+        return document
+    if line.run_id not in looked:
+        looked[line.run_id] = await session.books.runs.look(line.run_id)
+    situation = looked[line.run_id]
+    spec = situation.world.pinned.platform.systems.get(line.system)
+    if spec is not None:
+        document["support"], document["runbook"] = spec.support or None, spec.runbook or None
     if line.closed_at is None and line.kind in e.MATCH_QUESTIONS:
-        state = (await session.books.runs.look(line.run_id)).state
-        found = state.planned_on.get(line.system or "")
+        state = situation.state
+        found = state.planned_on.get(line.system)
         document["candidates"] = [account_of(state, id_) for id_ in found.candidates] if found is not None else []
     return document
 
@@ -280,19 +305,7 @@ def hold(
 ) -> None:
     """Hold back every further step of a run, or every change on a system."""
     _one_of(run_id, system)
-
-    async def work() -> None:
-        async with acting(folder, alias) as session:
-            if system is not None:
-                placed = await commands.hold_system(session.office, session.actor, system, packet, reason)
-                say(f"{_named(system)} on hold." if placed else f"{_named(system)} on hold already.")
-                return
-            found = await session.find_run(str(run_id))
-            done = await commands.hold_run(session.office, session.actor, found, reason)
-            say(f"Run {found} is held." if done.events else f"Run {found} is held already.")
-            session.tell(done)
-
-    carry_out(work())
+    carry_out(_switch(True, run_id, system, packet, reason, alias, folder))
 
 
 def release(
@@ -304,19 +317,30 @@ def release(
 ) -> None:
     """Let a held run, or changes on a system, go on."""
     _one_of(run_id, system)
+    carry_out(_switch(False, run_id, system, packet, None, alias, folder))
 
-    async def work() -> None:
-        async with acting(folder, alias) as session:
-            if system is not None:
-                lifted = await commands.release_system(session.office, session.actor, system, packet)
-                say(f"{_named(system)} no longer on hold." if lifted else f"{_named(system)} not on hold.")
-                return
-            found = await session.find_run(str(run_id))
-            done = await commands.release_run(session.office, session.actor, found)
-            say(f"Run {found} goes on." if done.events else f"Run {found} was not held.")
-            session.tell(done)
 
-    carry_out(work())
+async def _switch(
+    on: bool, run_id: str | None, system: str | None, packet: str, reason: str | None, alias: str, folder: Path
+) -> None:
+    async with acting(folder, alias) as session:
+        office, actor = session.office, session.actor
+        if system is not None:
+            if on:
+                changed = await commands.hold_system(office, actor, system, packet, reason)
+            else:
+                changed = await commands.release_system(office, actor, system, packet)
+            words = ("on hold", "on hold already") if on else ("no longer on hold", "not on hold")
+            say(f"{_named(system)} {words[0 if changed else 1]}.")
+            return
+        found = await session.find_run(str(run_id))
+        if on:
+            done = await commands.hold_run(office, actor, found, reason)
+        else:
+            done = await commands.release_run(office, actor, found)
+        words = ("is held", "is held already") if on else ("goes on", "was not held")
+        say(f"Run {found} {words[0 if done.events else 1]}.")
+        session.tell(done)
 
 
 def _one_of(run_id: str | None, system: str | None) -> None:

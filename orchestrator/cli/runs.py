@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json as json_text
+from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +17,10 @@ from rich.live import Live
 from orchestrator import commands
 from orchestrator.cli.options import FOLDER, As, Folder, Json, NeededReason, Run
 from orchestrator.cli.refusals import run as carry_out
-from orchestrator.cli.run_document import run_document
+from orchestrator.cli.run_document import Document, run_document, without_content
 from orchestrator.cli.run_pages import print_events, print_run
-from orchestrator.cli.screen import cutoff, instant, name, print_json, say, table
-from orchestrator.cli.session import acting, reading
+from orchestrator.cli.screen import cutoff, instant, length, name, plain, print_json, say, table
+from orchestrator.cli.session import Session, acting, reading
 from orchestrator.domain.cutoff import parse_cutoff
 from orchestrator.domain.status import run_status
 from orchestrator.ledger.queries import RunList
@@ -102,6 +105,25 @@ def show(
         print_json(document)
     else:
         print_run(document)
+        for line in [*_attached(document), *_access_gone(document)]:
+            say(line)
+
+
+def _attached(document: Document) -> Iterator[str]:
+    for step in document["steps"]:
+        evidence = step["evidence"] if isinstance(step["evidence"], dict) else {}
+        for file in evidence.get("attachments") or ():
+            about = f"{file['media_type']}, {file['bytes']} bytes, sha256 {file['sha256']}"
+            yield f"Attached to {step['name']}: {file['name']} ({about})"
+
+
+def _access_gone(document: Document) -> Iterator[str]:
+    gone, promised = document["access_gone_at"], f"promised: within {length(document['access_gone_within'])}"
+    if gone is None:
+        return
+    late = gone - document["cutoff"]
+    words = f"{length(late)} after the cutoff" if late >= timedelta(0) else f"{length(-late)} before the cutoff"
+    yield f"Access gone {words} ({promised})"
 
 
 def reschedule(
@@ -140,20 +162,21 @@ def end(run_id: Run, alias: As, reason: NeededReason, folder: Folder = FOLDER) -
     carry_out(work())
 
 
-def watch(run_id: Run, alias: As, folder: Folder = FOLDER) -> None:
-    """Follow a run until it ends. Ctrl-C stops watching; the run goes on."""
+def watch(run_id: Run, alias: As, json: Json = False, folder: Folder = FOLDER) -> None:
+    """Follow a run until it ends. Ctrl-C stops watching; the run goes on. With --json, one line an event."""
     try:
-        carry_out(_watch(run_id, alias, folder))
+        carry_out(_watch(run_id, alias, folder, json))
     except KeyboardInterrupt:
-        say("The run goes on.")
+        if not json:
+            say("The run goes on.")
 
 
-async def _watch(run_id: str, alias: str, folder: Path) -> None:
+async def _watch(run_id: str, alias: str, folder: Path, json: bool) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     async with reading(folder, alias) as session:
         found = await session.find_run(run_id)
-        if not console.is_terminal or console.is_dumb_terminal:
-            await _watch_plainly(session, found)
+        if json or not console.is_terminal or console.is_dumb_terminal:
+            await _watch_plainly(session, found, json)
             return
         from orchestrator.cli.live import RunView
 
@@ -167,7 +190,7 @@ async def _watch(run_id: str, alias: str, folder: Path) -> None:
     say(f"Run {found} has ended: {situation.state.finish}.")
 
 
-async def _watch_plainly(session: Any, run_id: str) -> None:
+async def _watch_plainly(session: Session, run_id: str, json: bool) -> None:
     """A line for each event as it comes."""
     seen = 0
     while True:
@@ -176,9 +199,21 @@ async def _watch_plainly(session: Any, run_id: str) -> None:
         if state.version > seen:
             document = run_document(page, with_events=True)
             document["events"] = [event for event in document["events"] if event["version"] > seen]
-            print_events(document)
+            if json:
+                _print_lines(document)
+            else:
+                print_events(document)
             seen = state.version
         if state.finished:
-            say(f"Run {run_id} has ended: {run_status(state)}.")
+            if not json:
+                say(f"Run {run_id} has ended: {run_status(state)}.")
             return
         await asyncio.sleep(LOOK_EVERY)
+
+
+def _print_lines(document: Document) -> None:
+    """Each event as a document on a line of its own, written at once: somebody reads while it goes on."""
+    for event in document["events"]:
+        data = {name: without_content(value) for name, value in event["data"].items()}
+        line = {"run_id": document["run_id"], **event, "data": data}
+        typer.echo(json_text.dumps(line, ensure_ascii=False, default=plain))

@@ -29,7 +29,7 @@ from orchestrator.domain.run import RunState, fold
 from orchestrator.domain.standing import Standing, World
 from orchestrator.domain.upcoming import progress
 from orchestrator.ledger import projections
-from orchestrator.ledger.errors import EventKeyTaken, VersionConflict
+from orchestrator.ledger.errors import VersionConflict
 from orchestrator.ledger.folds import Folds
 from orchestrator.ledger.packets import EMPTY_SHELF, PacketShelf, fold_shelf
 from orchestrator.ledger.records import RowWrite, StreamAppend
@@ -203,8 +203,8 @@ class Runs:
             appends += [StreamAppend(name, version) for name, version in situation.around.items()]
         try:
             appended = await self.ledger.append(appends, projections.changes(before, after, world.now))
-        except (VersionConflict, EventKeyTaken):
-            return None
+        except VersionConflict:
+            return None  # a taken key at the version that was read is a fault: deciding again would come to the same
         state = self._runs.advance(stream, (before.version, before), appended.events)[1]
         return Decided(state, world, tuple(happened), standings)
 
@@ -240,7 +240,7 @@ class Runs:
                     ],
                     projections.changes(RunState(), after, world.now),
                 )
-            except (VersionConflict, EventKeyTaken):
+            except VersionConflict:
                 continue
             return Decided(after, world, tuple(happened))
         raise VersionConflict(person_stream, record.version, -1)
@@ -275,7 +275,7 @@ class Runs:
                 await self.ledger.append(
                     [StreamAppend(stream, page.version(stream), tuple(wanted))], rows([*history, *fresh])
                 )
-            except (VersionConflict, EventKeyTaken):
+            except VersionConflict:
                 continue
             return fresh
         raise VersionConflict(stream, page.version(stream), -1)

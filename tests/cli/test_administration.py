@@ -85,7 +85,9 @@ async def test_a_packet_is_checked_signed_and_moved(offboard: Offboard, tmp_path
     (folder / "workflow.yaml").write_text(workflow.replace("name: identity-only", "name: mine"))
     checked = (await offboard.done("packet", "check", str(folder), "--json")).json
     assert checked["ok"] and checked["packet"] == "mine" and checked["problems"] == []
-    assert "is in order" in (await offboard.done("packet", "check", "standard-leaver")).out
+    assert checked["purpose"].startswith("Whoever has left can no longer sign in")
+    plain = (await offboard.done("packet", "check", "standard-leaver")).out
+    assert "is in order" in plain and "they can reach nothing any more" in plain
 
     signed = await offboard.done("packet", "sign", str(folder), as_="value-owner")
     assert "Signed for shadow by the value owner" in signed.out
@@ -113,6 +115,14 @@ async def test_a_broken_packet_is_told_by_file_line_and_field(offboard: Offboard
     error = await offboard.refused("packet", "sign", str(folder), as_="value-owner")
     assert "explode" in error
     assert "no folder" in await offboard.refused("packet", "check", str(tmp_path / "none"))
+
+    (folder / "workflow.yaml").write_text(workflow)
+    approvals = (folder / "approvals.yaml").read_text()
+    (folder / "approvals.yaml").write_text(approvals.replace("decided_by: [it_approver]", "decided_by: [it_aprover]"))
+    line = 1 + next(n for n, text in enumerate(approvals.splitlines()) if "decided_by" in text)
+    for words in (("packet", "check", str(folder)), ("packet", "sign", str(folder), "--as", "value-owner")):
+        error = await offboard.refused(*words)
+        assert f"approvals.yaml:{line} gates.access.decided_by[0]" in error and "the role 'it_aprover'" in error
 
 
 def test_a_server_command_names_the_setting_that_is_missing(tmp_path: Path) -> None:

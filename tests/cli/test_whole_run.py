@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli.run_document import media_type
 from orchestrator.embedded.stack import Stack
 from tests.cli.command_line import Leaver, Offboard, Started, open_exceptions, until
 
 
-async def test_a_run_from_preview_to_close(offboard: Offboard, leaver: Leaver) -> None:
+async def test_a_run_from_preview_to_close(offboard: Offboard, leaver: Leaver, tmp_path: Path) -> None:
+    receipt, photo = tmp_path / "receipt.txt", tmp_path / "desk.txt"
+    receipt.write_text("Signed: ✓")
+    photo.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1_048_576 - 8))
     person = await leaver()
     number, name = person.employee_number, f"{person.given_name} {person.family_name}"
     cutoff = ("--cutoff", "2026-01-15T18:00", "--zone", "Europe/Berlin")
@@ -57,7 +70,8 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, leaver: Leaver) -
         tasks = (await offboard.done("tasks", "--json", as_="operator")).json["tasks"]
         for task in (task for task in tasks if task["run_id"] == run_id):
             assert task["instruction"]
-            await offboard.done("tasks", "complete", run_id, task["id"], "--evidence", "receipt 7", as_="operator")
+            shows = ("--evidence", "receipt 7", "--attach", str(receipt), "--attach", str(photo))
+            await offboard.done("tasks", "complete", run_id, task["id"], *shows, as_="operator")
     run = await until(offboard, run_id, lambda run: run["finished_at"] is not None)
     assert run["state"] == "with_exceptions" and not open_exceptions(run)
     assert all(step["status"] in ("verified", "attested", "skipped") for step in run["steps"])
@@ -67,6 +81,22 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, leaver: Leaver) -
     page = (await offboard.done("show", run_id, "--events", as_="auditor")).out
     for part in (name, "g-access-1", "it approve", "“looked at”", "receipt 7", "RunClosed", "freeze_card"):
         assert part in page
+    digest = hashlib.sha256(photo.read_bytes()).hexdigest()
+    assert f"desk.txt (image/png, 1048576 bytes, sha256 {digest})" in page
+    assert run["access_gone_at"] is None and "Access gone" not in page, "freeze_card was left out"
+    [evidence] = [step["evidence"] for step in run["steps"] if step["name"] == "collect_equipment"]
+    assert evidence["note"] == "receipt 7" and [file["name"] for file in evidence["attachments"]] == [
+        "receipt.txt", "desk.txt",
+    ]  # fmt: skip
+    assert not any("content" in file for file in evidence["attachments"])
+    whole = (await offboard.done("show", run_id, "--events", "--json", as_="auditor")).json["events"]
+    kept = next(event["data"]["evidence"]["attachments"] for event in whole if event["type"] == "TaskCompleted")
+    assert base64.b64decode(kept[0]["content"]).decode() == "Signed: ✓" and kept[0]["media_type"] == "text/plain"
+    lines = (await offboard.done("watch", run_id, "--json", as_="hr")).out.splitlines()
+    followed = [json.loads(line) for line in lines]
+    assert [event["version"] for event in followed] == [event["version"] for event in whole]
+    assert all(event["run_id"] == run_id and event["hash"] for event in followed)
+    assert followed[-1]["type"] == "RunClosed" and '"content"' not in "".join(lines)
     watched = await offboard.done("watch", run_id, as_="hr")
     assert watched.out.rstrip().endswith(f"Run {run_id} has ended: with_exceptions.")
 
@@ -79,6 +109,9 @@ async def test_an_account_is_settled_and_a_failed_step_tried_again(
     [question] = open_exceptions(run)
     assert question["kind"] == "ambiguous_match" and len(question["candidates"]) == 2
     listing = await offboard.done("exceptions", "--run", run_id, as_="operator")
+    [known] = (await offboard.done("exceptions", "--run", run_id, "--json", as_="operator")).json["exceptions"]
+    assert known["support"] == "Developer platform team" and "line manager" in known["runbook"]
+    assert "code, looked after by Developer platform team: For two accounts" in listing.out
     assert all(candidate["label"] in listing.out for candidate in question["candidates"])
     candidate = question["candidates"][0]["account_id"]
     settled = await offboard.done("exceptions", "settle", run_id, "code", candidate[:12], as_="operator")
@@ -121,6 +154,48 @@ async def test_an_urgent_start_is_reviewed(offboard: Offboard, started: Started)
         lambda run: all(s["status"] == "verified" for s in run["steps"] if s["name"] == "disable_identity"),
     )  # fmt: skip
     assert run["urgent"] and not open_exceptions(run)
+    await offboard.done("approve", run_id, "access", as_="it")
+    run = await until(offboard, run_id, lambda run: run["access_gone_at"] is not None)
+    assert run["access_gone_within"] == 3600
+    page = (await offboard.done("show", run_id, as_="hr")).out
+    assert re.search(r"Access gone \d+ (s|min) after the cutoff \(promised: within 1 h\)", page)
+
+
+async def test_files_that_cannot_be_attached(offboard: Offboard, started: Started, tmp_path: Path) -> None:
+    run_id = await started(cutoff="2027-01-15T18:00")
+    await until(offboard, run_id, lambda run: run["summary"]["open_tasks"])
+    large, pipe = tmp_path / "large.bin", tmp_path / "pipe"
+    large.write_bytes(bytes(1_048_577))
+    os.mkfifo(pipe)
+    task = ("tasks", "complete", run_id, "collect_equipment", "--evidence", "see there")
+    error = await offboard.refused(*task, "--attach", str(large), as_="operator")
+    assert str(large) in error and "larger than 1 MiB" in error and "Make it smaller" in error
+    for unreadable in (tmp_path / "none", tmp_path, pipe):
+        error = await offboard.refused(*task, "--attach", str(unreadable), as_="operator")
+        assert str(unreadable) in error and "Name a file" in error
+    run = (await offboard.done("show", run_id, "--json", as_="operator")).json
+    assert any(task["step"] == "collect_equipment" and task["state"] == "open" for task in run["tasks"])
+    # A file alone is evidence too.
+    large.write_bytes(b"%PDF-1.7\n\xff")
+    await offboard.done("tasks", "complete", run_id, "collect_equipment", "--attach", str(large), as_="operator")
+    page = (await offboard.done("show", run_id, as_="auditor")).out
+    assert "Attached to collect_equipment: large.bin (application/pdf, 10 bytes, sha256 " in page
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (b"\xff\xd8\xff\xe0\x00", "image/jpeg"),
+        (b"PK\x03\x04rest", "application/zip"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
+        ("Unterschrieben: Müller".encode(), "text/plain"),
+        (b"", "text/plain"),
+        (b"a\x00b", "application/octet-stream"),
+        (b"\x80\x81", "application/octet-stream"),
+    ],
+)
+def test_what_a_file_is_shows_in_its_content(content: bytes, wanted: str) -> None:
+    assert media_type(content) == wanted
 
 
 async def test_a_system_is_held_in_all_runs(offboard: Offboard) -> None:

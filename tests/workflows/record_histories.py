@@ -36,6 +36,15 @@ async def in_layers(stage: Stage) -> None:
         await (await stage.nudge()).result()
 
 
+async def in_two_queues(stage: Stage) -> None:
+    """One system has a task queue of its own."""
+    stage.script.search = ("code", "cards")
+    stage.script.queues = {"cards": "offboard-inside"}
+    stage.script.layers = [("s-a1",)]
+    async with stage.worker(), stage.activity_worker("offboard-inside"):
+        await (await stage.nudge()).result()
+
+
 async def decided_and_waited(stage: Stage) -> None:
     """A hint, a person's decision, and a date."""
     script = stage.script
@@ -62,7 +71,8 @@ async def lost_and_asked_again(stage: Stage) -> None:
 
 
 STORIES: dict[str, Callable[[Stage], Awaitable[None]]] = {
-    "in_layers": in_layers, "decided_and_waited": decided_and_waited, "lost_and_asked_again": lost_and_asked_again,
+    "in_layers": in_layers, "in_two_queues": in_two_queues, "decided_and_waited": decided_and_waited,
+    "lost_and_asked_again": lost_and_asked_again,
 }  # fmt: skip
 
 

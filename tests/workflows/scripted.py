@@ -28,6 +28,7 @@ class Script:
 
     layers: list[tuple[str, ...]] = field(default_factory=list)
     search: tuple[str, ...] = ()
+    queues: dict[str, str] = field(default_factory=dict)
     waits: dict[int, float | None] = field(default_factory=dict)
     version: int = 1
     done: set[str] = field(default_factory=set)
@@ -45,7 +46,7 @@ class Script:
     @property
     def progress(self) -> Progress:
         if self.search:
-            return Progress(version=self.version, search=self.search)
+            return Progress(version=self.version, search=self.search, queues=self.queues)
         number = self.layer
         wait = self.waits.get(number, 0.0)
         if wait is None:
@@ -81,7 +82,7 @@ class Script:
         @activity.defn(name="search_accounts")
         async def search_accounts(search: stubs.SearchAccounts) -> Progress:
             self.asked.append(("search_accounts", search))
-            self.search = ()
+            self.search = tuple(system for system in self.search if system not in search.systems)
             self.version += 1
             return self.progress
 

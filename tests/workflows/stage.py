@@ -66,3 +66,7 @@ class Stage:
             workflow_runner=SandboxedWorkflowRunner(),
             max_cached_workflows=0,  # every workflow task replays from the beginning: the strictest test of all
         )
+
+    def activity_worker(self, queue: str) -> Worker:
+        """For a system's own task queue."""
+        return Worker(self.client, task_queue=queue, activities=self.script.activities)

@@ -72,6 +72,20 @@ async def test_a_whole_run_in_layers(stage: Stage) -> None:
     ]  # fmt: skip
 
 
+async def test_a_search_for_every_queue(stage: Stage) -> None:
+    script = stage.script
+    script.search = ("code", "cards", "safe")
+    inside = f"{stage.queue}-inside"
+    script.queues = {"cards": inside, "safe": inside}
+    script.layers = [("a1",)]
+    async with stage.worker(), stage.activity_worker(inside):
+        handle = await stage.nudge()
+        await asyncio.wait_for(handle.result(), 60)
+    searches = [what for name, what in script.asked if name == "search_accounts"]
+    assert sorted(what.systems for what in searches) == [("cards", "safe"), ("code",)]
+    assert not any(what.given_up for what in searches) and script.done == {"a1"}
+
+
 async def test_a_nudge_with_a_hint_saves_the_question(stage: Stage) -> None:
     script = stage.script
     script.layers = [("a1",), ("b1",)]
@@ -106,6 +120,7 @@ async def test_forged_nudges_go_nowhere(stage: Stage) -> None:
         Progress(version=10**9, finished=True),
         Progress(version=10**9, steps=due("b9", "b9", "search")),
         Progress(version=10**9, search=("elsewhere",), steps=due("search")),
+        Progress(version=10**9, search=("code",), queues={"code": "a-queue-nobody-reads"}),
         Progress(version=10**9, due_in=-5.0),
         Progress(version=-1, finished=True),
     ]
