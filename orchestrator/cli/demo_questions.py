@@ -35,6 +35,9 @@ REPAIRS: Mapping[str, Sequence[Literal["retry", "skip", "replan", "end", "accept
     "excluded_from_approval": ("skip", "replan"),
     "accounts_changed": ("replan",),
     "level_missing": ("skip",),
+    "account_gone": ("skip", "replan"),
+    "condition_unclear": ("skip",),
+    "not_carried_out": ("skip",),
 }
 _WORDS = {
     "retry": "[t] try again",

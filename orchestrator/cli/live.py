@@ -280,6 +280,12 @@ def exception_words(exception: ExceptionState, state: RunState, world: World) ->
             return f"{step} ({system}): whoever caused it may not go so far"
         case "task_overdue":
             return f"{step}: overdue"
+        case "account_gone":
+            return f"{step} ({system}): its account is not the person's, or is there no more"
+        case "condition_unclear":
+            return f"{step} ({system}): the packet's condition for it could not be evaluated"
+        case "not_carried_out":
+            return f"{step} ({system}): due, and no worker carries it out"
         case "urgent_review":
             return "an urgent start is to be reviewed"
     return opened.kind.replace("_", " ")

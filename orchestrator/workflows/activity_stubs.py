@@ -5,7 +5,7 @@ A test holds these equal, name and signature, to what the worker registers.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 
 from orchestrator.domain.progress import Progress
@@ -24,7 +24,7 @@ class SearchAccounts(BaseModel):
     model_config = ConfigDict(frozen=True)
     run_id: str
     systems: tuple[str, ...]
-    given_up: bool = False
+    given_up: bool = Field(default=False, exclude_if=lambda given_up: not given_up)  # as before there was such a thing
 
 
 class ExecuteSteps(BaseModel):

@@ -20,11 +20,16 @@ from orchestrator.worker import working
 class Listener(Nobody):
     """`calls`: system, what for, and the loop's time at which it began, in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, when_confirmed: Callable[[], None] | None = None) -> None:
+        """`when_confirmed` is called when the code hosting is searched for the second time, just before its steps."""
+        self._when_confirmed = when_confirmed
         self.calls: list[tuple[str, Call, float]] = []
 
     def call(self, call: Call, *, system: str, ability: str) -> AbstractContextManager[Observed]:
         self.calls.append((system, call, asyncio.get_running_loop().time()))
+        searches = [each for each in self.calls if each[:2] == ("code", "find_accounts")]
+        if self._when_confirmed is not None and (system, call) == ("code", "find_accounts") and len(searches) == 2:
+            self._when_confirmed()
         return super().call(call, system=system, ability=ability)
 
     def systems(self, *what: Call) -> set[str]:
