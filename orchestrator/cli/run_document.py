@@ -318,7 +318,7 @@ REMEDIES = {
     "task_overdue": "offboard tasks complete RUN TASK; offboard exceptions accept RUN EXCEPTION --reason …",
     "account_gone": "offboard skip RUN STEP --reason …; or offboard exceptions replan RUN if the account is theirs",
     "condition_unclear": "decide about it at its gate; or offboard skip RUN STEP --reason …",
-    "not_carried_out": "see that a worker serves SYSTEM: offboard healthy --worker; or offboard skip RUN STEP --reason …",
+    "not_carried_out": "see that a worker serves SYSTEM; or offboard skip RUN STEP --reason …",
     "urgent_review": "offboard exceptions accept RUN EXCEPTION --reason …",
 }
 
