@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from orchestrator.ledger.database import Database
@@ -151,26 +151,6 @@ class Keyring:
             if await claimed.fetchone() is not None:
                 return person_id
         return await self.find_person(kind, value)
-
-    async def add_lookup(self, person_id: str, kind: str, value: str) -> bool:
-        """Lets a further value lead to the person. False if it leads to somebody else already. A person who is
-        being erased gets none: raises `PersonErased` or `PersonUnknown`."""
-        tag = self.lookup_tag(kind, value)
-        async with self._database.transaction() as connection:
-            row = (
-                await connection.execute(
-                    select(person_keys.c.wrapped.is_(None))
-                    .where(person_keys.c.person_id == person_id)
-                    .with_for_update()
-                )
-            ).first()
-            if row is None:
-                raise PersonUnknown(person_id)
-            if row[0]:
-                raise PersonErased(person_id)
-            await connection.execute(insert(lookups).values(tag=tag, person_id=person_id).on_conflict_do_nothing())
-            owner = await connection.execute(select(lookups.c.person_id).where(lookups.c.tag == tag))
-            return bool(owner.scalar_one() == person_id)
 
     def _insertion(self, person_id: str):  # type: ignore[no-untyped-def]  # the dialect's Insert is generic in nothing useful
         wrapped = self._wrap(person_id, os.urandom(KEY_BYTES))
