@@ -20,7 +20,7 @@ from tests.production.described import (
 _FENCE = re.compile(r"^```(?:sh|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
-_MACHINE = re.compile(r"/work/|/root/|/home/(?!\.\.\.)|/tmp/(?!\.\.\.)|/opt/(?!offboard)")
+_MACHINE = re.compile(r"/(?:work|root)/|/home/(?!\.\.\.)|/tmp/(?!\.\.\.)|/opt/(?!offboard)")
 
 ids = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 
