@@ -131,9 +131,13 @@ def verdict(state: RunState, intent: Intent, answer: Answer, now: datetime) -> E
 
 def _happened(intent: Intent, answer: Answer) -> Literal["no", "unknown"]:
     """Whether the effect may stand after this attempt. That this one certainly did nothing says nothing about one
-    before it. A look that shows "not done" settles it for what may be repeated freely; anything else could still be on
-    its way, or be forgotten by a system that recognises a key for a time only."""
-    if answer.read == "not_done" and intent.step.repeat == "freely":
+    before it. A look that shows "not done" settles it for what may be repeated freely, and where the system answered
+    that it did nothing; anything else could still be on its way, or be forgotten by a system that recognises a key for
+    a time only."""
+    answered_no = answer.error in ("refused", "action_required") and not intent.may_stood
+    if answer.read == "not_done" and (
+        intent.step.repeat == "freely" or (intent.step.repeat == "keyed" and answered_no)
+    ):
         return "no"
     if answer.happened == "no" and answer.error != "none" and not intent.may_stood:
         return "no"

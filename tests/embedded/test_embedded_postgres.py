@@ -104,9 +104,12 @@ async def test_the_log_tells_nothing_about_the_rows_that_were_refused(tmp_path: 
 
 OWNER = textwrap.dedent(
     """
-    import asyncio, sys
+    import asyncio, signal, sys
     from pathlib import Path
     from orchestrator.embedded.postgres import PostgresServer
+
+    # A shell's background jobs are born deaf to it, and so are these tests there.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     async def main():
         async with PostgresServer.start(Path(sys.argv[1])) as server:

@@ -134,13 +134,15 @@ class Needles:
 
 def disguises(word: str) -> Iterator[tuple[str, bytes, bool]]:
     """(name, bytes, whether case matters) of every disguise of a word, as often as it takes different forms."""
-    for spelling in {word, word.lower(), word.upper()}:
+    # A number that could stand in an id by chance (`e-1012` in a UUID, which is in lower case) is one as written only.
+    like_an_id = re.fullmatch(r"[0-9a-f-]+", word.casefold()) is not None
+    for spelling in {word} if like_an_id else {word, word.lower(), word.upper()}:
         plain = spelling.encode()
-        yield "plain", plain, False
-        yield "Latin-1", spelling.encode("latin-1", errors="replace"), False
-        yield "percent-encoded", urllib.parse.quote(spelling, safe="").encode(), False
+        yield "plain", plain, like_an_id
+        yield "Latin-1", spelling.encode("latin-1", errors="replace"), like_an_id
+        yield "percent-encoded", urllib.parse.quote(spelling, safe="").encode(), like_an_id
         yield "every byte percent-encoded", "".join(f"%{byte:02x}" for byte in plain).encode(), False
-        yield "JSON-escaped", json.dumps(spelling)[1:-1].encode(), False
+        yield "JSON-escaped", json.dumps(spelling)[1:-1].encode(), like_an_id
         yield "every letter JSON-escaped", _escaped(spelling), False
         yield "hex", plain.hex().encode(), False
         yield "UTF-16LE", spelling.encode("utf-16-le"), False
