@@ -14,12 +14,13 @@ from orchestrator.cli.names import accounts_named, exception_named, task_named
 from orchestrator.cli.options import FOLDER, PACKET, As, Folder, Json, NeededReason, PacketName, Reason, Run
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.refusals import told
-from orchestrator.cli.run_document import account_of, attachment, instruction
-from orchestrator.cli.run_document import remedy as remedy_for
 from orchestrator.cli.run_pages import candidate_words
 from orchestrator.cli.screen import instant, name, print_json, say, table
 from orchestrator.cli.session import Session, acting, reading
 from orchestrator.commands import Done
+from orchestrator.documents.attachments import attachment
+from orchestrator.documents.run import account_of, instruction
+from orchestrator.documents.run import remedy as remedy_for
 from orchestrator.domain import events as e
 from orchestrator.ledger.queries import ExceptionLine, Inbox
 from orchestrator.ledger.runs import Situation

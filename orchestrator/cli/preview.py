@@ -12,11 +12,11 @@ from typing import Any
 
 from activities.accounts import Found, find_accounts
 from connectors.registry import connector_kinds
-from orchestrator.cli import run_document
 from orchestrator.cli.run_pages import label
 from orchestrator.cli.screen import cutoff, instant, length, name, say, table
 from orchestrator.cli.session import Session
 from orchestrator.commands import version_for
+from orchestrator.documents import run as run_document
 from orchestrator.domain import events as e
 from orchestrator.domain import gates, requests, searching, surroundings
 from orchestrator.domain.cutoff import Cutoff

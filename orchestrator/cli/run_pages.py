@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.cli import screen
-from orchestrator.cli.run_document import Document
 from orchestrator.cli.screen import cutoff, instant, moment, name, say, table
+from orchestrator.documents.run import Document
 
 MOST_EVIDENCE = 160
 """Characters of evidence in a table; `--json` has it whole."""

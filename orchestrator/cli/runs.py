@@ -17,10 +17,10 @@ from rich.live import Live
 from orchestrator import commands
 from orchestrator.cli.options import FOLDER, As, Folder, Json, NeededReason, Run
 from orchestrator.cli.refusals import run as carry_out
-from orchestrator.cli.run_document import Document, run_document, without_content
 from orchestrator.cli.run_pages import print_events, print_run
 from orchestrator.cli.screen import cutoff, instant, length, name, plain, print_json, say, table
 from orchestrator.cli.session import Session, acting, reading
+from orchestrator.documents.run import Document, run_document, without_content
 from orchestrator.domain.cutoff import parse_cutoff
 from orchestrator.domain.status import run_status
 from orchestrator.ledger.queries import RunList

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.errors import PersonErased, PersonUnknown, WrongMasterKey
 from orchestrator.ledger.format import prefixed
-from orchestrator.ledger.sealing import KEY_BYTES, PersonKey, expand, extract
+from orchestrator.ledger.sealing import KEY_BYTES, PersonKey, expand, extract, seal, unseal
 from orchestrator.ledger.tables import lookups, person_keys
 
 CACHED_PERSONS = 4096
@@ -68,6 +68,7 @@ class Keyring:
         self._wrapping = AESGCM(expand(extracted, b"offboard wrapping"))
         self._wrapping_id = expand(extracted, b"offboard wrapping id")[:8]
         self._lookup_key = expand(extracted, b"offboard lookup")
+        self._own = expand(extracted, b"offboard own")
         self._cache: OrderedDict[str, tuple[float, PersonKey | None]] = OrderedDict()
 
     def __repr__(self) -> str:
@@ -128,6 +129,15 @@ class Keyring:
         self._cache.pop(person_id, None)
         if erased.rowcount == 0:
             raise PersonUnknown(person_id)
+
+    def seal(self, context: str, plaintext: bytes) -> bytes:
+        """For what belongs to no one person's record: sessions, kept answers, what is asked of a worker. It opens with
+        the same master key and the same context only."""
+        return seal(self._own, context, plaintext)
+
+    def open(self, context: str, sealed: bytes) -> bytes:
+        """Raises `UnreadableEvent` for another installation's, another context's or damaged bytes."""
+        return unseal(self._own, context, sealed, f"sealed data, {context.partition(':')[0]}")
 
     def lookup_tag(self, kind: str, value: str) -> bytes:
         """A keyed hash for exact lookup. The caller normalises `value` (case, Unicode form) beforehand."""

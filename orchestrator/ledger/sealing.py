@@ -81,26 +81,33 @@ class PersonKey:
 
     def seal(self, context: str, plaintext: bytes) -> bytes:
         """Ciphertext that opens only with the same person and the same context (say, `runs:RUN_ID`)."""
-        nonce = os.urandom(_NONCE_BYTES)
-        secret = self._context_secret(context)
-        commitment = hmac.digest(secret, b"offboard commitment", "sha256")
-        cipher = AESGCM(hmac.digest(secret, b"offboard fields", "sha256"))
-        return _SEALED_MARK + commitment + nonce + cipher.encrypt(nonce, plaintext, context.encode())
+        return seal(self._extracted, context, plaintext)
 
     def open(self, context: str, sealed: bytes) -> bytes:
         """Raises `UnreadableEvent` for another person's, another context's or damaged bytes."""
-        secret = self._context_secret(context)
-        commitment = hmac.digest(secret, b"offboard commitment", "sha256")
-        if sealed[:1] != _SEALED_MARK or not hmac.compare_digest(sealed[1:33], commitment):
-            raise _not_ours(f"sealed data of person {self.person_id}")
-        cipher = AESGCM(hmac.digest(secret, b"offboard fields", "sha256"))
-        try:
-            return cipher.decrypt(sealed[33:45], sealed[45:], context.encode())
-        except (InvalidTag, ValueError) as error:
-            raise _not_ours(f"sealed data of person {self.person_id}") from error
+        return unseal(self._extracted, context, sealed, f"sealed data of person {self.person_id}")
 
-    def _context_secret(self, context: str) -> bytes:
-        return expand(self._extracted, prefixed(b"offboard sealed", context.encode()))
+
+def seal(extracted: bytes, context: str, plaintext: bytes) -> bytes:
+    """Mark, commitment, nonce and ciphertext, under a key of this context alone."""
+    nonce = os.urandom(_NONCE_BYTES)
+    secret = expand(extracted, prefixed(b"offboard sealed", context.encode()))
+    commitment = hmac.digest(secret, b"offboard commitment", "sha256")
+    cipher = AESGCM(hmac.digest(secret, b"offboard fields", "sha256"))
+    return _SEALED_MARK + commitment + nonce + cipher.encrypt(nonce, plaintext, context.encode())
+
+
+def unseal(extracted: bytes, context: str, sealed: bytes, place: str) -> bytes:
+    """What `seal` closed. `place` names the data for the error. Raises `UnreadableEvent`."""
+    secret = expand(extracted, prefixed(b"offboard sealed", context.encode()))
+    commitment = hmac.digest(secret, b"offboard commitment", "sha256")
+    if sealed[:1] != _SEALED_MARK or not hmac.compare_digest(sealed[1:33], commitment):
+        raise _not_ours(place)
+    cipher = AESGCM(hmac.digest(secret, b"offboard fields", "sha256"))
+    try:
+        return cipher.decrypt(sealed[33:45], sealed[45:], context.encode())
+    except (InvalidTag, ValueError) as error:
+        raise _not_ours(place) from error
 
 
 def extract(secret: bytes) -> bytes:

@@ -5,6 +5,7 @@
 | `ledger` | the events and the head row | only appended to |
 | `read` | what pages and lists show, changed in the same transaction as the events | made anew by a rebuild |
 | `engine` | cursors, reports of workflows, settings | not history: may be lost |
+| `access` | sessions, tokens, answers given already | not history: whoever loses them signs in again |
 | `keyring` | wrapped keys of persons and the tags they are looked up by | erased for good; backed up apart |
 """
 
@@ -202,6 +203,88 @@ lookups = Table(
     schema="keyring",
 )
 Index("lookups_of_person", lookups.c.person_id)
+
+# Signing in
+
+
+def _hash(name: str) -> Column[object]:
+    """SHA-256 of what a browser or a program carries, which itself is never stored."""
+    return Column(name, LargeBinary, nullable=False)
+
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_hash", LargeBinary, primary_key=True),
+    Column("actor_id", Text, nullable=False),
+    _instant("auth_time", nullable=True),
+    Column("acr", Text),
+    Column("sealed", LargeBinary, nullable=False),
+    _instant("created_at"),
+    _instant("seen_at"),
+    _instant("expires_at"),
+    schema="access",
+)
+Index("sessions_of_actor", sessions.c.actor_id)
+Index("sessions_by_expiry", sessions.c.expires_at)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("state_hash", LargeBinary, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    _instant("expires_at"),
+    schema="access",
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_id", Text, primary_key=True),
+    _hash("token_hash"),
+    Column("actor_id", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("up_to", Text, nullable=False),
+    _instant("auth_time", nullable=True),
+    Column("acr", Text),
+    _instant("created_at"),
+    _instant("expires_at"),
+    _instant("revoked_at", nullable=True),
+    UniqueConstraint("token_hash", name="tokens_hash"),
+    schema="access",
+)
+Index("tokens_of_actor", tokens.c.actor_id)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("device_hash", LargeBinary, primary_key=True),
+    _hash("code_hash"),
+    Column("actor_id", Text),
+    _instant("auth_time", nullable=True),
+    Column("acr", Text),
+    Column("refused", Boolean, nullable=False, server_default=text("false")),
+    _instant("asked_at"),
+    _instant("polled_at", nullable=True),
+    _instant("expires_at"),
+    UniqueConstraint("code_hash", name="devices_code"),
+    schema="access",
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("actor_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    _hash("request_hash"),
+    Column("status", Integer),
+    Column("sealed", LargeBinary),
+    _instant("asked_at"),
+    _instant("expires_at"),
+    schema="access",
+)
+Index("answers_by_expiry", answers.c.expires_at)
 
 READ_TABLES: dict[str, Table] = {table.name: table for table in (runs, inbox, exceptions, packets)}
 """What a `RowWrite` may name."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.run_document import media_type
+from orchestrator.documents.attachments import media_type
 from orchestrator.embedded.stack import Stack
 from tests.cli.command_line import Leaver, Offboard, Started, open_exceptions, until
 

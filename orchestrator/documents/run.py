@@ -1,4 +1,4 @@
-"""A run as a document: what `show --json` prints (`docs/json.md`), and what the pages of a run are drawn from.
+"""A run as a document: what the API answers and `show --json` prints (`docs/json.md`), and what pages are drawn from.
 
 Ids, words and instants; names and evidence for those who may see the run, None once the person is erased. Files that
 people attach to a task become a part of its evidence here.
@@ -6,14 +6,10 @@ people attach to a task become a part of its evidence here.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import Invalid
 from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World, due_at, standing
@@ -22,19 +18,6 @@ from orchestrator.ledger.queries import RunPage
 from orchestrator.ledger.records import Recorded
 
 Document = dict[str, Any]
-
-LARGEST_ATTACHMENT = 1_048_576  # bytes
-_BEGINNINGS = {
-    b"%PDF-": "application/pdf",
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-    b"II*\x00": "image/tiff",
-    b"MM\x00*": "image/tiff",
-    b"PK\x03\x04": "application/zip",
-    b"\x1f\x8b": "application/gzip",
-}
 
 
 def run_document(page: RunPage, *, with_events: bool = False) -> Document:
@@ -154,48 +137,6 @@ def without_content(evidence: Any) -> Any:
     shown = [{name: value for name, value in file.items() if name != "content"} for file in evidence["attachments"]]
     rest = {name: value for name, value in evidence.items() if name != "attachments"}
     return {**rest, "attachments": shown}  # what somebody says comes before what they attached
-
-
-def attachment(file: Path) -> dict[str, Any]:
-    """A file as evidence: its `name`, `media_type`, `bytes` and `sha256` (hex), and its `content` in base64. Raises
-    `Invalid` for one that cannot be read or is too large."""
-    try:
-        if not file.is_file():  # a pipe or a device would be waited for
-            raise Invalid("attachment_unreadable", f"{file}: there is no such file.", "Name a file with --attach.")
-        with file.open("rb") as opened:
-            content = opened.read(LARGEST_ATTACHMENT + 1)
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise Invalid(
-            "attachment_unreadable", f"{file} cannot be read: {why}.", "Name a file that you may read."
-        ) from error
-    if len(content) > LARGEST_ATTACHMENT:
-        raise Invalid(
-            "attachment_too_large",
-            f"{file} is larger than 1 MiB, the most that an attachment may have.",
-            "Make it smaller; or keep it where such files are kept, and say where: --evidence TEXT.",
-        )
-    return {
-        "name": file.name.encode(errors="replace").decode(),  # a name of bytes that are no text cannot be written
-        "media_type": media_type(content),
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "content": base64.b64encode(content).decode(),
-    }
-
-
-def media_type(content: bytes) -> str:
-    """By what stands in it; a name's ending proves nothing."""
-    for beginning, known in _BEGINNINGS.items():
-        if content.startswith(beginning):
-            return known
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp"
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return "application/octet-stream"
-    return "application/octet-stream" if "\x00" in text else "text/plain"
 
 
 def _system(state: RunState, system: str) -> Document:
