@@ -72,7 +72,8 @@ def person(facts: Mapping[str, Any] | None) -> Document | None:
 
 
 def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> list[Document]:
-    """In the order of the plan. `waits_for` says what stands in a step's way; `evidence` is the last word about it."""
+    """In the order of the plan. `needs` are names of steps (one name may stand for several, one an account). `waits_for`
+    says what stands in a step's way; `evidence` is the last word about it."""
     evidence = {id_: without_content(words) for id_, words in _last_words(happened).items()}
     shown = []
     for step_id, step in state.steps.items():
@@ -88,6 +89,7 @@ def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> l
                 "reversible": step.reversible,
                 "task_for": step.task_role,
                 "gate": step.gate,
+                "needs": list(step.needs),
                 "due_at": due_at(state, step),
                 "status": known.status,
                 "attempt": known.attempt,
