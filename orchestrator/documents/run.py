@@ -72,8 +72,8 @@ def person(facts: Mapping[str, Any] | None) -> Document | None:
 
 
 def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> list[Document]:
-    """In the order of the plan. `needs` are names of steps (one name may stand for several, one an account). `waits_for`
-    says what stands in a step's way; `evidence` is the last word about it."""
+    """In the order of the plan. `needs` are names of steps, and a name may stand for several (one an account).
+    `waits_for` says what stands in a step's way; `evidence` is the last word about it."""
     evidence = {id_: without_content(words) for id_, words in _last_words(happened).items()}
     shown = []
     for step_id, step in state.steps.items():
