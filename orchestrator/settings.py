@@ -68,7 +68,7 @@ class Settings:
         given = dict(os.environ if environment is None else environment)
 
         def get(name: str) -> str | None:
-            return _given(given, name)
+            return given_value(given, name)
 
         def path(name: str) -> Path | None:
             value = given.get(PREFIX + name)
@@ -106,7 +106,7 @@ def database_address(environment: Mapping[str, str] | None = None) -> str:
     file of its own (`OFFBOARD_DATABASE_PASSWORD_FILE`) is put into the URL. Raises like `Settings.read`."""
     given = dict(os.environ if environment is None else environment)
     url = _needed(given, "DATABASE_URL", "where the ledger is: postgresql+psycopg://user@host/database")
-    password = _given(given, "DATABASE_PASSWORD")
+    password = given_value(given, "DATABASE_PASSWORD")
     if password is None:
         return url
     parts = urlsplit(url)
@@ -118,14 +118,15 @@ def database_address(environment: Mapping[str, str] | None = None) -> str:
     return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
 
-def _given(given: Mapping[str, str], name: str) -> str | None:
+def given_value(given: Mapping[str, str], name: str) -> str | None:
+    """A setting's value, from the environment or from the file that it names there; None if it is not given."""
     path = given.get(f"{PREFIX}{name}_FILE")
     value = Path(path).read_text().strip() if path else given.get(PREFIX + name)
     return value or None
 
 
 def _needed(given: Mapping[str, str], name: str, meaning: str) -> str:
-    value = _given(given, name)
+    value = given_value(given, name)
     if value is None:
         raise SettingMissing(PREFIX + name, meaning)
     return value

@@ -81,7 +81,8 @@ class Sessions:
         nothing of it."""
         secret = secrets.token_urlsafe(32)
         hashed = hash_of(secret)
-        words = {"name": name, "zone": zone, "csrf": secrets.token_urlsafe(32), "flashes": []}
+        csrf = secrets.token_urlsafe(32)
+        words: dict[str, Any] = {"name": name, "zone": zone, "csrf": csrf, "flashes": []}
         async with self._database.transaction() as connection:
             now = func.engine.now()
             await connection.execute(delete(sessions).where(sessions.c.expires_at < now))

@@ -1,0 +1,124 @@
+"""What an administrator sets for the pages and the API: where they are, who signs in how, and what a claim is worth.
+
+Read from the environment by entry points and by nobody else, like all settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from orchestrator.settings import PREFIX, SettingMissing, SettingWrong, given_value
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class OidcSettings:
+    """An OpenID provider and what its claims mean here. `roles` maps a value of `roles_claim` to roles of ours;
+    values that are not named there give nothing. `person_claim` holds what HR knows a person by: an employee number or
+    a mail address."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    roles_claim: str = "groups"
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    person_claim: str = "email"
+    step_up_acr: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """`public_url` is where browsers find the pages, without a slash at its end. Without `oidc` nobody can sign in,
+    unless the installation is the embedded one."""
+
+    public_url: str
+    host: str = "127.0.0.1"
+    port: int = 8080
+    oidc: OidcSettings | None = None
+    session_lasts: timedelta = timedelta(hours=8)
+    session_idle: timedelta = timedelta(hours=1)
+    step_up_within: timedelta = timedelta(minutes=5)
+    hr_webhook_secret: str | None = field(default=None, repr=False)
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers come over TLS, so that cookies may be kept to it."""
+        return self.public_url.startswith("https://")
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> WebSettings:
+        """Raises `SettingMissing`, `SettingWrong`, or `OSError` naming a file that cannot be read."""
+
+        def get(name: str) -> str | None:
+            return given_value(environment, name)
+
+        public_url = (get("PUBLIC_URL") or "").rstrip("/")
+        if not public_url:
+            raise SettingMissing(f"{PREFIX}PUBLIC_URL", "where browsers find the pages: https://offboard.example.com")
+        parts = urlsplit(public_url)
+        local = parts.hostname in LOOPBACK
+        if parts.scheme not in ("https", "http") or not parts.hostname or parts.path or parts.query:
+            raise SettingWrong(f"{PREFIX}PUBLIC_URL", "https://HOST or https://HOST:PORT, and no path")
+        if parts.scheme == "http" and not local:
+            raise SettingWrong(f"{PREFIX}PUBLIC_URL", "https, but for this machine's own address")
+        return cls(
+            public_url=public_url,
+            host=get("WEB_HOST") or "127.0.0.1",
+            port=_number("WEB_PORT", get("WEB_PORT") or "8080"),
+            oidc=_oidc(get),
+            session_lasts=timedelta(minutes=_number("SESSION_MINUTES", get("SESSION_MINUTES") or "480")),
+            session_idle=timedelta(minutes=_number("SESSION_IDLE_MINUTES", get("SESSION_IDLE_MINUTES") or "60")),
+            step_up_within=timedelta(seconds=_number("STEP_UP_SECONDS", get("STEP_UP_SECONDS") or "300")),
+            hr_webhook_secret=get("HR_WEBHOOK_SECRET"),
+        )
+
+
+def _oidc(get: Callable[[str], str | None]) -> OidcSettings | None:
+    issuer = get("OIDC_ISSUER")
+    if not issuer:
+        return None
+    parts = urlsplit(issuer)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise SettingWrong(f"{PREFIX}OIDC_ISSUER", "an https address, as the provider's discovery document names it")
+    client_id, client_secret = get("OIDC_CLIENT_ID"), get("OIDC_CLIENT_SECRET")
+    if not client_id:
+        raise SettingMissing(f"{PREFIX}OIDC_CLIENT_ID", "the client that was registered for Offboard at the provider")
+    if not client_secret:
+        raise SettingMissing(f"{PREFIX}OIDC_CLIENT_SECRET", "that client's secret")
+    roles = _roles(get("OIDC_ROLES") or "")
+    if not roles:
+        raise SettingMissing(f"{PREFIX}OIDC_ROLES", "what groups are worth here: hr-partners=requester;it=it_approver")
+    scopes = tuple((get("OIDC_SCOPES") or "openid profile email").split())
+    return OidcSettings(
+        issuer=issuer.rstrip("/") if parts.path in ("", "/") else issuer,
+        client_id=client_id,
+        client_secret=client_secret,
+        scopes=scopes if "openid" in scopes else ("openid", *scopes),
+        roles_claim=get("OIDC_ROLES_CLAIM") or "groups",
+        roles=roles,
+        person_claim=get("OIDC_PERSON_CLAIM") or "email",
+        step_up_acr=tuple((get("OIDC_STEP_UP_ACR") or "").split()),
+    )
+
+
+def _roles(written: str) -> dict[str, tuple[str, ...]]:
+    """`group=role,role;group=role`. A group's name may hold anything but `=` and `;`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for part in filter(None, (part.strip() for part in written.replace("\n", ";").split(";"))):
+        group, equals, roles = part.partition("=")
+        given = tuple(role.strip() for role in roles.split(",") if role.strip())
+        if not equals or not group.strip() or not given:
+            raise SettingWrong(f"{PREFIX}OIDC_ROLES", "GROUP=ROLE,ROLE;GROUP=ROLE")
+        found[group.strip()] = (*found.get(group.strip(), ()), *given)
+    return found
+
+
+def _number(name: str, written: str) -> int:
+    if not written.isdigit() or int(written) < 1:
+        raise SettingWrong(f"{PREFIX}{name}", "a whole number above zero")
+    return int(written)
