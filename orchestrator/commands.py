@@ -29,7 +29,7 @@ from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World
 from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.packets import PacketShelf
+from orchestrator.ledger.packets import PacketShelf, version_for
 from orchestrator.ledger.projections import packet_row
 from orchestrator.ledger.records import RowWrite
 from orchestrator.ledger.runs import Decided, Runs, drafts
@@ -85,20 +85,6 @@ async def start_run(
 
     decided = await office.runs.start(person_id, request, packet)
     return await _done(office, decided)
-
-
-def version_for(shelf: PacketShelf, packet: str, person: PersonFacts) -> history.VersionState:
-    """The version of the packet that a run for this person starts under. Raises `Invalid` where there is none."""
-    pilot = next((v for v in reversed(shelf.history.versions) if v.phase == "pilot"), None)
-    covered = pilot is not None and requests.in_pilot(shelf.version(pilot.version), person)
-    version = shelf.history.for_run(in_pilot=covered) or (
-        pilot or shelf.history.for_run(in_pilot=False, shadow=True) or shelf.history.newest
-    )
-    if version is None:
-        raise Invalid(
-            "unknown_packet", f"There is no packet {packet}.", "Adopt one: `offboard packet sign FOLDER --as NAME`."
-        )
-    return version
 
 
 async def reschedule_run(office: Office, actor: Actor, run_id: str, cutoff: Cutoff) -> Done:

@@ -15,7 +15,6 @@ from connectors.registry import connector_kinds
 from orchestrator.cli.run_pages import label
 from orchestrator.cli.screen import cutoff, instant, length, name, say, table
 from orchestrator.cli.session import Session
-from orchestrator.commands import version_for
 from orchestrator.documents import run as run_document
 from orchestrator.domain import events as e
 from orchestrator.domain import gates, requests, searching, surroundings
@@ -29,6 +28,7 @@ from orchestrator.domain.planning import make_plan
 from orchestrator.domain.run import RunState, fold
 from orchestrator.domain.standing import due_at
 from orchestrator.ledger.keys import new_person_id
+from orchestrator.ledger.packets import version_for
 from orchestrator.ledger.sealing import KEY_BYTES, PersonKey
 
 Document = dict[str, Any]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
-from orchestrator.domain import packet_history
+from orchestrator.domain import packet_history, requests
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.event import Event
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.packet_files import parse_packet
+from orchestrator.domain.person import PersonFacts
 
 
 class PacketShelf:
@@ -49,6 +50,20 @@ def fold_shelf(shelf: PacketShelf, event: Event, at: datetime) -> PacketShelf:
     if isinstance(event, packet_history.PacketAdopted):
         texts = {**texts, event.version: event}
     return PacketShelf(history, texts)
+
+
+def version_for(shelf: PacketShelf, packet: str, person: PersonFacts) -> packet_history.VersionState:
+    """The version of the packet that a run for this person starts under. Raises `Invalid` where there is none."""
+    pilot = next((v for v in reversed(shelf.history.versions) if v.phase == "pilot"), None)
+    covered = pilot is not None and requests.in_pilot(shelf.version(pilot.version), person)
+    version = shelf.history.for_run(in_pilot=covered) or (
+        pilot or shelf.history.for_run(in_pilot=False, shadow=True) or shelf.history.newest
+    )
+    if version is None:
+        raise Invalid(
+            "unknown_packet", f"There is no packet {packet}.", "Adopt one: `offboard packet sign FOLDER --as NAME`."
+        )
+    return version
 
 
 @lru_cache(maxsize=64)

@@ -286,5 +286,94 @@ answers = Table(
 )
 Index("answers_by_expiry", answers.c.expires_at)
 
+# Telling people and programs
+
+notices = Table(  # what was mailed to whom, so that nothing is mailed twice
+    "notices",
+    metadata,
+    Column("item_id", Text, primary_key=True),
+    Column("actor_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    _instant("sent_at"),
+    schema="engine",
+)
+
+notice_looks = Table(  # one row: when the workflow that sends notices means to look again, and in which cluster it is
+    "notice_looks",
+    metadata,
+    Column("one_row", Boolean, primary_key=True, server_default=text("true")),
+    Column("cluster", Text, nullable=False),
+    _instant("due_at"),
+    schema="engine",
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("hook_id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("former_sealed", LargeBinary),
+    _instant("former_until", nullable=True),
+    _json("types", "[]"),
+    Column("packets", JSONB),
+    Column("made_by", Text, nullable=False),
+    _instant("created_at"),
+    Column("after_position", BigInteger, nullable=False),
+    _instant("disabled_at", nullable=True),
+    Column("last_status", Text),
+    _instant("last_at", nullable=True),
+    Column("given_up", Integer, nullable=False, server_default=text("0")),
+    schema="access",
+)
+
+# What pages ask of a worker, and what workers last saw
+
+inquiries = Table(
+    "inquiries",
+    metadata,
+    Column("inquiry_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("question", LargeBinary, nullable=False),
+    Column("answer", LargeBinary),
+    Column("state", Text, nullable=False),
+    _instant("asked_at"),
+    _instant("answered_at", nullable=True),
+    _instant("expires_at"),
+    schema="engine",
+)
+Index("inquiries_by_expiry", inquiries.c.expires_at)
+
+system_reports = Table(
+    "system_reports",
+    metadata,
+    Column("packet", Text, primary_key=True),
+    Column("system", Text, primary_key=True),
+    Column("reachable", Boolean),
+    Column("code", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    _instant("checked_at"),
+    _instant("answered_at", nullable=True),
+    schema="engine",
+)
+
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("verification_id", Text, primary_key=True),
+    _instant("verified_at"),
+    Column("ok", Boolean, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("streams", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("position", BigInteger),
+    Column("place", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    schema="engine",
+)
+Index("verifications_by_time", verifications.c.verified_at)
+
 READ_TABLES: dict[str, Table] = {table.name: table for table in (runs, inbox, exceptions, packets)}
 """What a `RowWrite` may name."""
