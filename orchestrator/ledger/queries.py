@@ -1,6 +1,6 @@
 """What people read: lists, the inbox, and one run at a glance. Everything here takes the viewer.
 
-What somebody may not see (`Queries._visible` has the rule) is absent: from lists and counts, from what a name can be
+What somebody may not see (`Queries.visible` has the rule) is absent: from lists and counts, from what a name can be
 found by, and from refusals, which are the same as for a run that does not exist.
 
 Read tables hold ids and times; a person's name comes from the run's first event, decrypted for the page that shows it.
@@ -20,10 +20,16 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.levels import Actor, ActorKind, granted_level
 from orchestrator.domain.packet import Packet
 from orchestrator.ledger.database import Database
+from orchestrator.ledger.lines import ExceptionLine, Inbox, Item, PacketLine, PersonName, RunLine, RunList
 from orchestrator.ledger.records import Recorded
 from orchestrator.ledger.runs import Runs, Situation
 from orchestrator.ledger.store import Ledger
 from orchestrator.ledger.tables import events, exceptions, inbox, packets, runs
+
+__all__ = [
+    "LARGEST_PAGE", "ExceptionLine", "Inbox", "Item", "PacketLine", "PersonName", "Queries", "RunLine", "RunList",
+    "RunPage", "StateFilter", "Viewer",
+]  # fmt: skip
 
 LARGEST_PAGE = 500
 SHORTEST_RUN_ID = 5
@@ -55,94 +61,6 @@ class Viewer:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonName:
-    """Whom a run is about, as HR said when it was asked for. All None once the person is erased."""
-
-    name: str | None = None
-    employee_number: str | None = None
-    time_zone: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunLine:
-    """One run in a list. `summary` has the numbers of `domain.status.counts`; `due_at` is the next date by which
-    somebody has to do something."""
-
-    run_id: str
-    person: PersonName
-    state: str
-    packet: str
-    packet_version: str
-    cutoff: datetime
-    zone: str
-    urgent: bool
-    requested_by: str
-    requested_at: datetime
-    closed_at: datetime | None
-    due_at: datetime | None
-    version: int
-    summary: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class RunList:
-    """`after` continues the list where this page ends; None at its end. `now` is the database's time."""
-
-    lines: tuple[RunLine, ...]
-    after: str | None
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """Something that waits for people: a gate, a task, an exception or a review. `id` is its id within the run;
-    `detail` what kind of gate, task or exception it is."""
-
-    id: str
-    run_id: str
-    person: PersonName
-    kind: str
-    roles: tuple[str, ...]
-    system: str | None
-    opened_at: datetime
-    due_at: datetime | None
-    cutoff: datetime
-    zone: str
-    detail: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Inbox:
-    items: tuple[Item, ...]
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ExceptionLine:
-    id: str
-    run_id: str
-    person: PersonName
-    kind: str
-    step: str | None
-    step_id: str | None
-    system: str | None
-    owners: tuple[str, ...]
-    opened_at: datetime
-    due_at: datetime | None
-    closed_at: datetime | None
-    disposition: str | None
-    closed_by: str
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class PacketLine:
-    name: str
-    phase: str
-    current_version: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class RunPage:
     """One run whole: its state and the world around it, its events in order, and each event's leaf hash (hex)."""
 
@@ -166,7 +84,7 @@ class Queries:
     ) -> RunList:
         """The latest first. `states` are words of `StateFilter`; `after` is what the page before gave."""
         most = max(1, min(limit, LARGEST_PAGE))
-        query = select(runs, func.engine.now().label("now")).where(await self._visible(viewer))
+        query = select(runs, func.engine.now().label("now")).where(await self.visible(viewer))
         if states:
             query = query.where(or_(*(_in_state(state) for state in states)))
         if after is not None:
@@ -176,31 +94,13 @@ class Queries:
         rows = await self._all(query)
         shown = rows[:most]
         names = await self.names([row["run_id"] for row in shown])
-        lines = tuple(
-            RunLine(
-                run_id=row["run_id"],
-                person=names.get(row["run_id"], PersonName()),
-                state=row["state"],
-                packet=row["packet_name"],
-                packet_version=row["packet_version"],
-                cutoff=row["cutoff"],
-                zone=row["zone"],
-                urgent=row["urgent"],
-                requested_by=row["requested_by"],
-                requested_at=row["requested_at"],
-                closed_at=row["closed_at"],
-                due_at=row["due_at"],
-                version=row["version"],
-                summary=row["summary"],
-            )
-            for row in shown
-        )
+        lines = tuple(RunLine.of(row, names) for row in shown)
         more = f"{lines[-1].requested_at.isoformat()}/{lines[-1].run_id}" if len(rows) > most else None
         return RunList(lines, more, rows[0]["now"] if rows else await self._ledger.now())
 
     async def find_run(self, viewer: Viewer, named: str) -> str:
         """The run's whole id, from that or a beginning that fits one run only."""
-        query = select(runs.c.run_id).where(await self._visible(viewer))
+        query = select(runs.c.run_id).where(await self.visible(viewer))
         if len(named) >= SHORTEST_RUN_ID:
             query = query.where(runs.c.run_id.startswith(named, autoescape=True))
         else:
@@ -216,7 +116,7 @@ class Queries:
 
     async def open_run_of(self, viewer: Viewer, person_id: str) -> str | None:
         query = select(runs.c.run_id).where(
-            await self._visible(viewer), runs.c.person_id == person_id, runs.c.closed_at.is_(None)
+            await self.visible(viewer), runs.c.person_id == person_id, runs.c.closed_at.is_(None)
         )
         return next((str(row["run_id"]) for row in await self._all(query)), None)
 
@@ -246,32 +146,18 @@ class Queries:
     async def inbox(self, viewer: Viewer, kinds: Sequence[str] = (), *, mine: bool = True, limit: int = 100) -> Inbox:
         """What waits for the viewer, the most urgent first: what their roles may do and nothing forbids them. With
         `mine` off, all that waits for anybody."""
-        query = select(inbox, runs.c.cutoff, runs.c.zone, func.engine.now().label("now")).join_from(
+        about = (runs.c.cutoff, runs.c.zone, runs.c.packet_name, runs.c.packet_version)
+        query = select(inbox, *about, func.engine.now().label("now")).join_from(
             inbox, runs, inbox.c.run_id == runs.c.run_id
         )
-        query = query.where(await self._visible(viewer))
+        query = query.where(await self.visible(viewer))
         if kinds:
             query = query.where(inbox.c.kind.in_(kinds))
         if mine:
             query = query.where(_for(viewer))
         rows = await self._all(query.order_by(inbox.c.due_at, inbox.c.item_id).limit(max(1, min(limit, LARGEST_PAGE))))
         names = await self.names([row["run_id"] for row in rows])
-        items = tuple(
-            Item(
-                id=row["detail"]["id"],
-                run_id=row["run_id"],
-                person=names.get(row["run_id"], PersonName()),
-                kind=row["kind"],
-                roles=tuple(row["roles"]),
-                system=row["system"],
-                opened_at=row["opened_at"],
-                due_at=row["due_at"],
-                cutoff=row["cutoff"],
-                zone=row["zone"],
-                detail={name: value for name, value in row["detail"].items() if name not in ("id", "voted")},
-            )
-            for row in rows
-        )
+        items = tuple(Item.of(row, names) for row in rows)
         return Inbox(items, rows[0]["now"] if rows else await self._ledger.now())
 
     async def exceptions(
@@ -279,7 +165,7 @@ class Queries:
     ) -> tuple[ExceptionLine, ...]:
         """Open ones, the most urgent first; with `closed` also those that are over."""
         query = select(exceptions).join_from(exceptions, runs, exceptions.c.run_id == runs.c.run_id)
-        query = query.where(await self._visible(viewer))
+        query = query.where(await self.visible(viewer))
         if run_id is not None:
             query = query.where(exceptions.c.run_id == run_id)
         if not closed:
@@ -288,25 +174,7 @@ class Queries:
             query.order_by(exceptions.c.due_at, exceptions.c.exception_id).limit(max(1, min(limit, LARGEST_PAGE)))
         )
         names = await self.names([row["run_id"] for row in rows])
-        return tuple(
-            ExceptionLine(
-                id=row["detail"]["id"],
-                run_id=row["run_id"],
-                person=names.get(row["run_id"], PersonName()),
-                kind=row["kind"],
-                step=row["detail"]["step"],
-                step_id=row["step_id"],
-                system=row["system"],
-                owners=tuple(row["owner"].split(",")),
-                opened_at=row["opened_at"],
-                due_at=row["due_at"],
-                closed_at=row["closed_at"],
-                disposition=row["disposition"],
-                closed_by=row["detail"]["by"],
-                code=row["detail"]["code"],
-            )
-            for row in rows
-        )
+        return tuple(ExceptionLine.of(row, names) for row in rows)
 
     # Packets
 
@@ -314,7 +182,7 @@ class Queries:
         rows = await self._all(select(packets).order_by(packets.c.name))
         return tuple(PacketLine(row["name"], row["phase"], row["current_version"]) for row in rows)
 
-    async def _visible(self, viewer: Viewer) -> ColumnElement[bool]:
+    async def visible(self, viewer: Viewer) -> ColumnElement[bool]:
         """Which runs a viewer sees, for every query here: those of packets whose platform file of today grants them at
         least `read` on any system, and those where something waits for a role of theirs; none under an embargo that
         does not name them."""

@@ -1,0 +1,159 @@
+"""One line of each list that people read, as the read tables have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PersonName:
+    """Whom a run is about, as HR said when it was asked for. All None once the person is erased."""
+
+    name: str | None = None
+    employee_number: str | None = None
+    time_zone: str | None = None
+
+
+Row = Mapping[str, Any]
+Names = Mapping[str, PersonName]
+"""Run id -> whom it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One run in a list. `summary` has the numbers of `domain.status.counts`; `due_at` is the next date by which
+    somebody has to do something."""
+
+    run_id: str
+    person: PersonName
+    state: str
+    packet: str
+    packet_version: str
+    cutoff: datetime
+    zone: str
+    urgent: bool
+    requested_by: str
+    requested_at: datetime
+    closed_at: datetime | None
+    due_at: datetime | None
+    version: int
+    summary: Mapping[str, int]
+
+    @classmethod
+    def of(cls, row: Row, names: Names) -> RunLine:
+        return cls(
+            run_id=row["run_id"],
+            person=names.get(row["run_id"], PersonName()),
+            state=row["state"],
+            packet=row["packet_name"],
+            packet_version=row["packet_version"],
+            cutoff=row["cutoff"],
+            zone=row["zone"],
+            urgent=row["urgent"],
+            requested_by=row["requested_by"],
+            requested_at=row["requested_at"],
+            closed_at=row["closed_at"],
+            due_at=row["due_at"],
+            version=row["version"],
+            summary=row["summary"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunList:
+    """`after` continues the list where this page ends; None at its end. `now` is the database's time."""
+
+    lines: tuple[RunLine, ...]
+    after: str | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that waits for people: a gate, a task, an exception or a review. `id` is its id within the run;
+    `detail` what kind of gate, task or exception it is. `packet_version` says where its rules stand."""
+
+    id: str
+    run_id: str
+    person: PersonName
+    kind: str
+    roles: tuple[str, ...]
+    system: str | None
+    opened_at: datetime
+    due_at: datetime | None
+    cutoff: datetime
+    zone: str
+    packet: str
+    packet_version: str
+    detail: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, row: Row, names: Names) -> Item:
+        return cls(
+            id=row["detail"]["id"],
+            run_id=row["run_id"],
+            person=names.get(row["run_id"], PersonName()),
+            kind=row["kind"],
+            roles=tuple(row["roles"]),
+            system=row["system"],
+            opened_at=row["opened_at"],
+            due_at=row["due_at"],
+            cutoff=row["cutoff"],
+            zone=row["zone"],
+            packet=row["packet_name"],
+            packet_version=row["packet_version"],
+            detail={name: value for name, value in row["detail"].items() if name not in ("id", "voted")},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    items: tuple[Item, ...]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionLine:
+    id: str
+    run_id: str
+    person: PersonName
+    kind: str
+    step: str | None
+    step_id: str | None
+    system: str | None
+    owners: tuple[str, ...]
+    opened_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    disposition: str | None
+    closed_by: str
+    code: str
+
+    @classmethod
+    def of(cls, row: Row, names: Names) -> ExceptionLine:
+        return cls(
+            id=row["detail"]["id"],
+            run_id=row["run_id"],
+            person=names.get(row["run_id"], PersonName()),
+            kind=row["kind"],
+            step=row["detail"]["step"],
+            step_id=row["step_id"],
+            system=row["system"],
+            owners=tuple(row["owner"].split(",")),
+            opened_at=row["opened_at"],
+            due_at=row["due_at"],
+            closed_at=row["closed_at"],
+            disposition=row["disposition"],
+            closed_by=row["detail"]["by"],
+            code=row["detail"]["code"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PacketLine:
+    name: str
+    phase: str
+    current_version: str | None
