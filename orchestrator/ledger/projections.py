@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from orchestrator.domain import outcomes
 from orchestrator.domain.packet_history import PacketState
 from orchestrator.domain.run import RunState
-from orchestrator.domain.status import counts, run_status
+from orchestrator.domain.status import access_gone_at, counts, run_status
 from orchestrator.ledger.records import RECORDED_AT, RowWrite
 
 Rows = dict[tuple[str, str], dict[str, Any]]
@@ -67,6 +68,12 @@ def _run(state: RunState) -> dict[str, Any]:
         "version": state.version,
         "due_at": min((row["due_at"] for _, row in _inbox(state)), default=None),
         "summary": counts(state),
+        "access_gone_at": access_gone_at(state),
+        "approved_at": outcomes.approved_at(state),
+        "exposed": outcomes.exposed(state),
+        "minutes_saved": outcomes.minutes_saved(state),
+        "systems": outcomes.systems_touched(state),
+        "open_systems": outcomes.systems_open(state),
     }
 
 

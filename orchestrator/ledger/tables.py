@@ -85,9 +85,16 @@ runs = Table(
     _instant("embargo_until", nullable=True),
     _json("named", "[]"),
     _json("summary", "{}"),
+    _instant("access_gone_at", nullable=True),
+    _instant("approved_at", nullable=True),
+    Column("exposed", Boolean, nullable=False, server_default=text("false")),
+    Column("minutes_saved", Integer, nullable=False, server_default=text("0")),
+    _json("systems", "[]"),
+    _json("open_systems", "[]"),
     schema="read",
 )
 Index("runs_by_request", runs.c.requested_at, runs.c.run_id)
+Index("runs_by_cutoff", runs.c.cutoff, runs.c.run_id)
 Index("runs_open_by_due", runs.c.due_at, runs.c.run_id, postgresql_where=runs.c.closed_at.is_(None))
 Index("runs_of_person", runs.c.person_id)
 
@@ -374,6 +381,19 @@ verifications = Table(
     schema="engine",
 )
 Index("verifications_by_time", verifications.c.verified_at)
+
+files = Table(
+    "files",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    _instant("stored_at"),
+    schema="ledger",
+)
+Index("files_subject", files.c.subject)
 
 READ_TABLES: dict[str, Table] = {table.name: table for table in (runs, inbox, exceptions, packets)}
 """What a `RowWrite` may name."""
