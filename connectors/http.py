@@ -77,6 +77,12 @@ _NO_ADDRESSES = _NoAddresses()
 _HTTP_LOGGERS = ("httpx", "httpcore", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
 
 
+def keep_addresses_out_of_logs() -> None:
+    """For this process, from now on. Whoever uses httpx calls this first."""
+    for name in _HTTP_LOGGERS:
+        logging.getLogger(name).addFilter(_NO_ADDRESSES)
+
+
 class JsonHttp:
     """A long-lived client for one system. Make one at start-up, `aclose` it at the end."""
 
@@ -92,8 +98,7 @@ class JsonHttp:
         self._base = url
         require_allowed(url.host, _port(url), self._allowed_hosts)
         require_private(url.host, encrypted=url.scheme == "https", setting="url")
-        for name in _HTTP_LOGGERS:
-            logging.getLogger(name).addFilter(_NO_ADDRESSES)
+        keep_addresses_out_of_logs()
         self._max_bytes = settings.max_answer_bytes
         self._media_type = media_type
         token = settings.token.get_secret_value()

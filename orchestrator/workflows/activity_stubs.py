@@ -49,3 +49,41 @@ async def search_accounts(search: SearchAccounts) -> Progress:
 async def execute_steps(due: ExecuteSteps) -> Progress:
     """One attempt at each of some steps: check, intent, effect, read-back, result."""
     raise NotImplementedError
+
+
+class NextLook(BaseModel):
+    """When what waits is to be looked at again; None where notices are off."""
+
+    model_config = ConfigDict(frozen=True)
+    in_seconds: float | None
+
+
+class Delivery(BaseModel):
+    """One event for one webhook: where it stands in the ledger, and nothing of what it says. `last`: no further
+    attempt follows, which is to be recorded if this one fails."""
+
+    model_config = ConfigDict(frozen=True)
+    hook_id: str
+    position: int
+    last: bool = False
+
+
+class Attempted(BaseModel):
+    """`over`: delivered, or never to be. Else `wait_seconds` is how long nothing may be sent yet (an embargo); 0 for
+    an attempt that did not work."""
+
+    model_config = ConfigDict(frozen=True)
+    over: bool
+    wait_seconds: float = 0.0
+
+
+@activity.defn(name="send_notices")
+async def send_notices() -> NextLook:
+    """Mail everybody what waits for them and was not mailed yet, and what is due soon."""
+    raise NotImplementedError
+
+
+@activity.defn(name="deliver_webhook")
+async def deliver_webhook(delivery: Delivery) -> Attempted:
+    """One attempt at telling a webhook of an event."""
+    raise NotImplementedError

@@ -21,3 +21,11 @@ SEARCH_TAKEN_WITHIN = timedelta(minutes=1)
 SEARCH_SILENCE = timedelta(seconds=10)
 """A search that says nothing for so long lost its worker. It only looks, so another begins at once."""
 AFTER_A_LOST_ACTIVITY = timedelta(seconds=30)
+UNTIL_THE_MAIL_SERVER_IS_BACK = RetryPolicy(
+    initial_interval=timedelta(seconds=2), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=2)
+)
+NOTICES_TIMEOUT = timedelta(minutes=5)
+"""The activity stops by itself after a minute of sending, and goes on as another."""
+NOTICES_SILENCE = timedelta(minutes=1)
+DELIVERY_TIMEOUT = timedelta(seconds=30)
+"""One attempt has ten seconds for everything that happens outside of the ledger."""
