@@ -1,0 +1,262 @@
+"""A preview as a document: what a run would do, worked out in memory and written nowhere.
+
+The same words as a run's document where they mean the same (`docs/json.md`). It is about a person throughout, so it
+shows itself in no repr, and stands in sealed rows or an answer to whoever asked and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.documents import run as run_document
+from orchestrator.domain import events as e
+from orchestrator.domain import gates
+from orchestrator.domain.levels import Actor, Level
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.plan import PlannedStep
+from orchestrator.domain.run import GateState, RunState
+from orchestrator.domain.standing import due_at
+
+
+class Shown(BaseModel):
+    """Part of an answer about a person."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+    __str__ = __repr__
+
+
+class PreviewPerson(Shown):
+    name: str | None = None
+    employee_number: str | None = None
+    email: str | None = None
+    department: str | None = None
+    time_zone: str | None = None
+
+
+class PreviewAccount(Shown):
+    account_id: str
+    label: str | None = None
+    active: bool | None = None
+    privileged: bool | None = None
+    attributes: dict[str, str] = {}
+
+
+class PreviewSystem(Shown):
+    """`outcome` is `matched`, `none`, `ambiguous`, `weak` or `failed`; `trouble` is what a system said that could not
+    be looked at."""
+
+    system: str
+    title: str
+    outcome: str
+    matched_on: str | None
+    accounts: tuple[PreviewAccount, ...]
+    candidates: tuple[PreviewAccount, ...]
+    code: str | None
+    trouble: str | None
+
+
+class NotLookedAt(Shown):
+    """A system of which the preview knows nothing, and `why`; `support` is the packet's word on whom to ask."""
+
+    system: str
+    title: str
+    code: str
+    why: str
+    support: str | None
+
+
+class MatchQuestion(Shown):
+    """What a person will be asked before steps on this system can be planned. `kind` is the exception's that the run
+    will open; `candidates` are what they choose from, and may be nobody's; `conflict` names the key that speaks
+    against what was found."""
+
+    system: str
+    title: str
+    kind: e.ExceptionKind
+    matched_on: str | None
+    conflict: str | None
+    candidates: tuple[PreviewAccount, ...]
+    asked_of: str
+
+
+class PreviewStep(Shown):
+    """`reversible_until` is the instant after which a `limited` step cannot be taken back any more, where it is known
+    when the step is done; `before_gates` is true for what an urgent start does at once."""
+
+    step_id: str
+    name: str
+    title: str
+    system: str | None
+    account: PreviewAccount | None
+    level: Level
+    reversible: Literal["no", "yes", "limited"]
+    reversible_for: timedelta | None
+    reversible_until: datetime | None
+    needs: tuple[str, ...]
+    gate: str | None
+    before_gates: bool
+    due_at: datetime | None
+    task_for: str | None
+    withheld: bool
+
+
+class PreviewGate(Shown):
+    """`roles` decide, `quorum` of them. `deciders` are the accounts known here of whom nothing forbids it for this run:
+    whoever asked for it, the person and those below them are none."""
+
+    gate: str
+    title: str
+    roles: tuple[str, ...]
+    quorum: int
+    decide_within: timedelta
+    steps: tuple[str, ...]
+    deciders: tuple[str, ...]
+
+
+class Preview(Shown):
+    """`looked_at` is when. `steps_left_open` are names of steps that cannot be planned before somebody has said whose
+    account it is, or a system has answered."""
+
+    person: PreviewPerson | None
+    packet: str
+    packet_version: str
+    phase: str
+    cutoff: datetime
+    zone: str
+    local_cutoff: str | None
+    urgent: bool
+    looked_at: datetime
+    systems: tuple[PreviewSystem, ...]
+    not_looked_at: tuple[NotLookedAt, ...]
+    questions: tuple[MatchQuestion, ...]
+    steps: tuple[PreviewStep, ...]
+    steps_left_open: tuple[str, ...]
+    gates: tuple[PreviewGate, ...]
+
+
+def preview(
+    state: RunState,
+    packet: Packet,
+    searched: Sequence[e.SystemSearched],
+    troubles: Mapping[str, str],
+    actors: Iterable[Actor],
+) -> Preview:
+    """`state` is the run as it would be once its plan is made, `searched` and `troubles` what its systems said, and
+    `actors` who is known here."""
+    header = run_document.header(state)
+    shown = ("packet", "packet_version", "phase", "cutoff", "zone", "local_cutoff", "urgent")
+    return Preview(
+        **{name: header[name] for name in shown},
+        person=PreviewPerson(**header["person"]) if header["person"] is not None else None,
+        looked_at=state.requested_at,
+        systems=tuple(_system(state, packet, result, troubles) for result in searched),
+        not_looked_at=tuple(_unseen(packet, result, troubles) for result in searched if result.outcome == "failed"),
+        questions=tuple(_question(state, packet, result) for result in searched if _is_asked(packet, result)),
+        steps=tuple(_step(state, step) for step in state.steps.values()),
+        steps_left_open=tuple(sorted(state.open_steps)),
+        gates=_gates(state, packet, list(actors)),
+    )
+
+
+def _system(state: RunState, packet: Packet, result: e.SystemSearched, troubles: Mapping[str, str]) -> PreviewSystem:
+    return PreviewSystem(
+        system=result.system,
+        title=packet.platform.systems[result.system].title,
+        outcome=result.outcome,
+        matched_on=result.matched_on or None,
+        accounts=_accounts(state, result.accounts),
+        candidates=_accounts(state, result.candidates),
+        code=result.code or None,
+        trouble=troubles.get(result.system),
+    )
+
+
+def _unseen(packet: Packet, result: e.SystemSearched, troubles: Mapping[str, str]) -> NotLookedAt:
+    spec = packet.platform.systems[result.system]
+    why = troubles.get(result.system) or result.code
+    return NotLookedAt(system=result.system, title=spec.title, code=result.code, why=why, support=spec.support or None)
+
+
+def _is_asked(packet: Packet, result: e.SystemSearched) -> bool:
+    """Finding nothing is a question only where everybody has an account."""
+    if result.outcome == "none":
+        return packet.platform.systems[result.system].expected
+    return result.outcome in e.QUESTION_OF
+
+
+def _question(state: RunState, packet: Packet, result: e.SystemSearched) -> MatchQuestion:
+    return MatchQuestion(
+        system=result.system,
+        title=packet.platform.systems[result.system].title,
+        kind=e.QUESTION_OF[result.outcome],
+        matched_on=result.matched_on or None,
+        conflict=result.code or None,
+        candidates=_accounts(state, result.candidates),
+        asked_of=packet.approvals.exceptions.owner,
+    )
+
+
+def _step(state: RunState, step: PlannedStep) -> PreviewStep:
+    due, lasts = due_at(state, step), step.reversible_for
+    until = None
+    if step.reversible == "limited" and due is not None and lasts is not None:
+        until = max(due, state.requested_at) + lasts  # what fell due already is done now at the earliest
+    account = run_document.account(state, step)
+    return PreviewStep(
+        step_id=step.step_id,
+        name=step.name,
+        title=step.title,
+        system=step.system or None,
+        account=_account(account) if account is not None else None,
+        level=step.level,
+        reversible=step.reversible,
+        reversible_for=lasts,
+        reversible_until=until,
+        needs=step.needs,
+        gate=step.gate,
+        before_gates=state.goes_before_gates(step),
+        due_at=due,
+        task_for=step.task_role,
+        withheld=state.asked.phase == "shadow" and step.level > Level.PREPARE,
+    )
+
+
+def _gates(state: RunState, packet: Packet, actors: Sequence[Actor]) -> tuple[PreviewGate, ...]:
+    if state.asked.phase == "shadow":
+        return ()
+    shown = []
+    for gate, spec in packet.approvals.gates.items():
+        digests = gates.undecided(state, gate, state.requested_at)
+        if not digests:
+            continue
+        opened = GateState(gates.opening(state, gate, digests, packet, state.requested_at), state.requested_at)
+        shown.append(
+            PreviewGate(
+                gate=gate,
+                title=spec.title,
+                roles=tuple(sorted(spec.decided_by)),
+                quorum=spec.quorum,
+                decide_within=spec.decide_within,
+                steps=tuple(step.name for step in state.steps.values() if step.digest in digests),
+                deciders=tuple(
+                    sorted(actor.actor_id for actor in actors if gates.why_not_decide(state, opened, actor) is None)
+                ),
+            )
+        )
+    return tuple(shown)
+
+
+def _accounts(state: RunState, account_ids: Iterable[str]) -> tuple[PreviewAccount, ...]:
+    return tuple(_account(run_document.account_of(state, id_)) for id_ in account_ids)
+
+
+def _account(document: Mapping[str, Any]) -> PreviewAccount:
+    return PreviewAccount.model_validate(document)

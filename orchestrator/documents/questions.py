@@ -1,0 +1,193 @@
+"""What a worker can be asked, and what it answers: one model each. All of it travels sealed.
+
+| question | answer | asked by |
+|---|---|---|
+| `FindPeople` | `PeopleFound` | whoever may prepare runs of the packet |
+| `PersonFactsAsked` | `PersonFacts` | whoever may prepare runs of the packet |
+| `PreviewAsked` | `Preview` | whoever may start the run: refused exactly where the start would be |
+| `WhoSignsIn` | `SignsIn` | the sign-in |
+| `CheckSystems` | `SystemsChecked` | whom the page lets |
+| `VerifyLedger` | `LedgerVerified` | whom the page lets |
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from orchestrator.documents.preview import Preview, Shown
+from orchestrator.domain.person import PersonFacts
+
+MOST_PEOPLE = 20
+SHORTEST_SEARCH = 2
+"""Letters below which a search finds nobody: one letter finds half the company."""
+
+
+class PersonMatch(Shown):
+    """One person of HR's. `hr_id` is the handle to ask further by; `leaving` and `leaving_at` are what HR says."""
+
+    hr_id: str
+    name: str
+    employee_number: str
+    email: str
+    department: str
+    title: str
+    time_zone: str
+    leaving: bool
+    leaving_at: datetime | None = None
+
+
+class PeopleFound(Shown):
+    """In the order of HR's answer, and `more` where there are others."""
+
+    people: tuple[PersonMatch, ...]
+    more: bool = False
+
+
+class SignsIn(Shown):
+    """`human` and `managers` are opaque ids. None and empty where HR does not know exactly one person by what was
+    given."""
+
+    human: str | None = None
+    managers: tuple[str, ...] = ()
+    name: str | None = None
+    email: str | None = None
+    time_zone: str | None = None
+
+
+class SystemChecked(BaseModel):
+    """`reachable` is None where the system is looked at from its own network only; `code` says so, or what is wrong,
+    and `detail` says it in words. `answered_at` is when a look last saw it answer, None before the first time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    system: str
+    title: str
+    kind: str
+    reachable: bool | None
+    held: bool
+    code: str
+    detail: str
+    support: str
+    runbook: str
+    answered_at: datetime | None = None
+
+
+class SystemsChecked(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    packet: str
+    checked_at: datetime
+    systems: tuple[SystemChecked, ...]
+
+
+class LedgerVerified(BaseModel):
+    """`position`, `place`, `what` and `remedy` are those of the first wrong thing, where there is one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    verified_at: datetime
+    ok: bool
+    events: int
+    streams: int
+    root: str  # hex
+    position: int | None = None
+    place: str = ""
+    what: str = ""
+    remedy: str = ""
+
+
+Answer = PeopleFound | PersonFacts | Preview | SignsIn | SystemsChecked | LedgerVerified
+A = TypeVar("A", bound=Answer, covariant=True)
+
+
+class Asked(Shown, Generic[A]):
+    """A question, and the type of its answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FindPeople(Asked[PeopleFound]):
+    """Whoever HR finds by what somebody has typed so far: parts of a name, an employee number, a mail address."""
+
+    kind: Literal["find_people"] = "find_people"
+    packet: str = Field(max_length=200)
+    text: str = Field(max_length=200)
+
+
+class PersonFactsAsked(Asked[PersonFacts]):
+    """`wanted` is HR's id, an employee number or a mail address, and means exactly one person."""
+
+    kind: Literal["person_facts"] = "person_facts"
+    packet: str = Field(max_length=200)
+    wanted: str = Field(max_length=320)
+
+
+class PreviewAsked(Asked[Preview]):
+    """What a run would do that `actor_id` started. `cutoff` is a local time as `parse_cutoff` reads it, in `zone`."""
+
+    kind: Literal["preview"] = "preview"
+    packet: str = Field(max_length=200)
+    wanted: str = Field(max_length=320)
+    cutoff: str | None = Field(default=None, max_length=100)
+    zone: str | None = Field(default=None, max_length=100)
+    urgent: bool = False
+    actor_id: str
+
+
+class WhoSignsIn(Asked[SignsIn]):
+    """The person behind an account, by mail address, employee number or HR's id. `packet` names whose HR system is
+    asked; without it those of all packets are, the packets in use first."""
+
+    kind: Literal["who_signs_in"] = "who_signs_in"
+    packet: str | None = Field(default=None, max_length=200)
+    wanted: str = Field(max_length=320)
+
+
+class CheckSystems(Asked[SystemsChecked]):
+    """Whether every system of a packet answers and accepts our credential. What it says is kept for the page."""
+
+    kind: Literal["check_systems"] = "check_systems"
+    packet: str = Field(max_length=200)
+
+
+class VerifyLedger(Asked[LedgerVerified]):
+    """Reads every row again with code of its own. What it says is kept for the page."""
+
+    kind: Literal["verify_ledger"] = "verify_ledger"
+
+
+Question = Annotated[
+    FindPeople | PersonFactsAsked | PreviewAsked | WhoSignsIn | CheckSystems | VerifyLedger,
+    Field(discriminator="kind"),
+]
+QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question)
+ANSWERS: dict[str, type[Answer]] = {
+    "find_people": PeopleFound,
+    "person_facts": PersonFacts,
+    "preview": Preview,
+    "who_signs_in": SignsIn,
+    "check_systems": SystemsChecked,
+    "verify_ledger": LedgerVerified,
+}
+"""By the question's kind."""
+
+
+class Refused(Shown):
+    """A refusal on its way back: `type` is the name of the class in `domain.errors`."""
+
+    type: Literal["Refusal", "NotAllowed", "TooLate", "Invalid"]
+    code: str
+    message: str
+    remedy: str = ""
+
+
+class Failed(Shown):
+    """What kept a worker from answering: where, what happened, and what to do."""
+
+    code: str
+    place: str
+    cause: str
+    remedy: str = ""

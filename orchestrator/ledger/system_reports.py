@@ -1,0 +1,65 @@
+"""What the last look at each system said: whether it answered, when it last did, and what was wrong.
+
+Not part of the ledger: lost reports cost another look. Codes, our own words and times; nothing about a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, text
+
+from orchestrator.ledger.database import Database
+from orchestrator.ledger.tables import system_reports
+
+_KEEP = text(
+    "INSERT INTO engine.system_reports AS r (packet, system, reachable, code, detail, checked_at, answered_at) "
+    "SELECT :packet, :system, :reachable, :code, :detail, now, CASE WHEN :reachable THEN now END "
+    "FROM (SELECT engine.now() AS now) AS clock "
+    "ON CONFLICT (packet, system) DO UPDATE SET reachable = excluded.reachable, code = excluded.code, "
+    "detail = excluded.detail, checked_at = excluded.checked_at, "
+    "answered_at = coalesce(excluded.answered_at, r.answered_at)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemSeen:
+    """What a look at one system came to. `reachable` is None where this worker cannot look: the system has a task
+    queue of its own. `detail` is for operators and holds no secret."""
+
+    system: str
+    reachable: bool | None
+    code: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemReport:
+    """`answered_at` is when the system last answered and accepted our credential, None if no look ever saw that."""
+
+    packet: str
+    system: str
+    reachable: bool | None
+    code: str
+    detail: str
+    checked_at: datetime
+    answered_at: datetime | None
+
+
+async def keep_reports(database: Database, packet: str, seen: Sequence[SystemSeen]) -> datetime:
+    """Returns the database's time after it. Raises `LedgerUnavailable`."""
+    async with database.transaction() as connection:
+        for one in seen:
+            values = {"system": one.system, "reachable": one.reachable, "code": one.code, "detail": one.detail}
+            await connection.execute(_KEEP, {"packet": packet, **values})
+        now: datetime = (await connection.execute(select(func.engine.now()))).scalar_one()
+        return now
+
+
+async def last_reports(database: Database, packet: str) -> dict[str, SystemReport]:
+    """By system; what was never looked at is missing. Raises `LedgerUnavailable`."""
+    async with database.connect() as connection:
+        rows = await connection.execute(select(system_reports).where(system_reports.c.packet == packet))
+        return {row["system"]: SystemReport(**row) for row in rows.mappings()}
