@@ -86,7 +86,7 @@ class Queries:
         most = max(1, min(limit, LARGEST_PAGE))
         query = select(runs, func.engine.now().label("now")).where(await self.visible(viewer))
         if states:
-            query = query.where(or_(*(_in_state(state) for state in states)))
+            query = query.where(or_(*(in_state(state) for state in states)))
         if after is not None:
             at, run_id = _cursor(after)
             query = query.where(tuple_(runs.c.requested_at, runs.c.run_id) < tuple_(at, run_id))
@@ -186,19 +186,23 @@ class Queries:
         """Which runs a viewer sees, for every query here: those of packets whose platform file of today grants them at
         least `read` on any system, and those where something waits for a role of theirs; none under an embargo that
         does not name them."""
-        shelves = [await self._runs.shelf(line.name) for line in await self.packets()]
-        readable = [
-            known.version
-            for shelf in shelves
-            for known in shelf.history.versions
-            if _reads(viewer, shelf.today_for(known.version))
-        ]
+        readable, _ = await self.packet_versions(viewer)
         no_embargo = or_(
             runs.c.embargo_until.is_(None),
             runs.c.embargo_until <= func.engine.now(),
             runs.c.named.contains([viewer.actor_id]),
         )
-        return and_(no_embargo, or_(runs.c.packet_version.in_(readable), _waits_for(viewer)))
+        return and_(no_embargo, or_(runs.c.packet_version.in_(readable), waits_for(viewer)))
+
+    async def packet_versions(self, viewer: Viewer) -> tuple[list[str], list[str]]:
+        """Versions of packets whose runs a viewer may read for the packet's sake, and the other versions."""
+        shelves = [await self._runs.shelf(line.name) for line in await self.packets()]
+        reads = {
+            known.version: _reads(viewer, shelf.today_for(known.version))
+            for shelf in shelves
+            for known in shelf.history.versions
+        }
+        return [v for v, may in reads.items() if may], [v for v, may in reads.items() if not may]
 
     async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         async with self._database.connect() as connection:
@@ -211,7 +215,7 @@ def _reads(viewer: Viewer, packet: Packet) -> bool:
     return any(granted_level(levels, viewer.actor, system, packet.name) is not None for system in systems)
 
 
-def _waits_for(viewer: Viewer) -> ColumnElement[bool]:
+def waits_for(viewer: Viewer) -> ColumnElement[bool]:
     """Whether anything in the run waits for a role of the viewer's. A role is a person's reason to look; assistants and
     services have only what is granted to them by name."""
     if viewer.kind != "person":
@@ -241,7 +245,7 @@ def _for(viewer: Viewer) -> ColumnElement[bool]:
     return and_(holds_role, not_about_them, not_(gates_barred), not_(review_barred))
 
 
-def _in_state(state: str) -> ColumnElement[bool]:
+def in_state(state: str) -> ColumnElement[bool]:
     if state == "open":
         return runs.c.closed_at.is_(None)
     if state == "finished":
