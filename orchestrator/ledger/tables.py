@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
@@ -95,6 +96,12 @@ runs = Table(
 )
 Index("runs_by_request", runs.c.requested_at, runs.c.run_id)
 Index("runs_by_cutoff", runs.c.cutoff, runs.c.run_id)
+Index("runs_by_due", func.coalesce(runs.c.due_at, text("'infinity'::timestamptz")), runs.c.run_id)
+Index("runs_by_state", runs.c.state, runs.c.requested_at, runs.c.run_id)
+Index("runs_open_by_request", runs.c.requested_at, runs.c.run_id, postgresql_where=runs.c.closed_at.is_(None))
+Index("runs_of_requester", runs.c.requested_by, runs.c.requested_at, runs.c.run_id)
+Index("runs_exposed", runs.c.cutoff, runs.c.run_id, postgresql_where=runs.c.exposed)
+Index("runs_under_embargo", runs.c.embargo_until, postgresql_where=runs.c.embargo_until.is_not(None))
 Index("runs_open_by_due", runs.c.due_at, runs.c.run_id, postgresql_where=runs.c.closed_at.is_(None))
 Index("runs_of_person", runs.c.person_id)
 
@@ -137,6 +144,24 @@ Index(
     postgresql_where=exceptions.c.closed_at.is_(None),
 )
 Index("exceptions_of_run", exceptions.c.run_id)
+Index("exceptions_by_opening", exceptions.c.opened_at, exceptions.c.exception_id)
+Index(
+    "exceptions_by_closing",
+    exceptions.c.closed_at,
+    exceptions.c.exception_id,
+    postgresql_where=exceptions.c.closed_at.is_not(None),
+)
+
+run_counts = Table(  # kept by triggers on `runs`; a rebuild of that makes this anew
+    "run_counts",
+    metadata,
+    Column("packet_name", Text, primary_key=True),
+    Column("packet_version", Text, primary_key=True),
+    Column("state", Text, primary_key=True),
+    Column("urgent", Boolean, primary_key=True),
+    Column("runs", BigInteger, nullable=False),
+    schema="read",
+)
 
 packets = Table(
     "packets",
