@@ -204,6 +204,10 @@ class Queries:
         }
         return [v for v, may in reads.items() if may], [v for v, may in reads.items() if not may]
 
+    async def now(self) -> datetime:
+        """The database's time."""
+        return await self._ledger.now()
+
     async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         async with self._database.connect() as connection:
             return list((await connection.execute(query)).mappings())
