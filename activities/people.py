@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from activities.connections import Connections
@@ -40,6 +41,19 @@ class People:
             )
         return next(iter(found.values()))
 
+    async def search(self, text: str, most: int) -> list[Person]:
+        """At most `most` people whom HR finds by what somebody has typed so far. An employee number or a mail address
+        that is whole finds its owner, whatever HR makes of it as words."""
+        hr = await self._hr()
+        asked = [hr.find_people(query=text, limit=most)]
+        if "@" in text:
+            asked.append(hr.find_people(email=text, limit=most))
+        if any(letter.isdigit() for letter in text):
+            asked.append(hr.find_people(employee_number=text, limit=most))
+        answers = await asyncio.gather(*asked)
+        found = {person.id: person for people in reversed(answers) for person in people}
+        return list(found.values())[:most]
+
     async def facts(self, person: Person) -> PersonFacts:
         manager = None
         if person.manager_id is not None:
@@ -66,7 +80,12 @@ class People:
     ) -> Actor:
         """Whoever signs in, with the person HR knows behind the account and everyone above them. Without `record`
         nothing is written: whom the keyring does not know gets an id for this once."""
-        person = await self.find(wanted)
+        return await self.actor_of(await self.find(wanted), actor_id, roles, kind, record=record)
+
+    async def actor_of(
+        self, person: Person, actor_id: str, roles: Iterable[str], kind: ActorKind = "person", *, record: bool = True
+    ) -> Actor:
+        """The same for a person who was found already."""
         chain = await (await self._hr()).chain(person.id)
         return Actor(
             actor_id=actor_id,

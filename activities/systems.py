@@ -7,8 +7,6 @@ fall due together share one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -16,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import FailureError
 
 from activities.accounts import find_accounts, nobody_there
+from activities.alive import signs_of_life
 from activities.connections import Connections
 from activities.failures import unforeseen, without_words
 from activities.observation import observed, reaction
@@ -50,7 +49,6 @@ REMEDIES = {
     "action_required": "Follow the system's runbook in platform.yaml, then retry the step.",
 }
 """For connectors that know no better one."""
-ALIVE_EVERY = 3.0  # seconds between two signs of life of a search that takes long
 
 
 class SystemActivities:
@@ -67,7 +65,7 @@ class SystemActivities:
     @without_words
     async def search_accounts(self, search: SearchAccounts) -> Progress:
         """Asks those of the named systems that are due by the ledger, and belong to the queue this was asked in."""
-        async with _signs_of_life():
+        async with signs_of_life():
             return await self._search(search)
 
     async def _search(self, search: SearchAccounts) -> Progress:
@@ -246,23 +244,6 @@ class _Turns:
         if self._per_second is None:
             return None
         return await self._rates.wait(self._step.system, self._per_second, at_most=at_most)
-
-
-@asynccontextmanager
-async def _signs_of_life() -> AsyncIterator[None]:
-    """Tells the engine that this worker lives, so that what it does is begun elsewhere soon after it died. What ends
-    quickly says nothing and pays nothing."""
-
-    async def beat() -> None:
-        while True:
-            await asyncio.sleep(ALIVE_EVERY)
-            activity.heartbeat()
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()
 
 
 def _effect(state: RunState, intent: Intent) -> Effect:

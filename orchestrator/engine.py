@@ -20,8 +20,10 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from orchestrator.domain.progress import Progress
-from orchestrator.workflows.activity_stubs import RunRef
+from orchestrator.workflows.activity_stubs import InquiryRef, RunRef
+from orchestrator.workflows.inquiry import Inquiry, inquiry_workflow_id
 from orchestrator.workflows.offboarding import Nudge, Offboarding, workflow_id
+from orchestrator.workflows.retry_policies import INQUIRY_GIVEN_UP
 
 ANSWER_WITHIN = timedelta(seconds=5)
 """Whoever gives a command does not wait longer for a nudge; the relay makes good what did not come through."""
@@ -124,6 +126,20 @@ class Engine:
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 start_signal="nudge",
                 start_signal_args=[Nudge(hint=hint)],
+                rpc_timeout=ANSWER_WITHIN,
+            )
+        except RPCError as error:
+            raise self._unavailable(error) from error
+
+    async def inquire(self, inquiry_id: str) -> None:
+        """Has a worker answer a question into its row. Raises `EngineUnavailable`."""
+        try:
+            await self.client.start_workflow(
+                Inquiry.run,
+                InquiryRef(inquiry_id=inquiry_id),
+                id=inquiry_workflow_id(inquiry_id),
+                task_queue=self.task_queue,
+                execution_timeout=INQUIRY_GIVEN_UP,
                 rpc_timeout=ANSWER_WITHIN,
             )
         except RPCError as error:

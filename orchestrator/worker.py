@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.connections import Connect, Connections
+from activities.inquiries import InquiryActivities
 from activities.observation import NOBODY
 from activities.runs import RunActivities
 from activities.systems import SystemActivities
@@ -23,13 +24,16 @@ from orchestrator.ledger.codec import EventCodec
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.engine_reports import EngineReports
 from orchestrator.ledger.errors import LedgerError
+from orchestrator.ledger.inquiries import InquiryRows
 from orchestrator.ledger.keys import Keyring, load_master_key
 from orchestrator.ledger.open_counts import open_counts
+from orchestrator.ledger.queries import Queries
 from orchestrator.ledger.rates import Rates
 from orchestrator.ledger.runs import RUN_EVENT_TYPES, Runs
 from orchestrator.ledger.store import Ledger
 from orchestrator.relay import Relay
 from orchestrator.settings import Settings
+from orchestrator.workflows.inquiry import Inquiry
 from orchestrator.workflows.offboarding import Offboarding
 
 if TYPE_CHECKING:
@@ -112,12 +116,22 @@ async def working(
         systems = make_activities(books.runs, books.keyring, connections, Rates(books.database), reports)
         runs = RunActivities(books.runs, reports)
         activities: list[Callable[..., Any]] = [runs.advance, systems.search_accounts, systems.execute_steps]
+        inquiries = InquiryActivities(
+            InquiryRows(books.database, books.keyring),
+            books.keyring,
+            books.runs,
+            Queries(books.database, books.ledger, books.runs),
+            connections,
+            Rates(books.database),
+            settings.database_url,
+            frozenset({settings.temporal_task_queue, *settings.queues}),
+        )
         await stack.enter_async_context(
             Worker(
                 engine.client,
                 task_queue=settings.temporal_task_queue,
-                workflows=[Offboarding],
-                activities=activities,
+                workflows=[Offboarding, Inquiry],
+                activities=[*activities, inquiries.answer_inquiry],
                 # The sandbox costs up to half the throughput; import rules, sandboxed tests and replays keep us honest.
                 workflow_runner=UnsandboxedWorkflowRunner(),
                 max_eager_activity_reservations_per_workflow_task=WIDEST_LAYER,

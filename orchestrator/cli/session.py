@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.connections import Connections
+from activities.packets import governing
 from activities.people import People
 from orchestrator import commands
 from orchestrator.cli.options import FOLDER, PACKET
@@ -53,11 +54,7 @@ class Session:
 
     async def packet(self, name: str) -> tuple[PacketShelf, Packet]:
         """A packet as it governs today. Raises `Invalid` for one that nobody adopted."""
-        shelf = await self.books.runs.shelf(name)
-        if shelf.current is None:
-            known = ", ".join(line.name for line in await self.queries.packets()) or "none"
-            raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", f"Name one that was adopted: {known}.")
-        return shelf, shelf.current
+        return await governing(self.books.runs, self.queries, name)
 
     def people(self, packet: Packet) -> People:
         return People(self.connections, packet, self.books.keyring)

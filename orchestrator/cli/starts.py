@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 
 from orchestrator import commands
 from orchestrator.cli.options import FOLDER, PACKET, As, Folder, Json, PacketName
-from orchestrator.cli.preview import hidden_run, look_ahead, print_preview
+from orchestrator.cli.preview import look_ahead, print_preview
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.screen import complain, cutoff, print_json, say
 from orchestrator.cli.session import Session, acting, reading
@@ -21,6 +21,7 @@ from orchestrator.domain.cutoff import Cutoff, parse_cutoff
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.requests import hidden_run
 from orchestrator.hr_export import LARGEST_EXPORT, BadRow, ExportRow, read_export
 
 

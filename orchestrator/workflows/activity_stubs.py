@@ -1,4 +1,4 @@
-"""The activities a run asks for, as typed names without bodies: workflow code never imports what activities import.
+"""The activities that workflows ask for, as typed names without bodies: workflows never import what activities import.
 
 A test holds these equal, name and signature, to what the worker registers.
 """
@@ -31,6 +31,13 @@ class ExecuteSteps(BaseModel):
     model_config = ConfigDict(frozen=True)
     run_id: str
     step_ids: tuple[str, ...]
+
+
+class InquiryRef(BaseModel):
+    """Which question. What is asked and who asks it stand in a sealed row."""
+
+    model_config = ConfigDict(frozen=True)
+    inquiry_id: str
 
 
 @activity.defn(name="advance")
@@ -86,4 +93,10 @@ async def send_notices() -> NextLook:
 @activity.defn(name="deliver_webhook")
 async def deliver_webhook(delivery: Delivery) -> Attempted:
     """One attempt at telling a webhook of an event."""
+    raise NotImplementedError
+
+
+@activity.defn(name="answer_inquiry")
+async def answer_inquiry(inquiry: InquiryRef) -> None:
+    """Answer a question of the web process into its row."""
     raise NotImplementedError

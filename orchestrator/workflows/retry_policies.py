@@ -29,3 +29,13 @@ NOTICES_TIMEOUT = timedelta(minutes=5)
 NOTICES_SILENCE = timedelta(minutes=1)
 DELIVERY_TIMEOUT = timedelta(seconds=30)
 """One attempt has ten seconds for everything that happens outside of the ledger."""
+
+WHILE_SOMEBODY_WAITS = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5)
+)
+INQUIRY_TIMEOUT = timedelta(minutes=10)
+"""A verification of millions of events takes minutes; everything else ends under its systems' own deadlines."""
+INQUIRY_SILENCE = timedelta(seconds=4)
+"""An answer that is worked on by nobody any more is begun elsewhere, while whoever asked still waits."""
+INQUIRY_GIVEN_UP = timedelta(minutes=14)
+"""Soon after that the row which it would be written into has expired."""

@@ -74,7 +74,8 @@ class HrSystem:
 
 
 def _answers(person: Document, wanted: Any) -> bool:
-    """All given conditions hold: `q` as people type (a part of the name, or how the number begins), the rest exact."""
+    """All given conditions hold: `q` as people type (parts of the name, or how the number or the mail address begins),
+    the rest exact."""
     if "id" in wanted and person["id"] != wanted["id"]:
         return False
     if "employee_number" in wanted and person["employee_number"] != wanted["employee_number"]:
@@ -83,8 +84,9 @@ def _answers(person: Document, wanted: Any) -> bool:
         return False
     if "q" in wanted:
         typed = wanted["q"].casefold()
-        by_number = person["employee_number"].casefold().startswith(typed)
-        return by_number or all(word in person["display_name"].casefold() for word in typed.split())
+        if any(person[name].casefold().startswith(typed) for name in ("employee_number", "email")):
+            return True
+        return all(word in person["display_name"].casefold() for word in typed.split())
     return True
 
 

@@ -1,0 +1,28 @@
+"""Signs of life of an activity that may take long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+
+ALIVE_EVERY = 3.0  # seconds between two signs of life
+
+
+@asynccontextmanager
+async def signs_of_life(every: float = ALIVE_EVERY) -> AsyncIterator[None]:
+    """Tells the engine that this worker lives, so that what it does is begun elsewhere soon after it died. What ends
+    quickly says nothing and pays nothing."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(every)
+            activity.heartbeat()
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()

@@ -1,0 +1,208 @@
+"""The activity that answers what the web process asks: it holds no system's credentials, a worker does.
+
+The engine carries the inquiry's id. Question and answer are in a sealed row, and so is everything that goes wrong: a
+refusal comes back word for word, and what failed says where, why and what to do.
+"""
+
+from __future__ import annotations
+
+from temporalio import activity
+from temporalio.exceptions import FailureError
+
+from activities.alive import signs_of_life
+from activities.connections import Connections
+from activities.failures import unforeseen, without_words
+from activities.packets import governing
+from activities.people import People
+from activities.previews import Previews
+from activities.reachability import check_systems
+from connectors.errors import ConnectorError
+from connectors.hr import Person
+from orchestrator.documents import questions as q
+from orchestrator.documents.preview import Preview
+from orchestrator.domain import requests, surroundings
+from orchestrator.domain.cutoff import parse_cutoff
+from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
+from orchestrator.domain.packet import Packet
+from orchestrator.ledger.errors import LedgerError, LedgerUnavailable
+from orchestrator.ledger.inquiries import InquiryRows, OpenInquiry, Outcome
+from orchestrator.ledger.keys import Keyring
+from orchestrator.ledger.queries import Queries
+from orchestrator.ledger.rates import Rates
+from orchestrator.ledger.runs import Runs
+from orchestrator.ledger.system_reports import SystemSeen, keep_reports, last_reports
+from orchestrator.ledger.verifications import verify_and_keep
+from orchestrator.workflows.activity_stubs import InquiryRef
+
+ALIVE_EVERY = 1.0  # seconds between two signs of life: somebody waits for this in front of a page
+_PHASES = ("production", "pilot", "shadow", "draft", "retired")
+
+
+class InquiryActivities:
+    def __init__(
+        self,
+        rows: InquiryRows,
+        keyring: Keyring,
+        runs: Runs,
+        queries: Queries,
+        connections: Connections,
+        rates: Rates,
+        database_url: str,
+        queues: frozenset[str],
+    ) -> None:
+        """`database_url` is the ledger's, for a verification that shares no connection with what it verifies; `queues`
+        are the task queues that this worker serves."""
+        self._rows = rows
+        self._keyring = keyring
+        self._runs = runs
+        self._queries = queries
+        self._connections = connections
+        self._previews = Previews(runs, keyring, queries, connections, rates, queues)
+        self._database_url = database_url
+        self._queues = queues
+
+    @activity.defn(name="answer_inquiry")
+    @without_words
+    async def answer_inquiry(self, inquiry: InquiryRef) -> None:
+        """Answers once. What is answered already or has expired is left alone; while the ledger is away the engine
+        asks again."""
+        asked = await self._rows.unanswered(inquiry.inquiry_id)
+        if asked is None:
+            return
+        async with signs_of_life(ALIVE_EVERY):
+            outcome, answer = await self._answer(asked)
+        await self._rows.answer(inquiry.inquiry_id, asked.asked_by, outcome, answer.model_dump_json().encode())
+
+    async def _answer(self, asked: OpenInquiry) -> tuple[Outcome, q.Answer | q.Refused | q.Failed]:
+        try:
+            return "answered", await self._look(q.QUESTIONS.validate_json(asked.question), asked.asked_by)
+        except Refusal as refused:
+            return "refused", _refused(refused)
+        except ConnectorError as error:
+            # Other systems that fail are part of an answer; only HR, who says who people are, cannot be done without.
+            cause = f"it cannot be asked: {error.detail or error.code}"
+            return "failed", q.Failed(code=error.code, place="The HR system", cause=cause, remedy=error.remedy)
+        except (LedgerUnavailable, FailureError):
+            raise
+        except LedgerError as error:
+            code = "ledger_error"
+            return "failed", q.Failed(code=code, place=error.place, cause=error.cause, remedy=error.remedy)
+        except Exception as error:
+            # A fault of ours: whoever waits is told at once, instead of the same fault again and again.
+            cause = f"the question could not be answered: {unforeseen('an inquiry', error)}"
+            remedy = "Look at the worker's log, and report it."
+            return "failed", q.Failed(code="unexpected", place="The worker", cause=cause, remedy=remedy)
+
+    async def _look(self, question: q.Question, asked_by: str) -> q.Answer:
+        match question:
+            case q.FindPeople():
+                return await self._find_people(question, asked_by)
+            case q.PersonFactsAsked():
+                people = People(self._connections, await self._prepared(question.packet, asked_by), self._keyring)
+                return await people.facts(await people.find(question.wanted))
+            case q.PreviewAsked():
+                return await self._preview(question)
+            case q.WhoSignsIn():
+                return await self._who_signs_in(question)
+            case q.CheckSystems():
+                return await self._check_systems(question)
+            case q.VerifyLedger():
+                kept = await verify_and_keep(self._rows.database, self._database_url)
+                return q.LedgerVerified(
+                    verified_at=kept.verified_at,
+                    ok=kept.ok,
+                    events=kept.events,
+                    streams=kept.streams,
+                    root=kept.root.hex(),
+                    position=kept.position,
+                    place=kept.place,
+                    what=kept.what,
+                    remedy=kept.remedy,
+                )
+
+    async def _find_people(self, question: q.FindPeople, asked_by: str) -> q.PeopleFound:
+        packet = await self._prepared(question.packet, asked_by)
+        text = question.text.strip()
+        if len(text) < q.SHORTEST_SEARCH:
+            return q.PeopleFound(people=())
+        found = await People(self._connections, packet, self._keyring).search(text, q.MOST_PEOPLE + 1)
+        shown = tuple(_match(person) for person in found[: q.MOST_PEOPLE])
+        return q.PeopleFound(people=shown, more=len(found) > q.MOST_PEOPLE)
+
+    async def _preview(self, question: q.PreviewAsked) -> Preview:
+        actor = surroundings.actor(await self._runs.organisation(), question.actor_id)
+        cutoff = parse_cutoff(question.cutoff, question.zone) if question.cutoff is not None else None
+        return await self._previews.look_ahead(actor, question.wanted, question.packet, cutoff, urgent=question.urgent)
+
+    async def _who_signs_in(self, question: q.WhoSignsIn) -> q.SignsIn:
+        for packet in await self._packets(question.packet):
+            people = People(self._connections, packet, self._keyring)
+            try:
+                person = await people.find(question.wanted)
+            except Invalid:
+                continue
+            actor = await people.actor_of(person, "", ())
+            return q.SignsIn(
+                human=actor.human,
+                managers=tuple(sorted(actor.managers)),
+                name=person.display_name or None,
+                email=person.email or None,
+                time_zone=person.time_zone or None,
+            )
+        return q.SignsIn()
+
+    async def _packets(self, named: str | None) -> list[Packet]:
+        """The named one; else one for each HR system there is, those in use first."""
+        if named is not None:
+            return [(await governing(self._runs, self._queries, named))[1]]
+        lines = sorted(await self._queries.packets(), key=lambda line: (_PHASES.index(line.phase), line.name))
+        if not lines:
+            raise Invalid("unknown_packet", "There is no packet, so that it is not known which HR system to ask.",
+                          "Adopt one: `offboard packet sign FOLDER --as NAME`.")  # fmt: skip
+        packets = [(await governing(self._runs, self._queries, line.name))[1] for line in lines]
+        by_system = {
+            repr((p.platform.hr.system, p.platform.systems[p.platform.hr.system])): p for p in reversed(packets)
+        }
+        return list(reversed(by_system.values()))
+
+    async def _check_systems(self, question: q.CheckSystems) -> q.SystemsChecked:
+        _, packet = await governing(self._runs, self._queries, question.packet)
+        checked = await check_systems(self._runs, self._connections, packet, self._queues)
+        seen = [SystemSeen(one.system, one.reachable, one.code, one.detail) for one in checked]
+        at = await keep_reports(self._rows.database, packet.name, seen)
+        reports = await last_reports(self._rows.database, packet.name)
+        systems = tuple(one.model_copy(update={"answered_at": reports[one.system].answered_at}) for one in checked)
+        return q.SystemsChecked(packet=packet.name, checked_at=at, systems=systems)
+
+    async def _prepared(self, name: str, asked_by: str) -> Packet:
+        """Who people are is told to whoever may prepare runs of the packet, and to nobody else."""
+        _, packet = await governing(self._runs, self._queries, name)
+        actor = surroundings.actor(await self._runs.organisation(), asked_by)
+        requests.require_prepare(actor, packet, packet, packet.name)
+        return packet
+
+
+def _match(person: Person) -> q.PersonMatch:
+    return q.PersonMatch(
+        hr_id=person.id,
+        name=person.display_name,
+        employee_number=person.employee_number,
+        email=person.email,
+        department=person.department,
+        title=person.title,
+        time_zone=person.time_zone,
+        leaving=person.status != "active",
+        leaving_at=person.leaving_at,
+    )
+
+
+def _refused(refused: Refusal) -> q.Refused:
+    said = {"code": refused.code, "message": refused.message, "remedy": refused.remedy}
+    match refused:
+        case NotAllowed():
+            return q.Refused(type="NotAllowed", **said)
+        case TooLate():
+            return q.Refused(type="TooLate", **said)
+        case Invalid():
+            return q.Refused(type="Invalid", **said)
+    return q.Refused(type="Refusal", **said)

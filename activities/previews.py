@@ -1,0 +1,126 @@
+"""What a run would do, worked out in memory. Nothing is written, in the ledger or anywhere else.
+
+The same searching, matching and planning as in a run, under the same rules; only that nothing comes of it. Where the
+keyring does not know the person yet, a key is thrown together for the moment, so that account ids here are not those of
+the run to come.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from activities.accounts import Found, find_accounts
+from activities.connections import Connections
+from activities.packets import governing
+from activities.people import People
+from activities.reachability import elsewhere
+from orchestrator.documents.preview import Preview, preview
+from orchestrator.domain import events as e
+from orchestrator.domain import requests, searching, surroundings
+from orchestrator.domain.cutoff import Cutoff
+from orchestrator.domain.errors import TooLate
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.planning import make_plan
+from orchestrator.domain.run import RunState, fold
+from orchestrator.ledger.keys import Keyring, new_person_id
+from orchestrator.ledger.packets import version_for
+from orchestrator.ledger.queries import Queries, Viewer
+from orchestrator.ledger.rates import Rates
+from orchestrator.ledger.runs import Runs
+from orchestrator.ledger.sealing import KEY_BYTES, PersonKey
+
+
+class Previews:
+    def __init__(
+        self,
+        runs: Runs,
+        keyring: Keyring,
+        queries: Queries,
+        connections: Connections,
+        rates: Rates | None = None,
+        queues: frozenset[str] | None = None,
+    ) -> None:
+        """`queues` are the task queues that are served here, None for whoever is not bound to any."""
+        self._runs = runs
+        self._keyring = keyring
+        self._queries = queries
+        self._connections = connections
+        self._rates = rates
+        self._queues = queues
+
+    async def look_ahead(
+        self, actor: Actor, wanted: str, packet: str, given: Cutoff | None, *, urgent: bool = False
+    ) -> Preview:
+        """What a run would do that `actor` started for whoever HR knows as `wanted`. Refused exactly where the start
+        would be; raises `ConnectorError` where HR cannot be asked. Other systems that fail are part of the answer."""
+        shelf, current = await governing(self._runs, self._queries, packet)
+        people = People(self._connections, current, self._keyring)
+        person = await people.facts(await people.find(wanted))
+        version = version_for(shelf, packet, person)
+        pinned = shelf.version(version.version)
+        now = await self._runs.ledger.now()
+        key, open_run = await self._key(person)
+        try:
+            asked = requests.request_run(
+                run_id="preview",
+                person_id=key.person_id,
+                person=person,
+                cutoff=given,
+                urgent=urgent,
+                actor=actor,
+                packet=pinned,
+                phase=version.phase,
+                open_run=open_run,
+                now=now,
+            )
+        except TooLate as refused:
+            viewer = Viewer.of(actor)
+            if refused.code == "run_open" and await self._queries.open_run_of(viewer, key.person_id) is None:
+                raise requests.hidden_run() from None
+            raise
+        found = await self._found(person, key, pinned, current)
+        details = {account.account_id: account.model_dump(mode="json") for account in found.accounts}
+        state = fold(RunState(), asked, now)
+        state = fold(state, e.AccountsSearched(results=found.results, details=details), now)
+        state = fold(state, make_plan(state, pinned, self._runs.abilities), now)
+        actors = (await self._runs.organisation()).actors
+        return preview(state, pinned, found.results, found.troubles, actors.values())
+
+    async def _key(self, person: PersonFacts) -> tuple[PersonKey, str | None]:
+        """The person's key, and the run that is open for them."""
+        person_id = await self._keyring.person_for("hr", person.hr_id, create=False)
+        if person_id is None:
+            return PersonKey(new_person_id(), secrets.token_bytes(KEY_BYTES)), None
+        record = surroundings.PersonRecord()
+        stream = e.person_stream(person_id)
+        for recorded in (await self._runs.ledger.read({stream: 0})).events[stream]:
+            record = surroundings.fold_person(record, recorded.event)
+        open_run = record.last_run
+        if open_run is not None and (await self._runs.look(open_run)).state.finished:
+            open_run = None
+        return await self._keyring.person_key(person_id), open_run
+
+    async def _found(self, person: PersonFacts, key: PersonKey, pinned: Packet, current: Packet) -> Found:
+        here: list[tuple[str, searching.Purpose]] = []
+        results: dict[str, e.SystemSearched] = {}
+        troubles: dict[str, str] = {}
+        searched = searching.searched_systems(pinned)
+        for system in searched:
+            spec = current.platform.systems.get(system, pinned.platform.systems[system])
+            if (why := elsewhere(system, spec, self._queues)) is None:
+                here.append((system, "plan"))
+            else:
+                results[system] = e.SystemSearched(
+                    system=system, purpose="plan", outcome="failed", code="own_network_only"
+                )
+                troubles[system] = why
+        found = await find_accounts(person, key, pinned, current, here, self._connections, self._rates)
+        results |= {result.system: result for result in found.results}
+        return Found(_in_order(searched, results), found.accounts, troubles | found.troubles)
+
+
+def _in_order(systems: Sequence[str], results: dict[str, e.SystemSearched]) -> tuple[e.SystemSearched, ...]:
+    return tuple(results[system] for system in systems)

@@ -1,0 +1,81 @@
+"""Is every system of a packet there, and does it accept our credential? Looking changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from activities.connections import Connections
+from activities.failures import unforeseen
+from connectors.errors import ConnectorError
+from orchestrator.documents.questions import SystemChecked
+from orchestrator.domain import events as e
+from orchestrator.domain import surroundings
+from orchestrator.domain.packet import Packet, SystemSpec
+from orchestrator.ledger.runs import Runs
+
+LONGEST = 10.0  # seconds that one look may take, where the system's own deadline is not shorter
+
+
+def elsewhere(system: str, spec: SystemSpec, queues: frozenset[str] | None) -> str | None:
+    """Why a system cannot be looked at by whoever serves these task queues, in words; None where it can."""
+    if spec.queue is None or queues is None or spec.queue in queues:
+        return None
+    return (
+        f"System {system} is looked at from its own network only, by workers of the task queue {spec.queue!r}. "
+        "Runs look at it there."
+    )
+
+
+async def check_systems(
+    runs: Runs, connections: Connections, packet: Packet, queues: frozenset[str] | None = None
+) -> tuple[SystemChecked, ...]:
+    """All systems side by side, in the packet's order. `queues` are the task queues served here, None for whoever is
+    not bound to any: a system of another queue is not looked at. Raises `LedgerUnavailable`."""
+    systems = packet.platform.systems
+    held = await _held(runs, [*systems, e.EVERYTHING])
+    looks = (_look(connections, system, spec, held, queues) for system, spec in systems.items())
+    return tuple(await asyncio.gather(*looks))
+
+
+async def _look(
+    connections: Connections, system: str, spec: SystemSpec, held: frozenset[str], queues: frozenset[str] | None
+) -> SystemChecked:
+    reachable: bool | None
+    if (why := elsewhere(system, spec, queues)) is not None:
+        reachable, code, detail = None, "own_network_only", why
+    else:
+        reachable, code, detail = await _answer(connections, system, spec)
+    return SystemChecked(
+        system=system,
+        title=spec.title,
+        kind=spec.connector,
+        reachable=reachable,
+        held=system in held or e.EVERYTHING in held,
+        code=code,
+        detail=detail,
+        support=spec.support,
+        runbook=spec.runbook,
+    )
+
+
+async def _answer(connections: Connections, system: str, spec: SystemSpec) -> tuple[bool, str, str]:
+    try:
+        connector = await connections.to(system, spec)
+        answered = await connector.check(deadline=min(LONGEST, spec.deadline.total_seconds()))
+    except ConnectorError as error:
+        return False, error.code, f"{error.detail} {error.remedy}".strip() or error.code
+    except Exception as error:
+        # One system that nobody understands keeps no other from being looked at.
+        return False, "unexpected", unforeseen("a check", error)
+    return answered.reachable, "" if answered.reachable else "not_reachable", answered.detail
+
+
+async def _held(runs: Runs, systems: Iterable[str]) -> frozenset[str]:
+    streams = {e.holds_stream(system): system for system in systems}
+    page = await runs.ledger.read(dict.fromkeys(streams, 0))
+    return frozenset(
+        system
+        for stream, system in streams.items()
+        if surroundings.holds_of(recorded.event for recorded in page.events[stream]).held
+    )

@@ -1,0 +1,130 @@
+"""Asking a worker something and waiting for its answer: the web process holds no system's credentials.
+
+    sealed row ─► the engine starts a workflow with the row's id ─► a worker answers into the row ─► read, for the asker
+
+Nothing about a person is in what the engine carries, and the row expires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any, cast
+
+from orchestrator.documents import questions as q
+from orchestrator.documents.preview import Preview
+from orchestrator.documents.questions import (
+    Answer,
+    Asked,
+    CheckSystems,
+    FindPeople,
+    LedgerVerified,
+    PeopleFound,
+    PersonFactsAsked,
+    PersonMatch,
+    PreviewAsked,
+    Question,
+    SignsIn,
+    SystemChecked,
+    SystemsChecked,
+    VerifyLedger,
+    WhoSignsIn,
+)
+from orchestrator.domain import errors
+from orchestrator.domain.errors import Invalid
+from orchestrator.engine import Engine, EngineUnavailable
+from orchestrator.ledger.database import Database
+from orchestrator.ledger.inquiries import InquiryAnswer, InquiryRows
+from orchestrator.ledger.keys import Keyring
+
+__all__ = [
+    "Answer", "Asked", "CheckSystems", "FindPeople", "Inquiries", "InquiryFailed", "LedgerVerified", "NotAnswered",
+    "PeopleFound", "PersonFactsAsked", "PersonMatch", "Preview", "PreviewAsked", "Question", "SignsIn", "SystemChecked",
+    "SystemsChecked", "VerifyLedger", "WhoSignsIn",
+]  # fmt: skip
+
+WITHIN = 10.0  # seconds that somebody waits in front of a page
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.01, 0.5, 1.25
+"""Seconds between two looks at the row, and how they grow: what takes long is looked at less often."""
+
+
+class InquiryFailed(Exception):
+    """A worker could not answer. `str()` is the code alone: place, cause and remedy are for whoever asked, and may name
+    a person."""
+
+    def __init__(self, code: str, place: str, cause: str, remedy: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.place = place
+        self.cause = cause
+        self.remedy = remedy
+
+
+class NotAnswered(InquiryFailed):
+    """Nobody answered in time. The answer may still come: `Inquiries.result` has it then."""
+
+    def __init__(self, inquiry_id: str, task_queue: str, within: float) -> None:
+        super().__init__(
+            "not_answered",
+            f"The workers of the task queue {task_queue}",
+            f"none of them answered within {within:g} seconds",
+            "Ask again. If it goes on, see that a worker runs and that the systems it asks are reachable.",
+        )
+        self.inquiry_id = inquiry_id
+
+
+class Inquiries:
+    """Raises `LedgerUnavailable`; and `EngineUnavailable` where Temporal cannot be reached (`engine` is None where it
+    never could)."""
+
+    def __init__(self, database: Database, keyring: Keyring, engine: Engine | None) -> None:
+        self._rows = InquiryRows(database, keyring)
+        self._engine = engine
+
+    async def ask(self, asked_by: str, question: q.Asked[q.A], *, within: float = WITHIN) -> q.A:
+        """The answer. `asked_by` is an actor's id. Raises the worker's `Refusal` word for word, `InquiryFailed` where
+        it could not answer, and `NotAnswered` where nobody did `within` so many seconds."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + within
+        inquiry_id = await self.put(asked_by, question)
+        pause = FIRST_PAUSE
+        while (answer := await self.result(inquiry_id, asked_by)) is None:
+            left = until - clock()
+            if left <= 0:
+                raise NotAnswered(inquiry_id, self._engine.task_queue if self._engine else "", within)
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+        return cast(q.A, answer)
+
+    async def put(self, asked_by: str, question: q.Asked[Any]) -> str:
+        """Asks without waiting. Returns the inquiry's id, for `result`."""
+        if self._engine is None:
+            raise EngineUnavailable("its address", "it has not been reached since this process began")
+        inquiry_id = f"i{secrets.token_hex(16)}"
+        kind = str(getattr(question, "kind", ""))
+        await self._rows.put(inquiry_id, kind, asked_by, question.model_dump_json().encode())
+        await self._engine.inquire(inquiry_id)
+        return inquiry_id
+
+    async def result(self, inquiry_id: str, asked_by: str) -> q.Answer | None:
+        """What came of it, None while nobody has answered. Raises like `ask`; and `Invalid` for what this actor never
+        asked and for what has expired, in the same words."""
+        answered = await self._rows.answered(inquiry_id, asked_by)
+        if answered is None:
+            raise Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
+        if answered == "waiting":
+            return None
+        return _told(answered)
+
+
+def _told(answered: InquiryAnswer) -> q.Answer:
+    match answered.outcome:
+        case "answered":
+            return q.ANSWERS[answered.kind].model_validate_json(answered.answer)
+        case "refused":
+            refused = q.Refused.model_validate_json(answered.answer)
+            kind: type[errors.Refusal] = getattr(errors, refused.type)
+            raise kind(refused.code, refused.message, refused.remedy)
+        case "failed":
+            failed = q.Failed.model_validate_json(answered.answer)
+            raise InquiryFailed(failed.code, failed.place, failed.cause, failed.remedy)

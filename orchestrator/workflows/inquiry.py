@@ -1,0 +1,26 @@
+"""One question to a worker. The engine carries its id; what is asked and what is answered are in a sealed row."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from orchestrator.workflows import activity_stubs as activities
+from orchestrator.workflows import retry_policies as retries
+
+
+def inquiry_workflow_id(inquiry_id: str) -> str:
+    return f"inquiry-{inquiry_id}"
+
+
+@workflow.defn(name="Inquiry")
+class Inquiry:
+    @workflow.run
+    async def run(self, inquiry: activities.InquiryRef) -> None:
+        await workflow.execute_activity(
+            activities.answer_inquiry,
+            inquiry,
+            schedule_to_close_timeout=retries.INQUIRY_GIVEN_UP,
+            start_to_close_timeout=retries.INQUIRY_TIMEOUT,
+            heartbeat_timeout=retries.INQUIRY_SILENCE,
+            retry_policy=retries.WHILE_SOMEBODY_WAITS,
+        )
