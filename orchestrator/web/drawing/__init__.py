@@ -1,0 +1,1 @@
+"""Inline SVG, drawn on the server: classes and presentation attributes only, so that the strict CSP holds."""
