@@ -48,29 +48,19 @@ FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.01, 0.5, 1.25
 """Seconds between two looks at the row, and how they grow: what takes long is looked at less often."""
 
 
-class InquiryFailed(Exception):
-    """A worker could not answer. `str()` is the code alone: place, cause and remedy are for whoever asked, and may name
-    a person."""
+class NotAnswered(errors.Refusal):
+    """There is no answer: nobody gave one in time, and `Inquiries.result` may have it later."""
 
-    def __init__(self, code: str, place: str, cause: str, remedy: str = "") -> None:
-        super().__init__(code)
-        self.code = code
+    def __init__(self, code: str, place: str, cause: str, remedy: str = "", *, inquiry_id: str = "") -> None:
+        super().__init__(code, f"{place}: {cause}.", remedy)
         self.place = place
         self.cause = cause
-        self.remedy = remedy
-
-
-class NotAnswered(InquiryFailed):
-    """Nobody answered in time. The answer may still come: `Inquiries.result` has it then."""
-
-    def __init__(self, inquiry_id: str, task_queue: str, within: float) -> None:
-        super().__init__(
-            "not_answered",
-            f"The workers of the task queue {task_queue}",
-            f"none of them answered within {within:g} seconds",
-            "Ask again. If it goes on, see that a worker runs and that the systems it asks are reachable.",
-        )
         self.inquiry_id = inquiry_id
+
+
+class InquiryFailed(NotAnswered):
+    """A worker took the question and could not answer it: HR is away, or something nobody foresaw. Place and cause are
+    for whoever asked, and may name a person."""
 
 
 class Inquiries:
@@ -91,7 +81,7 @@ class Inquiries:
         while (answer := await self.result(inquiry_id, asked_by)) is None:
             left = until - clock()
             if left <= 0:
-                raise NotAnswered(inquiry_id, self._engine.task_queue if self._engine else "", within)
+                raise self._nobody(inquiry_id, within)
             await asyncio.sleep(min(pause, left))
             pause = min(pause * GROWTH, LONGEST_PAUSE)
         return cast(q.A, answer)
@@ -115,6 +105,17 @@ class Inquiries:
         if answered == "waiting":
             return None
         return _told(answered)
+
+
+    def _nobody(self, inquiry_id: str, within: float) -> NotAnswered:
+        queue = self._engine.task_queue if self._engine is not None else ""
+        return NotAnswered(
+            "not_answered",
+            f"The workers of the task queue {queue}",
+            f"none of them answered within {within:g} seconds",
+            "Ask again. If it goes on, see that a worker runs and that the systems it asks can be reached.",
+            inquiry_id=inquiry_id,
+        )
 
 
 def _told(answered: InquiryAnswer) -> q.Answer:
