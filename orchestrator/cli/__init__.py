@@ -40,7 +40,17 @@ def make_app() -> typer.Typer:
     ):  # fmt: skip
         _add(group, None, *of)
         app.add_typer(group, name=name, rich_help_panel=panel)
-    _add(app, ADMINISTRATORS, serving.up, serving.demo, serving.worker, serving.relay, serving.migrate, healthy.healthy)
+    _add(
+        app,
+        ADMINISTRATORS,
+        serving.up,
+        serving.demo,
+        serving.worker,
+        serving.relay,
+        serving.web,
+        serving.migrate,
+        healthy.healthy,
+    )
     return app
 
 

@@ -1,4 +1,4 @@
-"""What stays running: `up`, `worker`, `relay`, `demo`; and `migrate`, which has to run before them."""
+"""What stays running: `up`, `worker`, `relay`, `web`, `demo`; and `migrate`, which has to run before them."""
 
 from __future__ import annotations
 
@@ -108,6 +108,32 @@ async def _relay() -> None:
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         async with relaying(books, engine, watched=watched):
             note("The relay follows the ledger. Ctrl-C or SIGTERM ends it.")
+            await stopped.wait()
+
+
+def web() -> None:
+    """Serve the pages and the API. Settings come from the environment."""
+    carry_out(_web())
+
+
+async def _web() -> None:
+    from orchestrator.commands import Office
+    from orchestrator.engine import Engine
+    from orchestrator.web.serving import listening, serving
+    from orchestrator.web_settings import WebSettings
+    from orchestrator.worker import engine_address, open_books, telemetry_of
+
+    settings = Settings.read()
+    web_settings = WebSettings.read(settings.environment)
+    configure_logging(settings.log_level)
+    on = listening(web_settings.host, web_settings.port)
+    async with stopping() as stopped, telemetry_of(settings) as watched, open_books(settings) as books:
+        engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
+        office = Office(books.runs, books.keyring, engine)
+        async with serving(web_settings, office, engine, books.database, on):
+            note(f"Pages and API are on {web_settings.host}:{web_settings.port}, for {web_settings.public_url}.")
+            if web_settings.oidc is None:
+                note("Nobody can sign in: no identity provider is set (OFFBOARD_OIDC_ISSUER).")
             await stopped.wait()
 
 

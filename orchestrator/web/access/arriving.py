@@ -1,0 +1,67 @@
+"""What follows when somebody has proved who they are: HR says who is behind the account, the ledger records what they
+may do here, and a session begins."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator import commands
+from orchestrator.domain.errors import NotAllowed, Refusal
+from orchestrator.domain.levels import Actor
+from orchestrator.engine import EngineUnavailable
+from orchestrator.inquiries import InquiryFailed, WhoSignsIn
+from orchestrator.ledger.sessions import left_since
+from orchestrator.web.parts import Parts
+
+log = logging.getLogger("offboard.web")
+
+WITHIN = 8.0
+"""Seconds for HR to say who somebody is. Without its word they sign in all the same, and decide nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """`person` is what HR knows them by; None where the identity provider did not say."""
+
+    actor_id: str
+    roles: frozenset[str]
+    person: str | None
+    name: str | None = None
+    email: str | None = None
+    zone: str | None = None
+    auth_time: datetime | None = None
+    acr: str | None = None
+
+
+async def arrive(parts: Parts, arrival: Arrival) -> tuple[Actor, str | None, str | None]:
+    """The actor as the ledger now knows them, their name and their time zone. Raises `NotAllowed` for somebody whose
+    own cutoff has passed."""
+    known = (await parts.office.runs.organisation()).actors.get(arrival.actor_id)
+    human, managers = (known.human, known.managers) if known is not None else (None, frozenset())
+    name, email, zone = arrival.name, arrival.email, arrival.zone
+    if arrival.person is not None:
+        try:
+            who = await parts.inquiries.ask(arrival.actor_id, WhoSignsIn(wanted=arrival.person), within=WITHIN)
+        except (Refusal, InquiryFailed, EngineUnavailable) as error:
+            # HR is away, or knows nobody by this. What it said the last time holds: gates ask for the person behind.
+            log.warning("HR did not say who signs in: %s", getattr(error, "code", type(error).__name__))
+        else:
+            human, managers = who.human, frozenset(who.managers)
+            name, email, zone = name or who.name, email or who.email, zone or who.time_zone
+    actor = Actor(actor_id=arrival.actor_id, roles=arrival.roles, human=human, managers=managers)
+    if human is not None and await left_since(parts.database, human, await parts.office.runs.ledger.now()):
+        raise NotAllowed(
+            "has_left", "This account's person has left: their cutoff has passed.", "If that is wrong, ask HR."
+        )
+    await commands.record_actor(parts.office, actor, name=name, email=email, time_zone=zone)
+    return actor, name, zone
+
+
+async def open_session(parts: Parts, arrival: Arrival, replaces: str | None) -> str:
+    """The new session's secret; the browser's former session is over."""
+    actor, name, zone = await arrive(parts, arrival)
+    return await parts.sessions.open(
+        actor.actor_id, name=name, zone=zone, auth_time=arrival.auth_time, acr=arrival.acr, replaces=replaces
+    )

@@ -1,0 +1,137 @@
+"""Who asks: the person behind a browser's session, or the holder of a token. Roles are those in the ledger, less what
+was revoked since; a session or a token ends at its own person's cutoff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.levels import Actor, Level
+from orchestrator.ledger.queries import Viewer
+from orchestrator.ledger.sessions import Session, left_since
+from orchestrator.ledger.tokens import Token
+from orchestrator.web.parts import Parts, parts_of
+from orchestrator.web_settings import WebSettings
+
+AHEAD = timedelta(minutes=1)
+"""By how much an identity provider's clock may be ahead of ours."""
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in, or no longer."""
+
+
+class TokenNeeded(Exception):
+    """The API was called without a token that works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`zone` is the time zone that times are shown in. `session` is a browser's, `token` a program's; one of them is
+    there."""
+
+    actor: Actor
+    now: datetime
+    name: str | None = None
+    zone: str = "UTC"
+    auth_time: datetime | None = None
+    acr: str | None = None
+    session: Session | None = None
+    token: Token | None = None
+
+    @property
+    def viewer(self) -> Viewer:
+        return Viewer.of(self.actor)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return tuple(sorted(self.actor.roles))
+
+    def demand_step_up(self, settings: WebSettings) -> None:
+        """What is done at once, before anybody approves, is for somebody who has just proved who they are. Raises
+        `NotAllowed` (`step_up_needed`)."""
+        fresh = self.auth_time is not None and -AHEAD <= self.now - self.auth_time <= settings.step_up_within
+        wanted = settings.oidc.step_up_acr if settings.oidc is not None else ()
+        since = self.session.created_at if self.session is not None else self.token and self.token.created_at
+        strong = bool(self.acr in wanted and since and self.now - since <= settings.step_up_within)
+        if not (fresh or strong):
+            raise NotAllowed(
+                "step_up_needed",
+                "Starting at once takes a sign-in of the last few minutes.",
+                "Sign in again, and repeat this within "
+                f"{max(int(settings.step_up_within.total_seconds() // 60), 1)} minutes.",
+            )
+
+
+async def session_caller(request: Request) -> Caller:
+    """The person behind the browser's session. Raises `SignInNeeded`."""
+    parts = parts_of(request)
+    secret = request.cookies.get(cookie_name(parts.settings))
+    session = await parts.sessions.find(secret) if secret else None
+    if session is None:
+        raise SignInNeeded
+    actor = (await parts.office.runs.organisation()).actors.get(session.actor_id)
+    if actor is None or await _has_left(parts, actor, session.created_at):
+        await parts.sessions.end(session.secret)
+        raise SignInNeeded
+    caller = Caller(
+        actor=actor,
+        now=session.now,
+        name=session.name,
+        zone=session.zone or "UTC",
+        auth_time=session.auth_time,
+        acr=session.acr,
+        session=session,
+    )
+    request.state.caller = caller
+    return caller
+
+
+async def token_caller(request: Request) -> Caller:
+    """The holder of a bearer token (RFC 6750). Raises `TokenNeeded`."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is not None:
+        return known
+    parts = parts_of(request)
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    token = await parts.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+    if token is None:
+        raise TokenNeeded
+    actor = (await parts.office.runs.organisation()).actors.get(token.actor_id)
+    if actor is None or await _has_left(parts, actor, token.created_at):
+        raise TokenNeeded
+    if token.actor_id != token.made_by:
+        maker = (await parts.office.runs.organisation()).actors.get(token.made_by)
+        if maker is None or await _has_left(parts, maker, token.created_at):
+            raise TokenNeeded  # what somebody made does not outlive their own leaving
+    caller = Caller(
+        actor=_capped(actor, token.up_to),
+        now=token.now,
+        auth_time=token.auth_time,
+        acr=token.acr,
+        token=token,
+    )
+    request.state.caller = caller
+    return caller
+
+
+def _capped(actor: Actor, up_to: Level) -> Actor:
+    lower = up_to if actor.up_to is None else min(actor.up_to, up_to, key=lambda level: level.rank)
+    return actor.model_copy(update={"up_to": lower})
+
+
+async def _has_left(parts: Parts, actor: Actor, since: datetime) -> bool:
+    return actor.human is not None and await left_since(parts.database, actor.human, since)
+
+
+def cookie_name(settings: WebSettings) -> str:
+    """`__Host-` has browsers keep the cookie to this very host and to TLS."""
+    return "__Host-offboard" if settings.secure else "offboard"
+
+
+PageCaller = Annotated[Caller, Depends(session_caller)]
+ApiCaller = Annotated[Caller, Depends(token_caller)]

@@ -1,0 +1,55 @@
+"""Forms from our own pages and from no other: each repeats a secret of its session, and browsers say where it is
+from."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.datastructures import FormData
+
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.web.access.caller import PageCaller
+from orchestrator.web.parts import parts_of
+
+FIELD = "csrf"
+HEADER = "x-csrf-token"
+SMALL = 256 * 1024
+"""Bytes of a form without files."""
+
+
+async def checked_form(request: Request, caller: PageCaller) -> FormData:
+    """The form, if it is ours. Raises `NotAllowed` (`form_not_ours`)."""
+    from_our_pages(request)
+    form = await request.form(max_files=10, max_fields=1000, max_part_size=SMALL)
+    given = request.headers.get(HEADER) or form.get(FIELD)
+    assert caller.session is not None
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
+        raise NotAllowed("form_not_ours", "This form is not from a page of your session.", "Load the page again.")
+    return form
+
+
+def from_our_pages(request: Request) -> None:
+    """What browsers say of themselves: `Sec-Fetch-Site` and `Origin` name another site where one sent this."""
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    origin = request.headers.get("origin")
+    ours = (parts_of(request).settings.public_url, f"{request.url.scheme}://{request.headers.get('host', '')}")
+    if site not in ("same-origin", "none") or (origin is not None and origin not in ours):
+        raise NotAllowed(
+            "form_not_ours", "This form was sent from another site.", "Load the page here, and send it anew."
+        )
+
+
+def text(form: FormData, name: str) -> str:
+    """A field's text without white space around it; empty where it is missing or a file."""
+    value = form.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def texts(form: FormData, name: str) -> list[str]:
+    """Every value of a field that may come several times."""
+    return [value for value in form.getlist(name) if isinstance(value, str) and value]
+
+
+Form = Annotated[FormData, Depends(checked_form)]

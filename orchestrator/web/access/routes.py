@@ -1,0 +1,165 @@
+"""Signing in and out in a browser, and confirming the code of a program that waits for its person."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.ledger.devices import Confirmed
+from orchestrator.ledger.sessions import Flash
+from orchestrator.web.access.arriving import Arrival, open_session
+from orchestrator.web.access.caller import PageCaller, cookie_name
+from orchestrator.web.access.forms import Form, from_our_pages, text
+from orchestrator.web.access.provider import SignInFailed
+from orchestrator.web.pages.page import back_to, page
+from orchestrator.web.parts import Parts, parts_of
+
+router = APIRouter(include_in_schema=False)
+
+SIGN_IN_WITHIN = timedelta(minutes=10)
+
+
+@router.get("/sign-in")
+async def sign_in(request: Request, to: str = "/") -> Response:
+    """How one can sign in here."""
+    parts = parts_of(request)
+    return await page(
+        request,
+        "sign_in.html",
+        title="Sign in",
+        to=safe_path(to),
+        provider=parts.provider is not None,
+        local=parts.local,
+    )
+
+
+@router.get("/sign-in/start")
+async def start(request: Request, to: str = "/", step_up: bool = False) -> Response:
+    """Off to the identity provider. A link, and no form: a page's policy lets forms go nowhere else."""
+    parts = parts_of(request)
+    if parts.provider is None:
+        raise Invalid("no_provider", "No identity provider is set here.", "Set OFFBOARD_OIDC_ISSUER and its client.")
+    url, state, kept = await parts.provider.begin(step_up=step_up)
+    await parts.sessions.begin_sign_in(state, {**kept, "to": safe_path(to)}, SIGN_IN_WITHIN)
+    answer = RedirectResponse(url, 303)
+    # The browser that began is the one that comes back: somebody else's link signs nobody in.
+    _set(answer, parts, f"{cookie_name(parts.settings)}-state", state, SIGN_IN_WITHIN)
+    return answer
+
+
+@router.get("/sign-in/callback")
+async def callback(request: Request, state: str = "") -> Response:
+    """Back from the identity provider."""
+    parts = parts_of(request)
+    state_cookie = f"{cookie_name(parts.settings)}-state"
+    kept = None
+    if state and request.cookies.get(state_cookie) == state:
+        kept = await parts.sessions.finish_sign_in(state)
+    if parts.provider is None or kept is None:
+        raise SignInFailed("This sign-in was not begun in this browser, or too long ago.", "Sign in again.")
+    identity = await parts.provider.finish(request.url.query, state, kept)
+    arrival = Arrival(
+        actor_id=f"a_{parts.office.keyring.lookup_tag('actor', identity.subject).hex()[:24]}",
+        roles=identity.roles,
+        person=identity.person,
+        name=identity.name,
+        email=identity.email,
+        zone=identity.zone,
+        auth_time=identity.auth_time,
+        acr=identity.acr,
+    )
+    answer = await _signed_in(request, parts, arrival, str(kept["to"]))
+    answer.delete_cookie(state_cookie, path="/", secure=parts.settings.secure, httponly=True, samesite="lax")
+    return answer
+
+
+@router.post("/sign-in/local")
+async def sign_in_locally(request: Request) -> Response:
+    """By name alone, on the embedded stack, which trusts whoever reaches it."""
+    parts = parts_of(request)
+    from_our_pages(request)
+    form = await request.form()
+    return await _signed_in(
+        request, parts, await local_arrival(parts, text(form, "alias")), safe_path(text(form, "to") or "/")
+    )
+
+
+async def local_arrival(parts: Parts, alias: str) -> Arrival:
+    """Raises `NotAllowed` where nobody signs in by name, `Invalid` for a name that nobody has."""
+    if not parts.local:
+        raise NotAllowed("no_local_sign_in", "Nobody signs in by name alone here.", "Sign in with your account.")
+    member = next((member for member in parts.local if member.alias == alias.lower()), None)
+    if member is None:
+        known = ", ".join(member.alias for member in parts.local)
+        raise Invalid("unknown_actor", f"Nobody acts here as {alias[:40]!r}.", f"Use one of: {known}.")
+    return Arrival(
+        actor_id=member.alias,
+        roles=frozenset(member.roles),
+        person=member.employee_number,
+        auth_time=await parts.office.runs.ledger.now(),
+    )
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, caller: PageCaller, form: Form) -> Response:
+    parts = parts_of(request)
+    assert caller.session is not None
+    await parts.sessions.end(caller.session.secret)
+    answer = RedirectResponse("/sign-in", 303)
+    answer.delete_cookie(
+        cookie_name(parts.settings), path="/", secure=parts.settings.secure, httponly=True, samesite="lax"
+    )
+    return answer
+
+
+@router.get("/device")
+async def device(request: Request, caller: PageCaller) -> Response:
+    """Where somebody types the code that their command line shows. The code is never in the address: a link that was
+    sent by somebody else confirms nothing (RFC 8628, section 5.4)."""
+    return await page(request, "device.html", caller=caller, title="Sign in a command line")
+
+
+@router.post("/device")
+async def confirm_device(request: Request, caller: PageCaller, form: Form) -> Response:
+    parts = parts_of(request)
+    refused = text(form, "answer") == "refuse"
+    confirmed = None if refused else Confirmed(caller.actor.actor_id, caller.auth_time, caller.acr)
+    if not await parts.devices.confirm(text(form, "code"), confirmed):
+        flash = Flash(
+            "refused", "No command line waits with this code.", "Look at the code again, or begin anew there."
+        )
+    elif refused:
+        flash = Flash("done", "The command line was refused. It cannot act as you.")
+    else:
+        flash = Flash("done", "The command line is signed in as you. You can close this page.")
+    return await back_to(request, caller, "/device", flash)
+
+
+async def _signed_in(request: Request, parts: Parts, arrival: Arrival, to: str) -> RedirectResponse:
+    name = cookie_name(parts.settings)
+    secret = await open_session(parts, arrival, request.cookies.get(name))
+    answer = RedirectResponse(to, 303)
+    _set(answer, parts, name, secret, parts.settings.session_lasts)
+    return answer
+
+
+def _set(answer: Response, parts: Parts, name: str, value: str, lasts: timedelta) -> None:
+    # Lax, since a link in a mail opens a page as whoever is signed in; forms repeat the session's own secret.
+    answer.set_cookie(
+        name, value, max_age=int(lasts.total_seconds()), path="/", secure=parts.settings.secure, httponly=True,
+        samesite="lax",
+    )  # fmt: skip
+
+
+def safe_path(to: str) -> str:
+    """A path on this very host; the front page for whatever else is named."""
+    return to if to.startswith("/") and not to.startswith(("//", "/\\")) and "\n" not in to and len(to) < 500 else "/"
+
+
+def sign_in_address(request: Request) -> str:
+    """Where somebody who is not signed in is sent, to come back here."""
+    return f"/sign-in?to={quote(request.url.path, safe='/')}" if request.url.path != "/" else "/sign-in"

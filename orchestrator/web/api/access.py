@@ -1,0 +1,106 @@
+"""Signing in a command line: RFC 8628 with this installation as the authorisation server, and by name where that is
+trusted."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.levels import Level
+from orchestrator.ledger.devices import INTERVAL, LASTS
+from orchestrator.web.access.arriving import arrive
+from orchestrator.web.access.forms import from_our_pages
+from orchestrator.web.access.routes import local_arrival
+from orchestrator.web.api.described import problems
+from orchestrator.web.parts import Parts, parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["access"])
+
+PERSONS_TOKEN = timedelta(hours=12)
+
+
+class Device(BaseModel):
+    """Show `code` and `confirm_at` to the person, and ask with `device_secret` every `interval` seconds."""
+
+    device_secret: str
+    code: str = Field(examples=["BCDF-GHJK"])
+    confirm_at: str
+    expires_in: int
+    interval: float
+
+
+class DeviceSecret(BaseModel):
+    device_secret: str = Field(max_length=200)
+
+
+class PersonsToken(BaseModel):
+    """A token that acts as the person who confirmed, until `expires_at`."""
+
+    token: str
+    actor_id: str
+    expires_at: datetime
+
+
+class LocalSignIn(BaseModel):
+    alias: str = Field(max_length=60)
+
+
+@router.post("/device", summary="Begin to sign in a command line", responses=problems())
+async def begin(request: Request) -> Device:
+    parts = parts_of(request)
+    secret, code = await parts.devices.ask()
+    return Device(
+        device_secret=secret,
+        code=code,
+        confirm_at=f"{parts.settings.public_url}/device",
+        expires_in=int(LASTS.total_seconds()),
+        interval=INTERVAL.total_seconds(),
+    )
+
+
+@router.post("/device/token", summary="Has the person confirmed?", responses=problems(403))
+async def confirmed(request: Request, asked: DeviceSecret, response: Response) -> PersonsToken:
+    """403 with the code `authorization_pending` until they have; `slow_down`, `access_denied` and `expired_token` as of
+    RFC 8628, section 3.5."""
+    parts = parts_of(request)
+    answer = await parts.devices.poll(asked.device_secret)
+    if isinstance(answer, str):
+        raise NotAllowed(answer, _PENDING[answer][0], _PENDING[answer][1])
+    response.headers["cache-control"] = "no-store"
+    return await _persons_token(parts, answer.actor_id, "command line", answer.auth_time, answer.acr)
+
+
+_PENDING = {
+    "authorization_pending": ("The person has not confirmed yet.", "Ask again after `interval` seconds."),
+    "slow_down": ("This was asked too soon again.", "Ask again after `interval` seconds, and no sooner."),
+    "access_denied": ("The person refused.", "Begin anew, if that was a mistake."),
+    "expired_token": ("Nobody confirmed in time, or this was answered already.", "Begin anew."),
+}
+
+
+@router.post("/sign-in/local", summary="Sign in by name, on the embedded stack alone", responses=problems(403, 404))
+async def locally(request: Request, asked: LocalSignIn) -> PersonsToken:
+    """The embedded stack trusts whoever reaches it; anywhere else this is refused."""
+    from_our_pages(request)  # a page elsewhere, open in the same machine's browser, gets no token
+    parts = parts_of(request)
+    arrival = await local_arrival(parts, asked.alias)
+    actor, _, _ = await arrive(parts, arrival)
+    return await _persons_token(parts, actor.actor_id, "local sign-in", arrival.auth_time, None)
+
+
+async def _persons_token(
+    parts: Parts, actor_id: str, label: str, auth_time: datetime | None, acr: str | None
+) -> PersonsToken:
+    text, token = await parts.tokens.make(
+        actor_id,
+        label=label,
+        made_by=actor_id,
+        up_to=Level.CHANGE,
+        lasts=PERSONS_TOKEN,
+        auth_time=auth_time,
+        acr=acr,
+    )
+    return PersonsToken(token=text, actor_id=actor_id, expires_at=token.expires_at)

@@ -1,0 +1,57 @@
+"""For whoever watches this process: whether it lives, and whether it can serve."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from orchestrator.engine import EngineUnavailable
+from orchestrator.ledger.errors import LedgerError
+from orchestrator.web.parts import parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["health"])
+
+
+class Health(BaseModel):
+    """`ok` as long as the process answers at all."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Pages and API need the ledger. Without Temporal what people decide stands, and is carried on later."""
+
+    ready: bool
+    ledger: bool
+    temporal: bool
+
+
+@router.get("/health", summary="Is this process alive?")
+async def health() -> Health:
+    return Health()
+
+
+@router.get(
+    "/readiness",
+    summary="Can it serve?",
+    responses={503: {"model": Readiness, "description": "The ledger is away: send nobody here"}},
+)
+async def readiness(request: Request, response: Response) -> Readiness:
+    parts = parts_of(request)
+    ledger = temporal = True
+    try:
+        await parts.office.runs.ledger.now()
+    except LedgerError:
+        ledger = False
+    try:
+        if parts.office.engine is None:
+            temporal = False
+        else:
+            await parts.office.engine.look_at_cluster()
+    except EngineUnavailable:
+        temporal = False
+    if not ledger:
+        response.status_code = 503
+    return Readiness(ready=ledger, ledger=ledger, temporal=temporal)

@@ -1,0 +1,101 @@
+"""`Idempotency-Key` on every POST: the same key with the same request gets the same answer, and nothing is done twice.
+
+After the IETF draft "The Idempotency-Key HTTP Header Field": the key belongs to whoever asks; another request under the
+same key is refused (422), one that comes while the first is under way is told so (409).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Header, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from orchestrator.domain.errors import Refusal
+from orchestrator.ledger.answers import Answer
+from orchestrator.web.access.caller import token_caller
+from orchestrator.web.parts import parts_of
+from orchestrator.web.problems import Problem, answer, refused
+
+LONGEST = 255
+KEPT_HEADERS = ("content-type", "location")
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=LONGEST,
+        description="Any text; the same key with the same request gets the same answer for 24 hours.",
+    ),
+]
+
+
+class IdempotentRoute(APIRoute):
+    """Routes of the API that ask for a token. `request.state.kept_body` is what a route has kept instead of its answer,
+    where that shows a secret once."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def once(request: Request) -> Response:
+            key = request.headers.get("idempotency-key", "")
+            if request.method != "POST" or not 1 <= len(key) <= LONGEST:
+                return await handle(request)
+            actor = (await token_caller(request)).actor.actor_id
+            answers = parts_of(request).answers
+            claim = await answers.claim(actor, key, await _hash(request))
+            if isinstance(claim, Answer):
+                headers = {**claim.headers, "Idempotency-Replayed": "true"}
+                return Response(claim.body, claim.status, headers=headers)
+            if claim == "another_request":
+                return await answer(request, _REUSED)
+            if claim == "under_way":
+                return await answer(request, _UNDER_WAY)
+            try:
+                response = await _answered(request, handle)
+            except BaseException:
+                await answers.give_up(actor, key)
+                raise
+            if response.status_code >= 500:
+                await answers.give_up(actor, key)
+            else:
+                kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+                body = getattr(request.state, "kept_body", None) or bytes(response.body).decode()
+                await answers.keep(actor, key, Answer(response.status_code, kept, body))
+            return response
+
+        return once
+
+
+async def _answered(request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+    try:
+        return await handle(request)
+    except Refusal as error:
+        return await answer(request, refused(error))  # a refusal is an answer, and is kept like one
+
+
+async def _hash(request: Request) -> bytes:
+    digest = hashlib.sha256()
+    for part in (request.url.path.encode(), request.url.query.encode(), await request.body()):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()
+
+
+_REUSED = Problem(
+    422,
+    "idempotency_key_reused",
+    "This Idempotency-Key was given with another request.",
+    "Give each request a key of its own; repeat a request unchanged under its key.",
+)
+_UNDER_WAY = Problem(
+    409,
+    "request_under_way",
+    "The first request with this Idempotency-Key is not answered yet.",
+    "Ask again in a moment.",
+    headers={"Retry-After": "1"},
+)

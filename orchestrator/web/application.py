@@ -1,0 +1,62 @@
+"""The pages and the API as one ASGI application over its parts."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from orchestrator.web.access import routes as access
+from orchestrator.web.api.described import DESCRIPTION, TAGS
+from orchestrator.web.api.routes import router as api
+from orchestrator.web.headers import Around
+from orchestrator.web.pages.routes import router as pages
+from orchestrator.web.parts import Parts
+from orchestrator.web.problems import add_problems
+
+STATIC = Path(__file__).parent / "static"
+A_YEAR = "public, max-age=31536000, immutable"
+
+
+def make_application(parts: Parts) -> FastAPI:
+    """`parts` are the caller's to close."""
+
+    host = urlsplit(parts.settings.public_url).hostname or ""
+    app = FastAPI(
+        title="Offboard",
+        summary="Removes what a leaving person can reach, step by step, with approvals and a record to check.",
+        description=DESCRIPTION,
+        version=importlib.metadata.version("offboard"),
+        openapi_tags=TAGS,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # those pages load their scripts from elsewhere
+        redoc_url=None,
+        middleware=[
+            Middleware(Around, secure=parts.settings.secure),
+            # Another name that leads here is not us: a page elsewhere could have it point to this machine.
+            Middleware(TrustedHostMiddleware, allowed_hosts=[host, "127.0.0.1", "localhost"], www_redirect=False),
+        ],
+    )
+    app.state.parts = parts
+    add_problems(app)
+    app.include_router(access.router)
+    app.include_router(api)
+    app.include_router(pages)
+    app.mount("/static", _Static(directory=STATIC), name="static")
+    return app
+
+
+class _Static(StaticFiles):
+    """A file's address carries a hash of its content, so that it may be kept for as long as anybody likes."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = A_YEAR if scope.get("query_string") else "no-cache"
+        return response

@@ -1,0 +1,113 @@
+"""Around every answer: what browsers may do with it, how large a request may be, and one line in the log without names.
+
+Plain ASGI, so that streams of events pass through as they come.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+log = logging.getLogger("offboard.web")
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LARGEST = 1024 * 1024
+"""Bytes of a request."""
+LARGEST_UPLOAD = 12 * 1024 * 1024
+"""Of one that carries files: ten MiB of evidence, and what a form adds."""
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+ALWAYS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+
+
+class TooLarge(Exception):
+    """A request went on beyond what it may have."""
+
+
+class Around:
+    """The outermost layer. `secure` has browsers come over TLS from now on (RFC 6797)."""
+
+    def __init__(self, app: App, *, secure: bool) -> None:
+        self._app = app
+        self._headers = [(name.encode(), value.encode()) for name, value in ALWAYS.items()]
+        if secure:
+            self._headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 0
+        headers = dict(scope["headers"])
+        upload = headers.get(b"content-type", b"").startswith(b"multipart/form-data")
+        left = LARGEST_UPLOAD if upload else LARGEST
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > left:
+            await _say_too_large(scope, send, self._headers)
+            return
+
+        async def counted() -> Message:
+            nonlocal left
+            message = await receive()
+            if message["type"] == "http.request":
+                left -= len(message.get("body", b""))
+                if left < 0:
+                    raise TooLarge
+            return message
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                given = list(message.get("headers", []))
+                names = {name.lower() for name, _ in given}
+                given += [(name, value) for name, value in self._headers if name not in names]
+                if b"cache-control" not in names:
+                    given.append((b"cache-control", b"no-store"))
+                message = {**message, "headers": given}
+            await send(message)
+
+        try:
+            await self._app(scope, counted, sent)
+        except TooLarge:
+            if not status:
+                await _say_too_large(scope, send, self._headers)
+        finally:
+            # The route's own pattern: never a path's values, and no query string.
+            route = getattr(scope.get("route"), "path", "-")
+            milliseconds = (time.perf_counter() - started) * 1000
+            log.info("%s %s %d %.0f ms", scope["method"], route, status, milliseconds)
+
+
+async def _say_too_large(scope: Scope, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+    body = (
+        b'{"type":"urn:offboard:problem:too_large","title":"Too large","status":413,"code":"too_large",'
+        b'"detail":"The request is larger than may be sent here.","remedy":"Send a file of at most 10 MiB."}'
+    )
+    start = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *headers]
+    await send({"type": "http.response.start", "status": 413, "headers": start})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,65 @@
+"""One page as an answer: the template, who looks, and what every page has around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from orchestrator.ledger.sessions import Flash
+from orchestrator.web.access.caller import Caller
+from orchestrator.web.parts import parts_of
+
+NAVIGATION = (
+    ("inbox", "Inbox", "/"),
+    ("runs", "Runs", "/runs"),
+    ("new-run", "New run", "/runs/new"),
+    ("exceptions", "Exceptions", "/exceptions"),
+    ("packets", "Packets", "/packets"),
+    ("systems", "Systems", "/systems"),
+    ("ledger", "Ledger", "/ledger"),
+    ("outcomes", "Outcomes", "/outcomes"),
+    ("away", "Away", "/away"),
+)
+
+
+async def page(
+    request: Request,
+    template: str,
+    *,
+    title: str,
+    caller: Caller | None = None,
+    current: str = "",
+    status: int = 200,
+    flashes: tuple[Flash, ...] = (),
+    **context: Any,
+) -> HTMLResponse:
+    """`template` drawn for `caller`, in their time zone. What was kept to be said to them stands on it, once."""
+    parts = parts_of(request)
+    session = caller.session if caller is not None else None
+    kept = session.flashes if session is not None else ()
+    if session is not None and kept:
+        await parts.sessions.say(session)
+    body = parts.templates.get_template(template).render(
+        page_title=title,
+        caller=caller,
+        navigation=[(key, label, href, None) for key, label, href in NAVIGATION] if caller is not None else [],
+        current=current,
+        installation_local=bool(parts.local),
+        flashes=[*kept, *flashes],
+        csrf_token=session.csrf if session is not None else "",
+        zone=caller.zone if caller is not None else "UTC",
+        now=caller.now if caller is not None else None,
+        path=request.url.path,
+        **context,
+    )
+    return HTMLResponse(body, status)
+
+
+async def back_to(request: Request, caller: Caller, to: str, *flashes: Flash) -> Response:
+    """The answer to a form that was carried out: another page, which says what came of it (303, so that loading it anew
+    sends nothing twice)."""
+    if flashes and caller.session is not None:
+        await parts_of(request).sessions.say(caller.session, *flashes)
+    return RedirectResponse(to, 303)

@@ -1,0 +1,56 @@
+"""What the pages and the API work with. An entry point puts it together; nothing here is made at import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import Request
+from jinja2 import Environment
+
+from orchestrator.commands import Office
+from orchestrator.inquiries import Inquiries
+from orchestrator.ledger.answers import Answers
+from orchestrator.ledger.database import Database
+from orchestrator.ledger.devices import Devices
+from orchestrator.ledger.following import Following
+from orchestrator.ledger.queries import Queries
+from orchestrator.ledger.sessions import Sessions
+from orchestrator.ledger.tokens import Tokens
+from orchestrator.web.access.provider import Provider
+from orchestrator.web_settings import WebSettings
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMember:
+    """Somebody who may sign in by name alone, on the embedded stack. `kind` is an actor's."""
+
+    alias: str
+    employee_number: str
+    roles: tuple[str, ...]
+    duty: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`office` is for commands, `queries` for what people may read. `local` are those who may sign in by name; it is
+    empty wherever somebody else than this machine's owner can come."""
+
+    settings: WebSettings
+    office: Office
+    database: Database
+    queries: Queries
+    inquiries: Inquiries
+    following: Following
+    sessions: Sessions
+    tokens: Tokens
+    devices: Devices
+    answers: Answers
+    templates: Environment
+    provider: Provider | None = None
+    local: Sequence[LocalMember] = ()
+
+
+def parts_of(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts

@@ -1,0 +1,227 @@
+"""What went wrong, in words for whoever asked: problem details (RFC 9457) for programs, a page for people.
+
+| what | status |
+|---|---|
+| `NotAllowed` | 403 |
+| `TooLate` | 409, with the outcome |
+| `Invalid` | 404 where its code begins with `unknown_`, else 422 |
+| nobody is signed in | 401, or the way to the sign-in page |
+| the ledger or Temporal is away | 503, with when to try again |
+| anything else | 500 with a number that stands in the log; never its words |
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
+from orchestrator.engine import EngineUnavailable
+from orchestrator.inquiries import InquiryFailed
+from orchestrator.ledger.errors import LedgerError, LedgerUnavailable
+from orchestrator.web.access.caller import SignInNeeded, TokenNeeded
+from orchestrator.web.access.provider import SignInFailed
+from orchestrator.web.access.routes import sign_in_address
+from orchestrator.web.pages.page import page
+
+log = logging.getLogger("offboard.web")
+
+API = "/api/"
+MEDIA_TYPE = "application/problem+json"
+TRY_AGAIN_AFTER = "5"  # seconds
+_TITLES = {
+    400: "The request cannot be understood",
+    401: "Nobody is signed in",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible here",
+    409: "Too late",
+    413: "Too large",
+    415: "Not a format that is taken here",
+    422: "This cannot be so",
+    429: "Too often",
+    500: "A fault of ours",
+    503: "Not now",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`detail` says place and cause, `remedy` what to do; `code` is stable and free of personal data. `errors` names
+    the parts of a request that are wrong."""
+
+    status: int
+    code: str
+    detail: str
+    remedy: str = ""
+    errors: tuple[dict[str, str], ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return _TITLES.get(self.status, "This did not work")
+
+    def document(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "type": f"urn:offboard:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "remedy": self.remedy,
+        }
+        return body | ({"errors": list(self.errors)} if self.errors else {})
+
+
+def refused(refusal: Refusal) -> Problem:
+    match refusal:
+        case NotAllowed():
+            status = 403
+        case TooLate():
+            status = 409
+        case Invalid() if refusal.code.startswith("unknown_"):
+            status = 404
+        case _:
+            status = 422
+    return Problem(status, refusal.code, refusal.message, refusal.remedy)
+
+
+def add_problems(app: FastAPI) -> None:
+    """Every way in which a request can fail has its answer here and nowhere else."""
+
+    @app.exception_handler(Refusal)
+    async def _refusal(request: Request, error: Refusal) -> Response:
+        return await answer(request, refused(error))
+
+    @app.exception_handler(SignInNeeded)
+    async def _sign_in(request: Request, error: SignInNeeded) -> Response:
+        if request.method in ("GET", "HEAD") and "text/event-stream" not in request.headers.get("accept", ""):
+            return RedirectResponse(sign_in_address(request), 303)
+        return await answer(
+            request, Problem(401, "not_signed_in", "You are not signed in, or no longer.", "Sign in, and do it again.")
+        )
+
+    @app.exception_handler(TokenNeeded)
+    async def _token(request: Request, error: TokenNeeded) -> Response:
+        return await answer(
+            request,
+            Problem(
+                401,
+                "token_needed",
+                "This needs an API token that works: none was given, or it is unknown, expired or revoked.",
+                "Send `Authorization: Bearer TOKEN`; `offboard login` gets one for a person.",
+                headers={"WWW-Authenticate": "Bearer"},
+            ),
+        )
+
+    @app.exception_handler(SignInFailed)
+    async def _sign_in_failed(request: Request, error: SignInFailed) -> Response:
+        return await answer(request, Problem(503 if error.ours else 403, "sign_in_failed", error.cause, error.remedy))
+
+    @app.exception_handler(LedgerError)
+    async def _ledger(request: Request, error: LedgerError) -> Response:
+        log.error("ledger: %s", type(error).__name__)
+        away = isinstance(error, LedgerUnavailable)
+        return await answer(
+            request,
+            Problem(
+                503 if away else 500,
+                "ledger_unavailable" if away else "ledger_fault",
+                f"The ledger cannot be asked: {error.cause}." if away else "The ledger holds something unreadable.",
+                error.remedy,
+                headers={"Retry-After": TRY_AGAIN_AFTER} if away else {},
+            ),
+        )
+
+    @app.exception_handler(InquiryFailed)
+    async def _inquiry(request: Request, error: InquiryFailed) -> Response:
+        return await answer(
+            request,
+            Problem(
+                503, error.code, f"{error.place}: {error.cause}.", error.remedy,
+                headers={"Retry-After": TRY_AGAIN_AFTER},
+            ),
+        )  # fmt: skip
+
+    @app.exception_handler(EngineUnavailable)
+    async def _engine(request: Request, error: EngineUnavailable) -> Response:
+        return await answer(
+            request,
+            Problem(
+                503,
+                "engine_unavailable",
+                "Temporal cannot be reached, so that nobody can be asked to look into the systems.",
+                "What was decided stands. Try this again once Temporal is back.",
+                headers={"Retry-After": TRY_AGAIN_AFTER},
+            ),
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        errors = tuple(
+            {"where": ".".join(str(part) for part in item["loc"]), "what": item["msg"]} for item in error.errors()
+        )
+        return await answer(
+            request,
+            Problem(
+                422,
+                "invalid_request",
+                f"The request cannot be understood: {errors[0]['where']}: {errors[0]['what']}" if errors else "",
+                "Correct what `errors` names; /api/v1/openapi.json describes each request.",
+                errors,
+            ),
+        )
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        codes = {404: "unknown_address", 405: "method_not_allowed", 413: "too_large", 400: "bad_request"}
+        remedy = "See /api/v1/openapi.json for what there is." if is_api(request) else "Begin at the inbox."
+        detail = "There is nothing here." if error.status_code == 404 else str(error.detail)
+        return await answer(
+            request,
+            Problem(
+                error.status_code, codes.get(error.status_code, "not_possible"), detail, remedy,
+                headers=dict(error.headers or {}),
+            ),
+        )  # fmt: skip
+
+    @app.exception_handler(Exception)
+    async def _fault(request: Request, error: Exception) -> Response:
+        number = secrets.token_hex(4)
+        # What an error says may quote data: its kind and its place are told, and no more.
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        place = f"{frame.tb_frame.f_code.co_name if frame else '?'}:{frame.tb_lineno if frame else 0}"
+        log.error("fault %s: %s in %s", number, type(error).__name__, place)
+        return await answer(
+            request,
+            Problem(500, "fault", f"Something went wrong here. It is in the log as {number}.", "Tell an operator."),
+        )
+
+
+def is_api(request: Request) -> bool:
+    return request.url.path.startswith(API)
+
+
+async def answer(request: Request, problem: Problem) -> Response:
+    """The problem for whoever asked."""
+    if is_api(request):
+        return JSONResponse(problem.document(), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+    response = await page(
+        request,
+        "refused.html",
+        title=problem.title,
+        status=problem.status,
+        caller=getattr(request.state, "caller", None),
+        problem=problem,
+    )
+    response.headers.update(problem.headers)
+    return response

@@ -1,0 +1,109 @@
+"""Serves the application in this process's event loop, until the block ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import uvicorn
+
+from orchestrator.commands import Office
+from orchestrator.engine import Engine
+from orchestrator.inquiries import Inquiries
+from orchestrator.ledger.answers import Answers
+from orchestrator.ledger.database import Database
+from orchestrator.ledger.devices import Devices
+from orchestrator.ledger.following import Following
+from orchestrator.ledger.queries import Queries
+from orchestrator.ledger.sessions import SessionLimits, Sessions
+from orchestrator.ledger.tokens import Tokens
+from orchestrator.web.access.provider import Provider
+from orchestrator.web.application import make_application
+from orchestrator.web.parts import LocalMember, Parts
+from orchestrator.web.rendering import make_templates
+from orchestrator.web_settings import WebSettings
+
+STREAMS_END_WITHIN = 2  # seconds for open streams of events when the process ends: browsers come again by themselves
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket to serve on; port 0 takes a free one. Raises `OSError` naming the address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.socket(family)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        opened.bind((host, port))
+    except OSError as error:
+        opened.close()
+        raise OSError(error.errno, error.strerror, f"{host}:{port}") from error
+    return opened
+
+
+@asynccontextmanager
+async def serving(
+    settings: WebSettings, office: Office, engine: Engine, database: Database, on: socket.socket,
+    local: Sequence[LocalMember] = (),
+) -> AsyncIterator[Parts]:  # fmt: skip
+    """Pages and API on a socket. `local` are those who may sign in by name alone: the embedded stack's."""
+    async with AsyncExitStack() as stack:
+        following = Following(database)
+        stack.push_async_callback(following.aclose)
+        provider = None
+        if settings.oidc is not None:
+            provider = Provider(settings.oidc, f"{settings.public_url}/sign-in/callback")
+            stack.push_async_callback(provider.aclose)
+        parts = Parts(
+            settings=settings,
+            office=office,
+            database=database,
+            queries=Queries(database, office.runs.ledger, office.runs),
+            inquiries=Inquiries(database, office.keyring, engine),
+            following=following,
+            sessions=Sessions(database, office.keyring, SessionLimits(settings.session_lasts, settings.session_idle)),
+            tokens=Tokens(database),
+            devices=Devices(database),
+            answers=Answers(database, office.keyring),
+            templates=make_templates(),
+            provider=provider,
+            local=tuple(local),
+        )
+        await stack.enter_async_context(_served(parts, on))
+        yield parts
+
+
+@asynccontextmanager
+async def _served(parts: Parts, on: socket.socket) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        make_application(parts),
+        log_config=None,
+        access_log=False,  # it would write query strings; our own line names the route
+        server_header=False,
+        date_header=True,
+        ws="none",
+        lifespan="off",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=STREAMS_END_WITHIN,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[on]), name="pages and API")
+    try:
+        while not server.started:
+            if task.done():
+                await task
+                raise OSError("the pages could not be served")
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+class _Server(uvicorn.Server):
+    """Signals are the entry point's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
