@@ -72,7 +72,7 @@ def _gates(state: RunState, standings: dict[str, Standing], world: World) -> Ite
         if gate.lapsed(state.cutoff, world.now) or not set(waiting[gate.opened.gate]) & set(gate.opened.digests):
             yield e.GateWithdrawn(gate_id=gate_id)
             continue
-        decision = gates.decision(gate)
+        decision = gates.decision(gate, world.actors)
         if decision is not None:
             yield decision
         elif _late(gate, world.now):
@@ -151,6 +151,8 @@ def _exceptions_wanted(state: RunState, standings: dict[str, Standing], world: W
 
     if state.urgent and (urgent := world.pinned.approvals.urgent) is not None:
         yield wanted("urgent_review", "start", urgent.review_within, owners=urgent.review_by)
+    for _, number in state.second_requests:
+        yield wanted("second_request", str(number))
     for system, look in state.looks.items():
         if look.failing_since is not None and world.now - look.failing_since >= patience:
             yield wanted("search_failed", f"{system}-{_when(look.failing_since)}", system=system, code=look.code)
@@ -230,7 +232,7 @@ def _overcome(
             return system not in state.differing
         case "gate_rejected":
             return opened.gate_id not in state.rejected.values()
-        case "urgent_review":
+        case "urgent_review" | "second_request":
             return False
     id_ = opened.step_id or ""
     step = state.states.get(id_)

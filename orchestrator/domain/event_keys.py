@@ -40,5 +40,9 @@ def event_key(event: Event, version: int) -> str:
             return "finished"
         case e.RunOpened(run_id=run):
             return f"run:{run}"
+        case e.DecisionsDelegated(delegation_id=delegation):
+            return f"delegated:{delegation}"
+        case e.DelegationEnded(delegation_id=delegation):
+            return f"delegation-ended:{delegation}"
         case _:
             return f"{event.type_name()}:{version}"

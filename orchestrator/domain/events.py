@@ -1,4 +1,5 @@
-"""What can happen to a run, and to the person, holds and organisation around it. Past tense, frozen.
+"""What can happen to a run, and (from `events_around.py`) to the person, holds and organisation around it. Past tense,
+frozen.
 
 Streams: `run:ID`, `person:ID`, `holds:SYSTEM` (and `holds:*`), `organisation`. The packet's own events are in
 `packet_history.py`.
@@ -10,12 +11,19 @@ from datetime import datetime
 from typing import Any, Literal
 
 from orchestrator.domain.event import Event, Personal
+from orchestrator.domain.events_around import ActorRecorded as ActorRecorded
+from orchestrator.domain.events_around import DecisionsDelegated as DecisionsDelegated
+from orchestrator.domain.events_around import DelegationEnded as DelegationEnded
+from orchestrator.domain.events_around import HoldPlaced as HoldPlaced
+from orchestrator.domain.events_around import HoldReleased as HoldReleased
+from orchestrator.domain.events_around import RolesRevoked as RolesRevoked
+from orchestrator.domain.events_around import RunOpened as RunOpened
 from orchestrator.domain.plan import Frozen, PlannedStep
 
 ExceptionKind = Literal[
     "ambiguous_match", "weak_match", "no_account", "search_failed", "accounts_changed",
     "gate_rejected", "excluded_from_approval", "step_failed", "step_failing", "outcome_unknown", "level_missing",
-    "task_overdue", "urgent_review", "account_gone", "condition_unclear", "not_carried_out",
+    "task_overdue", "urgent_review", "account_gone", "condition_unclear", "not_carried_out", "second_request",
 ]  # fmt: skip
 
 SearchOutcome = Literal["matched", "none", "ambiguous", "weak", "failed"]
@@ -45,7 +53,8 @@ EVERYTHING = "*"
 
 
 class RunRequested(Event):
-    """`facts` are HR's words about the person (a `PersonFacts` as JSON). `local_cutoff` is the time as HR gave it."""
+    """`facts` are HR's words about the person (a `PersonFacts` as JSON). `local_cutoff` is the time as HR gave it.
+    Until `embargo_until` the run exists for those `named` only, actors by their ids."""
 
     run_id: str
     person_id: str
@@ -58,7 +67,10 @@ class RunRequested(Event):
     urgent: bool = False
     requested_by: str
     requester_human: str | None = None
+    embargo_until: datetime | None = None
+    named: tuple[str, ...] = ()
     facts: Personal[dict[str, Any]] = None
+    reason: Personal[str] = None
 
 
 class SystemSearched(Frozen):
@@ -89,6 +101,7 @@ class MatchSettled(Event):
     system: str
     accounts: tuple[str, ...]
     by: str
+    on_behalf_of: str | None = None
     reason: Personal[str] = None
 
 
@@ -106,6 +119,7 @@ class RunReplanned(Event):
     """Somebody asked for a new search and a new plan, after a rejection or a difference."""
 
     by: str
+    on_behalf_of: str | None = None
     reason: Personal[str] = None
 
 
@@ -114,6 +128,28 @@ class RunRescheduled(Event):
     zone: str
     local_cutoff: str
     by: str
+
+
+class EmbargoChanged(Event):
+    """`until` None: the embargo is over, and the whole record is readable as any other."""
+
+    until: datetime | None
+    named: tuple[str, ...]
+    by: str
+
+
+class SecondRequestReceived(Event):
+    """Somebody who does not see this run asked for the same person to be offboarded. They were told that it was
+    received, and nothing else."""
+
+    by: str
+    requester_human: str | None = None
+    packet: str
+    cutoff: datetime
+    zone: str
+    local_cutoff: str
+    urgent: bool = False
+    reason: Personal[str] = None
 
 
 class RunHeld(Event):
@@ -155,7 +191,9 @@ class GateOpened(Event):
 
 
 class GateVoted(Event):
-    """`human` is the person behind the account as HR knows them; `managers` is the chain that was looked at."""
+    """`human` is the person behind the account as HR knows them; `managers` is the chain that was looked at.
+    `on_behalf_of` is the account that delegated its decisions to this one, `for_human` the person behind it: the vote
+    then rests on them, and counts for both as the one that each has."""
 
     gate_id: str
     by: str
@@ -164,15 +202,21 @@ class GateVoted(Event):
     managers: tuple[str, ...] = ()
     verdict: Literal["approve", "reject"]
     excluded: tuple[str, ...] = ()
+    on_behalf_of: str | None = None
+    for_human: str | None = None
     reason: Personal[str] = None
 
 
 class GateDecided(Event):
+    """`rests_on` are the accounts whose levels the effects rest on: those who decided, or who delegated that to them.
+    Empty where they are the same as `by`."""
+
     gate_id: str
     outcome: Literal["approved", "rejected"]
     approved: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     by: tuple[str, ...]
+    rests_on: tuple[str, ...] = ()
     valid_until: datetime
 
 
@@ -247,12 +291,14 @@ class StepRetryOrdered(Event):
     step_id: str
     generation: int
     by: str
+    on_behalf_of: str | None = None
     reason: Personal[str] = None
 
 
 class StepSkipped(Event):
     step_id: str
     by: str
+    on_behalf_of: str | None = None
     reason: Personal[str] = None
 
 
@@ -271,6 +317,7 @@ class TaskCompleted(Event):
     task_id: str
     by: str
     outcome: Literal["done", "not_done"]
+    on_behalf_of: str | None = None
     evidence: Personal[dict[str, Any]] = None
 
 
@@ -297,48 +344,16 @@ class ExceptionClosed(Event):
     exception_id: str
     disposition: Literal["settled", "retried", "skipped", "replanned", "accepted", "overcome", "ended"]
     by: str = ""
+    on_behalf_of: str | None = None
     reason: Personal[str] = None
-
-
-# Around the run
-
-
-class RunOpened(Event):
-    """In the person's stream: who has an open run finds a second one refused."""
-
-    run_id: str
-
-
-class HoldPlaced(Event):
-    by: str
-    reason: Personal[str] = None
-
-
-class HoldReleased(Event):
-    by: str
-
-
-class ActorRecorded(Event):
-    """Who acts here, as seen at sign-in: roles, the person HR knows behind the account, and everyone above them."""
-
-    actor_id: str
-    kind: Literal["person", "service", "assistant"]
-    roles: tuple[str, ...]
-    human: str | None = None
-    managers: tuple[str, ...] = ()
-    name: Personal[str] = None
-
-
-class RolesRevoked(Event):
-    actor_id: str
-    roles: tuple[str, ...]
-    by: str
 
 
 RUN_EVENTS: tuple[type[Event], ...] = (
     RunRequested, AccountsSearched, MatchSettled, PlanFrozen, RunReplanned, RunRescheduled, RunHeld, RunReleased,
     RunEnded, RunClosed, GateOpened, GateVoted, GateDecided, GateEscalated, GateWithdrawn, StepStarted, StepVerified,
     StepAttested, StepAttemptFailed, StepFailed, StepRetryOrdered, StepSkipped, TaskOpened, TaskCompleted,
-    TaskWithdrawn, ExceptionOpened, ExceptionClosed,
+    TaskWithdrawn, ExceptionOpened, ExceptionClosed, EmbargoChanged, SecondRequestReceived,
 )  # fmt: skip
-SURROUNDING_EVENTS: tuple[type[Event], ...] = (RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked)
+SURROUNDING_EVENTS: tuple[type[Event], ...] = (
+    RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
+)  # fmt: skip

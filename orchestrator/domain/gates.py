@@ -5,11 +5,13 @@ What was not decided is not done, and what did not change is not asked again: an
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from orchestrator.domain import events as e
+from orchestrator.domain.delegation import absent_in, authority, on_behalf_of
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
-from orchestrator.domain.levels import Actor, require_level
+from orchestrator.domain.levels import Actor, limited, require_level
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.requests import own_run, run_finished
 from orchestrator.domain.run import GateState, RunState
@@ -46,15 +48,17 @@ def opening(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet
     )
 
 
-def decision(gate: GateState) -> e.GateDecided | None:
-    """The first rejection ends it; otherwise the quorum of distinct people. What one of them left out stays out."""
-    votes = [vote for vote, _ in gate.votes]
+def decision(gate: GateState, actors: Mapping[str, Actor]) -> e.GateDecided | None:
+    """The first rejection ends it; otherwise the quorum of distinct people. What one of them left out stays out.
+    `actors` are the known ones: a vote for somebody who no longer has a role of the gate does not count."""
+    votes = [vote for vote, _ in gate.votes if _counts(vote, gate, actors)]
     opened = gate.opened
     for vote in votes:
         if vote.verdict == "reject":
             return e.GateDecided(
-                gate_id=opened.gate_id, outcome="rejected", by=(vote.by,), valid_until=opened.valid_until
-            )
+                gate_id=opened.gate_id, outcome="rejected", by=(vote.by,), rests_on=_rests_on([vote]),
+                valid_until=opened.valid_until,
+            )  # fmt: skip
     if len({vote.human for vote in votes}) < opened.quorum:
         return None
     excluded = {digest for vote in votes for digest in vote.excluded}
@@ -64,8 +68,22 @@ def decision(gate: GateState) -> e.GateDecided | None:
         approved=tuple(digest for digest in opened.digests if digest not in excluded),
         excluded=tuple(digest for digest in opened.digests if digest in excluded),
         by=tuple(vote.by for vote in votes),
+        rests_on=_rests_on(votes),
         valid_until=opened.valid_until,
     )
+
+
+def _counts(vote: e.GateVoted, gate: GateState, actors: Mapping[str, Actor]) -> bool:
+    if vote.on_behalf_of is None:
+        return True
+    absent = actors.get(vote.on_behalf_of)
+    return absent is not None and not absent.roles.isdisjoint(gate.roles)
+
+
+def _rests_on(votes: Sequence[e.GateVoted]) -> tuple[str, ...]:
+    if all(vote.on_behalf_of is None for vote in votes):
+        return ()
+    return tuple(vote.on_behalf_of or vote.by for vote in votes)
 
 
 def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed | None:
@@ -88,6 +106,27 @@ def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed
             f"Gate {gate.opened.gate_id} is decided by {', '.join(sorted(gate.roles))}.",
             "Ask somebody who holds one of these roles.",
         )
+    return _conflict(state, actor)
+
+
+def who_may_vote(state: RunState, gate: GateState, actor: Actor, world: World) -> tuple[Actor, ...]:
+    """Those whose vote this actor may still cast here: their own, and in their absence that of others. Empty where they
+    may not decide, or where that vote has been cast."""
+    if actor.human in gate.voters:
+        return ()
+    return tuple(one for one in _candidates(state, gate, actor, world) if one.human not in gate.voters)
+
+
+def _candidates(state: RunState, gate: GateState, actor: Actor, world: World) -> list[Actor]:
+    """The conflicts of whoever acts count whoever they act for."""
+    refused = why_not_decide(state, gate, actor)
+    if refused is not None and (refused.code != "role_missing" or _conflict(state, actor) is not None):
+        return []
+    absent = [one for one in absent_in(state, actor, world) if why_not_decide(state, gate, one) is None]
+    return absent if refused is not None else [actor, *absent]
+
+
+def _conflict(state: RunState, actor: Actor) -> NotAllowed | None:
     asked = state.asked
     if actor.human == asked.requester_human or actor.actor_id == asked.requested_by:
         return NotAllowed(
@@ -121,7 +160,8 @@ def vote(
     if gate is None:
         known = ", ".join(g for g, s in state.gates.items() if s.open) or "none"
         raise Invalid("unknown_gate", f"Run {state.run_id} has no gate {gate_id}; open there: {known}.", "Look again.")
-    refused = why_not_decide(state, gate, actor)
+    candidates = _candidates(state, gate, actor, world)
+    refused = why_not_decide(state, gate, actor) if not candidates else None
     if not gate.open:
         if refused is not None and not actor.roles & gate.roles:
             raise refused
@@ -142,22 +182,30 @@ def vote(
         if earlier.human == actor.human:
             if earlier.verdict == verdict and set(earlier.excluded) == set(_digests_of(state, gate, excluded)):
                 return []
-            raise TooLate(
-                "already_voted",
-                f"You already decided at gate {gate_id}: {earlier.verdict}.",
-                "An operator can replan the run, which asks again.",
-            )
+            raise _voted(f"You already decided at gate {gate_id}: {earlier.verdict}.")
+        if earlier.for_human == actor.human:
+            raise _voted(f"{earlier.by} decided for you at gate {gate_id}: {earlier.verdict}.")
+    candidates = [one for one in candidates if one.human not in gate.voters]
+    if not candidates:
+        raise _voted(f"Whoever you decide for decided at gate {gate_id} already.")
     digests = _digests_of(state, gate, excluded)
+    rests_on = candidates[0]
     if verdict == "approve":
         if len(digests) == len(gate.opened.digests):
             raise Invalid("nothing_left", "Every step is excluded; that is a rejection.", "Reject the gate instead.")
-        _require_levels(state, gate, actor, digests, world)
+        rests_on = authority(candidates, lambda one: _level_missing(state, gate, actor, one, digests, world))
+    instead_of = on_behalf_of(actor, rests_on)
     return [
         e.GateVoted.model_validate({
             "gate_id": gate_id, "by": actor.actor_id, "human": actor.human, "roles": tuple(sorted(actor.roles)),
             "managers": tuple(sorted(actor.managers)), "verdict": verdict, "excluded": digests, "reason": reason,
+            "on_behalf_of": instead_of, "for_human": rests_on.human if instead_of is not None else None,
         })
     ]  # fmt: skip
+
+
+def _voted(said: str) -> TooLate:
+    return TooLate("already_voted", said, "An operator can replan the run, which asks again.")
 
 
 def too_late(gate: GateState) -> TooLate:
@@ -194,9 +242,20 @@ def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> 
     return tuple(dict.fromkeys(digests))
 
 
-def _require_levels(state: RunState, gate: GateState, actor: Actor, excluded: tuple[str, ...], world: World) -> None:
+def _level_missing(
+    state: RunState, gate: GateState, actor: Actor, rests_on: Actor, excluded: tuple[str, ...], world: World
+) -> NotAllowed | None:
+    """What is approved is caused by whoever it rests on, and goes no further than the access of whoever acts."""
     for step in state.steps.values():
-        if step.digest in gate.opened.digests and step.digest not in excluded and not step.is_task:
-            require_level(
-                world.pinned.platform, world.current.platform, actor, step.system, state.asked.packet, step.level
-            )
+        if step.digest not in gate.opened.digests or step.digest in excluded:
+            continue
+        if not actor.reaches(step.level):
+            return limited(actor, step.level)
+        if not step.is_task:
+            try:
+                require_level(
+                    world.pinned.platform, world.current.platform, rests_on, step.system, state.asked.packet, step.level
+                )
+            except NotAllowed as refused:
+                return refused
+    return None

@@ -4,8 +4,9 @@
 cover, the furthest holds. A run keeps the platform file it started under, and today's file counts as well: of what
 the two say, the stricter holds, so that taking a grant back works at once and widening one never reaches back.
 
-An assistant has only what is granted to assistants by name (`kind: assistant`); a grant to a person with the same
-role, and a grant to everybody, do not cover it.
+An assistant has only what is granted to assistants by name (`kind: assistant`), a service what is granted to services;
+a grant to a person with the same role, and a grant to everybody, do not cover them. Whoever comes with an API token
+goes no further than that token, whatever their roles are granted.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ _RANKS = {"read": 0, "prepare": 1, "stage": 2, "change": 3}
 class Actor(BaseModel):
     """Whoever causes something. `actor_id` is the account they came with; `human` is the opaque id of the person as HR
     knows them, so that two accounts of one person count as one (`None` for services and assistants, and for a person
-    whom HR does not know). `managers` are the opaque ids of everyone above that person."""
+    whom HR does not know). `managers` are the opaque ids of everyone above that person. `up_to` is as far as the
+    access that they came with goes, an API token's; None where that sets no limit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -65,10 +67,16 @@ class Actor(BaseModel):
     roles: frozenset[str] = frozenset()
     human: str | None = None
     managers: frozenset[str] = frozenset()
+    up_to: Level | None = None
+
+    def reaches(self, level: Level) -> bool:
+        """Whether the access that they came with goes as far; what is granted to their roles is another question."""
+        return self.up_to is None or level <= self.up_to
 
 
 def granted_level(rules: Iterable[LevelRule], actor: Actor, system: str, workflow: str) -> Level | None:
-    """The furthest level that one platform file grants, or `None` where nothing covers this actor here."""
+    """The furthest level that one platform file grants, no further than the actor's own access goes, or `None` where
+    nothing covers this actor here."""
     granted = [
         rule.up_to
         for rule in rules
@@ -77,7 +85,10 @@ def granted_level(rules: Iterable[LevelRule], actor: Actor, system: str, workflo
         and ("*" in rule.systems or system in rule.systems)
         and ("*" in rule.workflows or workflow in rule.workflows)
     ]
-    return max(granted, key=lambda level: level.rank, default=None)
+    furthest = max(granted, key=lambda level: level.rank, default=None)
+    if furthest is None or actor.up_to is None:
+        return furthest
+    return min(furthest, actor.up_to, key=lambda level: level.rank)
 
 
 def highest_level(
@@ -99,6 +110,8 @@ def require_level(
     granted = highest_level(rules_pinned, rules_current, actor, system, workflow)
     if granted is not None and needed <= granted:
         return
+    if not actor.reaches(needed):
+        raise limited(actor, needed)
     owner = rules_current.safety_owner
     roles = ", ".join(sorted(actor.roles)) or "no role"
     may = f"the level granted there is {granted.value!r}" if granted is not None else "nothing is granted there"
@@ -108,6 +121,22 @@ def require_level(
         f"in workflow {workflow!r}; {may}",
         _remedy(actor, owner),
     )
+
+
+def limited(actor: Actor, needed: Level = Level.PREPARE) -> NotAllowed:
+    """The refusal of somebody whose access is narrower than what they are granted."""
+    reach = actor.up_to.value if actor.up_to is not None else "nothing"
+    return NotAllowed(
+        "access_limited",
+        f"The access used here goes up to {reach!r}; this needs {needed.value!r}.",
+        "Sign in, or use a token that goes as far.",
+    )
+
+
+def require_writing(actor: Actor) -> None:
+    """Raises `NotAllowed` where the actor's access is for reading only: whatever is decided is written in Offboard."""
+    if not actor.reaches(Level.PREPARE):
+        raise limited(actor)
 
 
 def _described(actor: Actor) -> str:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from orchestrator.domain import events as e
+from orchestrator.domain.delegation import absent_in, authority, on_behalf_of
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.event import Event
-from orchestrator.domain.levels import Actor, Level, require_level
+from orchestrator.domain.levels import Actor, Level, limited, require_level
 from orchestrator.domain.packet import Packet
-from orchestrator.domain.requests import not_own, only_people, require_prepare, still_going
+from orchestrator.domain.requests import not_own, only_people, own_run, require_prepare, still_going
 from orchestrator.domain.run import ExceptionState, RunState, StepState
 from orchestrator.domain.searching import unsettled
 from orchestrator.domain.standing import World, standing
+
+ACCEPTABLE: tuple[e.ExceptionKind, ...] = (
+    "urgent_review", "task_overdue", "step_failing", "search_failed", "second_request",
+)  # fmt: skip
+"""What needs only that somebody has looked."""
 
 
 def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
     """Try a parked step once more. `again` does it anew under a new effect key, where the first may have worked too."""
     step_id, known = _step(state, step)
-    _operator(state, actor, world)
     planned = state.steps[step_id]
-    if not planned.is_task:
-        require_level(
-            world.pinned.platform, world.current.platform, actor, planned.system, state.asked.packet, planned.level
-        )
+    level = planned.level if not planned.is_task else None
+    rests_on = _operator(state, actor, world, planned.system, level)
     # What stopped because whoever asked for it lost the level goes on when somebody who has it orders it.
     takes_over = known.status == "planned" and standing(state, planned, world).waits_for == "level"
     if known.status not in ("failed", "unknown", "retrying") and not takes_over:
@@ -33,24 +36,28 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
         )
     happened: list[Event] = [
         e.StepRetryOrdered(
-            step_id=step_id, generation=known.generation + (1 if again else 0), by=actor.actor_id, reason=reason
+            step_id=step_id,
+            generation=known.generation + (1 if again else 0),
+            by=actor.actor_id,
+            on_behalf_of=rests_on,
+            reason=reason,
         )
     ]
-    return happened + _closed(state, step_id, "retried", actor, reason, ("step_failed", "outcome_unknown"))
+    return happened + _closed(state, step_id, "retried", actor, rests_on, reason, ("step_failed", "outcome_unknown"))
 
 
 def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) -> list[Event]:
     """Leave a step out for good; what needs it goes on."""
     step_id, known = _step(state, step)
-    _operator(state, actor, world)
+    rests_on = _operator(state, actor, world)
     if not reason.strip():
         raise Invalid("reason_missing", "Leaving a step out needs a reason.", "Say why: --reason TEXT.")
     only_people(actor, "Leaving a step out")
     if known.final or known.status == "started":
         raise TooLate("step_not_open", f"Step {step_id} is {known.status}.", "A step under way or done stays.")
-    happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, reason=reason)]
+    happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
     kinds = tuple(x.opened.kind for x in state.open_exceptions() if x.opened.step_id == step_id)
-    return happened + _closed(state, step_id, "skipped", actor, reason, kinds)
+    return happened + _closed(state, step_id, "skipped", actor, rests_on, reason, kinds)
 
 
 def settle(
@@ -59,7 +66,7 @@ def settle(
     """Say which of the found accounts on a system are the person's; none is an answer too."""
     _operator(state, actor, world)
     only_people(actor, "Saying whose an account is")
-    require_level(world.pinned.platform, world.current.platform, actor, system, state.asked.packet, Level.PREPARE)
+    rests_on = _operator(state, actor, world, system, Level.PREPARE)
     if system not in set(unsettled(state, world.pinned)):
         raise TooLate("nothing_to_settle", f"Nobody is asked about accounts on {system}.", "Look with `exceptions`.")
     found = state.planned_on.get(system)
@@ -75,52 +82,57 @@ def settle(
             "Name accounts by the ids that the exception lists.",
         )
     happened: list[Event] = [
-        e.MatchSettled(system=system, accounts=tuple(sorted(set(accounts))), by=actor.actor_id, reason=reason)
-    ]
+        e.MatchSettled(
+            system=system, accounts=tuple(sorted(set(accounts))), by=actor.actor_id, on_behalf_of=rests_on,
+            reason=reason,
+        )
+    ]  # fmt: skip
     for id_, exception in state.exceptions.items():
         about = exception.opened
         if exception.open and about.system == system and about.kind in e.MATCH_QUESTIONS:
-            happened.append(
-                e.ExceptionClosed(exception_id=id_, disposition="settled", by=actor.actor_id, reason=reason)
-            )
+            happened.append(_closing(id_, "settled", actor, rests_on, reason))
     return happened
 
 
 def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
     """Look everything up again and plan anew. What did not change stays decided; what was refused is asked again."""
-    _operator(state, actor, world)
-    _may_prepare(state, actor, world)
-    happened: list[Event] = [e.RunReplanned(by=actor.actor_id, reason=reason)]
+    rests_on = _operator(state, actor, world, world.current.platform.hr.system, Level.PREPARE)
+    happened: list[Event] = [e.RunReplanned(by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
     for id_, exception in state.exceptions.items():
         if exception.open and exception.opened.kind in ("gate_rejected", "excluded_from_approval", "accounts_changed"):
-            happened.append(
-                e.ExceptionClosed(exception_id=id_, disposition="replanned", by=actor.actor_id, reason=reason)
-            )
+            happened.append(_closing(id_, "replanned", actor, rests_on, reason))
     return happened
 
 
 def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world: World) -> list[Event]:
     """Close an exception that needs only that somebody has looked: a review, an overdue task, a system that is slow
-    to come back. What still has to be done stays to be done."""
+    to come back, a second request. What still has to be done stays to be done."""
     exception = _open_exception(state, exception_id)
-    not_own(actor, state.asked.person_id)
-    _holds_one(actor, exception.opened.owners)
+    rests_on = _authority(state, actor, exception.opened.owners, world)
     kind = exception.opened.kind
-    if kind not in ("urgent_review", "task_overdue", "step_failing", "search_failed"):
+    if kind not in ACCEPTABLE:
         raise Invalid(
             "not_acceptable",
             f"An exception of the kind {kind} is closed by what is done about it, not by accepting it.",
             "Use retry, skip, settle or replan, as `exceptions` says.",
         )
-    same = actor.actor_id == state.asked.requested_by or actor.human == state.asked.requester_human
-    if kind == "urgent_review" and same:
-        raise NotAllowed(
-            "own_review", "Whoever started an urgent run does not review the start.", "Ask a colleague to review it."
-        )
+    if kind == "urgent_review":
+        if (refused := own_review(state, actor)) is not None:
+            raise refused
+        rests_on = _authority(state, actor, exception.opened.owners, world, lambda one: own_review(state, one))
     only_people(actor, "Accepting an exception")
     if not reason.strip():
         raise Invalid("reason_missing", "Closing an exception needs a reason.", "Say why: --reason TEXT.")
-    return [e.ExceptionClosed(exception_id=exception_id, disposition="accepted", by=actor.actor_id, reason=reason)]
+    return [_closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
+
+
+def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
+    same_person = actor.human is not None and actor.human == state.asked.requester_human
+    if actor.actor_id != state.asked.requested_by and not same_person:
+        return None
+    return NotAllowed(
+        "own_review", "Whoever started an urgent run does not review the start.", "Ask a colleague to review it."
+    )
 
 
 def complete_task(
@@ -130,8 +142,7 @@ def complete_task(
     task = state.tasks.get(task_id)
     if task is None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.", "Look with `offboard tasks`.")
-    not_own(actor, state.asked.person_id)
-    _holds_one(actor, (task.opened.role,))
+    rests_on = on_behalf_of(actor, _authority(state, actor, (task.opened.role,), world))
     still_going(state)
     if not task.open or state.states[task.opened.step_id].final:
         raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.", "Nothing is left.")
@@ -143,10 +154,11 @@ def complete_task(
             "evidence_missing", f"Task {task_id} is completed with evidence.", "Say what shows it: --evidence TEXT."
         )
     happened: list[Event] = [
-        e.TaskCompleted.model_validate(
-            {"task_id": task_id, "by": actor.actor_id, "outcome": outcome, "evidence": evidence}
-        )
-    ]
+        e.TaskCompleted.model_validate({
+            "task_id": task_id, "by": actor.actor_id, "outcome": outcome, "evidence": evidence,
+            "on_behalf_of": rests_on,
+        })
+    ]  # fmt: skip
     which = {"step_id": step_id, "generation": known.generation, "attempt": known.attempt}
     if outcome == "done":
         happened.append(e.StepAttested.model_validate({**which, "by": actor.actor_id, "evidence": evidence}))
@@ -209,14 +221,50 @@ def _may_hold(state: RunState, actor: Actor, world: World) -> None:
     _may_prepare(state, actor, world)
 
 
-def _operator(state: RunState, actor: Actor, world: World) -> None:
+def _operator(state: RunState, actor: Actor, world: World, system: str = "", level: Level | None = None) -> str | None:
+    """For whom the actor acts as an operator of this run, None as themselves. Raises `NotAllowed` where they may not,
+    or not as far as `level` on `system`."""
     still_going(state)
+
+    def level_missing(rests_on: Actor) -> NotAllowed | None:
+        if level is None:
+            return None
+        if not actor.reaches(level):
+            return limited(actor, level)
+        try:
+            require_level(world.pinned.platform, world.current.platform, rests_on, system, state.asked.packet, level)
+        except NotAllowed as refused:
+            return refused
+        return None
+
+    owner = (world.pinned.approvals.exceptions.owner,)
+    return on_behalf_of(actor, _authority(state, actor, owner, world, level_missing))
+
+
+def may_act(state: RunState, actor: Actor, roles: Collection[str], world: World) -> tuple[Actor, ...]:
+    """Those on whose authority this actor may do what waits for one of these roles: their own, and that of others in
+    their absence."""
+    if own_run(actor, state.asked.person_id) is not None:
+        return ()
+    return tuple(one for one in (actor, *absent_in(state, actor, world)) if not one.roles.isdisjoint(roles))
+
+
+def _authority(
+    state: RunState,
+    actor: Actor,
+    roles: Collection[str],
+    world: World,
+    refusal: Callable[[Actor], NotAllowed | None] = lambda actor: None,
+) -> Actor:
     not_own(actor, state.asked.person_id)
-    _holds_one(actor, (world.pinned.approvals.exceptions.owner,))
+    candidates = may_act(state, actor, roles, world)
+    if not candidates:
+        _holds_one(actor, roles)
+    return authority(candidates, refusal)
 
 
-def _holds_one(actor: Actor, roles: tuple[str, ...]) -> None:
-    if not actor.roles & set(roles):
+def _holds_one(actor: Actor, roles: Collection[str]) -> None:
+    if actor.roles.isdisjoint(roles):
         raise NotAllowed(
             "role_missing", f"This is for {' or '.join(sorted(roles))}.", "Ask somebody who holds such a role."
         )
@@ -254,13 +302,21 @@ def _open_exception(state: RunState, exception_id: str) -> ExceptionState:
     return exception
 
 
+def _closing(
+    exception_id: str, disposition: str, actor: Actor, rests_on: str | None, reason: str | None
+) -> e.ExceptionClosed:
+    return e.ExceptionClosed.model_validate({
+        "exception_id": exception_id, "disposition": disposition, "by": actor.actor_id, "on_behalf_of": rests_on,
+        "reason": reason,
+    })  # fmt: skip
+
+
 def _closed(
-    state: RunState, step_id: str, disposition: str, actor: Actor, reason: str | None, kinds: tuple[str, ...]
-) -> list[Event]:
+    state: RunState, step_id: str, disposition: str, actor: Actor, rests_on: str | None, reason: str | None,
+    kinds: tuple[str, ...],
+) -> list[Event]:  # fmt: skip
     return [
-        e.ExceptionClosed.model_validate(
-            {"exception_id": id_, "disposition": disposition, "by": actor.actor_id, "reason": reason}
-        )
+        _closing(id_, disposition, actor, rests_on, reason)
         for id_, exception in state.exceptions.items()
         if exception.open and exception.opened.step_id == step_id and exception.opened.kind in kinds
     ]

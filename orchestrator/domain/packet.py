@@ -199,7 +199,8 @@ class Platform(_Written):
 class GateSpec(_Written):
     """A point where people decide. `decided_by` are roles, any of which counts; `quorum` counts distinct people.
     `needed_when` (CEL over person, run, step) false means not needed; without it, or if it fails, it is needed.
-    `valid_for` counts from the cutoff: after that nothing more is done on the old decision."""
+    `valid_for` counts from the cutoff: after that nothing more is done on the old decision. `decide_together`: several
+    runs' gates of this name may be decided in one go, each as a decision of its own."""
 
     title: Sentence
     decided_by: tuple[Slug, ...] = ()
@@ -208,6 +209,7 @@ class GateSpec(_Written):
     decide_within: PositiveDuration
     escalate_to: tuple[Slug, ...] = ()
     valid_for: PositiveDuration
+    decide_together: bool = False
 
 
 class UrgentSpec(_Written):
@@ -225,12 +227,21 @@ class ExceptionSpec(_Written):
     due_within: PositiveDuration = timedelta(days=1)
 
 
+class EmbargoSpec(_Written):
+    """Runs under this packet exist only for those `named` (actors by their ids) and whoever asked for them, until the
+    time `for` after the cutoff."""
+
+    lasts: PositiveDuration = Field(alias="for")
+    named: Annotated[tuple[Sentence, ...], Field(min_length=1)]
+
+
 class Approvals(_Written):
     """`launch` is kept for what a move to production needs; it is read later and checked for nothing yet."""
 
     gates: dict[Slug, GateSpec]
     urgent: UrgentSpec | None = None
     exceptions: ExceptionSpec
+    embargo: EmbargoSpec | None = None
     launch: dict[str, JsonValue] = Field(default_factory=dict)
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from .ability import AbilityFacts, Catalogue, SettingFacts
+from .embargo import missing_people
 from .expression_checks import expression_problems
 from .levels import Actor, Level, granted_level
 from .packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet, WorkflowStep
@@ -52,6 +53,7 @@ def check_packet(
         *check.levels(),
         *check.gates(actors),
         *check.urgent(),
+        *(check.embargo(actors) if actors is not None else ()),
         *(check.roles(roles_known) if roles_known is not None else ()),
     ]
     order = list(documents)
@@ -297,6 +299,21 @@ class _Check:
                 said = f"an urgent start by {roles} could not do this step: nobody of them may {ability.level!r} there"
                 remedy = f"grant it for {step.system!r} in {PLATFORM_FILE}, or change 'urgent' in {APPROVALS_FILE}"
                 yield self._problem(WORKFLOW_FILE, ("steps", index), said, remedy)
+
+    def embargo(self, actors: Collection[Actor]) -> Iterator[Problem]:
+        """Whoever an embargo names is known here, and they can carry a run through among themselves."""
+        spec = self.packet.approvals.embargo
+        if spec is None:
+            return
+        known = {actor.actor_id: actor for actor in actors}
+        for position, actor_id in enumerate(spec.named):
+            if actor_id not in known:
+                said = f"nobody has signed in here as {actor_id!r}"
+                remedy = "name people who have, by the ids of their accounts"
+                yield self._problem(APPROVALS_FILE, ("embargo", "named", position), said, remedy)
+        named = [known[actor_id] for actor_id in spec.named if actor_id in known]
+        for missing in missing_people(self.packet, named, self.abilities):
+            yield self._problem(APPROVALS_FILE, ("embargo", "named"), missing, "name somebody who may")
 
     def roles(self, known: Collection[str]) -> Iterator[Problem]:
         """Every role of people that the packet speaks of is one that somebody can have."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from orchestrator.domain import events as e
+from orchestrator.domain.ability import Catalogue
 from orchestrator.domain.cutoff import Cutoff
+from orchestrator.domain.embargo import Embargo, Leaving, moved_embargo, require_embargo_works, wanted_embargo
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.event import Event
 from orchestrator.domain.expressions import Expression, ExpressionFailed
@@ -28,8 +32,13 @@ def request_run(
     phase: str,
     open_run: str | None,
     now: datetime,
+    embargo: Embargo | None = None,
+    reason: str | None = None,
+    actors: Mapping[str, Actor] = MappingProxyType({}),
+    abilities: Catalogue = MappingProxyType({}),
 ) -> e.RunRequested:
     """HR asks that this person be offboarded. Without a cutoff an urgent run is cut off now, in the person's zone.
+    `actors` and `abilities` say whether those whom an embargo names can carry the run through.
 
     Raises `NotAllowed` (level, role, own run), `TooLate` (an open run, which it names) or `Invalid`.
     """
@@ -57,6 +66,11 @@ def request_run(
         _may_start_urgently(actor, packet)
     if cutoff is None and not urgent:
         raise Invalid("cutoff_missing", "No cutoff is given.", "Say when access ends: --cutoff 2026-12-31T18:00.")
+    ends = cutoff.instant if cutoff is not None and not urgent else now
+    under = wanted_embargo(packet, ends, embargo, actor.actor_id)
+    if under is not None:
+        leaving = Leaving(person_id, actor.actor_id, actor.human, urgent)
+        require_embargo_works(under, packet, leaving, {**actors, actor.actor_id: actor}, abilities, now)
     zone = cutoff.zone if cutoff is not None else person.time_zone or "UTC"
     return e.RunRequested(
         run_id=run_id,
@@ -64,17 +78,41 @@ def request_run(
         packet=packet.name,
         packet_version=packet.version,
         phase=phase,
-        cutoff=cutoff.instant if cutoff is not None and not urgent else now,
+        cutoff=ends,
         zone=zone,
         local_cutoff=cutoff.local if cutoff is not None and not urgent else "",
         urgent=urgent,
         requested_by=actor.actor_id,
         requester_human=actor.human,
+        embargo_until=under.until if under is not None else None,
+        named=under.named if under is not None else (),
         facts=person.model_dump(mode="json"),
+        reason=reason,
     )
 
 
-def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> list[e.RunRescheduled]:
+def second_request(state: RunState, asked: e.RunRequested) -> list[e.SecondRequestReceived]:
+    """For a person with an open run that whoever asks does not see: those who see it hear of this. `asked` is what
+    would have been recorded. Nothing happens where the same was asked before and is still being looked at."""
+    received = e.SecondRequestReceived(
+        by=asked.requested_by,
+        requester_human=asked.requester_human,
+        packet=asked.packet,
+        cutoff=asked.cutoff,
+        zone=asked.zone,
+        local_cutoff=asked.local_cutoff,
+        urgent=asked.urgent,
+        reason=asked.reason,
+    )
+    for earlier, number in state.second_requests:
+        known = state.exceptions.get(f"x-second_request-{number}")
+        same = (earlier.by, earlier.local_cutoff, earlier.urgent) == (received.by, received.local_cutoff, asked.urgent)
+        if same and known is not None and known.open:
+            return []
+    return [received]
+
+
+def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> list[Event]:
     """Another cutoff. What was decided stays decided unless the new one lies beyond the decision's `valid_until`.
     An earlier one brings changes forward, so people alone move it there; anybody who may prepare puts it off."""
     still_going(state)
@@ -84,12 +122,14 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
         return []
     if cutoff.instant < state.cutoff:
         only_people(actor, "Bringing a cutoff forward")
-    return [e.RunRescheduled(cutoff=cutoff.instant, zone=cutoff.zone, local_cutoff=cutoff.local, by=actor.actor_id)]
+    moved = e.RunRescheduled(cutoff=cutoff.instant, zone=cutoff.zone, local_cutoff=cutoff.local, by=actor.actor_id)
+    return [moved, *moved_embargo(state, cutoff.instant, actor, world)]
 
 
 def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]:
     """The leaving is called off. What is done stays done; nothing further is. The review of an urgent start stays
-    open: whoever started it does not get rid of it by ending the run. For people only."""
+    open: whoever started it does not get rid of it by ending the run; so does what somebody else asked for meanwhile.
+    For people only."""
     still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
     not_own(actor, state.asked.person_id)
@@ -99,7 +139,7 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     happened: list[Event] = [
         e.ExceptionClosed(exception_id=id_, disposition="ended", by=actor.actor_id)
         for id_, exception in state.exceptions.items()
-        if exception.open and exception.opened.kind != "urgent_review"
+        if exception.open and exception.opened.kind not in ("urgent_review", "second_request")
     ]
     happened += [e.GateWithdrawn(gate_id=id_) for id_, gate in state.gates.items() if gate.open]
     happened += [e.TaskWithdrawn(task_id=id_) for id_, task in state.tasks.items() if task.open]

@@ -59,6 +59,9 @@ class RunState:
     tasks: Mapping[str, TaskState] = field(default_factory=dict)
     exceptions: Mapping[str, ExceptionState] = field(default_factory=dict)
     held: bool = False
+    embargo_until: datetime | None = None
+    named: tuple[str, ...] = ()
+    second_requests: tuple[tuple[e.SecondRequestReceived, int], ...] = ()
     finish: Literal["clean", "with_exceptions", "shadow", "ended"] | None = None
     finished_at: datetime | None = None
 
@@ -78,6 +81,10 @@ class RunState:
     @property
     def urgent(self) -> bool:
         return self.asked.urgent
+
+    def exists_for(self, actor_id: str, now: datetime) -> bool:
+        """Under an embargo a run exists for those only whom it names."""
+        return self.embargo_until is None or now >= self.embargo_until or actor_id in self.named
 
     def accounts_of(self, system: str) -> tuple[str, ...] | None:
         """The accounts a person or an exact match said are theirs; None while that is an open question."""
@@ -120,7 +127,18 @@ def _(event: e.RunRequested, state: RunState, at: datetime) -> RunState:
         state,
         request=event, requested_at=at, plan_wanted_since=at,
         cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff,
+        embargo_until=event.embargo_until, named=event.named,
     )  # fmt: skip
+
+
+@_apply.register
+def _(event: e.EmbargoChanged, state: RunState, at: datetime) -> RunState:
+    return replace(state, embargo_until=event.until, named=event.named)
+
+
+@_apply.register
+def _(event: e.SecondRequestReceived, state: RunState, at: datetime) -> RunState:
+    return replace(state, second_requests=(*state.second_requests, (event, state.version + 1)))
 
 
 @_apply.register
@@ -252,7 +270,8 @@ def _(event: e.GateDecided, state: RunState, at: datetime) -> RunState:
     if event.outcome == "rejected":
         rejected |= dict.fromkeys(gate.opened.digests, event.gate_id)
     else:
-        approved |= dict.fromkeys(event.approved, Approval(event.gate_id, event.by, event.valid_until))
+        approval = Approval(event.gate_id, event.rests_on or event.by, event.valid_until)
+        approved |= dict.fromkeys(event.approved, approval)
         excluded |= dict.fromkeys(event.excluded, event.gate_id)
     return replace(state, approved=approved, excluded=excluded, rejected=rejected)
 
@@ -329,7 +348,8 @@ def _(event: e.StepRetryOrdered, state: RunState, at: datetime) -> RunState:
     anew = event.generation > before.generation
     return _with_step(
         state, event.step_id, at,
-        status="retrying", generation=event.generation, retry_at=None, failing_since=None, ordered_by=event.by,
+        status="retrying", generation=event.generation, retry_at=None, failing_since=None,
+        ordered_by=event.on_behalf_of or event.by,
         may_stand=before.may_stand and not anew, first_started_at=None if anew else before.first_started_at,
     )  # fmt: skip
 

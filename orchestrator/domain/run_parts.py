@@ -57,6 +57,12 @@ class GateState:
     def roles(self) -> frozenset[str]:
         return frozenset(self.opened.roles) | frozenset(self.escalated_to)
 
+    @property
+    def voters(self) -> frozenset[str]:
+        """The people whose one vote has been cast, by themselves or on their behalf."""
+        humans = (human for vote, _ in self.votes for human in (vote.human, vote.for_human))
+        return frozenset(human for human in humans if human is not None)
+
     def lapsed(self, cutoff: datetime, now: datetime) -> bool:
         """Whether a decision taken here would hold no longer: it is too late, or the cutoff moved beyond it."""
         return now >= self.opened.valid_until or cutoff > self.opened.valid_until
@@ -64,6 +70,8 @@ class GateState:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
+    """`by` are the accounts that it rests on."""
+
     gate_id: str
     by: tuple[str, ...]
     valid_until: datetime

@@ -15,6 +15,7 @@ from orchestrator.domain.levels import Actor, Level, highest_level
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.run import LONG_AGO, RunState
+from orchestrator.domain.surroundings import Delegation
 
 WaitsFor = Literal[
     "predecessors", "time", "gate", "another_attempt", "lease", "hold", "fresh_look", "open_question", "task",
@@ -32,7 +33,7 @@ class World:
 
     `pinned` is the packet that the run started under, `current` today's; `abilities` is what the connectors can do;
     `holds` are the systems on hold, `*` for everything; `actors` are the known ones by id, with the roles that they
-    still have.
+    still have; `delegations` says who decides for whom.
     `read_at` is the reading of a steady clock (seconds) at which all this was read.
     """
 
@@ -42,6 +43,7 @@ class World:
     abilities: Catalogue = field(default_factory=dict)
     holds: frozenset[str] = frozenset()
     actors: Mapping[str, Actor] = field(default_factory=dict)
+    delegations: tuple[Delegation, ...] = ()
     read_at: float = 0.0
     # Looked up once a world, since every step asks; a changed world (`replace`) begins anew.
     _levels: dict[tuple[str, str, str], Level | None] = field(

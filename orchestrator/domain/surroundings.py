@@ -4,36 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import reduce
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.event import Event
-from orchestrator.domain.levels import Actor
+from orchestrator.domain.levels import Actor, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """`to` may decide what `by` may, from `since` until before `until`, unless it was ended."""
+
+    said: e.DecisionsDelegated
+    ended: bool = False
+
+    def holds(self, now: datetime) -> bool:
+        return not self.ended and self.said.since <= now < self.said.until
+
+    def over(self, now: datetime) -> bool:
+        return self.ended or now >= self.said.until
 
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """The actors as they last signed in, less what was revoked since."""
+    """The actors as they last signed in, less what was revoked since; what each sign-in said last; and who decides for
+    whom."""
 
     version: int = 0
     actors: Mapping[str, Actor] = field(default_factory=dict)
+    recorded: Mapping[str, e.ActorRecorded] = field(default_factory=dict)
+    delegations: Mapping[str, Delegation] = field(default_factory=dict)
 
 
 def fold_organisation(state: Organisation, event: Event) -> Organisation:
-    actors = dict(state.actors)
-    if isinstance(event, e.ActorRecorded):
-        actors[event.actor_id] = Actor(
-            actor_id=event.actor_id,
-            kind=event.kind,
-            roles=frozenset(event.roles),
-            human=event.human,
-            managers=frozenset(event.managers),
-        )
-    elif isinstance(event, e.RolesRevoked) and event.actor_id in actors:
-        known = actors[event.actor_id]
-        actors[event.actor_id] = known.model_copy(update={"roles": known.roles - set(event.roles)})
-    return replace(state, version=state.version + 1, actors=actors)
+    state = replace(state, version=state.version + 1)
+    match event:
+        case e.ActorRecorded(actor_id=actor_id):
+            signed_in = Actor(
+                actor_id=actor_id,
+                kind=event.kind,
+                roles=frozenset(event.roles),
+                human=event.human,
+                managers=frozenset(event.managers),
+                up_to=Level(event.up_to) if event.up_to is not None else None,
+            )
+            recorded = {**state.recorded, actor_id: event}
+            return replace(state, actors={**state.actors, actor_id: signed_in}, recorded=recorded)
+        case e.RolesRevoked(actor_id=actor_id) if actor_id in state.actors:
+            known = state.actors[actor_id]
+            fewer = known.model_copy(update={"roles": known.roles - set(event.roles)})
+            return replace(state, actors={**state.actors, actor_id: fewer})
+        case e.DecisionsDelegated(delegation_id=id_):
+            return replace(state, delegations={**state.delegations, id_: Delegation(event)})
+        case e.DelegationEnded(delegation_id=id_) if id_ in state.delegations:
+            ended = replace(state.delegations[id_], ended=True)
+            return replace(state, delegations={**state.delegations, id_: ended})
+    return state
 
 
 def organisation_of(events: Iterable[Event]) -> Organisation:
