@@ -1,7 +1,9 @@
 """Real servers for every test: started when the first test asks, shared by the session, gone with it.
 
 `postgres`, `database_url` (a migrated, empty database a test), `temporal`, `company` (mended, restarted and counted
-afresh for each test), `hire` (new people in the company), `needs_directory` (skips without slapd).
+afresh for each test), `hire` (new people in the company), `needs_directory` (skips without slapd), `stack` (all of
+Offboard with its pages, as `offboard up` starts it; shared by every test that goes through the command line, the pages or
+the API, so hire people of your own).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import itertools
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 import pytest_asyncio
@@ -21,6 +23,9 @@ from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
+
+if TYPE_CHECKING:
+    from orchestrator.embedded.stack import Stack
 
 TEMPLATE = "migrated_template"
 _numbers = itertools.count(1)
@@ -86,6 +91,14 @@ async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Te
 async def shared_company(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Company]:
     async with Company.start(tmp_path_factory.mktemp("company")) as company:
         yield company
+
+
+@pytest_asyncio.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    from orchestrator.embedded.stack import stack_up  # only who needs all of it pays for its import
+
+    async with stack_up(tmp_path_factory.mktemp("stack")) as up:
+        yield up
 
 
 @pytest_asyncio.fixture

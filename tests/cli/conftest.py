@@ -1,22 +1,15 @@
-"""One embedded stack for all of the command line's tests, driven through the command line itself."""
+"""The embedded stack, driven through the command line itself."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from orchestrator.embedded.company.people import Employee
-from orchestrator.embedded.stack import Stack, stack_up
+from orchestrator.embedded.stack import Stack
 from tests.cli.command_line import Leaver, Offboard, Started, hired, until
-
-
-@pytest_asyncio.fixture(scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    async with stack_up(tmp_path_factory.mktemp("stack")) as up:
-        yield up
 
 
 @pytest.fixture
