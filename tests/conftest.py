@@ -2,8 +2,8 @@
 
 `postgres`, `database_url` (a migrated, empty database a test), `temporal`, `company` (mended, restarted and counted
 afresh for each test), `hire` (new people in the company), `needs_directory` (skips without slapd), `stack` (all of
-Offboard with its pages, as `offboard up` starts it; shared by every test that goes through the command line, the pages or
-the API, so hire people of your own).
+Offboard with its pages, as `offboard up` starts it; shared by every test that goes through the command line, the pages
+or the API, so hire people of your own).
 """
 
 from __future__ import annotations
