@@ -17,13 +17,16 @@ from temporalio.api.workflowservice.v1 import GetClusterInfoRequest
 from temporalio.client import Client, Interceptor, TLSConfig
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from orchestrator.domain.progress import Progress
-from orchestrator.workflows.activity_stubs import InquiryRef, RunRef
+from orchestrator.workflows.activity_stubs import Delivery, InquiryRef, RunRef
 from orchestrator.workflows.inquiry import Inquiry, inquiry_workflow_id
+from orchestrator.workflows.notices import Notices, notices_id
 from orchestrator.workflows.offboarding import Nudge, Offboarding, workflow_id
 from orchestrator.workflows.retry_policies import INQUIRY_GIVEN_UP
+from orchestrator.workflows.webhooks import DeliverWebhook, delivery_id
 
 ANSWER_WITHIN = timedelta(seconds=5)
 """Whoever gives a command does not wait longer for a nudge; the relay makes good what did not come through."""
@@ -142,6 +145,38 @@ class Engine:
                 execution_timeout=INQUIRY_GIVEN_UP,
                 rpc_timeout=ANSWER_WITHIN,
             )
+        except RPCError as error:
+            raise self._unavailable(error) from error
+
+    async def nudge_notices(self) -> None:
+        """Something may wait for somebody who was not told yet. Raises `EngineUnavailable`."""
+        try:
+            await self.client.start_workflow(
+                Notices.run,
+                id=notices_id(self.task_queue),
+                task_queue=self.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal="nudge",
+                rpc_timeout=ANSWER_WITHIN,
+            )
+        except RPCError as error:
+            raise self._unavailable(error) from error
+
+    async def deliver(self, hook_id: str, position: int) -> None:
+        """Sends one event on its way to one webhook, unless it is or was. Raises `EngineUnavailable`."""
+        try:
+            await self.client.start_workflow(
+                DeliverWebhook.run,
+                Delivery(hook_id=hook_id, position=position),
+                id=delivery_id(hook_id, position),
+                task_queue=self.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                rpc_timeout=ANSWER_WITHIN,
+            )
+        except WorkflowAlreadyStartedError:
+            return  # and ended: started before, by somebody who could not note that
         except RPCError as error:
             raise self._unavailable(error) from error
 

@@ -3,6 +3,9 @@
 Two looks. By position, as events come: what concerns runs beyond the one that it is recorded in, as when a hold on a
 system is lifted. By sweep: every open run whose workflow has not reported the ledger's version, reported from another
 cluster than today's, or is overdue for something.
+
+Beside these it follows for webhooks, which are told of events, and for the workflow that mails people what waits for
+them.
 """
 
 from __future__ import annotations
@@ -16,11 +19,16 @@ from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger import engine_reports
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.errors import LedgerError
+from orchestrator.ledger.notices import is_look_late
 from orchestrator.ledger.store import Ledger
+from orchestrator.ledger.webhooks import Webhooks
 
 log = logging.getLogger("offboard.relay")
 
 CURSOR = "relay"
+HOOKS_CURSOR = "webhooks"
+HOOK_EVENTS_AT_ONCE = 500
+"""What piled up while nobody followed goes out bit by bit."""
 LIFTED = frozenset({HoldReleased.type_name()})
 FOLLOW_EVERY = 1.0  # seconds
 SWEEP_EVERY = 10.0
@@ -31,11 +39,25 @@ GRACE = timedelta(seconds=5)
 class Relay:
     """Runs until it is cancelled. More than one may run: a nudge too many does nothing."""
 
-    def __init__(self, database: Database, ledger: Ledger, engine: Engine, *, sweep_every: float = SWEEP_EVERY) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        engine: Engine,
+        webhooks: Webhooks,
+        *,
+        sweep_every: float = SWEEP_EVERY,
+        notices_every: float | None = None,
+    ) -> None:
+        """Notices are nudged once in `notices_every` seconds at most; None where nobody is mailed."""
         self._database = database
         self._ledger = ledger
         self._engine = engine
+        self._webhooks = webhooks
         self._sweep_every = sweep_every
+        self._notices_every = notices_every
+        self._notices_after = 0.0
+        self._notices_wait = True
 
     async def run(self) -> None:
         """Survives the ledger and the engine being away: both are asked again."""
@@ -47,6 +69,8 @@ class Relay:
                 if moved or loop.time() >= next_sweep:
                     await self.sweep()
                     next_sweep = loop.time() + self._sweep_every
+                await self.follow_for_webhooks()
+                await self._look_after_notices(moved, loop.time())
             except (LedgerError, EngineUnavailable) as error:
                 log.warning("relay waits: %s", type(error).__name__)
             await asyncio.sleep(FOLLOW_EVERY)
@@ -73,6 +97,30 @@ class Relay:
         behind = await engine_reports.runs_behind(self._database, cluster, GRACE)
         await self._nudge(behind)
         return len(behind)
+
+    async def follow_for_webhooks(self) -> int:
+        """Starts the deliveries of new events, some at a time, and returns how many there were."""
+        position = await engine_reports.position_of(self._database, HOOKS_CURSOR)
+        if await self._ledger.tail_position() == position:
+            return 0
+        due, seen = await self._webhooks.due_after(position, HOOK_EVENTS_AT_ONCE)
+        for delivery in due:
+            await self._engine.deliver(delivery.hook_id, delivery.position)
+        await engine_reports.keep_position(self._database, HOOKS_CURSOR, seen)
+        return len(due)
+
+    async def _look_after_notices(self, moved: bool, clock: float) -> None:
+        """Whenever the ledger has moved, but no more often than notices are gathered; and where the last look came from
+        another cluster or the next one is overdue."""
+        if self._notices_every is None:
+            return
+        self._notices_wait = self._notices_wait or moved
+        if clock < self._notices_after:
+            return
+        if self._notices_wait or await is_look_late(self._database, self._engine.cluster, GRACE):
+            await self._engine.nudge_notices()
+            self._notices_wait = False
+            self._notices_after = clock + self._notices_every
 
     async def _nudge(self, run_ids: list[str]) -> None:
         for run_id in run_ids:

@@ -9,11 +9,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote, urlsplit
+
+from orchestrator.domain.hook_addresses import parse_hosts
 
 PREFIX = "OFFBOARD_"
 
-
+MAIL_SECURITY = ("starttls", "tls", "none")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -37,11 +40,29 @@ class SettingWrong(SettingMissing):
 
 
 @dataclass(frozen=True, slots=True)
+class MailAccount:
+    """Where notices are handed in. Only the worker needs it. `gather` is how many seconds a first notice waits for
+    others to the same recipient."""
+
+    host: str
+    sender: str
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: str = ""
+    gather: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`environment` is what connections resolve `env:NAME` from. Secrets are left out of the representation.
 
     `otlp_endpoint` is an OpenTelemetry collector's base URL, under OpenTelemetry's own name for it; `trace_file` gets
-    every span as a line of JSON; `log_level` is for our own loggers."""
+    every span as a line of JSON; `log_level` is for our own loggers.
+
+    `public_url` is where people reach Offboard, without a slash at its end. Without `mail` nobody is mailed what waits
+    for them. `webhook_hosts` are the only ones that webhooks go to (see `orchestrator.domain.hook_addresses`)."""
 
     database_url: str = field(repr=False)
     master_key: str = field(repr=False)
@@ -60,6 +81,10 @@ class Settings:
     service_name: str = "offboard"
     trace_file: Path | None = None
     log_level: str = "INFO"
+    public_url: str | None = None
+    mail: MailAccount | None = None
+    webhook_hosts: tuple[str, ...] = ()
+    webhook_ca_file: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -97,6 +122,10 @@ class Settings:
             service_name=given.get("OTEL_SERVICE_NAME") or "offboard",
             trace_file=path("TRACE_FILE"),
             log_level=log_level,
+            public_url=_public_url(get("PUBLIC_URL")),
+            mail=_mail(given),
+            webhook_hosts=_webhook_hosts(get("WEBHOOK_HOSTS") or ""),
+            webhook_ca_file=given.get(PREFIX + "WEBHOOK_CA_FILE", ""),
             environment=given,
         )
 
@@ -116,6 +145,56 @@ def database_address(environment: Mapping[str, str] | None = None) -> str:
             f"{PREFIX}DATABASE_URL", "beside a password of its own: postgresql://USER@HOST/DATABASE, without one"
         )
     return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+
+
+def _public_url(written: str | None) -> str | None:
+    if written is None:
+        return None
+    parts = urlsplit(written)
+    if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc or parts.query:
+        raise SettingWrong(f"{PREFIX}PUBLIC_URL", "the address at which people reach Offboard, https://HOST")
+    return written.rstrip("/")
+
+
+def _mail(given: Mapping[str, str]) -> MailAccount | None:
+    host = given_value(given, "MAIL_HOST")
+    if host is None:
+        return None
+    _needed(given, "PUBLIC_URL", "mail links to it: the address at which people reach Offboard, https://HOST")
+    security = (given_value(given, "MAIL_SECURITY") or "starttls").lower()
+    if security not in MAIL_SECURITY or (security == "none" and host not in ("localhost", "127.0.0.1", "::1")):
+        raise SettingWrong(f"{PREFIX}MAIL_SECURITY", "starttls, tls, or none where the mail server is this machine")
+    sender = _needed(given, "MAIL_SENDER", "the address that notices come from")
+    if not sender.isprintable() or sender.count("@") != 1 or " " in sender:
+        raise SettingWrong(f"{PREFIX}MAIL_SENDER", "one plain mail address")
+    return MailAccount(
+        host=host,
+        sender=sender,
+        port=int(_number(given, "MAIL_PORT", 587, 1, 65535)),
+        security=security,  # type: ignore[arg-type]  # it is one of MAIL_SECURITY
+        username=given_value(given, "MAIL_USER") or "",
+        password=given_value(given, "MAIL_PASSWORD") or "",
+        ca_file=given.get(PREFIX + "MAIL_CA_FILE", ""),
+        gather=_number(given, "NOTICES_GATHER_SECONDS", 60, 0, 86_400),
+    )
+
+
+def _number(given: Mapping[str, str], name: str, default: float, least: int, most: int) -> float:
+    written = given_value(given, name)
+    try:
+        number = float(written) if written is not None else default
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise SettingWrong(PREFIX + name, f"a number from {least} to {most}")
+    return number
+
+
+def _webhook_hosts(written: str) -> tuple[str, ...]:
+    try:
+        return parse_hosts(written)
+    except ValueError as error:
+        raise SettingWrong(f"{PREFIX}WEBHOOK_HOSTS", "host names, *.NAME or addresses, with commas between") from error
 
 
 def given_value(given: Mapping[str, str], name: str) -> str | None:

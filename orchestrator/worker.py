@@ -14,10 +14,13 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.connections import Connect, Connections
 from activities.inquiries import InquiryActivities
+from activities.notices import NoticeActivities, Post
 from activities.observation import NOBODY
 from activities.runs import RunActivities
 from activities.systems import SystemActivities
+from activities.webhooks import Outside, WebhookActivities
 from connectors.registry import connector_kinds
+from connectors.smtp import MailServer
 from orchestrator.domain.ability import Catalogue
 from orchestrator.engine import Engine, EngineAddress, EngineUnavailable
 from orchestrator.ledger.codec import EventCodec
@@ -26,15 +29,19 @@ from orchestrator.ledger.engine_reports import EngineReports
 from orchestrator.ledger.errors import LedgerError
 from orchestrator.ledger.inquiries import InquiryRows
 from orchestrator.ledger.keys import Keyring, load_master_key
+from orchestrator.ledger.notices import NoticeBook
 from orchestrator.ledger.open_counts import open_counts
 from orchestrator.ledger.queries import Queries
 from orchestrator.ledger.rates import Rates
 from orchestrator.ledger.runs import RUN_EVENT_TYPES, Runs
 from orchestrator.ledger.store import Ledger
+from orchestrator.ledger.webhooks import Webhooks
 from orchestrator.relay import Relay
 from orchestrator.settings import Settings
 from orchestrator.workflows.inquiry import Inquiry
+from orchestrator.workflows.notices import Notices
 from orchestrator.workflows.offboarding import Offboarding
+from orchestrator.workflows.webhooks import DeliverWebhook
 
 if TYPE_CHECKING:
     from orchestrator.telemetry.telemetry import Telemetry
@@ -130,8 +137,8 @@ async def working(
             Worker(
                 engine.client,
                 task_queue=settings.temporal_task_queue,
-                workflows=[Offboarding, Inquiry],
-                activities=[*activities, inquiries.answer_inquiry],
+                workflows=[Offboarding, Inquiry, Notices, DeliverWebhook],
+                activities=[*activities, inquiries.answer_inquiry, *_telling(settings, books, lambda: engine.cluster)],
                 # The sandbox costs up to half the throughput; import rules, sandboxed tests and replays keep us honest.
                 workflow_runner=UnsandboxedWorkflowRunner(),
                 max_eager_activity_reservations_per_workflow_task=WIDEST_LAYER,
@@ -142,6 +149,30 @@ async def working(
         for queue in settings.queues:
             await stack.enter_async_context(Worker(engine.client, task_queue=queue, activities=activities))
         yield books, engine
+
+
+def _telling(settings: Settings, books: Books, cluster: Callable[[], str]) -> list[Callable[..., Any]]:
+    """The activities that tell people by mail and programs by webhook: in the installation's own queue only."""
+    post = None
+    if settings.mail is not None and settings.public_url is not None:
+        mail = settings.mail
+        server = MailServer(
+            mail.host,
+            mail.port,
+            security=mail.security,
+            username=mail.username,
+            password=mail.password,
+            ca_file=mail.ca_file,
+        )
+        post = Post(server, mail.sender, settings.public_url, timedelta(seconds=mail.gather))
+    queries = Queries(books.database, books.ledger, books.runs)
+    notices = NoticeActivities(books.runs, queries, NoticeBook(books.database), cluster, post)
+    source = settings.public_url or f"offboard:{settings.installation}"
+    webhooks = WebhookActivities(
+        Webhooks(books.database, books.keyring, books.ledger),
+        Outside(source, settings.webhook_hosts, settings.webhook_ca_file),
+    )
+    return [notices.send_notices, webhooks.deliver_webhook]
 
 
 @asynccontextmanager
@@ -165,10 +196,24 @@ async def _watching(engine: Engine) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def relaying(
-    books: Books, engine: Engine, *, sweep_every: float = 10.0, watched: Telemetry | None = None
+    books: Books,
+    engine: Engine,
+    *,
+    sweep_every: float = 10.0,
+    watched: Telemetry | None = None,
+    settings: Settings | None = None,
 ) -> AsyncIterator[Relay]:
-    """The relay, and where telemetry is on the gauges of what is open: there are fewer relays than workers."""
-    relay = Relay(books.database, books.ledger, engine, sweep_every=sweep_every)
+    """The relay, and where telemetry is on the gauges of what is open: there are fewer relays than workers. Notices
+    are looked after where `settings` have a mail server."""
+    mail = settings.mail if settings is not None else None
+    relay = Relay(
+        books.database,
+        books.ledger,
+        engine,
+        Webhooks(books.database, books.keyring, books.ledger),
+        sweep_every=sweep_every,
+        notices_every=max(mail.gather, 1.0) if mail is not None else None,
+    )
     tasks = [asyncio.create_task(relay.run(), name="relay")]
     if watched is not None:
         tasks.append(asyncio.create_task(_counting(books, watched), name="how much is open"))

@@ -89,7 +89,9 @@ async def _worker(with_relay: bool) -> None:
         working(settings, watched=watched) as (books, engine),
     ):
         note("The worker works. Ctrl-C or SIGTERM ends it, once it has finished what it began.")
-        async with relaying(books, engine, watched=watched) if with_relay else contextlib.nullcontext():
+        async with (
+            relaying(books, engine, watched=watched, settings=settings) if with_relay else contextlib.nullcontext()
+        ):
             await stopped.wait()
 
 
@@ -106,7 +108,7 @@ async def _relay() -> None:
     configure_logging(settings.log_level)
     async with stopping() as stopped, telemetry_of(settings) as watched, open_books(settings) as books:
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
-        async with relaying(books, engine, watched=watched):
+        async with relaying(books, engine, watched=watched, settings=settings):
             note("The relay follows the ledger. Ctrl-C or SIGTERM ends it.")
             await stopped.wait()
 

@@ -79,7 +79,7 @@ async def stack_up(
         settings = Settings.read({**os.environ, **environment})
         say("Starting the worker and the relay")
         books, engine = await up.enter_async_context(working(settings))
-        await up.enter_async_context(relaying(books, engine))
+        await up.enter_async_context(relaying(books, engine, settings=settings))
         office = Office(books.runs, books.keyring, engine)
         connections = Connections(settings.environment)
         up.push_async_callback(connections.aclose)

@@ -15,7 +15,10 @@ from temporalio import workflow
 from orchestrator.workflows import activity_stubs as activities
 from orchestrator.workflows import retry_policies as retries
 
-WORKFLOW_ID = "notices"
+
+def notices_id(task_queue: str) -> str:
+    """One for an installation, which its task queue names."""
+    return f"notices-{task_queue}"
 
 
 @workflow.defn(name="Notices")

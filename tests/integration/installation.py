@@ -264,7 +264,7 @@ async def installation(
         if worker:
             books, engine = await stack.enter_async_context(working(settings))
             if relay:
-                await stack.enter_async_context(relaying(books, engine, sweep_every=1.0))
+                await stack.enter_async_context(relaying(books, engine, sweep_every=1.0, settings=settings))
         else:
             books = await stack.enter_async_context(open_books(settings))
             engine = await Engine.connect(engine_address(settings))

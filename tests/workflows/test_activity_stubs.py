@@ -10,8 +10,10 @@ from typing import Any
 from temporalio import activity
 
 from activities.inquiries import InquiryActivities
+from activities.notices import NoticeActivities
 from activities.runs import RunActivities
 from activities.systems import SystemActivities
+from activities.webhooks import WebhookActivities
 from orchestrator.workflows import activity_stubs
 
 
@@ -35,7 +37,9 @@ def signature(function: Callable[..., Any]) -> tuple[list[Any], Any]:
 
 def test_stubs_and_activities_are_the_same() -> None:
     stubs = activities_of(activity_stubs)
-    registered = activities_of(RunActivities, SystemActivities, InquiryActivities)
+    registered = activities_of(
+        RunActivities, SystemActivities, InquiryActivities, NoticeActivities, WebhookActivities
+    )
     assert stubs.keys() == registered.keys()
     for name, stub in stubs.items():
         assert signature(stub) == signature(registered[name]), name

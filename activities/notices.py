@@ -1,0 +1,245 @@
+"""Mail to whoever something waits for. Reads who has what waiting, through the same query as their inbox, so that
+whoever may not see or do a thing is not told of it either; and remembers what was mailed, so that nothing is twice.
+
+An attempt that breaks off goes on where it was: a recipient is marked right after the mail server took their message.
+Only a process that dies between the two, or a server that takes a message and is not heard saying so, may have one
+message repeated; it then has the same Message-ID, by which mail systems know it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.failures import without_words
+from connectors.errors import ConnectorError, RefusedError, TryAgainError
+from connectors.smtp import MailServer, message_id
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.notice_words import letter
+from orchestrator.domain.notices import AFTER_A_REFUSAL, Notice, Waiting, due_notices
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.surroundings import Organisation
+from orchestrator.ledger.lines import Item
+from orchestrator.ledger.notices import NoticeBook
+from orchestrator.ledger.queries import LARGEST_PAGE, Queries, Viewer
+from orchestrator.ledger.runs import Runs
+from orchestrator.workflows.activity_stubs import NextLook
+
+log = logging.getLogger("offboard.notices")
+
+ONE_MAIL = 20.0  # seconds for handing in one message
+SENDING_FOR = 60.0  # seconds of handing in, after which the rest is left to another attempt
+MOST_RECIPIENTS = 2000
+LONGEST_SLEEP = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """How notices leave: `sender` is an address, `public_url` where people reach Offboard (no slash at its end),
+    `gather` how long a first notice waits for company."""
+
+    server: MailServer
+    sender: str
+    public_url: str
+    gather: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One address and the accounts of whoever reads there."""
+
+    address: str
+    zone: str | None
+    actors: tuple[Actor, ...]
+
+    @property
+    def actor_ids(self) -> tuple[str, ...]:
+        return tuple(actor.actor_id for actor in self.actors)
+
+
+class NoticeActivities:
+    """`cluster` names Temporal's as last seen. Without a `post` notices are off."""
+
+    def __init__(
+        self, runs: Runs, queries: Queries, book: NoticeBook, cluster: Callable[[], str], post: Post | None
+    ) -> None:
+        self._runs = runs
+        self._queries = queries
+        self._book = book
+        self._cluster = cluster
+        self._post = post
+
+    @activity.defn(name="send_notices")
+    @without_words
+    async def send_notices(self) -> NextLook:
+        if self._post is None:
+            return NextLook(in_seconds=None)
+        await self._book.forget_old()
+        sending = _Sending(self._post)
+        looks: list[datetime] = []
+        now = await self._runs.ledger.now()
+        for recipient in await self._recipients():
+            activity.heartbeat()
+            if (again := await self._tell(recipient, sending)) is not None:
+                looks.append(again)
+            if sending.broken or sending.used_up:
+                break
+        if sending.failure is not None:
+            # Not a word of the server's: it may quote an address.
+            log.warning("notices wait for the mail server: %s", sending.failure.code)
+            raise ApplicationError("mail server", type=f"MailServer.{sending.failure.code}")
+        wait = LONGEST_SLEEP.total_seconds()
+        if sending.used_up:
+            wait = 0.0
+        elif looks:
+            wait = min(wait, max((min(looks) - now).total_seconds(), 0.0) + 0.05)
+        await self._book.will_look(self._cluster(), wait)
+        return NextLook(in_seconds=wait)
+
+    async def _recipients(self) -> list[Recipient]:
+        organisation = await self._runs.organisation()
+        wanted = await self._book.roles_waited_for()
+        people = [
+            actor
+            for actor in organisation.actors.values()
+            if actor.kind == "person" and _roles_of(actor, organisation) & wanted
+        ]
+        left = await self._book.have_left({actor.human for actor in people if actor.human is not None})
+        accounts: dict[str, list[Actor]] = {}
+        without = 0
+        for actor in people:
+            if actor.human is not None and actor.human in left:
+                continue
+            address = organisation.recorded[actor.actor_id].email
+            if address is None or not _can_be_mailed(address):
+                without += 1
+                continue
+            accounts.setdefault(address.casefold(), []).append(actor)
+        if without:
+            log.info("notices: %d accounts for which something may wait have no mail address", without)
+        if len(accounts) > MOST_RECIPIENTS:
+            log.error("notices: %d recipients, of whom %d are mailed", len(accounts), MOST_RECIPIENTS)
+        found = []
+        for actors in list(accounts.values())[:MOST_RECIPIENTS]:
+            said = organisation.recorded[actors[0].actor_id]
+            assert said.email is not None
+            found.append(Recipient(said.email, said.time_zone, tuple(actors)))
+        return found
+
+    async def _tell(self, recipient: Recipient, sending: _Sending) -> datetime | None:
+        """Mails one recipient what is due, and returns when they are to be looked at again."""
+        waiting, now = await self._waiting_for(recipient)
+        sent = await self._book.sent_to(recipient.actor_ids)
+        due, again = due_notices(waiting, sent, now, sending.post.gather)
+        if not due:
+            return again
+        outcome = await sending.send(_message(due, recipient, sending.post, now), recipient.address)
+        if outcome == "accepted":
+            await self._book.keep([(n.waiting.item_id, n.kind) for n in due], recipient.actor_ids[0])
+        elif outcome == "refused":
+            await self._book.keep([(n.waiting.item_id, "refused") for n in due], recipient.actor_ids[0])
+            log.warning("notices: the mail server refuses an address of account %s", recipient.actor_ids[0])
+            later = now + AFTER_A_REFUSAL
+            return later if again is None else min(again, later)
+        return again
+
+    async def _waiting_for(self, recipient: Recipient) -> tuple[list[Waiting], datetime]:
+        """All that waits for any of the recipient's accounts, the most urgent first."""
+        items: dict[str, Item] = {}
+        for actor in recipient.actors:
+            inbox = await self._queries.inbox(Viewer.of(actor), limit=LARGEST_PAGE)
+            items |= {f"{item.run_id}/{item.id}": item for item in inbox.items}
+        embargoed = await self._book.embargoed({item.run_id for item in items.values()}) if items else frozenset()
+        waiting = [await self._described(item_id, item, item.run_id in embargoed) for item_id, item in items.items()]
+        if len(recipient.actors) > 1:
+            waiting.sort(key=lambda item: (item.due_at is None, item.due_at or item.opened_at, item.item_id))
+        return waiting, inbox.now
+
+    async def _described(self, item_id: str, item: Item, embargoed: bool) -> Waiting:
+        known = Waiting(item_id, item.run_id, item.kind, item.opened_at, item.due_at, embargoed=embargoed)
+        if embargoed:
+            return known
+        packet = (await self._runs.shelf(item.packet)).version(item.packet_version)
+        return Waiting(
+            item_id, item.run_id, item.kind, item.opened_at, item.due_at,
+            title=_title(packet, item), steps=int(item.detail.get("steps") or 0),
+            exception=str(item.detail.get("exception") or ""),
+        )  # fmt: skip
+
+
+class _Sending:
+    """One attempt's messages. A recipient whose message is not taken keeps nobody else waiting; a server that cannot
+    be spoken to ends the attempt."""
+
+    def __init__(self, post: Post) -> None:
+        self.post = post
+        self.failure: ConnectorError | None = None
+        self.broken = False
+        self._spent = 0.0
+
+    @property
+    def used_up(self) -> bool:
+        return self._spent > SENDING_FOR
+
+    async def send(self, message: EmailMessage, address: str) -> str:
+        """`accepted`, `refused` for good, or `failed`."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            await self.post.server.send(message, [address], deadline=ONE_MAIL)
+        except RefusedError:
+            return "refused"
+        except ConnectorError as error:
+            self.failure = error
+            # "Come back later" (4yz) may be about this recipient alone.
+            self.broken = not (isinstance(error, TryAgainError) and error.code == "system_failed")
+            return "failed"
+        finally:
+            self._spent += clock() - began
+        return "accepted"
+
+
+def _message(notices: Sequence[Notice], recipient: Recipient, post: Post, now: datetime) -> EmailMessage:
+    """The same notices to the same recipient have the same Message-ID, however often it is made."""
+    written = letter(notices, post.public_url, recipient.zone, now)
+    about = "\0".join(sorted(f"{notice.waiting.item_id}\0{notice.kind}" for notice in notices))
+    message = EmailMessage()
+    message["From"] = post.sender
+    message["To"] = recipient.address
+    message["Subject"] = written.subject
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Message-ID"] = message_id(f"notice\0{recipient.actor_ids[0]}\0{about}", post.sender)
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's out-of-office answers this
+    message.set_content(written.text)
+    return message
+
+
+def _title(packet: Packet, item: Item) -> str:
+    if item.kind == "gate":
+        gate = packet.approvals.gates.get(str(item.detail.get("gate")))
+        return gate.title if gate is not None else ""
+    if item.kind == "task":
+        name = item.detail.get("step")
+        return next((step.title for step in packet.workflow.steps if step.name == name), "")
+    return ""
+
+
+def _roles_of(actor: Actor, organisation: Organisation) -> frozenset[str]:
+    """Also those of colleagues who ever delegated to them: whether that holds now is the inbox's to say."""
+    lent = [organisation.actors.get(given.said.by) for given in organisation.delegations.values()
+            if given.said.to == actor.actor_id]  # fmt: skip
+    return actor.roles.union(*(one.roles for one in lent if one is not None))
+
+
+def _can_be_mailed(address: str) -> bool:
+    """One plain address: what has a line break or several addresses in it goes into no header."""
+    name, at, host = address.rpartition("@")
+    return bool(name and at and host) and address.isprintable() and not set(address) & set(' ,;<>"()[]\\')

@@ -1,0 +1,83 @@
+"""Who is to be mailed what by now: what waits for somebody and was not told yet, and what is due soon.
+
+A notice is told once when something begins to wait and once more before it is due. What comes within a short time is
+gathered, so that somebody for whom several things wait gets one message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from orchestrator.domain.events import ExceptionKind
+
+NoticeKind = Literal["first", "reminder", "refused"]
+"""`refused`: the mail server would not take it for this address."""
+
+ROOM = timedelta(hours=1)
+AFTER_A_REFUSAL = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something that waits for a person, as far as mail may tell: `title` is the packet's own for a gate or a step,
+    `steps` how many a gate is about. Of an `embargoed` run nothing is told."""
+
+    item_id: str
+    run_id: str
+    kind: str
+    opened_at: datetime
+    due_at: datetime | None
+    title: str = ""
+    steps: int = 0
+    exception: ExceptionKind | str = ""
+    embargoed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    waiting: Waiting
+    kind: Literal["first", "reminder"]
+
+
+Sent = Mapping[tuple[str, str], datetime]
+"""(item, kind of notice) -> when, for one recipient."""
+
+
+def remind_at(opened_at: datetime, due_at: datetime) -> datetime:
+    """A quarter of the whole time before it is due; at least an hour before, but never before half of it is over."""
+    span = due_at - opened_at
+    return due_at - max(span / 4, min(ROOM, span / 2))
+
+
+def due_notices(
+    waiting: Sequence[Waiting], sent: Sent, now: datetime, gather: timedelta
+) -> tuple[tuple[Notice, ...], datetime | None]:
+    """What one recipient is to be told now, and when to look again (None: when something else happens). A first notice
+    waits `gather` after its item began to wait, or goes along with another that is due."""
+    planned = [notice for item in waiting if (notice := _next(item, sent, now, gather)) is not None]
+    if not any(at <= now for _, at in planned):
+        return (), min((at for _, at in planned), default=None)
+    told = tuple(notice for notice, at in planned if at <= now + gather)
+    later = [at for _, at in planned if at > now + gather]
+    for notice in told:
+        item = notice.waiting
+        if notice.kind == "first" and item.due_at is not None and (at := remind_at(item.opened_at, item.due_at)) > now:
+            later.append(at)
+    return told, min(later, default=None)
+
+
+def _next(item: Waiting, sent: Sent, now: datetime, gather: timedelta) -> tuple[Notice, datetime] | None:
+    """The next notice about an item, and from when on it is due."""
+    again = sent[item.item_id, "refused"] + AFTER_A_REFUSAL if (item.item_id, "refused") in sent else None
+    first = sent.get((item.item_id, "first"))
+    if first is None:
+        return Notice(item, "first"), again or item.opened_at + gather
+    if item.due_at is None or item.due_at <= now or (item.item_id, "reminder") in sent:
+        return None
+    at = remind_at(item.opened_at, item.due_at)
+    if first >= at:  # told so late that it was a reminder itself
+        return None
+    return Notice(item, "reminder"), max(at, again) if again else at
