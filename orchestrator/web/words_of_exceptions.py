@@ -21,6 +21,7 @@ KIND: Mapping[str, str] = {
     "account_gone": "A planned account is gone",
     "condition_unclear": "A condition could not be worked out",
     "not_carried_out": "A step was not begun",
+    "second_request": "Somebody else asked for this person too",
 }
 
 MEANING: Mapping[str, str] = {
@@ -40,6 +41,7 @@ MEANING: Mapping[str, str] = {
     "account_gone": "The account that the step is for is no longer there, or is no longer the person's.",
     "condition_unclear": "The packet says when this step is wanted, and that could not be worked out for this account.",
     "not_carried_out": "The step was due and no worker took it.",
+    "second_request": "Whoever asked does not see this run. They were told that it was received, and nothing else.",
 }
 
 REMEDY: Mapping[str, str] = {
@@ -59,6 +61,7 @@ REMEDY: Mapping[str, str] = {
     "account_gone": "Leave the step out; or plan anew if the account is theirs after all.",
     "condition_unclear": "Decide about it at its gate; or leave the step out, and say why.",
     "not_carried_out": "See that a worker serves the system; or leave the step out, and say why.",
+    "second_request": "Look whether what was asked for differs from this run, then accept it and say what you did.",
 }
 
 STATE: Mapping[str, str] = {"open": "Open", "closed": "Closed"}

@@ -109,8 +109,10 @@ EVENT: Final[_Known] = {
     "StepSkipped": ("minus", "quiet"), "TaskOpened": ("square", "active"), "TaskCompleted": ("signed", "good"),
     "TaskWithdrawn": ("minus", "quiet"), "ExceptionOpened": ("triangle", "bad"), "ExceptionClosed": ("check", "quiet"),
     "RunOpened": ("flag", "quiet"), "HoldPlaced": ("pause", "warn"), "HoldReleased": ("play", "quiet"),
-    "ActorRecorded": ("dot", "quiet"), "RolesRevoked": ("minus", "warn"), "PacketAdopted": ("pen", "quiet"),
-    "PacketSigned": ("signed", "quiet"), "PacketMoved": ("flag", "active"),
+    "ActorRecorded": ("dot", "quiet"), "RolesRevoked": ("minus", "warn"), "EmbargoChanged": ("eye", "warn"),
+    "SecondRequestReceived": ("flag", "warn"), "DecisionsDelegated": ("pen", "active"),
+    "DelegationEnded": ("minus", "quiet"), "PacketAdopted": ("pen", "quiet"), "PacketSigned": ("signed", "quiet"),
+    "PacketMoved": ("flag", "active"),
 }  # fmt: skip
 
 MARKS: Final[Mapping[str, _Known]] = {

@@ -1,0 +1,97 @@
+"""How pages are rendered: one Jinja2 environment with our filters, and addresses of static files that may be cached.
+
+Everything is escaped, a name that a page does not know is an error, and no filter reads a clock: pages hand in `now`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from orchestrator.web import times
+from orchestrator.web.drawing import charts, glyphs
+from orchestrator.web.drawing.plan_graph import plan_graph
+from orchestrator.web.words import words
+
+HERE: Final = Path(__file__).parent
+STATIC: Final = HERE / "static"
+TEMPLATES: Final = HERE / "templates"
+SHORT: Final = 12
+"""Characters of a hash or id that are shown; the whole stands in the `title` and in the dossier."""
+
+
+def make_templates() -> Environment:
+    """Filters: `instant`, `clock`, `day`, `beside`, `iso`, `length`, `ago`, `until`, `timing`, `short`, `words`,
+    `account_label`, `person_label`, `pretty`. Globals: `static_url(name)`, `glyph(shape)`, `mark_of(code, vocabulary)`,
+    `plan_graph(steps, gates)`, `charts`."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        instant=times.instant,
+        clock=times.clock,
+        day=times.day,
+        beside=times.beside,
+        iso=times.iso,
+        length=times.length,
+        ago=times.ago,
+        until=times.until,
+        timing=times.timing,
+        short=short,
+        words=words,
+        account_label=account_label,
+        person_label=person_label,
+        pretty=pretty,
+    )
+    environment.globals.update(
+        static_url=static_urls(),
+        glyph=glyphs.glyph,
+        mark_of=glyphs.mark_of,
+        plan_graph=plan_graph,
+        charts=charts,
+    )
+    return environment
+
+
+def static_urls() -> Callable[[str], str]:
+    """`/static/NAME?v=…`, the beginning of the content's hash, so that an answer may be kept for a year. Hashes are
+    taken once, here. A name that is not there is a `KeyError`."""
+    versions = {
+        path.relative_to(STATIC).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for path in sorted(STATIC.rglob("*"))
+        if path.is_file()
+    }
+    return lambda name: f"/static/{name}?v={versions[name]}"
+
+
+def short(value: str | None) -> str:
+    return (value or "")[:SHORT]
+
+
+def account_label(account: Mapping[str, Any] | None) -> str:
+    """What the system calls an account; the beginning of its opaque id once nobody can say any more."""
+    if account is None:
+        return ""
+    return str(account.get("label") or short(account.get("account_id")))
+
+
+def person_label(person: Mapping[str, Any] | None) -> str:
+    if person is None:
+        return "Erased person"
+    return str(person.get("name") or person.get("employee_number") or "Erased person")
+
+
+def pretty(value: Any) -> str:
+    """Evidence and event data as text to be read: JSON, indented, keys in their order."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
