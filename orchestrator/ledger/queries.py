@@ -182,11 +182,12 @@ class Queries:
         rows = await self._all(select(packets).order_by(packets.c.name))
         return tuple(PacketLine(row["name"], row["phase"], row["current_version"]) for row in rows)
 
-    async def visible(self, viewer: Viewer) -> ColumnElement[bool]:
+    async def visible(self, viewer: Viewer, readable: Sequence[str] | None = None) -> ColumnElement[bool]:
         """Which runs a viewer sees, for every query here: those of packets whose platform file of today grants them at
         least `read` on any system, and those where something waits for a role of theirs; none under an embargo that
         does not name them."""
-        readable, _ = await self.packet_versions(viewer)
+        if readable is None:
+            readable, _ = await self.packet_versions(viewer)
         no_embargo = or_(
             runs.c.embargo_until.is_(None),
             runs.c.embargo_until <= func.engine.now(),

@@ -1,7 +1,8 @@
 """The list of runs as a page shows it: filtered, sorted, by keyset, with how many runs there are in each state.
 
 A page costs the same however many runs there ever were. Counting is a look into a tally that triggers keep
-(`read.run_counts`), as far as only packet and urgency are asked about; other filters count the rows they leave.
+(`read.run_counts`), as far as only packet and urgency are asked about; other filters count the rows they leave, up to
+`MOST_COUNTED`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ Sort = Literal["latest", "cutoff", "due"]
 """`latest`: what was asked for last comes first. `cutoff`: the earliest first. `due`: what has to be done first, and
 runs for which nothing has a date at the end."""
 
+MOST_COUNTED = 10_000
+"""Where a filter leaves more runs than these, a count would take longer than the page that shows it."""
 FINISHED = ("clean", "with_exceptions", "shadow", "ended")
 _NEVER = text("'infinity'::timestamptz")
 _DUE = func.coalesce(runs.c.due_at, _NEVER)
@@ -44,9 +47,11 @@ class RunFilter:
 
 @dataclass(frozen=True, slots=True)
 class RunCounts:
-    """`by_state` leaves out states that no run is in."""
+    """`by_state` leaves out states that no run is in. `more`: there are so many that counting stopped, and the numbers
+    are of those that were counted."""
 
     by_state: Mapping[str, int] = field(default_factory=dict)
+    more: bool = False
 
     @property
     def open(self) -> int:
@@ -59,6 +64,16 @@ class RunCounts:
     @property
     def total(self) -> int:
         return sum(self.by_state.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What one viewer sees, asked once for a page and its counts."""
+
+    viewer: Viewer
+    readable: Sequence[str]
+    others: Sequence[str]
+    visible: ColumnElement[bool]
 
 
 class RunLists:
@@ -77,18 +92,23 @@ class RunLists:
         limit: int = 50,
     ) -> RunList:
         """`after` is what the page before gave, under the same filter and sort."""
-        wanted = wanted or RunFilter()
-        most = max(1, min(limit, LARGEST_PAGE))
-        query = select(runs, func.engine.now().label("now"))
-        query = query.where(await self._queries.visible(viewer), *_narrowed(wanted, viewer))
-        if wanted.states:
-            query = query.where(_in_states(wanted.states))
-        rows = await self._all(_ordered(query, sort, after).limit(most + 1))
-        shown = rows[:most]
-        names = await self._queries.names([row["run_id"] for row in shown])
-        lines = tuple(RunLine.of(row, names) for row in shown)
-        more = _cursor(shown[-1], sort) if len(rows) > most else None
-        return RunList(lines, more, rows[0]["now"] if rows else await self._queries.now())
+        return await self._page(await self._sight(viewer), wanted or RunFilter(), sort, after, limit)
+
+    async def counts(self, viewer: Viewer, wanted: RunFilter | None = None) -> RunCounts:
+        """How many runs the viewer sees in each state, under the filter without its states."""
+        return await self._count(await self._sight(viewer), wanted or RunFilter())
+
+    async def page_and_counts(
+        self,
+        viewer: Viewer,
+        wanted: RunFilter | None = None,
+        sort: Sort = "latest",
+        after: str | None = None,
+        limit: int = 50,
+    ) -> tuple[RunList, RunCounts]:
+        """Both, for less than one after the other."""
+        sight, wanted = await self._sight(viewer), wanted or RunFilter()
+        return await self._page(sight, wanted, sort, after, limit), await self._count(sight, wanted)
 
     async def of(self, viewer: Viewer, run_ids: Sequence[str]) -> Mapping[str, RunLine]:
         """Those of these runs that the viewer sees, in one query."""
@@ -99,32 +119,48 @@ class RunLists:
         names = await self._queries.names([row["run_id"] for row in rows])
         return {row["run_id"]: RunLine.of(row, names) for row in rows}
 
-    async def counts(self, viewer: Viewer, wanted: RunFilter | None = None) -> RunCounts:
-        """How many runs the viewer sees in each state, under the filter without its states."""
-        wanted = wanted or RunFilter()
-        if wanted.mine or wanted.system or wanted.cutoff_from or wanted.cutoff_until:
-            where = [await self._queries.visible(viewer), *_narrowed(wanted, viewer)]
-            return _added(await self._all(_counted(*where)))
-        return _added(await self._tallied(viewer, wanted))
+    async def _sight(self, viewer: Viewer) -> _Sight:
+        readable, others = await self._queries.packet_versions(viewer)
+        return _Sight(viewer, readable, others, await self._queries.visible(viewer, readable))
 
-    async def _tallied(self, viewer: Viewer, wanted: RunFilter) -> list[Mapping[str, Any]]:
+    async def _page(self, sight: _Sight, wanted: RunFilter, sort: Sort, after: str | None, limit: int) -> RunList:
+        most = max(1, min(limit, LARGEST_PAGE))
+        query = select(runs, func.engine.now().label("now")).where(sight.visible, *_narrowed(wanted, sight.viewer))
+        if wanted.states:
+            query = query.where(_in_states(wanted.states))
+        rows = await self._all(_ordered(query, sort, after).limit(most + 1))
+        shown = rows[:most]
+        names = await self._queries.names([row["run_id"] for row in shown])
+        lines = tuple(RunLine.of(row, names) for row in shown)
+        more = _cursor(shown[-1], sort) if len(rows) > most else None
+        return RunList(lines, more, rows[0]["now"] if rows else await self._queries.now())
+
+    async def _count(self, sight: _Sight, wanted: RunFilter) -> RunCounts:
+        narrowed = _narrowed(wanted, sight.viewer)
+        if not (wanted.mine or wanted.system or wanted.cutoff_from or wanted.cutoff_until):
+            return _added(await self._tallied(sight, wanted, narrowed))
+        left = select(runs.c.state).where(sight.visible, *narrowed).limit(MOST_COUNTED + 1).subquery()
+        rows = await self._all(select(left.c.state, func.count().label("n")).group_by(left.c.state))
+        counted = _added(rows)
+        return RunCounts(counted.by_state, more=counted.total > MOST_COUNTED)
+
+    async def _tallied(
+        self, sight: _Sight, wanted: RunFilter, narrowed: Sequence[ColumnElement[bool]]
+    ) -> list[Mapping[str, Any]]:
         """The tally has what somebody sees for the packet's sake. Runs that were ever under an embargo, and those
         that are seen only because something in them waits for the viewer, are few and counted one by one."""
-        readable, others = await self._queries.packet_versions(viewer)
         tally = select(run_counts.c.state, run_counts.c.runs.label("n")).where(
-            run_counts.c.packet_version.in_(readable), run_counts.c.runs > 0
+            run_counts.c.packet_version.in_(sight.readable), run_counts.c.runs > 0
         )
         if wanted.packet is not None:
             tally = tally.where(run_counts.c.packet_name == wanted.packet)
         if wanted.urgent is not None:
             tally = tally.where(run_counts.c.urgent.is_(wanted.urgent))
-        visible = await self._queries.visible(viewer)
-        narrowed = _narrowed(wanted, viewer)
         found = await self._all(tally)
-        found += await self._all(_counted(runs.c.embargo_until.is_not(None), visible, *narrowed))
-        if others and viewer.kind == "person":
-            rest = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(others), waits_for(viewer))
-            found += await self._all(_counted(*rest, visible, *narrowed))
+        found += await self._all(_counted(runs.c.embargo_until.is_not(None), sight.visible, *narrowed))
+        if sight.others and sight.viewer.kind == "person":
+            rest = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.others), waits_for(sight.viewer))
+            found += await self._all(_counted(*rest, sight.visible, *narrowed))
         return found
 
     async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
