@@ -69,7 +69,9 @@ def target_of(url: str, hosts: Sequence[str]) -> Target:
 
 def require_reachable(target: Target, address: Address, hosts: Sequence[str]) -> None:
     """Raises `NotAllowed` unless webhooks may go to this address, to which the target's host leads."""
-    listed = str(address) in hosts or (target.host == "localhost" and "localhost" in hosts and address.is_loopback)
+    listed = any(_address(entry) == address for entry in hosts) or (
+        target.host == "localhost" and "localhost" in hosts and address.is_loopback
+    )
     if not listed and not _is_public(address):
         raise NotAllowed(
             "address_not_allowed",

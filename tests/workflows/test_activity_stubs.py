@@ -37,9 +37,7 @@ def signature(function: Callable[..., Any]) -> tuple[list[Any], Any]:
 
 def test_stubs_and_activities_are_the_same() -> None:
     stubs = activities_of(activity_stubs)
-    registered = activities_of(
-        RunActivities, SystemActivities, InquiryActivities, NoticeActivities, WebhookActivities
-    )
+    registered = activities_of(RunActivities, SystemActivities, InquiryActivities, NoticeActivities, WebhookActivities)
     assert stubs.keys() == registered.keys()
     for name, stub in stubs.items():
         assert signature(stub) == signature(registered[name]), name
