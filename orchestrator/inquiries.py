@@ -52,7 +52,7 @@ class NotAnswered(errors.Refusal):
     """There is no answer: nobody gave one in time, and `Inquiries.result` may have it later."""
 
     def __init__(self, code: str, place: str, cause: str, remedy: str = "", *, inquiry_id: str = "") -> None:
-        super().__init__(code, f"{place}: {cause}.", remedy)
+        super().__init__(code, f"{place}: {cause.removesuffix('.')}.", remedy)
         self.place = place
         self.cause = cause
         self.inquiry_id = inquiry_id
@@ -105,7 +105,6 @@ class Inquiries:
         if answered == "waiting":
             return None
         return _told(answered)
-
 
     def _nobody(self, inquiry_id: str, within: float) -> NotAnswered:
         queue = self._engine.task_queue if self._engine is not None else ""

@@ -1,0 +1,170 @@
+"""Each question, asked by a process that can reach no system, and answered by a worker."""
+
+from __future__ import annotations
+
+import secrets
+
+import psycopg
+import pytest
+
+from connectors.errors import ConnectorError
+from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.inquiries import (
+    CheckSystems,
+    FindPeople,
+    InquiryFailed,
+    PersonFactsAsked,
+    VerifyLedger,
+    WhoSignsIn,
+)
+from orchestrator.ledger.system_reports import last_reports
+from orchestrator.ledger.verifications import last_verification
+from tests.conftest import Hire
+from tests.inquiries.conftest import Asking
+from tests.integration.installation import conninfo
+from tests.integration.packets import quick_packet
+
+
+async def test_people_are_found_as_somebody_types(asking: Asking, hire: Hire) -> None:
+    family = "Zwirnholt" + secrets.token_hex(4)
+    people = await hire(24, family_name=family)
+    one = people[3]
+    async with asking() as (_, inquiries):
+
+        async def found(text: str) -> list[str]:
+            answer = await inquiries.ask("hr", FindPeople(packet="standard-leaver", text=text))
+            return [person.employee_number for person in answer.people]
+
+        many = await inquiries.ask("hr", FindPeople(packet="standard-leaver", text=f" {family.lower()} "))
+        assert len(many.people) == 20 and many.more
+        for text in (
+            f"{one.given_name} {family}", f"{family[:12]} {one.given_name.upper()}", one.employee_number, one.email,
+            one.email.upper(),
+        ):  # fmt: skip
+            assert await found(text) == [one.employee_number], text
+        assert len(await found("t-")) == 20, "how numbers begin"
+        assert await found("z") == await found(" ") == [], "one letter finds half the company"
+        assert await found(f"nobody-{secrets.token_hex(8)}@wolkenmuehle.example") == []
+        [match] = (await inquiries.ask("hr", FindPeople(packet="standard-leaver", text=one.email))).people
+        assert (match.name, match.department, match.title) == (one.name, "Engineering", "Software Engineer")
+        assert (match.time_zone, match.leaving, match.leaving_at) == ("Europe/Berlin", False, None)
+        # The handle leads to the same person again.
+        facts = await inquiries.ask("hr", PersonFactsAsked(packet="standard-leaver", wanted=match.hr_id))
+        assert facts.employee_number == one.employee_number
+
+
+async def test_a_persons_facts_are_those_that_a_start_would_use(asking: Asking, hire: Hire) -> None:
+    [person] = await hire(former_names=("Żaneta Alt",))
+    async with asking() as (here, inquiries):
+        expected = await here.facts(person)
+        for wanted in (person.employee_number, person.email, expected.hr_id):
+            assert await inquiries.ask("hr", PersonFactsAsked(packet="standard-leaver", wanted=wanted)) == expected
+        assert expected.former_names == ("Żaneta Alt",)
+
+
+async def test_who_people_are_is_told_to_those_who_may_prepare_runs_and_to_nobody_else(asking: Asking) -> None:
+    async with asking() as (_, inquiries):
+        for question in (
+            FindPeople(packet="standard-leaver", text="umbelgaard"),
+            PersonFactsAsked(packet="standard-leaver", wanted="E-1012"),
+        ):
+            with pytest.raises(NotAllowed) as refused:
+                await inquiries.ask("auditor", question)
+            assert refused.value.code == "level_not_granted"
+            with pytest.raises(NotAllowed) as stranger:
+                await inquiries.ask("nobody-here", question)
+            assert stranger.value.code == "unknown_actor"
+
+
+async def test_refusals_come_back_word_for_word(asking: Asking) -> None:
+    async with asking() as (here, inquiries):
+        with pytest.raises(Invalid) as told:
+            await here.people.find("E-0000")
+        with pytest.raises(Invalid) as asked:
+            await inquiries.ask("hr", PersonFactsAsked(packet="standard-leaver", wanted="E-0000"))
+        assert type(asked.value) is type(told.value)
+        for name in ("code", "message", "remedy"):
+            assert getattr(asked.value, name) == getattr(told.value, name)
+        with pytest.raises(Invalid) as unknown:
+            await inquiries.ask("hr", FindPeople(packet="nosuch", text="umbel"))
+        assert unknown.value.code == "unknown_packet" and "standard-leaver" in unknown.value.remedy
+
+
+async def test_who_signs_in_is_who_hr_says_with_everybody_above_them(asking: Asking) -> None:
+    async with asking() as (here, inquiries):
+        known = here.actors["it"]
+        for packet in (None, "standard-leaver"):
+            found = await inquiries.ask("sign-in", WhoSignsIn(packet=packet, wanted="E-1006"))
+            assert (found.human, set(found.managers)) == (known.human, known.managers)
+            assert (found.name, found.time_zone) == ("Wendelgard Oxtomiro", "Europe/Dublin")
+            assert found.email == "wendelgard.oxtomiro@wolkenmuehle.example"
+        by_mail = await inquiries.ask("sign-in", WhoSignsIn(wanted=found.email.upper()))
+        assert by_mail.human == known.human
+        nobody = await inquiries.ask("sign-in", WhoSignsIn(wanted="nobody@elsewhere.example"))
+        assert (nobody.human, nobody.managers, nobody.name) == (None, (), None)
+
+
+async def test_systems_are_looked_at_and_what_they_say_is_kept(asking: Asking) -> None:
+    async with asking() as (here, inquiries):
+        database = here.books.database
+        assert await last_reports(database, "standard-leaver") == {}
+        first = await inquiries.ask("it", CheckSystems(packet="standard-leaver"))
+        assert [system.system for system in first.systems] == list(here.packet.platform.systems)
+        working = {system.system: system for system in first.systems}
+        assert working["code"].reachable and working["code"].answered_at == first.checked_at
+        assert not working["code"].code and working["code"].detail
+        await here.company.stop("code")
+        try:
+            second = await inquiries.ask("it", CheckSystems(packet="standard-leaver"))
+        finally:
+            await here.company.restart("code")
+        down = {system.system: system for system in second.systems}["code"]
+        assert (down.reachable, down.code, down.answered_at) == (False, "not_reachable", first.checked_at)
+        assert down.support and "unreachable" in down.detail
+        report = (await last_reports(database, "standard-leaver"))["code"]
+        assert (report.reachable, report.code, report.detail) == (False, down.code, down.detail)
+        assert (report.checked_at, report.answered_at) == (second.checked_at, first.checked_at)
+        assert await last_reports(database, "identity-only") == {}
+
+
+async def test_a_system_of_another_queue_is_not_looked_at_from_here(asking: Asking) -> None:
+    packet = quick_packet(changed={"title: Code": f"title: Code\n    queue: inside-{secrets.token_hex(6)}"})
+    async with asking(packet=packet) as (here, inquiries):
+        checked = await inquiries.ask("it", CheckSystems(packet=packet.name))
+        code = {system.system: system for system in checked.systems}["code"]
+        assert (code.reachable, code.code, code.answered_at) == (None, "own_network_only", None)
+        assert "from its own network only" in code.detail
+        assert (await last_reports(here.books.database, packet.name))["code"].reachable is None
+
+
+async def test_a_verification_is_kept_and_names_the_first_wrong_row(asking: Asking) -> None:
+    async with asking() as (here, inquiries):
+        database = here.books.database
+        assert await last_verification(database) is None
+        verified = await inquiries.ask("auditor", VerifyLedger())
+        kept = await last_verification(database)
+        assert kept is not None and verified.ok and kept.ok and kept.events == verified.events > 0
+        assert kept.root.hex() == verified.root and kept.verified_at == verified.verified_at
+        address = conninfo(here.settings.database_url)
+        async with await psycopg.AsyncConnection.connect(address, autocommit=True) as owner:
+            await owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER ALL")
+            await owner.execute("UPDATE ledger.events SET event_type = 'Noted' WHERE position = 2")
+        wrong = await inquiries.ask("auditor", VerifyLedger())
+        kept = await last_verification(database)
+        assert kept is not None and not kept.ok and not wrong.ok
+        assert (wrong.position, wrong.place, wrong.events) == (2, "position 2", 1)
+        assert (kept.position, kept.place, kept.what, kept.remedy) == (2, "position 2", wrong.what, wrong.remedy)
+
+
+async def test_an_hr_system_that_is_down_is_named_with_a_remedy(asking: Asking) -> None:
+    async with asking() as (here, inquiries):
+        await here.company.stop("hr")
+        try:
+            with pytest.raises(ConnectorError):
+                await here.people.find("E-1012")
+            with pytest.raises(InquiryFailed) as failed:
+                await inquiries.ask("hr", FindPeople(packet="standard-leaver", text="umbel"))
+        finally:
+            await here.company.restart("hr")
+        assert (failed.value.place, failed.value.code) == ("The HR system", "unreachable")
+        assert "cannot be asked" in failed.value.message and failed.value.remedy

@@ -1,0 +1,179 @@
+"""A preview that a worker makes: the same as the command line's, refused exactly where the start would be."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from activities.previews import Previews
+from orchestrator import commands
+from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
+from orchestrator.domain.requests import hidden_run
+from orchestrator.inquiries import Inquiries, Preview, PreviewAsked
+from orchestrator.ledger.queries import Queries
+from tests.conftest import Hire
+from tests.inquiries.conftest import Asking
+from tests.integration.installation import FAR_FUTURE, ZONE, Installation, conninfo
+from tests.integration.packets import quick_packet
+
+PACKET = "standard-leaver"
+
+
+def asked(wanted: str, *, by: str = "hr", packet: str = PACKET, urgent: bool = False, cutoff: str | None = FAR_FUTURE,
+          zone: str | None = ZONE) -> PreviewAsked:  # fmt: skip
+    return PreviewAsked(packet=packet, wanted=wanted, cutoff=cutoff, zone=zone, urgent=urgent, actor_id=by)
+
+
+async def test_a_preview_shows_what_a_run_then_does(asking: Asking, hire: Hire) -> None:
+    [person] = await hire()
+    async with asking() as (here, inquiries):
+        before = (await here.books.ledger.now(), await count_of_events(here))
+        shown = await inquiries.ask("hr", asked(person.employee_number))
+        assert await count_of_events(here) == before[1], "nothing is written"
+        assert shown.person is not None and shown.person.name == person.name
+        assert shown.looked_at >= before[0] and shown.cutoff == datetime(2099, 1, 5, 17, tzinfo=UTC)
+        run_id = await here.start(person, cutoff=FAR_FUTURE)
+        state = await here.wait_until(run_id, lambda state: bool(state.steps), "a plan")
+        assert [step.name for step in shown.steps] == [step.name for step in state.steps.values()]
+        assert {system.system: system.outcome for system in shown.systems} == {
+            system: look.result.outcome for system, look in state.looks.items()
+        }
+        assert not shown.questions and not shown.not_looked_at and not shown.steps_left_open
+        state = await here.wait_until(run_id, lambda state: bool(state.gates), "its gates")
+        opened = {gate.opened.gate: set(gate.roles) for gate in state.gates.values()}
+        assert {gate.gate: set(gate.roles) for gate in shown.gates} == opened
+
+
+async def test_gates_name_who_could_decide_and_steps_until_when_they_can_be_taken_back(
+    asking: Asking, hire: Hire
+) -> None:
+    [person] = await hire()
+    async with asking() as (_, inquiries):
+        shown = await inquiries.ask("hr", asked(person.employee_number))
+        access = next(gate for gate in shown.gates if gate.gate == "access")
+        assert access.deciders == ("it",) and access.roles == ("it_approver",) and access.steps
+        limited = [step for step in shown.steps if step.reversible == "limited"]
+        assert limited, "the packet has a step that can be taken back for a while"
+        for step in limited:
+            assert step.due_at is not None and step.reversible_for is not None
+            assert step.reversible_until == step.due_at + step.reversible_for
+        assert all(step.reversible_until is None for step in shown.steps if step.reversible != "limited")
+        # What falls due in the past is done now at the earliest.
+        late = await inquiries.ask("hr", asked(person.employee_number, cutoff="2026-01-05T18:00"))
+        for step in late.steps:
+            if step.reversible == "limited":
+                assert step.reversible_for is not None and step.due_at is not None
+                earliest = max(step.due_at, late.looked_at)
+                assert step.reversible_until == earliest + step.reversible_for
+        # Whoever is below the person decides nothing about them.
+        above = await inquiries.ask("hr", asked("E-1004"))
+        assert all("it" not in gate.deciders for gate in above.gates)
+
+
+async def test_questions_about_whose_account_it_is_come_with_their_candidates(asking: Asking, hire: Hire) -> None:
+    [person] = await hire(traits=("two_code_accounts",))
+    async with asking() as (_, inquiries):
+        shown = await inquiries.ask("hr", asked(person.employee_number))
+        [question] = shown.questions
+        assert (question.system, question.kind, question.asked_of) == ("code", "ambiguous_match", "operator")
+        assert len(question.candidates) == 2 and all(account.label for account in question.candidates)
+        assert shown.steps_left_open and "code" not in {step.system for step in shown.steps}
+
+
+async def test_what_could_not_be_looked_at_says_why(asking: Asking, hire: Hire) -> None:
+    [person] = await hire()
+    packet = quick_packet(changed={"title: Cards": f"title: Cards\n    queue: inside-{secrets.token_hex(6)}"})
+    async with asking(packet=packet) as (here, inquiries):
+        await here.company.stop("code")
+        try:
+            shown = await inquiries.ask("hr", asked(person.employee_number, packet=packet.name))
+        finally:
+            await here.company.restart("code")
+        unseen = {one.system: one for one in shown.not_looked_at}
+        assert set(unseen) == {"code", "cards"}
+        assert (unseen["code"].code, unseen["code"].title) == ("unreachable", "Code")
+        assert unseen["cards"].code == "own_network_only" and "own network only" in unseen["cards"].why
+        assert set(shown.steps_left_open) == {"suspend_code", "revoke_code_tokens", "close_card"}
+
+
+async def test_a_preview_is_refused_exactly_where_the_start_would_be(asking: Asking, hire: Hire) -> None:
+    first, second = await hire(2)
+    async with asking() as (here, inquiries):
+        run_id = await here.start(first, cutoff=FAR_FUTURE)
+        for who, by, urgent in (
+            (first, "hr", False),  # there is a run that they may see
+            (second, "auditor", False),  # no level
+            (second, "operator", True),  # urgent is for other roles
+        ):
+            refused = await refusal_of(inquiries, asked(who.employee_number, by=by, urgent=urgent))
+            with pytest.raises(Refusal) as started:
+                await here.start(who, cutoff=FAR_FUTURE, by=by, urgent=urgent)
+            assert type(refused) is type(started.value), (by, urgent)
+            assert (refused.code, refused.message, refused.remedy) == (
+                started.value.code, started.value.message, started.value.remedy
+            )  # fmt: skip
+        assert isinstance(await refusal_of(inquiries, asked(first.employee_number)), TooLate)
+        assert run_id in (await refusal_of(inquiries, asked(first.employee_number))).message
+        for cutoff, zone, code in (
+            ("2099-01-05", ZONE, "cutoff_not_understood"), (FAR_FUTURE, "Europe/Nowhere", "unknown_zone"),
+            (FAR_FUTURE, None, "cutoff_without_zone"), (None, None, "cutoff_missing"),
+        ):  # fmt: skip
+            refused = await refusal_of(inquiries, asked(second.employee_number, cutoff=cutoff, zone=zone))
+            assert isinstance(refused, Invalid) and refused.code == code
+        own = await refusal_of(inquiries, asked("E-1003"))
+        assert isinstance(own, NotAllowed) and own.code == "own_run"
+        stranger = await refusal_of(inquiries, asked(second.employee_number, by="nobody-here"))
+        assert stranger.code == "unknown_actor"
+
+
+async def test_a_run_that_the_asker_may_not_see_is_refused_without_a_word_about_it(asking: Asking, hire: Hire) -> None:
+    [person] = await hire()
+    async with asking() as (here, inquiries):
+        run_id = await here.start(person, cutoff=FAR_FUTURE)
+        async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url), autocommit=True) as raw:
+            await raw.execute(
+                "UPDATE read.runs SET embargo_until = engine.now() + interval '1 day' WHERE run_id = %s", (run_id,)
+            )
+        neutral = hidden_run()
+        refused = await refusal_of(inquiries, asked(person.employee_number))
+        assert (type(refused), refused.code, refused.message, refused.remedy) == (
+            type(neutral), neutral.code, neutral.message, neutral.remedy
+        )  # fmt: skip
+        # Whoever may not start anything hears that first, as with anybody else.
+        assert (await refusal_of(inquiries, asked(person.employee_number, by="auditor"))).code == "level_not_granted"
+
+
+async def test_a_worker_shows_what_the_command_line_shows(asking: Asking, hire: Hire) -> None:
+    [person] = await hire()
+    async with asking() as (here, inquiries):
+        # A person whom the keyring knows has the same account ids each time.
+        await commands.end_run(here.office, here.actors["hr"], await here.start(person, cutoff=FAR_FUTURE), "not yet")
+        queries = Queries(here.books.database, here.books.ledger, here.books.runs)
+        previews = Previews(here.books.runs, here.books.keyring, queries, here.people._connections)
+        cutoff = commands.Cutoff(
+            instant=datetime(2099, 1, 5, 17, tzinfo=UTC), zone=ZONE, local="2099-01-05T18:00:00+01:00"
+        )
+        beside = await previews.look_ahead(here.actors["hr"], person.employee_number, PACKET, cutoff)
+        asked_for = await inquiries.ask("hr", asked(person.employee_number))
+        assert abs(asked_for.looked_at - beside.looked_at) < timedelta(minutes=1)
+        assert without_time(asked_for) == without_time(beside)
+
+
+def without_time(shown: Preview) -> dict[str, object]:
+    return shown.model_dump(exclude={"looked_at"})
+
+
+async def refusal_of(inquiries: Inquiries, question: PreviewAsked) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        await inquiries.ask(question.actor_id, question)
+    return refused.value
+
+
+async def count_of_events(here: Installation) -> int:
+    async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url), autocommit=True) as raw:
+        row = await (await raw.execute("SELECT count(*) FROM ledger.events")).fetchone()
+    assert row is not None
+    return int(row[0])
