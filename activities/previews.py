@@ -17,9 +17,9 @@ from activities.people import People
 from activities.reachability import elsewhere
 from orchestrator.documents.preview import Preview, preview
 from orchestrator.domain import events as e
-from orchestrator.domain import requests, searching, surroundings
+from orchestrator.domain import requests, searching
 from orchestrator.domain.cutoff import Cutoff
-from orchestrator.domain.errors import TooLate
+from orchestrator.domain.embargo import Embargo
 from orchestrator.domain.levels import Actor
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.person import PersonFacts
@@ -52,56 +52,53 @@ class Previews:
         self._queues = queues
 
     async def look_ahead(
-        self, actor: Actor, wanted: str, packet: str, given: Cutoff | None, *, urgent: bool = False
+        self,
+        actor: Actor,
+        wanted: str,
+        packet: str,
+        given: Cutoff | None,
+        *,
+        urgent: bool = False,
+        embargo: Embargo | None = None,
     ) -> Preview:
         """What a run would do that `actor` started for whoever HR knows as `wanted`. Refused exactly where the start
-        would be; raises `ConnectorError` where HR cannot be asked. Other systems that fail are part of the answer."""
+        would be; an open run that the actor does not see makes no difference. Raises `ConnectorError` where HR cannot
+        be asked. Other systems that fail are part of the answer."""
         shelf, current = await governing(self._runs, self._queries, packet)
         people = People(self._connections, current, self._keyring)
         person = await people.facts(await people.find(wanted))
         version = version_for(shelf, packet, person)
         pinned = shelf.version(version.version)
         now = await self._runs.ledger.now()
-        key, open_run = await self._key(person)
-        try:
-            asked = requests.request_run(
-                run_id="preview",
-                person_id=key.person_id,
-                person=person,
-                cutoff=given,
-                urgent=urgent,
-                actor=actor,
-                packet=pinned,
-                phase=version.phase,
-                open_run=open_run,
-                now=now,
-            )
-        except TooLate as refused:
-            viewer = Viewer.of(actor)
-            if refused.code == "run_open" and await self._queries.open_run_of(viewer, key.person_id) is None:
-                raise requests.hidden_run() from None
-            raise
+        key = await self._key(person)
+        actors = (await self._runs.organisation()).actors
+        asked = requests.request_run(
+            run_id="preview",
+            person_id=key.person_id,
+            person=person,
+            cutoff=given,
+            urgent=urgent,
+            actor=actor,
+            packet=pinned,
+            phase=version.phase,
+            open_run=await self._queries.open_run_of(Viewer.of(actor), key.person_id),
+            now=now,
+            embargo=embargo,
+            actors=actors,
+            abilities=self._runs.abilities,
+        )
         found = await self._found(person, key, pinned, current)
         details = {account.account_id: account.model_dump(mode="json") for account in found.accounts}
         state = fold(RunState(), asked, now)
         state = fold(state, e.AccountsSearched(results=found.results, details=details), now)
         state = fold(state, make_plan(state, pinned, self._runs.abilities), now)
-        actors = (await self._runs.organisation()).actors
         return preview(state, pinned, found.results, found.troubles, actors.values())
 
-    async def _key(self, person: PersonFacts) -> tuple[PersonKey, str | None]:
-        """The person's key, and the run that is open for them."""
+    async def _key(self, person: PersonFacts) -> PersonKey:
         person_id = await self._keyring.person_for("hr", person.hr_id, create=False)
         if person_id is None:
-            return PersonKey(new_person_id(), secrets.token_bytes(KEY_BYTES)), None
-        record = surroundings.PersonRecord()
-        stream = e.person_stream(person_id)
-        for recorded in (await self._runs.ledger.read({stream: 0})).events[stream]:
-            record = surroundings.fold_person(record, recorded.event)
-        open_run = record.last_run
-        if open_run is not None and (await self._runs.look(open_run)).state.finished:
-            open_run = None
-        return await self._keyring.person_key(person_id), open_run
+            return PersonKey(new_person_id(), secrets.token_bytes(KEY_BYTES))
+        return await self._keyring.person_key(person_id)
 
     async def _found(self, person: PersonFacts, key: PersonKey, pinned: Packet, current: Packet) -> Found:
         here: list[tuple[str, searching.Purpose]] = []

@@ -30,7 +30,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
 from orchestrator import commands
-from orchestrator.commands import Office
+from orchestrator.commands import Done, Office
 from orchestrator.domain.cutoff import parse_cutoff
 from orchestrator.domain.levels import Actor
 from orchestrator.domain.packet_files import parse_packet
@@ -146,7 +146,7 @@ class Approver:
 async def one_run(office: Office, hr: Actor, number: int) -> str:
     cutoff = parse_cutoff("2020-01-01T12:00", "UTC")
     done = await commands.start_run(office, hr, person(number), "bench", cutoff)
-    assert office.engine is not None
+    assert office.engine is not None and isinstance(done, Done)
     await office.engine.client.get_workflow_handle(workflow_id(done.run_id)).result()
     return done.run_id
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bench.run import InstantSystem, packet_files, person
 from orchestrator import commands
-from orchestrator.commands import Office
+from orchestrator.commands import Done, Office
 from orchestrator.domain.cutoff import parse_cutoff
 from orchestrator.domain.levels import Actor
 from orchestrator.domain.packet_files import parse_packet
@@ -110,7 +110,9 @@ async def _start(office: Office, hr: Actor, runs: int) -> Sequence[str]:
     cutoff = parse_cutoff(day, "UTC")
     ids = []
     for number in range(runs):
-        ids.append((await commands.start_run(office, hr, person(number), "bench", cutoff)).run_id)
+        done = await commands.start_run(office, hr, person(number), "bench", cutoff)
+        assert isinstance(done, Done)
+        ids.append(done.run_id)
     return ids
 
 

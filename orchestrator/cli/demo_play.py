@@ -20,6 +20,7 @@ from orchestrator.cli.demo_screen import Screen
 from orchestrator.cli.demo_story import DOWN, LockedRecord, Outage
 from orchestrator.cli.demo_telling import told
 from orchestrator.cli.live import SHAPES, mark, view_step
+from orchestrator.commands import Done
 from orchestrator.domain import events as e
 from orchestrator.domain.cutoff import Cutoff
 from orchestrator.domain.errors import Refusal, TooLate
@@ -66,6 +67,7 @@ class Play:
         for row in rows:
             facts = await people.facts(await people.find(row.person.employee_number))
             done = await commands.start_run(office, requester, facts, PACKET, row.cutoff)
+            assert isinstance(done, Done), "nobody's run is hidden here"
             assert row.cutoff is not None, "those who stay are not among the leavers"
             if row.cutoff.instant - now > WORTH_WAITING:
                 local = now.astimezone(ZoneInfo(row.cutoff.zone)).replace(microsecond=0)

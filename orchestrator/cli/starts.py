@@ -16,12 +16,11 @@ from orchestrator.cli.preview import look_ahead, print_preview
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.screen import complain, cutoff, print_json, say
 from orchestrator.cli.session import Session, acting, reading
-from orchestrator.commands import Done
+from orchestrator.commands import Received
 from orchestrator.domain.cutoff import Cutoff, parse_cutoff
-from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
+from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.person import PersonFacts
-from orchestrator.domain.requests import hidden_run
 from orchestrator.hr_export import LARGEST_EXPORT, BadRow, ExportRow, read_export
 
 
@@ -85,24 +84,15 @@ async def _start_one(
         _, current = await session.packet(packet)
         people = session.people(current)
         facts = await people.facts(await people.find(wanted))
-        done = await _started(session, facts, packet, given, urgent=urgent)
+        done = await commands.start_run(session.office, session.actor, facts, packet, given, urgent=urgent)
+        if isinstance(done, Received):
+            say(done.message)
+            return
         state = (await session.books.runs.look(done.run_id)).state
         say(f"Run {done.run_id} is started for {facts.display_name} ({facts.employee_number}).")
         say(f"Access ends {'now' if urgent else cutoff(state.cutoff, state.zone)}.")
         say(f"Follow it: offboard watch {done.run_id}")
         session.tell(done)
-
-
-async def _started(
-    session: Session, facts: PersonFacts, packet: str, given: Cutoff | None, *, urgent: bool = False
-) -> Done:
-    try:
-        return await commands.start_run(session.office, session.actor, facts, packet, given, urgent=urgent)
-    except TooLate as refused:
-        person_id = await session.books.keyring.person_for("hr", facts.hr_id, create=False)
-        if refused.code == "run_open" and await session.queries.open_run_of(session.viewer, str(person_id)) is None:
-            raise hidden_run() from None
-        raise
 
 
 async def _preview(
@@ -207,7 +197,7 @@ async def _start_each(session: Session, ready: list[tuple[ExportRow, PersonFacts
     refused, last = 0, None
     for row, facts in ready:
         try:
-            done = await _started(session, facts, packet, row.cutoff)
+            done = await commands.start_run(session.office, session.actor, facts, packet, row.cutoff)
         except NotAllowed as error:
             if error.code != "own_run":
                 raise
@@ -217,6 +207,9 @@ async def _start_each(session: Session, ready: list[tuple[ExportRow, PersonFacts
             refused += 1
             complain(f"{path.name}, line {row.line}: {error.message}", error.remedy)
         else:
+            if isinstance(done, Received):
+                say(f"Line {row.line}: {done.message}")
+                continue
             last = done
             assert row.cutoff is not None, "only rows with a last day are started"
             ends = cutoff(row.cutoff.instant, row.cutoff.zone)

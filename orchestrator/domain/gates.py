@@ -204,6 +204,17 @@ def vote(
     ]  # fmt: skip
 
 
+def require_together(state: RunState, gate_id: str, world: World) -> None:
+    """Raises `Invalid` unless the packet lets several runs' gates of this name be decided in one go."""
+    gate = state.gates.get(gate_id)
+    if gate is not None and not world.pinned.approvals.gates[gate.opened.gate].decide_together:
+        raise Invalid(
+            "decided_one_by_one",
+            f"Gate {gate_id} is decided by itself: its packet does not let several be decided at once.",
+            "Look at this one and decide about it alone.",
+        )
+
+
 def _voted(said: str) -> TooLate:
     return TooLate("already_voted", said, "An operator can replan the run, which asks again.")
 

@@ -166,11 +166,6 @@ def run_finished(state: RunState) -> TooLate:
     )
 
 
-def hidden_run() -> TooLate:
-    """For a run that is open and that the actor may not see: nothing about it is said."""
-    return TooLate("not_now", "A run cannot be started for this person now.", "Ask one of the packet's owners.")
-
-
 def still_going(state: RunState) -> None:
     if state.finished:
         raise run_finished(state)

@@ -69,6 +69,29 @@ def organisation_of(events: Iterable[Event]) -> Organisation:
     return reduce(fold_organisation, events, Organisation())
 
 
+def sign_in(
+    known: Organisation, actor: Actor, name: str | None, email: str | None, time_zone: str | None
+) -> list[Event]:
+    """What a sign-in found out about an account, where that is news. What it does not say (None) stays as it was. Words
+    about somebody whom HR does not know are not kept: they would belong to nobody."""
+    last = known.recorded.get(actor.actor_id)
+    before = last if last is not None and last.human == actor.human else None
+    said = {"name": name, "email": email, "time_zone": time_zone}
+    words = {
+        field: (value or getattr(before, field, None)) if actor.human is not None else None
+        for field, value in said.items()
+    }
+    same = before is not None and all(getattr(before, field) == value for field, value in words.items())
+    if same and known.actors.get(actor.actor_id) == actor:
+        return []
+    return [
+        e.ActorRecorded.model_validate({
+            "actor_id": actor.actor_id, "kind": actor.kind, "roles": tuple(sorted(actor.roles)), "human": actor.human,
+            "managers": tuple(sorted(actor.managers)), "up_to": actor.up_to.value if actor.up_to else None, **words,
+        })
+    ]  # fmt: skip
+
+
 def actor(state: Organisation, actor_id: str) -> Actor:
     """Raises `NotAllowed` for an account that never signed in."""
     known = state.actors.get(actor_id)

@@ -10,6 +10,7 @@ is no longer so. The read tables change in the same transaction.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,6 @@ from orchestrator.domain import events as e
 from orchestrator.domain import packet_history, surroundings
 from orchestrator.domain.ability import Catalogue
 from orchestrator.domain.consequences import with_consequences
-from orchestrator.domain.errors import Invalid
 from orchestrator.domain.event import Draft, Event
 from orchestrator.domain.event_keys import event_key
 from orchestrator.domain.packet_history import packet_stream
@@ -28,6 +28,7 @@ from orchestrator.domain.progress import Progress
 from orchestrator.domain.run import RunState, fold
 from orchestrator.domain.standing import Standing, World
 from orchestrator.domain.upcoming import progress
+from orchestrator.domain.visibility import unknown_run
 from orchestrator.ledger import projections
 from orchestrator.ledger.errors import VersionConflict
 from orchestrator.ledger.folds import Folds
@@ -74,6 +75,16 @@ class Decided:
         return progress(self.state, self.world, self.standings)
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a request for a run is decided on. `open_run` is the one that the person has already."""
+
+    open_run: Situation | None
+    shelf: PacketShelf
+    organisation: surroundings.Organisation
+    now: datetime
+
+
 class Runs:
     """Reads, decides and appends. One per process."""
 
@@ -89,6 +100,7 @@ class Runs:
         self._organisation: Folds[surroundings.Organisation] = Folds(
             surroundings.Organisation(), lambda state, event, at: surroundings.fold_organisation(state, event), 1
         )
+        self._organising = asyncio.Lock()
 
     async def look(self, run_id: str) -> Situation:
         """The run now. Raises `Invalid` if there is none with this id."""
@@ -98,7 +110,7 @@ class Runs:
             page = await self.ledger.read({stream: 0})
             known = self._runs.advance(stream, known, page.events[stream])
             if known[0] == 0:
-                raise Invalid("unknown_run", f"There is no run {run_id}.", "List them with `offboard runs`.")
+                raise unknown_run(run_id)
         asked = known[1].asked
         packet = packet_stream(asked.packet)
         shelf = self._shelves.get(packet)
@@ -130,6 +142,7 @@ class Runs:
             abilities=self.abilities,
             holds=frozenset(name.removeprefix("holds:") for name, (_, hold) in held.items() if hold.held),
             actors=people.actors,
+            delegations=tuple(people.delegations.values()),
         )
         around = {name: version for name, (version, _) in held.items()}
         around[e.ORGANISATION] = organisation[0] + len(page.events[e.ORGANISATION])
@@ -201,6 +214,9 @@ class Runs:
         if any(isinstance(event, e.StepStarted) for event in happened):
             # Intents rest on everything that was read; facts and what people decide rest on the run alone.
             appends += [StreamAppend(name, version) for name, version in situation.around.items()]
+        elif any(getattr(event, "on_behalf_of", None) is not None for event in happened):
+            # What is decided for somebody rests on their having asked for that, up to this very moment.
+            appends.append(StreamAppend(e.ORGANISATION, situation.around[e.ORGANISATION]))
         try:
             appended = await self.ledger.append(appends, projections.changes(before, after, world.now))
         except VersionConflict:
@@ -208,26 +224,37 @@ class Runs:
         state = self._runs.advance(stream, (before.version, before), appended.events)[1]
         return Decided(state, world, tuple(happened), standings)
 
-    async def start(self, person_id: str, request: Callable[[str | None, PacketShelf, datetime], e.RunRequested],
-                    packet: str) -> Decided:  # fmt: skip
-        """Opens a run for a person, in the run's and the person's stream at once. `request` gets the id of the open
-        run if there is one, the packet's versions, and the time."""
+    async def start(
+        self, person_id: str, request: Callable[[Opening], e.RunRequested | Sequence[Event]], packet: str
+    ) -> Decided:
+        """Opens a run for a person, in the run's and the person's stream at once; or, where `request` says something
+        about the run that they have, lets that happen to it."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
         for _ in range(MOST_ROUNDS):
-            page = await self.ledger.read({person_stream: 0, packets: 0})
+            known = self._organisation.get(e.ORGANISATION)
+            page = await self.ledger.read({person_stream: 0, packets: 0, e.ORGANISATION: known[0]})
             record = surroundings.PersonRecord()
             for recorded in page.events[person_stream]:
                 record = surroundings.fold_person(record, recorded.event)
-            open_run = record.last_run
-            if open_run is not None and (await self.look(open_run)).state.finished:
+            open_run = await self.look(record.last_run) if record.last_run is not None else None
+            if open_run is not None and open_run.state.finished:
                 open_run = None
             _, shelf = self._shelves.advance(packets, (0, EMPTY_SHELF), page.events[packets])
-            asked = request(open_run, shelf, page.now)
+            _, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
+            asked = request(Opening(open_run, shelf, people, page.now))
+            if not isinstance(asked, e.RunRequested):
+                assert open_run is not None, "there is a run to which something can happen"
+                decided = await self._append(open_run, list(asked))
+                if decided is None:
+                    continue
+                return decided
             world = World(
                 now=page.now,
                 pinned=shelf.version(asked.packet_version),
                 current=shelf.today_for(asked.packet_version),
                 abilities=self.abilities,
+                actors=people.actors,
+                delegations=tuple(people.delegations.values()),
             )
             after, happened, _ = with_consequences(RunState(), [asked], world)
             run_stream = e.run_stream(asked.run_id)
@@ -249,6 +276,31 @@ class Runs:
         known = self._organisation.get(e.ORGANISATION)
         page = await self.ledger.read({e.ORGANISATION: known[0]})
         return self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])[1]
+
+    async def organise(
+        self,
+        decide: Callable[[surroundings.Organisation, datetime], Sequence[Event]],
+        subject: str | None = None,
+    ) -> Sequence[Event]:
+        """Appends what `decide` says about who acts here, on what is known already: nobody reads the whole history of
+        sign-ins to add one. `subject` is the person whose key personal fields are encrypted under."""
+        # One after the other here, so that a morning on which everybody signs in at once does not conflict with itself.
+        async with self._organising:
+            for _ in range(MOST_ROUNDS):
+                known = self._organisation.get(e.ORGANISATION)
+                page = await self.ledger.read({e.ORGANISATION: known[0]})
+                version, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
+                wanted = decide(people, page.now)
+                if not wanted:
+                    return ()
+                append = StreamAppend(e.ORGANISATION, version, drafts(wanted, version, subject))
+                try:
+                    appended = await self.ledger.append([append])
+                except VersionConflict:
+                    continue
+                self._organisation.advance(e.ORGANISATION, (version, people), appended.events)
+                return wanted
+        raise VersionConflict(e.ORGANISATION, version, -1)
 
     async def shelf(self, packet: str) -> PacketShelf:
         stream = packet_stream(packet)

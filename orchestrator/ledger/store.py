@@ -21,6 +21,7 @@ from orchestrator.ledger.errors import (
     PersonUnknown,
     VersionConflict,
 )
+from orchestrator.ledger.files import Files
 from orchestrator.ledger.format import Entry, read_sealed, write_sealed
 from orchestrator.ledger.format import read as read_entry
 from orchestrator.ledger.keys import Keyring
@@ -66,7 +67,7 @@ _TAIL = "SELECT position FROM ledger.head"
 
 
 class Ledger:
-    """One per process and event loop. Close it, so that what waits is written.
+    """One per process and event loop. Close it, so that what waits is written. `files` are those that events name.
 
     Every method raises `LedgerUnavailable` when PostgreSQL cannot serve, and `UnreadableEvent` for stored events this
     program does not understand.
@@ -77,6 +78,7 @@ class Ledger:
         self._keyring = keyring
         self._codec = codec
         self._writer = GroupWriter(database)
+        self.files = Files(database, keyring)
 
     async def read(self, after: Mapping[str, int]) -> Page:
         """All events of each stream beyond the version given (0: from the beginning), and the database's time, as
@@ -117,6 +119,11 @@ class Ledger:
     async def firsts(self, streams: Sequence[str]) -> list[Recorded]:
         """The first event of each of these streams that has one, in no order: what lists show of what began there."""
         return await self._list(_FIRST, (list(streams),)) if streams else []
+
+    async def readable(self, person_ids: Iterable[str]) -> frozenset[str]:
+        """Those of these people whose personal data can still be read; not who is erased, nor who was never known."""
+        keys = await self._keyring.person_keys(person_ids)
+        return frozenset(person_id for person_id, key in keys.items() if key is not None)
 
     async def now(self) -> datetime:
         """The database's time, which all of Offboard goes by."""

@@ -24,7 +24,7 @@ from sqlalchemy import make_url
 from activities.connections import Connections
 from activities.people import People
 from orchestrator import commands
-from orchestrator.commands import Office
+from orchestrator.commands import Done, Office
 from orchestrator.domain.cutoff import Cutoff, parse_cutoff
 from orchestrator.domain.levels import Actor
 from orchestrator.domain.packet import Packet
@@ -81,6 +81,7 @@ class Installation:
         done = await commands.start_run(
             office or self.office, self.actors[by], facts, self.packet.name, None if urgent else instant, urgent=urgent
         )
+        assert isinstance(done, Done)
         return done.run_id
 
     async def state(self, run_id: str) -> RunState:

@@ -11,7 +11,7 @@ import sys
 from activities.connections import Connections
 from activities.people import People
 from orchestrator import commands
-from orchestrator.commands import Office
+from orchestrator.commands import Done, Office
 from orchestrator.domain.cutoff import parse_cutoff
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.surroundings import actor
@@ -34,7 +34,7 @@ async def start_when_told(number: str, cutoff: str) -> None:
         await asyncio.to_thread(sys.stdin.readline)
         try:
             done = await commands.start_run(office, hr, facts, packet.name, parse_cutoff(cutoff, "Europe/Berlin"))
-            say(f"started {done.run_id}")
+            say(f"started {done.run_id}" if isinstance(done, Done) else "received")
         except Refusal as refusal:
             say(f"{refusal.code} {refusal.message}")
         await connections.aclose()

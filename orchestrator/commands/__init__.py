@@ -1,0 +1,71 @@
+"""Every change that anyone can ask for, one function each. Pages, the command line and assistants call these and
+nothing deeper, so that nothing can be done through one door that is refused at another.
+
+A command is decided and recorded first, then the run's workflow is nudged. If Temporal is away the command stands all
+the same; the relay nudges once it is back.
+"""
+
+from __future__ import annotations
+
+from orchestrator.commands.around_runs import (
+    adopt_packet,
+    delegate,
+    end_delegation,
+    hold_system,
+    move_packet,
+    record_actor,
+    release_system,
+    revoke_roles,
+    sign_packet,
+)
+from orchestrator.commands.office import Done, Office, Outcome, Received
+from orchestrator.commands.on_runs import (
+    MOST_TOGETHER,
+    accept_exception,
+    approve_gate,
+    approve_gates,
+    complete_task,
+    end_run,
+    hold_run,
+    reject_gate,
+    release_run,
+    replan_run,
+    reschedule_run,
+    retry_step,
+    set_embargo,
+    settle_match,
+    skip_step,
+    start_run,
+)
+
+__all__ = [
+    "MOST_TOGETHER",
+    "Done",
+    "Office",
+    "Outcome",
+    "Received",
+    "accept_exception",
+    "adopt_packet",
+    "approve_gate",
+    "approve_gates",
+    "complete_task",
+    "delegate",
+    "end_delegation",
+    "end_run",
+    "hold_run",
+    "hold_system",
+    "move_packet",
+    "record_actor",
+    "reject_gate",
+    "release_run",
+    "release_system",
+    "replan_run",
+    "reschedule_run",
+    "retry_step",
+    "revoke_roles",
+    "set_embargo",
+    "settle_match",
+    "sign_packet",
+    "skip_step",
+    "start_run",
+]

@@ -1,0 +1,155 @@
+"""What concerns all runs: systems on hold, the packets and their owners, who acts here and who decides for whom."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from orchestrator.commands.office import Office
+from orchestrator.domain import delegation, operating, surroundings
+from orchestrator.domain import events as e
+from orchestrator.domain import packet_history as history
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.event import Draft, Event
+from orchestrator.domain.levels import Actor, require_writing
+from orchestrator.domain.packet import Packet
+from orchestrator.ledger.projections import packet_row
+from orchestrator.ledger.records import RowWrite
+from orchestrator.ledger.runs import drafts
+
+# Systems
+
+
+async def hold_system(office: Office, actor: Actor, system: str, packet: str, reason: str | None = None) -> bool:
+    """Holds back every change on one system, or on all (`*`), in all runs. False if it was held already."""
+    require_writing(actor)
+    current = await _current(office, packet)
+
+    def place(events: Sequence[Event]) -> Sequence[Draft]:
+        held = surroundings.holds_of(events).held
+        return drafts(operating.hold_system(held, system, reason, actor, current), len(events), actor.human)
+
+    return bool(await office.runs.append_to(e.holds_stream(system), place))
+
+
+async def release_system(office: Office, actor: Actor, system: str, packet: str) -> bool:
+    """Lets changes on a system go on: the relay sees it in the ledger and nudges open runs. False if it was not
+    held."""
+    require_writing(actor)
+    current = await _current(office, packet)
+
+    def lift(events: Sequence[Event]) -> Sequence[Draft]:
+        held = surroundings.holds_of(events).held
+        return drafts(operating.release_system(held, system, actor, current), len(events), None)
+
+    return bool(await office.runs.append_to(e.holds_stream(system), lift))
+
+
+async def _current(office: Office, packet: str) -> Packet:
+    current = (await office.runs.shelf(packet)).current
+    if current is None:
+        raise Invalid("unknown_packet", f"There is no packet {packet}.", "Name one that was adopted.")
+    return current
+
+
+# The packet's owners
+
+
+async def adopt_packet(office: Office, actor: Actor, packet: Packet) -> str:
+    """Puts a packet's three files into the ledger. Returns the version."""
+    require_writing(actor)
+    stream = history.packet_stream(packet.name)
+    await office.runs.append_to(
+        stream, lambda events: history.adopt(history.fold(events), packet, actor), _packet_rows(packet.name)
+    )
+    return packet.version
+
+
+async def sign_packet(office: Office, actor: Actor, packet: str, version: str, phase: history.Phase | None) -> None:
+    require_writing(actor)
+    await office.runs.append_to(
+        history.packet_stream(packet),
+        lambda events: history.sign(_known(packet, events), version, actor, phase=phase),
+        _packet_rows(packet),
+    )
+
+
+async def move_packet(
+    office: Office, actor: Actor, packet: str, version: str, phase: history.Phase, reason: str = ""
+) -> None:
+    require_writing(actor)
+    await office.runs.append_to(
+        history.packet_stream(packet),
+        lambda events: history.move(_known(packet, events), version, phase, actor, reason),
+        _packet_rows(packet),
+    )
+
+
+def _known(packet: str, events: Sequence[Event]) -> history.PacketState:
+    if not events:
+        raise Invalid("unknown_packet", f"There is no packet {packet}.", "Sign its folder to adopt it.")
+    return history.fold(events)
+
+
+def _packet_rows(name: str) -> Callable[[Sequence[Event]], list[RowWrite]]:
+    def rows(events: Sequence[Event]) -> list[RowWrite]:
+        state = history.fold(events)
+        return [RowWrite("packets", {"name": name}, packet_row(state))]
+
+    return rows
+
+
+# Who acts
+
+
+async def record_actor(
+    office: Office, actor: Actor, name: str | None = None, email: str | None = None, time_zone: str | None = None
+) -> None:
+    """What sign-in found out about an account; what it does not say (None) stays as it was. Nothing is appended where
+    all that is known already."""
+    await office.runs.organise(
+        lambda known, now: surroundings.sign_in(known, actor, name, email, time_zone), actor.human
+    )
+
+
+async def revoke_roles(office: Office, by: Actor, packet: str, actor_id: str, roles: Sequence[str]) -> bool:
+    """Takes roles from an account at once: effects it caused are not begun any more. For the safety owner of a packet
+    that is in use; a draft, which anybody can adopt, makes nobody an owner here. False if the account had none of
+    them."""
+    require_writing(by)
+    in_use = (await office.runs.shelf(packet)).history.current
+    if in_use is None:
+        raise Invalid("packet_not_in_use", f"No packet {packet} is in use.", "Name one in shadow, pilot or production.")
+
+    def revoke(known: surroundings.Organisation, now: datetime) -> Sequence[Event]:
+        return operating.revoke_roles(surroundings.actor(known, actor_id), roles, by, in_use.safety_owner)
+
+    return bool(await office.runs.organise(revoke))
+
+
+async def delegate(
+    office: Office,
+    actor: Actor,
+    to: str,
+    since: datetime | None,
+    until: datetime,
+    reason: str | None = None,
+) -> str:
+    """Has the account `to` decide what this actor may, from `since` (None: from now on) until before `until`. Returns
+    the delegation's id."""
+    require_writing(actor)
+    delegation_id = f"d{secrets.token_hex(8)}"
+    await office.runs.organise(
+        lambda known, now: delegation.delegate(known, delegation_id, actor, to, since or now, until, reason, now),
+        actor.human,
+    )
+    return delegation_id
+
+
+async def end_delegation(office: Office, actor: Actor, delegation_id: str) -> bool:
+    """False if it was ended already."""
+    require_writing(actor)
+    return bool(
+        await office.runs.organise(lambda known, now: delegation.end_delegation(known, delegation_id, actor, now))
+    )

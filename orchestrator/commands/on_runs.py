@@ -1,0 +1,196 @@
+"""What HR, approvers and operators ask of one run, or of several at once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from orchestrator.commands.office import Done, Office, Outcome, Received, decide_on, told
+from orchestrator.domain import events as e
+from orchestrator.domain import gates, operating, requests, visibility
+from orchestrator.domain.cutoff import Cutoff
+from orchestrator.domain.embargo import Embargo, change_embargo
+from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.domain.event import Event
+from orchestrator.domain.levels import Actor, require_writing
+from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.run import RunState
+from orchestrator.domain.standing import World
+from orchestrator.ledger.packets import version_for
+from orchestrator.ledger.runs import Opening
+
+MOST_TOGETHER = 100
+
+# HR
+
+
+async def start_run(
+    office: Office,
+    actor: Actor,
+    person: PersonFacts,
+    packet: str,
+    cutoff: Cutoff | None,
+    *,
+    urgent: bool = False,
+    embargo: Embargo | None = None,
+    reason: str | None = None,
+) -> Done | Received:
+    """Opens a run for a person as HR knows them. Raises `Refusal`; an open run that the actor sees is named in it. One
+    that they do not see is no refusal: their request is put before those who see it."""
+    require_writing(actor)
+    person_id = await office.keyring.person_for("hr", person.hr_id)
+    assert person_id is not None
+    run_id = f"r{secrets.token_hex(8)}"
+
+    def request(opening: Opening) -> e.RunRequested | Sequence[Event]:
+        version = version_for(opening.shelf, packet, person)
+        there = opening.open_run
+        shown = there is not None and visibility.sees(there.state, actor, there.world)
+        asked = requests.request_run(
+            run_id=run_id,
+            person_id=person_id,
+            person=person,
+            cutoff=cutoff,
+            urgent=urgent,
+            actor=actor,
+            packet=opening.shelf.version(version.version),
+            phase=version.phase,
+            open_run=there.state.run_id if there is not None and shown else None,
+            now=opening.now,
+            embargo=embargo,
+            reason=reason,
+            actors=opening.organisation.actors,
+            abilities=office.runs.abilities,
+        )
+        return asked if there is None else requests.second_request(there.state, asked)
+
+    decided = await office.runs.start(person_id, request, packet)
+    done = await told(office, decided)
+    return done if done.run_id == run_id else Received()
+
+
+async def set_embargo(
+    office: Office, actor: Actor, run_id: str, until: datetime | None, named: Sequence[str] = ()
+) -> Done:
+    """Ends a run's embargo (`until` None), or moves its end; `named` are those for whom it exists, as they were where
+    none are given."""
+    return await decide_on(
+        office, actor, run_id, lambda state, world: change_embargo(state, until, named, actor, world)
+    )
+
+
+async def reschedule_run(office: Office, actor: Actor, run_id: str, cutoff: Cutoff) -> Done:
+    return await decide_on(office, actor, run_id, lambda state, world: requests.reschedule(state, cutoff, actor, world))
+
+
+async def end_run(office: Office, actor: Actor, run_id: str, reason: str) -> Done:
+    return await decide_on(office, actor, run_id, lambda state, world: requests.end(state, reason, actor, world))
+
+
+# Approvers
+
+
+async def approve_gate(
+    office: Office, actor: Actor, run_id: str, gate_id: str, excluded: Sequence[str] = (), reason: str | None = None
+) -> Done:
+    """Raises `TooLate` with who decided and when, for whoever comes after."""
+    return await decide_on(
+        office,
+        actor,
+        run_id,
+        lambda state, world: gates.vote(state, gate_id, actor, "approve", tuple(excluded), reason, world),
+    )
+
+
+async def reject_gate(office: Office, actor: Actor, run_id: str, gate_id: str, reason: str) -> Done:
+    if not reason.strip():
+        raise Invalid("reason_missing", "A rejection needs a reason.", "Say why: --reason TEXT.")
+    return await decide_on(
+        office, actor, run_id, lambda state, world: gates.vote(state, gate_id, actor, "reject", (), reason, world)
+    )
+
+
+async def approve_gates(
+    office: Office, actor: Actor, selection: Sequence[tuple[str, str]], reason: str | None = None
+) -> tuple[Outcome, ...]:
+    """Approves several runs' gates (run id, gate id), each as a decision of its own that stands or is refused by
+    itself. More than one only where each one's packet says so. Raises `Invalid` for a selection that is too large."""
+    chosen = tuple(dict.fromkeys(selection))
+    if len(chosen) > MOST_TOGETHER:
+        raise Invalid(
+            "too_many_together", f"{len(chosen)} gates are more than {MOST_TOGETHER}.", "Decide about fewer at once."
+        )
+    outcomes = []
+    for run_id, gate_id in chosen:
+
+        def decide(state: RunState, world: World, gate_id: str = gate_id) -> Sequence[Event]:
+            if len(chosen) > 1:
+                gates.require_together(state, gate_id, world)
+            return gates.vote(state, gate_id, actor, "approve", (), reason, world)
+
+        try:
+            outcomes.append(Outcome(run_id, gate_id, done=await decide_on(office, actor, run_id, decide)))
+        except Refusal as refused:
+            outcomes.append(Outcome(run_id, gate_id, refused=refused))
+    return tuple(outcomes)
+
+
+# Operators
+
+
+async def retry_step(
+    office: Office, actor: Actor, run_id: str, step: str, *, again: bool = False, reason: str | None = None
+) -> Done:
+    return await decide_on(
+        office, actor, run_id, lambda state, world: operating.retry(state, step, again, reason, actor, world)
+    )
+
+
+async def skip_step(office: Office, actor: Actor, run_id: str, step: str, reason: str) -> Done:
+    return await decide_on(
+        office, actor, run_id, lambda state, world: operating.skip(state, step, reason, actor, world)
+    )
+
+
+async def settle_match(
+    office: Office, actor: Actor, run_id: str, system: str, accounts: Sequence[str], reason: str | None = None
+) -> Done:
+    return await decide_on(
+        office,
+        actor,
+        run_id,
+        lambda state, world: operating.settle(state, system, tuple(accounts), reason, actor, world),
+    )
+
+
+async def replan_run(office: Office, actor: Actor, run_id: str, reason: str | None = None) -> Done:
+    return await decide_on(office, actor, run_id, lambda state, world: operating.replan(state, reason, actor, world))
+
+
+async def accept_exception(office: Office, actor: Actor, run_id: str, exception_id: str, reason: str) -> Done:
+    return await decide_on(
+        office, actor, run_id, lambda state, world: operating.accept(state, exception_id, reason, actor, world)
+    )
+
+
+async def complete_task(
+    office: Office, actor: Actor, run_id: str, task_id: str, outcome: str, evidence: dict[str, Any] | None
+) -> Done:
+    if outcome not in ("done", "not_done"):
+        raise Invalid("unknown_outcome", f"A task cannot end as {outcome!r}.", "Say done or not_done.")
+    return await decide_on(
+        office,
+        actor,
+        run_id,
+        lambda state, world: operating.complete_task(state, task_id, outcome, evidence, actor, world),
+    )
+
+
+async def hold_run(office: Office, actor: Actor, run_id: str, reason: str | None = None) -> Done:
+    return await decide_on(office, actor, run_id, lambda state, world: operating.hold(state, reason, actor, world))
+
+
+async def release_run(office: Office, actor: Actor, run_id: str) -> Done:
+    return await decide_on(office, actor, run_id, lambda state, world: operating.release(state, actor, world))
