@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.tables import system_reports
 
 _KEEP = text(
     "INSERT INTO engine.system_reports AS r (packet, system, reachable, code, detail, checked_at, answered_at) "
-    "SELECT :packet, :system, :reachable, :code, :detail, now, CASE WHEN :reachable THEN now END "
-    "FROM (SELECT engine.now() AS now) AS clock "
+    "VALUES (:packet, :system, :reachable, :code, :detail, :now, CASE WHEN :reachable THEN :now END) "
     "ON CONFLICT (packet, system) DO UPDATE SET reachable = excluded.reachable, code = excluded.code, "
     "detail = excluded.detail, checked_at = excluded.checked_at, "
     "answered_at = coalesce(excluded.answered_at, r.answered_at)"
@@ -49,13 +48,18 @@ class SystemReport:
 
 
 async def keep_reports(database: Database, packet: str, seen: Sequence[SystemSeen]) -> datetime:
-    """Returns the database's time after it. Raises `LedgerUnavailable`."""
+    """`seen` are all systems of the packet: what it no longer names is forgotten. Returns when this was, by the
+    database's clock. Raises `LedgerUnavailable`."""
+    gone = delete(system_reports).where(
+        system_reports.c.packet == packet, system_reports.c.system.not_in([one.system for one in seen])
+    )
     async with database.transaction() as connection:
-        for one in seen:
-            values = {"system": one.system, "reachable": one.reachable, "code": one.code, "detail": one.detail}
-            await connection.execute(_KEEP, {"packet": packet, **values})
         now: datetime = (await connection.execute(select(func.engine.now()))).scalar_one()
-        return now
+        for one in sorted(seen, key=lambda one: one.system):  # in one order, so that two at once wait and do not block
+            values = {"system": one.system, "reachable": one.reachable, "code": one.code, "detail": one.detail}
+            await connection.execute(_KEEP, {"packet": packet, "now": now, **values})
+        await connection.execute(gone)
+    return now
 
 
 async def last_reports(database: Database, packet: str) -> dict[str, SystemReport]:
