@@ -18,7 +18,7 @@ PAUSES = tuple(
     for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 20 * 3600)
 )
 """Between attempts, as Standard Webhooks suggests them ("Retries and failures"): under three days in all."""
-LONGEST_WAIT = timedelta(days=1)
+LONGEST_WAIT = timedelta(hours=1)
 """An embargo may end earlier than it was said to: ask again after so long."""
 SHORTEST_WAIT = timedelta(seconds=1)
 
