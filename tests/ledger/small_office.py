@@ -14,7 +14,7 @@ import psycopg
 
 from connectors.registry import connector_kinds
 from orchestrator import commands
-from orchestrator.commands import Office
+from orchestrator.commands import Done, Office
 from orchestrator.domain import events as e
 from orchestrator.domain import steps
 from orchestrator.domain.cutoff import Cutoff
@@ -92,6 +92,7 @@ class SmallOffice:
         at = await self.ledger.now() + cutoff_in
         cutoff = Cutoff(instant=at, zone="Europe/Berlin", local=at.strftime("%Y-%m-%dT%H:%M"))
         done = await commands.start_run(self.office, by, person, self.packet.name, cutoff, **more)
+        assert isinstance(done, Done)
         await self.search(done.run_id)
         return done.run_id
 
