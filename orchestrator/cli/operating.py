@@ -91,22 +91,23 @@ def complete(
     evidence: Annotated[str | None, typer.Option("--evidence", help="What shows it; kept encrypted.")] = None,
     attach: Annotated[
         list[Path] | None,
-        typer.Option("--attach", metavar="FILE", help="A file that shows it, 1 MiB at most; repeatable."),
+        typer.Option("--attach", metavar="FILE", help="A file that shows it, 10 MiB at most; repeatable."),
     ] = None,
     outcome: Annotated[str, typer.Option("--outcome", help="done or not_done.")] = "done",
     folder: Folder = FOLDER,
 ) -> None:
     """Say that a task is done, or that it could not be. What shows it, words and files, is kept encrypted."""
     said: dict[str, Any] = {"note": evidence} if evidence and evidence.strip() else {}
-    if attach:
-        with told():
-            said["attachments"] = [attachment(file) for file in attach]
+    with told():
+        files = [attachment(file) for file in attach or ()]
 
     async def work() -> None:
         async with acting(folder, alias) as session:
             found = await session.find_run(run_id)
             task_id = task_named((await session.books.runs.look(found)).state, task)
-            done = await commands.complete_task(session.office, session.actor, found, task_id, outcome, said or None)
+            done = await commands.complete_task(
+                session.office, session.actor, found, task_id, outcome, said or None, files
+            )
             say(f"Task {task_id} of run {found}: {outcome}.")
             _closing(session, found, done)
 

@@ -18,6 +18,7 @@ from orchestrator.domain.levels import Actor, require_writing
 from orchestrator.domain.person import PersonFacts
 from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World
+from orchestrator.ledger.files import Attachment
 from orchestrator.ledger.packets import version_for
 from orchestrator.ledger.runs import Opening
 
@@ -176,15 +177,31 @@ async def accept_exception(office: Office, actor: Actor, run_id: str, exception_
 
 
 async def complete_task(
-    office: Office, actor: Actor, run_id: str, task_id: str, outcome: str, evidence: dict[str, Any] | None
+    office: Office,
+    actor: Actor,
+    run_id: str,
+    task_id: str,
+    outcome: str,
+    evidence: dict[str, Any] | None,
+    attachments: Sequence[Attachment] = (),
 ) -> Done:
+    """Files are stored once, encrypted, and named by the evidence; none is where the command is refused."""
     if outcome not in ("done", "not_done"):
         raise Invalid("unknown_outcome", f"A task cannot end as {outcome!r}.", "Say done or not_done.")
+    said = dict(evidence or {})
+    if attachments:
+        situation = await office.runs.look(run_id)
+        visibility.require_sight(situation.state, actor, situation.world)
+        require_writing(actor)
+        said["attachments"] = [{"name": file.name} for file in attachments]
+        operating.complete_task(situation.state, task_id, outcome, said, actor, situation.world)
+        person_id = situation.state.asked.person_id
+        said["attachments"] = await office.runs.ledger.files.keep_all(person_id, attachments)
     return await decide_on(
         office,
         actor,
         run_id,
-        lambda state, world: operating.complete_task(state, task_id, outcome, evidence, actor, world),
+        lambda state, world: operating.complete_task(state, task_id, outcome, said or None, actor, world),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -11,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.documents.attachments import media_type
+from orchestrator.domain.media_type import media_type
 from orchestrator.embedded.stack import Stack
 from tests.cli.command_line import Leaver, Offboard, Started, open_exceptions, until
 
 
-async def test_a_run_from_preview_to_close(offboard: Offboard, leaver: Leaver, tmp_path: Path) -> None:
+async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, leaver: Leaver, tmp_path: Path) -> None:
     receipt, photo = tmp_path / "receipt.txt", tmp_path / "desk.txt"
     receipt.write_text("Signed: ✓")
     photo.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1_048_576 - 8))
@@ -91,7 +90,9 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, leaver: Leaver, t
     assert not any("content" in file for file in evidence["attachments"])
     whole = (await offboard.done("show", run_id, "--events", "--json", as_="auditor")).json["events"]
     kept = next(event["data"]["evidence"]["attachments"] for event in whole if event["type"] == "TaskCompleted")
-    assert base64.b64decode(kept[0]["content"]).decode() == "Signed: ✓" and kept[0]["media_type"] == "text/plain"
+    assert kept[0]["media_type"] == "text/plain" and not any("content" in file for file in kept)
+    files, person_id = stack.books.ledger.files, (await stack.books.runs.look(run_id)).state.asked.person_id
+    assert (await files.open(person_id, kept[0]["stored"])).decode() == "Signed: ✓"
     lines = (await offboard.done("watch", run_id, "--json", as_="hr")).out.splitlines()
     followed = [json.loads(line) for line in lines]
     assert [event["version"] for event in followed] == [event["version"] for event in whole]
@@ -165,11 +166,11 @@ async def test_files_that_cannot_be_attached(offboard: Offboard, started: Starte
     run_id = await started(cutoff="2027-01-15T18:00")
     await until(offboard, run_id, lambda run: run["summary"]["open_tasks"])
     large, pipe = tmp_path / "large.bin", tmp_path / "pipe"
-    large.write_bytes(bytes(1_048_577))
+    large.write_bytes(bytes(10_485_761))
     os.mkfifo(pipe)
     task = ("tasks", "complete", run_id, "collect_equipment", "--evidence", "see there")
     error = await offboard.refused(*task, "--attach", str(large), as_="operator")
-    assert str(large) in error and "larger than 1 MiB" in error and "Make it smaller" in error
+    assert large.name in error and "larger than 10 MiB" in error and "Make it smaller" in error
     for unreadable in (tmp_path / "none", tmp_path, pipe):
         error = await offboard.refused(*task, "--attach", str(unreadable), as_="operator")
         assert str(unreadable) in error and "Name a file" in error
@@ -190,6 +191,13 @@ async def test_files_that_cannot_be_attached(offboard: Offboard, started: Starte
         (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
         ("Unterschrieben: Müller".encode(), "text/plain"),
         (b"", "text/plain"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "application/octet-stream"),
+        ("\ufeff\n<!DOCTYPE html><title>x".encode(), "application/octet-stream"),
+        (b"Note: <script>alert(1)</script>", "application/octet-stream"),
+        (b"#!/bin/sh\n", "application/octet-stream"),
+        (b"MZ\x90\x00\x03", "application/octet-stream"),
+        (b"from 3 < 4 and a <b> we see", "application/octet-stream"),
+        (b"3 < 4 > 2, see list", "text/plain"),
         (b"a\x00b", "application/octet-stream"),
         (b"\x80\x81", "application/octet-stream"),
     ],
