@@ -49,6 +49,7 @@ SHAPES: Final[Mapping[str, str]] = {
     f'<path d="M11.2 3.4H14V14h-2.8z" {_LINE} stroke-opacity=".55"/>',
     "three_bars": '<path d="M2 10h3v4H2zM6.4 6.8h3.2V14H6.4zM11 3h3.2v11H11z" fill="currentColor"/>',
     "pen": f'<path d="M2.4 13.6 3.2 10.4 10.8 2.8a1.5 1.5 0 0 1 2.2 0l.2.2a1.5 1.5 0 0 1 0 2.2L5.6 12.8Z" {_LINE}/>',
+    "fold": f'<path d="M4 6.2 8 10.2 12 6.2" {_LINE}/>',
     "dot": '<circle cx="8" cy="8" r="3" fill="currentColor"/>',
     "flag": f'<path d="M3.6 14.6V2M3.6 2.6H12.6L10.4 5.8 12.6 9H3.6" {_LINE}/>',
 }
