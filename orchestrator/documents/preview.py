@@ -25,7 +25,8 @@ from orchestrator.domain.standing import due_at
 class Shown(BaseModel):
     """Part of an answer about a person."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    # Lengths of time are seconds, as in every document.
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, ser_json_timedelta="float")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"
