@@ -38,7 +38,9 @@ async def page(
     """`template` drawn for `caller`, in their time zone. What was kept to be said to them stands on it, once."""
     parts = parts_of(request)
     session = caller.session if caller is not None else None
-    kept = session.flashes if session is not None else ()
+    # A live page's own look at itself takes nothing away from the page that somebody is on the way to.
+    looked_at = request.headers.get("sec-fetch-mode", "navigate") == "navigate"
+    kept = session.flashes if session is not None and looked_at else ()
     if session is not None and kept:
         await parts.sessions.say(session)
     body = parts.templates.get_template(template).render(
