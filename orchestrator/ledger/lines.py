@@ -74,7 +74,8 @@ class RunList:
 @dataclass(frozen=True, slots=True)
 class Item:
     """Something that waits for people: a gate, a task, an exception or a review. `id` is its id within the run;
-    `detail` what kind of gate, task or exception it is. `packet_version` says where its rules stand."""
+    `detail` what kind of gate, task or exception it is. `packet_version` says where its rules stand;
+    `on_behalf_of` is the account of a colleague for whom the viewer would act, where it is not for themselves."""
 
     id: str
     run_id: str
@@ -89,6 +90,7 @@ class Item:
     packet: str
     packet_version: str
     detail: Mapping[str, Any]
+    on_behalf_of: str | None = None
 
     @classmethod
     def of(cls, row: Row, names: Names) -> Item:
@@ -106,6 +108,7 @@ class Item:
             packet=row["packet_name"],
             packet_version=row["packet_version"],
             detail={name: value for name, value in row["detail"].items() if name not in ("id", "voted")},
+            on_behalf_of=row["on_behalf_of"],
         )
 
 

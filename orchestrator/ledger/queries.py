@@ -13,22 +13,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, cast, exists, false, func, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_
 
 from orchestrator.domain import events as e
+from orchestrator.domain.delegation import absent_for
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.levels import Actor, ActorKind, granted_level
-from orchestrator.domain.packet import Packet
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.surroundings import Delegation
+from orchestrator.domain.visibility import reads, unknown_run
+from orchestrator.ledger import sight
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.lines import ExceptionLine, Inbox, Item, PacketLine, PersonName, RunLine, RunList
 from orchestrator.ledger.records import Recorded
 from orchestrator.ledger.runs import Runs, Situation
+from orchestrator.ledger.sight import Viewer
+from orchestrator.ledger.staff import Member, Staff
 from orchestrator.ledger.store import Ledger
 from orchestrator.ledger.tables import events, exceptions, inbox, packets, runs
 
 __all__ = [
-    "LARGEST_PAGE", "ExceptionLine", "Inbox", "Item", "PacketLine", "PersonName", "Queries", "RunLine", "RunList",
-    "RunPage", "StateFilter", "Viewer",
+    "LARGEST_PAGE", "ExceptionLine", "Inbox", "Item", "Member", "PacketLine", "PersonName", "Queries", "RunLine",
+    "RunList", "RunPage", "StateFilter", "Viewer",
 ]  # fmt: skip
 
 LARGEST_PAGE = 500
@@ -39,25 +44,6 @@ StateFilter = Literal[
     "open", "finished", "searching", "awaiting_decision", "scheduled", "in_progress", "needs_attention", "held",
     "clean", "with_exceptions", "shadow", "ended",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who looks. `human` and `managers` are opaque ids of people as HR knows them."""
-
-    actor_id: str
-    roles: frozenset[str]
-    kind: ActorKind = "person"
-    human: str | None = None
-    managers: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, actor: Actor) -> Viewer:
-        return cls(actor.actor_id, actor.roles, actor.kind, actor.human, actor.managers)
-
-    @property
-    def actor(self) -> Actor:
-        return Actor(actor_id=self.actor_id, kind=self.kind, roles=self.roles, human=self.human, managers=self.managers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +62,7 @@ class Queries:
         self._database = database
         self._ledger = ledger
         self._runs = all_runs
+        self._staff = Staff(all_runs)
 
     # Runs
 
@@ -112,7 +99,7 @@ class Queries:
             return str(found[0])
         if found:
             raise Invalid("several_runs", f"Several runs begin with {named}.", "Give more of the run's id.")
-        raise Invalid("unknown_run", f"There is no run {named[:40]}.", "List them with `offboard runs`.")
+        raise unknown_run(named)
 
     async def open_run_of(self, viewer: Viewer, person_id: str) -> str | None:
         query = select(runs.c.run_id).where(
@@ -130,8 +117,13 @@ class Queries:
         hashes = {int(row["version"]): bytes(row["leaf_hash"]).hex() for row in hashed}
         return RunPage(situation, tuple(happened), hashes)
 
+    async def names_of(self, viewer: Viewer, run_ids: Sequence[str]) -> dict[str, PersonName]:
+        """Whom those of these runs are about that the viewer sees."""
+        query = select(runs.c.run_id).where(runs.c.run_id.in_(list(run_ids)), await self.visible(viewer))
+        return await self.names([row["run_id"] for row in await self._all(query)])
+
     async def names(self, run_ids: Sequence[str]) -> dict[str, PersonName]:
-        """Whom these runs are about, in one query."""
+        """Whom these runs are about, in one query. For runs of which it is known that the viewer sees them."""
         named: dict[str, PersonName] = {}
         for recorded in await self._ledger.firsts([e.run_stream(run_id) for run_id in dict.fromkeys(run_ids)]):
             if isinstance(recorded.event, e.RunRequested):
@@ -144,17 +136,18 @@ class Queries:
     # What waits
 
     async def inbox(self, viewer: Viewer, kinds: Sequence[str] = (), *, mine: bool = True, limit: int = 100) -> Inbox:
-        """What waits for the viewer, the most urgent first: what their roles may do and nothing forbids them. With
-        `mine` off, all that waits for anybody."""
+        """What waits for the viewer, the most urgent first: what their roles may do and nothing forbids them, or those
+        of a colleague who delegated that to them. With `mine` off, all that waits for anybody."""
         about = (runs.c.cutoff, runs.c.zone, runs.c.packet_name, runs.c.packet_version)
-        query = select(inbox, *about, func.engine.now().label("now")).join_from(
-            inbox, runs, inbox.c.run_id == runs.c.run_id
-        )
+        actor, absent = viewer.actor, await self.absent(viewer)
+        query = select(
+            inbox, *about, func.engine.now().label("now"), sight.on_behalf_of(actor, absent).label("on_behalf_of")
+        ).join_from(inbox, runs, inbox.c.run_id == runs.c.run_id)
         query = query.where(await self.visible(viewer))
         if kinds:
             query = query.where(inbox.c.kind.in_(kinds))
         if mine:
-            query = query.where(_for(viewer))
+            query = query.where(sight.may_act(actor, absent))
         rows = await self._all(query.order_by(inbox.c.due_at, inbox.c.item_id).limit(max(1, min(limit, LARGEST_PAGE))))
         names = await self.names([row["run_id"] for row in rows])
         items = tuple(Item.of(row, names) for row in rows)
@@ -188,18 +181,47 @@ class Queries:
         does not name them."""
         if readable is None:
             readable, _ = await self.packet_versions(viewer)
-        no_embargo = or_(
-            runs.c.embargo_until.is_(None),
-            runs.c.embargo_until <= func.engine.now(),
-            runs.c.named.contains([viewer.actor_id]),
-        )
-        return and_(no_embargo, or_(runs.c.packet_version.in_(readable), waits_for(viewer)))
+        return sight.visible(viewer.actor, await self.absent(viewer), readable)
+
+    async def waits_for(self, viewer: Viewer) -> ColumnElement[bool]:
+        """Of all runs, those that a viewer sees because something in them waits for them."""
+        return sight.waits_for(viewer.actor, await self.absent(viewer))
+
+    async def sees_everything(self, viewer: Viewer) -> bool:
+        """Whether no run is hidden from the viewer now. Only then do they see how large the ledger is, and the
+        positions in it: their gaps would tell of what is hidden."""
+        actor = viewer.actor
+        hidden = [exists().where(runs.c.embargo_until > func.engine.now(), ~sight.exists_for(actor))]
+        _, others = await self.packet_versions(viewer)
+        if others:
+            seen = sight.waits_for(actor, await self.absent(viewer))
+            hidden.append(exists().where(runs.c.packet_version.in_(others), ~seen))
+        [row] = await self._all(select(or_(*hidden).label("hidden")))
+        return not row["hidden"]
+
+    async def absent(self, viewer: Viewer) -> tuple[Actor, ...]:
+        """Those for whom the viewer decides now."""
+        people = await self._runs.organisation()
+        given = [held for held in people.delegations.values() if held.said.to == viewer.actor_id]
+        if not given:
+            return ()
+        return absent_for(viewer.actor, given, people.actors, await self._ledger.now())
+
+    # Who works here
+
+    async def staff(self) -> Mapping[str, Member]:
+        """Everybody who has signed in, by actor id."""
+        return await self._staff.members()
+
+    async def delegations(self, viewer: Viewer) -> tuple[Delegation, ...]:
+        """Those that the viewer gave or was given and that are not over."""
+        return await self._staff.delegations(viewer.actor_id)
 
     async def packet_versions(self, viewer: Viewer) -> tuple[list[str], list[str]]:
         """Versions of packets whose runs a viewer may read for the packet's sake, and the other versions."""
         shelves = [await self._runs.shelf(line.name) for line in await self.packets()]
         reads = {
-            known.version: _reads(viewer, shelf.today_for(known.version))
+            known.version: reads(viewer.actor, shelf.today_for(known.version))
             for shelf in shelves
             for known in shelf.history.versions
         }
@@ -212,42 +234,6 @@ class Queries:
     async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         async with self._database.connect() as connection:
             return list((await connection.execute(query)).mappings())
-
-
-def _reads(viewer: Viewer, packet: Packet) -> bool:
-    """A grant of any level, on any system of the packet, is one of at least `read`."""
-    levels, systems = packet.platform.levels, packet.platform.systems
-    return any(granted_level(levels, viewer.actor, system, packet.name) is not None for system in systems)
-
-
-def waits_for(viewer: Viewer) -> ColumnElement[bool]:
-    """Whether anything in the run waits for a role of the viewer's. A role is a person's reason to look; assistants and
-    services have only what is granted to them by name."""
-    if viewer.kind != "person":
-        return false()
-    waiting = inbox.alias("waiting")
-    held = waiting.c.roles.has_any(cast(sorted(viewer.roles), ARRAY(Text)))
-    return exists().where(waiting.c.run_id == runs.c.run_id, held)
-
-
-def _for(viewer: Viewer) -> ColumnElement[bool]:
-    """What `gates.why_not_decide` and `operating` would let this viewer do: the same rules, asked of rows."""
-    holds_role = inbox.c.roles.has_any(cast(sorted(viewer.roles), ARRAY(Text)))
-    if viewer.kind != "person":
-        return and_(holds_role, inbox.c.kind == "exception")
-    not_about_them = runs.c.person_id != viewer.human if viewer.human is not None else and_(True)
-    asked_for_it = runs.c.requested_by == viewer.actor_id
-    if viewer.human is not None:
-        asked_for_it = or_(asked_for_it, runs.c.requester_human == viewer.human)
-    asked_for_it = func.coalesce(asked_for_it, False)
-    barred: ColumnElement[bool] = or_(asked_for_it, runs.c.person_id.in_(sorted(viewer.managers)))
-    if viewer.human is None:
-        gates_barred: ColumnElement[bool] = inbox.c.kind == "gate"
-    else:
-        voted = inbox.c.detail["voted"].contains([viewer.human])
-        gates_barred = and_(inbox.c.kind == "gate", or_(barred, voted))
-    review_barred = and_(inbox.c.kind == "review", asked_for_it)
-    return and_(holds_role, not_about_them, not_(gates_barred), not_(review_barred))
 
 
 def in_state(state: str) -> ColumnElement[bool]:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, tup
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.lines import RunLine, RunList
-from orchestrator.ledger.queries import LARGEST_PAGE, Queries, Viewer, in_state, waits_for
+from orchestrator.ledger.queries import LARGEST_PAGE, Queries, Viewer, in_state
 from orchestrator.ledger.tables import run_counts, runs
 
 Sort = Literal["latest", "cutoff", "due"]
@@ -74,6 +74,7 @@ class _Sight:
     readable: Sequence[str]
     others: Sequence[str]
     visible: ColumnElement[bool]
+    waiting: ColumnElement[bool]
 
 
 class RunLists:
@@ -121,7 +122,8 @@ class RunLists:
 
     async def _sight(self, viewer: Viewer) -> _Sight:
         readable, others = await self._queries.packet_versions(viewer)
-        return _Sight(viewer, readable, others, await self._queries.visible(viewer, readable))
+        visible = await self._queries.visible(viewer, readable)
+        return _Sight(viewer, readable, others, visible, await self._queries.waits_for(viewer))
 
     async def _page(self, sight: _Sight, wanted: RunFilter, sort: Sort, after: str | None, limit: int) -> RunList:
         most = max(1, min(limit, LARGEST_PAGE))
@@ -159,7 +161,8 @@ class RunLists:
         found = await self._all(tally)
         found += await self._all(_counted(runs.c.embargo_until.is_not(None), sight.visible, *narrowed))
         if sight.others and sight.viewer.kind == "person":
-            rest = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.others), waits_for(sight.viewer))
+            waiting = await self._queries.sight.waiting
+            rest = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.others), waiting)
             found += await self._all(_counted(*rest, sight.visible, *narrowed))
         return found
 
