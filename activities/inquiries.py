@@ -22,6 +22,7 @@ from orchestrator.documents import questions as q
 from orchestrator.documents.preview import Preview
 from orchestrator.domain import requests, surroundings
 from orchestrator.domain.cutoff import parse_cutoff
+from orchestrator.domain.embargo import Embargo
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.packet import Packet
 from orchestrator.ledger.errors import LedgerError, LedgerUnavailable
@@ -132,7 +133,15 @@ class InquiryActivities:
     async def _preview(self, question: q.PreviewAsked) -> Preview:
         actor = surroundings.actor(await self._runs.organisation(), question.actor_id)
         cutoff = parse_cutoff(question.cutoff, question.zone) if question.cutoff is not None else None
-        return await self._previews.look_ahead(actor, question.wanted, question.packet, cutoff, urgent=question.urgent)
+        until = question.embargo_until
+        return await self._previews.look_ahead(
+            actor,
+            question.wanted,
+            question.packet,
+            cutoff,
+            urgent=question.urgent,
+            embargo=Embargo(until, question.named) if until is not None else None,
+        )
 
     async def _who_signs_in(self, question: q.WhoSignsIn) -> q.SignsIn:
         for packet in await self._packets(question.packet):

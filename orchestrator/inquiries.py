@@ -101,10 +101,17 @@ class Inquiries:
         asked and for what has expired, in the same words."""
         answered = await self._rows.answered(inquiry_id, asked_by)
         if answered is None:
-            raise Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
+            raise _unknown()
         if answered == "waiting":
             return None
         return _told(answered)
+
+    async def question(self, inquiry_id: str, asked_by: str) -> Question:
+        """What was asked, so that it can be asked again or changed. Raises `Invalid` like `result`."""
+        question = await self._rows.asked(inquiry_id, asked_by)
+        if question is None:
+            raise _unknown()
+        return q.QUESTIONS.validate_json(question)
 
     def _nobody(self, inquiry_id: str, within: float) -> NotAnswered:
         queue = self._engine.task_queue if self._engine is not None else ""
@@ -115,6 +122,10 @@ class Inquiries:
             "Ask again. If it goes on, see that a worker runs and that the systems it asks can be reached.",
             inquiry_id=inquiry_id,
         )
+
+
+def _unknown() -> Invalid:
+    return Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
 
 
 def _told(answered: InquiryAnswer) -> q.Answer:

@@ -126,7 +126,9 @@ class PersonFactsAsked(Asked[PersonFacts]):
 
 
 class PreviewAsked(Asked[Preview]):
-    """What a run would do that `actor_id` started. `cutoff` is a local time as `parse_cutoff` reads it, in `zone`."""
+    """What a run would do that `actor_id` started. `cutoff` is a local time as `parse_cutoff` reads it, in `zone`.
+    `embargo_until` and `named` are an embargo that is wished for. `chosen` is the person as whoever asks chose them:
+    for their own eyes, the worker asks HR anew."""
 
     kind: Literal["preview"] = "preview"
     packet: str = Field(max_length=200)
@@ -134,6 +136,9 @@ class PreviewAsked(Asked[Preview]):
     cutoff: str | None = Field(default=None, max_length=100)
     zone: str | None = Field(default=None, max_length=100)
     urgent: bool = False
+    embargo_until: datetime | None = None
+    named: tuple[str, ...] = ()
+    chosen: PersonMatch | None = None
     actor_id: str
 
 

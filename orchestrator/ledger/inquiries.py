@@ -29,6 +29,9 @@ _OPEN = """
 SELECT kind, asked_by, question FROM engine.inquiries
 WHERE inquiry_id = %s AND state = 'asked' AND expires_at > engine.now()
 """
+_ASKED = """
+SELECT question FROM engine.inquiries WHERE inquiry_id = %s AND asked_by = %s AND expires_at > engine.now()
+"""
 _ANSWER = """
 UPDATE engine.inquiries SET state = %(state)s, answer = %(answer)s, answered_at = engine.now()
 WHERE inquiry_id = %(id)s AND state = 'asked' AND expires_at > engine.now()
@@ -75,6 +78,12 @@ class InquiryRows:
         kind, asked_by, sealed = row
         question = self._keyring.open(_context(inquiry_id, asked_by, "question"), bytes(sealed))
         return OpenInquiry(kind, asked_by, question)
+
+    async def asked(self, inquiry_id: str, asked_by: str) -> bytes | None:
+        """The question, for whoever asked it; None for what this asker never asked and for what has expired."""
+        async with self.database.driver() as connection:
+            row = await (await connection.execute(_ASKED, (inquiry_id, asked_by))).fetchone()
+        return None if row is None else self._keyring.open(_context(inquiry_id, asked_by, "question"), bytes(row[0]))
 
     async def answer(self, inquiry_id: str, asked_by: str, outcome: Outcome, answer: bytes) -> bool:
         """The first answer stands: false where there is one already, or the row has expired."""
