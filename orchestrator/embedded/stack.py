@@ -1,4 +1,4 @@
-"""The whole of Offboard on this machine: PostgreSQL, Temporal, a small company of systems, worker and relay.
+"""The whole of Offboard on this machine: PostgreSQL, Temporal, a small company of systems, worker, relay and pages.
 
 `offboard up` keeps it up; the demo and the tests start it for themselves. What other commands need to find it stands in
 a file in its folder that only its owner can read.
@@ -34,6 +34,9 @@ from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import Engine
 from orchestrator.ledger.migrate import upgrade
 from orchestrator.settings import PREFIX, Settings
+from orchestrator.web.parts import LocalMember
+from orchestrator.web.serving import listening, serving
+from orchestrator.web_settings import WebSettings
 from orchestrator.worker import Books, relaying, working
 
 ADDRESS_FILE = "stack.json"
@@ -54,6 +57,7 @@ class Stack:
     postgres: PostgresServer
     temporal: TemporalServer
     connections: Connections
+    url: str
 
     def people(self, packet: Packet) -> People:
         return People(self.connections, packet, self.books.keyring)
@@ -65,17 +69,21 @@ async def stack_up(
     people: Sequence[Employee] | None = None,
     say: Say = lambda text: None,
     staff: Sequence[Staff] = STAFF,
+    port: int | None = None,
 ) -> AsyncIterator[Stack]:
     """Starts everything, adopts the starter packets and moves them to production with the owners' signatures. All of
-    it is gone when the block ends. `staff` must work among `people`; what needs a system that this machine cannot
-    serve (the directory without slapd) is left out of the packets."""
+    it is gone when the block ends. The pages are on `port`, or on whichever is free. `staff` must work among `people`;
+    what needs a system that this machine cannot serve (the directory without slapd) is left out of the packets."""
     await asyncio.to_thread(folder.mkdir, 0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as up:
         say("Starting PostgreSQL, Temporal and the company's systems")
         postgres, temporal, company = await _servers(up, folder, people)
         say("Applying migrations")
         await asyncio.to_thread(upgrade, postgres.url("offboard"))
-        environment = _environment(folder, postgres, temporal, company)
+        on = listening("127.0.0.1", port or 0)
+        up.callback(on.close)
+        url = f"http://127.0.0.1:{on.getsockname()[1]}"
+        environment = {**_environment(folder, postgres, temporal, company), PREFIX + "PUBLIC_URL": url}
         settings = Settings.read({**os.environ, **environment})
         say("Starting the worker and the relay")
         books, engine = await up.enter_async_context(working(settings))
@@ -83,7 +91,10 @@ async def stack_up(
         office = Office(books.runs, books.keyring, engine)
         connections = Connections(settings.environment)
         up.push_async_callback(connections.aclose)
-        stack = Stack(folder, settings, books, engine, office, company, postgres, temporal, connections)
+        local = [LocalMember(member.alias, member.employee_number, member.roles, member.duty) for member in staff]
+        web = WebSettings.read(settings.environment)
+        await up.enter_async_context(serving(web, office, engine, books.database, on, local))
+        stack = Stack(folder, settings, books, engine, office, company, postgres, temporal, connections, url)
         say("Signing the starter packets")
         await _govern(stack, staff)
         address = folder / ADDRESS_FILE

@@ -1,0 +1,54 @@
+"""Pages and API of the embedded stack, and of the same ledger with an OpenID provider instead of local sign-in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.stack import Stack
+from tests.cli.command_line import hired
+from tests.web.visitor import Visitor, api, token_of
+
+Visit = Callable[..., Awaitable[Visitor]]
+Program = Callable[[str], Awaitable[httpx.AsyncClient]]
+
+
+@pytest_asyncio.fixture
+async def visit(stack: Stack) -> AsyncIterator[Visit]:
+    """`await visit("hr")`: a browser in which one of the staff is signed in; `await visit()`: nobody."""
+    async with AsyncExitStack() as open_ones:
+
+        async def one(alias: str | None = None) -> Visitor:
+            visitor = await open_ones.enter_async_context(Visitor(stack.url))
+            if alias is not None:
+                await visitor.sign_in(alias)
+            return visitor
+
+        yield one
+
+
+@pytest_asyncio.fixture
+async def program(stack: Stack) -> AsyncIterator[Program]:
+    """`await program("hr")`: a client of the API that acts as one of the staff."""
+    async with AsyncExitStack() as open_ones:
+
+        async def one(alias: str) -> httpx.AsyncClient:
+            return await open_ones.enter_async_context(api(stack.url, await token_of(stack.url, alias)))
+
+        yield one
+
+
+@pytest.fixture
+def leaver(stack: Stack) -> Callable[..., Awaitable[Employee]]:
+    """Somebody new in the company, whom no other test touches."""
+
+    async def one(*traits: str, **fields: Any) -> Employee:
+        return await hired(stack, traits, **fields)
+
+    return one
