@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Executable, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.database import Database
@@ -79,20 +79,24 @@ class ExceptionLists:
         """Under the filter without its standing."""
         where = [await self._queries.visible(viewer), *_narrowed(wanted or ExceptionFilter())]
         of_runs = exceptions.join(runs, exceptions.c.run_id == runs.c.run_id)
-        waiting = select(
-            func.count().label("n"), func.count().filter(exceptions.c.due_at < func.engine.now()).label("late")
-        )
+        late = func.count().filter(exceptions.c.due_at < func.engine.now())
+        waiting = _numbers(func.count().label("n"), late.label("late"))
         closed = select(literal(1)).select_from(of_runs).where(exceptions.c.closed_at.is_not(None), *where)
         left = closed.limit(MOST_COUNTED + 1).subquery()
         (is_open,) = await self._all(waiting.select_from(of_runs).where(exceptions.c.closed_at.is_(None), *where))
-        (over,) = await self._all(select(func.count().label("n")).select_from(left))
+        (over,) = await self._all(_numbers(func.count().label("n")).select_from(left))
         return ExceptionCounts(
             is_open["n"], is_open["late"], min(over["n"], MOST_COUNTED), more=over["n"] > MOST_COUNTED
         )
 
-    async def _all(self, query: Executable) -> list[Mapping[str, Any]]:
+    async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         async with self._database.connect() as connection:
             return list((await connection.execute(query)).mappings())
+
+
+def _numbers(*columns: ColumnElement[Any]) -> Select[Any]:
+    query: Select[Any] = select(*columns)
+    return query
 
 
 def _narrowed(wanted: ExceptionFilter) -> list[ColumnElement[bool]]:

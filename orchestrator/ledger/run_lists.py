@@ -161,8 +161,7 @@ class RunLists:
         found = await self._all(tally)
         found += await self._all(_counted(runs.c.embargo_until.is_not(None), sight.visible, *narrowed))
         if sight.others and sight.viewer.kind == "person":
-            waiting = await self._queries.sight.waiting
-            rest = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.others), waiting)
+            rest = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.others), sight.waiting)
             found += await self._all(_counted(*rest, sight.visible, *narrowed))
         return found
 
