@@ -16,11 +16,11 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_
 
 from orchestrator.domain import events as e
+from orchestrator.domain import visibility
 from orchestrator.domain.delegation import absent_for
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.levels import Actor
 from orchestrator.domain.surroundings import Delegation
-from orchestrator.domain.visibility import reads, unknown_run
 from orchestrator.ledger import sight
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.lines import ExceptionLine, Inbox, Item, PacketLine, PersonName, RunLine, RunList
@@ -99,7 +99,7 @@ class Queries:
             return str(found[0])
         if found:
             raise Invalid("several_runs", f"Several runs begin with {named}.", "Give more of the run's id.")
-        raise unknown_run(named)
+        raise visibility.unknown_run(named)
 
     async def open_run_of(self, viewer: Viewer, person_id: str) -> str | None:
         query = select(runs.c.run_id).where(
@@ -221,7 +221,7 @@ class Queries:
         """Versions of packets whose runs a viewer may read for the packet's sake, and the other versions."""
         shelves = [await self._runs.shelf(line.name) for line in await self.packets()]
         reads = {
-            known.version: reads(viewer.actor, shelf.today_for(known.version))
+            known.version: visibility.reads(viewer.actor, shelf.today_for(known.version))
             for shelf in shelves
             for known in shelf.history.versions
         }
