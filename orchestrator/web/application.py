@@ -19,7 +19,7 @@ from orchestrator.web.api.routes import router as api
 from orchestrator.web.headers import Around
 from orchestrator.web.pages.routes import router as pages
 from orchestrator.web.parts import Parts
-from orchestrator.web.problems import add_problems
+from orchestrator.web.problems import add_problems, fault
 
 STATIC = Path(__file__).parent / "static"
 A_YEAR = "public, max-age=31536000, immutable"
@@ -39,7 +39,7 @@ def make_application(parts: Parts) -> FastAPI:
         docs_url=None,  # those pages load their scripts from elsewhere
         redoc_url=None,
         middleware=[
-            Middleware(Around, secure=parts.settings.secure),
+            Middleware(Around, secure=parts.settings.secure, fault=fault),
             # Another name that leads here is not us: a page elsewhere could have it point to this machine.
             Middleware(TrustedHostMiddleware, allowed_hosts=[host, "127.0.0.1", "localhost"], www_redirect=False),
         ],

@@ -10,6 +10,9 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 log = logging.getLogger("offboard.web")
 
 Scope = MutableMapping[str, Any]
@@ -49,10 +52,12 @@ class TooLarge(Exception):
 
 
 class Around:
-    """The outermost layer. `secure` has browsers come over TLS from now on (RFC 6797)."""
+    """The outermost layer. `secure` has browsers come over TLS from now on (RFC 6797); `fault` answers what nobody
+    foresaw, here and not further out, where a server would write the error's words into its log."""
 
-    def __init__(self, app: App, *, secure: bool) -> None:
+    def __init__(self, app: App, *, secure: bool, fault: Callable[[Request, Exception], Awaitable[Response]]) -> None:
         self._app = app
+        self._fault = fault
         self._headers = [(name.encode(), value.encode()) for name, value in ALWAYS.items()]
         if secure:
             self._headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
@@ -96,6 +101,10 @@ class Around:
         except TooLarge:
             if not status:
                 await _say_too_large(scope, send, self._headers)
+        except Exception as error:
+            answer = await self._fault(Request(scope), error)
+            if not status:
+                await answer(scope, receive, sent)
         finally:
             # The route's own pattern: never a path's values, and no query string.
             route = getattr(scope.get("route"), "path", "-")

@@ -192,19 +192,20 @@ def add_problems(app: FastAPI) -> None:
             ),
         )  # fmt: skip
 
-    @app.exception_handler(Exception)
-    async def _fault(request: Request, error: Exception) -> Response:
-        number = secrets.token_hex(4)
-        # What an error says may quote data: its kind and its place are told, and no more.
-        frame = error.__traceback__
-        while frame is not None and frame.tb_next is not None:
-            frame = frame.tb_next
-        place = f"{frame.tb_frame.f_code.co_name if frame else '?'}:{frame.tb_lineno if frame else 0}"
-        log.error("fault %s: %s in %s", number, type(error).__name__, place)
-        return await answer(
-            request,
-            Problem(500, "fault", f"Something went wrong here. It is in the log as {number}.", "Tell an operator."),
-        )
+
+async def fault(request: Request, error: Exception) -> Response:
+    """The answer to what nobody foresaw. What an error says may quote data: its kind and its place are logged, and no
+    more."""
+    number = secrets.token_hex(4)
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_name if frame else '?'}:{frame.tb_lineno if frame else 0}"
+    log.error("fault %s: %s in %s", number, type(error).__name__, place)
+    return await answer(
+        request,
+        Problem(500, "fault", f"Something went wrong here. It is in the log as {number}.", "Tell an operator."),
+    )
 
 
 def is_api(request: Request) -> bool:

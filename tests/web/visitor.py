@@ -18,7 +18,7 @@ class Visitor(httpx.AsyncClient):
     def __init__(self, url: str) -> None:
         super().__init__(base_url=url, follow_redirects=True, timeout=30.0)
 
-    async def sign_in(self, alias: str, to: str = "/runs") -> httpx.Response:
+    async def sign_in(self, alias: str, to: str = "/device") -> httpx.Response:
         answer = await self.post("/sign-in/local", data={"alias": alias, "to": to})
         assert answer.status_code == 200, answer.text
         return answer

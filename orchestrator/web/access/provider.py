@@ -85,7 +85,7 @@ class Provider:
             more = {"max_age": "0", "prompt": "login"}
             if self.settings.step_up_acr:
                 more["acr_values"] = " ".join(self.settings.step_up_acr)
-        with _client(self.settings, self._callback) as client:
+        async with _client(self.settings, self._callback) as client:
             url, state = client.create_authorization_url(
                 metadata["authorization_endpoint"], code_verifier=kept["verifier"], nonce=kept["nonce"], **more
             )

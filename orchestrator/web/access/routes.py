@@ -52,9 +52,11 @@ async def start(request: Request, to: str = "/", step_up: bool = False) -> Respo
 
 
 @router.get("/sign-in/callback")
-async def callback(request: Request, state: str = "") -> Response:
+async def callback(request: Request, state: str = "", error: str = "") -> Response:
     """Back from the identity provider."""
     parts = parts_of(request)
+    if error:
+        raise SignInFailed("The identity provider refused the sign-in.", "Sign in again, or ask who looks after it.")
     state_cookie = f"{cookie_name(parts.settings)}-state"
     kept = None
     if state and request.cookies.get(state_cookie) == state:
