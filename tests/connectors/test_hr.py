@@ -48,6 +48,21 @@ async def test_people_are_searched_as_one_types_and_in_pages(hr: HrConnector, hi
     assert {person.employee_number for person in found} == {person.employee_number for person in hired}
 
 
+async def test_what_is_typed_may_be_parts_of_a_name_or_how_a_number_or_an_address_begins(
+    hr: HrConnector, hire: Hire
+) -> None:
+    family = "Quirntal" + secrets.token_hex(4)
+    (person,) = await hire(family_name=family)
+    for typed in (
+        f"{person.given_name[:6]} {family}", f"{family} {person.given_name}".upper(), person.employee_number,
+        person.email[:-8], person.email.upper(),
+    ):  # fmt: skip
+        found = await hr.find_people(query=typed)
+        assert person.employee_number in {one.employee_number for one in found}, typed
+    assert await hr.find_people(query=f"{family} nobody") == []
+    assert await hr.find_people(query=person.email[1:]) == [], "an address is found by how it begins"
+
+
 async def test_the_chain_goes_to_the_top(hr: HrConnector, hire: Hire) -> None:
     (top,) = await hire(manager_number="")
     (middle,) = await hire(manager_number=top.employee_number)

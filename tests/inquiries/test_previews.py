@@ -10,6 +10,7 @@ import pytest
 
 from activities.previews import Previews
 from orchestrator import commands
+from orchestrator.domain.cutoff import parse_cutoff
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.requests import hidden_run
 from orchestrator.inquiries import Inquiries, Preview, PreviewAsked
@@ -153,9 +154,7 @@ async def test_a_worker_shows_what_the_command_line_shows(asking: Asking, hire: 
         await commands.end_run(here.office, here.actors["hr"], await here.start(person, cutoff=FAR_FUTURE), "not yet")
         queries = Queries(here.books.database, here.books.ledger, here.books.runs)
         previews = Previews(here.books.runs, here.books.keyring, queries, here.people._connections)
-        cutoff = commands.Cutoff(
-            instant=datetime(2099, 1, 5, 17, tzinfo=UTC), zone=ZONE, local="2099-01-05T18:00:00+01:00"
-        )
+        cutoff = parse_cutoff(FAR_FUTURE, ZONE)
         beside = await previews.look_ahead(here.actors["hr"], person.employee_number, PACKET, cutoff)
         asked_for = await inquiries.ask("hr", asked(person.employee_number))
         assert abs(asked_for.looked_at - beside.looked_at) < timedelta(minutes=1)
