@@ -74,17 +74,24 @@ class Inquiries:
     async def ask(self, asked_by: str, question: q.Asked[q.A], *, within: float = WITHIN) -> q.A:
         """The answer. `asked_by` is an actor's id. Raises the worker's `Refusal` word for word, `InquiryFailed` where
         it could not answer, and `NotAnswered` where nobody did `within` so many seconds."""
+        inquiry_id = await self.put(asked_by, question)
+        answer = await self.wait(inquiry_id, asked_by, within=within)
+        if answer is None:
+            raise self._nobody(inquiry_id, within)
+        return cast(q.A, answer)
+
+    async def wait(self, inquiry_id: str, asked_by: str, *, within: float) -> q.Answer | None:
+        """What came of it, None where nobody answers `within` so many seconds. Raises like `result`."""
         clock = asyncio.get_running_loop().time
         until = clock() + within
-        inquiry_id = await self.put(asked_by, question)
         pause = FIRST_PAUSE
         while (answer := await self.result(inquiry_id, asked_by)) is None:
             left = until - clock()
             if left <= 0:
-                raise self._nobody(inquiry_id, within)
+                return None
             await asyncio.sleep(min(pause, left))
             pause = min(pause * GROWTH, LONGEST_PAUSE)
-        return cast(q.A, answer)
+        return answer
 
     async def put(self, asked_by: str, question: q.Asked[Any]) -> str:
         """Asks without waiting. Returns the inquiry's id, for `result`."""
