@@ -1,7 +1,11 @@
-"""Hearing that something was appended: one look at the ledger's end for everybody in this process who listens.
+"""Tells whoever looks at a page that something happened, without anybody asking the database in the meantime.
 
-While nobody listens nothing is asked. A listener hears that a stream moved, never what happened: whoever wants to know
-reads it, and is checked anew.
+One task a process looks at the ledger's tail, and only while somebody listens; where the tail moved it asks for the
+versions of those streams that somebody listens to. Listeners get the latest version, never a queue of them, so that a
+slow one loses nothing that matters and holds nothing up.
+
+What happens in a run is for whoever sees the run: ask that before following it, and again before showing what is new.
+`any` tells of every movement, also of what its listener may not see; send on only what looks different to them.
 """
 
 from __future__ import annotations
@@ -9,124 +13,125 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
-
-from sqlalchemy import func, select
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 
 from orchestrator.domain.events import run_stream
 from orchestrator.ledger.database import Database
-from orchestrator.ledger.errors import LedgerError
-from orchestrator.ledger.tables import events, head
+from orchestrator.ledger.errors import LedgerError, LedgerUnavailable
 
-log = logging.getLogger("offboard.following")
+log = logging.getLogger("offboard.ledger")
 
-EVERY = 0.3  # seconds between two looks
-MOST = 5_000
-"""Events of one look that are told apart by stream; where there are more, everybody is woken."""
+LOOK_EVERY = 0.3  # seconds
+AWAY_AT_MOST = 5.0
+"""Seconds between two looks at a database that is away."""
+
+_TAIL = "SELECT position FROM ledger.head"
+_VERSIONS = """
+SELECT s.stream, t.version FROM unnest(%s::text[]) AS s(stream) CROSS JOIN LATERAL (
+    SELECT version FROM ledger.events e WHERE e.stream = s.stream ORDER BY e.version DESC LIMIT 1) t
+"""
 
 
+@dataclass(eq=False, slots=True)
 class _Listener:
-    """One who waits. It holds the latest version and no queue: who is slow misses steps in between, never the end."""
+    """`stream` is None for whoever listens to everything. `at` is what was last told, `now` the latest."""
 
-    def __init__(self, stream: str | None, version: int) -> None:
-        self.stream = stream
-        self.version = version
-        self.moved = asyncio.Event()
+    stream: str | None
+    at: int
+    now: int
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hear(self, now: int) -> None:
+        self.now = max(self.now, now)
+        if self.now > self.at:
+            self.woken.set()
 
 
 class Following:
-    """Raises nothing while the database is away: it looks again until it is back."""
+    """One per process and event loop. Close it when the process ends: every listener's loop then ends."""
 
-    def __init__(self, database: Database, *, every: float = EVERY) -> None:
+    def __init__(self, database: Database, look_every: float = LOOK_EVERY) -> None:
         self._database = database
-        self._every = every
+        self._look_every = look_every
         self._listeners: set[_Listener] = set()
         self._task: asyncio.Task[None] | None = None
-        self._wanted = asyncio.Event()
+        self._tail = -1
+        self._newcomers = False
+        self._closed = False
 
-    async def run(self, run_id: str, after: int) -> AsyncIterator[int]:
-        """A run's version whenever it is beyond `after`, and then each time that it has grown."""
-        async for version in self._follow(_Listener(run_stream(run_id), after)):
-            yield version
+    async def run(self, run_id: str, after_version: int = 0) -> AsyncGenerator[int, None]:
+        """The run's version, each time it is another than what was told last; at once where it is beyond
+        `after_version` already. Close the iterator, or cancel whoever waits, to stop listening."""
+        listener = _Listener(run_stream(run_id), after_version, after_version)
+        async with contextlib.aclosing(self._listen(listener)) as versions:
+            async for version in versions:
+                yield version
 
-    async def any(self) -> AsyncIterator[None]:
-        """Each time that anything at all was appended."""
-        async for _ in self._follow(_Listener(None, 0)):
-            yield None
+    async def any(self) -> AsyncGenerator[None, None]:
+        """Once at the beginning, for what came before anybody listened; then each time anything was written."""
+        async with contextlib.aclosing(self._listen(_Listener(None, -1, -1))) as moves:
+            async for _ in moves:
+                yield
+
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
 
     async def aclose(self) -> None:
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        for listener in self._listeners:
+            listener.woken.set()
 
-    async def _follow(self, listener: _Listener) -> AsyncIterator[int]:
+    async def _listen(self, listener: _Listener) -> AsyncGenerator[int, None]:
         self._listeners.add(listener)
-        self._wanted.set()
-        if self._task is None:
-            self._task = asyncio.create_task(self._look(), name="following")
         try:
-            if listener.stream is not None:
-                # What was appended before anybody listened is told at once.
-                with contextlib.suppress(LedgerError):
-                    now = await self._version(listener.stream)
-                    if now > listener.version:
-                        listener.version = now
-                        yield now
+            self._newcomers = True
+            if self._task is None or self._task.done():
+                self._task = asyncio.create_task(self._look_on(), name="following the ledger")
             while True:
-                await listener.moved.wait()
-                listener.moved.clear()
-                yield listener.version
+                await listener.woken.wait()
+                listener.woken.clear()
+                if self._closed:
+                    return
+                if listener.now > listener.at:
+                    listener.at = listener.now
+                    yield listener.at
         finally:
             self._listeners.discard(listener)
 
-    async def _look(self) -> None:
-        position: int | None = None
-        while True:
-            if not self._listeners:
-                self._wanted.clear()
-                await self._wanted.wait()
-                position = None
+    async def _look_on(self) -> None:
+        """Ends when nobody listens any more; the next listener starts it again."""
+        pause = self._look_every
+        while self._listeners:
             try:
-                position = await self._once(position)
+                await self._look()
+                pause = self._look_every
+            except LedgerUnavailable:
+                pause = min(pause * 2, AWAY_AT_MOST)
             except LedgerError:
-                log.warning("the ledger cannot be followed now")
-            await asyncio.sleep(self._every)
+                log.exception("following the ledger failed; it is tried again")
+                pause = AWAY_AT_MOST
+            await asyncio.sleep(pause)
 
-    async def _once(self, position: int | None) -> int:
-        async with self._database.connect() as connection:
-            end = int((await connection.execute(select(head.c.position))).scalar_one())
-            if position is None:
-                # Nobody listened until now: each listener has looked at its own stream, or will by the next look.
-                await self._tell_versions()
-                return end
-            if end == position:
-                return end
-            moved = (
-                select(events.c.stream, func.max(events.c.version).label("version"))
-                .where(events.c.position > position, events.c.position <= end)
-                .group_by(events.c.stream)
-            )
-            if end - position <= MOST:
-                versions = {row.stream: int(row.version) for row in await connection.execute(moved)}
-                self._tell(versions)
-                return end
-        await self._tell_versions()
-        return end
-
-    async def _tell_versions(self) -> None:
-        wanted = {listener.stream for listener in self._listeners if listener.stream is not None}
-        self._tell({stream: await self._version(stream) for stream in wanted})
-
-    def _tell(self, versions: dict[str, int]) -> None:
+    async def _look(self) -> None:
+        newcomers, self._newcomers = self._newcomers, False
+        try:
+            async with self._database.driver() as connection:
+                row = await (await connection.execute(_TAIL)).fetchone()
+                tail = int(row[0]) if row is not None else 0
+                if tail == self._tail and not newcomers:
+                    return
+                streams = sorted({listener.stream for listener in self._listeners if listener.stream is not None})
+                found = await (await connection.execute(_VERSIONS, (streams,))).fetchall() if streams else []
+        except BaseException:
+            self._newcomers = self._newcomers or newcomers
+            raise
+        self._tail = tail
+        versions = dict(found)
         for listener in self._listeners:
-            if listener.stream is None:
-                listener.moved.set()
-            elif versions.get(listener.stream, 0) > listener.version:
-                listener.version = versions[listener.stream]
-                listener.moved.set()
-
-    async def _version(self, stream: str) -> int:
-        query = select(func.coalesce(func.max(events.c.version), 0)).where(events.c.stream == stream)
-        async with self._database.connect() as connection:
-            return int((await connection.execute(query)).scalar_one())
+            listener.hear(tail if listener.stream is None else versions.get(listener.stream, 0))
