@@ -124,7 +124,7 @@ class Settings:
             log_level=log_level,
             public_url=_public_url(get("PUBLIC_URL")),
             mail=_mail(given),
-            webhook_hosts=_webhook_hosts(get("WEBHOOK_HOSTS") or ""),
+            webhook_hosts=webhook_hosts(get("WEBHOOK_HOSTS") or ""),
             webhook_ca_file=given.get(PREFIX + "WEBHOOK_CA_FILE", ""),
             environment=given,
         )
@@ -190,7 +190,8 @@ def _number(given: Mapping[str, str], name: str, default: float, least: int, mos
     return number
 
 
-def _webhook_hosts(written: str) -> tuple[str, ...]:
+def webhook_hosts(written: str) -> tuple[str, ...]:
+    """Raises `SettingWrong`."""
     try:
         return parse_hosts(written)
     except ValueError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from orchestrator.settings import PREFIX, SettingMissing, SettingWrong, given_value
+from orchestrator.settings import PREFIX, SettingMissing, SettingWrong, given_value, webhook_hosts
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -44,6 +44,7 @@ class WebSettings:
     session_idle: timedelta = timedelta(hours=1)
     step_up_within: timedelta = timedelta(minutes=5)
     hr_webhook_secret: str | None = field(default=None, repr=False)
+    webhook_hosts: tuple[str, ...] = ()
 
     @property
     def secure(self) -> bool:
@@ -75,6 +76,7 @@ class WebSettings:
             session_idle=timedelta(minutes=_number("SESSION_IDLE_MINUTES", get("SESSION_IDLE_MINUTES") or "60")),
             step_up_within=timedelta(seconds=_number("STEP_UP_SECONDS", get("STEP_UP_SECONDS") or "300")),
             hr_webhook_secret=get("HR_WEBHOOK_SECRET"),
+            webhook_hosts=webhook_hosts(get("WEBHOOK_HOSTS") or ""),
         )
 
 

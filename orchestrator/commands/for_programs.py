@@ -1,0 +1,105 @@
+"""What concerns other programs: tokens with which services and assistants act here, and webhooks that tell them what
+happened. For the safety owner of a packet that is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from orchestrator.commands.around_runs import record_actor
+from orchestrator.commands.office import Office
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.levels import Actor, ActorKind, Level, require_writing
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.programs import require_harmless_roles, require_safety_owner
+from orchestrator.ledger.tokens import LONGEST, Token, Tokens, new_token_id
+from orchestrator.ledger.webhooks import Webhook, Webhooks
+
+
+async def make_token(
+    office: Office,
+    tokens: Tokens,
+    actor: Actor,
+    packets: Sequence[str],
+    *,
+    name: str,
+    kind: ActorKind,
+    roles: Sequence[str],
+    up_to: Level,
+    lasts: timedelta,
+) -> tuple[str, Token]:
+    """A token for a service or an assistant: its text, which cannot be had again, and what is kept of it. The account
+    behind it is recorded like one that signed in, so that what it causes is checked like everything else. `packets`
+    are the names of those there are."""
+    await _require_owner(office, actor, packets, "Letting a program in")
+    require_harmless_roles(kind, roles, await _in_use(office, packets))
+    if not timedelta() < lasts <= LONGEST:
+        raise Invalid("token_lasts", f"A token works for at most {LONGEST.days} days.", "Make a new one in time.")
+    token_id = new_token_id()
+    program = Actor(actor_id=f"s_{token_id}", kind=kind, roles=frozenset(roles), up_to=up_to)
+    await record_actor(office, program)
+    return await tokens.make(
+        program.actor_id, label=name, made_by=actor.actor_id, up_to=up_to, lasts=lasts, token_id=token_id
+    )
+
+
+async def revoke_token(tokens: Tokens, actor: Actor, token_id: str) -> None:
+    """One's own, or one that the actor made. Raises `Invalid` where there is none that works."""
+    require_writing(actor)
+    if not await tokens.revoke(token_id, made_by=actor.actor_id):
+        raise Invalid("unknown_token", "There is no such token of yours that works.", "List them first.")
+
+
+async def add_webhook(
+    office: Office,
+    webhooks: Webhooks,
+    actor: Actor,
+    packets: Sequence[str],
+    *,
+    url: str,
+    hosts: Sequence[str],
+    types: Sequence[str] = (),
+    only: Sequence[str] | None = None,
+) -> tuple[Webhook, str]:
+    """A webhook and its secret, which cannot be had again. `only` are packets whose runs it hears of, None for all."""
+    await _require_owner(office, actor, packets, "Having a program told what happens")
+    for name in only or ():
+        if name not in packets:
+            raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", "Name one that was adopted.")
+    return await webhooks.add(url, hosts, actor.actor_id, types, only)
+
+
+async def list_webhooks(
+    office: Office, webhooks: Webhooks, actor: Actor, packets: Sequence[str]
+) -> tuple[Webhook, ...]:
+    await require_owner_of_one(office, actor, packets, "Seeing which programs are told what happens")
+    return await webhooks.all()
+
+
+async def replace_webhook_secret(
+    office: Office, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
+) -> str:
+    """The new secret, which cannot be had again; the former one signs beside it for a day."""
+    await _require_owner(office, actor, packets, "Changing a webhook's secret")
+    return await webhooks.replace_secret(hook_id)
+
+
+async def disable_webhook(
+    office: Office, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
+) -> None:
+    await _require_owner(office, actor, packets, "Disabling a webhook")
+    await webhooks.disable(hook_id)
+
+
+async def require_owner_of_one(office: Office, actor: Actor, packets: Sequence[str], what: str) -> None:
+    require_safety_owner(actor, await _in_use(office, packets), what)
+
+
+async def _require_owner(office: Office, actor: Actor, packets: Sequence[str], what: str) -> None:
+    require_writing(actor)
+    await require_owner_of_one(office, actor, packets, what)
+
+
+async def _in_use(office: Office, packets: Sequence[str]) -> list[Packet]:
+    shelves = [await office.runs.shelf(name) for name in packets]
+    return [shelf.version(shelf.history.current.version) for shelf in shelves if shelf.history.current is not None]

@@ -1,0 +1,42 @@
+"""Services and assistants that act here: who lets them in, and which roles they never have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.levels import Actor, ActorKind
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.requests import only_people
+
+
+def require_safety_owner(actor: Actor, packets: Iterable[Packet], what: str) -> None:
+    """What other programs may do here, and hear from here, is for the safety owner of a packet that is in use; a draft,
+    which anybody can adopt, makes nobody an owner. Raises `NotAllowed`."""
+    only_people(actor, what)
+    owners = {packet.platform.safety_owner for packet in packets}
+    if actor.roles.isdisjoint(owners):
+        named = " or ".join(sorted(owners)) or "nobody, since no packet is in use"
+        raise NotAllowed("not_an_owner", f"{what} is for {named}.", "Ask somebody who holds such a role.")
+
+
+def require_harmless_roles(kind: ActorKind, roles: Collection[str], packets: Iterable[Packet]) -> None:
+    """Decisions are people's, and so are the roles that come with them. Raises `Invalid` for one that decides at a
+    gate, reviews an urgent start or owns a packet's file."""
+    deciding = {role for packet in packets for role in _deciding(packet)}
+    wrong = sorted(deciding.intersection(roles))
+    if kind == "person" or wrong:
+        raise Invalid(
+            "role_of_people",
+            f"Only people hold the role {', '.join(wrong)}." if wrong else "A person signs in for a token of their own.",
+            "Give a role that platform.yaml grants something with 'kind: service' or 'kind: assistant'.",
+        )
+
+
+def _deciding(packet: Packet) -> Iterable[str]:
+    yield packet.workflow.value_owner
+    yield packet.platform.safety_owner
+    for gate in packet.approvals.gates.values():
+        yield from (*gate.decided_by, *gate.escalate_to)
+    if packet.approvals.urgent is not None:
+        yield from packet.approvals.urgent.review_by
