@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
+import httpx
 import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.enums.v1 import TaskQueueType
@@ -23,6 +26,7 @@ from orchestrator.engine import ANSWER_WITHIN, Engine
 from orchestrator.ledger import engine_reports
 from orchestrator.relay import CURSOR
 from orchestrator.settings import Settings
+from orchestrator.web_settings import WebSettings
 from orchestrator.worker import Books, engine_address, open_books
 
 SILENT_FOR = timedelta(minutes=3)
@@ -30,6 +34,7 @@ SILENT_FOR = timedelta(minutes=3)
 RELAY_WITHIN = 8.0
 """Seconds in which a relay passes what stands in the ledger; it looks every second."""
 LOOK_AGAIN = 0.5
+WEB_WITHIN = 10.0
 
 
 class Unwell(Refusal):
@@ -39,10 +44,26 @@ class Unwell(Refusal):
 def healthy(
     worker: Annotated[bool, typer.Option("--worker", help="A worker on this host asks for work.")] = False,
     relay: Annotated[bool, typer.Option("--relay", help="A relay follows the ledger.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Pages and API are served on this host.")] = False,
     folder: Folder = FOLDER,
 ) -> None:
     """Look whether the ledger and Temporal can be worked with from here. Changes nothing; exit code 0 or 1."""
-    carry_out(_healthy(worker, relay, folder))
+    carry_out(_served() if web else _healthy(worker, relay, folder))
+
+
+async def _served() -> None:
+    """Asked where it listens, by the name that it answers to. Needs no login of its own to the ledger."""
+    settings = WebSettings.read(os.environ)
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # what it may be set to
+    address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/api/v1/readiness"
+    try:
+        async with httpx.AsyncClient(timeout=WEB_WITHIN) as client:
+            answered = await client.get(address, headers={"Host": urlsplit(settings.public_url).netloc})
+    except httpx.HTTPError as error:
+        raise Unwell("silent", f"{address} does not answer ({type(error).__name__}).", "See the web log.") from error
+    if answered.status_code != 200:
+        raise Unwell("not_ready", f"{address} answers {answered.status_code}.", "See that the ledger can be reached.")
+    say("Well.")
 
 
 async def _healthy(worker: bool, relay: bool, folder: Folder) -> None:

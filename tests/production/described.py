@@ -10,7 +10,7 @@ from typing import Any
 import typer.main
 import yaml
 
-from orchestrator import settings
+from orchestrator import settings, web_settings
 from orchestrator.cli import make_app
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +18,7 @@ COMPOSE = ROOT / "docker-compose.yml"
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 DOCUMENTS = (*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").rglob("*.md")))
 
-_READ = re.compile(r'(?<![.\w])(?P<how>get|path|_given|_needed)\(\s*(?:given,\s*)?"(?P<name>[A-Z_]+)"')
+_READ = re.compile(r'(?<![.\w])(?P<how>get|path|given_value|_given|_needed)\(\s*(?:given,\s*)?"(?P<name>[A-Z_]+)"')
 _EMBEDDED_ONLY = {"OFFBOARD_AS", "OFFBOARD_FOLDER", "OFFBOARD_CHECKPOINT_VERIFIER"}
 """Options of commands, which the command line's own library reads."""
 
@@ -31,9 +31,10 @@ def compose() -> dict[str, Any]:
 
 
 def setting_names() -> set[str]:
-    """Every name that `Settings` reads, as written in the environment; with `…_FILE` where that is read too."""
+    """Every name that `Settings` and `WebSettings` read, as written in the environment; with `…_FILE` where that is read too."""
     names = set()
-    for found in _READ.finditer(Path(settings.__file__).read_text()):
+    read = "".join(Path(module.__file__).read_text() for module in (settings, web_settings))
+    for found in _READ.finditer(read):
         names.add(settings.PREFIX + found["name"])
         if found["how"] != "path":
             names.add(f"{settings.PREFIX}{found['name']}_FILE")

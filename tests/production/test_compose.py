@@ -45,9 +45,16 @@ def test_the_schema_would_have_found_a_fault(tmp_path: Path) -> None:
 
 
 def test_everything_that_belongs_to_production_is_there() -> None:
-    assert {"ledger-database", "migrate", "temporal", "temporal-database", "temporal-ui", "worker", "relay"} <= set(
-        SERVICES
-    )
+    assert {
+        "ledger-database",
+        "migrate",
+        "temporal",
+        "temporal-database",
+        "temporal-ui",
+        "worker",
+        "relay",
+        "web",
+    } <= set(SERVICES)
     assert SERVICES["migrate"]["command"] == ["migrate"]
     assert SERVICES["worker"]["command"] == ["worker"]
     assert SERVICES["relay"]["command"] == ["relay"]
@@ -55,7 +62,8 @@ def test_everything_that_belongs_to_production_is_there() -> None:
 
 def test_no_database_is_published() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"temporal-ui": ["127.0.0.1:8080:8080"]}
+    # On this machine alone: TLS is a proxy's.
+    assert published == {"temporal-ui": ["127.0.0.1:8080:8080"], "web": ["127.0.0.1:8000:8000"]}
     for name in DATABASES:
         assert SERVICES[name].get("network_mode") is None
         networks = SERVICES[name]["networks"]
@@ -66,7 +74,7 @@ def test_nobody_reaches_a_database_who_does_not_need_it() -> None:
     def inside(network: str) -> set[str]:
         return {name for name, service in SERVICES.items() if network in service["networks"]}
 
-    assert inside("ledger") == {"ledger-database", "migrate", "worker", "relay", "administer"}
+    assert inside("ledger") == {"ledger-database", "migrate", "worker", "relay", "web", "administer"}
     assert inside("temporal-database") == {"temporal-database", "temporal-schema", "temporal"}
     assert inside("systems") == {"worker", "administer"}
 
@@ -113,6 +121,9 @@ def test_secrets_are_files_and_nothing_else() -> None:
 def test_each_gets_only_its_own_secrets() -> None:
     assert SERVICES["migrate"]["secrets"] == ["ledger_owner_password"]
     assert SERVICES["relay"]["secrets"] == ["ledger_worker_password", "master_key"]
+    assert "./deploy/secrets/systems:/run/systems:ro" not in SERVICES["web"].get("volumes", ()), (
+        "no system's credential"
+    )
     holders = {name for name, service in SERVICES.items() if "ledger_owner_password" in service.get("secrets", ())}
     assert holders == {"ledger-database", "migrate"}
     assert not {name for name in SERVICES.keys() - OURS if "master_key" in SERVICES[name].get("secrets", ())}

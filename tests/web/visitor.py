@@ -29,7 +29,9 @@ class Visitor(httpx.AsyncClient):
         assert found is not None, f"{page} has no form"
         return html.unescape(found[1])
 
-    async def submit(self, path: str, fields: Mapping[str, Any] | None = None, *, page: str = "/device") -> httpx.Response:
+    async def submit(
+        self, path: str, fields: Mapping[str, Any] | None = None, *, page: str = "/device"
+    ) -> httpx.Response:
         """Sends a form, with the secret that `page` has for it."""
         return await self.post(path, data={"csrf": await self.csrf(page), **(fields or {})})
 
