@@ -14,6 +14,12 @@ from orchestrator.ledger.tables import inbox, notice_looks, notices, runs
 KEPT_FOR = timedelta(days=30)
 """How long it is remembered that something was mailed, once it waits no more."""
 
+_HAVE_LEFT = text(
+    "SELECT person_id FROM (SELECT DISTINCT ON (person_id) person_id, cutoff FROM read.runs "
+    "WHERE person_id = ANY(:humans) AND state <> 'ended' ORDER BY person_id, requested_at DESC) AS last "
+    "WHERE cutoff <= engine.now()"
+)
+
 
 class NoticeBook:
     """Raises `LedgerUnavailable`."""
@@ -69,16 +75,8 @@ class NoticeBook:
     async def have_left(self, humans: Collection[str]) -> frozenset[str]:
         """Which of these people are past their own cutoff, in the last run about them that was not called off. Somebody
         who comes back under the same HR record stays among them: HR makes a new record for a new employment."""
-        last = (
-            select(runs.c.person_id, runs.c.cutoff)
-            .where(runs.c.person_id.in_(sorted(humans)), runs.c.state != "ended")
-            .distinct(runs.c.person_id)
-            .order_by(runs.c.person_id, runs.c.requested_at.desc())
-            .subquery()
-        )
-        query = select(last.c.person_id).where(last.c.cutoff <= func.engine.now())
         async with self._database.connect() as connection:
-            return frozenset(row[0] for row in await connection.execute(query))
+            return frozenset(row[0] for row in await connection.execute(_HAVE_LEFT, {"humans": sorted(humans)}))
 
     async def will_look(self, cluster: str, in_seconds: float) -> None:
         statement = insert(notice_looks).values(

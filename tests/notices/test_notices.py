@@ -1,0 +1,209 @@
+"""Whoever something waits for is mailed: once, once more before it is due, and nothing that others may not know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from orchestrator import commands
+from orchestrator.domain.cutoff import parse_cutoff
+from orchestrator.domain.embargo import Embargo
+from orchestrator.domain.run import RunState
+from orchestrator.workflows.notices import notices_id
+from tests.conftest import Hire
+from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation
+from tests.integration.needles import Needles, words_of
+from tests.notices.conftest import PUBLIC_URL, Install, signed_in
+
+pytestmark = pytest.mark.timeout(120)
+Mail = dict[str, Any]
+
+
+def gate_open(state: RunState) -> bool:
+    return any(gate.open for gate in state.gates.values())
+
+
+async def mails(here: Installation) -> list[Mail]:
+    """What this installation sent as notices, oldest first."""
+    assert here.settings.mail is not None
+    kept = [mail for mail in await here.company.messages() if mail["from"] == here.settings.mail.sender]
+    return [{**mail, "text": mail["text"].replace("\r\n", "\n")} for mail in kept]
+
+
+async def mails_until(
+    here: Installation, holds: Callable[[list[Mail]], bool], what: str, deadline: float = 30
+) -> list[Mail]:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + deadline
+    while not holds(sent := await mails(here)):
+        assert loop.time() < until, f"{what} did not come: {[(m['to'], m['subject'], m['text']) for m in sent]}"
+        await asyncio.sleep(0.1)
+    return sent
+
+
+async def no_more_than(here: Installation, count: int, seconds: float = 4) -> None:
+    """Several looks of the relay and of the workflow long, nothing further is mailed."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while loop.time() < until:
+        sent = await mails(here)
+        assert len(sent) == count, [(m["to"], m["subject"]) for m in sent]
+        await asyncio.sleep(0.2)
+
+
+async def address_of(here: Installation, number: str) -> str:
+    return (await here.people.find(number)).email
+
+
+async def test_who_decides_is_mailed_once_and_reads_nothing_about_anybody(install: Install, hire: Hire) -> None:
+    [person] = await hire()
+    needles = Needles(words_of([person]))
+    async with install() as here:
+        run = await here.start(person, cutoff=FAR_FUTURE)
+        await here.wait_until(run, gate_open, "an open gate")
+        [mail] = await mails_until(here, bool, "a notice")
+        assert mail["to"] == [await address_of(here, "E-1006")] and mail["tls"]
+        assert mail["subject"] == "Offboard: a decision waits for you"
+        assert "A decision waits for you: " in mail["text"] and ", 8 steps.\nDecide by " in mail["text"]
+        assert "(Europe/Dublin)" in mail["text"] and f"{PUBLIC_URL}/runs/{run}" in mail["text"]
+        assert needles.in_bytes(f"{mail['subject']} {mail['text']}".encode()) == []
+        assert person.department not in mail["text"]
+        await no_more_than(here, 1)
+        hits, count = await needles.in_histories(here.engine.client, "WorkflowType = 'Notices'")
+        assert count >= 1 and hits == []
+        history = await here.engine.client.get_workflow_handle(notices_id(here.engine.task_queue)).fetch_history()
+        staff = Needles(words_of([one for one in here.company.people if one.employee_number == "E-1006"]))
+        assert staff.in_bytes(b"".join(event.SerializeToString() for event in history.events)) == []
+
+
+async def test_several_things_are_one_digest(install: Install, hire: Hire) -> None:
+    people = await hire(3)
+    async with install(gather=6.0) as here:
+        runs = [await here.start(person, cutoff=FAR_FUTURE) for person in people]
+        for run in runs:
+            await here.wait_until(run, gate_open, "an open gate")
+        [mail] = await mails_until(here, bool, "a digest")
+        assert mail["subject"] == "Offboard: 3 things wait for you"
+        for run in runs:
+            assert f"{PUBLIC_URL}/runs/{run}" in mail["text"]
+        await no_more_than(here, 1)
+
+
+async def test_a_reminder_comes_before_it_is_due_by_time_alone(install: Install, hire: Hire) -> None:
+    [person] = await hire()
+    async with install() as here:
+        run = await here.start(person, cutoff=FAR_FUTURE)
+        state = await here.wait_until(run, gate_open, "an open gate")
+        [gate] = state.gates.values()
+        left = gate.opened.decide_by - await here.books.ledger.now()
+        await mails_until(here, bool, "a notice")
+        await here.set_clock_ahead((left * 0.7).total_seconds())
+        await no_more_than(here, 1)
+        # Nothing happens in the ledger: the relay finds that a look is overdue by the database's clock.
+        await here.set_clock_ahead((left * 0.76).total_seconds())
+        sent = await mails_until(here, lambda sent: len(sent) == 2, "a reminder")
+        assert sent[1]["subject"] == "Offboard: a decision still waits for you" and sent[0]["id"] != sent[1]["id"]
+        await here.set_clock_ahead((left * 0.9).total_seconds())
+        await no_more_than(here, 2)
+
+
+async def test_what_was_decided_needs_no_reminder(install: Install, hire: Hire) -> None:
+    [person] = await hire()
+    async with install() as here:
+        run = await here.start(person, cutoff=FAR_FUTURE)
+        state = await here.wait_until(run, gate_open, "an open gate")
+        left = next(iter(state.gates.values())).opened.decide_by - await here.books.ledger.now()
+        await mails_until(here, bool, "a notice")
+        await commands.approve_gate(here.office, here.actors["it"], run, "g-all-1")
+        await here.set_clock_ahead((left * 0.9).total_seconds())
+        await no_more_than(here, 1)
+
+
+async def test_nothing_is_mailed_twice_by_a_worker_that_comes_after(install: Install, hire: Hire) -> None:
+    first, second = await hire(2)
+    async with install() as here:
+        await here.start(first, cutoff=FAR_FUTURE)
+        await mails_until(here, bool, "a notice")
+        settings = here.settings
+    async with install(settings=settings) as here:
+        run = await here.start(second, cutoff=FAR_FUTURE)
+        sent = await mails_until(here, lambda sent: len(sent) == 2, "the other notice")
+        assert sent[1]["subject"] == "Offboard: a decision waits for you" and run in sent[1]["text"]
+        await no_more_than(here, 2)
+
+
+async def test_a_mail_server_that_is_down_loses_nothing(
+    install: Install, hire: Hire, caplog: pytest.LogCaptureFixture
+) -> None:
+    [person] = await hire()
+    async with install(gather=4.0) as here:
+        run = await here.start(person, cutoff=FAR_FUTURE)
+        await here.wait_until(run, gate_open, "an open gate")
+        await here.company.stop("mail")
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 30
+        while "notices wait for the mail server: unreachable" not in caplog.text:
+            assert loop.time() < until, "nobody tried to mail"
+            await asyncio.sleep(0.1)
+        await here.company.restart("mail")
+        [mail] = await mails_until(here, bool, "the notice", 60)
+        assert run in mail["text"]
+        await no_more_than(here, 1)
+
+
+async def test_of_a_run_under_embargo_those_named_hear_that_something_waits(install: Install, hire: Hire) -> None:
+    [person, colleague] = await hire(2)
+    async with install() as here:
+        other = await signed_in(here, "it-too", colleague, ("it_approver",))
+        assert other.human is not None
+        until = await here.books.ledger.now() + timedelta(days=30)
+        done = await commands.start_run(
+            here.office, here.actors["hr"], await here.facts(person), here.packet.name, parse_cutoff(FAR_FUTURE, ZONE),
+            embargo=Embargo(until, ("hr", "it", "operator")),
+        )  # fmt: skip
+        assert isinstance(done, commands.Done)
+        await here.wait_until(done.run_id, gate_open, "an open gate")
+        [mail] = await mails_until(here, bool, "a notice")
+        assert mail["to"] == [await address_of(here, "E-1006")], "who is not named hears nothing"
+        assert mail["subject"] == "Offboard: something waits for you"
+        assert done.run_id not in mail["text"] and "decision" not in mail["text"] and "step" not in mail["text"]
+        await no_more_than(here, 1)
+
+
+async def test_who_may_not_decide_or_has_left_is_not_mailed(install: Install, hire: Hire) -> None:
+    leaver, gone, nameless = await hire(3)
+    async with install() as here:
+        for alias, who in (("leaving", leaver), ("gone", gone)):
+            await signed_in(here, alias, who, ("it_approver",))
+        # Somebody whose address is not known.
+        unknown = await here.people.actor("nameless", nameless.employee_number, ("it_approver",))
+        await commands.record_actor(here.office, unknown)
+        past = await here.start(gone, cutoff=PAST)
+        await mails_until(here, lambda sent: len(sent) == 2, "notices about the first run")
+        assert {to for mail in await mails(here) for to in mail["to"]} == {
+            leaver.email, await address_of(here, "E-1006"),
+        }, "nobody is told of their own leaving"  # fmt: skip
+        run = await here.start(leaver, cutoff=FAR_FUTURE)
+        sent = await mails_until(here, lambda sent: len(sent) == 3, "a notice about the second run")
+        assert sent[2]["to"] == [await address_of(here, "E-1006")]
+        await no_more_than(here, 3)
+        # Called off: they go on working here, and on deciding.
+        await commands.end_run(here.office, here.actors["hr"], past, "they stay")
+        sent = await mails_until(here, lambda sent: len(sent) == 4, "a notice to who stays")
+        assert sent[3]["to"] == [gone.email] and run in sent[3]["text"]
+
+
+async def test_without_a_mail_server_in_the_settings_nobody_is_mailed(install: Install, hire: Hire) -> None:
+    [person] = await hire()
+    async with install(worker=False) as here:
+        settings = here.settings
+    async with install(settings=replace(settings, mail=None)) as here:
+        run = await here.start(person, cutoff=FAR_FUTURE)
+        await here.wait_until(run, gate_open, "an open gate")
+        await here.engine.nudge_notices()  # as one that was sent before the setting went
+        await asyncio.wait_for(here.engine.client.get_workflow_handle(notices_id(here.engine.task_queue)).result(), 20)
