@@ -31,7 +31,8 @@ def compose() -> dict[str, Any]:
 
 
 def setting_names() -> set[str]:
-    """Every name that `Settings` and `WebSettings` read, as written in the environment; with `…_FILE` where that is read too."""
+    """Every name that `Settings` and `WebSettings` read, as written in the environment; with `…_FILE` where that is
+    read too."""
     names = set()
     read = "".join(Path(module.__file__).read_text() for module in (settings, web_settings))
     for found in _READ.finditer(read):
