@@ -20,6 +20,7 @@ from orchestrator.domain import visibility
 from orchestrator.domain.delegation import absent_for
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.levels import Actor
+from orchestrator.domain.packet import Packet
 from orchestrator.domain.surroundings import Delegation
 from orchestrator.ledger import sight
 from orchestrator.ledger.database import Database
@@ -226,6 +227,13 @@ class Queries:
             for known in shelf.history.versions
         }
         return [v for v, may in reads.items() if may], [v for v, may in reads.items() if not may]
+
+    async def readable_packets(self, viewer: Viewer) -> tuple[Packet, ...]:
+        """Packets as they are today, of those that the viewer may read in one version at least."""
+        readable, _ = await self.packet_versions(viewer)
+        shelves = [await self._runs.shelf(line.name) for line in await self.packets()]
+        known = [shelf for shelf in shelves if any(version.version in readable for version in shelf.history.versions)]
+        return tuple(shelf.current for shelf in known if shelf.current is not None)
 
     async def now(self) -> datetime:
         """The database's time."""
