@@ -25,10 +25,12 @@ def require_harmless_roles(kind: ActorKind, roles: Collection[str], packets: Ite
     gate, reviews an urgent start or owns a packet's file."""
     deciding = {role for packet in packets for role in _deciding(packet)}
     wrong = sorted(deciding.intersection(roles))
-    if kind == "person" or wrong:
+    if kind == "person":
+        raise Invalid("person_signs_in", "A person's own token comes from signing in.", "Use `offboard login`.")
+    if wrong:
         raise Invalid(
             "role_of_people",
-            f"Only people hold the role {', '.join(wrong)}." if wrong else "A person signs in for a token of their own.",
+            f"Only people hold the role {', '.join(wrong)}.",
             "Give a role that platform.yaml grants something with 'kind: service' or 'kind: assistant'.",
         )
 

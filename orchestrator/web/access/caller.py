@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.levels import Actor, Level
@@ -19,6 +20,9 @@ from orchestrator.web_settings import WebSettings
 
 AHEAD = timedelta(minutes=1)
 """By how much an identity provider's clock may be ahead of ours."""
+
+TOKEN = HTTPBearer(scheme_name="token", description="A person's, a service's or an assistant's token", auto_error=False)
+"""For the description alone: what is wrong with a token is told by `token_caller`."""
 
 
 class SignInNeeded(Exception):
@@ -91,11 +95,19 @@ async def session_caller(request: Request) -> Caller:
     return caller
 
 
-async def token_caller(request: Request) -> Caller:
-    """The holder of a bearer token (RFC 6750). Raises `TokenNeeded`."""
+async def token_caller(
+    request: Request, described: Annotated[HTTPAuthorizationCredentials | None, Security(TOKEN)] = None
+) -> Caller:
+    """The holder of a bearer token (RFC 6750), asked once a request. Raises `TokenNeeded`."""
     known: Caller | None = getattr(request.state, "caller", None)
-    if known is not None:
-        return known
+    if known is None:
+        known = request.state.caller = await token_holder(request)
+    return known
+
+
+async def token_holder(request: Request) -> Caller:
+    """Asked anew, for what lasts longer than a moment: a token ends, and so does what its holder may do. Raises
+    `TokenNeeded`."""
     parts = parts_of(request)
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     token = await parts.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
@@ -108,15 +120,13 @@ async def token_caller(request: Request) -> Caller:
         maker = (await parts.office.runs.organisation()).actors.get(token.made_by)
         if maker is None or await _has_left(parts, maker, token.created_at):
             raise TokenNeeded  # what somebody made does not outlive their own leaving
-    caller = Caller(
+    return Caller(
         actor=_capped(actor, token.up_to),
         now=token.now,
         auth_time=token.auth_time,
         acr=token.acr,
         token=token,
     )
-    request.state.caller = caller
-    return caller
 
 
 def _capped(actor: Actor, up_to: Level) -> Actor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field
 
 DESCRIPTION = """\
 Start runs, decide at gates, complete tasks, settle exceptions, and read what happened. Whatever can be done here can be
@@ -45,6 +46,18 @@ TAGS: list[dict[str, Any]] = [
 ]
 
 
+class Answer(BaseModel):
+    """What the API answers: lengths of time in seconds, instants in UTC, and nothing that it does not know."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True, ser_json_timedelta="float", hide_input_in_errors=True)
+
+
+class Asking(BaseModel):
+    """What is sent to the API: a part that is not known is refused, never passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
 class ProblemDocument(BaseModel):
     """Problem details as of RFC 9457."""
 
@@ -78,3 +91,31 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in sorted({400, 401, 422, 503, *statuses})
     }
+
+
+def problems_of_post(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Of a route that changes something: it may be refused, be too late, or bring too much."""
+    return problems(403, 409, 413, *statuses)
+
+
+CARRIED_ON_LATER: dict[int | str, dict[str, Any]] = {
+    202: {
+        "description": "It stands in the ledger, and is carried on once Temporal answers; look there",
+        "headers": {"Location": {"description": "Where to look", "schema": {"type": "string"}}},
+    }
+}
+
+
+def add_description(app: FastAPI) -> None:
+    """Completes the document: the shape of problems, and the one kind of token."""
+    make = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = make()
+            schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+            document.setdefault("components", {}).setdefault("schemas", {})["ProblemDocument"] = schema
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]  # how FastAPI's own documentation extends the document

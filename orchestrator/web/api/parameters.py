@@ -1,0 +1,36 @@
+"""What stands in addresses and requests: ids, cursors, dates and texts, each with its bounds and its description.
+
+A text holds no NUL, which PostgreSQL cannot keep; an id no control character at all.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import Path, Query
+from pydantic import AwareDatetime, StringConstraints
+
+ID: Final = r"^[^\x00-\x1f\x7f/]+$"
+TEXT: Final = r"^[^\x00]*$"
+LONGEST_ID: Final = 200
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=ID)]
+Text = Annotated[str, StringConstraints(max_length=4000, pattern=TEXT, strip_whitespace=True)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=TEXT, strip_whitespace=True)]
+
+_id = {"min_length": 1, "max_length": LONGEST_ID, "pattern": ID}
+
+RunId = Annotated[str, Path(description="The run's whole id, or a beginning that fits one run only", **_id)]
+GateId = Annotated[str, Path(description="The gate's id within its run", examples=["g-access-1"], **_id)]
+TaskId = Annotated[str, Path(description="The task's id within its run", **_id)]
+ExceptionId = Annotated[str, Path(description="The exception's id within its run", **_id)]
+StepId = Annotated[str, Path(description="The step's id, or its name where it is the only one of that name", **_id)]
+SystemName = Annotated[str, Path(description="The system's name in the packet", examples=["identity"], **_id)]
+PacketName = Annotated[str, Path(description="The packet's name", examples=["standard-leaver"], **_id)]
+Version = Annotated[str, Path(description="The version, or its first eight characters or more", **_id)]
+
+InPacket = Annotated[str, Query(description="The packet's name", examples=["standard-leaver"], **_id)]
+After = Annotated[str | None, Query(description="Where the page before ended", max_length=400, pattern=TEXT)]
+Limit = Annotated[int, Query(description="At most so many", ge=1, le=500)]
+From = Annotated[AwareDatetime | None, Query(alias="from", description="From this instant on")]
+To = Annotated[AwareDatetime | None, Query(alias="to", description="Before this instant")]

@@ -1,0 +1,114 @@
+"""People as HR knows them, for whoever may prepare runs: found by a worker, told to whoever asked, kept nowhere.
+
+Names stand in bodies and never in an address: addresses end up in logs and histories.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from pydantic import Field, StringConstraints
+
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.packet import Packet
+from orchestrator.domain.requests import require_prepare
+from orchestrator.inquiries import FindPeople, PersonFactsAsked
+from orchestrator.web.access.caller import ApiCaller, Caller
+from orchestrator.web.api.described import Answer, Asking, problems_of_post
+from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.parameters import TEXT, Id
+from orchestrator.web.parts import Parts, parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["people"], route_class=IdempotentRoute)
+
+WITHIN = 8.0
+"""Seconds that HR has to answer; browsers and programs wait no longer for a page."""
+Wanted = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=320, pattern=TEXT, strip_whitespace=True),
+    Field(description="Employee number, mail address or HR's id", examples=["E-1012"]),
+]
+
+
+class PeopleSearch(Asking):
+    packet: Id = Field(examples=["standard-leaver"])
+    text: Annotated[str, StringConstraints(max_length=200, pattern=TEXT)] = Field(
+        description="Parts of a name, an employee number or a mail address; two letters at least", examples=["umbel"]
+    )
+
+
+class PersonLookup(Asking):
+    packet: Id = Field(examples=["standard-leaver"])
+    wanted: Wanted
+
+
+class PersonFound(Answer):
+    hr_id: str
+    name: str
+    employee_number: str
+    email: str
+    department: str
+    title: str
+    time_zone: str = Field(description="An IANA name, empty where HR does not know")
+    leaving: bool = Field(description="Whether HR says that they leave")
+    leaving_at: datetime | None = None
+
+
+class PeopleFound(Answer):
+    people: list[PersonFound] = Field(description="In the order of HR's answer")
+    more: bool = Field(description="Whether HR found others; a longer text finds fewer")
+
+
+class PersonFacts(Answer):
+    """What HR says about one person. What it does not know is empty."""
+
+    hr_id: str
+    employee_number: str
+    given_name: str
+    family_name: str
+    display_name: str
+    email: str
+    former_emails: list[str]
+    former_names: list[str]
+    department: str
+    title: str
+    manager_hr_id: str | None
+    manager_email: str | None
+    country: str
+    time_zone: str
+
+
+@router.post("/people/search", summary="Find people by what was typed so far", responses=problems_of_post(404))
+async def search(request: Request, caller: ApiCaller, asked: PeopleSearch, key: IdempotencyKey = None) -> PeopleFound:
+    parts = parts_of(request)
+    await may_prepare(parts, caller, asked.packet)
+    question = FindPeople(packet=asked.packet, text=asked.text)
+    return PeopleFound.model_validate(await parts.inquiries.ask(caller.actor.actor_id, question, within=WITHIN))
+
+
+@router.post("/people/lookup", summary="What HR says about one person", responses=problems_of_post(404))
+async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: IdempotencyKey = None) -> PersonFacts:
+    """`wanted` means exactly one person; 404 or 422 says why it does not."""
+    parts = parts_of(request)
+    await may_prepare(parts, caller, asked.packet)
+    question = PersonFactsAsked(packet=asked.packet, wanted=asked.wanted)
+    return PersonFacts.model_validate(await parts.inquiries.ask(caller.actor.actor_id, question, within=WITHIN))
+
+
+async def may_prepare(parts: Parts, caller: Caller, packet: str) -> Packet:
+    """The packet, for whoever may ask for runs under it. The worker asks the same of the account; here the token's own
+    limit counts as well."""
+    current = await current_packet(parts, packet)
+    require_prepare(caller.actor, current, current, current.name)
+    return current
+
+
+async def current_packet(parts: Parts, name: str) -> Packet:
+    """The packet's version that works for people. Raises `Invalid` where there is none."""
+    current = (await parts.office.runs.shelf(name)).current
+    if current is None:
+        known = ", ".join(line.name for line in await parts.queries.packets()) or "none yet"
+        raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", f"Name one of these: {known}.")
+    return current

@@ -1,0 +1,58 @@
+"""What only a person can do, and saying that it was done."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field, StringConstraints
+
+from orchestrator import commands
+from orchestrator.domain.errors import Invalid
+from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.api.commanding import LATER, standing
+from orchestrator.web.api.described import Asking, problems_of_post
+from orchestrator.web.api.evidence import attached
+from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.parameters import TEXT, RunId, TaskId, Text
+from orchestrator.web.api.run_answers import RunStanding
+from orchestrator.web.parts import parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["tasks"], route_class=IdempotentRoute)
+
+MOST_FILES = 20
+
+
+class FileNamed(Asking):
+    stored: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] = Field(
+        description="As the upload answered it"
+    )
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=TEXT)] = "file"
+
+
+class Completion(Asking):
+    outcome: Literal["done", "not_done"]
+    note: Text | None = Field(None, description="What shows it. Kept encrypted, for those who see the run")
+    files: list[FileNamed] = Field([], max_length=MOST_FILES, description="Uploaded before, as evidence")
+
+
+@router.post(
+    "/runs/{run_id}/tasks/{task_id}/completion",
+    summary="Say how a task ended",
+    responses={**problems_of_post(404), **LATER},
+)
+async def complete(
+    request: Request, caller: ApiCaller, run_id: RunId, task_id: TaskId, asked: Completion, response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:  # fmt: skip
+    """Where the packet asks for evidence, a note or a file has to show that it was done."""
+    parts = parts_of(request)
+    evidence: dict[str, Any] = {"note": asked.note} if asked.note else {}
+    if asked.files:
+        page = await parts.queries.run_page(caller.viewer, run_id)
+        person_id = page.situation.state.asked.person_id
+        evidence["attachments"] = [await attached(parts, person_id, file.stored, file.name) for file in asked.files]
+    done = await commands.complete_task(
+        parts.office, caller.actor, run_id, task_id, asked.outcome, evidence or None
+    )
+    return standing(done, response)
