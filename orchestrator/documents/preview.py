@@ -111,7 +111,7 @@ class PreviewStep(Shown):
 
 class PreviewGate(Shown):
     """`roles` decide, `quorum` of them. `deciders` are the accounts known here of whom nothing forbids it for this run:
-    whoever asked for it, the person and those below them are none."""
+    whoever asked for it, the person and those below them are none, nor is who will not see it under its embargo."""
 
     gate: str
     title: str
@@ -233,6 +233,8 @@ def _step(state: RunState, step: PlannedStep) -> PreviewStep:
 def _gates(state: RunState, packet: Packet, actors: Sequence[Actor]) -> tuple[PreviewGate, ...]:
     if state.asked.phase == "shadow":
         return ()
+    named = state.asked.named if state.asked.embargo_until is not None else None
+    seeing = [actor for actor in actors if named is None or actor.actor_id in named]
     shown = []
     for gate, spec in packet.approvals.gates.items():
         digests = gates.undecided(state, gate, state.requested_at)
@@ -248,7 +250,7 @@ def _gates(state: RunState, packet: Packet, actors: Sequence[Actor]) -> tuple[Pr
                 decide_within=spec.decide_within,
                 steps=tuple(step.name for step in state.steps.values() if step.digest in digests),
                 deciders=tuple(
-                    sorted(actor.actor_id for actor in actors if gates.why_not_decide(state, opened, actor) is None)
+                    sorted(actor.actor_id for actor in seeing if gates.why_not_decide(state, opened, actor) is None)
                 ),
             )
         )

@@ -11,8 +11,9 @@ import pytest
 from activities.previews import Previews
 from orchestrator import commands
 from orchestrator.domain.cutoff import parse_cutoff
+from orchestrator.domain.embargo import Embargo
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.requests import hidden_run
+from orchestrator.domain.levels import Actor
 from orchestrator.inquiries import Inquiries, Preview, PreviewAsked
 from orchestrator.ledger.queries import Queries
 from tests.conftest import Hire
@@ -21,6 +22,7 @@ from tests.integration.installation import FAR_FUTURE, ZONE, Installation, conni
 from tests.integration.packets import quick_packet
 
 PACKET = "standard-leaver"
+FAR_AWAY = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def asked(wanted: str, *, by: str = "hr", packet: str = PACKET, urgent: bool = False, cutoff: str | None = FAR_FUTURE,
@@ -130,21 +132,52 @@ async def test_a_preview_is_refused_exactly_where_the_start_would_be(asking: Ask
         assert stranger.code == "unknown_actor"
 
 
-async def test_a_run_that_the_asker_may_not_see_is_refused_without_a_word_about_it(asking: Asking, hire: Hire) -> None:
+async def test_a_run_that_the_asker_may_not_see_makes_no_difference(asking: Asking, hire: Hire) -> None:
     [person] = await hire()
     async with asking() as (here, inquiries):
-        run_id = await here.start(person, cutoff=FAR_FUTURE)
-        async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url), autocommit=True) as raw:
-            await raw.execute(
-                "UPDATE read.runs SET embargo_until = engine.now() + interval '1 day' WHERE run_id = %s", (run_id,)
-            )
-        neutral = hidden_run()
-        refused = await refusal_of(inquiries, asked(person.employee_number))
-        assert (type(refused), refused.code, refused.message, refused.remedy) == (
-            type(neutral), neutral.code, neutral.message, neutral.remedy
+        named = tuple(here.actors)
+        colleague = Actor(actor_id="hr-2", roles=frozenset({"requester"}), human=await new_human(here))
+        await commands.record_actor(here.office, colleague)
+        question = asked(person.employee_number, by="hr-2")
+        before = await inquiries.ask("hr-2", question)
+        hidden = await commands.start_run(
+            here.office, here.actors["hr"], await here.facts(person), PACKET, parse_cutoff(FAR_FUTURE, ZONE),
+            embargo=Embargo(FAR_AWAY, named),
         )  # fmt: skip
-        # Whoever may not start anything hears that first, as with anybody else.
+        assert isinstance(hidden, commands.Done)
+        after = await inquiries.ask("hr-2", question)
+        assert words_of_steps(after) == words_of_steps(before)
+        assert hidden.run_id not in after.model_dump_json()
+        # Whoever is named is told of the run, and whoever may start nothing hears that first, as with anybody else.
+        seen = await refusal_of(inquiries, asked(person.employee_number))
+        assert (seen.code, hidden.run_id in seen.message) == ("run_open", True)
         assert (await refusal_of(inquiries, asked(person.employee_number, by="auditor"))).code == "level_not_granted"
+
+
+async def test_under_an_embargo_only_those_named_are_shown_as_deciders(asking: Asking, hire: Hire) -> None:
+    [person] = await hire()
+    async with asking() as (here, inquiries):
+        await commands.record_actor(
+            here.office, Actor(actor_id="it-2", roles=frozenset({"it_approver"}), human=await new_human(here))
+        )
+        question = asked(person.employee_number)
+        open_to_all = await inquiries.ask("hr", question)
+        assert deciders(open_to_all, "access") == {"it", "it-2"}
+        wished = question.model_copy(update={"embargo_until": FAR_AWAY, "named": tuple(here.actors)})
+        assert deciders(await inquiries.ask("hr", wished), "access") == {"it"}
+
+
+def deciders(shown: Preview, gate: str) -> set[str]:
+    return {actor for one in shown.gates if one.gate == gate for actor in one.deciders}
+
+
+def words_of_steps(shown: Preview) -> list[tuple[str, str | None, str | None]]:
+    """Account ids differ for somebody whom the keyring does not know yet."""
+    return [(step.name, step.system, step.account.label if step.account else None) for step in shown.steps]
+
+
+async def new_human(here: Installation) -> str:
+    return await here.books.keyring.create_person()
 
 
 async def test_a_worker_shows_what_the_command_line_shows(asking: Asking, hire: Hire) -> None:
