@@ -40,6 +40,7 @@ from orchestrator.web_settings import WebSettings
 from orchestrator.worker import Books, relaying, working
 
 ADDRESS_FILE = "stack.json"
+NOTICES_FROM = "offboard@wolkenmuehle.example"
 FORWARD: tuple[Phase, ...] = ("shadow", "pilot", "production")
 Say = Callable[[str], None]
 
@@ -133,8 +134,19 @@ def _environment(folder: Path, postgres: PostgresServer, temporal: TemporalServe
         PREFIX + "MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         PREFIX + "TEMPORAL_ADDRESS": temporal.address,
         PREFIX + "INSTALLATION": "embedded",
+        PREFIX + "WEBHOOK_HOSTS": "127.0.0.1,localhost",
+        **_mail(company.connections),
         **company.connections,
     }
+
+
+def _mail(connections: Mapping[str, str]) -> dict[str, str]:
+    """Notices go out through the company's own mail server, without much waiting for others."""
+    given = {
+        name: connections[name] for name in ("MAIL_HOST", "MAIL_PORT", "MAIL_USER", "MAIL_PASSWORD", "MAIL_CA_FILE")
+    }
+    given |= {"MAIL_SENDER": NOTICES_FROM, "NOTICES_GATHER_SECONDS": "1"}
+    return {PREFIX + name: value for name, value in given.items()}
 
 
 async def _govern(stack: Stack, staff: Sequence[Staff]) -> None:
@@ -144,7 +156,8 @@ async def _govern(stack: Stack, staff: Sequence[Staff]) -> None:
     for member in staff:
         actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
         actors[member.alias] = actor
-        await commands.record_actor(stack.office, actor)
+        known = await people.find(member.employee_number)
+        await commands.record_actor(stack.office, actor, known.display_name, known.email, known.time_zone)
     for packet in packets:
         await put_in_production(stack.office, packet, actors["value-owner"], actors["safety-owner"])
 
