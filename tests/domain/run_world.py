@@ -182,7 +182,7 @@ class Story:
     def __init__(
         self, pinned: Packet | None = None, *, urgent: bool = False, phase: str = "production",
         at: datetime | None = EVENING, by: Actor = HR, person: PersonFacts = PERSON,
-        holds: Iterable[str] = (), ready: bool = True,
+        holds: Iterable[str] = (), ready: bool = True, **more: Any,
     ) -> None:  # fmt: skip
         pinned = pinned or packet()
         self.world = World(
@@ -194,7 +194,8 @@ class Story:
         self.keys: set[str] = set()
         asked = requests.request_run(
             run_id="r1", person_id=PERSON_ID, person=person, cutoff=cutoff(at) if at else None, urgent=urgent,
-            actor=by, packet=pinned, phase=phase, open_run=None, now=MONDAY,
+            actor=by, packet=pinned, phase=phase, open_run=None, now=MONDAY, actors=EVERYBODY,
+            abilities=CATALOGUE, **more,
         )  # fmt: skip
         self.append([asked])
         if ready:
@@ -341,7 +342,7 @@ class Story:
         return self.append(list(requests.reschedule(self.state, cutoff(instant), by, self.world)))
 
     def end(self, *, by: Actor = HR) -> list[Event]:
-        return self.append(list(requests.end(self.state, "called off", by, self.world)))
+        return self.append(requests.end(self.state, "called off", by, self.world))
 
     def hold(self, *, by: Actor = OLE) -> list[Event]:
         return self.append(operating.hold(self.state, "why", by, self.world))

@@ -1,0 +1,41 @@
+"""What a sign-in adds to what is known about who acts here."""
+
+from __future__ import annotations
+
+from run_world import ANNA, ROBOT
+
+from orchestrator.domain import events as e
+from orchestrator.domain.event import Event
+from orchestrator.domain.surroundings import Organisation, fold_organisation, organisation_of, sign_in
+
+
+def signed_in(known: Organisation, *events: Event) -> Organisation:
+    for event in events:
+        known = fold_organisation(known, event)
+    return known
+
+
+def test_nothing_is_said_twice_and_what_is_not_told_stays() -> None:
+    first = sign_in(organisation_of([]), ANNA, "Anna Ahn", "anna@x.example", "Europe/Berlin")
+    known = organisation_of(first)
+    assert sign_in(known, ANNA, "Anna Ahn", "anna@x.example", "Europe/Berlin") == []
+    assert sign_in(known, ANNA, None, None, None) == [], "the command line knows no names"
+    [moved] = sign_in(known, ANNA, None, None, "Asia/Tokyo")
+    assert (moved.name, moved.email, moved.time_zone) == ("Anna Ahn", "anna@x.example", "Asia/Tokyo")
+    assert sign_in(signed_in(known, moved), ANNA, "Anna Ahn", None, "Asia/Tokyo") == []
+
+
+def test_roles_that_were_taken_away_come_back_only_by_a_sign_in_that_has_them() -> None:
+    known = organisation_of(sign_in(organisation_of([]), ANNA, None, None, None))
+    known = signed_in(known, e.RolesRevoked(actor_id="anna", roles=("approver",), by="sam"))
+    assert known.actors["anna"].roles == frozenset()
+    assert signed_in(known, *sign_in(known, ANNA, None, None, None)).actors["anna"] == ANNA
+
+
+def test_words_belong_to_the_person_who_signed_in_and_to_nobody_after_them() -> None:
+    known = organisation_of(sign_in(organisation_of([]), ANNA, "Anna Ahn", None, None))
+    successor = ANNA.model_copy(update={"human": "h-somebody-else"})
+    [other] = sign_in(known, successor, None, None, None)
+    assert other.name is None
+    [assistant] = sign_in(known, ROBOT, "Robot", "r@x.example", None)
+    assert (assistant.name, assistant.email) == (None, None), "they would be encrypted under nobody's key"
