@@ -46,8 +46,8 @@ lint: setup ## Check the style, the types and the import rules only
 	@$(RUN)/python -m mypy
 	@if grep -q 'tool.importlinter' pyproject.toml; then $(RUN)/lint-imports; fi
 
-bench: setup ## Measure: WHAT=run (runs per second, against bare Temporal), append (ledger writes) or waiting (memory)
-	@test -n "$(WHAT)" || { echo "Say what to measure: make bench WHAT=run, WHAT=append or WHAT=waiting." >&2; exit 2; }
+bench: setup ## Measure: WHAT=run (runs per second, against bare Temporal), append (ledger writes), waiting (memory) or pages (ms)
+	@test -n "$(WHAT)" || { echo "Say what to measure: make bench WHAT=run, WHAT=append, WHAT=waiting or WHAT=pages." >&2; exit 2; }
 	@$(RUN)/python -m bench.$(WHAT) $(ARGS)
 
 clean: ## Remove .venv and everything else that was made here
