@@ -66,8 +66,8 @@ class HistoryFilter:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One event. `by` are the accounts that did it, empty where time or a worker brought it about; `step` is the name in
-    the packet, `item` the id of a gate, task or exception. `position` is None for who does not see everything."""
+    """One event. `by` are the accounts that did it, empty where time or a worker brought it about; `step` is the name
+    in the packet, `item` the id of a gate, task or exception. `position` is None for who does not see everything."""
 
     at: datetime
     type: str
@@ -101,7 +101,7 @@ class _Found:
 
 @dataclass(slots=True)
 class _Steps:
-    """What the plans of runs call their steps, as far as they were asked for: run's stream -> step id -> name, system."""
+    """What the plans of runs call their steps, as far as it was asked for: stream -> step id -> name and system."""
 
     known: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
 
@@ -130,8 +130,8 @@ class History:
         seen = await self._seen(viewer, wanted, everything)
         before = self._opened(after) if after is not None else None
         if wanted.until is not None:
-            last = await self._last_before(wanted.until)
-            before = last + 1 if before is None else min(before, last + 1)
+            beyond = await self._last_before(wanted.until) + 1
+            before = beyond if before is None else min(before, beyond)
         floor = await self._last_before(wanted.since) if wanted.since is not None else 0
 
         steps, found = _Steps(), list[_Found]()

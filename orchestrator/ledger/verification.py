@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ _RESTORE = (
 )
 _COLUMNS = "position, stream, version, event_key, event_type, subject, append_id::text, stored, leaf_hash, recorded_at"
 _RANGE = 1000
+_FILES = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,13 +62,14 @@ class Wrong:
 @dataclass(frozen=True, slots=True)
 class Verification:
     """`ok` when nothing is wrong. `events`, `streams` and `root` tell how far it came; `checkpoints` how many signed
-    roots were met on the way."""
+    roots were met on the way, `files` how many stored files are what their digests say."""
 
     events: int
     streams: int
     root: bytes
     checkpoints: int = 0
     wrong: Wrong | None = None
+    files: int = 0
 
     @property
     def ok(self) -> bool:
@@ -75,18 +77,19 @@ class Verification:
 
 
 def verify_database(url: str, *, against: Sequence[str] = (), verifier_key: str | None = None) -> Verification:
-    """Reads every row of `ledger.events` that was there when it began. `against` are checkpoints (signed notes, as
+    """Reads every row of `ledger.events` that was there when it began, and every stored file. `against` are checkpoints (signed notes, as
     text) kept elsewhere, in any order, `verifier_key` the key they must be signed with. Blocks: call it in a thread.
 
     Raises psycopg's OperationalError when the database cannot be reached.
     """
     with _raw(url) as connection:
         head, last = _extent(connection)
-        return verify_rows(_rows(connection, last), against=against, verifier_key=verifier_key, head=head)
+        found = verify_rows(_rows(connection, last), against=against, verifier_key=verifier_key, head=head)
+        return _with_files(connection, found) if found.ok else found
 
 
 def verify_file(path: Path, *, against: Sequence[str] = (), verifier_key: str | None = None) -> Verification:
-    """The same for a file that `export_rows` wrote."""
+    """The same for a file that `export_rows` wrote; stored files are not in it."""
     with path.open(encoding="utf-8") as lines:
         return verify_rows(_parse_lines(path.name, lines), against=against, verifier_key=verifier_key)
 
@@ -318,6 +321,25 @@ def _rows(connection: psycopg.Connection[Any], last: int) -> Iterator[Row]:
                 until = following[0] - 1
             for fields in rows:
                 yield Row(*fields)
+
+
+def _with_files(connection: psycopg.Connection[Any], found: Verification) -> Verification:
+    """Each file's ciphertext against its digest, a few at a time: one has up to 10 MiB."""
+    count, after = 0, b""
+    if connection.execute("SELECT to_regclass('ledger.files')").fetchone() == (None,):
+        return found  # a ledger of before there were files
+    while True:
+        rows = connection.execute(
+            "SELECT digest, sealed FROM ledger.files WHERE digest > %s ORDER BY digest LIMIT %s", (after, _FILES)
+        ).fetchall()
+        for digest, sealed in rows:
+            if hashlib.sha256(sealed).digest() != digest:
+                what = "its bytes do not hash to its digest: one of the two was changed"
+                return replace(found, files=count, wrong=Wrong(None, f"file {bytes(digest).hex()}", what))
+            count += 1
+            after = bytes(digest)
+        if len(rows) < _FILES:
+            return replace(found, files=count)
 
 
 def _parse_lines(name: str, lines: Iterable[str]) -> Iterator[Row]:
