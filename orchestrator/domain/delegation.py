@@ -37,7 +37,9 @@ def absent_for(
 
 
 def absent_in(state: RunState, actor: Actor, world: World) -> tuple[Actor, ...]:
-    """Those of them who could be in this run: it exists for them, and it is not their own leaving."""
+    """Those of them who could be in this run: it exists for both, and it is not their own leaving."""
+    if not state.exists_for(actor.actor_id, world.now):
+        return ()
     return tuple(
         absent
         for absent in absent_for(actor, world.delegations, world.actors, world.now)

@@ -194,8 +194,8 @@ class Story:
         self.keys: set[str] = set()
         asked = requests.request_run(
             run_id="r1", person_id=PERSON_ID, person=person, cutoff=cutoff(at) if at else None, urgent=urgent,
-            actor=by, packet=pinned, phase=phase, open_run=None, now=MONDAY, actors=EVERYBODY,
-            abilities=CATALOGUE, **more,
+            actor=by, packet=pinned, phase=phase, open_run=None, now=MONDAY,
+            **({"actors": EVERYBODY, "abilities": CATALOGUE} | more),
         )  # fmt: skip
         self.append([asked])
         if ready:

@@ -1,0 +1,300 @@
+"""Runs that exist for a few people only: who must be among them, who sees what, and what others are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from packet_texts import ABILITIES, packet_files
+from run_world import (
+    ANNA,
+    BEN,
+    CATALOGUE,
+    DAY,
+    EVENING,
+    EVERYBODY,
+    HOUR,
+    HR,
+    LEA,
+    MONDAY,
+    OLE,
+    PERSON,
+    PERSON_ID,
+    ROBOT,
+    SAM,
+    Story,
+    actor,
+    cutoff,
+    packet,
+)  # fmt: skip
+
+from orchestrator.domain import events as e
+from orchestrator.domain import requests, visibility
+from orchestrator.domain.embargo import Embargo, change_embargo
+from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.packet_checks import check_packet
+from orchestrator.domain.packet_files import parse_packet
+from orchestrator.domain.surroundings import Delegation
+
+FRIDAY = MONDAY + 4 * DAY
+CREW = ("anna", "ben", "ole")
+AUDITOR = actor("audrey", "auditor")
+READERS = packet(platform=("levels:\n", "levels:\n  - {who: auditor, up_to: read}\n"))
+
+
+def hidden(named: tuple[str, ...] = CREW, until: datetime = FRIDAY, **more: Any) -> Story:
+    return Story(more.pop("pinned", READERS), embargo=Embargo(until, named), **more)
+
+
+def refused(act: Any) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
+        act()
+    assert refusal.value.remedy
+    return refusal.value
+
+
+# Asking
+
+
+def test_a_run_under_embargo_names_whoever_asked_for_it_too() -> None:
+    state = hidden().state
+    assert state.named == ("anna", "ben", "hr", "ole") and state.embargo_until == FRIDAY
+
+
+@pytest.mark.parametrize(
+    ("named", "missing"),
+    [
+        ((), "'access' needs 1 of approver, and 0 may decide"),
+        (("anna", "ole"), "'money' needs 2 of approver, and 1 may decide"),
+        (("anna", "ben"), "looks after what goes wrong (operator)"),
+        (("anna", "ben"), "does the task 'hand_over' (operator)"),
+        (("anna", "anna-too", "ole"), "'money' needs 2 of approver, and 1 may decide"),
+        (("anna", "report", "ole"), "'money' needs 2 of approver, and 1 may decide"),
+        (("anna", "hr-too", "ole"), "'money' needs 2 of approver, and 1 may decide"),
+        (("anna", "ada", "ole"), "'money' needs 2 of approver, and 1 may decide"),
+        (("anna", "robot", "ole"), "'money' needs 2 of approver, and 1 may decide"),
+        (("anna", "nobody-hr-knows", "ole"), "'money' needs 2 of approver, and 1 may decide"),
+        (("anna", "lea", "ole"), "'money' needs 2 of approver, and 1 may decide"),
+        (("anna", "ben", "robot"), "looks after what goes wrong (operator)"),
+    ],
+)
+def test_those_named_must_be_able_to_carry_it_through(named: tuple[str, ...], missing: str) -> None:
+    extra = (
+        actor("anna-too", "approver", human="h-anna"),
+        actor("report", "approver", above=[PERSON_ID]),
+        actor("hr-too", "approver", human="h-hr"),
+        actor("ada", "approver", human=PERSON_ID),
+        actor("nobody-hr-knows", "approver", human=None),
+    )
+    known = {**EVERYBODY, **{one.actor_id: one for one in extra}}
+    refusal = refused(lambda: ask(Embargo(FRIDAY, named), known))
+    assert refusal.code == "embargo_lacks_people" and missing in refusal.message
+
+
+def ask(embargo: Embargo | None, known: dict[str, Actor], by: Actor = HR, **more: Any) -> e.RunRequested:
+    return requests.request_run(
+        run_id="r1", person_id=PERSON_ID, person=PERSON, cutoff=cutoff(EVENING), urgent=more.pop("urgent", False),
+        actor=by, packet=more.pop("pinned", READERS), phase="production", open_run=None, now=MONDAY, embargo=embargo,
+        actors=known, abilities=CATALOGUE, **more,
+    )  # fmt: skip
+
+
+def test_an_approver_without_the_level_does_not_count() -> None:
+    stricter = packet(platform=("{who: approver, up_to: change}", "{who: approver, up_to: stage}"))
+    refusal = refused(lambda: ask(Embargo(FRIDAY, CREW), EVERYBODY, pinned=stricter))
+    assert refusal.code == "embargo_lacks_people" and "0 may decide" in refusal.message
+
+
+def test_an_urgent_start_needs_its_reviewer_among_those_named() -> None:
+    refusal = refused(lambda: ask(Embargo(FRIDAY, CREW), EVERYBODY, urgent=True))
+    assert "reviews the urgent start (safety_owner)" in refusal.message
+    assert ask(Embargo(FRIDAY, (*CREW, "sam")), EVERYBODY, urgent=True).named == ("anna", "ben", "hr", "ole", "sam")
+
+
+def test_strangers_and_an_end_in_the_past_are_refused() -> None:
+    assert refused(lambda: ask(Embargo(FRIDAY, (*CREW, "nosuch")), EVERYBODY)).code == "unknown_actor"
+    assert refused(lambda: ask(Embargo(MONDAY, CREW), EVERYBODY)).code == "embargo_over"
+
+
+def test_what_the_packet_demands_and_what_was_asked_for_add_up() -> None:
+    demanding = packet(approvals=("exceptions:\n", "embargo: {for: P2D, named: [anna, ole]}\nexceptions:\n"))
+    assert refused(lambda: ask(None, EVERYBODY, pinned=demanding)).code == "embargo_lacks_people"
+    asked = ask(Embargo(MONDAY + DAY, ("ben",)), EVERYBODY, pinned=demanding)
+    assert asked.embargo_until == EVENING + 2 * DAY and asked.named == ("anna", "ben", "hr", "ole")
+    later = ask(Embargo(FRIDAY + DAY, ("ben",)), EVERYBODY, pinned=demanding)
+    assert later.embargo_until == FRIDAY + DAY
+
+
+def test_a_demanded_embargo_moves_with_the_cutoff_and_only_away_from_now() -> None:
+    demanding = packet(approvals=("exceptions:\n", "embargo: {for: P2D, named: [anna, ben, ole]}\nexceptions:\n"))
+    story = Story(demanding)
+    assert story.state.embargo_until == EVENING + 2 * DAY
+    story.reschedule(EVENING + DAY)
+    assert story.state.embargo_until == EVENING + 3 * DAY
+    story.reschedule(EVENING)
+    assert story.state.embargo_until == EVENING + 3 * DAY, "it is never made shorter by that"
+    story.at(EVENING + 4 * DAY)
+    story.reschedule(EVENING + 9 * DAY)
+    assert story.state.embargo_until == EVENING + 3 * DAY, "what is over stays over"
+
+
+def test_a_packets_embargo_is_checked_against_who_is_there() -> None:
+    def problems(embargo: str, people: tuple[Actor, ...]) -> list[str]:
+        files = packet_files(approvals=("exceptions:\n", f"{embargo}\nexceptions:\n"))
+        found = check_packet(parse_packet(files), ABILITIES, actors=people)
+        return [str(problem) for problem in found if "embargo" in problem.field]
+
+    people = (ANNA, OLE)
+    assert problems("embargo: {for: P7D, named: [anna, ole]}", people) == []
+    [stranger] = problems("embargo: {for: P7D, named: [anna, ole, nosuch]}", people)
+    assert "embargo.named[2]" in stranger and "'nosuch'" in stranger
+    lacking = problems("embargo: {for: P7D, named: [ole]}", people)
+    assert len(lacking) == 1 and "'access' needs 1 of approver" in lacking[0]
+    for wrong in ("embargo: {for: P0D, named: [anna]}", "embargo: {for: P7D, named: []}", "embargo: {for: P7D}"):
+        with pytest.raises(Invalid):
+            problems(wrong, people)
+
+
+# Seeing
+
+
+def test_it_exists_for_those_named_and_then_for_everybody() -> None:
+    story = hidden()
+    story.knows(AUDITOR)
+    for one in (HR, ANNA, BEN, OLE):
+        assert visibility.sees(story.state, one, story.world), one.actor_id
+    for one in (AUDITOR, SAM, LEA, ROBOT, actor("ole-two", "operator")):
+        assert not visibility.sees(story.state, one, story.world), one.actor_id
+        hidden_one = refused(lambda one=one: visibility.require_sight(story.state, one, story.world))  # type: ignore[misc]  # bound at once
+        assert str(hidden_one.message) == str(visibility.unknown_run("r1").message)
+    story.at(FRIDAY)
+    assert visibility.sees(story.state, AUDITOR, story.world)
+    visibility.require_sight(story.state, AUDITOR, story.world)
+
+
+def test_escalation_reaches_nobody_beyond_those_named() -> None:
+    story = hidden(until=MONDAY + 30 * DAY)
+    story.at(MONDAY + DAY)
+    assert story.state.gates["g-access-1"].escalated_to == ("lead",)
+    assert not visibility.sees(story.state, LEA, story.world)
+
+
+def test_a_colleagues_delegate_hears_of_it_only_if_named_as_well() -> None:
+    pat = actor("pat")
+    said = e.DecisionsDelegated(delegation_id="d", by="anna", to="pat", since=MONDAY, until=FRIDAY)
+    for named, absent, may in ((CREW, "anna", False), ((*CREW, "pat"), "anna", True), ((*CREW, "pat"), "lea", False)):
+        story = Story(READERS, embargo=Embargo(FRIDAY, named), actors={**EVERYBODY, "pat": pat})
+        story.knows(pat)
+        held = Delegation(said.model_copy(update={"by": absent}))
+        story.world = replace(story.world, delegations=(held,))
+        story.at(MONDAY + DAY)  # the gate is the lead's too by now
+        assert visibility.sees(story.state, pat, story.world) is may
+        if may:
+            story.vote("g-access-1", pat)
+        else:
+            refused(lambda story=story: story.vote("g-access-1", pat))  # type: ignore[misc]  # bound at once
+
+
+def test_without_an_embargo_whoever_was_asked_may_hear_the_end_of_it() -> None:
+    gates_only = packet(platform=("  - {who: lead, up_to: change}\n", ""))
+    story = Story(gates_only)
+    assert not visibility.sees(story.state, LEA, story.world)
+    assert refused(lambda: visibility.require_sight(story.state, LEA, story.world)).code == "unknown_run"
+    story.at(MONDAY + DAY)
+    assert visibility.sees(story.state, LEA, story.world), "it waits for a role of theirs"
+    story.vote("g-access-1", ANNA)
+    assert not visibility.sees(story.state, LEA, story.world)
+    visibility.require_sight(story.state, LEA, story.world)
+
+
+# Changing
+
+
+def change(story: Story, until: datetime | None, named: tuple[str, ...] = (), by: Actor = OLE) -> None:
+    story.append(change_embargo(story.state, until, named, by, story.world))
+
+
+def test_those_named_end_it_early_or_put_it_off() -> None:
+    story = hidden()
+    change(story, FRIDAY + DAY, (*CREW, "sam"))
+    assert story.state.embargo_until == FRIDAY + DAY and story.state.exists_for("sam", story.now)
+    assert story.state.exists_for("hr", story.now), "whoever asked stays"
+    change(story, FRIDAY + DAY, (*CREW, "sam"))
+    assert len(story.events(e.EmbargoChanged)) == 1, "nothing changed"
+    change(story, None)
+    assert story.state.exists_for("audrey", story.now)
+    assert refused(lambda: change(story, FRIDAY)).code == "embargo_over", "what could be read is not hidden again"
+
+
+def test_an_end_that_has_passed_ends_it() -> None:
+    story = hidden()
+    story.later(DAY)
+    change(story, MONDAY)
+    assert story.state.embargo_until is None
+
+
+def test_nobody_is_left_out_who_is_needed_and_people_alone_change_it() -> None:
+    story = hidden()
+    assert refused(lambda: change(story, FRIDAY, ("anna", "ben"))).code == "embargo_lacks_people"
+    assert refused(lambda: change(story, FRIDAY, (*CREW, "nosuch"))).code == "unknown_actor"
+    assert refused(lambda: change(story, None, by=ROBOT)).code == "only_people"
+    with pytest.raises(TooLate):
+        story_without = Story()
+        change(story_without, FRIDAY, CREW)
+
+
+# A second request
+
+
+def received(story: Story, by: Actor = HR, at: datetime = FRIDAY) -> list[Any]:
+    asked = requests.request_run(
+        run_id="r2", person_id=PERSON_ID, person=PERSON, cutoff=cutoff(at), urgent=False, actor=by,
+        packet=READERS, phase="production", open_run=None, now=story.now, reason="resigned",
+    )  # fmt: skip
+    return story.append(requests.second_request(story.state, asked))
+
+
+def test_a_second_request_is_put_before_the_runs_own_operators() -> None:
+    story = hidden()
+    colleague = actor("hr-colleague", "requester")
+    received(story, colleague)
+    [second] = story.events(e.SecondRequestReceived)
+    assert (second.by, second.cutoff, second.reason) == ("hr-colleague", FRIDAY, "resigned")
+    assert story.exceptions() == [("second_request", "")]
+    id_ = story.exception("second_request")
+    assert story.state.exceptions[id_].opened.owners == ("operator",)
+    assert received(story, colleague) == [], "asking again says nothing new"
+    received(story, colleague, FRIDAY + HOUR)
+    assert len(story.exceptions()) == 2, "another cutoff does"
+    with pytest.raises(NotAllowed):
+        story.accept(id_, by=ROBOT)
+    story.accept(id_)
+    assert len(story.exceptions()) == 1
+    assert received(story, colleague), "and once it was looked at, asking again is news"
+
+
+def test_a_second_request_survives_the_end_of_the_run() -> None:
+    story = hidden()
+    received(story, actor("hr-colleague", "requester"))
+    story.end()
+    assert story.state.finished and story.exceptions() == [("second_request", "")]
+    story.accept(story.exception("second_request"))
+    assert story.exceptions() == []
+
+
+def test_a_run_does_not_close_over_a_second_request() -> None:
+    story = hidden(until=MONDAY + timedelta(days=60))
+    received(story, actor("hr-colleague", "requester"))
+    story.approve_all()
+    story.complete("hand_over")
+    for _ in range(4):
+        story.work()
+        story.later(DAY)
+    story.work()
+    assert all(known.final for known in story.state.states.values()) and not story.state.finished
+    story.accept(story.exception("second_request"))
+    assert story.state.finish == "clean"
+    assert story.refolded() == story.state
