@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -301,6 +301,16 @@ class Runs:
                 self._organisation.advance(e.ORGANISATION, (version, people), appended.events)
                 return wanted
         raise VersionConflict(e.ORGANISATION, version, -1)
+
+    async def held_systems(self, systems: Iterable[str]) -> frozenset[str]:
+        """Those of these systems on which changes are held back, and `*` where all are."""
+        streams = {e.holds_stream(system): system for system in (*systems, e.EVERYTHING)}
+        page = await self.ledger.read(dict.fromkeys(streams, 0))
+        return frozenset(
+            system
+            for stream, system in streams.items()
+            if surroundings.holds_of(recorded.event for recorded in page.events[stream]).held
+        )
 
     async def shelf(self, packet: str) -> PacketShelf:
         stream = packet_stream(packet)
