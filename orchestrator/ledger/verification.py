@@ -77,8 +77,9 @@ class Verification:
 
 
 def verify_database(url: str, *, against: Sequence[str] = (), verifier_key: str | None = None) -> Verification:
-    """Reads every row of `ledger.events` that was there when it began, and every stored file. `against` are checkpoints (signed notes, as
-    text) kept elsewhere, in any order, `verifier_key` the key they must be signed with. Blocks: call it in a thread.
+    """Reads every row of `ledger.events` that was there when it began, and every stored file. `against` are
+    checkpoints (signed notes, as text) kept elsewhere, in any order, `verifier_key` the key they must be signed with.
+    Blocks: call it in a thread.
 
     Raises psycopg's OperationalError when the database cannot be reached.
     """
