@@ -96,8 +96,9 @@ class Sessions:
             )  # fmt: skip
         return secret
 
-    async def find(self, secret: str) -> Session | None:
-        """The session, unless it is over or was idle for too long."""
+    async def find(self, secret: str, *, by_hand: bool = True) -> Session | None:
+        """The session, unless it is over or was idle for too long. Only what somebody does `by_hand` keeps it from
+        being idle: a page that is left open looks by itself."""
         hashed, now = hash_of(secret), func.engine.now()
         query = select(sessions, now.label("now")).where(
             sessions.c.session_hash == hashed, sessions.c.expires_at > now, sessions.c.seen_at > now - self._limits.idle
@@ -106,7 +107,7 @@ class Sessions:
             row = (await connection.execute(query)).mappings().one_or_none()
             if row is None:
                 return None
-            if row["now"] - row["seen_at"] > SEEN_EVERY:
+            if by_hand and row["now"] - row["seen_at"] > SEEN_EVERY:
                 seen = update(sessions).where(sessions.c.session_hash == hashed).values(seen_at=now)
                 await connection.execute(seen)
         try:

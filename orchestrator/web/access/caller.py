@@ -75,7 +75,9 @@ async def session_caller(request: Request) -> Caller:
     """The person behind the browser's session. Raises `SignInNeeded`."""
     parts = parts_of(request)
     secret = request.cookies.get(cookie_name(parts.settings))
-    session = await parts.sessions.find(secret) if secret else None
+    # Browsers say of what a page's script asks for, streams among it, that nobody navigated.
+    by_hand = request.headers.get("sec-fetch-mode", "navigate") == "navigate"
+    session = await parts.sessions.find(secret, by_hand=by_hand) if secret else None
     if session is None:
         raise SignInNeeded
     actor = (await parts.office.runs.organisation()).actors.get(session.actor_id)
