@@ -6,6 +6,7 @@ with whom is in the ledger, encrypted.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -134,19 +135,24 @@ class Engine:
         except RPCError as error:
             raise self._unavailable(error) from error
 
-    async def inquire(self, inquiry_id: str) -> None:
-        """Has a worker answer a question into its row. Raises `EngineUnavailable`."""
+    async def inquire(self, inquiry_id: str, *, within: timedelta = ANSWER_WITHIN) -> None:
+        """Has a worker answer a question into its row. Raises `EngineUnavailable`, at the latest after `within` or
+        `ANSWER_WITHIN`, whichever is shorter."""
         try:
-            await self.client.start_workflow(
-                Inquiry.run,
-                InquiryRef(inquiry_id=inquiry_id),
-                id=inquiry_workflow_id(inquiry_id),
-                task_queue=self.task_queue,
-                execution_timeout=INQUIRY_GIVEN_UP,
-                rpc_timeout=ANSWER_WITHIN,
-            )
+            # The client repeats a call that found nobody, each time with the whole of its own time-out.
+            async with asyncio.timeout(min(within, ANSWER_WITHIN).total_seconds()):
+                await self.client.start_workflow(
+                    Inquiry.run,
+                    InquiryRef(inquiry_id=inquiry_id),
+                    id=inquiry_workflow_id(inquiry_id),
+                    task_queue=self.task_queue,
+                    execution_timeout=INQUIRY_GIVEN_UP,
+                    rpc_timeout=ANSWER_WITHIN,
+                )
         except RPCError as error:
             raise self._unavailable(error) from error
+        except TimeoutError as error:
+            raise EngineUnavailable(self.client.service_client.config.target_host, "it did not answer") from error
 
     async def nudge_notices(self) -> None:
         """Something may wait for somebody who was not told yet. Raises `EngineUnavailable`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from datetime import timedelta
 from typing import Any, cast
 
 from orchestrator.documents import questions as q
@@ -74,8 +75,10 @@ class Inquiries:
     async def ask(self, asked_by: str, question: q.Asked[q.A], *, within: float = WITHIN) -> q.A:
         """The answer. `asked_by` is an actor's id. Raises the worker's `Refusal` word for word, `InquiryFailed` where
         it could not answer, and `NotAnswered` where nobody did `within` so many seconds."""
-        inquiry_id = await self.put(asked_by, question)
-        answer = await self.wait(inquiry_id, asked_by, within=within)
+        clock = asyncio.get_running_loop().time
+        until = clock() + within
+        inquiry_id = await self.put(asked_by, question, within=within)
+        answer = await self.wait(inquiry_id, asked_by, within=max(until - clock(), 0.0))
         if answer is None:
             raise self._nobody(inquiry_id, within)
         return cast(q.A, answer)
@@ -93,14 +96,15 @@ class Inquiries:
             pause = min(pause * GROWTH, LONGEST_PAUSE)
         return answer
 
-    async def put(self, asked_by: str, question: q.Asked[Any]) -> str:
-        """Asks without waiting. Returns the inquiry's id, for `result`."""
+    async def put(self, asked_by: str, question: q.Asked[Any], *, within: float = WITHIN) -> str:
+        """Asks without waiting for an answer, and for Temporal no longer than `within`. Returns the inquiry's id, for
+        `result`."""
         if self._engine is None:
             raise EngineUnavailable("its address", "it has not been reached since this process began")
         inquiry_id = f"i{secrets.token_hex(16)}"
         kind = str(getattr(question, "kind", ""))
         await self._rows.put(inquiry_id, kind, asked_by, question.model_dump_json().encode())
-        await self._engine.inquire(inquiry_id)
+        await self._engine.inquire(inquiry_id, within=timedelta(seconds=within))
         return inquiry_id
 
     async def result(self, inquiry_id: str, asked_by: str) -> q.Answer | None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, text
 
 from orchestrator.ledger.database import Database
-from orchestrator.ledger.tables import system_reports
+from orchestrator.ledger.inquiry_tables import system_reports
 
 _KEEP = text(
     "INSERT INTO engine.system_reports AS r (packet, system, reachable, code, detail, checked_at, answered_at) "

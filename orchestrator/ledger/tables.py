@@ -18,7 +18,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -26,18 +25,12 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import JSONB
 
-metadata = MetaData()
-
-
-def _instant(name: str, *, nullable: bool = False) -> Column[object]:
-    return Column(name, TIMESTAMP(timezone=True), nullable=nullable)
-
-
-def _json(name: str, empty: str) -> Column[object]:
-    return Column(name, JSONB, nullable=False, server_default=text(f"'{empty}'::jsonb"))
-
+from orchestrator.ledger import inquiry_tables as inquiry_tables  # so that `metadata` knows of them
+from orchestrator.ledger.columns import instant as _instant
+from orchestrator.ledger.columns import json_column as _json
+from orchestrator.ledger.columns import metadata as metadata
 
 events = Table(
     "events",
@@ -358,54 +351,6 @@ webhooks = Table(
     Column("given_up", Integer, nullable=False, server_default=text("0")),
     schema="access",
 )
-
-# What pages ask of a worker, and what workers last saw
-
-inquiries = Table(
-    "inquiries",
-    metadata,
-    Column("inquiry_id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("asked_by", Text, nullable=False),
-    Column("question", LargeBinary, nullable=False),
-    Column("answer", LargeBinary),
-    Column("state", Text, nullable=False),
-    _instant("asked_at"),
-    _instant("answered_at", nullable=True),
-    _instant("expires_at"),
-    schema="engine",
-)
-Index("inquiries_by_expiry", inquiries.c.expires_at)
-
-system_reports = Table(
-    "system_reports",
-    metadata,
-    Column("packet", Text, primary_key=True),
-    Column("system", Text, primary_key=True),
-    Column("reachable", Boolean),
-    Column("code", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    _instant("checked_at"),
-    _instant("answered_at", nullable=True),
-    schema="engine",
-)
-
-verifications = Table(
-    "verifications",
-    metadata,
-    Column("verification_id", Text, primary_key=True),
-    _instant("verified_at"),
-    Column("ok", Boolean, nullable=False),
-    Column("events", BigInteger, nullable=False),
-    Column("streams", BigInteger, nullable=False),
-    Column("root", LargeBinary, nullable=False),
-    Column("position", BigInteger),
-    Column("place", Text, nullable=False),
-    Column("what", Text, nullable=False),
-    Column("remedy", Text, nullable=False),
-    schema="engine",
-)
-Index("verifications_by_time", verifications.c.verified_at)
 
 files = Table(
     "files",

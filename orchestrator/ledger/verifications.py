@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select, text
 
 from orchestrator.ledger.database import Database
-from orchestrator.ledger.tables import verifications
+from orchestrator.ledger.inquiry_tables import verifications
 from orchestrator.ledger.verification import Verification, verify_database
 
 KEPT = 100

@@ -83,7 +83,10 @@ def test_connectors_stand_alone() -> None:
         assert not ours & set(imported(path)), name_of(path)
 
 
-@pytest.mark.parametrize("module", ["orchestrator.workflows.offboarding", "orchestrator.domain.upcoming"])
+@pytest.mark.parametrize(
+    "module",
+    ["orchestrator.workflows.offboarding", "orchestrator.workflows.inquiry", "orchestrator.domain.upcoming"],
+)
 def test_what_workflows_and_domain_really_load(module: str) -> None:
     """By whatever way, in a fresh process. `temporalio` brings its own things; these are none of them."""
     code = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
