@@ -1,0 +1,104 @@
+"""A thousand people decide at one gate of quorum two, at once, over the API: two count, the others hear the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import httpx
+
+from orchestrator import commands
+from orchestrator.commands import Done
+from orchestrator.domain.cutoff import parse_cutoff
+from orchestrator.domain.event import Event
+from orchestrator.domain.events import ORGANISATION, ActorRecorded, run_stream
+from orchestrator.domain.levels import Level
+from orchestrator.domain.packet_files import parse_packet, starter_packet
+from orchestrator.domain.run import RunState
+from orchestrator.embedded.stack import Stack, put_in_production
+from orchestrator.ledger.records import StreamAppend
+from orchestrator.ledger.runs import drafts
+from orchestrator.ledger.tokens import Tokens
+from tests.cli.command_line import hired
+
+DECIDERS = 1_000
+QUORUM_OF_TWO = "crowd"
+
+
+async def _packet(stack: Stack) -> None:
+    files = dict(starter_packet("identity-only").files)
+    files["workflow.yaml"] = files["workflow.yaml"].replace(b"name: identity-only", f"name: {QUORUM_OF_TWO}".encode())
+    files["approvals.yaml"] = files["approvals.yaml"].replace(b"quorum: 1", b"quorum: 2")
+    assert b"quorum: 2" in files["approvals.yaml"]
+    actors = (await stack.books.runs.organisation()).actors
+    await put_in_production(stack.office, parse_packet(files), actors["value-owner"], actors["safety-owner"])
+
+
+async def _crowd(stack: Stack) -> list[str]:
+    """Tokens of a thousand approvers, each another person."""
+    tokens = Tokens(stack.books.database)
+    manager = (await stack.books.runs.organisation()).actors["it"].managers
+
+    people = await asyncio.gather(*(stack.books.keyring.create_person() for _ in range(DECIDERS)))
+    arrived: list[Event] = [
+        ActorRecorded(
+            actor_id=f"crowd-{number}", kind="person", roles=("it_approver",), human=human, managers=tuple(manager)
+        )
+        for number, human in enumerate(people)
+    ]
+    version = (await stack.books.runs.organisation()).version
+    await stack.books.ledger.append([StreamAppend(ORGANISATION, version, drafts(arrived, version, None))])
+
+    async def one(number: int) -> str:
+        actor = f"crowd-{number}"
+        lasts = timedelta(hours=1)
+        return (await tokens.make(actor, label="crowd", made_by=actor, up_to=Level.CHANGE, lasts=lasts))[0]
+
+    return list(await asyncio.gather(*(one(number) for number in range(DECIDERS))))
+
+
+async def test_of_a_thousand_deciders_two_count_and_all_others_are_told(stack: Stack) -> None:
+    await _packet(stack)
+    person = await hired(stack)
+    packet = (await stack.books.runs.shelf(QUORUM_OF_TWO)).current
+    assert packet is not None
+    people = stack.people(packet)
+    facts = await people.facts(await people.find(person.employee_number))
+    hr = (await stack.books.runs.organisation()).actors["hr"]
+    done = await commands.start_run(
+        stack.office, hr, facts, QUORUM_OF_TWO, parse_cutoff("2099-01-05T18:00", "Europe/Berlin")
+    )
+    assert isinstance(done, Done)
+    gate_id = await _gate(stack, done.run_id)
+    tokens = await _crowd(stack)
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
+    async with httpx.AsyncClient(base_url=stack.url, limits=limits, timeout=110) as client:
+
+        async def decide(token: str) -> tuple[int, str, str]:
+            answer = await client.post(
+                f"/api/v1/runs/{done.run_id}/gates/{gate_id}/decision",
+                json={"verdict": "approve"},
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            body = answer.json()
+            return answer.status_code, str(body.get("code", "")), str(body.get("detail", ""))
+
+        said = await asyncio.gather(*(decide(token) for token in tokens))
+    counted = Counter((status, code) for status, code, _ in said)
+    assert counted[409, "gate_decided"] == DECIDERS - 2, counted
+    assert sum(count for (status, _), count in counted.items() if status in (200, 202)) == 2, counted
+    assert all("was approved at" in detail for status, _, detail in said if status == 409)
+    stream = run_stream(done.run_id)
+    kinds = Counter(known.type for known in (await stack.books.ledger.read({stream: 0})).events[stream])
+    assert (kinds["GateVoted"], kinds["GateDecided"]) == (2, 1)
+
+
+async def _gate(stack: Stack, run_id: str) -> str:
+    async with asyncio.timeout(30):
+        while True:
+            state: RunState = (await stack.books.runs.look(run_id)).state
+            for gate_id, gate in state.gates.items():
+                if gate.open and gate.opened.quorum == 2:
+                    return gate_id
+            await asyncio.sleep(0.05)

@@ -1,0 +1,139 @@
+"""What a session and a token are worth: their roles as they stand now, until their person's own cutoff, and a fresh
+sign-in for what begins at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestrator import commands
+from orchestrator.commands import Done
+from orchestrator.domain.cutoff import parse_cutoff
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.levels import Actor, Level
+from orchestrator.embedded.stack import Stack
+from orchestrator.ledger.sessions import SessionLimits, Sessions
+from orchestrator.ledger.tokens import Tokens
+from orchestrator.web.access.caller import Caller
+from orchestrator.web_settings import OidcSettings, WebSettings
+from tests.cli.command_line import hired
+from tests.web.visitor import Visitor, api
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+async def _somebody(stack: Stack) -> tuple[Actor, str]:
+    """An operator whom HR knows, and their employee number."""
+    person = await hired(stack)
+    packet = (await stack.books.runs.shelf("standard-leaver")).current
+    assert packet is not None
+    actor = await stack.people(packet).actor(f"acts-{person.employee_number}", person.employee_number, ["operator"])
+    await commands.record_actor(stack.office, actor)
+    return actor, person.employee_number
+
+
+async def _leaves(stack: Stack, employee_number: str, cutoff: str) -> str:
+    packet = (await stack.books.runs.shelf("standard-leaver")).current
+    assert packet is not None
+    people = stack.people(packet)
+    facts = await people.facts(await people.find(employee_number))
+    hr = (await stack.books.runs.organisation()).actors["hr"]
+    done = await commands.start_run(stack.office, hr, facts, "standard-leaver", parse_cutoff(cutoff, "Europe/Berlin"))
+    assert isinstance(done, Done)
+    return done.run_id
+
+
+async def test_sessions_and_tokens_end_at_their_persons_own_cutoff(stack: Stack) -> None:
+    actor, number = await _somebody(stack)
+    sessions = Sessions(stack.books.database, stack.books.keyring, SessionLimits())
+    secret = await sessions.open(actor.actor_id, name="Somebody", zone="Europe/Berlin")
+    text, _ = await Tokens(stack.books.database).make(
+        actor.actor_id, label="t", made_by=actor.actor_id, up_to=Level.CHANGE, lasts=timedelta(hours=1)
+    )
+    run_id = await _leaves(stack, number, "2099-01-05T18:00")
+    async with Visitor(stack.url) as browser, api(stack.url, text) as program:
+        browser.cookies["offboard"] = secret
+        assert (await browser.get("/device")).url.path == "/device", "their cutoff is far off"
+        assert (await program.get("/runs")).status_code == 200
+        hr = (await stack.books.runs.organisation()).actors["hr"]
+        await commands.reschedule_run(stack.office, hr, run_id, parse_cutoff("2026-01-05T18:00", "Europe/Berlin"))
+        assert (await browser.get("/device")).url.path == "/sign-in"
+        assert (await program.get("/runs")).status_code == 401
+        await commands.end_run(stack.office, hr, run_id, "called off")
+        assert (await program.get("/runs")).status_code == 200, "a leaving that was called off takes nothing away"
+        assert (await browser.get("/device")).url.path == "/sign-in", "but a session that is over stays over"
+
+
+async def test_a_service_ends_with_whoever_made_its_token(stack: Stack) -> None:
+    maker, number = await _somebody(stack)
+    service = Actor(actor_id="s_of-a-leaver", kind="service", roles=frozenset(["auditor"]), up_to=Level.READ)
+    await commands.record_actor(stack.office, service)
+    text, _ = await Tokens(stack.books.database).make(
+        service.actor_id, label="t", made_by=maker.actor_id, up_to=Level.READ, lasts=timedelta(hours=1)
+    )
+    async with api(stack.url, text) as program:
+        assert (await program.get("/runs")).status_code == 200
+        await _leaves(stack, number, "2026-01-05T18:00")
+        assert (await program.get("/runs")).status_code == 401
+
+
+async def test_a_revoked_role_is_gone_at_once(stack: Stack) -> None:
+    actor, _ = await _somebody(stack)
+    await _leaves(stack, (await hired(stack)).employee_number, "2099-01-05T18:00")
+    sessions = Sessions(stack.books.database, stack.books.keyring, SessionLimits())
+    async with Visitor(stack.url) as browser:
+        browser.cookies["offboard"] = await sessions.open(actor.actor_id)
+        owner = (await stack.books.runs.organisation()).actors["safety-owner"]
+        text, _ = await Tokens(stack.books.database).make(
+            actor.actor_id, label="t", made_by=actor.actor_id, up_to=Level.CHANGE, lasts=timedelta(hours=1)
+        )
+        async with api(stack.url, text) as program:
+            before = (await program.get("/runs?limit=500")).json()["runs"]
+            await commands.revoke_roles(stack.office, owner, "standard-leaver", actor.actor_id, ["operator"])
+            after = (await program.get("/runs?limit=500")).json()["runs"]
+        assert before and not after
+        assert (await browser.get("/device")).url.path == "/device", "whoever has no role is signed in all the same"
+
+
+async def test_an_idle_and_an_old_session_are_over(stack: Stack) -> None:
+    for limits in (SessionLimits(idle=timedelta(0)), SessionLimits(lasts=timedelta(0))):
+        sessions = Sessions(stack.books.database, stack.books.keyring, limits)
+        assert await sessions.find(await sessions.open("hr")) is None
+
+
+def _caller(**facts: object) -> Caller:
+    from orchestrator.ledger.sessions import Session
+
+    values = {
+        "secret": "s", "actor_id": "hr", "name": None, "zone": None, "csrf": "c", "auth_time": None, "acr": None,
+        "created_at": NOW - timedelta(hours=1), "expires_at": NOW + timedelta(hours=7), "now": NOW, **facts,
+    }  # fmt: skip
+    session = Session(**values)  # type: ignore[arg-type]  # as above
+    return Caller(
+        actor=Actor(actor_id="hr"), now=NOW, auth_time=session.auth_time, acr=session.acr, session=session
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "fresh"),
+    [
+        ({}, False),
+        ({"auth_time": NOW - timedelta(minutes=2)}, True),
+        ({"auth_time": NOW - timedelta(minutes=20)}, False),
+        ({"auth_time": NOW + timedelta(hours=1)}, False),
+        ({"acr": "phr"}, False),
+        ({"acr": "phr", "created_at": NOW - timedelta(minutes=1)}, True),
+        ({"acr": "something else", "created_at": NOW - timedelta(minutes=1)}, False),
+    ],
+)
+def test_starting_at_once_takes_a_fresh_sign_in(facts: dict[str, object], fresh: bool) -> None:
+    oidc = OidcSettings(issuer="https://i.example", client_id="c", client_secret="s", step_up_acr=("phr",))
+    settings = WebSettings(public_url="https://o.example", oidc=oidc)
+    caller = _caller(**facts)
+    if fresh:
+        caller.demand_step_up(settings)
+    else:
+        with pytest.raises(NotAllowed) as refused:
+            caller.demand_step_up(settings)
+        assert refused.value.code == "step_up_needed"
