@@ -22,22 +22,27 @@ unexport PYTHONHOME
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo browser test lint bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)$$/  make \1|\2/' | \
 		awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 setup: $(READY) ## Make .venv with the locked dependencies, and install slapd where that is allowed
-	@.ci/install-slapd
+	@.ci/install slapd "the directory (LDAP)" slapd
 
 demo: setup ## One leaver after another on this machine's own small company (CSV=path: your HR export; ARGS=--yes)
 	@$(RUN)/offboard demo $(if $(CSV),--csv "$(CSV)") $(ARGS)
 
-test: lint ## Check the style, the types and the imports, then run every test (ARGS="-k name": some of them)
+browser: setup
+	@.ci/install chromium "every test in a browser" chromium fonts-dejavu-core
+
+test: lint browser ## Check the style, the types and the imports, then run every test (ARGS="-k name": some of them)
 	@$(RUN)/python -m pytest $(ARGS); code=$$?; \
 	PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v slapd >/dev/null || \
 		echo "Left out: everything about the directory (LDAP), since slapd is not installed (apt-get install slapd)."; \
+	command -v chromium >/dev/null || \
+		echo "Left out: every test in a browser, since Chromium is not installed (apt-get install chromium)."; \
 	exit $$code
 
 lint: setup ## Check the style, the types and the import rules only
