@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from orchestrator.web.access import routes as access
-from orchestrator.web.api.described import DESCRIPTION, TAGS
+from orchestrator.web.api.described import DESCRIPTION, TAGS, add_description
 from orchestrator.web.api.routes import router as api
 from orchestrator.web.headers import Around
 from orchestrator.web.pages.routes import router as pages
@@ -46,6 +46,7 @@ def make_application(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     add_problems(app)
+    add_description(app)
     app.include_router(access.router)
     app.include_router(api)
     app.include_router(pages)

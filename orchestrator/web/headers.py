@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from fastapi import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -47,8 +48,11 @@ ALWAYS = {
 }
 
 
-class TooLarge(Exception):
+class TooLarge(HTTPException):
     """A request went on beyond what it may have."""
+
+    def __init__(self) -> None:
+        super().__init__(413, "The request is larger than may be sent here.")
 
 
 class Around:

@@ -5,6 +5,7 @@
 | `NotAllowed` | 403 |
 | `TooLate` | 409, with the outcome |
 | `Invalid` | 404 where its code begins with `unknown_`, else 422 |
+| `NotAnswered` | 503, with when to try again |
 | nobody is signed in | 401, or the way to the sign-in page |
 | the ledger or Temporal is away | 503, with when to try again |
 | anything else | 500 with a number that stands in the log; never its words |
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +25,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
+from orchestrator.domain.packet_yaml import PacketProblems
 from orchestrator.engine import EngineUnavailable
-from orchestrator.inquiries import InquiryFailed
+from orchestrator.inquiries import NotAnswered
 from orchestrator.ledger.errors import LedgerError, LedgerUnavailable
 from orchestrator.web.access.caller import SignInNeeded, TokenNeeded
 from orchestrator.web.access.provider import SignInFailed
@@ -86,11 +89,35 @@ def refused(refusal: Refusal) -> Problem:
             status = 403
         case TooLate():
             status = 409
+        case NotAnswered():
+            headers = {"Retry-After": TRY_AGAIN_AFTER}
+            return Problem(503, refusal.code, refusal.message, refusal.remedy, headers=headers)
         case Invalid() if refusal.code.startswith("unknown_"):
             status = 404
         case _:
             status = 422
-    return Problem(status, refusal.code, refusal.message, refusal.remedy)
+    errors = _of_packet(refusal) if isinstance(refusal, PacketProblems) else ()
+    return Problem(status, refusal.code, refusal.message, refusal.remedy, errors)
+
+
+def _of_packet(refusal: PacketProblems) -> tuple[dict[str, str], ...]:
+    return tuple(
+        {"where": ":".join(str(part) for part in (one.file, one.line, one.field) if part), "what": one.message}
+        for one in refusal.problems
+    )
+
+
+def invalid_request(errors: Sequence[Any]) -> Problem:
+    """What pydantic found wrong with a request, without the values that are wrong."""
+    named = tuple({"where": ".".join(str(part) for part in item["loc"]), "what": str(item["msg"])} for item in errors)
+    first = f": {named[0]['where']}: {named[0]['what']}" if named else "."
+    return Problem(
+        422,
+        "invalid_request",
+        f"The request cannot be understood{first}",
+        "Correct what `errors` names; /api/v1/openapi.json describes each request.",
+        named,
+    )
 
 
 def add_problems(app: FastAPI) -> None:
@@ -140,16 +167,6 @@ def add_problems(app: FastAPI) -> None:
             ),
         )
 
-    @app.exception_handler(InquiryFailed)
-    async def _inquiry(request: Request, error: InquiryFailed) -> Response:
-        return await answer(
-            request,
-            Problem(
-                503, error.code, f"{error.place}: {error.cause}.", error.remedy,
-                headers={"Retry-After": TRY_AGAIN_AFTER},
-            ),
-        )  # fmt: skip
-
     @app.exception_handler(EngineUnavailable)
     async def _engine(request: Request, error: EngineUnavailable) -> Response:
         return await answer(
@@ -165,19 +182,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        errors = tuple(
-            {"where": ".".join(str(part) for part in item["loc"]), "what": item["msg"]} for item in error.errors()
-        )
-        return await answer(
-            request,
-            Problem(
-                422,
-                "invalid_request",
-                f"The request cannot be understood: {errors[0]['where']}: {errors[0]['what']}" if errors else "",
-                "Correct what `errors` names; /api/v1/openapi.json describes each request.",
-                errors,
-            ),
-        )
+        return await answer(request, invalid_request(error.errors()))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:

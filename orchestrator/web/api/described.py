@@ -98,14 +98,6 @@ def problems_of_post(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return problems(403, 409, 413, *statuses)
 
 
-CARRIED_ON_LATER: dict[int | str, dict[str, Any]] = {
-    202: {
-        "description": "It stands in the ledger, and is carried on once Temporal answers; look there",
-        "headers": {"Location": {"description": "Where to look", "schema": {"type": "string"}}},
-    }
-}
-
-
 def add_description(app: FastAPI) -> None:
     """Completes the document: the shape of problems, and the one kind of token."""
     make = app.openapi

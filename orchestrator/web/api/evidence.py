@@ -121,8 +121,6 @@ def _may_attach(page: RunPage, actor: Any, task_id: str) -> None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id[:60]}.", "List them first.")
     require_writing(actor)
     if actor.kind != "person" or not may_act(state, actor, (task.opened.role,), world):
-        raise NotAllowed(
-            "role_missing", f"This is for {task.opened.role}.", "Ask somebody who holds this role."
-        )
+        raise NotAllowed("role_missing", f"This is for {task.opened.role}.", "Ask somebody who holds this role.")
     if not task.open or state.finished:
         raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.", "Nothing is left.")

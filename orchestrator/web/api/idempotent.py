@@ -79,11 +79,25 @@ async def _answered(request: Request, handle: Callable[[Request], Coroutine[Any,
 
 
 async def _hash(request: Request) -> bytes:
+    """Of what is asked. A form with files counts by its parts: whoever sends it again separates them anew."""
     digest = hashlib.sha256()
-    for part in (request.url.path.encode(), request.url.query.encode(), await request.body()):
+    for part in (request.url.path.encode(), request.url.query.encode(), *await _parts(request)):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()
+
+
+async def _parts(request: Request) -> list[bytes]:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return [await request.body()]
+    parts: list[bytes] = []
+    for name, value in (await request.form(max_files=10, max_fields=100)).multi_items():
+        if isinstance(value, str):
+            parts += [name.encode(), value.encode()]
+        else:
+            parts += [name.encode(), (value.filename or "").encode(), await value.read()]
+            await value.seek(0)
+    return parts
 
 
 _REUSED = Problem(

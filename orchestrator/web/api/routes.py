@@ -4,8 +4,35 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from orchestrator.web.api import access, health, runs
+from orchestrator.web.api import (
+    access,
+    away,
+    evidence,
+    gates,
+    health,
+    hr_hook,
+    inquiries,
+    ledger,
+    outcomes,
+    packets,
+    people,
+    run_commands,
+    runs,
+    starts,
+    steps,
+    stream,
+    systems,
+    tasks,
+    tokens,
+    webhooks,
+)
+
+PARTS = (
+    runs, starts, run_commands, stream, inquiries, gates, tasks, evidence, steps, people, packets, systems, ledger,
+    outcomes, away, access, tokens, webhooks, hr_hook, health,
+)  # fmt: skip
+"""In the order in which the document describes them."""
 
 router = APIRouter()
-for part in (health, access, runs):
+for part in PARTS:
     router.include_router(part.router)

@@ -43,8 +43,8 @@ LastEvent = Annotated[
     responses={
         **problems(404),
         200: {
-            "description": "Events as they happen: `id` is the version, `event` the type, `data` the event as `/events` "
-            "has it; `event: end` where nothing comes any more",
+            "description": "Events as they happen: `id` is the version, `event` the type, `data` the event as "
+            "`/events` has it; `event: end` where nothing comes any more",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
     },

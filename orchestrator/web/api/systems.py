@@ -8,15 +8,113 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 
 from orchestrator import commands
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.surroundings import holds_of
 from orchestrator.inquiries import CheckSystems
 from orchestrator.ledger.system_reports import last_reports
-from orchestrator.web.access.caller import ApiCaller, Caller
+from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.described import Answer, Asking, problems, problems_of_post
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.packets_read import readable
 from orchestrator.web.api.parameters import Id, InPacket, Reason, SystemName
-from orchestrator.web.api.people import WITHIN, current_packet
-from orchestrator.web.parts import Parts, parts_of
+from orchestrator.web.api.people import WITHIN
+from orchestrator.web.parts import parts_of
 
 router = APIRouter(prefix="/api/v1", tags=["systems"], route_class=IdempotentRoute)
+
+
+class System(Answer):
+    system: str
+    title: str
+    kind: str = Field(description="Its connector's")
+    held: bool = Field(description="Whether changes on it are held back")
+    reachable: bool | None = Field(
+        None, description="When it was last looked at; null before, and where it is looked at from its own network only"
+    )
+    code: str | None = None
+    detail: str | None = Field(None, description="What the last look said, in words")
+    checked_at: datetime | None = Field(None, description="When it was last looked at")
+    answered_at: datetime | None = Field(None, description="When it last answered and accepted our credential")
+    rate_per_second: float | None = Field(None, description="How often it is called at most")
+    support: str
+    runbook: str
+
+
+class Systems(Answer):
+    packet: str
+    systems: list[System] = Field(description="In the packet's order")
+    all_held: bool = Field(description="Whether changes on every system are held back")
+
+
+class SystemsAsked(Asking):
+    packet: Id = Field(examples=["standard-leaver"])
+
+
+class Hold(Asking):
+    packet: Id = Field(description="By whose rules the caller may", examples=["standard-leaver"])
+    reason: Reason | None = None
+
+
+class Release(Asking):
+    packet: Id = Field(description="By whose rules the caller may", examples=["standard-leaver"])
+
+
+class HoldStanding(Answer):
+    system: str
+    held: bool
+    changed: bool = Field(description="False where it was so already")
+
+
+@router.get("/systems", summary="A packet's systems, as they were last seen", responses=problems(404))
+async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Systems:
+    parts = parts_of(request)
+    current = await readable(parts, caller, packet)
+    reports = await last_reports(parts.database, current.name)
+    held = await parts.office.runs.held_systems(current.platform.systems)
+    return Systems(
+        packet=current.name,
+        all_held="*" in held,
+        systems=[
+            System(
+                system=name,
+                title=spec.title,
+                kind=spec.connector,
+                held=name in held or "*" in held,
+                reachable=seen.reachable if (seen := reports.get(name)) is not None else None,
+                code=seen.code or None if seen is not None else None,
+                detail=seen.detail or None if seen is not None else None,
+                checked_at=seen.checked_at if seen is not None else None,
+                answered_at=seen.answered_at if seen is not None else None,
+                rate_per_second=spec.rate_per_second,
+                support=spec.support,
+                runbook=spec.runbook,
+            )
+            for name, spec in current.platform.systems.items()
+        ],
+    )
+
+
+@router.post("/systems/check", summary="Look whether systems can be reached", responses=problems_of_post(404))
+async def check(request: Request, caller: ApiCaller, asked: SystemsAsked, key: IdempotencyKey = None) -> Systems:
+    """A worker looks at each, changes nothing, and what it sees is kept for everybody. 503 where none answers in
+    time."""
+    parts = parts_of(request)
+    await readable(parts, caller, asked.packet)
+    await parts.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=asked.packet), within=WITHIN)
+    return await systems(request, caller, asked.packet)
+
+
+@router.post("/systems/{system}/hold", summary="Hold back changes on a system", responses=problems_of_post(404))
+async def hold(
+    request: Request, caller: ApiCaller, system: SystemName, asked: Hold, key: IdempotencyKey = None
+) -> HoldStanding:
+    """In all runs. `*` as the system holds back every change anywhere."""
+    office = parts_of(request).office
+    changed = await commands.hold_system(office, caller.actor, system, asked.packet, asked.reason)
+    return HoldStanding(system=system, held=True, changed=changed)
+
+
+@router.post("/systems/{system}/release", summary="Let changes on a system go on", responses=problems_of_post(404))
+async def release(
+    request: Request, caller: ApiCaller, system: SystemName, asked: Release, key: IdempotencyKey = None
+) -> HoldStanding:
+    changed = await commands.release_system(parts_of(request).office, caller.actor, system, asked.packet)
+    return HoldStanding(system=system, held=False, changed=changed)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
 from orchestrator import commands
-from orchestrator.domain.errors import Invalid
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.commanding import LATER, standing
 from orchestrator.web.api.described import Asking, problems_of_post
@@ -24,9 +23,7 @@ MOST_FILES = 20
 
 
 class FileNamed(Asking):
-    stored: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] = Field(
-        description="As the upload answered it"
-    )
+    stored: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] = Field(description="As the upload answered it")
     name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=TEXT)] = "file"
 
 
@@ -52,7 +49,5 @@ async def complete(
         page = await parts.queries.run_page(caller.viewer, run_id)
         person_id = page.situation.state.asked.person_id
         evidence["attachments"] = [await attached(parts, person_id, file.stored, file.name) for file in asked.files]
-    done = await commands.complete_task(
-        parts.office, caller.actor, run_id, task_id, asked.outcome, evidence or None
-    )
+    done = await commands.complete_task(parts.office, caller.actor, run_id, task_id, asked.outcome, evidence or None)
     return standing(done, response)

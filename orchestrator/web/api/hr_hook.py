@@ -1,0 +1,175 @@
+"""HR's system reports that somebody leaves, and a run is started.
+
+Signed as Standard Webhooks 1.0.0 say (scheme v1): HMAC-SHA256 over `webhook-id.webhook-timestamp.raw body`. The id is
+signed along, and kept: what somebody overheard cannot be sent again under another. Who cannot sign learns nothing but
+that. Nothing of a request is read before its signature is found right.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Request
+from pydantic import Field, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from orchestrator import commands
+from orchestrator.commands import Received
+from orchestrator.domain.errors import Refusal
+from orchestrator.domain.levels import Actor
+from orchestrator.inquiries import PersonFactsAsked
+from orchestrator.ledger.answers import Answer as Kept
+from orchestrator.web.api.commanding import run_address
+from orchestrator.web.api.described import Asking, problems_of_post
+from orchestrator.web.api.parameters import Id
+from orchestrator.web.api.people import WITHIN, Wanted
+from orchestrator.web.api.run_answers import Receipt, RunStanding
+from orchestrator.web.api.starts import Local, Zone, cutoff_given
+from orchestrator.web.parts import Parts, parts_of
+from orchestrator.web.problems import Problem, answer, invalid_request, refused
+
+router = APIRouter(prefix="/api/v1/hooks", tags=["webhooks"])
+
+WINDOW: Final = timedelta(minutes=5)
+KEPT: Final = timedelta(days=30)
+"""How long a delivery's id is known: it is repeated under the same id, signed anew, for days."""
+ACTOR: Final = "hr-webhook"
+ROLE: Final = "hr_system"
+_ID: Final = re.compile(r"[!-~]{1,200}")
+_PREFIX: Final = "whsec_"
+
+_UNSIGNED = Problem(
+    401, "signature_does_not_match", "The signature does not match.", "Sign with the secret that is set on both sides."
+)
+_OUT_OF_TIME = Problem(
+    401,
+    "out_of_time",
+    "The delivery was signed more than five minutes ago, or its clock is ahead of ours.",
+    "Sign it anew for each attempt, and keep clocks in step.",
+)
+_ANOTHER = Problem(
+    422, "delivery_reused", "This webhook-id came with another body before.", "Give each delivery an id of its own."
+)
+_UNDER_WAY = Problem(
+    409, "request_under_way", "This delivery is being worked on.", "Send it again in a moment.",
+    headers={"Retry-After": "5"},
+)  # fmt: skip
+
+
+class Leaving(Asking):
+    """Somebody leaves."""
+
+    person: Wanted
+    packet: Id = Field(examples=["standard-leaver"])
+    cutoff: Local
+    zone: Zone | None = Field(None, description="By default the person's own, as HR knows it")
+
+
+@router.post(
+    "/hr",
+    summary="HR reports that somebody leaves",
+    status_code=201,
+    responses={
+        **problems_of_post(404),
+        201: {"model": RunStanding, "headers": {"Location": {"schema": {"type": "string"}}}},
+        202: {"model": RunStanding | Receipt, "description": "It stands, and is carried on or looked at later"},
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": Leaving.model_json_schema()}},
+        },
+        "security": [],
+    },
+)
+async def leaving(
+    request: Request,
+    webhook_id: Annotated[str | None, Header(description="The delivery's own; the same for each attempt")] = None,
+    webhook_timestamp: Annotated[str | None, Header(description="When it was signed: seconds since 1970")] = None,
+    webhook_signature: Annotated[str | None, Header(description="`v1,BASE64`; several with spaces between")] = None,
+) -> Response:
+    """404 where the installation has no secret for it. A repeated delivery is answered alike, and starts nothing
+    twice."""
+    parts = parts_of(request)
+    secret = parts.settings.hr_webhook_secret
+    if secret is None:
+        raise HTTPException(404)
+    body = await request.body()
+    signed_at = _signed_at(_key(secret), webhook_id, webhook_timestamp, webhook_signature, body)
+    if signed_at is None or webhook_id is None:
+        return await answer(request, _UNSIGNED)
+    if abs(await parts.office.runs.ledger.now() - signed_at) > WINDOW:
+        return await answer(request, _OUT_OF_TIME)
+    claim = await parts.answers.claim(ACTOR, webhook_id, hashlib.sha256(body).digest(), KEPT)
+    if isinstance(claim, Kept):
+        return Response(claim.body, claim.status, headers=claim.headers)
+    if claim != "mine":
+        return await answer(request, _ANOTHER if claim == "another_request" else _UNDER_WAY)
+    try:
+        answered = await _start(request, parts, body)
+    except BaseException:
+        await parts.answers.give_up(ACTOR, webhook_id)
+        raise
+    if answered.status_code >= 500:
+        await parts.answers.give_up(ACTOR, webhook_id)
+    else:
+        headers = {name: answered.headers[name] for name in ("content-type", "location") if name in answered.headers}
+        await parts.answers.keep(ACTOR, webhook_id, Kept(answered.status_code, headers, bytes(answered.body).decode()))
+    return answered
+
+
+async def _start(request: Request, parts: Parts, body: bytes) -> Response:
+    try:
+        asked = Leaving.model_validate_json(body)
+    except ValidationError as wrong:
+        return await answer(request, invalid_request(wrong.errors(include_url=False, include_input=False)))
+    actor = Actor(actor_id=ACTOR, kind="service", roles=frozenset({ROLE}))
+    try:
+        await commands.record_actor(parts.office, actor)
+        question = PersonFactsAsked(packet=asked.packet, wanted=asked.person)
+        facts = await parts.inquiries.ask(ACTOR, question, within=WITHIN)
+        cutoff = cutoff_given(asked.cutoff, asked.zone or facts.time_zone or None)
+        done = await commands.start_run(parts.office, actor, facts, asked.packet, cutoff)
+    except Refusal as error:
+        return await answer(request, refused(error))
+    if isinstance(done, Received):
+        return JSONResponse(Receipt(message=done.message).model_dump(), 202)
+    standing = RunStanding(run_id=done.run_id, version=done.version, events=len(done.events), carried_on=done.nudged)
+    headers = {"location": run_address(done.run_id)}
+    return JSONResponse(standing.model_dump(), 201 if done.nudged else 202, headers=headers)
+
+
+def _signed_at(
+    key: bytes, delivery: str | None, timestamp: str | None, signatures: str | None, body: bytes
+) -> datetime | None:
+    """When the delivery was signed, if it was with our key; None for everything else."""
+    if delivery is None or timestamp is None or signatures is None or not _ID.fullmatch(delivery):
+        return None
+    if not re.fullmatch(r"[0-9]{1,11}", timestamp):
+        return None
+    expected = hmac.digest(key, f"{delivery}.{timestamp}.".encode() + body, "sha256")
+    given = [_decoded(part) for part in signatures[:2000].split(" ") if part.startswith("v1,")]
+    # All of them are compared, so that the time it takes says nothing about which.
+    matches = [hmac.compare_digest(expected, one) for one in given]
+    return datetime.fromtimestamp(int(timestamp), UTC) if any(matches) else None
+
+
+def _decoded(signature: str) -> bytes:
+    try:
+        return base64.b64decode(signature.removeprefix("v1,"), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _key(secret: str) -> bytes:
+    """Standard Webhooks write a secret as `whsec_` and base64; any other text is the key as it stands."""
+    if secret.startswith(_PREFIX):
+        return base64.b64decode(secret.removeprefix(_PREFIX) + "==")
+    return secret.encode()

@@ -1,0 +1,234 @@
+"""The three files that govern runs: reading them, adopting new ones, signing, moving them from phase to phase."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from connectors.registry import SETTINGS, connector_kinds
+from orchestrator import commands
+from orchestrator.domain import packet_history as history
+from orchestrator.domain.levels import Level
+from orchestrator.domain.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet_checks import check_packet, roles_spoken_of
+from orchestrator.domain.packet_files import parse_packet
+from orchestrator.domain.packet_yaml import PacketProblems
+from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.api.described import Answer, Asking, problems, problems_of_post
+from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.packets_read import readable
+from orchestrator.web.api.parameters import PacketName, Text, Version
+from orchestrator.web.parts import Parts, parts_of
+
+router = APIRouter(prefix="/api/v1/packets", tags=["packets"], route_class=IdempotentRoute)
+
+
+class Signature(Answer):
+    owner: history.Owner
+    phase: history.Phase = Field(description="The phase it is signed for")
+    by: str
+
+
+class PacketVersion(Answer):
+    version: str
+    phase: history.Phase
+    value_owner: str = Field(description="The role that owns workflow.yaml")
+    safety_owner: str = Field(description="The role that owns platform.yaml")
+    signatures: list[Signature] = Field(description="Those that still count")
+
+
+class PacketInList(Answer):
+    name: str
+    title: str
+    purpose: str
+    phase: history.Phase
+    version: str = Field(description="The one that works for people, or else the newest")
+
+
+class Packets(Answer):
+    packets: list[PacketInList]
+
+
+class PacketShown(PacketInList):
+    versions: list[PacketVersion] = Field(description="In the order of adoption, the newest last")
+
+
+class LevelGranted(Answer):
+    who: str = Field(description="A role; `*` for everybody of this kind")
+    kind: str
+    systems: list[str] = Field(description="`*`: all")
+    workflows: list[str] = Field(description="`*`: all")
+    up_to: Level
+
+
+class StepMeant(Answer):
+    name: str
+    title: str
+    system: str | None
+    ability: str | None
+    task_for: str | None
+    needs: list[str]
+    gate: str | None
+    at: str
+    when: str | None = Field(description="The condition (CEL) under which it is planned; null: always")
+    minutes_saved: int
+
+
+class GateMeant(Answer):
+    gate: str
+    title: str
+    decided_by: list[str]
+    quorum: int
+    decide_within_seconds: float
+    escalate_to: list[str]
+    valid_for_seconds: float = Field(description="Counted from the cutoff")
+    decide_together: bool
+
+
+class WholeVersion(PacketVersion):
+    packet: str
+    workflow: str = Field(description="workflow.yaml, as its owner wrote it")
+    platform: str = Field(description="platform.yaml. No secret stands in it")
+    approvals: str = Field(description="approvals.yaml, shared by both owners")
+    steps: list[StepMeant]
+    levels: list[LevelGranted]
+    gates: list[GateMeant]
+
+
+class NewPacket(Asking):
+    """The texts of the three files; the packet's name stands in the first."""
+
+    workflow: str = Field(max_length=300_000)
+    platform: str = Field(max_length=300_000)
+    approvals: str = Field(max_length=300_000)
+
+
+class Adopted(Answer):
+    packet: str
+    version: str
+
+
+class NewSignature(Asking):
+    phase: history.Phase | None = Field(None, description="The version's next one; it is taken where this is left out")
+
+
+class NewMove(Asking):
+    phase: history.Phase
+    reason: Text = ""
+
+
+@router.get("", summary="Packets that the caller may read", responses=problems())
+async def packets(request: Request, caller: ApiCaller) -> Packets:
+    parts = parts_of(request)
+    found = await parts.queries.readable_packets(caller.viewer)
+    return Packets(packets=[PacketInList(**await _line(parts, packet)) for packet in found])
+
+
+@router.get("/{name}", summary="One packet and its versions", responses=problems(404))
+async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketShown:
+    parts = parts_of(request)
+    packet = await readable(parts, caller, name)
+    shelf = await parts.office.runs.shelf(packet.name)
+    versions = [PacketVersion.model_validate(known) for known in shelf.history.versions]
+    return PacketShown(**await _line(parts, packet), versions=versions)
+
+
+@router.get("/{name}/versions/{version}", summary="One version whole", responses=problems(404))
+async def whole(request: Request, caller: ApiCaller, name: PacketName, version: Version) -> WholeVersion:
+    """The three files side by side, and what they mean."""
+    parts = parts_of(request)
+    await readable(parts, caller, name)
+    shelf = await parts.office.runs.shelf(name)
+    known = shelf.history.version(version)
+    packet = shelf.version(known.version)
+    return WholeVersion(
+        **PacketVersion.model_validate(known).model_dump(),
+        packet=name,
+        workflow=packet.files[WORKFLOW_FILE].decode(),
+        platform=packet.files[PLATFORM_FILE].decode(),
+        approvals=packet.files[APPROVALS_FILE].decode(),
+        steps=_steps(packet),
+        levels=[LevelGranted.model_validate(rule) for rule in packet.platform.levels],
+        gates=_gates(packet),
+    )
+
+
+@router.post("", summary="Adopt a packet", status_code=201, responses=problems_of_post())
+async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: IdempotencyKey = None) -> Adopted:
+    """As a draft, by one of its owners. Everything that is wrong with the files is named at once, in `errors`."""
+    parts = parts_of(request)
+    files = {WORKFLOW_FILE: asked.workflow, PLATFORM_FILE: asked.platform, APPROVALS_FILE: asked.approvals}
+    packet = await asyncio.to_thread(parse_packet, {name: text.encode() for name, text in files.items()})
+    actors = list((await parts.office.runs.organisation()).actors.values())
+    roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))
+    wrong = check_packet(packet, connector_kinds(), settings=SETTINGS, roles_known=roles, actors=actors)
+    if wrong:
+        raise PacketProblems(wrong)
+    version = await commands.adopt_packet(parts.office, caller.actor, packet)
+    return Adopted(packet=packet.name, version=version)
+
+
+@router.post("/{name}/versions/{version}/signatures", summary="Sign a version", responses=problems_of_post(404))
+async def sign(
+    request: Request, caller: ApiCaller, name: PacketName, version: Version, asked: NewSignature,
+    key: IdempotencyKey = None,
+) -> PacketVersion:  # fmt: skip
+    """For its next phase, as the owner whose role the caller has."""
+    parts = parts_of(request)
+    await commands.sign_packet(parts.office, caller.actor, name, version, asked.phase)
+    return await _version(parts, name, version)
+
+
+@router.post("/{name}/versions/{version}/moves", summary="Move a version", responses=problems_of_post(404))
+async def move(
+    request: Request, caller: ApiCaller, name: PacketName, version: Version, asked: NewMove,
+    key: IdempotencyKey = None,
+) -> PacketVersion:  # fmt: skip
+    """Forward with both owners' signatures; back or out of use by either owner alone."""
+    parts = parts_of(request)
+    await commands.move_packet(parts.office, caller.actor, name, version, asked.phase, asked.reason)
+    return await _version(parts, name, version)
+
+
+async def _version(parts: Parts, name: str, version: str) -> PacketVersion:
+    return PacketVersion.model_validate((await parts.office.runs.shelf(name)).history.version(version))
+
+
+async def _line(parts: Parts, packet: Packet) -> dict[str, str]:
+    shelf = await parts.office.runs.shelf(packet.name)
+    return {
+        "name": packet.name,
+        "title": packet.workflow.title,
+        "purpose": packet.workflow.purpose,
+        "phase": shelf.history.version(packet.version).phase,
+        "version": packet.version,
+    }
+
+
+def _steps(packet: Packet) -> list[StepMeant]:
+    return [
+        StepMeant(
+            name=step.name, title=step.title, system=step.system, ability=step.ability,
+            task_for=step.task.role if step.task is not None else None, needs=list(step.needs), gate=step.gate,
+            at=str(step.at), when=step.when, minutes_saved=step.minutes_saved,
+        )
+        for step in packet.workflow.steps
+    ]  # fmt: skip
+
+
+def _gates(packet: Packet) -> list[GateMeant]:
+    return [
+        GateMeant(
+            gate=name,
+            title=spec.title,
+            decided_by=list(spec.decided_by),
+            quorum=spec.quorum,
+            decide_within_seconds=spec.decide_within.total_seconds(),
+            escalate_to=list(spec.escalate_to),
+            valid_for_seconds=spec.valid_for.total_seconds(),
+            decide_together=spec.decide_together,
+        )
+        for name, spec in packet.approvals.gates.items()
+    ]

@@ -1,0 +1,16 @@
+"""A packet as whoever asks may read it."""
+
+from __future__ import annotations
+
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.packet import Packet
+from orchestrator.web.access.caller import Caller
+from orchestrator.web.parts import Parts
+
+
+async def readable(parts: Parts, caller: Caller, name: str) -> Packet:
+    """As it is today. One that they may not read is refused like one that does not exist."""
+    for packet in await parts.queries.readable_packets(caller.viewer):
+        if packet.name == name:
+            return packet
+    raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", "List those that you may read.")
