@@ -1,0 +1,137 @@
+"""A packet as a document: its three files under their owners' names, who signed what when, and what it all means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from orchestrator.documents import packet_words as words
+from orchestrator.domain.ability import Catalogue
+from orchestrator.domain.levels import Actor, ActorKind, granted_level
+from orchestrator.domain.packet import APPROVALS_FILE, FILE_NAMES, PLATFORM_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet_history import PacketAdopted, PacketMoved, PacketSigned
+from orchestrator.ledger.packets import PacketShelf
+from orchestrator.ledger.records import Recorded
+
+Document = dict[str, Any]
+
+KINDS: tuple[ActorKind, ...] = ("person", "service", "assistant")
+
+
+def packet_document(packet: Packet, shelf: PacketShelf, happened: Sequence[Recorded], catalogue: Catalogue) -> Document:
+    """One version. `happened` are the events of the packet's stream."""
+    known = shelf.history.version(packet.version)
+    return {
+        "name": packet.name,
+        "title": packet.workflow.title,
+        "purpose": packet.workflow.purpose,
+        "version": packet.version,
+        "phase": known.phase,
+        "current": packet.version == shelf.history.current_version,
+        "value_owner": packet.workflow.value_owner,
+        "safety_owner": packet.platform.safety_owner,
+        "files": _files(packet),
+        "signatures": [{"owner": s.owner, "phase": s.phase, "by": s.by} for s in known.signatures],
+        "versions": [
+            {"version": version.version, "phase": version.phase} for version in reversed(shelf.history.versions)
+        ],
+        "history": [entry for recorded in happened if (entry := _history(recorded)) is not None],
+        "meaning": meaning(packet, catalogue),
+        "levels": level_tables(packet),
+        "level_words": dict(words.LEVELS),
+    }
+
+
+def meaning(packet: Packet, catalogue: Catalogue) -> Document:
+    """The files in words."""
+    return {
+        "outcomes": words.outcome_sentences(packet),
+        "steps": [
+            {
+                "name": step.name,
+                "title": step.title,
+                "system": step.system,
+                "gate": step.gate,
+                "needs": list(step.needs),
+                "task_for": step.task.role if step.task is not None else None,
+                "instruction": step.task.instruction if step.task is not None else None,
+                "sentence": words.step_sentence(step, packet, catalogue),
+            }
+            for step in packet.workflow.steps
+        ],
+        "left_out": words.LEFT_OUT,
+        "gates": [
+            {
+                "name": name,
+                "title": gate.title,
+                "sentence": words.gate_sentence(name, gate, packet),
+                "steps": words.gate_steps(name, packet),
+            }
+            for name, gate in packet.approvals.gates.items()
+        ],
+        "never_decide": words.NEVER_DECIDE,
+        "thresholds": words.threshold_sentences(packet),
+        "urgent": words.urgent_sentences(packet),
+        "embargo": words.embargo_sentences(packet),
+        "systems": [
+            {
+                "name": name,
+                "title": system.title,
+                "connector": system.connector,
+                "hosts": list(system.hosts),
+                "support": system.support or None,
+                "runbook": system.runbook or None,
+                "sentences": words.system_sentences(system),
+            }
+            for name, system in packet.platform.systems.items()
+        ],
+    }
+
+
+def level_tables(packet: Packet) -> list[Document]:
+    """For each kind of actor: who (a role, or `*` for everybody of that kind) by system, and the furthest level that
+    is granted, None where nothing is. A row counts what is granted to everybody as well. Kinds that nothing is granted
+    to are there without rows."""
+    systems = list(packet.platform.systems)
+    tables = []
+    for kind in KINDS:
+        named = dict.fromkeys(rule.who for rule in packet.platform.levels if rule.kind == kind)
+        rows = []
+        for who in named:
+            actor = Actor(actor_id="", kind=kind, roles=frozenset() if who == "*" else frozenset({who}))
+            granted = {system: granted_level(packet.platform.levels, actor, system, packet.name) for system in systems}
+            by_system = {system: level.value if level is not None else None for system, level in granted.items()}
+            rows.append({"who": who, "levels": by_system})
+        tables.append({"kind": kind, "systems": systems, "rows": rows})
+    return tables
+
+
+def _files(packet: Packet) -> list[Document]:
+    owners = {
+        WORKFLOW_FILE: ("value", [packet.workflow.value_owner]),
+        PLATFORM_FILE: ("safety", [packet.platform.safety_owner]),
+        APPROVALS_FILE: ("both", [packet.workflow.value_owner, packet.platform.safety_owner]),
+    }
+    return [
+        {"name": name, "owner": owners[name][0], "roles": owners[name][1], "text": packet.files[name].decode()}
+        for name in FILE_NAMES
+    ]
+
+
+def _history(recorded: Recorded) -> Document | None:
+    """One change of the packet, with `what` it was: adopted, signed or moved."""
+    event = recorded.event
+    entry: Document = {"at": recorded.recorded_at}
+    match event:
+        case PacketAdopted():
+            return entry | {"what": "adopted", "version": event.version, "by": event.by}
+        case PacketSigned():
+            return entry | {
+                "what": "signed", "version": event.version, "by": event.by, "owner": event.owner, "phase": event.phase,
+            }  # fmt: skip
+        case PacketMoved():
+            return entry | {
+                "what": "moved", "version": event.version, "by": event.by, "from_phase": event.from_phase,
+                "phase": event.to_phase, "reason": event.reason or None,
+            }  # fmt: skip
+    return None
