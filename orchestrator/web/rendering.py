@@ -26,9 +26,9 @@ SHORT: Final = 12
 
 
 def make_templates() -> Environment:
-    """Filters: `instant`, `clock`, `day`, `beside`, `iso`, `length`, `ago`, `until`, `timing`, `short`, `words`,
-    `account_label`, `person_label`, `pretty`. Globals: `static_url(name)`, `glyph(shape)`, `mark_of(code, vocabulary)`,
-    `plan_graph(steps, gates)`, `charts`."""
+    """Filters: `instant`, `clock`, `day`, `beside`, `iso`, `lasting` (a length of time; Jinja's own `length` counts),
+    `ago`, `until`, `timing`, `short`, `words`, `account_label`, `person_label`, `pretty`. Globals: `static_url(name)`,
+    `glyph(shape)`, `mark_of(code, vocabulary)`, `plan_graph(steps, gates)`, `charts`."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -44,7 +44,7 @@ def make_templates() -> Environment:
         day=times.day,
         beside=times.beside,
         iso=times.iso,
-        length=times.length,
+        lasting=times.length,
         ago=times.ago,
         until=times.until,
         timing=times.timing,

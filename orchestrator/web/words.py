@@ -209,6 +209,15 @@ CODE: Vocabulary = {
 }
 """Why an attempt or a look failed. Connectors may say more than stands here."""
 
+PROOF: Vocabulary = {
+    "verified": "Read back",
+    "attested": "By somebody's word",
+    "unverifiable": "Cannot be shown",
+}
+"""What it rests on that access is gone."""
+
+NOTICE: Vocabulary = {"first": "Notice", "reminder": "Reminder"}
+
 TIMING: Vocabulary = {"late": "Late", "soon": "Soon due"}
 
 VOCABULARIES: Mapping[str, Vocabulary] = {
@@ -244,6 +253,8 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "answer": ANSWER,
     "speaks_of": SPEAKS_OF,
     "timing": TIMING,
+    "proof": PROOF,
+    "notice": NOTICE,
     "code": CODE,
 }
 

@@ -66,14 +66,17 @@ def measures(values: Sequence[float]) -> Measures | None:
     return Measures(rank(0.5), rank(0.95), ordered[-1])
 
 
-def times_chart(values: Sequence[float], *, threshold: float | None, title: str, id_: str) -> Markup:
+def times_chart(
+    values: Sequence[float], *, threshold: float | None, title: str, id_: str, measured: Measures | None = None
+) -> Markup:
     """How lengths of time (seconds) are spread: a dot each, the threshold as a line, and marks for median, 95th and
-    worst. What came before its time (below 0) counts as 0. Empty for no values."""
+    worst (`measured`, where the page has them already). What came before its time (below 0) counts as 0. Empty for no
+    values."""
     shown = sorted(max(value, 0.0) for value in values)
-    told = measures(shown)
-    if told is None:
+    told = measured or measures(shown)
+    if told is None or not shown:
         return Markup("")
-    most = max(told.worst, threshold or 0.0, 1.0)
+    most = max(told.worst, shown[-1], threshold or 0.0, 1.0)
     tenfold = told.worst > SPREAD * max(told.median, 1.0)
     left, right = 14.0, WIDE - 14.0
 

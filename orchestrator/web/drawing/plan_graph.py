@@ -20,7 +20,7 @@ from orchestrator.web.words import words
 
 Document = Mapping[str, Any]
 
-BOX: Final = (196.0, 66.0)
+BOX: Final = (200.0, 72.0)
 BETWEEN: Final = 52.0  # columns, where the lines run
 GAP: Final = 20.0  # rows; a gate's name stands in it
 EDGE: Final = 12.0
@@ -121,7 +121,7 @@ def _box(step: Document, gate: Document | None, at: tuple[float, float]) -> str:
     word = fit(_brief(state), SMALL, BOX[0] - 2 * MARGIN - 20)
     room = BOX[0] - 2 * MARGIN - 20 - width(word, SMALL) - 8
     where = fit(where, SMALL, room) if room > 24 else ""
-    first = y + (20 if len(lines) > 1 else 27)
+    first = y + (25 if len(lines) > 1 else 31)
     titles = "".join(
         f'<text class="plan-title" x="{x + MARGIN:g}" y="{first + number * 16:g}">{escape(line)}</text>'
         for number, line in enumerate(lines)
@@ -134,9 +134,9 @@ def _box(step: Document, gate: Document | None, at: tuple[float, float]) -> str:
         f' aria-label="{escape(whole)}"><title>{escape(whole)}</title>'
         f'<rect class="plan-box" x="{x:g}" y="{y:g}" width="{BOX[0]:g}" height="{BOX[1]:g}" rx="8"/>'
         f'<rect class="plan-edge" x="{x:g}" y="{y + 10:g}" width="3" height="{BOX[1] - 20:g}" rx="1.5"/>'
-        f"{titles}{glyph_at(shape, x + MARGIN - 1, y + BOX[1] - 22)}"
-        f'<text class="plan-state" x="{x + MARGIN + 20:g}" y="{y + BOX[1] - 10:g}">{escape(word)}</text>'
-        f'<text class="plan-where" x="{x + BOX[0] - MARGIN:g}" y="{y + BOX[1] - 10:g}" text-anchor="end">'
+        f"{titles}{glyph_at(shape, x + MARGIN - 1, y + BOX[1] - 24)}"
+        f'<text class="plan-state" x="{x + MARGIN + 20:g}" y="{y + BOX[1] - 12:g}">{escape(word)}</text>'
+        f'<text class="plan-where" x="{x + BOX[0] - MARGIN:g}" y="{y + BOX[1] - 12:g}" text-anchor="end">'
         f"{escape(where)}</text>{_gate_tab(step, gate, x, y)}</a>"
     )
 

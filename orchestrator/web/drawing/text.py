@@ -51,7 +51,7 @@ def wrap(text: str, size: float, room: float, most: int = 2) -> list[str]:
 
 def _share(sign: str) -> float:
     if sign in _NARROW:
-        return 0.38
+        return 0.4
     if sign in _WIDE or ord(sign) >= 0x2E80:
         return 0.96
-    return 0.7 if sign.isupper() else 0.61
+    return 0.72 if sign.isupper() else 0.63
