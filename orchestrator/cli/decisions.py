@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.screen import cutoff, instant, name, print_json, say, table
 from orchestrator.cli.session import Session, acting, reading
 from orchestrator.commands import Done
+from orchestrator.documents.inbox import item_document, subject
 from orchestrator.domain import events as e
 from orchestrator.ledger.queries import Inbox, Item
 
@@ -54,25 +55,6 @@ def inbox(
             for item in found.items
         ],
     )
-
-
-def item_document(item: Item) -> dict[str, Any]:
-    fields = asdict(item)
-    fields["person"] = fields["person"] if item.person.name is not None else None
-    return fields
-
-
-def subject(item: Item) -> str:
-    detail = item.detail
-    if item.kind == "gate":
-        steps = f"{detail['steps']} step{'s' if detail['steps'] != 1 else ''}"
-        votes = f", {detail['approvals']} of {detail['quorum']}" if detail["quorum"] > 1 else ""
-        return f"Decide {detail['gate']}: {steps}{votes}" + (" (escalated)" if detail["escalated"] else "")
-    if item.kind == "task":
-        return f"{'Find out' if detail['task'] == 'confirm_outcome' else 'Do'} {detail['step']}"
-    about = detail.get("step") or item.system
-    code = f" ({detail['code']})" if detail["code"] else ""
-    return str(detail["exception"]) + (f": {about}" if about else "") + code
 
 
 def overdue(item: Item, found: Inbox) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator import commands
-from orchestrator.cli.decisions import item_document, overdue
+from orchestrator.cli.decisions import overdue
 from orchestrator.cli.names import accounts_named, exception_named, task_named
 from orchestrator.cli.options import FOLDER, PACKET, As, Folder, Json, NeededReason, PacketName, Reason, Run
 from orchestrator.cli.refusals import run as carry_out
@@ -19,11 +19,10 @@ from orchestrator.cli.screen import instant, name, print_json, say, table
 from orchestrator.cli.session import Session, acting, reading
 from orchestrator.commands import Done
 from orchestrator.documents.attachments import attachment
-from orchestrator.documents.run import account_of, instruction
-from orchestrator.documents.run import remedy as remedy_for
+from orchestrator.documents.exceptions import exception_documents
+from orchestrator.documents.inbox import item_document, with_instruction
 from orchestrator.domain import events as e
 from orchestrator.ledger.queries import ExceptionLine, Inbox
-from orchestrator.ledger.runs import Situation
 
 Step = Annotated[str, typer.Argument(metavar="STEP", help="The step's name or id.")]
 System = Annotated[
@@ -49,7 +48,8 @@ def tasks(
     async def work() -> tuple[Inbox, list[dict[str, Any]]]:
         async with reading(folder, who) as session:
             found = await session.queries.inbox(session.viewer, ("task",), mine=not everybody)
-            return found, [await _with_instruction(session, item_document(item)) for item in found.items]
+            states = {item.run_id: await session.books.runs.look(item.run_id) for item in found.items}
+            return found, [with_instruction(item_document(item), states[item.run_id].state) for item in found.items]
 
     found, documents = carry_out(work())
     if json:
@@ -72,16 +72,6 @@ def tasks(
             for item, document in zip(found.items, documents, strict=True)
         ],
     )
-
-
-async def _with_instruction(session: Session, document: dict[str, Any]) -> dict[str, Any]:
-    state = (await session.books.runs.look(document["run_id"])).state
-    task = state.tasks.get(document["id"])
-    step = state.steps.get(task.opened.step_id) if task is not None else None
-    return document | {
-        "title": step.title if step is not None else None,
-        "instruction": instruction(step, task.opened.kind) if task is not None else None,
-    }
 
 
 def complete(
@@ -134,8 +124,7 @@ def exceptions(
         async with reading(folder, who) as session:
             found_run = await session.find_run(run_id) if run_id is not None else None
             found = await session.queries.exceptions(session.viewer, run_id=found_run, closed=closed)
-            looked: dict[str, Situation] = {}
-            return found, [await _in_full(session, line, looked) for line in found]
+            return found, await exception_documents(session.books.runs, found)
 
     found, documents = carry_out(work())
     if json:
@@ -169,31 +158,6 @@ def exceptions(
             say(f"Whose account on {document['system']} is it, for {name(document['person'])}?")
             for candidate in document["candidates"]:
                 say(f"  {candidate_words(candidate)}")
-
-
-async def _in_full(session: Session, line: ExceptionLine, looked: dict[str, Situation]) -> dict[str, Any]:
-    """With what helps to settle it. `looked` has the runs that were looked at already."""
-    document = asdict(line)
-    document["exception_id"] = document.pop("id")
-    document["person"] = document["person"] if line.person.name is not None else None
-    document["code"] = line.code or None
-    document["closed_by"] = line.closed_by or None
-    document["candidates"] = []
-    document["remedy"] = remedy_for(line.kind, line.run_id, line.id, line.step, line.system)
-    document["support"] = document["runbook"] = None
-    if line.system is None:
-        return document
-    if line.run_id not in looked:
-        looked[line.run_id] = await session.books.runs.look(line.run_id)
-    situation = looked[line.run_id]
-    spec = situation.world.pinned.platform.systems.get(line.system)
-    if spec is not None:
-        document["support"], document["runbook"] = spec.support or None, spec.runbook or None
-    if line.closed_at is None and line.kind in e.MATCH_QUESTIONS:
-        state = situation.state
-        found = state.planned_on.get(line.system)
-        document["candidates"] = [account_of(state, id_) for id_ in found.candidates] if found is not None else []
-    return document
 
 
 def settle(

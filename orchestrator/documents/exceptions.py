@@ -1,0 +1,46 @@
+"""Exceptions as documents: who looks after each, what can be done about it, and what helps to settle it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from orchestrator.documents.run import account_of, remedy
+from orchestrator.domain import events as e
+from orchestrator.ledger.lines import ExceptionLine
+from orchestrator.ledger.runs import Runs, Situation
+
+Document = dict[str, Any]
+
+
+async def exception_documents(runs: Runs, lines: Sequence[ExceptionLine]) -> list[Document]:
+    """Each run is looked at once, and only for exceptions that concern a system. The lines are what a viewer sees: this
+    asks no further."""
+    looked: dict[str, Situation] = {}
+    for line in lines:
+        if line.system is not None and line.run_id not in looked:
+            looked[line.run_id] = await runs.look(line.run_id)
+    return [exception_document(line, looked.get(line.run_id)) for line in lines]
+
+
+def exception_document(line: ExceptionLine, situation: Situation | None = None) -> Document:
+    """`situation` is the run's, for support, runbook and the accounts that could be meant."""
+    document = asdict(line)
+    document["exception_id"] = document.pop("id")
+    document["person"] = document["person"] if line.person.name is not None else None
+    document["code"] = line.code or None
+    document["closed_by"] = line.closed_by or None
+    document["candidates"] = []
+    document["remedy"] = remedy(line.kind, line.run_id, line.id, line.step, line.system)
+    document["support"] = document["runbook"] = None
+    if line.system is None or situation is None:
+        return document
+    spec = situation.world.pinned.platform.systems.get(line.system)
+    if spec is not None:
+        document["support"], document["runbook"] = spec.support or None, spec.runbook or None
+    if line.closed_at is None and line.kind in e.MATCH_QUESTIONS:
+        found = situation.state.planned_on.get(line.system)
+        candidates = found.candidates if found is not None else ()
+        document["candidates"] = [account_of(situation.state, id_) for id_ in candidates]
+    return document
