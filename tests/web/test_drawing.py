@@ -87,7 +87,7 @@ def test_a_plan_is_described_for_whoever_does_not_see_it() -> None:
     drawing = read(plan_graph(run_steps()))
     said = drawing.find(f"{SVG}desc")
     assert said is not None
-    assert (said.text or "").startswith("25 steps: 8 verified, ")
+    assert (said.text or "").startswith("25 steps. Verified: 7; Waits for earlier steps: 5; To be done: 3; ")
     assert drawing.attrib["aria-describedby"] == said.attrib["id"]
 
 

@@ -22,7 +22,8 @@ WIDE: Final = 400.0
 LETTER: Final = 13.0
 DOT: Final = 4.0
 SPREAD: Final = 25.0
-"""Where the worst is this many times the median, the scale grows by multiples: else all but one lie on one spot."""
+"""Where the worst is this many times the median (or a quarter of the threshold, which is to be seen too), the scale
+grows by multiples: else all but one lie on one spot."""
 MOST_DOTS: Final = 160
 """Beyond this, bars of a histogram instead of dots."""
 
@@ -77,7 +78,7 @@ def times_chart(
     if told is None or not shown:
         return Markup("")
     most = max(told.worst, shown[-1], threshold or 0.0, 1.0)
-    tenfold = told.worst > SPREAD * max(told.median, 1.0)
+    tenfold = most > SPREAD * max(told.median, (threshold or 0.0) / 4, 1.0)
     left, right = 14.0, WIDE - 14.0
 
     def across(value: float) -> float:

@@ -77,13 +77,12 @@ def description(steps: Sequence[Document]) -> str:
     """The graph in a sentence or two, for whoever does not see it."""
     states: dict[str, int] = {}
     for step in steps:
-        word = _state(step).word.lower()
+        word = _state(step).word
         states[word] = states.get(word, 0) + 1
-    told = ", ".join(
-        f"{number} {word}" for word, number in sorted(states.items(), key=lambda pair: (-pair[1], pair[0]))
-    )
+    often = sorted(states.items(), key=lambda pair: (-pair[1], pair[0]))
+    told = "; ".join(f"{word}: {number}" for word, number in often)
     number = "1 step" if len(steps) == 1 else f"{len(steps)} steps"
-    return f"{number}: {told}. Each needs those to its left that a line joins it to; the table of steps says the same."
+    return f"{number}. {told}. Each needs those to its left that a line joins it to; the table of steps says the same."
 
 
 def _state(step: Document) -> _State:
