@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 
 from connectors.registry import SETTINGS, connector_kinds
 from orchestrator import commands
-from orchestrator.domain import packet_history as history
-from orchestrator.domain.levels import Level
+from orchestrator.documents.packets import packet_document
+from orchestrator.domain.levels import ActorKind, Level
 from orchestrator.domain.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet_files import parse_packet
+from orchestrator.domain.packet_history import Owner, Phase, packet_stream
 from orchestrator.domain.packet_yaml import PacketProblems
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.described import Answer, Asking, problems, problems_of_post
@@ -26,14 +29,14 @@ router = APIRouter(prefix="/api/v1/packets", tags=["packets"], route_class=Idemp
 
 
 class Signature(Answer):
-    owner: history.Owner
-    phase: history.Phase = Field(description="The phase it is signed for")
+    owner: Owner
+    phase: Phase = Field(description="The phase it is signed for")
     by: str
 
 
 class PacketVersion(Answer):
     version: str
-    phase: history.Phase
+    phase: Phase
     value_owner: str = Field(description="The role that owns workflow.yaml")
     safety_owner: str = Field(description="The role that owns platform.yaml")
     signatures: list[Signature] = Field(description="Those that still count")
@@ -43,7 +46,7 @@ class PacketInList(Answer):
     name: str
     title: str
     purpose: str
-    phase: history.Phase
+    phase: Phase
     version: str = Field(description="The one that works for people, or else the newest")
 
 
@@ -55,46 +58,92 @@ class PacketShown(PacketInList):
     versions: list[PacketVersion] = Field(description="In the order of adoption, the newest last")
 
 
-class LevelGranted(Answer):
-    who: str = Field(description="A role; `*` for everybody of this kind")
-    kind: str
-    systems: list[str] = Field(description="`*`: all")
-    workflows: list[str] = Field(description="`*`: all")
-    up_to: Level
+class PacketFile(Answer):
+    name: str = Field(examples=["workflow.yaml"])
+    owner: Literal["value", "safety", "both"]
+    roles: list[str] = Field(description="The roles that own it")
+    text: str = Field(description="As its owner wrote it; no secret stands in it")
+
+
+class PacketChange(Answer):
+    at: datetime
+    what: Literal["adopted", "signed", "moved"]
+    version: str
+    by: str
+    owner: Owner | None = None
+    from_phase: Phase | None = None
+    phase: Phase | None = None
+    reason: str | None = None
 
 
 class StepMeant(Answer):
     name: str
     title: str
     system: str | None
-    ability: str | None
-    task_for: str | None
-    needs: list[str]
     gate: str | None
-    at: str
-    when: str | None = Field(description="The condition (CEL) under which it is planned; null: always")
-    minutes_saved: int
+    needs: list[str]
+    task_for: str | None
+    instruction: str | None
+    sentence: str
 
 
 class GateMeant(Answer):
-    gate: str
+    name: str
     title: str
-    decided_by: list[str]
-    quorum: int
-    decide_within_seconds: float
-    escalate_to: list[str]
-    valid_for_seconds: float = Field(description="Counted from the cutoff")
-    decide_together: bool
+    sentence: str
+    steps: list[str] = Field(description="Titles of the steps that wait for it")
 
 
-class WholeVersion(PacketVersion):
-    packet: str
-    workflow: str = Field(description="workflow.yaml, as its owner wrote it")
-    platform: str = Field(description="platform.yaml. No secret stands in it")
-    approvals: str = Field(description="approvals.yaml, shared by both owners")
+class SystemMeant(Answer):
+    name: str
+    title: str
+    connector: str
+    hosts: list[str]
+    support: str | None
+    runbook: str | None
+    sentences: list[str]
+
+
+class Meaning(Answer):
+    """The three files in words."""
+
+    outcomes: list[str]
     steps: list[StepMeant]
-    levels: list[LevelGranted]
+    left_out: str
     gates: list[GateMeant]
+    never_decide: str
+    thresholds: list[str]
+    urgent: list[str]
+    embargo: list[str]
+    systems: list[SystemMeant]
+
+
+class LevelRow(Answer):
+    who: str = Field(description="A role; `*` for everybody of this kind")
+    levels: dict[str, Level | None] = Field(description="By system; null: not even read")
+
+
+class LevelTable(Answer):
+    kind: ActorKind
+    systems: list[str]
+    rows: list[LevelRow]
+
+
+class WholeVersion(Answer):
+    name: str
+    title: str
+    purpose: str
+    version: str
+    phase: Phase
+    current: bool = Field(description="Whether it is the one that works for people")
+    value_owner: str
+    safety_owner: str
+    files: list[PacketFile]
+    signatures: list[Signature] = Field(description="Those that still count")
+    history: list[PacketChange] = Field(description="Of all versions")
+    meaning: Meaning
+    levels: list[LevelTable] = Field(description="Who may go how far, by kind of actor")
+    level_words: dict[str, str]
 
 
 class NewPacket(Asking):
@@ -111,11 +160,11 @@ class Adopted(Answer):
 
 
 class NewSignature(Asking):
-    phase: history.Phase | None = Field(None, description="The version's next one; it is taken where this is left out")
+    phase: Phase | None = Field(None, description="The version's next one; it is taken where this is left out")
 
 
 class NewMove(Asking):
-    phase: history.Phase
+    phase: Phase
     reason: Text = ""
 
 
@@ -143,16 +192,9 @@ async def whole(request: Request, caller: ApiCaller, name: PacketName, version: 
     shelf = await parts.office.runs.shelf(name)
     known = shelf.history.version(version)
     packet = shelf.version(known.version)
-    return WholeVersion(
-        **PacketVersion.model_validate(known).model_dump(),
-        packet=name,
-        workflow=packet.files[WORKFLOW_FILE].decode(),
-        platform=packet.files[PLATFORM_FILE].decode(),
-        approvals=packet.files[APPROVALS_FILE].decode(),
-        steps=_steps(packet),
-        levels=[LevelGranted.model_validate(rule) for rule in packet.platform.levels],
-        gates=_gates(packet),
-    )
+    stream = packet_stream(name)
+    happened = (await parts.office.runs.ledger.read({stream: 0})).events[stream]
+    return WholeVersion.model_validate(packet_document(packet, shelf, happened, parts.office.runs.abilities))
 
 
 @router.post("", summary="Adopt a packet", status_code=201, responses=problems_of_post())
@@ -205,30 +247,3 @@ async def _line(parts: Parts, packet: Packet) -> dict[str, str]:
         "phase": shelf.history.version(packet.version).phase,
         "version": packet.version,
     }
-
-
-def _steps(packet: Packet) -> list[StepMeant]:
-    return [
-        StepMeant(
-            name=step.name, title=step.title, system=step.system, ability=step.ability,
-            task_for=step.task.role if step.task is not None else None, needs=list(step.needs), gate=step.gate,
-            at=str(step.at), when=step.when, minutes_saved=step.minutes_saved,
-        )
-        for step in packet.workflow.steps
-    ]  # fmt: skip
-
-
-def _gates(packet: Packet) -> list[GateMeant]:
-    return [
-        GateMeant(
-            gate=name,
-            title=spec.title,
-            decided_by=list(spec.decided_by),
-            quorum=spec.quorum,
-            decide_within_seconds=spec.decide_within.total_seconds(),
-            escalate_to=list(spec.escalate_to),
-            valid_for_seconds=spec.valid_for.total_seconds(),
-            decide_together=spec.decide_together,
-        )
-        for name, spec in packet.approvals.gates.items()
-    ]

@@ -8,9 +8,11 @@ from orchestrator.web.api import (
     access,
     away,
     evidence,
+    exceptions,
     gates,
     health,
     hr_hook,
+    inbox,
     inquiries,
     ledger,
     outcomes,
@@ -28,8 +30,8 @@ from orchestrator.web.api import (
 )
 
 PARTS = (
-    runs, starts, run_commands, stream, inquiries, gates, tasks, evidence, steps, people, packets, systems, ledger,
-    outcomes, away, access, tokens, webhooks, hr_hook, health,
+    runs, starts, run_commands, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps, people,
+    packets, systems, ledger, outcomes, away, access, tokens, webhooks, hr_hook, health,
 )  # fmt: skip
 """In the order in which the document describes them."""
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, StringConstraints
 
 from orchestrator import commands
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.commanding import LATER, standing
-from orchestrator.web.api.described import Asking, problems_of_post
+from orchestrator.web.api.described import Asking, problems, problems_of_post
 from orchestrator.web.api.evidence import attached
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.inbox import Inbox, MostItems, waiting
 from orchestrator.web.api.parameters import TEXT, RunId, TaskId, Text
 from orchestrator.web.api.run_answers import RunStanding
 from orchestrator.web.parts import parts_of
@@ -31,6 +32,16 @@ class Completion(Asking):
     outcome: Literal["done", "not_done"]
     note: Text | None = Field(None, description="What shows it. Kept encrypted, for those who see the run")
     files: list[FileNamed] = Field([], max_length=MOST_FILES, description="Uploaded before, as evidence")
+
+
+@router.get("/tasks", summary="Tasks that wait", responses=problems())
+async def tasks(
+    request: Request,
+    caller: ApiCaller,
+    mine: Annotated[bool, Query(description="False: those that wait for anybody")] = True,
+    limit: MostItems = 50,
+) -> Inbox:
+    return await waiting(parts_of(request), caller, ["task"], mine=mine, limit=limit)
 
 
 @router.post(
