@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +27,8 @@ SHORT: Final = 12
 
 
 def make_templates() -> Environment:
-    """Filters: `instant`, `clock`, `day`, `beside`, `iso`, `lasting` (a length of time; Jinja's own `length` counts),
-    `ago`, `until`, `timing`, `short`, `words`, `account_label`, `person_label`, `pretty`. Globals: `static_url(name)`,
+    """Filters: `instant`, `clock`, `day`, `beside`, `iso`, `lasting` (a length of time), `length` (the same; counts what
+    can be counted), `ago`, `until`, `timing`, `short`, `words`, `account_label`, `person_label`, `pretty`. Globals: `static_url(name)`,
     `glyph(shape)`, `mark_of(code, vocabulary)`, `plan_graph(steps, gates)`, `charts`."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -45,6 +46,7 @@ def make_templates() -> Environment:
         beside=times.beside,
         iso=times.iso,
         lasting=times.length,
+        length=length,
         ago=times.ago,
         until=times.until,
         timing=times.timing,
@@ -73,6 +75,11 @@ def static_urls() -> Callable[[str], str]:
         if path.is_file()
     }
     return lambda name: f"/static/{name}?v={versions[name]}"
+
+
+def length(value: Any) -> str | int:
+    """Of a time in words, of a list or a text its number, as Jinja's own."""
+    return times.length(value) if value is None or isinstance(value, timedelta | int | float) else len(value)
 
 
 def short(value: str | None) -> str:

@@ -1,7 +1,7 @@
 """Charts for Outcomes, drawn on the server: lengths of time as dots on a line, and bars.
 
 Each is an `svg` with a title and a description that says in words what it shows; the table behind it is the page's.
-They are laid out 400 units wide, so that their letters can be read where a phone shrinks them.
+They are laid out 340 units wide, so that their letters can be read where a phone shrinks them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from orchestrator.web.times import length
 
 _Across = Callable[[float], float]
 
-WIDE: Final = 400.0
+WIDE: Final = 340.0
 LETTER: Final = 13.0
 DOT: Final = 4.0
 SPREAD: Final = 25.0
