@@ -1,0 +1,267 @@
+"""A run under embargo exists for those named: everybody else finds it in nothing that they can ask or do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from orchestrator import commands
+from orchestrator.commands import Received
+from orchestrator.domain import events as e
+from orchestrator.domain.cutoff import Cutoff, parse_cutoff
+from orchestrator.domain.embargo import Embargo
+from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.visibility import sees as may_see
+from orchestrator.ledger.open_counts import OpenCounts, open_counts
+from orchestrator.ledger.rebuild import rebuild
+from orchestrator.ledger.run_lists import RunLists
+from tests.ledger.small_office import (
+    AUDREY,
+    DAY,
+    FERN,
+    HANNA,
+    IVO,
+    OLE,
+    SAM,
+    VERA,
+    SmallOffice,
+    acting,
+    renamed,
+    sees,
+    small_office,
+)
+
+CREW = ("fern", "ivo", "ole")
+HENRI = acting("henri", "requester")
+ROBOT = Actor(actor_id="robot", kind="assistant", roles=frozenset({"operator", "requester"}))
+NOBODY = acting("nobody", "gardener")
+OUTSIDE = (VERA, SAM, AUDREY, HENRI, ROBOT, NOBODY, acting("olga", "operator"))
+INSIDE = (HANNA, IVO, FERN, OLE)
+LATER = parse_cutoff("2099-03-01T17:00", "Europe/Berlin")
+
+
+@pytest_asyncio.fixture
+async def here(database_url: str) -> AsyncIterator[SmallOffice]:
+    async with small_office(database_url) as office:
+        for more in OUTSIDE[3:]:
+            if more.human is not None:
+                await office.keyring.create_person(more.human)
+            await commands.record_actor(office.office, more)
+        yield office
+
+
+async def hidden(here: SmallOffice, span: timedelta = 10 * DAY) -> str:
+    until = await here.ledger.now() + span
+    return await here.start(embargo=Embargo(until, CREW))
+
+
+async def facts(here: SmallOffice, run_id: str) -> PersonFacts:
+    return PersonFacts.model_validate((await here.state(run_id)).asked.facts)
+
+
+async def finds(here: SmallOffice, actor: Actor, run_id: str) -> bool:
+    """Asked in every way there is, which all say the same."""
+    viewer, queries = sees(actor), here.queries
+    state = await here.state(run_id)
+    answers = [
+        run_id in {line.run_id for line in (await queries.run_list(viewer)).lines},
+        run_id in {item.run_id for item in (await queries.inbox(viewer, mine=False, limit=500)).items},
+        await queries.open_run_of(viewer, state.asked.person_id) == run_id,
+        run_id in await queries.names_of(viewer, [run_id]),
+        (await RunLists(here.database, queries).counts(viewer)).total > 0,
+    ]
+    for named in (run_id, run_id[:8]):
+        try:
+            answers.append(await queries.find_run(viewer, named) == run_id)
+        except Invalid as refusal:
+            assert refusal.code == "unknown_run"
+            answers.append(False)
+    assert not any(item.run_id == run_id for item in (await queries.inbox(viewer)).items) or answers[0]
+    situation = await here.runs.look(run_id)
+    answers.append(may_see(situation.state, actor, situation.world))
+    assert len(set(answers)) == 1, (actor.actor_id, answers)
+    return answers[0]
+
+
+async def test_it_is_found_by_those_named_until_the_embargo_ends(here: SmallOffice) -> None:
+    run_id = await hidden(here)
+    for actor in INSIDE:
+        assert await finds(here, actor, run_id), actor.actor_id
+        assert await here.queries.sees_everything(sees(actor))
+    for actor in OUTSIDE:
+        assert not await finds(here, actor, run_id), actor.actor_id
+        assert not await here.queries.sees_everything(sees(actor))
+    assert await open_counts(here.database) == OpenCounts({}, {}), "no gauge tells of it"
+    await here.advance_clock(11 * DAY)
+    assert await finds(here, AUDREY, run_id) and await finds(here, VERA, run_id)
+    assert await here.queries.sees_everything(sees(AUDREY))
+    assert not await finds(here, NOBODY, run_id), "who never could read still cannot"
+    assert sum((await open_counts(here.database)).runs.values()) == 1
+    page = await here.queries.run_page(sees(AUDREY), run_id)
+    first = page.events[0].event
+    assert isinstance(first, e.RunRequested) and first.named == ("fern", "hanna", "ivo", "ole")
+
+
+async def test_escalation_reaches_nobody_beyond_those_named(here: SmallOffice) -> None:
+    run_id = await hidden(here)
+    await here.advance_clock(5 * DAY)
+    await here.runs.advance(run_id)
+    assert any(gate.escalated_to for gate in (await here.state(run_id)).gates.values())
+    assert not await finds(here, SAM, run_id)
+    assert not (await here.queries.inbox(sees(SAM))).items
+
+
+async def test_every_command_is_refused_as_if_there_were_no_such_run(here: SmallOffice) -> None:
+    run_id, office = await hidden(here), here.office
+    state = await here.state(run_id)
+    gate = next(iter(state.gates))
+
+    def acts(actor: Actor, run: str) -> list[Callable[[], Awaitable[object]]]:
+        return [
+            lambda: commands.approve_gate(office, actor, run, gate),
+            lambda: commands.reject_gate(office, actor, run, gate, "no"),
+            lambda: commands.reschedule_run(office, actor, run, LATER),
+            lambda: commands.end_run(office, actor, run, "called off"),
+            lambda: commands.retry_step(office, actor, run, "disable_identity"),
+            lambda: commands.skip_step(office, actor, run, "disable_identity", "why"),
+            lambda: commands.settle_match(office, actor, run, "code", ()),
+            lambda: commands.replan_run(office, actor, run),
+            lambda: commands.accept_exception(office, actor, run, "x-1", "seen"),
+            lambda: commands.complete_task(office, actor, run, "t-1", "done", {"note": "x"}),
+            lambda: commands.hold_run(office, actor, run),
+            lambda: commands.release_run(office, actor, run),
+            lambda: commands.set_embargo(office, actor, run, None),
+        ]
+
+    for actor in OUTSIDE:
+        said = []
+        for run in (run_id, "r0123456789abcdef"):
+            for act in acts(actor, run):
+                with pytest.raises(Refusal) as refusal:
+                    await act()
+                said.append((refusal.value.code, refusal.value.message.replace(run, "RUN"), refusal.value.remedy))
+        assert len(set(said)) == 1, actor.actor_id
+        [outcome] = await commands.approve_gates(office, actor, [(run_id, gate)])
+        assert outcome.refused is not None and outcome.refused.code == "unknown_run"
+    assert (await here.state(run_id)).version == state.version
+
+
+async def test_those_named_change_the_embargo_and_its_end_opens_the_record(here: SmallOffice) -> None:
+    run_id = await hidden(here)
+    until = await here.ledger.now() + 20 * DAY
+    await commands.set_embargo(here.office, OLE, run_id, until, (*CREW, "audrey"))
+    assert await finds(here, AUDREY, run_id) and not await finds(here, SAM, run_id)
+    assert await finds(here, HANNA, run_id), "whoever asked for it stays"
+    with pytest.raises(Invalid) as lacking:
+        await commands.set_embargo(here.office, OLE, run_id, until, ("ole", "fern"))
+    assert lacking.value.code == "embargo_lacks_people"
+    await commands.set_embargo(here.office, AUDREY, run_id, None)
+    assert await finds(here, SAM, run_id)
+    assert (await rebuild(here.database, here.codec))["runs"].differed == 0
+    assert await finds(here, SAM, run_id)
+
+
+async def test_rows_of_hidden_runs_are_rebuilt_as_they_were(here: SmallOffice) -> None:
+    run_id = await hidden(here)
+    made = await rebuild(here.database, here.codec)
+    assert {name: table.differed for name, table in made.items() if table.differed} == {}
+    assert not await finds(here, AUDREY, run_id)
+
+
+async def test_a_second_request_is_answered_neutrally_and_put_before_those_named(here: SmallOffice) -> None:
+    run_id = await hidden(here)
+    person = await facts(here, run_id)
+    answers = [
+        await commands.start_run(here.office, HENRI, person, here.packet.name, LATER, reason="resigned"),
+        await commands.start_run(here.office, HENRI, person, here.packet.name, LATER),
+        await commands.start_run(here.office, HENRI, person, here.packet.name, soon(), embargo=None),
+    ]
+    assert answers == [Received()] * 3
+    state = await here.state(run_id)
+    assert [(one.by, one.reason) for one, _ in state.second_requests] == [("henri", "resigned"), ("henri", None)]
+    waiting = {item.detail.get("exception") for item in (await here.queries.inbox(sees(OLE))).items}
+    assert "second_request" in waiting
+    assert {line.kind for line in await here.queries.exceptions(sees(OLE))} == {"second_request"}
+    for actor in (HENRI, SAM, AUDREY, acting("olga", "operator")):
+        assert (await here.queries.inbox(sees(actor), mine=False)).items == ()
+        assert await here.queries.exceptions(sees(actor), closed=True) == ()
+        assert not await finds(here, actor, run_id)
+    assert await open_counts(here.database) == OpenCounts({}, {})
+    with pytest.raises(TooLate) as open_run:
+        await commands.start_run(here.office, HANNA, person, here.packet.name, LATER)
+    assert open_run.value.code == "run_open" and run_id in open_run.value.message
+    for line in await here.queries.exceptions(sees(OLE)):
+        await commands.accept_exception(here.office, OLE, run_id, line.id, "told them in person")
+    assert await here.queries.exceptions(sees(OLE)) == ()
+
+
+async def test_what_would_be_refused_is_refused_alike_whether_or_not_there_is_a_run(here: SmallOffice) -> None:
+    run_id = await hidden(here)
+    there = await facts(here, run_id)
+    elsewhere = there.model_copy(update={"hr_id": "S-99999", "employee_number": "S-99999"})
+    now = await here.ledger.now()
+
+    async def said(by: Actor, person: PersonFacts, cutoff: Cutoff | None, embargo: Embargo | None) -> tuple[str, str]:
+        with pytest.raises(Refusal) as refusal:
+            await commands.start_run(here.office, by, person, here.packet.name, cutoff, embargo=embargo)
+        return refusal.value.code, refusal.value.message
+
+    for by, cutoff, embargo in (
+        (NOBODY, LATER, None),
+        (AUDREY, LATER, None),
+        (HENRI, None, None),
+        (HENRI, LATER, Embargo(now + DAY, ("ole",))),
+        (HENRI, LATER, Embargo(now - DAY, CREW)),
+    ):
+        assert await said(by, there, cutoff, embargo) == await said(by, elsewhere, cutoff, embargo)
+    assert (await here.state(run_id)).second_requests == ()
+
+
+async def test_once_it_is_over_a_second_request_starts_a_run(here: SmallOffice) -> None:
+    run_id = await hidden(here)
+    person = await facts(here, run_id)
+    await commands.end_run(here.office, HANNA, run_id, "called off")
+    started = await commands.start_run(here.office, HENRI, person, here.packet.name, LATER)
+    assert isinstance(started, commands.Done) and started.run_id != run_id
+    assert run_id not in {line.run_id for line in (await here.queries.run_list(sees(HENRI))).lines}
+
+
+async def test_a_run_that_somebody_may_not_read_is_as_hidden_to_their_request(here: SmallOffice) -> None:
+    """Who may ask for runs under one packet, and reads none of another's."""
+    clerk = acting("clerk", "clerk")
+    await here.keyring.create_person(clerk.human)
+    await commands.record_actor(here.office, clerk)
+    grant = ("levels:\n", "levels:\n  - {who: clerk, systems: [hr], up_to: stage}\n")
+    other = renamed(here.packet, "other-leaver", platform=grant)
+    await here.into_production(other)
+    run_id = await here.start()
+    person = await facts(here, run_id)
+    assert await commands.start_run(here.office, clerk, person, other.name, LATER) == Received()
+    with pytest.raises(NotAllowed):
+        await commands.start_run(here.office, clerk, person, here.packet.name, LATER)
+    assert {line.kind for line in await here.queries.exceptions(sees(OLE))} == {"second_request"}
+    assert not await here.queries.sees_everything(sees(clerk))
+    assert (await here.queries.run_list(sees(clerk))).lines == ()
+
+
+async def test_a_hidden_run_is_carried_through_by_those_named(here: SmallOffice) -> None:
+    until = await here.ledger.now() + 90 * DAY
+    run_id = await here.whole(embargo=Embargo(until, CREW))
+    await here.advance_clock(40 * DAY)
+    for _ in range(5):
+        await here.runs.advance(run_id)
+        await here.approve(run_id)
+        await here.work(run_id)
+        await here.complete_tasks(run_id)
+    assert (await here.state(run_id)).finish == "clean", "nobody else was needed"
+    voted = {vote.by for gate in (await here.state(run_id)).gates.values() for vote, _ in gate.votes}
+    assert voted <= set(CREW) and not await finds(here, SAM, run_id)
+
+
+def soon() -> Cutoff:
+    return parse_cutoff("2099-02-01T09:00", "Europe/Berlin")
