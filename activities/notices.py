@@ -3,7 +3,7 @@ whoever may not see or do a thing is not told of it either; and remembers what w
 
 An attempt that breaks off goes on where it was: a recipient is marked right after the mail server took their message.
 Only a process that dies between the two, or a server that takes a message and is not heard saying so, may have one
-message repeated; it then has the same Message-ID, by which mail systems know it again.
+message repeated; unless there is more to tell by then it has the same Message-ID, by which mail systems know it again.
 """
 
 from __future__ import annotations
@@ -84,9 +84,10 @@ class NoticeActivities:
             return NextLook(in_seconds=None)
         await self._book.forget_old()
         sending = _Sending(self._post)
-        looks: list[datetime] = []
         now = await self._runs.ledger.now()
-        for recipient in await self._recipients():
+        organisation = await self._runs.organisation()
+        looks = await self._other_looks(organisation, now)
+        for recipient in await self._recipients(organisation):
             activity.heartbeat()
             if (again := await self._tell(recipient, sending)) is not None:
                 looks.append(again)
@@ -104,8 +105,13 @@ class NoticeActivities:
         await self._book.will_look(self._cluster(), wait)
         return NextLook(in_seconds=wait)
 
-    async def _recipients(self) -> list[Recipient]:
-        organisation = await self._runs.organisation()
+    async def _other_looks(self, organisation: Organisation, now: datetime) -> list[datetime]:
+        """When time alone puts things before other people: a delegation begins, an embargo ends."""
+        given = [one.said.since for one in organisation.delegations.values() if not one.ended and one.said.since > now]
+        embargo = await self._book.next_embargo_ends()
+        return given if embargo is None else [*given, embargo]
+
+    async def _recipients(self, organisation: Organisation) -> list[Recipient]:
         wanted = await self._book.roles_waited_for()
         people = [
             actor
@@ -143,7 +149,8 @@ class NoticeActivities:
             return again
         outcome = await sending.send(_message(due, recipient, sending.post, now), recipient.address)
         if outcome == "accepted":
-            await self._book.keep([(n.waiting.item_id, n.kind) for n in due], recipient.actor_ids[0])
+            # A worker that is told to stop just now still notes it.
+            await asyncio.shield(self._book.keep([(n.waiting.item_id, n.kind) for n in due], recipient.actor_ids[0]))
         elif outcome == "refused":
             await self._book.keep([(n.waiting.item_id, "refused") for n in due], recipient.actor_ids[0])
             log.warning("notices: the mail server refuses an address of account %s", recipient.actor_ids[0])

@@ -27,7 +27,7 @@ log = logging.getLogger("offboard.relay")
 
 CURSOR = "relay"
 HOOKS_CURSOR = "webhooks"
-HOOK_EVENTS_AT_ONCE = 500
+DELIVERIES_AT_ONCE = 500
 """What piled up while nobody followed goes out bit by bit."""
 LIFTED = frozenset({HoldReleased.type_name()})
 FOLLOW_EVERY = 1.0  # seconds
@@ -103,7 +103,7 @@ class Relay:
         position = await engine_reports.position_of(self._database, HOOKS_CURSOR)
         if await self._ledger.tail_position() == position:
             return 0
-        due, seen = await self._webhooks.due_after(position, HOOK_EVENTS_AT_ONCE)
+        due, seen = await self._webhooks.due_after(position, DELIVERIES_AT_ONCE)
         for delivery in due:
             await self._engine.deliver(delivery.hook_id, delivery.position)
         await engine_reports.keep_position(self._database, HOOKS_CURSOR, seen)

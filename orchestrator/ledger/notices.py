@@ -72,6 +72,14 @@ class NoticeBook:
         async with self._database.connect() as connection:
             return frozenset(row[0] for row in await connection.execute(query))
 
+    async def next_embargo_ends(self) -> datetime | None:
+        """When something that waits is next to be seen by more people, which no event says."""
+        query = select(func.min(runs.c.embargo_until)).where(
+            runs.c.embargo_until > func.engine.now(), runs.c.closed_at.is_(None)
+        )
+        async with self._database.connect() as connection:
+            return (await connection.execute(query)).scalar_one()
+
     async def have_left(self, humans: Collection[str]) -> frozenset[str]:
         """Which of these people are past their own cutoff, in the last run about them that was not called off. Somebody
         who comes back under the same HR record stays among them: HR makes a new record for a new employment."""

@@ -154,19 +154,20 @@ class Webhooks:
         )
 
     async def due_after(self, position: int, most: int) -> tuple[list[DueDelivery], int]:
-        """What is to be delivered of the next events, at most `most` of these, and the position looked up to."""
+        """The next deliveries, `most` or few more, and the position up to which events were looked at for them."""
         hooks = await self._rows(select(webhooks).where(webhooks.c.disabled_at.is_(None)))
         tail = await self._ledger.tail_position()
         if not hooks:
             return [], tail
         position = max(position, min(row["after_position"] for row in hooks))
         last = min(tail, position + WIDEST_LOOK)
+        at_once = max(1, most // len(hooks))
         found = await self._rows(
             select(events.c.position, events.c.event_type, runs.c.packet_name)
             .join_from(events, runs, runs.c.run_id == func.substr(events.c.stream, len(e.run_stream("")) + 1))
             .where(events.c.position > position, events.c.position <= last, events.c.event_type.in_(list(TYPE_OF)))
             .order_by(events.c.position)
-            .limit(most)
+            .limit(at_once)
         )
         due = [
             DueDelivery(hook["hook_id"], row["position"])
@@ -176,7 +177,7 @@ class Webhooks:
             and is_wanted(TYPE_OF[row["event_type"]], hook["types"])
             and (hook["packets"] is None or row["packet_name"] in hook["packets"])
         ]
-        return due, found[-1]["position"] if len(found) == most else max(last, position)
+        return due, found[-1]["position"] if len(found) == at_once else max(last, position)
 
     async def happening(self, position: int) -> Happening | None:
         """The event at a position, as it may be told; None for one that is told to nobody."""

@@ -175,6 +175,41 @@ async def test_of_a_run_under_embargo_those_named_hear_that_something_waits(inst
         await no_more_than(here, 1)
 
 
+async def test_when_an_embargo_ends_the_others_hear_as_well(install: Install, hire: Hire) -> None:
+    [person, colleague] = await hire(2)
+    async with install() as here:
+        await signed_in(here, "it-too", colleague, ("it_approver",))
+        until = await here.books.ledger.now() + timedelta(hours=3)
+        done = await commands.start_run(
+            here.office, here.actors["hr"], await here.facts(person), here.packet.name, parse_cutoff(FAR_FUTURE, ZONE),
+            embargo=Embargo(until, ("hr", "it", "operator")),
+        )  # fmt: skip
+        assert isinstance(done, commands.Done)
+        await here.wait_until(done.run_id, gate_open, "an open gate")
+        await mails_until(here, bool, "a notice")
+        await here.set_clock_ahead(timedelta(hours=3, minutes=1).total_seconds())
+        sent = await mails_until(here, lambda sent: len(sent) == 2, "a notice to the other")
+        assert sent[1]["to"] == [colleague.email] and done.run_id in sent[1]["text"]
+        await no_more_than(here, 2)
+
+
+async def test_who_decides_for_a_colleague_is_mailed_from_when_that_begins(install: Install, hire: Hire) -> None:
+    [person, colleague] = await hire(2)
+    async with install() as here:
+        await signed_in(here, "deputy", colleague, ())
+        now = await here.books.ledger.now()
+        await commands.delegate(
+            here.office, here.actors["it"], "deputy", now + timedelta(hours=2), now + timedelta(days=9)
+        )
+        run = await here.start(person, cutoff=FAR_FUTURE)
+        await here.wait_until(run, gate_open, "an open gate")
+        await mails_until(here, bool, "a notice")
+        await no_more_than(here, 1)
+        await here.set_clock_ahead(timedelta(hours=2, minutes=1).total_seconds())
+        sent = await mails_until(here, lambda sent: len(sent) == 2, "a notice to the deputy")
+        assert sent[1]["to"] == [colleague.email] and run in sent[1]["text"]
+
+
 async def test_who_may_not_decide_or_has_left_is_not_mailed(install: Install, hire: Hire) -> None:
     leaver, gone, nameless = await hire(3)
     async with install() as here:
