@@ -27,9 +27,10 @@ SHORT: Final = 12
 
 
 def make_templates() -> Environment:
-    """Filters: `instant`, `clock`, `day`, `beside`, `iso`, `lasting` (a length of time), `length` (the same; counts what
-    can be counted), `ago`, `until`, `timing`, `short`, `words`, `account_label`, `person_label`, `pretty`. Globals: `static_url(name)`,
-    `glyph(shape)`, `mark_of(code, vocabulary)`, `plan_graph(steps, gates)`, `charts`."""
+    """Filters: `instant`, `clock`, `day`, `beside`, `iso`, `lasting` (a length of time), `length` (the same, and the
+    number of what can be counted), `ago`, `until`, `timing`, `short`, `words`, `account_label`, `person_label`,
+    `pretty`. Globals: `static_url(name)`, `glyph(shape)`, `mark_of(code, vocabulary)`, `plan_graph(steps, gates)`,
+    `charts`."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(default=True, default_for_string=True),
