@@ -32,9 +32,9 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.preview_words import preview_page
+from orchestrator.web.pages.refusals import refusal_of, status_of, told
 from orchestrator.web.pages.run_draft import Draft, opened, sealed, sentence, zones_for
 from orchestrator.web.parts import Parts, parts_of
-from orchestrator.web.problems import refused as problem_of
 
 router = APIRouter()
 
@@ -92,12 +92,10 @@ async def people(request: Request, caller: PageCaller, form: Form) -> Response:
         question = FindPeople(packet=chosen.name, text=wanted)
         try:
             found = await parts.inquiries.ask(caller.actor.actor_id, question, within=SEARCH_WITHIN)
-        except EngineUnavailable:
-            refused = AWAY
-        except Refusal as error:
-            refused = error
+        except (Refusal, EngineUnavailable) as error:
+            refused = refusal_of(error, AWAY)
     fragment = request.headers.get("x-fragment") == "results"
-    status = 200 if refused is None or fragment else problem_of(refused).status
+    status = 200 if refused is None or fragment else status_of(refused)
     return await _find_page(
         request, caller, offered, chosen=chosen.name, text=wanted, found=found, refused=refused,
         template="new_run_people.html" if fragment else "new_run.html", status=status,
@@ -184,6 +182,12 @@ async def _terms_page(
 @router.get("/runs/new/preview/{inquiry_id}")
 async def preview(request: Request, caller: PageCaller, inquiry_id: str, look: int = 0) -> Response:
     """What would happen. While a worker looks, the page says so and comes again by itself: `look` counts how often."""
+    return await _preview_page(request, caller, inquiry_id, look)
+
+
+async def _preview_page(
+    request: Request, caller: Caller, inquiry_id: str, look: int = 0, flash: Flash | None = None, status: int = 200
+) -> Response:
     parts = parts_of(request)
     try:
         draft = await _draft(parts, caller, inquiry_id)
@@ -207,7 +211,7 @@ async def preview(request: Request, caller: PageCaller, inquiry_id: str, look: i
         )  # fmt: skip
     return await page(
         request, "new_run_preview.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
-        draft=draft, handle=handle, address=_address(inquiry_id), steps_up=_steps_up(parts, caller, draft, inquiry_id),
+        status=status, flashes=(flash,) if flash is not None else (), draft=draft, handle=handle, address=_address(inquiry_id), steps_up=_steps_up(parts, caller, draft, inquiry_id),
         **preview_page(answer, draft, await parts.queries.staff()),
     )  # fmt: skip
 
@@ -236,8 +240,8 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
         )  # fmt: skip
     except (Refusal, EngineUnavailable) as error:
         await parts.answers.give_up(actor_id, key)
-        refused = error if isinstance(error, Refusal) else AWAY
-        return await back_to(request, caller, _address(inquiry_id), Flash("refused", refused.message, refused.remedy))
+        flash, status = told(error, AWAY)
+        return await _preview_page(request, caller, inquiry_id, flash=flash, status=status)
     except BaseException:
         await parts.answers.give_up(actor_id, key)
         raise
@@ -262,7 +266,7 @@ def _told(done: Done | Received, draft: Draft) -> Flash:
 
 async def _refused_page(request: Request, caller: Caller, draft: Draft, refused: Refusal) -> Response:
     """The form again, with what was typed, and the refusal at its field where it is about one."""
-    status = problem_of(refused).status
+    status = status_of(refused)
     if refused.code.startswith("cutoff_"):
         return await _terms_page(request, caller, draft, faults=[("cutoff", sentence(refused))], status=status)
     if refused.code.startswith("embargo_"):

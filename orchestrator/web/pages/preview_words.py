@@ -43,10 +43,11 @@ def preview_page(preview: Preview, draft: Draft, staff: Mapping[str, Member]) ->
     titles = {step.name: step.title for step in preview.steps}
     systems = {system.system: system.title for system in preview.systems}
     gates = {gate.gate: gate.title for gate in preview.gates}
-    settled = {question.system for question in preview.questions} | {one.system for one in preview.not_looked_at}
+    asked = {question.system for question in preview.questions} | {one.system for one in preview.not_looked_at}
+    document = preview.model_dump()
     return {
-        "preview": preview,
-        "accounts": [system for system in preview.systems if system.system not in settled],
+        "preview": document,
+        "accounts": [system for system in document["systems"] if system["system"] not in asked],
         "steps": [_line(number, step, titles, systems, gates) for number, step in enumerate(preview.steps, start=1)],
         "gates": [
             GateLine(gate, _names(gate.deciders, staff), tuple(dict.fromkeys(titles[name] for name in gate.steps)))

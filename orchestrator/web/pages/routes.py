@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from orchestrator.web.pages import new_run, runs
+from orchestrator.web.pages import (
+    away,
+    changes,
+    decisions,
+    exceptions,
+    files,
+    inbox,
+    new_run,
+    repairs,
+    run,
+    runs,
+    streams,
+    systems,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (new_run, runs):  # `/runs/new` comes before `/runs/{id}`
+# What has a name under `/runs` comes before `/runs/{id}`.
+for part in (new_run, streams, inbox, runs, run, decisions, changes, repairs, exceptions, files, systems, away):
     router.include_router(part.router)

@@ -23,10 +23,8 @@ from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.ledger.errors import UnreadableEvent
 from orchestrator.ledger.keys import Keyring
 from orchestrator.web.access.forms import text, texts
-from orchestrator.web.times import zone_of
+from orchestrator.web.pages.local_times import as_local, instant_given
 
-LOCAL = "%Y-%m-%dT%H:%M"
-"""As browsers write a local time."""
 MOST_NAMED = 100
 _OF_ZONE = ("unknown_zone", "cutoff_without_zone")
 
@@ -50,8 +48,7 @@ class Draft(Shown):
     def begin(cls, packet: str, person: PersonMatch, zone: str) -> Draft:
         """With what HR says: their zone (`zone` where HR knows none), and when they leave."""
         theirs = person.time_zone or zone
-        leaving = person.leaving_at.astimezone(zone_of(theirs)).strftime(LOCAL) if person.leaving_at else ""
-        return cls(packet=packet, person=person, cutoff=leaving, zone=theirs)
+        return cls(packet=packet, person=person, cutoff=as_local(person.leaving_at, theirs), zone=theirs)
 
     @classmethod
     def of(cls, asked: PreviewAsked) -> Draft:
@@ -69,7 +66,7 @@ class Draft(Shown):
             offset=(asked.cutoff or "")[16:],
             zone=zone,
             embargoed=until is not None,
-            embargo_until=until.astimezone(zone_of(zone)).strftime(LOCAL) if until is not None else "",
+            embargo_until=as_local(until, zone),
             named=asked.named,
         )
 
@@ -142,12 +139,7 @@ class Draft(Shown):
             return None
         if not self.embargo_until:
             raise Invalid("embargo_end_missing", "The embargo has no end.", "Say until when it lasts.")
-        try:
-            until = parse_cutoff(self.embargo_until, self.zone)
-        except Invalid as refused:
-            said = refused.message.replace("The cutoff", "The embargo's end")
-            raise Invalid(refused.code, said, refused.remedy) from refused
-        return Embargo(until.instant, self.named)
+        return Embargo(instant_given(self.embargo_until, self.zone, "The embargo's end"), self.named)
 
     def question(self, actor_id: str) -> PreviewAsked:
         """Raises `Invalid` where `faults` has some."""

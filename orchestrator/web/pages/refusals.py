@@ -1,0 +1,29 @@
+"""A refusal on the page that the form stands on: what is said, and the answer's status."""
+
+from __future__ import annotations
+
+from orchestrator.domain.errors import Refusal
+from orchestrator.engine import EngineUnavailable
+from orchestrator.ledger.sessions import Flash
+from orchestrator.web.pages.telling import remedy
+from orchestrator.web.problems import refused as problem_of
+
+NOBODY_LOOKS = Refusal(
+    "engine_unavailable",
+    "Nobody can look into the systems now: Temporal cannot be reached. Nothing was done.",
+    "Try again in a moment; if it goes on, tell whoever runs this server.",
+)
+
+
+def refusal_of(error: Refusal | EngineUnavailable, away: Refusal = NOBODY_LOOKS) -> Refusal:
+    """`away` is what is said where Temporal cannot be reached."""
+    return error if isinstance(error, Refusal) else away
+
+
+def told(error: Refusal | EngineUnavailable, away: Refusal = NOBODY_LOOKS) -> tuple[Flash, int]:
+    refused = refusal_of(error, away)
+    return Flash("refused", refused.message, remedy(refused)), status_of(refused)
+
+
+def status_of(refused: Refusal) -> int:
+    return 503 if refused.code == "engine_unavailable" else problem_of(refused).status
