@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import authlib.deprecate  # it has its own warnings shown always: after that they can be left out
 import httpx
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -23,8 +24,8 @@ from joserfc.jwk import KeySet
 from orchestrator.web_settings import OidcSettings
 
 with warnings.catch_warnings():
-    # Authlib warns of the module that this project is to use, whatever else is installed.
-    warnings.simplefilter("ignore")
+    # Authlib would rather have another HTTP library than the one that this project is to use.
+    warnings.simplefilter("ignore", authlib.deprecate.AuthlibDeprecationWarning)
     from authlib.integrations.base_client.errors import OAuthError
     from authlib.integrations.httpx_client import AsyncOAuth2Client
     from authlib.oidc.core import CodeIDToken
