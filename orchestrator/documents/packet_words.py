@@ -180,8 +180,20 @@ def embargo_sentences(packet: Packet) -> list[str]:
     ]
 
 
-def system_sentences(system: SystemSpec) -> list[str]:
+def system_sentences(name: str, packet: Packet) -> list[str]:
     """How an account is told to be somebody's, and how hard the system is asked."""
+    system = packet.platform.systems[name]
+    told = ["Offboard learns from it who works here."] if packet.platform.hr.system == name else []
+    told += _matching(system) if any(step.system == name for step in packet.workflow.steps) else []
+    told.append(f"One attempt takes {length(system.deadline)} at most.")
+    if system.rate_per_second is not None:
+        told.append(f"It is asked {system.rate_per_second:g} times a second at most.")
+    if system.queue is not None:
+        told.append(f"A worker of its own serves it, on the queue {system.queue}.")
+    return told
+
+
+def _matching(system: SystemSpec) -> list[str]:
     told = []
     strong = [_key(key.key) for key in system.match if key.strength == "strong"]
     weak = [_key(key.key) for key in system.match if key.strength == "weak"]
@@ -196,11 +208,6 @@ def system_sentences(system: SystemSpec) -> list[str]:
         told.append("Not everybody has an account there: finding none is an answer.")
     elif system.match:
         told.append("Everybody has an account there: where none is found, a person is asked.")
-    told.append(f"One attempt takes {length(system.deadline)} at most.")
-    if system.rate_per_second is not None:
-        told.append(f"It is asked {system.rate_per_second:g} times a second at most.")
-    if system.queue is not None:
-        told.append(f"A worker of its own serves it, on the queue {system.queue}.")
     return told
 
 

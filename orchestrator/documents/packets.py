@@ -81,7 +81,7 @@ def meaning(packet: Packet, catalogue: Catalogue) -> Document:
                 "hosts": list(system.hosts),
                 "support": system.support or None,
                 "runbook": system.runbook or None,
-                "sentences": words.system_sentences(system),
+                "sentences": words.system_sentences(name, packet),
             }
             for name, system in packet.platform.systems.items()
         ],

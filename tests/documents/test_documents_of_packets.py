@@ -1,0 +1,88 @@
+"""A packet in words that people understand, and whoever may do what in tables."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from connectors.registry import connector_kinds
+from orchestrator.documents.packet_words import gate_sentence, step_sentence
+from orchestrator.documents.packets import level_tables, packet_document
+from orchestrator.documents.plain_words import joined, length, minutes, role, sentence
+from orchestrator.domain.packet_files import starter_names, starter_packet
+from orchestrator.domain.packet_history import packet_stream
+from tests.documents.packet_text import KEPT, text_of
+from tests.ledger.small_office import SmallOffice, renamed, small_office
+
+STANDARD = starter_packet("standard-leaver")
+
+
+@pytest.fixture
+async def office(database_url: str) -> AsyncIterator[SmallOffice]:
+    async with small_office(database_url) as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", starter_names())
+def test_the_starter_packets_say_in_words_what_they_did_when_somebody_last_read_it(name: str) -> None:
+    kept = (KEPT / f"{name}.txt").read_text(encoding="utf-8")
+    assert text_of(starter_packet(name)) == kept, "read it, then python -m tests.documents.packet_text"
+
+
+def test_what_the_starters_do_not_use_has_words_too() -> None:
+    changed = renamed(
+        STANDARD,
+        "other",
+        workflow=("at: cutoff\n    gate: deletion", "at: cutoff+P30D\n    gate: deletion"),
+        approvals=("    quorum: 1\n    decide_within: P2D", "    quorum: 2\n    decide_within: PT36H"),
+    )
+    licence = step_sentence(changed.workflow.step("release_mail_license"), changed, connector_kinds())
+    assert "“Mail”, 30 days after the cutoff, once" in licence and "can be undone for 30 days" in licence
+    money = changed.approvals.gates["money"].model_copy(
+        update={"escalate_to": (), "needed_when": "step.privileged", "decide_together": True}
+    )
+    said = gate_sentence("money", money, changed)
+    assert said.startswith("Two different people with the role finance approver decide, within 36 hours")
+    assert "it goes on waiting for them" in said and "where this holds: step.privileged." in said
+    assert "several runs in one go" in said
+
+
+def test_levels_are_the_furthest_that_any_line_grants() -> None:
+    people, services, assistants = level_tables(STANDARD)
+    rows = {row["who"]: row["levels"] for row in people["rows"]}
+    assert rows["requester"] == {
+        "hr": "stage", "identity": "change", "directory": "change", "code": "change", "mail": "read", "cards": "change",
+    }  # fmt: skip
+    assert rows["finance_approver"]["identity"] is None and rows["finance_approver"]["cards"] == "change"
+    assert [table["kind"] for table in (people, services, assistants)] == ["person", "service", "assistant"]
+    assert assistants["rows"][0]["who"] == "*" and set(assistants["rows"][0]["levels"].values()) == {"prepare"}
+
+
+async def test_a_packet_has_its_files_signatures_and_history(office: SmallOffice) -> None:
+    shelf = await office.runs.shelf("standard-leaver")
+    stream = packet_stream("standard-leaver")
+    happened = (await office.ledger.read({stream: 0})).events[stream]
+    document = packet_document(office.packet, shelf, happened, connector_kinds())
+    assert (document["phase"], document["current"]) == ("production", True)
+    assert [(file["name"], file["owner"]) for file in document["files"]] == [
+        ("workflow.yaml", "value"), ("platform.yaml", "safety"), ("approvals.yaml", "both"),
+    ]  # fmt: skip
+    assert "name: standard-leaver" in document["files"][0]["text"]
+    assert [entry["what"] for entry in document["history"]] == ["adopted", *(["signed", "signed", "moved"] * 3)]
+    assert {(entry["owner"], entry["by"]) for entry in document["history"] if entry["what"] == "signed"} == {
+        ("value", "vera"), ("safety", "sam"),
+    }  # fmt: skip
+    assert document["history"][-1]["phase"] == "production" and document["history"][-1]["at"] is not None
+    assert document["versions"] == [{"version": office.packet.version, "phase": "production"}]
+
+
+def test_small_words() -> None:
+    assert [length(timedelta(minutes=m)) for m in (0, 1, 90, 120, 1440, 2160)] == [
+        "no time", "1 minute", "90 minutes", "2 hours", "1 day", "36 hours",
+    ]  # fmt: skip
+    assert [minutes(number) for number in (0, 1, 60, 135)] == ["0 minutes", "1 minute", "1 hour", "2 hours 15 minutes"]
+    assert (joined([]), joined(["a"]), joined(["a", "b", "c"], "or")) == ("", "a", "a, b or c")
+    assert (role("it_approver"), role("value-owner")) == ("IT approver", "value owner")
+    assert sentence("so it is") == "So it is."
