@@ -24,6 +24,7 @@ from run_world import (
     HR,
     LEA,
     MINUTE,
+    MONDAY,
     OLE,
     PERSON_ID,
     ROBOT,
@@ -38,17 +39,24 @@ from run_world import (
 from orchestrator.domain import events as e
 from orchestrator.domain import gates, operating, requests
 from orchestrator.domain.consequences import with_consequences
+from orchestrator.domain.deciders import deciders
+from orchestrator.domain.delegation import delegate
+from orchestrator.domain.embargo import Embargo, change_embargo
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.levels import Actor, granted_level
 from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.run import RunState
 from orchestrator.domain.steps import Answer, Intent, begin, verdict
+from orchestrator.domain.surroundings import Organisation, fold_organisation
 
 ADA = actor("ada", "approver", "operator", "requester", human=PERSON_ID)
 REPORT = actor("rep", "approver", above=[PERSON_ID])
 ANNA_TOO = actor("anna-admin", "approver", "operator", human="h-anna")
-ALL = (HR, ANNA, ANNA_TOO, BEN, LEA, OLE, SAM, ROBOT, ADA, REPORT)
+PAT = actor("pat")  # without any role: decides for others or not at all
+ALL = (HR, ANNA, ANNA_TOO, BEN, LEA, OLE, SAM, ROBOT, ADA, REPORT, PAT)
 ACTORS = st.sampled_from(ALL)
+
+CREW = ("sam", "anna", "ben", "ole")
 
 PACKETS = (
     packet(),
@@ -96,10 +104,13 @@ class Attempts(RuleBasedStateMachine):
     @initialize(
         which=st.sampled_from(PACKETS), urgent=st.booleans(), phase=st.sampled_from(("production", "pilot", "shadow")),
         ahead=st.sampled_from((-DAY, timedelta(0), 3 * HOUR, 9 * HOUR, 40 * DAY)), found=FOUND,
-        well=st.sampled_from((0, 3, 6, 9, 12, 15)),
+        well=st.sampled_from((0, 3, 6, 9, 12, 15)), hidden=st.sampled_from((None, None, HOUR, 20 * DAY)),
     )  # fmt: skip
-    def start(self, which: Any, urgent: bool, phase: str, ahead: timedelta, found: str, well: int) -> None:
-        self.story = Story(which, urgent=urgent, phase=phase, at=EVENING + ahead, ready=False)
+    def start(
+        self, which: Any, urgent: bool, phase: str, ahead: timedelta, found: str, well: int, hidden: timedelta | None
+    ) -> None:
+        embargo = Embargo(MONDAY + hidden, CREW) if hidden is not None else None
+        self.story = Story(which, urgent=urgent, phase=phase, at=EVENING + ahead, ready=False, embargo=embargo)
         self.story.knows(*ALL)
         self.finds("code", found)
         self.all_goes_well(well)
@@ -178,7 +189,7 @@ class Attempts(RuleBasedStateMachine):
             decided = _approving(self.story, step)
             assert decided is not None, f"{step.name} without an approval"
             assert world.now < decided.valid_until and state.cutoff <= decided.valid_until
-            assert set(decided.by) <= set(started.caused_by)
+            assert set(decided.rests_on or decided.by) <= set(started.caused_by)
         assert started.caused_by
         for actor_id in started.caused_by:
             who: Actor = world.actors[actor_id]
@@ -241,6 +252,28 @@ class Attempts(RuleBasedStateMachine):
     def roles(self, who: Actor, gone: bool) -> None:
         self.story.knows(who)
         self.story.without_role(who.actor_id, *(who.roles if gone else ()))
+
+    @rule(by=ACTORS, to=ACTORS, lasts=st.sampled_from((HOUR, 20 * DAY)))
+    def away(self, by: Actor, to: Actor, lasts: timedelta) -> None:
+        world = self.story.world
+        known = Organisation(actors=world.actors, delegations={d.said.delegation_id: d for d in world.delegations})
+        number = f"d{len(world.delegations)}"
+        try:
+            given = delegate(known, number, by, to.actor_id, world.now, world.now + lasts, None, world.now)
+        except Refusal:
+            return
+        held = fold_organisation(known, given[0]).delegations.values()
+        self.story.world = replace(world, delegations=tuple(held))
+        self.story.append([])
+
+    @precondition(lambda self: self.story.world.delegations)
+    @rule(data=st.data())
+    def back(self, data: st.DataObject) -> None:
+        world = self.story.world
+        ended = data.draw(st.sampled_from(world.delegations))
+        held = tuple(replace(one, ended=True) if one is ended else one for one in world.delegations)
+        self.story.world = replace(world, delegations=held)
+        self.story.append([])
 
     @rule(change=st.sampled_from((None, None, *STRICTER)))
     def todays_packet(self, change: tuple[str, str] | None) -> None:
@@ -320,6 +353,14 @@ class Attempts(RuleBasedStateMachine):
         at = cutoff(self.story.now + ahead)
         self.do(lambda: requests.reschedule(self.story.state, at, by, self.story.world))
 
+    @precondition(lambda self: self.story.state.embargo_until is not None)
+    @rule(by=ACTORS, ahead=st.sampled_from((None, HOUR, 20 * DAY)), named=st.sampled_from((CREW, CREW[1:], ())))
+    def embargo(self, by: Actor, ahead: timedelta | None, named: tuple[str, ...]) -> None:
+        state, world = self.story.state, self.story.world
+        if state.exists_for(by.actor_id, world.now):  # commands see to that, as for every command
+            until = world.now + ahead if ahead is not None else None
+            self.do(lambda: change_embargo(state, until, named, by, world))
+
     @rule(by=st.sampled_from((HR, ADA, ROBOT)), really=st.integers(0, 9))
     def end(self, by: Actor, really: int) -> None:
         if really == 0:
@@ -359,11 +400,32 @@ class Attempts(RuleBasedStateMachine):
             return
         for gate in self.story.state.gates.values():
             humans = [vote.human for vote, _ in gate.votes]
-            assert len(humans) == len(set(humans))
-            assert not {"h-hr", PERSON_ID, "h-rep"} & set(humans)
+            absent = [vote.for_human for vote, _ in gate.votes if vote.for_human is not None]
+            assert len([*humans, *absent]) == len({*humans, *absent}), "one person, one vote"
+            assert not {"h-hr", PERSON_ID, "h-rep"} & {*humans, *absent}
+            for vote, _ in gate.votes:
+                assert vote.human != "h-pat" or vote.on_behalf_of is not None, "only for somebody who has a role"
             assert "robot" not in [vote.by for vote, _ in gate.votes]
             if gate.outcome == "approved":
                 assert len(set(humans)) >= gate.opened.quorum
+
+    @invariant()
+    def those_who_can_decide_can(self) -> None:
+        """Whoever is named as a decider is let in by the rules, and whoever is not is refused."""
+        if not hasattr(self, "story") or self.story.state.finished:
+            return
+        state, world = self.story.state, self.story.world
+        for id_, gate in state.gates.items():
+            if not gate.open or gate.lapsed(state.cutoff, world.now):
+                continue
+            named = deciders(state, id_, ALL, world)
+            for one in ALL:
+                try:
+                    said = gates.vote(state, id_, one, "reject", (), "why", world)
+                except Refusal:
+                    said = []
+                may = bool(said) and state.exists_for(one.actor_id, world.now)
+                assert may is (one.actor_id in named), (one.actor_id, id_)
 
     @invariant()
     def nothing_is_stuck_in_silence(self) -> None:
