@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from orchestrator.domain.exposure import Clock, Proof
 from orchestrator.domain.packet_files import starter_packet
 from orchestrator.web.drawing.charts import Bar
 from orchestrator.web.pages.page import NAVIGATION
@@ -75,16 +74,17 @@ def run_gates(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _clock(open_for: timedelta, executed: datetime | None, proof: Proof | None = None) -> Clock:
-    return Clock(
-        known=CUTOFF - timedelta(days=9),
-        cutoff=CUTOFF,
-        approved=CUTOFF - timedelta(days=2) if executed is not None else None,
-        executed=executed,
-        verified=CUTOFF + open_for if proof in ("verified", "attested") else None,
-        proof=proof,
-        open_for=open_for,
-    )
+def _clock(title: str, exposed: timedelta, executed: datetime | None, proof: str | None = None) -> dict[str, Any]:
+    return {
+        "title": title,
+        "approved": CUTOFF - timedelta(days=2) if executed is not None else None,
+        "executed": executed,
+        "verified": CUTOFF + exposed if proof in ("verified", "attested") else None,
+        "proof": proof,
+        "exposed": exposed,
+        "gone": proof in ("verified", "attested"),
+        "late": exposed > timedelta(hours=1),
+    }
 
 
 def gallery_context() -> dict[str, Any]:
@@ -117,13 +117,12 @@ def gallery_context() -> dict[str, Any]:
                 ("approvals.yaml", "Both owners"),
             )
         ],
-        "hour": timedelta(hours=1),
         "systems": [
-            ("Identity provider", _clock(timedelta(seconds=6), CUTOFF + timedelta(seconds=4), "verified")),
-            ("Directory", _clock(timedelta(minutes=80), CUTOFF + timedelta(minutes=79), "attested")),
-            ("Code hosting", _clock(timedelta(minutes=42), CUTOFF + timedelta(minutes=2))),
-            ("Company cards", _clock(timedelta(minutes=150), None)),
-            ("Mail", _clock(timedelta(minutes=150), None, "unverifiable")),
+            _clock("Identity provider", timedelta(seconds=6), CUTOFF + timedelta(seconds=4), "verified"),
+            _clock("Directory", timedelta(minutes=80), CUTOFF + timedelta(minutes=79), "attested"),
+            _clock("Code hosting", timedelta(minutes=42), CUTOFF + timedelta(minutes=2)),
+            _clock("Company cards", timedelta(minutes=150), None),
+            _clock("Mail", timedelta(minutes=150), None, "unverifiable"),
         ],
         "level_rows": [
             ("requester", {"hr": "prepare", "identity": "read", "code": None, "cards": None}),
