@@ -8,13 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.errors import Invalid
 from orchestrator.inquiries import VerifyLedger
 from orchestrator.ledger.codec import EventCodec
 from orchestrator.ledger.history import Happened, History, HistoryFilter
 from orchestrator.ledger.runs import RUN_EVENT_TYPES
 from orchestrator.ledger.verifications import last_verification
-from orchestrator.web.access.caller import ApiCaller, Caller
+from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.reading import require_reading, sees_everything
 from orchestrator.web.api.described import Answer, problems, problems_of_post
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inquiries import inquiry_address
@@ -23,7 +24,7 @@ from orchestrator.web.api.run_answers import Person
 from orchestrator.web.api.runs import person
 from orchestrator.web.api.starts import InquiryWaiting
 from orchestrator.web.api.verification import Verification, verified
-from orchestrator.web.parts import Parts, parts_of
+from orchestrator.web.parts import parts_of
 
 router = APIRouter(prefix="/api/v1/ledger", tags=["ledger"], route_class=IdempotentRoute)
 
@@ -64,7 +65,7 @@ class HistoryPage(Answer):
 @router.get("", summary="Size and last verification", responses=problems(403))
 async def ledger(request: Request, caller: ApiCaller) -> LedgerStanding:
     parts = parts_of(request)
-    whole = await _sees_everything(parts, caller)
+    whole = await sees_everything(parts, caller)
     kept = await last_verification(parts.database)
     return LedgerStanding(
         now=await parts.queries.now(),
@@ -108,10 +109,7 @@ async def history(
 )
 async def verify(request: Request, caller: ApiCaller, response: Response, key: IdempotencyKey = None) -> InquiryWaiting:
     parts = parts_of(request)
-    if not await parts.queries.readable_packets(caller.viewer):
-        raise NotAllowed(
-            "nothing_granted", "The ledger is verified by those who may read runs.", "Ask a safety owner for a grant."
-        )
+    await require_reading(parts, caller)
     inquiry_id = await parts.inquiries.put(caller.actor.actor_id, VerifyLedger())
     response.headers["location"] = inquiry_address(inquiry_id)
     return InquiryWaiting(inquiry_id=inquiry_id, address=inquiry_address(inquiry_id))
@@ -123,14 +121,7 @@ async def last(request: Request, caller: ApiCaller) -> Verification:
     kept = await last_verification(parts.database)
     if kept is None:
         raise Invalid("unknown_verification", "The ledger was never verified.", "POST /api/v1/ledger/verifications.")
-    return verified(kept, whole=await _sees_everything(parts, caller))
-
-
-async def _sees_everything(parts: Parts, caller: Caller) -> bool:
-    """In an empty ledger nothing is hidden from anybody; whoever may read nothing sees its size all the less."""
-    return bool(await parts.queries.readable_packets(caller.viewer)) and await parts.queries.sees_everything(
-        caller.viewer
-    )
+    return verified(kept, whole=await sees_everything(parts, caller))
 
 
 def _event(one: Happened) -> EventInHistory:

@@ -211,7 +211,8 @@ async def _preview_page(
         )  # fmt: skip
     return await page(
         request, "new_run_preview.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
-        status=status, flashes=(flash,) if flash is not None else (), draft=draft, handle=handle, address=_address(inquiry_id), steps_up=_steps_up(parts, caller, draft, inquiry_id),
+        status=status, flashes=(flash,) if flash is not None else (), draft=draft, handle=handle,
+        address=_address(inquiry_id), steps_up=_steps_up(parts, caller, draft, inquiry_id),
         **preview_page(answer, draft, await parts.queries.staff()),
     )  # fmt: skip
 

@@ -11,15 +11,22 @@ from orchestrator.web.pages import (
     exceptions,
     files,
     inbox,
+    ledger,
     new_run,
+    outcomes,
     repairs,
     run,
     runs,
     streams,
     systems,
+    tokens,
+    webhooks,
 )
 
 router = APIRouter(include_in_schema=False)
 # What has a name under `/runs` comes before `/runs/{id}`.
-for part in (new_run, streams, inbox, runs, run, decisions, changes, repairs, exceptions, files, systems, away):
+for part in (
+    new_run, streams, inbox, runs, run, decisions, changes, repairs, exceptions, files,
+    systems, ledger, outcomes, away, tokens, webhooks,
+):  # fmt: skip
     router.include_router(part.router)
