@@ -157,6 +157,23 @@ async def test_a_live_part_moves_and_takes_nothing_from_whoever_is_typing(
     await page.context.close()
 
 
+async def test_a_tick_stays_with_its_step_when_another_goes_away_above_it(
+    moving: tuple[str, Moving], browser: Browser, complaints: list[str]
+) -> None:
+    address, state = moving
+    page = await open_page(browser, f"{address}/moving", complaints)
+    await expect(page.locator("[data-live-mark]")).to_have_attribute("data-state", "live")
+    before = state.step
+    await page.check(f"[value=step-{before + 1}]")
+    state.move()
+    await expect(page.locator(f"[value=step-{before + 3}]")).to_have_count(1)
+    await expect(page.locator(f"[value=step-{before}]")).to_have_count(0)
+    ticked = await page.eval_on_selector_all("form [name=excluded]:checked", "all => all.map(one => one.value)")
+    assert ticked == [f"step-{before + 1}"]
+    await expect(page.locator("[name=version]")).to_have_value(str(before + 1))
+    await page.context.close()
+
+
 async def test_a_page_says_when_updates_have_stopped_and_catches_up_afterwards(
     moving: tuple[str, Moving], browser: Browser
 ) -> None:

@@ -19,14 +19,17 @@
 
   // Taking over what differs
 
-  const KEPT = {
-    DETAILS: new Set(["open"]),
-    INPUT: new Set(["value", "checked"]),
-    OPTION: new Set(["selected"]),
-  };
+  // Two elements are one and the same only if they stand for the same thing: a tick or a reason must never move to
+  // another step because a row went away above it.
+  const NAMED_BY = { FORM: ["action"], INPUT: ["type", "name"], TEXTAREA: ["name"], SELECT: ["name"], BUTTON: ["name", "value"] };
+  const ticked = (field) => field.nodeName === "INPUT" && (field.type === "checkbox" || field.type === "radio");
 
   const alike = (one, other) =>
-    one.nodeType === other.nodeType && one.nodeName === other.nodeName && (one.id || "") === (other.id || "");
+    one.nodeType === other.nodeType &&
+    one.nodeName === other.nodeName &&
+    (one.id || "") === (other.id || "") &&
+    (NAMED_BY[one.nodeName] || []).every((name) => one.getAttribute(name) === other.getAttribute(name)) &&
+    (!ticked(one) || one.getAttribute("value") === other.getAttribute("value"));
 
   const takeOver = (here, there) => {
     if (here.isEqualNode(there)) return;
@@ -34,12 +37,12 @@
       if (here.nodeValue !== there.nodeValue) here.nodeValue = there.nodeValue;
       return;
     }
-    const kept = KEPT[here.nodeName] || new Set();
+    const kept = here.nodeName === "DETAILS" ? "open" : ""; // whether it is open is the reader's affair
     for (const { name } of [...here.attributes]) {
-      if (!there.hasAttribute(name) && !kept.has(name)) here.removeAttribute(name);
+      if (!there.hasAttribute(name) && name !== kept) here.removeAttribute(name);
     }
     for (const { name, value } of [...there.attributes]) {
-      if (here.getAttribute(name) !== value && !kept.has(name)) here.setAttribute(name, value);
+      if (here.getAttribute(name) !== value && name !== kept) here.setAttribute(name, value);
     }
     if (here.nodeName === "TEXTAREA") return; // its text is whatever was typed
     takeOverChildren(here, there);
@@ -70,13 +73,43 @@
     }
   };
 
+  // What somebody entered, by what it is for, so that it stays with that wherever it stands afterwards.
+  const purpose = (field) =>
+    [field.form ? field.form.getAttribute("action") : "", field.name, field.id, ticked(field) ? field.value : ""].join("\n");
+  const entered = (part) => {
+    const found = new Map();
+    for (const field of part.querySelectorAll("input, textarea")) {
+      if (ticked(field)) {
+        if (field.checked !== field.defaultChecked) found.set(purpose(field), field.checked);
+      } else if (field.type !== "hidden" && field.type !== "file" && field.value !== field.defaultValue) {
+        found.set(purpose(field), field.value);
+      }
+    }
+    return found;
+  };
+  const enter = (part, known) => {
+    for (const field of part.querySelectorAll("input, textarea")) {
+      const value = known.get(purpose(field));
+      if (value === undefined) continue;
+      if (ticked(field)) field.checked = value;
+      else if (field.value !== value) field.value = value;
+    }
+  };
+
   const takeOverParts = (fresh) => {
+    const focused = document.activeElement;
     for (const part of document.querySelectorAll("[data-live-part][id]")) {
       const wanted = fresh.getElementById(part.id);
       if (wanted === null || part.isEqualNode(wanted)) continue;
       const before = part.dataset.liveSays;
+      const known = entered(part);
       takeOver(part, wanted);
+      enter(part, known);
       if (part.dataset.liveSays !== before) say(part.dataset.liveSays);
+    }
+    if (focused !== null && focused.id && !focused.isConnected) {
+      const again = document.getElementById(focused.id);
+      if (again !== null) again.focus({ preventScroll: true });
     }
     document.title = fresh.title;
   };
@@ -153,6 +186,7 @@
         close();
         tries += 1;
         if (tries > 1) stopped();
+        if (tries === 2) soon(); // perhaps the session is over: the page itself says so
         later = setTimeout(open, Math.min(1000 * 2 ** (tries - 1), LONGEST) * (0.75 + Math.random() / 2));
       };
     };
