@@ -16,7 +16,7 @@ from orchestrator.ledger.queries import LARGEST_PAGE, Queries, Viewer
 from orchestrator.ledger.tables import exceptions, runs
 
 Standing = Literal["open", "overdue", "closed", "all"]
-MOST_COUNTED = 10_000
+MOST_COUNTED = 1_000
 """Closed ones are counted up to here."""
 
 

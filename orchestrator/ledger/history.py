@@ -20,10 +20,10 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.event import Event
 from orchestrator.domain.events import AccountsSearched, run_stream
-from orchestrator.ledger.codec import EventCodec
+from orchestrator.ledger.codec import EventCodec, canonical_json
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.errors import UnreadableEvent
-from orchestrator.ledger.format import read
+from orchestrator.ledger.format import Entry, read
 from orchestrator.ledger.keys import Keyring
 from orchestrator.ledger.lines import PersonName
 from orchestrator.ledger.queries import Queries, Viewer
@@ -155,8 +155,12 @@ class History:
 
     async def _matching(self, rows: Sequence[Mapping[str, Any]], wanted: HistoryFilter, steps: _Steps) -> list[_Found]:
         found = []
+        named = canonical_json(wanted.actor) if wanted.actor is not None else b""
         for row in rows:
-            event = self._decoded(row)
+            entry = read(bytes(row["stored"]))
+            if named not in entry.public:
+                continue  # decoding is what costs
+            event = self._decoded(entry)
             if event is not None and (wanted.actor is None or wanted.actor in _concerned(event)):
                 found.append(_Found(row, event))
         if wanted.system is not None:
@@ -164,9 +168,8 @@ class History:
             found = [one for one in found if wanted.system in _systems(one, steps)]
         return found
 
-    def _decoded(self, row: Mapping[str, Any]) -> Event | None:
+    def _decoded(self, entry: Entry) -> Event | None:
         """Without anything personal: no key is asked for. What this program does not know is passed over."""
-        entry = read(bytes(row["stored"]))
         try:
             return self._codec.decode(entry.type, entry.schema, entry.public, None)
         except UnreadableEvent:

@@ -20,7 +20,7 @@ from orchestrator.ledger.tables import exceptions, runs
 
 MOST_DRAWN = 2_000
 """Runs whose times are listed one by one, the latest cutoffs first."""
-MOST_EXPOSED = 500
+MOST_EXPOSED = 100
 
 
 @dataclass(frozen=True, slots=True)
