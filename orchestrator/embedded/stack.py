@@ -20,11 +20,11 @@ from activities.connections import Connections
 from activities.people import People
 from orchestrator import commands
 from orchestrator.commands import Office
-from orchestrator.domain.errors import Invalid
 from orchestrator.domain.levels import Actor
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.packet_files import starter_names, starter_packet
 from orchestrator.domain.packet_history import Phase
+from orchestrator.embedded.address import ADDRESS_FILE, stack_environment
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.postgres import PostgresServer
@@ -39,7 +39,6 @@ from orchestrator.web.serving import listening, serving
 from orchestrator.web_settings import WebSettings
 from orchestrator.worker import Books, relaying, working
 
-ADDRESS_FILE = "stack.json"
 NOTICES_FROM = "offboard@wolkenmuehle.example"
 FORWARD: tuple[Phase, ...] = ("shadow", "pilot", "production")
 Say = Callable[[str], None]
@@ -107,13 +106,7 @@ async def stack_up(
 
 def running_stack(folder: Path) -> Settings:
     """The settings of a stack that is up. Raises `Invalid` if none is."""
-    try:
-        environment: Mapping[str, str] = json.loads((folder / ADDRESS_FILE).read_text())
-    except (OSError, ValueError) as error:
-        raise Invalid(
-            "no_stack", "No embedded Offboard is up here.", "Start one in another terminal: `offboard up`."
-        ) from error
-    return Settings.read({**os.environ, **environment})
+    return Settings.read({**os.environ, **stack_environment(folder)})
 
 
 async def _servers(

@@ -1,0 +1,30 @@
+"""Where an embedded stack that is up can be found: a file in its folder that only its owner can read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from orchestrator.domain.errors import Invalid
+
+ADDRESS_FILE = "stack.json"
+
+
+def stack_environment(folder: Path) -> Mapping[str, str]:
+    """The settings of a stack that is up, as a process elsewhere needs them. Raises `Invalid` if none is."""
+    try:
+        environment: Mapping[str, str] = json.loads((folder / ADDRESS_FILE).read_text())
+    except (OSError, ValueError) as error:
+        raise Invalid(
+            "no_stack", "No embedded Offboard is up here.", "Start one in another terminal: `offboard up`."
+        ) from error
+    return environment
+
+
+def stack_url(folder: Path) -> str | None:
+    """Where its pages and its API are; None if no stack is up."""
+    try:
+        return stack_environment(folder).get("OFFBOARD_PUBLIC_URL")
+    except Invalid:
+        return None
