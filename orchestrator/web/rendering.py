@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from orchestrator.web import times
 from orchestrator.web.drawing import charts, glyphs
 from orchestrator.web.drawing.plan_graph import plan_graph
-from orchestrator.web.words import words
+from orchestrator.web.words import in_sentence, words
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
@@ -28,9 +28,9 @@ SHORT: Final = 12
 
 def make_templates() -> Environment:
     """Filters: `instant`, `clock`, `day`, `beside`, `iso`, `lasting` (a length of time), `length` (the same, and the
-    number of what can be counted), `ago`, `until`, `timing`, `short`, `words`, `account_label`, `person_label`,
-    `pretty`. Globals: `static_url(name)`, `glyph(shape)`, `mark_of(code, vocabulary)`, `plan_graph(steps, gates)`,
-    `charts`."""
+    number of what can be counted), `ago`, `until`, `timing`, `short`, `words`, `in_sentence`, `account_label`,
+    `person_label`, `pretty`. Globals: `static_url(name)`, `glyph(shape)`, `mark_of(code, vocabulary)`,
+    `plan_graph(steps, gates)`, `charts`."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -53,6 +53,7 @@ def make_templates() -> Environment:
         timing=times.timing,
         short=short,
         words=words,
+        in_sentence=in_sentence,
         account_label=account_label,
         person_label=person_label,
         pretty=pretty,

@@ -270,3 +270,8 @@ def words(code: object, vocabulary: str | None = None) -> str:
             return known[said]
     plain = said.replace("_", " ").strip()
     return plain[:1].upper() + plain[1:]
+
+
+def in_sentence(label: str) -> str:
+    """A label within a sentence: `Safety owner` becomes `safety owner`, `IT approver` stays."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label

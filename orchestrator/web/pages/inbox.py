@@ -1,0 +1,76 @@
+"""What waits for whoever looks, the most urgent first, with everything that it takes to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
+
+from orchestrator.ledger.sessions import Flash
+from orchestrator.web.access.caller import Caller, PageCaller
+from orchestrator.web.pages.cards import card_of
+from orchestrator.web.pages.page import page
+from orchestrator.web.pages.seen import seen_runs
+from orchestrator.web.parts import parts_of
+
+router = APIRouter()
+
+A_PAGE = 25
+KINDS = ("gate", "task", "exception", "review")
+
+
+@router.get("/")
+@router.get("/inbox")
+async def inbox(request: Request, caller: PageCaller) -> Response:
+    """`show=all` is everything that waits for anybody; `kind` narrows it."""
+    return await show_inbox(request, caller, request.query_params)
+
+
+async def show_inbox(
+    request: Request, caller: Caller, query: QueryParams, status: int = 200, flashes: Sequence[Flash] = ()
+) -> Response:
+    parts = parts_of(request)
+    mine, kinds = wanted(query)
+    found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, limit=A_PAGE + 1)
+    runs = await seen_runs(parts, caller, [item.run_id for item in found.items[:A_PAGE]])
+    cards = [
+        card
+        for item in found.items[:A_PAGE]
+        if item.run_id in runs and (card := card_of(runs[item.run_id], item.id)) is not None and card["state"] == "open"
+    ]
+    return await page(
+        request,
+        "inbox.html",
+        title="Inbox",
+        caller=caller,
+        current="inbox",
+        status=status,
+        flashes=tuple(flashes),
+        here=address(mine, kinds),
+        stream=address(mine, kinds, "/inbox/stream"),
+        live=status == 200,
+        mine=mine,
+        kind=kinds[0] if kinds else "",
+        kinds=[(kind, address(mine, (kind,) if kind else ())) for kind in ("", *KINDS)],
+        tabs=[
+            ("mine", "For me", address(True, kinds), None),
+            ("all", "Everything that waits", address(False, kinds), None),
+        ],
+        cards=cards,
+        more=len(found.items) > A_PAGE,
+        together=[card for card in cards if card.get("together")],
+    )
+
+
+def wanted(query: QueryParams) -> tuple[bool, tuple[str, ...]]:
+    """Whether only what waits for whoever looks, and which kinds (all: none named)."""
+    kind = query.get("kind", "")
+    return query.get("show") != "all", (kind,) if kind in KINDS else ()
+
+
+def address(mine: bool, kinds: Sequence[str], path: str = "/") -> str:
+    fields = ({} if mine else {"show": "all"}) | ({"kind": kinds[0]} if kinds else {})
+    return f"{path}?{urlencode(fields)}" if fields else path
