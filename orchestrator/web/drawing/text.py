@@ -6,6 +6,7 @@ that most systems have stays inside its box too.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 _NARROW: Final = frozenset("iljtfrI.,:;'|!()[] ·")
@@ -14,7 +15,7 @@ _WIDE: Final = frozenset("mwMWQO@%—…")
 
 def width(text: str, size: float) -> float:
     """In the drawing's units; `size` is the font's."""
-    return size * sum(_share(sign) for sign in text)
+    return size * sum(map(_share, text))
 
 
 def fit(text: str, size: float, room: float) -> str:
@@ -34,21 +35,22 @@ def fit(text: str, size: float, room: float) -> str:
 def wrap(text: str, size: float, room: float, most: int = 2) -> list[str]:
     """At most `most` lines, broken between words; the last one is cut where the rest does not fit."""
     lines: list[str] = []
-    line = ""
+    line, long, space = "", 0.0, width(" ", size)
     words = text.split()
     for at, word in enumerate(words):
-        longer = f"{line} {word}".strip()
-        if not line or width(longer, size) <= room:
-            line = longer
+        more = width(word, size)
+        if not line or long + space + more <= room:
+            line, long = (f"{line} {word}", long + space + more) if line else (word, more)
             continue
         if len(lines) == most - 1:
             line = " ".join([line, *words[at:]])
             break
         lines.append(fit(line, size, room))
-        line = word
+        line, long = word, more
     return [*lines, fit(line, size, room)] if line else lines
 
 
+@lru_cache(maxsize=4096)
 def _share(sign: str) -> float:
     if sign in _NARROW:
         return 0.4
