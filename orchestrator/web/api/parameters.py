@@ -32,5 +32,6 @@ Version = Annotated[str, Path(description="The version, or its first eight chara
 InPacket = Annotated[str, Query(description="The packet's name", examples=["standard-leaver"], **_id)]
 After = Annotated[str | None, Query(description="Where the page before ended", max_length=400, pattern=TEXT)]
 Limit = Annotated[int, Query(description="At most so many", ge=1, le=500)]
+Instant = Annotated[AwareDatetime | None, Query()]
 From = Annotated[AwareDatetime | None, Query(alias="from", description="From this instant on")]
 To = Annotated[AwareDatetime | None, Query(alias="to", description="Before this instant")]

@@ -18,6 +18,7 @@ from orchestrator.web.api import (
     outcomes,
     packets,
     people,
+    reference,
     run_commands,
     runs,
     starts,
@@ -31,7 +32,7 @@ from orchestrator.web.api import (
 
 PARTS = (
     runs, starts, run_commands, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps, people,
-    packets, systems, ledger, outcomes, away, access, tokens, webhooks, hr_hook, health,
+    packets, systems, ledger, outcomes, away, access, tokens, webhooks, hr_hook, health, reference,
 )  # fmt: skip
 """In the order in which the document describes them."""
 

@@ -16,7 +16,7 @@ from orchestrator.ledger.run_lists import RunFilter, RunLists
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.described import Answer, problems
 from orchestrator.web.api.idempotent import IdempotentRoute
-from orchestrator.web.api.parameters import ID, LONGEST_ID, After, From, Limit, RunId, To
+from orchestrator.web.api.parameters import ID, LONGEST_ID, After, Instant, Limit, RunId
 from orchestrator.web.api.run_answers import EventInRun, Person, RunCounts, RunInList, Runs, WholeRun
 from orchestrator.web.parts import parts_of
 
@@ -42,8 +42,8 @@ async def runs(
     system: Annotated[Word, Query(description="Only runs whose plan has steps on it")] = None,
     urgent: bool | None = None,
     mine: Annotated[bool, Query(description="Only runs that the caller's own account asked for")] = False,
-    cutoff_from: From = None,
-    cutoff_until: To = None,
+    cutoff_from: Instant = None,
+    cutoff_until: Annotated[Instant, Query(description="This instant itself is left out")] = None,
     sort: Annotated[
         Literal["latest", "cutoff", "due"],
         Query(description="What was asked for last first; or the earliest cutoff; or what has to be done first"),

@@ -1,0 +1,96 @@
+"""Packets, systems, and deciding for somebody who is away."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.domain.packet_files import starter_packet
+from tests.ledger.small_office import renamed
+from tests.web.api.running import Leavers, planned, refused, start, until
+from tests.web.conftest import Program
+
+
+def files(name: str) -> dict[str, str]:
+    packet = renamed(starter_packet("identity-only"), name)
+    return {file.removesuffix(".yaml"): text.decode() for file, text in packet.files.items()}
+
+
+async def test_a_packet_is_adopted_signed_by_both_owners_and_moved(program: Program) -> None:
+    value, safety, it = [await program(alias) for alias in ("value-owner", "safety-owner", "it")]
+    texts = files("contractor")
+    refused(await it.post("/packets", json=texts), 403, "not_an_owner")
+    wrong = texts | {"workflow": texts["workflow"].replace("gate: access", "gate: nosuch")}
+    problem = refused(await value.post("/packets", json=wrong), 422, "packet_problems")
+    assert all(one["where"].startswith("workflow.yaml:") for one in problem["errors"])
+    adopted = await value.post("/packets", json=texts)
+    assert adopted.status_code == 201
+    version = adopted.json()["version"]
+    path = f"/packets/contractor/versions/{version[:12]}"
+    signed = await value.post(f"{path}/signatures", json={})
+    assert [one["owner"] for one in signed.json()["signatures"]] == ["value"]
+    refused(await value.post(f"{path}/moves", json={"phase": "shadow"}), 403, "signature_missing")
+    refused(await it.post(f"{path}/signatures", json={}), 403, "not_an_owner")
+    refused(await safety.post(f"{path}/signatures", json={"phase": "production"}), 422, "not_the_next_phase")
+    assert (await safety.post(f"{path}/signatures", json={"phase": "shadow"})).status_code == 200
+    moved = await safety.post(f"{path}/moves", json={"phase": "shadow", "reason": "To look at it."})
+    assert moved.json()["phase"] == "shadow"
+
+    shown = (await it.get(path)).json()
+    assert {file["name"] for file in shown["files"]} == {"workflow.yaml", "platform.yaml", "approvals.yaml"}
+    assert next(file for file in shown["files"] if file["name"] == "workflow.yaml")["text"] == texts["workflow"]
+    assert [one["what"] for one in shown["history"]] == ["adopted", "signed", "signed", "moved"]
+    assert "Identity provider" in shown["meaning"]["steps"][0]["sentence"]
+    assert {table["kind"] for table in shown["levels"]} == {"person", "service", "assistant"}
+    assert "contractor" in [one["name"] for one in (await it.get("/packets")).json()["packets"]]
+    assert [one["phase"] for one in (await it.get("/packets/contractor")).json()["versions"]] == ["shadow"]
+    refused(await it.get("/packets/contractor/versions/00000000"), 404, "unknown_packet_version")
+    refused(await it.get("/packets/nosuch"), 404, "unknown_packet")
+    assert (await value.post(f"{path}/moves", json={"phase": "retired"})).json()["phase"] == "retired"
+    refused(await value.post(f"{path}/signatures", json={}), 409, "no_next_phase")
+
+
+async def test_systems_are_looked_at_and_changes_on_one_are_held_back(program: Program) -> None:
+    operator, hr = await program("operator"), await program("hr")
+    looked = await operator.post("/systems/check", json={"packet": "standard-leaver"})
+    assert looked.status_code == 200
+    code = next(one for one in looked.json()["systems"] if one["system"] == "code")
+    assert code["reachable"] and code["answered_at"] and not code["held"] and code["runbook"]
+    hold = {"packet": "standard-leaver", "reason": "Maintenance"}
+    refused(await hr.post("/systems/cards/hold", json=hold), 403, "role_missing")
+    refused(await operator.post("/systems/nosuch/hold", json=hold), 404, "unknown_system")
+    assert (await operator.post("/systems/cards/hold", json=hold)).json() == {
+        "system": "cards", "held": True, "changed": True,
+    }  # fmt: skip
+    assert not (await operator.post("/systems/cards/hold", json=hold)).json()["changed"]
+    seen = (await hr.get("/systems", params={"packet": "standard-leaver"})).json()
+    assert [one["system"] for one in seen["systems"] if one["held"]] == ["cards"] and not seen["all_held"]
+    release = {"packet": "standard-leaver"}
+    assert (await operator.post("/systems/cards/release", json=release)).json()["changed"]
+    refused(await hr.get("/systems", params={"packet": "nosuch"}), 404, "unknown_packet")
+
+
+async def test_a_colleague_decides_for_a_time_and_it_is_told_for_whom(program: Program, leaver: Leavers) -> None:
+    hr, it, finance = [await program(alias) for alias in ("hr", "it", "finance")]
+    run_id = await start(hr, await leaver())
+    await until(hr, run_id, planned)
+    now = datetime.now(UTC)
+    away = {"to": "finance", "until": (now + timedelta(days=3)).isoformat(), "reason": "On leave"}
+    refused(await it.post("/delegations", json=away | {"to": "it"}), 422, "own_colleague")
+    refused(await it.post("/delegations", json=away | {"to": "nobody"}), 404, "unknown_colleague")
+    refused(await it.post("/delegations", json=away | {"until": now.isoformat()}), 422, "delegation_over")
+    given = await it.post("/delegations", json=away)
+    assert given.status_code == 201
+    delegation = given.json()["delegation_id"]
+    try:
+        [held] = (await finance.get("/delegations")).json()["delegations"]
+        assert (held["delegation_id"], held["by"], held["reason"]) == (delegation, "it", "On leave")
+        assert (await finance.get("/me")).json()["decides_for"] == ["it"]
+        items = (await finance.get("/inbox", params={"kind": "gate", "limit": 200})).json()["items"]
+        [item] = [one for one in items if (one["run_id"], one["detail"]["gate"]) == (run_id, "access")]
+        assert item["on_behalf_of"] == "it"
+        decided = await finance.post(f"/runs/{run_id}/gates/g-access-1/decision", json={"verdict": "approve"})
+        assert decided.status_code == 200
+    finally:
+        assert (await finance.post(f"/delegations/{delegation}/end")).json()["changed"]
+    assert not (await it.post(f"/delegations/{delegation}/end")).json()["changed"]
+    refused(await hr.post(f"/delegations/{delegation}/end"), 404, "unknown_delegation")

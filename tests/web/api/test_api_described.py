@@ -1,0 +1,127 @@
+"""The whole OpenAPI document, tried as everybody who could come: no fault, nothing undocumented, every answer as
+described. The requests are made up anew each time; the seed is printed with what failed, and `OFFBOARD_TEST_SEED` takes
+it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis.checks import load_all_checks
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from orchestrator.embedded.company.company import Company
+from orchestrator.embedded.staff import STAFF
+from orchestrator.embedded.temporal import TemporalServer
+from orchestrator.web.parts import LocalMember
+from orchestrator.web.serving import listening, serving
+from orchestrator.web_settings import WebSettings
+from tests.conftest import Hire
+from tests.integration.installation import Installation, installation
+from tests.web.visitor import api, token_of
+
+EXAMPLES = 3
+"""Requests made up for each route and each who asks."""
+ENDLESS = "/api/v1/runs/{run_id}/stream"
+"""Followed in tests of its own: where it finds a run it does not end."""
+CHECKS = [
+    status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance,
+]  # fmt: skip
+
+
+@asynccontextmanager
+async def offboard(here: Installation) -> AsyncIterator[str]:
+    on = listening("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{on.getsockname()[1]}"
+    local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
+    web = WebSettings(public_url=url, webhook_hosts=("hooks.example.com",), hr_webhook_secret="whsec_bm90aGluZw==")  # noqa: S106 - a test's
+    try:
+        async with serving(web, here.office, here.engine, here.books.database, on, local):
+            yield url
+    finally:
+        on.close()
+
+
+async def everybody(url: str) -> dict[str, str]:
+    """Who asks -> their token."""
+    tokens = {member.alias: await token_of(url, member.alias) for member in STAFF}
+    async with api(url, tokens["safety-owner"]) as owner:
+        for kind, roles, up_to in (("service", ["hr_system"], "stage"), ("assistant", [], "read")):
+            body = {"name": kind, "kind": kind, "roles": roles, "up_to": up_to, "lasts_days": 1}
+            tokens[kind] = (await owner.post("/tokens", json=body)).json()["token"]
+    return tokens | {"nobody": "obt_0000000000000000_" + "a" * 43}
+
+
+def with_known(document: dict[str, Any], known: dict[str, list[str]]) -> dict[str, Any]:
+    """Has ids that exist tried as well as made up ones: what is refused at once tries little."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path" and parameter["name"] in known:
+                    parameter["schema"] = {"type": "string", "enum": [*known[parameter["name"]], "none-such"]}
+    return document
+
+
+def attempt(document: dict[str, Any], url: str, who: str, token: str, number: int) -> list[str]:
+    """What is wrong with the answers, each with the request as a curl command."""
+    load_all_checks()
+    schema = schemathesis.openapi.from_dict(document)
+    schema.config.update(base_url=url)
+    wrong: list[str] = []
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        if operation.path == ENDLESS:
+            continue
+
+        @seed(number)
+        @settings(
+            max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        @given(case=operation.as_strategy())
+        def try_it(case: Any) -> None:
+            answer = case.call(headers={"Authorization": f"Bearer {token}"}, timeout=30)
+            try:
+                assert answer.status_code < 500 or answer.status_code == 503, "a fault"
+                case.validate_response(answer, checks=CHECKS)
+            except (AssertionError, FailureGroup) as error:
+                wrong.append(f"{who}: {operation.method.upper()} {operation.path}: {answer.status_code}\n{error}")
+
+        try_it()
+    return wrong
+
+
+async def test_every_route_answers_everybody_as_it_is_described(
+    database_url: str, temporal: TemporalServer, company: Company, hire: Hire
+) -> None:
+    number = int(os.environ.get("OFFBOARD_TEST_SEED") or random.randrange(2**32))
+    print(f"seed {number}")
+    async with installation(database_url, temporal.address, company) as here, offboard(here) as url:
+        [person] = await hire()
+        run_id = await here.start(person, cutoff="2031-11-28T17:00")
+        state = await here.wait_until(run_id, lambda state: bool(state.gates and state.tasks), "a plan")
+        known = {
+            "run_id": [run_id], "gate_id": list(state.gates), "task_id": list(state.tasks), "step": list(state.steps),
+            "name": [here.packet.name], "system": list(here.packet.platform.systems),
+        }  # fmt: skip
+        async with httpx.AsyncClient(base_url=url) as client:
+            document = with_known((await client.get("/api/v1/openapi.json")).json(), known)
+        wrong = []
+        for who, token in (await everybody(url)).items():
+            wrong += await asyncio.to_thread(attempt, document, url, who, token, number)
+        assert not wrong, f"seed {number}\n" + "\n\n".join(wrong[:10])
+        await here.verify()

@@ -1,0 +1,128 @@
+"""Tokens of services and assistants: what they are worth, and for how long. Webhooks that tell what happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import psycopg
+
+from orchestrator.embedded.stack import Stack
+from tests.integration.installation import conninfo
+from tests.web.api.running import Leavers, planned, refused, served, start, until, wanted
+from tests.web.conftest import Program
+from tests.web.visitor import api, token_of
+
+ASSISTANT = {"name": "Helper", "kind": "assistant", "roles": [], "up_to": "prepare", "lasts_days": 2}
+
+
+async def made(owner: httpx.AsyncClient, **more: Any) -> dict[str, Any]:
+    answer = await owner.post("/tokens", json=ASSISTANT | more)
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_a_token_is_made_by_a_safety_owner_for_a_program_that_decides_nothing(program: Program) -> None:
+    owner, it = await program("safety-owner"), await program("it")
+    refused(await it.post("/tokens", json=ASSISTANT), 403, "not_an_owner")
+    refused(await owner.post("/tokens", json=ASSISTANT | {"roles": ["it_approver"]}), 422, "role_of_people")
+    refused(await owner.post("/tokens", json=ASSISTANT | {"roles": ["safety_owner"]}), 422, "role_of_people")
+    refused(await owner.post("/tokens", json=ASSISTANT | {"kind": "person"}), 422, "invalid_request")
+    refused(await owner.post("/tokens", json=ASSISTANT | {"lasts_days": 400}), 422, "invalid_request")
+
+
+async def test_an_assistant_reads_and_prepares_as_far_as_its_token_goes(
+    program: Program, stack: Stack, leaver: Leavers
+) -> None:
+    owner, hr, person = await program("safety-owner"), await program("hr"), await leaver()
+    run_id = await start(hr, await leaver())
+    await until(hr, run_id, planned)
+    reader = await made(owner, up_to="read")
+    async with api(stack.url, reader["token"]) as client:
+        me = (await client.get("/me")).json()
+        assert (me["actor_id"], me["kind"], me["up_to"]) == (f"s_{reader['token_id']}", "assistant", "read")
+        assert {one["level"] for one in me["levels"]} == {"read"}
+        assert (await client.get(f"/runs/{run_id}")).status_code == 200
+        assert {one["name"] for one in (await client.get("/staff")).json()["members"]} == {None}
+        refused(await client.post("/runs", json=wanted(person)), 403, "access_limited")
+        refused(
+            await client.post("/people/search", json={"packet": "standard-leaver", "text": "mira"}),
+            403,
+            "access_limited",
+        )
+        refused(await client.post(f"/runs/{run_id}/hold", json={}), 403, "access_limited")
+        refused(await client.post("/tokens", json=ASSISTANT), 403, "access_limited")
+    writer = await made(owner)
+    async with api(stack.url, writer["token"]) as client:
+        assert (await client.post("/runs", json=wanted(person))).status_code == 201
+        gate = f"/runs/{run_id}/gates/g-access-1/decision"
+        refused(await client.post(gate, json={"verdict": "approve"}), 403, "only_people_decide")
+        refused(await client.post(f"/runs/{run_id}/end", json={"reason": "x"}), 403, "only_people")
+        refused(await client.post("/runs", json=wanted(person, urgent=True)), 403, "step_up_needed")
+
+
+async def test_a_service_has_only_what_is_granted_to_services(program: Program, stack: Stack, leaver: Leavers) -> None:
+    owner, hr = await program("safety-owner"), await program("hr")
+    run_id = await start(hr, await leaver())
+    service = await made(owner, kind="service", roles=["auditor"])
+    async with api(stack.url, service["token"]) as client:
+        refused(await client.get(f"/runs/{run_id}"), 404, "unknown_run")
+        assert (await client.get("/runs")).json()["runs"] == []
+        assert (await client.get("/packets")).json()["packets"] == []
+        assert (await client.get("/ledger")).json()["events"] is None
+        refused(await client.post("/ledger/verifications"), 403, "nothing_granted")
+
+
+async def test_a_token_ends_when_it_is_revoked_by_whoever_made_it(program: Program, stack: Stack) -> None:
+    owner, it = await program("safety-owner"), await program("it")
+    token = await made(owner)
+    async with api(stack.url, token["token"]) as client:
+        assert (await client.get("/me")).status_code == 200
+        refused(await it.delete(f"/tokens/{token['token_id']}"), 404, "unknown_token")
+        assert (await owner.delete(f"/tokens/{token['token_id']}")).status_code == 204
+        refused(await owner.delete(f"/tokens/{token['token_id']}"), 404, "unknown_token")
+        refused(await client.get("/me"), 401, "token_needed")
+    listed = {one["token_id"]: one for one in (await owner.get("/tokens")).json()["tokens"]}
+    assert listed[token["token_id"]]["revoked_at"] and "token" not in listed[token["token_id"]]
+    assert token["token_id"] not in (await it.get("/tokens")).text
+
+
+async def test_a_token_ends_by_itself(program: Program, stack: Stack) -> None:
+    token = await made(await program("safety-owner"), lasts_days=1)
+    async with await psycopg.AsyncConnection.connect(conninfo(stack.settings.database_url), autocommit=True) as raw:
+        await raw.execute(
+            "UPDATE access.tokens SET expires_at = created_at + interval '1 ms' WHERE token_id = %s",
+            (token["token_id"],),
+        )
+    async with api(stack.url, token["token"]) as client:
+        refused(await client.get("/me"), 401, "token_needed")
+
+
+async def test_webhooks_are_a_safety_owners_and_their_secrets_are_shown_once(stack: Stack) -> None:
+    async with (
+        served(stack, webhook_hosts=("hooks.example.com",)) as url,
+        api(url, await token_of(url, "safety-owner")) as owner,
+        api(url, await token_of(url, "it")) as it,
+    ):
+        hook = {"url": "https://hooks.example.com/offboard", "types": ["run"], "packets": ["standard-leaver"]}
+        refused(await it.post("/webhooks", json=hook), 403, "not_an_owner")
+        refused(await it.get("/webhooks"), 403, "not_an_owner")
+        refused(
+            await owner.post("/webhooks", json=hook | {"url": "https://elsewhere.example/"}), 403, "host_not_allowed"
+        )
+        refused(await owner.post("/webhooks", json=hook | {"url": "http://hooks.example.com/"}), 422, "not_encrypted")
+        refused(await owner.post("/webhooks", json=hook | {"types": ["weather"]}), 404, "unknown_event_type")
+        refused(await owner.post("/webhooks", json=hook | {"packets": ["nosuch"]}), 404, "unknown_packet")
+        key = {"Idempotency-Key": "a-webhook"}
+        made_once = await owner.post("/webhooks", json=hook, headers=key)
+        assert made_once.status_code == 201 and made_once.json()["secret"].startswith("whsec_")
+        assert (await owner.post("/webhooks", json=hook, headers=key)).json()["secret"] is None
+        hook_id = made_once.json()["hook_id"]
+        assert made_once.json()["secret"] not in (await owner.get("/webhooks")).text
+        rotated = await owner.post(f"/webhooks/{hook_id}/secret")
+        assert rotated.status_code == 200 and rotated.json()["secret"] != made_once.json()["secret"]
+        assert (await owner.delete(f"/webhooks/{hook_id}")).status_code == 204
+        [shown] = [one for one in (await owner.get("/webhooks")).json()["webhooks"] if one["hook_id"] == hook_id]
+        assert shown["disabled_at"]
+        refused(await owner.delete("/webhooks/w_0000000000000000"), 404, "unknown_webhook")
