@@ -14,6 +14,7 @@ from orchestrator.web.pages import (
     ledger,
     new_run,
     outcomes,
+    packets,
     repairs,
     run,
     runs,
@@ -27,6 +28,6 @@ router = APIRouter(include_in_schema=False)
 # What has a name under `/runs` comes before `/runs/{id}`.
 for part in (
     new_run, streams, inbox, runs, run, decisions, changes, repairs, exceptions, files,
-    systems, ledger, outcomes, away, tokens, webhooks,
+    packets, systems, ledger, outcomes, away, tokens, webhooks,
 ):  # fmt: skip
     router.include_router(part.router)
