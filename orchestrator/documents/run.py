@@ -263,6 +263,7 @@ REMEDIES = {
     "condition_unclear": "decide about it at its gate; or offboard skip RUN STEP --reason …",
     "not_carried_out": "see that a worker serves SYSTEM; or offboard skip RUN STEP --reason …",
     "urgent_review": "offboard exceptions accept RUN EXCEPTION --reason …",
+    "second_request": "see what was asked for, then offboard exceptions accept RUN EXCEPTION --reason …",
 }
 
 

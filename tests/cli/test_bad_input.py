@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from orchestrator import commands
+from orchestrator.domain.cutoff import parse_cutoff
+from orchestrator.domain.embargo import Embargo
+from orchestrator.domain.packet_files import starter_packet
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.tables import events
-from tests.cli.command_line import Leaver, Offboard, Started
+from tests.cli.command_line import Leaver, Offboard, Started, until
 
 BERLIN = ("--zone", "Europe/Berlin")
 
@@ -124,29 +129,36 @@ async def test_who_may_not_decide_and_who_comes_too_late(offboard: Offboard, sta
 
 
 async def test_an_embargoed_run_is_absent_for_all_but_the_named(
-    offboard: Offboard, stack: Stack, started: Started
+    offboard: Offboard, stack: Stack, leaver: Leaver
 ) -> None:
-    run_id = await started(cutoff="2027-01-15T18:00")
-    async with stack.books.database.transaction() as connection:
-        await connection.exec_driver_sql(
-            "UPDATE read.runs SET embargo_until = engine.now() + interval '1 day', named = '[\"hr\"]' "
-            "WHERE run_id = %s", (run_id,),
-        )  # fmt: skip
-    same = (await offboard.refused("show", "r000000000000dead", as_="it")).replace("r000000000000dead", run_id)
-    assert await offboard.refused("show", run_id, as_="it") == same
-    assert await offboard.refused("approve", run_id, "access", as_="it") == same
-    for words in (("runs",), ("inbox", "--all"), ("exceptions", "--all"), ("tasks", "--all")):
-        assert run_id not in (await offboard.done(*words, as_="it")).out
-    assert run_id in (await offboard.done("runs", as_="hr")).out
-    await offboard.done("show", run_id, as_="hr")
-    person = (await offboard.done("show", run_id, "--json", as_="hr")).json["person"]["employee_number"]
-    for more in ((), ("--preview",)):
-        error = await offboard.refused("start", person, "--urgent", *more, as_="it")
-        assert "cannot be started for this person now" in error and run_id not in error
-    async with stack.books.database.transaction() as connection:
-        await connection.exec_driver_sql(
-            "UPDATE read.runs SET embargo_until = NULL, named = '[]' WHERE run_id = %s", (run_id,)
-        )
+    person, runs = await leaver(), stack.books.runs
+    people = stack.people(starter_packet("standard-leaver"))
+    facts = await people.facts(await people.find(person.employee_number))
+    hr = (await runs.organisation()).actors["hr"]
+    under = Embargo(await runs.ledger.now() + timedelta(days=1), ("it", "finance", "operator"))
+    cutoff = parse_cutoff("2027-01-15T18:00", "Europe/Berlin")
+    done = await commands.start_run(stack.office, hr, facts, "standard-leaver", cutoff, embargo=under)
+    assert isinstance(done, commands.Done)
+    run_id = done.run_id
+    await until(offboard, run_id, lambda run: bool(run["gates"]))
+    same = (await offboard.refused("show", "r000000000000dead", as_="auditor")).replace("r000000000000dead", run_id)
+    for outside in ("auditor", "safety-owner"):
+        assert await offboard.refused("show", run_id, as_=outside) == same
+        assert await offboard.refused("approve", run_id, "access", as_=outside) == same
+        for words in (("runs",), ("inbox", "--all"), ("exceptions", "--all"), ("tasks", "--all")):
+            assert run_id not in (await offboard.done(*words, as_=outside)).out
+    for inside in ("hr", "it"):
+        assert run_id in (await offboard.done("runs", as_=inside)).out
+        await offboard.done("show", run_id, as_=inside)
+    when = ("--cutoff", "2027-02-01T18:00", "--zone", "Europe/Berlin")
+    asked = await offboard.done("start", person.employee_number, *when, as_="safety-owner")
+    assert "received" in asked.out and run_id not in asked.out
+    looked = await offboard.done("start", person.employee_number, *when, "--preview", as_="safety-owner")
+    assert "nothing is written" in looked.out and run_id not in looked.out
+    assert "second_request" in (await offboard.done("exceptions", "--json", as_="operator")).out
+    assert run_id not in (await offboard.done("exceptions", "--all", "--json", as_="safety-owner")).out
+    await commands.set_embargo(stack.office, hr, run_id, None)
+    await offboard.done("show", run_id, as_="auditor")
 
 
 async def test_pages_of_runs_go_on_where_they_ended(offboard: Offboard, started: Started) -> None:
