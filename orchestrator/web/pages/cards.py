@@ -67,7 +67,8 @@ def _elsewhere(seen: Seen, item_id: str, is_open: bool) -> Document:
 def _if_nobody(seen: Seen, item_id: str) -> str:
     state, then = seen.state, if_nobody_acts(seen.state, item_id, seen.world)
     late = then.at is not None and then.at <= seen.world.now
-    also = " and the ".join(in_sentence(words(role, "role")) for role in then.escalates_to)
+    asked = state.gates[item_id].roles if item_id in state.gates else frozenset()
+    also = " and the ".join(in_sentence(words(role, "role")) for role in then.escalates_to if role not in asked)
     said = []
     if item_id in state.gates and also and not late:
         said.append(f"If nobody decides in time, the {also} can decide as well.")

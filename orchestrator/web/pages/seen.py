@@ -67,7 +67,8 @@ class Seen:
         return spec.title if spec is not None else gate
 
     def step(self, step: PlannedStep) -> Document:
-        """A step for somebody who decides about it. `reversible_until` is known where it is due at a known time."""
+        """A step for somebody who decides about it. `due_at` is None where it is due at once; `reversible_until` counts
+        from when it is due, or from now."""
         due = due_at(self.state, step)
         until = None
         if step.reversible == "limited" and step.reversible_for is not None:
@@ -82,7 +83,7 @@ class Seen:
             "reversible": step.reversible,
             "reversible_for": step.reversible_for,
             "reversible_until": until,
-            "due_at": due,
+            "due_at": due if due is not None and due > self.world.now else None,
             "task_for": step.task_role,
             "uncertain": step.uncertain,
         }
