@@ -1,0 +1,84 @@
+"""One Chromium for the session, and in it a browser of its own for each person."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from orchestrator.embedded.stack import Stack
+from tests.web.overheard import Overheard, overhearing
+
+FOUND_AT = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+expect.set_options(timeout=20_000)  # milliseconds: two cores may be busy with other tests
+
+
+class Browsing:
+    """`await browsing("hr")`: a page on which one of the staff has signed in, in a browser of their own. What browsers
+    complain of on their consoles, a policy that was broken among it, is in `complaints`."""
+
+    def __init__(self, chromium: Browser, url: str, heard: Overheard) -> None:
+        self.url = url
+        self.complaints: list[str] = []
+        self._chromium = chromium
+        self._heard = heard
+        self._contexts: list[BrowserContext] = []
+
+    async def __call__(self, alias: str | None = None, to: str = "/", **how: Any) -> Page:
+        context = await self._chromium.new_context(
+            **{"base_url": self.url, "locale": "en-GB", "viewport": {"width": 1360, "height": 900}, **how}
+        )
+        self._contexts.append(context)
+        page = await context.new_page()
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        if alias is not None:
+            await page.goto(f"/sign-in?to={to}")
+            await page.get_by_role("button", name=alias, exact=True).click()
+            await page.wait_for_url(f"{self.url}{to}")
+            for cookie in await context.cookies():
+                self._heard.secrets[f"the session of {alias}"] = str(cookie.get("value"))
+        return page
+
+    async def aclose(self) -> None:
+        for context in self._contexts:
+            for page in context.pages:
+                self._heard.answer(re.sub(r"\?.*", "", page.url), await page.content())
+            await context.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """The browser that is installed here; none is downloaded."""
+    if FOUND_AT is None:
+        pytest.skip("no Chromium here (`make browser` installs it): no test in a browser")
+    arguments = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")  # Chromium has none for root
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=FOUND_AT, args=arguments)
+        yield started
+        await started.close()
+
+
+@pytest.fixture(scope="session")
+def heard(stack: Stack) -> Iterator[Overheard]:
+    """All that browsers were shown and that was logged meanwhile: nothing in it is for nobody's eyes."""
+    with overhearing(stack) as overheard:
+        yield overheard
+    assert overheard.leaks() == []
+
+
+@pytest_asyncio.fixture
+async def browsing(chromium: Browser, stack: Stack, heard: Overheard) -> AsyncIterator[Browsing]:
+    """Ends with what any browser complained of."""
+    people = Browsing(chromium, stack.url, heard)
+    yield people
+    await people.aclose()
+    assert people.complaints == []

@@ -1,0 +1,119 @@
+"""Every page as people see it: light, dark and as wide as a phone, each kept as a picture. Nothing in it is wrong by
+axe's rules or by the browser's own, and nothing has to be scrolled sideways, not at four times the size either.
+
+Pictures are kept in the folder that OFFBOARD_SCREENSHOTS names, or else in pytest's own (`--basetemp`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+from orchestrator.embedded.stack import Stack
+from tests.web.browser.conftest import Browsing
+from tests.web.browser.furnished import PACKET, Furnished, furnish
+from tests.web.visitor import api, token_of
+
+LAPTOP, PHONE, MAGNIFIED = (
+    {"width": 1360, "height": 900},
+    {"width": 390, "height": 844},
+    {"width": 320, "height": 256},  # 1280 by 1024 at 400 % (WCAG 2.2, success criterion 1.4.10)
+)
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"], "resultTypes": ["violations"]}
+"""What a theme can change."""
+
+To = Callable[[Furnished], str]
+PAGES: dict[str, tuple[str | None, str | To]] = {
+    "sign-in": (None, "/sign-in"),
+    "inbox-of-it": ("it", "/"),
+    "inbox-of-operator": ("operator", "/"),
+    "inbox-empty": ("auditor", "/"),
+    "inbox-everything": ("hr", "/?show=all"),
+    "runs": ("hr", "/runs"),
+    "runs-narrowed": ("hr", "/runs?state=open&sort=due&urgent=yes"),
+    "run-waiting": ("it", lambda all: f"/runs/{all.runs['waiting']}"),
+    "run-working": ("operator", lambda all: f"/runs/{all.runs['working']}"),
+    "run-unclear": ("operator", lambda all: f"/runs/{all.runs['unclear']}"),
+    "run-urgent": ("safety-owner", lambda all: f"/runs/{all.runs['urgent']}"),
+    "run-finished": ("auditor", lambda all: f"/runs/{all.runs['finished']}"),
+    "run-held": ("hr", lambda all: f"/runs/{all.runs['held']}"),
+    "run-embargoed": ("hr", lambda all: f"/runs/{all.runs['embargoed']}"),
+    "new-run": ("hr", "/runs/new"),
+    "exceptions": ("operator", "/exceptions"),
+    "exceptions-closed": ("operator", "/exceptions?standing=all"),
+    "packets": ("value-owner", "/packets"),
+    "packet": ("safety-owner", f"/packets/{PACKET}"),
+    "packet-version": ("auditor", lambda all: f"/packets/{PACKET}/versions/{all.version}"),
+    "packet-differences": ("auditor", f"/packets/{PACKET}/differences"),
+    "systems": ("operator", "/systems"),
+    "ledger": ("auditor", "/ledger"),
+    "outcomes": ("auditor", "/outcomes?span=365"),
+    "away": ("auditor", "/away"),
+    "tokens": ("safety-owner", "/tokens"),
+    "webhooks": ("safety-owner", "/webhooks"),
+    "device": ("operator", "/device"),
+    "refused": ("hr", "/webhooks"),
+    "nowhere": ("hr", "/runs/r0000000000000000"),
+}
+REFUSED = {"refused": 403, "nowhere": 404}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    named = os.environ.get("OFFBOARD_SCREENSHOTS")
+    folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest_asyncio.fixture(scope="module")
+async def furnished(stack: Stack) -> AsyncIterator[Furnished]:
+    made = await furnish(stack)
+    yield made
+    async with api(stack.url, await token_of(stack.url, "auditor")) as auditor:
+        await auditor.post(f"/delegations/{made.delegation}/end")
+
+
+async def looked_at(page: Page, name: str, pictures: Path) -> None:
+    """In both themes and at every width. The page is not loaded anew: whoever turns a phone does not do that either."""
+    assert await page.locator("html").get_attribute("lang") == "en"
+    await expect(page.locator("h1")).to_have_count(1)
+    await page.screenshot(path=pictures / f"{name}-light.png", full_page=True)
+    await nothing_wrong(page)
+    await page.emulate_media(color_scheme="dark")
+    await page.screenshot(path=pictures / f"{name}-dark.png", full_page=True)
+    await nothing_wrong(page, COLOURS)
+    await page.emulate_media(color_scheme="light")
+    for size in (MAGNIFIED, PHONE):
+        await page.set_viewport_size(size)  # type: ignore[arg-type]  # a dictionary like any
+        wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wider <= 0, f"{wider} px wider than a screen of {size['width']} px"
+    await page.screenshot(path=pictures / f"{name}-phone.png", full_page=True)
+    await nothing_wrong(page)
+
+
+async def nothing_wrong(page: Page, options: dict[str, Any] | None = None) -> None:
+    found = (await Axe().run(page, options=options or {"resultTypes": ["violations"]})).response["violations"]
+    assert [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_page_is_sound_in_both_themes_and_at_every_width(
+    browsing: Browsing, furnished: Furnished, pictures: Path, name: str
+) -> None:
+    alias, to = PAGES[name]
+    page = await browsing(alias, "/device" if alias else "/")
+    answer = await page.goto(to if isinstance(to, str) else to(furnished))
+    assert answer is not None and answer.status == REFUSED.get(name, 200)
+    title = await page.title()
+    assert title.endswith(" · Offboard") and len(title) > len(" · Offboard")
+    await looked_at(page, name, pictures)
+    if name in REFUSED:  # Chromium says so of every page whose status is an error
+        browsing.complaints[:] = [said for said in browsing.complaints if "the server responded with" not in said]

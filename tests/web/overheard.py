@@ -1,0 +1,91 @@
+"""What answers and log lines of a session hold, to be searched for what must stand in none of them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from orchestrator.embedded.stack import Stack
+
+CANARY = "zq7canary"
+"""Put it into a query: no answer and no log line repeats it."""
+_INTERNALS = (
+    re.compile(r"Traceback \(most recent call last\)"),
+    re.compile(r'File "[^"]+", line \d+'),
+    re.compile(r"site-packages|sqlalchemy|psycopg|temporalio|starlette\.|pydantic_core", re.IGNORECASE),
+    re.compile(r"\b(?:SELECT\s.{1,200}?\sFROM|INSERT INTO|UPDATE\s\w+\sSET|DELETE FROM)\b", re.DOTALL),
+    re.compile(r"postgres(?:ql)?(?:\+\w+)?://"),
+)
+_QUERY = re.compile(r"/[a-z][a-z/_{}-]*\?[a-z_]+=")
+_SECRET_NAME = re.compile(r"(?:TOKEN|PASSWORD|KEY|SECRET)$")
+
+
+@dataclass
+class Overheard(logging.Handler):
+    """`answers` by where they came from; `lines` of the log; `secrets` by what each is."""
+
+    answers: list[tuple[str, str]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+
+    __hash__ = object.__hash__
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+    def answer(self, where: str, text: str, headers: Mapping[str, str] | None = None) -> None:
+        """A cookie is set in a header of its own, and is for whoever it is set for."""
+        shown = "\n".join(f"{name}: {value}" for name, value in (headers or {}).items() if name != "set-cookie")
+        self.answers.append((where, f"{shown}\n\n{text}"))
+
+    def of_installation(self, stack: Stack) -> None:
+        """Its master key, the ledger's password and the credentials of every system."""
+        for name, value in stack.settings.environment.items():
+            if _SECRET_NAME.search(name) and len(value) >= 8:
+                self.secrets[name] = value
+        if password := urlsplit(stack.postgres.url("offboard")).password:
+            self.secrets["the ledger's password"] = password
+
+    def leaks(self) -> list[str]:
+        """Each as what it is and where it stood; the secret itself is not repeated."""
+        found = [f"{what} in {where}" for where, text in self.answers for what in self._in(text)]
+        for line in self.lines:
+            found += [f"{what} in the log: {line[:200]}" for what in self._in(line)]
+            found += [f"a query string in the log: {line[:200]}"] * bool(_QUERY.search(line))
+        return found
+
+    def _in(self, text: str) -> Iterator[str]:
+        for what, value in self.secrets.items():
+            if value in text:
+                yield what
+        for pattern in _INTERNALS:
+            if hit := pattern.search(text):
+                yield f"internals ({hit[0][:60]!r})"
+        if CANARY in text:
+            yield "what a query said"
+
+
+@contextmanager
+def overhearing(stack: Stack) -> Iterator[Overheard]:
+    """Every line of ours and of the server, from now on."""
+    heard = Overheard()
+    heard.of_installation(stack)
+    loggers = [logging.getLogger(name) for name in ("offboard", "uvicorn", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(heard)
+        logger.setLevel(logging.INFO)
+    try:
+        yield heard
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(heard)
+            logger.setLevel(level)
