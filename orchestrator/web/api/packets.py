@@ -55,6 +55,8 @@ class Packets(Answer):
 
 
 class PacketShown(PacketInList):
+    batch_cap: int = Field(description="How many runs are started from one list, unless their number is repeated")
+    export_columns: dict[str, str] = Field(description="Which column of HR's export holds what, by its title")
     versions: list[PacketVersion] = Field(description="In the order of adoption, the newest last")
 
 
@@ -181,7 +183,12 @@ async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketSh
     packet = await readable(parts, caller, name)
     shelf = await parts.office.runs.shelf(packet.name)
     versions = [PacketVersion.model_validate(known) for known in shelf.history.versions]
-    return PacketShown(**await _line(parts, packet), versions=versions)
+    return PacketShown(
+        **await _line(parts, packet),
+        batch_cap=packet.workflow.thresholds.batch_cap,
+        export_columns=dict(packet.platform.hr.export_columns),
+        versions=versions,
+    )
 
 
 @router.get("/{name}/versions/{version}", summary="One version whole", responses=problems(404))

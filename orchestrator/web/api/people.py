@@ -78,6 +78,7 @@ class PersonFacts(Answer):
     manager_email: str | None
     country: str
     time_zone: str
+    open_run: str | None = Field(None, description="The run that is open for them, where the caller sees it")
 
 
 @router.post("/people/search", summary="Find people by what was typed so far", responses=problems_of_post(404))
@@ -94,7 +95,10 @@ async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: 
     parts = parts_of(request)
     await may_prepare(parts, caller, asked.packet)
     question = PersonFactsAsked(packet=asked.packet, wanted=asked.wanted)
-    return PersonFacts.model_validate(await parts.inquiries.ask(caller.actor.actor_id, question, within=WITHIN))
+    facts = await parts.inquiries.ask(caller.actor.actor_id, question, within=WITHIN)
+    person_id = await parts.office.keyring.person_for("hr", facts.hr_id, create=False)
+    open_run = await parts.queries.open_run_of(caller.viewer, person_id) if person_id is not None else None
+    return PersonFacts.model_validate(facts).model_copy(update={"open_run": open_run})
 
 
 async def may_prepare(parts: Parts, caller: Caller, packet: str) -> Packet:
