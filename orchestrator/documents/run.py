@@ -54,6 +54,7 @@ def header(state: RunState) -> Document:
         "requested_at": state.requested_at,
         "finished_at": state.finished_at,
         "held": state.held,
+        "embargo": {"until": state.embargo_until, "named": list(state.named)} if state.embargo_until else None,
         "version": state.version,
         "summary": counts(state),
     }
@@ -182,7 +183,16 @@ def _gate(state: RunState, gate_id: str) -> Document:
             }
             for digest, step in named.items()
         ],
-        "votes": [{"by": vote.by, "verdict": vote.verdict, "at": at, "reason": vote.reason} for vote, at in gate.votes],
+        "votes": [
+            {
+                "by": vote.by,
+                "on_behalf_of": vote.on_behalf_of,
+                "verdict": vote.verdict,
+                "at": at,
+                "reason": vote.reason,
+            }
+            for vote, at in gate.votes
+        ],
     }
 
 

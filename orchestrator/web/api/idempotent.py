@@ -45,30 +45,37 @@ class IdempotentRoute(APIRoute):
             key = request.headers.get("idempotency-key", "")
             if request.method != "POST" or not 1 <= len(key) <= LONGEST:
                 return await handle(request)
-            actor = (await token_caller(request)).actor.actor_id
-            answers = parts_of(request).answers
-            claim = await answers.claim(actor, key, await _hash(request))
-            if isinstance(claim, Answer):
-                headers = {**claim.headers, "Idempotency-Replayed": "true"}
-                return Response(claim.body, claim.status, headers=headers)
-            if claim == "another_request":
-                return await answer(request, _REUSED)
-            if claim == "under_way":
-                return await answer(request, _UNDER_WAY)
             try:
-                response = await _answered(request, handle)
-            except BaseException:
-                await answers.give_up(actor, key)
-                raise
-            if response.status_code >= 500:
-                await answers.give_up(actor, key)
-            else:
-                kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-                body = getattr(request.state, "kept_body", None) or bytes(response.body).decode()
-                await answers.keep(actor, key, Answer(response.status_code, kept, body))
-            return response
+                return await _once(request, key, handle)
+            finally:
+                await request.close()  # a form's files, where nobody got as far as to read them
 
         return once
+
+
+async def _once(request: Request, key: str, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+    actor = (await token_caller(request)).actor.actor_id
+    answers = parts_of(request).answers
+    claim = await answers.claim(actor, key, await _hash(request))
+    if isinstance(claim, Answer):
+        headers = {**claim.headers, "Idempotency-Replayed": "true"}
+        return Response(claim.body, claim.status, headers=headers)
+    if claim == "another_request":
+        return await answer(request, _REUSED)
+    if claim == "under_way":
+        return await answer(request, _UNDER_WAY)
+    try:
+        response = await _answered(request, handle)
+    except BaseException:
+        await answers.give_up(actor, key)
+        raise
+    if response.status_code >= 500:
+        await answers.give_up(actor, key)
+    else:
+        kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+        body = getattr(request.state, "kept_body", None) or bytes(response.body).decode()
+        await answers.keep(actor, key, Answer(response.status_code, kept, body))
+    return response
 
 
 async def _answered(request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:

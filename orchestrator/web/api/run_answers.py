@@ -92,6 +92,7 @@ class StepAtGate(Answer):
 
 class Vote(Answer):
     by: str
+    on_behalf_of: str | None = Field(None, description="The account whose decisions were delegated to this one")
     verdict: Literal["approve", "reject"]
     at: datetime
     reason: str | None
@@ -145,6 +146,13 @@ class ExceptionInRun(Answer):
     remedy: str = Field(description="What can be done, as commands to type")
 
 
+class Embargo(Answer):
+    """Until then the run exists for those named only. After it, it is as any other."""
+
+    until: datetime
+    named: list[str] = Field(description="Accounts, by their ids")
+
+
 class RunHeader(Answer):
     run_id: str = Field(examples=["r4be8a7a1f1c2d3e4"])
     person: Person | None = Field(description="Null once the person is erased")
@@ -160,6 +168,7 @@ class RunHeader(Answer):
     requested_at: datetime
     finished_at: datetime | None
     held: bool
+    embargo: Embargo | None
     version: int = Field(description="How many events it has")
     summary: Summary
 

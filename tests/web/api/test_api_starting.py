@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+
+import httpx
 
 from tests.web.api.running import PACKET, Leavers, planned, refused, start, until, wanted
 from tests.web.conftest import Program
@@ -93,6 +99,7 @@ async def test_an_embargoed_run_exists_for_those_named_and_a_second_request_says
     assert (await auditor.get("/ledger")).json()["events"] is None
     for command in ("hold", "replan"):
         refused(await auditor.post(f"/runs/{run_id}/{command}", json={}), 404, "unknown_run")
+    assert (await hr.get(f"/runs/{run_id}")).json()["embargo"]["named"] == sorted([*everybody["named"], "hr"])
     ended = await hr.post(f"/runs/{run_id}/embargo", json={"until": None})
     assert ended.status_code == 200
     assert (await auditor.get(f"/runs/{run_id}")).status_code == 200
@@ -105,3 +112,46 @@ async def test_nothing_is_told_without_a_token_that_works(program: Program) -> N
         answer = await client.get("/runs", headers={"Authorization": given})
         refused(answer, 401, "token_needed")
         assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_who_does_not_see_an_open_run_hears_that_their_request_was_received_and_nothing_else(
+    program: Program, leaver: Leavers
+) -> None:
+    hr, operator, person = await program("hr"), await program("operator"), await leaver()
+    named = {"until": (datetime.now(UTC) + timedelta(days=2)).isoformat(), "named": ["it", "finance", "safety-owner"]}
+    run_id = await start(operator, person, embargo=named)
+    answer = await hr.post("/runs", json=wanted(person, reason="They told me."))
+    assert answer.status_code == 202 and answer.json().keys() == {"message"} and "location" not in answer.headers
+    assert (await hr.post("/runs", json=wanted(person, reason="They told me."))).json() == answer.json()
+    assert run_id not in (await hr.get("/runs", params={"limit": 500})).text
+    asked = [x for x in (await operator.get(f"/runs/{run_id}")).json()["exceptions"] if x["kind"] == "second_request"]
+    assert len(asked) == 1
+
+
+async def test_a_request_that_goes_on_beyond_what_it_may_have_is_ended(program: Program) -> None:
+    hr = await program("hr")
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'{"person": "'
+        for _ in range(40):
+            yield b"x" * 65536
+
+    for headers in ({}, {"Idempotency-Key": "a long one"}):
+        answer = await hr.post("/runs", content=endless(), headers={"Content-Type": "application/json", **headers})
+        refused(answer, 413, "too_large")
+
+
+async def test_the_api_can_be_read_by_people_who_have_no_token(program: Program) -> None:
+    hr = await program("hr")
+    base = str(hr.base_url).removesuffix("/api/v1/")
+    async with httpx.AsyncClient(base_url=base) as anybody:
+        page = await anybody.get("/api")
+        document = (await anybody.get("/api/v1/openapi.json")).json()
+    assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
+    for path, operations in document["paths"].items():
+        assert path in page.text
+        assert all(operation["summary"] in html.unescape(page.text) for operation in operations.values())
+    assert document["openapi"].startswith("3.1") and "http://" not in page.text.replace("http://www.w3.org", "")
+    described = set(document["components"]["schemas"])
+    named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
+    assert named <= described
