@@ -1,4 +1,5 @@
-"""The command line `offboard`. Every command parses, calls `orchestrator.commands` or a query, and shows the answer."""
+"""The command line `offboard`. People's commands ask the API and show its answer; administrators' work beside the
+database."""
 
 from __future__ import annotations
 
@@ -9,26 +10,40 @@ from collections.abc import Callable
 
 import typer
 
-HR, APPROVERS, OPERATORS, OWNERS, ADMINISTRATORS = (
-    "HR and everybody", "Approvers", "Operators", "The packet's owners", "Administrators",
+HR, APPROVERS, OPERATORS, OWNERS, SIGNING_IN, ADMINISTRATORS = (
+    "HR and everybody", "Approvers", "Operators", "The packet's owners", "Signing in on a server", "Administrators",
 )  # fmt: skip
 
 
 def make_app() -> typer.Typer:
-    """The commands, by who uses them. Modules are imported here, so that importing this package costs nothing."""
-    from orchestrator.cli import decisions, healthy, ledger, operating, packets, runs, serving, starts, systems
+    """The commands, by who uses them. Modules are imported here, so that importing this package costs nothing; what
+    administrators' commands need (SQLAlchemy, Temporal, the embedded servers) is imported when one of them runs."""
+    from orchestrator.cli import (
+        away,
+        decisions,
+        exceptions,
+        healthy,
+        ledger,
+        operating,
+        packets,
+        runs,
+        serving,
+        signing_in,
+        starts,
+        systems,
+        tasks,
+        watching,
+    )  # fmt: skip
 
     app = _group("Removes what a leaving person can reach, step by step, with approvals and a record to check.")
-    _add(app, HR, starts.start, runs.reschedule, runs.end, runs.runs, runs.show, runs.watch)
+    _add(app, HR, starts.start, runs.reschedule, runs.end, runs.embargo, runs.runs, runs.show, watching.watch)
     _add(app, APPROVERS, decisions.inbox, decisions.approve, decisions.reject)
-    tasks = typer.Typer(help="List what only a person can do, and say that it is done.")
-    tasks.callback(invoke_without_command=True)(operating.tasks)
-    _add(tasks, None, operating.complete)
-    exceptions = typer.Typer(help="List what did not go as planned, and settle it.")
-    exceptions.callback(invoke_without_command=True)(operating.exceptions)
-    _add(exceptions, None, operating.settle, operating.accept, operating.replan)
-    app.add_typer(tasks, name="tasks", rich_help_panel=OPERATORS)
-    app.add_typer(exceptions, name="exceptions", rich_help_panel=OPERATORS)
+    _listing(app, APPROVERS, "away", "Have a colleague decide for a time.", away.away, away.to, away.end)
+    of_tasks = "List what only a person can do, and say that it is done."
+    _listing(app, OPERATORS, "tasks", of_tasks, tasks.tasks, tasks.complete)
+    of_exceptions = "List what did not go as planned, and settle it."
+    settling = (exceptions.settle, exceptions.accept, exceptions.replan)
+    _listing(app, OPERATORS, "exceptions", of_exceptions, exceptions.exceptions, *settling)
     _add(app, OPERATORS, operating.retry, operating.skip, operating.hold, operating.release)
     for name, panel, group, of in (
         ("systems", OPERATORS, _group("Look at the systems of a packet."), [systems.check]),
@@ -40,6 +55,7 @@ def make_app() -> typer.Typer:
     ):  # fmt: skip
         _add(group, None, *of)
         app.add_typer(group, name=name, rich_help_panel=panel)
+    _add(app, SIGNING_IN, signing_in.login, signing_in.logout, signing_in.whoami)
     _add(
         app,
         ADMINISTRATORS,
@@ -52,6 +68,16 @@ def make_app() -> typer.Typer:
         healthy.healthy,
     )
     return app
+
+
+def _listing(
+    app: typer.Typer, panel: str, name: str, help_text: str, lists: Callable[..., None], *commands: Callable[..., None]
+) -> None:
+    """A command that lists, with others below it."""
+    group = typer.Typer(help=help_text)
+    group.callback(invoke_without_command=True)(lists)
+    _add(group, None, *commands)
+    app.add_typer(group, name=name, rich_help_panel=panel)
 
 
 def _group(help_text: str) -> typer.Typer:

@@ -2,70 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator import commands
+from orchestrator.cli.access import entering
 from orchestrator.cli.names import gate_named
 from orchestrator.cli.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run
 from orchestrator.cli.refusals import run as carry_out
-from orchestrator.cli.screen import cutoff, instant, name, print_json, say, table
-from orchestrator.cli.session import Session, acting, reading
-from orchestrator.commands import Done
-from orchestrator.documents.inbox import item_document, subject
-from orchestrator.domain import events as e
-from orchestrator.ledger.queries import Inbox, Item
+from orchestrator.cli.screen import cutoff, instant, name, print_json, say, table, when
+from orchestrator.cli.server import Document, Server
+from orchestrator.cli.telling import tell
 
 Gate = Annotated[str, typer.Argument(metavar="GATE", help="The gate's id, or its name where one of it is open.")]
+MOST = 200
+"""Items of an inbox: the most urgent."""
 
 
 def inbox(
-    alias: As,
+    alias: As = None,
     everybody: Annotated[bool, typer.Option("--all", help="Also what waits for others.")] = False,
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:
     """What waits for you: gates to decide, tasks, exceptions, reviews."""
 
-    async def work() -> Inbox:
-        async with reading(folder, alias) as session:
-            return await session.queries.inbox(session.viewer, mine=not everybody)
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            return await server.get("inbox", mine=not everybody, limit=MOST)
 
     found = carry_out(work())
     if json:
-        print_json({"items": [item_document(item) for item in found.items], "now": found.now})
+        print_json(found)
         return
-    if not found.items:
+    if not found["items"]:
         say("Nothing waits for you." if not everybody else "Nothing waits for anybody.")
         return
     table(
         ("What", "Run", "Person", "Cutoff", "Due", "For", "Id"),
         [
             (
-                subject(item),
-                item.run_id,
-                name(asdict(item.person)),
-                cutoff(item.cutoff, item.zone),
+                item["subject"] + (f", for {item['on_behalf_of']}" if item["on_behalf_of"] else ""),
+                item["run_id"],
+                name(item["person"]),
+                cutoff(item["cutoff"], item["zone"]),
                 overdue(item, found),
-                ", ".join(item.roles),
-                item.id,
+                ", ".join(item["roles"]),
+                item["id"],
             )
-            for item in found.items
+            for item in found["items"]
         ],
     )
 
 
-def overdue(item: Item, found: Inbox) -> str:
-    late = item.due_at is not None and item.due_at < found.now
-    return instant(item.due_at) + (" (late)" if late else "")
+def overdue(item: Document, found: Document) -> str:
+    late = item["due_at"] is not None and when(item["due_at"]) < when(found["now"])
+    return instant(item["due_at"]) + (" (late)" if late else "")
 
 
 def approve(
     run_id: Run,
     gate: Gate,
-    alias: As,
+    alias: As = None,
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", metavar="STEP", help="Not this step; repeatable.")
     ] = None,
@@ -73,44 +72,31 @@ def approve(
     folder: Folder = FOLDER,
 ) -> None:
     """Approve what a gate asks about, all of it or with exclusions."""
-
-    async def work() -> None:
-        async with acting(folder, alias) as session:
-            found = await session.find_run(run_id)
-            gate_id = await _gate_id(session, found, gate)
-            done = await commands.approve_gate(session.office, session.actor, found, gate_id, exclude or (), reason)
-            await _tell(session, found, gate_id, done)
-
-    carry_out(work())
+    carry_out(_decide(run_id, gate, {"verdict": "approve", "excluded": exclude or [], "reason": reason}, alias, folder))
 
 
-def reject(run_id: Run, gate: Gate, alias: As, reason: NeededReason, folder: Folder = FOLDER) -> None:
+def reject(run_id: Run, gate: Gate, reason: NeededReason, alias: As = None, folder: Folder = FOLDER) -> None:
     """Reject what a gate asks about. An exception opens, from which the run is planned anew or ended."""
-
-    async def work() -> None:
-        async with acting(folder, alias) as session:
-            found = await session.find_run(run_id)
-            gate_id = await _gate_id(session, found, gate)
-            done = await commands.reject_gate(session.office, session.actor, found, gate_id, reason)
-            await _tell(session, found, gate_id, done)
-
-    carry_out(work())
+    carry_out(_decide(run_id, gate, {"verdict": "reject", "reason": reason.strip() or None}, alias, folder))
 
 
-async def _gate_id(session: Session, run_id: str, gate: str) -> str:
-    return gate_named((await session.books.runs.look(run_id)).state, gate)
+async def _decide(run_id: str, gate: str, decision: Document, alias: str | None, folder: Path) -> None:
+    async with entering(folder, alias) as server:
+        run = await server.run(run_id)
+        gate_id = gate_named(run, gate)
+        done = await server.post("runs", run["run_id"], "gates", gate_id, "decision", body=decision)
+        await _tell(server, run["run_id"], gate_id, done)
 
 
-async def _tell(session: Session, run_id: str, gate_id: str, done: Done) -> None:
-    decided = next((event for event in done.events if isinstance(event, e.GateDecided)), None)
-    state = (await session.books.runs.look(run_id)).state
-    if decided is not None:
-        excluded = [step.name for step in state.steps.values() if step.digest in decided.excluded]
-        without = f", without {', '.join(excluded)}" if excluded else ""
-        say(f"Gate {gate_id} of run {run_id} is {decided.outcome}{without}.")
-    elif done.events:
-        gate = state.gates[gate_id]
-        say(f"Gate {gate_id} of run {run_id}: {len(gate.votes)} of {gate.opened.quorum} have approved.")
-    else:
+async def _tell(server: Server, run_id: str, gate_id: str, done: Document) -> None:
+    run = await server.run(run_id)
+    gate = next(gate for gate in run["gates"] if gate["gate_id"] == gate_id)
+    if not done["events"]:
         say(f"Gate {gate_id} of run {run_id}: you had said so already.")
-    session.tell(done)
+    elif gate["state"] != "open":
+        excluded = [step["name"] for step in gate["steps"] if step["excluded"]]
+        without = f", without {', '.join(excluded)}" if excluded else ""
+        say(f"Gate {gate_id} of run {run_id} is {gate['state']}{without}.")
+    else:
+        say(f"Gate {gate_id} of run {run_id}: {len(gate['votes'])} of {gate['quorum']} have approved.")
+    tell(done)

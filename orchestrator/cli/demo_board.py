@@ -10,7 +10,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.live import SHAPES, Kind, StepView, Wait, mark, status_words, view_step, waits
+from orchestrator.cli.demo_standing import status_words, view_step, waits
+from orchestrator.cli.shapes import SHAPES, Kind, StepView, Wait, mark
 from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World
 

@@ -17,9 +17,10 @@ from orchestrator.cli.demo_board import Board, Leaver
 from orchestrator.cli.demo_people import Cast
 from orchestrator.cli.demo_questions import AtTerminal
 from orchestrator.cli.demo_screen import Screen
+from orchestrator.cli.demo_standing import view_step
 from orchestrator.cli.demo_story import DOWN, LockedRecord, Outage
 from orchestrator.cli.demo_telling import told
-from orchestrator.cli.live import SHAPES, mark, view_step
+from orchestrator.cli.shapes import SHAPES, mark
 from orchestrator.commands import Done
 from orchestrator.domain import events as e
 from orchestrator.domain.cutoff import Cutoff

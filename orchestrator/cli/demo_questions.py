@@ -22,7 +22,8 @@ from orchestrator.cli.demo_answers import (
 )
 from orchestrator.cli.demo_board import Leaver
 from orchestrator.cli.demo_screen import Screen
-from orchestrator.cli.live import exception_words, role_words
+from orchestrator.cli.demo_standing import exception_words
+from orchestrator.cli.shapes import role_words
 from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.run import ExceptionState, GateState
 from orchestrator.embedded.staff import Staff

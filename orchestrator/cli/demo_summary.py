@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.demo_board import Leaver
-from orchestrator.cli.live import SHAPES, exception_words, mark, seconds_words, status_words, view_step
+from orchestrator.cli.demo_standing import exception_words, status_words, view_step
 from orchestrator.cli.screen import clean, length
+from orchestrator.cli.shapes import SHAPES, mark, seconds_words
 from orchestrator.domain import events as e
 from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.status import access_gone_at

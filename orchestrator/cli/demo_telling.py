@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.cli.demo_board import Leaver
-from orchestrator.cli.live import Kind, code_words, exception_words, role_words
+from orchestrator.cli.demo_standing import exception_words
+from orchestrator.cli.shapes import Kind, code_words, role_words
 from orchestrator.domain import events as e
 from orchestrator.domain.event import Event
 

@@ -6,28 +6,23 @@ import asyncio
 import os
 import socket
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import httpx
 import typer
-from google.protobuf.timestamp_pb2 import Timestamp
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.service import RPCError
 
 from orchestrator.cli.options import FOLDER, Folder
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.screen import say
-from orchestrator.cli.session import server_settings
 from orchestrator.domain.errors import Refusal
-from orchestrator.engine import ANSWER_WITHIN, Engine
-from orchestrator.ledger import engine_reports
-from orchestrator.relay import CURSOR
-from orchestrator.settings import Settings
-from orchestrator.web_settings import WebSettings
-from orchestrator.worker import Books, engine_address, open_books
+
+if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from orchestrator.engine import Engine
+    from orchestrator.settings import Settings
+    from orchestrator.worker import Books
 
 SILENT_FOR = timedelta(minutes=3)
 """A worker asks for work in calls of about a minute, and Temporal notes when one begins."""
@@ -53,6 +48,8 @@ def healthy(
 
 async def _served() -> None:
     """Asked where it listens, by the name that it answers to. Needs no login of its own to the ledger."""
+    from orchestrator.web_settings import WebSettings
+
     settings = WebSettings.read(os.environ)
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # what it may be set to
     address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/api/v1/readiness"
@@ -67,6 +64,10 @@ async def _served() -> None:
 
 
 async def _healthy(worker: bool, relay: bool, folder: Folder) -> None:
+    from orchestrator.cli.installation import server_settings
+    from orchestrator.engine import Engine
+    from orchestrator.worker import engine_address, open_books
+
     settings = await asyncio.to_thread(server_settings, folder)
     async with open_books(settings) as books:
         await (await books.database.dedicated()).close()  # said at once where a pool would go on trying
@@ -81,6 +82,13 @@ async def _healthy(worker: bool, relay: bool, folder: Folder) -> None:
 
 async def _asks_for_work(engine: Engine, settings: Settings) -> None:
     """For every queue that a worker with these settings serves: one on this host has asked for activities lately."""
+    from temporalio.api.enums.v1 import TaskQueueType
+    from temporalio.api.taskqueue.v1 import TaskQueue
+    from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+    from temporalio.service import RPCError
+
+    from orchestrator.engine import ANSWER_WITHIN
+
     here, oldest = f"@{socket.gethostname()}", datetime.now(UTC) - SILENT_FOR
     for queue in (settings.temporal_task_queue, *settings.queues):
         request = DescribeTaskQueueRequest(
@@ -105,6 +113,9 @@ def _instant(stamp: Timestamp) -> datetime:
 
 async def _is_followed(books: Books) -> None:
     """What stood in the ledger when we came is passed soon, or was already."""
+    from orchestrator.ledger import engine_reports
+    from orchestrator.relay import CURSOR
+
     loop = asyncio.get_running_loop()
     until = loop.time() + RELAY_WITHIN
     tail = await books.ledger.tail_position()

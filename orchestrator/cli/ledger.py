@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,15 +14,12 @@ from orchestrator.cli.options import FOLDER, Folder, Json
 from orchestrator.cli.refusals import REFUSED
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.screen import complain, note, print_json, say, table
-from orchestrator.cli.session import server_settings
 from orchestrator.domain.errors import Invalid
-from orchestrator.ledger import rebuild as rebuilding
-from orchestrator.ledger.checkpoints import NoteSigner, make_checkpoint
-from orchestrator.ledger.codec import EventCodec
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.runs import RUN_EVENT_TYPES
-from orchestrator.ledger.verification import Verification, export_rows, verify_database, verify_file
 from orchestrator.settings import PREFIX, SettingMissing
+
+if TYPE_CHECKING:
+    from orchestrator.ledger.rebuild import Rebuilt
+    from orchestrator.ledger.verification import Verification
 
 VERIFIER = PREFIX + "CHECKPOINT_VERIFIER"
 
@@ -34,6 +31,10 @@ def checkpoint(
     """Sign how large the ledger is and what its root is. Keep what comes out somewhere else."""
 
     async def work() -> str:
+        from orchestrator.cli.installation import server_settings
+        from orchestrator.ledger.checkpoints import NoteSigner, make_checkpoint
+        from orchestrator.ledger.database import Database
+
         settings = server_settings(folder)
         if settings.checkpoint_key is None:
             raise SettingMissing(PREFIX + "CHECKPOINT_KEY", "the key that signs; make one with `offboard ledger key`")
@@ -81,6 +82,9 @@ def verify(
     """Read every row again with code of its own, and name the first wrong one."""
 
     async def work() -> Verification:
+        from orchestrator.cli.installation import server_settings
+        from orchestrator.ledger.verification import verify_database, verify_file
+
         notes = [await asyncio.to_thread(path.read_text, "utf-8") for path in against or ()]
         key = _verifier(verifier, folder) if notes else None
         if rows is not None:
@@ -126,6 +130,9 @@ def verify(
 def _verifier(given: str | None, folder: Path) -> str:
     if given is not None:
         return given
+    from orchestrator.cli.installation import server_settings
+    from orchestrator.ledger.checkpoints import NoteSigner
+
     try:
         secret = server_settings(folder).checkpoint_key
     except (SettingMissing, Invalid):
@@ -139,6 +146,9 @@ def export(out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.
     """Write every row into a file, to be verified elsewhere. Personal data stays encrypted."""
 
     async def work() -> int:
+        from orchestrator.cli.installation import server_settings
+        from orchestrator.ledger.verification import export_rows
+
         try:
             return await asyncio.to_thread(export_rows, server_settings(folder).database_url, out)
         except FileExistsError:
@@ -152,10 +162,16 @@ def export(out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.
 def rebuild(folder: Folder = FOLDER) -> None:
     """Make the read tables anew from the events, and say whether they differed. Appends wait meanwhile."""
 
-    async def work() -> dict[str, rebuilding.Rebuilt]:
+    async def work() -> dict[str, Rebuilt]:
+        from orchestrator.cli.installation import server_settings
+        from orchestrator.ledger.codec import EventCodec
+        from orchestrator.ledger.database import Database
+        from orchestrator.ledger.rebuild import rebuild
+        from orchestrator.ledger.runs import RUN_EVENT_TYPES
+
         database = Database(server_settings(folder).database_url)
         try:
-            return await rebuilding.rebuild(database, EventCodec(RUN_EVENT_TYPES))
+            return await rebuild(database, EventCodec(RUN_EVENT_TYPES))
         finally:
             await database.aclose()
 
@@ -179,6 +195,8 @@ def key(
     """Make a key for checkpoints. The secret half goes into a file, the verifier key is printed."""
 
     async def work() -> str:
+        from orchestrator.ledger.checkpoints import NoteSigner
+
         signer = NoteSigner.generate(name)
         await _written(out, signer.secret_text() + "\n", 0o600)
         return signer.verifier_text()

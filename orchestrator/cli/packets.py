@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connectors.registry import SETTINGS, connector_kinds
-from orchestrator import commands
+from orchestrator.cli.access import entering
 from orchestrator.cli.options import FOLDER, As, Folder, Json, Reason
 from orchestrator.cli.refusals import REFUSED, told
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.screen import complain, print_json, say
-from orchestrator.cli.session import Session, administering
+from orchestrator.cli.server import Document, Server
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.packet_checks import check_packet, roles_spoken_of
-from orchestrator.domain.packet_files import read_packet_folder, starter_names, starter_packet
-from orchestrator.domain.packet_history import FORWARD, Phase
-from orchestrator.domain.packet_yaml import PacketProblems, Problem
 
-PHASES: tuple[Phase, ...] = (*FORWARD, "retired")
+if TYPE_CHECKING:
+    from orchestrator.domain.packet import Packet
+    from orchestrator.domain.packet_yaml import Problem
+
+PHASES = ("draft", "shadow", "pilot", "production", "retired")
 FolderOrName = Annotated[
     str, typer.Argument(metavar="PACKET", help="A folder with the three files, or the name of a packet.")
 ]
@@ -52,18 +49,18 @@ def check(
 
 
 def _checked(named: str) -> tuple[Packet | None, list[Problem]]:
+    from connectors.registry import SETTINGS, connector_kinds
+    from orchestrator.domain.packet_checks import check_packet, roles_spoken_of
+    from orchestrator.domain.packet_files import read_packet_folder, starter_names, starter_packet
+    from orchestrator.domain.packet_yaml import PacketProblems
+
     try:
-        packet = _read(named)
+        known = named in starter_names() and not Path(named).is_dir()
+        packet = starter_packet(named) if known else read_packet_folder(Path(named))
     except PacketProblems as wrong:
         return None, list(wrong.problems)
     roles = roles_spoken_of(packet)
     return packet, check_packet(packet, connector_kinds(), settings=SETTINGS, roles_known=roles)
-
-
-def _read(named: str) -> Packet:
-    if named in starter_names() and not Path(named).is_dir():
-        return starter_packet(named)
-    return read_packet_folder(Path(named))
 
 
 def _count(problems: list[Problem]) -> str:
@@ -72,73 +69,75 @@ def _count(problems: list[Problem]) -> str:
 
 def sign(
     packet: FolderOrName,
-    alias: As,
     phase: Annotated[
         str | None, typer.Option("--phase", help="For which phase; the next one, where it is not said.")
     ] = None,
     version: Annotated[
         str | None, typer.Option("--version", help="Which version of a packet that is known; the newest otherwise.")
     ] = None,
+    alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
     """Sign a packet for its next phase as one of its owners. A folder is checked, and adopted first."""
+    with told():
+        wanted = _phase(phase) if phase is not None else None
+        files = _files(Path(packet)) if Path(packet).is_dir() else None
 
     async def work() -> None:
-        wanted = _phase(phase) if phase is not None else None
-        async with administering(folder, alias) as session:
-            if await asyncio.to_thread(Path(packet).is_dir):
-                name, known = await _adopted(session, packet)
+        async with entering(folder, alias) as server:
+            if files is not None:
+                adopted = await server.post("packets", body=files)
+                name, known = adopted["packet"], adopted["version"]
             else:
-                name, known = packet, await _version(session, packet, version)
-            await commands.sign_packet(session.office, session.actor, name, known, wanted)
-            state = (await session.books.runs.shelf(name)).history.version(known)
-            say(f"Packet {name} {known[:12]} is in phase {state.phase}.")
-            for signature in state.signatures:
-                say(f"Signed for {signature.phase} by the {signature.owner} owner: {signature.by}.")
+                name, known = packet, await _version(server, packet, version)
+            state = await server.post("packets", name, "versions", known, "signatures", body={"phase": wanted})
+            _tell(name, state)
+            for signature in state["signatures"]:
+                say(f"Signed for {signature['phase']} by the {signature['owner']} owner: {signature['by']}.")
 
     carry_out(work())
 
 
-async def _adopted(session: Session, folder: str) -> tuple[str, str]:
-    packet = await asyncio.to_thread(read_packet_folder, Path(folder))
-    actors = list((await session.books.runs.organisation()).actors.values())
-    roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))
-    problems = check_packet(packet, connector_kinds(), settings=SETTINGS, roles_known=roles, actors=actors)
-    if problems:
-        raise PacketProblems(problems)
-    return packet.name, await commands.adopt_packet(session.office, session.actor, packet)
+def _files(folder: Path) -> dict[str, str]:
+    """The three files as the server takes them. What is wrong in them is told here, before anything is sent."""
+    from orchestrator.domain.packet_files import read_packet_folder
+
+    files = read_packet_folder(folder).files
+    return {name.removesuffix(".yaml"): text.decode() for name, text in files.items()}
 
 
-async def _version(session: Session, packet: str, version: str | None) -> str:
-    shelf, _ = await session.packet(packet)
-    newest = shelf.history.newest
-    assert newest is not None, "a packet with a current version has a newest one"
-    return shelf.history.version(version).version if version is not None else newest.version
+async def _version(server: Server, packet: str, version: str | None) -> str:
+    versions = (await server.get("packets", packet))["versions"]
+    if version is None:
+        return str(versions[-1]["version"])
+    return next((str(known["version"]) for known in versions if known["version"].startswith(version)), version)
 
 
 def move(
     packet: Annotated[str, typer.Argument(metavar="PACKET", help="The packet's name.")],
     phase: Annotated[str, typer.Argument(metavar="PHASE", help="draft, shadow, pilot, production or retired.")],
-    alias: As,
     version: Annotated[str | None, typer.Option("--version", help="Which version; the newest otherwise.")] = None,
     reason: Reason = None,
+    alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
     """Move a packet to another phase: forward with both owners' signatures, back by either owner alone."""
 
     async def work() -> None:
         wanted = _phase(phase)
-        async with administering(folder, alias) as session:
-            known = await _version(session, packet, version)
-            await commands.move_packet(session.office, session.actor, packet, known, wanted, reason or "")
-            state = (await session.books.runs.shelf(packet)).history.version(known)
-            say(f"Packet {packet} {known[:12]} is in phase {state.phase}.")
+        async with entering(folder, alias) as server:
+            known = await _version(server, packet, version)
+            said = {"phase": wanted, "reason": reason}
+            _tell(packet, await server.post("packets", packet, "versions", known, "moves", body=said))
 
     carry_out(work())
 
 
-def _phase(text: str) -> Phase:
-    for phase in PHASES:
-        if phase == text:
-            return phase
-    raise Invalid("unknown_phase", f"There is no phase {text[:40]}.", f"Name one of: {', '.join(PHASES)}.")
+def _tell(packet: str, state: Document) -> None:
+    say(f"Packet {packet} {state['version'][:12]} is in phase {state['phase']}.")
+
+
+def _phase(text: str) -> str:
+    if text not in PHASES:
+        raise Invalid("unknown_phase", f"There is no phase {text[:40]}.", f"Name one of: {', '.join(PHASES)}.")
+    return text

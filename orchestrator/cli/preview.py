@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from activities.previews import Previews
 from orchestrator.cli.run_pages import label
 from orchestrator.cli.screen import cutoff, instant, length, name, say, table
-from orchestrator.cli.session import Session
-from orchestrator.domain.cutoff import Cutoff
-from orchestrator.domain.levels import Level
-
-Document = dict[str, Any]
-
-
-async def look_ahead(session: Session, wanted: str, packet: str, given: Cutoff | None, urgent: bool) -> Document:
-    """The preview as a document. Refused exactly where the start would be."""
-    previews = Previews(session.books.runs, session.books.keyring, session.queries, session.connections)
-    return (await previews.look_ahead(session.actor, wanted, packet, given, urgent=urgent)).model_dump()
+from orchestrator.cli.server import Document
 
 
 def print_preview(document: Document) -> None:
@@ -78,7 +65,7 @@ def _when(step: Document) -> str:
 
 
 def _undone(step: Document) -> str:
-    if step["task_for"] or step["level"] in (Level.READ, Level.PREPARE):
+    if step["task_for"] or step["level"] in ("read", "prepare"):
         return ""
     limit = length(step["reversible_for"])
     return {"yes": "yes", "no": "no", "limited": f"for {limit}"}[step["reversible"]]

@@ -12,20 +12,15 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import psycopg
 import typer
 
-from connectors.errors import ConnectorError
 from orchestrator.cli.screen import complain
 from orchestrator.domain.errors import Refusal
-from orchestrator.embedded.server_process import EmbeddedServerError
-from orchestrator.engine import EngineUnavailable
-from orchestrator.ledger.errors import LedgerError, LedgerUnavailable
-from orchestrator.settings import SettingMissing
 
 T = TypeVar("T")
 
 REFUSED = 1
+RUNS_GO_ON = "Open runs go on by themselves when it is back."
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -39,21 +34,52 @@ def told() -> Iterator[None]:
     try:
         yield
     except Refusal as refused:
-        complain(refused.message, refused.remedy)
-    except LedgerUnavailable as error:
-        complain(f"{error.place}: {error.cause}", error.remedy, "Open runs go on by themselves when it is back.")
-    except LedgerError as error:
-        complain(f"{error.place}: {error.cause}", error.remedy)
-    except ConnectorError as error:
-        # Systems that fail are an answer elsewhere; only HR, who says who people are, cannot be done without.
-        complain(f"The HR system cannot be asked: {error.detail or error.code}", error.remedy)
-    except psycopg.OperationalError as error:
-        state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-        complain(f"PostgreSQL cannot be reached or went away{state}", "See that it runs and that the address is right.")
+        complain(refused.message, refused.remedy, *_further(refused))
+    except (typer.Exit, typer.BadParameter):
+        raise
     except OSError as error:
         complain(f"{error.filename or 'This machine'}: {error.strerror or type(error).__name__}", "")
-    except (EngineUnavailable, SettingMissing, EmbeddedServerError) as error:
-        complain(str(error), "")
+    except Exception as error:
+        words = _beside_the_database(error)
+        if words is None:
+            raise
+        complain(*words)
     else:
         return
     raise typer.Exit(REFUSED)
+
+
+def _further(refused: Refusal) -> tuple[str, ...]:
+    match refused.code:
+        case "ledger_unavailable":
+            return (RUNS_GO_ON,)
+        case "step_up_needed":
+            return ("On a server, that is: offboard login",)
+    return ()
+
+
+def _beside_the_database(error: Exception) -> tuple[str, ...] | None:
+    """What administrators' commands fail with. Their libraries are loaded here and not before, since people's commands
+    need none of them."""
+    import psycopg
+
+    from connectors.errors import ConnectorError
+    from orchestrator.embedded.server_process import EmbeddedServerError
+    from orchestrator.engine import EngineUnavailable
+    from orchestrator.ledger.errors import LedgerError, LedgerUnavailable
+    from orchestrator.settings import SettingMissing
+
+    match error:
+        case LedgerUnavailable():
+            return f"{error.place}: {error.cause}", error.remedy, RUNS_GO_ON
+        case LedgerError():
+            return f"{error.place}: {error.cause}", error.remedy
+        case ConnectorError():
+            return error.detail or error.code, error.remedy
+        case psycopg.OperationalError():
+            state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+            cause = f"PostgreSQL cannot be reached or went away{state}"
+            return cause, "See that it runs and that the address is right."
+        case EngineUnavailable() | SettingMissing() | EmbeddedServerError():
+            return str(error), ""
+    return None

@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.cli import screen
 from orchestrator.cli.screen import cutoff, instant, moment, name, say, table
-from orchestrator.documents.run import Document
+from orchestrator.cli.server import Document
 
 MOST_EVIDENCE = 160
 """Characters of evidence in a table; `--json` has it whole."""
@@ -19,7 +19,7 @@ def print_run(document: Document) -> None:
     print_gates(document)
     print_exceptions(document)
     print_tasks(document)
-    if "events" in document:
+    if document.get("events") is not None:
         print_events(document)
 
 
@@ -174,6 +174,12 @@ def print_events(document: Document) -> None:
             for event in document["events"]
         ],
     )
+
+
+def event_line(document: Document, event: Document) -> str:
+    """An event that has just come: the same on one line, whatever came before it."""
+    cells = (f"{event['version']:>4}", moment(event["at"]), f"{event['type']:<22}", about(document, event["data"]))
+    return "  ".join((*cells, (event["hash"] or "")[:12])).rstrip()
 
 
 def about(document: Document, data: Document) -> str:

@@ -1,35 +1,27 @@
-"""Runs: `runs`, `show`, `watch`, `reschedule`, `end`."""
+"""Runs: `runs`, `show`, `reschedule`, `end`, `embargo`."""
 
 from __future__ import annotations
 
-import asyncio
-import json as json_text
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.live import Live
 
-from orchestrator import commands
+from orchestrator.cli.access import entering
+from orchestrator.cli.moments import instant_given
+from orchestrator.cli.names import colleague_named
 from orchestrator.cli.options import FOLDER, As, Folder, Json, NeededReason, Run
 from orchestrator.cli.refusals import run as carry_out
-from orchestrator.cli.run_pages import print_events, print_run
-from orchestrator.cli.screen import cutoff, instant, length, name, plain, print_json, say, table
-from orchestrator.cli.session import Session, acting, reading
-from orchestrator.documents.run import Document, run_document, without_content
-from orchestrator.domain.cutoff import parse_cutoff
-from orchestrator.domain.status import run_status
-from orchestrator.ledger.queries import RunList
-
-LOOK_EVERY = 0.5  # seconds
+from orchestrator.cli.run_pages import print_run
+from orchestrator.cli.screen import cutoff, instant, length, name, print_json, say, table, when
+from orchestrator.cli.server import Document
+from orchestrator.cli.telling import tell
 
 
 def runs(
-    alias: As,
+    alias: As = None,
     state: Annotated[
         list[str] | None, typer.Option("--state", help="Only these: open, finished, or a state as listed. Repeatable.")
     ] = None,
@@ -40,44 +32,34 @@ def runs(
 ) -> None:
     """List runs, the latest first."""
 
-    async def work() -> RunList:
-        async with reading(folder, alias) as session:
-            return await session.queries.run_list(session.viewer, state or (), after, limit)
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            return await server.get("runs", state=state or None, after=after, limit=limit)
 
     found = carry_out(work())
     if json:
-        print_json(runs_document(found))
+        print_json(found)
         return
-    if not found.lines:
+    if not found["runs"]:
         say("No runs.")
         return
     table(
         ("Run", "Person", "State", "Cutoff", "Steps", "Waits", "Next due"),
         [
             (
-                line.run_id,
-                name(asdict(line.person)),
-                line.state,
-                cutoff(line.cutoff, line.zone),
-                f"{line.summary['final']}/{line.summary['steps']}",
-                waiting(dict(line.summary)),
-                instant(line.due_at),
+                run["run_id"],
+                name(run["person"]),
+                run["state"],
+                cutoff(run["cutoff"], run["zone"]),
+                f"{run['summary']['final']}/{run['summary']['steps']}",
+                waiting(run["summary"]),
+                instant(run["due_at"]),
             )
-            for line in found.lines
+            for run in found["runs"]
         ],
     )
-    if found.after is not None:
-        say(f"There are more: offboard runs --after {found.after}")
-
-
-def runs_document(found: RunList) -> dict[str, Any]:
-    lines = []
-    for line in found.lines:
-        fields = asdict(line)
-        fields["person"] = fields["person"] if line.person.name is not None else None
-        fields["finished_at"] = fields.pop("closed_at")
-        lines.append(fields)
-    return {"runs": lines, "after": found.after, "now": found.now}
+    if found["after"] is not None:
+        say(f"There are more: offboard runs --after {found['after']}")
 
 
 def waiting(summary: dict[str, int]) -> str:
@@ -88,17 +70,16 @@ def waiting(summary: dict[str, int]) -> str:
 
 def show(
     run_id: Run,
-    alias: As,
+    alias: As = None,
     events: Annotated[bool, typer.Option("--events", help="With everything that happened, in order.")] = False,
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:
     """Show one run: its steps with evidence, who decided, what waits and for whom."""
 
-    async def work() -> dict[str, Any]:
-        async with reading(folder, alias) as session:
-            page = await session.queries.run_page(session.viewer, run_id)
-            return run_document(page, with_events=events)
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            return await server.run(run_id, events=events)
 
     document = carry_out(work())
     if json:
@@ -121,99 +102,74 @@ def _access_gone(document: Document) -> Iterator[str]:
     gone, promised = document["access_gone_at"], f"promised: within {length(document['access_gone_within'])}"
     if gone is None:
         return
-    late = gone - document["cutoff"]
+    late = when(gone) - when(document["cutoff"])
     words = f"{length(late)} after the cutoff" if late >= timedelta(0) else f"{length(-late)} before the cutoff"
     yield f"Access gone {words} ({promised})"
 
 
 def reschedule(
     run_id: Run,
-    alias: As,
-    when: Annotated[str, typer.Option("--cutoff", metavar="TIME", help="When access ends: 2026-11-30T17:00.")],
-    zone: Annotated[str | None, typer.Option("--zone", help="The time zone it is said in: Europe/Berlin.")] = None,
+    moved_to: Annotated[str, typer.Option("--cutoff", metavar="TIME", help="When access ends: 2026-11-30T17:00.")],
+    zone: Annotated[str | None, typer.Option("--zone", help="The time zone it is said in, else the run's.")] = None,
+    alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
     """Move a run's cutoff."""
 
     async def work() -> None:
-        new = parse_cutoff(when, zone)
-        async with acting(folder, alias) as session:
-            found = await session.find_run(run_id)
-            done = await commands.reschedule_run(session.office, session.actor, found, new)
-            if done.events:
-                say(f"Run {found}: access ends {cutoff(new.instant, new.zone)}.")
+        async with entering(folder, alias) as server:
+            run = await server.run(run_id)
+            said = {"cutoff": moved_to, "zone": zone or run["zone"]}
+            done = await server.post("runs", run["run_id"], "reschedule", body=said)
+            if done["events"]:
+                run = await server.run(run["run_id"])
+                say(f"Run {run['run_id']}: access ends {cutoff(run['cutoff'], run['zone'])}.")
             else:
-                say(f"Run {found}: that is its cutoff already.")
-            session.tell(done)
+                say(f"Run {run['run_id']}: that is its cutoff already.")
+            tell(done)
 
     carry_out(work())
 
 
-def end(run_id: Run, alias: As, reason: NeededReason, folder: Folder = FOLDER) -> None:
+def end(run_id: Run, reason: NeededReason, alias: As = None, folder: Folder = FOLDER) -> None:
     """Call a leaving off. What is done stays done; nothing further is."""
 
     async def work() -> None:
-        async with acting(folder, alias) as session:
-            found = await session.find_run(run_id)
-            done = await commands.end_run(session.office, session.actor, found, reason)
+        async with entering(folder, alias) as server:
+            found = (await server.run(run_id))["run_id"]
+            done = await server.post("runs", found, "end", body={"reason": reason})
             say(f"Run {found} is ended.")
-            session.tell(done)
+            tell(done)
 
     carry_out(work())
 
 
-def watch(run_id: Run, alias: As, json: Json = False, folder: Folder = FOLDER) -> None:
-    """Follow a run until it ends. Ctrl-C stops watching; the run goes on. With --json, one line an event."""
-    try:
-        carry_out(_watch(run_id, alias, folder, json))
-    except KeyboardInterrupt:
-        if not json:
-            say("The run goes on.")
+def embargo(
+    run_id: Run,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="TIME", help="Its new end: 2026-11-30T17:00, here or with an offset."),
+    ] = None,
+    over: Annotated[bool, typer.Option("--end", help="End it now; the whole record is readable then.")] = False,
+    named: Annotated[
+        list[str] | None,
+        typer.Option("--named", metavar="NAME", help="For whom the run exists until then. Repeatable."),
+    ] = None,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Move or end a run's embargo: until then it exists for those named only."""
+    if (until is None) == (not over) or (over and named):
+        raise typer.BadParameter("Say --until TIME, with --named where that changes, or --end.")
+    carry_out(_embargo(run_id, until, named or [], alias, folder))
 
 
-async def _watch(run_id: str, alias: str, folder: Path, json: bool) -> None:
-    console = Console(highlight=False, markup=False, emoji=False)
-    async with reading(folder, alias) as session:
-        found = await session.find_run(run_id)
-        if json or not console.is_terminal or console.is_dumb_terminal:
-            await _watch_plainly(session, found, json)
-            return
-        from orchestrator.cli.live import RunView
-
-        situation = await session.books.runs.look(found)
-        with Live(RunView(situation.state, situation.world), console=console, refresh_per_second=4) as live:
-            while not situation.state.finished:
-                await asyncio.sleep(LOOK_EVERY)
-                await session.find_run(found)
-                situation = await session.books.runs.look(found)
-                live.update(RunView(situation.state, situation.world))
-    say(f"Run {found} has ended: {situation.state.finish}.")
-
-
-async def _watch_plainly(session: Session, run_id: str, json: bool) -> None:
-    """A line for each event as it comes."""
-    seen = 0
-    while True:
-        page = await session.queries.run_page(session.viewer, run_id)
-        state = page.situation.state
-        if state.version > seen:
-            document = run_document(page, with_events=True)
-            document["events"] = [event for event in document["events"] if event["version"] > seen]
-            if json:
-                _print_lines(document)
-            else:
-                print_events(document)
-            seen = state.version
-        if state.finished:
-            if not json:
-                say(f"Run {run_id} has ended: {run_status(state)}.")
-            return
-        await asyncio.sleep(LOOK_EVERY)
-
-
-def _print_lines(document: Document) -> None:
-    """Each event as a document on a line of its own, written at once: somebody reads while it goes on."""
-    for event in document["events"]:
-        data = {name: without_content(value) for name, value in event["data"].items()}
-        line = {"run_id": document["run_id"], **event, "data": data}
-        typer.echo(json_text.dumps(line, ensure_ascii=False, default=plain))
+async def _embargo(run_id: str, until: str | None, named: list[str], alias: str | None, folder: Path) -> None:
+    at = instant_given(until) if until is not None else None
+    async with entering(folder, alias) as server:
+        found = (await server.run(run_id))["run_id"]
+        members = (await server.get("staff"))["members"] if named else []
+        said = {"until": at, "named": [colleague_named(members, one) for one in named]}
+        done = await server.post("runs", found, "embargo", body=said, with_nulls=True)
+        say(f"Run {found}: " + ("it exists for everybody now." if at is None else f"embargoed until {instant(at)}."))
+        tell(done)

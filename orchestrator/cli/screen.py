@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from enum import Enum
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,6 +14,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+Instant = datetime | str
 
 WIDEST = 10_000
 """Columns of output that no terminal shows: a row stays one line there, so that other programs can read it."""
@@ -91,21 +92,26 @@ def _lines(columns: Sequence[str], rows: list[list[str]]) -> None:
         typer.echo("  ".join(padded).rstrip())
 
 
-def instant(at: datetime | None) -> str:
+def when(at: Instant) -> datetime:
+    """An instant, also as documents write it (ISO 8601)."""
+    return datetime.fromisoformat(at) if isinstance(at, str) else at
+
+
+def instant(at: Instant | None) -> str:
     """In the reader's zone, to the minute: `2026-11-30 17:00 CET`."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M %Z") if at is not None else ""
+    return when(at).astimezone().strftime("%Y-%m-%d %H:%M %Z") if at is not None else ""
 
 
-def moment(at: datetime | None) -> str:
+def moment(at: Instant | None) -> str:
     """The same to the second."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if at is not None else ""
+    return when(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if at is not None else ""
 
 
-def cutoff(at: datetime, zone: str) -> str:
+def cutoff(at: Instant, zone: str) -> str:
     """In the reader's zone, with the person's beside it where clocks differ."""
-    here = at.astimezone()
+    here = when(at).astimezone()
     try:
-        there = at.astimezone(ZoneInfo(zone))
+        there = here.astimezone(ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError):
         return instant(at)
     if there.utcoffset() == here.utcoffset():
@@ -114,11 +120,11 @@ def cutoff(at: datetime, zone: str) -> str:
     return f"{here:%Y-%m-%d %H:%M %Z} ({beside} in {zone})"
 
 
-def length(span: timedelta | None) -> str:
-    """In words: `7 days`, `2 h 30 min`."""
+def length(span: timedelta | float | None) -> str:
+    """In words: `7 days`, `2 h 30 min`. A number is of seconds, as in documents."""
     if span is None:
         return ""
-    seconds = int(span.total_seconds())
+    seconds = int(span.total_seconds() if isinstance(span, timedelta) else span)
     if seconds % 86400 == 0 and seconds:
         return "1 day" if seconds == 86400 else f"{seconds // 86400} days"
     hours, minutes = seconds // 3600, seconds % 3600 // 60
@@ -135,20 +141,4 @@ def name(person: Mapping[str, Any] | None) -> str:
 
 
 def print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=plain))
-
-
-def plain(value: object) -> Any:
-    """Instants as ISO 8601 in UTC, lengths in seconds, sets in order."""
-    match value:
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case date():
-            return value.isoformat()
-        case timedelta():
-            return value.total_seconds()
-        case set() | frozenset():
-            return sorted(value)
-        case Enum():
-            return value.value
-    raise TypeError(f"{type(value).__name__} has no place in JSON")
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))

@@ -16,13 +16,7 @@ from orchestrator.cli.options import FOLDER, Folder
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.refusals import told
 from orchestrator.cli.screen import note, say, table
-from orchestrator.cli.session import embedded_settings, server_settings
 from orchestrator.domain.errors import Invalid
-from orchestrator.embedded.staff import STAFF
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.errors import LedgerError
-from orchestrator.settings import SettingMissing, Settings, database_address
-from orchestrator.telemetry.logs import configure_logging
 
 
 def up(folder: Folder = FOLDER) -> None:
@@ -31,6 +25,8 @@ def up(folder: Folder = FOLDER) -> None:
 
 
 async def _up(folder: Path, where: str) -> None:
+    from orchestrator.embedded.staff import STAFF
+
     try:
         from orchestrator.embedded.stack import stack_up
     except ModuleNotFoundError as error:
@@ -58,6 +54,10 @@ def _not_installed(error: ModuleNotFoundError) -> Invalid:
 
 async def is_up(folder: Path) -> bool:
     """Whether the stack that left its address here still answers; after a crash it does not."""
+    from orchestrator.cli.installation import embedded_settings
+    from orchestrator.ledger.database import Database
+    from orchestrator.ledger.errors import LedgerError
+
     try:
         database = Database(embedded_settings(folder).database_url)
     except Invalid:
@@ -79,6 +79,8 @@ def worker(
 
 
 async def _worker(with_relay: bool) -> None:
+    from orchestrator.settings import Settings
+    from orchestrator.telemetry.logs import configure_logging
     from orchestrator.worker import relaying, telemetry_of, working
 
     settings = Settings.read()
@@ -102,6 +104,8 @@ def relay() -> None:
 
 async def _relay() -> None:
     from orchestrator.engine import Engine
+    from orchestrator.settings import Settings
+    from orchestrator.telemetry.logs import configure_logging
     from orchestrator.worker import engine_address, open_books, relaying, telemetry_of
 
     settings = Settings.read()
@@ -121,6 +125,8 @@ def web() -> None:
 async def _web() -> None:
     from orchestrator.commands import Office
     from orchestrator.engine import Engine
+    from orchestrator.settings import Settings
+    from orchestrator.telemetry.logs import configure_logging
     from orchestrator.web.serving import listening, serving
     from orchestrator.web_settings import WebSettings
     from orchestrator.worker import engine_address, open_books, telemetry_of
@@ -143,7 +149,9 @@ def migrate(folder: Folder = FOLDER) -> None:
     """Bring the database to this version's tables. Needs the owner's login; safe to run again."""
 
     async def work() -> None:
+        from orchestrator.cli.installation import server_settings
         from orchestrator.ledger.migrate import upgrade
+        from orchestrator.settings import SettingMissing, database_address
 
         try:
             url = database_address()

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import typer
 
-from activities.reachability import check_systems
+from orchestrator.cli.access import entering
 from orchestrator.cli.options import FOLDER, PACKET, As, Folder, Json, PacketName
 from orchestrator.cli.refusals import REFUSED
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.screen import print_json, table
-from orchestrator.cli.session import reading
+from orchestrator.cli.server import Document
+
+REACHABLE = {True: "yes", False: "no", None: "not looked at"}
 
 
-def check(alias: As, packet: PacketName = PACKET, json: Json = False, folder: Folder = FOLDER) -> None:
+def check(alias: As = None, packet: PacketName = PACKET, json: Json = False, folder: Folder = FOLDER) -> None:
     """Look whether every system of a packet answers and accepts our credential. Changes nothing."""
 
-    async def work() -> list[dict[str, Any]]:
-        async with reading(folder, alias) as session:
-            _, current = await session.packet(packet)
-            checked = await check_systems(session.books.runs, session.connections, current)
-            return [system.model_dump(exclude={"answered_at"}) for system in checked]
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            return await server.post("systems", "check", body={"packet": packet})
 
-    systems = carry_out(work())
+    found = carry_out(work())
+    systems = found["systems"]
     if json:
-        print_json({"packet": packet, "systems": systems})
+        print_json(found)
     else:
         table(
             ("System", "Kind", "Reachable", "On hold", "What it says", "Support"),
@@ -33,7 +32,7 @@ def check(alias: As, packet: PacketName = PACKET, json: Json = False, folder: Fo
                 (
                     system["system"],
                     system["kind"],
-                    "yes" if system["reachable"] else "no",
+                    REACHABLE[system["reachable"]],
                     "held" if system["held"] else "",
                     system["detail"],
                     system["support"] if not system["reachable"] else "",
@@ -41,5 +40,5 @@ def check(alias: As, packet: PacketName = PACKET, json: Json = False, folder: Fo
                 for system in systems
             ],
         )
-    if not all(system["reachable"] for system in systems):
+    if any(system["reachable"] is False for system in systems):
         raise typer.Exit(REFUSED)

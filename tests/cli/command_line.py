@@ -39,7 +39,11 @@ class Offboard:
 
     async def __call__(self, *words: str, as_: str | None = None, env: dict[str, str] | None = None) -> Answer:
         arguments = [*words, "--as", as_] if as_ is not None else list(words)
-        environment = {"OFFBOARD_FOLDER": str(self.folder), "TZ": "UTC", **(env or {})}
+        environment = {
+            **dict.fromkeys(("OFFBOARD_AS", "OFFBOARD_SERVER", "OFFBOARD_TOKEN", "OFFBOARD_TOKEN_FILE")),
+            "OFFBOARD_FOLDER": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "config"), "TZ": "UTC",
+            **(env or {}),
+        }  # fmt: skip
         # In a thread: a command runs an event loop of its own.
         done = await asyncio.to_thread(CliRunner().invoke, make_app(), arguments, env=environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from orchestrator.domain.embargo import Embargo
 from orchestrator.domain.packet_files import starter_packet
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.tables import events
-from tests.cli.command_line import Leaver, Offboard, Started, until
+from tests.cli.command_line import Leaver, Offboard, Started
 
 BERLIN = ("--zone", "Europe/Berlin")
 
@@ -140,7 +141,9 @@ async def test_an_embargoed_run_is_absent_for_all_but_the_named(
     done = await commands.start_run(stack.office, hr, facts, "standard-leaver", cutoff, embargo=under)
     assert isinstance(done, commands.Done)
     run_id = done.run_id
-    await until(offboard, run_id, lambda run: bool(run["gates"]))
+    async with asyncio.timeout(60):
+        while not (await runs.look(run_id)).state.gates:
+            await asyncio.sleep(0.1)
     same = (await offboard.refused("show", "r000000000000dead", as_="auditor")).replace("r000000000000dead", run_id)
     for outside in ("auditor", "safety-owner"):
         assert await offboard.refused("show", run_id, as_=outside) == same

@@ -1,119 +1,16 @@
-"""What a run looks like while it goes on: where every step stands, told by a shape and by words, never by colour alone.
-
-`RunView` is one run, for `offboard watch`; the demo's board shows several side by side with the same shapes.
-"""
+"""Where the demo's runs and their steps stand, and what they wait for, in words."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Literal
 
-from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderResult
-from rich.table import Table
-from rich.text import Text
-
+from orchestrator.cli.shapes import RUN_WORDS, Kind, StepView, Wait, code_words, role_words, seconds_words
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.run import ExceptionState, RunState
 from orchestrator.domain.standing import World, backoff, standing
-from orchestrator.domain.status import RunStatus, counts, run_status
-
-Kind = Literal[
-    "verified", "attested", "running", "again", "question", "stopped", "gate", "task", "time", "hold", "waiting",
-    "left_out", "withheld",
-]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How one kind of standing is shown. `plain` stands in for `mark` where the terminal knows ASCII only; `pressing`
-    says which of several steps a person would want to hear of first."""
-
-    mark: str
-    plain: str
-    style: str
-    word: str
-    pressing: int
-
-
-SHAPES: Mapping[Kind, Shape] = {
-    "verified": Shape("✓", "v", "green", "verified", 0),
-    "attested": Shape("✎", "a", "green", "attested", 0),
-    "left_out": Shape("–", "-", "dim", "left out", 0),
-    "withheld": Shape("◌", "o", "dim", "withheld", 0),
-    "waiting": Shape("·", ".", "dim", "waits its turn", 1),
-    "time": Shape("◷", "c", "blue", "waits for its time", 2),
-    "task": Shape("□", "T", "blue", "task for a person", 3),
-    "gate": Shape("◆", "G", "blue", "waits at a gate", 4),
-    "running": Shape("▶", ">", "cyan", "under way", 5),
-    "hold": Shape("‖", "H", "yellow", "on hold", 6),
-    "again": Shape("↻", "r", "yellow", "tries again", 7),
-    "question": Shape("?", "?", "magenta", "whose account?", 8),
-    "stopped": Shape("✗", "X", "bold red", "stopped", 9),
-}
-
-RUN_WORDS: Mapping[RunStatus, tuple[Kind, str]] = {
-    "searching": ("running", "looking for accounts"),
-    "awaiting_decision": ("gate", "to be decided"),
-    "scheduled": ("time", "scheduled"),
-    "in_progress": ("running", "under way"),
-    "needs_attention": ("stopped", "needs attention"),
-    "held": ("hold", "on hold"),
-    "clean": ("verified", "closed"),
-    "with_exceptions": ("attested", "closed, with exceptions"),
-    "shadow": ("withheld", "closed, shadow only"),
-    "ended": ("left_out", "ended by a person"),
-}
-
-_CODES = {
-    "unreachable": "it does not answer",
-    "connection_lost": "the connection broke off",
-    "deadline_over": "it took too long",
-    "too_many_requests": "it asked us to slow down",
-    "system_failed": "it failed",
-    "error_in_answer": "it said no",
-    "refused": "it said no",
-    "credential_refused": "it refused our credential",
-    "answer_not_understood": "its answer makes no sense",
-    "not_shown": "it does not show the change",
-    "parameter_unknown": "a value that the step needs is missing",
-    "recipient_not_found": "nobody is there to take it over",
-    "recipient_not_usable": "whoever was to take it over cannot",
-    "setting_missing": "a setting is missing",
-    "not_found": "the account is gone",
-}
-
-
-def code_words(code: str) -> str:
-    """A connector's code in plain words; one that is new to us is shown as it is."""
-    return _CODES.get(code, code.replace("_", " ") or "no reason was given")
-
-
-def role_words(roles: frozenset[str] | tuple[str, ...]) -> str:
-    return " or ".join(sorted(roles))
-
-
-def seconds_words(length: timedelta) -> str:
-    """`4 s`, `3 min`, `5 h`, `12 days`."""
-    seconds = max(length.total_seconds(), 0.0)
-    if seconds < 90:
-        return f"{math.ceil(seconds)} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
-
-
-@dataclass(frozen=True, slots=True)
-class StepView:
-    """Where one step stands: `words` say it whole, `short` in a dozen letters."""
-
-    kind: Kind
-    words: str
-    short: str
+from orchestrator.domain.status import run_status
 
 
 def view_step(state: RunState, step: PlannedStep, world: World) -> StepView:
@@ -195,15 +92,6 @@ def _why_stopped(state: RunState, step: PlannedStep) -> str:
     if step.system in state.differing:
         return "the accounts are not those of the plan"
     return "needs an operator"
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """`who` has to do `what` before the run goes on; nobody's name, but a role, a system's title or the clock."""
-
-    kind: Kind
-    who: str
-    what: str
 
 
 def waits(state: RunState, world: World) -> Iterator[Wait]:
@@ -293,50 +181,3 @@ def exception_words(exception: ExceptionState, state: RunState, world: World) ->
 
 def status_words(state: RunState) -> tuple[Kind, str]:
     return RUN_WORDS[run_status(state)]
-
-
-def mark(kind: Kind, *, ascii_only: bool) -> Text:
-    shape = SHAPES[kind]
-    return Text().append(shape.plain if ascii_only else shape.mark, style=shape.style)
-
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """A rich renderable of one run: every step by system with where it stands, and what waits for whom. `title` is
-    the person's name where the viewer may see it."""
-
-    state: RunState
-    world: World
-    title: str = ""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ascii_only = options.ascii_only
-        kind, words = status_words(self.state)
-        number = counts(self.state)
-        head = Text.assemble(mark(kind, ascii_only=ascii_only), f" {self.title or self.state.run_id}  {words}")
-        head.append(f"  {number['final']} of {number['steps']} steps", style="dim")
-        parts: list[Text | Table] = [head, self._steps(ascii_only, options.max_width)]
-        for wait in waits(self.state, self.world):
-            parts.append(Text.assemble(mark(wait.kind, ascii_only=ascii_only), f" {wait.who}: {wait.what}"))
-        yield Group(*parts)
-
-    def _steps(self, ascii_only: bool, width: int) -> Table:
-        table = Table(box=box.ASCII if ascii_only else box.SIMPLE_HEAD, expand=False, pad_edge=False)
-        table.add_column("System", no_wrap=width >= 100)
-        table.add_column("Step", overflow="fold")
-        table.add_column("", no_wrap=True)
-        table.add_column("Where it stands", overflow="fold")
-        systems = self.world.pinned.platform.systems
-        order = [*systems, ""]
-        before = None
-        for step in sorted(self.state.steps.values(), key=lambda step: order.index(step.system)):
-            view = view_step(self.state, step, self.world)
-            title = systems[step.system].title if step.system else "People"
-            table.add_row(
-                title if title != before else "",
-                step.title,
-                mark(view.kind, ascii_only=ascii_only),
-                Text(view.words, style=SHAPES[view.kind].style),
-            )
-            before = title
-        return table

@@ -1,0 +1,17 @@
+"""Instants as people type them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from orchestrator.domain.errors import Invalid
+
+
+def instant_given(text: str) -> str:
+    """As ISO 8601 with an offset; a local time is one of the reader's zone. Raises `Invalid`."""
+    try:
+        return datetime.fromisoformat(text.strip()).astimezone().isoformat()
+    except (ValueError, OverflowError):
+        raise Invalid(
+            "time_unreadable", f"The time {text[:40]!r} cannot be read.", "Write for example 2026-11-30T17:00."
+        ) from None
