@@ -1,0 +1,186 @@
+"""A new run through its pages, form by form."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from orchestrator.embedded.stack import Stack
+from orchestrator.embedded.staff import STAFF
+from orchestrator.web.parts import LocalMember
+from orchestrator.web.serving import listening, serving
+from orchestrator.web_settings import WebSettings
+from tests.cli.command_line import Leaver
+from tests.web.conftest import Visit
+from tests.web.pages.forms import choose, heading, look_ahead, name_of, start, value_of
+from tests.web.visitor import Visitor
+
+
+@pytest_asyncio.fixture
+async def impatient(stack: Stack) -> AsyncIterator[str]:
+    """The same ledger's pages where a sign-in is fresh for no time at all."""
+    on = listening("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{on.getsockname()[1]}"
+    settings = replace(WebSettings(public_url=url), step_up_within=timedelta(0))
+    local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
+    async with serving(settings, stack.office, stack.engine, stack.books.database, on, local=local):
+        yield url
+
+
+async def test_hr_finds_somebody_looks_ahead_and_starts(stack: Stack, visit: Visit, leaver: Leaver) -> None:
+    browser, person = await visit("hr"), await leaver()
+    preview = await look_ahead(browser, person)
+    text = html.unescape(preview.text)
+    assert heading(preview.text) == name_of(person)
+    for words in ("Nothing has been written", "Disable the sign-in account", "Take away access", "30 Jun 2027"):
+        assert words in text, words
+    assert person.employee_number not in (await browser.get("/runs")).text, "a preview writes nothing"
+    landed = await browser.submit(preview.url.path, {"reason": "Moves to another country"})
+    assert landed.status_code == 200 and landed.url.path.startswith("/runs/r")
+    assert "The run is started" in landed.text and name_of(person) in html.unescape(landed.text)
+    assert "The run is started" not in (await browser.get(landed.url.path)).text, "it is said once"
+
+
+async def test_pressing_start_several_times_starts_one_run(stack: Stack, visit: Visit, leaver: Leaver) -> None:
+    browser, person = await visit("hr"), await leaver()
+    preview = await look_ahead(browser, person)
+    form = {"csrf": await browser.csrf()}
+    pressed = await asyncio.gather(*(browser.post(preview.url.path, data=form) for _ in range(5)))
+    assert all(answer.status_code == 200 for answer in pressed)
+    last = await browser.post(preview.url.path, data=form)
+    assert last.url.path.startswith("/runs/r")
+    runs = {answer.url.path for answer in pressed if answer.url.path.startswith("/runs/r")}
+    assert runs == {last.url.path}
+
+
+async def test_neither_name_nor_number_stands_in_an_address(stack: Stack, visit: Visit, leaver: Leaver) -> None:
+    browser, person = await visit("hr"), await leaver()
+    seen: list[str] = []
+
+    async def note(request: object) -> None:
+        seen.append(str(request.url))  # type: ignore[attr-defined]  # httpx hands in its own request
+
+    browser.event_hooks["request"].append(note)
+    await start(browser, person)
+    assert seen
+    for address in seen:
+        for word in (person.employee_number, person.family_name, person.given_name, person.email):
+            assert word.lower() not in address.lower()
+
+
+async def test_the_list_alone_is_answered_while_somebody_types(visit: Visit, leaver: Leaver) -> None:
+    browser, person = await visit("hr"), await leaver()
+    fields = {"csrf": await browser.csrf(), "packet": "standard-leaver", "text": person.employee_number}
+    part = await browser.post("/runs/new/people", data=fields, headers={"X-Fragment": "results"})
+    assert person.email in part.text and "<html" not in part.text
+    short = await browser.post("/runs/new/people", data={**fields, "text": "x"}, headers={"X-Fragment": "results"})
+    assert "At least 2 letters" in short.text
+    nobody = await browser.submit("/runs/new/people", {"packet": "standard-leaver", "text": "zzqqxx"})
+    assert "HR finds nobody by this" in nobody.text
+
+
+async def test_whom_somebody_chose_is_chosen_for_nobody_else(visit: Visit, leaver: Leaver) -> None:
+    hr, it, person = await visit("hr"), await visit("it"), await leaver()
+    handle = value_of((await choose(hr, person)).text, "draft")
+    answer = await it.submit("/runs/new/terms", {"draft": handle})
+    assert answer.status_code == 422 and name_of(person) not in html.unescape(answer.text)
+    preview = await look_ahead(hr, person)
+    foreign = await it.get(preview.url.path)
+    assert foreign.status_code == 404 and name_of(person) not in html.unescape(foreign.text)
+    assert (await it.submit(preview.url.path)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"cutoff": ""}, "cutoff", "Say when access ends"),
+        ({"cutoff": "2027-03-28T02:30"}, "cutoff", "does not exist in Europe/Berlin"),
+        ({"cutoff": "2027-10-31T02:30"}, "cutoff", "happens twice"),
+        ({"cutoff": "soon"}, "cutoff", "cannot be read"),
+        ({"zone": "Europe/Wolkenmühle"}, "zone", "There is no time zone"),
+        ({"when": "urgent"}, "sure", "Confirm that it is meant"),
+        ({"embargoed": "yes"}, "embargo_until", "The embargo has no end"),
+        ({"embargoed": "yes", "embargo_until": "2027-07-30T10:00"}, "embargo_until", "could not carry the run through"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_is_said_at_its_field_and_what_was_typed_stays(
+    visit: Visit, leaver: Leaver, fields: dict[str, str], field: str, words: str
+) -> None:
+    browser, person = await visit("hr"), await leaver()
+    page = await look_ahead(browser, person, **fields)
+    assert page.status_code == 422
+    assert f'id="{field}-error"' in page.text and words in html.unescape(page.text)
+    assert name_of(person) in html.unescape(page.text)
+
+
+async def test_a_time_that_happens_twice_is_settled_by_a_choice(visit: Visit, leaver: Leaver) -> None:
+    browser, person = await visit("hr"), await leaver()
+    page = await look_ahead(browser, person, cutoff="2027-10-31T02:30")
+    assert "Which one?" in page.text and 'value="+02:00"' in page.text and 'value="+01:00"' in page.text
+    later = await look_ahead(browser, person, cutoff="2027-10-31T02:30", offset="+01:00")
+    assert later.status_code == 200 and "31 Oct 2027, 02:30 CET" in later.text
+
+
+async def test_a_preview_is_refused_where_the_start_would_be(visit: Visit, leaver: Leaver) -> None:
+    browser, person = await visit("hr"), await leaver()
+    assert (await start(browser, person)).url.path.startswith("/runs/r")
+    again = await look_ahead(browser, person)
+    assert again.status_code == 409 and "has an open run already" in html.unescape(again.text)
+
+
+async def test_an_urgent_start_takes_a_fresh_sign_in_and_loses_nothing(
+    impatient: str, visit: Visit, leaver: Leaver
+) -> None:
+    person = await leaver()
+    async with Visitor(impatient) as browser:
+        await browser.sign_in("hr", "/runs/new")
+        preview = await look_ahead(browser, person, when="urgent", sure="yes")
+        assert "Sign in again" in preview.text and f"/sign-in?to={preview.url.path}" in preview.text
+        refused = await browser.submit(preview.url.path)
+        assert refused.status_code == 403 and "takes a sign-in of the last few minutes" in refused.text
+        assert name_of(person) in html.unescape(refused.text), "the preview is still there"
+    fresh = await visit("hr")
+    urgent = await look_ahead(fresh, person, when="urgent", sure="yes")
+    assert "before anybody decides" in urgent.text and "Start now: cut access at once" in urgent.text
+    landed = await fresh.submit(urgent.url.path)
+    assert landed.url.path.startswith("/runs/r") and "begins now" in landed.text
+
+
+async def test_a_run_under_embargo_exists_for_those_named_and_a_second_request_is_received(
+    visit: Visit, leaver: Leaver
+) -> None:
+    hr, it, person = await visit("hr"), await visit("it"), await leaver()
+    fields = {"embargoed": "yes", "embargo_until": "2027-07-30T10:00"}
+    lacking = await look_ahead(hr, person, **fields, named=["finance"])
+    assert lacking.status_code == 422 and "could not carry the run through" in html.unescape(lacking.text)
+    landed = await start(hr, person, **fields, named=["it", "finance", "operator"])
+    run = landed.url.path
+    assert run.startswith("/runs/r")
+    assert (await it.get(run)).status_code == 200
+    assert (await (await visit("auditor")).get(run)).status_code == 404
+    # Whoever is not named hears nothing of it: not in a preview, and not when they start.
+    outsider = await visit("safety-owner")
+    received = await start(outsider, person)
+    assert received.url.path == "/runs" and "The request was received" in received.text
+    assert run.removeprefix("/runs/") not in received.text
+
+
+async def test_who_may_not_start_runs_is_told_so_in_the_domains_words(visit: Visit) -> None:
+    browser = await visit("auditor")
+    answer = await browser.get("/runs/new")
+    assert answer.status_code == 403 and "needs the level" in html.unescape(answer.text)
+    assert (await browser.submit("/runs/new/people", {"packet": "standard-leaver", "text": "an"})).status_code == 403
+
+
+async def test_what_is_left_of_a_form_leads_to_the_beginning(visit: Visit) -> None:
+    browser = await visit("hr")
+    for path in ("/runs/new/people", "/runs/new/terms", "/runs/new/preview"):
+        assert (await browser.get(path)).url.path == "/runs/new"
+    over = await browser.get("/runs/new/preview/i00000000000000000000000000000000")
+    assert over.status_code == 404 and "Begin anew" in over.text
