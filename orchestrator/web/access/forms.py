@@ -4,6 +4,7 @@ from."""
 from __future__ import annotations
 
 import hmac
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -19,15 +20,15 @@ SMALL = 256 * 1024
 """Bytes of a form without files."""
 
 
-async def checked_form(request: Request, caller: PageCaller) -> FormData:
-    """The form, if it is ours. Raises `NotAllowed` (`form_not_ours`)."""
+async def checked_form(request: Request, caller: PageCaller) -> AsyncIterator[FormData]:
+    """The form, if it is ours; its files are gone after the answer. Raises `NotAllowed` (`form_not_ours`)."""
     from_our_pages(request)
-    form = await request.form(max_files=10, max_fields=1000, max_part_size=SMALL)
-    given = request.headers.get(HEADER) or form.get(FIELD)
-    assert caller.session is not None
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
-        raise NotAllowed("form_not_ours", "This form is not from a page of your session.", "Load the page again.")
-    return form
+    async with request.form(max_files=10, max_fields=1000, max_part_size=SMALL) as form:
+        given = request.headers.get(HEADER) or form.get(FIELD)
+        assert caller.session is not None
+        if not isinstance(given, str) or not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
+            raise NotAllowed("form_not_ours", "This form is not from a page of your session.", "Load the page again.")
+        yield form
 
 
 def from_our_pages(request: Request) -> None:

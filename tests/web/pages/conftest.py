@@ -1,0 +1,44 @@
+"""Runs to look at, made through the API, and pages opened by those who work with them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from orchestrator.domain.packet_files import starter_packet
+from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.smaller_packet import without_systems
+from orchestrator.embedded.stack import Stack, put_in_production
+from tests.ledger.small_office import renamed
+from tests.web.api.running import PAST, planned, start, until
+from tests.web.conftest import Program
+
+Started = Callable[..., Awaitable[str]]
+
+
+@pytest_asyncio.fixture
+async def two_approve(stack: Stack) -> str:
+    """A packet in production in which two people decide at each gate; its name."""
+    packet = without_systems(starter_packet("standard-leaver"), stack.company.missing)
+    packet = renamed(packet, "two-approve", approvals=("quorum: 1", "quorum: 2"))
+    known = (await stack.office.runs.organisation()).actors
+    await put_in_production(stack.office, packet, known["value-owner"], known["safety-owner"])
+    return packet.name
+
+
+@pytest.fixture
+def started(stack: Stack, program: Program, leaver: Callable[..., Awaitable[Employee]]) -> Started:
+    """`await started()`: a run of somebody new with its plan, whose cutoff has passed; its id. Fields of the person by
+    their names, of the request in `asked`."""
+
+    async def one(*traits: str, asked: dict[str, Any] | None = None, **fields: Any) -> str:
+        person = await leaver(*traits, **fields)
+        hr = await program("hr")
+        run_id = await start(hr, person, **({"cutoff": PAST} | (asked or {})))
+        await until(await program("auditor"), run_id, planned)
+        return run_id
+
+    return one

@@ -1,0 +1,247 @@
+"""The inbox through its own forms: what a decision, a task's answer or a refusal comes to, and what is said of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from orchestrator import commands
+from orchestrator.domain.levels import Actor
+from orchestrator.embedded.stack import Stack
+from orchestrator.web.pages.cards import anchor
+from tests.web.api.running import gate_of, until
+from tests.web.conftest import Program, Visit
+from tests.web.pages.conftest import Started
+from tests.web.pages.pressing import Page, press
+
+
+def access(run_id: str) -> str:
+    """The place of a run's gate over access."""
+    return anchor(run_id, "g-access-1")
+
+
+async def run_of(program: Program, run_id: str) -> Any:
+    return (await (await program("auditor")).get(f"/runs/{run_id}")).json()
+
+
+async def test_a_gate_is_approved_on_the_page_and_said_once(visit: Visit, started: Started, program: Program) -> None:
+    run_id = await started()
+    it = await visit("it")
+
+    answer = await press(it, "/", "Approve all", inside=access(run_id))
+
+    assert answer.status_code == 200
+    assert answer.history[0].status_code == 303
+    assert "Approved: Take away access, for Miravelda" in Page(answer.text).text
+    gate = gate_of(await run_of(program, run_id), "access")
+    assert (gate["state"], [vote["by"] for vote in gate["votes"]]) == ("approved", ["it"])
+    again = await it.get("/")
+    assert "Approved: Take away access" not in again.text
+    assert access(run_id) not in again.text
+
+
+async def test_steps_that_are_ticked_stay_out_of_an_approval(visit: Visit, started: Started, program: Program) -> None:
+    run_id = await started()
+    steps = gate_of(await run_of(program, run_id), "access")["steps"]
+    it = await visit("it")
+
+    answer = await press(
+        it, "/", "Approve the others", inside=access(run_id),
+        tick=[steps[0]["step_id"]], fill={"reason": "They keep it for a week"},
+    )  # fmt: skip
+
+    assert "without 1 step" in Page(answer.text).text
+    gate = gate_of(await run_of(program, run_id), "access")
+    assert [step["step_id"] for step in gate["steps"] if step["excluded"]] == [steps[0]["step_id"]]
+    assert gate["votes"][0]["reason"] == "They keep it for a week"
+
+
+async def test_a_rejection_needs_a_reason_and_opens_an_exception(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started()
+    it = await visit("it")
+
+    refused = await press(it, "/", "Reject", inside=access(run_id))
+    assert refused.status_code == 422
+    assert "A rejection needs a reason" in Page(refused.text).text
+    assert gate_of(await run_of(program, run_id), "access")["state"] == "open"
+
+    answer = await press(it, "/", "Reject", inside=access(run_id), fill={"reason": "Not this one"})
+    assert "Rejected: Take away access" in Page(answer.text).text
+    run = await run_of(program, run_id)
+    assert gate_of(run, "access")["state"] == "rejected"
+    assert any(one["kind"] == "gate_rejected" for one in run["exceptions"])
+
+
+async def test_whoever_comes_second_is_told_what_came_of_it(visit: Visit, started: Started) -> None:
+    run_id = await started()
+    it = await visit("it")
+    fields = {"verdict": "approve", "back": "/"}
+    first = await it.submit(f"/runs/{run_id}/gates/g-access-1", fields)
+    assert first.status_code == 200
+
+    second = await it.submit(f"/runs/{run_id}/gates/g-access-1", fields)
+
+    assert second.status_code == 409
+    said = Page(second.text).text
+    assert re.search(r"Take away access was approved at .* by Wendelgard Oxtomiro \(approve\)", said), said[:2000]
+
+
+async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
+    stack: Stack, two_approve: str, visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started(asked={"packet": two_approve})
+    it = await visit("it")
+
+    answer = await press(it, "/", "Approve all", inside=access(run_id))
+    assert "1 of 2 approvals: one more is needed" in Page(answer.text).text
+    again = await it.submit(f"/runs/{run_id}/gates/g-access-1", {"verdict": "approve", "back": "/"})
+    assert "You had said so already" in Page(again.text).text
+    assert access(run_id) not in again.text
+    assert "1 of 2 approvals." in Page((await it.get("/?show=all")).text).text
+
+    colleague = Actor(actor_id="it-2", roles=frozenset({"it_approver"}), human=await _somebody(stack))
+    await commands.record_actor(stack.office, colleague)
+    await commands.approve_gate(stack.office, colleague, run_id, "g-access-1")
+    assert gate_of(await run_of(program, run_id), "access")["state"] == "approved"
+
+
+async def test_several_gates_are_approved_at_once_each_for_itself(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    one, other, third = [await started() for _ in range(3)]
+    it = await visit("it")
+    await it.submit(f"/runs/{third}/gates/g-access-1", {"verdict": "reject", "reason": "No", "back": "/"})
+
+    answer = await it.submit("/decisions", {"gate": [f"{run}/g-access-1" for run in (one, other, third)], "back": "/"})
+
+    said = Page(answer.text).text
+    assert said.count("Approved: Take away access") == 2
+    assert "was rejected at" in said
+    for run_id in (one, other):
+        gate = gate_of(await run_of(program, run_id), "access")
+        assert (gate["state"], len(gate["votes"])) == ("approved", 1)
+
+
+async def test_the_selection_on_the_page_is_the_one_that_is_sent(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    one, other = await started(), await started()
+    it = await visit("it")
+
+    nothing = await press(it, "/?kind=gate", "Approve what is selected")
+    assert nothing.status_code == 422
+    await press(it, "/?kind=gate", "Approve what is selected", tick=[f"{one}/g-access-1"])
+
+    assert gate_of(await run_of(program, one), "access")["state"] == "approved"
+    assert gate_of(await run_of(program, other), "access")["state"] == "open"
+
+
+async def test_a_task_is_answered_with_a_note_and_files_that_can_be_had_again(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started()
+    run = await until(await program("auditor"), run_id, lambda run: any(t["state"] == "open" for t in run["tasks"]))
+    task = next(task for task in run["tasks"] if task["state"] == "open")
+    operator = await visit("operator")
+
+    answer = await press(
+        operator, f"/runs/{run_id}", "It is done", inside=anchor(run_id, task["task_id"]),
+        fill={"note": "Badge is in the safe"}, files=[("Quittung Ü.pdf", b"%PDF-1.7 receipt")],
+    )  # fmt: skip
+
+    assert "done. One file is kept with it." in Page(answer.text).text
+    stored = re.search(rf"/runs/{run_id}/files/([0-9a-f]{{64}})", (await operator.get(f"/runs/{run_id}")).text)
+    assert stored is not None
+    saved = await operator.get(stored[0])
+    assert saved.content == b"%PDF-1.7 receipt"
+    assert saved.headers["content-disposition"].startswith("attachment;")
+    assert "Quittung%20%C3%9C.pdf" in saved.headers["content-disposition"]
+    assert saved.headers["content-type"] == "application/pdf"
+    assert saved.headers["x-content-type-options"] == "nosniff"
+    other = await started()
+    assert (await operator.get(f"/runs/{other}/files/{stored[1]}")).status_code == 404
+    too_late = await operator.submit(f"/runs/{run_id}/tasks/{task['task_id']}", {"outcome": "done", "note": "again"})
+    assert too_late.status_code == 409
+    assert "answered already, by Radomirko Flensterby" in Page(too_late.text).text
+
+
+async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, started: Started, program: Program) -> None:
+    run_id = await started()
+    run = await until(await program("auditor"), run_id, lambda run: any(t["state"] == "open" for t in run["tasks"]))
+    task = next(task for task in run["tasks"] if task["state"] == "open")
+    operator = await visit("operator")
+
+    answer = await press(operator, f"/runs/{run_id}", "It is done", inside=anchor(run_id, task["task_id"]))
+
+    assert answer.status_code == 422
+    assert "Say what shows it, or attach a file." in Page(answer.text).text
+    assert not any(t["state"] == "done" for t in (await run_of(program, run_id))["tasks"])
+
+
+async def test_what_waits_for_others_is_shown_on_the_other_list_without_their_buttons(
+    visit: Visit, started: Started
+) -> None:
+    run_id = await started()
+    finance = await visit("finance")
+
+    mine, all_of_it = await finance.get("/"), await finance.get("/?show=all")
+
+    assert anchor(run_id, "g-money-1") in mine.text
+    assert access(run_id) not in mine.text
+    assert access(run_id) in all_of_it.text
+    assert not Page(all_of_it.text).has_button("Approve", access(run_id))
+    assert "Wendelgard Oxtomiro can decide." in Page(all_of_it.text).text
+
+
+async def test_a_form_from_elsewhere_decides_nothing(visit: Visit, started: Started, program: Program) -> None:
+    run_id = await started()
+    it = await visit("it")
+    action = f"/runs/{run_id}/gates/g-access-1"
+
+    without = await it.post(action, data={"verdict": "approve"})
+    guessed = await it.post(action, data={"verdict": "approve", "csrf": "x" * 43})
+    foreign = await it.post(
+        action, data={"verdict": "approve", "csrf": await it.csrf()}, headers={"origin": "https://elsewhere.example"}
+    )
+
+    assert [answer.status_code for answer in (without, guessed, foreign)] == [403, 403, 403]
+    assert gate_of(await run_of(program, run_id), "access")["state"] == "open"
+
+
+async def test_whoever_may_not_decide_is_refused_though_they_know_the_address(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started()
+    for alias in ("hr", "auditor", "finance", "operator"):
+        visitor = await visit(alias)
+        answer = await visitor.submit(f"/runs/{run_id}/gates/g-access-1", {"verdict": "approve"})
+        assert answer.status_code == 403, (alias, answer.status_code)
+    assert gate_of(await run_of(program, run_id), "access")["state"] == "open"
+
+
+async def test_names_are_words_and_never_markup(visit: Visit, started: Started) -> None:
+    run_id = await started(given_name="<script>alert(1)</script>", family_name="O'\"&amp;Neil", email="evil@w.example")
+    for alias, path in (("it", "/"), ("it", f"/runs/{run_id}"), ("auditor", "/runs"), ("operator", "/exceptions")):
+        answer = await (await visit(alias)).get(path)
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+    it = await visit("it")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in (await it.get(f"/runs/{run_id}")).text
+    told = await press(it, "/", "Approve all", inside=access(run_id))
+    assert "<script>alert" not in told.text
+
+
+async def test_an_empty_inbox_says_what_to_do_next(visit: Visit) -> None:
+    auditor = await visit("auditor")
+    answer = await auditor.get("/")
+    assert "Nothing waits for you." in answer.text
+    assert 'href="/runs?state=open"' in answer.text
+
+
+async def _somebody(stack: Stack) -> str:
+    """The opaque id of somebody who is not among the staff."""
+    person = await stack.office.keyring.person_for("hr", "a colleague of it's")
+    assert person is not None
+    return person
