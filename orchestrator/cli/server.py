@@ -241,6 +241,10 @@ class Server:
         code, detail, remedy = (str(problem.get(name) or "") for name in ("code", "detail", "remedy"))
         if status == 401 and self._over is not None:
             return Refused(status, code, *self._over)
+        if code == "invalid_request" and problem.get("errors"):
+            # Told for programs: where it stands in the request, which people see as options of theirs.
+            wrong = (f"{str(one['where']).partition('.')[2]}: {one['what']}" for one in problem["errors"])
+            return Refused(status, code, f"This cannot be understood: {'; '.join(wrong)}", "--help says what may be.")
         return Refused(status, code, detail or str(problem.get("title") or status), remedy)
 
     def _silent(self, error: httpx.TransportError, *, perhaps_done: bool = False) -> Unreachable:

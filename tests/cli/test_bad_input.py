@@ -31,7 +31,6 @@ async def count(stack: Stack) -> int:
     ("words", "said", "remedy"),
     [
         (("E-0000", "--cutoff", "2026-12-01T17:00", *BERLIN), "HR knows nobody", "employee number"),
-        (("E-1012", "--cutoff", "2026-12-01T17:00"), "no time zone", "Europe/Berlin"),
         (("E-1012", "--cutoff", "2027-03-28T02:30", *BERLIN), "does not exist in Europe/Berlin", "03:00:00 or later"),
         (("E-1012", "--cutoff", "2026-10-25T02:30", *BERLIN), "happens twice", "+01:00"),
         (("E-1012", "--cutoff", "2026-12-01T17:00", "--zone", "Europe/Berlim"), "no time zone", "Europe/Berlin"),
@@ -49,6 +48,19 @@ async def test_a_start_that_cannot_be(
     error = await offboard.refused("start", *words, *preview, as_="hr")
     assert said in error and remedy in error
     assert await count(stack) == before
+
+
+async def test_a_cutoff_without_a_zone_is_meant_in_the_persons_own(
+    offboard: Offboard, stack: Stack, leaver: Leaver
+) -> None:
+    somewhere, nowhere = await leaver(time_zone="America/Lima"), await leaver(time_zone="")
+    before = await count(stack)
+    for more in ((), ("--preview",)):
+        error = await offboard.refused("start", nowhere.employee_number, "--cutoff", "2027-01-15T18:00", *more, as_="hr")
+        assert "no time zone" in error and "Europe/Berlin" in error
+    assert await count(stack) == before
+    said = await offboard.done("start", somewhere.employee_number, "--cutoff", "2027-01-15T18:00", as_="hr")
+    assert "2027-01-15 23:00 UTC (18:00 in America/Lima)" in said.out
 
 
 async def test_who_may_not_start(offboard: Offboard, stack: Stack) -> None:
@@ -106,7 +118,7 @@ async def test_what_does_not_exist(offboard: Offboard, started: Started) -> None
         (("tasks", "complete", run_id, "nosuch"), "has no task nosuch"),
         (("exceptions", "accept", run_id, "nosuch", "--reason", "x"), "has no exception nosuch"),
         (("exceptions", "settle", run_id, "code", "--none"), "Nobody is asked about accounts on code"),
-        (("runs", "--state", "nosuch"), "No run can be 'nosuch'"),
+        (("runs", "--state", "nosuch"), "state.0: Input should be 'open', 'finished'"),
         (("runs", "--after", "nosuch"), "not where a list went on"),
         (("hold", "--system", "nosuch"), "has no system nosuch"),
         (("packet", "move", "standard-leaver", "nosuch"), "no phase nosuch"),
