@@ -1,0 +1,64 @@
+"""The ledger's page: verified from there, and what happened as far as somebody may see it."""
+
+from __future__ import annotations
+
+import html
+import re
+from urllib.parse import urlencode
+
+from tests.cli.command_line import Leaver
+from tests.web.conftest import Visit
+from tests.web.pages.forms import followed, name_of, start
+
+
+async def test_whoever_reads_runs_has_the_ledger_verified(visit: Visit) -> None:
+    auditor = await visit("auditor")
+    page = await followed(auditor, await auditor.submit("/ledger/verify"))
+    assert page.status_code == 200 and page.url.path == "/ledger" and "In order" in page.text
+    foreign = await (await visit("hr")).get("/ledger/verifications/i00000000000000000000000000000000")
+    assert foreign.status_code == 404
+
+
+async def test_what_happened_is_found_by_run_system_and_actor(visit: Visit, leaver: Leaver) -> None:
+    hr, person = await visit("hr"), await leaver()
+    run_id = (await start(hr, person)).url.path.removeprefix("/runs/")
+    auditor = await visit("auditor")
+
+    async def shown(**asked: str) -> str:
+        page = await auditor.get(f"/ledger?{urlencode(asked)}")
+        assert page.status_code == 200
+        return html.unescape(page.text)
+
+    of_run = await shown(run=run_id)
+    assert "Run requested" in of_run and name_of(person) in of_run and "Packet adopted" not in of_run
+    assert "Run requested" in await shown(run=run_id, actor="hr")
+    assert "Run requested" not in await shown(run=run_id, actor="finance")
+    assert "Accounts looked for" in await shown(run=run_id, system="identity") or "Looked for" in of_run
+    assert "Nothing happened that fits" in await shown(run=run_id, until="2020-01-01T00:00")
+    unknown = await auditor.get("/ledger?run=r0000000000000000")
+    assert unknown.status_code == 404 and "There is no run" in unknown.text
+    wrong = await auditor.get("/ledger?since=yesterday")
+    assert wrong.status_code == 422 and "The start" in html.unescape(wrong.text)
+
+
+async def test_what_happened_goes_on_page_by_page(visit: Visit) -> None:
+    auditor = await visit("auditor")
+    first = await auditor.get("/ledger")
+    more = re.search(r'rel="next" href="([^"]+)"', first.text)
+    if more is None:  # a ledger that is young enough stands on one page
+        assert "Packet version adopted" in first.text
+        return
+    second = await auditor.get(html.unescape(more[1]))
+    assert second.status_code == 200 and "Back to the beginning" in second.text
+    assert (await auditor.get("/ledger?after=nonsense")).status_code == 422
+
+
+async def test_the_ledgers_size_is_told_to_nobody_from_whom_something_is_hidden(visit: Visit, leaver: Leaver) -> None:
+    hr, person = await visit("hr"), await leaver()
+    named = ["it", "finance", "operator"]
+    embargo = {"embargoed": "yes", "embargo_until": "2027-07-30T10:00", "named": named}
+    run = (await start(hr, person, **embargo)).url.path
+    page = await (await visit("auditor")).get("/ledger")
+    assert ">No.<" not in page.text and "Root of the Merkle tree" not in page.text
+    assert run not in page.text and name_of(person) not in html.unescape(page.text)
+    assert run in (await hr.get(f"/ledger?run={run.removeprefix('/runs/')}")).text

@@ -1,0 +1,62 @@
+"""Systems on their page: looked at, held, released."""
+
+from __future__ import annotations
+
+import html
+
+from orchestrator.embedded.stack import Stack
+from tests.web.conftest import Visit
+
+
+async def test_an_operator_has_systems_looked_at_and_everybody_reads_what_came_of_it(
+    stack: Stack, visit: Visit
+) -> None:
+    operator = await visit("operator")
+    page = await operator.submit("/systems/standard-leaver/check")
+    assert page.status_code == 200 and "answers and accepts our credential" in page.text
+    text = html.unescape((await (await visit("auditor")).get("/systems")).text)
+    assert "Reachable" in text and "Identity team" in text and "Look at the provider's status page" in text
+    assert "At most 10 calls a second" in text
+
+
+async def test_a_system_is_held_with_a_reason_and_released(visit: Visit) -> None:
+    operator = await visit("operator")
+    nothing = await operator.submit("/systems/standard-leaver/hold", {"system": "cards", "reason": " "})
+    assert nothing.status_code == 422 and "A hold needs a reason" in nothing.text
+    held = await operator.submit("/systems/standard-leaver/hold", {"system": "cards", "reason": "Card provider moves"})
+    try:
+        assert held.status_code == 200 and "Company cards: changes are held back" in held.text
+        assert "Let changes go on" in held.text
+        again = await operator.submit("/systems/standard-leaver/hold", {"system": "cards", "reason": "Once more"})
+        assert "It was on hold already" in again.text
+    finally:
+        released = await operator.submit("/systems/standard-leaver/release", {"system": "cards"})
+    assert "Company cards: changes go on" in released.text
+
+
+async def test_only_who_looks_after_systems_is_offered_anything_and_others_are_refused(visit: Visit) -> None:
+    auditor = await visit("auditor")
+    page = await auditor.get("/systems")
+    for words in ("Check now", "Hold back changes", "Let changes go on"):
+        assert words not in page.text, words
+    for path, fields in (
+        ("/systems/standard-leaver/check", {}),
+        ("/systems/standard-leaver/hold", {"system": "cards", "reason": "No"}),
+        ("/systems/standard-leaver/release", {"system": "cards"}),
+    ):
+        refused = await auditor.submit(path, fields)
+        assert refused.status_code == 403, path
+    unknown = await auditor.submit("/systems/no-such-packet/check")
+    assert unknown.status_code == 404
+
+
+async def test_a_system_that_does_not_answer_is_named_with_whom_to_ask(stack: Stack, visit: Visit) -> None:
+    operator = await visit("operator")
+    await stack.company.stop("code")
+    try:
+        page = html.unescape((await operator.submit("/systems/standard-leaver/check")).text)
+        assert "Not reachable: Code hosting" in page and "Developer platform team" in page
+    finally:
+        await stack.company.restart()
+    mended = await operator.submit("/systems/standard-leaver/check")
+    assert "answers and accepts our credential" in mended.text
