@@ -33,6 +33,7 @@
 
   const takeOver = (here, there) => {
     if (here.isEqualNode(there)) return;
+    if (here.nodeType === Node.ELEMENT_NODE && here.hasAttribute("data-live-mark")) return; // this script's own
     if (here.nodeType !== Node.ELEMENT_NODE) {
       if (here.nodeValue !== there.nodeValue) here.nodeValue = there.nodeValue;
       return;
