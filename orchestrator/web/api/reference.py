@@ -125,7 +125,5 @@ def shape_of(schema: Document) -> str | None:
     """The name of the shape that a schema is, or is a list of; None for plain ones."""
     if "$ref" in schema:
         return str(schema["$ref"]).removeprefix(REF)
-    for one in (*schema.get("anyOf", ()), schema.get("items", {})):
-        if isinstance(one, dict) and (found := shape_of(one)) is not None:
-            return found
-    return None
+    inside = [*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else [])]
+    return next((found for one in inside if (found := shape_of(one)) is not None), None)
