@@ -226,6 +226,7 @@ async def sign(
 ) -> PacketVersion:  # fmt: skip
     """For its next phase, as the owner whose role the caller has."""
     parts = parts_of(request)
+    await readable(parts, caller, name)
     await commands.sign_packet(parts.office, caller.actor, name, version, asked.phase)
     return await _version(parts, name, version)
 
@@ -237,6 +238,7 @@ async def move(
 ) -> PacketVersion:  # fmt: skip
     """Forward with both owners' signatures; back or out of use by either owner alone."""
     parts = parts_of(request)
+    await readable(parts, caller, name)
     await commands.move_packet(parts.office, caller.actor, name, version, asked.phase, asked.reason)
     return await _version(parts, name, version)
 

@@ -104,15 +104,15 @@ async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: 
 async def may_prepare(parts: Parts, caller: Caller, packet: str) -> Packet:
     """The packet, for whoever may ask for runs under it. The worker asks the same of the account; here the token's own
     limit counts as well."""
-    current = await current_packet(parts, packet)
+    current = await current_packet(parts, caller, packet)
     require_prepare(caller.actor, current, current, current.name)
     return current
 
 
-async def current_packet(parts: Parts, name: str) -> Packet:
-    """The packet's version that works for people. Raises `Invalid` where there is none."""
-    current = (await parts.office.runs.shelf(name)).current
-    if current is None:
-        known = ", ".join(line.name for line in await parts.queries.packets()) or "none yet"
+async def current_packet(parts: Parts, caller: Caller, name: str) -> Packet:
+    """The packet's version that works for people. Raises `Invalid` where there is none that the caller may read."""
+    readable = {packet.name: packet for packet in await parts.queries.readable_packets(caller.viewer)}
+    if name not in readable:
+        known = ", ".join(sorted(readable)) or "none yet"
         raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", f"Name one of these: {known}.")
-    return current
+    return readable[name]

@@ -107,8 +107,9 @@ async def hold(
     request: Request, caller: ApiCaller, system: SystemName, asked: Hold, key: IdempotencyKey = None
 ) -> HoldStanding:
     """In all runs. `*` as the system holds back every change anywhere."""
-    office = parts_of(request).office
-    changed = await commands.hold_system(office, caller.actor, system, asked.packet, asked.reason)
+    parts = parts_of(request)
+    await readable(parts, caller, asked.packet)
+    changed = await commands.hold_system(parts.office, caller.actor, system, asked.packet, asked.reason)
     return HoldStanding(system=system, held=True, changed=changed)
 
 
@@ -116,5 +117,7 @@ async def hold(
 async def release(
     request: Request, caller: ApiCaller, system: SystemName, asked: Release, key: IdempotencyKey = None
 ) -> HoldStanding:
-    changed = await commands.release_system(parts_of(request).office, caller.actor, system, asked.packet)
+    parts = parts_of(request)
+    await readable(parts, caller, asked.packet)
+    changed = await commands.release_system(parts.office, caller.actor, system, asked.packet)
     return HoldStanding(system=system, held=False, changed=changed)
