@@ -133,6 +133,7 @@ ROLE: Vocabulary = {
     "safety_owner": "Safety owner",
     "it_approver": "IT approver",
     "finance_approver": "Finance approver",
+    "hr_system": "HR system",
 }
 
 ACTOR_KIND: Vocabulary = {"person": "Person", "service": "Service", "assistant": "Assistant"}

@@ -40,6 +40,8 @@ async def outcomes(request: Request, caller: PageCaller) -> Response:
     """Of runs that the caller sees, and no others."""
     parts = parts_of(request)
     typed = {name: request.query_params.get(name, "").strip()[:200] for name in ("packet", "span", "since", "until")}
+    if typed["since"] or typed["until"]:
+        typed["span"] = "own"  # whoever gives dates means them
     typed["span"] = typed["span"] if typed["span"] in SPANS else FIRST_SPAN
     flash: Flash | None = None
     status = 200
@@ -88,7 +90,7 @@ def _drawn(found: Document) -> Document:
         Bar(
             words(one["kind"], "exception"),
             one["open"] + one["closed"],
-            f"{one['open'] + one['closed']}" + (f", {one['open']} open" if one["open"] else ""),
+            f"{one['open'] + one['closed']}" + (f" ({one['open']} open)" if one["open"] else ""),
         )
         for one in found["exceptions"]
     ]

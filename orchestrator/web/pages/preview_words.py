@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from orchestrator.documents.preview import Preview, PreviewAccount, PreviewGate, PreviewStep
@@ -48,7 +49,10 @@ def preview_page(preview: Preview, draft: Draft, staff: Mapping[str, Member]) ->
     return {
         "preview": document,
         "accounts": [system for system in document["systems"] if system["system"] not in asked],
-        "steps": [_line(number, step, titles, systems, gates) for number, step in enumerate(preview.steps, start=1)],
+        "steps": [
+            _line(number, step, preview.looked_at, titles, systems, gates)
+            for number, step in enumerate(preview.steps, start=1)
+        ],
         "gates": [
             GateLine(gate, _names(gate.deciders, staff), tuple(dict.fromkeys(titles[name] for name in gate.steps)))
             for gate in preview.gates
@@ -67,26 +71,34 @@ def label_of(account: PreviewAccount) -> str:
 
 
 def _line(
-    number: int, step: PreviewStep, titles: Mapping[str, str], systems: Mapping[str, str], gates: Mapping[str, str]
+    number: int,
+    step: PreviewStep,
+    now: datetime,
+    titles: Mapping[str, str],
+    systems: Mapping[str, str],
+    gates: Mapping[str, str],
 ) -> StepLine:
     return StepLine(
         number=number,
         step=step,
         system=systems.get(step.system or "", step.system or ""),
         gate=gates.get(step.gate, step.gate) if step.gate is not None else None,
-        when=_when(step),
+        when=_when(step, now),
         after=tuple(dict.fromkeys(titles[name] for name in step.needs if name in titles)),
         undone=_undone(step),
         undone_for=length(step.reversible_for) if step.reversible == "limited" else "",
     )
 
 
-def _when(step: PreviewStep) -> str:
+def _when(step: PreviewStep, now: datetime) -> str:
+    """Empty for a date that is still to come."""
     if step.before_gates:
         return "At once, before anybody decides"
-    if step.due_at is not None:
+    if step.due_at is not None and step.due_at > now:
         return ""
-    return "As soon as it is approved" if step.gate is not None else "As soon as the run begins"
+    if step.gate is not None:
+        return "As soon as it is approved"
+    return "After what it needs" if step.needs else "As soon as the run begins"
 
 
 def _undone(step: PreviewStep) -> str | None:

@@ -27,6 +27,7 @@ from orchestrator.web.pages.local_times import as_local, instant_given
 
 MOST_NAMED = 100
 _OF_ZONE = ("unknown_zone", "cutoff_without_zone")
+_TWICE = "This time happens twice there: the clocks are put back over it. Choose below which one is meant."
 
 
 class Draft(Shown):
@@ -101,7 +102,8 @@ class Draft(Shown):
             try:
                 self.cutoff_given()
             except Refusal as refused:
-                yield "zone" if refused.code in _OF_ZONE else "cutoff", sentence(refused)
+                said = _TWICE if refused.code == "cutoff_twice" else sentence(refused)
+                yield "zone" if refused.code in _OF_ZONE else "cutoff", said
 
     def _embargo_faults(self) -> Iterator[tuple[str, str]]:
         if self.embargoed:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import html
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from orchestrator.embedded.stack import Stack
 from orchestrator.embedded.staff import STAFF
+from orchestrator.engine import Engine
 from orchestrator.web.parts import LocalMember
 from orchestrator.web.serving import listening, serving
 from orchestrator.web_settings import WebSettings
@@ -22,14 +25,28 @@ from tests.web.pages.forms import choose, heading, look_ahead, name_of, start, v
 from tests.web.visitor import Visitor
 
 
-@pytest_asyncio.fixture
-async def impatient(stack: Stack) -> AsyncIterator[str]:
-    """The same ledger's pages where a sign-in is fresh for no time at all."""
+@asynccontextmanager
+async def _pages(stack: Stack, engine: Engine | None, **settings: Any) -> AsyncIterator[str]:
+    """The same ledger's pages, served anew under other settings."""
     on = listening("127.0.0.1", 0)
     url = f"http://127.0.0.1:{on.getsockname()[1]}"
-    settings = replace(WebSettings(public_url=url), step_up_within=timedelta(0))
     local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
-    async with serving(settings, stack.office, stack.engine, stack.books.database, on, local=local):
+    office = replace(stack.office, engine=engine)
+    async with serving(WebSettings(public_url=url, **settings), office, engine, stack.books.database, on, local=local):
+        yield url
+
+
+@pytest_asyncio.fixture
+async def impatient(stack: Stack) -> AsyncIterator[str]:
+    """Where a sign-in is fresh for no time at all."""
+    async with _pages(stack, stack.engine, step_up_within=timedelta(0)) as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def alone(stack: Stack) -> AsyncIterator[str]:
+    """Where Temporal has never been reached."""
+    async with _pages(stack, None) as url:
         yield url
 
 
@@ -184,3 +201,25 @@ async def test_what_is_left_of_a_form_leads_to_the_beginning(visit: Visit) -> No
         assert (await browser.get(path)).url.path == "/runs/new"
     over = await browser.get("/runs/new/preview/i00000000000000000000000000000000")
     assert over.status_code == 404 and "Begin anew" in over.text
+
+
+async def test_without_temporal_pages_say_what_can_be_done_and_keep_what_was_typed(
+    alone: str, visit: Visit, leaver: Leaver
+) -> None:
+    person = await leaver()
+    handle = value_of((await choose(await visit("hr"), person)).text, "draft")
+    async with Visitor(alone) as browser:
+        await browser.sign_in("hr", "/runs/new")
+        found = await browser.submit("/runs/new/people", {"packet": "standard-leaver", "text": "tossen"})
+        assert found.status_code == 503 and "Temporal cannot be reached" in found.text
+        assert 'value="tossen"' in found.text
+        fields = {"draft": handle, "when": "planned", "cutoff": "2027-06-30T17:00", "zone": "Europe/Berlin"}
+        refused = await browser.submit("/runs/new/preview", fields)
+        assert refused.status_code == 503 and "Nothing was started" in refused.text
+        assert 'value="2027-06-30T17:00"' in refused.text and name_of(person) in html.unescape(refused.text)
+        verifying = await browser.submit("/ledger/verify")
+        assert verifying.status_code == 503 and "Temporal cannot be reached" in verifying.text
+    async with Visitor(alone) as browser:
+        await browser.sign_in("operator", "/systems")
+        checked = await browser.submit("/systems/standard-leaver/check")
+        assert checked.status_code == 503 and "Temporal cannot be reached" in checked.text
