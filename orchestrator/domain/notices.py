@@ -57,7 +57,7 @@ def due_notices(
 ) -> tuple[tuple[Notice, ...], datetime | None]:
     """What one recipient is to be told now, and when to look again (None: when something else happens). A first notice
     waits `gather` after its item began to wait, or goes along with another that is due."""
-    planned = [notice for item in waiting if (notice := _next(item, sent, now, gather)) is not None]
+    planned = [next_ for item in waiting if (next_ := _next(item, sent, now, gather)) is not None]
     if not any(at <= now for _, at in planned):
         return (), min((at for _, at in planned), default=None)
     told = tuple(notice for notice, at in planned if at <= now + gather)

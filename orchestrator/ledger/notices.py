@@ -78,7 +78,8 @@ class NoticeBook:
             runs.c.embargo_until > func.engine.now(), runs.c.closed_at.is_(None)
         )
         async with self._database.connect() as connection:
-            return (await connection.execute(query)).scalar_one()
+            ends: datetime | None = (await connection.execute(query)).scalar_one()
+            return ends
 
     async def have_left(self, humans: Collection[str]) -> frozenset[str]:
         """Which of these people are past their own cutoff, in the last run about them that was not called off. Somebody
