@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from orchestrator.embedded.stack import Stack
+from orchestrator.settings import Settings
 
 CANARY = "zq7canary"
 """Put it into a query: no answer and no log line repeats it."""
@@ -46,12 +46,13 @@ class Overheard(logging.Handler):
         shown = "\n".join(f"{name}: {value}" for name, value in (headers or {}).items() if name != "set-cookie")
         self.answers.append((where, f"{shown}\n\n{text}"))
 
-    def of_installation(self, stack: Stack) -> None:
+    def of_installation(self, settings: Settings) -> None:
         """Its master key, the ledger's password and the credentials of every system."""
-        for name, value in stack.settings.environment.items():
+        self.secrets["the master key"] = settings.master_key
+        for name, value in settings.environment.items():
             if _SECRET_NAME.search(name) and len(value) >= 8:
                 self.secrets[name] = value
-        if password := urlsplit(stack.postgres.url("offboard")).password:
+        if password := urlsplit(settings.database_url).password:
             self.secrets["the ledger's password"] = password
 
     def leaks(self) -> list[str]:
@@ -74,10 +75,10 @@ class Overheard(logging.Handler):
 
 
 @contextmanager
-def overhearing(stack: Stack) -> Iterator[Overheard]:
+def overhearing(settings: Settings) -> Iterator[Overheard]:
     """Every line of ours and of the server, from now on."""
     heard = Overheard()
-    heard.of_installation(stack)
+    heard.of_installation(settings)
     loggers = [logging.getLogger(name) for name in ("offboard", "uvicorn", "asyncio")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

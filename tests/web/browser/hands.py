@@ -1,0 +1,91 @@
+"""Two ways to work a page: with a mouse, and with nothing but a keyboard."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from playwright.async_api import Locator, Page, expect
+
+FARTHEST = 150
+"""Tab stops to anything on a page: whoever needs more gives up."""
+_SEEN = """one => {
+  const style = getComputedStyle(one), outer = one.getBoundingClientRect();
+  const ring = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+  return {
+    ring: ring || style.boxShadow !== 'none',
+    within: outer.bottom > 0 && outer.top < innerHeight && outer.width > 0 && outer.height > 0,
+    what: one.outerHTML.slice(0, 120),
+  };
+}"""
+_FORWARD = """one => {
+  const before = window.tabbedFrom;
+  window.tabbedFrom = one;
+  return !before || !before.isConnected || !!(before.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING);
+}"""
+
+
+class Hand(Protocol):
+    async def press(self, one: Locator) -> None: ...
+    async def tick(self, one: Locator) -> None: ...
+    async def write(self, one: Locator, text: str) -> None: ...
+    async def set_time(self, one: Locator) -> None: ...
+
+
+class Mouse:
+    async def press(self, one: Locator) -> None:
+        await one.click()
+
+    async def tick(self, one: Locator) -> None:
+        await one.check()
+
+    async def write(self, one: Locator, text: str) -> None:
+        await one.press_sequentially(text)
+
+    async def set_time(self, one: Locator) -> None:
+        """Nine in the morning of the first of January 2026."""
+        await one.fill("2026-01-01T09:00")
+
+
+class Keyboard:
+    """Tab to it, and see on the way that where one is can be seen and that one gets on from top to bottom."""
+
+    async def press(self, one: Locator) -> None:
+        await self._reach(one)
+        await one.page.keyboard.press("Enter")
+
+    async def tick(self, one: Locator) -> None:
+        await self._reach(one)
+        await one.page.keyboard.press("Space")
+        await expect(one).to_be_checked()
+
+    async def write(self, one: Locator, text: str) -> None:
+        await self._reach(one)
+        await one.page.keyboard.type(text)
+
+    async def set_time(self, one: Locator) -> None:
+        """Day and month are the same number, so that their order does not matter; the last letter is for clocks of
+        twelve hours."""
+        await self._reach(one)
+        for keys in ("0101", "2026", "ArrowRight", "0900", "a"):
+            await (one.page.keyboard.press(keys) if keys == "ArrowRight" else one.page.keyboard.type(keys))
+        await expect(one).to_have_value("2026-01-01T09:00")
+
+    async def _reach(self, one: Locator) -> None:
+        await expect(one).to_be_visible()
+        page = one.page
+        await page.evaluate("window.tabbedFrom = null")
+        for _ in range(FARTHEST):
+            if await one.evaluate("one => one === document.activeElement"):
+                return
+            await page.keyboard.press("Tab")
+            await self._look(page)
+        raise AssertionError(f"{one} is not reached within {FARTHEST} tab stops")
+
+    async def _look(self, page: Page) -> None:
+        focused = page.locator(":focus")
+        if not await focused.count():  # past the last one, on the way to the first
+            await page.evaluate("window.tabbedFrom = null")
+            return
+        seen = await focused.evaluate(_SEEN)
+        assert seen["ring"] and seen["within"], f"the focus cannot be seen on {seen['what']}"
+        assert await focused.evaluate(_FORWARD), f"the focus goes backwards to {seen['what']}"
