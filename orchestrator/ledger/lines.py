@@ -114,8 +114,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
+    """`after` continues the list where this page ends; None at its end. `now` is the database's time."""
+
     items: tuple[Item, ...]
     now: datetime
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,9 +136,19 @@ class Queries:
 
     # What waits
 
-    async def inbox(self, viewer: Viewer, kinds: Sequence[str] = (), *, mine: bool = True, limit: int = 100) -> Inbox:
+    async def inbox(
+        self,
+        viewer: Viewer,
+        kinds: Sequence[str] = (),
+        *,
+        mine: bool = True,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Inbox:
         """What waits for the viewer, the most urgent first: what their roles may do and nothing forbids them, or those
-        of a colleague who delegated that to them. With `mine` off, all that waits for anybody."""
+        of a colleague who delegated that to them. With `mine` off, all that waits for anybody. `after` is what the
+        page before gave."""
+        most = max(1, min(limit, LARGEST_PAGE))
         about = (runs.c.cutoff, runs.c.zone, runs.c.packet_name, runs.c.packet_version)
         actor, absent = viewer.actor, await self.absent(viewer)
         query = select(
@@ -149,10 +159,14 @@ class Queries:
             query = query.where(inbox.c.kind.in_(kinds))
         if mine:
             query = query.where(sight.may_act(actor, absent))
-        rows = await self._all(query.order_by(inbox.c.due_at, inbox.c.item_id).limit(max(1, min(limit, LARGEST_PAGE))))
-        names = await self.names([row["run_id"] for row in rows])
-        items = tuple(Item.of(row, names) for row in rows)
-        return Inbox(items, rows[0]["now"] if rows else await self._ledger.now())
+        if after is not None:
+            query = query.where(tuple_(inbox.c.due_at, inbox.c.item_id) > tuple_(*_cursor(after)))
+        rows = await self._all(query.order_by(inbox.c.due_at, inbox.c.item_id).limit(most + 1))
+        shown = rows[:most]
+        names = await self.names([row["run_id"] for row in shown])
+        items = tuple(Item.of(row, names) for row in shown)
+        more = f"{shown[-1]['due_at'].isoformat()}/{shown[-1]['item_id']}" if len(rows) > most else None
+        return Inbox(items, rows[0]["now"] if rows else await self._ledger.now(), more)
 
     async def exceptions(
         self, viewer: Viewer, *, run_id: str | None = None, closed: bool = False, limit: int = 200

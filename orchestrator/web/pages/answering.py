@@ -23,6 +23,8 @@ from orchestrator.web.pages.telling import refusal
 from orchestrator.web.parts import parts_of
 from orchestrator.web.problems import refused as problem_of
 
+IN_THE_FORM = ("unknown_zone", "unknown_outcome", "unknown_actor")
+"""What is unknown here is a word that somebody filled in, and no page."""
 BACK = "back"
 """A form's field: the path of the page it stands on, with its query and the place on it."""
 
@@ -43,7 +45,8 @@ async def refused(
         with as_unknown():
             raise refusing
     seen = await seen_run(parts_of(request), caller, run_id)
-    return await again(request, caller, form, problem_of(refusing).status, refusal(seen, refusing, item_id))
+    status = 422 if refusing.code in IN_THE_FORM else problem_of(refusing).status
+    return await again(request, caller, form, status, refusal(seen, refusing, item_id))
 
 
 async def again(request: Request, caller: Caller, form: FormData, status: int, *flashes: Flash) -> Response:

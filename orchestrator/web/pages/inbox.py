@@ -34,11 +34,12 @@ async def show_inbox(
 ) -> Response:
     parts = parts_of(request)
     mine, kinds = wanted(query)
-    found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, limit=A_PAGE + 1)
-    runs = await seen_runs(parts, caller, [item.run_id for item in found.items[:A_PAGE]])
+    after = query.get("after") or None
+    found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, after=after, limit=A_PAGE)
+    runs = await seen_runs(parts, caller, [item.run_id for item in found.items])
     cards = [
         card
-        for item in found.items[:A_PAGE]
+        for item in found.items
         if item.run_id in runs and (card := card_of(runs[item.run_id], item.id)) is not None and card["state"] == "open"
     ]
     return await page(
@@ -49,9 +50,9 @@ async def show_inbox(
         current="inbox",
         status=status,
         flashes=tuple(flashes),
-        here=address(mine, kinds),
+        here=address(mine, kinds, after=after),
         stream=address(mine, kinds, "/inbox/stream"),
-        live=status == 200,
+        live=status == 200 and after is None,
         mine=mine,
         kind=kinds[0] if kinds else "",
         kinds=[(kind, address(mine, (kind,) if kind else ())) for kind in ("", *KINDS)],
@@ -60,7 +61,8 @@ async def show_inbox(
             ("all", "Everything that waits", address(False, kinds), None),
         ],
         cards=cards,
-        more=len(found.items) > A_PAGE,
+        more=address(mine, kinds, after=found.after) if found.after else None,
+        first=address(mine, kinds) if after else None,
         together=[card for card in cards if card.get("together")],
     )
 
@@ -71,6 +73,7 @@ def wanted(query: QueryParams) -> tuple[bool, tuple[str, ...]]:
     return query.get("show") != "all", (kind,) if kind in KINDS else ()
 
 
-def address(mine: bool, kinds: Sequence[str], path: str = "/") -> str:
-    fields = ({} if mine else {"show": "all"}) | ({"kind": kinds[0]} if kinds else {})
+def address(mine: bool, kinds: Sequence[str], path: str = "/", *, after: str | None = None) -> str:
+    named = {"show": "" if mine else "all", "kind": kinds[0] if kinds else "", "after": after or ""}
+    fields = {name: value for name, value in named.items() if value}
     return f"{path}?{urlencode(fields)}" if fields else path

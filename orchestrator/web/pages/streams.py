@@ -60,8 +60,8 @@ async def waiting(request: Request, caller: PageCaller) -> Response:
     mine, kinds = inbox.wanted(request.query_params)
 
     async def look(caller: Caller) -> Hashable:
-        found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, limit=inbox.A_PAGE + 1)
-        return tuple((item.run_id, item.id, item.roles, str(item.detail)) for item in found.items)
+        found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, limit=inbox.A_PAGE)
+        return tuple((item.run_id, item.id, item.roles, str(item.detail)) for item in found.items), found.after is None
 
     return _stream(_lists(request, caller, look))
 

@@ -38,7 +38,7 @@ def started(stack: Stack, program: Program, leaver: Callable[..., Awaitable[Empl
         person = await leaver(*traits, **fields)
         hr = await program("hr")
         run_id = await start(hr, person, **({"cutoff": PAST} | (asked or {})))
-        await until(await program("auditor"), run_id, planned)
+        await until(hr, run_id, planned)
         return run_id
 
     return one

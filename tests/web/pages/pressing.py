@@ -174,4 +174,6 @@ async def press(
     more: dict[str, Any] = {}
     if form.multipart:
         more["files"] = [("files", (name, content)) for name, content in files] or [("files", ("", b""))]
-    return await visitor.request(form.method.upper(), form.action, data=data, **more)
+    if form.method == "get":
+        return await visitor.get(form.action, params=data)
+    return await visitor.post(form.action, data=data, **more)

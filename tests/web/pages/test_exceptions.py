@@ -1,0 +1,172 @@
+"""Exceptions through their own forms: settled, accepted, tried again, left out, planned anew."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from orchestrator.embedded.stack import Stack
+from orchestrator.web.pages.cards import anchor
+from tests.web.api.running import until
+from tests.web.conftest import Program, Visit
+from tests.web.pages.conftest import Started
+from tests.web.pages.pressing import Page, press
+
+
+def open_one(run: Any, kind: str) -> Any:
+    return next((one for one in run["exceptions"] if one["kind"] == kind and one["state"] == "open"), None)
+
+
+async def exception_of(program: Program, run_id: str, kind: str) -> Any:
+    auditor = await program("auditor")
+    return open_one(await until(auditor, run_id, lambda run: open_one(run, kind) is not None), kind)
+
+
+async def closed(program: Program, run_id: str, exception_id: str) -> Any:
+    auditor = await program("auditor")
+
+    def found(run: Any) -> Any:
+        return next(one for one in run["exceptions"] if one["exception_id"] == exception_id)
+
+    return found(await until(auditor, run_id, lambda run: found(run)["state"] == "closed"))
+
+
+async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, started: Started, program: Program) -> None:
+    run_id = await started("two_code_accounts")
+    exception = await exception_of(program, run_id, "ambiguous_match")
+    place, operator = anchor(run_id, exception["exception_id"]), await visit("operator")
+    one = exception["candidates"][0]["account_id"]
+
+    neither = await press(operator, "/exceptions?kind=ambiguous_match", "What is ticked is theirs", inside=place)
+    both = await press(operator, "/exceptions?kind=ambiguous_match", "None of them", inside=place, tick=[one])
+    assert (neither.status_code, both.status_code) == (422, 422)
+    assert "No account was ticked" in Page(neither.text).text
+    assert "it was said that none is theirs" in Page(both.text).text
+
+    answer = await press(
+        operator, "/exceptions?kind=ambiguous_match", "What is ticked is theirs", inside=place,
+        tick=[one], fill={"reason": "Their manager says so"},
+    )  # fmt: skip
+
+    assert "Code hosting: settled which account is theirs." in Page(answer.text).text
+    assert answer.url.path == "/exceptions"
+    settled = await closed(program, run_id, exception["exception_id"])
+    assert (settled["disposition"], settled["by"]) == ("settled", "operator")
+    again = await operator.submit(f"/runs/{run_id}/settle", {"system": "code", "none": "yes", "back": "/exceptions"})
+    assert again.status_code == 409
+
+
+async def test_none_of_the_accounts_is_an_answer_too(visit: Visit, started: Started, program: Program) -> None:
+    run_id = await started("two_code_accounts")
+    exception = await exception_of(program, run_id, "ambiguous_match")
+    place = anchor(run_id, exception["exception_id"])
+
+    answer = await press(await visit("operator"), f"/runs/{run_id}", "None of them is theirs", inside=place)
+
+    assert "Code hosting: no account is theirs." in Page(answer.text).text
+    assert (await closed(program, run_id, exception["exception_id"]))["disposition"] == "settled"
+
+
+async def test_an_urgent_start_is_reviewed_by_somebody_else_with_words(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started(asked={"urgent": True, "cutoff": None, "zone": None})
+    review = await exception_of(program, run_id, "urgent_review")
+    place, owner = anchor(run_id, review["exception_id"]), await visit("safety-owner")
+
+    silent = await press(owner, "/", "Accept", inside=place)
+    assert silent.status_code == 422
+    answer = await press(owner, "/", "Accept", inside=place, fill={"reason": "Seen: sessions were cut"})
+
+    assert "Accepted as it is." in Page(answer.text).text
+    assert (await closed(program, run_id, review["exception_id"]))["disposition"] == "accepted"
+    late = await owner.submit(
+        f"/runs/{run_id}/accept", {"exception": review["exception_id"], "reason": "again", "back": "/"}
+    )
+    assert late.status_code == 409
+    assert "This exception is closed: accepted as it is, by Ysolinde Karpatenau." in Page(late.text).text
+
+
+async def test_a_step_that_failed_is_tried_again_or_left_out(
+    stack: Stack, visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started(manager_number="E-1001")  # who has no code account to take repositories over
+    it, operator = await visit("it"), await visit("operator")
+    await press(it, f"/runs/{run_id}", "Approve all", inside=anchor(run_id, "g-access-1"))
+    failed = await exception_of(program, run_id, "step_failed")
+    place = anchor(run_id, failed["exception_id"])
+
+    again = await press(operator, f"/runs/{run_id}", "Try again", inside=place)
+    assert "it is tried again now." in Page(again.text).text
+    assert (await closed(program, run_id, failed["exception_id"]))["disposition"] == "retried"
+
+    failed = await exception_of(program, run_id, "step_failed")
+    place = anchor(run_id, failed["exception_id"])
+    left_out = await press(
+        operator, "/exceptions?kind=step_failed", "Leave it out", inside=place, fill={"reason": "Done by hand"}
+    )
+    assert "left out for good" in Page(left_out.text).text
+    step = next(
+        step
+        for step in (await (await program("auditor")).get(f"/runs/{run_id}")).json()["steps"]
+        if step["step_id"] == failed["step_id"]
+    )
+    assert step["status"] == "skipped"
+
+
+async def test_after_a_rejection_the_run_is_planned_anew_from_the_exception(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started()
+    it = await visit("it")
+    await press(it, f"/runs/{run_id}", "Reject", inside=anchor(run_id, "g-access-1"), fill={"reason": "Not yet"})
+    rejected = await exception_of(program, run_id, "gate_rejected")
+
+    answer = await press(
+        await visit("operator"), "/exceptions?kind=gate_rejected", "Plan anew",
+        inside=anchor(run_id, rejected["exception_id"]),
+    )  # fmt: skip
+
+    assert "planned anew" in Page(answer.text).text
+    assert (await closed(program, run_id, rejected["exception_id"]))["disposition"] == "replanned"
+
+
+async def test_the_list_is_narrowed_by_standing_owner_and_kind(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started("two_code_accounts")
+    exception = await exception_of(program, run_id, "ambiguous_match")
+    place, auditor = anchor(run_id, exception["exception_id"]), await visit("auditor")
+
+    shown = {
+        query: place in (await auditor.get(f"/exceptions?{query}")).text
+        for query in (
+            "", "standing=all", "standing=closed", "standing=overdue", "owner=operator", "owner=safety_owner",
+            "kind=ambiguous_match", "kind=step_failed", "system=code", "system=mail",
+        )
+    }  # fmt: skip
+
+    assert [query for query, there in shown.items() if there] == [
+        "", "standing=all", "owner=operator", "kind=ambiguous_match", "system=code",
+    ]  # fmt: skip
+    assert not Page((await auditor.get("/exceptions")).text).has_button("What is ticked", place)
+    by_hand = await press(auditor, "/exceptions", "Show", fill={"kind": "weak_match"})
+    assert place not in by_hand.text
+    assert by_hand.url.params["kind"] == "weak_match"
+
+
+async def test_closed_exceptions_say_what_became_of_them_and_by_whom(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started("two_code_accounts")
+    exception = await exception_of(program, run_id, "ambiguous_match")
+    place = anchor(run_id, exception["exception_id"])
+    await press(await visit("operator"), f"/runs/{run_id}", "None of them is theirs", inside=place)
+
+    text = (await (await visit("auditor")).get("/exceptions?standing=closed")).text
+
+    row = text[text.index(f'id="{place}"') :]
+    row = row[: row.index("</tr>")]
+    assert "Settled" in row
+    assert "by Radomirko Flensterby" in row
+    assert re.search(r"\d+ (s|min)", row)

@@ -1,0 +1,263 @@
+"""One run's page: where it stands, what can be changed about it, and what nobody hears who does not see it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from orchestrator.web.pages.cards import anchor
+from tests.web.api.running import FUTURE
+from tests.web.conftest import Program, Visit
+from tests.web.pages.conftest import Started
+from tests.web.pages.pressing import Page, press
+from tests.web.visitor import Visitor
+
+NAMED = ["it", "finance", "operator", "safety-owner"]
+CHANGES = ("hold", "release", "reschedule", "end", "replan", "retry", "skip", "settle", "accept", "embargo")
+
+
+async def run_of(program: Program, run_id: str) -> Any:
+    return (await (await program("auditor")).get(f"/runs/{run_id}")).json()
+
+
+async def test_one_look_answers_where_a_run_stands(visit: Visit, started: Started) -> None:
+    run_id = await started()
+
+    answer = await (await visit("auditor")).get(f"/runs/{run_id}")
+
+    said = Page(answer.text).text
+    for words in (
+        "Miravelda", "Access ends", "5 Jan 2026", "18:00 in Berlin", "Torvandil Maskeliung", "still open",
+        "Whole run", "Take away access", "Wendelgard Oxtomiro can decide", "Run requested", "Plan frozen",
+    ):  # fmt: skip
+        assert words in said, words
+    assert 'class="plan-graph"' in answer.text
+    assert f'action="/runs/{run_id}' not in answer.text  # an auditor changes nothing
+
+
+async def test_a_run_is_held_released_moved_and_ended_from_its_page(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started(asked={"cutoff": FUTURE})
+    operator, path = await visit("operator"), f"/runs/{run_id}"
+
+    held = await press(operator, path, "Hold it", fill={"reason": "HR asked for a day"})
+    assert "On hold" in Page(held.text).text
+    assert (await run_of(program, run_id))["held"] is True
+    released = await press(operator, path, "Release it")
+    assert "Released: the run goes on." in Page(released.text).text
+    hr = await visit("hr")
+    moved = await press(hr, path, "Move the cutoff", fill={"cutoff": "2031-12-01T09:30", "zone": "America/New_York"})
+    assert "The cutoff is now 1 Dec 2031, 09:30 EST." in Page(moved.text).text
+    assert (await run_of(program, run_id))["zone"] == "America/New_York"
+    ended = await press(hr, path, "End this run", fill={"reason": "They stay after all"})
+    assert "The run is ended." in Page(ended.text).text
+    assert (await run_of(program, run_id))["state"] == "ended"
+    assert "“They stay after all”" in Page(ended.text).text
+    too_late = await operator.submit(f"{path}/hold", {"back": path})
+    assert too_late.status_code == 409
+    assert re.search(r"This run ended at .*: ended by a person\.", Page(too_late.text).text)
+
+
+async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started(asked={"cutoff": FUTURE})
+    hr, path = await visit("hr"), f"/runs/{run_id}"
+
+    nowhere = await press(hr, path, "Move the cutoff", fill={"zone": "Europe/Berlim"})
+    gap = await press(hr, path, "Move the cutoff", fill={"cutoff": "2031-03-30T02:30"})
+
+    assert (nowhere.status_code, gap.status_code) == (422, 422)
+    assert "did you mean Europe/Berlin?" in Page(nowhere.text).text
+    assert "does not exist in Europe/Berlin" in Page(gap.text).text
+    assert Page(gap.text).has_button("Move the cutoff")
+    assert (await run_of(program, run_id))["cutoff"].startswith("2031-11-28")
+
+
+async def test_an_ending_without_a_reason_is_refused(visit: Visit, started: Started, program: Program) -> None:
+    run_id = await started(asked={"cutoff": FUTURE})
+    answer = await press(await visit("hr"), f"/runs/{run_id}", "End this run")
+    assert answer.status_code == 422
+    assert "Say why, and send it again." in Page(answer.text).text
+    assert (await run_of(program, run_id))["finished_at"] is None
+
+
+async def test_what_is_not_offered_is_refused_all_the_same(visit: Visit, started: Started, program: Program) -> None:
+    run_id = await started(asked={"cutoff": FUTURE})
+    before = (await run_of(program, run_id))["version"]
+    auditor = await visit("auditor")
+    for change in ("hold", "end", "replan"):
+        answer = await auditor.submit(f"/runs/{run_id}/{change}", {"reason": "because", "back": f"/runs/{run_id}"})
+        assert answer.status_code == 403, change
+    assert (await run_of(program, run_id))["version"] == before
+
+
+async def test_a_run_that_is_not_there_is_the_same_on_every_route(visit: Visit) -> None:
+    operator = await visit("operator")
+    missing = "r0123456789abcdef"
+    page = await operator.get(f"/runs/{missing}")
+    stream = await operator.get(f"/runs/{missing}/stream")
+    file = await operator.get(f"/runs/{missing}/files/{'0' * 64}")
+    answers = [page, stream, file]
+    for change in (*CHANGES, "gates/g-access-1", "tasks/t-1"):
+        fields = {"reason": "x", "verdict": "approve", "outcome": "done", "note": "x", "cutoff": FUTURE,
+                  "zone": "Europe/Berlin", "over": "yes", "none": "yes", "system": "code"}  # fmt: skip
+        answers.append(await operator.submit(f"/runs/{missing}/{change}", fields))
+    for answer in answers:
+        assert answer.status_code == 404, (answer.request.url.path, answer.text[:400])
+        assert f"There is no run {missing}." in answer.text
+        assert "Open one from the list of runs." in answer.text
+
+
+async def test_under_an_embargo_a_run_is_found_by_nobody_who_is_not_named(visit: Visit, started: Started) -> None:
+    run_id = await started_hidden(started, NAMED)
+    operator, auditor = await visit("operator"), await visit("auditor")
+
+    shown = await operator.get(f"/runs/{run_id}")
+    hidden = await auditor.get(f"/runs/{run_id}")
+    unknown = await auditor.get("/runs/r0123456789abcdef")
+
+    assert "Under embargo until" in shown.text
+    assert hidden.status_code == 404
+    assert hidden.text.replace(run_id, "r0123456789abcdef") == unknown.text
+    for path in ("/runs", "/?show=all", "/exceptions?standing=all"):
+        assert run_id not in (await auditor.get(path)).text
+    await end_embargo(operator, run_id)
+    assert (await auditor.get(f"/runs/{run_id}")).status_code == 200
+
+
+async def test_positions_are_shown_to_whoever_sees_everything_only(visit: Visit, started: Started) -> None:
+    run_id = await started()
+    auditor = await visit("auditor")
+    assert "Position in the ledger" in (await auditor.get(f"/runs/{run_id}")).text
+    hidden = await started_hidden(started, NAMED)
+    assert "Position in the ledger" not in (await auditor.get(f"/runs/{run_id}")).text
+    await end_embargo(await visit("operator"), hidden)
+
+
+async def test_a_long_timeline_is_read_page_by_page(visit: Visit, started: Started) -> None:
+    run_id = await started()
+    it, operator = await visit("it"), await visit("operator")
+    await press(it, f"/runs/{run_id}", "Approve all", inside=anchor(run_id, "g-access-1"))
+    for _ in range(15):
+        await operator.submit(f"/runs/{run_id}/hold")
+        await operator.submit(f"/runs/{run_id}/release")
+
+    seen: list[int] = []
+    path: str | None = f"/runs/{run_id}"
+    for _ in range(10):
+        text = (await operator.get(path)).text
+        seen += [int(number) for number in re.findall(r'id="event-(\d+)"', text)]
+        older = re.search(r'href="(/runs/[^"]+\?before=\d+)#happened"', text)
+        path = older[1] if older is not None else None
+        if path is None:
+            break
+
+    assert seen == list(range(seen[0], 0, -1))
+    assert len(seen) > 50
+
+
+async def test_a_stream_tells_of_a_decision_within_a_second(visit: Visit, started: Started, program: Program) -> None:
+    run_id = await started()
+    hr, it, auditor = await visit("hr"), await visit("it"), await program("auditor")
+    async with listening(hr, f"/runs/{run_id}/stream") as told:
+        await told.beyond(0, within=5)  # where it stands now
+        await it.submit(f"/runs/{run_id}/gates/g-access-1", {"verdict": "approve"})
+        decided = asyncio.get_running_loop().time()
+        happened = (await auditor.get(f"/runs/{run_id}/events", params={"limit": 500})).json()["events"]
+        vote = next(event["version"] for event in happened if event["type"] == "GateVoted")
+        heard = await told.beyond(vote - 1, within=5)
+    assert heard - decided < 1
+
+
+async def test_a_stream_is_for_browsers_without_buffers(visit: Visit, started: Started) -> None:
+    run_id = await started()
+    auditor = await visit("auditor")
+    for path in (f"/runs/{run_id}/stream", "/runs/stream", "/inbox/stream", "/exceptions/stream"):
+        async with auditor.stream("GET", path, headers={"accept": "text/event-stream"}) as answer:
+            assert answer.status_code == 200, path
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert answer.headers["x-accel-buffering"] == "no"
+            assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_stream_ends_with_the_session(visit: Visit, started: Started) -> None:
+    run_id = await started()
+    hr, it = await visit("hr"), await visit("it")
+    async with listening(hr, f"/runs/{run_id}/stream") as told:
+        await told.beyond(0, within=5)
+        await hr.submit("/sign-out")
+        await it.submit(f"/runs/{run_id}/gates/g-access-1", {"verdict": "approve"})
+        await asyncio.wait_for(told.ended, 5)
+
+
+async def test_nobody_listens_without_a_session(visit: Visit, started: Started) -> None:
+    run_id = await started()
+    nobody = await visit()
+    answer = await nobody.get(f"/runs/{run_id}/stream", headers={"accept": "text/event-stream"})
+    assert answer.status_code == 401
+
+
+async def test_a_list_hears_of_what_comes_and_not_of_what_is_hidden(visit: Visit, started: Started) -> None:
+    auditor = await visit("auditor")
+    async with listening(auditor, "/inbox/stream?show=all&kind=review") as told:
+        await told.beyond(-1, within=5)
+        hidden = await started_hidden(started, NAMED, urgent=True, cutoff=None, zone=None)
+        assert told.numbers == [0]
+        await started(asked={"urgent": True, "cutoff": None, "zone": None})
+        await told.beyond(0, within=5)
+    await end_embargo(await visit("operator"), hidden)
+
+
+async def started_hidden(started: Started, named: list[str], **asked: Any) -> str:
+    return await started(asked={"embargo": {"until": "2032-01-01T00:00:00Z", "named": named}, **asked})
+
+
+async def end_embargo(visitor: Visitor, run_id: str) -> None:
+    answer = await press(visitor, f"/runs/{run_id}", "End the embargo now")
+    assert "The embargo is over" in Page(answer.text).text
+
+
+class Told:
+    """The numbers that a stream of events has sent, and whether it is over."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._more = asyncio.Condition()
+
+    async def read(self, answer: httpx.Response) -> None:
+        with contextlib.suppress(httpx.RemoteProtocolError):  # the server ends it so
+            async for line in answer.aiter_lines():
+                if line.startswith("data: "):
+                    async with self._more:
+                        self.numbers.append(int(line.removeprefix("data: ")))
+                        self._more.notify_all()
+        self.ended.set_result(None)
+
+    async def beyond(self, number: int, within: float) -> float:
+        """When a number beyond this one has come."""
+        async with self._more:
+            await asyncio.wait_for(self._more.wait_for(lambda: max(self.numbers, default=-1) > number), within)
+        return asyncio.get_running_loop().time()
+
+
+@asynccontextmanager
+async def listening(visitor: Visitor, path: str) -> AsyncIterator[Told]:
+    told = Told()
+    async with visitor.stream("GET", path, headers={"accept": "text/event-stream"}) as answer:
+        assert answer.status_code == 200, answer.status_code
+        reading = asyncio.create_task(told.read(answer))
+        try:
+            yield told
+        finally:
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reading

@@ -1,0 +1,116 @@
+"""The list of runs: narrowed, sorted, page by page, with counts that lead to what they count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+
+from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.stack import Stack
+from orchestrator.web.pages import runs as listed
+from orchestrator.web.pages.cards import anchor
+from tests.web.api.running import FUTURE
+from tests.web.api.running import start as start_run
+from tests.web.conftest import Program, Visit
+from tests.web.pages.conftest import Started
+from tests.web.pages.pressing import Page, press
+
+RUN = re.compile(r'<tr id="run-(r[0-9a-f]{16})"')
+
+
+async def test_a_run_is_listed_with_where_it_stands_and_leads_to_its_page(visit: Visit, started: Started) -> None:
+    run_id = await started()
+    auditor = await visit("auditor")
+
+    text = (await auditor.get("/runs")).text
+
+    row = text[text.index(f'id="run-{run_id}"') :]
+    row = row[: row.index("</tr>")]
+    assert f'href="/runs/{run_id}"' in row
+    assert "Miravelda" in row
+    assert "3 decisions" in row
+    assert "by Torvandil Maskeliung" in row
+    assert "Miravelda" not in text.split("<table")[0]  # no name in any filter or address
+    assert (await auditor.get(f"/runs/{run_id}")).status_code == 200
+
+
+async def test_states_with_their_counts_lead_to_those_runs(visit: Visit, started: Started) -> None:
+    run_id = await started(asked={"cutoff": FUTURE})
+    hr, auditor = await visit("hr"), await visit("auditor")
+    await press(hr, f"/runs/{run_id}", "End this run", fill={"reason": "They stay"})
+
+    text = (await auditor.get("/runs")).text
+    href, number = re.search(  # type: ignore[union-attr]  # there is one
+        r'href="(/runs\?state=ended)">.*?<span class="count">(\d+)</span>', text, re.DOTALL
+    ).groups()
+    ended = RUN.findall((await auditor.get(href)).text)
+
+    assert run_id in ended
+    assert len(ended) == int(number)
+    assert run_id not in RUN.findall((await auditor.get("/runs?state=open")).text)
+
+
+async def test_the_list_is_narrowed_and_sorted_by_a_form(visit: Visit, started: Started) -> None:
+    late = await started(asked={"cutoff": "2032-02-01T10:00"})
+    early = await started(asked={"cutoff": "2025-02-01T10:00", "packet": "identity-only"})
+    auditor = await visit("auditor")
+
+    by_cutoff = RUN.findall((await press(auditor, "/runs", "Show", fill={"sort": "cutoff"})).text)
+    narrowed = RUN.findall((await press(auditor, "/runs", "Show", fill={"packet": "identity-only"})).text)
+    mine = (await (await visit("it")).get("/runs?mine=yes")).text
+
+    assert by_cutoff.index(early) < by_cutoff.index(late)
+    assert early in narrowed
+    assert late not in narrowed
+    assert "No run is like that." in mine
+    assert RUN.findall((await auditor.get("/runs?packet=nonsense&state=nonsense&sort=nonsense")).text) == []
+
+
+async def test_a_long_list_is_read_page_by_page_and_names_nobody_twice(
+    stack: Stack, visit: Visit, program: Program, leaver: Callable[..., Awaitable[Employee]]
+) -> None:
+    hr, auditor = await program("hr"), await visit("auditor")
+    made = {await start_run(hr, await leaver(), packet="identity-only") for _ in range(listed.A_PAGE + 3)}
+
+    seen: list[str] = []
+    path: str | None = "/runs?packet=identity-only"
+    pages = 0
+    while path is not None:
+        text = (await auditor.get(path)).text
+        seen += RUN.findall(text)
+        pages += 1
+        on = re.search(r'rel="next" href="([^"]+)"', text)
+        path = on[1].replace("&amp;", "&") if on is not None else None
+
+    assert pages >= 2
+    assert len(seen) == len(set(seen))
+    assert made <= set(seen)
+
+
+async def test_a_cursor_that_is_none_is_refused_in_words(visit: Visit) -> None:
+    answer = await (await visit("auditor")).get("/runs?after=latest/never")
+    assert answer.status_code == 422
+    assert "Begin at the list" in Page(answer.text).text
+
+
+async def test_whoever_is_not_signed_in_is_sent_to_do_so(visit: Visit) -> None:
+    nobody = await visit()
+    for path in ("/", "/runs", "/runs/r0123456789abcdef", "/exceptions"):
+        answer = await nobody.get(path)
+        assert answer.history[0].status_code == 303, path
+        assert answer.url.path == "/sign-in", path
+
+
+async def test_an_inbox_that_is_full_goes_on_to_its_end(visit: Visit, program: Program) -> None:
+    """After the runs of the test above there is more for `it` than a page holds."""
+    it, client = await visit("it"), await program("it")
+    waiting = {(item["run_id"], item["id"]) for item in (await client.get("/inbox?limit=500")).json()["items"]}
+    seen: list[str] = []
+    path: str | None = "/"
+    while path is not None:
+        text = (await it.get(path)).text
+        seen += re.findall(r'<li class="card[^"]*" id="(w-[^"]+)"', text)
+        on = re.search(r'rel="next" href="([^"]+)"', text)
+        path = on[1].replace("&amp;", "&") if on is not None else None
+    assert len(seen) == len(set(seen))
+    assert set(seen) == {anchor(run_id, item_id) for run_id, item_id in waiting}
