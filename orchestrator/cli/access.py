@@ -59,7 +59,7 @@ def which(folder: Path, alias: str | None) -> Way:
             if server is None:
                 raise Invalid("server_missing", f"{TOKEN} is set, and {SERVER} is not.", f"Set {SERVER} to its URL.")
         over = (f"{server} does not accept the token in {TOKEN}: it has expired, was revoked, or is none.",
-                "Set one that works, or unset it and sign in: offboard login.")  # fmt: skip
+                "Set one that works, or unset it and sign in: `offboard login`.")  # fmt: skip
         return Way(server, token, over=over)
     known = sign_ins.kept()
     if server is not None:
@@ -68,7 +68,7 @@ def which(folder: Path, alias: str | None) -> Way:
             return _signed_in(known[server])
         if alias is not None:
             return Way(server, alias=alias)
-        raise Invalid("not_signed_in", f"You are not signed in at {server}.", f"Sign in: offboard login {server}")
+        raise Invalid("not_signed_in", f"You are not signed in at {server}.", f"Sign in: `offboard login {server}`.")
     if alias is not None:
         url = stack_url(folder)
         if url is None:
@@ -110,7 +110,7 @@ def _alone(alias: str | None, why: str) -> None:
 
 
 def _signed_in(sign_in: SignIn) -> Way:
-    remedy = f"Sign in again: offboard login {sign_in.server}"
+    remedy = f"Sign in again: `offboard login {sign_in.server}`."
     if sign_in.ended:
         raise Invalid("sign_in_over", f"Your sign-in at {sign_in.server} has ended.", remedy)
     over = (f"Your sign-in at {sign_in.server} has ended, or was revoked.", remedy)

@@ -54,7 +54,7 @@ def _further(refused: Refusal) -> tuple[str, ...]:
         case "ledger_unavailable":
             return (RUNS_GO_ON,)
         case "step_up_needed":
-            return ("On a server, that is: offboard login",)
+            return ("On a server, that is: `offboard login`.",)
     return ()
 
 

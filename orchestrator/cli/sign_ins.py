@@ -50,7 +50,9 @@ def kept() -> dict[str, SignIn]:
         with path.open(encoding="utf-8") as opened:
             if os.fstat(opened.fileno()).st_mode & 0o077:
                 raise Invalid(
-                    "sign_ins_open", f"{path}: others can read it, and act as you with it.", f"chmod 600 {path}"
+                    "sign_ins_open",
+                    f"{path}: others can read it, and act as you with it.",
+                    f"Make it yours alone: `chmod 600 {path}`.",
                 )
             found = json.load(opened)
         return {server: SignIn(server=server, **fields) for server, fields in found.items()}

@@ -97,7 +97,7 @@ async def _confirmed(server: Server, device: Document) -> Document:
                     raise
             except Unreachable:
                 continue  # a server that is started again meanwhile does not make anybody type another code
-    raise Invalid("expired_token", "Nobody confirmed the code in time.", "Begin anew: offboard login.")
+    raise Invalid("expired_token", "Nobody confirmed the code in time.", "Begin anew: `offboard login`.")
 
 
 def logout(url: Url = None, folder: Folder = FOLDER) -> None:

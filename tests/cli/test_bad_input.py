@@ -56,7 +56,9 @@ async def test_a_cutoff_without_a_zone_is_meant_in_the_persons_own(
     somewhere, nowhere = await leaver(time_zone="America/Lima"), await leaver(time_zone="")
     before = await count(stack)
     for more in ((), ("--preview",)):
-        error = await offboard.refused("start", nowhere.employee_number, "--cutoff", "2027-01-15T18:00", *more, as_="hr")
+        error = await offboard.refused(
+            "start", nowhere.employee_number, "--cutoff", "2027-01-15T18:00", *more, as_="hr"
+        )
         assert "no time zone" in error and "Europe/Berlin" in error
     assert await count(stack) == before
     said = await offboard.done("start", somewhere.employee_number, "--cutoff", "2027-01-15T18:00", as_="hr")
