@@ -90,7 +90,8 @@ async def test_an_urgent_start_is_reviewed_by_somebody_else_with_words(
 async def test_a_step_that_failed_is_tried_again_or_left_out(
     stack: Stack, visit: Visit, started: Started, program: Program
 ) -> None:
-    run_id = await started(manager_number="E-1001")  # who has no code account to take repositories over
+    run_id = await started()
+    await stack.company.break_("identity", "error_in_200", method="PATCH", times=2)
     it, operator = await visit("it"), await visit("operator")
     await press(it, f"/runs/{run_id}", "Approve all", inside=anchor(run_id, "g-access-1"))
     failed = await exception_of(program, run_id, "step_failed")
