@@ -32,7 +32,8 @@ STREAMS_END_WITHIN = 2  # seconds for open streams of events when the process en
 def listening(host: str, port: int) -> socket.socket:
     """A socket to serve on; port 0 takes a free one. Raises `OSError` naming the address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    opened = socket.socket(family)
+    # Named as TCP, or asyncio leaves Nagle's algorithm on: each answer's body would wait 40 ms for a delayed ACK.
+    opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((host, port))

@@ -81,8 +81,8 @@ def with_known(document: dict[str, Any], known: dict[str, list[str]]) -> dict[st
 
 
 class Tried:
-    """Requests made up and asked, by different people in an order that changes. `wrong` are answers that are not as described,
-    `answers` how often each route gave each status."""
+    """Requests made up, and made by different people in an order that changes. `wrong` are answers that are not as
+    described, `answers` how often each route gave each status."""
 
     def __init__(self, tokens: dict[str, str], number: int) -> None:
         self.wrong: list[str] = []
