@@ -11,6 +11,7 @@ from orchestrator import commands
 from orchestrator.inquiries import CheckSystems
 from orchestrator.ledger.system_reports import last_reports
 from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.reading import require_looking_after
 from orchestrator.web.api.described import Answer, Asking, problems, problems_of_post
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.packets_read import readable
@@ -94,10 +95,10 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
 
 @router.post("/systems/check", summary="Look whether systems can be reached", responses=problems_of_post(404))
 async def check(request: Request, caller: ApiCaller, asked: SystemsAsked, key: IdempotencyKey = None) -> Systems:
-    """A worker looks at each, changes nothing, and what it sees is kept for everybody. 503 where none answers in
-    time."""
+    """For those who look after systems. A worker looks at each, changes nothing, and what it sees is kept for
+    everybody. 503 where none answers in time."""
     parts = parts_of(request)
-    await readable(parts, caller, asked.packet)
+    require_looking_after(caller, await readable(parts, caller, asked.packet))
     await parts.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=asked.packet), within=WITHIN)
     return await systems(request, caller, asked.packet)
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from orchestrator import commands
-from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
+from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import EVERYTHING
 from orchestrator.domain.operating import hold_system, release_system
 from orchestrator.domain.packet import Packet, SystemSpec
@@ -18,6 +18,7 @@ from orchestrator.ledger.sessions import Flash
 from orchestrator.ledger.system_reports import SystemReport, last_reports
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
+from orchestrator.web.access.reading import looks_after, require_looking_after
 from orchestrator.web.api.packets_read import readable
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import told
@@ -71,8 +72,7 @@ async def check(request: Request, caller: PageCaller, form: Form, packet: str) -
     """A worker looks at each system and changes nothing."""
     parts = parts_of(request)
     current = await readable(parts, caller, packet)
-    if not _looks_after(caller, current):
-        raise NotAllowed("not_an_operator", "Looking anew is for whoever looks after systems.", "Ask an operator.")
+    require_looking_after(caller, current)
     try:
         checked = await parts.inquiries.ask(
             caller.actor.actor_id, CheckSystems(packet=current.name), within=CHECK_WITHIN
@@ -96,9 +96,7 @@ async def hold(request: Request, caller: PageCaller, form: Form, packet: str) ->
     system = text(form, "system")[:100]
     reason = text(form, "reason")[:2000]
     try:
-        if not reason:
-            raise Invalid("reason_missing", "A hold needs a reason.", "Say why, for those who wait for it.")
-        changed = await commands.hold_system(parts.office, caller.actor, system, current.name, reason)
+        changed = await commands.hold_system(parts.office, caller.actor, system, current.name, reason or None)
     except Refusal as refused:
         return await _page(request, caller, *told(refused))
     said = f"{_title(current, system)}: changes are held back in all runs." if changed else "It was on hold already."
@@ -154,7 +152,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet) -> Packe
         all_held=everything,
         may_hold_all=not everything and _may_hold(caller, EVERYTHING, packet),
         may_release_all=everything and _may_release(caller, EVERYTHING, packet),
-        may_check=_looks_after(caller, packet),
+        may_check=looks_after(caller, packet),
     )
 
 
@@ -172,11 +170,6 @@ def _may_release(caller: Caller, system: str, packet: Packet) -> bool:
     except Refusal:
         return False
     return True
-
-
-def _looks_after(caller: Caller, packet: Packet) -> bool:
-    """Whoever may hold a system may ask how it is: both are an operator's and the safety owner's."""
-    return any(_may_hold(caller, system, packet) for system in packet.platform.systems)
 
 
 def _title(packet: Packet, system: str) -> str:
