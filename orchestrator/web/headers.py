@@ -5,9 +5,11 @@ Plain ASGI, so that streams of events pass through as they come.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext
 from typing import Any
 
 from fastapi import HTTPException
@@ -26,6 +28,9 @@ LARGEST = 1024 * 1024
 """Bytes of a request."""
 LARGEST_UPLOAD = 12 * 1024 * 1024
 """Of one that carries files: ten MiB of evidence, and what a form adds."""
+AT_ONCE = 48
+"""Requests that are worked on together. A crowd waits in line for its turn, rather than each for one of a few
+connections to the database until its patience ends. Streams of events last, and are no part of it."""
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -62,6 +67,7 @@ class Around:
     def __init__(self, app: App, *, secure: bool, fault: Callable[[Request, Exception], Awaitable[Response]]) -> None:
         self._app = app
         self._fault = fault
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._headers = [(name.encode(), value.encode()) for name, value in ALWAYS.items()]
         if secure:
             self._headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
@@ -100,8 +106,10 @@ class Around:
                 message = {**message, "headers": given}
             await send(message)
 
+        turn = nullcontext() if scope["path"].endswith("/stream") else self._turns
         try:
-            await self._app(scope, counted, sent)
+            async with turn:
+                await self._app(scope, counted, sent)
         except TooLarge:
             if not status:
                 await _say_too_large(scope, send, self._headers)

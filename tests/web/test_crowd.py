@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import timedelta
 
 import httpx
+import pytest
 
 from orchestrator import commands
 from orchestrator.commands import Done
@@ -58,6 +59,7 @@ async def _crowd(stack: Stack) -> list[str]:
     return list(await asyncio.gather(*(one(number) for number in range(DECIDERS))))
 
 
+@pytest.mark.timeout(300)
 async def test_of_a_thousand_deciders_two_count_and_all_others_are_told(stack: Stack) -> None:
     await _packet(stack)
     person = await hired(stack)
@@ -73,7 +75,7 @@ async def test_of_a_thousand_deciders_two_count_and_all_others_are_told(stack: S
     gate_id = await _gate(stack, done.run_id)
     tokens = await _crowd(stack)
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
-    async with httpx.AsyncClient(base_url=stack.url, limits=limits, timeout=110) as client:
+    async with httpx.AsyncClient(base_url=stack.url, limits=limits, timeout=240) as client:
 
         async def decide(token: str) -> tuple[int, str, str]:
             answer = await client.post(
