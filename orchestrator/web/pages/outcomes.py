@@ -20,7 +20,7 @@ from orchestrator.web.pages.local_times import instant_given
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.refusals import told
 from orchestrator.web.parts import parts_of
-from orchestrator.web.times import MONTHS, length
+from orchestrator.web.times import MONTHS, coarse, length
 from orchestrator.web.words import words
 
 router = APIRouter()
@@ -104,11 +104,17 @@ def _drawn(found: Document) -> Document:
     ]
     threshold = _threshold(found)
     return {
+        "figures": {name: _coarse(found["cutoff_to_verified"][name]) for name in ("median", "p95", "worst")},
         "times": times_chart(taken, threshold=threshold, title="From cutoff to verified", id_="times"),
         "causes": bars(exceptions, title="Exceptions by cause", id_="causes", unit="exceptions"),
         "saved": columns(months, title="Manual minutes saved by month", id_="saved"),
         "exposure": bars(exposed, title="Longest open exposure now", id_="exposure"),
     }
+
+
+def _coarse(seconds: int | None) -> str:
+    """For a large figure; the table has it to the second."""
+    return coarse(timedelta(seconds=seconds)) if seconds is not None else "–"
 
 
 def _late(found: Document, one: Document) -> bool:
