@@ -38,7 +38,8 @@ STOPPED_BY = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 def run_demo(csv: Path | None = None, yes: bool = False, keep_up: bool = False, picture: Path | None = None) -> int:
     """The exit code: 0 when everything that should have been done was, 1 when not, 128 and the number of the signal
-    that ended it. `keep_up` leaves the stack up until Ctrl-C; `picture` gets the board at its fullest, as SVG."""
+    that ended it before that. At a terminal, and with `keep_up` anywhere, all stays up at the end until Ctrl-C;
+    `picture` gets the board at its fullest, as SVG."""
     packet = starter_packet(PACKET)
     try:
         cast = cast_from(csv, packet) if csv is not None else packaged_cast(packet.platform.hr.export_columns)
@@ -52,8 +53,8 @@ def run_demo(csv: Path | None = None, yes: bool = False, keep_up: bool = False, 
     except Refusal as refused:
         complain(refused.message, refused.remedy, "Nothing was started.")
         return 1
-    asks = not yes and sys.stdin.isatty() and sys.stdout.isatty()
-    return asyncio.run(_until_stopped(_Demo(cast, asks, keep_up, picture)))
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return asyncio.run(_until_stopped(_Demo(cast, terminal and not yes, keep_up or terminal, picture)))
 
 
 class _Demo:
@@ -63,6 +64,8 @@ class _Demo:
         self.picture = Picture(picture) if picture is not None else None
         self.interruptible = False
         self.stop_wanted = False
+        self.looked_around: asyncio.Event | None = None
+        """There once all is done and the console stays up: set when somebody has seen enough."""
 
     async def run(self) -> int:
         with tempfile.TemporaryDirectory(prefix="offboard-demo-", ignore_cleanup_errors=True) as made:
@@ -74,9 +77,7 @@ class _Demo:
                         raise asyncio.CancelledError
                     self.interruptible = True
                     code = await self._show(stack)
-                    if self.keep_up:
-                        self.screen.say(f"Still up, in {stack.folder}; Ctrl-C ends it.")
-                        await asyncio.Event().wait()
+                    await self._console(stack)
                     self.interruptible = False
                     self.screen.say("Taking everything down again")
         self.screen.say("Everything that was started is gone.")
@@ -95,6 +96,23 @@ class _Demo:
         if self.picture is not None:
             self.picture.save()
         return await self._sum_up(stack, play)
+
+    async def _console(self, stack: Stack) -> None:
+        """Says where the pages are, and at a terminal leaves them up."""
+        screen = self.screen
+        if not self.keep_up:
+            screen.say(f"The console was at {stack.url}; at a terminal, or with --keep-up, it stays up until Ctrl-C.")
+            return
+        self.looked_around = asyncio.Event()
+        acting = {member.employee_number for member in self.cast.staff}
+        free = (p.employee_number for p in stack.company.people if not p.leaving and p.employee_number not in acting)
+        screen.say(f"The console is at {stack.url} until Ctrl-C. Sign-in is local: a name, no password.", "bold")
+        screen.say("As auditor: each run with its graph and timeline, and under Outcomes how long access stayed open.")
+        whom = next(free, "somebody")
+        screen.say(f"As hr: a new run, say for {whom}, previewed first; then as it: decide about it in the inbox.")
+        if self.screen.gone:
+            return  # nobody is there any more who could end it
+        await self.looked_around.wait()
 
     async def _sum_up(self, stack: Stack, play: Play) -> int:
         screen, leavers = self.screen, play.leavers
@@ -133,7 +151,9 @@ async def _until_stopped(demo: _Demo) -> int:
     def stop(number: signal.Signals) -> None:
         if number is signal.SIGHUP:
             demo.screen.gone = True  # the terminal went away
-        if not stopped:
+        if demo.looked_around is not None:
+            demo.looked_around.set()  # all was done before: this is how it ends
+        elif not stopped:
             stopped.append(number)
             demo.screen.freeze()
             demo.screen.say("Stopping: everything that was started is taken down.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -152,9 +152,11 @@ class Server:
             found.pop("events", None)
         return found
 
-    async def follow(self, run_id: str, after: int) -> AsyncGenerator[Happened, None]:
-        """What happens in a run after that version, until nothing comes any more. A stream that is lost is opened
-        again where it was: nothing is missed, and nothing told twice."""
+    async def follow(
+        self, run_id: str, after: int, lost: Callable[[], None] = lambda: None
+    ) -> AsyncGenerator[Happened, None]:
+        """What happens in a run after that version, until nothing comes any more. A stream that breaks is opened again
+        where it was: nothing is missed, and nothing told twice. `lost` is called where that takes more than a try."""
         pause, opened = COME_AGAIN, False
         while True:
             try:
@@ -166,15 +168,17 @@ class Server:
                         if version > after:
                             after = version
                             yield Happened(version, json.loads(data))
-            except (Refused, Unreachable) as error:
-                if not opened or (isinstance(error, Refused) and error.status < 500):
+            except Refused as error:
+                if error.status < 500 or not opened:
                     raise
+            except Unreachable:
+                pass  # whoever follows a run has just read it here
+            if pause == COME_AGAIN * 2:
+                lost()
             await asyncio.sleep(pause)
             pause = min(pause * 2, COME_AGAIN_AT_MOST)
 
-    async def _stream(
-        self, stack: AsyncExitStack, run_id: str, after: int
-    ) -> AsyncIterator[tuple[str, str, int]]:  # fmt: skip
+    async def _stream(self, stack: AsyncExitStack, run_id: str, after: int) -> AsyncIterator[tuple[str, str, int]]:
         """Server-Sent Events (WHATWG HTML, section 9.2.6) as kind, data and id; comments are passed over."""
         request = self._client.stream(
             "GET", _path(("runs", run_id, "stream")),

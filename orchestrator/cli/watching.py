@@ -15,8 +15,8 @@ from orchestrator.cli.options import FOLDER, As, Folder, Json, Run
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.run_pages import event_line
 from orchestrator.cli.run_view import RunView
-from orchestrator.cli.screen import say
-from orchestrator.cli.server import Document, Server
+from orchestrator.cli.screen import note, say
+from orchestrator.cli.server import Document, Server, Unreachable
 
 
 def watch(run_id: Run, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
@@ -45,29 +45,41 @@ async def _watch(run_id: str, alias: str | None, folder: Path, json: bool) -> No
 async def _live(server: Server, run: Document, console: Console) -> Document:
     """The whole run drawn anew whenever something happened in it."""
     with Live(RunView(run, server.now), console=console, refresh_per_second=4) as live:
-        async with aclosing(server.follow(run["run_id"], run["version"])) as events:
+        async with aclosing(server.follow(run["run_id"], run["version"], _lost)) as events:
             async for event in events:
                 if event.version > run["version"]:  # it may have gone on since the event was sent
-                    run = await server.run(run["run_id"])
+                    run = await _looked(server, run)
                     live.update(RunView(run, server.now))
         run = await server.run(run["run_id"])
         live.update(RunView(run, server.now))
     return run
 
 
+async def _looked(server: Server, run: Document) -> Document:
+    """The run as it is now; as it was where nobody answers just then: the next event brings another look."""
+    try:
+        return await server.run(run["run_id"])
+    except Unreachable:
+        return run
+
+
 async def _plainly(server: Server, run: Document) -> Document:
     """A line for each event as it comes."""
-    async with aclosing(server.follow(run["run_id"], 0)) as events:
+    async with aclosing(server.follow(run["run_id"], 0, _lost)) as events:
         async for event in events:
             step = event.document["data"].get("step_id")
             if step and all(known["step_id"] != step for known in run["steps"]):
-                run = await server.run(run["run_id"])  # planned since we looked
+                run = await _looked(server, run)  # planned since we looked
             say(event_line(run, event.document))
     return await server.run(run["run_id"])
 
 
 async def _as_json(server: Server, run_id: str) -> None:
     """Each event as a document on a line of its own, written at once: somebody reads while it goes on."""
-    async with aclosing(server.follow(run_id, 0)) as events:
+    async with aclosing(server.follow(run_id, 0, _lost)) as events:
         async for event in events:
             typer.echo(json_text.dumps({"run_id": run_id, **event.document}, ensure_ascii=False))
+
+
+def _lost() -> None:
+    note("The server does not answer. The run goes on, and so does this once it answers again.")

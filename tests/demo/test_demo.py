@@ -134,6 +134,7 @@ def test_it_decides_by_itself_and_ends_well(start) -> None:
         "What went wrong, and how it was resolved",
         "Ledger verified:",
         "4 people left",
+        "The console was at http://127.0.0.1:",
     ):
         assert line in printed, line
 

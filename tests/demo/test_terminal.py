@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import select
 import signal
 import struct
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import termios
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +29,7 @@ class Terminal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.seen = ""
+        self.passed = ""
         self.children: set[psutil.Process] = set()
         self.master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 100, 0, 0))
@@ -52,7 +55,7 @@ class Terminal:
                     self.seen += os.read(self.master, 65536).decode(errors="replace")
                 except OSError:
                     raise AssertionError(f"it ended before {text!r} was shown: {self.seen[-3000:]}") from None
-        self.seen = self.seen.partition(text)[2]
+        self.passed, _, self.seen = self.seen.partition(text)
 
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())
@@ -137,6 +140,14 @@ def test_a_person_decides(terminal: Terminal) -> None:
     terminal.type("f\n")
     terminal.until("asked around")
     terminal.until("Ledger verified:")
+    terminal.until("The console is at ")
+    terminal.until(" until Ctrl-C")
+    address = re.search(r"http://127\.0\.0\.1:\d+", terminal.passed)
+    assert address is not None
+    with urllib.request.urlopen(f"{address[0]}/sign-in", timeout=WITHIN) as page:
+        assert "auditor" in page.read().decode()
+    terminal.until("As hr: a new run, say for E-")
+    terminal.type("\x03")
     assert terminal.end() == 0
     assert terminal.left_behind() == []
 
@@ -159,4 +170,6 @@ def test_input_that_ends_leaves_the_rest_to_the_demo(terminal: Terminal) -> None
     terminal.until("Which are theirs?")
     terminal.type("\x04")
     terminal.until("Ledger verified:")
+    terminal.until("The console is at ")
+    terminal.process.send_signal(signal.SIGTERM)
     assert terminal.end() == 0
