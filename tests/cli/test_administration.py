@@ -179,7 +179,10 @@ def _wait(so: object) -> None:
 
 async def test_every_command_says_what_it_does(offboard: Offboard) -> None:
     helped = (await offboard.done("--help")).out
-    for name in ("start", "watch", "approve", "tasks", "exceptions", "systems", "packet", "ledger", "worker", "demo"):
+    for name in (
+        "start", "watch", "embargo", "approve", "away", "tasks", "exceptions", "systems", "packet", "login", "logout",
+        "whoami", "ledger", "worker", "demo",
+    ):  # fmt: skip
         assert f" {name} " in helped
         assert "Usage" in (await offboard.done(name, "--help")).out
 
@@ -191,6 +194,7 @@ async def test_every_field_that_json_has_is_written_down(offboard: Offboard, sta
     for words in (
         ("runs", "--json"), ("show", run_id, "--events", "--json"), ("inbox", "--all", "--json"), preview,
         ("tasks", "--all", "--json"), ("exceptions", "--json"), ("systems", "check", "--json"),
+        ("whoami", "--json"), ("away", "--json"),
     ):  # fmt: skip
         fields = _fields((await offboard.done(*words, as_="hr")).json)
         assert fields and fields <= written, (words, fields - written)

@@ -1,0 +1,68 @@
+"""Runs that only some may see, and decisions that a colleague takes for a time, from the command line."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tests.cli.command_line import Leaver, Offboard, Started, until
+
+CUTOFF = ("--cutoff", "2027-01-15T18:00", "--zone", "Europe/Berlin")
+
+
+def from_now(**length: float) -> str:
+    return (datetime.now(UTC) + timedelta(**length)).isoformat(timespec="seconds")
+
+
+async def test_an_embargoed_start_is_seen_by_those_named_until_it_ends(offboard: Offboard, leaver: Leaver) -> None:
+    person = await leaver()
+    named = [word for one in ("it", "finance", "operator", "value-owner") for word in ("--named", one)]
+    embargo = ("--embargo-until", from_now(days=2), *named)
+    few = await offboard.refused("start", person.employee_number, *CUTOFF, *embargo[:4], as_="hr")
+    assert "could not carry the run through" in few and "Name more people" in few
+    shown = await offboard.done("start", person.employee_number, *CUTOFF, *embargo, "--preview", as_="hr")
+    assert "nothing is written" in shown.out
+    said = await offboard.done("start", person.employee_number, *CUTOFF, *embargo, "--reason", "quietly", as_="hr")
+    run_id = said.out.split()[1]
+    assert (await offboard.done("show", run_id, "--json", as_="value-owner")).json["embargo"]["named"]
+    same = await offboard.refused("show", "r000000000000dead", as_="auditor")
+    hidden = await offboard.refused("show", run_id, as_="auditor")
+    assert hidden == same.replace("r000000000000dead", run_id)
+    again = await offboard("start", person.employee_number, *CUTOFF, as_="hr")
+    assert again.code == 1 and run_id in again.err, "whoever sees it is told"
+
+    wrong = await offboard.refused("embargo", run_id, "--until", "tomorrow", as_="hr")
+    assert "cannot be read" in wrong and "2026-11-30T17:00" in wrong
+    moved = await offboard.done("embargo", run_id, "--until", from_now(days=1), *named[:6], as_="hr")
+    assert "embargoed until" in moved.out
+    assert await offboard.refused("show", run_id, as_="value-owner") == hidden
+    over = await offboard.done("embargo", run_id, "--end", as_="hr")
+    assert "exists for everybody" in over.out
+    assert person.employee_number in (await offboard.done("show", run_id, as_="auditor")).out
+    for words in (("--end", "--until", from_now(days=1)), (), ("--end", "--named", "it")):
+        assert (await offboard("embargo", run_id, *words, as_="hr")).code == 2
+    assert (await offboard("start", "E-1012", *CUTOFF, "--named", "it", as_="hr")).code == 2
+    await offboard.done("end", run_id, "--reason", "called off", as_="hr")
+
+
+async def test_somebody_who_is_away_has_a_colleague_decide(offboard: Offboard, started: Started) -> None:
+    run_id = await started(cutoff="2027-01-15T18:00")
+    await until(offboard, run_id, lambda run: len(run["gates"]) == 3)
+    assert "decided by finance_approver" in await offboard.refused("approve", run_id, "money", as_="operator")
+    assert "Nobody decides for you" in (await offboard.done("away", as_="finance")).out
+    said = await offboard.done("away", "to", "operator", "--until", from_now(days=3), "--reason", "sea", as_="finance")
+    assert "operator decides for you until" in said.out
+    [held] = (await offboard.done("away", "--json", as_="operator")).json["delegations"]
+    assert (held["by"], held["to"], held["reason"]) == ("finance", "operator", "sea")
+    try:
+        assert "For      finance" in (await offboard.done("whoami", as_="operator")).out
+        assert ", for finance" in (await offboard.done("inbox", as_="operator")).out
+        approved = await offboard.done("approve", run_id, "money", as_="operator")
+        assert "is approved" in approved.out
+    finally:
+        ended = await offboard.done("away", "end", held["delegation_id"], as_="finance")
+        assert "is ended" in ended.out
+    assert "was over" in (await offboard.done("away", "end", held["delegation_id"], as_="finance")).out
+    assert "no such delegation" in await offboard.refused("away", "end", "nosuch", as_="finance")
+    error = await offboard.refused("away", "to", "nobody", "--until", from_now(days=1), as_="finance")
+    assert "Nobody by this id" in error and "Choose a colleague" in error
+    await offboard.done("end", run_id, "--reason", "called off", as_="hr")
