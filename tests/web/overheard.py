@@ -26,11 +26,13 @@ _SECRET_NAME = re.compile(r"(?:TOKEN|PASSWORD|KEY|SECRET)$")
 
 @dataclass
 class Overheard(logging.Handler):
-    """`answers` by where they came from; `lines` of the log; `secrets` by what each is."""
+    """`answers` by where they came from; `lines` of the log; `secrets` by what each is. `discreet` are words that
+    answers may say and the log may not: the secret of somebody's forms, people's names."""
 
     answers: list[tuple[str, str]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
+    discreet: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__(logging.INFO)
@@ -60,6 +62,7 @@ class Overheard(logging.Handler):
         found = [f"{what} in {where}" for where, text in self.answers for what in self._in(text)]
         for line in self.lines:
             found += [f"{what} in the log: {line[:200]}" for what in self._in(line)]
+            found += [f"{what} in the log: {line[:200]}" for what, word in self.discreet.items() if word in line]
             found += [f"a query string in the log: {line[:200]}"] * bool(_QUERY.search(line))
         return found
 

@@ -59,6 +59,7 @@ PAGES: dict[str, tuple[str | None, str | To]] = {
     "tokens": ("safety-owner", "/tokens"),
     "webhooks": ("safety-owner", "/webhooks"),
     "device": ("operator", "/device"),
+    "api": ("operator", "/api"),
     "refused": ("hr", "/webhooks"),
     "nowhere": ("hr", "/runs/r0000000000000000"),
 }
@@ -109,7 +110,7 @@ async def test_a_page_is_sound_in_both_themes_and_at_every_width(
     browsing: Browsing, furnished: Furnished, pictures: Path, name: str
 ) -> None:
     alias, to = PAGES[name]
-    page = await browsing(alias, "/device" if alias else "/")
+    page = await browsing(alias, "/device", reduced_motion="reduce")  # colours that fade would be half way
     answer = await page.goto(to if isinstance(to, str) else to(furnished))
     assert answer is not None and answer.status == REFUSED.get(name, 200)
     title = await page.title()

@@ -1,0 +1,192 @@
+"""Every route of the application, and what comes of it for everybody who could come: written by hand, to be read.
+
+    +   allowed
+    x   refused: they know of it, and may not (403)
+    ?   invisible: refused in the words that are said of what does not exist (404)
+    s   the way to the sign-in page, or 401
+    -   what was asked cannot be so, or not for them (422)
+
+Who: HR, IT approver, finance approver, operator, value owner, safety owner, auditor, somebody without any role, a
+service whose token goes no further than reading, and nobody at all. A service has no session: pages send it to sign in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WHO = ("hr", "it", "finance", "operator", "value-owner", "safety-owner", "auditor", "guest", "program", "nobody")
+
+ANYBODY = """
+#                                                     hr it fi op vo so au gu pr no
+GET    /sign-in                                        +  +  +  +  +  +  +  +  +  +
+GET    /sign-in/start                                  -  -  -  -  -  -  -  -  -  -   no provider is set here
+GET    /sign-in/callback                               x  x  x  x  x  x  x  x  x  x
+POST   /sign-in/local                                  +  +  +  +  +  +  +  +  +  +
+GET    /api                                            +  +  +  +  +  +  +  +  +  +
+GET    /api/v1/openapi.json                            +  +  +  +  +  +  +  +  +  +
+GET    /api/v1/health                                  +  +  +  +  +  +  +  +  +  +
+GET    /api/v1/readiness                               +  +  +  +  +  +  +  +  +  +
+POST   /api/v1/device                                  +  +  +  +  +  +  +  +  +  +
+POST   /api/v1/device/token                            x  x  x  x  x  x  x  x  x  x   nobody has confirmed yet
+POST   /api/v1/sign-in/local                           +  +  +  +  +  +  +  +  +  +
+POST   /api/v1/hooks/hr                                s  s  s  s  s  s  s  s  s  s   it goes by the signature alone
+"""
+
+PAGES = """
+#                                                     hr it fi op vo so au gu pr no
+POST   /sign-out                                       +  +  +  +  +  +  +  +  s  s
+GET    /device                                         +  +  +  +  +  +  +  +  s  s
+POST   /device                                         +  +  +  +  +  +  +  +  s  s
+GET    /                                               +  +  +  +  +  +  +  +  s  s
+GET    /inbox                                          +  +  +  +  +  +  +  +  s  s
+GET    /inbox/stream                                   +  +  +  +  +  +  +  +  s  s
+GET    /runs                                           +  +  +  +  +  +  +  +  s  s
+GET    /runs/stream                                    +  +  +  +  +  +  +  +  s  s
+GET    /exceptions                                     +  +  +  +  +  +  +  +  s  s
+GET    /exceptions/stream                              +  +  +  +  +  +  +  +  s  s
+GET    /runs/{run_id}                                  +  +  +  +  +  +  +  ?  s  s
+GET    /runs/{run_id}/stream                           +  +  +  +  +  +  +  ?  s  s
+GET    /runs/{run_id}/files/{stored}                   +  +  +  +  +  +  +  ?  s  s
+# New runs are for those who may prepare them.
+GET    /runs/new                                       +  +  +  +  x  +  x  x  s  s
+GET    /runs/new/people                                +  +  +  +  +  +  +  +  s  s   to the beginning
+GET    /runs/new/terms                                 +  +  +  +  +  +  +  +  s  s
+GET    /runs/new/preview                               +  +  +  +  +  +  +  +  s  s
+POST   /runs/new/people                                +  +  +  +  x  +  x  x  s  s
+POST   /runs/new/terms                                 +  -  -  -  -  -  -  -  s  s   a draft opens for whoever it was made for
+POST   /runs/new/preview                               +  -  -  -  -  -  -  -  s  s   a draft opens for whoever it was made for
+GET    /runs/new/preview/{inquiry_id}                  +  ?  ?  ?  ?  ?  ?  ?  s  s
+POST   /runs/new/preview/{inquiry_id}                  +  ?  ?  ?  ?  ?  ?  ?  s  s
+# Changing a run.
+POST   /runs/{run_id}/reschedule                       +  +  +  +  x  +  x  ?  s  s
+POST   /runs/{run_id}/hold                             x  x  x  +  x  +  x  ?  s  s
+POST   /runs/{run_id}/release                          x  x  x  +  x  +  x  ?  s  s
+POST   /runs/{run_id}/replan                           x  x  x  +  x  x  x  ?  s  s
+POST   /runs/{run_id}/embargo                          +  +  +  +  +  +  +  ?  s  s   whoever is named
+POST   /runs/{run_id}/end                              +  +  +  +  x  +  x  ?  s  s
+# Deciding, doing, settling.
+POST   /runs/{run_id}/gates/{gate_id}                  x  +  x  x  x  x  x  ?  s  s
+POST   /decisions                                      x  +  x  x  x  x  x  ?  s  s
+POST   /runs/{run_id}/tasks/{task_id}                  x  x  x  +  x  x  x  ?  s  s
+POST   /runs/{run_id}/accept                           x  x  x  x  x  +  x  ?  s  s
+POST   /runs/{run_id}/settle                           x  x  x  +  x  x  x  ?  s  s
+POST   /runs/{run_id}/retry                            x  x  x  +  x  x  x  ?  s  s
+POST   /runs/{run_id}/skip                             x  x  x  +  x  x  x  ?  s  s
+# What governs and surrounds runs.
+GET    /packets                                        +  +  +  +  +  +  +  +  s  s
+GET    /packets/{name}                                 +  +  +  +  +  +  +  ?  s  s
+GET    /packets/{name}/versions/{version}              +  +  +  +  +  +  +  ?  s  s
+GET    /packets/{name}/differences                     +  +  +  +  +  +  +  ?  s  s
+POST   /packets/{name}/versions/{version}/sign         x  x  ?  x  +  +  x  ?  s  s   the packet grants finance nothing
+POST   /packets/{name}/versions/{version}/move         x  x  ?  x  +  +  x  ?  s  s   the packet grants finance nothing
+GET    /systems                                        +  +  +  +  +  +  +  +  s  s
+POST   /systems/{packet}/check                         x  x  x  +  x  +  x  ?  s  s
+POST   /systems/{packet}/hold                          x  x  x  +  x  +  x  ?  s  s
+POST   /systems/{packet}/release                       x  x  x  +  x  +  x  ?  s  s
+GET    /ledger                                         +  +  +  +  +  +  +  +  s  s
+POST   /ledger/verify                                  +  +  +  +  +  +  +  x  s  s
+GET    /ledger/verifications/{inquiry_id}              +  ?  ?  ?  ?  ?  ?  x  s  s   each has questions of their own
+GET    /outcomes                                       +  +  +  +  +  +  +  +  s  s
+# One's own affairs, and programs.
+GET    /away                                           +  +  +  +  +  +  +  +  s  s
+POST   /away                                           +  +  +  +  +  +  +  +  s  s
+POST   /away/{delegation_id}/end                       +  ?  ?  +  ?  ?  ?  ?  s  s   hr's, to operator
+GET    /tokens                                         +  +  +  +  +  +  +  +  s  s
+POST   /tokens                                         x  x  x  x  x  +  x  x  s  s
+POST   /tokens/{token_id}/revoke                       ?  ?  ?  ?  ?  +  ?  ?  s  s
+GET    /webhooks                                       x  x  x  x  x  +  x  x  s  s
+POST   /webhooks                                       x  x  x  x  x  +  x  x  s  s
+POST   /webhooks/{hook_id}/secret                      x  x  x  x  x  +  x  x  s  s
+POST   /webhooks/{hook_id}/disable                     x  x  x  x  x  +  x  x  s  s
+"""
+
+API = """
+#                                                     hr it fi op vo so au gu pr no
+GET    /api/v1/me                                      +  +  +  +  +  +  +  +  +  s
+GET    /api/v1/runs                                    +  +  +  +  +  +  +  +  +  s
+GET    /api/v1/inbox                                   +  +  +  +  +  +  +  +  +  s
+GET    /api/v1/tasks                                   +  +  +  +  +  +  +  +  +  s
+GET    /api/v1/exceptions                              +  +  +  +  +  +  +  +  +  s
+GET    /api/v1/runs/{run_id}                           +  +  +  +  +  +  +  ?  +  s
+GET    /api/v1/runs/{run_id}/events                    +  +  +  +  +  +  +  ?  +  s
+GET    /api/v1/runs/{run_id}/stream                    +  +  +  +  +  +  +  ?  +  s
+GET    /api/v1/runs/{run_id}/files/{stored}            +  +  +  +  +  +  +  ?  +  s
+# New runs are for those who may prepare them.
+POST   /api/v1/people/search                           +  +  +  +  x  +  x  ?  x  s
+POST   /api/v1/people/lookup                           +  +  +  +  x  +  x  ?  x  s
+POST   /api/v1/previews                                +  +  +  +  x  +  x  ?  x  s
+POST   /api/v1/runs                                    +  +  +  +  x  +  x  ?  x  s
+GET    /api/v1/inquiries/{inquiry_id}                  +  ?  ?  ?  ?  ?  ?  ?  ?  s   each has questions of their own
+# Changing a run.
+POST   /api/v1/runs/{run_id}/reschedule                +  +  +  +  x  +  x  ?  x  s
+POST   /api/v1/runs/{run_id}/hold                      x  x  x  +  x  +  x  ?  x  s
+POST   /api/v1/runs/{run_id}/release                   x  x  x  +  x  +  x  ?  x  s
+POST   /api/v1/runs/{run_id}/replan                    x  x  x  +  x  x  x  ?  x  s
+POST   /api/v1/runs/{run_id}/embargo                   +  +  +  +  +  +  +  ?  ?  s   whoever is named
+POST   /api/v1/runs/{run_id}/end                       +  +  +  +  x  +  x  ?  x  s
+# Deciding, doing, settling.
+POST   /api/v1/runs/{run_id}/gates/{gate_id}/decision  x  +  x  x  x  x  x  ?  x  s
+POST   /api/v1/decisions                               x  +  x  x  x  x  x  ?  x  s
+POST   /api/v1/runs/{run_id}/tasks/{task_id}/files     x  x  x  +  x  x  x  ?  x  s
+POST   /api/v1/runs/{run_id}/tasks/{task_id}/completion             x  x  x  +  x  x  x  ?  x  s
+POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/acceptance   x  x  x  x  x  +  x  ?  x  s
+POST   /api/v1/runs/{run_id}/systems/{system}/accounts x  x  x  +  x  x  x  ?  x  s
+POST   /api/v1/runs/{run_id}/steps/{step}/retry        x  x  x  +  x  x  x  ?  x  s
+POST   /api/v1/runs/{run_id}/steps/{step}/skip         x  x  x  +  x  x  x  ?  x  s
+# What governs and surrounds runs.
+GET    /api/v1/packets                                 +  +  +  +  +  +  +  +  +  s
+GET    /api/v1/packets/{name}                          +  +  +  +  +  +  +  ?  +  s
+GET    /api/v1/packets/{name}/versions/{version}       +  +  +  +  +  +  +  ?  +  s
+POST   /api/v1/packets                                 x  x  x  x  +  +  x  x  x  s
+POST   /api/v1/packets/{name}/versions/{version}/signatures         x  x  ?  x  +  +  x  ?  x  s
+POST   /api/v1/packets/{name}/versions/{version}/moves x  x  ?  x  +  +  x  ?  x  s
+GET    /api/v1/systems                                 +  +  +  +  +  +  +  ?  +  s
+POST   /api/v1/systems/check                           x  x  x  +  x  +  x  ?  x  s
+POST   /api/v1/systems/{system}/hold                   x  x  x  +  x  +  x  ?  x  s
+POST   /api/v1/systems/{system}/release                x  x  x  +  x  +  x  ?  x  s
+GET    /api/v1/ledger                                  +  +  +  +  +  +  +  +  +  s
+GET    /api/v1/ledger/history                          +  +  +  +  +  +  +  +  +  s
+POST   /api/v1/ledger/verifications                    +  +  +  +  +  +  +  x  +  s
+GET    /api/v1/ledger/verifications/last               +  +  +  +  +  +  +  +  +  s
+GET    /api/v1/outcomes                                +  +  +  +  +  +  +  +  +  s
+# One's own affairs, and programs.
+GET    /api/v1/staff                                   +  +  +  +  +  +  +  +  +  s
+GET    /api/v1/delegations                             +  +  +  +  +  +  +  +  +  s
+POST   /api/v1/delegations                             +  +  +  +  +  +  +  +  x  s
+POST   /api/v1/delegations/{delegation_id}/end         +  ?  ?  +  ?  ?  ?  ?  x  s   hr's, to operator
+GET    /api/v1/tokens                                  +  +  +  +  +  +  +  +  +  s
+POST   /api/v1/tokens                                  x  x  x  x  x  +  x  x  x  s
+DELETE /api/v1/tokens/{token_id}                       ?  ?  ?  ?  ?  +  ?  ?  x  s
+GET    /api/v1/webhooks                                x  x  x  x  x  +  x  x  x  s
+POST   /api/v1/webhooks                                x  x  x  x  x  +  x  x  x  s
+POST   /api/v1/webhooks/{hook_id}/secret               x  x  x  x  x  +  x  x  x  s
+DELETE /api/v1/webhooks/{hook_id}                      x  x  x  x  x  +  x  x  x  s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`expected` by who."""
+
+    method: str
+    path: str
+    expected: dict[str, str]
+
+    @property
+    def route(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def of_a_run(self) -> bool:
+        return "{run_id}" in self.path
+
+
+def rows() -> list[Row]:
+    found = []
+    for line in (ANYBODY + PAGES + API).splitlines():
+        words = line.split()
+        if words and words[0] != "#":
+            marks = words[2 : 2 + len(WHO)]
+            assert len(marks) == len(WHO) and set(marks) <= set("+x?s-"), line
+            found.append(Row(words[0], words[1], dict(zip(WHO, marks, strict=True))))
+    return found
