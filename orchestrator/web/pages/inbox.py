@@ -18,7 +18,7 @@ from orchestrator.web.parts import parts_of
 
 router = APIRouter()
 
-A_PAGE = 25
+A_PAGE = 15
 KINDS = ("gate", "task", "exception", "review")
 
 

@@ -3,6 +3,8 @@ what is filled in and ticked, and nothing else."""
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -12,6 +14,7 @@ import httpx
 
 from tests.web.visitor import Visitor
 
+NEXT = re.compile(r'rel="next" href="([^"]+)"')
 VOID = {"input", "br", "meta", "link", "img", "hr"}
 
 
@@ -143,6 +146,16 @@ class Page(HTMLParser):
         )
 
 
+async def page_with(visitor: Visitor, path: str, place: str | None) -> str:
+    """The page of a list on which this place is; the last one where it is on none."""
+    while True:
+        text = (await visitor.get(path)).text
+        on = NEXT.search(text)
+        if place is None or f'id="{place}"' in text or on is None:
+            return text
+        path = html.unescape(on[1])
+
+
 async def press(
     visitor: Visitor,
     path: str,
@@ -153,9 +166,9 @@ async def press(
     tick: Iterable[str] = (),
     files: Iterable[tuple[str, bytes]] = (),
 ) -> httpx.Response:
-    """Opens the page and presses the button, with `fill` by the fields' names and `tick` by the checkboxes' values.
-    Redirects are followed."""
-    page = Page((await visitor.get(path)).text)
+    """Opens the page (of a list the one that has `inside`) and presses the button, with `fill` by the fields' names and
+    `tick` by the checkboxes' values. Redirects are followed."""
+    page = Page(await page_with(visitor, path, inside))
     form, button = page.button(label, inside)
     wanted, ticked = dict(fill or {}), set(tick)
     data: dict[str, list[str]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 from orchestrator import commands
@@ -12,7 +13,7 @@ from orchestrator.web.pages.cards import anchor
 from tests.web.api.running import gate_of, until
 from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started
-from tests.web.pages.pressing import Page, press
+from tests.web.pages.pressing import Page, page_with, press
 
 
 def access(run_id: str) -> str:
@@ -99,7 +100,7 @@ async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
     again = await it.submit(f"/runs/{run_id}/gates/g-access-1", {"verdict": "approve", "back": "/"})
     assert "You had said so already" in Page(again.text).text
     assert access(run_id) not in again.text
-    assert "1 of 2 approvals." in Page((await it.get("/?show=all")).text).text
+    assert "1 of 2 approvals" in Page((await it.get(f"/runs/{run_id}")).text).text
 
     colleague = Actor(actor_id="it-2", roles=frozenset({"it_approver"}), human=await _somebody(stack))
     await commands.record_actor(stack.office, colleague)
@@ -132,7 +133,10 @@ async def test_the_selection_on_the_page_is_the_one_that_is_sent(
 
     nothing = await press(it, "/?kind=gate", "Approve what is selected")
     assert nothing.status_code == 422
-    await press(it, "/?kind=gate", "Approve what is selected", tick=[f"{one}/g-access-1"])
+    text = await page_with(it, "/?kind=gate", access(one))
+    assert f'value="{one}/g-access-1" form="together"' in text
+    fields = {"gate": f"{one}/g-access-1", "back": "/?kind=gate"}
+    await it.submit("/decisions", fields)
 
     assert gate_of(await run_of(program, one), "access")["state"] == "approved"
     assert gate_of(await run_of(program, other), "access")["state"] == "open"
@@ -186,13 +190,16 @@ async def test_what_waits_for_others_is_shown_on_the_other_list_without_their_bu
     run_id = await started()
     finance = await visit("finance")
 
-    mine, all_of_it = await finance.get("/"), await finance.get("/?show=all")
+    mine = await page_with(finance, "/", anchor(run_id, "g-money-1"))
+    not_mine = await page_with(finance, "/", access(run_id))
+    all_of_it = await page_with(finance, "/?show=all", access(run_id))
 
-    assert anchor(run_id, "g-money-1") in mine.text
-    assert access(run_id) not in mine.text
-    assert access(run_id) in all_of_it.text
-    assert not Page(all_of_it.text).has_button("Approve", access(run_id))
-    assert "Wendelgard Oxtomiro can decide." in Page(all_of_it.text).text
+    assert anchor(run_id, "g-money-1") in mine
+    assert access(run_id) not in not_mine
+    card = all_of_it[all_of_it.index(f'id="{access(run_id)}"') :]
+    assert not Page(all_of_it).has_button("Approve", access(run_id))
+    said = Page(card[: card.index("</form>") if "</form>" in card else None]).text
+    assert re.search(r"Wendelgard Oxtomiro( and it-2)? can decide\.", said), said[:600]
 
 
 async def test_a_form_from_elsewhere_decides_nothing(visit: Visit, started: Started, program: Program) -> None:
@@ -245,3 +252,25 @@ async def _somebody(stack: Stack) -> str:
     person = await stack.office.keyring.person_for("hr", "a colleague of it's")
     assert person is not None
     return person
+
+
+async def test_what_is_decided_for_a_colleague_is_marked_with_their_name(
+    stack: Stack, visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started()
+    known = (await stack.office.runs.organisation()).actors
+    now = await stack.office.runs.ledger.now()
+    given = await commands.delegate(stack.office, known["it"], "operator", None, now + timedelta(hours=1))
+    operator = await visit("operator")
+    try:
+        shown = await operator.get(f"/runs/{run_id}")
+        card = shown.text[shown.text.index(f'id="{access(run_id)}"') :]
+        assert "for Wendelgard Oxtomiro" in Page(card[: card.index("</li>")]).text
+        await press(operator, f"/runs/{run_id}", "Approve all", inside=access(run_id))
+    finally:
+        await commands.end_delegation(stack.office, known["it"], given)
+
+    gate = gate_of(await run_of(program, run_id), "access")
+    assert (gate["state"], gate["votes"][0]["by"]) == ("approved", "operator")
+    told = Page((await operator.get(f"/runs/{run_id}")).text).text
+    assert "by Radomirko Flensterby for Wendelgard Oxtomiro" in told
