@@ -62,9 +62,7 @@ async def verification(request: Request, caller: PageCaller, inquiry_id: str, lo
     parts = parts_of(request)
     await require_reading(parts, caller)
     try:
-        found = await parts.inquiries.wait(
-            inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK
-        )
+        found = await parts.inquiries.wait(inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK)
     except Refusal as error:
         return await _page(request, caller, *told(error))
     if found is None:
@@ -100,9 +98,7 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     )  # fmt: skip
 
 
-async def _history(
-    request: Request, caller: Caller, typed: Mapping[str, str]
-) -> tuple[HistoryPage, Refusal | None]:
+async def _history(request: Request, caller: Caller, typed: Mapping[str, str]) -> tuple[HistoryPage, Refusal | None]:
     """A filter that cannot be so shows nothing, and why."""
     parts = parts_of(request)
     found = History(parts.database, parts.office.keyring, EventCodec(RUN_EVENT_TYPES), parts.queries)

@@ -191,9 +191,7 @@ async def _preview_page(
     parts = parts_of(request)
     try:
         draft = await _draft(parts, caller, inquiry_id)
-        answer = await parts.inquiries.wait(
-            inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK
-        )
+        answer = await parts.inquiries.wait(inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK)
     except Invalid as refused:
         if refused.code != "unknown_inquiry":
             return await _refused_page(request, caller, draft, refused)
