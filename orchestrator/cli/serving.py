@@ -19,12 +19,18 @@ from orchestrator.cli.screen import note, say, table
 from orchestrator.domain.errors import Invalid
 
 
-def up(folder: Folder = FOLDER) -> None:
-    """Start all of Offboard on this machine: ledger, Temporal, worker, relay and a small company. Ctrl-C ends it."""
-    carry_out(_up(folder.absolute(), "" if folder == FOLDER else f" --folder {folder}"))
+def up(
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="Of pages and API; else whichever is free.")
+    ] = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Start all of Offboard on this machine: ledger, Temporal, worker, relay, pages and a small company. Ctrl-C ends
+    it."""
+    carry_out(_up(folder.absolute(), "" if folder == FOLDER else f" --folder {folder}", port))
 
 
-async def _up(folder: Path, where: str) -> None:
+async def _up(folder: Path, where: str, port: int | None) -> None:
     from orchestrator.embedded.staff import STAFF
 
     try:
@@ -34,12 +40,13 @@ async def _up(folder: Path, where: str) -> None:
     if await is_up(folder):
         raise Invalid("already_up", "Offboard is up in this folder already.", "Use that one, or name another --folder.")
 
-    async with stopping() as stopped, stack_up(folder, say=note) as stack:
+    async with stopping() as stopped, stack_up(folder, say=note, port=port) as stack:
         say(f"Offboard is up, with {len(stack.company.people)} people to try it on. Sign-in is local: no password.")
         for system, missing in stack.company.missing.items():
             note(f"Without {system}: {missing}")
         table(("--as", "What they do"), [(member.alias, member.duty) for member in STAFF])
         leaver = next((person for person in stack.company.people if person.leaving), stack.company.people[-1])
+        say(f"Pages and API: {stack.url}", style="bold")
         say(f"Try: offboard start {leaver.employee_number} --urgent --as hr{where}")
         say("Ctrl-C ends it.")
         await stopped.wait()

@@ -4,6 +4,8 @@ into a browser in which the person is signed in, on this machine or on another."
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import webbrowser
 from datetime import timedelta
 from pathlib import Path
@@ -64,16 +66,16 @@ def _server(url: str | None, folder: Path) -> str:
 
 
 def _open_browser(confirm_at: str) -> None:
-    """Only where somebody sits at a terminal, and never a browser that would take that terminal over."""
-    console = Console()
-    if not console.is_terminal or not confirm_at.startswith(("https://", "http://")):
+    """Only where somebody sits at a terminal, and never a browser that would take that terminal over, unless they named
+    it themselves (`BROWSER`). Some end only when their window is closed: nobody waits for them."""
+    if not Console().is_terminal or not confirm_at.startswith(("https://", "http://")):
         return
     try:
         browser = webbrowser.get()
     except webbrowser.Error:
         return
-    if type(browser) is not webbrowser.GenericBrowser:
-        browser.open(confirm_at)
+    if type(browser) is not webbrowser.GenericBrowser or os.environ.get("BROWSER"):
+        threading.Thread(target=browser.open, args=(confirm_at,), daemon=True).start()
 
 
 async def _confirmed(server: Server, device: Document) -> Document:

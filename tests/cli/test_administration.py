@@ -162,7 +162,8 @@ def test_up_is_up_until_it_is_ended_and_a_worker_serves_it(tmp_path: Path) -> No
             up.send_signal(signal.SIGINT)
             assert up.wait(60) == 0
         assert not address.exists()
-        assert "--as" in (up.stdout.read() if up.stdout is not None else "")
+        printed = up.stdout.read() if up.stdout is not None else ""
+        assert "--as" in printed and f"Pages and API: {settings['OFFBOARD_PUBLIC_URL']}" in printed
     assert "offboard up" in once("runs").stderr
 
 

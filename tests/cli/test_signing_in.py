@@ -17,6 +17,7 @@ import pytest
 
 from orchestrator.embedded.stack import Stack
 from tests.cli.command_line import Offboard
+from tests.cli.terminal import at_a_terminal
 from tests.web.visitor import Visitor, api, token_of
 
 CODE = re.compile(r"the code ([A-Z]{4}-[A-Z]{4}) there")
@@ -101,6 +102,22 @@ async def test_a_login_that_is_refused_or_given_up_signs_nobody_in(stack: Stack,
         returned, _, err = await ended(process)
     assert returned == 1 and "You are not signed in" in err and "Traceback" not in err
     assert not list(tmp_path.rglob("*.json"))
+
+
+async def test_at_a_terminal_a_browser_opens_where_the_code_is_confirmed(stack: Stack, tmp_path: Path) -> None:
+    opened, browser = tmp_path / "opened", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    browser.chmod(0o755)
+    kept_in = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "BROWSER": str(browser)}
+    async with at_a_terminal(stack.folder, "login", "--no-browser", **kept_in) as screen:
+        await screen.until("Waiting until you have confirmed there; the code")
+        assert not opened.exists()
+    async with at_a_terminal(stack.folder, "login", **kept_in) as screen:
+        await screen.until("lasts 9 min yet")
+        async with asyncio.timeout(WITHIN):
+            while not opened.exists() or not opened.read_text().endswith("\n"):
+                await asyncio.sleep(0.05)
+        assert opened.read_text().strip() == f"{stack.url}/device"
 
 
 async def test_a_sign_in_that_is_over_says_how_to_sign_in_again(

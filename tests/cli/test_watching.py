@@ -3,58 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import signal
-import struct
-import sys
-import termios
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 from orchestrator.embedded.stack import Stack
 from tests.cli.command_line import Offboard, Started, until
-
-WITHIN = 60.0  # seconds
-
-
-class Screen:
-    """What a terminal of 110 columns has been sent."""
-
-    def __init__(self, process: asyncio.subprocess.Process, master: int) -> None:
-        self.process, self._master, self._sent = process, master, b""
-        os.set_blocking(master, False)
-
-    async def until(self, text: str) -> None:
-        """Reads on, from where it was read to, until this was shown."""
-        async with asyncio.timeout(WITHIN):
-            while text not in (seen := self._sent.decode(errors="replace")):
-                try:
-                    self._sent += os.read(self._master, 65536)
-                except BlockingIOError:
-                    await asyncio.sleep(0.05)
-                except OSError:
-                    raise AssertionError(f"it ended before {text!r} was shown: {seen[-3000:]}") from None
-        self._sent = seen.partition(text)[2].encode()
-
-
-@asynccontextmanager
-async def at_a_terminal(folder: Path, *words: str) -> AsyncIterator[Screen]:
-    master, slave = os.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 110, 0, 0))
-    environment = {**os.environ, "OFFBOARD_FOLDER": str(folder), "TERM": "xterm-256color", "COLUMNS": "110"}
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("offboard"), *words, stdin=slave, stdout=slave, stderr=slave, env=environment
-    )
-    os.close(slave)
-    try:
-        yield Screen(process, master)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-        os.close(master)
+from tests.cli.terminal import WITHIN, at_a_terminal
 
 
 async def test_a_run_moves_while_it_is_watched(offboard: Offboard, stack: Stack, started: Started) -> None:
