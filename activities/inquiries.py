@@ -50,9 +50,11 @@ class InquiryActivities:
         rates: Rates,
         database_url: str,
         queues: frozenset[str],
+        first: Packet | None = None,
     ) -> None:
         """`database_url` is the ledger's, for a verification that shares no connection with what it verifies; `queues`
-        are the task queues that this worker serves."""
+        are the task queues that this worker serves. `first` says which HR system knows the owners while there is no
+        packet yet, which only they can adopt."""
         self._rows = rows
         self._keyring = keyring
         self._runs = runs
@@ -61,6 +63,7 @@ class InquiryActivities:
         self._previews = Previews(runs, keyring, queries, connections, rates, queues)
         self._database_url = database_url
         self._queues = queues
+        self._first = first
 
     @activity.defn(name="answer_inquiry")
     @without_words
@@ -166,8 +169,13 @@ class InquiryActivities:
             return [(await governing(self._runs, self._queries, named))[1]]
         lines = sorted(await self._queries.packets(), key=lambda line: (_PHASES.index(line.phase), line.name))
         if not lines:
-            raise Invalid("unknown_packet", "There is no packet, so that it is not known which HR system to ask.",
-                          "Adopt one: `offboard packet sign FOLDER --as NAME`.")  # fmt: skip
+            if self._first is not None:
+                return [self._first]
+            raise Invalid(
+                "unknown_packet",
+                "There is no packet yet, so that it is not known which HR system to ask.",
+                "Set OFFBOARD_FIRST_PACKET for the worker to the packet that is to be adopted first.",
+            )
         packets = [(await governing(self._runs, self._queries, line.name))[1] for line in lines]
         by_system = {
             repr((p.platform.hr.system, p.platform.systems[p.platform.hr.system])): p for p in reversed(packets)

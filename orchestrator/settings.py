@@ -62,7 +62,9 @@ class Settings:
     every span as a line of JSON; `log_level` is for our own loggers.
 
     `public_url` is where people reach Offboard, without a slash at its end. Without `mail` nobody is mailed what waits
-    for them. `webhook_hosts` are the only ones that webhooks go to (see `orchestrator.domain.hook_addresses`)."""
+    for them. `webhook_hosts` are the only ones that webhooks go to (see `orchestrator.domain.hook_addresses`).
+    `first_packet` (a starter packet's name, or a folder) says which HR system knows the owners who sign in to adopt the
+    first packet."""
 
     database_url: str = field(repr=False)
     master_key: str = field(repr=False)
@@ -85,6 +87,7 @@ class Settings:
     mail: MailAccount | None = None
     webhook_hosts: tuple[str, ...] = ()
     webhook_ca_file: str = ""
+    first_packet: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -126,6 +129,7 @@ class Settings:
             mail=_mail(given),
             webhook_hosts=webhook_hosts(get("WEBHOOK_HOSTS") or ""),
             webhook_ca_file=given.get(PREFIX + "WEBHOOK_CA_FILE", ""),
+            first_packet=get("FIRST_PACKET"),
             environment=given,
         )
 

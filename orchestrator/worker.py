@@ -22,6 +22,7 @@ from activities.webhooks import Outside, WebhookActivities
 from connectors.registry import connector_kinds
 from connectors.smtp import MailServer
 from orchestrator.domain.ability import Catalogue
+from orchestrator.domain.packet_files import named_packet
 from orchestrator.engine import Engine, EngineAddress, EngineUnavailable
 from orchestrator.ledger.codec import EventCodec
 from orchestrator.ledger.database import Database
@@ -132,6 +133,7 @@ async def working(
             Rates(books.database),
             settings.database_url,
             frozenset({settings.temporal_task_queue, *settings.queues}),
+            named_packet(settings.first_packet) if settings.first_packet else None,
         )
         await stack.enter_async_context(
             Worker(

@@ -75,6 +75,11 @@ def starter_packet(name: str) -> Packet:
     return parse_packet({file: folder.joinpath(file).read_bytes() for file in FILE_NAMES})
 
 
+def named_packet(named: str) -> Packet:
+    """A starter packet by its name, or the packet in a folder. Raises like `read_packet_folder`."""
+    return starter_packet(named) if named in starter_names() else read_packet_folder(Folder(named))
+
+
 def _is_packet(entry: Any) -> bool:
     return bool(entry.is_dir() and entry.joinpath(models.WORKFLOW_FILE).is_file())
 

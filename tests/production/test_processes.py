@@ -9,6 +9,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 import pytest_asyncio
@@ -32,6 +34,8 @@ from orchestrator.settings import Settings
 from tests.conftest import Hire
 from tests.integration.installation import installation
 from tests.production.described import ROOT, compose
+from tests.web.openid import openid_provider, sign_in_at_provider
+from tests.web.visitor import Visitor, api
 
 OFFBOARD = Path(sys.executable).with_name("offboard")
 NAMESPACE = "offboard"
@@ -76,10 +80,10 @@ class Site:
         assert process.returncode is not None
         return Ended(process.returncode, said.decode())
 
-    async def check(self, service: str) -> Ended:
+    async def check(self, service: str, **more: str) -> Ended:
         """The service's health check, as the container runs it."""
         words = compose()["services"][service]["healthcheck"]["test"]
-        return await self.run(service, *words[2:])
+        return await self.run(service, *words[2:], **more)
 
     @asynccontextmanager
     async def up(self, service: str, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -90,16 +94,16 @@ class Site:
                 OFFBOARD, *words, env=self.environment(service, **more), cwd=self.folder, stdout=log, stderr=log
             )
             try:
-                await self._well(service, process)
+                await self._well(service, process, more)
                 yield process
             finally:
                 if process.returncode is None:
                     process.send_signal(signal.SIGTERM)
                     await asyncio.wait_for(process.wait(), 45)
 
-    async def _well(self, service: str, process: asyncio.subprocess.Process) -> None:
+    async def _well(self, service: str, process: asyncio.subprocess.Process, more: dict[str, str]) -> None:
         until = asyncio.get_running_loop().time() + READY_WITHIN
-        while (checked := await self.check(service)).code != 0:
+        while (checked := await self.check(service, **more)).code != 0:
             assert process.returncode is None, (self.folder / f"{service}.log").read_text()
             assert asyncio.get_running_loop().time() < until, checked.said
 
@@ -192,6 +196,80 @@ async def test_a_whole_run_by_the_containers_commands(site: Site, company: Compa
         log = (site.folder / f"{service}.log").read_text()
         assert settings.master_key not in log
         assert (site.secrets / "ledger_worker_password").read_text().strip() not in log
+
+
+async def test_people_sign_in_at_their_provider_and_a_first_run_starts(
+    site: Site, company: Company, hire: Hire, tmp_path: Path
+) -> None:
+    """From an empty installation: owners sign a packet over the API, HR starts a run, an approver decides. The web
+    process has no system's credential."""
+    secret = tmp_path / "oidc_client_secret"
+    secret.write_text("given-by-the-provider")
+    people = [
+        {"sub": role, "groups": [group], "email": email}
+        for role, group, email in (
+            ("value", "people-operations", "brunhelda.vextroem@wolkenmuehle.example"),
+            ("safety", "security", "ysolinde.karpatenau@wolkenmuehle.example"),
+            ("hr", "hr-partners", "torvandil.maskeliung@wolkenmuehle.example"),
+            ("it", "identity-team", "wendelgard.oxtomiro@wolkenmuehle.example"),
+        )
+    ]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    async with AsyncExitStack() as up:
+        issuer = await up.enter_async_context(openid_provider(people))
+        given = {
+            "OFFBOARD_PUBLIC_URL": url, "OFFBOARD_WEB_HOST": "127.0.0.1", "OFFBOARD_WEB_PORT": str(port),
+            "OFFBOARD_OIDC_ISSUER": issuer, "OFFBOARD_OIDC_CLIENT_SECRET_FILE": str(secret),
+        }  # fmt: skip
+        worker = await up.enter_async_context(site.up("worker", **company.connections))
+        web = await up.enter_async_context(site.up("web", **given))
+
+        async def client(subject: str) -> httpx.AsyncClient:
+            async with Visitor(url) as browser:
+                landed = await sign_in_at_provider(browser, "/sign-in/start?to=/device", subject)
+                assert landed.status_code == 200, landed.text
+                begun = (await browser.post("/api/v1/device")).json()
+                await browser.submit("/device", {"code": begun["code"], "answer": "confirm"})
+                asked = {"device_secret": begun["device_secret"]}
+                token = (await browser.post("/api/v1/device/token", json=asked)).json()["token"]
+            return await up.enter_async_context(api(url, token))
+
+        # Whoever decides has signed in before a packet names their role: a gate for nobody is refused.
+        value, safety, it, hr = [await client(subject) for subject in ("value", "safety", "it", "hr")]
+        packet = starter_packet("identity-only")
+        files = {name.removesuffix(".yaml"): text.decode() for name, text in packet.files.items()}
+        adopted = await value.post("/packets", json=files)
+        assert adopted.status_code in (200, 201), adopted.text
+        version = f"/packets/{packet.name}/versions/{packet.version}"
+        for phase in ("shadow", "pilot", "production"):
+            for owner in (value, safety):
+                signed = await owner.post(f"{version}/signatures", json={"phase": phase})
+                assert signed.status_code < 300, signed.text
+            moved = await value.post(f"{version}/moves", json={"phase": phase})
+            assert moved.status_code < 300, moved.text
+        [person] = await hire()
+        asked = {"person": person.employee_number, "packet": packet.name, "cutoff": "2026-01-05T18:00"}
+        started = await hr.post("/runs", json={**asked, "zone": "Europe/Berlin"})
+        assert started.status_code == 201, started.text
+        run = f"/runs/{started.json()['run_id']}"
+        refused = await hr.post(f"{run}/gates/g-access-1/decision", json={"verdict": "approve"})
+        assert refused.status_code in (403, 404, 422)
+        async with asyncio.timeout(60):
+            while not (gates := (await it.get(run)).json()["gates"]):
+                await asyncio.sleep(0.1)
+            decided = await it.post(f"{run}/gates/{gates[0]['gate_id']}/decision", json={"verdict": "approve"})
+            assert decided.status_code == 200, decided.text
+            while "verified" not in {step["status"] for step in (await it.get(run)).json()["steps"] if step["gate"]}:
+                await asyncio.sleep(0.1)
+        for process in (worker, web):
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), 45) == 0
+    log = (site.folder / "web.log").read_text()
+    for word in ("given-by-the-provider", person.family_name, person.employee_number, "code=", "state="):
+        assert word not in log, word
 
 
 async def test_checkpoints_as_the_operations_page_makes_them(site: Site) -> None:
