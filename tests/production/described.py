@@ -18,7 +18,10 @@ COMPOSE = ROOT / "docker-compose.yml"
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 DOCUMENTS = (*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").rglob("*.md")))
 
-_READ = re.compile(r'(?<![.\w])(?P<how>get|path|given_value|_given|_needed)\(\s*(?:given,\s*)?"(?P<name>[A-Z_]+)"')
+_READ = re.compile(
+    r'(?:(?<![.\w])(?P<how>get|path|given_value|_needed|_number)\(\s*(?:given,\s*)?|given\.get\(PREFIX \+ )'
+    r'"(?P<name>[A-Z_]+)"'
+)
 _EMBEDDED_ONLY = {"OFFBOARD_AS", "OFFBOARD_FOLDER", "OFFBOARD_CHECKPOINT_VERIFIER"}
 """Options of commands, which the command line's own library reads."""
 
@@ -37,7 +40,7 @@ def setting_names() -> set[str]:
     read = "".join(Path(module.__file__).read_text() for module in (settings, web_settings))
     for found in _READ.finditer(read):
         names.add(settings.PREFIX + found["name"])
-        if found["how"] != "path":
+        if found["how"] not in ("path", None):
             names.add(f"{settings.PREFIX}{found['name']}_FILE")
     return names
 
