@@ -44,17 +44,15 @@ def make_app() -> typer.Typer:
     of_exceptions = "List what did not go as planned, and settle it."
     settling = (exceptions.settle, exceptions.accept, exceptions.replan)
     _listing(app, OPERATORS, "exceptions", of_exceptions, exceptions.exceptions, *settling)
+    of_systems = "List the systems of a packet, and look whether they answer."
+    _listing(app, OPERATORS, "systems", of_systems, systems.systems, systems.check)
     _add(app, OPERATORS, operating.retry, operating.skip, operating.hold, operating.release)
-    for name, panel, group, of in (
-        ("systems", OPERATORS, _group("Look at the systems of a packet."), [systems.check]),
-        ("packet", OWNERS, _group("Check, sign and move packets."), [packets.check, packets.sign, packets.move]),
-        (
-            "ledger", ADMINISTRATORS, _group("Sign, verify and export the ledger; make the read tables anew."),
-            [ledger.checkpoint, ledger.verify, ledger.rebuild, ledger.export, ledger.key, serving.migrate],
-        ),
-    ):  # fmt: skip
-        _add(group, None, *of)
-        app.add_typer(group, name=name, rich_help_panel=panel)
+    for_ledger = _group("Sign, verify and export the ledger; make the read tables anew.")
+    _add(for_ledger, None, ledger.checkpoint, ledger.verify, ledger.rebuild, ledger.export, ledger.key, serving.migrate)
+    for_packets = _group("Check, sign and move packets.")
+    _add(for_packets, None, packets.check, packets.sign, packets.move)
+    app.add_typer(for_packets, name="packet", rich_help_panel=OWNERS)
+    app.add_typer(for_ledger, name="ledger", rich_help_panel=ADMINISTRATORS)
     _add(app, SIGNING_IN, signing_in.login, signing_in.logout, signing_in.whoami)
     _add(
         app,

@@ -1,4 +1,4 @@
-"""`systems check`: is every system of a packet there, and does it accept our credential?"""
+"""`systems` and `systems check`: is every system of a packet there, and does it accept our credential?"""
 
 from __future__ import annotations
 
@@ -8,10 +8,28 @@ from orchestrator.cli.access import entering
 from orchestrator.cli.options import FOLDER, PACKET, As, Folder, Json, PacketName
 from orchestrator.cli.refusals import REFUSED
 from orchestrator.cli.refusals import run as carry_out
-from orchestrator.cli.screen import print_json, table
+from orchestrator.cli.screen import instant, print_json, table
 from orchestrator.cli.server import Document
 
 REACHABLE = {True: "yes", False: "no", None: "not looked at"}
+
+
+def systems(
+    context: typer.Context,
+    alias: As = None,
+    packet: PacketName = PACKET,
+    json: Json = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """List a packet's systems as they were last seen."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            return await server.get("systems", packet=packet)
+
+    _show(carry_out(work()), json)
 
 
 def check(alias: As = None, packet: PacketName = PACKET, json: Json = False, folder: Folder = FOLDER) -> None:
@@ -22,23 +40,27 @@ def check(alias: As = None, packet: PacketName = PACKET, json: Json = False, fol
             return await server.post("systems", "check", body={"packet": packet})
 
     found = carry_out(work())
-    systems = found["systems"]
+    _show(found, json)
+    if any(system["reachable"] is False for system in found["systems"]):
+        raise typer.Exit(REFUSED)
+
+
+def _show(found: Document, json: bool) -> None:
     if json:
         print_json(found)
-    else:
-        table(
-            ("System", "Kind", "Reachable", "On hold", "What it says", "Support"),
-            [
-                (
-                    system["system"],
-                    system["kind"],
-                    REACHABLE[system["reachable"]],
-                    "held" if system["held"] else "",
-                    system["detail"],
-                    system["support"] if not system["reachable"] else "",
-                )
-                for system in systems
-            ],
-        )
-    if any(system["reachable"] is False for system in systems):
-        raise typer.Exit(REFUSED)
+        return
+    table(
+        ("System", "Kind", "Reachable", "On hold", "Looked at", "What it says", "Support"),
+        [
+            (
+                system["system"],
+                system["kind"],
+                REACHABLE[system["reachable"]],
+                "held" if system["held"] else "",
+                instant(system["checked_at"]),
+                system["detail"],
+                system["support"] if not system["reachable"] else "",
+            )
+            for system in found["systems"]
+        ],
+    )

@@ -194,7 +194,7 @@ async def test_every_field_that_json_has_is_written_down(offboard: Offboard, sta
     preview = ("start", "E-1010", "--urgent", "--preview", "--json")
     for words in (
         ("runs", "--json"), ("show", run_id, "--events", "--json"), ("inbox", "--all", "--json"), preview,
-        ("tasks", "--all", "--json"), ("exceptions", "--json"), ("systems", "check", "--json"),
+        ("tasks", "--all", "--json"), ("exceptions", "--json"), ("systems", "--json"),
         ("whoami", "--json"), ("away", "--json"),
     ):  # fmt: skip
         fields = _fields((await offboard.done(*words, as_="hr")).json)

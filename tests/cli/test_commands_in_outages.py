@@ -54,7 +54,7 @@ async def test_a_system_that_is_down_is_named(fragile: Stack) -> None:
     offboard = Offboard(fragile.folder)
     await fragile.company.stop("code")
     try:
-        answer = await offboard("systems", "check", as_="it")
+        answer = await offboard("systems", "check", as_="operator")
         line = next(line for line in answer.out.splitlines() if line.startswith("code "))
         assert answer.code == 1 and " no " in line and "Developer platform team" in line
         preview = await offboard.done("start", "E-1010", "--urgent", "--preview", as_="hr")

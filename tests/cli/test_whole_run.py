@@ -208,7 +208,11 @@ def test_what_a_file_is_shows_in_its_content(content: bytes, wanted: str) -> Non
 
 async def test_a_system_is_held_in_all_runs(offboard: Offboard) -> None:
     assert "on hold." in (await offboard.done("hold", "--system", "mail", as_="operator")).out
-    systems = {s["system"]: s for s in (await offboard.done("systems", "check", "--json", as_="it")).json["systems"]}
+    systems = {
+        s["system"]: s for s in (await offboard.done("systems", "check", "--json", as_="operator")).json["systems"]
+    }
     assert systems["mail"]["held"] and not systems["hr"]["held"] and all(s["reachable"] for s in systems.values())
     assert "no longer" in (await offboard.done("release", "--system", "mail", as_="operator")).out
-    assert "held" not in (await offboard.done("systems", "check", as_="it")).out
+    seen = (await offboard.done("systems", as_="it")).out
+    assert "held" not in seen and "yes" in seen and "not looked at" not in seen, "as the operator has just seen them"
+    assert "Ask an operator" in await offboard.refused("systems", "check", as_="it")
