@@ -56,7 +56,8 @@ class Ask:
 
 @dataclass
 class House:
-    """`runs` and `people` by what they are for; `made` what else was made, by name."""
+    """`runs` and `people` by what they are for; `made` what else was made, by name; `asked` the request for a route,
+    once it was put together: afterwards what it is about has been seen to."""
 
     url: str
     here: Installation
@@ -67,6 +68,7 @@ class House:
     runs: dict[str, str] = field(default_factory=dict)
     people: dict[str, Employee] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, Ask] = field(default_factory=dict)
 
     async def post(self, who: str, path: str, body: Any = None, **more: Any) -> Any:
         answer = await self.programs[who].post(path, json=body, **more)
@@ -154,7 +156,9 @@ async def _furnish(made: House, company: Company) -> None:
             email=f"thaddea.{word}@wolkenmuehle.example", department="Engineering", title="Engineer",
             manager_number="E-1010", time_zone="Europe/Berlin", leaving=True, traits=frozenset(TRAITS.get(name, ())),
         )  # fmt: skip
-    made.people["next"] = Employee("R-0900", "Thaddea", "Quillmarknext", "thaddea.next@wolkenmuehle.example")
+    for number, name in enumerate(("next", "previewed", "started"), start=900):
+        address = f"thaddea.{name}@wolkenmuehle.example"
+        made.people[name] = Employee(f"R-{number:04d}", "Thaddea", f"Quillmark{name}", address)
     await company.hire(list(made.people.values()))
     later = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     everybody = [who for who in WHO if who not in ("hr", "guest", "program", "nobody")]

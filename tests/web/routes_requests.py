@@ -15,9 +15,12 @@ _DRAFT = re.compile(r'name="draft" value="([^"]+)"')
 
 async def request_for(house: House, route: str) -> Ask:
     """Where nothing is said here, nothing but the path's own values is needed."""
-    make = REQUESTS.get(route)
-    if make is not None:
-        return await make(house)
+    if route not in house.asked:
+        house.asked[route] = await REQUESTS.get(route, plain)(house)
+    return house.asked[route]
+
+
+async def plain(house: House) -> Ask:
     values = {"run_id": house.runs["visible"], "name": PACKET, "packet": PACKET, "stored": house.made["stored"]}
     return Ask(values | {"version": house.here.packet.version})
 
@@ -214,8 +217,8 @@ REQUESTS: dict[str, Make] = {
     # The API
     "POST /api/v1/people/search": sent(body=SEARCH),
     "POST /api/v1/people/lookup": sent(body={"packet": PACKET, "wanted": "R-0900"}),
-    "POST /api/v1/previews": sent(body=START),
-    "POST /api/v1/runs": sent(body=START),
+    "POST /api/v1/previews": sent(body=START | {"person": "R-0901"}),
+    "POST /api/v1/runs": sent(body=START | {"person": "R-0902"}),
     "GET /api/v1/inquiries/{inquiry_id}": of("inquiry_id", "verification"),
     "POST /api/v1/runs/{run_id}/reschedule": sent("held", FUTURE),
     "POST /api/v1/runs/{run_id}/hold": sent("held", REASON),

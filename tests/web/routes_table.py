@@ -53,8 +53,8 @@ GET    /runs/new/people                                +  +  +  +  +  +  +  +  s
 GET    /runs/new/terms                                 +  +  +  +  +  +  +  +  s  s
 GET    /runs/new/preview                               +  +  +  +  +  +  +  +  s  s
 POST   /runs/new/people                                +  +  +  +  x  +  x  x  s  s
-POST   /runs/new/terms                                 +  -  -  -  -  -  -  -  s  s   a draft opens for whoever it was made for
-POST   /runs/new/preview                               +  -  -  -  -  -  -  -  s  s   a draft opens for whoever it was made for
+POST   /runs/new/terms                                 +  -  -  -  -  -  -  -  s  s   drafts are one's own
+POST   /runs/new/preview                               +  -  -  -  -  -  -  -  s  s   drafts are one's own
 GET    /runs/new/preview/{inquiry_id}                  +  ?  ?  ?  ?  ?  ?  ?  s  s
 POST   /runs/new/preview/{inquiry_id}                  +  ?  ?  ?  ?  ?  ?  ?  s  s
 # Changing a run.
