@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -63,6 +64,8 @@ PAGES: dict[str, tuple[str | None, str | To]] = {
     "refused": ("hr", "/webhooks"),
     "nowhere": ("hr", "/runs/r0000000000000000"),
 }
+TITLES: dict[str, str] = {}
+"""Of pages that were looked at, and where each is."""
 REFUSED = {"refused": 403, "nowhere": 404}
 
 
@@ -98,6 +101,7 @@ async def looked_at(page: Page, name: str, pictures: Path) -> None:
         assert wider <= 0, f"{wider} px wider than a screen of {size['width']} px"
     await page.screenshot(path=pictures / f"{name}-phone.png", full_page=True)
     await nothing_wrong(page)
+    await page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]  # as above
 
 
 async def nothing_wrong(page: Page, options: dict[str, Any] | None = None) -> None:
@@ -115,6 +119,42 @@ async def test_a_page_is_sound_in_both_themes_and_at_every_width(
     assert answer is not None and answer.status == REFUSED.get(name, 200)
     title = await page.title()
     assert title.endswith(" · Offboard") and len(title) > len(" · Offboard")
+    place = "refused" if name in REFUSED else urlsplit(page.url).path.split("/")[1]
+    assert TITLES.setdefault(title, place) == place, "another page has this title"
     await looked_at(page, name, pictures)
     if name in REFUSED:  # Chromium says so of every page whose status is an error
         browsing.complaints[:] = [said for said in browsing.complaints if "the server responded with" not in said]
+
+
+async def test_a_new_run_is_sound_in_each_of_its_steps(
+    browsing: Browsing, furnished: Furnished, pictures: Path
+) -> None:
+    page = await browsing("hr", "/runs/new", reduced_motion="reduce")
+    await page.get_by_label("Person", exact=True).press_sequentially("lindaroza")  # two of one name
+    await expect(page.locator("[data-results] .person").first).to_be_visible()
+    await looked_at(page, "new-run-people", pictures)
+    await page.get_by_label("Person", exact=True).fill("Tshabalabane")
+    await page.get_by_role("button", name="Nomvula Tshabalabane").click()
+    await page.get_by_text("Keep this run among a few people").click()
+    await looked_at(page, "new-run-terms", pictures)
+    await page.get_by_label("Last moment of access").fill("2030-03-31T02:30")
+    await page.get_by_label("In the time zone").select_option("Europe/Berlin")  # where clocks skip that hour
+    await page.get_by_role("button", name="Look what would happen").click()
+    await expect(page.locator(".error-summary")).to_be_visible()
+    await looked_at(page, "new-run-fault", pictures)
+    await page.get_by_label("Last moment of access").fill("2030-03-31T18:30")
+    await page.get_by_role("button", name="Look what would happen").click()
+    await expect(page.get_by_role("button", name="Start this run")).to_be_visible()
+    await looked_at(page, "new-run-preview", pictures)
+    # Chromium says so of every answer whose status is an error: the form that was sent with what cannot be.
+    browsing.complaints[:] = [said for said in browsing.complaints if "status of 422" not in said]
+
+
+async def test_nothing_moves_for_whoever_wants_nothing_to_move(browsing: Browsing, furnished: Furnished) -> None:
+    moving = """() => [...document.querySelectorAll('*')].filter(one => {
+      const style = getComputedStyle(one);
+      return style.animationName !== 'none' || parseFloat(style.transitionDuration) > 0;
+    }).length"""
+    for wish, moves in (("reduce", False), ("no-preference", True)):
+        page = await browsing("it", "/", reduced_motion=wish)
+        assert (await page.evaluate(moving) > 0) is moves, wish
