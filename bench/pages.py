@@ -37,7 +37,7 @@ from orchestrator.domain.run import RunState, fold
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack, stack_up
 from orchestrator.ledger import projections
-from orchestrator.ledger.records import StreamAppend
+from orchestrator.ledger.records import RowWrite, StreamAppend
 from orchestrator.ledger.runs import drafts
 from orchestrator.ledger.sessions import SessionLimits, Sessions
 from orchestrator.settings import PREFIX
@@ -46,7 +46,7 @@ TARGET_MS = 50.0
 PEOPLE = 3_000
 WAITING, THROUGH = 0.02, 0.003
 """Shares of all runs: those that wait at gates, and those that have their whole history."""
-AT_ONCE = 64
+AT_ONCE = 200
 PACKET = "standard-leaver"
 
 
@@ -83,32 +83,33 @@ async def fill(stack: Stack, runs: int, waiting: Sequence[Event], through: Seque
     people = [await books.keyring.create_person() for _ in range(min(PEOPLE, runs))]
     asked = waiting[0]
     assert isinstance(asked, e.RunRequested)
-    gate, whole = asyncio.Semaphore(AT_ONCE), []
+    whole: list[str] = []
 
-    async def copy(number: int) -> None:
+    def copy(number: int) -> tuple[StreamAppend, list[RowWrite]]:
         share = chance.random()
         events = list(waiting if share < WAITING else through if share < WAITING + THROUGH else [asked])
         run_id, person = f"rb{number:014x}", people[number % len(people)]
         facts = {**(asked.facts or {}), "display_name": f"Person Number {number}", "employee_number": f"B-{number}"}
         first = events[0]
         assert isinstance(first, e.RunRequested)
-        mine = {"run_id": run_id, "person_id": person, "facts": facts}
-        events[0] = first.model_copy(update=mine)
+        events[0] = first.model_copy(update={"run_id": run_id, "person_id": person, "facts": facts})
         if len(events) == 1:
             events.append(e.RunClosed(outcome="clean", verified=20, attested=2, skipped=0))
-        else:
+        elif len(events) == len(through):
             whole.append(run_id)
         state, now = RunState(), datetime.now(UTC)
         for event in events:
             state = fold(state, event, now)
         append = StreamAppend(e.run_stream(run_id), 0, drafts(events, 0, person))
-        async with gate:
-            await books.ledger.append([append], projections.changes(RunState(), state, now))
+        return append, projections.changes(RunState(), state, now)
 
     began = time.perf_counter()
-    for start in range(0, runs, 2_000):
-        await asyncio.gather(*(copy(number) for number in range(start, min(start + 2_000, runs))))
-        print(f"\r  {min(start + 2_000, runs):,} runs after {time.perf_counter() - began:.0f} s", end="", flush=True)
+    for start in range(0, runs, AT_ONCE):
+        copies = [copy(number) for number in range(start, min(start + AT_ONCE, runs))]
+        rows = [row for _, changed in copies for row in changed]
+        await books.ledger.append([append for append, _ in copies], rows)
+        done = start + len(copies)
+        print(f"\r  {done:,} runs after {time.perf_counter() - began:.0f} s", end="", flush=True)
     print()
     async with books.database.connect() as connection:
         await connection.exec_driver_sql("ANALYZE")

@@ -15,12 +15,10 @@ Document = dict[str, Any]
 
 
 async def exception_documents(runs: Runs, lines: Sequence[ExceptionLine]) -> list[Document]:
-    """Each run is looked at once, and only for exceptions that concern a system. The lines are what a viewer sees: this
-    asks no further."""
-    looked: dict[str, Situation] = {}
-    for line in lines:
-        if line.system is not None and line.run_id not in looked:
-            looked[line.run_id] = await runs.look(line.run_id)
+    """Runs are looked at all at once, and only for exceptions that concern a system. The lines are what a viewer sees:
+    this asks no further."""
+    concerned = [line.run_id for line in lines if line.system is not None]
+    looked = await runs.looks(concerned) if concerned else {}
     return [exception_document(line, looked.get(line.run_id)) for line in lines]
 
 

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from orchestrator.domain import events as e
 from orchestrator.domain import packet_history, surroundings
@@ -37,6 +38,8 @@ from orchestrator.ledger.records import RowWrite, StreamAppend
 from orchestrator.ledger.store import Ledger
 
 RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.SURROUNDING_EVENTS, *packet_history.PACKET_EVENTS)
+
+S = TypeVar("S")
 
 Decide = Callable[[RunState, World], Sequence[Event]]
 
@@ -104,59 +107,81 @@ class Runs:
 
     async def look(self, run_id: str) -> Situation:
         """The run now. Raises `Invalid` if there is none with this id."""
-        stream = e.run_stream(run_id)
-        known = self._runs.get(stream)
-        if known[0] == 0:
-            page = await self.ledger.read({stream: 0})
-            known = self._runs.advance(stream, known, page.events[stream])
-            if known[0] == 0:
+        return (await self.looks([run_id]))[run_id]
+
+    async def looks(self, run_ids: Sequence[str]) -> dict[str, Situation]:
+        """Several runs at one moment, for as many reads as one of them takes. Raises `Invalid` naming the first id that
+        there is no run with."""
+        states = await self._advanced(self._runs, {run_id: e.run_stream(run_id) for run_id in run_ids})
+        for run_id, (version, _) in states.items():
+            if version == 0:
                 raise unknown_run(run_id)
-        asked = known[1].asked
-        packet = packet_stream(asked.packet)
-        shelf = self._shelves.get(packet)
-        if shelf[0] == 0:
-            page = await self.ledger.read({packet: 0})
-            shelf = self._shelves.advance(packet, shelf, page.events[packet])
-        pinned = shelf[1].version(asked.packet_version)
-        holds = {e.holds_stream(system): self._holds.get(e.holds_stream(system)) for system in pinned.platform.systems}
-        everything = e.holds_stream(e.EVERYTHING)
-        holds[everything] = self._holds.get(everything)
+        packets = {state.asked.packet: packet_stream(state.asked.packet) for _, state in states.values()}
+        shelves = await self._advanced(self._shelves, packets)
+        pinned = {
+            run_id: shelves[state.asked.packet][1].version(state.asked.packet_version)
+            for run_id, (_, state) in states.items()
+        }
+        systems = {system for packet in pinned.values() for system in packet.platform.systems} | {e.EVERYTHING}
+        holds = {system: self._holds.get(e.holds_stream(system)) for system in systems}
         organisation = self._organisation.get(e.ORGANISATION)
         page = await self.ledger.read(
             {
-                stream: known[0],
-                packet: shelf[0],
+                **{e.run_stream(run_id): version for run_id, (version, _) in states.items()},
+                **{packets[packet]: version for packet, (version, _) in shelves.items()},
+                **{e.holds_stream(system): version for system, (version, _) in holds.items()},
                 e.ORGANISATION: organisation[0],
-                **{name: version for name, (version, _) in holds.items()},
             }
         )
-        _, state = self._runs.advance(stream, known, page.events[stream])
-        _, now_on_shelf = self._shelves.advance(packet, shelf, page.events[packet])
-        _, people = self._organisation.advance(e.ORGANISATION, organisation, page.events[e.ORGANISATION])
-        held = {name: self._holds.advance(name, was, page.events[name]) for name, was in holds.items()}
-        world = World(
-            now=page.now,
-            read_at=time.monotonic(),
-            pinned=pinned,
-            current=now_on_shelf.today_for(asked.packet_version),
-            abilities=self.abilities,
-            holds=frozenset(name.removeprefix("holds:") for name, (_, hold) in held.items() if hold.held),
-            actors=people.actors,
-            delegations=tuple(people.delegations.values()),
-        )
-        around = {name: version for name, (version, _) in held.items()}
-        around[e.ORGANISATION] = organisation[0] + len(page.events[e.ORGANISATION])
-        around[packet] = shelf[0] + len(page.events[packet])
-        situation = Situation(state, world, around)
-        if state.finished:
-            self._runs.forget(stream)
+        organisation = self._organisation.advance(e.ORGANISATION, organisation, page.events[e.ORGANISATION])
+        shelves = {
+            packet: self._shelves.advance(packets[packet], known, page.events[packets[packet]])
+            for packet, known in shelves.items()
+        }
+        for system, known in holds.items():
+            stream = e.holds_stream(system)
+            holds[system] = self._holds.advance(stream, known, page.events[stream])
+        clock, found = time.monotonic(), {}
+        for run_id, before in states.items():
+            stream = e.run_stream(run_id)
+            _, state = self._runs.advance(stream, before, page.events[stream])
+            shelf_version, shelf = shelves[state.asked.packet]
+            concerned = (*pinned[run_id].platform.systems, e.EVERYTHING)
+            world = World(
+                now=page.now,
+                read_at=clock,
+                pinned=pinned[run_id],
+                current=shelf.today_for(state.asked.packet_version),
+                abilities=self.abilities,
+                holds=frozenset(system for system in concerned if holds[system][1].held),
+                actors=organisation[1].actors,
+                delegations=tuple(organisation[1].delegations.values()),
+            )
+            around = {e.holds_stream(system): holds[system][0] for system in concerned}
+            around |= {e.ORGANISATION: organisation[0], packets[state.asked.packet]: shelf_version}
+            found[run_id] = Situation(state, world, around)
+            self._keep(run_id, found[run_id])
+        return found
+
+    async def _advanced(self, folds: Folds[S], streams: Mapping[str, str]) -> dict[str, tuple[int, S]]:
+        """What this process knows of these streams, by the names given; what it knows nothing of is read."""
+        known = {name: folds.get(stream) for name, stream in streams.items()}
+        new = [name for name, (version, _) in known.items() if version == 0]
+        if new:
+            page = await self.ledger.read({streams[name]: 0 for name in new})
+            for name in new:
+                known[name] = folds.advance(streams[name], known[name], page.events[streams[name]])
+        return known
+
+    def _keep(self, run_id: str, situation: Situation) -> None:
+        if situation.state.finished:
+            self._runs.forget(e.run_stream(run_id))
             self._seen.pop(run_id, None)
-        else:
-            self._seen[run_id] = situation
-            self._seen.move_to_end(run_id)
-            while len(self._seen) > CACHED_RUNS:
-                self._seen.popitem(last=False)
-        return situation
+            return
+        self._seen[run_id] = situation
+        self._seen.move_to_end(run_id)
+        while len(self._seen) > CACHED_RUNS:
+            self._seen.popitem(last=False)
 
     async def decide(self, run_id: str, decide: Decide) -> Decided:
         """Decides until the append stands. Raises whatever `decide` refuses with, and `LedgerUnavailable`."""

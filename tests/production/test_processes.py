@@ -171,33 +171,6 @@ async def test_a_worker_that_is_not_there_is_missed(site: Site) -> None:
     assert "No worker on this host asks for work" in checked.said
 
 
-async def test_a_whole_run_by_the_containers_commands(site: Site, company: Company, hire: Hire) -> None:
-    """Worker and relay log in as the application; they stop in good order, and the administrator's commands work."""
-    settings = Settings.read(site.environment("worker", **company.connections))
-    async with AsyncExitStack() as up:
-        worker = await up.enter_async_context(site.up("worker", **company.connections))
-        relay = await up.enter_async_context(site.up("relay"))
-        packet = starter_packet("identity-only")
-        async with installation(
-            settings.database_url, site.temporal, company, packet=packet, worker=False, settings=settings
-        ) as here:
-            [person] = await hire()
-            run = await here.start(person)
-            state = await here.attend(run)
-            assert state.finish == "clean", await here.story(run)
-        assert (await site.check("relay")).code == 0
-        for process in (worker, relay):
-            process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(process.wait(), 45) == 0
-    for words in (("ledger", "verify"), ("ledger", "rebuild"), ("ledger", "export", "rows.jsonl")):
-        done = await site.run("administer", *words)
-        assert done.code == 0, done.said
-    for service in ("worker", "relay"):
-        log = (site.folder / f"{service}.log").read_text()
-        assert settings.master_key not in log
-        assert (site.secrets / "ledger_worker_password").read_text().strip() not in log
-
-
 async def test_people_sign_in_at_their_provider_and_a_first_run_starts(
     site: Site, company: Company, hire: Hire, tmp_path: Path
 ) -> None:
@@ -270,6 +243,33 @@ async def test_people_sign_in_at_their_provider_and_a_first_run_starts(
     log = (site.folder / "web.log").read_text()
     for word in ("given-by-the-provider", person.family_name, person.employee_number, "code=", "state="):
         assert word not in log, word
+
+
+async def test_a_whole_run_by_the_containers_commands(site: Site, company: Company, hire: Hire) -> None:
+    """Worker and relay log in as the application; they stop in good order, and the administrator's commands work."""
+    settings = Settings.read(site.environment("worker", **company.connections))
+    async with AsyncExitStack() as up:
+        worker = await up.enter_async_context(site.up("worker", **company.connections))
+        relay = await up.enter_async_context(site.up("relay"))
+        packet = starter_packet("identity-only")
+        async with installation(
+            settings.database_url, site.temporal, company, packet=packet, worker=False, settings=settings
+        ) as here:
+            [person] = await hire()
+            run = await here.start(person)
+            state = await here.attend(run)
+            assert state.finish == "clean", await here.story(run)
+        assert (await site.check("relay")).code == 0
+        for process in (worker, relay):
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), 45) == 0
+    for words in (("ledger", "verify"), ("ledger", "rebuild"), ("ledger", "export", "rows.jsonl")):
+        done = await site.run("administer", *words)
+        assert done.code == 0, done.said
+    for service in ("worker", "relay"):
+        log = (site.folder / f"{service}.log").read_text()
+        assert settings.master_key not in log
+        assert (site.secrets / "ledger_worker_password").read_text().strip() not in log
 
 
 async def test_checkpoints_as_the_operations_page_makes_them(site: Site) -> None:

@@ -75,10 +75,7 @@ async def inbox(
 async def waiting(parts: Parts, caller: Caller, kinds: Sequence[Kind], *, mine: bool, limit: int) -> Inbox:
     found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, limit=limit)
     staff = await parts.queries.staff()
-    looked: dict[str, Situation] = {}
-    for item in found.items:
-        if item.run_id not in looked:
-            looked[item.run_id] = await parts.office.runs.look(item.run_id)
+    looked = await parts.office.runs.looks([item.run_id for item in found.items]) if found.items else {}
     return Inbox(items=[_item(item, looked[item.run_id], staff, caller) for item in found.items], now=found.now)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -107,8 +106,8 @@ async def seen_run(parts: Parts, caller: Caller, run_id: str) -> Seen:
 async def seen_runs(parts: Parts, caller: Caller, run_ids: Iterable[str]) -> dict[str, Seen]:
     """Runs of which it is known that the caller sees them, by id."""
     staff, wanted = await parts.queries.staff(), list(dict.fromkeys(run_ids))
-    situations = await asyncio.gather(*(parts.office.runs.look(run_id) for run_id in wanted))
-    return {run_id: Seen(one, caller, staff) for run_id, one in zip(wanted, situations, strict=True)}
+    situations = await parts.office.runs.looks(wanted) if wanted else {}
+    return {run_id: Seen(one, caller, staff) for run_id, one in situations.items()}
 
 
 @contextlib.contextmanager
