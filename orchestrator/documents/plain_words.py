@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from orchestrator.domain.role_words import role_words
+
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-_CAPITALS = {"it": "IT", "hr": "HR", "ai": "AI"}
 
 
 def length(span: timedelta) -> str:
@@ -40,7 +41,7 @@ def joined(parts: Iterable[str], word: str = "and") -> str:
 
 def role(slug: str) -> str:
     """`it_approver`: `IT approver`."""
-    return " ".join(_CAPITALS.get(part, part) for part in slug.replace("-", "_").split("_"))
+    return role_words(slug)
 
 
 def roles(slugs: Iterable[str], word: str = "or") -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from .errors import NotAllowed
+from .role_words import role_words
 
 if TYPE_CHECKING:
     from .packet import LevelRule, Platform
@@ -113,12 +114,12 @@ def require_level(
     if not actor.reaches(needed):
         raise limited(actor, needed)
     owner = rules_current.safety_owner
-    roles = ", ".join(sorted(actor.roles)) or "no role"
+    roles = ", ".join(role_words(role) for role in sorted(actor.roles)) or "no role"
     may = f"the level granted there is {granted.value!r}" if granted is not None else "nothing is granted there"
     raise NotAllowed(
         "level_not_granted",
         f"{_described(actor)} ({roles}) needs the level {needed.value!r} on system {system!r} "
-        f"in workflow {workflow!r}; {may}",
+        f"in workflow {workflow!r}; {may}.",
         _remedy(actor, owner),
     )
 
@@ -144,7 +145,7 @@ def _described(actor: Actor) -> str:
 
 
 def _remedy(actor: Actor, owner: str) -> str:
-    ask = f"ask whoever holds the role {owner!r}, who owns platform.yaml, for a grant under 'levels'"
+    ask = f"Ask whoever holds the role {owner!r}, who owns platform.yaml, for a grant under 'levels'"
     if actor.kind == "assistant":
-        return f"{ask} with 'kind: assistant'; grants to people never cover an assistant"
-    return f"{ask}; a run keeps the file it started under, so a wider grant counts for new runs only"
+        return f"{ask} with 'kind: assistant'; grants to people never cover an assistant."
+    return f"{ask}; a run keeps the file it started under, so a wider grant counts for new runs only."

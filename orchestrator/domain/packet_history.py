@@ -18,6 +18,7 @@ from .errors import Invalid, NotAllowed, TooLate
 from .event import Draft, Event
 from .levels import Actor
 from .packet import FILE_NAMES, Packet
+from .role_words import either, role_words
 
 Phase = Literal["draft", "shadow", "pilot", "production", "retired"]
 Owner = Literal["value", "safety"]
@@ -211,7 +212,8 @@ def _changed(
 def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
     """A new version, as a draft; runs go on under the versions there are. Nothing to append where the newest version
     is this one. Raises `NotAllowed` for an assistant and whoever owns neither file, by the new packet's own roles and
-    by those of the version before: otherwise a file could give itself away."""
+    by those of the version before: otherwise a file could give itself away. That another role owns a file from now on
+    is for its owner of today: otherwise one owner could take the other's file, and sign for both."""
     if state.name and state.name != packet.name:
         raise Invalid("packet_renamed", f"This is the packet {state.name!r}, not {packet.name!r}", "keep its name")
     _require_person(actor, "adopt")
@@ -220,6 +222,13 @@ def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
         before = {state.newest.value_owner, state.newest.safety_owner}
         if not actor.roles & before:
             raise _not_an_owner(actor, "adopt", before)
+        handed_on = (
+            (state.newest.value_owner, packet.workflow.value_owner),
+            (state.newest.safety_owner, packet.platform.safety_owner),
+        )
+        for today, tomorrow in handed_on:
+            if today != tomorrow and today not in actor.roles:
+                raise _not_an_owner(actor, "adopt", {today})
     if not actor.roles & owners:
         raise _not_an_owner(actor, "adopt", owners)
     if state.newest is not None and state.newest.version == packet.version:
@@ -330,9 +339,9 @@ def _require_person(actor: Actor, act: str) -> None:
 
 
 def _not_an_owner(actor: Actor, act: str, owners: set[str]) -> NotAllowed:
-    roles = ", ".join(sorted(actor.roles)) or "no role"
+    roles = ", ".join(role_words(role) for role in sorted(actor.roles)) or "no role"
     return NotAllowed(
         "not_an_owner",
-        f"To {act} this packet takes a role of {' or '.join(sorted(owners))}; this actor has {roles}",
-        "ask one of the owners",
+        f"To {act} this packet takes a role of {either(owners)}; this actor has {roles}.",
+        "Ask one of the owners.",
     )

@@ -8,6 +8,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.levels import Actor, ActorKind
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.requests import only_people
+from orchestrator.domain.role_words import either
 
 
 def require_safety_owner(actor: Actor, packets: Iterable[Packet], what: str) -> None:
@@ -16,8 +17,21 @@ def require_safety_owner(actor: Actor, packets: Iterable[Packet], what: str) -> 
     only_people(actor, what)
     owners = {packet.platform.safety_owner for packet in packets}
     if actor.roles.isdisjoint(owners):
-        named = " or ".join(sorted(owners)) or "nobody, since no packet is in use"
+        named = either(owners) or "nobody, since no packet is in use"
         raise NotAllowed("not_an_owner", f"{what} is for {named}.", "Ask somebody who holds such a role.")
+
+
+def require_known_safety_owner(actor: Actor, packet: Packet, packets: Iterable[Packet]) -> None:
+    """A packet says itself who owns it. Where others (`packets`) are in use, what systems are connected to is for their
+    safety owners, in a packet that has just been written as well. Raises `NotAllowed`."""
+    owners = {known.platform.safety_owner for known in packets}
+    if owners and packet.platform.safety_owner not in owners and actor.roles.isdisjoint(owners):
+        named = " or ".join(sorted(owners))
+        raise NotAllowed(
+            "not_an_owner",
+            f"The platform file of a new packet is owned by {named}, as in the packets that are in use.",
+            f"Write 'safety_owner: {min(owners)}', or ask somebody who holds that role to adopt it.",
+        )
 
 
 def require_harmless_roles(kind: ActorKind, roles: Collection[str], packets: Iterable[Packet]) -> None:

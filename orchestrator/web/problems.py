@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -33,6 +33,7 @@ from orchestrator.web.access.caller import SignInNeeded, TokenNeeded
 from orchestrator.web.access.provider import SignInFailed
 from orchestrator.web.access.routes import sign_in_address
 from orchestrator.web.pages.page import page
+from orchestrator.web.pages.telling import REMEDIES
 
 log = logging.getLogger("offboard.web")
 
@@ -227,7 +228,7 @@ async def answer(request: Request, problem: Problem) -> Response:
         title=problem.title,
         status=problem.status,
         caller=getattr(request.state, "caller", None),
-        problem=problem,
+        problem=replace(problem, remedy=REMEDIES.get(problem.code, problem.remedy)),
     )
     response.headers.update(problem.headers)
     return response

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from orchestrator.documents.plain_words import sentence
 from orchestrator.web import times
 from orchestrator.web.drawing import charts, glyphs
 from orchestrator.web.drawing.plan_graph import plan_graph
@@ -28,8 +29,8 @@ SHORT: Final = 12
 
 def make_templates() -> Environment:
     """Filters: `instant`, `clock`, `day`, `beside`, `iso`, `lasting` (a length of time), `length` (the same, and the
-    number of what can be counted), `ago`, `until`, `timing`, `short`, `words`, `in_sentence`, `account_label`,
-    `person_label`, `pretty`. Globals: `static_url(name)`, `glyph(shape)`, `mark_of(code, vocabulary)`,
+    number of what can be counted), `ago`, `until`, `timing`, `short`, `words`, `in_sentence`, `sentence`,
+    `account_label`, `person_label`, `pretty`. Globals: `static_url(name)`, `glyph(shape)`, `mark_of(code, vocabulary)`,
     `plan_graph(steps, gates)`, `charts`."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -54,6 +55,7 @@ def make_templates() -> Environment:
         short=short,
         words=words,
         in_sentence=in_sentence,
+        sentence=sentence,
         account_label=account_label,
         person_label=person_label,
         pretty=pretty,

@@ -146,7 +146,7 @@ def _gate_tab(step: Document, gate: Document | None, x: float, y: float) -> str:
     if not name:
         return ""
     shape, tone = mark_of(gate["state"], "gate") if gate is not None else ("diamond", "quiet")
-    label = fit(str(name), SMALL, BOX[0] / 2)
+    label = fit(str(name), SMALL, BOX[0] - 56)
     wide = width(label, SMALL) + 30
     left = x + BOX[0] - wide - 8
     return (

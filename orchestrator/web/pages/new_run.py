@@ -34,6 +34,7 @@ from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.preview_words import preview_page
 from orchestrator.web.pages.refusals import refusal_of, status_of, told
 from orchestrator.web.pages.run_draft import Draft, opened, sealed, sentence, zones_for
+from orchestrator.web.pages.telling import on_page
 from orchestrator.web.parts import Parts, parts_of
 
 router = APIRouter()
@@ -122,7 +123,7 @@ async def _find_page(
     ]
     return await page(
         request, template, title="New run", caller=caller, current="new-run", status=status,
-        offered=offered, chosen=packet, text=text, found=found, matches=matches, refused=refused,
+        offered=offered, chosen=packet, text=text, found=found, matches=matches, refused=on_page(refused),
         shortest=SHORTEST_SEARCH,
     )  # fmt: skip
 
@@ -175,7 +176,7 @@ async def _terms_page(
         request, "new_run_terms.html", title=f"New run: {draft.person.name}", caller=caller, current="new-run",
         status=status, draft=draft, handle=sealed(parts.office.keyring, caller.actor.actor_id, draft),
         offered=asks_alike, chosen=chosen, colleagues=colleagues, faults=list(faults), errors=dict(faults),
-        refused=refused, zones=zones_for(draft.person.time_zone, caller.zone), twice=draft.offsets(),
+        refused=on_page(refused), zones=zones_for(draft.person.time_zone, caller.zone), twice=draft.offsets(),
     )  # fmt: skip
 
 

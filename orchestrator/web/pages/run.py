@@ -75,6 +75,7 @@ def run_context(seen: Seen, found: RunPage) -> Document:
         step
         | {
             "system": seen.system(step["system"]) or None,
+            "gate": seen.gate_title(step["gate"]) if step["gate"] else None,
             "files": _files(found, step["step_id"]),
             "retry": step["status"] in ("failed", "unknown", "retrying") and offers.retry(step["step_id"]).allowed,
             "skip": offers.skip(step["step_id"]).allowed,
@@ -88,7 +89,7 @@ def run_context(seen: Seen, found: RunPage) -> Document:
     waiting.sort(key=lambda card: (not card["may"], card["due_at"]))
     return document | {
         "steps": steps,
-        "graph_gates": document["gates"],
+        "graph_gates": [gate | {"gate": seen.gate_title(gate["gate"])} for gate in document["gates"]],
         "waiting": waiting,
         "over": [card for card in (*gates, *tasks, *exceptions) if card["state"] != "open"],
         "systems": [system | {"title": seen.system(system["system"])} for system in document["systems"]],

@@ -28,12 +28,22 @@ REMEDIES: Mapping[str, str] = {
     "unknown_exception": "Look at the run as it is now.",
     "unknown_gate": "Look at the run as it is now.",
     "not_at_this_gate": "Choose among the steps that are shown.",
+    "unknown_packet": "Look at the packets that there are.",
+    "unknown_packet_version": "Look at the packet as it is now.",
+    "run_open": "Open it from the list of runs; its cutoff can be moved there.",
+    "packet_not_live": "Have both owners sign it and move it on, on the packet's own page.",
+    "level_not_granted": "Ask somebody whose role goes that far, or the packet's safety owner to let yours.",
 }
 """For refusals whose own remedy is a command to type."""
 
 
 def remedy(refused: Refusal) -> str:
     return REMEDIES.get(refused.code, refused.remedy)
+
+
+def on_page(refused: Refusal | None) -> Refusal | None:
+    """The same, with what can be done about it on a page."""
+    return None if refused is None else Refusal(refused.code, refused.message, remedy(refused))
 
 
 def refusal(seen: Seen, refused: Refusal, item_id: str = "") -> Flash:
