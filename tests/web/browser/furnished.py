@@ -35,7 +35,7 @@ PEOPLE = (
 
 @dataclass(frozen=True, slots=True)
 class Furnished:
-    """`runs` and `people` by what became of them."""
+    """`runs` and `people` by what became of them; one of the people has no run yet."""
 
     runs: dict[str, str]
     people: dict[str, Employee]
@@ -104,6 +104,10 @@ async def furnish(stack: Stack) -> Furnished:
             )
             for number, (key, given, family, title, zone, traits) in enumerate(PEOPLE, start=1)
         }  # fmt: skip
+        people["nobody's yet"] = await hired(
+            stack, ["two_code_accounts"], given_name="Philippa", family_name="Undertreeholm", employee_number="B-0100",
+            email="philippa.undertreeholm@wolkenmuehle.example",
+        )  # fmt: skip
         two_days = (datetime.now(UTC) + timedelta(days=2)).isoformat()
         named = ["it", "finance", "operator", "safety-owner"]
         keys = [key for key, *_ in PEOPLE]
