@@ -124,11 +124,24 @@ class Around:
             log.info("%s %s %d %.0f ms", scope["method"], route, status, milliseconds)
 
 
+_TOO_LARGE_PAGE = (
+    b'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    b'<meta name="color-scheme" content="light dark"><title>Too large - Offboard</title>'
+    b'<link rel="stylesheet" href="/static/offboard.css"><link rel="stylesheet" href="/static/parts.css"></head>'
+    b"<body><main><h1>Too large</h1><p>This is larger than may be sent here, and nothing of it was kept. Go back, and "
+    b'choose a file of at most 10 MiB.</p><p><a class="button" href="/">To the inbox</a></p></main></body></html>'
+)
+"""Whole in itself: it is said before anything is known about who sends so much."""
+
+
 async def _say_too_large(scope: Scope, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
     body = (
         b'{"type":"urn:offboard:problem:too_large","title":"Too large","status":413,"code":"too_large",'
         b'"detail":"The request is larger than may be sent here.","remedy":"Send a file of at most 10 MiB."}'
     )
-    start = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *headers]
+    kind = b"application/problem+json"
+    if not scope["path"].startswith("/api/"):
+        body, kind = _TOO_LARGE_PAGE, b"text/html; charset=utf-8"
+    start = [(b"content-type", kind), (b"cache-control", b"no-store"), *headers]
     await send({"type": "http.response.start", "status": 413, "headers": start})
     await send({"type": "http.response.body", "body": body})
