@@ -14,6 +14,9 @@ from orchestrator.domain.packet import SystemSpec
 
 Connect = Callable[[str, SystemSpec], Connector]
 
+_OURS = "OFFBOARD_"
+"""What Offboard itself is given, its master key among it, goes to no system, whatever a packet says."""
+
 
 class Connections:
     """One connector per system and setting, made when first needed. A changed setting makes a new one. `observer`
@@ -51,6 +54,11 @@ class Connections:
     def _value(self, system: str, name: str, written: str) -> str:
         kind, _, where = written.partition(":")
         if kind == "env":
+            if where.startswith(_OURS):
+                raise ActionRequiredError(
+                    "setting_invalid", f"System {system}: its setting {name!r} names {where}, which is Offboard's own.",
+                    remedy="Give the system a variable of its own.", happened="no",
+                )  # fmt: skip
             value = self._environment.get(where)
             if value is None:
                 raise _missing(

@@ -37,6 +37,7 @@ from orchestrator.workflows.activity_stubs import InquiryRef
 
 ALIVE_EVERY = 1.0  # seconds between two signs of life: somebody waits for this in front of a page
 _PHASES = ("production", "pilot", "shadow", "draft", "retired")
+_IN_USE = _PHASES[:3]
 
 
 class InquiryActivities:
@@ -109,7 +110,7 @@ class InquiryActivities:
             case q.WhoSignsIn():
                 return await self._who_signs_in(question)
             case q.CheckSystems():
-                return await self._check_systems(question)
+                return await self._check_systems(question, asked_by)
             case q.VerifyLedger():
                 kept = await verify_and_keep(self._rows.database, self._database_url)
                 return q.LedgerVerified(
@@ -166,8 +167,10 @@ class InquiryActivities:
     async def _packets(self, named: str | None) -> list[Packet]:
         """The named one; else one for each HR system there is, those in use first."""
         if named is not None:
-            return [(await governing(self._runs, self._queries, named))[1]]
+            return [(await governing(self._runs, self._queries, named, None))[1]]
         lines = sorted(await self._queries.packets(), key=lambda line: (_PHASES.index(line.phase), line.name))
+        # A draft's author would say who anybody is.
+        lines = [line for line in lines if line.phase in _IN_USE] or lines
         if not lines:
             if self._first is not None:
                 return [self._first]
@@ -176,14 +179,15 @@ class InquiryActivities:
                 "There is no packet yet, so that it is not known which HR system to ask.",
                 "Set OFFBOARD_FIRST_PACKET for the worker to the packet that is to be adopted first.",
             )
-        packets = [(await governing(self._runs, self._queries, line.name))[1] for line in lines]
+        packets = [(await governing(self._runs, self._queries, line.name, None))[1] for line in lines]
         by_system = {
             repr((p.platform.hr.system, p.platform.systems[p.platform.hr.system])): p for p in reversed(packets)
         }
         return list(reversed(by_system.values()))
 
-    async def _check_systems(self, question: q.CheckSystems) -> q.SystemsChecked:
-        _, packet = await governing(self._runs, self._queries, question.packet)
+    async def _check_systems(self, question: q.CheckSystems, asked_by: str) -> q.SystemsChecked:
+        actor = surroundings.actor(await self._runs.organisation(), asked_by)
+        _, packet = await governing(self._runs, self._queries, question.packet, actor)
         checked = await check_systems(self._runs, self._connections, packet, self._queues)
         seen = [SystemSeen(one.system, one.reachable, one.code, one.detail) for one in checked]
         at = await keep_reports(self._rows.database, packet.name, seen)
@@ -193,8 +197,8 @@ class InquiryActivities:
 
     async def _prepared(self, name: str, asked_by: str) -> Packet:
         """Who people are is told to whoever may prepare runs of the packet, and to nobody else."""
-        _, packet = await governing(self._runs, self._queries, name)
         actor = surroundings.actor(await self._runs.organisation(), asked_by)
+        _, packet = await governing(self._runs, self._queries, name, actor)
         requests.require_prepare(actor, packet, packet, packet.name)
         return packet
 

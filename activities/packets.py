@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from orchestrator.domain.errors import Invalid
+from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.levels import Actor
 from orchestrator.domain.packet import Packet
 from orchestrator.ledger.packets import PacketShelf
 from orchestrator.ledger.queries import Queries
 from orchestrator.ledger.runs import Runs
 
 
-async def governing(runs: Runs, queries: Queries, name: str) -> tuple[PacketShelf, Packet]:
-    """Raises `Invalid` for one that nobody adopted."""
+async def governing(runs: Runs, queries: Queries, name: str, actor: Actor | None) -> tuple[PacketShelf, Packet]:
+    """A packet that `actor` has systems asked by. Whoever writes one says which hosts our credentials go to, and to
+    whom: once one is in use, others are followed before their owners have signed them by a safety owner alone. Raises
+    `Invalid` for one that nobody adopted, and `NotAllowed`."""
     shelf = await runs.shelf(name)
+    lines = await queries.packets()
     if shelf.current is None:
-        known = ", ".join(line.name for line in await queries.packets()) or "none"
+        known = ", ".join(line.name for line in lines) or "none"
         raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", f"Name one that was adopted: {known}.")
+    if shelf.history.current is None:
+        shelves = [await runs.shelf(line.name) for line in lines]
+        in_use = [other.current for other in shelves if other.history.current is not None]
+        owners = {packet.platform.safety_owner for packet in in_use if packet is not None}
+        if owners and (actor is None or actor.roles.isdisjoint(owners)):
+            raise NotAllowed(
+                "packet_not_in_use",
+                f"Packet {name} is in use for nobody, so that no system is asked on its word.",
+                f"Have both owners sign it for shadow; until then ask {' or '.join(sorted(owners))} to look.",
+            )
     return shelf, shelf.current

@@ -1,8 +1,7 @@
 """What a run would do, worked out in memory. Nothing is written, in the ledger or anywhere else.
 
-The same searching, matching and planning as in a run, under the same rules; only that nothing comes of it. Where the
-keyring does not know the person yet, a key is thrown together for the moment, so that account ids here are not those of
-the run to come.
+The same searching, matching and planning as in a run, under the same rules; only that nothing comes of it. Account
+ids are made with a key that is thrown together for the moment, so that they are not those of the run to come.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ class Previews:
         """What a run would do that `actor` started for whoever HR knows as `wanted`. Refused exactly where the start
         would be; an open run that the actor does not see makes no difference. Raises `ConnectorError` where HR cannot
         be asked. Other systems that fail are part of the answer."""
-        shelf, current = await governing(self._runs, self._queries, packet)
+        shelf, current = await governing(self._runs, self._queries, packet, actor)
         people = People(self._connections, current, self._keyring)
         person = await people.facts(await people.find(wanted))
         version = version_for(shelf, packet, person)
@@ -95,10 +94,10 @@ class Previews:
         return preview(state, pinned, found.results, found.troubles, actors.values())
 
     async def _key(self, person: PersonFacts) -> PersonKey:
+        """Who it is counts, since nobody acts on their own leaving; their key does not: ids that are the same each time
+        would tell that there is a run for this person, or was."""
         person_id = await self._keyring.person_for("hr", person.hr_id, create=False)
-        if person_id is None:
-            return PersonKey(new_person_id(), secrets.token_bytes(KEY_BYTES))
-        return await self._keyring.person_key(person_id)
+        return PersonKey(person_id or new_person_id(), secrets.token_bytes(KEY_BYTES))
 
     async def _found(self, person: PersonFacts, key: PersonKey, pinned: Packet, current: Packet) -> Found:
         here: list[tuple[str, searching.Purpose]] = []

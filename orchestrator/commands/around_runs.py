@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from orchestrator.commands.office import Office
+from orchestrator.commands.office import Office, packets_in_use
 from orchestrator.domain import delegation, operating, surroundings
 from orchestrator.domain import events as e
 from orchestrator.domain import packet_history as history
@@ -14,6 +14,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.event import Draft, Event
 from orchestrator.domain.levels import Actor, require_writing
 from orchestrator.domain.packet import Packet
+from orchestrator.domain.programs import require_known_safety_owner
 from orchestrator.ledger.projections import packet_row
 from orchestrator.ledger.records import RowWrite
 from orchestrator.ledger.runs import drafts
@@ -47,18 +48,29 @@ async def release_system(office: Office, actor: Actor, system: str, packet: str)
 
 
 async def _current(office: Office, packet: str) -> Packet:
-    current = (await office.runs.shelf(packet)).current
-    if current is None:
+    """A draft, whose rules are nobody's but its author's, says of nobody that they may."""
+    shelf = await office.runs.shelf(packet)
+    if shelf.current is None:
         raise Invalid("unknown_packet", f"There is no packet {packet}.", "Name one that was adopted.")
-    return current
+    if shelf.history.current is None:
+        raise _not_in_use(packet)
+    return shelf.current
+
+
+def _not_in_use(packet: str) -> Invalid:
+    return Invalid("packet_not_in_use", f"No packet {packet} is in use.", "Name one in shadow, pilot or production.")
 
 
 # The packet's owners
 
 
-async def adopt_packet(office: Office, actor: Actor, packet: Packet) -> str:
-    """Puts a packet's three files into the ledger. Returns the version."""
+async def adopt_packet(office: Office, actor: Actor, packet: Packet, packets: Sequence[str]) -> str:
+    """Puts a packet's three files into the ledger. Returns the version. `packets` are the names of those there are:
+    once one is in use, a further one has a platform file that the same safety owners own, or is brought by one of them.
+    """
     require_writing(actor)
+    if packet.name not in packets:
+        require_known_safety_owner(actor, packet, await packets_in_use(office, packets))
     stream = history.packet_stream(packet.name)
     await office.runs.append_to(
         stream, lambda events: history.adopt(history.fold(events), packet, actor), _packet_rows(packet.name)
@@ -120,7 +132,7 @@ async def revoke_roles(office: Office, by: Actor, packet: str, actor_id: str, ro
     require_writing(by)
     in_use = (await office.runs.shelf(packet)).history.current
     if in_use is None:
-        raise Invalid("packet_not_in_use", f"No packet {packet} is in use.", "Name one in shadow, pilot or production.")
+        raise _not_in_use(packet)
 
     def revoke(known: surroundings.Organisation, now: datetime) -> Sequence[Event]:
         return operating.revoke_roles(surroundings.actor(known, actor_id), roles, by, in_use.safety_owner)

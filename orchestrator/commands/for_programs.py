@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from orchestrator.commands.around_runs import record_actor
-from orchestrator.commands.office import Office
+from orchestrator.commands.office import Office, packets_in_use
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.levels import Actor, ActorKind, Level, require_writing
-from orchestrator.domain.packet import Packet
 from orchestrator.domain.programs import require_harmless_roles, require_safety_owner
 from orchestrator.ledger.tokens import LONGEST, Token, Tokens, new_token_id
 from orchestrator.ledger.webhooks import Webhook, Webhooks
@@ -32,7 +31,7 @@ async def make_token(
     behind it is recorded like one that signed in, so that what it causes is checked like everything else. `packets`
     are the names of those there are."""
     await _require_owner(office, actor, packets, "Letting a program in")
-    require_harmless_roles(kind, roles, await _in_use(office, packets))
+    require_harmless_roles(kind, roles, await packets_in_use(office, packets))
     if not timedelta() < lasts <= LONGEST:
         raise Invalid("token_lasts", f"A token works for at most {LONGEST.days} days.", "Make a new one in time.")
     token_id = new_token_id()
@@ -92,14 +91,9 @@ async def disable_webhook(
 
 
 async def require_owner_of_one(office: Office, actor: Actor, packets: Sequence[str], what: str) -> None:
-    require_safety_owner(actor, await _in_use(office, packets), what)
+    require_safety_owner(actor, await packets_in_use(office, packets), what)
 
 
 async def _require_owner(office: Office, actor: Actor, packets: Sequence[str], what: str) -> None:
     require_writing(actor)
     await require_owner_of_one(office, actor, packets, what)
-
-
-async def _in_use(office: Office, packets: Sequence[str]) -> list[Packet]:
-    shelves = [await office.runs.shelf(name) for name in packets]
-    return [shelf.version(shelf.history.current.version) for shelf in shelves if shelf.history.current is not None]

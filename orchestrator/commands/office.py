@@ -10,6 +10,7 @@ from orchestrator.domain import visibility
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.event import Event
 from orchestrator.domain.levels import Actor, require_writing
+from orchestrator.domain.packet import Packet
 from orchestrator.domain.progress import Progress
 from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World
@@ -56,6 +57,12 @@ class Outcome:
     gate_id: str
     done: Done | None = None
     refused: Refusal | None = None
+
+
+async def packets_in_use(office: Office, packets: Sequence[str]) -> list[Packet]:
+    """Those of these packets that are in shadow, pilot or production, as they work today."""
+    shelves = [await office.runs.shelf(name) for name in packets]
+    return [shelf.version(shelf.history.current.version) for shelf in shelves if shelf.history.current is not None]
 
 
 async def decide_on(

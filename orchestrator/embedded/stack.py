@@ -157,7 +157,7 @@ async def _govern(stack: Stack, staff: Sequence[Staff]) -> None:
 
 async def put_in_production(office: Office, packet: Packet, value_owner: Actor, safety_owner: Actor) -> None:
     """Both owners sign each move; nothing happens where the packet is there already."""
-    version = await commands.adopt_packet(office, value_owner, packet)
+    version = await commands.adopt_packet(office, value_owner, packet, starter_names())
     for phase in FORWARD:
         shelf = await office.runs.shelf(packet.name)
         now = shelf.history.version(version).phase

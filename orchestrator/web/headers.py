@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import nullcontext
 from typing import Any
 
 from fastapi import HTTPException
@@ -60,6 +59,24 @@ class TooLarge(HTTPException):
         super().__init__(413, "The request is larger than may be sent here.")
 
 
+class _Turn:
+    """One request's place among those that are worked on together; without `turns` there is none to wait for."""
+
+    def __init__(self, turns: asyncio.Semaphore | None) -> None:
+        self._turns = turns
+        self._mine = False
+
+    async def take(self) -> None:
+        if self._turns is not None and not self._mine:
+            await self._turns.acquire()
+            self._mine = True
+
+    def give_up(self) -> None:
+        if self._turns is not None and self._mine:
+            self._mine = False
+            self._turns.release()
+
+
 class Around:
     """The outermost layer. `secure` has browsers come over TLS from now on (RFC 6797); `fault` answers what nobody
     foresaw, here and not further out, where a server would write the error's words into its log."""
@@ -80,18 +97,25 @@ class Around:
         headers = dict(scope["headers"])
         upload = headers.get(b"content-type", b"").startswith(b"multipart/form-data")
         left = LARGEST_UPLOAD if upload else LARGEST
+        turn = _Turn(None if scope["path"].endswith("/stream") else self._turns)
+        whole = False  # whether all of the request is here
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > left:
             await _say_too_large(scope, send, self._headers)
             return
 
         async def counted() -> Message:
-            nonlocal left
+            nonlocal left, whole
+            if whole:
+                return await receive()
+            # Whoever sends slowly, or nothing more at all, is waited for out of turn.
+            turn.give_up()
             message = await receive()
-            if message["type"] == "http.request":
-                left -= len(message.get("body", b""))
-                if left < 0:
-                    raise TooLarge
+            await turn.take()
+            whole = not message.get("more_body", False)
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise TooLarge
             return message
 
         async def sent(message: Message) -> None:
@@ -106,10 +130,9 @@ class Around:
                 message = {**message, "headers": given}
             await send(message)
 
-        turn = nullcontext() if scope["path"].endswith("/stream") else self._turns
         try:
-            async with turn:
-                await self._app(scope, counted, sent)
+            await turn.take()
+            await self._app(scope, counted, sent)
         except TooLarge:
             if not status:
                 await _say_too_large(scope, send, self._headers)
@@ -118,6 +141,7 @@ class Around:
             if not status:
                 await answer(scope, receive, sent)
         finally:
+            turn.give_up()
             # The route's own pattern: never a path's values, and no query string.
             route = getattr(scope.get("route"), "path", "-")
             milliseconds = (time.perf_counter() - started) * 1000

@@ -142,6 +142,16 @@ def test_only_owners_whom_hr_knows_govern(life: Life, actor: Actor) -> None:
             act()
 
 
+def test_a_file_gets_another_owner_from_its_owner_alone(life: Life) -> None:
+    taken = parse_packet(packet_files(platform=("safety_owner: safety_owner", "safety_owner: value_owner")))
+    with pytest.raises(NotAllowed, match="not_an_owner"):
+        adopt(life.state, taken, VALUE)
+    given = parse_packet(packet_files(workflow=("value_owner: value_owner", "value_owner: safety_owner")))
+    with pytest.raises(NotAllowed, match="not_an_owner"):
+        adopt(life.state, given, SAFETY)
+    assert adopt(life.state, taken, BOTH)
+
+
 @pytest.mark.parametrize("actor", [VALUE, SAFETY])
 def test_either_owner_alone_takes_it_back_or_out_of_use(life: Life, actor: Actor) -> None:
     life.advance(ONE, "production")

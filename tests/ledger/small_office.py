@@ -75,7 +75,7 @@ class SmallOffice:
         await self.into_production(self.packet)
 
     async def into_production(self, packet: Packet) -> None:
-        version = await commands.adopt_packet(self.office, SAM, packet)
+        version = await commands.adopt_packet(self.office, SAM, packet, [])
         for phase in ("shadow", "pilot", "production"):
             for owner in (VERA, SAM):
                 await commands.sign_packet(self.office, owner, packet.name, version, None)

@@ -23,6 +23,7 @@ from orchestrator.web.api.described import Answer, Asking, problems, problems_of
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.packets_read import readable
 from orchestrator.web.api.parameters import PacketName, Text, Version
+from orchestrator.web.api.tokens import packet_names
 from orchestrator.web.parts import Parts, parts_of
 
 router = APIRouter(prefix="/api/v1/packets", tags=["packets"], route_class=IdempotentRoute)
@@ -215,7 +216,7 @@ async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: Idem
     wrong = check_packet(packet, connector_kinds(), settings=SETTINGS, roles_known=roles, actors=actors)
     if wrong:
         raise PacketProblems(wrong)
-    version = await commands.adopt_packet(parts.office, caller.actor, packet)
+    version = await commands.adopt_packet(parts.office, caller.actor, packet, await packet_names(parts))
     return Adopted(packet=packet.name, version=version)
 
 

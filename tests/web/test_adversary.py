@@ -1,0 +1,129 @@
+"""What somebody tries who means harm: with a low role and a packet of their own, from outside, after their leaving."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from orchestrator.domain.packet_files import starter_packet
+from orchestrator.embedded.stack import Stack
+from tests.ledger.small_office import renamed
+from tests.web.api.running import Leavers, refused, wanted
+from tests.web.conftest import Program, Visit
+
+
+@asynccontextmanager
+async def a_host_of_theirs() -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Its port, and what anybody ever sent there."""
+    heard: list[bytes] = []
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(4096))
+        writer.close()
+
+    server = await asyncio.start_server(hear, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], heard
+
+
+def of_their_own(name: str, port: int, safety_owner: str = "safety_owner", secret: str = "HR_TOKEN") -> dict[str, str]:
+    """A packet in which requesters own, look after and may do everything, with an HR system of somebody's choice."""
+    files = {
+        file.removesuffix(".yaml"): text.decode()
+        for file, text in renamed(starter_packet("identity-only"), name).files.items()
+    }
+    files["workflow"] = files["workflow"].replace("value_owner: value_owner", "value_owner: requester")
+    files["platform"] = (
+        files["platform"]
+        .replace("safety_owner: safety_owner", f"safety_owner: {safety_owner}")
+        .replace("url: env:HR_URL", f"url: http://127.0.0.1:{port}")
+        .replace("token: env:HR_TOKEN", f"token: env:{secret}")
+        .replace("{who: requester, up_to: read}", "{who: requester, up_to: prepare}")
+    )
+    files["approvals"] = files["approvals"].replace("owner: operator", "owner: requester")
+    return files
+
+
+async def test_nobody_brings_a_packet_whose_platform_file_they_own_themselves(program: Program) -> None:
+    hr = await program("hr")
+    taken = await hr.post("/packets", json=of_their_own("of-mine", 9, safety_owner="requester"))
+    refused(taken, 403, "not_an_owner")
+
+
+async def test_a_draft_leads_no_worker_and_no_credential_to_a_host_that_it_names(
+    program: Program, visit: Visit, leaver: Leavers
+) -> None:
+    hr, person = await program("hr"), await leaver()
+    async with a_host_of_theirs() as (port, heard):
+        adopted = await hr.post("/packets", json=of_their_own("lure", port))
+        assert adopted.status_code == 201, adopted.text
+        asked: dict[str, Any] = {"packet": "lure", "cutoff": "2031-01-05T17:00", "person": person.employee_number}
+        for path, body in (
+            ("/people/search", {"packet": "lure", "text": "mi"}),
+            ("/people/lookup", {"packet": "lure", "wanted": person.employee_number}),
+            ("/previews", asked | {"zone": "UTC"}),
+            ("/previews", asked),
+            ("/runs", asked | {"zone": "UTC"}),
+            ("/systems/check", {"packet": "lure"}),
+        ):
+            refused(await hr.post(path, json=body), 403, "packet_not_in_use")
+        await visit("auditor")  # HR is asked who signs in: the one that those in use name
+        assert not heard
+
+
+async def test_a_draft_holds_and_releases_nothing(program: Program) -> None:
+    hr, operator = await program("hr"), await program("operator")
+    assert (await hr.post("/packets", json=of_their_own("brake", 9))).status_code == 201
+    refused(await hr.post("/systems/identity/hold", json={"packet": "brake"}), 422, "packet_not_in_use")
+    held = await operator.post("/systems/identity/hold", json={"packet": "identity-only"})
+    assert held.json()["changed"] is True
+    refused(await hr.post("/systems/identity/release", json={"packet": "brake"}), 422, "packet_not_in_use")
+    released = await operator.post("/systems/identity/release", json={"packet": "identity-only"})
+    assert released.json()["changed"] is True
+
+
+async def test_a_preview_is_the_same_for_somebody_who_has_a_run_that_is_hidden(
+    program: Program, leaver: Leavers
+) -> None:
+    hr = await program("hr")
+    person = await leaver()
+
+    async def ids() -> set[str]:
+        asked = {"person": person.employee_number, "packet": "standard-leaver", "cutoff": "2031-01-05T17:00"}
+        shown = (await hr.post("/previews", json=asked | {"zone": "UTC"})).json()
+        accounts = {account["account_id"] for system in shown["systems"] for account in system["accounts"]}
+        assert accounts
+        return accounts | {step["step_id"] for step in shown["steps"] if step["account"]}
+
+    assert not await ids() & await ids(), "nobody knows them yet: ids are of the moment"
+    started = await hr.post(
+        "/runs",
+        json=wanted(person),
+    )
+    assert started.status_code == 201, started.text
+    ended = await hr.post(f"/runs/{started.json()['run_id']}/end", json={"reason": "Not any more."})
+    assert ended.status_code == 200, ended.text
+    assert not await ids() & await ids(), "ids that stay would tell that this person has been in the ledger"
+
+
+async def test_whoever_sends_slowly_keeps_nobody_else_waiting(stack: Stack) -> None:
+    host, port = stack.url.removeprefix("http://").split(":")
+    head = (
+        f"POST /api/v1/sign-in/local HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
+        "Content-Length: 100\r\n\r\n{"
+    ).encode()
+    slow = [await asyncio.open_connection(host, int(port)) for _ in range(64)]
+    try:
+        for _, writer in slow:
+            writer.write(head)
+            await writer.drain()
+        async with httpx.AsyncClient(base_url=stack.url, timeout=5.0) as client:
+            for _ in range(5):
+                assert (await client.get("/sign-in")).status_code == 200
+    finally:
+        for _, writer in slow:
+            writer.close()
