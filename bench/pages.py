@@ -171,7 +171,7 @@ async def places(stack: Stack, count: int) -> list[str]:
         rows = await connection.execute(
             "SELECT requested_at, run_id FROM read.runs ORDER BY random() LIMIT %s", (count,)
         )
-        return [f"{at.isoformat()}/{run_id}" for at, run_id in await rows.fetchall()]
+        return [f"latest/{at.isoformat()}/{run_id}" for at, run_id in await rows.fetchall()]
 
 
 async def measure(runs: int, looks: int) -> bool:
@@ -201,6 +201,7 @@ async def measure(runs: int, looks: int) -> bool:
         for name, (alias, paths) in pages.items():
             taken = await look(url, await sessions.open(alias, zone="Europe/Berlin"), paths)
             rows.append((name, statistics.median(taken), statistics.quantiles(taken, n=20)[-1], max(taken)))
+            print(f"  {name}: {statistics.median(taken):.1f} ms", flush=True)
         print(f"\n{runs:,} runs, {looks} looks at each page, {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}")
         print(f"  {'page':<32}{'median':>10}{'95th':>10}{'worst':>10}   (milliseconds)")
         for name, median, high, worst in rows:
