@@ -30,6 +30,9 @@ LAPTOP, PHONE, MAGNIFIED = (
 COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"], "resultTypes": ["violations"]}
 """What a theme can change."""
 
+TOO_WIDE = """() => [...document.querySelectorAll('main *')]
+  .filter(one => one.getBoundingClientRect().right > innerWidth && !one.closest('.scroll'))
+  .map(one => one.outerHTML.slice(0, 120)).slice(-4)"""
 To = Callable[[Furnished], str]
 PAGES: dict[str, tuple[str | None, str | To]] = {
     "sign-in": (None, "/sign-in"),
@@ -98,7 +101,7 @@ async def looked_at(page: Page, name: str, pictures: Path) -> None:
     for size in (MAGNIFIED, PHONE):
         await page.set_viewport_size(size)  # type: ignore[arg-type]  # a dictionary like any
         wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wider <= 0, f"{wider} px wider than a screen of {size['width']} px"
+        assert wider <= 0, f"{wider} px wider than a screen of {size['width']} px: {await page.evaluate(TOO_WIDE)}"
     await page.screenshot(path=pictures / f"{name}-phone.png", full_page=True)
     await nothing_wrong(page)
     await page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]  # as above
