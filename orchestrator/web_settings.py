@@ -5,6 +5,8 @@ Read from the environment by entry points and by nobody else, like all settings.
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.settings import PREFIX, SettingMissing, SettingWrong, given_value, webhook_hosts
 
+SHORTEST_SECRET = 24
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -75,7 +78,7 @@ class WebSettings:
             session_lasts=timedelta(minutes=_number("SESSION_MINUTES", get("SESSION_MINUTES") or "480")),
             session_idle=timedelta(minutes=_number("SESSION_IDLE_MINUTES", get("SESSION_IDLE_MINUTES") or "60")),
             step_up_within=timedelta(seconds=_number("STEP_UP_SECONDS", get("STEP_UP_SECONDS") or "300")),
-            hr_webhook_secret=get("HR_WEBHOOK_SECRET"),
+            hr_webhook_secret=_hook_secret(get("HR_WEBHOOK_SECRET")),
             webhook_hosts=webhook_hosts(get("WEBHOOK_HOSTS") or ""),
         )
 
@@ -106,6 +109,20 @@ def _oidc(get: Callable[[str], str | None]) -> OidcSettings | None:
         person_claim=get("OIDC_PERSON_CLAIM") or "email",
         step_up_acr=tuple((get("OIDC_STEP_UP_ACR") or "").split()),
     )
+
+
+def _hook_secret(written: str | None) -> str | None:
+    """As it stands, if nobody guesses it. Standard Webhooks ask for 24 bytes at least."""
+    if written is None:
+        return None
+    try:
+        marked = written.startswith("whsec_")
+        key = base64.b64decode(written.removeprefix("whsec_"), validate=True) if marked else written.encode()
+    except binascii.Error:
+        key = b""
+    if len(key) < SHORTEST_SECRET:
+        raise SettingWrong(f"{PREFIX}HR_WEBHOOK_SECRET", f"whsec_ and {SHORTEST_SECRET} random bytes or more in base64")
+    return written
 
 
 def _roles(written: str) -> dict[str, tuple[str, ...]]:

@@ -6,6 +6,7 @@ Plain ASGI, so that streams of events pass through as they come.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,7 +14,7 @@ from typing import Any
 
 from fastapi import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 log = logging.getLogger("offboard.web")
 
@@ -50,6 +51,14 @@ ALWAYS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+TOO_LARGE = {
+    "title": "Too large", "status": 413, "code": "too_large",
+    "detail": "The request is larger than may be sent here.", "remedy": "Send a file of at most 10 MiB.",
+}  # fmt: skip
+NO_ADDRESS = {
+    "title": "The request cannot be understood", "status": 400, "code": "bad_request",
+    "detail": "The address has a NUL in it, which nothing here is called by.", "remedy": "Begin at the inbox.",
+}  # fmt: skip
 
 
 class TooLarge(HTTPException):
@@ -101,7 +110,10 @@ class Around:
         whole = False  # whether all of the request is here
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > left:
-            await _say_too_large(scope, send, self._headers)
+            await _say(TOO_LARGE, send, self._headers)
+            return
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            await _say(NO_ADDRESS, send, self._headers)
             return
 
         async def counted() -> Message:
@@ -135,9 +147,13 @@ class Around:
             await self._app(scope, counted, sent)
         except TooLarge:
             if not status:
-                await _say_too_large(scope, send, self._headers)
+                await _say(TOO_LARGE, send, self._headers)
         except Exception as error:
-            answer = await self._fault(Request(scope), error)
+            try:
+                answer = await self._fault(Request(scope), error)
+            except Exception as worse:  # what draws the page may be what failed
+                log.error("fault: %s", type(worse).__name__)
+                answer = PlainTextResponse("Something went wrong here. Tell an operator.", 500)
             if not status:
                 await answer(scope, receive, sent)
         finally:
@@ -158,14 +174,8 @@ _TOO_LARGE_PAGE = (
 """Whole in itself: it is said before anything is known about who sends so much."""
 
 
-async def _say_too_large(scope: Scope, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
-    body = (
-        b'{"type":"urn:offboard:problem:too_large","title":"Too large","status":413,"code":"too_large",'
-        b'"detail":"The request is larger than may be sent here.","remedy":"Send a file of at most 10 MiB."}'
-    )
-    kind = b"application/problem+json"
-    if not scope["path"].startswith("/api/"):
-        body, kind = _TOO_LARGE_PAGE, b"text/html; charset=utf-8"
-    start = [(b"content-type", kind), (b"cache-control", b"no-store"), *headers]
-    await send({"type": "http.response.start", "status": 413, "headers": start})
+async def _say(problem: dict[str, Any], send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+    body = json.dumps({"type": f"urn:offboard:problem:{problem['code']}", **problem}).encode()
+    start = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *headers]
+    await send({"type": "http.response.start", "status": problem["status"], "headers": start})
     await send({"type": "http.response.body", "body": body})

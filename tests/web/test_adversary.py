@@ -8,12 +8,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import psycopg
 
 from orchestrator.domain.packet_files import starter_packet
 from orchestrator.embedded.stack import Stack
+from orchestrator.ledger.sessions import SessionLimits, Sessions
+from orchestrator.web_settings import OidcSettings
+from tests.integration.installation import conninfo
 from tests.ledger.small_office import renamed
-from tests.web.api.running import Leavers, refused, wanted
+from tests.web.api.running import Leavers, refused, served, wanted
 from tests.web.conftest import Program, Visit
+from tests.web.test_sessions import leaves, somebody
+from tests.web.visitor import Visitor, api
 
 
 @asynccontextmanager
@@ -127,3 +133,67 @@ async def test_whoever_sends_slowly_keeps_nobody_else_waiting(stack: Stack) -> N
     finally:
         for _, writer in slow:
             writer.close()
+
+
+async def test_an_old_session_confirms_no_token_that_starts_at_once(stack: Stack, leaver: Leavers) -> None:
+    oidc = OidcSettings(issuer="http://127.0.0.1:9", client_id="c", client_secret="s", step_up_acr=("phr",))
+    secret = await Sessions(stack.books.database, stack.books.keyring, SessionLimits()).open("hr", acr="phr")
+    async with served(stack, oidc=oidc) as url, Visitor(url) as browser:
+        browser.cookies["offboard"] = secret
+        for old, code in ((False, 422), (True, 403)):
+            if old:
+                async with await psycopg.AsyncConnection.connect(conninfo(stack.settings.database_url)) as raw:
+                    await raw.execute("UPDATE access.sessions SET created_at = created_at - interval '1 hour'")
+            begun = (await browser.post("/api/v1/device")).json()
+            await browser.submit("/device", {"code": begun["code"], "answer": "confirm"})
+            given = await browser.post("/api/v1/device/token", json={"device_secret": begun["device_secret"]})
+            async with api(url, given.json()["token"]) as program:
+                urgent = {"person": "E-0000", "packet": "standard-leaver", "urgent": True}
+                answer = await program.post("/runs", json=urgent)
+                assert answer.status_code in (code, 404), answer.text
+                assert (answer.json()["code"] == "step_up_needed") is old
+
+
+async def test_a_code_confirmed_before_the_cutoff_is_worth_no_token_after_it(stack: Stack) -> None:
+    actor, number = await somebody(stack)
+    secret = await Sessions(stack.books.database, stack.books.keyring, SessionLimits()).open(actor.actor_id)
+    async with Visitor(stack.url) as browser:
+        browser.cookies["offboard"] = secret
+        begun = (await browser.post("/api/v1/device")).json()
+        await browser.submit("/device", {"code": begun["code"], "answer": "confirm"})
+        await leaves(stack, number, "2026-01-05T18:00")
+        given = await browser.post("/api/v1/device/token", json={"device_secret": begun["device_secret"]})
+        refused(given, 403, "access_denied")
+
+
+async def test_what_no_database_keeps_is_refused_and_no_fault(visit: Visit, program: Program) -> None:
+    browser, hr = await visit("hr"), await program("hr")
+    for path in (
+        "/runs?after=latest/2026-01-01T00:00:00%2B00:00/%00", "/runs?packet=%00", "/runs?system=%00",
+        "/runs?after=latest/0001-01-01T00:00:00%2B14:00/x", "/runs?after=latest/9999-12-31T23:59:59-14:00/x",
+        "/exceptions?owner=%00", "/exceptions?system=%00", "/exceptions?after=%00",
+        "/exceptions?after=0001-01-01T00:00:00%2B14:00/x",
+        "/ledger?run=%00", "/ledger?actor=%00", "/ledger?system=%00", "/ledger?after=%00",
+        "/?after=2026-01-01T00:00:00%2B00:00/%00", "/runs/%00", "/runs/abcdef%00", "/packets/%00",
+        "/runs/%00/files/%00", "/outcomes?packet=%00", "/outcomes?since=0001-01-01", "/runs/new/preview/%00",
+        "/packets/standard-leaver/versions/%00",
+    ):  # fmt: skip
+        assert (await browser.get(path)).status_code < 500, path
+    for path, body in (
+        ("/device/token", '{"device_secret": "\\ud800"}'), ("/sign-in/local", '{"alias": "\\ud800"}'),
+        ("/people/search", '{"packet": "standard-leaver", "text": "\\ud800ab"}'),
+        ("/runs/abcdef/end", '{"reason": "\\ud800"}'),
+    ):  # fmt: skip
+        answer = await hr.post(path, content=body, headers={"content-type": "application/json"})
+        assert answer.status_code < 500, (path, answer.text)
+    for path in ("/systems/standard-leaver/hold", "/away", "/tokens", "/runs/new/people", "/device", "/decisions"):
+        fields = {
+            "system": "\0",
+            "to": "\0",
+            "until": "\0",
+            "name": "\0",
+            "text": "\0ab",
+            "code": "\0",
+            "gate": "\0/\0",
+        }
+        assert (await browser.submit(path, fields)).status_code < 500, path

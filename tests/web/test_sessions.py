@@ -23,7 +23,7 @@ from tests.web.visitor import Visitor, api
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-async def _somebody(stack: Stack) -> tuple[Actor, str]:
+async def somebody(stack: Stack) -> tuple[Actor, str]:
     """An operator whom HR knows, and their employee number."""
     person = await hired(stack)
     packet = (await stack.books.runs.shelf("standard-leaver")).current
@@ -33,7 +33,7 @@ async def _somebody(stack: Stack) -> tuple[Actor, str]:
     return actor, person.employee_number
 
 
-async def _leaves(stack: Stack, employee_number: str, cutoff: str) -> str:
+async def leaves(stack: Stack, employee_number: str, cutoff: str) -> str:
     packet = (await stack.books.runs.shelf("standard-leaver")).current
     assert packet is not None
     people = stack.people(packet)
@@ -45,13 +45,13 @@ async def _leaves(stack: Stack, employee_number: str, cutoff: str) -> str:
 
 
 async def test_sessions_and_tokens_end_at_their_persons_own_cutoff(stack: Stack) -> None:
-    actor, number = await _somebody(stack)
+    actor, number = await somebody(stack)
     sessions = Sessions(stack.books.database, stack.books.keyring, SessionLimits())
     secret = await sessions.open(actor.actor_id, name="Somebody", zone="Europe/Berlin")
     text, _ = await Tokens(stack.books.database).make(
         actor.actor_id, label="t", made_by=actor.actor_id, up_to=Level.CHANGE, lasts=timedelta(hours=1)
     )
-    run_id = await _leaves(stack, number, "2099-01-05T18:00")
+    run_id = await leaves(stack, number, "2099-01-05T18:00")
     async with Visitor(stack.url) as browser, api(stack.url, text) as program:
         browser.cookies["offboard"] = secret
         assert (await browser.get("/device")).url.path == "/device", "their cutoff is far off"
@@ -66,7 +66,7 @@ async def test_sessions_and_tokens_end_at_their_persons_own_cutoff(stack: Stack)
 
 
 async def test_a_service_ends_with_whoever_made_its_token(stack: Stack) -> None:
-    maker, number = await _somebody(stack)
+    maker, number = await somebody(stack)
     service = Actor(actor_id="s_of-a-leaver", kind="service", roles=frozenset(["auditor"]), up_to=Level.READ)
     await commands.record_actor(stack.office, service)
     text, _ = await Tokens(stack.books.database).make(
@@ -74,13 +74,13 @@ async def test_a_service_ends_with_whoever_made_its_token(stack: Stack) -> None:
     )
     async with api(stack.url, text) as program:
         assert (await program.get("/runs")).status_code == 200
-        await _leaves(stack, number, "2026-01-05T18:00")
+        await leaves(stack, number, "2026-01-05T18:00")
         assert (await program.get("/runs")).status_code == 401
 
 
 async def test_a_revoked_role_is_gone_at_once(stack: Stack) -> None:
-    actor, _ = await _somebody(stack)
-    await _leaves(stack, (await hired(stack)).employee_number, "2099-01-05T18:00")
+    actor, _ = await somebody(stack)
+    await leaves(stack, (await hired(stack)).employee_number, "2099-01-05T18:00")
     sessions = Sessions(stack.books.database, stack.books.keyring, SessionLimits())
     async with Visitor(stack.url) as browser:
         browser.cookies["offboard"] = await sessions.open(actor.actor_id)

@@ -55,14 +55,19 @@ class Caller:
     def roles(self) -> tuple[str, ...]:
         return tuple(sorted(self.actor.roles))
 
+    def proved_at(self, settings: WebSettings) -> datetime | None:
+        """When they last proved who they are: by the provider's word; or at the session's beginning, where the way in
+        which they did is one that counts. That a token is new proves nothing: an old session may have confirmed it."""
+        wanted = settings.oidc.step_up_acr if settings.oidc is not None else ()
+        if self.session is None or self.acr not in wanted:
+            return self.auth_time
+        return max(self.auth_time or self.session.created_at, self.session.created_at)
+
     def demand_step_up(self, settings: WebSettings) -> None:
         """What is done at once, before anybody approves, is for somebody who has just proved who they are. Raises
         `NotAllowed` (`step_up_needed`)."""
-        fresh = self.auth_time is not None and -AHEAD <= self.now - self.auth_time <= settings.step_up_within
-        wanted = settings.oidc.step_up_acr if settings.oidc is not None else ()
-        since = self.session.created_at if self.session is not None else self.token and self.token.created_at
-        strong = bool(self.acr in wanted and since and self.now - since <= settings.step_up_within)
-        if not (fresh or strong):
+        proved = self.proved_at(settings)
+        if proved is None or not -AHEAD <= self.now - proved <= settings.step_up_within:
             raise NotAllowed(
                 "step_up_needed",
                 "Starting at once takes a sign-in of the last few minutes.",

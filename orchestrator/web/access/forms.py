@@ -43,14 +43,15 @@ def from_our_pages(request: Request) -> None:
 
 
 def text(form: FormData, name: str) -> str:
-    """A field's text without white space around it; empty where it is missing or a file."""
+    """A field's text without white space around it, nor NUL, which PostgreSQL cannot keep; empty where it is missing or
+    a file."""
     value = form.get(name)
-    return value.strip() if isinstance(value, str) else ""
+    return value.replace("\0", "").strip() if isinstance(value, str) else ""
 
 
 def texts(form: FormData, name: str) -> list[str]:
     """Every value of a field that may come several times."""
-    return [value for value in form.getlist(name) if isinstance(value, str) and value]
+    return [value.replace("\0", "") for value in form.getlist(name) if isinstance(value, str) and value]
 
 
 Form = Annotated[FormData, Depends(checked_form)]

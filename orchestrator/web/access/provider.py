@@ -170,14 +170,16 @@ class Provider:
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
         groups = claims.get(self.settings.roles_claim) or ()
         named = [groups] if isinstance(groups, str) else [group for group in groups if isinstance(group, str)]
-        verified = self.settings.person_claim != "email" or claims.get("email_verified", True) is not False
+        # Some providers say it as a text.
+        mail_is_theirs = str(claims.get("email_verified", True)).lower() == "true"
+        verified = self.settings.person_claim != "email" or mail_is_theirs
         auth_time = claims.get("auth_time")
         return Identity(
             subject=f"{claims['iss']} {claims['sub']}",
             person=_text(claims.get(self.settings.person_claim)) if verified else None,
             roles=frozenset(role for group in named for role in self.settings.roles.get(group, ())),
             name=_text(claims.get("name")),
-            email=_text(claims.get("email")) if claims.get("email_verified", True) is not False else None,
+            email=_text(claims.get("email")) if mail_is_theirs else None,
             zone=_text(claims.get("zoneinfo")),
             auth_time=datetime.fromtimestamp(auth_time, UTC) if isinstance(auth_time, (int, float)) else None,
             acr=_text(claims.get("acr")),

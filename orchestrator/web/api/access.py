@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.levels import Level
 from orchestrator.ledger.devices import INTERVAL, LASTS
+from orchestrator.ledger.sessions import left_since
 from orchestrator.web.access.arriving import arrive
 from orchestrator.web.access.forms import from_our_pages
 from orchestrator.web.access.routes import local_arrival
@@ -69,6 +70,10 @@ async def confirmed(request: Request, asked: DeviceSecret, response: Response) -
     answer = await parts.devices.poll(asked.device_secret)
     if isinstance(answer, str):
         raise NotAllowed(answer, _PENDING[answer][0], _PENDING[answer][1])
+    holder = (await parts.office.runs.organisation()).actors[answer.actor_id]
+    now = await parts.office.runs.ledger.now()
+    if holder.human is not None and await left_since(parts.database, holder.human, now - LASTS):
+        raise NotAllowed("access_denied", *_PENDING["access_denied"])  # they left between confirming and this
     response.headers["cache-control"] = "no-store"
     return await _persons_token(parts, answer.actor_id, "command line", answer.auth_time, answer.acr)
 
