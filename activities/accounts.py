@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from activities.connections import Connections
 from activities.failures import unforeseen
-from activities.observation import observed
+from activities.observation import Observer, observed
 from connectors.abilities import Lookup
 from connectors.errors import ConnectorError, TryAgainError
 from orchestrator.domain.events import SystemSearched
@@ -42,10 +42,15 @@ async def find_accounts(
     systems: Iterable[tuple[str, Purpose]],
     connections: Connections,
     rates: Rates | None = None,
+    observer: Observer | None = None,
 ) -> Found:
     """Asks all systems side by side, each under its own deadline and, with `rates`, at its turn where it has a rate.
-    One that fails is an answer of its own; so is one whose turn did not come, with the code `rate_kept`."""
-    asked = [_ask(person, key, packet, current, system, purpose, connections, rates) for system, purpose in systems]
+    One that fails is an answer of its own; so is one whose turn did not come, with the code `rate_kept`. `observer`
+    hears of it, or else that of the connections."""
+    observer = observer or connections.observer
+    asked = [
+        _ask(person, key, packet, current, system, purpose, connections, rates, observer) for system, purpose in systems
+    ]
     answers = await asyncio.gather(*asked)
     return Found(
         tuple(result for result, _, _ in answers),
@@ -77,13 +82,14 @@ async def _ask(
     purpose: Purpose,
     connections: Connections,
     rates: Rates | None,
+    observer: Observer,
 ) -> tuple[SystemSearched, list[FoundAccount], str]:
     # How accounts are matched is pinned with the run; how the system is reached is today's.
     keys = packet.platform.systems[system].match
     spec = current.platform.systems.get(system, packet.platform.systems[system])
     questions = [Lookup(attribute, value) for attribute, value in lookups(person, keys)]
     try:
-        connector = observed(await connections.to(system, spec), system, connections.observer)
+        connector = observed(await connections.to(system, spec), system, observer)
         if rates is not None and spec.rate_per_second is not None:
             await _turn(rates, system, spec.rate_per_second)
         answered = await connector.find_accounts(questions, deadline=spec.deadline.total_seconds())

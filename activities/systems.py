@@ -17,7 +17,7 @@ from activities.accounts import find_accounts, nobody_there
 from activities.alive import signs_of_life
 from activities.connections import Connections
 from activities.failures import unforeseen, without_words
-from activities.observation import observed, reaction
+from activities.observation import NOBODY, Observer, observed, reaction
 from activities.results import Results, ResultTold
 from connectors.abilities import Account, Connector, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError
@@ -92,7 +92,10 @@ class SystemActivities:
         if search.given_up:
             found = nobody_there((system, purpose, queue_of(system, world) or here) for system, purpose in due)
         else:
-            found = await find_accounts(person, key, world.pinned, world.current, due, self._connections, self._rates)
+            observer = self._observer(state, world)
+            found = await find_accounts(
+                person, key, world.pinned, world.current, due, self._connections, self._rates, observer
+            )
         details: dict[str, Any] = {a.account_id: a.model_dump(mode="json") for a in found.accounts}
         searched = AccountsSearched(results=found.results, details=details, troubles=found.troubles or None)
         decided = await self._runs.conclude(search.run_id, lambda state, world: [] if state.finished else [searched])
@@ -123,7 +126,7 @@ class SystemActivities:
 
     async def _attempt_one(self, begun: Decided, intent: Intent, results: Results) -> None:
         step = intent.step
-        with self._connections.observer.step(
+        with self._observer(begun.state, begun.world).step(
             run_id=begun.state.run_id,
             name=step.name,
             system=step.system,
@@ -140,6 +143,11 @@ class SystemActivities:
 
             await results.record(conclude)
             seen.ended(told.outcome, told.code, told.after_cutoff)
+
+    def _observer(self, state: RunState, world: World) -> Observer:
+        """Numbers and traces are read by people for whom a run under embargo does not exist."""
+        hidden = state.embargo_until is not None and world.now < state.embargo_until
+        return NOBODY if hidden else self._connections.observer
 
     # The four moments at which a worker can die and leave something behind have names, so that tests can kill it there.
 
@@ -160,7 +168,9 @@ class SystemActivities:
         spec = world.current.platform.systems.get(step.system, world.pinned.platform.systems[step.system])
         try:
             effect = _effect(state, intent)
-            connector = observed(await self._connections.to(step.system, spec), step.system, self._connections.observer)
+            connector = observed(
+                await self._connections.to(step.system, spec), step.system, self._observer(state, world)
+            )
             return await self._look_and_act(connector, effect, intent, _Turns(self._rates, step, spec.rate_per_second))
         except ExpressionFailed as error:
             detail = {"parameter": error.source, "reason": error.reason}

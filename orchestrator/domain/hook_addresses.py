@@ -18,6 +18,18 @@ from orchestrator.domain.errors import Invalid, NotAllowed
 
 LONGEST_URL = 2000
 _NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_WITHIN = tuple(
+    ipaddress.ip_network(net)
+    for net in (
+        "192.0.0.0/24",  # RFC 6890: protocol assignments
+        "::/96",  # RFC 4291 section 2.5.5.1, deprecated: an IPv4 address with nothing before it
+        "::ffff:0:0:0/96",  # RFC 2765: the same for translators
+        "64:ff9b:1::/48",  # RFC 8215: a network's own translation
+        "fec0::/10",  # RFC 3879: a site's own, deprecated
+        "5f00::/16",  # RFC 9602: segment routing
+    )
+)
+"""What Python's `is_global` calls public, in this version or the one before."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052 section 2.1: the last 32 bits are an IPv4 address
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -129,4 +141,4 @@ def _is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return _is_public(inner)
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and not any(address in net for net in _WITHIN)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,19 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
+from orchestrator import commands
+from orchestrator.domain.cutoff import parse_cutoff
+from orchestrator.domain.embargo import Embargo
+from orchestrator.domain.events import StepStarted, run_stream
 from orchestrator.engine import Engine
 from orchestrator.telemetry.measures import Measures
 from orchestrator.telemetry.telemetry import telemetry
 from orchestrator.telemetry.tracing import trace_of
-from orchestrator.worker import engine_address, relaying
+from orchestrator.worker import engine_address, relaying, working
 from orchestrator.workflows.offboarding import workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
-from tests.integration.installation import Installation, conninfo, open_kinds
+from tests.integration.installation import PAST, ZONE, Installation, conninfo, open_kinds
 from tests.integration.needles import Needles, words_of
 from tests.integration.packets import quick_packet
 from tests.telemetry.collector import Collector, collecting
@@ -173,6 +178,26 @@ async def test_what_is_open_is_counted_without_what_is_under_embargo(
         assert [(point.attributes[0].value.string_value, point.as_int) for point in gauge.data_points] == [
             ("awaiting_decision", 1)
         ]
+
+
+async def test_steps_and_calls_of_a_run_under_embargo_are_in_no_number(install: Install, hire: Hire) -> None:
+    with collecting() as collector:
+        async with install(packet=quick_packet(), worker=False) as here:
+            people = await hire(2)
+            async with telemetry(collector.url, None) as watched, working(here.settings, watched=watched):
+                embargo = Embargo(datetime.now(UTC) + timedelta(days=3), tuple(here.actors))
+                hidden = await commands.start_run(
+                    here.office, here.actors["hr"], await here.facts(people[0]), here.packet.name,
+                    parse_cutoff(PAST, ZONE), embargo=embargo,
+                )  # fmt: skip
+                assert isinstance(hidden, commands.Done)
+                await here.attend(hidden.run_id)
+                run_id = await here.start(people[1])
+                await here.attend(run_id)
+            page = await here.books.ledger.read({run_stream(run_id): 0})
+            begun = sum(isinstance(recorded.event, StepStarted) for recorded in page.events[run_stream(run_id)])
+        attempts = collector.metrics()["offboard.step.attempts"][-1].sum.data_points
+        assert sum(point.as_int for point in attempts) == begun > 0
 
 
 def test_what_is_open_no_more_is_told_as_none_and_what_is_unknown_not_at_all() -> None:
