@@ -17,6 +17,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.event import Event
 from orchestrator.domain.levels import Actor, Level, granted_level
 from orchestrator.domain.packet import Packet, WorkflowStep
+from orchestrator.domain.role_words import either, role_words
 from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World
 
@@ -95,17 +96,18 @@ def missing_people(
             and all(_may(one, step, packet, abilities) for step in steps)
         }
         if len(deciders) < gate.quorum:
-            yield f"the gate {name!r} needs {gate.quorum} of {_or(gate.decided_by)}, and {len(deciders)} may decide"
+            wanted = f"{gate.quorum} of {either(gate.decided_by)}"
+            yield f"the gate {gate.title!r} needs {wanted}, and {len(deciders)} may decide"
     if _nobody(people, (approvals.exceptions.owner,), leaving):
-        yield f"nobody of them looks after what goes wrong ({approvals.exceptions.owner})"
+        yield f"nobody of them looks after what goes wrong ({role_words(approvals.exceptions.owner)})"
     for step in packet.workflow.steps:
         if step.task is not None and _nobody(people, (step.task.role,), leaving):
-            yield f"nobody of them does the task {step.name!r} ({step.task.role})"
+            yield f"nobody of them does the task {step.title!r} ({role_words(step.task.role)})"
     if leaving is not None and leaving.urgent and approvals.urgent is not None:
         reviewers = [one for one in people if one.actor_id != leaving.requested_by]
         reviewers = [one for one in reviewers if one.human is None or one.human != leaving.requester_human]
         if _nobody(reviewers, approvals.urgent.review_by, leaving):
-            yield f"nobody of them reviews the urgent start ({_or(approvals.urgent.review_by)})"
+            yield f"nobody of them reviews the urgent start ({either(approvals.urgent.review_by)})"
 
 
 def _nobody(people: Iterable[Actor], roles: Collection[str], leaving: Leaving | None) -> bool:
@@ -121,10 +123,6 @@ def _may(actor: Actor, step: WorkflowStep, packet: Packet, abilities: Catalogue)
         return True  # a task; or what is said elsewhere to be unknown
     granted = granted_level(packet.platform.levels, actor, step.system or "", packet.name)
     return granted is not None and Level(ability.level) <= granted
-
-
-def _or(roles: Iterable[str]) -> str:
-    return " or ".join(roles)
 
 
 def change_embargo(

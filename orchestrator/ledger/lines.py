@@ -41,6 +41,7 @@ class RunLine:
     due_at: datetime | None
     version: int
     summary: Mapping[str, int]
+    embargo_until: datetime | None = None
 
     @classmethod
     def of(cls, row: Row, names: Names) -> RunLine:
@@ -59,6 +60,7 @@ class RunLine:
             due_at=row["due_at"],
             version=row["version"],
             summary=row["summary"],
+            embargo_until=row["embargo_until"],
         )
 
 

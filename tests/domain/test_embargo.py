@@ -67,17 +67,17 @@ def test_a_run_under_embargo_names_whoever_asked_for_it_too() -> None:
 @pytest.mark.parametrize(
     ("named", "missing"),
     [
-        ((), "'access' needs 1 of approver, and 0 may decide"),
-        (("anna", "ole"), "'money' needs 2 of approver, and 1 may decide"),
+        ((), "'Access' needs 1 of approver, and 0 may decide"),
+        (("anna", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
         (("anna", "ben"), "looks after what goes wrong (operator)"),
-        (("anna", "ben"), "does the task 'hand_over' (operator)"),
-        (("anna", "anna-too", "ole"), "'money' needs 2 of approver, and 1 may decide"),
-        (("anna", "report", "ole"), "'money' needs 2 of approver, and 1 may decide"),
-        (("anna", "hr-too", "ole"), "'money' needs 2 of approver, and 1 may decide"),
-        (("anna", "ada", "ole"), "'money' needs 2 of approver, and 1 may decide"),
-        (("anna", "robot", "ole"), "'money' needs 2 of approver, and 1 may decide"),
-        (("anna", "nobody-hr-knows", "ole"), "'money' needs 2 of approver, and 1 may decide"),
-        (("anna", "lea", "ole"), "'money' needs 2 of approver, and 1 may decide"),
+        (("anna", "ben"), "does the task 'Hand over' (operator)"),
+        (("anna", "anna-too", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
+        (("anna", "report", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
+        (("anna", "hr-too", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
+        (("anna", "ada", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
+        (("anna", "robot", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
+        (("anna", "nobody-hr-knows", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
+        (("anna", "lea", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
         (("anna", "ben", "robot"), "looks after what goes wrong (operator)"),
     ],
 )
@@ -110,7 +110,7 @@ def test_an_approver_without_the_level_does_not_count() -> None:
 
 def test_an_urgent_start_needs_its_reviewer_among_those_named() -> None:
     refusal = refused(lambda: ask(Embargo(FRIDAY, CREW), EVERYBODY, urgent=True))
-    assert "reviews the urgent start (safety_owner)" in refusal.message
+    assert "reviews the urgent start (safety owner)" in refusal.message
     assert ask(Embargo(FRIDAY, (*CREW, "sam")), EVERYBODY, urgent=True).named == ("anna", "ben", "hr", "ole", "sam")
 
 
@@ -152,7 +152,7 @@ def test_a_packets_embargo_is_checked_against_who_is_there() -> None:
     [stranger] = problems("embargo: {for: P7D, named: [anna, ole, nosuch]}", people)
     assert "embargo.named[2]" in stranger and "'nosuch'" in stranger
     lacking = problems("embargo: {for: P7D, named: [ole]}", people)
-    assert len(lacking) == 1 and "'access' needs 1 of approver" in lacking[0]
+    assert len(lacking) == 1 and "'Access' needs 1 of approver" in lacking[0]
     for wrong in ("embargo: {for: P0D, named: [anna]}", "embargo: {for: P7D, named: []}", "embargo: {for: P7D}"):
         with pytest.raises(Invalid):
             problems(wrong, people)

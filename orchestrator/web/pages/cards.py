@@ -11,7 +11,7 @@ from orchestrator.domain.deciders import deciders, if_nobody_acts
 from orchestrator.domain.operating import ACCEPTABLE
 from orchestrator.domain.run import ExceptionState
 from orchestrator.web.pages.offers import Trial
-from orchestrator.web.pages.seen import Document, Seen
+from orchestrator.web.pages.seen import Document, Seen, under_embargo
 from orchestrator.web.words import in_sentence, words
 
 RETRIED = ("step_failed", "outcome_unknown", "level_missing")
@@ -45,6 +45,7 @@ def _about(seen: Seen, kind: str, item_id: str, opened_at: datetime, due_at: dat
         "cutoff": state.cutoff,
         "zone": state.zone,
         "urgent": state.urgent,
+        "embargoed": under_embargo(seen),
         "opened_at": opened_at,
         "due_at": due_at,
     }

@@ -63,6 +63,7 @@ async def runs(request: Request, caller: PageCaller) -> Response:
             ("finished", "Finished", address(asked, sort, states=("finished",)), counts.finished),
         ],
         packets=choice.packets,
+        titles=dict(choice.packets),
         systems=choice.systems,
         narrowed=bool(asked.packet or asked.system or asked.urgent or asked.mine),
         widened=address(RunFilter(states=asked.states), sort),

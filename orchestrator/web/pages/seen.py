@@ -18,6 +18,7 @@ from orchestrator.ledger.staff import Member
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.pages.offers import Offers
 from orchestrator.web.parts import Parts
+from orchestrator.web.times import moment
 
 Document = dict[str, Any]
 
@@ -94,6 +95,11 @@ def name_in(staff: Mapping[str, Member], actor_id: str | None) -> str:
         return ""
     known = staff.get(actor_id)
     return known.name if known is not None and known.name else actor_id[:14]
+
+
+def under_embargo(seen: Seen) -> bool:
+    until = moment(seen.state.embargo_until)
+    return until is not None and until > seen.world.now
 
 
 async def seen_run(parts: Parts, caller: Caller, run_id: str) -> Seen:

@@ -75,7 +75,7 @@ async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
     gap = await press(hr, path, "Move the cutoff", fill={"cutoff": "2031-03-30T02:30"})
 
     assert (nowhere.status_code, gap.status_code) == (422, 422)
-    assert "did you mean Europe/Berlin?" in Page(nowhere.text).text
+    assert "Did you mean Europe/Berlin?" in Page(nowhere.text).text
     assert "does not exist in Europe/Berlin" in Page(gap.text).text
     assert Page(gap.text).has_button("Move the cutoff")
     assert (await run_of(program, run_id))["cutoff"].startswith("2031-11-28")
