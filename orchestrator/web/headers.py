@@ -6,9 +6,11 @@ Plain ASGI, so that streams of events pass through as they come.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -31,6 +33,9 @@ LARGEST_UPLOAD = 12 * 1024 * 1024
 AT_ONCE = 48
 """Requests that are worked on together. A crowd waits in line for its turn, rather than each for one of a few
 connections to the database until its patience ends. Streams of events last, and are no part of it."""
+MOST_STREAMS = 40
+"""Streams of events of one session or token: each looks whenever anything happens, and somebody has to be there for
+it."""
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -58,6 +63,10 @@ TOO_LARGE = {
 NO_ADDRESS = {
     "title": "The request cannot be understood", "status": 400, "code": "bad_request",
     "detail": "The address has a NUL in it, which nothing here is called by.", "remedy": "Begin at the inbox.",
+}  # fmt: skip
+TOO_MANY = {
+    "title": "Too often", "status": 429, "code": "too_many_streams",
+    "detail": f"{MOST_STREAMS} streams of events are open already.", "remedy": "Close some that nobody looks at.",
 }  # fmt: skip
 
 
@@ -94,6 +103,7 @@ class Around:
         self._app = app
         self._fault = fault
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._streams: Counter[bytes] = Counter()
         self._headers = [(name.encode(), value.encode()) for name, value in ALWAYS.items()]
         if secure:
             self._headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
@@ -106,7 +116,8 @@ class Around:
         headers = dict(scope["headers"])
         upload = headers.get(b"content-type", b"").startswith(b"multipart/form-data")
         left = LARGEST_UPLOAD if upload else LARGEST
-        turn = _Turn(None if scope["path"].endswith("/stream") else self._turns)
+        streams = scope["path"].endswith("/stream")
+        turn = _Turn(None if streams else self._turns)
         whole = False  # whether all of the request is here
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > left:
@@ -114,6 +125,10 @@ class Around:
             return
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             await _say(NO_ADDRESS, send, self._headers)
+            return
+        whose = hashlib.sha256(headers.get(b"authorization") or headers.get(b"cookie", b"")).digest()
+        if streams and self._streams[whose] >= MOST_STREAMS:
+            await _say(TOO_MANY, send, self._headers)
             return
 
         async def counted() -> Message:
@@ -143,6 +158,8 @@ class Around:
             await send(message)
 
         try:
+            if streams:
+                self._streams[whose] += 1
             await turn.take()
             await self._app(scope, counted, sent)
         except TooLarge:
@@ -158,6 +175,8 @@ class Around:
                 await answer(scope, receive, sent)
         finally:
             turn.give_up()
+            if streams:
+                self._streams -= Counter([whose])  # what comes to nothing is forgotten
             # The route's own pattern: never a path's values, and no query string.
             route = getattr(scope.get("route"), "path", "-")
             milliseconds = (time.perf_counter() - started) * 1000

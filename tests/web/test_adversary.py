@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ import psycopg
 from orchestrator.domain.packet_files import starter_packet
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.sessions import SessionLimits, Sessions
+from orchestrator.web.headers import MOST_STREAMS
 from orchestrator.web_settings import OidcSettings
 from tests.integration.installation import conninfo
 from tests.ledger.small_office import renamed
@@ -133,6 +134,19 @@ async def test_whoever_sends_slowly_keeps_nobody_else_waiting(stack: Stack) -> N
     finally:
         for _, writer in slow:
             writer.close()
+
+
+async def test_nobody_has_more_streams_open_than_pages_that_they_look_at(stack: Stack, visit: Visit) -> None:
+    browser, other = await visit("auditor"), await visit("hr")
+    async with AsyncExitStack() as open_ones, Visitor(stack.url) as crowd:
+        crowd._transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=MOST_STREAMS + 5))
+        crowd.cookies.update(browser.cookies)
+        for _ in range(MOST_STREAMS):
+            answer = await open_ones.enter_async_context(crowd.stream("GET", "/inbox/stream"))
+            assert answer.status_code == 200
+        assert (await crowd.get("/inbox/stream")).status_code == 429
+        async with other.stream("GET", "/inbox/stream") as theirs:
+            assert theirs.status_code == 200, "others are kept from nothing"
 
 
 async def test_an_old_session_confirms_no_token_that_starts_at_once(stack: Stack, leaver: Leavers) -> None:
