@@ -121,14 +121,14 @@ class Around:
         whole = False  # whether all of the request is here
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > left:
-            await _say(TOO_LARGE, send, self._headers)
+            await _say(TOO_LARGE, scope, send, self._headers)
             return
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-            await _say(NO_ADDRESS, send, self._headers)
+            await _say(NO_ADDRESS, scope, send, self._headers)
             return
         whose = hashlib.sha256(headers.get(b"authorization") or headers.get(b"cookie", b"")).digest()
         if streams and self._streams[whose] >= MOST_STREAMS:
-            await _say(TOO_MANY, send, self._headers)
+            await _say(TOO_MANY, scope, send, self._headers)
             return
 
         async def counted() -> Message:
@@ -164,7 +164,7 @@ class Around:
             await self._app(scope, counted, sent)
         except TooLarge:
             if not status:
-                await _say(TOO_LARGE, send, self._headers)
+                await _say(TOO_LARGE, scope, send, self._headers)
         except Exception as error:
             try:
                 answer = await self._fault(Request(scope), error)
@@ -183,18 +183,22 @@ class Around:
             log.info("%s %s %d %.0f ms", scope["method"], route, status, milliseconds)
 
 
-_TOO_LARGE_PAGE = (
-    b'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    b'<meta name="color-scheme" content="light dark"><title>Too large - Offboard</title>'
-    b'<link rel="stylesheet" href="/static/offboard.css"><link rel="stylesheet" href="/static/parts.css"></head>'
-    b"<body><main><h1>Too large</h1><p>This is larger than may be sent here, and nothing of it was kept. Go back, and "
-    b'choose a file of at most 10 MiB.</p><p><a class="button" href="/">To the inbox</a></p></main></body></html>'
+_PAGE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    '<meta name="color-scheme" content="light dark"><title>{title} · Offboard</title>'
+    '<link rel="stylesheet" href="/static/offboard.css"><link rel="stylesheet" href="/static/parts.css"></head>'
+    '<body><main><h1>{title}</h1><p>{detail} {remedy}</p><p><a class="button" href="/">To the inbox</a></p></main>'
+    "</body></html>"
 )
-"""Whole in itself: it is said before anything is known about who sends so much."""
+"""Whole in itself: it is said before anything is known about whoever asks."""
 
 
-async def _say(problem: dict[str, Any], send: Send, headers: list[tuple[bytes, bytes]]) -> None:
-    body = json.dumps({"type": f"urn:offboard:problem:{problem['code']}", **problem}).encode()
-    start = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *headers]
+async def _say(problem: dict[str, Any], scope: Scope, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+    if scope["path"].startswith("/api/"):
+        body = json.dumps({"type": f"urn:offboard:problem:{problem['code']}", **problem}).encode()
+        kind = b"application/problem+json"
+    else:
+        body, kind = _PAGE.format(**problem).encode(), b"text/html; charset=utf-8"
+    start = [(b"content-type", kind), (b"cache-control", b"no-store"), *headers]
     await send({"type": "http.response.start", "status": problem["status"], "headers": start})
     await send({"type": "http.response.body", "body": body})
