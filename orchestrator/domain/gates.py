@@ -14,7 +14,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.levels import Actor, limited, require_level
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.requests import own_run, run_finished
-from orchestrator.domain.role_words import either
+from orchestrator.domain.role_words import any_of
 from orchestrator.domain.run import GateState, RunState
 from orchestrator.domain.standing import World
 
@@ -104,7 +104,7 @@ def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed
     if not actor.roles & gate.roles:
         return NotAllowed(
             "role_missing",
-            f"Gate {gate.opened.gate_id} is decided by {either(gate.roles)}.",
+            f"Gate {gate.opened.gate_id} is decided by {any_of(gate.roles)}.",
             "Ask somebody who holds one of these roles.",
         )
     return _conflict(state, actor)

@@ -12,7 +12,7 @@ from orchestrator.domain.event import Event
 from orchestrator.domain.levels import Actor, Level, limited, require_level
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.requests import not_own, only_people, own_run, require_prepare, still_going
-from orchestrator.domain.role_words import either
+from orchestrator.domain.role_words import any_of
 from orchestrator.domain.run import ExceptionState, RunState, StepState
 from orchestrator.domain.searching import unsettled
 from orchestrator.domain.standing import World, standing
@@ -266,7 +266,7 @@ def _authority(
 
 def _holds_one(actor: Actor, roles: Collection[str]) -> None:
     if actor.roles.isdisjoint(roles):
-        raise NotAllowed("role_missing", f"This is for {either(roles)}.", "Ask somebody who holds such a role.")
+        raise NotAllowed("role_missing", f"This is for {any_of(roles)}.", "Ask somebody who holds such a role.")
 
 
 def _may_prepare(state: RunState, actor: Actor, world: World) -> None:

@@ -8,7 +8,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.levels import Actor, ActorKind
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.requests import only_people
-from orchestrator.domain.role_words import either
+from orchestrator.domain.role_words import any_of
 
 
 def require_safety_owner(actor: Actor, packets: Iterable[Packet], what: str) -> None:
@@ -17,7 +17,7 @@ def require_safety_owner(actor: Actor, packets: Iterable[Packet], what: str) -> 
     only_people(actor, what)
     owners = {packet.platform.safety_owner for packet in packets}
     if actor.roles.isdisjoint(owners):
-        named = either(owners) or "nobody, since no packet is in use"
+        named = any_of(owners) or "nobody, since no packet is in use"
         raise NotAllowed("not_an_owner", f"{what} is for {named}.", "Ask somebody who holds such a role.")
 
 

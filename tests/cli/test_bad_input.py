@@ -133,9 +133,9 @@ async def test_what_does_not_exist(offboard: Offboard, started: Started) -> None
 
 async def test_who_may_not_decide_and_who_comes_too_late(offboard: Offboard, started: Started) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
-    assert "decided by IT approver" in await offboard.refused("approve", run_id, "access", as_="finance")
-    assert "decided by IT approver" in await offboard.refused("approve", run_id, "access", as_="hr")
-    assert "is for operator" in await offboard.refused("exceptions", "replan", run_id, as_="it")
+    assert "decided by an IT approver" in await offboard.refused("approve", run_id, "access", as_="finance")
+    assert "decided by an IT approver" in await offboard.refused("approve", run_id, "access", as_="hr")
+    assert "is for an operator" in await offboard.refused("exceptions", "replan", run_id, as_="it")
     assert "needs the level" in await offboard.refused("end", run_id, "--reason", "x", as_="auditor")
     assert "needs a reason" in await offboard.refused("reject", run_id, "access", "--reason", " ", as_="it")
     await offboard.done("approve", run_id, "access", as_="it")

@@ -47,7 +47,7 @@ async def test_an_embargoed_start_is_seen_by_those_named_until_it_ends(offboard:
 async def test_somebody_who_is_away_has_a_colleague_decide(offboard: Offboard, started: Started) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     await until(offboard, run_id, lambda run: len(run["gates"]) == 3)
-    assert "decided by finance approver" in await offboard.refused("approve", run_id, "money", as_="operator")
+    assert "decided by a finance approver" in await offboard.refused("approve", run_id, "money", as_="operator")
     assert "Nobody decides for you" in (await offboard.done("away", as_="finance")).out
     said = await offboard.done("away", "to", "operator", "--until", from_now(days=3), "--reason", "sea", as_="finance")
     assert "operator decides for you until" in said.out

@@ -19,7 +19,7 @@ PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 DOCUMENTS = (*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").rglob("*.md")))
 
 _READ = re.compile(
-    r'(?:(?<![.\w])(?P<how>get|path|given_value|_needed|_number)\(\s*(?:given,\s*)?|given\.get\(PREFIX \+ )'
+    r"(?:(?<![.\w])(?P<how>get|path|given_value|_needed|_number)\(\s*(?:given,\s*)?|given\.get\(PREFIX \+ )"
     r'"(?P<name>[A-Z_]+)"'
 )
 _EMBEDDED_ONLY = {"OFFBOARD_AS", "OFFBOARD_FOLDER", "OFFBOARD_CHECKPOINT_VERIFIER"}

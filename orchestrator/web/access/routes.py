@@ -129,9 +129,7 @@ async def device(request: Request, caller: PageCaller) -> Response:
 async def confirm_device(request: Request, caller: PageCaller, form: Form) -> Response:
     parts = parts_of(request)
     refused = text(form, "answer") == "refuse"
-    confirmed = None if refused else Confirmed(
-        caller.actor.actor_id, caller.proved_at(parts.settings), caller.acr
-    )
+    confirmed = None if refused else Confirmed(caller.actor.actor_id, caller.proved_at(parts.settings), caller.acr)
     if not await parts.devices.confirm(text(form, "code"), confirmed):
         flash = Flash(
             "refused", "No command line waits with this code.", "Look at the code again, or begin anew there."

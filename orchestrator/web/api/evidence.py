@@ -14,7 +14,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.levels import require_writing
 from orchestrator.domain.media_type import media_type
 from orchestrator.domain.operating import may_act
-from orchestrator.domain.role_words import role_words
+from orchestrator.domain.role_words import any_of
 from orchestrator.ledger.files import LARGEST_FILE, Files
 from orchestrator.ledger.queries import RunPage
 from orchestrator.web.access.caller import ApiCaller
@@ -122,7 +122,7 @@ def _may_attach(page: RunPage, actor: Any, task_id: str) -> None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id[:60]}.", "List them first.")
     require_writing(actor)
     if actor.kind != "person" or not may_act(state, actor, (task.opened.role,), world):
-        who = role_words(task.opened.role)
+        who = any_of((task.opened.role,))
         raise NotAllowed("role_missing", f"This is for {who}.", "Ask somebody who holds this role.")
     if not task.open or state.finished:
         raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.", "Nothing is left.")
