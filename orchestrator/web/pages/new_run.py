@@ -283,7 +283,7 @@ async def _draft(parts: Parts, caller: Caller, inquiry_id: str) -> Draft:
 
 async def _offered(parts: Parts, caller: Caller) -> list[Offered]:
     """The packets under which the caller may start runs, those in production first; none where there is no packet in
-    use. Raises the domain's refusal for somebody who may start none."""
+    use. Raises `NotAllowed` as the domain does for somebody who may start none."""
     offered: list[Offered] = []
     refused: NotAllowed | None = None
     for line in await parts.queries.packets():
@@ -300,7 +300,7 @@ async def _offered(parts: Parts, caller: Caller) -> list[Offered]:
         may = urgent is not None and caller.actor.kind == "person" and bool(caller.actor.roles & set(urgent.allowed_to))
         offered.append(Offered(current, shelf.history.phase, may))
     if refused is not None and not offered:
-        raise refused
+        raise NotAllowed(refused.code, "Your roles do not go as far as starting a run.", refused.remedy)
     order = ("production", "pilot", "shadow")
     return sorted(offered, key=lambda one: (order.index(one.phase), -len(one.packet.workflow.steps), one.name))
 

@@ -33,7 +33,7 @@ REMEDIES: Mapping[str, str] = {
     "run_open": "Open it from the list of runs; its cutoff can be moved there.",
     "packet_not_live": "Have both owners sign it and move it on, on the packet's own page.",
     "ledger_unavailable": "Try again in a moment; if it goes on, tell whoever runs this server. Nothing was lost.",
-    "level_not_granted": "Ask somebody whose role goes that far, or the packet's safety owner to let yours.",
+    "level_not_granted": "Ask somebody whose role goes further; each packet's page shows whose does.",
 }
 """For refusals whose own remedy is a command to type."""
 
