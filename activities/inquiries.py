@@ -6,6 +6,8 @@ refusal comes back word for word, and what failed says where, why and what to do
 
 from __future__ import annotations
 
+import asyncio
+
 from temporalio import activity
 from temporalio.exceptions import FailureError
 
@@ -65,6 +67,7 @@ class InquiryActivities:
         self._database_url = database_url
         self._queues = queues
         self._first = first
+        self._verifying = asyncio.Lock()
 
     @activity.defn(name="answer_inquiry")
     @without_words
@@ -112,7 +115,8 @@ class InquiryActivities:
             case q.CheckSystems():
                 return await self._check_systems(question, asked_by)
             case q.VerifyLedger():
-                kept = await verify_and_keep(self._rows.database, self._database_url)
+                async with self._verifying:  # each reads every row: one after the other, however many ask
+                    kept = await verify_and_keep(self._rows.database, self._database_url)
                 return q.LedgerVerified(
                     verified_at=kept.verified_at,
                     ok=kept.ok,

@@ -117,6 +117,29 @@ async def test_a_preview_is_the_same_for_somebody_who_has_a_run_that_is_hidden(
     assert not await ids() & await ids(), "ids that stay would tell that this person has been in the ledger"
 
 
+async def test_a_packet_that_takes_long_to_look_through_keeps_nobody_waiting(stack: Stack, program: Program) -> None:
+    auditor, value = await program("auditor"), await program("value-owner")
+    files = of_their_own("tangled", 9)
+    head = files["workflow"].replace("value_owner: requester", "value_owner: value_owner").partition("steps:")[0]
+    steps = (
+        f"  - {{name: s{i}, title: t, system: identity, ability: snapshot_access, "
+        f"needs: [{', '.join(f's{before}' for before in range(max(0, i - 40), i))}]}}\n"
+        for i in range(300)
+    )
+    files["workflow"] = f"{head}steps:\n{''.join(steps)}"
+    refused(await auditor.post("/packets", json=files), 403, "not_an_owner")
+    began = asyncio.get_running_loop().time()
+    looking = asyncio.create_task(value.post("/packets", json=files))
+    async with httpx.AsyncClient(base_url=stack.url, timeout=30.0) as client:
+        slowest = 0.0
+        while not looking.done():
+            answered = await client.get("/api/v1/health")
+            slowest = max(slowest, answered.elapsed.total_seconds())
+    refused(await looking, 422, "packet_problems")
+    lasted = asyncio.get_running_loop().time() - began
+    assert slowest < lasted / 2, f"somebody waited {slowest:.1f} of {lasted:.1f} seconds"
+
+
 async def test_whoever_sends_slowly_keeps_nobody_else_waiting(stack: Stack) -> None:
     host, port = stack.url.removeprefix("http://").split(":")
     head = (

@@ -16,7 +16,8 @@ from orchestrator.domain.levels import ActorKind, Level
 from orchestrator.domain.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet_files import parse_packet
-from orchestrator.domain.packet_history import Owner, Phase, packet_stream
+from orchestrator.domain.packet_history import Owner, PacketState, Phase, packet_stream
+from orchestrator.domain.packet_history import adopt as adopt_first
 from orchestrator.domain.packet_yaml import PacketProblems
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.described import Answer, Asking, problems, problems_of_post
@@ -211,9 +212,12 @@ async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: Idem
     parts = parts_of(request)
     files = {WORKFLOW_FILE: asked.workflow, PLATFORM_FILE: asked.platform, APPROVALS_FILE: asked.approvals}
     packet = await asyncio.to_thread(parse_packet, {name: text.encode() for name, text in files.items()})
+    adopt_first(PacketState(), packet, caller.actor)  # nobody has a file looked through who would own none of it
     actors = list((await parts.office.runs.organisation()).actors.values())
     roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))
-    wrong = check_packet(packet, connector_kinds(), settings=SETTINGS, roles_known=roles, actors=actors)
+    wrong = await asyncio.to_thread(
+        check_packet, packet, connector_kinds(), settings=SETTINGS, roles_known=roles, actors=actors
+    )
     if wrong:
         raise PacketProblems(wrong)
     version = await commands.adopt_packet(parts.office, caller.actor, packet, await packet_names(parts))
