@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from orchestrator.embedded.stack import Stack
+from orchestrator.embedded.stack import Stack, stack_up
 from tests.web.overheard import Overheard, overhearing
 
 FOUND_AT = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -51,6 +51,13 @@ class Browsing:
             for page in context.pages:
                 self._heard.answer(re.sub(r"\?.*", "", page.url), await page.content())
             await context.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """One for the browsers alone: whatever other tests leave open would push what is looked for off the first page."""
+    async with stack_up(tmp_path_factory.mktemp("stack-for-browsers")) as up:
+        yield up
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -67,6 +67,8 @@ PAGES: dict[str, tuple[str | None, str | To]] = {
     "refused": ("hr", "/webhooks"),
     "nowhere": ("hr", "/runs/r0000000000000000"),
 }
+ALIKE = {"api": "section#runs ~ section, section#runs article ~ article ~ article"}
+"""On a page that is very long: parts that are like those before them, and need not be looked at as well."""
 TITLES: dict[str, str] = {}
 """Of pages that were looked at, and where each is."""
 REFUSED = {"refused": 403, "nowhere": 404}
@@ -98,13 +100,18 @@ async def looked_at(page: Page, name: str, pictures: Path) -> None:
     await page.screenshot(path=pictures / f"{name}-dark.png", full_page=True)
     await nothing_wrong(page, COLOURS)
     await page.emulate_media(color_scheme="light")
+    await fits(page)
+    await page.screenshot(path=pictures / f"{name}-phone.png", full_page=True)
+    await nothing_wrong(page)
+    await page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]  # as above
+
+
+async def fits(page: Page) -> None:
+    """Ends as wide as a phone."""
     for size in (MAGNIFIED, PHONE):
         await page.set_viewport_size(size)  # type: ignore[arg-type]  # a dictionary like any
         wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wider <= 0, f"{wider} px wider than a screen of {size['width']} px: {await page.evaluate(TOO_WIDE)}"
-    await page.screenshot(path=pictures / f"{name}-phone.png", full_page=True)
-    await nothing_wrong(page)
-    await page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]  # as above
 
 
 async def nothing_wrong(page: Page, options: dict[str, Any] | None = None) -> None:
@@ -124,6 +131,10 @@ async def test_a_page_is_sound_in_both_themes_and_at_every_width(
     assert title.endswith(" · Offboard") and len(title) > len(" · Offboard")
     place = "refused" if name in REFUSED else urlsplit(page.url).path.split("/")[1]
     assert TITLES.setdefault(title, place) == place, "another page has this title"
+    if name in ALIKE:
+        await fits(page)
+        await page.evaluate("alike => document.querySelectorAll(alike).forEach(one => one.remove())", ALIKE[name])
+        await page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]  # as above
     await looked_at(page, name, pictures)
     if name in REFUSED:  # Chromium says so of every page whose status is an error
         browsing.complaints[:] = [said for said in browsing.complaints if "the server responded with" not in said]

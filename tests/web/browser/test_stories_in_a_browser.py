@@ -146,10 +146,10 @@ async def _to_the_end(browsing: Browsing, hand: Hand, it: Desk, operator: Desk, 
     for desk, what in ((finance, "Final pay and company cards"), (it, "What is gone for good")):
         await hand.press(desk.card(what, name).get_by_role("button", name="Approve").first)
         await desk.told("Approved")
-    await operator.sit_down("operator", "/")
+    await operator.page.goto(hr.page.url)
     for _ in range(4):
         await operator.wait_here()
-        card = operator.card("Task", name).first
+        card = operator.page.locator("#run-waiting li.card").filter(has_text="Task").first
         await operator.see(card)
         await operator.open(card.get_by_text("Answer it"))
         await hand.write(card.get_by_role("textbox"), "Done with their line manager.")
