@@ -58,7 +58,11 @@ def _outcome(seen: Seen, refused: Refusal, item_id: str) -> str:
     gate, task = state.gates.get(item_id), state.tasks.get(item_id)
     exception = state.exceptions.get(item_id)
     if refused.code == "gate_decided" and gate is not None:
-        votes = ", ".join(f"{seen.name(vote.by)} ({words(vote.verdict, 'verdict').lower()})" for vote, _ in gate.votes)
+        agreed = len({vote.verdict for vote, _ in gate.votes}) == 1
+        votes = ", ".join(
+            seen.name(vote.by) + ("" if agreed else f" ({words(vote.verdict, 'verdict').lower()})")
+            for vote, _ in gate.votes
+        )
         when = instant(gate.decided_at, zone, seconds=True)
         return f"{seen.gate_title(gate.opened.gate)} was {gate.outcome} at {when} by {votes or 'nobody'}."
     if refused.code == "gate_withdrawn" and gate is not None:

@@ -86,7 +86,7 @@ async def test_whoever_comes_second_is_told_what_came_of_it(visit: Visit, starte
 
     assert second.status_code == 409
     said = Page(second.text).text
-    assert re.search(r"Take away access was approved at .* by Wendelgard Oxtomiro \(approve\)", said), said[:2000]
+    assert re.search(r"Take away access was approved at .* by Wendelgard Oxtomiro\.", said), said[:2000]
 
 
 async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
