@@ -10,7 +10,7 @@ from orchestrator.commands.around_runs import record_actor
 from orchestrator.commands.office import Office, packets_in_use
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.levels import Actor, ActorKind, Level, require_writing
-from orchestrator.domain.programs import require_harmless_roles, require_safety_owner
+from orchestrator.domain.programs import require_harmless_roles, require_own_grants, require_safety_owner
 from orchestrator.ledger.tokens import LONGEST, Token, Tokens, new_token_id
 from orchestrator.ledger.webhooks import Webhook, Webhooks
 
@@ -31,7 +31,9 @@ async def make_token(
     behind it is recorded like one that signed in, so that what it causes is checked like everything else. `packets`
     are the names of those there are."""
     await _require_owner(office, actor, packets, "Letting a program in")
-    require_harmless_roles(kind, roles, await packets_in_use(office, packets))
+    in_use = await packets_in_use(office, packets)
+    require_harmless_roles(kind, roles, in_use)
+    require_own_grants(actor, kind, roles, in_use)
     if not timedelta() < lasts <= LONGEST:
         raise Invalid("token_lasts", f"A token works for at most {LONGEST.days} days.", "Make a new one in time.")
     token_id = new_token_id()
