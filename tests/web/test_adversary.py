@@ -203,7 +203,7 @@ async def test_a_code_confirmed_before_the_cutoff_is_worth_no_token_after_it(sta
         refused(given, 403, "access_denied")
 
 
-async def test_what_no_database_keeps_is_refused_and_no_fault(visit: Visit, program: Program) -> None:
+async def test_what_no_database_keeps_is_refused_and_no_fault(visit: Visit, program: Program, leaver: Leavers) -> None:
     browser, hr = await visit("hr"), await program("hr")
     for path in (
         "/runs?after=latest/2026-01-01T00:00:00%2B00:00/%00", "/runs?packet=%00", "/runs?system=%00",
@@ -223,6 +223,12 @@ async def test_what_no_database_keeps_is_refused_and_no_fault(visit: Visit, prog
     ):  # fmt: skip
         answer = await hr.post(path, content=body, headers={"content-type": "application/json"})
         assert answer.status_code < 500, (path, answer.text)
+    service = {"name": "x", "kind": "service", "up_to": "read"}
+    owner, started = await visit("safety-owner"), await hr.post("/runs", json=wanted(await leaver()))
+    for number in ("9" * 5000, "\N{SUPERSCRIPT TWO}"):
+        page = await browser.get(f"/runs/{started.json()['run_id']}", params={"before": number})
+        assert page.status_code == 200, number
+        assert (await owner.submit("/tokens", service | {"days": number})).status_code == 422, number
     for path in ("/systems/standard-leaver/hold", "/away", "/tokens", "/runs/new/people", "/device", "/decisions"):
         fields = {
             "system": "\0",
