@@ -51,7 +51,7 @@ async def show_run(
     seen = Seen(found.situation, caller, await parts.queries.staff())
     positions = await parts.queries.sees_everything(caller.viewer)
     before = query.get(BEFORE, "")
-    at = int(before) if before.isdecimal() else None
+    at = int(before) if before.isdecimal() and len(before) < 10 else None
     here = f"/runs/{seen.state.run_id}{f'?{BEFORE}={at}' if at is not None else ''}"
     return await page(
         request,

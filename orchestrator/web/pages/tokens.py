@@ -133,6 +133,6 @@ def _level(level: str) -> Level:
 
 
 def _days(days: str) -> timedelta:
-    if not days.isdigit() or not 0 < int(days) <= LONGEST.days:
+    if not days.isdecimal() or len(days) > 3 or not 0 < int(days) <= LONGEST.days:
         raise Invalid("token_lasts", f"A token works for at most {LONGEST.days} days.", "Choose how long it works.")
     return timedelta(days=int(days))
