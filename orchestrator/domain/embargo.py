@@ -15,7 +15,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.ability import Catalogue
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.event import Event
-from orchestrator.domain.levels import Actor, Level, granted_level
+from orchestrator.domain.levels import Actor, Level, granted_level, highest_level
 from orchestrator.domain.packet import Packet, WorkflowStep
 from orchestrator.domain.role_words import either, role_words
 from orchestrator.domain.run import RunState
@@ -128,13 +128,24 @@ def _may(actor: Actor, step: WorkflowStep, packet: Packet, abilities: Catalogue)
 def change_embargo(
     state: RunState, until: datetime | None, named: Sequence[str], actor: Actor, world: World
 ) -> list[Event]:
-    """Ends the embargo (`until` None), moves its end or names others; by people, of those named. Once it is over it
+    """Ends the embargo (`until` None), moves its end or names others; by people, of those named who
+    may do more than read. Once it is over it
     stays over: what everybody could read is not hidden again."""
     if state.embargo_until is None or world.now >= state.embargo_until:
         raise TooLate("embargo_over", f"Run {state.run_id} is under no embargo.", "Everybody concerned can read it.")
     if actor.kind != "person":
         raise NotAllowed("only_people", "Changing an embargo is for people.", "Ask one of those named.")
     asked = state.asked
+    levels = [
+        highest_level(world.pinned.platform, world.current.platform, actor, system, asked.packet)
+        for system in world.pinned.platform.systems
+    ]
+    if not any(level is not None and level >= Level.PREPARE for level in levels):
+        raise NotAllowed(
+            "level_not_granted",
+            "Whoever may only read a run changes nothing about its embargo.",
+            "Ask one of those named who works on the run.",
+        )
     everybody = tuple(sorted({asked.requested_by, *(named or state.named)}))
     if until is None or until <= world.now:
         return [e.EmbargoChanged(until=None, named=state.named, by=actor.actor_id)]

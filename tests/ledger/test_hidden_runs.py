@@ -160,7 +160,9 @@ async def test_those_named_change_the_embargo_and_its_end_opens_the_record(here:
     with pytest.raises(Invalid) as lacking:
         await commands.set_embargo(here.office, OLE, run_id, until, ("ole", "fern"))
     assert lacking.value.code == "embargo_lacks_people"
-    await commands.set_embargo(here.office, AUDREY, run_id, None)
+    with pytest.raises(NotAllowed):
+        await commands.set_embargo(here.office, AUDREY, run_id, None)  # an auditor reads, and changes nothing
+    await commands.set_embargo(here.office, OLE, run_id, None)
     assert await finds(here, SAM, run_id)
     assert (await rebuild(here.database, here.codec))["runs"].differed == 0
     assert await finds(here, SAM, run_id)
