@@ -22,8 +22,11 @@ _READ = re.compile(
     r"(?:(?<![.\w])(?P<how>get|path|given_value|_needed|_number)\(\s*(?:given,\s*)?|given\.get\(PREFIX \+ )"
     r'"(?P<name>[A-Z_]+)"'
 )
-_EMBEDDED_ONLY = {"OFFBOARD_AS", "OFFBOARD_FOLDER", "OFFBOARD_CHECKPOINT_VERIFIER"}
-"""Options of commands, which the command line's own library reads."""
+_OF_COMMANDS = {
+    "OFFBOARD_AS", "OFFBOARD_FOLDER", "OFFBOARD_CHECKPOINT_VERIFIER", "OFFBOARD_SERVER", "OFFBOARD_TOKEN",
+    "OFFBOARD_TOKEN_FILE",
+}  # fmt: skip
+"""What the command line itself reads, for people's commands."""
 
 
 def compose() -> dict[str, Any]:
@@ -46,7 +49,7 @@ def setting_names() -> set[str]:
 
 
 def known_names() -> set[str]:
-    return setting_names() | _EMBEDDED_ONLY
+    return setting_names() | _OF_COMMANDS
 
 
 def command_paths() -> dict[tuple[str, ...], Any]:
