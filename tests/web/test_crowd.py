@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from orchestrator import commands
 from orchestrator.commands import Done
@@ -42,14 +44,15 @@ async def _crowd(stack: Stack) -> list[str]:
     manager = (await stack.books.runs.organisation()).actors["it"].managers
 
     people = await asyncio.gather(*(stack.books.keyring.create_person() for _ in range(DECIDERS)))
-    arrived: list[Event] = [
-        ActorRecorded(
-            actor_id=f"crowd-{number}", kind="person", roles=("it_approver",), human=human, managers=tuple(manager)
-        )
-        for number, human in enumerate(people)
-    ]
-    version = (await stack.books.runs.organisation()).version
-    await stack.books.ledger.append([StreamAppend(ORGANISATION, version, drafts(arrived, version, None))])
+    await _recorded(
+        stack,
+        [
+            ActorRecorded(
+                actor_id=f"crowd-{number}", kind="person", roles=("it_approver",), human=human, managers=tuple(manager)
+            )
+            for number, human in enumerate(people)
+        ],
+    )
 
     async def one(number: int) -> str:
         actor = f"crowd-{number}"
@@ -59,7 +62,23 @@ async def _crowd(stack: Stack) -> list[str]:
     return list(await asyncio.gather(*(one(number) for number in range(DECIDERS))))
 
 
+async def _recorded(stack: Stack, arrived: Sequence[Event]) -> None:
+    """Sign-ins of so many at once that each by itself would take the test's time."""
+    version = (await stack.books.runs.organisation()).version
+    await stack.books.ledger.append([StreamAppend(ORGANISATION, version, drafts(arrived, version, None))])
+
+
+@pytest_asyncio.fixture
+async def dismissed(stack: Stack) -> AsyncIterator[None]:
+    """Afterwards nobody of the crowd has a role: other tests look at who else could decide."""
+    yield
+    await _recorded(
+        stack, [ActorRecorded(actor_id=f"crowd-{number}", kind="person", roles=()) for number in range(DECIDERS)]
+    )
+
+
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("dismissed")
 async def test_of_a_thousand_deciders_two_count_and_all_others_are_told(stack: Stack) -> None:
     await _packet(stack)
     person = await hired(stack)
