@@ -29,12 +29,14 @@ class Delegation:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """The actors as they last signed in, less what was revoked since; what each sign-in said last; and who decides for
-    whom."""
+    """The actors as they last signed in, less what was revoked; what each sign-in said last; and who decides for whom.
+    A role that was revoked comes back when a sign-in has once been without it, and a later one has it: signing in again
+    alone gives nothing back."""
 
     version: int = 0
     actors: Mapping[str, Actor] = field(default_factory=dict)
     recorded: Mapping[str, e.ActorRecorded] = field(default_factory=dict)
+    revoked: Mapping[str, frozenset[str]] = field(default_factory=dict)
     delegations: Mapping[str, Delegation] = field(default_factory=dict)
 
 
@@ -42,26 +44,39 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
     state = replace(state, version=state.version + 1)
     match event:
         case e.ActorRecorded(actor_id=actor_id):
-            signed_in = Actor(
-                actor_id=actor_id,
-                kind=event.kind,
-                roles=frozenset(event.roles),
-                human=event.human,
-                managers=frozenset(event.managers),
-                up_to=Level(event.up_to) if event.up_to is not None else None,
+            signed_in = _as_recorded(event)
+            still = state.revoked.get(actor_id, frozenset()) & signed_in.roles
+            signed_in = signed_in.model_copy(update={"roles": signed_in.roles - still})
+            return replace(
+                state,
+                actors={**state.actors, actor_id: signed_in},
+                recorded={**state.recorded, actor_id: event},
+                revoked={**state.revoked, actor_id: still},
             )
-            recorded = {**state.recorded, actor_id: event}
-            return replace(state, actors={**state.actors, actor_id: signed_in}, recorded=recorded)
         case e.RolesRevoked(actor_id=actor_id) if actor_id in state.actors:
             known = state.actors[actor_id]
             fewer = known.model_copy(update={"roles": known.roles - set(event.roles)})
-            return replace(state, actors={**state.actors, actor_id: fewer})
+            revoked = state.revoked.get(actor_id, frozenset()) | set(event.roles)
+            return replace(
+                state, actors={**state.actors, actor_id: fewer}, revoked={**state.revoked, actor_id: revoked}
+            )
         case e.DecisionsDelegated(delegation_id=id_):
             return replace(state, delegations={**state.delegations, id_: Delegation(event)})
         case e.DelegationEnded(delegation_id=id_) if id_ in state.delegations:
             ended = replace(state.delegations[id_], ended=True)
             return replace(state, delegations={**state.delegations, id_: ended})
     return state
+
+
+def _as_recorded(event: e.ActorRecorded) -> Actor:
+    return Actor(
+        actor_id=event.actor_id,
+        kind=event.kind,
+        roles=frozenset(event.roles),
+        human=event.human,
+        managers=frozenset(event.managers),
+        up_to=Level(event.up_to) if event.up_to is not None else None,
+    )
 
 
 def organisation_of(events: Iterable[Event]) -> Organisation:
@@ -82,7 +97,7 @@ def sign_in(
         for field, value in said.items()
     }
     same = before is not None and all(getattr(before, field) == value for field, value in words.items())
-    if same and known.actors.get(actor.actor_id) == actor:
+    if same and before is not None and _as_recorded(before) == actor:
         return []
     return [
         e.ActorRecorded.model_validate({

@@ -25,11 +25,16 @@ def test_nothing_is_said_twice_and_what_is_not_told_stays() -> None:
     assert sign_in(signed_in(known, moved), ANNA, "Anna Ahn", None, "Asia/Tokyo") == []
 
 
-def test_roles_that_were_taken_away_come_back_only_by_a_sign_in_that_has_them() -> None:
+def test_a_role_that_was_taken_away_comes_back_only_after_a_sign_in_that_was_without_it() -> None:
     known = organisation_of(sign_in(organisation_of([]), ANNA, None, None, None))
     known = signed_in(known, e.RolesRevoked(actor_id="anna", roles=("approver",), by="sam"))
     assert known.actors["anna"].roles == frozenset()
-    assert signed_in(known, *sign_in(known, ANNA, None, None, None)).actors["anna"] == ANNA
+    known = signed_in(known, *sign_in(known, ANNA, None, None, "Asia/Tokyo"))
+    assert known.actors["anna"].roles == frozenset(), "to sign in again gives nothing back"
+    without = ANNA.model_copy(update={"roles": frozenset()})
+    known = signed_in(known, *sign_in(known, without, None, None, None))
+    known = signed_in(known, *sign_in(known, ANNA, None, None, None))
+    assert known.actors["anna"] == ANNA
 
 
 def test_words_belong_to_the_person_who_signed_in_and_to_nobody_after_them() -> None:

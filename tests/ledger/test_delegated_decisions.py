@@ -97,6 +97,7 @@ async def test_it_ends_by_time_by_word_and_with_the_role(here: SmallOffice) -> N
     assert await waiting(here, PAT)
     await commands.revoke_roles(here.office, SAM, here.packet.name, "fern", ["finance_approver"])
     assert await waiting(here, PAT) == {}
+    await commands.record_actor(here.office, FERN.model_copy(update={"roles": frozenset()}))
     await commands.record_actor(here.office, FERN)
     assert await waiting(here, PAT)
     await here.advance_clock(6 * DAY)

@@ -51,6 +51,9 @@ async def test_roles_are_those_that_hold_now(here: SmallOffice) -> None:
     await commands.revoke_roles(here.office, SAM, here.packet.name, "two", ["operator"])
     assert (await here.queries.staff())["two"].actor.roles == {"auditor"}
     await commands.record_actor(here.office, two)
+    assert (await here.queries.staff())["two"].actor.roles == {"auditor"}, "to sign in again gives nothing back"
+    await commands.record_actor(here.office, two.model_copy(update={"roles": frozenset(["auditor"])}))
+    await commands.record_actor(here.office, two)
     assert (await here.queries.staff())["two"].actor.roles == {"operator", "auditor"}
 
 
