@@ -92,7 +92,7 @@ async def test_a_run_that_is_not_there_is_refused_alike_everywhere(program: Prog
     ):
         problem = refused(await operator.request(method, path, json=body), 404, "unknown_run")
         assert problem["detail"] == "There is no run r00."
-    refused(await operator.get("/runs/r%00"), 422, "invalid_request")
+    refused(await operator.get("/runs/r%00"), 400, "bad_request")
     refused(await operator.get("/nothing/here"), 404, "unknown_address")
     refused(await operator.put("/runs"), 405, "method_not_allowed")
 
