@@ -181,7 +181,7 @@ async def test_an_embargoed_run_is_absent_for_all_but_the_named(
 async def test_pages_of_runs_go_on_where_they_ended(offboard: Offboard, started: Started) -> None:
     for _ in range(3):
         await started(cutoff="2027-01-15T18:00")
-    whole = [run["run_id"] for run in (await offboard.done("runs", "--json", as_="hr")).json["runs"]]
+    whole = [run["run_id"] for run in (await offboard.done("runs", "--limit", "500", "--json", as_="hr")).json["runs"]]
     seen: list[str] = []
     after: list[str] = []
     while True:

@@ -126,7 +126,8 @@ def connected(ours: list[dict[str, Any]], spans: list[dict[str, Any]], run_id: s
 
 def of_the_right_things(spans: list[dict[str, Any]]) -> None:
     activities = {span["attributes"]["activity"]: span for span in spans if span["name"].startswith("RunActivity:")}
-    assert set(activities) == {"advance", "search_accounts", "execute_steps"}
+    # Whether the ledger has to be asked what is due as well (`advance`) hangs on what a nudge came in time to say.
+    assert {"search_accounts", "execute_steps"} <= set(activities) <= {"advance", "search_accounts", "execute_steps"}
     for span in activities.values():
         assert span["attributes"]["outcome"] == "done" and span["attributes"]["attempt"] >= 1
         assert span["attributes"]["run_id"].startswith("r")
