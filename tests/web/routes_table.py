@@ -62,7 +62,7 @@ POST   /runs/{run_id}/reschedule                       +  +  +  +  x  +  x  ?  s
 POST   /runs/{run_id}/hold                             x  x  x  +  x  +  x  ?  s  s
 POST   /runs/{run_id}/release                          x  x  x  +  x  +  x  ?  s  s
 POST   /runs/{run_id}/replan                           x  x  x  +  x  x  x  ?  s  s
-POST   /runs/{run_id}/embargo                          +  +  +  +  x  +  x  ?  s  s   whoever is named and may do more than read
+POST   /runs/{run_id}/embargo                          +  +  +  +  x  +  x  ?  s  s   named, and may do more than read
 POST   /runs/{run_id}/end                              +  +  +  +  x  +  x  ?  s  s
 # Deciding, doing, settling.
 POST   /runs/{run_id}/gates/{gate_id}                  x  +  x  x  x  x  x  ?  s  s
@@ -122,7 +122,7 @@ POST   /api/v1/runs/{run_id}/reschedule                +  +  +  +  x  +  x  ?  x
 POST   /api/v1/runs/{run_id}/hold                      x  x  x  +  x  +  x  ?  x  s
 POST   /api/v1/runs/{run_id}/release                   x  x  x  +  x  +  x  ?  x  s
 POST   /api/v1/runs/{run_id}/replan                    x  x  x  +  x  x  x  ?  x  s
-POST   /api/v1/runs/{run_id}/embargo                   +  +  +  +  x  +  x  ?  ?  s   whoever is named and may do more than read
+POST   /api/v1/runs/{run_id}/embargo                   +  +  +  +  x  +  x  ?  ?  s   named, and may do more than read
 POST   /api/v1/runs/{run_id}/end                       +  +  +  +  x  +  x  ?  x  s
 # Deciding, doing, settling.
 POST   /api/v1/runs/{run_id}/gates/{gate_id}/decision  x  +  x  x  x  x  x  ?  x  s
