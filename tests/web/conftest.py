@@ -11,12 +11,19 @@ import pytest
 import pytest_asyncio
 
 from orchestrator.embedded.company.people import Employee
-from orchestrator.embedded.stack import Stack
+from orchestrator.embedded.stack import Stack, stack_up
 from tests.cli.command_line import hired
 from tests.web.visitor import Visitor, api, token_of
 
 Visit = Callable[..., Awaitable[Visitor]]
 Program = Callable[[str], Awaitable[httpx.AsyncClient]]
+
+
+@pytest_asyncio.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """One for all of pages and API: they leave hundreds of runs, and a crowd of people, that other tests need not see."""
+    async with stack_up(tmp_path_factory.mktemp("web-stack")) as up:
+        yield up
 
 
 @pytest_asyncio.fixture
