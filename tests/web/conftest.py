@@ -21,7 +21,7 @@ Program = Callable[[str], Awaitable[httpx.AsyncClient]]
 
 @pytest_asyncio.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """One for all of pages and API: they leave hundreds of runs, and a crowd of people, that other tests need not see."""
+    """One for all of pages and API: they leave hundreds of runs, and a crowd, that other tests need not see."""
     async with stack_up(tmp_path_factory.mktemp("web-stack")) as up:
         yield up
 
