@@ -11,6 +11,7 @@ is no longer so. The read tables change in the same transaction.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,6 +46,8 @@ Decide = Callable[[RunState, World], Sequence[Event]]
 
 MOST_ROUNDS = 200
 """Conflicts in a row before the loop gives up: a stream this busy is a fault, not a crowd."""
+ASIDE, LONGEST_ASIDE = 0.001, 0.05
+"""Seconds, at most, that whoever was second waits before the next round: so much per round lost, and never more."""
 CACHED_RUNS = 256
 LATELY = 5.0
 """Seconds for which this process acts on a world it has read, as long as the append finds it unchanged."""
@@ -185,7 +188,8 @@ class Runs:
 
     async def decide(self, run_id: str, decide: Decide) -> Decided:
         """Decides until the append stands. Raises whatever `decide` refuses with, and `LedgerUnavailable`."""
-        for _ in range(MOST_ROUNDS):
+        for lost in range(MOST_ROUNDS):
+            await _stand_aside(lost)
             situation = await self.look(run_id)
             caused = list(decide(situation.state, situation.world))
             decided = await self._append(situation, caused)
@@ -255,7 +259,8 @@ class Runs:
         """Opens a run for a person, in the run's and the person's stream at once; or, where `request` says something
         about the run that they have, lets that happen to it."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
-        for _ in range(MOST_ROUNDS):
+        for lost in range(MOST_ROUNDS):
+            await _stand_aside(lost)
             known = self._organisation.get(e.ORGANISATION)
             page = await self.ledger.read({person_stream: 0, packets: 0, e.ORGANISATION: known[0]})
             record = surroundings.PersonRecord()
@@ -311,7 +316,8 @@ class Runs:
         sign-ins to add one. `subject` is the person whose key personal fields are encrypted under."""
         # One after the other here, so that a morning on which everybody signs in at once does not conflict with itself.
         async with self._organising:
-            for _ in range(MOST_ROUNDS):
+            for lost in range(MOST_ROUNDS):
+                await _stand_aside(lost)
                 known = self._organisation.get(e.ORGANISATION)
                 page = await self.ledger.read({e.ORGANISATION: known[0]})
                 version, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
@@ -351,7 +357,8 @@ class Runs:
     ) -> Sequence[Event]:
         """For the small streams around runs: decide on all of a stream's events, and append what follows. `rows` gets
         the whole stream as it will be."""
-        for _ in range(MOST_ROUNDS):
+        for lost in range(MOST_ROUNDS):
+            await _stand_aside(lost)
             page = await self.ledger.read({stream: 0})
             history = [recorded.event for recorded in page.events[stream]]
             wanted = decide(history)
@@ -366,6 +373,12 @@ class Runs:
                 continue
             return fresh
         raise VersionConflict(stream, page.version(stream), -1)
+
+
+async def _stand_aside(lost: int) -> None:
+    """Two processes that append to one stream in step would otherwise let the same one win every time."""
+    if lost:
+        await asyncio.sleep(random.uniform(0, min(ASIDE * lost, LONGEST_ASIDE)))  # noqa: S311  # no secret
 
 
 def drafts(events: Sequence[Event], version: int, subject: str | None) -> tuple[Draft, ...]:

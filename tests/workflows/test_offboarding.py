@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from scripted import Script, due
 from stage import Stage
@@ -26,7 +27,8 @@ async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
         await asyncio.sleep(0.01)
 
 
-async def server_clock(stage: Stage) -> Callable[[], float]:
+@asynccontextmanager
+async def server_clock(stage: Stage) -> AsyncIterator[Callable[[], float]]:
     """The server's own time, which leaps; read between two activities it is as good as the ledger's."""
     assert stage.environment is not None
     environment = stage.environment
@@ -37,8 +39,13 @@ async def server_clock(stage: Stage) -> Callable[[], float]:
             state["now"] = (await environment.get_current_time()).timestamp()
             await asyncio.sleep(0.005)
 
-    stage.following = asyncio.create_task(follow())  # type: ignore[attr-defined]  # kept alive with the stage
-    return lambda: state["now"]
+    following = asyncio.create_task(follow())
+    try:
+        yield lambda: state["now"]
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
 
 
 async def lasted(stage: Stage) -> float:
@@ -160,8 +167,7 @@ async def test_a_date_ninety_days_ahead(stage: Stage) -> None:
     script = stage.script
     script.layers = [("a1",)]
     script.waits = {0: 90 * DAY}
-    script.clock = await server_clock(stage)
-    async with stage.worker():
+    async with server_clock(stage) as script.clock, stage.worker():
         handle = await stage.nudge()
         await asyncio.wait_for(handle.result(), 60)
     assert script.done == {"a1"} and 90 * DAY <= await lasted(stage) < 91 * DAY
@@ -174,8 +180,7 @@ async def test_a_nearer_date_takes_the_place_of_a_farther_one(stage: Stage) -> N
     script = stage.script
     script.layers = [("a1",)]
     script.waits = {0: 5 * DAY}
-    script.clock = await server_clock(stage)
-    async with stage.worker():
+    async with server_clock(stage) as script.clock, stage.worker():
         handle = await stage.nudge()
         await until(lambda: script.times("advance") == 1)
         script.waits[0] = 1 * DAY
