@@ -15,7 +15,7 @@ from orchestrator.domain.events import StepAttemptFailed, StepAttested, StepFail
 from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World
-from orchestrator.ledger.runs import Decide, Decided
+from orchestrator.ledger.situations import Decide, Decided
 from orchestrator.workflows.offboarding import Nudge
 
 TELLING_WITHIN = timedelta(seconds=5)

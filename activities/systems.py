@@ -37,7 +37,8 @@ from orchestrator.ledger.engine_reports import EngineReports
 from orchestrator.ledger.errors import LedgerError, PersonErased
 from orchestrator.ledger.keys import Keyring
 from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.runs import Decide, Decided, Runs, Situation
+from orchestrator.ledger.runs import Runs
+from orchestrator.ledger.situations import Decide, Decided, Situation
 from orchestrator.workflows.activity_stubs import ExecuteSteps, SearchAccounts
 
 LOOK_AGAIN = 0.2  # seconds between two looks while a system settles

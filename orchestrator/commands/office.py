@@ -16,7 +16,8 @@ from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World
 from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.runs import Decided, Runs
+from orchestrator.ledger.runs import Runs
+from orchestrator.ledger.situations import Decided
 
 log = logging.getLogger("offboard.commands")
 

@@ -20,7 +20,7 @@ from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World
 from orchestrator.ledger.files import Attachment
 from orchestrator.ledger.packets import version_for
-from orchestrator.ledger.runs import Opening
+from orchestrator.ledger.situations import Opening
 
 MOST_TOGETHER = 100
 

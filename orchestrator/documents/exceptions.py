@@ -9,7 +9,8 @@ from typing import Any
 from orchestrator.documents.run import account_of, remedy
 from orchestrator.domain import events as e
 from orchestrator.ledger.lines import ExceptionLine
-from orchestrator.ledger.runs import Runs, Situation
+from orchestrator.ledger.runs import Runs
+from orchestrator.ledger.situations import Situation
 
 Document = dict[str, Any]
 

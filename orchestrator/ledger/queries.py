@@ -8,6 +8,7 @@ Read tables hold ids and times; a person's name comes from the run's first event
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,8 +27,9 @@ from orchestrator.ledger import sight
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.lines import ExceptionLine, Inbox, Item, PacketLine, PersonName, RunLine, RunList
 from orchestrator.ledger.records import Recorded
-from orchestrator.ledger.runs import Runs, Situation
+from orchestrator.ledger.runs import Runs
 from orchestrator.ledger.sight import Viewer
+from orchestrator.ledger.situations import Around, Situation
 from orchestrator.ledger.staff import Member, Staff
 from orchestrator.ledger.store import Ledger
 from orchestrator.ledger.tables import events, exceptions, inbox, packets, runs
@@ -38,6 +40,8 @@ __all__ = [
 ]  # fmt: skip
 
 LARGEST_PAGE = 500
+KEPT = 1.0
+"""Seconds for which one answer rests on what it has read of people and packets."""
 SHORTEST_RUN_ID = 5
 """Characters of a run's id that may stand for it, where no other begins so."""
 
@@ -59,11 +63,35 @@ class RunPage:
 class Queries:
     """Raises `LedgerUnavailable`; and `Invalid` for what the viewer named and cannot see or does not exist."""
 
-    def __init__(self, database: Database, ledger: Ledger, all_runs: Runs) -> None:
+    def __init__(self, database: Database, ledger: Ledger, all_runs: Runs, staff: Staff | None = None) -> None:
         self._database = database
         self._ledger = ledger
         self._runs = all_runs
-        self._staff = Staff(all_runs)
+        self._staff = staff or Staff(all_runs)
+        self._keeps = False
+        self._kept: tuple[float, tuple[PacketLine, ...], Around] | None = None
+
+    def for_one_answer(self) -> Queries:
+        """The same, for an answer that only reads: what every list rests on is read once for all of it. Where an answer
+        takes longer than `KEPT` seconds, as a stream does, it is read anew."""
+        queries = Queries(self._database, self._ledger, self._runs, self._staff)
+        queries._keeps = True
+        return queries
+
+    async def around(self) -> Around:
+        """Who acts here and every packet, at one moment."""
+        return (await self._around())[1]
+
+    async def _around(self) -> tuple[tuple[PacketLine, ...], Around]:
+        clock = time.monotonic()
+        if self._kept is not None and clock - self._kept[0] < KEPT:
+            return self._kept[1:]
+        rows = await self._all(select(packets).order_by(packets.c.name))
+        lines = tuple(PacketLine(row["name"], row["phase"], row["current_version"]) for row in rows)
+        around = await self._runs.around(line.name for line in lines)
+        if self._keeps:
+            self._kept = (clock, lines, around)
+        return lines, around
 
     # Runs
 
@@ -111,9 +139,10 @@ class Queries:
     async def run_page(self, viewer: Viewer, named: str) -> RunPage:
         """One run with everything that happened in it."""
         run_id = await self.find_run(viewer, named)
-        situation = await self._runs.look(run_id)
         stream = e.run_stream(run_id)
         happened = (await self._ledger.read({stream: 0})).events[stream]
+        self._runs.learn(run_id, happened)
+        situation = await self._runs.look(run_id)
         hashed = await self._all(select(events.c.version, events.c.leaf_hash).where(events.c.stream == stream))
         hashes = {int(row["version"]): bytes(row["leaf_hash"]).hex() for row in hashed}
         return RunPage(situation, tuple(happened), hashes)
@@ -187,8 +216,7 @@ class Queries:
     # Packets
 
     async def packets(self) -> tuple[PacketLine, ...]:
-        rows = await self._all(select(packets).order_by(packets.c.name))
-        return tuple(PacketLine(row["name"], row["phase"], row["current_version"]) for row in rows)
+        return (await self._around())[0]
 
     async def visible(self, viewer: Viewer, readable: Sequence[str] | None = None) -> ColumnElement[bool]:
         """Which runs a viewer sees, for every query here: those of packets whose platform file of today grants them at
@@ -216,25 +244,24 @@ class Queries:
 
     async def absent(self, viewer: Viewer) -> tuple[Actor, ...]:
         """Those for whom the viewer decides now."""
-        people = await self._runs.organisation()
+        around = await self.around()
+        people = around.organisation
         given = [held for held in people.delegations.values() if held.said.to == viewer.actor_id]
-        if not given:
-            return ()
-        return absent_for(viewer.actor, given, people.actors, await self._ledger.now())
+        return absent_for(viewer.actor, given, people.actors, around.now) if given else ()
 
     # Who works here
 
     async def staff(self) -> Mapping[str, Member]:
         """Everybody who has signed in, by actor id."""
-        return await self._staff.members()
+        return await self._staff.members((await self.around()).organisation)
 
     async def delegations(self, viewer: Viewer) -> tuple[Delegation, ...]:
         """Those that the viewer gave or was given and that are not over."""
-        return await self._staff.delegations(viewer.actor_id)
+        return await self._staff.delegations(viewer.actor_id, await self.around())
 
     async def packet_versions(self, viewer: Viewer) -> tuple[list[str], list[str]]:
         """Versions of packets whose runs a viewer may read for the packet's sake, and the other versions."""
-        shelves = [await self._runs.shelf(line.name) for line in await self.packets()]
+        shelves = (await self.around()).shelves.values()
         reads = {
             known.version: visibility.reads(viewer.actor, shelf.today_for(known.version))
             for shelf in shelves
@@ -245,7 +272,7 @@ class Queries:
     async def readable_packets(self, viewer: Viewer) -> tuple[Packet, ...]:
         """Packets as they are today, of those that the viewer may read in one version at least."""
         readable, _ = await self.packet_versions(viewer)
-        shelves = [await self._runs.shelf(line.name) for line in await self.packets()]
+        shelves = (await self.around()).shelves.values()
         known = [shelf for shelf in shelves if any(version.version in readable for version in shelf.history.versions)]
         return tuple(shelf.current for shelf in known if shelf.current is not None)
 

@@ -15,7 +15,6 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -26,23 +25,20 @@ from orchestrator.domain.consequences import with_consequences
 from orchestrator.domain.event import Draft, Event
 from orchestrator.domain.event_keys import event_key
 from orchestrator.domain.packet_history import packet_stream
-from orchestrator.domain.progress import Progress
 from orchestrator.domain.run import RunState, fold
-from orchestrator.domain.standing import Standing, World
-from orchestrator.domain.upcoming import progress
+from orchestrator.domain.standing import World
 from orchestrator.domain.visibility import unknown_run
 from orchestrator.ledger import projections
 from orchestrator.ledger.errors import VersionConflict
 from orchestrator.ledger.folds import Folds
 from orchestrator.ledger.packets import EMPTY_SHELF, PacketShelf, fold_shelf
-from orchestrator.ledger.records import RowWrite, StreamAppend
+from orchestrator.ledger.records import Recorded, RowWrite, StreamAppend
+from orchestrator.ledger.situations import Around, Decide, Decided, Opening, Situation
 from orchestrator.ledger.store import Ledger
 
 RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.SURROUNDING_EVENTS, *packet_history.PACKET_EVENTS)
 
 S = TypeVar("S")
-
-Decide = Callable[[RunState, World], Sequence[Event]]
 
 MOST_ROUNDS = 200
 """Conflicts in a row before the loop gives up: a stream this busy is a fault, not a crowd."""
@@ -51,44 +47,6 @@ ASIDE, LONGEST_ASIDE = 0.001, 0.05
 CACHED_RUNS = 256
 LATELY = 5.0
 """Seconds for which this process acts on a world it has read, as long as the append finds it unchanged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """A run and the world around it, as of one read. `around` are the versions of the streams that the world is made
-    of: holds, who acts here, the packet."""
-
-    state: RunState
-    world: World
-    around: Mapping[str, int]
-
-    @property
-    def progress(self) -> Progress:
-        return progress(self.state, self.world)
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What a round came to: the run after it, and the events that were appended, in order."""
-
-    state: RunState
-    world: World
-    events: tuple[Event, ...]
-    standings: Mapping[str, Standing] | None = None
-
-    @property
-    def progress(self) -> Progress:
-        return progress(self.state, self.world, self.standings)
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What a request for a run is decided on. `open_run` is the one that the person has already."""
-
-    open_run: Situation | None
-    shelf: PacketShelf
-    organisation: surroundings.Organisation
-    now: datetime
 
 
 class Runs:
@@ -306,6 +264,27 @@ class Runs:
         known = self._organisation.get(e.ORGANISATION)
         page = await self.ledger.read({e.ORGANISATION: known[0]})
         return self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])[1]
+
+    async def around(self, packets: Iterable[str]) -> Around:
+        """Who acts here and these packets, for one read."""
+        streams = {name: packet_stream(name) for name in packets}
+        known = {name: self._shelves.get(stream) for name, stream in streams.items()}
+        people = self._organisation.get(e.ORGANISATION)
+        page = await self.ledger.read(
+            {e.ORGANISATION: people[0], **{streams[name]: version for name, (version, _) in known.items()}}
+        )
+        _, organisation = self._organisation.advance(e.ORGANISATION, people, page.events[e.ORGANISATION])
+        shelves = {
+            name: self._shelves.advance(streams[name], before, page.events[streams[name]])[1]
+            for name, before in known.items()
+        }
+        return Around(organisation, shelves, page.now)
+
+    def learn(self, run_id: str, happened: Sequence[Recorded]) -> None:
+        """For whoever has read all events of a run anyway: the next look at it reads only what came since."""
+        stream = e.run_stream(run_id)
+        if self._runs.get(stream)[0] == 0:
+            self._runs.advance(stream, self._runs.get(stream), happened)
 
     async def organise(
         self,

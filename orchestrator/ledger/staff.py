@@ -9,6 +9,7 @@ from orchestrator.domain.event import Event
 from orchestrator.domain.levels import Actor
 from orchestrator.domain.surroundings import Delegation, Organisation
 from orchestrator.ledger.runs import Runs
+from orchestrator.ledger.situations import Around
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +29,17 @@ class Staff:
         self._runs = runs
         self._known: tuple[int, frozenset[str], Mapping[str, Member]] | None = None
 
-    async def members(self) -> Mapping[str, Member]:
+    async def members(self, people: Organisation) -> Mapping[str, Member]:
         """By actor id. Worked out anew when somebody signs in, loses a role, or is erased."""
-        people = await self._runs.organisation()
         readable = await self._readable(people)
         if self._known is None or self._known[:2] != (people.version, readable):
             made = {actor_id: _member(people, actor, readable) for actor_id, actor in people.actors.items()}
             self._known = (people.version, readable, made)
         return self._known[2]
 
-    async def delegations(self, actor_id: str) -> tuple[Delegation, ...]:
+    async def delegations(self, actor_id: str, around: Around) -> tuple[Delegation, ...]:
         """Those that this account gave or was given and that are not over, in the order of their beginning."""
-        people, now = await self._runs.organisation(), await self._runs.ledger.now()
+        people, now = around.organisation, around.now
         readable = await self._readable(people)
         return tuple(
             _without_words(held, people, readable)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 from jinja2 import Environment
@@ -52,5 +52,11 @@ class Parts:
 
 
 def parts_of(request: Request) -> Parts:
+    """A request that changes nothing has queries of its own, which read once what all of them rest on."""
+    kept: Parts | None = getattr(request.state, "parts", None)
+    if kept is not None:
+        return kept
     parts: Parts = request.app.state.parts
+    if request.method in ("GET", "HEAD"):
+        parts = request.state.parts = replace(parts, queries=parts.queries.for_one_answer())
     return parts

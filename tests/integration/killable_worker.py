@@ -28,7 +28,8 @@ from orchestrator.domain.steps import Answer, Intent
 from orchestrator.ledger.engine_reports import EngineReports
 from orchestrator.ledger.keys import Keyring
 from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.runs import Decide, Decided, Runs
+from orchestrator.ledger.runs import Runs
+from orchestrator.ledger.situations import Decide, Decided
 from orchestrator.settings import Settings
 from orchestrator.worker import relaying, working
 

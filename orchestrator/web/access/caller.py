@@ -85,7 +85,7 @@ async def session_caller(request: Request) -> Caller:
     session = await parts.sessions.find(secret, by_hand=by_hand) if secret else None
     if session is None:
         raise SignInNeeded
-    actor = (await parts.office.runs.organisation()).actors.get(session.actor_id)
+    actor = (await parts.queries.around()).organisation.actors.get(session.actor_id)
     if actor is None or await _has_left(parts, actor, session.created_at):
         await parts.sessions.end(session.secret)
         raise SignInNeeded
@@ -120,11 +120,11 @@ async def token_holder(request: Request) -> Caller:
     token = await parts.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
     if token is None:
         raise TokenNeeded
-    actor = (await parts.office.runs.organisation()).actors.get(token.actor_id)
+    actor = (await parts.queries.around()).organisation.actors.get(token.actor_id)
     if actor is None or await _has_left(parts, actor, token.created_at):
         raise TokenNeeded
     if token.actor_id != token.made_by:
-        maker = (await parts.office.runs.organisation()).actors.get(token.made_by)
+        maker = (await parts.queries.around()).organisation.actors.get(token.made_by)
         if maker is None or await _has_left(parts, maker, token.created_at):
             raise TokenNeeded  # what somebody made does not outlive their own leaving
     return Caller(

@@ -13,7 +13,7 @@ from orchestrator.documents.inbox import if_nobody_does, item_document, subject,
 from orchestrator.domain.deciders import deciders, if_nobody_acts
 from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.lines import Item
-from orchestrator.ledger.runs import Situation
+from orchestrator.ledger.situations import Situation
 from orchestrator.ledger.staff import Member
 from orchestrator.web.access.caller import ApiCaller, Caller
 from orchestrator.web.api.described import Answer, problems

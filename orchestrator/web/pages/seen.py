@@ -13,7 +13,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.run import RunState
 from orchestrator.domain.standing import World, due_at
-from orchestrator.ledger.runs import Situation
+from orchestrator.ledger.situations import Situation
 from orchestrator.ledger.staff import Member
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.pages.offers import Offers

@@ -1,0 +1,64 @@
+"""What a round of reading and deciding goes by, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain.event import Event
+from orchestrator.domain.progress import Progress
+from orchestrator.domain.run import RunState
+from orchestrator.domain.standing import Standing, World
+from orchestrator.domain.surroundings import Organisation
+from orchestrator.domain.upcoming import progress
+from orchestrator.ledger.packets import PacketShelf
+
+Decide = Callable[[RunState, World], Sequence[Event]]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A run and the world around it, as of one read. `around` are the versions of the streams that the world is made
+    of: holds, who acts here, the packet."""
+
+    state: RunState
+    world: World
+    around: Mapping[str, int]
+
+    @property
+    def progress(self) -> Progress:
+        return progress(self.state, self.world)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a round came to: the run after it, and the events that were appended, in order."""
+
+    state: RunState
+    world: World
+    events: tuple[Event, ...]
+    standings: Mapping[str, Standing] | None = None
+
+    @property
+    def progress(self) -> Progress:
+        return progress(self.state, self.world, self.standings)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a request for a run is decided on. `open_run` is the one that the person has already."""
+
+    open_run: Situation | None
+    shelf: PacketShelf
+    organisation: Organisation
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What every list rests on, as of one read: who acts here, and packets by name. `now` is the database's time."""
+
+    organisation: Organisation
+    shelves: Mapping[str, PacketShelf]
+    now: datetime
