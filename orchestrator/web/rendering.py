@@ -15,7 +15,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from orchestrator.documents.plain_words import sentence
-from orchestrator.web import times
+from orchestrator.web import elements, times
 from orchestrator.web.drawing import charts, glyphs
 from orchestrator.web.drawing.plan_graph import plan_graph
 from orchestrator.web.words import in_sentence, words
@@ -31,8 +31,8 @@ def make_templates() -> Environment:
     """Filters: `instant`, `clock`, `day`, `beside`, `iso`, `lasting` (a length of time), `length` (the same, and the
     number of what can be counted), `ago`, `until`, `timing`, `short`, `words`, `in_sentence`, `sentence`,
     `account_label`, `person_label`, `pretty`. Globals: `static_url(name)`, `glyph(shape)`, `mark_of(code, vocabulary)`,
-    `plan_graph(steps, gates)`, `charts`."""
-    environment = Environment(
+    `plan_graph(steps, gates)`, `charts`, `elements`."""
+    environment = _Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
@@ -62,12 +62,23 @@ def make_templates() -> Environment:
     )
     environment.globals.update(
         static_url=static_urls(),
+        elements=elements,
         glyph=glyphs.glyph,
         mark_of=glyphs.mark_of,
         plan_graph=plan_graph,
         charts=charts,
     )
     return environment
+
+
+class _Environment(Environment):
+    """`step.title` asks a document for its field first: documents are what templates ask most, and a field that is
+    called like a method of theirs is meant."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
 
 
 def static_urls() -> Callable[[str], str]:
