@@ -61,7 +61,7 @@ def complete(
     run_id: Run,
     task: Annotated[str, typer.Argument(metavar="TASK", help="The task's id, or the name of its step.")],
     alias: As = None,
-    evidence: Annotated[str | None, typer.Option("--evidence", help="What shows it; kept encrypted.")] = None,
+    evidence: Annotated[str | None, typer.Option("--evidence", help="What shows it, or why it was not done; kept encrypted.")] = None,
     attach: Annotated[
         list[Path] | None,
         typer.Option("--attach", metavar="FILE", help="A file that shows it, 10 MiB at most; repeatable."),

@@ -139,7 +139,8 @@ def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
 def complete_task(
     state: RunState, task_id: str, outcome: str, evidence: dict[str, Any] | None, actor: Actor, world: World
 ) -> list[Event]:
-    """A person did the work, or found out how an effect ended, and says so with evidence."""
+    """A person did the work, or found out how an effect ended, and says so with evidence. Its `note` is their own words,
+    and the reason where it was not done."""
     task = state.tasks.get(task_id)
     if task is None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.", "Look with `offboard tasks`.")
@@ -153,6 +154,10 @@ def complete_task(
     if outcome == "done" and not evidence and (step.evidence_required or not step.is_task):
         raise Invalid(
             "evidence_missing", f"Task {task_id} is completed with evidence.", "Say what shows it: --evidence TEXT."
+        )
+    if outcome != "done" and not str((evidence or {}).get("note") or "").strip():
+        raise Invalid(
+            "reason_missing", f"That task {task_id} was not done needs a reason.", "Say why not: --evidence TEXT."
         )
     happened: list[Event] = [
         e.TaskCompleted.model_validate({

@@ -335,7 +335,7 @@ class Story:
 
     def complete(self, step: str, outcome: str = "done", *, by: Actor = OLE, shown: bool = True) -> list[Event]:
         task = next(t for t, s in self.state.tasks.items() if s.open and s.opened.step_id == self.id(step))
-        evidence = {"text": "seen"} if shown else None
+        evidence = {"note": "seen"} if shown else None
         return self.append(operating.complete_task(self.state, task, outcome, evidence, by, self.world))
 
     def reschedule(self, instant: datetime, *, by: Actor = HR) -> list[Event]:

@@ -263,10 +263,20 @@ def test_completing_a_task_needs_its_role_evidence_and_a_person() -> None:
     task = next(iter(story.state.tasks))
     story.complete("hand_over")
     attested = story.events(e.StepAttested)[0]
-    assert attested.by == "ole" and attested.evidence == {"text": "seen"}
+    assert attested.by == "ole" and attested.evidence == {"note": "seen"}
     with pytest.raises(TooLate) as late:
         operating.complete_task(story.state, task, "done", {"text": "x"}, OLE, story.world)
     assert "ole" in late.value.message
+
+
+def test_saying_that_a_task_was_not_done_needs_a_reason() -> None:
+    story = Story()
+    task = next(iter(story.state.tasks))
+    for shown in (None, {"note": "  "}, {"attachments": [{"name": "receipt.pdf"}]}):
+        with pytest.raises(Invalid) as refused:
+            operating.complete_task(story.state, task, "not_done", shown, OLE, story.world)
+        assert refused.value.code == "reason_missing" and task in refused.value.message and refused.value.remedy
+    operating.complete_task(story.state, task, "not_done", {"note": "The laptop was never handed out."}, OLE, story.world)
 
 
 def test_confirming_an_unknown_outcome_settles_it_either_way() -> None:

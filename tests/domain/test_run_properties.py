@@ -326,7 +326,7 @@ class Attempts(RuleBasedStateMachine):
         opened = state.tasks[task].opened
         if outcome == "not_done" and state.tasks[task].open and by is OLE and not state.finished:
             self.unsure[opened.step_id, state.states[opened.step_id].generation] = 0  # a person found out
-        self.do(lambda: operating.complete_task(state, task, outcome, {"text": "x"}, by, self.story.world))
+        self.do(lambda: operating.complete_task(state, task, outcome, {"note": "x"}, by, self.story.world))
 
     @precondition(lambda self: self.story.state.exceptions)
     @rule(data=st.data(), by=ACTORS)

@@ -264,7 +264,7 @@ def test_the_same_failure_after_a_retry_is_a_new_exception() -> None:
 def test_a_task_that_is_not_done_twice_is_an_exception_twice() -> None:
     story = Story()
     for number in (1, 2):
-        story.complete("hand_over", "not_done", shown=False)
+        story.complete("hand_over", "not_done")
         assert story.exceptions() == [("step_failed", "hand_over")], number
         story.retry("hand_over")
         assert story.exceptions() == []
@@ -274,7 +274,7 @@ def test_a_task_that_is_not_done_twice_is_an_exception_twice() -> None:
 
 def test_a_task_is_retried_by_operators_whose_level_ends_at_some_systems() -> None:
     story = Story(packet(platform=("{who: operator, up_to: change}", "{who: operator, systems: [code], up_to: read}")))
-    story.complete("hand_over", "not_done", shown=False)
+    story.complete("hand_over", "not_done")
     story.retry("hand_over")
     assert story.step("hand_over").status == "retrying"
 

@@ -30,7 +30,7 @@ class FileNamed(Asking):
 
 class Completion(Asking):
     outcome: Literal["done", "not_done"]
-    note: Text | None = Field(None, description="What shows it. Kept encrypted, for those who see the run")
+    note: Text | None = Field(None, description="What shows it, or why it was not done. Kept encrypted, for those who see the run")
     files: list[FileNamed] = Field([], max_length=MOST_FILES, description="Uploaded before, as evidence")
 
 
@@ -53,7 +53,8 @@ async def complete(
     request: Request, caller: ApiCaller, run_id: RunId, task_id: TaskId, asked: Completion, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    """Where the packet asks for evidence, a note or a file has to show that it was done."""
+    """Where the packet asks for evidence, a note or a file has to show that it was done. That it was
+    not done needs a note: why."""
     parts = parts_of(request)
     evidence: dict[str, Any] = {"note": asked.note} if asked.note else {}
     if asked.files:

@@ -14,6 +14,7 @@ from orchestrator.ledger.sessions import Flash
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.access.forms import text
 from orchestrator.web.access.routes import safe_path
+from orchestrator.web.pages.cards import Typed, anchor
 from orchestrator.web.pages.exceptions import show_exceptions
 from orchestrator.web.pages.inbox import show_inbox
 from orchestrator.web.pages.page import back_to
@@ -25,6 +26,7 @@ from orchestrator.web.problems import refused as problem_of
 
 IN_THE_FORM = ("unknown_zone", "unknown_outcome", "unknown_actor")
 """What is unknown here is a word that somebody filled in, and no page."""
+IN_THE_NOTE = ("reason_missing", "evidence_missing")
 BACK = "back"
 """A form's field: the path of the page it stands on, with its query and the place on it."""
 
@@ -46,15 +48,20 @@ async def refused(
             raise refusing
     seen = await seen_run(parts_of(request), caller, run_id)
     status = 422 if refusing.code in IN_THE_FORM else problem_of(refusing).status
-    return await again(request, caller, form, status, refusal(seen, refusing, item_id))
+    told = refusal(seen, refusing, item_id)
+    wrong = told.text if refusing.code in IN_THE_NOTE else ""
+    typed = Typed(anchor(seen.state.run_id, item_id), text(form, "note"), wrong)
+    return await again(request, caller, form, status, told, typed=typed)
 
 
-async def again(request: Request, caller: Caller, form: FormData, status: int, *flashes: Flash) -> Response:
+async def again(
+    request: Request, caller: Caller, form: FormData, status: int, *flashes: Flash, typed: Typed | None = None
+) -> Response:
     """The page that a form was sent from, as it is now, and what there is to say."""
     place = urlsplit(place_of(form))
     query = QueryParams(place.query)
     if place.path == "/exceptions":
         return await show_exceptions(request, caller, query, status, flashes)
     if place.path.startswith("/runs/"):
-        return await show_run(request, caller, place.path.split("/")[2], query, status, flashes)
-    return await show_inbox(request, caller, query, status, flashes)
+        return await show_run(request, caller, place.path.split("/")[2], query, status, flashes, typed)
+    return await show_inbox(request, caller, query, status, flashes, typed)

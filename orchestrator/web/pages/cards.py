@@ -3,6 +3,8 @@ who else can, and what happens if nobody does. Inbox, run and exceptions draw th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.documents import run as documents
@@ -157,8 +159,26 @@ def task_card(seen: Seen, task_id: str) -> Document:
         "may": task.open and trial.allowed,
         "instead_of": seen.name(trial.instead_of),
         "why_not": trial.refused,
+        "typed": "",
+        "wrong": "",
         **_elsewhere(seen, task_id, task.open),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """An answer to a task that was refused: what stood in its field, and what is wrong with that."""
+
+    anchor: str
+    note: str
+    wrong: str = ""
+
+
+def with_typed(cards: Iterable[Document], typed: Typed | None) -> None:
+    """Puts it back where it was typed."""
+    for card in cards:
+        if typed is not None and card["kind"] == "task" and card["anchor"] == typed.anchor:
+            card |= {"typed": typed.note, "wrong": typed.wrong}
 
 
 # Exceptions

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from orchestrator.ledger.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
-from orchestrator.web.pages.cards import card_of
+from orchestrator.web.pages.cards import Typed, card_of, with_typed
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.seen import seen_runs
 from orchestrator.web.parts import parts_of
@@ -30,7 +30,12 @@ async def inbox(request: Request, caller: PageCaller) -> Response:
 
 
 async def show_inbox(
-    request: Request, caller: Caller, query: QueryParams, status: int = 200, flashes: Sequence[Flash] = ()
+    request: Request,
+    caller: Caller,
+    query: QueryParams,
+    status: int = 200,
+    flashes: Sequence[Flash] = (),
+    typed: Typed | None = None,
 ) -> Response:
     parts = parts_of(request)
     mine, kinds = wanted(query)
@@ -42,6 +47,7 @@ async def show_inbox(
         for item in found.items
         if item.run_id in runs and (card := card_of(runs[item.run_id], item.id)) is not None and card["state"] == "open"
     ]
+    with_typed(cards, typed)
     return await page(
         request,
         "inbox.html",

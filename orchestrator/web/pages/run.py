@@ -15,7 +15,7 @@ from orchestrator.domain.exposure import Clock, exposure
 from orchestrator.ledger.queries import RunPage
 from orchestrator.ledger.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
-from orchestrator.web.pages.cards import exception_card, gate_card, task_card
+from orchestrator.web.pages.cards import Typed, exception_card, gate_card, task_card, with_typed
 from orchestrator.web.pages.happened import files_of, timeline
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.seen import Document, Seen, as_unknown
@@ -43,6 +43,7 @@ async def show_run(
     query: QueryParams,
     status: int = 200,
     flashes: Sequence[Flash] = (),
+    typed: Typed | None = None,
 ) -> Response:
     """Raises `Invalid` (`unknown_run`) for a run that there is not, or that the caller does not see."""
     parts = parts_of(request)
@@ -53,6 +54,8 @@ async def show_run(
     before = query.get(BEFORE, "")
     at = int(before) if before.isdecimal() and len(before) < 10 else None
     here = f"/runs/{seen.state.run_id}{f'?{BEFORE}={at}' if at is not None else ''}"
+    context = run_context(seen, found)
+    with_typed(context["waiting"], typed)
     return await page(
         request,
         "run.html",
@@ -63,7 +66,7 @@ async def show_run(
         flashes=tuple(flashes),
         here=here,
         live=status == 200,
-        run=run_context(seen, found),
+        run=context,
         timeline=timeline(seen, found, at, positions=positions),
     )
 

@@ -84,6 +84,8 @@ def _outcome(seen: Seen, refused: Refusal, item_id: str) -> str:
         return f"This exception is closed: {how}{f', by {seen.name(exception.by)}' if exception.by else ''}."
     if refused.code == "evidence_missing":
         return "This is answered with something that shows it."
+    if refused.code == "reason_missing" and task is not None:
+        return "An answer that it was not done needs a reason."
     if refused.code == "run_finished":
         when = instant(state.finished_at, zone, seconds=True)
         return f"This run ended at {when}: {words(state.finish, 'run').lower()}."

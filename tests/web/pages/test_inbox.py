@@ -184,6 +184,35 @@ async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, start
     assert not any(t["state"] == "done" for t in (await run_of(program, run_id))["tasks"])
 
 
+async def test_that_a_task_was_not_done_is_refused_without_a_reason_and_what_was_typed_stays(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started()
+    run = await until(await program("auditor"), run_id, lambda run: any(t["state"] == "open" for t in run["tasks"]))
+    task = next(task for task in run["tasks"] if task["state"] == "open")
+    operator, place = await visit("operator"), anchor(run_id, task["task_id"])
+    assert "If it cannot be done, say why." in Page(await page_with(operator, "/", place)).text
+
+    for path in ("/", f"/runs/{run_id}"):
+        silent = await press(operator, path, "It cannot be done", inside=place)
+        assert silent.status_code == 422
+        assert "An answer that it was not done needs a reason." in Page(silent.text).text
+        assert f'id="{place}-note-error"' in silent.text and f'id="{place}-answer" open' in silent.text
+    too_large = await press(
+        operator, f"/runs/{run_id}", "It cannot be done", inside=place,
+        fill={"note": "Lost on the way"}, files=[("list.pdf", b"%PDF-1.7" + bytes(10 * 1024 * 1024))],
+    )  # fmt: skip
+    assert too_large.status_code == 422 and ">Lost on the way</textarea>" in too_large.text
+    assert (
+        next(t for t in (await run_of(program, run_id))["tasks"] if t["task_id"] == task["task_id"])["state"] == "open"
+    )
+
+    said = await press(
+        operator, f"/runs/{run_id}", "It cannot be done", inside=place, fill={"note": "It was never handed out"}
+    )
+    assert said.status_code == 200 and "not done." in Page(said.text).text
+
+
 async def test_what_waits_for_others_is_shown_on_the_other_list_without_their_buttons(
     visit: Visit, started: Started
 ) -> None:
