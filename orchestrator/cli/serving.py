@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -147,6 +148,7 @@ async def _web() -> None:
         office = Office(books.runs, books.keyring, engine)
         async with serving(web_settings, office, engine, books.database, on):
             note(f"Pages and API are on {web_settings.host}:{web_settings.port}, for {web_settings.public_url}.")
+            gc.freeze()  # what has been loaded stays: no answer waits while it is searched for garbage again
             if web_settings.oidc is None:
                 note("Nobody can sign in: no identity provider is set (OFFBOARD_OIDC_ISSUER).")
             await stopped.wait()

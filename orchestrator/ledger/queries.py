@@ -32,7 +32,7 @@ from orchestrator.ledger.sight import Viewer
 from orchestrator.ledger.situations import Around, Situation
 from orchestrator.ledger.staff import Member, Staff
 from orchestrator.ledger.store import Ledger
-from orchestrator.ledger.tables import events, exceptions, inbox, packets, runs
+from orchestrator.ledger.tables import exceptions, inbox, packets, runs
 
 __all__ = [
     "LARGEST_PAGE", "ExceptionLine", "Inbox", "Item", "Member", "PacketLine", "PersonName", "Queries", "RunLine",
@@ -139,13 +139,11 @@ class Queries:
     async def run_page(self, viewer: Viewer, named: str) -> RunPage:
         """One run with everything that happened in it."""
         run_id = await self.find_run(viewer, named)
-        stream = e.run_stream(run_id)
-        happened = (await self._ledger.read({stream: 0})).events[stream]
+        whole = await self._ledger.whole(e.run_stream(run_id))
+        happened = tuple(recorded for recorded, _ in whole)
         self._runs.learn(run_id, happened)
-        situation = await self._runs.look(run_id)
-        hashed = await self._all(select(events.c.version, events.c.leaf_hash).where(events.c.stream == stream))
-        hashes = {int(row["version"]): bytes(row["leaf_hash"]).hex() for row in hashed}
-        return RunPage(situation, tuple(happened), hashes)
+        hashes = {recorded.version: leaf_hash.hex() for recorded, leaf_hash in whole}
+        return RunPage(await self._runs.look(run_id), happened, hashes)
 
     async def names_of(self, viewer: Viewer, run_ids: Sequence[str]) -> dict[str, PersonName]:
         """Whom those of these runs are about that the viewer sees."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from orchestrator.domain.event import Draft
@@ -62,6 +63,7 @@ ORDER BY e.stream, e.version
 """
 _FOLLOW = "SELECT stored FROM ledger.events WHERE position > %s ORDER BY position LIMIT %s"
 _SUBJECT = "SELECT stored FROM ledger.events WHERE subject = %s AND position > %s ORDER BY position LIMIT %s"
+_WHOLE = "SELECT stored, leaf_hash FROM ledger.events WHERE stream = %s ORDER BY version"
 _FIRST = "SELECT stored FROM ledger.events WHERE stream = ANY(%s) AND version = 1"
 _TAIL = "SELECT position FROM ledger.head"
 
@@ -83,10 +85,7 @@ class Ledger:
     async def read(self, after: Mapping[str, int]) -> Page:
         """All events of each stream beyond the version given (0: from the beginning), and the database's time, as
         one consistent view in one round trip (a second one for keys this process has not seen lately)."""
-        async with self._database.driver() as connection:
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(_READ, (list(after), list(after.values())))
-            rows = await cursor.fetchall()
+        rows = await self._rows(_READ, (list(after), list(after.values())))
         events: dict[str, list[Recorded]] = {stream: [] for stream in after}
         for recorded in await self._decode(row[1] for row in rows if row[1] is not None):
             events[recorded.stream].append(recorded)
@@ -120,6 +119,12 @@ class Ledger:
         """The first event of each of these streams that has one, in no order: what lists show of what began there."""
         return await self._list(_FIRST, (list(streams),)) if streams else []
 
+    async def whole(self, stream: str) -> list[tuple[Recorded, bytes]]:
+        """All of a stream, each event with its leaf hash (32 bytes)."""
+        rows = await self._rows(_WHOLE, (stream,))
+        recorded = await self._decode(row[0] for row in rows)
+        return [(one, bytes(row[1])) for one, row in zip(recorded, rows, strict=True)]
+
     async def readable(self, person_ids: Iterable[str]) -> frozenset[str]:
         """Those of these people whose personal data can still be read; not who is erased, nor who was never known."""
         keys = await self._keyring.person_keys(person_ids)
@@ -144,11 +149,13 @@ class Ledger:
         await self._writer.aclose()
 
     async def _list(self, sql: str, parameters: tuple[object, ...]) -> list[Recorded]:
+        return await self._decode(row[0] for row in await self._rows(sql, parameters))
+
+    async def _rows(self, sql: str, parameters: tuple[object, ...]) -> list[Any]:
         async with self._database.driver() as connection:
             cursor = connection.cursor(binary=True)
             await cursor.execute(sql, parameters)
-            rows = await cursor.fetchall()
-        return await self._decode(row[0] for row in rows)
+            return await cursor.fetchall()
 
     async def _prepare(self, appends: Sequence[StreamAppend], rows: Sequence[RowWrite]) -> PreparedAppend:
         encoded = [(part.stream, draft, self._codec.encode(draft.event)) for part in appends for draft in part.drafts]

@@ -6,13 +6,13 @@ Everything is escaped, a name that a page does not know is an error, and no filt
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from pydantic_core import to_json
 
 from orchestrator.documents.plain_words import sentence
 from orchestrator.web import elements, times
@@ -116,4 +116,4 @@ def person_label(person: Mapping[str, Any] | None) -> str:
 
 def pretty(value: Any) -> str:
     """Evidence and event data as text to be read: JSON, indented, keys in their order."""
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    return to_json(value, indent=2, fallback=str).decode()

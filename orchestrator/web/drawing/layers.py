@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 SWEEPS: Final = 6
@@ -78,7 +79,16 @@ def without_detours(needs: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 
 def lay_out(needs: Mapping[str, Sequence[str]], *, box_height: float, line_height: float, gap: float) -> Layout:
-    """`needs` in the order in which rows begin. Names that are no box are passed over."""
+    """`needs` in the order in which rows begin. Names that are no box are passed over. A plan is drawn again whenever
+    something happens in its run, and its layout stays."""
+    return _lay_out(tuple((box, tuple(before)) for box, before in needs.items()), box_height, line_height, gap)
+
+
+@lru_cache(maxsize=256)
+def _lay_out(
+    order: tuple[tuple[str, tuple[str, ...]], ...], box_height: float, line_height: float, gap: float
+) -> Layout:
+    needs = dict(order)
     lines = without_detours(needs)
     columns = column_of(needs)
     places: list[Place] = []
