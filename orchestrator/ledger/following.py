@@ -35,16 +35,24 @@ SELECT s.stream, t.version FROM unnest(%s::text[]) AS s(stream) CROSS JOIN LATER
 
 @dataclass(eq=False, slots=True)
 class _Listener:
-    """`stream` is None for whoever listens to everything. `at` is what was last told, `now` the latest."""
+    """`stream` is None for whoever listens to everything. `at` is what was last told, `now` the latest. `lost` is why
+    the ledger could not be asked, for those who want to hear of it."""
 
     stream: str | None
     at: int
     now: int
+    patient: bool
+    lost: LedgerError | None = None
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, now: int) -> None:
         self.now = max(self.now, now)
         if self.now > self.at:
+            self.woken.set()
+
+    def lose(self, error: LedgerError) -> None:
+        if not self.patient:
+            self.lost = error
             self.woken.set()
 
 
@@ -60,17 +68,19 @@ class Following:
         self._newcomers = False
         self._closed = False
 
-    async def run(self, run_id: str, after_version: int = 0) -> AsyncGenerator[int, None]:
+    async def run(self, run_id: str, after_version: int = 0, *, patient: bool = True) -> AsyncGenerator[int, None]:
         """The run's version, each time it is another than what was told last; at once where it is beyond
-        `after_version` already. Close the iterator, or cancel whoever waits, to stop listening."""
-        listener = _Listener(run_stream(run_id), after_version, after_version)
+        `after_version` already. Close the iterator, or cancel whoever waits, to stop listening. The patient wait until
+        a ledger that is away comes back; for others this raises `LedgerError` as soon as a look fails."""
+        listener = _Listener(run_stream(run_id), after_version, after_version, patient)
         async with contextlib.aclosing(self._listen(listener)) as versions:
             async for version in versions:
                 yield version
 
-    async def any(self) -> AsyncGenerator[None, None]:
-        """Once at the beginning, for what came before anybody listened; then each time anything was written."""
-        async with contextlib.aclosing(self._listen(_Listener(None, -1, -1))) as moves:
+    async def any(self, *, patient: bool = True) -> AsyncGenerator[None, None]:
+        """Once at the beginning, for what came before anybody listened; then each time anything was written. Patient
+        or not as with `run`."""
+        async with contextlib.aclosing(self._listen(_Listener(None, -1, -1, patient))) as moves:
             async for _ in moves:
                 yield
 
@@ -98,6 +108,8 @@ class Following:
                 listener.woken.clear()
                 if self._closed:
                     return
+                if listener.lost is not None:
+                    raise listener.lost
                 if listener.now > listener.at:
                     listener.at = listener.now
                     yield listener.at
@@ -111,12 +123,18 @@ class Following:
             try:
                 await self._look()
                 pause = self._look_every
-            except LedgerUnavailable:
+            except LedgerUnavailable as error:
                 pause = min(pause * 2, AWAY_AT_MOST)
-            except LedgerError:
+                self._lose(error)
+            except LedgerError as error:
                 log.exception("following the ledger failed; it is tried again")
                 pause = AWAY_AT_MOST
+                self._lose(error)
             await asyncio.sleep(pause)
+
+    def _lose(self, error: LedgerError) -> None:
+        for listener in self._listeners:
+            listener.lose(error)
 
     async def _look(self) -> None:
         newcomers, self._newcomers = self._newcomers, False

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.ledger.database import Database
+from orchestrator.ledger.errors import LedgerUnavailable
 from orchestrator.ledger.following import Following
 from orchestrator.ledger.migrate import upgrade
 from orchestrator.ledger.store import Ledger, StreamAppend
@@ -95,6 +96,15 @@ async def test_a_hundred_followers_are_one_task_and_nobody_is_no_query(
         assert row == (0,)
 
 
+async def until_lost(following: Following) -> bool:
+    try:
+        async for _ in following.any(patient=False):
+            pass
+    except LedgerUnavailable:
+        return True
+    return False
+
+
 async def test_a_database_that_goes_away_and_comes_back_is_followed_on(
     tmp_path: Path,
 ) -> None:
@@ -106,14 +116,16 @@ async def test_a_database_that_goes_away_and_comes_back_is_followed_on(
         async with asyncio.timeout(60), aclosing(following.any()) as moves:
             await anext(moves)
             waiting = asyncio.ensure_future(anext(moves))
+            impatient = asyncio.ensure_future(until_lost(following))
             with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
                 admin.execute("ALTER DATABASE followed ALLOW_CONNECTIONS false")
                 admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'followed'")
                 with pytest.raises(psycopg.OperationalError):
                     psycopg.connect(server.conninfo("followed"))
-                # Long enough for several looks: they fail, and nobody hears of it.
+                # Long enough for several looks: they fail, and only whoever wants to hears of it.
                 done, _ = await asyncio.wait([waiting], timeout=0.5)
                 assert not done
+                assert await impatient
                 admin.execute("ALTER DATABASE followed ALLOW_CONNECTIONS true")
             with psycopg.connect(server.conninfo("followed"), autocommit=True) as owner:
                 owner.execute("UPDATE ledger.head SET position = 7")

@@ -1,8 +1,8 @@
 """Updates that arrive by themselves (Server-Sent Events of the HTML standard): a page hears that what it shows has
 moved, and never what happened; it looks again, and is checked anew, like anybody who opens it.
 
-A stream says nothing of what somebody may not see, not even that something happened. It ends with the session, and
-with the sight of the run.
+A stream says nothing of what somebody may not see, not even that something happened. It ends with the session, with
+the sight of the run, and at once where the ledger cannot be asked: the page then says so, and comes again.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ whoever listens is still signed in."""
 PAUSE = 0.5
 """Seconds between two looks of one page at a list: more often helps nobody."""
 STILL_HERE = ": still here\n\n"
+AWAY = "event: away\ndata: {}\n\n"
+"""The last word of a stream that can tell nothing more."""
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 T = TypeVar("T")
@@ -85,34 +87,32 @@ async def one_run(request: Request, caller: PageCaller, run_id: str) -> Response
     """When something happened in a run. Raises `Invalid` (`unknown_run`) like its page."""
     with as_unknown():
         found = await parts_of(request).queries.find_run(caller.viewer, run_id)
-    return _stream(_run(request, caller, found))
+    return _stream(_run(request, found))
 
 
-async def _run(request: Request, caller: Caller, run_id: str) -> AsyncIterator[str]:
+async def _run(request: Request, run_id: str) -> AsyncGenerator[str, None]:
     parts = parts_of(request)
     known = (await parts.office.runs.look(run_id)).state.version
     yield _message(known)
-    async with contextlib.aclosing(_or_silence(parts.following.run(run_id, known))) as moved:
+    async with contextlib.aclosing(_or_silence(parts.following.run(run_id, known, patient=False))) as moved:
         async for version in moved:
-            now = await _still(request, caller)
+            now = await _still(request)
             if now is None:
                 return
             try:
                 await parts.queries.find_run(now.viewer, run_id)
             except Refusal:
                 return  # it is hidden from them now
-            except LedgerError:
-                continue
             yield STILL_HERE if version == "silence" else _message(version)
 
 
-async def _lists(request: Request, caller: Caller, look: Look) -> AsyncIterator[str]:
+async def _lists(request: Request, caller: Caller, look: Look) -> AsyncGenerator[str, None]:
     following, number = parts_of(request).following, 0
     seen = await look(caller)
     yield _message(number)
-    async with contextlib.aclosing(_or_silence(following.any())) as moved:
+    async with contextlib.aclosing(_or_silence(following.any(patient=False))) as moved:
         async for tick in moved:
-            now = await _still(request, caller)
+            now = await _still(request)
             if now is None:
                 return
             if tick == "silence":
@@ -120,7 +120,7 @@ async def _lists(request: Request, caller: Caller, look: Look) -> AsyncIterator[
                 continue
             try:
                 found = await look(now)
-            except (LedgerError, Refusal):
+            except Refusal:
                 continue
             if found != seen:
                 seen, number = found, number + 1
@@ -128,7 +128,7 @@ async def _lists(request: Request, caller: Caller, look: Look) -> AsyncIterator[
             await asyncio.sleep(PAUSE)
 
 
-async def _still(request: Request, caller: Caller) -> Caller | None:
+async def _still(request: Request) -> Caller | None:
     """Whoever listens, as they are now; None once their session is over."""
     if await request.is_disconnected():
         return None
@@ -136,8 +136,6 @@ async def _still(request: Request, caller: Caller) -> Caller | None:
         return await session_caller(request)
     except SignInNeeded:
         return None
-    except LedgerError:
-        return caller
 
 
 async def _or_silence(moved: AsyncGenerator[T, None]) -> AsyncGenerator[T | Silence, None]:
@@ -153,11 +151,11 @@ async def _or_silence(moved: AsyncGenerator[T, None]) -> AsyncGenerator[T | Sile
                 beat = clock() + HEARTBEAT
                 yield "silence"
             elif waiting.done():
+                done, waiting = waiting, None
                 try:
-                    found = waiting.result()
+                    found = done.result()
                 except StopAsyncIteration:
                     return
-                waiting = None
                 yield found
     finally:
         if waiting is not None:
@@ -171,5 +169,14 @@ def _message(number: int) -> str:
     return f"id: {number}\ndata: {number}\n\n"
 
 
-def _stream(told: AsyncIterator[str]) -> StreamingResponse:
-    return StreamingResponse(told, media_type="text/event-stream", headers=HEADERS)
+async def _while_there(told: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    async with contextlib.aclosing(told) as words:
+        try:
+            async for word in words:
+                yield word
+        except LedgerError:
+            yield AWAY
+
+
+def _stream(told: AsyncGenerator[str, None]) -> StreamingResponse:
+    return StreamingResponse(_while_there(told), media_type="text/event-stream", headers=HEADERS)
