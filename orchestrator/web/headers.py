@@ -5,10 +5,10 @@ Plain ASGI, so that streams of events pass through as they come.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -17,6 +17,8 @@ from typing import Any
 from fastapi import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+
+from orchestrator.web.turns import Turn, Turns
 
 log = logging.getLogger("offboard.web")
 
@@ -30,9 +32,11 @@ LARGEST = 1024 * 1024
 """Bytes of a request."""
 LARGEST_UPLOAD = 12 * 1024 * 1024
 """Of one that carries files: ten MiB of evidence, and what a form adds."""
-AT_ONCE = 48
-"""Requests that are worked on together. A crowd waits in line for its turn, rather than each for one of a few
-connections to the database until its patience ends. Streams of events last, and are no part of it."""
+TAKES_FILES = re.compile(r"(/api/v1)?/runs/[^/]+/tasks/[^/]+(/files)?")
+"""Where those go, and nothing else of that size."""
+LARGEST_REPORT = 64 * 1024
+"""Of what HR's system sends, which has to be here whole before it can be seen whether it is signed."""
+REPORTS = "/api/v1/hooks/"
 MOST_STREAMS = 40
 """Streams of events of one session or token: each looks whenever anything happens, and somebody has to be there for
 it."""
@@ -58,7 +62,7 @@ ALWAYS = {
 }
 TOO_LARGE = {
     "title": "Too large", "status": 413, "code": "too_large",
-    "detail": "The request is larger than may be sent here.", "remedy": "Send a file of at most 10 MiB.",
+    "detail": "The request is larger than may be sent here.", "remedy": "Send less. A file of evidence has at most 10 MiB.",
 }  # fmt: skip
 NO_ADDRESS = {
     "title": "The request cannot be understood", "status": 400, "code": "bad_request",
@@ -77,24 +81,6 @@ class TooLarge(HTTPException):
         super().__init__(413, "The request is larger than may be sent here.")
 
 
-class _Turn:
-    """One request's place among those that are worked on together; without `turns` there is none to wait for."""
-
-    def __init__(self, turns: asyncio.Semaphore | None) -> None:
-        self._turns = turns
-        self._mine = False
-
-    async def take(self) -> None:
-        if self._turns is not None and not self._mine:
-            await self._turns.acquire()
-            self._mine = True
-
-    def give_up(self) -> None:
-        if self._turns is not None and self._mine:
-            self._mine = False
-            self._turns.release()
-
-
 class Around:
     """The outermost layer. `secure` has browsers come over TLS from now on (RFC 6797); `fault` answers what nobody
     foresaw, here and not further out, where a server would write the error's words into its log."""
@@ -102,7 +88,7 @@ class Around:
     def __init__(self, app: App, *, secure: bool, fault: Callable[[Request, Exception], Awaitable[Response]]) -> None:
         self._app = app
         self._fault = fault
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = Turns()
         self._streams: Counter[bytes] = Counter()
         self._headers = [(name.encode(), value.encode()) for name, value in ALWAYS.items()]
         if secure:
@@ -114,10 +100,8 @@ class Around:
             return
         started, status = time.perf_counter(), 0
         headers = dict(scope["headers"])
-        upload = headers.get(b"content-type", b"").startswith(b"multipart/form-data")
-        left = LARGEST_UPLOAD if upload else LARGEST
+        left = _largest(scope["path"], headers.get(b"content-type", b""))
         streams = scope["path"].endswith("/stream")
-        turn = _Turn(None if streams else self._turns)
         whole = False  # whether all of the request is here
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > left:
@@ -127,6 +111,7 @@ class Around:
             await _say(NO_ADDRESS, scope, send, self._headers)
             return
         whose = hashlib.sha256(headers.get(b"authorization") or headers.get(b"cookie", b"")).digest()
+        turn = Turn(self._turns, whose)
         if streams and self._streams[whose] >= MOST_STREAMS:
             await _say(TOO_MANY, scope, send, self._headers)
             return
@@ -138,7 +123,8 @@ class Around:
             # Whoever sends slowly, or nothing more at all, is waited for out of turn.
             turn.give_up()
             message = await receive()
-            await turn.take()
+            if not streams:
+                await turn.take()
             whole = not message.get("more_body", False)
             left -= len(message.get("body", b""))
             if left < 0:
@@ -160,7 +146,8 @@ class Around:
         try:
             if streams:
                 self._streams[whose] += 1
-            await turn.take()
+            else:
+                await turn.take()
             await self._app(scope, counted, sent)
         except TooLarge:
             if not status:
@@ -175,12 +162,22 @@ class Around:
                 await answer(scope, receive, sent)
         finally:
             turn.give_up()
+            if (caller := scope.get("state", {}).get("caller")) is not None:
+                self._turns.proved(whose, caller.actor.actor_id)
             if streams:
                 self._streams -= Counter([whose])  # what comes to nothing is forgotten
             # The route's own pattern: never a path's values, and no query string.
             route = getattr(scope.get("route"), "path", "-")
             milliseconds = (time.perf_counter() - started) * 1000
             log.info("%s %s %d %.0f ms", scope["method"], route, status, milliseconds)
+
+
+def _largest(path: str, kind: bytes) -> int:
+    """Bytes."""
+    if path.startswith(REPORTS):
+        return LARGEST_REPORT
+    upload = kind.startswith(b"multipart/form-data") and TAKES_FILES.fullmatch(path)
+    return LARGEST_UPLOAD if upload else LARGEST
 
 
 _PAGE = (

@@ -117,7 +117,8 @@ async def leaving(
     except BaseException:
         await parts.answers.give_up(ACTOR, webhook_id)
         raise
-    if answered.status_code >= 500:
+    if answered.status_code >= 300 and answered.status_code != 422:
+        # Nothing was started: once a setting was mended, or HR knows the person, the same delivery is worth a look.
         await parts.answers.give_up(ACTOR, webhook_id)
     else:
         headers = {name: answered.headers[name] for name in ("content-type", "location") if name in answered.headers}
@@ -138,7 +139,7 @@ async def _start(request: Request, parts: Parts, body: bytes) -> Response:
         cutoff = cutoff_given(asked.cutoff, asked.zone or facts.time_zone or None)
         done = await commands.start_run(parts.office, actor, facts, asked.packet, cutoff)
     except Refusal as error:
-        return await answer(request, refused(error))
+        return await answer(request, refused(error, request.path_params))
     if isinstance(done, Received):
         return JSONResponse(Receipt(message=done.message).model_dump(), 202)
     standing = RunStanding(run_id=done.run_id, version=done.version, events=len(done.events), carried_on=done.nudged)

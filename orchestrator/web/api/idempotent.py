@@ -42,6 +42,8 @@ class IdempotentRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def once(request: Request) -> Response:
+            if request.method == "POST":
+                await token_caller(request)  # before a body is read, which may be as large as a file
             key = request.headers.get("idempotency-key", "")
             if request.method != "POST" or not 1 <= len(key) <= LONGEST:
                 return await handle(request)
@@ -82,7 +84,7 @@ async def _answered(request: Request, handle: Callable[[Request], Coroutine[Any,
     try:
         return await handle(request)
     except Refusal as error:
-        return await answer(request, refused(error))  # a refusal is an answer, and is kept like one
+        return await answer(request, refused(error, request.path_params))  # a refusal is an answer, and is kept like one
 
 
 async def _hash(request: Request) -> bytes:

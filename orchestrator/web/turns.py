@@ -1,0 +1,93 @@
+"""Whose turn it is: so many requests are worked on together, and nobody has all of those places.
+
+Whoever was found to be signed in, or to hold a token that works, has a share of their own. All who have proved nothing
+yet have one share together, however many names they give themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+AT_ONCE = 48
+"""Requests that are worked on together. A crowd waits in line for its turn, rather than each for one of a few
+connections to the database until its patience ends. Streams of events last, and are no part of it."""
+OF_ONE = 12
+"""Of one account, in however many browsers and with however many tokens."""
+OF_STRANGERS = 24
+"""Of all who have not been found to be anybody yet."""
+MOST_KNOWN = 10_000
+"""Sessions and tokens that are remembered to work. Whoever is forgotten comes once more as a stranger."""
+STRANGERS = ""
+
+
+@dataclass(slots=True)
+class _Share:
+    """`wanted` counts those who have a place of it and those in line: while there are any, it is not forgotten."""
+
+    places: asyncio.Semaphore
+    wanted: int = 0
+
+
+@dataclass(slots=True)
+class Turns:
+    """Of one process. `whose` is a hash of the secret that a request came with."""
+
+    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _shares: dict[str, _Share] = field(default_factory=dict)
+    _known: OrderedDict[bytes, str] = field(default_factory=OrderedDict)
+
+    def proved(self, whose: bytes, actor_id: str) -> None:
+        """What came with this secret was done as this account."""
+        self._known[whose] = actor_id
+        self._known.move_to_end(whose)
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    async def take(self, whose: bytes) -> str:
+        """Waits in line behind one's own first, and then behind everybody. Returns whose share it is of, for
+        `give_back`."""
+        name = self._known.get(whose, STRANGERS)
+        share = self._shares.setdefault(name, _Share(asyncio.Semaphore(OF_ONE if name else OF_STRANGERS)))
+        share.wanted += 1
+        try:
+            await share.places.acquire()
+            try:
+                await self._places.acquire()
+            except BaseException:
+                share.places.release()
+                raise
+        except BaseException:
+            self._leave(name, share)
+            raise
+        return name
+
+    def give_back(self, name: str) -> None:
+        share = self._shares[name]
+        self._places.release()
+        share.places.release()
+        self._leave(name, share)
+
+    def _leave(self, name: str, share: _Share) -> None:
+        share.wanted -= 1
+        if not share.wanted:
+            del self._shares[name]
+
+
+class Turn:
+    """One request's place among those that are worked on together."""
+
+    def __init__(self, turns: Turns, whose: bytes) -> None:
+        self._turns = turns
+        self._whose = whose
+        self._of: str | None = None
+
+    async def take(self) -> None:
+        if self._of is None:
+            self._of = await self._turns.take(self._whose)
+
+    def give_up(self) -> None:
+        if self._of is not None:
+            of, self._of = self._of, None
+            self._turns.give_back(of)

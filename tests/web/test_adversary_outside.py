@@ -1,0 +1,120 @@
+"""What somebody tries who has proved nothing yet: too much, too often, and what HR's system is told when it repeats."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from orchestrator.domain.levels import Actor
+from orchestrator.embedded.stack import Stack
+from orchestrator.web.headers import LARGEST_REPORT, Around
+from orchestrator.web.turns import AT_ONCE, OF_ONE, OF_STRANGERS
+from tests.cli.command_line import hired
+from tests.web.api.running import FUTURE, PACKET, refused
+from tests.web.api.test_api_hr_hook import delivery, door, signed
+
+__all__ = ["door"]
+
+
+async def said_to(url: str, head: str, body: bytes = b"") -> bytes:
+    """What the server answers to a request's head, while its body has not been sent, or not whole."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(head.replace("HOST", f"{host}:{port}").encode() + body)
+        await writer.drain()
+        return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    finally:
+        writer.close()
+
+
+async def test_a_report_of_hr_is_small_whatever_it_says_it_is(door: httpx.AsyncClient, stack: Stack) -> None:
+    """It is refused before anything of it is read, and without a length as soon as there is too much of it."""
+    for kind in ("application/json", "multipart/form-data; boundary=x"):
+        head = f"POST /api/v1/hooks/hr HTTP/1.1\r\nHost: HOST\r\nContent-Type: {kind}\r\n"
+        declared = await said_to(stack.url, f"{head}Content-Length: {LARGEST_REPORT + 1}\r\n\r\n")
+        assert declared.startswith(b"HTTP/1.1 413"), declared
+    async with asyncio.timeout(20):
+        much = b"%x\r\n%b\r\n" % (LARGEST_REPORT + 1, b" " * (LARGEST_REPORT + 1))
+        answer = await said_to(
+            str(door.base_url).removesuffix("/api/v1/"), f"{head}Transfer-Encoding: chunked\r\n\r\n", much
+        )
+    assert answer.startswith(b"HTTP/1.1 413"), answer
+
+
+async def test_only_where_files_are_taken_may_a_request_be_as_large_as_one(stack: Stack) -> None:
+    for path in ("/sign-in/local", "/api/v1/sign-in/local", "/decisions", "/api/v1/runs"):
+        head = f"POST {path} HTTP/1.1\r\nHost: HOST\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        answer = await said_to(stack.url, f"{head}Content-Length: {2 << 20}\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 413"), (path, answer)
+
+
+async def test_nothing_of_a_file_is_read_from_whoever_has_no_token(stack: Stack) -> None:
+    for path in ("/api/v1/runs/r0000000000000000/tasks/t/files", "/runs/r0000000000000000/tasks/t"):
+        head = f"POST {path} HTTP/1.1\r\nHost: HOST\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        answer = await said_to(stack.url, f"{head}Content-Length: {8 << 20}\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 401"), (path, answer)
+
+
+async def test_a_refused_report_is_looked_at_anew_when_it_is_repeated(door: httpx.AsyncClient, stack: Stack) -> None:
+    """What was wrong may have been mended since: here HR had not written down yet whom it reported."""
+    coming = {"employee_number": "C-LATE", "email": "late.comer@wolkenmuehle.example"}
+    body, id_ = json.dumps({"person": "C-LATE", "packet": PACKET, "cutoff": FUTURE, "zone": "UTC"}).encode(), delivery()
+    for _ in range(2):
+        refused(await door.post("/hooks/hr", content=body, headers=signed(body, id_)), 404, "unknown_person")
+    await hired(stack, **coming)
+    started = await door.post("/hooks/hr", content=body, headers=signed(body, id_))
+    assert started.status_code == 201, started.text
+    again = await door.post("/hooks/hr", content=body, headers=signed(body, id_))
+    assert (again.status_code, again.json()) == (201, started.json()), "what was started is told again, and no more"
+
+
+async def test_a_report_that_cannot_be_understood_is_answered_alike_each_time(door: httpx.AsyncClient) -> None:
+    body, id_ = b'{"person": 1}', delivery()
+    said = [await door.post("/hooks/hr", content=body, headers=signed(body, id_)) for _ in range(2)]
+    assert said[0].json() == refused(said[1], 422, "invalid_request")
+
+
+async def test_one_account_leaves_turns_to_others_and_so_do_all_strangers() -> None:
+    """An application whose every answer takes until it is let go: who gets as far as that while others hold on?"""
+    let_go, at_work = asyncio.Event(), Counter[str]()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        request = Request(scope)
+        name = request.headers.get("authorization", "").partition("-")[0]
+        if name:
+            request.state.caller = SimpleNamespace(actor=Actor(actor_id=name))
+        at_work[name] += 1
+        if request.url.path == "/slow":
+            await let_go.wait()
+        await PlainTextResponse("")(scope, receive, send)
+
+    async def fault(request: Request, error: Exception) -> Response:
+        raise error
+
+    around = httpx.ASGITransport(Around(slow, secure=False, fault=fault))
+    async with httpx.AsyncClient(transport=around, base_url="http://offboard.example") as client, asyncio.timeout(20):
+
+        async def by(secret: str, path: str = "/slow") -> int:
+            return (await client.get(path, headers={"authorization": secret} if secret else {})).status_code
+
+        secrets = [f"greedy-{number}" for number in range(4)]
+        for secret in (*secrets, "other-1"):
+            await by(secret, "/")  # who they are is known once they were answered
+        at_work.clear()
+        crowd = [asyncio.create_task(by(secret)) for secret in secrets for _ in range(AT_ONCE)]
+        crowd += [asyncio.create_task(by(f"made{number}-up")) for number in range(AT_ONCE * 2)]
+        crowd += [asyncio.create_task(by("")) for _ in range(AT_ONCE)]
+        while sum(at_work.values()) < OF_ONE + OF_STRANGERS:
+            await asyncio.sleep(0)
+        assert await by("other-1", "/") == 200
+        assert at_work["greedy"] == OF_ONE and sum(at_work.values()) == OF_ONE + OF_STRANGERS + 1
+        let_go.set()
+        assert set(await asyncio.gather(*crowd)) == {200}, "whoever waited had their turn in the end"
