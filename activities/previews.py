@@ -1,7 +1,8 @@
 """What a run would do, worked out in memory. Nothing is written, in the ledger or anywhere else.
 
 The same searching, matching and planning as in a run, under the same rules; only that nothing comes of it. Account
-ids are made with a key that is thrown together for the moment, so that they are not those of the run to come.
+ids are made with a key that is thrown together for the moment, so that they are not those of the run to come; what
+they stand for goes with each question, sealed, so that it can be answered with the start.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from activities.connections import Connections
 from activities.packets import governing
 from activities.people import People
 from activities.reachability import elsewhere
-from orchestrator.documents.preview import Preview, preview
+from orchestrator.documents.preview import Preview, is_asked, preview
+from orchestrator.documents.shown_matches import MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain import requests, searching
 from orchestrator.domain.cutoff import Cutoff
@@ -30,6 +32,7 @@ from orchestrator.ledger.queries import Queries, Viewer
 from orchestrator.ledger.rates import Rates
 from orchestrator.ledger.runs import Runs
 from orchestrator.ledger.sealing import KEY_BYTES, PersonKey
+from orchestrator.ledger.situations import Opening
 
 
 class Previews:
@@ -70,7 +73,7 @@ class Previews:
         pinned = shelf.version(version.version)
         now = await self._runs.ledger.now()
         key = await self._key(person)
-        actors = (await self._runs.organisation()).actors
+        organisation = await self._runs.organisation()
         asked = requests.request_run(
             run_id="preview",
             person_id=key.person_id,
@@ -83,15 +86,23 @@ class Previews:
             open_run=await self._queries.open_run_of(Viewer.of(actor), key.person_id),
             now=now,
             embargo=embargo,
-            actors=actors,
+            actors=organisation.actors,
             abilities=self._runs.abilities,
         )
+        world = Opening(None, shelf, organisation, now, self._runs.abilities).world(version.version)
         found = await self._found(person, key, pinned, current)
         details = {account.account_id: account.model_dump(mode="json") for account in found.accounts}
         state = fold(RunState(), asked, now)
         state = fold(state, e.AccountsSearched(results=found.results, details=details), now)
         state = fold(state, make_plan(state, pinned, self._runs.abilities), now)
-        return preview(state, pinned, found.results, found.troubles, actors.values())
+        handles = {
+            result.system: MatchShown.of(person.hr_id, now, result, found.accounts).sealed(
+                self._keyring, actor.actor_id
+            )
+            for result in found.results
+            if is_asked(pinned, result)
+        }
+        return preview(state, pinned, found.results, found.troubles, actor, world, handles)
 
     async def _key(self, person: PersonFacts) -> PersonKey:
         """Who it is counts, since nobody acts on their own leaving; their key does not: ids that are the same each time

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.commands.office import Done, Office, Outcome, Received, decide_on, told
+from orchestrator.documents.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain import gates, operating, requests, visibility
+from orchestrator.domain.beforehand import settle_beforehand
 from orchestrator.domain.cutoff import Cutoff
 from orchestrator.domain.embargo import Embargo, change_embargo
 from orchestrator.domain.errors import Invalid, Refusal
@@ -37,15 +39,31 @@ async def start_run(
     urgent: bool = False,
     embargo: Embargo | None = None,
     reason: str | None = None,
+    answers: Sequence[Answered] = (),
 ) -> Done | Received:
     """Opens a run for a person as HR knows them. Raises `Refusal`; an open run that the actor sees is named in it. One
-    that they do not see is no refusal: their request is put before those who see it."""
+    that they do not see is no refusal: their request is put before those who see it.
+
+    `answers` settle what a preview asked, under the rules of `settle_match`: refused is the whole start, so that nobody
+    takes for settled what is not. They count where the run's search finds what the preview showed."""
     require_writing(actor)
+    shown = [(MatchShown.opened(office.keyring, actor.actor_id, answer.question), answer) for answer in answers]
+    if len({match.seen.system for match, _ in shown}) < len(shown):
+        raise Invalid("settled_twice", "A question is answered more than once.", "Give each one answer.")
     person_id = await office.keyring.person_for("hr", person.hr_id)
     assert person_id is not None
+    key = await office.keyring.person_key(person_id)
     run_id = f"r{secrets.token_hex(8)}"
 
-    def request(opening: Opening) -> e.RunRequested | Sequence[Event]:
+    def settled(opening: Opening, asked: e.RunRequested) -> list[e.MatchSettledBeforehand]:
+        world, events = opening.world(asked.packet_version), []
+        for match, answer in shown:
+            match.require_fresh(person.hr_id, opening.now)
+            chosen = match.chosen(key, answer.accounts)
+            events.append(settle_beforehand(asked, match.as_of(key), chosen, answer.reason, actor, world))
+        return events
+
+    def request(opening: Opening) -> Sequence[Event]:
         version = version_for(opening.shelf, packet, person)
         there = opening.open_run
         shown = there is not None and visibility.sees(there.state, actor, there.world)
@@ -65,7 +83,10 @@ async def start_run(
             actors=opening.organisation.actors,
             abilities=office.runs.abilities,
         )
-        return asked if there is None else requests.second_request(there.state, asked)
+        # Said even where it comes to nothing, so that a run that the actor does not see makes no difference: whoever
+        # asks a second time answers no question of the first run.
+        said = settled(opening, asked)
+        return [asked, *said] if there is None else requests.second_request(there.state, asked)
 
     decided = await office.runs.start(person_id, request, packet)
     done = await told(office, decided)

@@ -13,13 +13,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.documents import run as run_document
+from orchestrator.domain import beforehand, gates
 from orchestrator.domain import events as e
-from orchestrator.domain import gates
 from orchestrator.domain.levels import Actor, Level
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.plan import PlannedStep
 from orchestrator.domain.run import GateState, RunState
-from orchestrator.domain.standing import due_at
+from orchestrator.domain.standing import World, due_at
 
 
 class Shown(BaseModel):
@@ -77,7 +77,8 @@ class NotLookedAt(Shown):
 class MatchQuestion(Shown):
     """What a person will be asked before steps on this system can be planned. `kind` is the exception's that the run
     will open; `candidates` are what they choose from, and may be nobody's; `conflict` names the key that speaks
-    against what was found."""
+    against what was found. `handle` is what the start takes an answer under, `why_not` why whoever looked may give
+    none (None where they may), and `settled_by` are the accounts known here that may."""
 
     system: str
     title: str
@@ -86,6 +87,9 @@ class MatchQuestion(Shown):
     conflict: str | None
     candidates: tuple[PreviewAccount, ...]
     asked_of: str
+    handle: str = ""
+    why_not: str | None = None
+    settled_by: tuple[str, ...] = ()
 
 
 class PreviewStep(Shown):
@@ -148,10 +152,12 @@ def preview(
     packet: Packet,
     searched: Sequence[e.SystemSearched],
     troubles: Mapping[str, str],
-    actors: Iterable[Actor],
+    asker: Actor,
+    world: World,
+    handles: Mapping[str, str],
 ) -> Preview:
-    """`state` is the run as it would be once its plan is made, `searched` and `troubles` what its systems said, and
-    `actors` who is known here."""
+    """`state` is the run as it would be once its plan is made, `searched` and `troubles` what its systems said,
+    `asker` whoever looks, and `handles` what an answer about a system is given under."""
     header = run_document.header(state)
     shown = ("packet", "packet_version", "phase", "cutoff", "zone", "local_cutoff", "urgent")
     return Preview(
@@ -160,10 +166,14 @@ def preview(
         looked_at=state.requested_at,
         systems=tuple(_system(state, packet, result, troubles) for result in searched),
         not_looked_at=tuple(_unseen(packet, result, troubles) for result in searched if result.outcome == "failed"),
-        questions=tuple(_question(state, packet, result) for result in searched if _is_asked(packet, result)),
+        questions=tuple(
+            _question(state, packet, result, asker, world, handles.get(result.system, ""))
+            for result in searched
+            if is_asked(packet, result)
+        ),
         steps=tuple(_step(state, step) for step in state.steps.values()),
         steps_left_open=tuple(sorted(state.open_steps)),
-        gates=_gates(state, packet, list(actors)),
+        gates=_gates(state, packet, list(world.actors.values())),
     )
 
 
@@ -186,14 +196,17 @@ def _unseen(packet: Packet, result: e.SystemSearched, troubles: Mapping[str, str
     return NotLookedAt(system=result.system, title=spec.title, code=result.code, why=why, support=spec.support or None)
 
 
-def _is_asked(packet: Packet, result: e.SystemSearched) -> bool:
+def is_asked(packet: Packet, result: e.SystemSearched) -> bool:
     """Finding nothing is a question only where everybody has an account."""
     if result.outcome == "none":
         return packet.platform.systems[result.system].expected
     return result.outcome in e.QUESTION_OF
 
 
-def _question(state: RunState, packet: Packet, result: e.SystemSearched) -> MatchQuestion:
+def _question(
+    state: RunState, packet: Packet, result: e.SystemSearched, asker: Actor, world: World, handle: str
+) -> MatchQuestion:
+    refused = beforehand.why_not_settle(state.asked, result, asker, world)
     return MatchQuestion(
         system=result.system,
         title=packet.platform.systems[result.system].title,
@@ -202,6 +215,9 @@ def _question(state: RunState, packet: Packet, result: e.SystemSearched) -> Matc
         conflict=result.code or None,
         candidates=_accounts(state, result.candidates),
         asked_of=packet.approvals.exceptions.owner,
+        handle=handle,
+        why_not=refused.message if refused is not None else None,
+        settled_by=beforehand.who_may_settle(state.asked, result, world.actors.values(), world),
     )
 
 

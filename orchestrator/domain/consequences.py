@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from orchestrator.domain import beforehand, gates, searching
 from orchestrator.domain import events as e
-from orchestrator.domain import gates, searching
 from orchestrator.domain.event import Event
 from orchestrator.domain.levels import Level
 from orchestrator.domain.planning import make_plan
@@ -47,6 +47,9 @@ def with_consequences(
 
 def _next(state: RunState, standings: Standings, world: World) -> Iterator[Event]:
     """One round. Each kind looks at the same state, so a round never contradicts itself; the next sees its effects."""
+    if borne_out := list(beforehand.borne_out(state)):
+        yield from borne_out
+        return
     if state.plan_stale and searching.all_asked(state, world.pinned, world.holds) and state.asked.facts is not None:
         yield make_plan(state, world.pinned, world.abilities)
         return

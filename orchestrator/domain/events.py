@@ -96,13 +96,30 @@ class AccountsSearched(Event):
 
 
 class MatchSettled(Event):
-    """A person said which accounts are theirs; none is an answer too."""
+    """A person said which accounts are theirs; none is an answer too. `beforehand` is whether they said so before the
+    run began: a `MatchSettledBeforehand` that the run's own search has borne out."""
 
     system: str
     accounts: tuple[str, ...]
     by: str
     on_behalf_of: str | None = None
+    beforehand: bool = False
     reason: Personal[str] = None
+
+
+class MatchSettledBeforehand(Event):
+    """Whoever asked for the run was shown by a preview what a system said (`seen`), and said which of its candidates
+    are theirs; none is an answer too. It counts where the run's own search finds the very same, and nowhere else."""
+
+    seen: SystemSearched
+    accounts: tuple[str, ...]
+    by: str
+    on_behalf_of: str | None = None
+    reason: Personal[str] = None
+
+    @property
+    def system(self) -> str:
+        return self.seen.system
 
 
 class PlanFrozen(Event):
@@ -349,10 +366,10 @@ class ExceptionClosed(Event):
 
 
 RUN_EVENTS: tuple[type[Event], ...] = (
-    RunRequested, AccountsSearched, MatchSettled, PlanFrozen, RunReplanned, RunRescheduled, RunHeld, RunReleased,
-    RunEnded, RunClosed, GateOpened, GateVoted, GateDecided, GateEscalated, GateWithdrawn, StepStarted, StepVerified,
-    StepAttested, StepAttemptFailed, StepFailed, StepRetryOrdered, StepSkipped, TaskOpened, TaskCompleted,
-    TaskWithdrawn, ExceptionOpened, ExceptionClosed, EmbargoChanged, SecondRequestReceived,
+    RunRequested, MatchSettledBeforehand, AccountsSearched, MatchSettled, PlanFrozen, RunReplanned, RunRescheduled,
+    RunHeld, RunReleased, RunEnded, RunClosed, GateOpened, GateVoted, GateDecided, GateEscalated, GateWithdrawn,
+    StepStarted, StepVerified, StepAttested, StepAttemptFailed, StepFailed, StepRetryOrdered, StepSkipped, TaskOpened,
+    TaskCompleted, TaskWithdrawn, ExceptionOpened, ExceptionClosed, EmbargoChanged, SecondRequestReceived,
 )  # fmt: skip
 SURROUNDING_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,

@@ -41,6 +41,7 @@ class RunState:
     planned_on: Mapping[str, e.SystemSearched] = field(default_factory=dict)
     looks: Mapping[str, Look] = field(default_factory=dict)
     settled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    beforehand: Mapping[str, e.MatchSettledBeforehand] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     differing: frozenset[str] = frozenset()
     plan_wanted_since: datetime = LONG_AGO
@@ -144,6 +145,7 @@ def _(event: e.SecondRequestReceived, state: RunState, at: datetime) -> RunState
 @_apply.register
 def _(event: e.AccountsSearched, state: RunState, at: datetime) -> RunState:
     looks, planned_on, settled = dict(state.looks), dict(state.planned_on), dict(state.settled)
+    beforehand = dict(state.beforehand)
     stale, differing = state.plan_stale, set(state.differing)
     for result in event.results:
         before = looks.get(result.system)
@@ -164,9 +166,11 @@ def _(event: e.AccountsSearched, state: RunState, at: datetime) -> RunState:
             settled.pop(result.system, None)
             planned_on[result.system] = result
             stale = True
+            if (said := beforehand.get(result.system)) is not None and not same_accounts(said.seen, result):
+                del beforehand[result.system]
     return replace(
         state,
-        looks=looks, planned_on=planned_on, settled=settled, plan_stale=stale,
+        looks=looks, planned_on=planned_on, settled=settled, beforehand=beforehand, plan_stale=stale,
         differing=frozenset(differing), details={**state.details, **(event.details or {})},
     )  # fmt: skip
 
@@ -180,7 +184,14 @@ def same_accounts(one: e.SystemSearched | None, other: e.SystemSearched) -> bool
 
 @_apply.register
 def _(event: e.MatchSettled, state: RunState, at: datetime) -> RunState:
-    return replace(state, settled={**state.settled, event.system: event.accounts}, plan_stale=True)
+    rest = {system: said for system, said in state.beforehand.items() if system != event.system}
+    settled = {**state.settled, event.system: event.accounts}
+    return replace(state, settled=settled, beforehand=rest, plan_stale=True)
+
+
+@_apply.register
+def _(event: e.MatchSettledBeforehand, state: RunState, at: datetime) -> RunState:
+    return replace(state, beforehand={**state.beforehand, event.system: event})
 
 
 @_apply.register

@@ -201,8 +201,7 @@ class Runs:
         if any(isinstance(event, e.StepStarted) for event in happened):
             # Intents rest on everything that was read; facts and what people decide rest on the run alone.
             appends += [StreamAppend(name, version) for name, version in situation.around.items()]
-        elif any(getattr(event, "on_behalf_of", None) is not None for event in happened):
-            # What is decided for somebody rests on their having asked for that, up to this very moment.
+        elif _for_somebody(happened):
             appends.append(StreamAppend(e.ORGANISATION, situation.around[e.ORGANISATION]))
         try:
             appended = await self.ledger.append(appends, projections.changes(before, after, world.now))
@@ -211,11 +210,10 @@ class Runs:
         state = self._runs.advance(stream, (before.version, before), appended.events)[1]
         return Decided(state, world, tuple(happened), standings)
 
-    async def start(
-        self, person_id: str, request: Callable[[Opening], e.RunRequested | Sequence[Event]], packet: str
-    ) -> Decided:
-        """Opens a run for a person, in the run's and the person's stream at once; or, where `request` says something
-        about the run that they have, lets that happen to it."""
+    async def start(self, person_id: str, request: Callable[[Opening], Sequence[Event]], packet: str) -> Decided:
+        """Opens a run for a person, in the run's and the person's stream at once, with what `request` says: first that
+        it was asked for, then what was said with that. Or, where it says something about the run that they have, lets
+        that happen to it."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
         for lost in range(MOST_ROUNDS):
             await _stand_aside(lost)
@@ -228,33 +226,27 @@ class Runs:
             if open_run is not None and open_run.state.finished:
                 open_run = None
             _, shelf = self._shelves.advance(packets, (0, EMPTY_SHELF), page.events[packets])
-            _, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
-            asked = request(Opening(open_run, shelf, people, page.now))
+            organised, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
+            opening = Opening(open_run, shelf, people, page.now, self.abilities)
+            caused = list(request(opening))
+            asked = caused[0] if caused else None
             if not isinstance(asked, e.RunRequested):
                 assert open_run is not None, "there is a run to which something can happen"
-                decided = await self._append(open_run, list(asked))
+                decided = await self._append(open_run, caused)
                 if decided is None:
                     continue
                 return decided
-            world = World(
-                now=page.now,
-                pinned=shelf.version(asked.packet_version),
-                current=shelf.today_for(asked.packet_version),
-                abilities=self.abilities,
-                actors=people.actors,
-                delegations=tuple(people.delegations.values()),
-            )
-            after, happened, _ = with_consequences(RunState(), [asked], world)
-            run_stream = e.run_stream(asked.run_id)
+            world = opening.world(asked.packet_version)
+            after, happened, _ = with_consequences(RunState(), caused, world)
             opened = e.RunOpened(run_id=asked.run_id)
+            appends = [
+                StreamAppend(e.run_stream(asked.run_id), 0, drafts(happened, 0, person_id)),
+                StreamAppend(person_stream, record.version, drafts([opened], record.version, person_id)),
+            ]
+            if _for_somebody(happened):
+                appends.append(StreamAppend(e.ORGANISATION, organised))
             try:
-                await self.ledger.append(
-                    [
-                        StreamAppend(run_stream, 0, drafts(happened, 0, person_id)),
-                        StreamAppend(person_stream, record.version, drafts([opened], record.version, person_id)),
-                    ],
-                    projections.changes(RunState(), after, world.now),
-                )
+                await self.ledger.append(appends, projections.changes(RunState(), after, world.now))
             except VersionConflict:
                 continue
             return Decided(after, world, tuple(happened))
@@ -352,6 +344,11 @@ class Runs:
                 continue
             return fresh
         raise VersionConflict(stream, page.version(stream), -1)
+
+
+def _for_somebody(events: Sequence[Event]) -> bool:
+    """What is decided for somebody rests on their having asked for that, up to this very moment."""
+    return any(getattr(event, "on_behalf_of", None) is not None for event in events)
 
 
 async def _stand_aside(lost: int) -> None:

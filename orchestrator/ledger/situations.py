@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.domain.ability import Catalogue
 from orchestrator.domain.event import Event
 from orchestrator.domain.progress import Progress
 from orchestrator.domain.run import RunState
@@ -53,6 +54,18 @@ class Opening:
     shelf: PacketShelf
     organisation: Organisation
     now: datetime
+    abilities: Catalogue
+
+    def world(self, packet_version: str) -> World:
+        """What lies around a run that begins now under this version of the packet."""
+        return World(
+            now=self.now,
+            pinned=self.shelf.version(packet_version),
+            current=self.shelf.today_for(packet_version),
+            abilities=self.abilities,
+            actors=self.organisation.actors,
+            delegations=tuple(self.organisation.delegations.values()),
+        )
 
 
 @dataclass(frozen=True, slots=True)

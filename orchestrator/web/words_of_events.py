@@ -8,6 +8,7 @@ EVENT: Mapping[str, str] = {
     "RunRequested": "Run requested",
     "AccountsSearched": "Accounts looked for",
     "MatchSettled": "Settled whose account it is",
+    "MatchSettledBeforehand": "Settled before the start whose account it is",
     "PlanFrozen": "Plan frozen",
     "RunReplanned": "New plan asked for",
     "RunRescheduled": "Cutoff moved",

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from orchestrator import commands
 from orchestrator.commands import Received
 from orchestrator.documents.preview import Preview
+from orchestrator.documents.shown_matches import Answered
 from orchestrator.domain.cutoff import Cutoff, parse_cutoff
 from orchestrator.domain.embargo import Embargo
 from orchestrator.inquiries import InquiryFailed, NotAnswered, PersonFactsAsked, PreviewAsked
@@ -47,6 +48,19 @@ class WantedEmbargo(Asking):
     named: list[Id] = Field([], max_length=100, description="Accounts, by their ids; whoever asks is always one")
 
 
+class AnswerGiven(Asking):
+    """Whose account it is, as a preview asked. It counts where the run's own search finds the same candidates; else the
+    question is asked as ever."""
+
+    question: str = Field(
+        min_length=1, max_length=200_000, pattern=TEXT, description="The question's `handle`, as the preview gave it"
+    )
+    accounts: list[Id] = Field(
+        max_length=100, description="Those of the question's candidates that are theirs; none is an answer too"
+    )
+    reason: Reason | None = Field(None, description="How you know. Kept encrypted, for those who see the run")
+
+
 class RunAsked(Asking):
     person: Wanted
     packet: Id = Field(examples=["standard-leaver"])
@@ -57,6 +71,11 @@ class RunAsked(Asking):
     )
     embargo: WantedEmbargo | None = None
     reason: Reason | None = Field(None, description="Kept encrypted, for those who see the run")
+    answers: list[AnswerGiven] = Field(
+        [], max_length=100,
+        description="Answers to what a preview of the last quarter of an hour asked. For whoever may settle it in the "
+        "run; where one is refused, nothing is started",
+    )  # fmt: skip
 
 
 class PreviewWanted(Asking):
@@ -105,6 +124,7 @@ async def start(
     done = await commands.start_run(
         parts.office, caller.actor, facts, asked.packet, cutoff,
         urgent=asked.urgent, embargo=embargo, reason=asked.reason,
+        answers=[Answered(one.question, tuple(one.accounts), one.reason) for one in asked.answers],
     )  # fmt: skip
     if isinstance(done, Received):
         response.status_code = 202

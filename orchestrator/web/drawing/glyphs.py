@@ -113,7 +113,7 @@ EVENT: Final[_Known] = {
     "ActorRecorded": ("dot", "quiet"), "RolesRevoked": ("minus", "warn"), "EmbargoChanged": ("eye", "warn"),
     "SecondRequestReceived": ("flag", "warn"), "DecisionsDelegated": ("pen", "active"),
     "DelegationEnded": ("minus", "quiet"), "PacketAdopted": ("pen", "quiet"), "PacketSigned": ("signed", "quiet"),
-    "PacketMoved": ("flag", "active"),
+    "PacketMoved": ("flag", "active"), "MatchSettledBeforehand": ("signed", "quiet"),
 }  # fmt: skip
 
 MARKS: Final[Mapping[str, _Known]] = {

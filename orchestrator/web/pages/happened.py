@@ -78,8 +78,10 @@ def about(seen: Seen, event: Event) -> str:
         case e.AccountsSearched():
             return " ".join(_searched(seen, event.results))
         case e.MatchSettled():
-            chosen = [_account(seen, id_) for id_ in event.accounts]
-            return f"{seen.system(event.system)}: {', '.join(chosen) or 'no account is theirs'}."
+            said = " As was said before the start: the search found the same." if event.beforehand else ""
+            return f"{_settled(seen, event)}{said}"
+        case e.MatchSettledBeforehand():
+            return f"{_settled(seen, event)} It counts if the search finds what the preview showed."
         case e.PlanFrozen():
             left = f", {_number(len(event.open_steps), 'more')} once it is settled whose accounts they are on"
             return f"Revision {event.revision}: {_number(len(event.steps), 'step')}{left if event.open_steps else ''}."
@@ -115,6 +117,11 @@ def about(seen: Seen, event: Event) -> str:
         case _ if hasattr(event, "step_id"):
             return _of_step(seen, event)
     return ""
+
+
+def _settled(seen: Seen, event: e.MatchSettled | e.MatchSettledBeforehand) -> str:
+    chosen = [_account(seen, id_) for id_ in event.accounts]
+    return f"{seen.system(event.system)}: {', '.join(chosen) or 'no account is theirs'}."
 
 
 def _searched(seen: Seen, results: Sequence[e.SystemSearched]) -> list[str]:
