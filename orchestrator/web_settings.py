@@ -22,7 +22,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class OidcSettings:
     """An OpenID provider and what its claims mean here. `roles` maps a value of `roles_claim` to roles of ours;
     values that are not named there give nothing. `person_claim` holds what HR knows a person by: an employee number or
-    a mail address."""
+    a mail address. `mail_is_verified` is what to make of an address of which the provider does not say
+    (`email_verified`): by default nothing, since it may be somebody else's."""
 
     issuer: str
     client_id: str
@@ -32,6 +33,7 @@ class OidcSettings:
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     person_claim: str = "email"
     step_up_acr: tuple[str, ...] = ()
+    mail_is_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def _oidc(get: Callable[[str], str | None]) -> OidcSettings | None:
         roles=roles,
         person_claim=get("OIDC_PERSON_CLAIM") or "email",
         step_up_acr=tuple((get("OIDC_STEP_UP_ACR") or "").split()),
+        mail_is_verified=_yes("OIDC_MAIL_IS_VERIFIED", get("OIDC_MAIL_IS_VERIFIED") or "no"),
     )
 
 
@@ -135,6 +138,12 @@ def _roles(written: str) -> dict[str, tuple[str, ...]]:
             raise SettingWrong(f"{PREFIX}OIDC_ROLES", "GROUP=ROLE,ROLE;GROUP=ROLE")
         found[group.strip()] = (*found.get(group.strip(), ()), *given)
     return found
+
+
+def _yes(name: str, written: str) -> bool:
+    if written.lower() not in ("yes", "true", "no", "false"):
+        raise SettingWrong(f"{PREFIX}{name}", "yes or no")
+    return written.lower() in ("yes", "true")
 
 
 def _number(name: str, written: str) -> int:

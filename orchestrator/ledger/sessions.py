@@ -44,7 +44,8 @@ class Flash:
 @dataclass(frozen=True, slots=True)
 class Session:
     """One browser's session. `auth_time` and `acr` are what the identity provider said about how and when they proved
-    who they are; `csrf` is the secret that every form repeats."""
+    who they are; `csrf` is the secret that every form repeats. A `passing` one is short, and nothing that lasts longer
+    comes of it."""
 
     secret: str = field(repr=False)
     actor_id: str
@@ -57,6 +58,7 @@ class Session:
     expires_at: datetime
     now: datetime
     flashes: tuple[Flash, ...] = ()
+    passing: bool = False
 
 
 class Sessions:
@@ -76,13 +78,16 @@ class Sessions:
         auth_time: datetime | None = None,
         acr: str | None = None,
         replaces: str | None = None,
+        ends_within: timedelta | None = None,
     ) -> str:
         """A new session and its secret; the one it replaces is over. Whoever fixed a browser's secret beforehand has
-        nothing of it."""
+        nothing of it. `ends_within` makes it a passing one."""
+        lasts = self._limits.lasts if ends_within is None else min(ends_within, self._limits.lasts)
         secret = secrets.token_urlsafe(32)
         hashed = hash_of(secret)
         csrf = secrets.token_urlsafe(32)
         words: dict[str, Any] = {"name": name, "zone": zone, "csrf": csrf, "flashes": []}
+        words["passing"] = ends_within is not None
         async with self._database.transaction() as connection:
             now = func.engine.now()
             await connection.execute(delete(sessions).where(sessions.c.expires_at < now))
@@ -91,7 +96,7 @@ class Sessions:
             await connection.execute(
                 insert(sessions).values(
                     session_hash=hashed, actor_id=actor_id, auth_time=auth_time, acr=acr,
-                    sealed=self._seal(hashed, words), created_at=now, seen_at=now, expires_at=now + self._limits.lasts,
+                    sealed=self._seal(hashed, words), created_at=now, seen_at=now, expires_at=now + lasts,
                 )
             )  # fmt: skip
         return secret
@@ -126,12 +131,13 @@ class Sessions:
             expires_at=row["expires_at"],
             now=row["now"],
             flashes=tuple(Flash(**flash) for flash in words["flashes"]),
+            passing=words.get("passing", False),
         )
 
     async def say(self, session: Session, *flashes: Flash) -> None:
         """Keeps what the next page is to say; none takes away what was kept."""
         hashed = hash_of(session.secret)
-        words = {"name": session.name, "zone": session.zone, "csrf": session.csrf}
+        words = {"name": session.name, "zone": session.zone, "csrf": session.csrf, "passing": session.passing}
         sealed = self._seal(hashed, {**words, "flashes": [asdict(flash) for flash in flashes]})
         async with self._database.connect() as connection:
             await connection.execute(update(sessions).where(sessions.c.session_hash == hashed).values(sealed=sealed))

@@ -62,7 +62,8 @@ ALWAYS = {
 }
 TOO_LARGE = {
     "title": "Too large", "status": 413, "code": "too_large",
-    "detail": "The request is larger than may be sent here.", "remedy": "Send less. A file of evidence has at most 10 MiB.",
+    "detail": "The request is larger than may be sent here.",
+    "remedy": "Send less. A file of evidence has at most 10 MiB.",
 }  # fmt: skip
 NO_ADDRESS = {
     "title": "The request cannot be understood", "status": 400, "code": "bad_request",

@@ -179,7 +179,7 @@ async def test_people_sign_in_at_their_provider_and_a_first_run_starts(
     secret = tmp_path / "oidc_client_secret"
     secret.write_text("given-by-the-provider")
     people = [
-        {"sub": role, "groups": [group], "email": email}
+        {"sub": role, "groups": [group], "email": email, "email_verified": True}
         for role, group, email in (
             ("value", "people-operations", "brunhelda.vextroem@wolkenmuehle.example"),
             ("safety", "security", "ysolinde.karpatenau@wolkenmuehle.example"),

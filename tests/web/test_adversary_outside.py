@@ -68,7 +68,7 @@ async def test_a_refused_report_is_looked_at_anew_when_it_is_repeated(door: http
     coming = {"employee_number": "C-LATE", "email": "late.comer@wolkenmuehle.example"}
     body, id_ = json.dumps({"person": "C-LATE", "packet": PACKET, "cutoff": FUTURE, "zone": "UTC"}).encode(), delivery()
     for _ in range(2):
-        refused(await door.post("/hooks/hr", content=body, headers=signed(body, id_)), 404, "unknown_person")
+        refused(await door.post("/hooks/hr", content=body, headers=signed(body, id_)), 422, "unknown_person")
     await hired(stack, **coming)
     started = await door.post("/hooks/hr", content=body, headers=signed(body, id_))
     assert started.status_code == 201, started.text

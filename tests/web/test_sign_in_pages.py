@@ -19,7 +19,7 @@ from tests.web.visitor import Visitor
 PEOPLE = [
     {
         "sub": "it-lead", "name": "Wendelgard Oxtomiro", "email": "wendelgard.oxtomiro@wolkenmuehle.example",
-        "zoneinfo": "Europe/Dublin", "groups": ["identity-team", "everybody"],
+        "email_verified": True, "zoneinfo": "Europe/Dublin", "groups": ["identity-team", "everybody"],
     },
     {"sub": "stranger", "name": "Nobody Here", "email": "nobody@elsewhere.example", "groups": ["everybody"]},
 ]  # fmt: skip

@@ -113,7 +113,8 @@ class Provider:
         if not isinstance(written, str):
             raise SignInFailed("The identity provider sent no ID token.", "Have the client's scopes include openid.")
         claims = dict(await self._claims(written, kept["nonce"]))
-        if self.settings.roles_claim not in claims or self.settings.person_claim not in claims:
+        wanted = {self.settings.roles_claim, self.settings.person_claim, "email_verified"}
+        if not wanted <= claims.keys():
             claims = {**await self._asked(str(token.get("access_token", "")), str(claims["sub"])), **claims}
         return self._identity(claims)
 
@@ -170,8 +171,8 @@ class Provider:
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
         groups = claims.get(self.settings.roles_claim) or ()
         named = [groups] if isinstance(groups, str) else [group for group in groups if isinstance(group, str)]
-        # Some providers say it as a text.
-        mail_is_theirs = str(claims.get("email_verified", True)).lower() == "true"
+        # Some providers say it as a text. An address that nobody looked at may be anybody's, a colleague's in HR too.
+        mail_is_theirs = str(claims.get("email_verified", self.settings.mail_is_verified)).lower() == "true"
         verified = self.settings.person_claim != "email" or mail_is_theirs
         auth_time = claims.get("auth_time")
         return Identity(

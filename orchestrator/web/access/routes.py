@@ -129,6 +129,10 @@ async def device(request: Request, caller: PageCaller) -> Response:
 async def confirm_device(request: Request, caller: PageCaller, form: Form) -> Response:
     parts = parts_of(request)
     refused = text(form, "answer") == "refuse"
+    assert caller.session is not None
+    if caller.session.passing and not refused:
+        flash = Flash("refused", "HR could not be asked who you are.", "Sign out and in again; then confirm the code.")
+        return await back_to(request, caller, "/device", flash)
     confirmed = None if refused else Confirmed(caller.actor.actor_id, caller.proved_at(parts.settings), caller.acr)
     if not await parts.devices.confirm(text(form, "code"), confirmed):
         flash = Flash(

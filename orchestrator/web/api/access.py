@@ -12,7 +12,7 @@ from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.levels import Level
 from orchestrator.ledger.devices import INTERVAL, LASTS
 from orchestrator.ledger.sessions import left_since
-from orchestrator.web.access.arriving import arrive
+from orchestrator.web.access.arriving import UNTIL_KNOWN, arrive
 from orchestrator.web.access.forms import from_our_pages
 from orchestrator.web.access.routes import local_arrival
 from orchestrator.web.api.described import problems
@@ -92,19 +92,25 @@ async def locally(request: Request, asked: LocalSignIn) -> PersonsToken:
     from_our_pages(request)  # a page elsewhere, open in the same machine's browser, gets no token
     parts = parts_of(request)
     arrival = await local_arrival(parts, asked.alias)
-    actor, _, _ = await arrive(parts, arrival)
-    return await _persons_token(parts, actor.actor_id, "local sign-in", arrival.auth_time, None)
+    arrived = await arrive(parts, arrival)
+    lasts = PERSONS_TOKEN if arrived.known else UNTIL_KNOWN
+    return await _persons_token(parts, arrived.actor.actor_id, "local sign-in", arrival.auth_time, None, lasts)
 
 
 async def _persons_token(
-    parts: Parts, actor_id: str, label: str, auth_time: datetime | None, acr: str | None
+    parts: Parts,
+    actor_id: str,
+    label: str,
+    auth_time: datetime | None,
+    acr: str | None,
+    lasts: timedelta = PERSONS_TOKEN,
 ) -> PersonsToken:
     text, token = await parts.tokens.make(
         actor_id,
         label=label,
         made_by=actor_id,
         up_to=Level.CHANGE,
-        lasts=PERSONS_TOKEN,
+        lasts=lasts,
         auth_time=auth_time,
         acr=acr,
     )
