@@ -4,7 +4,7 @@
 |---|---|
 | `NotAllowed` | 403 |
 | `TooLate` | 409, with the outcome |
-| `Invalid` | 404 where its code begins with `unknown_`, else 422 |
+| `Invalid` | 404 where the address itself names what is not there, else 422 |
 | `NotAnswered` | 503, with when to try again |
 | nobody is signed in | 401, or the way to the sign-in page |
 | the ledger or Temporal is away | 503, with when to try again |
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,6 +55,26 @@ _TITLES = {
     503: "Not now",
 }
 
+NAMED_BY: Mapping[str, tuple[str, ...]] = {
+    "unknown_run": ("run_id",),
+    "unknown_gate": ("gate_id",),
+    "unknown_task": ("task_id",),
+    "unknown_exception": ("exception_id",),
+    "unknown_step": ("step",),
+    "unknown_system": ("system",),
+    "unknown_file": ("stored",),
+    "unknown_packet": ("name", "packet"),
+    "unknown_packet_version": ("version",),
+    "unknown_inquiry": ("inquiry_id",),
+    "unknown_delegation": ("delegation_id",),
+    "unknown_token": ("token_id",),
+    "unknown_webhook": ("hook_id",),
+}
+"""Codes by the parts of an address that may name what they are about: such an address leads nowhere (404, RFC 9110,
+section 15.5.5). The same thing named in a body or a query is a value that cannot be so (422)."""
+_OF_THE_ADDRESS = ("unknown_verification",)
+"""Their addresses name one thing by themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -84,7 +104,8 @@ class Problem:
         return body | ({"errors": list(self.errors)} if self.errors else {})
 
 
-def refused(refusal: Refusal) -> Problem:
+def refused(refusal: Refusal, path: Mapping[str, object]) -> Problem:
+    """`path` are the parts of the address that was asked, by their names."""
     match refusal:
         case NotAllowed():
             status = 403
@@ -93,7 +114,9 @@ def refused(refusal: Refusal) -> Problem:
         case NotAnswered():
             headers = {"Retry-After": TRY_AGAIN_AFTER}
             return Problem(503, refusal.code, refusal.message, refusal.remedy, headers=headers)
-        case Invalid() if refusal.code.startswith("unknown_"):
+        case Invalid() if refusal.code in _OF_THE_ADDRESS or any(
+            part in path for part in NAMED_BY.get(refusal.code, ())
+        ):
             status = 404
         case _:
             status = 422
@@ -126,7 +149,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Refusal)
     async def _refusal(request: Request, error: Refusal) -> Response:
-        return await answer(request, refused(error))
+        return await answer(request, refused(error, request.path_params))
 
     @app.exception_handler(SignInNeeded)
     async def _sign_in(request: Request, error: SignInNeeded) -> Response:

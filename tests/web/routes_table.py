@@ -112,10 +112,10 @@ GET    /api/v1/runs/{run_id}/events                    +  +  +  +  +  +  +  ?  +
 GET    /api/v1/runs/{run_id}/stream                    +  +  +  +  +  +  +  ?  +  s
 GET    /api/v1/runs/{run_id}/files/{stored}            +  +  +  +  +  +  +  ?  +  s
 # New runs are for those who may prepare them.
-POST   /api/v1/people/search                           +  +  +  +  x  +  x  ?  x  s
-POST   /api/v1/people/lookup                           +  +  +  +  x  +  x  ?  x  s
-POST   /api/v1/previews                                +  +  +  +  x  +  x  ?  x  s
-POST   /api/v1/runs                                    +  +  +  +  x  +  x  ?  x  s
+POST   /api/v1/people/search                           +  +  +  +  x  +  x  -  x  s
+POST   /api/v1/people/lookup                           +  +  +  +  x  +  x  -  x  s
+POST   /api/v1/previews                                +  +  +  +  x  +  x  -  x  s
+POST   /api/v1/runs                                    +  +  +  +  x  +  x  -  x  s
 GET    /api/v1/inquiries/{inquiry_id}                  +  ?  ?  ?  ?  ?  ?  ?  ?  s   each has questions of their own
 # Changing a run.
 POST   /api/v1/runs/{run_id}/reschedule                +  +  +  +  x  +  x  ?  x  s
@@ -140,10 +140,10 @@ GET    /api/v1/packets/{name}/versions/{version}       +  +  +  +  +  +  +  ?  +
 POST   /api/v1/packets                                 x  x  x  x  +  +  x  x  x  s
 POST   /api/v1/packets/{name}/versions/{version}/signatures         x  x  ?  x  +  +  x  ?  x  s
 POST   /api/v1/packets/{name}/versions/{version}/moves x  x  ?  x  +  +  x  ?  x  s
-GET    /api/v1/systems                                 +  +  +  +  +  +  +  ?  +  s
-POST   /api/v1/systems/check                           x  x  x  +  x  +  x  ?  x  s
-POST   /api/v1/systems/{system}/hold                   x  x  x  +  x  +  x  ?  x  s
-POST   /api/v1/systems/{system}/release                x  x  x  +  x  +  x  ?  x  s
+GET    /api/v1/systems                                 +  +  +  +  +  +  +  -  +  s
+POST   /api/v1/systems/check                           x  x  x  +  x  +  x  -  x  s
+POST   /api/v1/systems/{system}/hold                   x  x  x  +  x  +  x  -  x  s
+POST   /api/v1/systems/{system}/release                x  x  x  +  x  +  x  -  x  s
 GET    /api/v1/ledger                                  +  +  +  +  +  +  +  +  +  s
 GET    /api/v1/ledger/history                          +  +  +  +  +  +  +  +  +  s
 POST   /api/v1/ledger/verifications                    +  +  +  +  +  +  +  x  +  s

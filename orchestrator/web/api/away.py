@@ -86,7 +86,7 @@ async def delegations(request: Request, caller: ApiCaller) -> Delegations:
     return Delegations(delegations=[_delegation(held) for held in found])
 
 
-@router.post("/delegations", summary="Have a colleague decide", status_code=201, responses=problems_of_post(404))
+@router.post("/delegations", summary="Have a colleague decide", status_code=201, responses=problems_of_post())
 async def delegate(request: Request, caller: ApiCaller, asked: NewDelegation, key: IdempotencyKey = None) -> Made:
     """They decide what the caller may decide, and never more; not where either of the two is in conflict."""
     office = parts_of(request).office

@@ -73,7 +73,7 @@ class Settling(Asking):
     reason: Reason | None = None
 
 
-@router.get("/exceptions", summary="List exceptions", responses=problems(404))
+@router.get("/exceptions", summary="List exceptions", responses=problems())
 async def exceptions(
     request: Request,
     caller: ApiCaller,

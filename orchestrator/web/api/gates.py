@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from orchestrator import commands
-from orchestrator.domain.errors import Invalid
+from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.commanding import LATER, standing
 from orchestrator.web.api.described import Answer, Asking, ProblemDocument, problems_of_post
@@ -70,7 +70,7 @@ async def decide(
     return standing(done, response)
 
 
-@router.post("/decisions", summary="Approve several gates at once", responses=problems_of_post(404))
+@router.post("/decisions", summary="Approve several gates at once", responses=problems_of_post())
 async def decide_together(
     request: Request, caller: ApiCaller, asked: Selection, key: IdempotencyKey = None
 ) -> Decisions:
@@ -84,8 +84,13 @@ async def decide_together(
                 run_id=one.run_id,
                 gate_id=one.gate_id,
                 done=standing(one.done, Response()) if one.done is not None else None,
-                refused=ProblemDocument(**refused(one.refused).document()) if one.refused is not None else None,
+                refused=_refused(one.refused, one.run_id, one.gate_id) if one.refused is not None else None,
             )
             for one in outcomes
         ]
     )
+
+
+def _refused(refusal: Refusal, run_id: str, gate_id: str) -> ProblemDocument:
+    """As that gate's own address would answer."""
+    return ProblemDocument(**refused(refusal, {"run_id": run_id, "gate_id": gate_id}).document())

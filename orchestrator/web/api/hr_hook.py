@@ -117,7 +117,7 @@ async def leaving(
     except BaseException:
         await parts.answers.give_up(ACTOR, webhook_id)
         raise
-    if answered.status_code >= 300 and answered.status_code != 422:
+    if answered.status_code >= 300:
         # Nothing was started: once a setting was mended, or HR knows the person, the same delivery is worth a look.
         await parts.answers.give_up(ACTOR, webhook_id)
     else:

@@ -74,7 +74,7 @@ async def ledger(request: Request, caller: ApiCaller) -> LedgerStanding:
     )
 
 
-@router.get("/history", summary="What happened", responses=problems(404))
+@router.get("/history", summary="What happened", responses=problems())
 async def history(
     request: Request,
     caller: ApiCaller,

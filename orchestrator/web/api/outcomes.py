@@ -84,7 +84,7 @@ class Outcomes(Answer):
     minutes_saved: MinutesSaved = Field(description="Manual work, by the packets' own figures")
 
 
-@router.get("/outcomes", summary="What came of runs", responses=problems(404))
+@router.get("/outcomes", summary="What came of runs", responses=problems())
 async def outcomes(
     request: Request,
     caller: ApiCaller,

@@ -81,7 +81,7 @@ class PersonFacts(Answer):
     open_run: str | None = Field(None, description="The run that is open for them, where the caller sees it")
 
 
-@router.post("/people/search", summary="Find people by what was typed so far", responses=problems_of_post(404))
+@router.post("/people/search", summary="Find people by what was typed so far", responses=problems_of_post())
 async def search(request: Request, caller: ApiCaller, asked: PeopleSearch, key: IdempotencyKey = None) -> PeopleFound:
     parts = parts_of(request)
     await may_prepare(parts, caller, asked.packet)
@@ -89,9 +89,9 @@ async def search(request: Request, caller: ApiCaller, asked: PeopleSearch, key: 
     return PeopleFound.model_validate(await parts.inquiries.ask(caller.actor.actor_id, question, within=WITHIN))
 
 
-@router.post("/people/lookup", summary="What HR says about one person", responses=problems_of_post(404))
+@router.post("/people/lookup", summary="What HR says about one person", responses=problems_of_post())
 async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: IdempotencyKey = None) -> PersonFacts:
-    """`wanted` means exactly one person; 404 or 422 says why it does not."""
+    """`wanted` means exactly one person; 422 says why it does not."""
     parts = parts_of(request)
     await may_prepare(parts, caller, asked.packet)
     question = PersonFactsAsked(packet=asked.packet, wanted=asked.wanted)

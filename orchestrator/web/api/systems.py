@@ -64,7 +64,7 @@ class HoldStanding(Answer):
     changed: bool = Field(description="False where it was so already")
 
 
-@router.get("/systems", summary="A packet's systems, as they were last seen", responses=problems(404))
+@router.get("/systems", summary="A packet's systems, as they were last seen", responses=problems())
 async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Systems:
     parts = parts_of(request)
     current = await readable(parts, caller, packet)
@@ -93,7 +93,7 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
     )
 
 
-@router.post("/systems/check", summary="Look whether systems can be reached", responses=problems_of_post(404))
+@router.post("/systems/check", summary="Look whether systems can be reached", responses=problems_of_post())
 async def check(request: Request, caller: ApiCaller, asked: SystemsAsked, key: IdempotencyKey = None) -> Systems:
     """For those who look after systems. A worker looks at each, changes nothing, and what it sees is kept for
     everybody. 503 where none answers in time."""

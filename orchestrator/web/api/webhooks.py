@@ -70,7 +70,7 @@ async def all_of_them(request: Request, caller: ApiCaller) -> WebhookList:
     return WebhookList(webhooks=[WebhookShown.model_validate(hook) for hook in found])
 
 
-@router.post("", summary="Add a webhook", status_code=201, responses=problems_of_post(404))
+@router.post("", summary="Add a webhook", status_code=201, responses=problems_of_post())
 async def add(request: Request, caller: ApiCaller, asked: NewWebhook, key: IdempotencyKey = None) -> WebhookMade:
     """It hears of what is recorded from now on, in the CloudEvents format."""
     parts = parts_of(request)

@@ -24,8 +24,6 @@ from orchestrator.web.pages.telling import refusal
 from orchestrator.web.parts import parts_of
 from orchestrator.web.problems import refused as problem_of
 
-IN_THE_FORM = ("unknown_zone", "unknown_outcome", "unknown_actor")
-"""What is unknown here is a word that somebody filled in, and no page."""
 IN_THE_NOTE = ("reason_missing", "evidence_missing")
 BACK = "back"
 """A form's field: the path of the page it stands on, with its query and the place on it."""
@@ -47,7 +45,7 @@ async def refused(
         with as_unknown():
             raise refusing
     seen = await seen_run(parts_of(request), caller, run_id)
-    status = 422 if refusing.code in IN_THE_FORM else problem_of(refusing).status
+    status = problem_of(refusing, request.path_params).status
     told = refusal(seen, refusing, item_id)
     wrong = told.text if refusing.code in IN_THE_NOTE else ""
     typed = Typed(anchor(seen.state.run_id, item_id), text(form, "note"), wrong)

@@ -39,7 +39,7 @@ async def delegate(request: Request, caller: PageCaller, form: Form) -> Response
         until = instant_given(typed["until"], caller.zone, "The end")
         await commands.delegate(parts.office, caller.actor, typed["to"], since, until, typed["reason"] or None)
     except Refusal as refused:
-        return await _page(request, caller, *told(refused), typed=typed)
+        return await _page(request, caller, *told(request, refused), typed=typed)
     colleague = name_in(await parts.queries.staff(), typed["to"])
     return await back_to(request, caller, "/away", Flash("done", f"{colleague} decides for you in that time."))
 
@@ -49,7 +49,7 @@ async def end(request: Request, caller: PageCaller, form: Form, delegation_id: s
     try:
         changed = await commands.end_delegation(parts_of(request).office, caller.actor, delegation_id)
     except Refusal as refused:
-        return await _page(request, caller, *told(refused))
+        return await _page(request, caller, *told(request, refused))
     said = "The delegation has ended." if changed else "The delegation had ended already."
     return await back_to(request, caller, "/away", Flash("done", said))
 

@@ -53,7 +53,9 @@ async def decide_together(request: Request, caller: PageCaller, form: Form) -> R
     try:
         outcomes = await commands.approve_gates(parts.office, caller.actor, selection, text(form, "reason") or None)
     except Refusal as no:
-        return await again(request, caller, form, problem_of(no).status, Flash("refused", no.message, no.remedy))
+        return await again(
+            request, caller, form, problem_of(no, request.path_params).status, Flash("refused", no.message, no.remedy)
+        )
     flashes, statuses = [], []
     for outcome in outcomes:
         try:
@@ -64,7 +66,7 @@ async def decide_together(request: Request, caller: PageCaller, form: Form) -> R
             continue
         if outcome.refused is not None:
             flashes.append(refusal(seen, outcome.refused, outcome.gate_id))
-            statuses.append(problem_of(outcome.refused).status)
+            statuses.append(problem_of(outcome.refused, {"run_id": outcome.run_id, "gate_id": outcome.gate_id}).status)
         elif outcome.done is not None:
             flashes.append(decision(seen, outcome.gate_id, outcome.done))
     if len(statuses) < len(outcomes):

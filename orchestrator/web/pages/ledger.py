@@ -52,7 +52,7 @@ async def verify(request: Request, caller: PageCaller, form: Form) -> Response:
     try:
         inquiry_id = await parts.inquiries.put(caller.actor.actor_id, VerifyLedger())
     except EngineUnavailable as error:
-        return await _page(request, caller, *told(error))
+        return await _page(request, caller, *told(request, error))
     return RedirectResponse(f"/ledger/verifications/{inquiry_id}", 303)
 
 
@@ -64,7 +64,7 @@ async def verification(request: Request, caller: PageCaller, inquiry_id: str, lo
     try:
         found = await parts.inquiries.wait(inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK)
     except Refusal as error:
-        return await _page(request, caller, *told(error))
+        return await _page(request, caller, *told(request, error))
     if found is None:
         address = f"/ledger/verifications/{inquiry_id}"
         return await page(
@@ -81,7 +81,7 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     typed = {name: request.query_params.get(name, "").strip()[:200] for name in FIELDS}
     history, refused = await _history(request, caller, typed)
     if refused is not None:
-        flash, status = told(refused)
+        flash, status = told(request, refused)
     staff = await parts.queries.staff()
     can = await choices(parts, caller)
     return await page(

@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from orchestrator import commands
 from orchestrator.commands import Done, Received
+from orchestrator.documents.preview import MatchQuestion
 from orchestrator.documents.questions import SHORTEST_SEARCH, PeopleFound
 from orchestrator.domain import requests
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
@@ -34,6 +35,7 @@ from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.preview_words import preview_page
 from orchestrator.web.pages.refusals import refusal_of, status_of, told
 from orchestrator.web.pages.run_draft import Draft, opened, sealed, sentence, zones_for
+from orchestrator.web.pages.settling import Said
 from orchestrator.web.pages.telling import on_page
 from orchestrator.web.parts import Parts, parts_of
 
@@ -45,6 +47,7 @@ FIRST_LOOK, LONG_LOOK, MOST_LOOKS = 0.8, 8.0, 8
 """Seconds for which the preview's page waits before it says so, then again and again; and how often."""
 ONE_START = timedelta(hours=1)
 """For how long pressing Start twice under one preview starts one run."""
+NOTHING_SAID = Said()
 AWAY = Refusal(
     "engine_unavailable",
     "Nobody can look into the systems now: Temporal cannot be reached. Nothing was started.",
@@ -96,7 +99,7 @@ async def people(request: Request, caller: PageCaller, form: Form) -> Response:
         except (Refusal, EngineUnavailable) as error:
             refused = refusal_of(error, AWAY)
     fragment = request.headers.get("x-fragment") == "results"
-    status = 200 if refused is None or fragment else status_of(refused)
+    status = 200 if refused is None or fragment else status_of(request, refused)
     return await _find_page(
         request, caller, offered, chosen=chosen.name, text=wanted, found=found, refused=refused,
         template="new_run_people.html" if fragment else "new_run.html", status=status,
@@ -187,8 +190,9 @@ async def preview(request: Request, caller: PageCaller, inquiry_id: str, look: i
 
 
 async def _preview_page(
-    request: Request, caller: Caller, inquiry_id: str, look: int = 0, flash: Flash | None = None, status: int = 200
-) -> Response:
+    request: Request, caller: Caller, inquiry_id: str, look: int = 0, flash: Flash | None = None, status: int = 200,
+    said: Said = NOTHING_SAID,
+) -> Response:  # fmt: skip
     parts = parts_of(request)
     try:
         draft = await _draft(parts, caller, inquiry_id)
@@ -211,8 +215,8 @@ async def _preview_page(
     return await page(
         request, "new_run_preview.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
         status=status, flashes=(flash,) if flash is not None else (), draft=draft, handle=handle,
-        address=_address(inquiry_id), steps_up=_steps_up(parts, caller, draft, inquiry_id),
-        **preview_page(answer, draft, await parts.queries.staff()),
+        address=_address(inquiry_id), steps_up=_steps_up(parts, caller, draft, inquiry_id), said=said,
+        faults=said.faults(), **preview_page(answer, draft, await parts.queries.staff()),
     )  # fmt: skip
 
 
@@ -221,13 +225,17 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
     """Starts what was previewed. One preview starts one run, however often the button is pressed."""
     parts, actor_id = parts_of(request), caller.actor.actor_id
     draft = await _draft(parts, caller, inquiry_id)
+    questions = await _questions(parts, caller, inquiry_id)
+    said = Said.of(form, questions)
+    if said.faults():
+        return await _preview_page(request, caller, inquiry_id, status=422, said=said)
     key = f"new run:{inquiry_id}"
     claim = await parts.answers.claim(actor_id, key, hashlib.sha256(inquiry_id.encode()).digest(), ONE_START)
     if isinstance(claim, Kept):
         return RedirectResponse(claim.headers["location"], 303)
     if claim != "mine":
-        said = Flash("done", "The run is being started already.", "Look at the list of runs in a moment.")
-        return await back_to(request, caller, _address(inquiry_id), said)
+        already = Flash("done", "The run is being started already.", "Look at the list of runs in a moment.")
+        return await back_to(request, caller, _address(inquiry_id), already)
     try:
         if draft.urgent:
             caller.demand_step_up(parts.settings)
@@ -236,12 +244,13 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
         )
         done = await commands.start_run(
             parts.office, caller.actor, facts, draft.packet, draft.cutoff_given(),
-            urgent=draft.urgent, embargo=draft.embargo(), reason=text(form, "reason")[:4000] or None,
+            urgent=draft.urgent, embargo=draft.embargo(), reason=said.reason or None,
+            answers=said.answers(questions),
         )  # fmt: skip
     except (Refusal, EngineUnavailable) as error:
         await parts.answers.give_up(actor_id, key)
-        flash, status = told(error, AWAY)
-        return await _preview_page(request, caller, inquiry_id, flash=flash, status=status)
+        flash, status = told(request, error, AWAY)
+        return await _preview_page(request, caller, inquiry_id, flash=flash, status=status, said=said)
     except BaseException:
         await parts.answers.give_up(actor_id, key)
         raise
@@ -266,7 +275,7 @@ def _told(done: Done | Received, draft: Draft) -> Flash:
 
 async def _refused_page(request: Request, caller: Caller, draft: Draft, refused: Refusal) -> Response:
     """The form again, with what was typed, and the refusal at its field where it is about one."""
-    status = status_of(refused)
+    status = status_of(request, refused)
     if refused.code.startswith("cutoff_"):
         return await _terms_page(request, caller, draft, faults=[("cutoff", sentence(refused))], status=status)
     if refused.code.startswith("embargo_"):
@@ -279,6 +288,15 @@ async def _draft(parts: Parts, caller: Caller, inquiry_id: str) -> Draft:
     if not isinstance(question, PreviewAsked):
         raise Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
     return Draft.of(question)
+
+
+async def _questions(parts: Parts, caller: Caller, inquiry_id: str) -> tuple[MatchQuestion, ...]:
+    """What the preview asks; nothing where there is none, which is for the start to refuse."""
+    try:
+        answer = await parts.inquiries.result(inquiry_id, caller.actor.actor_id)
+    except Refusal:
+        return ()
+    return answer.questions if isinstance(answer, Preview) else ()
 
 
 async def _offered(parts: Parts, caller: Caller) -> list[Offered]:

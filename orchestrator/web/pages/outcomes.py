@@ -48,7 +48,7 @@ async def outcomes(request: Request, caller: PageCaller) -> Response:
     try:
         span = _span(typed, caller)
     except Refusal as refused:
-        (flash, status), span = told(refused), Span()
+        (flash, status), span = told(request, refused), Span()
     if typed["packet"]:
         span = Span(span.since, span.until, (await readable(parts, caller, typed["packet"])).name)
     asked = OutcomeQueries(parts.database, parts.queries, parts.office.runs)

@@ -117,7 +117,7 @@ async def sign(request: Request, caller: PageCaller, form: Form, name: str, vers
         known = (await parts.office.runs.shelf(name)).history.version(version)
         await commands.sign_packet(parts.office, caller.actor, name, known.version, phase)
     except Refusal as refused:
-        return await _page(request, caller, name, version, *told(refused), default=OWNERS)
+        return await _page(request, caller, name, version, *told(request, refused), default=OWNERS)
     said = f"You have signed version {known.version[:12]} for {words(phase, 'phase').lower()}."
     return await back_to(request, caller, f"{_address(name, known.version)}?part={OWNERS}", Flash("done", said))
 
@@ -131,7 +131,7 @@ async def move(request: Request, caller: PageCaller, form: Form, name: str, vers
         known = (await parts.office.runs.shelf(name)).history.version(version)
         await commands.move_packet(parts.office, caller.actor, name, known.version, phase, text(form, "reason")[:2000])
     except Refusal as refused:
-        return await _page(request, caller, name, version, *told(refused), default=OWNERS)
+        return await _page(request, caller, name, version, *told(request, refused), default=OWNERS)
     said = f"Version {known.version[:12]} is in {words(phase, 'phase').lower()} now."
     return await back_to(request, caller, f"{_address(name, known.version)}?part={OWNERS}", Flash("done", said))
 

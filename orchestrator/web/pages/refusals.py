@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fastapi import Request
+
 from orchestrator.domain.errors import Refusal
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.sessions import Flash
@@ -20,10 +22,10 @@ def refusal_of(error: Refusal | EngineUnavailable, away: Refusal = NOBODY_LOOKS)
     return error if isinstance(error, Refusal) else away
 
 
-def told(error: Refusal | EngineUnavailable, away: Refusal = NOBODY_LOOKS) -> tuple[Flash, int]:
+def told(request: Request, error: Refusal | EngineUnavailable, away: Refusal = NOBODY_LOOKS) -> tuple[Flash, int]:
     refused = refusal_of(error, away)
-    return Flash("refused", refused.message, remedy(refused)), status_of(refused)
+    return Flash("refused", refused.message, remedy(refused)), status_of(request, refused)
 
 
-def status_of(refused: Refusal) -> int:
-    return 503 if refused.code == "engine_unavailable" else problem_of(refused).status
+def status_of(request: Request, refused: Refusal) -> int:
+    return 503 if refused.code == "engine_unavailable" else problem_of(refused, request.path_params).status

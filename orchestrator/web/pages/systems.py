@@ -78,7 +78,7 @@ async def check(request: Request, caller: PageCaller, form: Form, packet: str) -
             caller.actor.actor_id, CheckSystems(packet=current.name), within=CHECK_WITHIN
         )
     except (Refusal, EngineUnavailable) as error:
-        return await _page(request, caller, *told(error))
+        return await _page(request, caller, *told(request, error))
     silent = [system.title for system in checked.systems if system.reachable is False]
     if silent:
         said = f"Not reachable: {', '.join(silent)}."
@@ -98,7 +98,7 @@ async def hold(request: Request, caller: PageCaller, form: Form, packet: str) ->
     try:
         changed = await commands.hold_system(parts.office, caller.actor, system, current.name, reason or None)
     except Refusal as refused:
-        return await _page(request, caller, *told(refused))
+        return await _page(request, caller, *told(request, refused))
     said = f"{_title(current, system)}: changes are held back in all runs." if changed else "It was on hold already."
     return await back_to(request, caller, _place(current, system), Flash("done", said))
 
@@ -111,7 +111,7 @@ async def release(request: Request, caller: PageCaller, form: Form, packet: str)
     try:
         changed = await commands.release_system(parts.office, caller.actor, system, current.name)
     except Refusal as refused:
-        return await _page(request, caller, *told(refused))
+        return await _page(request, caller, *told(request, refused))
     said = f"{_title(current, system)}: changes go on." if changed else "It was not on hold."
     return await back_to(request, caller, _place(current, system), Flash("done", said))
 

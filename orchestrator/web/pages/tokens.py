@@ -52,7 +52,7 @@ async def make(request: Request, caller: PageCaller, form: Form) -> Response:
             up_to=_level(typed["up_to"]), lasts=_days(typed["days"]),
         )  # fmt: skip
     except Refusal as refused:
-        return await _page(request, caller, *told(refused), typed=typed)
+        return await _page(request, caller, *told(request, refused), typed=typed)
     return await _page(request, caller, made=made, made_id=token.token_id)
 
 
@@ -61,7 +61,7 @@ async def revoke(request: Request, caller: PageCaller, form: Form, token_id: str
     try:
         await commands.revoke_token(parts_of(request).tokens, caller.actor, token_id)
     except Refusal as refused:
-        return await _page(request, caller, *told(refused))
+        return await _page(request, caller, *told(request, refused))
     said = Flash("done", "The token is revoked. It works no more, from now on and for good.")
     return await back_to(request, caller, "/tokens", said)
 

@@ -41,7 +41,7 @@ async def add(request: Request, caller: PageCaller, form: Form) -> Response:
             url=url, hosts=parts.settings.webhook_hosts, types=types, only=only or None,
         )  # fmt: skip
     except Refusal as refused:
-        return await _page(request, caller, *told(refused), url=url, types=types, only=only)
+        return await _page(request, caller, *told(request, refused), url=url, types=types, only=only)
     return await _page(request, caller, secret=secret, secret_of=hook.hook_id)
 
 
@@ -54,7 +54,7 @@ async def rotate(request: Request, caller: PageCaller, form: Form, hook_id: str)
             parts.office, webhooks_of(parts), caller.actor, await packet_names(parts), hook_id
         )
     except Refusal as refused:
-        return await _page(request, caller, *told(refused))
+        return await _page(request, caller, *told(request, refused))
     return await _page(request, caller, secret=secret, secret_of=hook_id)
 
 
@@ -65,7 +65,7 @@ async def disable(request: Request, caller: PageCaller, form: Form, hook_id: str
     try:
         await commands.disable_webhook(parts.office, webhooks_of(parts), caller.actor, names, hook_id)
     except Refusal as refused:
-        return await _page(request, caller, *told(refused))
+        return await _page(request, caller, *told(request, refused))
     said = Flash("done", "The webhook is disabled. Nothing is delivered to it any more.")
     return await back_to(request, caller, "/webhooks", said)
 

@@ -66,7 +66,7 @@ async def test_systems_are_looked_at_and_changes_on_one_are_held_back(program: P
     assert [one["system"] for one in seen["systems"] if one["held"]] == ["cards"] and not seen["all_held"]
     release = {"packet": "standard-leaver"}
     assert (await operator.post("/systems/cards/release", json=release)).json()["changed"]
-    refused(await hr.get("/systems", params={"packet": "nosuch"}), 404, "unknown_packet")
+    refused(await hr.get("/systems", params={"packet": "nosuch"}), 422, "unknown_packet")
 
 
 async def test_a_colleague_decides_for_a_time_and_it_is_told_for_whom(program: Program, leaver: Leavers) -> None:
@@ -76,7 +76,7 @@ async def test_a_colleague_decides_for_a_time_and_it_is_told_for_whom(program: P
     now = datetime.now(UTC)
     away = {"to": "finance", "until": (now + timedelta(days=3)).isoformat(), "reason": "On leave"}
     refused(await it.post("/delegations", json=away | {"to": "it"}), 422, "own_colleague")
-    refused(await it.post("/delegations", json=away | {"to": "nobody"}), 404, "unknown_colleague")
+    refused(await it.post("/delegations", json=away | {"to": "nobody"}), 422, "unknown_colleague")
     refused(await it.post("/delegations", json=away | {"until": now.isoformat()}), 422, "delegation_over")
     given = await it.post("/delegations", json=away)
     assert given.status_code == 201

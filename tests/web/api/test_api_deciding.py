@@ -89,7 +89,7 @@ async def test_a_task_is_done_with_files_that_only_those_who_see_the_run_can_sav
     refused(await operator.get(f"/runs/{run_id}/files/{notes['stored']}"), 404, "unknown_file")
 
     refused(await operator.post(end, json={"outcome": "done"}), 422, "evidence_missing")
-    refused(await operator.post(end, json={"outcome": "done", "files": [{"stored": "0" * 64}]}), 404, "unknown_file")
+    refused(await operator.post(end, json={"outcome": "done", "files": [{"stored": "0" * 64}]}), 422, "unknown_file")
     refused(await hr.post(end, json={"outcome": "done", "note": "x"}), 403, "role_missing")
     done = await operator.post(end, json={"outcome": "done", "note": "Handed over.", "files": stored})
     assert done.status_code == 200, done.text

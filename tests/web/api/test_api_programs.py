@@ -112,8 +112,8 @@ async def test_webhooks_are_a_safety_owners_and_their_secrets_are_shown_once(sta
             await owner.post("/webhooks", json=hook | {"url": "https://elsewhere.example/"}), 403, "host_not_allowed"
         )
         refused(await owner.post("/webhooks", json=hook | {"url": "http://hooks.example.com/"}), 422, "not_encrypted")
-        refused(await owner.post("/webhooks", json=hook | {"types": ["weather"]}), 404, "unknown_event_type")
-        refused(await owner.post("/webhooks", json=hook | {"packets": ["nosuch"]}), 404, "unknown_packet")
+        refused(await owner.post("/webhooks", json=hook | {"types": ["weather"]}), 422, "unknown_event_type")
+        refused(await owner.post("/webhooks", json=hook | {"packets": ["nosuch"]}), 422, "unknown_packet")
         key = {"Idempotency-Key": "a-webhook"}
         made_once = await owner.post("/webhooks", json=hook, headers=key)
         assert made_once.status_code == 201 and made_once.json()["secret"].startswith("whsec_")

@@ -60,7 +60,7 @@ async def test_a_run_is_moved_held_released_replanned_and_called_off(program: Pr
     assert (await hr.post(f"/runs/{run_id}/reschedule", json=moved)).json()["events"] == 0
     assert (await hr.get(f"/runs/{run_id}")).json()["cutoff"] == "2031-12-05T16:00:00Z"
     refused(await auditor.post(f"/runs/{run_id}/reschedule", json=moved), 403, "level_not_granted")
-    refused(await hr.post(f"/runs/{run_id}/reschedule", json=moved | {"zone": "Nowhere"}), 404, "unknown_zone")
+    refused(await hr.post(f"/runs/{run_id}/reschedule", json=moved | {"zone": "Nowhere"}), 422, "unknown_zone")
 
     assert (await operator.post(f"/runs/{run_id}/hold", json={"reason": "Wait for HR"})).status_code == 200
     assert (await hr.get(f"/runs/{run_id}")).json()["state"] == "held"
@@ -90,7 +90,8 @@ async def test_a_run_that_is_not_there_is_refused_alike_everywhere(program: Prog
         ("POST", "/runs/r00/systems/code/accounts", {"accounts": []}),
         ("POST", "/runs/r00/steps/s/retry", {}),
     ):
-        problem = refused(await operator.request(method, path, json=body), 404, "unknown_run")
+        named_in_it = 404 if path.startswith("/runs/") else 422
+        problem = refused(await operator.request(method, path, json=body), named_in_it, "unknown_run")
         assert problem["detail"] == "There is no run r00."
     refused(await operator.get("/runs/r%00"), 400, "bad_request")
     refused(await operator.get("/nothing/here"), 404, "unknown_address")
@@ -115,7 +116,7 @@ async def test_what_happened_and_what_came_of_it_are_told_for_spans(program: Pro
     outcomes = (await auditor.get("/outcomes", params={"packet": "standard-leaver", **none})).json()
     assert outcomes["access_gone_within"]["standard-leaver"] == 3600
     assert outcomes["cutoff_to_verified"]["runs"] == 0
-    refused(await auditor.get("/outcomes", params={"packet": "nosuch"}), 404, "unknown_packet")
+    refused(await auditor.get("/outcomes", params={"packet": "nosuch"}), 422, "unknown_packet")
 
 
 async def test_the_ledger_is_verified_and_says_so(program: Program) -> None:

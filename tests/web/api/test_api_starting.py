@@ -52,9 +52,9 @@ async def test_what_cannot_be_a_start_is_refused_with_a_remedy(program: Program,
     gap = refused(await hr.post("/runs", json=wanted(person, cutoff="2031-03-30T02:30")), 422, "cutoff_in_gap")
     assert gap["remedy"]
     refused(await hr.post("/runs", json=wanted(person, cutoff=None)), 422, "cutoff_missing")
-    refused(await hr.post("/runs", json=wanted(person, zone="Mars/Phobos")), 404, "unknown_zone")
-    refused(await hr.post("/runs", json=wanted(person, packet="nosuch")), 404, "unknown_packet")
-    refused(await hr.post("/runs", json=wanted(person) | {"person": "E-0000"}), 404, "unknown_person")
+    refused(await hr.post("/runs", json=wanted(person, zone="Mars/Phobos")), 422, "unknown_zone")
+    refused(await hr.post("/runs", json=wanted(person, packet="nosuch")), 422, "unknown_packet")
+    refused(await hr.post("/runs", json=wanted(person) | {"person": "E-0000"}), 422, "unknown_person")
     wrong = refused(await hr.post("/runs", json=wanted(person, surprise=1)), 422, "invalid_request")
     assert wrong["errors"] == [{"where": "body.surprise", "what": "Extra inputs are not permitted"}]
     refused(await hr.post("/runs", content=b"{"), 422, "invalid_request")

@@ -45,7 +45,7 @@ async def test_a_delegation_that_cannot_be_is_refused_and_what_was_typed_stays(v
         ({"to": "finance", "until": "2020-01-01T10:00"}, 422, "over before it began"),
         ({"to": "finance", "until": "2031-01-01T10:00"}, 422, "90 days at most"),
         ({"to": "finance", "until": ""}, 422, "The end"),
-        ({"to": "", "until": "2031-01-01T10:00"}, 404, "Nobody is chosen"),
+        ({"to": "", "until": "2031-01-01T10:00"}, 422, "Nobody is chosen"),
         ({"to": "it", "until": _local("UTC", timedelta(days=1))}, 422, "Nobody decides for themselves"),
     ):
         page = await it.submit("/away", {"reason": "Kept words", **fields})

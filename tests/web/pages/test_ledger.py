@@ -36,7 +36,7 @@ async def test_what_happened_is_found_by_run_system_and_actor(visit: Visit, leav
     assert "Accounts looked for" in await shown(run=run_id, system="identity") or "Looked for" in of_run
     assert "Nothing happened that fits" in await shown(run=run_id, until="2020-01-01T00:00")
     unknown = await auditor.get("/ledger?run=r0000000000000000")
-    assert unknown.status_code == 404 and "There is no run" in unknown.text
+    assert unknown.status_code == 422 and "There is no run" in unknown.text
     wrong = await auditor.get("/ledger?since=yesterday")
     assert wrong.status_code == 422 and "The start" in html.unescape(wrong.text)
 

@@ -27,5 +27,5 @@ async def test_filters_that_cannot_be_are_told_and_unknown_packets_do_not_exist(
     auditor = await visit("auditor")
     wrong = await auditor.get("/outcomes?span=own&since=yesterday")
     assert wrong.status_code == 422 and "The start" in html.unescape(wrong.text)
-    assert (await auditor.get("/outcomes?packet=no-such-packet")).status_code == 404
+    assert (await auditor.get("/outcomes?packet=no-such-packet")).status_code == 422
     assert (await auditor.get("/outcomes?span=own&since=2026-01-01T00:00&until=2026-02-01T00:00")).status_code == 200

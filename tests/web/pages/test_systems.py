@@ -22,7 +22,7 @@ async def test_an_operator_has_systems_looked_at_and_everybody_reads_what_came_o
 async def test_a_system_is_held_with_a_reason_and_released(visit: Visit) -> None:
     operator = await visit("operator")
     unknown = await operator.submit("/systems/standard-leaver/hold", {"system": "moon", "reason": "Far away"})
-    assert unknown.status_code == 404 and "has no system moon" in unknown.text
+    assert unknown.status_code == 422 and "has no system moon" in unknown.text
     held = await operator.submit("/systems/standard-leaver/hold", {"system": "cards", "reason": "Card provider moves"})
     try:
         assert held.status_code == 200 and "Company cards: changes are held back" in held.text
