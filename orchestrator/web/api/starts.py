@@ -100,7 +100,7 @@ class InquiryWaiting(Answer):
     summary="Start a run",
     status_code=201,
     responses={
-        **problems_of_post(404),
+        **problems_of_post(),
         201: {"headers": {"Location": {"description": "The run", "schema": {"type": "string"}}}},
         202: {
             "model": RunStanding | Receipt,
@@ -143,7 +143,7 @@ def cutoff_given(cutoff: str | None, zone: str | None) -> Cutoff | None:
     "/previews",
     summary="Look what a run would do",
     responses={
-        **problems_of_post(404),
+        **problems_of_post(),
         202: {
             "model": InquiryWaiting,
             "description": "No worker has answered yet; look at `Location` in a moment",
