@@ -11,6 +11,7 @@ from connectors import registry
 from connectors.abilities import Connector
 from connectors.errors import ActionRequiredError
 from orchestrator.domain.packet import SystemSpec
+from orchestrator.settings import SECRETS_FOLDER
 
 Connect = Callable[[str, SystemSpec], Connector]
 
@@ -20,13 +21,19 @@ _OURS = "OFFBOARD_"
 
 class Connections:
     """One connector per system and setting, made when first needed. A changed setting makes a new one. `observer`
-    hears of what activities do with them."""
+    hears of what activities do with them. `secrets_folder` is where the files are that a packet may name."""
 
     def __init__(
-        self, environment: Mapping[str, str], connect: Connect | None = None, observer: Observer = NOBODY
+        self,
+        environment: Mapping[str, str],
+        connect: Connect | None = None,
+        observer: Observer = NOBODY,
+        *,
+        secrets_folder: Path = SECRETS_FOLDER,
     ) -> None:
         self.observer = observer
         self._environment = environment
+        self._secrets_folder = secrets_folder
         self._connect = connect
         self._open: dict[str, tuple[object, Connector]] = {}
 
@@ -68,13 +75,29 @@ class Connections:
             return value
         if kind == "file":
             try:
-                return Path(where).read_text().rstrip("\r\n")  # editors end a file with a line break, secrets do not
-            except (OSError, UnicodeDecodeError) as error:
+                # Editors end a file with a line break, secrets do not.
+                return self._file(system, name, where).read_text().rstrip("\r\n")
+            except (OSError, ValueError) as error:
                 raise _missing(
                     system, name, f"the file {where} cannot be read",
                     f"Put the secret into {where}, readable for the worker, then retry.",
                 ) from error  # fmt: skip
         return written
+
+    def _file(self, system: str, name: str, where: str) -> Path:
+        """Where the file is once every link has been followed: in the folder for systems' secrets. Elsewhere stand
+        others' secrets, and ours, which would go to whatever host the packet names."""
+        folder = self._secrets_folder.resolve()
+        found = (folder / where).resolve()
+        if not found.is_relative_to(folder):
+            raise ActionRequiredError(
+                "setting_invalid",
+                f"System {system}: its setting {name!r} names the file {where}, which is not in "
+                f"{self._secrets_folder}.",
+                remedy=f"Put the secret into a file in {self._secrets_folder} (OFFBOARD_SECRETS_FOLDER), and name it.",
+                happened="no",
+            )
+        return found
 
 
 def _host(written: str) -> str:

@@ -16,6 +16,8 @@ from orchestrator.domain.hook_addresses import parse_hosts
 
 PREFIX = "OFFBOARD_"
 
+SECRETS_FOLDER = Path("/run/systems")
+"""Not where Offboard's own secrets are: what stands here may go to whatever host a packet names."""
 MAIL_SECURITY = ("starttls", "tls", "none")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -63,6 +65,7 @@ class Settings:
 
     `public_url` is where people reach Offboard, without a slash at its end. Without `mail` nobody is mailed what waits
     for them. `webhook_hosts` are the only ones that webhooks go to (see `orchestrator.domain.hook_addresses`).
+    `secrets_folder` has the files that a packet may name as `file:PATH`, and no others may it name.
     `first_packet` (a starter packet's name, or a folder) says which HR system knows the owners who sign in to adopt the
     first packet."""
 
@@ -88,6 +91,7 @@ class Settings:
     webhook_hosts: tuple[str, ...] = ()
     webhook_ca_file: str = ""
     first_packet: str | None = None
+    secrets_folder: Path = SECRETS_FOLDER
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -130,6 +134,7 @@ class Settings:
             webhook_hosts=webhook_hosts(get("WEBHOOK_HOSTS") or ""),
             webhook_ca_file=given.get(PREFIX + "WEBHOOK_CA_FILE", ""),
             first_packet=get("FIRST_PACKET"),
+            secrets_folder=path("SECRETS_FOLDER") or SECRETS_FOLDER,
             environment=given,
         )
 

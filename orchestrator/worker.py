@@ -119,7 +119,12 @@ async def working(
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         reports = EngineReports(books.database, lambda: engine.cluster)
         stack.push_async_callback(reports.aclose)
-        connections = Connections(settings.environment, connect, watched.observer if watched else NOBODY)
+        connections = Connections(
+            settings.environment,
+            connect,
+            watched.observer if watched else NOBODY,
+            secrets_folder=settings.secrets_folder,
+        )
         stack.push_async_callback(connections.aclose)
         systems = make_activities(books.runs, books.keyring, connections, Rates(books.database), reports)
         runs = RunActivities(books.runs, reports)

@@ -89,7 +89,7 @@ async def stack_up(
         books, engine = await up.enter_async_context(working(settings))
         await up.enter_async_context(relaying(books, engine, settings=settings))
         office = Office(books.runs, books.keyring, engine)
-        connections = Connections(settings.environment)
+        connections = Connections(settings.environment, secrets_folder=settings.secrets_folder)
         up.push_async_callback(connections.aclose)
         local = [LocalMember(member.alias, member.employee_number, member.roles, member.duty) for member in staff]
         web = WebSettings.read(settings.environment)

@@ -270,7 +270,7 @@ async def installation(
             books = await stack.enter_async_context(open_books(settings))
             engine = await Engine.connect(engine_address(settings))
         office = Office(books.runs, books.keyring, engine)
-        connections = Connections(settings.environment)
+        connections = Connections(settings.environment, secrets_folder=settings.secrets_folder)
         stack.push_async_callback(connections.aclose)
         people = People(connections, packet, books.keyring)
         actors = {}

@@ -47,7 +47,7 @@ async def listened_to(settings: Settings, listener: Listener) -> AsyncIterator[N
 async def _connections(
     settings: Settings, listener: Listener
 ) -> AsyncIterator[Callable[[Runs, Keyring, Connections, Rates, EngineReports], SystemActivities]]:
-    heard = Connections(settings.environment, None, listener)
+    heard = Connections(settings.environment, None, listener, secrets_folder=settings.secrets_folder)
 
     def make(
         runs: Runs, keyring: Keyring, connections: Connections, rates: Rates, reports: EngineReports

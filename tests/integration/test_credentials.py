@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
+from activities.connections import Connections
+from connectors.errors import ActionRequiredError
 from orchestrator import commands
 from orchestrator.domain.events import AccountsSearched, StepFailed
+from orchestrator.domain.packet import SystemSpec
 from orchestrator.domain.run import RunState
 from orchestrator.embedded.company.company import Company
+from orchestrator.settings import Settings
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import Installation, exceptions_of, new_settings
@@ -36,6 +40,9 @@ class Credential:
     @property
     def changed(self) -> dict[str, str]:
         return {} if self.kind == "env" else {"env:CODE_TOKEN": f"file:{self.file}"}
+
+    def settings(self, settings: Settings) -> Settings:
+        return replace(settings, environment=self.environment, secrets_folder=self.file.parent)
 
     @property
     def place(self) -> str:
@@ -76,7 +83,7 @@ async def recorded(here: Installation, run: str, type_: type[Any], wanted: Calla
 async def test_missing_when_accounts_are_looked_for(
     install: Install, hire: Hire, database_url: str, company: Company, temporal: Any, credential: Credential
 ) -> None:
-    settings = replace(new_settings(database_url, temporal.address, company), environment=credential.environment)
+    settings = credential.settings(new_settings(database_url, temporal.address, company))
     listener = Listener()
     async with (
         install(packet=quick_packet(changed=credential.changed), worker=False, settings=settings) as here,
@@ -98,7 +105,7 @@ async def test_missing_when_accounts_are_looked_for(
 async def test_missing_when_a_step_is_due(
     install: Install, hire: Hire, database_url: str, company: Company, temporal: Any, credential: Credential
 ) -> None:
-    settings = replace(new_settings(database_url, temporal.address, company), environment=credential.environment)
+    settings = credential.settings(new_settings(database_url, temporal.address, company))
     listener = Listener(when_confirmed=credential.take_away)
 
     def both_failed(state: RunState) -> bool:
@@ -126,3 +133,39 @@ async def test_missing_when_a_step_is_due(
                 here.office, here.actors["operator"], run, exception.opened.step_id, reason="given"
             )
         assert (await here.attend(run)).finish == "clean", await here.story(run)
+
+
+async def test_a_packet_names_no_file_but_those_in_the_folder_for_it(tmp_path: Path) -> None:
+    """Whoever writes a packet also says which host what stands in the file is sent to."""
+    folder = tmp_path / "systems"
+    (folder / "of-hr").mkdir(parents=True)
+    (tmp_path / "master_key").write_text("ours")
+    (folder / "token").write_text("theirs\n")
+    (folder / "of-hr" / "token").symlink_to(folder / "token")  # as Kubernetes does
+    (folder / "way-out").symlink_to(tmp_path / "master_key")
+    (folder / "up").symlink_to(tmp_path)
+    connections = Connections({}, secrets_folder=folder)
+
+    async def connected(named: str) -> None:
+        told = {"url": "https://code.example", "token": f"file:{named}"}
+        spec = SystemSpec(title="Code", connector="code_hosting", connection=told, hosts=("code.example",))
+        await connections.to("code", spec)
+
+    try:
+        for named in (str(folder / "token"), "token", "of-hr/token", f"{folder}/of-hr/../token"):
+            await connected(named)
+        for named in (
+            "/proc/self/environ", str(tmp_path / "master_key"), "../master_key", f"{folder}/../master_key", "way-out",
+            "up/master_key", str(folder / "way-out"), f"{folder}-of-others/x",
+        ):  # fmt: skip
+            with pytest.raises(ActionRequiredError) as refused:
+                await connected(named)
+            assert refused.value.code == "setting_invalid", named
+            said = f"{refused.value.detail} {refused.value.remedy}"
+            for word in ("System code", "'token'", named, str(folder), "OFFBOARD_SECRETS_FOLDER"):
+                assert word in said, said
+        with pytest.raises(ActionRequiredError) as missing:
+            await connected("\0")
+        assert missing.value.code == "setting_missing"
+    finally:
+        await connections.aclose()
