@@ -15,6 +15,7 @@ from orchestrator.domain.levels import Actor, Level
 from orchestrator.ledger.queries import Viewer
 from orchestrator.ledger.sessions import Session, left_since
 from orchestrator.ledger.tokens import Token
+from orchestrator.web.access.starting import may_start
 from orchestrator.web.parts import Parts, parts_of
 from orchestrator.web_settings import WebSettings
 
@@ -36,7 +37,7 @@ class TokenNeeded(Exception):
 @dataclass(frozen=True, slots=True)
 class Caller:
     """`zone` is the time zone that times are shown in. `session` is a browser's, `token` a program's; one of them is
-    there."""
+    there. `may_start` is whether pages offer them a new run."""
 
     actor: Actor
     now: datetime
@@ -46,6 +47,7 @@ class Caller:
     acr: str | None = None
     session: Session | None = None
     token: Token | None = None
+    may_start: bool = False
 
     @property
     def viewer(self) -> Viewer:
@@ -85,7 +87,8 @@ async def session_caller(request: Request) -> Caller:
     session = await parts.sessions.find(secret, by_hand=by_hand) if secret else None
     if session is None:
         raise SignInNeeded
-    actor = (await parts.queries.around()).organisation.actors.get(session.actor_id)
+    around = await parts.queries.around()
+    actor = around.organisation.actors.get(session.actor_id)
     if actor is None or await _has_left(parts, actor, session.created_at):
         await parts.sessions.end(session.secret)
         raise SignInNeeded
@@ -97,6 +100,7 @@ async def session_caller(request: Request) -> Caller:
         auth_time=session.auth_time,
         acr=session.acr,
         session=session,
+        may_start=may_start(actor, around.shelves.values()),
     )
     request.state.caller = caller
     return caller

@@ -21,7 +21,6 @@ from orchestrator import commands
 from orchestrator.commands import Done, Received
 from orchestrator.documents.preview import MatchQuestion
 from orchestrator.documents.questions import SHORTEST_SEARCH, PeopleFound
-from orchestrator.domain import requests
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.packet_history import Phase
@@ -31,6 +30,7 @@ from orchestrator.ledger.answers import Answer as Kept
 from orchestrator.ledger.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
+from orchestrator.web.access.starting import packets_to_start
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.preview_words import preview_page
 from orchestrator.web.pages.refusals import refusal_of, status_of, told
@@ -303,22 +303,10 @@ async def _offered(parts: Parts, caller: Caller) -> list[Offered]:
     """The packets under which the caller may start runs, those in production first; none where there is no packet in
     use. Raises `NotAllowed` as the domain does for somebody who may start none."""
     offered: list[Offered] = []
-    refused: NotAllowed | None = None
-    for line in await parts.queries.packets():
-        shelf = await parts.office.runs.shelf(line.name)
-        current = shelf.current
-        if current is None or shelf.history.phase in ("draft", "retired"):
-            continue
-        try:
-            requests.require_prepare(caller.actor, current, current, current.name)
-        except NotAllowed as error:
-            refused = refused or error
-            continue
+    for current, shelf in packets_to_start(caller.actor, (await parts.queries.around()).shelves.values()):
         urgent = current.approvals.urgent
         may = urgent is not None and caller.actor.kind == "person" and bool(caller.actor.roles & set(urgent.allowed_to))
         offered.append(Offered(current, shelf.history.phase, may))
-    if refused is not None and not offered:
-        raise NotAllowed(refused.code, "Your roles do not go as far as starting a run.", refused.remedy)
     order = ("production", "pilot", "shadow")
     return sorted(offered, key=lambda one: (order.index(one.phase), -len(one.packet.workflow.steps), one.name))
 

@@ -11,10 +11,11 @@ from orchestrator.ledger.sessions import Flash
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.parts import parts_of
 
+NEW_RUN = "new-run"
 NAVIGATION = (
     ("inbox", "Inbox", "/"),
     ("runs", "Runs", "/runs"),
-    ("new-run", "New run", "/runs/new"),
+    (NEW_RUN, "New run", "/runs/new"),
     ("exceptions", "Exceptions", "/exceptions"),
     ("packets", "Packets", "/packets"),
     ("systems", "Systems", "/systems"),
@@ -46,7 +47,8 @@ async def page(
     body = parts.templates.get_template(template).render(
         page_title=title,
         caller=caller,
-        navigation=[(key, label, href, None) for key, label, href in NAVIGATION] if caller is not None else [],
+        navigation=_offered(caller) if caller is not None else [],
+        may_start=caller is not None and caller.may_start,
         current=current,
         installation_local=bool(parts.local),
         flashes=[*kept, *flashes],
@@ -57,6 +59,11 @@ async def page(
         **context,
     )
     return HTMLResponse(body, status)
+
+
+def _offered(caller: Caller) -> list[tuple[str, str, str, None]]:
+    """What they would be refused is not offered."""
+    return [(key, label, href, None) for key, label, href in NAVIGATION if key != NEW_RUN or caller.may_start]
 
 
 async def back_to(request: Request, caller: Caller, to: str, *flashes: Flash) -> Response:

@@ -195,6 +195,14 @@ async def test_who_may_not_start_runs_is_told_so_at_once(visit: Visit) -> None:
     assert (await browser.submit("/runs/new/people", {"packet": "standard-leaver", "text": "an"})).status_code == 403
 
 
+async def test_a_new_run_is_offered_to_those_alone_who_may_start_one(visit: Visit) -> None:
+    for alias, offered in (("hr", True), ("operator", True), ("auditor", False), ("value-owner", False)):
+        browser = await visit(alias)
+        for path in ("/", "/runs", "/exceptions", "/runs/r00", "/runs/new"):
+            assert ('href="/runs/new"' in (await browser.get(path)).text) is offered, (alias, path)
+        assert ((await browser.get("/runs/new")).status_code == 200) is offered
+
+
 async def test_what_is_left_of_a_form_leads_to_the_beginning(visit: Visit) -> None:
     browser = await visit("hr")
     for path in ("/runs/new/people", "/runs/new/terms", "/runs/new/preview"):
