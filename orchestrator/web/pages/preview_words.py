@@ -48,6 +48,9 @@ def preview_page(preview: Preview, draft: Draft, staff: Mapping[str, Member]) ->
     document = preview.model_dump()
     return {
         "preview": document,
+        "questions": [
+            question | {"settlers": _names(tuple(question["settled_by"]), staff)} for question in document["questions"]
+        ],
         "accounts": [system for system in document["systems"] if system["system"] not in asked],
         "steps": [
             _line(number, step, preview.looked_at, titles, systems, gates)

@@ -1,0 +1,77 @@
+"""Whose account it is, answered on a preview's page and sent with the start: what was ticked, what is wrong with it,
+and the answers that the command takes.
+
+The page's questions are those of the preview that was made for whoever asks; a form's fields about anything else are
+nobody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from starlette.datastructures import FormData
+
+from orchestrator.documents.preview import MatchQuestion
+from orchestrator.documents.shown_matches import Answered
+from orchestrator.web.access.forms import text, texts
+
+MOST_CHOSEN = 100
+LONGEST_ID = 200
+LONGEST_REASON = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What was said to one question. `none` is that no account is theirs; a question that is left open has nothing."""
+
+    accounts: tuple[str, ...] = ()
+    none: bool = False
+    reason: str = ""
+
+    @property
+    def fault(self) -> str:
+        """What cannot be so, in words; empty where it can."""
+        if self.none and self.accounts:
+            return "An account is ticked, and it is said that none is theirs. Say one or the other."
+        if self.reason and not (self.none or self.accounts):
+            return "It is said how you know, and not what. Tick what is theirs, or that nothing is."
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a start's form says: `ticked` by system, and why the run is asked for."""
+
+    ticked: dict[str, Ticked] = field(default_factory=dict)
+    reason: str = ""
+
+    @classmethod
+    def of(cls, form: FormData, questions: Iterable[MatchQuestion]) -> Said:
+        return cls({one.system: _ticked(form, one.system) for one in questions}, text(form, "reason")[:LONGEST_REASON])
+
+    def to(self, system: str) -> Ticked:
+        return self.ticked.get(system, Ticked())
+
+    def faults(self) -> list[tuple[str, str]]:
+        """As the id of the question's fieldset, and words."""
+        return [(fieldset(system), said.fault) for system, said in self.ticked.items() if said.fault]
+
+    def answers(self, questions: Iterable[MatchQuestion]) -> list[Answered]:
+        """To those that were answered. Whether whoever asks may answer them is the command's to say."""
+        said = ((one, self.to(one.system)) for one in questions)
+        return [
+            Answered(one.handle, ticked.accounts, ticked.reason or None)
+            for one, ticked in said
+            if ticked.none or ticked.accounts
+        ]
+
+
+def fieldset(system: str) -> str:
+    """The id of a question's fieldset on the page."""
+    return f"settle-{system}"
+
+
+def _ticked(form: FormData, system: str) -> Ticked:
+    chosen = tuple(one[:LONGEST_ID] for one in texts(form, f"account-{system}")[:MOST_CHOSEN])
+    return Ticked(chosen, text(form, f"none-{system}") == "yes", text(form, f"how-{system}")[:LONGEST_REASON])
