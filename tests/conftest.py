@@ -12,6 +12,7 @@ import asyncio
 import ipaddress
 import itertools
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -45,6 +46,14 @@ def only_this_machine() -> Iterator[None]:
     patch.setattr(socket.socket, "connect", guarded)
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_arrive() -> None:
+    """A shell has whatever runs in its background ignore SIGINT, and every process that a test starts would inherit
+    that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _is_loopback(host: str) -> bool:
