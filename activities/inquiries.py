@@ -63,7 +63,7 @@ class InquiryActivities:
         self._runs = runs
         self._queries = queries
         self._connections = connections
-        self._previews = Previews(runs, keyring, queries, connections, rates, queues)
+        self._previews = Previews(runs, keyring, queries, connections, rates, queues, first)
         self._database_url = database_url
         self._queues = queues
         self._first = first
@@ -174,13 +174,13 @@ class InquiryActivities:
             return [(await governing(self._runs, self._queries, named, None))[1]]
         lines = sorted(await self._queries.packets(), key=lambda line: (_PHASES.index(line.phase), line.name))
         # A draft's author would say who anybody is.
-        lines = [line for line in lines if line.phase in _IN_USE] or lines
+        lines = [line for line in lines if line.phase in _IN_USE]
         if not lines:
             if self._first is not None:
                 return [self._first]
             raise Invalid(
                 "unknown_packet",
-                "There is no packet yet, so that it is not known which HR system to ask.",
+                "There is no packet in use yet, so that it is not known which HR system to ask.",
                 "Set OFFBOARD_FIRST_PACKET for the worker to the packet that is to be adopted first.",
             )
         packets = [(await governing(self._runs, self._queries, line.name, None))[1] for line in lines]
@@ -191,7 +191,7 @@ class InquiryActivities:
 
     async def _check_systems(self, question: q.CheckSystems, asked_by: str) -> q.SystemsChecked:
         actor = surroundings.actor(await self._runs.organisation(), asked_by)
-        _, packet = await governing(self._runs, self._queries, question.packet, actor)
+        _, packet = await governing(self._runs, self._queries, question.packet, actor, self._first)
         checked = await check_systems(self._runs, self._connections, packet, self._queues)
         seen = [SystemSeen(one.system, one.reachable, one.code, one.detail) for one in checked]
         at = await keep_reports(self._rows.database, packet.name, seen)
@@ -202,7 +202,7 @@ class InquiryActivities:
     async def _prepared(self, name: str, asked_by: str) -> Packet:
         """Who people are is told to whoever may prepare runs of the packet, and to nobody else."""
         actor = surroundings.actor(await self._runs.organisation(), asked_by)
-        _, packet = await governing(self._runs, self._queries, name, actor)
+        _, packet = await governing(self._runs, self._queries, name, actor, self._first)
         requests.require_prepare(actor, packet, packet, packet.name)
         return packet
 

@@ -10,10 +10,13 @@ from orchestrator.ledger.queries import Queries
 from orchestrator.ledger.runs import Runs
 
 
-async def governing(runs: Runs, queries: Queries, name: str, actor: Actor | None) -> tuple[PacketShelf, Packet]:
+async def governing(
+    runs: Runs, queries: Queries, name: str, actor: Actor | None, first: Packet | None = None
+) -> tuple[PacketShelf, Packet]:
     """A packet that `actor` has systems asked by. Whoever writes one says which hosts our credentials go to, and to
-    whom: once one is in use, others are followed before their owners have signed them by a safety owner alone. Raises
-    `Invalid` for one that nobody adopted, and `NotAllowed`."""
+    whom: before its owners have signed it, it is followed for the safety owner of one that is in use alone; while none
+    is, for that of the packet which the installation itself names as its `first`. Raises `Invalid` for one that nobody
+    adopted, and `NotAllowed`."""
     shelf = await runs.shelf(name)
     lines = await queries.packets()
     if shelf.current is None:
@@ -23,10 +26,13 @@ async def governing(runs: Runs, queries: Queries, name: str, actor: Actor | None
         shelves = [await runs.shelf(line.name) for line in lines]
         in_use = [other.current for other in shelves if other.history.current is not None]
         owners = {packet.platform.safety_owner for packet in in_use if packet is not None}
-        if owners and (actor is None or actor.roles.isdisjoint(owners)):
+        if not owners and first is not None:
+            owners = {first.platform.safety_owner}
+        if actor is None or actor.roles.isdisjoint(owners):
+            who = f"; until then ask {' or '.join(sorted(owners))} to look" if owners else ""
             raise NotAllowed(
                 "packet_not_in_use",
                 f"Packet {name} is in use for nobody, so that no system is asked on its word.",
-                f"Have both owners sign it for shadow; until then ask {' or '.join(sorted(owners))} to look.",
+                f"Have both owners sign it for shadow{who}.",
             )
     return shelf, shelf.current

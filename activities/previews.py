@@ -44,14 +44,17 @@ class Previews:
         connections: Connections,
         rates: Rates | None = None,
         queues: frozenset[str] | None = None,
+        first: Packet | None = None,
     ) -> None:
-        """`queues` are the task queues that are served here, None for whoever is not bound to any."""
+        """`queues` are the task queues that are served here, None for whoever is not bound to any; `first` is as for
+        `governing`."""
         self._runs = runs
         self._keyring = keyring
         self._queries = queries
         self._connections = connections
         self._rates = rates
         self._queues = queues
+        self._first = first
 
     async def look_ahead(
         self,
@@ -66,7 +69,7 @@ class Previews:
         """What a run would do that `actor` started for whoever HR knows as `wanted`. Refused exactly where the start
         would be; an open run that the actor does not see makes no difference. Raises `ConnectorError` where HR cannot
         be asked. Other systems that fail are part of the answer."""
-        shelf, current = await governing(self._runs, self._queries, packet, actor)
+        shelf, current = await governing(self._runs, self._queries, packet, actor, self._first)
         people = People(self._connections, current, self._keyring)
         person = await people.facts(await people.find(wanted))
         version = version_for(shelf, packet, person)

@@ -10,7 +10,7 @@ from orchestrator.commands.office import Office, packets_in_use
 from orchestrator.domain import delegation, operating, surroundings
 from orchestrator.domain import events as e
 from orchestrator.domain import packet_history as history
-from orchestrator.domain.errors import Invalid
+from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.event import Draft, Event
 from orchestrator.domain.levels import Actor, require_writing
 from orchestrator.domain.packet import Packet
@@ -69,8 +69,9 @@ async def adopt_packet(office: Office, actor: Actor, packet: Packet, packets: Se
     once one is in use, a further one has a platform file that the same safety owners own, or is brought by one of them.
     """
     require_writing(actor)
-    if packet.name not in packets:
-        require_known_safety_owner(actor, packet, await packets_in_use(office, packets))
+    in_use = await packets_in_use(office, packets)
+    if packet.name not in {known.name for known in in_use}:
+        require_known_safety_owner(actor, packet, in_use)
     stream = history.packet_stream(packet.name)
     await office.runs.append_to(
         stream, lambda events: history.adopt(history.fold(events), packet, actor), _packet_rows(packet.name)
@@ -78,8 +79,12 @@ async def adopt_packet(office: Office, actor: Actor, packet: Packet, packets: Se
     return packet.version
 
 
-async def sign_packet(office: Office, actor: Actor, packet: str, version: str, phase: history.Phase | None) -> None:
+async def sign_packet(
+    office: Office, actor: Actor, packet: str, version: str, phase: history.Phase | None, packets: Sequence[str]
+) -> None:
+    """`packets` are the names of those there are, as for `adopt_packet`, of which others may be in use since."""
     require_writing(actor)
+    await _require_known_owner(office, actor, packet, version, packets)
     await office.runs.append_to(
         history.packet_stream(packet),
         lambda events: history.sign(_known(packet, events), version, actor, phase=phase),
@@ -88,14 +93,38 @@ async def sign_packet(office: Office, actor: Actor, packet: str, version: str, p
 
 
 async def move_packet(
-    office: Office, actor: Actor, packet: str, version: str, phase: history.Phase, reason: str = ""
+    office: Office,
+    actor: Actor,
+    packet: str,
+    version: str,
+    phase: history.Phase,
+    packets: Sequence[str],
+    reason: str = "",
 ) -> None:
+    """`packets` are as for `sign_packet`. Whoever takes a version back, or out of use, is asked for nothing more."""
     require_writing(actor)
+    if phase in history.FORWARD[1:]:
+        await _require_known_owner(office, actor, packet, version, packets)
     await office.runs.append_to(
         history.packet_stream(packet),
         lambda events: history.move(_known(packet, events), version, phase, actor, reason),
         _packet_rows(packet),
     )
+
+
+async def _require_known_owner(office: Office, actor: Actor, packet: str, version: str, packets: Sequence[str]) -> None:
+    """A draft may be older than what is in use: when it was adopted nobody was there who had to answer for it. Either
+    the actor or whoever brought it has to be a safety owner today."""
+    shelf = await office.runs.shelf(packet)
+    in_use = await packets_in_use(office, packets)
+    if shelf.history.newest is None or packet in {known.name for known in in_use}:
+        return
+    adopted = shelf.version(shelf.history.version(version).version)
+    by = (await office.runs.organisation()).actors.get(shelf.adopted_by(adopted.version), actor)
+    try:
+        require_known_safety_owner(by, adopted, in_use)
+    except NotAllowed:
+        require_known_safety_owner(actor, adopted, in_use)
 
 
 def _known(packet: str, events: Sequence[Event]) -> history.PacketState:

@@ -163,6 +163,6 @@ async def put_in_production(office: Office, packet: Packet, value_owner: Actor, 
         now = shelf.history.version(version).phase
         if FORWARD.index(phase) <= (FORWARD.index(now) if now in FORWARD else -1):
             continue
-        await commands.sign_packet(office, value_owner, packet.name, version, phase)
-        await commands.sign_packet(office, safety_owner, packet.name, version, phase)
-        await commands.move_packet(office, value_owner, packet.name, version, phase)
+        await commands.sign_packet(office, value_owner, packet.name, version, phase, starter_names())
+        await commands.sign_packet(office, safety_owner, packet.name, version, phase, starter_names())
+        await commands.move_packet(office, value_owner, packet.name, version, phase, starter_names())

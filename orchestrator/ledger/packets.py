@@ -30,6 +30,10 @@ class PacketShelf:
             )
         return _parsed(adopted)
 
+    def adopted_by(self, version: str) -> str:
+        """The account that brought a version, as last adopted."""
+        return self._texts[version].by
+
     def today_for(self, version: str) -> Packet:
         """The packet as it governs a run that started under `version`: the newest of the same standing."""
         return self.version(self.history.today_for(version).version)

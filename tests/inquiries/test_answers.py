@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from connectors.errors import ConnectorError
+from orchestrator import commands
 from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.embedded.company.company import Company
+from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.inquiries import (
     CheckSystems,
     FindPeople,
@@ -21,7 +25,7 @@ from orchestrator.ledger.system_reports import last_reports
 from orchestrator.ledger.verifications import last_verification
 from tests.conftest import Hire
 from tests.inquiries.conftest import Asking
-from tests.integration.installation import conninfo
+from tests.integration.installation import conninfo, new_settings
 from tests.integration.packets import quick_packet
 
 
@@ -168,3 +172,33 @@ async def test_an_hr_system_that_is_down_is_named_with_a_remedy(asking: Asking) 
             await here.company.restart("hr")
         assert (failed.value.place, failed.value.code) == ("The HR system", "unreachable")
         assert "cannot be asked" in failed.value.message and failed.value.remedy
+
+
+async def test_while_nothing_is_in_use_nobody_has_systems_asked_on_a_drafts_word(asking: Asking) -> None:
+    """Whoever writes one would say which hosts credentials go to, and who signs in."""
+    async with asking() as (here, inquiries):
+        names = [here.packet.name]
+        owner = here.actors["safety-owner"]
+        await commands.move_packet(here.office, owner, here.packet.name, here.packet.version, "retired", names)
+        for alias in ("hr", "safety-owner"):
+            with pytest.raises(NotAllowed) as refused:
+                await inquiries.ask(alias, CheckSystems(packet="standard-leaver"))
+            assert refused.value.code == "packet_not_in_use"
+        with pytest.raises(Invalid) as unknown:
+            await inquiries.ask("sign-in", WhoSignsIn(wanted="E-1006"))
+        assert unknown.value.code == "unknown_packet" and "OFFBOARD_FIRST_PACKET" in unknown.value.remedy
+
+
+async def test_the_packet_that_the_installation_names_first_says_who_looks_at_drafts(
+    asking: Asking, database_url: str, temporal: TemporalServer, company: Company
+) -> None:
+    settings = replace(new_settings(database_url, temporal.address, company), first_packet="standard-leaver")
+    async with asking(settings=settings) as (here, inquiries):
+        names = [here.packet.name]
+        owner = here.actors["safety-owner"]
+        await commands.move_packet(here.office, owner, here.packet.name, here.packet.version, "retired", names)
+        with pytest.raises(NotAllowed) as refused:
+            await inquiries.ask("hr", CheckSystems(packet="standard-leaver"))
+        assert refused.value.code == "packet_not_in_use" and "safety_owner" in refused.value.remedy
+        assert (await inquiries.ask("safety-owner", CheckSystems(packet="standard-leaver"))).systems
+        assert (await inquiries.ask("sign-in", WhoSignsIn(wanted="E-1006"))).human == here.actors["it"].human

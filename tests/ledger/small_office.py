@@ -78,8 +78,8 @@ class SmallOffice:
         version = await commands.adopt_packet(self.office, SAM, packet, [])
         for phase in ("shadow", "pilot", "production"):
             for owner in (VERA, SAM):
-                await commands.sign_packet(self.office, owner, packet.name, version, None)
-            await commands.move_packet(self.office, SAM, packet.name, version, phase)  # type: ignore[arg-type]  # one of the phases
+                await commands.sign_packet(self.office, owner, packet.name, version, None, [])
+            await commands.move_packet(self.office, SAM, packet.name, version, phase, [])  # type: ignore[arg-type]  # one of the phases
 
     async def start(self, cutoff_in: timedelta = DAY, *, by: Actor = HANNA, **more: Any) -> str:
         """A run of somebody new, planned already. `cutoff_in` counts from now."""

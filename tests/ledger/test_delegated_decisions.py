@@ -180,7 +180,7 @@ async def test_who_only_reads_changes_nothing(here: SmallOffice, actor: Actor) -
         lambda: commands.skip_step(here.office, reads, run_id, "disable_identity", "why"),
         lambda: commands.hold_system(here.office, reads, "code", here.packet.name),
         lambda: commands.adopt_packet(here.office, reads, here.packet, []),
-        lambda: commands.sign_packet(here.office, reads, here.packet.name, here.packet.version, None),
+        lambda: commands.sign_packet(here.office, reads, here.packet.name, here.packet.version, None, []),
         lambda: commands.delegate(here.office, reads, "pat", None, PAST_ANY, None),
         lambda: commands.revoke_roles(here.office, reads, here.packet.name, "ole", ["operator"]),
     ):

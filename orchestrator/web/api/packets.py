@@ -232,7 +232,7 @@ async def sign(
     """For its next phase, as the owner whose role the caller has."""
     parts = parts_of(request)
     await readable(parts, caller, name)
-    await commands.sign_packet(parts.office, caller.actor, name, version, asked.phase)
+    await commands.sign_packet(parts.office, caller.actor, name, version, asked.phase, await packet_names(parts))
     return await _version(parts, name, version)
 
 
@@ -244,7 +244,8 @@ async def move(
     """Forward with both owners' signatures; back or out of use by either owner alone."""
     parts = parts_of(request)
     await readable(parts, caller, name)
-    await commands.move_packet(parts.office, caller.actor, name, version, asked.phase, asked.reason)
+    names = await packet_names(parts)
+    await commands.move_packet(parts.office, caller.actor, name, version, asked.phase, names, asked.reason)
     return await _version(parts, name, version)
 
 

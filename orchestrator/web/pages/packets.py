@@ -19,6 +19,7 @@ from orchestrator.ledger.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.api.packets_read import readable
+from orchestrator.web.api.tokens import packet_names
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import told
 from orchestrator.web.pages.seen import name_in
@@ -115,7 +116,8 @@ async def sign(request: Request, caller: PageCaller, form: Form, name: str, vers
     try:
         phase = _phase(text(form, "phase"))
         known = (await parts.office.runs.shelf(name)).history.version(version)
-        await commands.sign_packet(parts.office, caller.actor, name, known.version, phase)
+        names = await packet_names(parts)
+        await commands.sign_packet(parts.office, caller.actor, name, known.version, phase, names)
     except Refusal as refused:
         return await _page(request, caller, name, version, *told(request, refused), default=OWNERS)
     said = f"You have signed version {known.version[:12]} for {words(phase, 'phase').lower()}."
@@ -129,7 +131,8 @@ async def move(request: Request, caller: PageCaller, form: Form, name: str, vers
     try:
         phase = _phase(text(form, "phase"))
         known = (await parts.office.runs.shelf(name)).history.version(version)
-        await commands.move_packet(parts.office, caller.actor, name, known.version, phase, text(form, "reason")[:2000])
+        names, why = await packet_names(parts), text(form, "reason")[:2000]
+        await commands.move_packet(parts.office, caller.actor, name, known.version, phase, names, why)
     except Refusal as refused:
         return await _page(request, caller, name, version, *told(request, refused), default=OWNERS)
     said = f"Version {known.version[:12]} is in {words(phase, 'phase').lower()} now."
