@@ -18,6 +18,7 @@ from orchestrator.web.pages.cards import anchor, exception_card
 from orchestrator.web.pages.choices import choices
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.seen import name_in, seen_runs
+from orchestrator.web.pages.understood import status_with, understood
 from orchestrator.web.parts import parts_of
 from orchestrator.web.words import words
 
@@ -37,6 +38,12 @@ async def show_exceptions(
     request: Request, caller: Caller, query: QueryParams, status: int = 200, flashes: Sequence[Flash] = ()
 ) -> Response:
     parts = parts_of(request)
+    choice = await choices(parts, caller)
+    query, misread = understood(
+        query,
+        {"standing": STANDINGS, "kind": KINDS, "owner": dict(choice.owners), "system": dict(choice.systems)},
+    )
+    status = status_with(misread, status)
     asked = wanted(query)
     lists = ExceptionLists(parts.database, parts.queries)
     found = await lists.page(caller.viewer, asked, query.get("after") or None, A_PAGE)
@@ -54,7 +61,6 @@ async def show_exceptions(
         }
         for line in found.lines
     ]
-    choice = await choices(parts, caller)
     numbers = {"open": counts.open, "overdue": counts.overdue, "closed": counts.closed, "all": None}
     return await page(
         request,
@@ -63,7 +69,7 @@ async def show_exceptions(
         caller=caller,
         current="exceptions",
         status=status,
-        flashes=tuple(flashes),
+        flashes=(*flashes, *misread),
         here=address(asked, after=query.get("after", "")),
         stream=address(asked, path="/exceptions/stream"),
         live=status == 200,
@@ -82,7 +88,7 @@ async def show_exceptions(
 
 
 def wanted(query: QueryParams) -> ExceptionFilter:
-    """A word that is none is passed over: an address that somebody kept still shows something."""
+    """A word that is none is passed over; the page has said so."""
     standing: Standing = next((known for known in STANDINGS if known == query.get("standing")), "open")
     kind = query.get("kind", "")
     return ExceptionFilter(

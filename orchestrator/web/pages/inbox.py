@@ -14,11 +14,13 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.cards import Typed, card_of, with_typed
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.seen import seen_runs
+from orchestrator.web.pages.understood import status_with, understood
 from orchestrator.web.parts import parts_of
 
 router = APIRouter()
 
 A_PAGE = 15
+SHOWS = ("mine", "all")
 KINDS = ("gate", "task", "exception", "review")
 
 
@@ -38,6 +40,8 @@ async def show_inbox(
     typed: Typed | None = None,
 ) -> Response:
     parts = parts_of(request)
+    query, misread = understood(query, {"show": SHOWS, "kind": KINDS})
+    status = status_with(misread, status)
     mine, kinds = wanted(query)
     after = query.get("after") or None
     found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, after=after, limit=A_PAGE)
@@ -55,7 +59,7 @@ async def show_inbox(
         caller=caller,
         current="inbox",
         status=status,
-        flashes=tuple(flashes),
+        flashes=(*flashes, *misread),
         here=address(mine, kinds, after=after),
         stream=address(mine, kinds, "/inbox/stream"),
         live=status == 200 and after is None,

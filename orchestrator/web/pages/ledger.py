@@ -28,6 +28,7 @@ from orchestrator.web.pages.local_times import instant_given
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.refusals import told
 from orchestrator.web.pages.seen import name_in
+from orchestrator.web.pages.understood import status_with, understood
 from orchestrator.web.parts import parts_of
 
 router = APIRouter()
@@ -78,15 +79,18 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     parts = parts_of(request)
     whole = await sees_everything(parts, caller)
     kept = await last_verification(parts.database)
-    typed = {name: request.query_params.get(name, "").strip()[:200] for name in FIELDS}
+    staff = await parts.queries.staff()
+    can = await choices(parts, caller)
+    actors = (await parts.queries.around()).organisation.actors
+    asked, misread = understood(request.query_params, {"system": dict(can.systems), "actor": actors})
+    typed = {name: asked.get(name, "").strip()[:200] for name in FIELDS}
     history, refused = await _history(request, caller, typed)
     if refused is not None:
         flash, status = told(request, refused)
-    staff = await parts.queries.staff()
-    can = await choices(parts, caller)
     return await page(
-        request, "ledger.html", title="Ledger", caller=caller, current="ledger", status=status,
-        flashes=(flash,) if flash is not None else (), whole=whole, may_verify=await reads_runs(parts, caller),
+        request, "ledger.html", title="Ledger", caller=caller, current="ledger",
+        status=status_with(misread, status), flashes=((flash,) if flash is not None else ()) + misread,
+        whole=whole, may_verify=await reads_runs(parts, caller),
         size=await parts.office.runs.ledger.tail_position() if whole else None,
         last=verified(kept, whole=whole) if kept is not None else None,
         happened=[_line(one, dict(can.systems), staff) for one in history.happened],

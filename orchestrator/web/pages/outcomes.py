@@ -11,7 +11,6 @@ from starlette.responses import Response
 from orchestrator.documents.outcomes import outcomes_document
 from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.outcomes import OutcomeQueries, Span
-from orchestrator.ledger.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.api.packets_read import readable
 from orchestrator.web.drawing.charts import Bar, bars, columns, times_chart
@@ -19,6 +18,7 @@ from orchestrator.web.pages.choices import choices
 from orchestrator.web.pages.local_times import instant_given
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.refusals import told
+from orchestrator.web.pages.understood import status_with, understood
 from orchestrator.web.parts import parts_of
 from orchestrator.web.times import MONTHS, coarse, length
 from orchestrator.web.words import words
@@ -39,16 +39,17 @@ Document = dict[str, Any]
 async def outcomes(request: Request, caller: PageCaller) -> Response:
     """Of runs that the caller sees, and no others."""
     parts = parts_of(request)
-    typed = {name: request.query_params.get(name, "").strip()[:200] for name in ("packet", "span", "since", "until")}
+    query, misread = understood(request.query_params, {"span": SPANS})
+    typed = {name: query.get(name, "").strip()[:200] for name in ("packet", "span", "since", "until")}
     if typed["since"] or typed["until"]:
         typed["span"] = "own"  # whoever gives dates means them
-    typed["span"] = typed["span"] if typed["span"] in SPANS else FIRST_SPAN
-    flash: Flash | None = None
-    status = 200
+    typed["span"] = typed["span"] or FIRST_SPAN
+    status = status_with(misread, 200)
     try:
         span = _span(typed, caller)
     except Refusal as refused:
         (flash, status), span = told(request, refused), Span()
+        misread = (*misread, flash)
     if typed["packet"]:
         span = Span(span.since, span.until, (await readable(parts, caller, typed["packet"])).name)
     asked = OutcomeQueries(parts.database, parts.queries, parts.office.runs)
@@ -56,7 +57,7 @@ async def outcomes(request: Request, caller: PageCaller) -> Response:
     can = await choices(parts, caller)
     return await page(
         request, "outcomes.html", title="Outcomes", caller=caller, current="outcomes", status=status,
-        flashes=(flash,) if flash is not None else (), found=found, typed=typed, packets=can.packets,
+        flashes=misread, found=found, typed=typed, packets=can.packets,
         spans=SPANS, systems=dict(can.systems), most_rows=MOST_ROWS, most_exposed=MOST_EXPOSED_SHOWN,
         threshold=_threshold(found), **_drawn(found),
     )  # fmt: skip

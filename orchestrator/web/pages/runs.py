@@ -16,11 +16,13 @@ from orchestrator.web.access.caller import PageCaller
 from orchestrator.web.pages.choices import choices
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.seen import name_in
+from orchestrator.web.pages.understood import status_with, understood
 from orchestrator.web.parts import parts_of
 
 router = APIRouter()
 
 A_PAGE = 50
+YES = "yes"
 STATES: tuple[str, ...] = get_args(StateFilter)
 OPEN = ("needs_attention", "awaiting_decision", "in_progress", "scheduled", "searching", "held")
 FINISHED = ("clean", "with_exceptions", "shadow", "ended")
@@ -32,17 +34,27 @@ SORTS: tuple[tuple[Sort, str], ...] = (
 @router.get("/runs")
 async def runs(request: Request, caller: PageCaller) -> Response:
     """`state`, `packet`, `system`, `urgent` and `mine` narrow the list; `sort` and `after` as the ledger's lists."""
-    parts, query = parts_of(request), request.query_params
+    parts = parts_of(request)
+    choice = await choices(parts, caller)
+    query, misread = understood(
+        request.query_params,
+        {
+            "state": STATES, "sort": [key for key, _ in SORTS], "urgent": (YES,), "mine": (YES,),
+            "packet": dict(choice.packets), "system": dict(choice.systems),
+        },
+    )  # fmt: skip
     asked, sort = wanted(query), sorting(query)
     lists = RunLists(parts.database, parts.queries)
     found, counts = await lists.page_and_counts(caller.viewer, asked, sort, query.get("after") or None, A_PAGE)
-    staff, choice = await parts.queries.staff(), await choices(parts, caller)
+    staff = await parts.queries.staff()
     return await page(
         request,
         "runs.html",
         title="Runs",
         caller=caller,
         current="runs",
+        status=status_with(misread, 200),
+        flashes=misread,
         live=not query.get("after"),
         stream=address(asked, sort, path="/runs/stream"),
         lines=[(line, name_in(staff, line.requested_by), waits(line)) for line in found.lines],
@@ -73,13 +85,13 @@ async def runs(request: Request, caller: PageCaller) -> Response:
 
 
 def wanted(query: QueryParams) -> RunFilter:
-    """A word that is none is passed over: an address that somebody kept still shows something."""
+    """A word that is none is passed over; the page has said so."""
     return RunFilter(
         states=tuple(state for state in query.getlist("state") if state in STATES)[:1],
         packet=query.get("packet") or None,
         system=query.get("system") or None,
-        urgent=True if query.get("urgent") else None,
-        mine=bool(query.get("mine")),
+        urgent=True if query.get("urgent") == YES else None,
+        mine=query.get("mine") == YES,
     )
 
 
@@ -94,7 +106,7 @@ def address(
     state = asked.states if states is None else states
     fields: dict[str, Any] = {
         "state": state[0] if state else None, "packet": asked.packet, "system": asked.system,
-        "urgent": "yes" if asked.urgent else None, "mine": "yes" if asked.mine else None,
+        "urgent": YES if asked.urgent else None, "mine": YES if asked.mine else None,
         "sort": sort if sort != "latest" else None, "after": after,
     }  # fmt: skip
     said = {name: value for name, value in fields.items() if value}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack
 from orchestrator.web.pages import runs as listed
@@ -14,6 +16,7 @@ from tests.web.api.running import FUTURE, until
 from tests.web.api.running import start as start_run
 from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started
+from tests.web.pages.forms import heading
 from tests.web.pages.pressing import Page, press
 
 RUN = re.compile(r'<tr id="run-(r[0-9a-f]{16})"')
@@ -65,7 +68,8 @@ async def test_the_list_is_narrowed_and_sorted_by_a_form(visit: Visit, started: 
     assert early in narrowed
     assert late not in narrowed
     assert "No run is like that." in mine
-    assert RUN.findall((await auditor.get("/runs?packet=nonsense&state=nonsense&sort=nonsense")).text) == []
+    none = (await auditor.get("/runs?packet=identity-only&system=cards&state=finished&mine=yes")).text
+    assert RUN.findall(none) == [] and "No run is like that." in none
 
 
 async def test_a_long_list_is_read_page_by_page_and_names_nobody_twice(
@@ -93,6 +97,33 @@ async def test_a_cursor_that_is_none_is_refused_in_words(visit: Visit) -> None:
     answer = await (await visit("auditor")).get("/runs?after=latest/never")
     assert answer.status_code == 422
     assert "Begin at the list" in Page(answer.text).text
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ("/runs?state=nosuch&sort=sideways", "state “nosuch”, sort “sideways”"),
+        ("/runs?urgent=perhaps&mine=no", "urgent “perhaps”, mine “no”"),
+        ("/runs?packet=nosuch&system=moon", "packet “nosuch”, system “moon”"),
+        ("/exceptions?standing=lying&kind=nosuch", "standing “lying”, kind “nosuch”"),
+        ("/exceptions?owner=nobody&system=moon", "owner “nobody”, system “moon”"),
+        ("/?kind=nosuch&show=most", "kind “nosuch”, show “most”"),
+        ("/ledger?system=moon&actor=nobody", "system “moon”, actor “nobody”"),
+        ("/outcomes?span=a-week", "span “a-week”"),
+        ("/runs?state=%3Cb%3E", "state “<b>”"),
+    ],
+)
+async def test_a_word_of_an_address_that_is_none_is_told_and_the_rest_is_shown(
+    visit: Visit, path: str, wrong: str
+) -> None:
+    auditor = await visit("auditor")
+    answer = await auditor.get(path)
+    assert answer.status_code == 422 and "<b>" not in answer.text
+    said = Page(answer.text).text
+    assert f"Not understood in this address: {wrong}." in said and "Choose among what is offered." in said
+    plain = await auditor.get(path.partition("?")[0])
+    assert plain.status_code == 200 and "Not understood" not in plain.text
+    assert heading(answer.text) == heading(plain.text), "the list stands there all the same"
 
 
 async def test_whoever_is_not_signed_in_is_sent_to_do_so(visit: Visit) -> None:
