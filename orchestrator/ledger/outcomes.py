@@ -1,7 +1,7 @@
 """What came of runs, for one viewer, packet and span of time: against what the packet promises itself.
 
 Everything is added up from the runs' rows, each a function of its run alone; runs that the viewer does not see are in
-no number. A span is one of cutoffs, its end left out.
+no number. A span is one of cutoffs, its end left out; a cutoff that is still to come has no outcome yet.
 """
 
 from __future__ import annotations
@@ -114,12 +114,12 @@ class OutcomeQueries:
     async def outcomes(self, viewer: Viewer, span: Span | None = None) -> Outcomes:
         span = span or Span()
         visible = await self._queries.visible(viewer)
-        where = [visible, *_of_packet(span)]
+        now = await self._queries.now()
+        where = [visible, *_of_packet(span), runs.c.cutoff <= now]
         if span.since is not None:
             where.append(runs.c.cutoff >= span.since)
         if span.until is not None:
             where.append(runs.c.cutoff < span.until)
-        now = await self._queries.now()
         promises, promised = await self._promises(viewer)
         exposed_runs, exposed = await self._exposed([visible, *_of_packet(span)], now)
         saved = await self._saved(where)

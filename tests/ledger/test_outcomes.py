@@ -22,6 +22,7 @@ from tests.ledger.small_office import (
     DAY,
     HANNA,
     HOUR,
+    IVO,
     OLE,
     REFUSED,
     STRANGER,
@@ -187,6 +188,21 @@ async def test_times_against_the_promise_and_what_was_saved(office: SmallOffice)
     nothing = await queries.outcomes(sees(AUDREY), Span(since=found.now + 30 * DAY))
     assert nothing.times.runs == 0 and nothing.exposed_runs == 1, "exposure is of now"
     assert (await queries.outcomes(sees(AUDREY), Span(packet="nosuch"))).exposed_runs == 0
+
+
+async def test_a_run_whose_cutoff_is_still_to_come_is_in_no_figure(office: SmallOffice) -> None:
+    run_id = await office.start(5 * DAY)
+    await commands.reject_gate(office.office, IVO, run_id, "g-access-1", "not yet")
+    queries = OutcomeQueries(office.database, office.queries, office.runs)
+    now = await office.queries.now()
+    spans = (Span(), Span(since=now - 90 * DAY), Span(until=now + 30 * DAY))
+    for span in spans:
+        found = await queries.outcomes(sees(AUDREY), span)
+        assert (found.times.runs, found.times.open, found.causes, found.saved) == (0, 0, (), ())
+    await office.advance_clock(6 * DAY)
+    for span in spans:
+        found = await queries.outcomes(sees(AUDREY), span)
+        assert found.times.open == 1 and "gate_rejected" in {cause.kind for cause in found.causes}
 
 
 async def test_what_people_had_to_do_saved_nothing_and_access_left_is_never_gone(office: SmallOffice) -> None:
