@@ -164,6 +164,33 @@ async def test_a_new_run_is_sound_in_each_of_its_steps(
     browsing.complaints[:] = [said for said in browsing.complaints if "status of 422" not in said]
 
 
+async def test_a_preview_whose_questions_can_be_settled_is_sound_and_answered_by_keyboard(
+    browsing: Browsing, furnished: Furnished, pictures: Path
+) -> None:
+    page = await browsing("operator", "/runs/new", reduced_motion="reduce")
+    await page.get_by_label("Person", exact=True).press_sequentially("Undertreeholm")
+    await page.get_by_role("button", name="Philippa Undertreeholm").click()
+    await page.get_by_label("Last moment of access").fill("2030-03-31T18:30")
+    await page.get_by_role("button", name="Look what would happen").click()
+    question = page.get_by_role("group", name="Which of these are theirs?")
+    await expect(question.get_by_role("checkbox")).to_have_count(3)
+    await looked_at(page, "new-run-settling", pictures)
+    for box in (question.get_by_role("checkbox").first, question.get_by_label("None of them is theirs")):
+        await box.focus()
+        await page.keyboard.press("Space")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("Asked their line manager.")
+    await page.get_by_role("button", name="Start this run").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".error-summary")).to_be_visible()
+    await expect(page.get_by_label("How you know")).to_have_value("Asked their line manager.")
+    await looked_at(page, "new-run-settling-fault", pictures)
+    await page.locator(".error-summary a").focus()
+    await page.keyboard.press("Enter")
+    await expect(question).to_be_focused()
+    browsing.complaints[:] = [said for said in browsing.complaints if "status of 422" not in said]
+
+
 async def test_nothing_moves_for_whoever_wants_nothing_to_move(browsing: Browsing, furnished: Furnished) -> None:
     moving = """() => [...document.querySelectorAll('*')].filter(one => {
       const style = getComputedStyle(one);
