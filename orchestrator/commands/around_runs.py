@@ -14,7 +14,9 @@ from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.event import Draft, Event
 from orchestrator.domain.levels import Actor, require_writing
 from orchestrator.domain.packet import Packet
+from orchestrator.domain.packet_checks import roles_named_in
 from orchestrator.domain.programs import require_known_safety_owner
+from orchestrator.domain.role_words import any_of
 from orchestrator.ledger.projections import packet_row
 from orchestrator.ledger.records import RowWrite
 from orchestrator.ledger.runs import drafts
@@ -156,15 +158,23 @@ async def record_actor(
 
 async def revoke_roles(office: Office, by: Actor, packet: str, actor_id: str, roles: Sequence[str]) -> bool:
     """Takes roles from an account at once: effects it caused are not begun any more. For the safety owner of a packet
-    that is in use; a draft, which anybody can adopt, makes nobody an owner here. False if the account had none of
-    them."""
+    that is in use; a draft, which anybody can adopt, makes nobody an owner here. Roles are the installation's: one
+    that this packet gives something to is taken from the account everywhere, since what has to be stopped cannot wait
+    for other owners; one that means something in others' packets alone is not theirs to take. False if the account had
+    none of them."""
     require_writing(by)
-    in_use = (await office.runs.shelf(packet)).history.current
+    shelf = await office.runs.shelf(packet)
+    in_use = shelf.history.current
     if in_use is None:
         raise _not_in_use(packet)
+    strange = set(roles) - roles_named_in(shelf.version(in_use.version))
 
     def revoke(known: surroundings.Organisation, now: datetime) -> Sequence[Event]:
-        return operating.revoke_roles(surroundings.actor(known, actor_id), roles, by, in_use.safety_owner)
+        revoked = operating.revoke_roles(surroundings.actor(known, actor_id), roles, by, in_use.safety_owner)
+        if strange:
+            what = f"Packet {packet} gives nothing to {any_of(strange)}."
+            raise NotAllowed("role_of_others", what, "Ask the safety owner of a packet that does.")
+        return revoked
 
     return bool(await office.runs.organise(revoke))
 

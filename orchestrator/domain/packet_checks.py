@@ -75,6 +75,18 @@ def roles_spoken_of(packet: Packet) -> frozenset[str]:
     )
 
 
+def roles_named_in(packet: Packet) -> frozenset[str]:
+    """Every role for which the files have a use: those that they give something to, of programs as well, and those for
+    which gates, reviews and tasks wait."""
+    urgent = packet.approvals.urgent
+    return roles_spoken_of(packet).union(
+        (rule.who for rule in packet.platform.levels),
+        (role for gate in packet.approvals.gates.values() for role in (*gate.decided_by, *gate.escalate_to)),
+        urgent.review_by if urgent is not None else (),
+        (step.task.role for step in packet.workflow.steps if step.task is not None),
+    )
+
+
 def _requesters(packet: Packet, given: Collection[str] | None) -> Collection[str]:
     if given is not None:
         return given

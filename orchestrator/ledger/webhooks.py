@@ -1,6 +1,7 @@
 """Webhooks: who is told of what, the secrets they are signed with (sealed), and how the last delivery went.
 
-Whoever calls `add`, `replace_secret` and `disable` has checked that the actor may: the safety owner.
+Whoever calls `add`, `replace_secret` and `disable` has checked that the actor may: the safety owner of each packet that
+it is about.
 """
 
 from __future__ import annotations
@@ -194,7 +195,7 @@ class Webhooks:
         query = select(webhooks, func.engine.now().label("now")).where(webhooks.c.hook_id == hook_id)
         for row in await self._rows(query):
             return row
-        raise Invalid("unknown_webhook", f"There is no webhook {hook_id[:40]}.", "List them first.")
+        raise unknown_webhook(hook_id)
 
     async def _rows(self, query: Any) -> list[Mapping[str, Any]]:
         async with self._database.connect() as connection:
@@ -203,6 +204,10 @@ class Webhooks:
     async def _change(self, hook_id: str, **values: Any) -> None:
         async with self._database.transaction() as connection:
             await connection.execute(update(webhooks).where(webhooks.c.hook_id == hook_id).values(**values))
+
+
+def unknown_webhook(hook_id: str) -> Invalid:
+    return Invalid("unknown_webhook", f"There is no webhook {hook_id[:40]}.", "List them first.")
 
 
 def _context(hook_id: str) -> str:

@@ -9,10 +9,12 @@ import pytest
 import pytest_asyncio
 
 from orchestrator import commands
-from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.levels import Actor
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.packet_files import parse_packet, starter_packet
-from tests.ledger.small_office import AUDREY, HANNA, SAM, SmallOffice, acting, renamed, small_office
+from orchestrator.ledger.webhooks import Webhooks
+from tests.ledger.small_office import AUDREY, HANNA, SAM, VERA, SmallOffice, acting, renamed, small_office
 
 OTHER = acting("olga", "requester")
 
@@ -76,6 +78,80 @@ async def test_what_a_safety_owner_of_today_has_brought_its_own_owners_sign(here
         await commands.sign_packet(here.office, owner, "vouched", packet.version, "shadow", names)
     await commands.move_packet(here.office, HANNA, "vouched", packet.version, "shadow", names)
     assert (await here.runs.shelf("vouched")).history.phase == "shadow"
+
+
+async def payroll(here: SmallOffice) -> tuple[Actor, list[str]]:
+    """A second packet in use, with a safety owner of its own, and the names of both."""
+    both, pia = acting("bo", "value_owner", "safety_owner"), acting("pia", "payroll_lead")
+    for person in (both, pia):
+        await here.keyring.create_person(person.human)
+        await commands.record_actor(here.office, person)
+    files = dict(renamed(starter_packet("identity-only"), "payroll").files)
+    files["platform.yaml"] = files["platform.yaml"].replace(
+        b"safety_owner: safety_owner", b"safety_owner: payroll_lead"
+    )
+    files["platform.yaml"] = files["platform.yaml"].replace(
+        b"levels:\n", b"levels:\n  - {who: payroll_clerk, up_to: read}\n"
+    )
+    packet, names = parse_packet(files), [here.packet.name, "payroll"]
+    await commands.adopt_packet(here.office, both, packet, names)
+    for owner in (VERA, pia):
+        await commands.sign_packet(here.office, owner, "payroll", packet.version, "shadow", names)
+    await commands.move_packet(here.office, VERA, "payroll", packet.version, "shadow", names)
+    return pia, names
+
+
+async def test_webhooks_tell_of_packets_of_whoever_made_them_and_are_theirs_alone(here: SmallOffice) -> None:
+    pia, names = await payroll(here)
+    everything = acting("all", "safety_owner", "payroll_lead")
+    hooks = Webhooks(here.database, here.keyring, here.ledger)
+
+    async def add(actor: Actor, only: list[str] | None) -> str:
+        url, hosts = "https://hooks.example.com/x", ["hooks.example.com"]
+        made, _ = await commands.add_webhook(here.office, hooks, actor, names, url=url, hosts=hosts, only=only)
+        return made.hook_id
+
+    for actor, only in ((pia, None), (pia, names), (pia, [here.packet.name]), (SAM, None), (SAM, ["payroll"])):
+        with pytest.raises(NotAllowed) as told:
+            await add(actor, only)
+        assert told.value.code == "not_an_owner"
+    of_sam, of_pia = await add(SAM, [here.packet.name]), await add(pia, ["payroll"])
+    of_both, of_all = await add(everything, names), await add(everything, None)
+
+    async def seen(actor: Actor) -> set[str]:
+        return {hook.hook_id for hook in await commands.list_webhooks(here.office, hooks, actor, names)}
+
+    assert (await seen(SAM), await seen(pia)) == ({of_sam}, {of_pia})
+    assert await seen(everything) == {of_sam, of_pia, of_both, of_all}
+    for hook_id in (of_sam, of_both, of_all, "w_0000000000000000"):
+        for refused in (
+            commands.disable_webhook(here.office, hooks, pia, names, hook_id),
+            commands.replace_webhook_secret(here.office, hooks, pia, names, hook_id),
+        ):
+            with pytest.raises(Invalid) as unknown:
+                await refused
+            assert unknown.value.code == "unknown_webhook"
+    await commands.replace_webhook_secret(here.office, hooks, pia, names, of_pia)
+    await commands.disable_webhook(here.office, hooks, everything, names, of_sam)
+    assert {hook.hook_id for hook in await hooks.all() if hook.disabled_at is not None} == {of_sam}
+
+
+async def test_a_safety_owner_takes_roles_that_their_own_packet_speaks_of(here: SmallOffice) -> None:
+    """From the account, and so in every packet: what has to be stopped waits for nobody. But no role of others."""
+    pia, _ = await payroll(here)
+    several = acting("several", "operator", "payroll_clerk", "requester")
+    await here.keyring.create_person(several.human)
+    await commands.record_actor(here.office, several)
+    for actor, packet, role in ((SAM, here.packet.name, "payroll_clerk"), (pia, "payroll", "role_of_nobody")):
+        with pytest.raises(NotAllowed) as told:
+            await commands.revoke_roles(here.office, actor, packet, "several", ["operator", role])
+        assert told.value.code == "role_of_others" and role.replace("_", " ") in told.value.message
+    with pytest.raises(NotAllowed) as strange:
+        await commands.revoke_roles(here.office, SAM, "payroll", "several", ["payroll_clerk"])
+    assert strange.value.code == "role_missing", "which roles a packet speaks of is not told to others"
+    assert await commands.revoke_roles(here.office, SAM, here.packet.name, "several", ["operator"])
+    assert await commands.revoke_roles(here.office, pia, "payroll", "several", ["payroll_clerk"])
+    assert (await here.queries.staff())["several"].actor.roles == {"requester"}
 
 
 def _changed(packet: Packet) -> Packet:
