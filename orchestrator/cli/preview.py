@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.cli.run_pages import label
 from orchestrator.cli.screen import cutoff, instant, length, name, say, table
 from orchestrator.cli.server import Document
+from orchestrator.cli.settling import told
 
 
 def print_preview(document: Document) -> None:
@@ -48,10 +49,8 @@ def print_preview(document: Document) -> None:
             f"{length(gate['decide_within'])}): {', '.join(gate['steps'])}"
         )
     for question in document["questions"]:
-        if question["kind"] == "no_account":
-            say(f"A person will be asked about {question['system']}: an account is expected there.", style="yellow")
-        else:
-            say(f"A person will be asked which account on {question['system']} is theirs.", style="yellow")
+        for line in told(question):
+            say(line, style="yellow")
     for system in document["not_looked_at"]:
         say(f"{system['system']} could not be looked at: {system['why']}", style="yellow")
     if document["steps_left_open"]:

@@ -187,6 +187,8 @@ def about(document: Document, data: Document) -> str:
     names = {step["step_id"]: step["name"] for step in document["steps"]}
     parts = [names.get(data.get("step_id", ""), data.get("step_id") or "")]
     parts += [str(data[key]) for key in ("gate_id", "system", "kind", "verdict", "outcome", "code") if data.get(key)]
+    if seen := data.get("seen"):
+        parts.append(str(seen["system"]))
     by = data.get("by")
     if by:
         parts.append(f"by {by if isinstance(by, str) else ', '.join(by)}")

@@ -19,6 +19,7 @@ from orchestrator.cli.preview import print_preview
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.screen import cutoff, name, print_json, say
 from orchestrator.cli.server import Document, Refused, Server
+from orchestrator.cli.settling import answers
 from orchestrator.cli.telling import tell
 from orchestrator.domain.errors import Invalid
 
@@ -49,6 +50,14 @@ def start(
         list[str] | None, typer.Option("--named", metavar="NAME", help="Who sees it, beside you. Repeatable.")
     ] = None,
     reason: Reason = None,
+    theirs: Annotated[
+        list[str] | None,
+        typer.Option("--theirs", metavar="SYSTEM=ACCOUNT", help="Settle what --preview asks: theirs. Repeatable."),
+    ] = None,
+    not_theirs: Annotated[
+        list[str] | None,
+        typer.Option("--not-theirs", metavar="SYSTEM=ACCOUNT", help="The same: not theirs. Name each account."),
+    ] = None,
     from_csv: Annotated[
         Path | None, typer.Option("--from-csv", metavar="FILE", help="Everybody in this HR export who has a last day.")
     ] = None,
@@ -68,7 +77,7 @@ def start(
     if from_csv is not None:
         single = {
             "--preview": preview, "--cutoff": when, "--zone": zone, "--urgent": urgent, "--json": json,
-            "--embargo-until": embargo_until, "--reason": reason,
+            "--embargo-until": embargo_until, "--reason": reason, "--theirs": theirs, "--not-theirs": not_theirs,
         }  # fmt: skip
         if given := [option for option, value in single.items() if value]:
             raise typer.BadParameter(f"{', '.join(given)} goes with one PERSON, not with --from-csv.")
@@ -82,17 +91,34 @@ def start(
         raise typer.BadParameter("--json goes with --preview.")
     if urgent and when is not None:
         raise typer.BadParameter("--urgent begins now: leave --cutoff out.")
+    if preview and (theirs or not_theirs):
+        raise typer.BadParameter("--theirs and --not-theirs go with a start, not with --preview.")
     asked = {"person": person, "packet": packet, "cutoff": when, "zone": zone, "urgent": urgent}
     if preview:
         carry_out(_preview(asked, embargo_until, named or [], json, alias, folder))
     else:
-        carry_out(_start_one({**asked, "reason": reason}, embargo_until, named or [], alias, folder))
+        settled = (theirs or [], not_theirs or [])
+        carry_out(_start_one(asked, reason, settled, embargo_until, named or [], alias, folder))
 
 
-async def _start_one(asked: Document, until: str | None, named: list[str], alias: str | None, folder: Path) -> None:
+async def _start_one(
+    asked: Document,
+    reason: str | None,
+    settled: tuple[list[str], list[str]],
+    until: str | None,
+    named: list[str],
+    alias: str | None,
+    folder: Path,
+) -> None:
     _demand_cutoff(asked)
     async with entering(folder, alias) as server:
-        done = await server.post("runs", body={**asked, "embargo": await _embargo(server, until, named)})
+        body = {**asked, "embargo": await _embargo(server, until, named)}
+        answered: list[Document] = []
+        if any(settled):
+            with looking("Looking into every system"):
+                preview = await _answered(server, await server.post("previews", body=body))
+            answered = answers(preview, *settled, reason)
+        done = await server.post("runs", body={**body, "reason": reason, "answers": answered})
         if "message" in done:
             say(done["message"])
             return
@@ -100,6 +126,9 @@ async def _start_one(asked: Document, until: str | None, named: list[str], alias
         say(f"Run {run['run_id']} is started for {name(run['person'])}.")
         say(f"Access ends {'now' if run['urgent'] else cutoff(run['cutoff'], run['zone'])}.")
         say(f"Follow it: offboard watch {run['run_id']}")
+        for one in answered:
+            number = len(one["accounts"])
+            say(f"{number or 'No'} account{'s' if number != 1 else ''} settled, if the search finds the same.")
         tell(done)
 
 
