@@ -131,8 +131,11 @@ def timing(value: Instant, now: datetime, soon: Length = 4 * 3600) -> str | None
 
 
 def coarse(gap: timedelta) -> str:
-    """A length as exact as it is worth from afar: no seconds beyond two minutes, no minutes beyond a day."""
+    """A length as exact as it is worth from afar: no seconds beyond two minutes, no minutes beyond a day, no
+    hours beyond a month."""
     seconds = gap.total_seconds()
+    if seconds >= 30 * 86_400:
+        return length(seconds // 86_400 * 86_400)
     if seconds >= 86_400:
         return length(seconds // 3_600 * 3_600)
     return length(seconds // 60 * 60 if seconds >= 120 else math.ceil(seconds))

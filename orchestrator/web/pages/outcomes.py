@@ -105,7 +105,10 @@ def _drawn(found: Document) -> Document:
     ]
     threshold = _threshold(found)
     return {
-        "figures": {name: _coarse(found["cutoff_to_verified"][name]) for name in ("median", "p95", "worst")},
+        "figures": {
+            **{name: _coarse(found["cutoff_to_verified"][name]) for name in ("median", "p95", "worst")},
+            "saved": _coarse(found["minutes_saved"]["total"] * 60 or None),
+        },
         "times": times_chart(taken, threshold=threshold, title="From cutoff to verified", id_="times"),
         "causes": bars(exceptions, title="Exceptions by cause", id_="causes", unit="exceptions"),
         "saved": columns(months, title="Manual minutes saved by month", id_="saved"),
