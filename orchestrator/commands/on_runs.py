@@ -23,6 +23,7 @@ from orchestrator.domain.standing import World
 from orchestrator.ledger.files import Attachment
 from orchestrator.ledger.packets import version_for
 from orchestrator.ledger.situations import Opening
+from orchestrator.ledger.uploads import Uploaded
 
 MOST_TOGETHER = 100
 
@@ -205,19 +206,23 @@ async def complete_task(
     outcome: str,
     evidence: dict[str, Any] | None,
     attachments: Sequence[Attachment] = (),
+    uploaded: Sequence[Uploaded] = (),
 ) -> Done:
-    """Files are stored once, encrypted, and named by the evidence; none is where the command is refused."""
+    """Files are stored once, encrypted, and named by the evidence; none is where the command is refused. `uploaded`
+    were handed over before, by the same account for the same task."""
     if outcome not in ("done", "not_done"):
         raise Invalid("unknown_outcome", f"A task cannot end as {outcome!r}.", "Say done or not_done.")
     said = dict(evidence or {})
-    if attachments:
+    if attachments or uploaded:
         situation = await office.runs.look(run_id)
         visibility.require_sight(situation.state, actor, situation.world)
         require_writing(actor)
-        said["attachments"] = [{"name": file.name} for file in attachments]
+        names = [*(file.name for file in attachments), *(file.name for file in uploaded)]
+        said["attachments"] = [{"name": name} for name in names]
         operating.complete_task(situation.state, task_id, outcome, said, actor, situation.world)
-        person_id = situation.state.asked.person_id
-        said["attachments"] = await office.runs.ledger.files.keep_all(person_id, attachments)
+        person_id, ledger = situation.state.asked.person_id, office.runs.ledger
+        used = [await ledger.uploads.use(person_id, actor.actor_id, run_id, task_id, file) for file in uploaded]
+        said["attachments"] = used + await ledger.files.keep_all(person_id, attachments)
     return await decide_on(
         office,
         actor,

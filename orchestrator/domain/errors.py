@@ -29,3 +29,11 @@ class TooLate(Refusal):
 
 class Invalid(Refusal):
     """The request cannot be understood or cannot be true."""
+
+
+class TooOften(Refusal):
+    """So much of this is under way that no more is taken; `again_after` so many seconds there may be room."""
+
+    def __init__(self, code: str, message: str, remedy: str, again_after: int) -> None:
+        super().__init__(code, message, remedy)
+        self.again_after = again_after

@@ -78,7 +78,7 @@ class Answers:
             await connection.execute(update(answers).where(mine).values(status=answer.status, sealed=sealed))
 
     async def give_up(self, actor_id: str, key: str) -> None:
-        """The request failed in a way that is worth trying again (5xx): its key is free."""
+        """The request failed in a way that is worth trying again (5xx, 429): its key is free."""
         mine = (answers.c.actor_id == actor_id) & (answers.c.key == key) & answers.c.status.is_(None)
         async with self._database.connect() as connection:
             await connection.execute(delete(answers).where(mine))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, insert, select, update
 
 from orchestrator.ledger.database import Database
+from orchestrator.ledger.pending import demand_room
 from orchestrator.ledger.sessions import hash_of
 from orchestrator.ledger.tables import devices
 
@@ -33,18 +34,21 @@ class Devices:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def ask(self) -> tuple[str, str]:
-        """The secret that the program keeps, and the code that its person types: `BCDF-GHJK`."""
+    async def ask(self, source: bytes) -> tuple[str, str]:
+        """The secret that the program keeps, and the code that its person types: `BCDF-GHJK`. `source` says where it
+        asks from. Raises `TooOften`."""
         secret = secrets.token_urlsafe(32)
         letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
         now = func.engine.now()
         async with self._database.transaction() as connection:
             await connection.execute(delete(devices).where(devices.c.expires_at < now))
+            await demand_room(connection, devices, source)
             await connection.execute(
                 insert(devices).values(
-                    device_hash=hash_of(secret), code_hash=hash_of(letters), asked_at=now, expires_at=now + LASTS
+                    device_hash=hash_of(secret), code_hash=hash_of(letters), asked_at=now, expires_at=now + LASTS,
+                    source=source,
                 )
-            )
+            )  # fmt: skip
         return secret, f"{letters[:4]}-{letters[4:]}"
 
     async def confirm(self, code: str, confirmed: Confirmed | None) -> bool:

@@ -38,6 +38,16 @@ class Attachment:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """`content` is the ciphertext and `digest` its SHA-256; `told` is what evidence says about the file."""
+
+    digest: bytes
+    kind: str
+    content: bytes
+    told: dict[str, Any]
+
+
 class Files:
     """Raises `LedgerUnavailable`, and `PersonUnknown` for a person who was never created."""
 
@@ -51,6 +61,14 @@ class Files:
         in encrypted fields only.
 
         Raises `Invalid`: `attachment_too_large`, `attachment_empty`, `person_erased`."""
+        sealed = await self.seal(person_id, content, name)
+        values = (sealed.digest, person_id, sealed.kind, len(content), sealed.content)
+        async with self._database.driver() as connection:
+            await connection.execute(_KEEP, values)
+        return sealed.told
+
+    async def seal(self, person_id: str, content: bytes, name: str) -> Sealed:
+        """The file as it is kept, without keeping it. Raises like `keep`."""
         demand_size(len(content), name)
         try:
             key = await self._keyring.person_key(person_id)
@@ -63,15 +81,14 @@ class Files:
         kind = media_type(content)
         sealed = await asyncio.to_thread(key.seal, _context(kind, len(content)), content)
         digest = hashlib.sha256(sealed).digest()
-        async with self._database.driver() as connection:
-            await connection.execute(_KEEP, (digest, person_id, kind, len(content), sealed))
-        return {
+        told = {
             "name": _plain(name),
             "media_type": kind,
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
             "stored": digest.hex(),
         }
+        return Sealed(digest, kind, sealed, told)
 
     async def keep_all(self, person_id: str, attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
         """Like `keep`, for several: all are looked at before the first is stored. Raises `Invalid` also for more than

@@ -18,6 +18,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 from orchestrator.ledger.database import Database
 from orchestrator.ledger.errors import UnreadableEvent
 from orchestrator.ledger.keys import Keyring
+from orchestrator.ledger.pending import demand_room
 from orchestrator.ledger.tables import runs, sessions, sign_ins
 
 SEEN_EVERY = timedelta(minutes=1)
@@ -148,15 +149,16 @@ class Sessions:
 
     # A sign-in that is under way
 
-    async def begin_sign_in(self, state: str, words: Mapping[str, Any], within: timedelta) -> None:
-        """Keeps what only this installation may know until the identity provider sends the browser back."""
+    async def begin_sign_in(self, state: str, words: Mapping[str, Any], within: timedelta, source: bytes) -> None:
+        """Keeps what only this installation may know until the identity provider sends the browser back. `source` says
+        where it comes from. Raises `TooOften`."""
         hashed, now = hash_of(state), func.engine.now()
         async with self._database.transaction() as connection:
             await connection.execute(delete(sign_ins).where(sign_ins.c.expires_at < now))
+            await demand_room(connection, sign_ins, source)
+            sealed = self._seal(hashed, dict(words))
             await connection.execute(
-                insert(sign_ins).values(
-                    state_hash=hashed, sealed=self._seal(hashed, dict(words)), expires_at=now + within
-                )
+                insert(sign_ins).values(state_hash=hashed, sealed=sealed, expires_at=now + within, source=source)
             )
 
     async def finish_sign_in(self, state: str) -> dict[str, Any] | None:

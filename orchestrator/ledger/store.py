@@ -29,6 +29,7 @@ from orchestrator.ledger.keys import Keyring
 from orchestrator.ledger.records import Appended, Page, Recorded, RowWrite, StreamAppend
 from orchestrator.ledger.rows import check_row
 from orchestrator.ledger.sealing import PersonKey
+from orchestrator.ledger.uploads import Uploads
 from orchestrator.ledger.writer import GroupWriter
 
 __all__ = [
@@ -69,7 +70,8 @@ _TAIL = "SELECT position FROM ledger.head"
 
 
 class Ledger:
-    """One per process and event loop. Close it, so that what waits is written. `files` are those that events name.
+    """One per process and event loop. Close it, so that what waits is written. `files` are those that events name,
+    `uploads` those that none names yet.
 
     Every method raises `LedgerUnavailable` when PostgreSQL cannot serve, and `UnreadableEvent` for stored events this
     program does not understand.
@@ -81,6 +83,7 @@ class Ledger:
         self._codec = codec
         self._writer = GroupWriter(database)
         self.files = Files(database, keyring)
+        self.uploads = Uploads(database, self.files)
 
     async def read(self, after: Mapping[str, int]) -> Page:
         """All events of each stream beyond the version given (0: from the beginning), and the database's time, as

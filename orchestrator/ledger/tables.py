@@ -259,8 +259,10 @@ sign_ins = Table(
     Column("state_hash", LargeBinary, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
     _instant("expires_at"),
+    Column("source", LargeBinary),
     schema="access",
 )
+Index("sign_ins_by_source", sign_ins.c.source)
 
 tokens = Table(
     "tokens",
@@ -293,9 +295,12 @@ devices = Table(
     _instant("asked_at"),
     _instant("polled_at", nullable=True),
     _instant("expires_at"),
+    Column("source", LargeBinary),
     UniqueConstraint("code_hash", name="devices_code"),
     schema="access",
 )
+
+Index("devices_by_source", devices.c.source)
 
 answers = Table(
     "answers",
@@ -364,6 +369,19 @@ files = Table(
     schema="ledger",
 )
 Index("files_subject", files.c.subject)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("subject", "actor_id", "task", "media_type")),
+    Column("bytes", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    _instant("expires_at"),
+    schema="access",
+)
+Index("uploads_of_actor", uploads.c.actor_id)
+Index("uploads_by_expiry", uploads.c.expires_at)
 
 READ_TABLES: dict[str, Table] = {table.name: table for table in (runs, inbox, exceptions, packets)}
 """What a `RowWrite` may name."""

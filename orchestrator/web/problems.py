@@ -5,6 +5,7 @@
 | `NotAllowed` | 403 |
 | `TooLate` | 409, with the outcome |
 | `Invalid` | 404 where the address itself names what is not there, else 422 |
+| `TooOften` | 429, with when to try again |
 | `NotAnswered` | 503, with when to try again |
 | nobody is signed in | 401, or the way to the sign-in page |
 | the ledger or Temporal is away | 503, with when to try again |
@@ -24,7 +25,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
+from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate, TooOften
 from orchestrator.domain.packet_yaml import PacketProblems
 from orchestrator.engine import EngineUnavailable
 from orchestrator.inquiries import NotAnswered
@@ -111,6 +112,9 @@ def refused(refusal: Refusal, path: Mapping[str, object]) -> Problem:
             status = 403
         case TooLate():
             status = 409
+        case TooOften():
+            headers = {"Retry-After": str(refusal.again_after)}
+            return Problem(429, refusal.code, refusal.message, refusal.remedy, headers=headers)
         case NotAnswered():
             headers = {"Retry-After": TRY_AGAIN_AFTER}
             return Problem(503, refusal.code, refusal.message, refusal.remedy, headers=headers)

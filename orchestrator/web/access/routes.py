@@ -15,6 +15,7 @@ from orchestrator.web.access.arriving import Arrival, open_session
 from orchestrator.web.access.caller import PageCaller, cookie_name
 from orchestrator.web.access.forms import Form, from_our_pages, text
 from orchestrator.web.access.provider import SignInFailed
+from orchestrator.web.access.source import source_of
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.parts import Parts, parts_of
 
@@ -44,7 +45,7 @@ async def start(request: Request, to: str = "/", step_up: bool = False) -> Respo
     if parts.provider is None:
         raise Invalid("no_provider", "No identity provider is set here.", "Set OFFBOARD_OIDC_ISSUER and its client.")
     url, state, kept = await parts.provider.begin(step_up=step_up)
-    await parts.sessions.begin_sign_in(state, {**kept, "to": safe_path(to)}, SIGN_IN_WITHIN)
+    await parts.sessions.begin_sign_in(state, {**kept, "to": safe_path(to)}, SIGN_IN_WITHIN, source_of(request))
     answer = RedirectResponse(url, 303)
     # The browser that began is the one that comes back: somebody else's link signs nobody in.
     _set(answer, parts, f"{cookie_name(parts.settings)}-state", state, SIGN_IN_WITHIN)

@@ -15,6 +15,7 @@ from orchestrator.ledger.sessions import left_since
 from orchestrator.web.access.arriving import UNTIL_KNOWN, arrive
 from orchestrator.web.access.forms import from_our_pages
 from orchestrator.web.access.routes import local_arrival
+from orchestrator.web.access.source import source_of
 from orchestrator.web.api.described import problems
 from orchestrator.web.parts import Parts, parts_of
 
@@ -49,10 +50,10 @@ class LocalSignIn(BaseModel):
     alias: str = Field(max_length=60)
 
 
-@router.post("/device", summary="Begin to sign in a command line", responses=problems())
+@router.post("/device", summary="Begin to sign in a command line", responses=problems(429))
 async def begin(request: Request) -> Device:
     parts = parts_of(request)
-    secret, code = await parts.devices.ask()
+    secret, code = await parts.devices.ask(source_of(request))
     return Device(
         device_secret=secret,
         code=code,

@@ -82,6 +82,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         413: "Too large",
         415: "Not a format that is taken here",
         422: "It cannot be so, or cannot be understood",
+        429: "Too often, or too much of it is under way; try again after `Retry-After` seconds",
         503: "The ledger or Temporal is away; try again after `Retry-After` seconds",
     }
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -39,17 +38,19 @@ class FileKept(Answer):
 
 
 @router.post(
-    "/tasks/{task_id}/files", summary="Upload a file as evidence", status_code=201, responses=problems_of_post(404)
+    "/tasks/{task_id}/files", summary="Upload a file as evidence", status_code=201, responses=problems_of_post(404, 429)
 )
 async def upload(
     request: Request, caller: ApiCaller, run_id: RunId, task_id: TaskId, file: UploadFile, key: IdempotencyKey = None
 ) -> FileKept:
-    """At most 10 MiB. It becomes part of the run's evidence when the task is completed with it."""
+    """At most 10 MiB. It becomes part of the run's evidence when whoever uploaded it completes the task with it, and
+    goes after a day otherwise."""
     parts = parts_of(request)
     found = await parts.queries.run_page(caller.viewer, run_id)
     _may_attach(found, caller.actor, task_id)
     content = await file.read(LARGEST_FILE + 1)
-    kept = await files_of(parts).keep(found.situation.state.asked.person_id, content, file.filename or "file")
+    person_id, uploads = found.situation.state.asked.person_id, parts.office.runs.ledger.uploads
+    kept = await uploads.keep(person_id, caller.actor.actor_id, run_id, task_id, content, file.filename or "file")
     return FileKept.model_validate(kept)
 
 
@@ -96,18 +97,6 @@ def attachments(page: RunPage) -> list[dict[str, Any]]:
         if isinstance(evidence, dict) and isinstance(evidence.get("attachments"), list):
             found.extend(file for file in evidence["attachments"] if isinstance(file, dict))
     return found
-
-
-async def attached(parts: Parts, person_id: str, stored: str, name: str) -> dict[str, Any]:
-    """What evidence says about a file that was uploaded before, told by the file itself. Raises `Invalid`."""
-    content = await files_of(parts).open(person_id, stored)
-    return {
-        "name": name,
-        "media_type": media_type(content),
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "stored": stored,
-    }
 
 
 def files_of(parts: Parts) -> Files:

@@ -71,7 +71,7 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
     except BaseException:
         await answers.give_up(actor, key)
         raise
-    if response.status_code >= 500:
+    if response.status_code >= 500 or response.status_code == 429:
         await answers.give_up(actor, key)
     else:
         kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, StringConstraints
 
 from orchestrator import commands
+from orchestrator.ledger.uploads import Uploaded
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.commanding import LATER, standing
 from orchestrator.web.api.described import Asking, problems, problems_of_post
-from orchestrator.web.api.evidence import attached
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inbox import Inbox, MostItems, waiting
 from orchestrator.web.api.parameters import TEXT, RunId, TaskId, Text
@@ -57,9 +57,8 @@ async def complete(
     not done needs a note: why."""
     parts = parts_of(request)
     evidence: dict[str, Any] = {"note": asked.note} if asked.note else {}
-    if asked.files:
-        page = await parts.queries.run_page(caller.viewer, run_id)
-        person_id = page.situation.state.asked.person_id
-        evidence["attachments"] = [await attached(parts, person_id, file.stored, file.name) for file in asked.files]
-    done = await commands.complete_task(parts.office, caller.actor, run_id, task_id, asked.outcome, evidence or None)
+    files = [Uploaded(file.stored, file.name) for file in asked.files]
+    done = await commands.complete_task(
+        parts.office, caller.actor, run_id, task_id, asked.outcome, evidence or None, uploaded=files
+    )
     return standing(done, response)

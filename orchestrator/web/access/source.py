@@ -1,0 +1,25 @@
+"""Where a request comes from, for those who have not said who they are."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from fastapi import Request
+
+from orchestrator.web.parts import parts_of
+
+SUBSCRIBER = 64
+"""Bits of an IPv6 address that are somebody's own network (RFC 6177): with the rest they can do as they like."""
+
+
+def source_of(request: Request) -> bytes:
+    """A keyed hash of the address, as the server has it: that which the proxy names, where uvicorn trusts the proxy
+    (`FORWARDED_ALLOW_IPS`)."""
+    host = request.client.host if request.client is not None else ""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        named = host
+    else:
+        named = str(ipaddress.ip_network((address, SUBSCRIBER), strict=False) if address.version == 6 else address)
+    return parts_of(request).office.keyring.lookup_tag("address", named)
