@@ -10,6 +10,8 @@ TOOLS := .cache/tools
 READY := $(VENV)/.set-up
 UV_VERSION := uv>=0.9,<1
 RUN := $(VENV)/bin
+# Test files side by side, each whole, in the order of their folders: the long ones are not the last.
+SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 
 # The first interpreter that is new enough; `make setup PYTHON=...` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -38,7 +40,7 @@ browser: setup
 	@.ci/install chromium "every test in a browser" chromium fonts-dejavu-core
 
 test: lint browser ## Check the style, the types and the imports, then run every test (ARGS="-k name": some of them)
-	@$(RUN)/python -m pytest $(ARGS); code=$$?; \
+	@$(RUN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS); code=$$?; \
 	PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v slapd >/dev/null || \
 		echo "Left out: everything about the directory (LDAP), since slapd is not installed (apt-get install slapd)."; \
 	command -v chromium >/dev/null || \
