@@ -17,6 +17,7 @@ from orchestrator.ledger.following import Following
 from orchestrator.ledger.queries import Queries
 from orchestrator.ledger.sessions import Sessions
 from orchestrator.ledger.tokens import Tokens
+from orchestrator.ledger.webhooks import Webhooks
 from orchestrator.web.access.provider import Provider
 from orchestrator.web_settings import WebSettings
 
@@ -60,3 +61,7 @@ def parts_of(request: Request) -> Parts:
     if request.method in ("GET", "HEAD"):
         parts = request.state.parts = replace(parts, queries=parts.queries.for_one_answer())
     return parts
+
+
+def webhooks_of(parts: Parts) -> Webhooks:
+    return Webhooks(parts.database, parts.office.keyring, parts.office.runs.ledger)

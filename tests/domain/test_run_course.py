@@ -276,7 +276,9 @@ def test_saying_that_a_task_was_not_done_needs_a_reason() -> None:
         with pytest.raises(Invalid) as refused:
             operating.complete_task(story.state, task, "not_done", shown, OLE, story.world)
         assert refused.value.code == "reason_missing" and task in refused.value.message and refused.value.remedy
-    operating.complete_task(story.state, task, "not_done", {"note": "The laptop was never handed out."}, OLE, story.world)
+    operating.complete_task(
+        story.state, task, "not_done", {"note": "The laptop was never handed out."}, OLE, story.world
+    )
 
 
 def test_confirming_an_unknown_outcome_settles_it_either_way() -> None:

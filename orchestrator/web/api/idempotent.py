@@ -84,7 +84,8 @@ async def _answered(request: Request, handle: Callable[[Request], Coroutine[Any,
     try:
         return await handle(request)
     except Refusal as error:
-        return await answer(request, refused(error, request.path_params))  # a refusal is an answer, and is kept like one
+        # A refusal is an answer, and is kept like one.
+        return await answer(request, refused(error, request.path_params))
 
 
 async def _hash(request: Request) -> bytes:

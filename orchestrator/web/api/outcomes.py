@@ -11,9 +11,9 @@ from pydantic import Field
 from orchestrator.documents.outcomes import outcomes_document
 from orchestrator.ledger.outcomes import OutcomeQueries, Span
 from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.packets import readable
 from orchestrator.web.api.described import Answer, problems
 from orchestrator.web.api.idempotent import IdempotentRoute
-from orchestrator.web.api.packets_read import readable
 from orchestrator.web.api.parameters import ID, LONGEST_ID, From, To
 from orchestrator.web.parts import parts_of
 

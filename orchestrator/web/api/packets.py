@@ -20,11 +20,10 @@ from orchestrator.domain.packet_history import Owner, PacketState, Phase, packet
 from orchestrator.domain.packet_history import adopt as adopt_first
 from orchestrator.domain.packet_yaml import PacketProblems
 from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.api.described import Answer, Asking, problems, problems_of_post
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.packets_read import readable
 from orchestrator.web.api.parameters import PacketName, Text, Version
-from orchestrator.web.api.tokens import packet_names
 from orchestrator.web.parts import Parts, parts_of
 
 router = APIRouter(prefix="/api/v1/packets", tags=["packets"], route_class=IdempotentRoute)

@@ -11,11 +11,11 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
-from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.requests import require_prepare
 from orchestrator.inquiries import FindPeople, PersonFactsAsked
 from orchestrator.web.access.caller import ApiCaller, Caller
+from orchestrator.web.access.packets import readable
 from orchestrator.web.api.described import Answer, Asking, problems_of_post
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.parameters import TEXT, Id
@@ -104,15 +104,6 @@ async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: 
 async def may_prepare(parts: Parts, caller: Caller, packet: str) -> Packet:
     """The packet, for whoever may ask for runs under it. The worker asks the same of the account; here the token's own
     limit counts as well."""
-    current = await current_packet(parts, caller, packet)
+    current = await readable(parts, caller, packet)
     require_prepare(caller.actor, current, current, current.name)
     return current
-
-
-async def current_packet(parts: Parts, caller: Caller, name: str) -> Packet:
-    """The packet's version that works for people. Raises `Invalid` where there is none that the caller may read."""
-    readable = {packet.name: packet for packet in await parts.queries.readable_packets(caller.viewer)}
-    if name not in readable:
-        known = ", ".join(sorted(readable)) or "none yet"
-        raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", f"Name one of these: {known}.")
-    return readable[name]

@@ -11,10 +11,10 @@ from orchestrator import commands
 from orchestrator.inquiries import CheckSystems
 from orchestrator.ledger.system_reports import last_reports
 from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.packets import readable
 from orchestrator.web.access.reading import require_looking_after
 from orchestrator.web.api.described import Answer, Asking, problems, problems_of_post
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.packets_read import readable
 from orchestrator.web.api.parameters import Id, InPacket, Reason, SystemName
 from orchestrator.web.api.people import WITHIN
 from orchestrator.web.parts import parts_of

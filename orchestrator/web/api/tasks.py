@@ -30,7 +30,9 @@ class FileNamed(Asking):
 
 class Completion(Asking):
     outcome: Literal["done", "not_done"]
-    note: Text | None = Field(None, description="What shows it, or why it was not done. Kept encrypted, for those who see the run")
+    note: Text | None = Field(
+        None, description="What shows it, or why it was not done. Kept encrypted, for those who see the run"
+    )
     files: list[FileNamed] = Field([], max_length=MOST_FILES, description="Uploaded before, as evidence")
 
 

@@ -12,10 +12,11 @@ from orchestrator import commands
 from orchestrator.domain.levels import ActorKind, Level, granted_level
 from orchestrator.ledger.tokens import LONGEST, Token
 from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.packets import packet_names
 from orchestrator.web.api.described import Answer, Asking, problems, problems_of_post
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.parameters import TEXT
-from orchestrator.web.parts import Parts, parts_of
+from orchestrator.web.parts import parts_of
 
 router = APIRouter(prefix="/api/v1", tags=["access"], route_class=IdempotentRoute)
 
@@ -123,10 +124,6 @@ async def revoke(request: Request, caller: ApiCaller, token_id: TokenId) -> Resp
     """At once, and for good."""
     await commands.revoke_token(parts_of(request).tokens, caller.actor, token_id)
     return Response(status_code=204)
-
-
-async def packet_names(parts: Parts) -> list[str]:
-    return [line.name for line in await parts.queries.packets()]
 
 
 def _shown(token: Token) -> TokenShown:

@@ -10,13 +10,13 @@ from pydantic import Field, StringConstraints
 
 from orchestrator import commands
 from orchestrator.domain.hook_events import KINDS, TYPES
-from orchestrator.ledger.webhooks import Webhook, Webhooks
+from orchestrator.ledger.webhooks import Webhook
 from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.packets import packet_names
 from orchestrator.web.api.described import Answer, Asking, problems, problems_of_post
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.parameters import TEXT, Id
-from orchestrator.web.api.tokens import packet_names
-from orchestrator.web.parts import Parts, parts_of
+from orchestrator.web.parts import parts_of, webhooks_of
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], route_class=IdempotentRoute)
 
@@ -98,10 +98,6 @@ async def disable(request: Request, caller: ApiCaller, hook_id: HookId) -> Respo
     parts = parts_of(request)
     await commands.disable_webhook(parts.office, webhooks_of(parts), caller.actor, await packet_names(parts), hook_id)
     return Response(status_code=204)
-
-
-def webhooks_of(parts: Parts) -> Webhooks:
-    return Webhooks(parts.database, parts.office.keyring, parts.office.runs.ledger)
 
 
 def _made(hook: Webhook, secret: str | None) -> WebhookMade:

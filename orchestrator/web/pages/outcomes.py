@@ -12,7 +12,7 @@ from orchestrator.documents.outcomes import outcomes_document
 from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.outcomes import OutcomeQueries, Span
 from orchestrator.web.access.caller import Caller, PageCaller
-from orchestrator.web.api.packets_read import readable
+from orchestrator.web.access.packets import readable
 from orchestrator.web.drawing.charts import Bar, bars, columns, times_chart
 from orchestrator.web.pages.choices import choices
 from orchestrator.web.pages.local_times import instant_given

@@ -18,8 +18,7 @@ from orchestrator.ledger.packets import PacketShelf
 from orchestrator.ledger.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
-from orchestrator.web.api.packets_read import readable
-from orchestrator.web.api.tokens import packet_names
+from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import told
 from orchestrator.web.pages.seen import name_in

@@ -18,8 +18,8 @@ from orchestrator.ledger.sessions import Flash
 from orchestrator.ledger.system_reports import SystemReport, last_reports
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
+from orchestrator.web.access.packets import readable
 from orchestrator.web.access.reading import looks_after, require_looking_after
-from orchestrator.web.api.packets_read import readable
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import told
 from orchestrator.web.parts import parts_of

@@ -18,7 +18,7 @@ from orchestrator.ledger.sessions import Flash
 from orchestrator.ledger.tokens import LONGEST
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
-from orchestrator.web.api.tokens import packet_names
+from orchestrator.web.access.packets import packet_names
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import told
 from orchestrator.web.parts import Parts, parts_of

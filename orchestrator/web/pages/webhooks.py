@@ -12,12 +12,11 @@ from orchestrator.ledger.sessions import Flash
 from orchestrator.ledger.webhooks import Webhook
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
-from orchestrator.web.api.tokens import packet_names
-from orchestrator.web.api.webhooks import webhooks_of
+from orchestrator.web.access.packets import packet_names
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import told
 from orchestrator.web.pages.seen import name_in
-from orchestrator.web.parts import parts_of
+from orchestrator.web.parts import parts_of, webhooks_of
 
 router = APIRouter()
 

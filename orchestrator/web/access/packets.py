@@ -1,4 +1,4 @@
-"""A packet as whoever asks may read it."""
+"""Packets as pages and API name them: those that there are, and one as whoever asks may read it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet import Packet
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.parts import Parts
+
+
+async def packet_names(parts: Parts) -> list[str]:
+    return [line.name for line in await parts.queries.packets()]
 
 
 async def readable(parts: Parts, caller: Caller, name: str) -> Packet:
