@@ -10,9 +10,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,10 +22,11 @@ import typer
 from orchestrator.cli import sign_ins
 from orchestrator.cli.server import Server, address
 from orchestrator.cli.sign_ins import SignIn
-from orchestrator.domain.errors import Invalid
+from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.embedded.address import stack_url
 
 SERVER, TOKEN, TOKEN_FILE = "OFFBOARD_SERVER", "OFFBOARD_TOKEN", "OFFBOARD_TOKEN_FILE"  # names
+ENDED_WITHIN = 2.0  # seconds
 WHO = "Say who you are: sign in with `offboard login URL`, or --as NAME on the embedded stack (`offboard up`)."
 
 
@@ -43,11 +45,18 @@ async def entering(folder: Path, alias: str | None) -> AsyncIterator[Server]:
     """The server, ready to be asked. Raises `Refusal`, and `typer.BadParameter` where nothing says who acts."""
     way = which(folder, alias)
     async with Server(way.url, way.token, way.over) as server:
-        if way.alias is not None:
-            # The token lives as long as this process: nothing about the embedded stack is kept.
-            signed_in = await server.post("sign-in", "local", body={"alias": way.alias})
-            server.act_with(signed_in["token"])
-        yield server
+        if way.alias is None:
+            yield server
+            return
+        signed_in = await server.post("sign-in", "local", body={"alias": way.alias})
+        server.act_with(signed_in["token"])
+        try:
+            yield server
+        finally:
+            # Nothing about the embedded stack is kept, neither here nor there; where it is gone, so is the token.
+            with suppress(Refusal, TimeoutError):
+                async with asyncio.timeout(ENDED_WITHIN):
+                    await server.delete("tokens", sign_ins.token_id(signed_in["token"]) or "")
 
 
 def which(folder: Path, alias: str | None) -> Way:

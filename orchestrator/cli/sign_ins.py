@@ -31,9 +31,13 @@ class SignIn:
 
     @property
     def token_id(self) -> str | None:
-        """What the server's list of tokens calls it; None for a token of another form."""
-        found = _TOKEN.fullmatch(self.token)
-        return found[1] if found else None
+        return token_id(self.token)
+
+
+def token_id(token: str) -> str | None:
+    """What the server's list of tokens calls it; None for a token of another form."""
+    found = _TOKEN.fullmatch(token)
+    return found[1] if found else None
 
 
 def file() -> Path:

@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from orchestrator.domain.levels import Level
 from orchestrator.ledger.database import Database
@@ -61,7 +61,8 @@ class Tokens:
         auth_time: datetime | None = None,
         acr: str | None = None,
     ) -> tuple[str, Token]:
-        """The token's text, which cannot be had again, and what is kept of it."""
+        """The token's text, which cannot be had again, and what is kept of it. Those of one's own command line that are
+        over go when there is a new one."""
         token_id, secret = token_id or new_token_id(), secrets.token_urlsafe(32)
         now = func.engine.now()
         made = (
@@ -73,7 +74,11 @@ class Tokens:
             )
             .returning(tokens, now.label("now"))
         )  # fmt: skip
-        async with self._database.connect() as connection:
+        over = (tokens.c.expires_at < now) | tokens.c.revoked_at.is_not(None)
+        own = (tokens.c.actor_id == actor_id) & (tokens.c.made_by == actor_id)
+        async with self._database.transaction() as connection:
+            if made_by == actor_id:
+                await connection.execute(delete(tokens).where(own, over))
             row = (await connection.execute(made)).mappings().one()
         return f"obt_{token_id}_{secret}", _token(dict(row))
 
