@@ -227,8 +227,9 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
     draft = await _draft(parts, caller, inquiry_id)
     questions = await _questions(parts, caller, inquiry_id)
     said = Said.of(form, questions)
-    if said.faults():
-        return await _preview_page(request, caller, inquiry_id, status=422, said=said)
+    if said.faults() or text(form, "stay"):
+        status = 422 if said.faults() else 200
+        return await _preview_page(request, caller, inquiry_id, status=status, said=said)
     key = f"new run:{inquiry_id}"
     claim = await parts.answers.claim(actor_id, key, hashlib.sha256(inquiry_id.encode()).digest(), ONE_START)
     if isinstance(claim, Kept):
