@@ -101,6 +101,12 @@ def telemetry_of(settings: Settings) -> AbstractAsyncContextManager[Telemetry | 
     return telemetry(settings.otlp_endpoint, settings.trace_file, settings.service_name)
 
 
+def keep_quiet(watched: Telemetry | None, books: Books) -> None:
+    """About runs under embargo, of which no trace is to tell."""
+    if watched is not None:
+        watched.tracing.embargoed = NoticeBook(books.database).embargoed
+
+
 @asynccontextmanager
 async def working(
     settings: Settings,
@@ -116,6 +122,7 @@ async def working(
     async with AsyncExitStack() as stack:
         books = await stack.enter_async_context(open_books(settings, abilities))
         watched = watched or await stack.enter_async_context(telemetry_of(settings))
+        keep_quiet(watched, books)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         reports = EngineReports(books.database, lambda: engine.cluster)
         stack.push_async_callback(reports.aclose)

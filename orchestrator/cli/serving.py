@@ -114,11 +114,12 @@ async def _relay() -> None:
     from orchestrator.engine import Engine
     from orchestrator.settings import Settings
     from orchestrator.telemetry.logs import configure_logging
-    from orchestrator.worker import engine_address, open_books, relaying, telemetry_of
+    from orchestrator.worker import engine_address, keep_quiet, open_books, relaying, telemetry_of
 
     settings = Settings.read()
     configure_logging(settings.log_level)
     async with stopping() as stopped, telemetry_of(settings) as watched, open_books(settings) as books:
+        keep_quiet(watched, books)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         async with relaying(books, engine, watched=watched, settings=settings):
             note("The relay follows the ledger. Ctrl-C or SIGTERM ends it.")
@@ -137,13 +138,14 @@ async def _web() -> None:
     from orchestrator.telemetry.logs import configure_logging
     from orchestrator.web.serving import listening, serving
     from orchestrator.web_settings import WebSettings
-    from orchestrator.worker import engine_address, open_books, telemetry_of
+    from orchestrator.worker import engine_address, keep_quiet, open_books, telemetry_of
 
     settings = Settings.read()
     web_settings = WebSettings.read(settings.environment)
     configure_logging(settings.log_level)
     on = listening(web_settings.host, web_settings.port)
     async with stopping() as stopped, telemetry_of(settings) as watched, open_books(settings) as books:
+        keep_quiet(watched, books)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         office = Office(books.runs, books.keyring, engine)
         async with serving(web_settings, office, engine, books.database, on):

@@ -19,6 +19,7 @@ from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetr
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import Span, Status, StatusCode, Tracer
 from temporalio.client import Interceptor
 
@@ -34,11 +35,16 @@ WELL = frozenset({"verified", "attested", "answered", "done", "retrying", "not_d
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """`interceptors` are for Temporal's client; `observer` hears of steps and calls (`activities.observation`)."""
+    """`tracing` asks which runs are under embargo; `observer` hears of steps and calls (`activities.observation`)."""
 
-    interceptors: tuple[Interceptor, ...]
+    tracing: RunTracing
     observer: SpanObserver
     measures: Measures
+
+    @property
+    def interceptors(self) -> tuple[Interceptor, ...]:
+        """For Temporal's client."""
+        return (self.tracing,)
 
 
 @asynccontextmanager
@@ -48,6 +54,9 @@ async def telemetry(endpoint: str | None, trace_file: Path | None, service: str 
     written."""
     resource = Resource.create({"service.name": service})
     traces = TracerProvider(resource=resource, shutdown_on_exit=False)
+    # Whatever the settings say of the rest: what is beneath a span that is not to be recorded is not recorded.
+    settled = traces.sampler
+    traces.sampler = ParentBased(root=settled, remote_parent_sampled=settled, local_parent_sampled=settled)
     readers: list[MetricReader] = []
     if trace_file is not None:
         # One by one and at once: what a process did before it was killed is in the file.
@@ -63,7 +72,7 @@ async def telemetry(endpoint: str | None, trace_file: Path | None, service: str 
     meter: Meter = numbers.get_meter(SCOPE) if numbers is not None else NoOpMeter(SCOPE)
     tracer, measures = traces.get_tracer(SCOPE), Measures(meter)
     try:
-        yield Telemetry((RunTracing(tracer),), SpanObserver(tracer, measures), measures)
+        yield Telemetry(RunTracing(tracer), SpanObserver(tracer, measures), measures)
     finally:
         await _within(LAST_WORDS, [traces.shutdown, *([numbers.shutdown] if numbers is not None else [])])
 

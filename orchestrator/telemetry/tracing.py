@@ -3,12 +3,15 @@
 Temporal's own OpenTelemetry interceptor carries the trace from a nudge through the workflow to the activities, in a
 header that holds a `traceparent` and nothing else. Which trace it is follows from the workflow's id: whoever nudges a
 run, today or in ninety days, lands in the same one, and its trace id can be worked out from the run's.
+
+A run under embargo has none: its first span is asked for beneath a parent that is not sampled, and so is all that
+follows from it, in whichever process. A delivery to a webhook has none either: a position in the ledger names it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,10 +28,17 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
+from orchestrator.ledger.errors import LedgerError
 from orchestrator.telemetry.logs import code_of
+from orchestrator.workflows.offboarding import workflow_id as workflow_of
+from orchestrator.workflows.webhooks import DELIVERIES
+
+Embargoed = Callable[[Collection[str]], Awaitable[Collection[str]]]
+"""Which of these runs are under an embargo now."""
+_RUNS = workflow_of("")
 
 
-def trace_of(workflow_id: str) -> SpanContext:
+def trace_of(workflow_id: str, *, traced: bool = True) -> SpanContext:
     """The trace of a run's workflow (`run-` and the run's id): the first 16 bytes of the id's SHA-256, and as the
     parent of what has none in this process the 8 bytes after them. That parent is never sent: it is only a place to
     meet."""
@@ -37,15 +47,16 @@ def trace_of(workflow_id: str) -> SpanContext:
         trace_id=int.from_bytes(digest[:16], "big"),
         span_id=int.from_bytes(digest[16:24], "big"),
         is_remote=True,
-        trace_flags=TraceFlags(TraceFlags.SAMPLED),
+        trace_flags=TraceFlags(TraceFlags.SAMPLED if traced else TraceFlags.DEFAULT),
     )
 
 
 @contextmanager
-def in_trace_of(workflow_id: str) -> Iterator[None]:
-    """In the run's trace, below the span that is current if that is in it already."""
-    wanted = trace_of(workflow_id)
-    if trace.get_current_span().get_span_context().trace_id == wanted.trace_id:
+def in_trace_of(workflow_id: str, *, traced: bool = True) -> Iterator[None]:
+    """In the run's trace, below the span that is current if that is in it already. Without `traced` nothing in the
+    block is recorded."""
+    wanted = trace_of(workflow_id, traced=traced)
+    if traced and trace.get_current_span().get_span_context().trace_id == wanted.trace_id:
         yield
         return
     token = context.attach(trace.set_span_in_context(NonRecordingSpan(wanted)))
@@ -56,17 +67,29 @@ def in_trace_of(workflow_id: str) -> Iterator[None]:
 
 
 class RunTracing(TracingInterceptor):
-    """For `Client.connect(interceptors=…)`: workers of that client are traced as well."""
+    """For `Client.connect(interceptors=…)`: workers of that client are traced as well. Until `embargoed` is set, no run
+    is: it may be one that nobody is to find."""
 
     def __init__(self, tracer: Tracer) -> None:
         super().__init__(tracer)
+        self.embargoed: Embargoed | None = None
         self.text_map_propagator = TraceContextTextMapPropagator()  # without baggage, which may hold anything
 
     def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
-        return _Client(super().intercept_client(next))
+        return _Client(super().intercept_client(next), self.may_trace)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return _Activity(super().intercept_activity(_ActivityFacts(next)), self.header_key)
+        return _Activity(super().intercept_activity(_ActivityFacts(next)), self.header_key, self.may_trace)
+
+    async def may_trace(self, workflow_id: str) -> bool:
+        if not workflow_id.startswith(_RUNS):
+            return not workflow_id.startswith(DELIVERIES)
+        if self.embargoed is None:
+            return False
+        try:
+            return not await self.embargoed([workflow_id.removeprefix(_RUNS)])
+        except LedgerError:
+            return False
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[_Workflow]:
         super().workflow_interceptor_class(input)  # hands the workflow the function that makes spans outside of it
@@ -74,12 +97,16 @@ class RunTracing(TracingInterceptor):
 
 
 class _Client(OutboundInterceptor):
+    def __init__(self, next: OutboundInterceptor, may_trace: Callable[[str], Awaitable[bool]]) -> None:
+        super().__init__(next)
+        self._may_trace = may_trace
+
     async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
-        with in_trace_of(input.id):
+        with in_trace_of(input.id, traced=await self._may_trace(input.id)):
             return await super().start_workflow(input)
 
     async def signal_workflow(self, input: SignalWorkflowInput) -> None:
-        with in_trace_of(input.id):
+        with in_trace_of(input.id, traced=await self._may_trace(input.id)):
             await super().signal_workflow(input)
 
 
@@ -92,15 +119,18 @@ class _Workflow(TracingWorkflowInboundInterceptor):
 class _Activity(ActivityInboundInterceptor):
     """Outermost: an activity of a workflow that nobody traced begins in the run's trace all the same."""
 
-    def __init__(self, next: ActivityInboundInterceptor, header: str) -> None:
+    def __init__(
+        self, next: ActivityInboundInterceptor, header: str, may_trace: Callable[[str], Awaitable[bool]]
+    ) -> None:
         super().__init__(next)
         self._header = header
+        self._may_trace = may_trace
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         workflow_id = activity.info().workflow_id
         if self._header in input.headers or workflow_id is None:
             return await super().execute_activity(input)
-        with in_trace_of(workflow_id):
+        with in_trace_of(workflow_id, traced=await self._may_trace(workflow_id)):
             return await super().execute_activity(input)
 
 

@@ -21,10 +21,12 @@ PAUSES = tuple(
 LONGEST_WAIT = timedelta(hours=1)
 """An embargo may end earlier than it was said to: ask again after so long."""
 SHORTEST_WAIT = timedelta(seconds=1)
+DELIVERIES = "webhook-"
+"""How the ids of these workflows begin."""
 
 
 def delivery_id(hook_id: str, position: int) -> str:
-    return f"webhook-{hook_id}-{position}"
+    return f"{DELIVERIES}{hook_id}-{position}"
 
 
 @workflow.defn(name="DeliverWebhook")

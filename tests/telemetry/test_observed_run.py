@@ -26,7 +26,7 @@ from orchestrator.engine import Engine
 from orchestrator.telemetry.measures import Measures
 from orchestrator.telemetry.telemetry import telemetry
 from orchestrator.telemetry.tracing import trace_of
-from orchestrator.worker import engine_address, relaying, working
+from orchestrator.worker import engine_address, keep_quiet, relaying, working
 from orchestrator.workflows.offboarding import workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
@@ -74,6 +74,7 @@ async def test_a_run_is_one_trace_that_names_nobody(install: Install, hire: Hire
                 offboard_worker(here, trace_file, collector, log),
             ):
                 # Whoever gives commands is traced as well, into the same file.
+                keep_quiet(watched, here.books)
                 engine = await Engine.connect(engine_address(here.settings), watched.interceptors)
                 here = replace(here, office=replace(here.office, engine=engine))
                 await here.company.break_("code", "503", method="POST", times=1)
@@ -223,3 +224,36 @@ def test_what_is_open_no_more_is_told_as_none_and_what_is_unknown_not_at_all() -
     measures.unknown()
     assert seen() == {}
     provider.shutdown()
+
+
+async def test_a_run_under_embargo_leaves_no_trace_in_whichever_process(
+    install: Install, hire: Hire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nudged by a process that is traced, and by one that is not; whatever the sampler is set to."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
+    trace_file = tmp_path / "spans.jsonl"
+    async with (
+        install(packet=quick_packet(), worker=False) as here,
+        telemetry(None, trace_file) as watched,
+        working(here.settings, watched=watched) as (_, traced),
+        relaying(here.books, traced, watched=watched, sweep_every=1.0),
+    ):
+        hidden, seen = [], []
+        for engine in (here.engine, traced):
+            office = replace(here.office, engine=engine)
+            one, other = await hire(2)
+            embargo = Embargo(datetime.now(UTC) + timedelta(days=3), tuple(here.actors))
+            done = await commands.start_run(
+                office, here.actors["hr"], await here.facts(one), here.packet.name, parse_cutoff(PAST, ZONE),
+                embargo=embargo,
+            )  # fmt: skip
+            assert isinstance(done, commands.Done)
+            hidden.append(done.run_id)
+            seen.append(await here.start(other, office=office))
+        for run_id in (*hidden, *seen):
+            await here.attend(run_id)
+    told = trace_file.read_text()
+    for run_id in seen:
+        assert run_id in told and f"{trace_of(workflow_id(run_id)).trace_id:032x}" in told
+    for run_id in hidden:
+        assert run_id not in told and f"{trace_of(workflow_id(run_id)).trace_id:032x}" not in told
