@@ -11,7 +11,6 @@ from connectors import registry
 from connectors.abilities import Connector
 from connectors.errors import ActionRequiredError
 from orchestrator.domain.packet import SystemSpec
-from orchestrator.settings import SECRETS_FOLDER
 
 Connect = Callable[[str, SystemSpec], Connector]
 
@@ -29,7 +28,7 @@ class Connections:
         connect: Connect | None = None,
         observer: Observer = NOBODY,
         *,
-        secrets_folder: Path = SECRETS_FOLDER,
+        secrets_folder: Path,
     ) -> None:
         self.observer = observer
         self._environment = environment

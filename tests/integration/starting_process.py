@@ -25,7 +25,7 @@ async def start_when_told(number: str, cutoff: str) -> None:
     settings = Settings.read()
     packet = quick_packet()
     async with open_books(settings) as books:
-        connections = Connections(settings.environment)
+        connections = Connections(settings.environment, secrets_folder=settings.secrets_folder)
         people = People(connections, packet, books.keyring)
         facts = await people.facts(await people.find(number))
         office = Office(books.runs, books.keyring, await Engine.connect(engine_address(settings)))
