@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.access import entering
-from orchestrator.cli.names import gate_named
+from orchestrator.cli.names import gate_name, gate_named
 from orchestrator.cli.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run
 from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.screen import cutoff, instant, name, print_json, say, table, when
 from orchestrator.cli.server import Document, Server
+from orchestrator.cli.shapes import role_words
 from orchestrator.cli.telling import tell
 
 Gate = Annotated[str, typer.Argument(metavar="GATE", help="The gate's id, or its name where one of it is open.")]
@@ -48,7 +49,7 @@ def inbox(
                 name(item["person"]),
                 cutoff(item["cutoff"], item["zone"]),
                 overdue(item, found),
-                ", ".join(item["roles"]),
+                role_words(item["roles"]),
                 item["id"],
             )
             for item in found["items"]
@@ -91,12 +92,13 @@ async def _decide(run_id: str, gate: str, decision: Document, alias: str | None,
 async def _tell(server: Server, run_id: str, gate_id: str, done: Document) -> None:
     run = await server.run(run_id)
     gate = next(gate for gate in run["gates"] if gate["gate_id"] == gate_id)
+    which = f"Gate {gate_name(run, gate_id)} of run {run_id}"
     if not done["events"]:
-        say(f"Gate {gate_id} of run {run_id}: you had said so already.")
+        say(f"{which}: you had said so already.")
     elif gate["state"] != "open":
         excluded = [step["name"] for step in gate["steps"] if step["excluded"]]
         without = f", without {', '.join(excluded)}" if excluded else ""
-        say(f"Gate {gate_id} of run {run_id} is {gate['state']}{without}.")
+        say(f"{which} is {gate['state']}{without}.")
     else:
-        say(f"Gate {gate_id} of run {run_id}: {len(gate['votes'])} of {gate['quorum']} have approved.")
+        say(f"{which}: {len(gate['votes'])} of {gate['quorum']} have approved.")
     tell(done)

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from orchestrator.cli.shapes import RUN_WORDS, Kind, StepView, Wait, code_words, role_words, seconds_words
+from orchestrator.cli.step_words import BEGINS, LOOKING, attested, by_status, by_wait, counted
 from orchestrator.domain.packet import Packet
 from orchestrator.domain.plan import PlannedStep
+from orchestrator.domain.role_words import any_of
 from orchestrator.domain.run import ExceptionState, RunState
 from orchestrator.domain.standing import World, backoff, standing
 from orchestrator.domain.status import run_status
@@ -15,29 +17,21 @@ from orchestrator.domain.status import run_status
 
 def view_step(state: RunState, step: PlannedStep, world: World) -> StepView:
     known = state.states[step.step_id]
-    match known.status:
-        case "verified":
-            return StepView("verified", "verified", "done")
-        case "attested":
-            by = next((t.by for t in state.tasks.values() if t.opened.step_id == step.step_id and t.by), "the system")
-            return StepView("attested", f"attested by {by}", "done")
-        case "skipped":
-            return StepView("left_out", "left out by an operator", "left out")
-        case "withheld":
-            return StepView("withheld", "not done: the packet is in its shadow phase", "withheld")
-        case "started":
-            return StepView("running", "under way", "under way")
-        case "failed":
-            owner = world.pinned.approvals.exceptions.owner
-            return StepView("stopped", f"stopped, {code_words(known.code)}: needs an {owner}", "stopped")
-        case "unknown":
-            return StepView("stopped", "stopped: nobody knows yet whether it took effect", "in doubt")
+    if (view := by_status(known.status)) is not None:
+        return view
+    if known.status == "attested":
+        return attested(next((t.by for t in state.tasks.values() if t.opened.step_id == step.step_id and t.by), None))
+    if known.status == "failed":
+        owner = any_of((world.pinned.approvals.exceptions.owner,))
+        return StepView("stopped", f"stopped, {code_words(known.code)}: needs {owner}", "stopped")
     return _not_begun(state, step, world)
 
 
 def _not_begun(state: RunState, step: PlannedStep, world: World) -> StepView:
     where, known = standing(state, step, world), state.states[step.step_id]
     rest = where.until - world.now if where.until is not None else timedelta(0)
+    if (view := by_wait(where.waits_for)) is not None:
+        return view
     match where.waits_for:
         case "predecessors":
             return StepView("waiting", f"after: {_unfinished_need(state, step)}", "waits")
@@ -49,26 +43,19 @@ def _not_begun(state: RunState, step: PlannedStep, world: World) -> StepView:
         case "another_attempt":
             words = f"trying again in {seconds_words(rest)}: {code_words(known.code)}"
             return StepView("again", words, f"again in {seconds_words(rest)}")
-        case "lease":
-            return StepView("running", "under way", "under way")
-        case "hold":
-            return StepView("hold", "on hold", "on hold")
         case "fresh_look":
             look = state.looks.get(step.system)
             if look is None or not look.failures:
-                return StepView("running", "looking at the account once more", "looking")
+                return LOOKING
             rest = look.tried_at + backoff(look.failures) - world.now
             words = f"looking again in {seconds_words(rest)}: {code_words(look.code)}"
             return StepView("again", words, f"again in {seconds_words(rest)}")
-        case "open_question":
-            return StepView("question", "whose account is it? An operator is asked", "whose?")
-        case "level":
-            return StepView("stopped", "stopped: whoever caused it may not go so far", "stopped")
         case "exception" | "task":
             return StepView("stopped", f"stopped: {_why_stopped(state, step)}", "stopped")
     if step.is_task:
-        return StepView("task", f"task for {step.task_role}", f"{step.task_role}")
-    return StepView("running", "begins now", "begins")
+        role = role_words((step.task_role or "",))
+        return StepView("task", f"task for {role}", role)
+    return BEGINS
 
 
 def _unfinished_need(state: RunState, step: PlannedStep) -> str:
@@ -101,18 +88,18 @@ def waits(state: RunState, world: World) -> Iterator[Wait]:
     for gate in state.gates.values():
         if gate.open:
             title = world.pinned.approvals.gates[gate.opened.gate].title
-            what = f'decide at gate "{title}" about {_steps(len(gate.opened.digests))}'
+            what = f'decide at gate "{title}" about {counted(len(gate.opened.digests))}'
             yield Wait("gate", role_words(gate.roles), what)
     for task in state.tasks.values():
         if task.open:
-            yield Wait("task", task.opened.role, state.steps[task.opened.step_id].title)
+            yield Wait("task", role_words((task.opened.role,)), state.steps[task.opened.step_id].title)
     for system, (views, code) in _failing(state, world).items():
         title = world.pinned.platform.systems[system].title
         yield Wait("again", title, f"{code_words(code)}; {views[0].short.replace('again', 'tried again')}")
     times = [s for s in state.steps.values() if standing(state, s, world).waits_for == "time"]
     if times:
         rest = min(u for s in times if (u := standing(state, s, world).until) is not None) - world.now
-        yield Wait("time", "the clock", f"{_steps(len(times))} at the cutoff, in {seconds_words(rest)}")
+        yield Wait("time", "the clock", f"{counted(len(times))} at the cutoff, in {seconds_words(rest)}")
 
 
 def _failing(state: RunState, world: World) -> dict[str, tuple[list[StepView], str]]:
@@ -128,10 +115,6 @@ def _failing(state: RunState, world: World) -> dict[str, tuple[list[StepView], s
             rest = look.tried_at + backoff(look.failures) - world.now
             failing[system] = ([StepView("again", "", f"again in {seconds_words(rest)}")], look.code)
     return failing
-
-
-def _steps(number: int) -> str:
-    return "1 step" if number == 1 else f"{number} steps"
 
 
 def exception_words(exception: ExceptionState, state: RunState, world: World) -> str:

@@ -14,6 +14,7 @@ from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.run_pages import candidate_words
 from orchestrator.cli.screen import instant, name, print_json, say, table
 from orchestrator.cli.server import Document
+from orchestrator.cli.shapes import role_words
 from orchestrator.cli.telling import tell, tell_closing
 
 A_PAGE = 200
@@ -56,7 +57,7 @@ def _print(found: Document, closed: bool) -> None:
                 known["run_id"],
                 name(known["person"]),
                 known["step"] or known["system"],
-                ", ".join(known["owners"]),
+                role_words(known["owners"]),
                 instant(known["due_at"]),
                 known["disposition"] or "open",
                 known["remedy"] if known["closed_at"] is None else "",

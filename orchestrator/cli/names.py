@@ -26,6 +26,15 @@ def gate_named(run: Document, named: str) -> str:
     return str((still_open or same or [{"gate_id": named}])[-1]["gate_id"])
 
 
+def gate_name(run: Document, gate_id: str | None) -> str:
+    """What people call a gate: by the packet's name, with its id where the run has several of that name."""
+    names = {gate["gate_id"]: str(gate["gate"]) for gate in run["gates"]}
+    if gate_id is None or gate_id not in names:
+        return gate_id or ""
+    called = names[gate_id].replace("_", " ")
+    return called if list(names.values()).count(names[gate_id]) == 1 else f"{called} ({gate_id})"
+
+
 def task_named(run: Document, named: str) -> str:
     """By id, or by the step that it is about."""
     if any(task["task_id"] == named for task in run["tasks"]):

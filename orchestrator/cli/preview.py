@@ -6,6 +6,7 @@ from orchestrator.cli.run_pages import label
 from orchestrator.cli.screen import cutoff, instant, length, name, say, table
 from orchestrator.cli.server import Document
 from orchestrator.cli.settling import told
+from orchestrator.cli.shapes import role_words
 
 
 def print_preview(document: Document) -> None:
@@ -31,7 +32,7 @@ def print_preview(document: Document) -> None:
         [
             (
                 step["name"],
-                step["system"] or f"task for {step['task_for']}",
+                step["system"] or f"task for {role_words((step['task_for'],))}",
                 label(step["account"]),
                 step["level"] + (" (withheld)" if step["withheld"] else ""),
                 _when(step),
@@ -45,7 +46,7 @@ def print_preview(document: Document) -> None:
     for gate in document["gates"]:
         people = "one person" if gate["quorum"] == 1 else f"{gate['quorum']} people"
         say(
-            f"Gate {gate['gate']} opens for {' or '.join(gate['roles'])} ({people}, within "
+            f"Gate {gate['gate']} opens for {role_words(gate['roles'])} ({people}, within "
             f"{length(gate['decide_within'])}): {', '.join(gate['steps'])}"
         )
     for question in document["questions"]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.cli import screen
+from orchestrator.cli.names import gate_name
 from orchestrator.cli.screen import cutoff, instant, moment, name, say, table
 from orchestrator.cli.server import Document
+from orchestrator.cli.shapes import role_words
 
 MOST_EVIDENCE = 160
 """Characters of evidence in a table; `--json` has it whole."""
@@ -63,7 +65,7 @@ def print_steps(document: Document) -> None:
 
 def status(step: Document) -> str:
     if step["task_for"] and step["status"] == "planned" and step["waits_for"] is None:
-        return f"task for {step['task_for']}"
+        return f"task for {role_words((step['task_for'],))}"
     if step["waits_for"] is None or step["status"] in ("failed", "unknown"):
         return f"{step['status']}: {step['code']}" if step["code"] else str(step["status"])
     if step["waits_for"] == "time" and step["waits_until"] is not None:
@@ -88,12 +90,12 @@ def print_gates(document: Document) -> None:
             f"{vote['by']} {vote['verdict']} {instant(vote['at'])}" + (f" “{vote['reason']}”" if vote["reason"] else "")
             for vote in gate["votes"]
         )
-        waits = f"{', '.join(gate['roles'])} by {instant(gate['decide_by'])}"
+        waits = f"{role_words(gate['roles'])} by {instant(gate['decide_by'])}"
         excluded = [step["name"] for step in gate["steps"] if step["excluded"]]
         about = ", ".join(step["name"] for step in gate["steps"] if not step["excluded"])
         rows.append(
             (
-                gate["gate_id"],
+                gate_name(document, gate["gate_id"]),
                 gate["state"],
                 votes or ("waits for " + waits if gate["state"] == "open" else ""),
                 about + (f" (without {', '.join(excluded)})" if excluded else ""),
@@ -112,9 +114,9 @@ def print_exceptions(document: Document) -> None:
             (
                 known["exception_id"],
                 known["kind"],
-                known["step"] or known["system"] or known["gate_id"],
+                known["step"] or known["system"] or gate_name(document, known["gate_id"]),
                 "open" if known["state"] == "open" else known["disposition"],
-                f"{', '.join(known['owners'])}, {instant(known['due_at'])}"
+                f"{role_words(known['owners'])}, {instant(known['due_at'])}"
                 if known["state"] == "open"
                 else f"{known['by'] or 'by itself'}, {instant(known['closed_at'])}",
             )
@@ -122,14 +124,15 @@ def print_exceptions(document: Document) -> None:
         ],
     )
     for known in document["exceptions"]:
-        print_question(known)
+        print_question(document, known)
 
 
-def print_question(known: Document) -> None:
+def print_question(document: Document, known: Document) -> None:
     """What an open exception asks, and how to answer."""
     if known["state"] != "open":
         return
-    say(f"{known['kind']}, {known['step'] or known['system'] or known['gate_id'] or 'the start'}: {known['remedy']}")
+    about = known["step"] or known["system"] or gate_name(document, known["gate_id"]) or "the start"
+    say(f"{known['kind']}, {about}: {known['remedy']}")
     for candidate in known["candidates"]:
         say(f"  {candidate_words(candidate)}")
 
@@ -150,7 +153,7 @@ def print_tasks(document: Document) -> None:
             (
                 task["task_id"],
                 task["state"],
-                task["by"] or task["role"],
+                task["by"] or role_words((task["role"],)),
                 instant(task["due_at"]) if task["state"] == "open" else "",
                 task["title"] or task["step"],
             )
@@ -186,7 +189,8 @@ def about(document: Document, data: Document) -> str:
     """What an event is about, in names where there are any."""
     names = {step["step_id"]: step["name"] for step in document["steps"]}
     parts = [names.get(data.get("step_id", ""), data.get("step_id") or "")]
-    parts += [str(data[key]) for key in ("gate_id", "system", "kind", "verdict", "outcome", "code") if data.get(key)]
+    parts.append(gate_name(document, data.get("gate_id")))
+    parts += [str(data[key]) for key in ("system", "kind", "verdict", "outcome", "code") if data.get(key)]
     if seen := data.get("seen"):
         parts.append(str(seen["system"]))
     by = data.get("by")

@@ -12,9 +12,12 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.cli.names import gate_name
 from orchestrator.cli.screen import clean, name, when
 from orchestrator.cli.server import Document
 from orchestrator.cli.shapes import RUN_WORDS, SHAPES, StepView, Wait, code_words, mark, role_words, seconds_words
+from orchestrator.cli.step_words import BEGINS, LOOKING, attested, by_status, by_wait, counted
+from orchestrator.domain.role_words import any_of
 
 FINAL = ("verified", "attested", "skipped", "withheld")
 PEOPLE = "people"
@@ -23,28 +26,20 @@ PEOPLE = "people"
 
 def view_step(run: Document, step: Document, now: datetime) -> StepView:
     code = step["code"] or ""
-    match step["status"]:
-        case "verified":
-            return StepView("verified", "verified", "done")
-        case "attested":
-            by = next((t["by"] for t in run["tasks"] if t["step_id"] == step["step_id"] and t["by"]), "the system")
-            return StepView("attested", f"attested by {by}", "done")
-        case "skipped":
-            return StepView("left_out", "left out by an operator", "left out")
-        case "withheld":
-            return StepView("withheld", "not done: the packet is in its shadow phase", "withheld")
-        case "started":
-            return StepView("running", "under way", "under way")
-        case "failed":
-            return StepView("stopped", f"stopped, {code_words(code)}: needs an {_owner(run, step)}", "stopped")
-        case "unknown":
-            return StepView("stopped", "stopped: nobody knows yet whether it took effect", "in doubt")
+    if (view := by_status(step["status"])) is not None:
+        return view
+    if step["status"] == "attested":
+        return attested(next((t["by"] for t in run["tasks"] if t["step_id"] == step["step_id"] and t["by"]), None))
+    if step["status"] == "failed":
+        return StepView("stopped", f"stopped, {code_words(code)}: needs {_owner(run, step)}", "stopped")
     return _not_begun(run, step, code, now)
 
 
 def _not_begun(run: Document, step: Document, code: str, now: datetime) -> StepView:
     rest = seconds_words(when(step["waits_until"]) - now) if step["waits_until"] is not None else ""
     again = f" in {rest}" if rest else ""
+    if (view := by_wait(step["waits_for"])) is not None:
+        return view
     match step["waits_for"]:
         case "predecessors":
             return StepView("waiting", f"after: {_unfinished_need(run, step)}", "waits")
@@ -54,31 +49,24 @@ def _not_begun(run: Document, step: Document, code: str, now: datetime) -> StepV
             return StepView("gate", f"waits at gate {_gate(run, step)}", f"gate: {step['gate']}")
         case "another_attempt":
             return StepView("again", f"trying again{again}: {code_words(code)}", f"again{again}")
-        case "lease":
-            return StepView("running", "under way", "under way")
-        case "hold":
-            return StepView("hold", "on hold", "on hold")
         case "fresh_look":
             look = next((s["code"] for s in run["systems"] if s["system"] == step["system"] and s["failing_since"]), "")
             if not look:
-                return StepView("running", "looking at the account once more", "looking")
+                return LOOKING
             return StepView("again", f"looking again{again}: {code_words(look)}", f"again{again}")
-        case "open_question":
-            return StepView("question", "whose account is it? Somebody is asked", "whose?")
-        case "level":
-            return StepView("stopped", "stopped: whoever caused it may not go so far", "stopped")
         case None:
             if step["task_for"]:
-                return StepView("task", f"task for {step['task_for']}", step["task_for"])
-            return StepView("running", "begins now", "begins")
-    return StepView("stopped", f"stopped: needs an {_owner(run, step)}", "stopped")
+                role = role_words((step["task_for"],))
+                return StepView("task", f"task for {role}", role)
+            return BEGINS
+    return StepView("stopped", f"stopped: needs {_owner(run, step)}", "stopped")
 
 
 def _owner(run: Document, step: Document) -> str:
     for known in run["exceptions"]:
         if known["state"] == "open" and known["step_id"] == step["step_id"]:
-            return role_words(tuple(known["owners"]))
-    return "operator"
+            return any_of(known["owners"])
+    return "an operator"
 
 
 def _unfinished_need(run: Document, step: Document) -> str:
@@ -97,28 +85,24 @@ def waits(run: Document, now: datetime) -> Iterator[Wait]:
     """What a run waits for now, people first."""
     for known in run["exceptions"]:
         if known["state"] == "open":
-            about = known["step"] or known["system"] or known["gate_id"] or ""
+            about = known["step"] or known["system"] or gate_name(run, known["gate_id"])
             words = known["kind"].replace("_", " ") + (f", {about}" if about else "")
             why = f": {code_words(known['code'])}" if known["code"] else ""
             yield Wait("stopped", role_words(tuple(known["owners"])), words + why)
     for gate in run["gates"]:
         if gate["state"] == "open":
-            about = f"decide at gate {gate['gate']} about {_steps(len(gate['steps']))}"
+            about = f"decide at gate {gate['gate']} about {counted(len(gate['steps']))}"
             yield Wait("gate", role_words(tuple(gate["roles"])), about)
     for task in run["tasks"]:
         if task["state"] == "open":
-            yield Wait("task", task["role"], task["title"] or task["step"] or task["task_id"])
+            yield Wait("task", role_words((task["role"],)), task["title"] or task["step"] or task["task_id"])
     for system in run["systems"]:
         if system["failing_since"] is not None:
             yield Wait("again", system["system"], f"{code_words(system['code'] or '')}; it is asked again")
     times = [step for step in run["steps"] if step["waits_for"] == "time" and step["waits_until"] is not None]
     if times:
         first = min(when(step["waits_until"]) for step in times)
-        yield Wait("time", "the clock", f"{_steps(len(times))}, the first in {seconds_words(first - now)}")
-
-
-def _steps(number: int) -> str:
-    return "1 step" if number == 1 else f"{number} steps"
+        yield Wait("time", "the clock", f"{counted(len(times))}, the first in {seconds_words(first - now)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 from rich.text import Text
+
+from orchestrator.domain.role_words import either
 
 Kind = Literal[
     "verified", "attested", "running", "again", "question", "stopped", "gate", "task", "time", "hold", "waiting",
@@ -81,8 +83,9 @@ def code_words(code: str) -> str:
     return _CODES.get(code, code.replace("_", " ") or "no reason was given")
 
 
-def role_words(roles: frozenset[str] | tuple[str, ...]) -> str:
-    return " or ".join(sorted(roles))
+def role_words(roles: Iterable[str]) -> str:
+    """`IT approver or safety owner`."""
+    return either(roles)
 
 
 def seconds_words(length: timedelta) -> str:

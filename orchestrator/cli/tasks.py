@@ -16,6 +16,7 @@ from orchestrator.cli.refusals import run as carry_out
 from orchestrator.cli.refusals import told
 from orchestrator.cli.screen import name, print_json, say, table
 from orchestrator.cli.server import Document
+from orchestrator.cli.shapes import role_words
 from orchestrator.cli.telling import tell_closing
 
 
@@ -48,7 +49,7 @@ def tasks(
                 item["id"],
                 item["run_id"],
                 name(item["person"]),
-                ", ".join(item["roles"]),
+                role_words(item["roles"]),
                 overdue(item, found),
                 item["instruction"] or item["title"],
             )
@@ -61,7 +62,9 @@ def complete(
     run_id: Run,
     task: Annotated[str, typer.Argument(metavar="TASK", help="The task's id, or the name of its step.")],
     alias: As = None,
-    evidence: Annotated[str | None, typer.Option("--evidence", help="What shows it, or why it was not done; kept encrypted.")] = None,
+    evidence: Annotated[
+        str | None, typer.Option("--evidence", help="What shows it, or why it was not done; kept encrypted.")
+    ] = None,
     attach: Annotated[
         list[Path] | None,
         typer.Option("--attach", metavar="FILE", help="A file that shows it, 10 MiB at most; repeatable."),

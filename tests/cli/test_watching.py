@@ -15,9 +15,9 @@ async def test_a_run_moves_while_it_is_watched(offboard: Offboard, stack: Stack,
     await until(offboard, run_id, lambda run: len(run["gates"]) >= 2 and run["summary"]["open_exceptions"])
     async with at_a_terminal(stack.folder, "watch", run_id, "--as", "hr") as screen:
         await screen.until("needs attention")
-        await screen.until("waits at gate access (it_approver)")
+        await screen.until("waits at gate access (IT approver)")
         await screen.until("operator: ambiguous match, code")
-        await screen.until("it_approver: decide at gate access about")
+        await screen.until("IT approver: decide at gate access about")
         await offboard.done("approve", run_id, "access", as_="it")
         await screen.until("verified")
         await offboard.done("end", run_id, "--reason", "called off", as_="hr")

@@ -25,7 +25,7 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
 
     # HR
     shown = await offboard.done("start", number, *cutoff, "--preview", as_="hr")
-    assert name in shown.out and "nothing is written" in shown.out and "access opens for it_approver" in shown.out
+    assert name in shown.out and "nothing is written" in shown.out and "access opens for IT approver" in shown.out
     listed = (await offboard.done("runs", "--json", as_="hr")).json["runs"]
     assert number not in {run["person"]["employee_number"] for run in listed if run["person"]}
     said = await offboard.done("start", number, *cutoff, as_="hr")
@@ -49,8 +49,9 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
     assert not (await offboard.done("inbox", "--json", as_="hr")).json["items"]
     listing = await offboard.done("inbox", as_="finance")
     assert "Decide money: 2 steps" in listing.out
+    assert "finance approver" in listing.out and "finance_approver" not in listing.out
     approved = await offboard.done("approve", run_id[:9], "access", "--exclude", "freeze_card", as_="it")
-    assert "is approved, without freeze_card" in approved.out
+    assert f"Gate access of run {run_id} is approved, without freeze_card" in approved.out
     await offboard.done("approve", run_id, "g-money-1", "--reason", "looked at", as_="finance")
     rejected = await offboard.done("reject", run_id, "deletion", "--reason", "keep the mailbox", as_="safety-owner")
     assert "rejected" in rejected.out
@@ -78,8 +79,12 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
 
     # Anybody who may: the run at one look, with its timeline, and followed to its end.
     page = (await offboard.done("show", run_id, "--events", as_="auditor")).out
-    for part in (name, "g-access-1", "it approve", "“looked at”", "receipt 7", "RunClosed", "freeze_card"):
+    for part in (name, "access", "it approve", "“looked at”", "receipt 7", "RunClosed", "freeze_card"):
         assert part in page
+    assert "\ng-access-1" not in page and "\naccess " in page and "\ndeletion (g-deletion-2)" in page, (
+        "an id stands where a name means several"
+    )
+    assert not any(role in page for role in ("it_approver", "finance_approver", "safety_owner"))
     digest = hashlib.sha256(photo.read_bytes()).hexdigest()
     assert f"desk.txt (image/png, 1048576 bytes, sha256 {digest})" in page
     assert run["access_gone_at"] is None and "Access gone" not in page, "freeze_card was left out"
