@@ -60,6 +60,7 @@ ALWAYS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+RETRY_AFTER = b"60"  # seconds
 TOO_LARGE = {
     "title": "Too large", "status": 413, "code": "too_large",
     "detail": "The request is larger than may be sent here.",
@@ -198,5 +199,7 @@ async def _say(problem: dict[str, Any], scope: Scope, send: Send, headers: list[
     else:
         body, kind = _PAGE.format(**problem).encode(), b"text/html; charset=utf-8"
     start = [(b"content-type", kind), (b"cache-control", b"no-store"), *headers]
+    if problem["status"] == 429:
+        start.append((b"retry-after", RETRY_AFTER))
     await send({"type": "http.response.start", "status": problem["status"], "headers": start})
     await send({"type": "http.response.body", "body": body})

@@ -50,7 +50,7 @@ class LocalSignIn(BaseModel):
     alias: str = Field(max_length=60)
 
 
-@router.post("/device", summary="Begin to sign in a command line", responses=problems(429))
+@router.post("/device", summary="Begin to sign in a command line", responses=problems(413, 429))
 async def begin(request: Request) -> Device:
     parts = parts_of(request)
     secret, code = await parts.devices.ask(source_of(request))
@@ -63,7 +63,7 @@ async def begin(request: Request) -> Device:
     )
 
 
-@router.post("/device/token", summary="Has the person confirmed?", responses=problems(403))
+@router.post("/device/token", summary="Has the person confirmed?", responses=problems(403, 413))
 async def confirmed(request: Request, asked: DeviceSecret, response: Response) -> PersonsToken:
     """403 with the code `authorization_pending` until they have; `slow_down`, `access_denied` and `expired_token` as of
     RFC 8628, section 3.5."""
@@ -87,7 +87,9 @@ _PENDING = {
 }
 
 
-@router.post("/sign-in/local", summary="Sign in by name, on the embedded stack alone", responses=problems(403, 404))
+@router.post(
+    "/sign-in/local", summary="Sign in by name, on the embedded stack alone", responses=problems(403, 404, 413)
+)
 async def locally(request: Request, asked: LocalSignIn) -> PersonsToken:
     """The embedded stack trusts whoever reaches it; anywhere else this is refused."""
     from_our_pages(request)  # a page elsewhere, open in the same machine's browser, gets no token

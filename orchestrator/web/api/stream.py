@@ -41,7 +41,7 @@ LastEvent = Annotated[
     summary="Follow a run",
     response_class=StreamingResponse,
     responses={
-        **problems(404),
+        **problems(404, 429),
         200: {
             "description": "Events as they happen: `id` is the version, `event` the type, `data` the event as "
             "`/events` has it; `event: end` where nothing comes any more",
