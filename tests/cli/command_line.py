@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,17 +40,37 @@ class Offboard:
         self.folder = folder
 
     async def __call__(self, *words: str, as_: str | None = None, env: dict[str, str] | None = None) -> Answer:
-        arguments = [*words, "--as", as_] if as_ is not None else list(words)
-        environment = {
-            **dict.fromkeys(("OFFBOARD_AS", "OFFBOARD_SERVER", "OFFBOARD_TOKEN", "OFFBOARD_TOKEN_FILE")),
-            "OFFBOARD_FOLDER": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "config"), "TZ": "UTC",
-            **(env or {}),
-        }  # fmt: skip
+        arguments, environment = self._typed(words, as_, env)
         # In a thread: a command runs an event loop of its own.
         done = await asyncio.to_thread(CliRunner().invoke, make_app(), arguments, env=environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Answer(done.exit_code, done.stdout, done.stderr)
+
+    async def beside(self, *words: str, as_: str | None = None, env: dict[str, str] | None = None) -> Answer:
+        """In a process of its own: for what goes on while other commands are typed, which would take its output."""
+        arguments, environment = self._typed(words, as_, env)
+        program = Path(sys.executable).with_name("offboard")
+        process = await asyncio.create_subprocess_exec(
+            program, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env={name: value for name, value in {**os.environ, **environment}.items() if value is not None},
+        )  # fmt: skip
+        try:
+            out, err = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+        return Answer(process.returncode or 0, out.decode(), err.decode())
+
+    def _typed(
+        self, words: Sequence[str], as_: str | None, env: dict[str, str] | None
+    ) -> tuple[list[str], dict[str, str | None]]:
+        arguments = [*words, "--as", as_] if as_ is not None else list(words)
+        return arguments, {
+            **dict.fromkeys(("OFFBOARD_AS", "OFFBOARD_SERVER", "OFFBOARD_TOKEN", "OFFBOARD_TOKEN_FILE")),
+            "OFFBOARD_FOLDER": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "config"), "TZ": "UTC",
+            **(env or {}),
+        }  # fmt: skip
 
     async def done(self, *words: str, as_: str | None = None) -> Answer:
         answer = await self(*words, as_=as_)

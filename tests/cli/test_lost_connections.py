@@ -49,7 +49,8 @@ async def test_a_watch_whose_stream_breaks_goes_on_where_it_was(
 ) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     async with broken_wire(stack.url, f"GET /api/v1/runs/{run_id}/stream") as wire:
-        watching = asyncio.create_task(offboard("watch", run_id, "--json", as_="hr", env={"OFFBOARD_SERVER": wire.url}))
+        through = {"OFFBOARD_SERVER": wire.url}
+        watching = asyncio.create_task(offboard.beside("watch", run_id, "--json", as_="hr", env=through))
         async with asyncio.timeout(30):
             while not wire.cuts:
                 await asyncio.sleep(0.05)
