@@ -139,8 +139,8 @@ def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
 def complete_task(
     state: RunState, task_id: str, outcome: str, evidence: dict[str, Any] | None, actor: Actor, world: World
 ) -> list[Event]:
-    """A person did the work, or found out how an effect ended, and says so with evidence. Its `note` is their own words,
-    and the reason where it was not done."""
+    """A person did the work, or found out how an effect ended, and says so with evidence. Its `note` is their own
+    words, and the reason where it was not done."""
     task = state.tasks.get(task_id)
     if task is None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.", "Look with `offboard tasks`.")
