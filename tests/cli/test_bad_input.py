@@ -37,7 +37,7 @@ async def count(stack: Stack) -> int:
         (("E-1012", "--cutoff", "tomorrow", *BERLIN), "cannot be read", "Write for example"),
         (("E-1012",), "No cutoff is given", "--cutoff"),
         (("E-1003", "--urgent"), "their own leaving", "colleague"),
-        (("E-1012", "--urgent", "--packet", "nosuch"), "There is no packet nosuch", "standard-leaver"),
+        (("E-1012", "--urgent", "--packet", "nosuch"), "There is no packet nosuch", "those that you may read"),
     ],
 )
 @pytest.mark.parametrize("preview", [(), ("--preview",)])
