@@ -57,9 +57,11 @@ def only_this_machine() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def interrupts_arrive() -> None:
-    """A shell has whatever runs in its background ignore SIGINT, and every process that a test starts would inherit
-    that."""
+def processes_are_started_as_by_a_person() -> None:
+    """What every process that a test starts would inherit: a shell has whatever runs in its background ignore SIGINT,
+    and side by side tests are told that every terminal has 80 columns."""
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
