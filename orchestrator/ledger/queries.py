@@ -32,7 +32,7 @@ from orchestrator.ledger.sight import Viewer
 from orchestrator.ledger.situations import Around, Situation
 from orchestrator.ledger.staff import Member, Staff
 from orchestrator.ledger.store import Ledger
-from orchestrator.ledger.tables import exceptions, inbox, packets, runs
+from orchestrator.ledger.tables import exceptions, inbox, runs
 
 __all__ = [
     "LARGEST_PAGE", "ExceptionLine", "Inbox", "Item", "Member", "PacketLine", "PersonName", "Queries", "RunLine",
@@ -44,6 +44,8 @@ KEPT = 1.0
 """Seconds for which one answer rests on what it has read of people and packets."""
 SHORTEST_RUN_ID = 5
 """Characters of a run's id that may stand for it, where no other begins so."""
+
+_PACKETS = "SELECT name, phase, current_version FROM read.packets ORDER BY name"
 
 StateFilter = Literal[
     "open", "finished", "searching", "awaiting_decision", "scheduled", "in_progress", "needs_attention", "held",
@@ -86,8 +88,8 @@ class Queries:
         clock = time.monotonic()
         if self._kept is not None and clock - self._kept[0] < KEPT:
             return self._kept[1:]
-        rows = await self._all(select(packets).order_by(packets.c.name))
-        lines = tuple(PacketLine(row["name"], row["phase"], row["current_version"]) for row in rows)
+        async with self._database.driver() as connection:
+            lines = tuple(PacketLine(*row) for row in await (await connection.execute(_PACKETS)).fetchall())
         around = await self._runs.around(line.name for line in lines)
         if self._keeps:
             self._kept = (clock, lines, around)
