@@ -65,7 +65,7 @@ async def add_webhook(
 ) -> tuple[Webhook, str]:
     """A webhook and its secret, which cannot be had again. `only` are packets whose runs it hears of, None for all:
     those that the actor is a safety owner of, and all only for that of all that are in use."""
-    what = "Having a program told what happens"
+    what = "Adding a webhook"
     await _require_owner(office, actor, packets, what)
     for name in only or ():
         if name not in packets:
@@ -84,7 +84,7 @@ async def list_webhooks(
     office: Office, webhooks: Webhooks, actor: Actor, packets: Sequence[str]
 ) -> tuple[Webhook, ...]:
     """Those about packets that the actor is a safety owner of, and no others."""
-    await require_owner_of_one(office, actor, packets, "Seeing which programs are told what happens")
+    await require_owner_of_one(office, actor, packets, "Seeing webhooks")
     reach = await _reach(office, actor, packets)
     return tuple(hook for hook in await webhooks.all() if reach.covers(hook.packets))
 

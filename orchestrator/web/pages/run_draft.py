@@ -131,7 +131,8 @@ class Draft(Shown):
             both = [naive.replace(tzinfo=ZoneInfo(self.zone), fold=fold) for fold in (0, 1)]
         except (ValueError, OSError, KeyError):
             return {}
-        if both[0].utcoffset() == both[1].utcoffset():
+        first, second = (at.utcoffset() for at in both)
+        if first is None or second is None or first <= second:  # less: an hour that the clocks leave out
             return {}
         return {at.isoformat()[-6:]: at.strftime("%H:%M %Z") for at in both}
 

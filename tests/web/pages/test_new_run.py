@@ -140,6 +140,8 @@ async def test_a_time_that_happens_twice_is_settled_by_a_choice(visit: Visit, le
     browser, person = await visit("hr"), await leaver()
     page = await look_ahead(browser, person, cutoff="2027-10-31T02:30")
     assert "Which one?" in page.text and 'value="+02:00"' in page.text and 'value="+01:00"' in page.text
+    left_out = await look_ahead(browser, person, cutoff="2027-03-28T02:30")
+    assert left_out.status_code == 422 and "Which one?" not in left_out.text
     later = await look_ahead(browser, person, cutoff="2027-10-31T02:30", offset="+01:00")
     assert later.status_code == 200 and "31 Oct 2027, 02:30 CET" in later.text
 
