@@ -10,8 +10,9 @@ TOOLS := .cache/tools
 READY := $(VENV)/.set-up
 UV_VERSION := uv>=0.9,<1
 RUN := $(VENV)/bin
-# Test files side by side, each whole, in the order of their folders: the long ones are not the last.
-SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
+# A process for each processor, a few at most since each starts servers of its own. A file stays whole, and files come in
+# the order of their folders: the long ones are not the last.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The first interpreter that is new enough; `make setup PYTHON=...` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \

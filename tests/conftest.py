@@ -29,15 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.embedded.stack import Stack
 
 TEMPLATE = "migrated_template"
-MOST_SIDE_BY_SIDE = 4
 _numbers = itertools.count(1)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: tests wait for servers half of the time. Each process starts servers of its
-    own, so there are never many."""
-    return min((os.cpu_count() or 1) + 1, MOST_SIDE_BY_SIDE)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,6 +23,9 @@ from orchestrator.ledger.errors import LedgerError, LedgerUnavailable
 log = logging.getLogger("offboard.ledger")
 
 LOOK_EVERY = 0.3  # seconds
+LONGEST_LOOK = 5.0
+"""Seconds after which a database that neither answers nor refuses counts as away: a connection that is cut off says
+nothing for minutes."""
 AWAY_AT_MOST = 5.0
 """Seconds between two looks at a database that is away."""
 
@@ -56,12 +59,18 @@ class _Listener:
             self.woken.set()
 
 
+def _silent(seconds: float) -> LedgerUnavailable:
+    cause = f"it has not answered for {seconds:g} seconds"
+    return LedgerUnavailable("PostgreSQL", cause, "It is asked again until it answers")
+
+
 class Following:
     """One per process and event loop. Close it when the process ends: every listener's loop then ends."""
 
-    def __init__(self, database: Database, look_every: float = LOOK_EVERY) -> None:
+    def __init__(self, database: Database, look_every: float = LOOK_EVERY, longest_look: float = LONGEST_LOOK) -> None:
         self._database = database
         self._look_every = look_every
+        self._longest_look = longest_look
         self._listeners: set[_Listener] = set()
         self._task: asyncio.Task[None] | None = None
         self._tail = -1
@@ -121,11 +130,12 @@ class Following:
         pause = self._look_every
         while self._listeners:
             try:
-                await self._look()
+                async with asyncio.timeout(self._longest_look):
+                    await self._look()
                 pause = self._look_every
-            except LedgerUnavailable as error:
+            except (LedgerUnavailable, TimeoutError) as error:
                 pause = min(pause * 2, AWAY_AT_MOST)
-                self._lose(error)
+                self._lose(error if isinstance(error, LedgerUnavailable) else _silent(self._longest_look))
             except LedgerError as error:
                 log.exception("following the ledger failed; it is tried again")
                 pause = AWAY_AT_MOST

@@ -184,10 +184,12 @@ async def test_the_deadline_is_kept(case: Case, company: Company, connectors: di
     effect = await effect_for(case, connector, person, heir)
     await company.break_(SYSTEM_OF[case.kind], "slow", method=case.method, seconds=5)
     began = time.monotonic()
-    hurried = Effect(effect.ability, effect.effect_key, effect.account, effect.parameters, deadline=0.4)
+    # Where others come before the request that changes something, there is time for them on a busy machine too.
+    deadline = 0.4 if case.one_request else 1.5
+    hurried = Effect(effect.ability, effect.effect_key, effect.account, effect.parameters, deadline=deadline)
     with pytest.raises(TryAgainError, match="deadline_over") as raised:
         await connector.attempt(hurried)
-    assert 0.3 < time.monotonic() - began < 2
+    assert deadline - 0.1 < time.monotonic() - began < deadline + 1.6
     assert raised.value.happened == "unknown"
 
 

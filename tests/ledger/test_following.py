@@ -134,6 +134,20 @@ async def test_a_database_that_goes_away_and_comes_back_is_followed_on(
         await database.aclose()
 
 
+async def test_a_database_that_does_not_answer_is_one_that_is_away(
+    ledger: Ledger, database: Database, database_url: str
+) -> None:
+    following = Following(database, look_every=0.05, longest_look=0.5)
+    async with asyncio.timeout(60), aclosing(following.any()) as moves:
+        await anext(moves)
+        async with await psycopg.AsyncConnection.connect(database_url.replace("+psycopg", "")) as other:
+            await other.execute("LOCK TABLE ledger.head IN ACCESS EXCLUSIVE MODE")
+            assert await until_lost(following)
+        await grow(ledger, "r1", 1, 2)
+        await anext(moves)
+    await following.aclose()
+
+
 async def test_closing_ends_every_loop(ledger: Ledger, database: Database) -> None:
     following = Following(database)
 

@@ -12,8 +12,8 @@ from orchestrator.embedded.stack import Stack, stack_up
 from tests.web.browser.conftest import Browsing
 from tests.web.overheard import overhearing
 
-AT_ONCE = 4_000
-"""Milliseconds: far less than a stream's heartbeat, and a busy machine's time for a look that fails."""
+AT_ONCE = 12_000
+"""Milliseconds: less than a stream's heartbeat, and a busy machine's time for a look that fails."""
 
 
 @pytest_asyncio.fixture(scope="module")
