@@ -19,7 +19,7 @@ from orchestrator.web.parts import parts_of
 
 router = APIRouter()
 
-A_PAGE = 15
+A_PAGE = 12
 SHOWS = ("mine", "all")
 KINDS = ("gate", "task", "exception", "review")
 
