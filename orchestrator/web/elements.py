@@ -23,21 +23,11 @@ NOT_YET: Final = Markup('<span class="soft" aria-hidden="true">–</span><span c
 _NOTHING: Final = Markup("")
 
 
-def not_yet() -> Markup:
-    return NOT_YET
-
-
 def instant(at: Instant, zone: str | None, person_zone: str | None = None, seconds: bool = False) -> Markup:
     """`<time>`, in UTC for programs and in the reader's zone for people; the person's clock beside it where it
     differs."""
     known = moment(at)
     return NOT_YET if known is None else _instant(known, zone, person_zone, seconds)
-
-
-def time_of_day(at: Instant, zone: str | None, person_zone: str | None = None) -> Markup:
-    """The same where the day is known: the clock alone, and the whole instant as its title."""
-    known = moment(at)
-    return NOT_YET if known is None else _time_of_day(known, zone, person_zone)
 
 
 def ago(at: Instant, now: datetime, zone: str | None) -> Markup:
@@ -78,11 +68,6 @@ def timing_mark(at: Instant, now: datetime) -> Markup:
 def _instant(at: datetime, zone: str | None, person_zone: str | None, seconds: bool) -> Markup:
     said = times.instant(at, zone, seconds=seconds)
     return _element(at, said) + _beside(at, zone, person_zone)
-
-
-@lru_cache(maxsize=KEPT)
-def _time_of_day(at: datetime, zone: str | None, person_zone: str | None) -> Markup:
-    return _titled(at, zone, times.clock(at, zone)) + _beside(at, zone, person_zone)
 
 
 def _titled(at: datetime, zone: str | None, said: str) -> Markup:

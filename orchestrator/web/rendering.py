@@ -28,10 +28,10 @@ SHORT: Final = 12
 
 
 def make_templates() -> Environment:
-    """Filters: `instant`, `clock`, `day`, `beside`, `iso`, `lasting` (a length of time), `length` (the same, and the
-    number of what can be counted), `ago`, `until`, `timing`, `short`, `words`, `in_sentence`, `sentence`,
-    `account_label`, `person_label`, `pretty`. Globals: `static_url(name)`, `glyph(shape)`, `mark_of(code, vocabulary)`,
-    `plan_graph(steps, gates)`, `charts`, `elements`."""
+    """Filters: `instant`, `lasting` (a length of time), `length` (the same, and the number of what can be counted),
+    `ago`, `timing`, `short`, `words`, `in_sentence`, `sentence`, `account_label`, `person_label`, `pretty`. Globals:
+    `static_url(name)`, `glyph(shape)`, `mark_of(code, vocabulary)`, `plan_graph(steps, gates)`, `charts` and
+    `elements`."""
     environment = _Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -43,14 +43,9 @@ def make_templates() -> Environment:
     )
     environment.filters.update(
         instant=times.instant,
-        clock=times.clock,
-        day=times.day,
-        beside=times.beside,
-        iso=times.iso,
         lasting=times.length,
         length=length,
         ago=times.ago,
-        until=times.until,
         timing=times.timing,
         short=short,
         words=words,

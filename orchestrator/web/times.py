@@ -1,6 +1,6 @@
 """Instants and lengths of time for people: in the reader's zone, to the minute, and in words.
 
-Instants come as `datetime` or, inside an event's data, as ISO 8601 text; both are taken. Names of days and months are
+Instants come as `datetime` or, inside an event's data, as ISO 8601 text; both are taken. Names of months are
 English whatever the machine's locale.
 """
 
@@ -16,7 +16,6 @@ Instant = datetime | str | None
 Length = timedelta | float | int | str | None
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 NOW: Final = timedelta(seconds=5)
 """Nearer than this is "just now"."""
 
@@ -52,21 +51,6 @@ def instant(value: Instant, zone: str | None = None, *, seconds: bool = False) -
         return ""
     there = at.astimezone(zone_of(zone))
     return f"{_date(there)}, {there.strftime('%H:%M:%S' if seconds else '%H:%M')} {_zone_name(there)}"
-
-
-def clock(value: Instant, zone: str | None = None) -> str:
-    """`17:00`."""
-    at = moment(value)
-    return at.astimezone(zone_of(zone)).strftime("%H:%M") if at is not None else ""
-
-
-def day(value: Instant, zone: str | None = None) -> str:
-    """`Mon 30 Nov 2026`."""
-    at = moment(value)
-    if at is None:
-        return ""
-    there = at.astimezone(zone_of(zone))
-    return f"{DAYS[there.weekday()]} {_date(there)}"
 
 
 def beside(value: Instant, zone: str | None, other: str | None) -> str:
