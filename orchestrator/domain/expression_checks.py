@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from .expressions import (
+from orchestrator.domain.expressions import (
     GATE_VARIABLES,
     PARAMETER_VARIABLES,
     PILOT_VARIABLES,
@@ -17,8 +17,8 @@ from .expressions import (
     Variable,
     formula_source,
 )
-from .packet import APPROVALS_FILE, WORKFLOW_FILE, Approvals, Workflow
-from .packet_yaml import Document, Path, Problem
+from orchestrator.domain.packet import APPROVALS_FILE, WORKFLOW_FILE, Approvals, Workflow
+from orchestrator.domain.packet_yaml import Document, Path, Problem
 
 
 def expression_problems(

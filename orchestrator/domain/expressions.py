@@ -20,9 +20,9 @@ from typing import Any, Final, Literal
 from cel_expr_python import cel
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from .errors import Invalid
-from .matching import FoundAccount
-from .person import PersonFacts
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.matching import FoundAccount
+from orchestrator.domain.person import PersonFacts
 
 Variable = Literal["person", "account", "run", "step"]
 LONGEST: Final = 2_000  # characters; a condition longer than this is a program

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from .errors import NotAllowed
-from .role_words import role_words
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.role_words import role_words
 
 if TYPE_CHECKING:
-    from .packet import LevelRule, Platform
+    from orchestrator.domain.packet import LevelRule, Platform
 
 ActorKind = Literal["person", "service", "assistant"]
 

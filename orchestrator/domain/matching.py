@@ -19,8 +19,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .packet import MatchKey
-from .person import PersonFacts
+from orchestrator.domain.packet import MatchKey
+from orchestrator.domain.person import PersonFacts
 
 
 class FoundAccount(BaseModel):

@@ -17,9 +17,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
 
-from .levels import ActorKind, Level
-from .person import PERSON_FIELDS
-from .timing import Duration, PositiveDuration, Timing
+from orchestrator.domain.levels import ActorKind, Level
+from orchestrator.domain.person import PERSON_FIELDS
+from orchestrator.domain.timing import Duration, PositiveDuration, Timing
 
 WORKFLOW_FILE: Final = "workflow.yaml"
 PLATFORM_FILE: Final = "platform.yaml"

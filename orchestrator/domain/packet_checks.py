@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from .ability import AbilityFacts, Catalogue, SettingFacts
-from .embargo import missing_people
-from .expression_checks import expression_problems
-from .levels import Actor, Level, granted_level
-from .packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet, WorkflowStep
-from .packet_yaml import Document, Path, Problem, read_documents
-from .step_order import find_cycle, needed_before
+from orchestrator.domain.ability import AbilityFacts, Catalogue, SettingFacts
+from orchestrator.domain.embargo import missing_people
+from orchestrator.domain.expression_checks import expression_problems
+from orchestrator.domain.levels import Actor, Level, granted_level
+from orchestrator.domain.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet, WorkflowStep
+from orchestrator.domain.packet_yaml import Document, Path, Problem, read_documents
+from orchestrator.domain.step_order import find_cycle, needed_before
 
 __all__ = ["AbilityFacts", "Catalogue", "Problem", "SettingFacts", "check_packet", "roles_spoken_of"]
 

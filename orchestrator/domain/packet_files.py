@@ -15,11 +15,11 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from . import packet as models
-from .errors import Invalid
-from .expression_checks import expression_problems
-from .packet import FILE_NAMES, Approvals, Packet, Platform, Workflow, packet_version
-from .packet_yaml import Document, PacketProblems, Path, Problem, read_documents
+from orchestrator.domain import packet as models
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.expression_checks import expression_problems
+from orchestrator.domain.packet import FILE_NAMES, Approvals, Packet, Platform, Workflow, packet_version
+from orchestrator.domain.packet_yaml import Document, PacketProblems, Path, Problem, read_documents
 
 _STARTERS: Final = "orchestrator.packets"
 

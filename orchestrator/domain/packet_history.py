@@ -14,11 +14,11 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from .errors import Invalid, NotAllowed, TooLate
-from .event import Draft, Event
-from .levels import Actor
-from .packet import FILE_NAMES, Packet
-from .role_words import either, role_words
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.event import Draft, Event
+from orchestrator.domain.levels import Actor
+from orchestrator.domain.packet import FILE_NAMES, Packet
+from orchestrator.domain.role_words import either, role_words
 
 Phase = Literal["draft", "shadow", "pilot", "production", "retired"]
 Owner = Literal["value", "safety"]

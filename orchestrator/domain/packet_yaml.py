@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from .errors import Invalid
+from orchestrator.domain.errors import Invalid
 
 LARGEST_FILE: Final = 256 * 1024  # bytes
 
