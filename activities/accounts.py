@@ -12,13 +12,13 @@ from activities.observation import Observer, observed
 from connectors.abilities import Lookup
 from connectors.errors import ConnectorError, TryAgainError
 from orchestrator.domain.events import SystemSearched
-from orchestrator.domain.matching import FoundAccount, lookups
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.person import PersonFacts
-from orchestrator.domain.searching import Purpose, judge
-from orchestrator.ledger.errors import LedgerError
-from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.sealing import PersonKey
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.planning.matching import FoundAccount, lookups
+from orchestrator.domain.planning.searching import Purpose, judge
+from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.ledger.engine.rates import Rates
+from orchestrator.ledger.persons.sealing import PersonKey
 
 LONGEST_WAIT = 30.0  # seconds that a search waits for its turn at a system with a rate
 NEAR = 3.0  # seconds that a turn may be off to be taken: searches leave room for steps, which must not wait long

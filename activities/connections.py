@@ -10,7 +10,7 @@ from activities.observation import NOBODY, Observer
 from connectors import registry
 from connectors.abilities import Connector
 from connectors.errors import ActionRequiredError
-from orchestrator.domain.packet import SystemSpec
+from orchestrator.domain.packet.packet import SystemSpec
 
 Connect = Callable[[str, SystemSpec], Connector]
 

@@ -11,30 +11,31 @@ import asyncio
 from temporalio import activity
 from temporalio.exceptions import FailureError
 
-from activities.alive import signs_of_life
 from activities.connections import Connections
 from activities.failures import unforeseen, without_words
+from activities.heartbeats import signs_of_life
 from activities.packets import governing
 from activities.people import People
 from activities.previews import Previews
 from activities.reachability import check_systems
 from connectors.errors import ConnectorError
-from connectors.hr import Person
+from connectors.reference.hr import Person
+from orchestrator.deciding.runs import Runs
 from orchestrator.documents import questions as q
 from orchestrator.documents.preview import Preview
-from orchestrator.domain import requests, surroundings
-from orchestrator.domain.cutoff import parse_cutoff
-from orchestrator.domain.embargo import Embargo
+from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.packet import Packet
-from orchestrator.ledger.errors import LedgerError, LedgerUnavailable
-from orchestrator.ledger.inquiries import InquiryRows, OpenInquiry, Outcome
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.queries import Queries
-from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.runs import Runs
-from orchestrator.ledger.system_reports import SystemSeen, keep_reports, last_reports
-from orchestrator.ledger.verifications import verify_and_keep
+from orchestrator.domain.organisation import organisation as surroundings
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.run.cutoff import parse_cutoff
+from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable
+from orchestrator.ledger.engine.inquiries import InquiryRows, OpenInquiry, Outcome
+from orchestrator.ledger.engine.rates import Rates
+from orchestrator.ledger.engine.system_reports import SystemSeen, keep_reports, last_reports
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.proofs.verifications import verify_and_keep
+from orchestrator.reading.queries import Queries
 from orchestrator.workflows.activity_stubs import InquiryRef
 
 ALIVE_EVERY = 1.0  # seconds between two signs of life: somebody waits for this in front of a page

@@ -21,16 +21,16 @@ from temporalio.exceptions import ApplicationError
 
 from activities.failures import without_words
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
-from connectors.smtp import MailServer, message_id
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.notice_words import letter
-from orchestrator.domain.notices import AFTER_A_REFUSAL, Notice, Waiting, due_notices
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.surroundings import Organisation
-from orchestrator.ledger.lines import Item
-from orchestrator.ledger.notices import NoticeBook
-from orchestrator.ledger.queries import LARGEST_PAGE, Queries, Viewer
-from orchestrator.ledger.runs import Runs
+from connectors.protocols.smtp import MailServer, message_id
+from orchestrator.deciding.runs import Runs
+from orchestrator.domain.organisation.organisation import Organisation
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.ledger.engine.notices import NoticeBook
+from orchestrator.notifications.notice_words import letter
+from orchestrator.notifications.notices import AFTER_A_REFUSAL, Notice, Waiting, due_notices
+from orchestrator.reading.queries import LARGEST_PAGE, Queries, Viewer
+from orchestrator.reading.rows import Item
 from orchestrator.workflows.activity_stubs import NextLook
 
 log = logging.getLogger("offboard.notices")

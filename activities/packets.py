@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from orchestrator.deciding.packet_shelf import PacketShelf
+from orchestrator.deciding.runs import Runs
 from orchestrator.domain.errors import Invalid, NotAllowed
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet import Packet
-from orchestrator.ledger.packets import PacketShelf
-from orchestrator.ledger.queries import Queries
-from orchestrator.ledger.runs import Runs
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.reading.queries import Queries
 
 
 async def governing(

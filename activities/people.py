@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from activities.connections import Connections
 from connectors.errors import ActionRequiredError
-from connectors.hr import HrConnector, Person
+from connectors.reference.hr import HrConnector, Person
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.levels import Actor, ActorKind
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.person import PersonFacts
-from orchestrator.ledger.keys import Keyring, new_person_id
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor, ActorKind
+from orchestrator.ledger.persons.keys import Keyring, new_person_id
 
 
 class People:

@@ -15,24 +15,25 @@ from activities.connections import Connections
 from activities.packets import governing
 from activities.people import People
 from activities.reachability import elsewhere
+from orchestrator.deciding.packet_shelf import version_for
+from orchestrator.deciding.runs import Runs
+from orchestrator.deciding.snapshots import Opening
 from orchestrator.documents.preview import Preview, is_asked, preview
 from orchestrator.documents.shown_matches import MatchShown
 from orchestrator.domain import events as e
-from orchestrator.domain import requests, searching
-from orchestrator.domain.cutoff import Cutoff
-from orchestrator.domain.embargo import Embargo
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.person import PersonFacts
-from orchestrator.domain.planning import make_plan
-from orchestrator.domain.run import RunState, fold
-from orchestrator.ledger.keys import Keyring, new_person_id
-from orchestrator.ledger.packets import version_for
-from orchestrator.ledger.queries import Queries, Viewer
-from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.runs import Runs
-from orchestrator.ledger.sealing import KEY_BYTES, PersonKey
-from orchestrator.ledger.situations import Opening
+from orchestrator.domain.commands import requests
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.planning import searching
+from orchestrator.domain.planning.planning import make_plan
+from orchestrator.domain.run.cutoff import Cutoff
+from orchestrator.domain.run.run import RunState, fold
+from orchestrator.ledger.engine.rates import Rates
+from orchestrator.ledger.persons.keys import Keyring, new_person_id
+from orchestrator.ledger.persons.sealing import KEY_BYTES, PersonKey
+from orchestrator.reading.queries import Queries, Viewer
 
 
 class Previews:

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from activities.connections import Connections
 from activities.failures import unforeseen
 from connectors.errors import ConnectorError
+from orchestrator.deciding.runs import Runs
 from orchestrator.documents.questions import SystemChecked
 from orchestrator.domain import events as e
-from orchestrator.domain import surroundings
-from orchestrator.domain.packet import Packet, SystemSpec
-from orchestrator.ledger.runs import Runs
+from orchestrator.domain.organisation import organisation as surroundings
+from orchestrator.domain.packet.packet import Packet, SystemSpec
 
 LONGEST = 10.0  # seconds that one look may take, where the system's own deadline is not shorter
 

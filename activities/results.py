@@ -10,12 +10,12 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.service import RPCError
 
-from orchestrator.domain.event import Event
+from orchestrator.deciding.snapshots import Decide, Decided
 from orchestrator.domain.events import StepAttemptFailed, StepAttested, StepFailed, StepVerified
-from orchestrator.domain.plan import PlannedStep
-from orchestrator.domain.run import RunState
-from orchestrator.domain.standing import World
-from orchestrator.ledger.situations import Decide, Decided
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
 from orchestrator.workflows.offboarding import Nudge
 
 TELLING_WITHIN = timedelta(seconds=5)

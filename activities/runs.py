@@ -5,9 +5,9 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.failures import without_words
-from orchestrator.domain.progress import Progress
-from orchestrator.ledger.engine_reports import EngineReports
-from orchestrator.ledger.runs import Runs
+from orchestrator.deciding.runs import Runs
+from orchestrator.domain.run.progress import Progress
+from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.workflows.activity_stubs import RunRef
 
 

@@ -14,31 +14,31 @@ from temporalio import activity
 from temporalio.exceptions import FailureError
 
 from activities.accounts import find_accounts, nobody_there
-from activities.alive import signs_of_life
 from activities.connections import Connections
 from activities.failures import unforeseen, without_words
+from activities.heartbeats import signs_of_life
 from activities.observation import NOBODY, Observer, observed, reaction
 from activities.results import Results, ResultTold
 from connectors.abilities import Account, Connector, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError
-from orchestrator.domain import steps
-from orchestrator.domain.event import Event
+from orchestrator.deciding.runs import Runs
+from orchestrator.deciding.snapshots import Decide, Decided, Situation
 from orchestrator.domain.events import AccountsSearched, SystemSearched
-from orchestrator.domain.expressions import ExpressionFailed, parameter_values
-from orchestrator.domain.person import PersonFacts
-from orchestrator.domain.plan import PlannedStep
-from orchestrator.domain.planning import run_facts
-from orchestrator.domain.progress import Progress
-from orchestrator.domain.run import RunState
-from orchestrator.domain.searching import queue_of, searches_due
-from orchestrator.domain.standing import World, standing
-from orchestrator.domain.steps import Answer, Intent
-from orchestrator.ledger.engine_reports import EngineReports
-from orchestrator.ledger.errors import LedgerError, PersonErased
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.runs import Runs
-from orchestrator.ledger.situations import Decide, Decided, Situation
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.expressions import ExpressionFailed, parameter_values
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.planning.planning import run_facts
+from orchestrator.domain.planning.searching import queue_of, searches_due
+from orchestrator.domain.run import steps
+from orchestrator.domain.run.progress import Progress
+from orchestrator.domain.run.readiness import World, standing
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps import Answer, Intent
+from orchestrator.ledger.book.errors import LedgerError, PersonErased
+from orchestrator.ledger.engine.engine_reports import EngineReports
+from orchestrator.ledger.engine.rates import Rates
+from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.workflows.activity_stubs import ExecuteSteps, SearchAccounts
 
 LOOK_AGAIN = 0.2  # seconds between two looks while a system settles

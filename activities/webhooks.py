@@ -20,12 +20,12 @@ from temporalio import activity
 
 from activities.failures import without_words
 from connectors.errors import ConnectorError
-from connectors.http import keep_addresses_out_of_logs
-from connectors.tls import trust
+from connectors.http.client import keep_addresses_out_of_logs
+from connectors.http.tls import trust
 from orchestrator.domain.errors import Invalid, Refusal
-from orchestrator.domain.hook_addresses import Target, require_reachable, target_of
-from orchestrator.domain.hook_events import MEDIA_TYPE, cloud_event, signature, told_id
-from orchestrator.ledger.webhooks import Happening, Webhook, Webhooks
+from orchestrator.ledger.engine.webhooks import Happening, Webhook, Webhooks
+from orchestrator.notifications.hook_addresses import Target, require_reachable, target_of
+from orchestrator.notifications.hook_events import MEDIA_TYPE, cloud_event, signature, told_id
 from orchestrator.workflows.activity_stubs import Attempted, Delivery
 
 log = logging.getLogger("offboard.webhooks")
@@ -39,7 +39,7 @@ OVER = Attempted(over=True)
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What the installation says of the world: `source` is its own address, `hosts` the list of
-    `orchestrator.domain.hook_addresses`, `ca_file` certificates to trust instead of the public ones."""
+    `orchestrator.notifications.hook_addresses`, `ca_file` certificates to trust instead of the public ones."""
 
     source: str
     hosts: tuple[str, ...] = ()

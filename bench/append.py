@@ -23,13 +23,13 @@ from uuid import uuid4
 
 from psycopg_pool import AsyncConnectionPool
 
-from orchestrator.domain.event import Draft, Event
-from orchestrator.ledger.codec import EventCodec
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.format import NO_PREVIOUS, Entry, leaf_hash, write
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.migrate import upgrade
-from orchestrator.ledger.store import Ledger, StreamAppend
+from orchestrator.domain.events.event import Draft, Event
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, write
+from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.migrate import upgrade
 
 WRITERS = 32
 EVENTS = 40

@@ -30,16 +30,16 @@ import httpx
 
 from orchestrator import commands
 from orchestrator.commands import Done
+from orchestrator.deciding.runs import drafts
 from orchestrator.domain import events as e
-from orchestrator.domain.cutoff import parse_cutoff
-from orchestrator.domain.event import Event
-from orchestrator.domain.run import RunState, fold
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.run.cutoff import parse_cutoff
+from orchestrator.domain.run.run import RunState, fold
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack, stack_up
-from orchestrator.ledger import projections
-from orchestrator.ledger.records import RowWrite, StreamAppend
-from orchestrator.ledger.runs import drafts
-from orchestrator.ledger.sessions import SessionLimits, Sessions
+from orchestrator.ledger.access.sessions import SessionLimits, Sessions
+from orchestrator.ledger.book import projections
+from orchestrator.ledger.book.records import RowWrite, StreamAppend
 from orchestrator.settings import PREFIX
 
 TARGET_MS = 50.0

@@ -31,14 +31,14 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
 from orchestrator import commands
 from orchestrator.commands import Done, Office
-from orchestrator.domain.cutoff import parse_cutoff
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet_files import parse_packet
-from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.stack import put_in_production
 from orchestrator.embedded.temporal import TemporalServer
-from orchestrator.ledger.migrate import upgrade
+from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.settings import Settings
 from orchestrator.worker import WIDEST_LAYER, Books, relaying, working
 from orchestrator.workflows.offboarding import workflow_id

@@ -23,14 +23,14 @@ from pathlib import Path
 from bench.run import InstantSystem, packet_files, person
 from orchestrator import commands
 from orchestrator.commands import Done, Office
-from orchestrator.domain.cutoff import parse_cutoff
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet_files import parse_packet
+from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.stack import put_in_production
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import Engine
-from orchestrator.ledger.migrate import upgrade
+from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.settings import PREFIX, Settings
 from orchestrator.worker import Books, engine_address, open_books, relaying, working
 

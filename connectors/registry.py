@@ -9,9 +9,10 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from connectors import cards, code_hosting, hr, ldap, mail, scim
 from connectors.abilities import Ability, Connector
 from connectors.errors import ActionRequiredError
+from connectors.protocols import ldap, scim
+from connectors.reference import cards, code_hosting, hr, mail
 
 Settings = TypeVar("Settings", bound=BaseModel)
 

@@ -1,1 +1,1 @@
-"""Alembic migrations of the ledger's database. They ship in the wheel; `orchestrator.ledger.migrate` runs them."""
+"""Alembic migrations of the ledger's database. They ship in the wheel; `ledger.schema.migrate` runs them."""

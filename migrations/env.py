@@ -1,11 +1,11 @@
-"""Alembic's entry: migrates the connection that `orchestrator.ledger.migrate.upgrade` hands over, and nothing else."""
+"""Alembic's entry: migrates the connection that `ledger.schema.migrate.upgrade` hands over, and nothing else."""
 
 from __future__ import annotations
 
 from alembic import context
 from sqlalchemy import Connection, text
 
-from orchestrator.ledger.tables import metadata
+from orchestrator.ledger.schema.tables import metadata
 
 
 def run() -> None:
@@ -13,7 +13,7 @@ def run() -> None:
     if not isinstance(connection, Connection):
         raise RuntimeError(
             "migrations: no connection was handed over. Run them with `offboard ledger migrate` "
-            "or orchestrator.ledger.migrate.upgrade(url)"
+            "or orchestrator.ledger.schema.migrate.upgrade(url)"
         )
     connection.execute(text("CREATE SCHEMA IF NOT EXISTS engine"))
     connection.commit()

@@ -21,7 +21,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from orchestrator.domain.progress import Progress
+from orchestrator.domain.run.progress import Progress
 from orchestrator.workflows.activity_stubs import Delivery, InquiryRef, RunRef
 from orchestrator.workflows.inquiry import Inquiry, inquiry_workflow_id
 from orchestrator.workflows.notices import Notices, notices_id

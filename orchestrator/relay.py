@@ -16,12 +16,12 @@ from datetime import timedelta
 
 from orchestrator.domain.events import HoldReleased
 from orchestrator.engine import Engine, EngineUnavailable
-from orchestrator.ledger import engine_reports
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.errors import LedgerError
-from orchestrator.ledger.notices import is_look_late
-from orchestrator.ledger.store import Ledger
-from orchestrator.ledger.webhooks import Webhooks
+from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.ledger.book.store import Ledger
+from orchestrator.ledger.engine import engine_reports
+from orchestrator.ledger.engine.notices import is_look_late
+from orchestrator.ledger.engine.webhooks import Webhooks
+from orchestrator.ledger.schema.database import Database
 
 log = logging.getLogger("offboard.relay")
 

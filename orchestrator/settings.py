@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from orchestrator.domain.hook_addresses import parse_hosts
+from orchestrator.notifications.hook_addresses import parse_hosts
 
 PREFIX = "OFFBOARD_"
 
@@ -64,7 +64,7 @@ class Settings:
     every span as a line of JSON; `log_level` is for our own loggers.
 
     `public_url` is where people reach Offboard, without a slash at its end. Without `mail` nobody is mailed what waits
-    for them. `webhook_hosts` are the only ones that webhooks go to (see `orchestrator.domain.hook_addresses`).
+    for them. `webhook_hosts` are the only ones that webhooks go to (see `orchestrator.notifications.hook_addresses`).
     `secrets_folder` has the files that a packet may name as `file:PATH`, and no others may it name.
     `first_packet` (a starter packet's name, or a folder) says which HR system knows the owners who sign in to adopt the
     first packet."""

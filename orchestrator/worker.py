@@ -19,24 +19,24 @@ from activities.observation import NOBODY
 from activities.runs import RunActivities
 from activities.systems import SystemActivities
 from activities.webhooks import Outside, WebhookActivities
+from connectors.protocols.smtp import MailServer
 from connectors.registry import connector_kinds
-from connectors.smtp import MailServer
-from orchestrator.domain.ability import Catalogue
-from orchestrator.domain.packet_files import named_packet
+from orchestrator.deciding.runs import RUN_EVENT_TYPES, Runs
+from orchestrator.domain.packet.ability import Catalogue
+from orchestrator.domain.packet.packet_files import named_packet
 from orchestrator.engine import Engine, EngineAddress, EngineUnavailable
-from orchestrator.ledger.codec import EventCodec
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.engine_reports import EngineReports
-from orchestrator.ledger.errors import LedgerError
-from orchestrator.ledger.inquiries import InquiryRows
-from orchestrator.ledger.keys import Keyring, load_master_key
-from orchestrator.ledger.notices import NoticeBook
-from orchestrator.ledger.open_counts import open_counts
-from orchestrator.ledger.queries import Queries
-from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.runs import RUN_EVENT_TYPES, Runs
-from orchestrator.ledger.store import Ledger
-from orchestrator.ledger.webhooks import Webhooks
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.ledger.book.store import Ledger
+from orchestrator.ledger.engine.engine_reports import EngineReports
+from orchestrator.ledger.engine.inquiries import InquiryRows
+from orchestrator.ledger.engine.notices import NoticeBook
+from orchestrator.ledger.engine.rates import Rates
+from orchestrator.ledger.engine.webhooks import Webhooks
+from orchestrator.ledger.persons.keys import Keyring, load_master_key
+from orchestrator.ledger.schema.database import Database
+from orchestrator.reading.open_counts import open_counts
+from orchestrator.reading.queries import Queries
 from orchestrator.relay import Relay
 from orchestrator.settings import Settings
 from orchestrator.workflows.inquiry import Inquiry

@@ -75,7 +75,7 @@ async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Po
 @pytest_asyncio.fixture(scope="session")
 async def migrated_template(postgres: PostgresServer) -> str:
     """The name of a database on which every migration ran, to be copied."""
-    from orchestrator.ledger.migrate import upgrade  # only who needs a ledger pays for its import
+    from orchestrator.ledger.schema.migrate import upgrade  # only who needs a ledger pays for its import
 
     await postgres.create_database(TEMPLATE)
     await asyncio.to_thread(upgrade, postgres.url(TEMPLATE))

@@ -18,22 +18,21 @@ HR, APPROVERS, OPERATORS, OWNERS, SIGNING_IN, ADMINISTRATORS = (
 def make_app() -> typer.Typer:
     """The commands, by who uses them. Modules are imported here, so that importing this package costs nothing; what
     administrators' commands need (SQLAlchemy, Temporal, the embedded servers) is imported when one of them runs."""
-    from orchestrator.cli import (
+    from orchestrator.cli.commands import (
         away,
         decisions,
         exceptions,
-        healthy,
         ledger,
         operating,
         packets,
         runs,
         serving,
-        signing_in,
         starts,
         systems,
         tasks,
-        watching,
-    )  # fmt: skip
+        watching,  # fmt: skip
+    )
+    from orchestrator.cli.server import healthy, signing_in
 
     app = _group("Removes what a leaving person can reach, step by step, with approvals and a record to check.")
     _add(app, HR, starts.start, runs.reschedule, runs.end, runs.embargo, runs.runs, runs.show, watching.watch)

@@ -7,7 +7,7 @@ the same; the relay nudges once it is back.
 
 from __future__ import annotations
 
-from orchestrator.commands.around_runs import (
+from orchestrator.commands.administration import (
     adopt_packet,
     delegate,
     end_delegation,
@@ -18,7 +18,7 @@ from orchestrator.commands.around_runs import (
     revoke_roles,
     sign_packet,
 )
-from orchestrator.commands.for_programs import (
+from orchestrator.commands.integrations import (
     add_webhook,
     disable_webhook,
     list_webhooks,
@@ -26,8 +26,7 @@ from orchestrator.commands.for_programs import (
     replace_webhook_secret,
     revoke_token,
 )
-from orchestrator.commands.office import Done, Office, Outcome, Received
-from orchestrator.commands.on_runs import (
+from orchestrator.commands.run_commands import (
     MOST_TOGETHER,
     accept_exception,
     approve_gate,
@@ -45,6 +44,7 @@ from orchestrator.commands.on_runs import (
     skip_step,
     start_run,
 )
+from orchestrator.commands.services import Done, Office, Outcome, Received
 
 __all__ = [
     "MOST_TOGETHER",

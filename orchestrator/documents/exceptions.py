@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.deciding.runs import Runs
+from orchestrator.deciding.snapshots import Situation
 from orchestrator.documents.run import account_of, remedy
 from orchestrator.domain import events as e
-from orchestrator.ledger.lines import ExceptionLine
-from orchestrator.ledger.runs import Runs
-from orchestrator.ledger.situations import Situation
+from orchestrator.reading.rows import ExceptionLine
 
 Document = dict[str, Any]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from orchestrator.documents.plain_words import length, roles, sentence
 from orchestrator.documents.run import instruction
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.run import RunState
-from orchestrator.ledger.lines import Item
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.run.run import RunState
+from orchestrator.reading.rows import Item
 
 Document = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from orchestrator.ledger.outcomes import Outcomes
+from orchestrator.reading.outcomes import Outcomes
 
 Document = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator.documents.plain_words import joined, length, minutes, number, quoted, role, roles, sentence
-from orchestrator.domain.ability import AbilityFacts, Catalogue
-from orchestrator.domain.packet import GateSpec, Packet, SystemSpec, WorkflowStep
+from orchestrator.domain.packet.ability import AbilityFacts, Catalogue
+from orchestrator.domain.packet.packet import GateSpec, Packet, SystemSpec, WorkflowStep
 
 NEVER_DECIDE = (
     "Whoever asked for a run, the person who leaves, and everybody who reports to that person never decide about it, "

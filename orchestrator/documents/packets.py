@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents import packet_words as words
-from orchestrator.domain.ability import Catalogue
-from orchestrator.domain.levels import Actor, ActorKind, granted_level
-from orchestrator.domain.packet import APPROVALS_FILE, FILE_NAMES, PLATFORM_FILE, WORKFLOW_FILE, Packet
-from orchestrator.domain.packet_history import PacketAdopted, PacketMoved, PacketSigned
-from orchestrator.ledger.packets import PacketShelf
-from orchestrator.ledger.records import Recorded
+from orchestrator.domain.packet.ability import Catalogue
+from orchestrator.domain.packet.packet import APPROVALS_FILE, FILE_NAMES, PLATFORM_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet.packet_history import PacketAdopted, PacketMoved, PacketSigned
+from orchestrator.domain.permissions.levels import Actor, ActorKind, granted_level
+from orchestrator.ledger.book.records import Recorded
 
 Document = dict[str, Any]
 

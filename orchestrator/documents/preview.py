@@ -13,13 +13,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.documents import run as run_document
-from orchestrator.domain import beforehand, gates
 from orchestrator.domain import events as e
-from orchestrator.domain.levels import Actor, Level
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.plan import PlannedStep
-from orchestrator.domain.run import GateState, RunState
-from orchestrator.domain.standing import World, due_at
+from orchestrator.domain.approvals import gates
+from orchestrator.domain.approvals import presettled as beforehand
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.readiness import World, due_at
+from orchestrator.domain.run.run import GateState, RunState
 
 
 class Shown(BaseModel):

@@ -18,7 +18,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from orchestrator.documents.preview import Preview, Shown
-from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.organisation.person import PersonFacts
 
 MOST_PEOPLE = 20
 SHORTEST_SEARCH = 2

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.domain import events as e
-from orchestrator.domain.plan import PlannedStep
-from orchestrator.domain.run import RunState
-from orchestrator.domain.standing import World, due_at, standing
-from orchestrator.domain.status import access_gone_at, counts, run_status
-from orchestrator.ledger.queries import RunPage
-from orchestrator.ledger.records import Recorded
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.readiness import World, due_at, standing
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.status import access_gone_at, counts, run_status
+from orchestrator.ledger.book.records import Recorded
+from orchestrator.reading.queries import RunPage
 
 Document = dict[str, Any]
 

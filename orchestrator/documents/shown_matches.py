@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events import SystemSearched
-from orchestrator.domain.matching import FoundAccount
-from orchestrator.ledger.errors import UnreadableEvent
-from orchestrator.ledger.inquiries import KEPT
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.sealing import PersonKey
+from orchestrator.domain.planning.matching import FoundAccount
+from orchestrator.ledger.book.errors import UnreadableEvent
+from orchestrator.ledger.engine.inquiries import KEPT
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.persons.sealing import PersonKey
 
 SHOWN_FOR: timedelta = KEPT
 """For how long it can be answered: as long as a preview is kept."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from orchestrator.domain.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
-from orchestrator.domain.packet_files import parse_packet
+from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet.packet_files import parse_packet
 
 
 def without_systems(packet: Packet, systems: Collection[str]) -> Packet:

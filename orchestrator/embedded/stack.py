@@ -20,10 +20,10 @@ from activities.connections import Connections
 from activities.people import People
 from orchestrator import commands
 from orchestrator.commands import Office
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.packet_files import starter_names, starter_packet
-from orchestrator.domain.packet_history import Phase
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet_files import starter_names, starter_packet
+from orchestrator.domain.packet.packet_history import Phase
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.address import ADDRESS_FILE, stack_environment
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
@@ -32,11 +32,11 @@ from orchestrator.embedded.smaller_packet import without_systems
 from orchestrator.embedded.staff import STAFF, Staff
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import Engine
-from orchestrator.ledger.migrate import upgrade
+from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.settings import PREFIX, Settings
-from orchestrator.web.parts import LocalMember
 from orchestrator.web.serving import listening, serving
-from orchestrator.web_settings import WebSettings
+from orchestrator.web.settings import WebSettings
+from orchestrator.web.state import LocalMember
 from orchestrator.worker import Books, relaying, working
 
 NOTICES_FROM = "offboard@wolkenmuehle.example"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.levels import ActorKind
+from orchestrator.domain.permissions.levels import ActorKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
-from orchestrator.ledger.errors import LedgerError
+from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.telemetry.logs import code_of
 from orchestrator.workflows.offboarding import workflow_id as workflow_of
 from orchestrator.workflows.webhooks import DELIVERIES

@@ -14,12 +14,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from orchestrator.web.access import routes as access
-from orchestrator.web.api.described import DESCRIPTION, TAGS, add_description
 from orchestrator.web.api.routes import router as api
+from orchestrator.web.api.schema.description import DESCRIPTION, TAGS, add_description
 from orchestrator.web.headers import Around
 from orchestrator.web.pages.routes import router as pages
-from orchestrator.web.parts import Parts
 from orchestrator.web.problems import add_problems, fault
+from orchestrator.web.state import Parts
 
 STATIC = Path(__file__).parent / "static"
 A_YEAR = "public, max-age=31536000, immutable"

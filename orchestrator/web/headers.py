@@ -18,7 +18,7 @@ from fastapi import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from orchestrator.web.turns import Turn, Turns
+from orchestrator.web.concurrency import Turn, Turns
 
 log = logging.getLogger("offboard.web")
 

@@ -26,15 +26,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate, TooOften
-from orchestrator.domain.packet_yaml import PacketProblems
+from orchestrator.domain.packet.packet_yaml import PacketProblems
 from orchestrator.engine import EngineUnavailable
-from orchestrator.inquiries import NotAnswered
-from orchestrator.ledger.errors import LedgerError, LedgerUnavailable
+from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable
 from orchestrator.web.access.caller import SignInNeeded, TokenNeeded
 from orchestrator.web.access.provider import SignInFailed
 from orchestrator.web.access.routes import sign_in_address
+from orchestrator.web.inquiries import NotAnswered
 from orchestrator.web.pages.page import page
-from orchestrator.web.pages.telling import REMEDIES
+from orchestrator.web.pages.run.flashes import REMEDIES
 
 log = logging.getLogger("offboard.web")
 

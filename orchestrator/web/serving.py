@@ -12,19 +12,19 @@ import uvicorn
 
 from orchestrator.commands import Office
 from orchestrator.engine import Engine
-from orchestrator.inquiries import Inquiries
-from orchestrator.ledger.answers import Answers
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.devices import Devices
-from orchestrator.ledger.following import Following
-from orchestrator.ledger.queries import Queries
-from orchestrator.ledger.sessions import SessionLimits, Sessions
-from orchestrator.ledger.tokens import Tokens
+from orchestrator.ledger.access.answers import Answers
+from orchestrator.ledger.access.devices import Devices
+from orchestrator.ledger.access.sessions import SessionLimits, Sessions
+from orchestrator.ledger.access.tokens import Tokens
+from orchestrator.ledger.book.following import Following
+from orchestrator.ledger.schema.database import Database
+from orchestrator.reading.queries import Queries
 from orchestrator.web.access.provider import Provider
 from orchestrator.web.application import make_application
-from orchestrator.web.parts import LocalMember, Parts
+from orchestrator.web.inquiries import Inquiries
 from orchestrator.web.rendering import make_templates
-from orchestrator.web_settings import WebSettings
+from orchestrator.web.settings import WebSettings
+from orchestrator.web.state import LocalMember, Parts
 
 STREAMS_END_WITHIN = 2  # seconds for open streams of events when the process ends: browsers come again by themselves
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 
-from orchestrator.domain.progress import Progress
+from orchestrator.domain.run.progress import Progress
 
 
 class RunRef(BaseModel):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, TimeoutError, TimeoutType
 
-from orchestrator.domain.progress import Progress, StepDue
+from orchestrator.domain.run.progress import Progress, StepDue
 from orchestrator.workflows import activity_stubs as activities
 from orchestrator.workflows import retry_policies as retries
 

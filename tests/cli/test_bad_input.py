@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import func, select
 
 from orchestrator import commands
-from orchestrator.domain.cutoff import parse_cutoff
-from orchestrator.domain.embargo import Embargo
-from orchestrator.domain.packet_files import starter_packet
+from orchestrator.domain.packet.packet_files import starter_packet
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.stack import Stack
-from orchestrator.ledger.tables import events
+from orchestrator.ledger.schema.tables import events
 from tests.cli.command_line import Leaver, Offboard, Started
 
 BERLIN = ("--zone", "Europe/Berlin")

@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 from orchestrator import commands
 from orchestrator.commands import Office
 from orchestrator.domain.errors import Invalid, NotAllowed
-from orchestrator.domain.levels import Actor
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
-from orchestrator.ledger.queries import Queries, Viewer
-from orchestrator.ledger.tables import events, lookups, person_keys
+from orchestrator.ledger.schema.tables import events, lookups, person_keys
+from orchestrator.reading.queries import Queries, Viewer
 from tests.cli.command_line import Leaver, Offboard, Started
 
 

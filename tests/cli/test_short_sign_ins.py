@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.embedded.stack import Stack
-from orchestrator.ledger.tokens import Tokens
+from orchestrator.ledger.access.tokens import Tokens
 from tests.cli.command_line import Offboard
 
 

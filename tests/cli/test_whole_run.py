@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.domain.media_type import media_type
 from orchestrator.embedded.stack import Stack
+from orchestrator.ledger.persons.media_type import media_type
 from tests.cli.command_line import Leaver, Offboard, Started, open_exceptions, until
 
 

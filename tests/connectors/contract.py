@@ -10,8 +10,8 @@ from typing import Any
 from company_settings import SYSTEM_OF
 
 from connectors.abilities import Ability, Account, Connector, Effect, Lookup
+from connectors.protocols.smtp import message_id
 from connectors.registry import connector_kinds
-from connectors.smtp import message_id
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 

@@ -10,7 +10,7 @@ from contract import the_account
 
 from connectors.abilities import Connector, Effect
 from connectors.errors import RefusedError
-from connectors.hr import HrConnector
+from connectors.reference.hr import HrConnector
 from orchestrator.embedded.company.people import Employee
 
 Hire = Callable[..., Awaitable[list[Employee]]]

@@ -15,7 +15,7 @@ from company_settings import ALLOWED
 from raw_servers import Serve, http_answer, listening, silence
 
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.http import Fields, HttpSettings, JsonHttp
+from connectors.http.client import Fields, HttpSettings, JsonHttp
 from orchestrator.embedded.company.certificate import write_certificate
 
 TOKEN = "T0ken-that-nobody-may-read"

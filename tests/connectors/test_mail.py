@@ -14,7 +14,7 @@ from raw_servers import Serve, listening, silence
 
 from connectors.abilities import Account, Connector, Effect
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.smtp import message_id
+from connectors.protocols.smtp import message_id
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-DEMO = "from orchestrator.cli.demo import run_demo; import os; os._exit(run_demo())"
+DEMO = "from orchestrator.demo.demo import run_demo; import os; os._exit(run_demo())"
 WITHIN = 90.0  # seconds
 
 

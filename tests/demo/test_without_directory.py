@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from orchestrator.domain.packet_files import starter_packet
+from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.smaller_packet import without_systems
 
 DEMO = """
@@ -13,7 +13,7 @@ import os, sys
 from orchestrator.embedded.company import directory
 found = directory._program
 directory._program = lambda name: None if name == "slapd" else found(name)
-from orchestrator.cli.demo import run_demo
+from orchestrator.demo.demo import run_demo
 code = run_demo(yes=True)
 sys.stdout.flush()
 os._exit(code)

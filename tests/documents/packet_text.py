@@ -9,8 +9,8 @@ from pathlib import Path
 
 from connectors.registry import connector_kinds
 from orchestrator.documents.packets import level_tables, meaning
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.packet_files import starter_names, starter_packet
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet_files import starter_names, starter_packet
 
 KEPT = Path(__file__).parent / "starters"
 

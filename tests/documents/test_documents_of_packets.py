@@ -11,8 +11,8 @@ from connectors.registry import connector_kinds
 from orchestrator.documents.packet_words import gate_sentence, step_sentence
 from orchestrator.documents.packets import level_tables, packet_document
 from orchestrator.documents.plain_words import joined, length, minutes, role, sentence
-from orchestrator.domain.packet_files import starter_names, starter_packet
-from orchestrator.domain.packet_history import packet_stream
+from orchestrator.domain.packet.packet_files import starter_names, starter_packet
+from orchestrator.domain.packet.packet_history import packet_stream
 from tests.documents.packet_text import KEPT, text_of
 from tests.ledger.small_office import SmallOffice, renamed, small_office
 

@@ -10,7 +10,7 @@ import pytest
 from orchestrator import commands
 from orchestrator.documents.exceptions import exception_document, exception_documents
 from orchestrator.documents.inbox import if_nobody_does, item_document, subject, title, with_instruction
-from orchestrator.ledger.lines import Item
+from orchestrator.reading.rows import Item
 from tests.ledger.small_office import AUDREY, HOUR, OLE, REFUSED, SAM, SmallOffice, sees, small_office
 
 

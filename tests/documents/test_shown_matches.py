@@ -9,8 +9,8 @@ import pytest
 from orchestrator.documents.shown_matches import SHOWN_FOR, Answered, MatchShown
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events import SystemSearched
-from orchestrator.domain.matching import FoundAccount
-from orchestrator.ledger.sealing import PersonKey
+from orchestrator.domain.planning.matching import FoundAccount
+from orchestrator.ledger.persons.sealing import PersonKey
 
 LOOKED_AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 FOR_THE_MOMENT, THEIRS = PersonKey("p", bytes(32)), PersonKey("p", bytes(range(32)))

@@ -14,29 +14,29 @@ from typing import Any
 from packet_texts import Act
 
 from orchestrator.domain import events as e
-from orchestrator.domain import gates, operating, requests, steps
-from orchestrator.domain.consequences import with_consequences
-from orchestrator.domain.cutoff import Cutoff
-from orchestrator.domain.event import Event
-from orchestrator.domain.event_keys import event_key
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.matching import FoundAccount
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.packet_files import parse_packet
-from orchestrator.domain.person import PersonFacts
-from orchestrator.domain.plan import PlannedStep
-from orchestrator.domain.progress import Progress
-from orchestrator.domain.run import RunState, StepState, fold
-from orchestrator.domain.searching import judge, searches_due
-from orchestrator.domain.standing import Standing, World, standing
-from orchestrator.domain.steps import Answer, Intent
-from orchestrator.domain.upcoming import progress
+from orchestrator.domain.approvals import gates
+from orchestrator.domain.commands import operating, requests
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.events.event_keys import event_key
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.planning.matching import FoundAccount
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.planning.searching import judge, searches_due
+from orchestrator.domain.run import steps
+from orchestrator.domain.run.consequences import with_consequences
+from orchestrator.domain.run.cutoff import Cutoff
+from orchestrator.domain.run.progress import Progress
+from orchestrator.domain.run.readiness import Standing, World, standing
+from orchestrator.domain.run.run import RunState, StepState, fold
+from orchestrator.domain.run.steps import Answer, Intent
+from orchestrator.domain.run.upcoming import progress
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 EVENING = MONDAY + timedelta(hours=9)  # the cutoff, unless a test says another
-DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 WORKFLOW = """\
 name: leaver

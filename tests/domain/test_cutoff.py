@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.cutoff import parse_cutoff
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.run.cutoff import parse_cutoff
 
 
 def refused(text: str, zone: str | None) -> Invalid:

@@ -24,11 +24,11 @@ from run_world import (
 )  # fmt: skip
 
 from orchestrator.domain import events as e
-from orchestrator.domain.deciders import IfNobody, deciders, if_nobody_acts
-from orchestrator.domain.embargo import Embargo
+from orchestrator.domain.approvals.deciders import IfNobody, deciders, if_nobody_acts
 from orchestrator.domain.errors import Invalid, Refusal
-from orchestrator.domain.levels import Actor, Level
-from orchestrator.domain.surroundings import Delegation
+from orchestrator.domain.organisation.organisation import Delegation
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.levels import Actor, Level
 
 ACCESS = "g-access-1"
 MORE = (

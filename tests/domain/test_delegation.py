@@ -27,11 +27,12 @@ from run_world import (
     packet,
 )  # fmt: skip
 
-from orchestrator.domain import delegation, gates, operating
 from orchestrator.domain import events as e
+from orchestrator.domain.approvals import delegation, gates
+from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.levels import Actor, Level
-from orchestrator.domain.surroundings import Delegation, Organisation, organisation_of
+from orchestrator.domain.organisation.organisation import Delegation, Organisation, organisation_of
+from orchestrator.domain.permissions.levels import Actor, Level
 
 ACCESS, MONEY = "g-access-1", "g-money-1"
 PAT = actor("pat")

@@ -31,13 +31,14 @@ from run_world import (
 )  # fmt: skip
 
 from orchestrator.domain import events as e
-from orchestrator.domain import requests, visibility
-from orchestrator.domain.embargo import Embargo, change_embargo
+from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet_checks import check_packet
-from orchestrator.domain.packet_files import parse_packet
-from orchestrator.domain.surroundings import Delegation
+from orchestrator.domain.organisation.organisation import Delegation
+from orchestrator.domain.packet.packet_checks import check_packet
+from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.permissions import visibility
+from orchestrator.domain.permissions.embargo import Embargo, change_embargo
+from orchestrator.domain.permissions.levels import Actor
 
 FRIDAY = MONDAY + 4 * DAY
 CREW = ("anna", "ben", "ole")

@@ -20,7 +20,7 @@ from run_world import (
     packet,
 )  # fmt: skip
 
-from orchestrator.domain.exposure import Clock, Exposure, exposure
+from orchestrator.domain.measures.exposure import Clock, Exposure, exposure
 
 
 def clock(story: Story) -> Exposure:

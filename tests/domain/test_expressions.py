@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.domain.expressions import (
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.expressions import (
     GATE_VARIABLES,
     LONGEST,
     WHEN_VARIABLES,
@@ -20,8 +21,7 @@ from orchestrator.domain.expressions import (
     formula_source,
     parameter_values,
 )
-from orchestrator.domain.matching import FoundAccount
-from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.planning.matching import FoundAccount
 
 PERSON = PersonFacts(
     hr_id="hr-1", employee_number="E-1", department="Finance", former_emails=("old@f.example",), email="new@f.example"

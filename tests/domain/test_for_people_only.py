@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.domain import events as e
-from orchestrator.domain import operating
+from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Invalid, NotAllowed
-from orchestrator.domain.event import Event
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.surroundings import Holds, holds_of, organisation_of
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.organisation import Holds, holds_of, organisation_of
+from orchestrator.domain.permissions.levels import Actor
 from tests.domain.run_world import ANNA, DAY, EVENING, OLE, ROBOT, SAM, Story, actor, packet
 
 PACKET = packet()

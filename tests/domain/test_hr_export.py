@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.cli.hr_export import BadRow, Export, read_export
 from orchestrator.domain.errors import Invalid
-from orchestrator.hr_export import BadRow, Export, read_export
 
 COLUMNS = {
     "employee_number": "Employee ID",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.levels import Actor, Level, highest_level, require_level
-from orchestrator.domain.packet import HrSpec, LevelRule, Platform
+from orchestrator.domain.packet.packet import HrSpec, LevelRule, Platform
+from orchestrator.domain.permissions.levels import Actor, Level, highest_level, require_level
 
 
 def platform(*rules: dict[str, Any]) -> Platform:

@@ -6,11 +6,18 @@ import pytest
 from run_world import ANNA, CATALOGUE, HR, OLE, PERSON, PERSON_ID, Story, at_cutoff, cutoff, packet
 
 from orchestrator.domain import events as e
-from orchestrator.domain import requests
+from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.levels import Actor, Level, granted_level, highest_level, require_level, require_writing
-from orchestrator.domain.steps import begin
-from orchestrator.domain.surroundings import organisation_of, sign_in
+from orchestrator.domain.organisation.organisation import organisation_of, sign_in
+from orchestrator.domain.permissions.levels import (
+    Actor,
+    Level,
+    granted_level,
+    highest_level,
+    require_level,
+    require_writing,
+)
+from orchestrator.domain.run.steps import begin
 
 PACKET = packet()
 RULES = PACKET.platform.levels

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.domain.matching import FoundAccount, lookups, match_accounts
-from orchestrator.domain.packet import MatchKey
-from orchestrator.domain.person import PersonFacts
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.packet import MatchKey
+from orchestrator.domain.planning.matching import FoundAccount, lookups, match_accounts
 
 NUMBER = MatchKey(key="employee_number", attribute="number")
 MAIL = MatchKey(key="email", attribute="mail")

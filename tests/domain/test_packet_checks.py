@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packet_texts import ABILITIES, SETTINGS, packet_files
 
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet_checks import check_packet, roles_spoken_of
-from orchestrator.domain.packet_files import parse_packet
-from orchestrator.domain.packet_yaml import Problem
-from orchestrator.domain.step_order import find_cycle, needed_before
+from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
+from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.packet.packet_yaml import Problem
+from orchestrator.domain.packet.step_order import find_cycle, needed_before
+from orchestrator.domain.permissions.levels import Actor
 
 ROLES = {"requester", "approver", "operator", "value_owner", "safety_owner"}
 

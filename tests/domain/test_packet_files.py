@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from packet_texts import FILES, WORKFLOW, packet_files
 
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.packet import packet_version
-from orchestrator.domain.packet_files import parse_packet, read_packet_folder
-from orchestrator.domain.packet_yaml import LARGEST_FILE, PacketProblems, Problem
+from orchestrator.domain.packet.packet import packet_version
+from orchestrator.domain.packet.packet_files import parse_packet, read_packet_folder
+from orchestrator.domain.packet.packet_yaml import LARGEST_FILE, PacketProblems, Problem
 
 
 def problems(files: dict[str, bytes]) -> list[Problem]:

@@ -11,11 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from packet_texts import packet_files
 
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.event import Draft
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.packet_files import parse_packet
-from orchestrator.domain.packet_history import (
+from orchestrator.domain.events.event import Draft
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.packet.packet_history import (
     FORWARD,
     PacketAdopted,
     PacketMoved,
@@ -26,6 +25,7 @@ from orchestrator.domain.packet_history import (
     move,
     sign,
 )
+from orchestrator.domain.permissions.levels import Actor
 
 VALUE = Actor(actor_id="v", human="h-v", roles=frozenset({"value_owner"}))
 SAFETY = Actor(actor_id="s", human="h-s", roles=frozenset({"safety_owner"}))

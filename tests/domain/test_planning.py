@@ -24,10 +24,10 @@ from run_world import (
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
-from orchestrator.domain.levels import Level
-from orchestrator.domain.plan import step_digest
-from orchestrator.domain.planning import make_plan
-from orchestrator.domain.run import fold
+from orchestrator.domain.permissions.levels import Level
+from orchestrator.domain.planning.plan import step_digest
+from orchestrator.domain.planning.planning import make_plan
+from orchestrator.domain.run.run import fold
 
 TWINS = [account("code"), account("code", "twin")]
 

@@ -8,9 +8,9 @@ import pytest
 from packet_texts import packet_files
 
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet_files import parse_packet
-from orchestrator.domain.programs import require_known_safety_owner, require_own_grants
+from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.programs import require_known_safety_owner, require_own_grants
 
 OURS = parse_packet(packet_files())
 OTHERS = ("safety_owner: safety_owner", "safety_owner: other_owner")

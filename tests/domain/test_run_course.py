@@ -26,10 +26,9 @@ from run_world import (
 )  # fmt: skip
 
 from orchestrator.domain import events as e
-from orchestrator.domain import operating, requests
+from orchestrator.domain.commands import operating, requests
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.status import counts, run_status
-from orchestrator.domain.surroundings import (
+from orchestrator.domain.organisation.organisation import (
     Holds,
     Organisation,
     PersonRecord,
@@ -37,8 +36,9 @@ from orchestrator.domain.surroundings import (
     fold_organisation,
     fold_person,
 )
-from orchestrator.domain.surroundings import actor as known_actor
-from orchestrator.ledger.projections import run_rows
+from orchestrator.domain.organisation.organisation import actor as known_actor
+from orchestrator.domain.run.status import counts, run_status
+from orchestrator.ledger.book.projections import run_rows
 
 
 def refused(**more: object) -> Refusal:

@@ -37,17 +37,18 @@ from run_world import (
 )  # fmt: skip
 
 from orchestrator.domain import events as e
-from orchestrator.domain import gates, operating, requests
-from orchestrator.domain.consequences import with_consequences
-from orchestrator.domain.deciders import deciders
-from orchestrator.domain.delegation import delegate
-from orchestrator.domain.embargo import Embargo, change_embargo
+from orchestrator.domain.approvals import gates
+from orchestrator.domain.approvals.deciders import deciders
+from orchestrator.domain.approvals.delegation import delegate
+from orchestrator.domain.commands import operating, requests
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.levels import Actor, granted_level
-from orchestrator.domain.plan import PlannedStep
-from orchestrator.domain.run import RunState
-from orchestrator.domain.steps import Answer, Intent, begin, verdict
-from orchestrator.domain.surroundings import Organisation, fold_organisation
+from orchestrator.domain.organisation.organisation import Organisation, fold_organisation
+from orchestrator.domain.permissions.embargo import Embargo, change_embargo
+from orchestrator.domain.permissions.levels import Actor, granted_level
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.consequences import with_consequences
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps import Answer, Intent, begin, verdict
 
 ADA = actor("ada", "approver", "operator", "requester", human=PERSON_ID)
 REPORT = actor("rep", "approver", above=[PERSON_ID])

@@ -9,7 +9,7 @@ from run_world import ANNA, BEN, DAY, DONE, EVENING, HOUR, MINUTE, Story, accoun
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import TooLate
-from orchestrator.domain.steps import Answer
+from orchestrator.domain.run.steps import Answer
 
 NOT_YET = Answer("try_again", "no", "busy")
 

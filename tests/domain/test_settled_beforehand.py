@@ -24,15 +24,15 @@ from run_world import (
 )
 
 from orchestrator.domain import events as e
-from orchestrator.domain.beforehand import settle_beforehand, who_may_settle, why_not_settle
-from orchestrator.domain.delegation import delegate
-from orchestrator.domain.embargo import Embargo
+from orchestrator.domain.approvals.delegation import delegate
+from orchestrator.domain.approvals.presettled import settle_beforehand, who_may_settle, why_not_settle
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.levels import Actor, Level
-from orchestrator.domain.matching import FoundAccount
-from orchestrator.domain.run import RunState, fold
-from orchestrator.domain.searching import judge
-from orchestrator.domain.surroundings import Delegation, Organisation
+from orchestrator.domain.organisation.organisation import Delegation, Organisation
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.planning.matching import FoundAccount
+from orchestrator.domain.planning.searching import judge
+from orchestrator.domain.run.run import RunState, fold
 
 ADA, ADA_2, ADA_3 = account("code"), account("code", "ada2"), account("code", "ada3")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from run_world import ANNA, ROBOT
 
 from orchestrator.domain import events as e
-from orchestrator.domain.event import Event
-from orchestrator.domain.surroundings import Organisation, fold_organisation, organisation_of, sign_in
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.organisation import Organisation, fold_organisation, organisation_of, sign_in
 
 
 def signed_in(known: Organisation, *events: Event) -> Organisation:

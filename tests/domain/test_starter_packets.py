@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from connectors.registry import SETTINGS, connector_kinds
+from orchestrator.cli.hr_export import read_export
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.expressions import WHEN_VARIABLES, Expression, RunFacts, parameter_values
-from orchestrator.domain.levels import Actor, highest_level
-from orchestrator.domain.matching import FoundAccount
-from orchestrator.domain.packet import FILE_NAMES, Packet
-from orchestrator.domain.packet_checks import check_packet
-from orchestrator.domain.packet_files import parse_packet, read_packet_folder, starter_names, starter_packet
-from orchestrator.domain.person import PersonFacts
-from orchestrator.domain.step_order import needed_before
-from orchestrator.hr_export import read_export
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.expressions import WHEN_VARIABLES, Expression, RunFacts, parameter_values
+from orchestrator.domain.packet.packet import FILE_NAMES, Packet
+from orchestrator.domain.packet.packet_checks import check_packet
+from orchestrator.domain.packet.packet_files import parse_packet, read_packet_folder, starter_names, starter_packet
+from orchestrator.domain.packet.step_order import needed_before
+from orchestrator.domain.permissions.levels import Actor, highest_level
+from orchestrator.domain.planning.matching import FoundAccount
 
 ROLES = {"requester", "it_approver", "finance_approver", "operator", "value_owner", "safety_owner", "auditor"}
 PACKETS = Path(__file__).parents[2] / "orchestrator" / "packets"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from run_world import EVENING, MINUTE, Story, account, at_cutoff, packet
 
-from orchestrator.domain.status import access_gone_at
+from orchestrator.domain.run.status import access_gone_at
 
 
 def test_access_is_gone_with_the_last_step_that_cuts_it() -> None:

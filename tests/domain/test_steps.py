@@ -23,8 +23,8 @@ from run_world import (
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
-from orchestrator.domain.standing import backoff
-from orchestrator.domain.steps import Answer, begin, lease, verdict
+from orchestrator.domain.run.readiness import backoff
+from orchestrator.domain.run.steps import Answer, begin, lease, verdict
 
 MILLISECOND = timedelta(milliseconds=1)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.domain.timing import Timing, duration_text, parse_duration
+from orchestrator.domain.packet.timing import Timing, duration_text, parse_duration
 
 CUTOFF = datetime(2026, 11, 30, 16, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import Engine
-from orchestrator.inquiries import Inquiries
+from orchestrator.web.inquiries import Inquiries
 from orchestrator.worker import engine_address, open_books
 from tests.integration.installation import Installation, installation
 

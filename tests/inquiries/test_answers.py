@@ -13,7 +13,9 @@ from orchestrator import commands
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
-from orchestrator.inquiries import (
+from orchestrator.ledger.engine.system_reports import last_reports
+from orchestrator.ledger.proofs.verifications import last_verification
+from orchestrator.web.inquiries import (
     CheckSystems,
     FindPeople,
     InquiryFailed,
@@ -21,8 +23,6 @@ from orchestrator.inquiries import (
     VerifyLedger,
     WhoSignsIn,
 )
-from orchestrator.ledger.system_reports import last_reports
-from orchestrator.ledger.verifications import last_verification
 from tests.conftest import Hire
 from tests.inquiries.conftest import Asking
 from tests.integration.installation import conninfo, new_settings

@@ -11,7 +11,7 @@ from temporalio.api.enums.v1 import PendingActivityState
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import EngineUnavailable
-from orchestrator.inquiries import FindPeople, Inquiries, NotAnswered, PeopleFound
+from orchestrator.web.inquiries import FindPeople, Inquiries, NotAnswered, PeopleFound
 from orchestrator.worker import working
 from orchestrator.workflows.inquiry import inquiry_workflow_id
 from tests.inquiries.conftest import Asking, web_process

@@ -10,12 +10,12 @@ import pytest
 
 from activities.previews import Previews
 from orchestrator import commands
-from orchestrator.domain.cutoff import parse_cutoff
-from orchestrator.domain.embargo import Embargo
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.levels import Actor
-from orchestrator.inquiries import Inquiries, Preview, PreviewAsked
-from orchestrator.ledger.queries import Queries
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.cutoff import parse_cutoff
+from orchestrator.reading.queries import Queries
+from orchestrator.web.inquiries import Inquiries, Preview, PreviewAsked
 from tests.conftest import Hire
 from tests.inquiries.conftest import Asking
 from tests.integration.installation import FAR_FUTURE, ZONE, Installation, conninfo

@@ -6,7 +6,10 @@ import psycopg
 import pytest
 
 from orchestrator.domain.errors import Invalid, Refusal
-from orchestrator.inquiries import (
+from orchestrator.ledger.book.errors import UnreadableEvent
+from orchestrator.ledger.engine.inquiries import KEPT
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.web.inquiries import (
     CheckSystems,
     FindPeople,
     Inquiries,
@@ -16,9 +19,6 @@ from orchestrator.inquiries import (
     VerifyLedger,
     WhoSignsIn,
 )
-from orchestrator.ledger.errors import UnreadableEvent
-from orchestrator.ledger.inquiries import KEPT
-from orchestrator.ledger.keys import Keyring
 from orchestrator.worker import open_books
 from orchestrator.workflows.inquiry import inquiry_workflow_id
 from tests.conftest import Hire

@@ -14,11 +14,11 @@ from typing import Any
 from temporalio.client import WorkflowHistory
 
 from orchestrator import commands
-from orchestrator.domain.run import RunState
+from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
-from orchestrator.ledger.migrate import upgrade
+from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.workflows.offboarding import workflow_id
 from tests.integration.installation import Installation, installation, open_kinds
 from tests.integration.packets import quick_packet

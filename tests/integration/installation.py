@@ -25,18 +25,18 @@ from activities.connections import Connections
 from activities.people import People
 from orchestrator import commands
 from orchestrator.commands import Done, Office
-from orchestrator.domain.cutoff import Cutoff, parse_cutoff
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.packet_files import starter_packet
-from orchestrator.domain.person import PersonFacts
-from orchestrator.domain.run import ExceptionState, RunState, TaskState
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet_files import starter_packet
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
+from orchestrator.domain.run.run import ExceptionState, RunState, TaskState
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import put_in_production
 from orchestrator.embedded.staff import STAFF
 from orchestrator.engine import Engine
-from orchestrator.ledger.verification import verify_database
+from orchestrator.ledger.proofs.verification import verify_database
 from orchestrator.settings import PREFIX, Settings
 from orchestrator.worker import Books, engine_address, open_books, relaying, working
 

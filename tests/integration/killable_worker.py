@@ -22,14 +22,14 @@ from typing import Any, Literal, get_args
 from activities.connections import Connections
 from activities.systems import SystemActivities
 from connectors.abilities import Connector, Effect
-from orchestrator.domain.run import RunState
-from orchestrator.domain.standing import World
-from orchestrator.domain.steps import Answer, Intent
-from orchestrator.ledger.engine_reports import EngineReports
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.runs import Runs
-from orchestrator.ledger.situations import Decide, Decided
+from orchestrator.deciding.runs import Runs
+from orchestrator.deciding.snapshots import Decide, Decided
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps import Answer, Intent
+from orchestrator.ledger.engine.engine_reports import EngineReports
+from orchestrator.ledger.engine.rates import Rates
+from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.settings import Settings
 from orchestrator.worker import relaying, working
 

@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from activities.connections import Connections
 from activities.observation import Call, Nobody, Observed
 from activities.systems import SystemActivities
-from orchestrator.ledger.engine_reports import EngineReports
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.rates import Rates
-from orchestrator.ledger.runs import Runs
+from orchestrator.deciding.runs import Runs
+from orchestrator.ledger.engine.engine_reports import EngineReports
+from orchestrator.ledger.engine.rates import Rates
+from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.settings import Settings
 from orchestrator.worker import working
 

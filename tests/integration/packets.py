@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.packet_files import parse_packet
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet_files import parse_packet
 
 WORKFLOW = """\
 name: quick-leaver

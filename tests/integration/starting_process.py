@@ -12,9 +12,9 @@ from activities.connections import Connections
 from activities.people import People
 from orchestrator import commands
 from orchestrator.commands import Done, Office
-from orchestrator.domain.cutoff import parse_cutoff
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.surroundings import actor
+from orchestrator.domain.organisation.organisation import actor
+from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.engine import Engine
 from orchestrator.settings import Settings
 from orchestrator.worker import engine_address, open_books

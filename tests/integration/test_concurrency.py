@@ -12,10 +12,10 @@ from activities.systems import SystemActivities
 from orchestrator import commands
 from orchestrator.commands import Done, Office
 from orchestrator.domain.errors import TooLate
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.run import RunState
-from orchestrator.domain.standing import World
-from orchestrator.domain.steps import Answer, Intent
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps import Answer, Intent
 from orchestrator.worker import open_books, working
 from tests.conftest import Hire
 from tests.integration.conftest import Install

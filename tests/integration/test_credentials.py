@@ -13,8 +13,8 @@ from activities.connections import Connections
 from connectors.errors import ActionRequiredError
 from orchestrator import commands
 from orchestrator.domain.events import AccountsSearched, StepFailed
-from orchestrator.domain.packet import SystemSpec
-from orchestrator.domain.run import RunState
+from orchestrator.domain.packet.packet import SystemSpec
+from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
 from orchestrator.settings import Settings
 from tests.conftest import Hire

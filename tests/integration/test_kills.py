@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.run import RunState
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import HTTP_SYSTEMS, Company
 from orchestrator.embedded.company.people import Employee
 from tests.conftest import Hire

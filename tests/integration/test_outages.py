@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from orchestrator import commands
-from orchestrator.domain.event import Event
-from orchestrator.domain.progress import Progress, StepDue
-from orchestrator.domain.run import RunState
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.run.progress import Progress, StepDue
+from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.effects import Mode
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
-from orchestrator.ledger.errors import LedgerUnavailable
-from orchestrator.ledger.migrate import upgrade
+from orchestrator.ledger.book.errors import LedgerUnavailable
+from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.workflows.offboarding import Nudge, workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install

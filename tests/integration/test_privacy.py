@@ -18,14 +18,14 @@ import pytest
 from activities.systems import SystemActivities
 from connectors.abilities import Connector, Effect
 from orchestrator import commands
-from orchestrator.domain.cutoff import parse_cutoff
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.run import RunState
+from orchestrator.domain.run.cutoff import parse_cutoff
+from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import default_people
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
-from orchestrator.ledger.migrate import upgrade
+from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.worker import relaying, working
 from orchestrator.workflows.offboarding import workflow_id
 from tests.conftest import Hire

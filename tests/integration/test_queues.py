@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.domain.run import RunState
+from orchestrator.domain.run.run import RunState
 from orchestrator.workflows import retry_policies
 from tests.conftest import Hire
 from tests.integration.conftest import Install

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from orchestrator.domain.run import RunState
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.rates import Rates
+from orchestrator.domain.run.run import RunState
+from orchestrator.ledger.engine.rates import Rates
+from orchestrator.ledger.schema.database import Database
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import exceptions_of

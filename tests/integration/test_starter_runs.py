@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from orchestrator.domain.packet_files import starter_names, starter_packet
-from orchestrator.ledger.projections import KEY, run_rows
+from orchestrator.domain.packet.packet_files import starter_names, starter_packet
+from orchestrator.ledger.book.projections import KEY, run_rows
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import Installation, conninfo, statuses

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orchestrator import commands
-from orchestrator.domain.cutoff import Cutoff, parse_cutoff
-from orchestrator.domain.run import FINAL, RunState
+from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
+from orchestrator.domain.run.run import FINAL, RunState
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import (

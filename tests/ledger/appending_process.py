@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from orchestrator.ledger.codec import EventCodec
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.store import Ledger, StreamAppend
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.schema.database import Database
 from tests.ledger.sample_events import EVENT_TYPES, counts
 
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
-from orchestrator.ledger.codec import EventCodec
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.store import Ledger
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.store import Ledger
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.schema.database import Database
 from tests.ledger.sample_events import EVENT_TYPES
 
 MASTER_KEY = bytes(range(32))

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrator.ledger.checkpoints import NoteSigner
-from orchestrator.ledger.format import Entry, leaf_hash, write, write_sealed
-from orchestrator.ledger.merkle import root
-from orchestrator.ledger.sealing import PersonKey
+from orchestrator.ledger.book.format import Entry, leaf_hash, write, write_sealed
+from orchestrator.ledger.persons.sealing import PersonKey
+from orchestrator.ledger.proofs.checkpoints import NoteSigner
+from orchestrator.ledger.proofs.merkle import root
 
 VECTORS = Path(__file__).with_name("vectors.json")
 PERSON_KEY = bytes(range(64, 96))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from orchestrator.domain.event import Draft, Event, Personal
+from orchestrator.domain.events.event import Draft, Event, Personal
 
 
 class Colour(StrEnum):

@@ -15,25 +15,25 @@ import psycopg
 from connectors.registry import connector_kinds
 from orchestrator import commands
 from orchestrator.commands import Done, Office
+from orchestrator.deciding.runs import RUN_EVENT_TYPES, Runs
 from orchestrator.domain import events as e
-from orchestrator.domain import steps
-from orchestrator.domain.cutoff import Cutoff
-from orchestrator.domain.event import Event
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.matching import FoundAccount
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.packet_files import parse_packet, starter_packet
-from orchestrator.domain.person import PersonFacts
-from orchestrator.domain.run import RunState
-from orchestrator.domain.searching import judge, searches_due
-from orchestrator.domain.standing import World, standing
-from orchestrator.domain.steps import Answer
-from orchestrator.ledger.codec import EventCodec
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.queries import Queries, Viewer
-from orchestrator.ledger.runs import RUN_EVENT_TYPES, Runs
-from orchestrator.ledger.store import Ledger
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.planning.matching import FoundAccount
+from orchestrator.domain.planning.searching import judge, searches_due
+from orchestrator.domain.run import steps
+from orchestrator.domain.run.cutoff import Cutoff
+from orchestrator.domain.run.readiness import World, standing
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps import Answer
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.store import Ledger
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.schema.database import Database
+from orchestrator.reading.queries import Queries, Viewer
 
 MASTER_KEY = bytes(range(32))
 DONE = Answer(read="done", detail={"shown": True})

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from orchestrator.domain.event import Event, Personal
-from orchestrator.ledger.codec import EventCodec, canonical_json
-from orchestrator.ledger.errors import UnreadableEvent
+from orchestrator.domain.events.event import Event, Personal
+from orchestrator.ledger.book.codec import EventCodec, canonical_json
+from orchestrator.ledger.book.errors import UnreadableEvent
 from tests.ledger.sample_events import EVENT_TYPES, Colour, Noted
 
 codec = EventCodec(EVENT_TYPES)

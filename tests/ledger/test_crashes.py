@@ -14,14 +14,14 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 import pytest_asyncio
 
-from orchestrator.ledger import database as database_module
-from orchestrator.ledger import writer as writer_module
-from orchestrator.ledger.codec import EventCodec
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.errors import LedgerUnavailable, OutcomeUnknown, VersionConflict
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.store import Appended, Ledger, StreamAppend
-from orchestrator.ledger.verification import verify_database
+from orchestrator.ledger.book import writer as writer_module
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.errors import LedgerUnavailable, OutcomeUnknown, VersionConflict
+from orchestrator.ledger.book.store import Appended, Ledger, StreamAppend
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.proofs.verification import verify_database
+from orchestrator.ledger.schema import database as database_module
+from orchestrator.ledger.schema.database import Database
 from tests.ledger.cutting_proxy import Cut, CuttingProxy
 from tests.ledger.sample_events import EVENT_TYPES, counted, counts
 

@@ -10,15 +10,15 @@ import pytest
 import pytest_asyncio
 
 from orchestrator import commands
+from orchestrator.deciding.runs import Runs
 from orchestrator.domain import events as e
-from orchestrator.domain import gates
-from orchestrator.domain.deciders import deciders
-from orchestrator.domain.embargo import Embargo
+from orchestrator.domain.approvals import gates
+from orchestrator.domain.approvals.deciders import deciders
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.levels import Actor, Level
-from orchestrator.domain.visibility import sees as may_see
-from orchestrator.ledger.queries import Viewer
-from orchestrator.ledger.runs import Runs
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.permissions.visibility import sees as may_see
+from orchestrator.reading.queries import Viewer
 from tests.ledger.small_office import (
     AUDREY,
     DAY,

@@ -13,9 +13,9 @@ import pytest
 from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
-from orchestrator.ledger.errors import UnreadableEvent
-from orchestrator.ledger.files import LARGEST_FILE, MOST_FILES, Attachment
-from orchestrator.ledger.verification import export_rows, verify_database, verify_file
+from orchestrator.ledger.book.errors import UnreadableEvent
+from orchestrator.ledger.persons.files import LARGEST_FILE, MOST_FILES, Attachment
+from orchestrator.ledger.proofs.verification import export_rows, verify_database, verify_file
 from tests.ledger.small_office import AUDREY, IVO, OLE, SmallOffice, acting, small_office
 
 RECEIPT = "Unterschrieben: Quirina ✓".encode()

@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from orchestrator.embedded.postgres import PostgresServer
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.errors import LedgerUnavailable
-from orchestrator.ledger.following import Following
-from orchestrator.ledger.migrate import upgrade
-from orchestrator.ledger.store import Ledger, StreamAppend
+from orchestrator.ledger.book.errors import LedgerUnavailable
+from orchestrator.ledger.book.following import Following
+from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.migrate import upgrade
 from tests.ledger.sample_events import counts
 
 SOON = 5.0

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.ledger.errors import UnreadableEvent
-from orchestrator.ledger.format import Entry, prefixed, read, read_sealed, split, write, write_sealed
+from orchestrator.ledger.book.errors import UnreadableEvent
+from orchestrator.ledger.book.format import Entry, prefixed, read, read_sealed, split, write, write_sealed
 from tests.ledger.make_vectors import VECTORS, vectors
 
 WRITTEN: dict[str, Any] = json.loads(VECTORS.read_text(encoding="utf-8"))

@@ -11,15 +11,15 @@ import pytest_asyncio
 from orchestrator import commands
 from orchestrator.commands import Received
 from orchestrator.domain import events as e
-from orchestrator.domain.cutoff import Cutoff, parse_cutoff
-from orchestrator.domain.embargo import Embargo
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.person import PersonFacts
-from orchestrator.domain.visibility import sees as may_see
-from orchestrator.ledger.open_counts import OpenCounts, open_counts
-from orchestrator.ledger.rebuild import rebuild
-from orchestrator.ledger.run_lists import RunLists
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.visibility import sees as may_see
+from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
+from orchestrator.ledger.book.rebuild import rebuild
+from orchestrator.reading.open_counts import OpenCounts, open_counts
+from orchestrator.reading.run_lists import RunLists
 from tests.ledger.small_office import (
     AUDREY,
     DAY,

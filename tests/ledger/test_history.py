@@ -12,9 +12,9 @@ import pytest
 from orchestrator import commands
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events import run_stream
-from orchestrator.ledger import history as module
-from orchestrator.ledger.history import Happened, History, HistoryFilter
-from orchestrator.ledger.queries import Viewer
+from orchestrator.reading import history as module
+from orchestrator.reading.history import Happened, History, HistoryFilter
+from orchestrator.reading.queries import Viewer
 from tests.ledger.small_office import (
     AUDREY,
     DAY,

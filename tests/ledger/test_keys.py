@@ -9,13 +9,13 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from orchestrator.domain.event import Draft
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.errors import PersonErased, PersonUnknown, UnreadableEvent, WrongMasterKey
-from orchestrator.ledger.keys import Keyring, load_master_key
-from orchestrator.ledger.sealing import PersonKey, expand, extract
-from orchestrator.ledger.store import Ledger, StreamAppend
-from orchestrator.ledger.verification import verify_database
+from orchestrator.domain.events.event import Draft
+from orchestrator.ledger.book.errors import PersonErased, PersonUnknown, UnreadableEvent, WrongMasterKey
+from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.persons.keys import Keyring, load_master_key
+from orchestrator.ledger.persons.sealing import PersonKey, expand, extract
+from orchestrator.ledger.proofs.verification import verify_database
+from orchestrator.ledger.schema.database import Database
 from tests.ledger.conftest import MASTER_KEY
 from tests.ledger.sample_events import Noted
 

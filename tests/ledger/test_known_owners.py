@@ -10,10 +10,10 @@ import pytest_asyncio
 
 from orchestrator import commands
 from orchestrator.domain.errors import Invalid, NotAllowed
-from orchestrator.domain.levels import Actor
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.packet_files import parse_packet, starter_packet
-from orchestrator.ledger.webhooks import Webhooks
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.ledger.engine.webhooks import Webhooks
 from tests.ledger.small_office import AUDREY, HANNA, SAM, VERA, SmallOffice, acting, renamed, small_office
 
 OTHER = acting("olga", "requester")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
-from orchestrator.ledger.merkle import (
+from orchestrator.ledger.proofs.merkle import (
     EMPTY_ROOT,
     CompactRange,
     consistency_proof,

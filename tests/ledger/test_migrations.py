@@ -13,13 +13,13 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from orchestrator.embedded.postgres import PostgresServer
-from orchestrator.ledger.codec import EventCodec
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.errors import LedgerUnavailable
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.migrate import upgrade
-from orchestrator.ledger.store import Ledger, StreamAppend
-from orchestrator.ledger.tables import metadata
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.errors import LedgerUnavailable
+from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.migrate import upgrade
+from orchestrator.ledger.schema.tables import metadata
 from tests.ledger.sample_events import EVENT_TYPES, counted
 
 
@@ -35,7 +35,7 @@ async def test_migrating_again_and_at_once_changes_nothing(postgres: PostgresSer
     names = [f"twice_{number}" for number in range(2)]
     for name in names:
         await postgres.create_database(name)
-    program = "import sys; from orchestrator.ledger.migrate import upgrade; upgrade(sys.argv[1])"
+    program = "import sys; from orchestrator.ledger.schema.migrate import upgrade; upgrade(sys.argv[1])"
     processes = [
         await asyncio.create_subprocess_exec(sys.executable, "-c", program, postgres.url(name)) for name in names
     ]

@@ -12,11 +12,11 @@ import pytest
 from orchestrator import commands
 from orchestrator.documents.outcomes import outcomes_document
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.packet_files import starter_packet
-from orchestrator.ledger.exception_lists import ExceptionFilter, ExceptionLists
-from orchestrator.ledger.outcomes import OutcomeQueries, Span
-from orchestrator.ledger.rebuild import rebuild
-from orchestrator.ledger.run_lists import RunFilter, RunLists, Sort
+from orchestrator.domain.packet.packet_files import starter_packet
+from orchestrator.ledger.book.rebuild import rebuild
+from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists
+from orchestrator.reading.outcomes import OutcomeQueries, Span
+from orchestrator.reading.run_lists import RunFilter, RunLists, Sort
 from tests.ledger.small_office import (
     AUDREY,
     DAY,

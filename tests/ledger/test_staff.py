@@ -10,10 +10,10 @@ import pytest_asyncio
 
 from orchestrator import commands
 from orchestrator.commands import Office
+from orchestrator.deciding.runs import Runs
 from orchestrator.domain import events as e
-from orchestrator.domain.levels import Actor, Level
-from orchestrator.ledger.queries import Member, Queries
-from orchestrator.ledger.runs import Runs
+from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.reading.queries import Member, Queries
 from tests.ledger.small_office import IVO, OLE, SAM, SmallOffice, acting, small_office
 
 MANY = 1000

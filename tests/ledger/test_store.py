@@ -11,11 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from orchestrator.domain.event import Draft
+from orchestrator.domain.events.event import Draft
 from orchestrator.embedded.postgres import PostgresServer
-from orchestrator.ledger.codec import EventCodec
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.errors import (
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.errors import (
     AppendRefused,
     EventKeyTaken,
     LedgerUnavailable,
@@ -23,10 +22,11 @@ from orchestrator.ledger.errors import (
     UnreadableEvent,
     VersionConflict,
 )
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.migrate import upgrade
-from orchestrator.ledger.records import RECORDED_AT
-from orchestrator.ledger.store import Appended, Ledger, Recorded, RowWrite, StreamAppend
+from orchestrator.ledger.book.records import RECORDED_AT
+from orchestrator.ledger.book.store import Appended, Ledger, Recorded, RowWrite, StreamAppend
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.migrate import upgrade
 from tests.ledger.conftest import MASTER_KEY
 from tests.ledger.sample_events import EVENT_TYPES, Colour, Counted, Noted, counted, counts
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from orchestrator.ledger.checkpoints import CheckpointInvalid, NoteSigner, make_checkpoint, open_checkpoint
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.format import NO_PREVIOUS, Entry, leaf_hash, read, write
-from orchestrator.ledger.store import Ledger, StreamAppend
-from orchestrator.ledger.verification import Verification, export_rows, verify_database, verify_file
+from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, read, write
+from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.proofs.checkpoints import CheckpointInvalid, NoteSigner, make_checkpoint, open_checkpoint
+from orchestrator.ledger.proofs.verification import Verification, export_rows, verify_database, verify_file
+from orchestrator.ledger.schema.database import Database
 from tests.ledger.sample_events import counts
 
 SIGNER = NoteSigner("offboard.example.com/ledger", bytes(range(32, 64)))

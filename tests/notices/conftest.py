@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orchestrator import commands
-from orchestrator.domain.levels import Actor
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.staff import STAFF

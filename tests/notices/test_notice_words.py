@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.domain.events import ExceptionKind
-from orchestrator.domain.notice_words import WHAT_HAPPENED, letter, when
-from orchestrator.domain.notices import Notice, Waiting, due_notices, remind_at
+from orchestrator.notifications.notice_words import WHAT_HAPPENED, letter, when
+from orchestrator.notifications.notices import Notice, Waiting, due_notices, remind_at
 
 URL = "https://offboard.example.com"
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from orchestrator import commands
-from orchestrator.domain.cutoff import parse_cutoff
-from orchestrator.domain.embargo import Embargo
-from orchestrator.domain.run import RunState
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.run.cutoff import parse_cutoff
+from orchestrator.domain.run.run import RunState
 from orchestrator.workflows.notices import notices_id
 from tests.conftest import Hire
 from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation

@@ -10,8 +10,9 @@ from typing import Any
 import typer.main
 import yaml
 
-from orchestrator import settings, web_settings
+from orchestrator import settings
 from orchestrator.cli import make_app
+from orchestrator.web import settings as web_settings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"

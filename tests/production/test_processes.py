@@ -24,12 +24,12 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from orchestrator.domain.packet_files import starter_packet
+from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.postgres_binaries import programs
 from orchestrator.embedded.temporal import TemporalServer
-from orchestrator.ledger.database import Database
+from orchestrator.ledger.schema.database import Database
 from orchestrator.settings import Settings
 from tests.conftest import Hire
 from tests.integration.installation import installation

@@ -19,9 +19,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
 from orchestrator import commands
-from orchestrator.domain.cutoff import parse_cutoff
-from orchestrator.domain.embargo import Embargo
 from orchestrator.domain.events import StepStarted, run_stream
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.engine import Engine
 from orchestrator.telemetry.measures import Measures
 from orchestrator.telemetry.telemetry import telemetry

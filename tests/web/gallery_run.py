@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from orchestrator.domain.packet_files import starter_packet
+from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.web.drawing.charts import Bar
 from orchestrator.web.pages.page import NAVIGATION
 

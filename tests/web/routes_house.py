@@ -16,13 +16,13 @@ from typing import Any
 
 import httpx
 
-from orchestrator.domain.packet_files import starter_packet
+from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.staff import STAFF
-from orchestrator.web.parts import LocalMember
 from orchestrator.web.serving import listening, serving
-from orchestrator.web_settings import WebSettings
+from orchestrator.web.settings import WebSettings
+from orchestrator.web.state import LocalMember
 from tests.integration.installation import Installation
 from tests.web.routes_table import WHO
 from tests.web.visitor import Visitor, api, token_of

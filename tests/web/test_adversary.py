@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import psycopg
 
-from orchestrator.domain.packet_files import starter_packet
+from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.stack import Stack
-from orchestrator.ledger.sessions import SessionLimits, Sessions
+from orchestrator.ledger.access.sessions import SessionLimits, Sessions
 from orchestrator.web.headers import MOST_STREAMS
-from orchestrator.web_settings import OidcSettings
+from orchestrator.web.settings import OidcSettings
 from tests.integration.installation import conninfo
 from tests.ledger.small_office import renamed
 from tests.web.api.running import Leavers, refused, served, wanted

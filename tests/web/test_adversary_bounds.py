@@ -6,9 +6,9 @@ from __future__ import annotations
 import psycopg
 
 from orchestrator.embedded.stack import Stack
-from orchestrator.ledger.files import LARGEST_FILE, MOST_FILES
-from orchestrator.ledger.pending import MOST_OF_ONE
-from orchestrator.ledger.uploads import MOST_BYTES
+from orchestrator.ledger.access.quotas import MOST_OF_ONE
+from orchestrator.ledger.persons.files import LARGEST_FILE, MOST_FILES
+from orchestrator.ledger.persons.uploads import MOST_BYTES
 from tests.integration.installation import conninfo
 from tests.web.api.running import Leavers, refused, served, start, task_open, until
 from tests.web.conftest import Program, Visit

@@ -12,10 +12,10 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from orchestrator.domain.levels import Actor
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
+from orchestrator.web.concurrency import AT_ONCE, OF_ONE, OF_STRANGERS
 from orchestrator.web.headers import LARGEST_REPORT, Around
-from orchestrator.web.turns import AT_ONCE, OF_ONE, OF_STRANGERS
 from tests.cli.command_line import hired
 from tests.web.api.running import FUTURE, PACKET, refused
 from tests.web.api.test_api_hr_hook import delivery, door, signed

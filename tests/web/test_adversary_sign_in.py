@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from orchestrator.domain.levels import Actor
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
 from orchestrator.engine import Engine, EngineAddress
-from orchestrator.ledger.sessions import SessionLimits, Sessions
+from orchestrator.ledger.access.sessions import SessionLimits, Sessions
 from orchestrator.settings import SettingWrong
-from orchestrator.web.access.arriving import UNTIL_KNOWN
-from orchestrator.web_settings import OidcSettings, WebSettings
+from orchestrator.web.access.sign_in_completion import UNTIL_KNOWN
+from orchestrator.web.settings import OidcSettings, WebSettings
 from tests.cli.command_line import hired
 from tests.web.api.running import refused, served
 from tests.web.api.test_api_without_temporal import Line

@@ -14,16 +14,16 @@ import pytest_asyncio
 
 from orchestrator import commands
 from orchestrator.commands import Done
-from orchestrator.domain.cutoff import parse_cutoff
-from orchestrator.domain.event import Event
+from orchestrator.deciding.runs import drafts
 from orchestrator.domain.events import ORGANISATION, ActorRecorded, run_stream
-from orchestrator.domain.levels import Level
-from orchestrator.domain.packet_files import parse_packet, starter_packet
-from orchestrator.domain.run import RunState
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
+from orchestrator.domain.permissions.levels import Level
+from orchestrator.domain.run.cutoff import parse_cutoff
+from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.stack import Stack, put_in_production
-from orchestrator.ledger.records import StreamAppend
-from orchestrator.ledger.runs import drafts
-from orchestrator.ledger.tokens import Tokens
+from orchestrator.ledger.access.tokens import Tokens
+from orchestrator.ledger.book.records import StreamAppend
 from tests.cli.command_line import hired
 
 DECIDERS = 1_000

@@ -19,7 +19,7 @@ from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.web.application import make_application
-from orchestrator.web_settings import WebSettings
+from orchestrator.web.settings import WebSettings
 from tests.integration.installation import installation
 from tests.web.overheard import CANARY, Overheard, overhearing
 from tests.web.routes_house import NAMED, Ask, House, house

@@ -21,9 +21,9 @@ from jinja2 import UndefinedError
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 import orchestrator.domain
-from orchestrator.domain.event import Event
 from orchestrator.domain.events import RUN_EVENTS, SURROUNDING_EVENTS, ExceptionKind
-from orchestrator.domain.packet_history import PACKET_EVENTS
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.packet.packet_history import PACKET_EVENTS
 from orchestrator.web import times
 from orchestrator.web.drawing.glyphs import MARKS, SHAPES
 from orchestrator.web.rendering import make_templates
@@ -215,7 +215,7 @@ def test_every_word_of_the_domain_has_words_on_pages() -> None:
     known = {code for vocabulary in VOCABULARIES.values() for code in vocabulary}
     internal = {"*", "plan", "confirm"} | {"keyed", "freely"}
     missing: dict[str, set[str]] = {}
-    for path in sorted(Path(orchestrator.domain.__path__[0]).glob("*.py")):
+    for path in sorted(Path(orchestrator.domain.__path__[0]).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":
                 said = {str(n.value) for n in ast.walk(node.slice) if isinstance(n, ast.Constant)} - known - internal
@@ -225,8 +225,8 @@ def test_every_word_of_the_domain_has_words_on_pages() -> None:
 
 
 def test_every_event_and_exception_is_told_in_words_and_has_a_shape() -> None:
-    for module in pkgutil.iter_modules(orchestrator.domain.__path__):
-        importlib.import_module(f"orchestrator.domain.{module.name}")
+    for module in pkgutil.walk_packages(orchestrator.domain.__path__, "orchestrator.domain."):
+        importlib.import_module(module.name)
     events = {event.type_name() for event in (*RUN_EVENTS, *SURROUNDING_EVENTS, *PACKET_EVENTS)}
     events |= {kind.__name__ for kind in Event.__subclasses__() if kind.__module__.startswith("orchestrator.domain.")}
     assert events <= VOCABULARIES["event"].keys(), events - VOCABULARIES["event"].keys()

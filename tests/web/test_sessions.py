@@ -9,14 +9,14 @@ import pytest
 
 from orchestrator import commands
 from orchestrator.commands import Done
-from orchestrator.domain.cutoff import parse_cutoff
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.levels import Actor, Level
+from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.stack import Stack
-from orchestrator.ledger.sessions import SessionLimits, Sessions
-from orchestrator.ledger.tokens import Tokens
+from orchestrator.ledger.access.sessions import SessionLimits, Sessions
+from orchestrator.ledger.access.tokens import Tokens
 from orchestrator.web.access.caller import Caller
-from orchestrator.web_settings import OidcSettings, WebSettings
+from orchestrator.web.settings import OidcSettings, WebSettings
 from tests.cli.command_line import hired
 from tests.web.visitor import Visitor, api
 
@@ -103,7 +103,7 @@ async def test_an_idle_and_an_old_session_are_over(stack: Stack) -> None:
 
 
 def _caller(**facts: object) -> Caller:
-    from orchestrator.ledger.sessions import Session
+    from orchestrator.ledger.access.sessions import Session
 
     values = {
         "secret": "s", "actor_id": "hr", "name": None, "zone": None, "csrf": "c", "auth_time": None, "acr": None,

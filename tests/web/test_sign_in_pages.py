@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest_asyncio
 
-from orchestrator.domain import surroundings
-from orchestrator.domain.levels import Actor
+from orchestrator.domain.organisation import organisation as surroundings
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
 from orchestrator.web.serving import listening, serving
-from orchestrator.web_settings import OidcSettings, WebSettings
+from orchestrator.web.settings import OidcSettings, WebSettings
 from tests.web.conftest import Visit
 from tests.web.openid import openid_provider, sign_in_at_provider
 from tests.web.visitor import Visitor

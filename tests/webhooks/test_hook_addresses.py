@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.hook_addresses import parse_hosts, require_reachable, target_of
+from orchestrator.notifications.hook_addresses import parse_hosts, require_reachable, target_of
 
 HOSTS = parse_hosts("hooks.example.com, *.partner.example, 10.1.2.3, localhost, 127.0.0.1, ::1")
 

@@ -8,17 +8,17 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
+from orchestrator.deciding.runs import RUN_EVENT_TYPES
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.event import Draft, Event
-from orchestrator.ledger.codec import EventCodec
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.keys import Keyring
-from orchestrator.ledger.notices import NoticeBook, is_look_late
-from orchestrator.ledger.records import RowWrite
-from orchestrator.ledger.runs import RUN_EVENT_TYPES
-from orchestrator.ledger.store import Ledger, StreamAppend
-from orchestrator.ledger.webhooks import MOST_HOOKS, Webhooks
+from orchestrator.domain.events.event import Draft, Event
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.records import RowWrite
+from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.engine.notices import NoticeBook, is_look_late
+from orchestrator.ledger.engine.webhooks import MOST_HOOKS, Webhooks
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.schema.database import Database
 
 HOSTS = ("hooks.example.com",)
 URL = "https://hooks.example.com/in"

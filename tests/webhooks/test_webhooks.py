@@ -14,14 +14,14 @@ import standardwebhooks
 from temporalio.client import WorkflowExecutionStatus
 
 from orchestrator import commands
-from orchestrator.domain.cutoff import parse_cutoff
-from orchestrator.domain.embargo import Embargo
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import run_stream
-from orchestrator.domain.hook_events import TYPES
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.company.certificate import write_certificate
 from orchestrator.embedded.company.people import Employee
-from orchestrator.ledger.webhooks import Webhook, Webhooks
+from orchestrator.ledger.engine.webhooks import Webhook, Webhooks
+from orchestrator.notifications.hook_events import TYPES
 from orchestrator.workflows.webhooks import delivery_id
 from tests.conftest import Hire
 from tests.integration.installation import FAR_FUTURE, ZONE, Installation, conninfo

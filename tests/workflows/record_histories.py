@@ -21,7 +21,7 @@ if __name__ == "__main__":
 from scripted import Script, due
 from stage import Stage, skipping_time
 
-from orchestrator.domain.progress import Progress
+from orchestrator.domain.run.progress import Progress
 from orchestrator.workflows.offboarding import Nudge
 
 PLACES = ("identity", "binaryChecksum", "requestId", "stackTrace")

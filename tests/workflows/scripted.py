@@ -13,7 +13,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from orchestrator.domain.progress import Progress, StepDue
+from orchestrator.domain.run.progress import Progress, StepDue
 from orchestrator.workflows import activity_stubs as stubs
 
 

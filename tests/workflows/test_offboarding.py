@@ -12,7 +12,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from orchestrator.domain.progress import Progress
+from orchestrator.domain.run.progress import Progress
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.workflows.offboarding import Nudge
 

@@ -11,13 +11,13 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.levels import Actor, Level
-from orchestrator.ledger.queries import Viewer
-from orchestrator.ledger.sessions import Session, left_since
-from orchestrator.ledger.tokens import Token
-from orchestrator.web.access.starting import may_start
-from orchestrator.web.parts import Parts, parts_of
-from orchestrator.web_settings import WebSettings
+from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.ledger.access.sessions import Session, left_since
+from orchestrator.ledger.access.tokens import Token
+from orchestrator.reading.queries import Viewer
+from orchestrator.web.access.start_permissions import may_start
+from orchestrator.web.settings import WebSettings
+from orchestrator.web.state import Parts, parts_of
 
 AHEAD = timedelta(minutes=1)
 """By how much an identity provider's clock may be ahead of ours."""

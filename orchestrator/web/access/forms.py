@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.web.access.caller import PageCaller
-from orchestrator.web.parts import parts_of
+from orchestrator.web.state import parts_of
 
 FIELD = "csrf"
 HEADER = "x-csrf-token"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.packet import Packet
+from orchestrator.domain.packet.packet import Packet
 from orchestrator.web.access.caller import Caller
-from orchestrator.web.parts import Parts
+from orchestrator.web.state import Parts
 
 
 async def packet_names(parts: Parts) -> list[str]:

@@ -21,7 +21,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from orchestrator.web_settings import OidcSettings
+from orchestrator.web.settings import OidcSettings
 
 with warnings.catch_warnings():
     # Authlib would rather have another HTTP library than the one that this project is to use.

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator.domain.errors import Invalid, NotAllowed
-from orchestrator.ledger.devices import Confirmed
-from orchestrator.ledger.sessions import Flash
-from orchestrator.web.access.arriving import Arrival, open_session
+from orchestrator.ledger.access.devices import Confirmed
+from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import PageCaller, cookie_name
 from orchestrator.web.access.forms import Form, from_our_pages, text
 from orchestrator.web.access.provider import SignInFailed
+from orchestrator.web.access.sign_in_completion import Arrival, open_session
 from orchestrator.web.access.source import source_of
 from orchestrator.web.pages.page import back_to, page
-from orchestrator.web.parts import Parts, parts_of
+from orchestrator.web.state import Parts, parts_of
 
 router = APIRouter(include_in_schema=False)
 

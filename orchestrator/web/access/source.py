@@ -6,7 +6,7 @@ import ipaddress
 
 from fastapi import Request
 
-from orchestrator.web.parts import parts_of
+from orchestrator.web.state import parts_of
 
 SUBSCRIBER = 64
 """Bits of an IPv6 address that are somebody's own network (RFC 6177): with the rest they can do as they like."""

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.levels import Level
-from orchestrator.ledger.devices import INTERVAL, LASTS
-from orchestrator.ledger.sessions import left_since
-from orchestrator.web.access.arriving import UNTIL_KNOWN, arrive
+from orchestrator.domain.permissions.levels import Level
+from orchestrator.ledger.access.devices import INTERVAL, LASTS
+from orchestrator.ledger.access.sessions import left_since
 from orchestrator.web.access.forms import from_our_pages
 from orchestrator.web.access.routes import local_arrival
+from orchestrator.web.access.sign_in_completion import UNTIL_KNOWN, arrive
 from orchestrator.web.access.source import source_of
-from orchestrator.web.api.described import problems
-from orchestrator.web.parts import Parts, parts_of
+from orchestrator.web.api.schema.description import problems
+from orchestrator.web.state import Parts, parts_of
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from orchestrator.engine import EngineUnavailable
-from orchestrator.ledger.errors import LedgerError
-from orchestrator.web.parts import parts_of
+from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.web.state import parts_of
 
 router = APIRouter(prefix="/api/v1", tags=["health"])
 

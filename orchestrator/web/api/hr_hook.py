@@ -23,17 +23,17 @@ from starlette.responses import JSONResponse, Response
 from orchestrator import commands
 from orchestrator.commands import Received
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.levels import Actor
-from orchestrator.inquiries import PersonFactsAsked
-from orchestrator.ledger.answers import Answer as Kept
-from orchestrator.web.api.commanding import run_address
-from orchestrator.web.api.described import Asking, problems_of_post
-from orchestrator.web.api.parameters import Id
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.ledger.access.answers import Answer as Kept
 from orchestrator.web.api.people import WITHIN, Wanted
-from orchestrator.web.api.run_answers import Receipt, RunStanding
-from orchestrator.web.api.starts import Local, Zone, cutoff_given
-from orchestrator.web.parts import Parts, parts_of
+from orchestrator.web.api.runs.command_responses import run_address
+from orchestrator.web.api.runs.starts import Local, Zone, cutoff_given
+from orchestrator.web.api.schema.description import Asking, problems_of_post
+from orchestrator.web.api.schema.parameters import Id
+from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
+from orchestrator.web.inquiries import PersonFactsAsked
 from orchestrator.web.problems import Problem, answer, invalid_request, refused
+from orchestrator.web.state import Parts, parts_of
 
 router = APIRouter(prefix="/api/v1/hooks", tags=["webhooks"])
 

@@ -15,10 +15,10 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from orchestrator.domain.errors import Refusal
-from orchestrator.ledger.answers import Answer
+from orchestrator.ledger.access.answers import Answer
 from orchestrator.web.access.caller import token_caller
-from orchestrator.web.parts import parts_of
 from orchestrator.web.problems import Problem, answer, refused
+from orchestrator.web.state import parts_of
 
 LONGEST = 255
 KEPT_HEADERS = ("content-type", "location")

@@ -11,11 +11,11 @@ from orchestrator.documents.preview import Preview
 from orchestrator.documents.questions import LedgerVerified
 from orchestrator.domain.errors import Invalid
 from orchestrator.web.access.caller import ApiCaller
-from orchestrator.web.api.described import Answer, problems
+from orchestrator.web.api.admin.verification import Verification, verified
 from orchestrator.web.api.idempotent import IdempotentRoute
-from orchestrator.web.api.parameters import Id
-from orchestrator.web.api.verification import Verification, verified
-from orchestrator.web.parts import parts_of
+from orchestrator.web.api.schema.description import Answer, problems
+from orchestrator.web.api.schema.parameters import Id
+from orchestrator.web.state import parts_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
 

@@ -11,15 +11,15 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
-from orchestrator.domain.packet import Packet
-from orchestrator.domain.requests import require_prepare
-from orchestrator.inquiries import FindPeople, PersonFactsAsked
+from orchestrator.domain.commands.requests import require_prepare
+from orchestrator.domain.packet.packet import Packet
 from orchestrator.web.access.caller import ApiCaller, Caller
 from orchestrator.web.access.packets import readable
-from orchestrator.web.api.described import Answer, Asking, problems_of_post
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.parameters import TEXT, Id
-from orchestrator.web.parts import Parts, parts_of
+from orchestrator.web.api.schema.description import Answer, Asking, problems_of_post
+from orchestrator.web.api.schema.parameters import TEXT, Id
+from orchestrator.web.inquiries import FindPeople, PersonFactsAsked
+from orchestrator.web.state import Parts, parts_of
 
 router = APIRouter(prefix="/api/v1", tags=["people"], route_class=IdempotentRoute)
 

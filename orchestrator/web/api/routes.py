@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from orchestrator.web.api import (
-    access,
-    away,
+from orchestrator.web.api import access, health, hr_hook, inquiries, people
+from orchestrator.web.api.admin import away, ledger, packets, systems, tokens, webhooks
+from orchestrator.web.api.runs import (
     evidence,
     exceptions,
     gates,
-    health,
-    hr_hook,
     inbox,
-    inquiries,
-    ledger,
     outcomes,
-    packets,
-    people,
-    reference,
     run_commands,
     runs,
     starts,
     steps,
     stream,
-    systems,
     tasks,
-    tokens,
-    webhooks,
 )
+from orchestrator.web.api.schema import reference
 
 PARTS = (
     runs, starts, run_commands, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps, people,

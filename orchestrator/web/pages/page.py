@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from orchestrator.ledger.sessions import Flash
+from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import Caller
-from orchestrator.web.parts import parts_of
+from orchestrator.web.state import parts_of
 
 NEW_RUN = "new-run"
 NAVIGATION = (

@@ -6,8 +6,8 @@ from fastapi import Request
 
 from orchestrator.domain.errors import Refusal
 from orchestrator.engine import EngineUnavailable
-from orchestrator.ledger.sessions import Flash
-from orchestrator.web.pages.telling import remedy
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.web.pages.run.flashes import remedy
 from orchestrator.web.problems import refused as problem_of
 
 NOBODY_LOOKS = Refusal(

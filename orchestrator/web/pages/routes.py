@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from orchestrator.web.pages import (
-    away,
-    changes,
-    decisions,
-    exceptions,
-    files,
-    inbox,
-    ledger,
-    new_run,
-    outcomes,
-    packets,
-    repairs,
-    run,
-    runs,
-    streams,
-    systems,
-    tokens,
-    webhooks,
-)
+from orchestrator.web.pages.admin import away, ledger, packets, systems, tokens, webhooks
+from orchestrator.web.pages.lists import exceptions, inbox, outcomes, runs, streams
+from orchestrator.web.pages.new_run import new_run
+from orchestrator.web.pages.run import changes, decisions, files, repairs, run
 
 router = APIRouter(include_in_schema=False)
 # What has a name under `/runs` comes before `/runs/{id}`.

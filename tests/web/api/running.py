@@ -15,9 +15,9 @@ from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack
 from orchestrator.embedded.staff import STAFF
 from orchestrator.engine import Engine
-from orchestrator.web.parts import LocalMember
 from orchestrator.web.serving import listening, serving
-from orchestrator.web_settings import WebSettings
+from orchestrator.web.settings import WebSettings
+from orchestrator.web.state import LocalMember
 
 Leavers = Callable[..., Awaitable[Employee]]
 

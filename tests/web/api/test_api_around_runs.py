@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from orchestrator.domain.packet_files import starter_packet
+from orchestrator.domain.packet.packet_files import starter_packet
 from tests.ledger.small_office import renamed
 from tests.web.api.running import Leavers, planned, refused, start, until
 from tests.web.conftest import Program

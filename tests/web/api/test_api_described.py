@@ -30,9 +30,9 @@ from schemathesis.specs.openapi.checks import (
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.staff import STAFF
 from orchestrator.embedded.temporal import TemporalServer
-from orchestrator.web.parts import LocalMember
 from orchestrator.web.serving import listening, serving
-from orchestrator.web_settings import WebSettings
+from orchestrator.web.settings import WebSettings
+from orchestrator.web.state import LocalMember
 from tests.conftest import Hire
 from tests.integration.installation import Installation, installation
 from tests.web.visitor import api, token_of

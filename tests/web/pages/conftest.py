@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from orchestrator.domain.packet_files import starter_packet
+from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.smaller_packet import without_systems
 from orchestrator.embedded.stack import Stack, put_in_production

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from orchestrator.embedded.stack import Stack
-from orchestrator.web.pages.cards import anchor
+from orchestrator.web.pages.run.cards import anchor
 from tests.web.api.running import until
 from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started

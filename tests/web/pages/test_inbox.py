@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from orchestrator import commands
-from orchestrator.domain.levels import Actor
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
-from orchestrator.web.pages.cards import anchor
+from orchestrator.web.pages.run.cards import anchor
 from tests.web.api.running import gate_of, until
 from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started

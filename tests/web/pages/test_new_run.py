@@ -16,9 +16,9 @@ import pytest_asyncio
 from orchestrator.embedded.stack import Stack
 from orchestrator.embedded.staff import STAFF
 from orchestrator.engine import Engine
-from orchestrator.web.parts import LocalMember
 from orchestrator.web.serving import listening, serving
-from orchestrator.web_settings import WebSettings
+from orchestrator.web.settings import WebSettings
+from orchestrator.web.state import LocalMember
 from tests.cli.command_line import Leaver
 from tests.web.conftest import Visit
 from tests.web.pages.forms import choose, heading, look_ahead, name_of, start, value_of

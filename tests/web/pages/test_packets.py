@@ -7,9 +7,9 @@ import html
 import pytest
 
 from orchestrator import commands
-from orchestrator.domain import surroundings
-from orchestrator.domain.packet import WORKFLOW_FILE, Packet
-from orchestrator.domain.packet_files import parse_packet, starter_packet
+from orchestrator.domain.organisation import organisation as surroundings
+from orchestrator.domain.packet.packet import WORKFLOW_FILE, Packet
+from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.embedded.stack import Stack
 from tests.web.conftest import Visit
 

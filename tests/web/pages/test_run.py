@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 
 from orchestrator.embedded.stack import Stack
-from orchestrator.ledger.queries import Queries
-from orchestrator.ledger.sight import Viewer
-from orchestrator.web.pages.cards import anchor
+from orchestrator.reading.queries import Queries
+from orchestrator.reading.visibility import Viewer
+from orchestrator.web.pages.run.cards import anchor
 from tests.web.api.running import FUTURE
 from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started

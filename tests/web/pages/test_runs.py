@@ -9,9 +9,9 @@ import pytest
 
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack
-from orchestrator.web.pages import runs as listed
-from orchestrator.web.pages.cards import anchor
-from orchestrator.web.pages.inbox import A_PAGE
+from orchestrator.web.pages.lists import runs as listed
+from orchestrator.web.pages.lists.inbox import A_PAGE
+from orchestrator.web.pages.run.cards import anchor
 from tests.web.api.running import FUTURE, until
 from tests.web.api.running import start as start_run
 from tests.web.conftest import Program, Visit

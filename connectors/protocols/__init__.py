@@ -1,0 +1,1 @@
+"""Connectors for open protocols: SCIM, LDAP and SMTP."""

@@ -1,0 +1,350 @@
+"""LDAP directories in the OpenLDAP style: password policy overlay, entryUUID, groups that list their members.
+
+A lock is `pwdAccountLockedTime` with the value that means for good (draft-behera-ldap-password-policy-11 section
+5.3.3). A scrambled password is a salted SHA-1 value (RFC 2307 section 5.3) made from the effect key instead of from a
+password: nobody knows a password that gives it, and that it is ours can be read back exactly.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
+from ldap3.utils.conv import escape_filter_chars
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
+from connectors.account_set import Found, equal_but_for_case
+from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
+from connectors.http.hosts import require_allowed
+from connectors.http.tls import require_private, trust
+from connectors.parameters import account_gone, account_of, names_of, unknown_ability, unknown_attribute
+from connectors.protocols.ldap_session import Directory, Entry, LdapRefusedError, Session
+
+_LOCKED_FOR_GOOD = "000001010000Z"
+_ATTRIBUTE = re.compile(r"^[A-Za-z][A-Za-z0-9-]*$")  # RFC 4512 section 1.4, keystring
+_READ = ("entryUUID", "uid", "cn", "mail", "employeeNumber", "pwdAccountLockedTime", "pwdChangedTime")
+_MEMBERSHIPS = ("member", "uniqueMember", "memberUid")
+# RFC 4511 appendix A.1
+_NO_SUCH_ATTRIBUTE, _UNDEFINED_ATTRIBUTE, _CONSTRAINT, _OBJECT_CLASS = 16, 17, 19, 65
+
+ABILITIES: Mapping[str, Ability] = {
+    ability.name: ability
+    for ability in (
+        Ability("snapshot_access", "read", "records the entry's lock and groups", reversible="yes"),
+        Ability(
+            "lock_account",
+            "change",
+            "locks the entry for good, so that no password signs it in",
+            reversible="yes",
+            cuts_access=True,
+        ),
+        Ability(
+            "remove_from_groups",
+            "change",
+            "removes the entry from all groups, or from those named in `groups`",
+            reversible="yes",  # the groups it was in are in the reply and in the snapshot
+            cuts_access=True,
+        ),
+        Ability(
+            "scramble_password",
+            "change",
+            "replaces the password by one that nobody knows, and where there is a password policy locks the account",
+        ),
+    )
+}
+
+
+class LdapSettings(BaseModel):
+    """How to reach the directory and where in it people and groups are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(description="ldaps://host:port, or ldap://host:port with start_tls or on this machine")
+    start_tls: bool = Field(default=False, description="begin TLS on an ldap:// connection (RFC 4511 section 4.14)")
+    bind_dn: str = Field(description="whom we sign in as")
+    password: SecretStr = Field(description="its password")
+    people_base: str = Field(description="entry below which people are")
+    groups_base: str = Field(description="entry below which groups are")
+    person_class: str = Field(default="person", description="object class of people")
+    privileged: str = Field(
+        default="", description="names of groups, separated by commas, whose members are privileged"
+    )
+    placeholder_member: str = Field(
+        default="", description="entry put into a group that would be left empty, where the schema forbids that"
+    )
+    ca_file: str = Field(default="", description="certificates to trust instead of the public ones (PEM file)")
+    max_entries: int = Field(default=5000, gt=0, description="most entries that one search may find")
+
+
+class LdapConnector:
+    """See `connectors.abilities.Connector`; lookups take attribute names such as `uid`, `mail`, `employeeNumber`. The
+    native id is entryUUID (RFC 4530), since a DN changes when somebody is renamed or moved."""
+
+    kind = "ldap"
+    abilities = ABILITIES
+
+    def __init__(self, settings: LdapSettings, *, allowed_hosts: Collection[str]) -> None:
+        host, port, ldaps = _address(settings.url)
+        require_allowed(host, port, allowed_hosts)
+        encrypted = ldaps or settings.start_tls
+        require_private(host, encrypted=encrypted, setting="url")
+        self._settings = settings
+        self._privileged = {name.strip().casefold() for name in settings.privileged.split(",") if name.strip()}
+        self._directory = Directory(
+            host,
+            port,
+            bind_dn=settings.bind_dn,
+            password=settings.password.get_secret_value(),
+            ldaps=ldaps,
+            start_tls=settings.start_tls and not ldaps,
+            tls=trust(settings.ca_file) if encrypted else None,
+            max_entries=settings.max_entries,
+        )
+
+    def __repr__(self) -> str:
+        return f"LdapConnector({self._directory!r})"
+
+    async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
+        for lookup in lookups:
+            if not _ATTRIBUTE.match(lookup.attribute):
+                raise unknown_attribute("ldap", lookup.attribute, ["uid", "mail", "employeeNumber"])
+        return await self._directory.converse(lambda session: self._find(session, lookups), deadline=deadline)
+
+    async def attempt(self, effect: Effect) -> Reply:
+        acts = {
+            "lock_account": self._lock,
+            "remove_from_groups": self._leave_groups,
+            "scramble_password": self._scramble,
+        }
+        if effect.ability not in ABILITIES:
+            raise unknown_ability("ldap", effect.ability)
+        native_id = _uuid(account_of(effect).native_id)
+        act = acts.get(effect.ability)
+        if act is None:
+            return Reply()  # snapshot_access looks only when it is read back
+
+        def work(session: Session) -> Reply:
+            entry = self._entry(session, native_id)
+            if entry is None:
+                raise account_gone(effect)
+            return act(session, entry, effect)
+
+        return await self._directory.converse(work, deadline=effect.deadline)
+
+    async def read_back(self, effect: Effect) -> ReadBack:
+        if effect.ability not in ABILITIES:
+            raise unknown_ability("ldap", effect.ability)
+        native_id = _uuid(account_of(effect).native_id)
+
+        def work(session: Session) -> ReadBack:
+            entry = self._entry(session, native_id)
+            return ReadBack("unknown", {"present": False}) if entry is None else self._look(session, entry, effect)
+
+        return await self._directory.converse(work, deadline=effect.deadline)
+
+    async def check(self, *, deadline: float = 10.0) -> Reachability:
+        def work(session: Session) -> None:
+            session.search(self._settings.people_base, "(objectClass=*)", ["1.1"], scope="BASE")
+
+        try:
+            await self._directory.converse(work, deadline=deadline)
+        except ConnectorError as error:
+            return Reachability(False, f"{error.code}. {error.remedy}".strip())
+        return Reachability(True, "answered, credential accepted, people_base is there")
+
+    async def aclose(self) -> None:
+        self._directory.close()
+
+    def _find(self, session: Session, lookups: Sequence[Lookup]) -> Sequence[Account]:
+        found = Found()
+        for lookup in lookups:
+            if not lookup.value.strip():
+                continue
+            wanted = f"({lookup.attribute}={escape_filter_chars(lookup.value)})"
+            filter_text = f"(&(objectClass={escape_filter_chars(self._settings.person_class)}){wanted})"
+            attributes = [*_READ, lookup.attribute]
+            for entry in session.search(self._settings.people_base, filter_text, attributes):
+                shown = entry.values.get(lookup.attribute.lower(), ())
+                same = next((value for value in shown if equal_but_for_case(value, lookup.value)), None)
+                if same is not None:
+                    found.add(self._account(session, entry), lookup.attribute, same)
+        return found.accounts()
+
+    def _account(self, session: Session, entry: Entry) -> Account:
+        native_id = entry.first("entryUUID")
+        if native_id is None:
+            raise ActionRequiredError(
+                "answer_not_understood",
+                "The directory does not show us entryUUID.",
+                remedy="Let bind_dn read the operational attributes of people.",
+                happened="no",
+            )
+        shown = {name: entry.first(name) for name in ("uid", "cn", "mail", "employeeNumber")}
+        lock = entry.first("pwdAccountLockedTime")
+        privileged = bool(self._privileged) and any(
+            (group.first("cn") or "").casefold() in self._privileged for _, group in self._groups(session, entry, None)
+        )
+        return Account(
+            native_id=native_id,
+            label=entry.first("uid") or entry.first("cn") or native_id,
+            attributes={name: value for name, value in shown.items() if value is not None},
+            # Any other value is a lock that ends by itself, so it says neither.
+            active=True if lock is None else False if lock == _LOCKED_FOR_GOOD else None,
+            privileged=privileged,
+        )
+
+    def _entry(self, session: Session, native_id: str) -> Entry | None:
+        entries = session.search(self._settings.people_base, f"(entryUUID={native_id})", _READ)
+        return entries[0] if len(entries) == 1 else None
+
+    def _groups(self, session: Session, entry: Entry, wanted: Collection[str] | None) -> list[tuple[str, Entry]]:
+        """(the attribute that lists the entry, the group), for the groups named in `wanted` or all."""
+        groups = []
+        for attribute in _MEMBERSHIPS:
+            value = entry.first("uid") if attribute == "memberUid" else entry.dn
+            if value is None:
+                continue
+            filter_text = f"({attribute}={escape_filter_chars(value)})"
+            for group in session.search(self._settings.groups_base, filter_text, ["cn", "entryUUID"]):
+                if wanted is None or group.first("cn") in wanted:
+                    groups.append((attribute, group))
+        return groups
+
+    def _look(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
+        lock, changed = entry.first("pwdAccountLockedTime"), entry.first("pwdChangedTime")
+        state: dict[str, Any] = {"dn": entry.dn, "pwdAccountLockedTime": lock, "pwdChangedTime": changed}
+        if effect.ability == "lock_account":
+            return ReadBack("done" if lock == _LOCKED_FOR_GOOD else "not_done", state)
+        if effect.ability == "scramble_password":
+            ours = session.compare(entry.dn, "userPassword", _unusable_password(effect.effect_key))
+            evidence = {**state, "password_is_ours": ours}
+            if ours and _has_policy(entry) and lock != _LOCKED_FOR_GOOD:
+                return ReadBack("not_done", evidence)
+            outcome = {True: "done", False: "not_done", None: "unknown"}
+            return ReadBack(outcome[ours], evidence)  # type: ignore[arg-type]  # all three
+        groups = [_shown(group) for _, group in self._groups(session, entry, names_of(effect, "groups"))]
+        stands = effect.ability == "snapshot_access" or not groups
+        return ReadBack("done" if stands else "not_done", {**state, "groups": groups})
+
+    def _lock(self, session: Session, entry: Entry, effect: Effect) -> Reply:
+        before = entry.first("pwdAccountLockedTime")
+        if before != _LOCKED_FOR_GOOD:
+            try:
+                session.modify(entry.dn, {"pwdAccountLockedTime": [(MODIFY_REPLACE, [_LOCKED_FOR_GOOD])]})
+            except LdapRefusedError as error:
+                if error.result_code != _UNDEFINED_ATTRIBUTE:
+                    raise
+                raise RefusedError(
+                    "password_policy_missing",
+                    error.detail,
+                    remedy="Load the directory's password policy overlay (ppolicy); without it nothing can be locked.",
+                    happened=error.happened,
+                ) from error
+        return Reply({"pwdAccountLockedTime": {"before": before, "after": _LOCKED_FOR_GOOD}})
+
+    def _leave_groups(self, session: Session, entry: Entry, effect: Effect) -> Reply:
+        left, last_in = [], []
+        for attribute, group in self._groups(session, entry, names_of(effect, "groups")):
+            value = entry.first("uid") if attribute == "memberUid" else entry.dn
+            assert value is not None  # the search that found the group used it
+            if self._leave(session, group, attribute, value):
+                left.append(_shown(group))
+            else:
+                last_in.append(group.first("cn") or group.dn)
+        if last_in:
+            raise RefusedError(
+                "last_member",
+                f"Nobody else is in {', '.join(sorted(last_in))}, and the schema forbids an empty group; left {left}.",
+                remedy="Put somebody else into these groups, or set placeholder_member, and retry.",
+                happened=session.happened,
+            )
+        return Reply({"left_groups": left})
+
+    def _leave(self, session: Session, group: Entry, attribute: str, value: str) -> bool:
+        """False where the group would be empty and may not be."""
+        removal = (MODIFY_DELETE, [value])
+        try:
+            session.modify(group.dn, {attribute: [removal]})
+        except LdapRefusedError as error:
+            if error.result_code == _NO_SUCH_ATTRIBUTE:  # somebody else was quicker
+                return True
+            if error.result_code != _OBJECT_CLASS:
+                raise
+            if not self._settings.placeholder_member or attribute == "memberUid":
+                return False
+            placeholder = (MODIFY_ADD, [self._settings.placeholder_member])
+            session.modify(group.dn, {attribute: [placeholder, removal]})
+        return True
+
+    def _scramble(self, session: Session, entry: Entry, effect: Effect) -> Reply:
+        """A new password lifts a lock in slapd's ppolicy overlay, so the account is locked afterwards; whether it was
+        before cannot be asked once that happened."""
+        value = _unusable_password(effect.effect_key)
+        already = bool(session.compare(entry.dn, "userPassword", value))
+        if not already:  # a password history would refuse the same one again
+            try:
+                session.modify(entry.dn, {"userPassword": [(MODIFY_REPLACE, [value])]})
+            except LdapRefusedError as error:
+                if error.result_code != _CONSTRAINT:
+                    raise
+                raise RefusedError(
+                    "password_policy_refused",
+                    error.detail,
+                    remedy="Let bind_dn set hashed passwords (pwdCheckQuality 0 or 1 in its policy).",
+                    happened=error.happened,
+                ) from error
+        now = self._entry(session, _uuid(account_of(effect).native_id))
+        if now is not None and _has_policy(now):
+            self._lock(session, now, effect)
+        return Reply({"scrambled": True, "already": already})
+
+
+def _has_policy(entry: Entry) -> bool:
+    """The directory keeps when the password was changed: only a password policy overlay does."""
+    return entry.first("pwdChangedTime") is not None
+
+
+def _unusable_password(effect_key: str) -> str:
+    """`{SSHA}` of 20 bytes that are no digest of anything known, with a salt that tells whose it is."""
+    made = hashlib.sha512(f"scramble_password\0{effect_key}".encode()).digest()
+    return "{SSHA}" + base64.b64encode(made[:20] + made[20:36]).decode("ascii")
+
+
+def _shown(group: Entry) -> dict[str, str | None]:
+    return {"id": group.first("entryUUID"), "name": group.first("cn")}
+
+
+def _uuid(native_id: str) -> str:
+    try:
+        return str(uuid.UUID(native_id))
+    except ValueError:
+        raise RefusedError(
+            "invalid_id",
+            "The account's native id is not an entryUUID.",
+            remedy="Find the account again.",
+            happened="no",
+        ) from None
+
+
+def _address(url: str) -> tuple[str, int, bool]:
+    """Host, port, and whether the connection begins with TLS."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if host is None or parts.scheme not in ("ldap", "ldaps") or parts.username or parts.path.strip("/"):
+        raise ActionRequiredError(
+            "setting_invalid",
+            "The setting url is not of the form ldaps://host:port.",
+            remedy="Write url without user name, password or base.",
+            happened="no",
+        )
+    return host, port or (636 if parts.scheme == "ldaps" else 389), parts.scheme == "ldaps"

@@ -1,0 +1,310 @@
+"""One conversation with an LDAP directory (RFC 4511) in a thread, under one total deadline.
+
+ldap3 blocks, so each conversation has a thread and a connection of its own. When the deadline is over the socket is
+closed under it, and it begins no further operation. Result codes (RFC 4511 appendix A) are mapped here:
+
+    48, 49, 50, 8, 13        ActionRequiredError    credential_refused
+    3, 11, 51, 52, 80        TryAgainError          system_failed
+    10                       ActionRequiredError    redirected: referrals are not followed
+    4                        ActionRequiredError    answer_too_large
+    any other                RefusedError           refused, with the number in `result_code`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn, TypeVar
+
+import ldap3
+from ldap3.core.exceptions import (
+    LDAPExceptionError,
+    LDAPSocketOpenError,
+    LDAPStartTLSError,
+)
+
+from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.http.hosts import Redaction
+
+T = TypeVar("T")
+
+_PAGED_RESULTS = "1.2.840.113556.1.4.319"  # RFC 2696
+_PAGE = 200
+_THREADS = 4
+_CREDENTIAL = frozenset({8, 13, 48, 49, 50})
+_LATER = frozenset({3, 11, 51, 52, 80})
+
+
+class LdapRefusedError(RefusedError):
+    """The directory's own no, with the LDAP result code."""
+
+    def __init__(self, result_code: int, detail: str, *, happened: Literal["no", "unknown"]) -> None:
+        super().__init__(
+            "refused",
+            detail,
+            remedy="Read what the directory said; change the entry there or the connector's rights.",
+            happened=happened,
+        )
+        self.result_code = result_code
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`values` by attribute name in lower case."""
+
+    dn: str
+    values: Mapping[str, Sequence[str]]
+
+    def first(self, attribute: str) -> str | None:
+        return next(iter(self.values.get(attribute.lower(), ())), None)
+
+
+class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # ldap3 has no types
+    """ldap3's own check of the host name was taken out of Python; this is the standard library's."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(validate=ssl.CERT_REQUIRED)
+        self._context = context
+
+    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
+        connection.socket = self._context.wrap_socket(connection.socket, server_hostname=connection.server.host)
+
+
+class Session:
+    """What `Directory.converse` gives to the work it runs. For that work's thread only."""
+
+    def __init__(self, connection: Any, until: float, redact: Redaction, max_entries: int) -> None:
+        self._connection = connection
+        self._until = until
+        self._redact = redact
+        self._max_entries = max_entries
+        self._uncertain = False  # a change was sent and not refused
+
+    @property
+    def happened(self) -> Literal["no", "unknown"]:
+        return "unknown" if self._uncertain else "no"
+
+    def search(self, base: str, filter_text: str, attributes: Sequence[str], *, scope: str = "SUBTREE") -> list[Entry]:
+        """Every matching entry, in pages; operational attributes must be named. Values in `filter_text` are
+        escaped already (`ldap3.utils.conv.escape_filter_chars`, RFC 4515 section 3)."""
+        entries: list[Entry] = []
+        cookie: Any = None
+        while True:
+            self._in_time()
+            self._connection.search(
+                base,
+                filter_text,
+                search_scope=scope,
+                attributes=list(attributes),
+                paged_size=_PAGE,
+                paged_cookie=cookie,
+            )
+            self._judge()
+            for found in self._connection.response or ():
+                if found.get("type") != "searchResEntry":  # a searchResRef would lead to another server
+                    continue
+                values = {
+                    name.lower(): tuple(value.decode(errors="replace") for value in raw)
+                    for name, raw in found["raw_attributes"].items()
+                    if raw
+                }
+                entries.append(Entry(found["dn"], values))
+            if len(entries) > self._max_entries:
+                raise ActionRequiredError(
+                    "answer_too_large",
+                    f"A search found more than {self._max_entries} entries.",
+                    remedy="Narrow the search base; raise max_entries if the number is right.",
+                    happened=self.happened,
+                )
+            controls = self._connection.result.get("controls") or {}
+            cookie = controls.get(_PAGED_RESULTS, {}).get("value", {}).get("cookie")
+            if not cookie:
+                return entries
+
+    def modify(self, dn: str, changes: Mapping[str, Sequence[tuple[str, Sequence[str]]]]) -> None:
+        """One atomic modification (RFC 4511 section 4.6). Raises `LdapRefusedError` with the result code."""
+        self._in_time()
+        certain_before = not self._uncertain
+        self._uncertain = True
+        self._connection.modify(dn, {name: [(op, list(values)) for op, values in ops] for name, ops in changes.items()})
+        if self._connection.result["result"] != 0 and certain_before:
+            self._uncertain = False  # an answer that says no: nothing was changed
+        self._judge()
+
+    def compare(self, dn: str, attribute: str, value: str) -> bool | None:
+        """RFC 4511 section 4.10; None where we may not compare."""
+        self._in_time()
+        self._connection.compare(dn, attribute, value)
+        code = self._connection.result["result"]
+        if code in (5, 6, 16):  # compareFalse, compareTrue, noSuchAttribute
+            return bool(code == 6)
+        if code == 50:
+            return None
+        self._judge()
+        return None
+
+    def open(self, *, start_tls: bool) -> None:
+        """Connect and sign in."""
+        self._in_time()
+        self._connection.open(read_server_info=False)
+        if start_tls:
+            self._connection.start_tls(read_server_info=False)
+        self._in_time()
+        self._connection.bind()
+        self._judge()
+
+    def part(self) -> None:
+        with contextlib.suppress(LDAPExceptionError, OSError):
+            self._connection.unbind()
+        if self._connection.socket is not None:  # ldap3 leaves it open where it could not connect
+            self._connection.socket.close()
+
+    def abandon(self) -> None:
+        """From any thread: begin nothing more, and end what waits for the socket."""
+        self._until = 0.0
+        with contextlib.suppress(OSError, AttributeError):
+            self._connection.socket.shutdown(socket.SHUT_RDWR)
+
+    def _in_time(self) -> None:
+        if time.monotonic() >= self._until:
+            raise TryAgainError("deadline_over", "The directory did not answer in time.", happened=self.happened)
+
+    def _judge(self) -> None:
+        result = self._connection.result
+        code = result["result"]
+        if code == 0:
+            return
+        said = self._redact(f"The directory answered {code} ({result['description']}): {result['message']}")
+        if code in _CREDENTIAL:
+            raise ActionRequiredError(
+                "credential_refused",
+                said,
+                remedy="Renew the password of bind_dn, or give it the rights that this ability needs.",
+                happened=self.happened,
+            )
+        if code in _LATER:
+            raise TryAgainError("system_failed", said, happened=self.happened)
+        if code == 10:
+            raise ActionRequiredError(
+                "redirected",
+                said,
+                remedy="Set url to the server that may write; referrals are not followed.",
+                happened=self.happened,
+            )
+        if code == 4:
+            raise ActionRequiredError(
+                "answer_too_large",
+                said,
+                remedy="Narrow the search base or raise the server's limit for bind_dn.",
+                happened=self.happened,
+            )
+        raise LdapRefusedError(code, said, happened=self.happened)
+
+
+class Directory:
+    """One LDAP server with our credential. There is no anonymous fallback (RFC 4513 section 5.1.2: a bind without a
+    password succeeds as nobody, so an empty one is never sent)."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        bind_dn: str,
+        password: str,
+        ldaps: bool,
+        start_tls: bool,
+        tls: ssl.SSLContext | None,
+        max_entries: int,
+    ) -> None:
+        self._host, self._port = host, port
+        self._bind_dn, self._password = bind_dn, password
+        self._ldaps, self._start_tls, self._tls = ldaps, start_tls, tls
+        self._max_entries = max_entries
+        self._redact = Redaction([password])
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="ldap")
+
+    def __repr__(self) -> str:
+        return f"Directory({self._host}:{self._port})"
+
+    async def converse(self, work: Callable[[Session], T], *, deadline: float) -> T:
+        """Connect, sign in, do the work, part. Raises `ConnectorError` and nothing else."""
+        session = self._session(time.monotonic() + deadline)
+
+        def in_thread() -> T:
+            try:
+                session.open(start_tls=self._start_tls)
+                return work(session)
+            finally:
+                session.part()
+
+        try:
+            async with asyncio.timeout(deadline):
+                return await asyncio.wrap_future(self._threads.submit(in_thread))
+        except ConnectorError:
+            raise
+        except TimeoutError:
+            session.abandon()
+            raise TryAgainError(
+                "deadline_over", "The directory did not answer in time.", happened=session.happened
+            ) from None
+        except (LDAPExceptionError, OSError) as error:
+            self._fail(error, session.happened)
+        except asyncio.CancelledError:
+            session.abandon()
+            raise
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _session(self, until: float) -> Session:
+        left = max(1, math.ceil(until - time.monotonic()))
+        server = ldap3.Server(
+            self._host,
+            self._port,
+            use_ssl=self._ldaps,
+            tls=_VerifiedTls(self._tls) if self._tls is not None else None,
+            get_info=ldap3.NONE,
+            connect_timeout=left,
+            allowed_referral_hosts=[],
+        )
+        connection = ldap3.Connection(
+            server,
+            user=self._bind_dn,
+            password=self._password,
+            authentication=ldap3.SIMPLE,
+            client_strategy=ldap3.SYNC,
+            auto_referrals=False,
+            receive_timeout=left,
+        )
+        return Session(connection, until, self._redact, self._max_entries)
+
+    def _fail(self, error: Exception, happened: Literal["no", "unknown"]) -> NoReturn:
+        # `from None`: ldap3's errors may carry the connection, and with it the password.
+        detail = self._redact(f"{type(error).__name__}: {error}")
+        if "CERTIFICATE" in detail.upper():
+            raise ActionRequiredError(
+                "certificate_refused",
+                detail,
+                remedy="Give the directory a certificate that ca_file or the public authorities vouch for.",
+                happened="no",
+            ) from None
+        if isinstance(error, LDAPStartTLSError):
+            raise ActionRequiredError(
+                "not_encrypted", detail, remedy="Switch StartTLS on at the directory, or use ldaps.", happened="no"
+            ) from None
+        if isinstance(error, LDAPSocketOpenError):
+            raise TryAgainError(
+                "unreachable",
+                detail,
+                remedy="Look whether the directory is up and can be reached from this worker.",
+                happened="no",
+            ) from None
+        raise TryAgainError("connection_lost", detail, happened=happened) from None

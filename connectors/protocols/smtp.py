@@ -1,0 +1,105 @@
+"""Hands one message to a mail server (RFC 5321), tries once, and knows whether the message may have gone out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from typing import Literal, NoReturn
+
+import aiosmtplib
+
+from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.http.hosts import Redaction
+from connectors.http.tls import trust
+
+Security = Literal["starttls", "tls", "none"]
+
+
+class MailServer:
+    """Where messages are handed in. TLS certificates are verified; without TLS no password is sent."""
+
+    def __init__(self, host: str, port: int, *, security: Security, username: str, password: str, ca_file: str) -> None:
+        self._host = host
+        self._port = port
+        self._security = security
+        self._username = username
+        self._password = password
+        self._tls = None if security == "none" else trust(ca_file)
+        self._redact = Redaction([password])
+
+    def __repr__(self) -> str:
+        return f"MailServer({self._host}:{self._port})"
+
+    async def check(self, *, deadline: float) -> None:
+        """Connect and sign in, send nothing. Raises `ConnectorError`."""
+        await self._converse(None, [], deadline)
+
+    async def send(self, message: EmailMessage, recipients: Sequence[str], *, deadline: float) -> str:
+        """Hand the message in for all recipients or, where the server refuses one of them, for none. Returns the
+        server's words of acceptance, which usually hold its queue id."""
+        return await self._converse(message, recipients, deadline)
+
+    async def _converse(self, message: EmailMessage | None, recipients: Sequence[str], deadline: float) -> str:
+        client = aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            use_tls=self._security == "tls",
+            start_tls=self._security == "starttls",
+            tls_context=self._tls,
+            timeout=None,
+        )
+        handed_over = False  # once the text itself is on its way, only the server knows whether it took it
+        try:
+            async with asyncio.timeout(deadline):
+                await client.connect()
+                if self._username:
+                    await client.login(self._username, self._password)
+                if message is None:
+                    return ""
+                await client.mail(str(message["From"].addresses[0].addr_spec))
+                for recipient in recipients:
+                    await client.rcpt(recipient)
+                handed_over = True
+                response = await client.data(message.as_bytes(policy=SMTP_POLICY.clone(cte_type="7bit")))
+                return self._redact(response.message)
+        except (TimeoutError, aiosmtplib.SMTPException, OSError) as error:
+            # `from None`, since a library's error may quote the line that failed, and with it the credential.
+            self._fail(error, handed_over)
+        finally:
+            client.close()
+
+    def _fail(self, error: Exception, handed_over: bool) -> NoReturn:
+        kind: type[ConnectorError]
+        unsure: Literal["no", "unknown"] = "unknown" if handed_over else "no"
+        detail, remedy = self._redact(f"{type(error).__name__}: {error}"), ""
+        if isinstance(error, aiosmtplib.SMTPAuthenticationError) and error.code >= 500:
+            kind, code = ActionRequiredError, "credential_refused"
+            remedy = "Renew the user name and password for the mail server."
+        elif isinstance(error, aiosmtplib.SMTPResponseException):
+            # An answer is an answer: 4yz asks to come back, 5yz is final, and in both nothing was taken
+            # (RFC 5321 section 4.2.1).
+            unsure = "no"
+            kind, code = (RefusedError, "refused") if error.code >= 500 else (TryAgainError, "system_failed")
+        elif "CERTIFICATE" in str(error).upper():
+            kind, code = ActionRequiredError, "certificate_refused"
+            remedy = "Give the mail server a certificate that ca_file or the public authorities vouch for."
+        elif isinstance(error, aiosmtplib.SMTPNotSupported) or "STARTTLS" in str(error).upper():
+            kind, code = ActionRequiredError, "not_encrypted"
+            remedy = "Switch STARTTLS and AUTH on at the mail server, or choose another smtp_security."
+        elif isinstance(error, TimeoutError) and not isinstance(error, aiosmtplib.SMTPException):
+            kind, code = TryAgainError, "deadline_over"
+        elif isinstance(error, aiosmtplib.SMTPConnectError):
+            kind, code = TryAgainError, "unreachable"
+        else:
+            kind, code = TryAgainError, "connection_lost"
+        raise kind(code, detail, remedy=remedy, happened=unsure) from None
+
+
+def message_id(effect_key: str, sender: str) -> str:
+    """The same for every attempt of one effect, so that mail systems can drop a second copy (RFC 5322 section
+    3.6.4); a digest, since ids travel through other people's logs."""
+    digest = hashlib.sha256(f"message-id\0{effect_key}".encode()).hexdigest()[:32]
+    return f"<{digest}@{sender.rpartition('@')[2]}>"

@@ -1,0 +1,81 @@
+"""Having a colleague decide for a time: `away`, and `to`, `end` below it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import Document
+from orchestrator.cli.terminal.moments import instant_given
+from orchestrator.cli.terminal.names import colleague_named
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Reason
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.screen import instant, print_json, say, table
+
+
+def away(context: typer.Context, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
+    """List who decides for whom, as far as it is about you."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            return await server.get("delegations")
+
+    found = carry_out(work())
+    if json:
+        print_json(found)
+        return
+    if not found["delegations"]:
+        say("Nobody decides for you, and you for nobody.")
+        return
+    table(
+        ("Delegation", "For", "Decides", "From", "Until"),
+        [
+            (held["delegation_id"], held["by"], held["to"], instant(held["since"]), instant(held["until"]))
+            for held in found["delegations"]
+        ],
+    )
+
+
+def to(
+    colleague: Annotated[str, typer.Argument(metavar="NAME", help="A colleague's account, or their name.")],
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help="Before then; 90 days later at most.")],
+    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From then on; now, if left out.")] = None,
+    reason: Reason = None,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Have a colleague decide what you may decide, and never more."""
+    carry_out(_delegate(colleague, since, until, reason, alias, folder))
+
+
+async def _delegate(
+    colleague: str, since: str | None, until: str, reason: str | None, alias: str | None, folder: Path
+) -> None:
+    ends = instant_given(until)
+    begins = instant_given(since) if since is not None else None
+    async with entering(folder, alias) as server:
+        account = colleague_named((await server.get("staff"))["members"], colleague)
+        said = {"to": account, "since": begins, "until": ends, "reason": reason}
+        made = await server.post("delegations", body=said)
+        say(f"{account} decides for you until {instant(ends)}.")
+        say(f"To end it early: offboard away end {made['delegation_id']}")
+
+
+def end(
+    delegation: Annotated[str, typer.Argument(metavar="DELEGATION", help="As `away` lists it.")],
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """End a delegation early; either of the two may."""
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            ended = await server.post("delegations", delegation, "end")
+            say(f"Delegation {delegation} is ended." if ended["changed"] else f"Delegation {delegation} was over.")
+
+    carry_out(work())

@@ -1,0 +1,104 @@
+"""Decisions: `inbox`, `approve`, `reject`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import Document, Server
+from orchestrator.cli.terminal.names import gate_name, gate_named
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run
+from orchestrator.cli.terminal.outcomes import tell
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
+from orchestrator.cli.terminal.shapes import role_words
+
+Gate = Annotated[str, typer.Argument(metavar="GATE", help="The gate's id, or its name where one of it is open.")]
+MOST = 200
+"""Items of an inbox: the most urgent."""
+
+
+def inbox(
+    alias: As = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Also what waits for others.")] = False,
+    json: Json = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """What waits for you: gates to decide, tasks, exceptions, reviews."""
+
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            return await server.get("inbox", mine=not everybody, limit=MOST)
+
+    found = carry_out(work())
+    if json:
+        print_json(found)
+        return
+    if not found["items"]:
+        say("Nothing waits for you." if not everybody else "Nothing waits for anybody.")
+        return
+    table(
+        ("What", "Run", "Person", "Cutoff", "Due", "For", "Id"),
+        [
+            (
+                item["subject"] + (f", for {item['on_behalf_of']}" if item["on_behalf_of"] else ""),
+                item["run_id"],
+                name(item["person"]),
+                cutoff(item["cutoff"], item["zone"]),
+                overdue(item, found),
+                role_words(item["roles"]),
+                item["id"],
+            )
+            for item in found["items"]
+        ],
+    )
+
+
+def overdue(item: Document, found: Document) -> str:
+    late = item["due_at"] is not None and when(item["due_at"]) < when(found["now"])
+    return instant(item["due_at"]) + (" (late)" if late else "")
+
+
+def approve(
+    run_id: Run,
+    gate: Gate,
+    alias: As = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", metavar="STEP", help="Not this step; repeatable.")
+    ] = None,
+    reason: Reason = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Approve what a gate asks about, all of it or with exclusions."""
+    carry_out(_decide(run_id, gate, {"verdict": "approve", "excluded": exclude or [], "reason": reason}, alias, folder))
+
+
+def reject(run_id: Run, gate: Gate, reason: NeededReason, alias: As = None, folder: Folder = FOLDER) -> None:
+    """Reject what a gate asks about. An exception opens, from which the run is planned anew or ended."""
+    carry_out(_decide(run_id, gate, {"verdict": "reject", "reason": reason.strip() or None}, alias, folder))
+
+
+async def _decide(run_id: str, gate: str, decision: Document, alias: str | None, folder: Path) -> None:
+    async with entering(folder, alias) as server:
+        run = await server.run(run_id)
+        gate_id = gate_named(run, gate)
+        done = await server.post("runs", run["run_id"], "gates", gate_id, "decision", body=decision)
+        await _tell(server, run["run_id"], gate_id, done)
+
+
+async def _tell(server: Server, run_id: str, gate_id: str, done: Document) -> None:
+    run = await server.run(run_id)
+    gate = next(gate for gate in run["gates"] if gate["gate_id"] == gate_id)
+    which = f"Gate {gate_name(run, gate_id)} of run {run_id}"
+    if not done["events"]:
+        say(f"{which}: you had said so already.")
+    elif gate["state"] != "open":
+        excluded = [step["name"] for step in gate["steps"] if step["excluded"]]
+        without = f", without {', '.join(excluded)}" if excluded else ""
+        say(f"{which} is {gate['state']}{without}.")
+    else:
+        say(f"{which}: {len(gate['votes'])} of {gate['quorum']} have approved.")
+    tell(done)

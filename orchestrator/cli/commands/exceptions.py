@@ -1,0 +1,139 @@
+"""What did not go as planned: `exceptions`, and `settle`, `accept`, `replan` below it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import Document
+from orchestrator.cli.terminal.names import accounts_named, exception_named
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run
+from orchestrator.cli.terminal.outcomes import tell, tell_closing
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.run_pages import candidate_words
+from orchestrator.cli.terminal.screen import instant, name, print_json, say, table
+from orchestrator.cli.terminal.shapes import role_words
+
+A_PAGE = 200
+
+
+def exceptions(
+    context: typer.Context,
+    alias: As = None,
+    run_id: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Of this run only.")] = None,
+    closed: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    after: Annotated[str | None, typer.Option("--after", help="Go on where the list before ended.")] = None,
+    json: Json = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """List what did not go as planned, who looks after it, and what can be done."""
+    if context.invoked_subcommand is None:
+        found = carry_out(_list(run_id, closed, after, alias, folder))
+        if json:
+            print_json(found)
+        else:
+            _print(found, closed)
+
+
+async def _list(run_id: str | None, closed: bool, after: str | None, alias: str | None, folder: Path) -> Document:
+    async with entering(folder, alias) as server:
+        standing = "all" if closed else "open"
+        return await server.get("exceptions", standing=standing, run=run_id, after=after, limit=A_PAGE)
+
+
+def _print(found: Document, closed: bool) -> None:
+    documents = found["exceptions"]
+    if not documents:
+        say("No exceptions." if closed else "No open exceptions.")
+        return
+    table(
+        ("Exception", "Run", "Person", "About", "Owner", "Due", "State", "What can be done"),
+        [
+            (
+                known["exception_id"],
+                known["run_id"],
+                name(known["person"]),
+                known["step"] or known["system"],
+                role_words(known["owners"]),
+                instant(known["due_at"]),
+                known["disposition"] or "open",
+                known["remedy"] if known["closed_at"] is None else "",
+            )
+            for known in documents
+        ],
+    )
+    told_of = {(d["system"], d["support"] or "", d["runbook"] or "") for d in documents if d["system"]}
+    for system, support, runbook in sorted(told_of):
+        if support or runbook:
+            say(f"{system}, looked after by {support or 'nobody named'}: {runbook}")
+    for document in documents:
+        if document["candidates"]:
+            say(f"Whose account on {document['system']} is it, for {name(document['person'])}?")
+            for candidate in document["candidates"]:
+                say(f"  {candidate_words(candidate)}")
+    if found["after"] is not None:
+        say(f"There are more: offboard exceptions{' --all' if closed else ''} --after {found['after']}")
+
+
+def settle(
+    run_id: Run,
+    system: Annotated[str, typer.Argument(metavar="SYSTEM")],
+    account: Annotated[
+        list[str] | None, typer.Argument(metavar="ACCOUNT…", help="As `exceptions` lists them.", show_default=False)
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="None of them is this person's.")] = False,
+    reason: Reason = None,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Say which of the accounts that were found are the person's."""
+    if bool(account) == none:
+        raise typer.BadParameter("Name accounts, or say --none.")
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            run = await server.run(run_id)
+            found, meant = run["run_id"], accounts_named(run, system, account or [])
+            said = {"accounts": meant, "reason": reason}
+            done = await server.post("runs", found, "systems", system, "accounts", body=said)
+            say(f"Run {found}: {len(meant) or 'no'} account{'s' if len(meant) != 1 else ''} on {system} settled.")
+            tell(done)
+
+    carry_out(work())
+
+
+def accept(
+    run_id: Run,
+    exception: Annotated[str, typer.Argument(metavar="EXCEPTION", help="Its id; or its kind, where one is open.")],
+    reason: NeededReason,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Close an exception that needs only that somebody has looked."""
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            run = await server.run(run_id)
+            found, exception_id = run["run_id"], exception_named(run, exception)
+            said = {"reason": reason}
+            done = await server.post("runs", found, "exceptions", exception_id, "acceptance", body=said)
+            say(f"Exception {exception_id} of run {found} is closed.")
+            await tell_closing(server, found, done)
+
+    carry_out(work())
+
+
+def replan(run_id: Run, reason: Reason = None, alias: As = None, folder: Folder = FOLDER) -> None:
+    """Look everything up again and plan anew. What was decided and did not change stays decided."""
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            found = (await server.run(run_id))["run_id"]
+            done = await server.post("runs", found, "replan", body={"reason": reason})
+            say(f"Run {found} is being planned anew.")
+            tell(done)
+
+    carry_out(work())

@@ -1,0 +1,130 @@
+"""Many at once: everybody in an HR export who has a last day."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import Progress as Bar
+
+from orchestrator.cli.hr_export import LARGEST_EXPORT, BadRow, ExportRow, read_export
+from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import Document, Refused, Server
+from orchestrator.cli.terminal.outcomes import tell
+from orchestrator.cli.terminal.screen import complain, cutoff, name, say
+from orchestrator.domain.errors import Invalid
+
+
+@dataclass(slots=True)
+class _Batch:
+    ready: list[tuple[ExportRow, Document]] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+
+
+async def start_all(
+    alias: str | None, path: Path, packet: str, skip_bad: bool, confirm: int | None, folder: Path
+) -> None:
+    content = await asyncio.to_thread(_read, path)
+    async with entering(folder, alias) as server:
+        current = await server.get("packets", packet)
+        export = read_export(content, current["export_columns"])
+        batch = await _looked_up(server, packet, export.leaving)
+        batch.bad = sorted([*export.bad, *batch.bad], key=lambda row: row.line)
+        for row in batch.bad:
+            complain(f"{path.name}, line {row.line}: {row.message}", "")
+        if batch.bad and not skip_bad:
+            count = "one row" if len(batch.bad) == 1 else f"{len(batch.bad)} rows"
+            raise Invalid(
+                "bad_rows", f"Nothing is started: {count} of {path.name} cannot be used.",
+                "Correct them in HR and export again, or start the others with --skip-bad.",
+            )  # fmt: skip
+        _require_confirmed(len(batch.ready), current["batch_cap"], packet, confirm)
+        if not batch.ready:
+            say("Nobody in this export has a last day." if not batch.bad else "Nothing is started.")
+            return
+        refused = await _start_each(server, batch.ready, packet, path)
+    if refused:
+        raise typer.Exit(1)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(LARGEST_EXPORT + 1)
+    if len(content) > LARGEST_EXPORT:
+        raise Invalid(
+            "export_too_large", f"{path.name} is larger than {LARGEST_EXPORT >> 20} MB.", "Export fewer people at once."
+        )
+    return content
+
+
+def _require_confirmed(count: int, cap: int, packet: str, confirm: int | None) -> None:
+    if confirm is not None and confirm != count:
+        raise Invalid(
+            "count_differs", f"--confirm says {confirm}, and {count} runs would start. Nothing is started.",
+            f"Look at the export again; if {count} is right, say --confirm {count}.",
+        )  # fmt: skip
+    if count > cap and confirm is None:
+        raise Invalid(
+            "over_the_cap",
+            f"{count} runs would start; packet {packet} starts no more than {cap} from one list. Nothing is started.",
+            f"If all {count} are meant, say --confirm {count}.",
+        )
+
+
+async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> _Batch:
+    """Who each row is in HR now, before anything starts. An export says who leaves and when; everything else about
+    them is HR's word today, and a row that HR tells otherwise may be somebody else's."""
+    batch = _Batch()
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        for row in bar.track(rows, description="Looking people up in HR"):
+            try:
+                wanted = {"packet": packet, "wanted": row.person.employee_number}
+                facts = await server.post("people", "lookup", body=wanted)
+            except Refused as refused:
+                if refused.status not in (404, 422):
+                    raise  # about whoever asks, or about HR, and so about every row
+                batch.bad.append(BadRow(row.line, f"{refused.message} {refused.remedy}"))
+                continue
+            if row.person.email and row.person.email.casefold() not in {
+                address.casefold() for address in (facts["email"], *facts["former_emails"])
+            }:
+                said = "HR knows this employee number with another mail address; see whose it is, and export again"
+                batch.bad.append(BadRow(row.line, said))
+                continue
+            if facts["open_run"] is not None:
+                batch.bad.append(BadRow(row.line, f"this person has an open run already: {facts['open_run']}"))
+                continue
+            batch.ready.append((row, facts))
+    return batch
+
+
+async def _start_each(server: Server, ready: list[tuple[ExportRow, Document]], packet: str, path: Path) -> int:
+    """Starts them one after the other; returns how many were refused all the same. A refusal of the actor is the same
+    for all, and ends it."""
+    refused, last = 0, None
+    for row, facts in ready:
+        assert row.cutoff is not None, "only rows with a last day are started"
+        # As the row has it, with its offset: an hour that comes twice stays the one that was meant.
+        asked = {"person": facts["hr_id"], "packet": packet, "cutoff": row.cutoff.local, "zone": row.cutoff.zone}
+        try:
+            done = await server.post("runs", body=asked)
+        except Refused as error:
+            if error.status not in (404, 409, 422) and error.code != "own_run":
+                raise
+            refused += 1
+            complain(f"{path.name}, line {row.line}: {error.message}", error.remedy)
+            continue
+        if "message" in done:
+            say(f"Line {row.line}: {done['message']}")
+            continue
+        last = done
+        ends = cutoff(row.cutoff.instant, row.cutoff.zone)
+        who = name({"name": facts["display_name"], "employee_number": facts["employee_number"]})
+        say(f"Line {row.line}: run {done['run_id']} for {who}, {ends}")
+    if last is not None:
+        tell(last)
+    return refused

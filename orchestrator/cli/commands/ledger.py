@@ -1,0 +1,211 @@
+"""`ledger checkpoint|verify|rebuild|export|key`: for who runs the server, beside its database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from orchestrator.cli.terminal.options import FOLDER, Folder, Json
+from orchestrator.cli.terminal.refusals import REFUSED
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.screen import complain, note, print_json, say, table
+from orchestrator.domain.errors import Invalid
+from orchestrator.settings import PREFIX, SettingMissing
+
+if TYPE_CHECKING:
+    from orchestrator.ledger.book.rebuild import Rebuilt
+    from orchestrator.ledger.proofs.verification import Verification
+
+VERIFIER = PREFIX + "CHECKPOINT_VERIFIER"
+
+
+def checkpoint(
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Into this file, which is new.")] = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Sign how large the ledger is and what its root is. Keep what comes out somewhere else."""
+
+    async def work() -> str:
+        from orchestrator.cli.server.installation import server_settings
+        from orchestrator.ledger.proofs.checkpoints import NoteSigner, make_checkpoint
+        from orchestrator.ledger.schema.database import Database
+
+        settings = server_settings(folder)
+        if settings.checkpoint_key is None:
+            raise SettingMissing(PREFIX + "CHECKPOINT_KEY", "the key that signs; make one with `offboard ledger key`")
+        database = Database(settings.database_url)
+        try:
+            return await make_checkpoint(database, NoteSigner.parse(settings.checkpoint_key))
+        finally:
+            await database.aclose()
+
+    with _busy("Reading what came since the last checkpoint"):
+        signed = carry_out(work())
+    if out is None:
+        typer.echo(signed, nl=False)
+        return
+    carry_out(_written(out, signed))
+    say(f"Checkpoint of {signed.splitlines()[1]} events in {out}.")
+
+
+async def _written(path: Path, text: str, mode: int = 0o644) -> None:
+    """Into a new file: what was kept is never written over."""
+
+    def write() -> None:
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            raise Invalid("file_exists", f"{path} is there already.", "Name a new file.") from None
+
+    await asyncio.to_thread(write)
+
+
+def verify(
+    against: Annotated[
+        list[Path] | None, typer.Option("--against", metavar="FILE", help="A checkpoint kept elsewhere. Repeatable.")
+    ] = None,
+    verifier: Annotated[
+        str | None, typer.Option("--key", metavar="KEY", envvar=VERIFIER, help="The verifier key: NAME+ID+BASE64.")
+    ] = None,
+    rows: Annotated[
+        Path | None, typer.Option("--rows", metavar="FILE", help="What `ledger export` wrote, not the database.")
+    ] = None,
+    json: Json = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """Read every row again with code of its own, and name the first wrong one."""
+
+    async def work() -> Verification:
+        from orchestrator.cli.server.installation import server_settings
+        from orchestrator.ledger.proofs.verification import verify_database, verify_file
+
+        notes = [await asyncio.to_thread(path.read_text, "utf-8") for path in against or ()]
+        key = _verifier(verifier, folder) if notes else None
+        if rows is not None:
+            return await asyncio.to_thread(verify_file, rows, against=notes, verifier_key=key)
+        url = server_settings(folder).database_url
+        return await asyncio.to_thread(verify_database, url, against=notes, verifier_key=key)
+
+    with _busy("Reading every row"):
+        found = carry_out(work())
+    if json:
+        print_json(
+            {
+                "ok": found.ok,
+                "events": found.events,
+                "streams": found.streams,
+                "root": found.root.hex(),
+                "checkpoints": found.checkpoints,
+                "wrong": None
+                if found.wrong is None
+                else {
+                    "position": found.wrong.position,
+                    "place": found.wrong.place,
+                    "what": found.wrong.what,
+                    "remedy": found.wrong.remedy,
+                },
+            }
+        )
+    elif found.wrong is not None:
+        complain(f"The ledger is wrong at {found.wrong.place}: {found.wrong.what}", found.wrong.remedy)
+        note(f"{found.events} events before it are in order.")
+    else:
+        with_them = f" and with {found.checkpoints} checkpoints" if found.checkpoints > 1 else ""
+        with_them = " and with the checkpoint" if found.checkpoints == 1 else with_them
+        counted = f"{found.events} events in {found.streams} streams"
+        say(f"In order: {counted} agree with each other{with_them}.", style="green")
+        say(f"Root {found.root.hex()}")
+        if not found.checkpoints:
+            note("Against whoever may write to the database, only a checkpoint kept elsewhere helps: --against FILE.")
+    if not found.ok:
+        raise typer.Exit(REFUSED)
+
+
+def _verifier(given: str | None, folder: Path) -> str:
+    if given is not None:
+        return given
+    from orchestrator.cli.server.installation import server_settings
+    from orchestrator.ledger.proofs.checkpoints import NoteSigner
+
+    try:
+        secret = server_settings(folder).checkpoint_key
+    except (SettingMissing, Invalid):
+        secret = None
+    if secret is None:
+        raise SettingMissing(VERIFIER, "the verifier key that belongs to the checkpoint; also as --key")
+    return NoteSigner.parse(secret).verifier_text()
+
+
+def export(out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")], folder: Folder = FOLDER) -> None:
+    """Write every row into a file, to be verified elsewhere. Personal data stays encrypted."""
+
+    async def work() -> int:
+        from orchestrator.cli.server.installation import server_settings
+        from orchestrator.ledger.proofs.verification import export_rows
+
+        try:
+            return await asyncio.to_thread(export_rows, server_settings(folder).database_url, out)
+        except FileExistsError:
+            raise Invalid("file_exists", f"{out} is there already.", "Name a new file.") from None
+
+    with _busy("Writing every row"):
+        count = carry_out(work())
+    say(f"{count} events in {out}.")
+
+
+def rebuild(folder: Folder = FOLDER) -> None:
+    """Make the read tables anew from the events, and say whether they differed. Appends wait meanwhile."""
+
+    async def work() -> dict[str, Rebuilt]:
+        from orchestrator.cli.server.installation import server_settings
+        from orchestrator.deciding.runs import RUN_EVENT_TYPES
+        from orchestrator.ledger.book.codec import EventCodec
+        from orchestrator.ledger.book.rebuild import rebuild
+        from orchestrator.ledger.schema.database import Database
+
+        database = Database(server_settings(folder).database_url)
+        try:
+            return await rebuild(database, EventCodec(RUN_EVENT_TYPES))
+        finally:
+            await database.aclose()
+
+    with _busy("Folding every event"):
+        made = carry_out(work())
+    table(
+        ("Table", "Rows", "Differed"),
+        [(name, str(rebuilt.rows), str(rebuilt.differed)) for name, rebuilt in made.items()],
+    )
+    wrong = sum(rebuilt.differed for rebuilt in made.values())
+    if wrong:
+        say(f"{wrong} rows differed from the events and are right now.", style="yellow")
+    else:
+        say("The read tables were as the events have them.", style="green")
+
+
+def key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The ledger's name: offboard.example.com/ledger.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file for the secret half.")],
+) -> None:
+    """Make a key for checkpoints. The secret half goes into a file, the verifier key is printed."""
+
+    async def work() -> str:
+        from orchestrator.ledger.proofs.checkpoints import NoteSigner
+
+        signer = NoteSigner.generate(name)
+        await _written(out, signer.secret_text() + "\n", 0o600)
+        return signer.verifier_text()
+
+    verifier = carry_out(work())
+    typer.echo(verifier)
+    note(f"Set {PREFIX}CHECKPOINT_KEY_FILE to {out}; give the line above to whoever verifies, as --key or {VERIFIER}.")
+
+
+def _busy(doing: str):  # type: ignore[no-untyped-def]  # rich's status, a context manager
+    """Something that moves while a terminal waits."""
+    return Console(stderr=True).status(doing)

@@ -1,0 +1,143 @@
+"""The packet's owners' commands: `packet check`, `packet sign`, `packet move`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import Document, Server
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Reason
+from orchestrator.cli.terminal.refusals import REFUSED, told
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.screen import complain, print_json, say
+from orchestrator.domain.errors import Invalid
+
+if TYPE_CHECKING:
+    from orchestrator.domain.packet.packet import Packet
+    from orchestrator.domain.packet.packet_yaml import Problem
+
+PHASES = ("draft", "shadow", "pilot", "production", "retired")
+FolderOrName = Annotated[
+    str, typer.Argument(metavar="PACKET", help="A folder with the three files, or the name of a packet.")
+]
+
+
+def check(
+    packet: FolderOrName,
+    json: Json = False,
+) -> None:
+    """Check a packet's three files: every problem by file, line and field. Needs no server."""
+    with told():
+        found, problems = _checked(packet)
+    name, version = (found.name, found.version) if found is not None else (None, None)
+    purpose = found.workflow.purpose if found is not None else None
+    if json:
+        documents = [problem.model_dump() for problem in problems]
+        print_json({"packet": name, "version": version, "purpose": purpose, "ok": not problems, "problems": documents})
+    elif problems:
+        for problem in problems:
+            complain(str(problem), "")
+        complain(f"The packet has {_count(problems)}.", "Correct the files and check again.")
+    else:
+        say(f"Packet {name} {(version or '')[:12]} is in order.")
+        say(f"What it is for: {purpose}")
+    if problems:
+        raise typer.Exit(REFUSED)
+
+
+def _checked(named: str) -> tuple[Packet | None, list[Problem]]:
+    from connectors.registry import SETTINGS, connector_kinds
+    from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
+    from orchestrator.domain.packet.packet_files import read_packet_folder, starter_names, starter_packet
+    from orchestrator.domain.packet.packet_yaml import PacketProblems
+
+    try:
+        known = named in starter_names() and not Path(named).is_dir()
+        packet = starter_packet(named) if known else read_packet_folder(Path(named))
+    except PacketProblems as wrong:
+        return None, list(wrong.problems)
+    roles = roles_spoken_of(packet)
+    return packet, check_packet(packet, connector_kinds(), settings=SETTINGS, roles_known=roles)
+
+
+def _count(problems: list[Problem]) -> str:
+    return "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+
+
+def sign(
+    packet: FolderOrName,
+    phase: Annotated[
+        str | None, typer.Option("--phase", help="For which phase; the next one, where it is not said.")
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option("--version", help="Which version of a packet that is known; the newest otherwise.")
+    ] = None,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Sign a packet for its next phase as one of its owners. A folder is checked, and adopted first."""
+    with told():
+        wanted = _phase(phase) if phase is not None else None
+        files = _files(Path(packet)) if Path(packet).is_dir() else None
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            if files is not None:
+                adopted = await server.post("packets", body=files)
+                name, known = adopted["packet"], adopted["version"]
+            else:
+                name, known = packet, await _version(server, packet, version)
+            state = await server.post("packets", name, "versions", known, "signatures", body={"phase": wanted})
+            _tell(name, state)
+            for signature in state["signatures"]:
+                say(f"Signed for {signature['phase']} by the {signature['owner']} owner: {signature['by']}.")
+
+    carry_out(work())
+
+
+def _files(folder: Path) -> dict[str, str]:
+    """The three files as the server takes them. What is wrong in them is told here, before anything is sent."""
+    from orchestrator.domain.packet.packet_files import read_packet_folder
+
+    files = read_packet_folder(folder).files
+    return {name.removesuffix(".yaml"): text.decode() for name, text in files.items()}
+
+
+async def _version(server: Server, packet: str, version: str | None) -> str:
+    versions = (await server.get("packets", packet))["versions"]
+    if version is None:
+        return str(versions[-1]["version"])
+    return next((str(known["version"]) for known in versions if known["version"].startswith(version)), version)
+
+
+def move(
+    packet: Annotated[str, typer.Argument(metavar="PACKET", help="The packet's name.")],
+    phase: Annotated[str, typer.Argument(metavar="PHASE", help="draft, shadow, pilot, production or retired.")],
+    version: Annotated[str | None, typer.Option("--version", help="Which version; the newest otherwise.")] = None,
+    reason: Reason = None,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Move a packet to another phase: forward with both owners' signatures, back by either owner alone."""
+
+    async def work() -> None:
+        wanted = _phase(phase)
+        async with entering(folder, alias) as server:
+            known = await _version(server, packet, version)
+            said = {"phase": wanted, "reason": reason}
+            _tell(packet, await server.post("packets", packet, "versions", known, "moves", body=said))
+
+    carry_out(work())
+
+
+def _tell(packet: str, state: Document) -> None:
+    say(f"Packet {packet} {state['version'][:12]} is in phase {state['phase']}.")
+
+
+def _phase(text: str) -> str:
+    if text not in PHASES:
+        raise Invalid("unknown_phase", f"There is no phase {text[:40]}.", f"Name one of: {', '.join(PHASES)}.")
+    return text

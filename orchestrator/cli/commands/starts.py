@@ -1,0 +1,181 @@
+"""Starting runs: `start`, for one person or for the leavers of an HR export."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from orchestrator.cli.commands.preview import print_preview
+from orchestrator.cli.commands.settling import answers
+from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import Document, Refused, Server
+from orchestrator.cli.terminal.moments import instant_given
+from orchestrator.cli.terminal.names import colleague_named
+from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, Reason, Zone
+from orchestrator.cli.terminal.outcomes import tell
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.screen import cutoff, name, print_json, say
+from orchestrator.domain.errors import Invalid
+
+PREVIEW_WITHIN = 120.0
+"""Seconds in which a worker looks into every system. Its answer is kept for a quarter of an hour."""
+LOOK_EVERY = 1.0
+
+
+def start(
+    person: Annotated[
+        str | None, typer.Argument(metavar="PERSON", help="Employee number, mail address or HR's id.")
+    ] = None,
+    packet: PacketName = PACKET,
+    when: Annotated[
+        str | None, typer.Option("--cutoff", metavar="TIME", help="When access ends: 2026-11-30T17:00.")
+    ] = None,
+    zone: Zone = None,
+    urgent: Annotated[
+        bool, typer.Option("--urgent", help="Begin at once with what cuts access and can be taken back.")
+    ] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only look what would be done. Nothing is written anywhere.")
+    ] = False,
+    embargo_until: Annotated[
+        str | None, typer.Option("--embargo-until", metavar="TIME", help="Until then only those named see the run.")
+    ] = None,
+    named: Annotated[
+        list[str] | None, typer.Option("--named", metavar="NAME", help="Who sees it, beside you. Repeatable.")
+    ] = None,
+    reason: Reason = None,
+    theirs: Annotated[
+        list[str] | None,
+        typer.Option("--theirs", metavar="SYSTEM=ACCOUNT", help="Settle what --preview asks: theirs. Repeatable."),
+    ] = None,
+    not_theirs: Annotated[
+        list[str] | None,
+        typer.Option("--not-theirs", metavar="SYSTEM=ACCOUNT", help="The same: not theirs. Name each account."),
+    ] = None,
+    from_csv: Annotated[
+        Path | None, typer.Option("--from-csv", metavar="FILE", help="Everybody in this HR export who has a last day.")
+    ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Start the good rows although others are bad.")] = False,
+    confirm: Annotated[
+        int | None, typer.Option("--confirm", metavar="N", help="Repeat the number of runs, where it is over the cap.")
+    ] = None,
+    json: Json = False,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Start offboarding somebody, or everybody who leaves by an HR export."""
+    if (person is None) == (from_csv is None):
+        raise typer.BadParameter("Name one PERSON, or a file with --from-csv.")
+    if named and embargo_until is None:
+        raise typer.BadParameter("--named goes with --embargo-until.")
+    if from_csv is not None:
+        single = {
+            "--preview": preview, "--cutoff": when, "--zone": zone, "--urgent": urgent, "--json": json,
+            "--embargo-until": embargo_until, "--reason": reason, "--theirs": theirs, "--not-theirs": not_theirs,
+        }  # fmt: skip
+        if given := [option for option, value in single.items() if value]:
+            raise typer.BadParameter(f"{', '.join(given)} goes with one PERSON, not with --from-csv.")
+        from orchestrator.cli.commands.leavers import start_all  # reading exports takes what nothing else here needs
+
+        carry_out(start_all(alias, from_csv, packet, skip_bad, confirm, folder))
+        return
+    if skip_bad or confirm is not None:
+        raise typer.BadParameter("--skip-bad and --confirm go with --from-csv.")
+    if json and not preview:
+        raise typer.BadParameter("--json goes with --preview.")
+    if urgent and when is not None:
+        raise typer.BadParameter("--urgent begins now: leave --cutoff out.")
+    if preview and (theirs or not_theirs):
+        raise typer.BadParameter("--theirs and --not-theirs go with a start, not with --preview.")
+    asked = {"person": person, "packet": packet, "cutoff": when, "zone": zone, "urgent": urgent}
+    if preview:
+        carry_out(_preview(asked, embargo_until, named or [], json, alias, folder))
+    else:
+        settled = (theirs or [], not_theirs or [])
+        carry_out(_start_one(asked, reason, settled, embargo_until, named or [], alias, folder))
+
+
+async def _start_one(
+    asked: Document,
+    reason: str | None,
+    settled: tuple[list[str], list[str]],
+    until: str | None,
+    named: list[str],
+    alias: str | None,
+    folder: Path,
+) -> None:
+    _demand_cutoff(asked)
+    async with entering(folder, alias) as server:
+        body = {**asked, "embargo": await _embargo(server, until, named)}
+        answered: list[Document] = []
+        if any(settled):
+            with looking("Looking into every system"):
+                preview = await _answered(server, await server.post("previews", body=body))
+            answered = answers(preview, *settled, reason)
+        done = await server.post("runs", body={**body, "reason": reason, "answers": answered})
+        if "message" in done:
+            say(done["message"])
+            return
+        run = await server.run(done["run_id"])
+        say(f"Run {run['run_id']} is started for {name(run['person'])}.")
+        say(f"Access ends {'now' if run['urgent'] else cutoff(run['cutoff'], run['zone'])}.")
+        say(f"Follow it: offboard watch {run['run_id']}")
+        for one in answered:
+            number = len(one["accounts"])
+            say(f"{number or 'No'} account{'s' if number != 1 else ''} settled, if the search finds the same.")
+        tell(done)
+
+
+async def _preview(
+    asked: Document, until: str | None, named: list[str], json: bool, alias: str | None, folder: Path
+) -> None:
+    _demand_cutoff(asked)
+    async with entering(folder, alias) as server:
+        with looking("Looking into every system"):
+            body = {**asked, "embargo": await _embargo(server, until, named)}
+            document = await _answered(server, await server.post("previews", body=body))
+    if json:
+        print_json(document)
+    else:
+        print_preview(document)
+
+
+async def _answered(server: Server, answer: Document) -> Document:
+    """The preview, once a worker has worked it out."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + PREVIEW_WITHIN
+    while answer.get("state") == "waiting":
+        if loop.time() > until:
+            raise Refused(
+                503, "not_answered", f"No worker has answered within {PREVIEW_WITHIN:g} seconds.",
+                "Ask again. If it goes on, see that a worker runs and that the systems it asks can be reached.",
+            )  # fmt: skip
+        await asyncio.sleep(LOOK_EVERY)
+        answer = await server.get("inquiries", answer["inquiry_id"])
+    found: Document = answer["preview"] if "inquiry_id" in answer else answer
+    return found
+
+
+async def _embargo(server: Server, until: str | None, named: list[str]) -> Document | None:
+    if until is None:
+        return None
+    members = (await server.get("staff"))["members"] if named else []
+    return {"until": instant_given(until), "named": [colleague_named(members, one) for one in named]}
+
+
+def _demand_cutoff(asked: Document) -> None:
+    if asked["zone"] is not None and asked["cutoff"] is None:
+        raise Invalid("cutoff_missing", "A time zone is given and no cutoff.", "Add --cutoff 2026-11-30T17:00.")
+
+
+@contextmanager
+def looking(doing: str) -> Iterator[None]:
+    """Something that moves while a terminal waits."""
+    with Console(stderr=True).status(doing):
+        yield

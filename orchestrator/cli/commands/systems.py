@@ -1,0 +1,66 @@
+"""`systems` and `systems check`: is every system of a packet there, and does it accept our credential?"""
+
+from __future__ import annotations
+
+import typer
+
+from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import Document
+from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName
+from orchestrator.cli.terminal.refusals import REFUSED
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.screen import instant, print_json, table
+
+REACHABLE = {True: "yes", False: "no", None: "not looked at"}
+
+
+def systems(
+    context: typer.Context,
+    alias: As = None,
+    packet: PacketName = PACKET,
+    json: Json = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """List a packet's systems as they were last seen."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            return await server.get("systems", packet=packet)
+
+    _show(carry_out(work()), json)
+
+
+def check(alias: As = None, packet: PacketName = PACKET, json: Json = False, folder: Folder = FOLDER) -> None:
+    """Look whether every system of a packet answers and accepts our credential. Changes nothing."""
+
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            return await server.post("systems", "check", body={"packet": packet})
+
+    found = carry_out(work())
+    _show(found, json)
+    if any(system["reachable"] is False for system in found["systems"]):
+        raise typer.Exit(REFUSED)
+
+
+def _show(found: Document, json: bool) -> None:
+    if json:
+        print_json(found)
+        return
+    table(
+        ("System", "Kind", "Reachable", "On hold", "Looked at", "What it says", "Support"),
+        [
+            (
+                system["system"],
+                system["kind"],
+                REACHABLE[system["reachable"]],
+                "held" if system["held"] else "",
+                instant(system["checked_at"]),
+                system["detail"],
+                system["support"] if not system["reachable"] else "",
+            )
+            for system in found["systems"]
+        ],
+    )

@@ -1,0 +1,94 @@
+"""What only a person can do: `tasks`, `tasks complete`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.commands.decisions import MOST, overdue
+from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import Document
+from orchestrator.cli.terminal.attachments import attachment
+from orchestrator.cli.terminal.names import task_named
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Run
+from orchestrator.cli.terminal.outcomes import tell_closing
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.refusals import told
+from orchestrator.cli.terminal.screen import name, print_json, say, table
+from orchestrator.cli.terminal.shapes import role_words
+
+
+def tasks(
+    context: typer.Context,
+    alias: As = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Also those of others.")] = False,
+    json: Json = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """List what only a person can do."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            return await server.get("tasks", mine=not everybody, limit=MOST)
+
+    found = carry_out(work())
+    if json:
+        print_json({"tasks": found["items"], "now": found["now"]})
+        return
+    if not found["items"]:
+        say("No tasks.")
+        return
+    table(
+        ("Task", "Run", "Person", "For", "Due", "What"),
+        [
+            (
+                item["id"],
+                item["run_id"],
+                name(item["person"]),
+                role_words(item["roles"]),
+                overdue(item, found),
+                item["instruction"] or item["title"],
+            )
+            for item in found["items"]
+        ],
+    )
+
+
+def complete(
+    run_id: Run,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task's id, or the name of its step.")],
+    alias: As = None,
+    evidence: Annotated[
+        str | None, typer.Option("--evidence", help="What shows it, or why it was not done; kept encrypted.")
+    ] = None,
+    attach: Annotated[
+        list[Path] | None,
+        typer.Option("--attach", metavar="FILE", help="A file that shows it, 10 MiB at most; repeatable."),
+    ] = None,
+    outcome: Annotated[str, typer.Option("--outcome", help="done or not_done.")] = "done",
+    folder: Folder = FOLDER,
+) -> None:
+    """Say that a task is done, or that it could not be. What shows it, words and files, is kept encrypted."""
+    if outcome not in ("done", "not_done"):
+        raise typer.BadParameter("A task is done or not_done.", param_hint="--outcome")
+    with told():
+        files = [attachment(file) for file in attach or ()]
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            run = await server.run(run_id)
+            found, task_id = run["run_id"], task_named(run, task)
+            stored = []
+            for file in files:
+                kept = await server.post("runs", found, "tasks", task_id, "files", file=file)
+                stored.append({"stored": kept["stored"], "name": kept["name"]})
+            said = {"outcome": outcome, "note": (evidence or "").strip() or None, "files": stored}
+            done = await server.post("runs", found, "tasks", task_id, "completion", body=said)
+            say(f"Task {task_id} of run {found}: {outcome}.")
+            await tell_closing(server, found, done)
+
+    carry_out(work())

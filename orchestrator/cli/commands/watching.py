@@ -1,0 +1,85 @@
+"""`watch`: a run as it goes on, told by the server's stream of its events."""
+
+from __future__ import annotations
+
+import json as json_text
+from contextlib import aclosing
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import Document, Server, Unreachable
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Run
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.run_pages import event_line
+from orchestrator.cli.terminal.run_view import RunView
+from orchestrator.cli.terminal.screen import note, say
+
+
+def watch(run_id: Run, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
+    """Follow a run until it ends. Ctrl-C stops watching; the run goes on. With --json, one line an event."""
+    try:
+        carry_out(_watch(run_id, alias, folder, json))
+    except KeyboardInterrupt:
+        if not json:
+            say("The run goes on.")
+
+
+async def _watch(run_id: str, alias: str | None, folder: Path, json: bool) -> None:
+    console = Console(highlight=False, markup=False, emoji=False)
+    async with entering(folder, alias) as server:
+        run = await server.run(run_id)
+        if json:
+            await _as_json(server, run["run_id"])
+            return
+        if console.is_terminal and not console.is_dumb_terminal:
+            run = await _live(server, run, console)
+        else:
+            run = await _plainly(server, run)
+        say(f"Run {run['run_id']} has ended: {run['state']}.")
+
+
+async def _live(server: Server, run: Document, console: Console) -> Document:
+    """The whole run drawn anew whenever something happened in it."""
+    with Live(RunView(run, server.now), console=console, refresh_per_second=4) as live:
+        async with aclosing(server.follow(run["run_id"], run["version"], _lost)) as events:
+            async for event in events:
+                if event.version > run["version"]:  # it may have gone on since the event was sent
+                    run = await _looked(server, run)
+                    live.update(RunView(run, server.now))
+        run = await server.run(run["run_id"])
+        live.update(RunView(run, server.now))
+    return run
+
+
+async def _looked(server: Server, run: Document) -> Document:
+    """The run as it is now; as it was where nobody answers just then: the next event brings another look."""
+    try:
+        return await server.run(run["run_id"])
+    except Unreachable:
+        return run
+
+
+async def _plainly(server: Server, run: Document) -> Document:
+    """A line for each event as it comes."""
+    async with aclosing(server.follow(run["run_id"], 0, _lost)) as events:
+        async for event in events:
+            step = event.document["data"].get("step_id")
+            if step and all(known["step_id"] != step for known in run["steps"]):
+                run = await _looked(server, run)  # planned since we looked
+            say(event_line(run, event.document))
+    return await server.run(run["run_id"])
+
+
+async def _as_json(server: Server, run_id: str) -> None:
+    """Each event as a document on a line of its own, written at once: somebody reads while it goes on."""
+    async with aclosing(server.follow(run_id, 0, _lost)) as events:
+        async for event in events:
+            typer.echo(json_text.dumps({"run_id": run_id, **event.document}, ensure_ascii=False))
+
+
+def _lost() -> None:
+    note("The server does not answer. The run goes on, and so does this once it answers again.")

@@ -1,0 +1,239 @@
+"""HR's list of people as a CSV file: which rows can be read, and what is wrong with each of the others.
+
+Every HR system exports differently, so `platform.yaml` says which column holds what. Read here: UTF-8 (with or without
+a byte order mark) and UTF-16 with one; comma, semicolon or tab; quoted fields with line breaks (RFC 4180). Nothing is
+guessed: a row that is not clear is a bad row, named by the line on which it begins.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+from zoneinfo import available_timezones
+
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
+
+LARGEST_EXPORT: Final = 32 * 1024 * 1024  # bytes
+END_OF_DAY: Final = "18:00"
+"""When work ends on a last day for which the export gives no time."""
+_DELIMITERS: Final = ",;\t"
+_LISTS: Final = frozenset({"former_emails", "former_names"})
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """One person. `line` is where the row begins, counted from 1 with the titles in the first line. `cutoff` is None
+    for somebody who stays."""
+
+    line: int
+    person: PersonFacts
+    cutoff: Cutoff | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """`message` says what is wrong and what to do; it quotes no more than the wrong date, time or zone."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    rows: list[ExportRow] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+
+    @property
+    def leaving(self) -> list[ExportRow]:
+        return [row for row in self.rows if row.cutoff is not None]
+
+
+def read_export(text: bytes | str, columns: Mapping[str, str]) -> Export:
+    """`columns` maps `PersonFacts` fields, `cutoff_date` and `cutoff_time` to titles, as `hr.export_columns` does.
+
+    Raises `Invalid` where the file as a whole cannot be read: no text, no titles, a mapped column missing. Several
+    former addresses or names in one field are separated by `;`, `|` or line breaks. A manager is named in an export
+    by employee number; where that person is in the file too, `manager_email` is filled in. Without a name to display,
+    it is the given and the family name. Rows without a value are passed over. A day alone ends at `END_OF_DAY`, in the
+    person's own time zone."""
+    content = _decoded(text)
+    if "employee_number" not in columns:
+        raise Invalid(
+            "export_columns_incomplete",
+            "The packet does not say which column of the export holds the employee number",
+            "add 'employee_number' to hr.export_columns in platform.yaml",
+        )
+    lines = _rows(content, _delimiter(content, columns))
+    titles, places = _titles(lines, columns)
+    export = Export()
+    first_line: dict[str, int] = {}
+    for line, cells in lines:
+        if isinstance(cells, str):
+            export.bad.append(BadRow(line, cells))
+            continue
+        if not any(cell.strip() for cell in cells):
+            continue
+        try:
+            row = _row(line, cells, len(titles), places)
+        except _Unreadable as wrong:
+            export.bad.append(BadRow(line, wrong.message))
+            continue
+        number = row.person.employee_number
+        if number in first_line:
+            said = f"the employee number is in line {first_line[number]} already; keep one of the two rows"
+            export.bad.append(BadRow(line, said))
+            continue
+        first_line[number] = line
+        export.rows.append(row)
+    return Export(_with_managers(export.rows), export.bad)
+
+
+class _Unreadable(Exception):
+    def __init__(self, message: str) -> None:
+        super().__init__("unreadable row")
+        self.message = message
+
+
+def _decoded(text: bytes | str) -> str:
+    """Bytes that are not UTF-8 stay in the text as lone surrogates, so that only the rows with them are bad."""
+    if isinstance(text, str):
+        return text.removeprefix("\ufeff")
+    if len(text) > LARGEST_EXPORT:
+        raise Invalid("export_too_large", f"The export is larger than {LARGEST_EXPORT >> 20} MiB", "split the file")
+    if text[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        return text.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    decoded = text.decode("utf-16", "replace")
+    if "\ufffd" in decoded:
+        raise Invalid("export_encoding", "The export begins like UTF-16 text and is not", "save it again as UTF-8")
+    return decoded
+
+
+def _delimiter(content: str, columns: Mapping[str, str]) -> str:
+    """The one under which most of the mapped titles are found in the first line."""
+
+    def titles_found(delimiter: str) -> int:
+        first = next(csv.reader(io.StringIO(content), delimiter=delimiter), [])
+        return len({_title(cell) for cell in first} & {_title(title) for title in columns.values()})
+
+    return max(_DELIMITERS, key=titles_found)
+
+
+def _rows(content: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Each row with the line on which it begins, or what keeps it from being read."""
+    # newline="" leaves line breaks inside quotation marks as they are, as the csv module asks for.
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        begins = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield begins, "has a quotation mark that is not closed, or not doubled within a text; correct it"
+        else:
+            yield begins, cells
+
+
+def _titles(
+    lines: Iterator[tuple[int, list[str] | str]], columns: Mapping[str, str]
+) -> tuple[list[str], dict[str, int]]:
+    titles = next((cells for _, cells in lines if isinstance(cells, str) or any(cell.strip() for cell in cells)), None)
+    if titles is None or isinstance(titles, str):
+        raise Invalid("export_empty", "The export is empty", "export it again with a line of column titles")
+    known: dict[str, int] = {}
+    for index, title in enumerate(titles):
+        name = _title(title)
+        if name in known and name in {_title(wanted) for wanted in columns.values()}:
+            raise Invalid("export_columns_twice", f"Two columns of the export are called {title!r}", "rename one")
+        known.setdefault(name, index)
+    missing = sorted(title for title in columns.values() if _title(title) not in known)
+    if missing:
+        raise Invalid(
+            "export_columns_missing",
+            f"The export has no column {', '.join(repr(title) for title in missing)}",
+            "export these columns too, or correct hr.export_columns in platform.yaml",
+        )
+    return titles, {name: known[_title(title)] for name, title in columns.items()}
+
+
+def _title(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _row(line: int, cells: list[str], width: int, places: Mapping[str, int]) -> ExportRow:
+    if len(cells) != width:
+        raise _Unreadable(f"has {len(cells)} fields where the titles have {width}; look for a separator in a text")
+    values = {name: cells[place].strip() for name, place in places.items()}
+    if any(_NOT_UTF8.search(value) for value in values.values()):
+        raise _Unreadable("has bytes that are not UTF-8 text; save the file again with the encoding UTF-8")
+    if any(_UNPRINTABLE.search(value) for value in values.values()):
+        raise _Unreadable("has a control character in a field; remove it")
+    if not values["employee_number"]:
+        raise _Unreadable("has no employee number; add it")
+    zone = values.get("time_zone", "")
+    if zone and zone not in _zones():
+        raise _Unreadable(f"has the time zone {_shown(zone)}, which does not exist; write for example Europe/Berlin")
+    cutoff = _cutoff(values.pop("cutoff_date", ""), values.pop("cutoff_time", ""), zone)
+    facts: dict[str, object] = {
+        name: tuple(part.strip() for part in re.split(r"[;|\r\n]", value) if part.strip()) if name in _LISTS else value
+        for name, value in values.items()
+    }
+    for name in ("manager_hr_id", "manager_email"):
+        facts[name] = facts.get(name) or None
+    facts.setdefault("hr_id", "")
+    facts["display_name"] = facts.get("display_name") or " ".join(
+        part for name in ("given_name", "family_name") if (part := values.get(name, ""))
+    )
+    return ExportRow(line, PersonFacts.model_validate(facts), cutoff)
+
+
+_NOT_UTF8: Final = re.compile(r"[\ud800-\udfff]")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _cutoff(day: str, time: str, zone: str) -> Cutoff | None:
+    if not day:
+        if time:
+            raise _Unreadable("has a leaving time and no last day; add the day, or remove the time")
+        return None
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day):
+        raise _Unreadable(f"has the last day {_shown(day)}; write it as year-month-day, for example 2026-11-30")
+    if time and not re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", time):
+        raise _Unreadable(f"has the leaving time {_shown(time)}; write it as hours and minutes, for example 17:00")
+    if not zone:
+        raise _Unreadable("has a last day and no time zone; add the zone, for example Europe/Berlin")
+    clock = (time or END_OF_DAY).zfill(8 if time.count(":") == 2 else 5)
+    try:
+        return parse_cutoff(f"{day}T{clock}", zone)
+    except Invalid as refused:
+        raise _Unreadable(f"{refused.message}; {refused.remedy}") from None
+
+
+def _with_managers(rows: list[ExportRow]) -> list[ExportRow]:
+    addresses = {row.person.employee_number: row.person.email for row in rows if row.person.email}
+
+    def told(row: ExportRow) -> ExportRow:
+        manager = row.person.manager_hr_id
+        if row.person.manager_email or manager is None or manager not in addresses:
+            return row
+        person = row.person.model_copy(update={"manager_email": addresses[manager]})
+        return ExportRow(row.line, person, row.cutoff)
+
+    return [told(row) for row in rows]
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 30 else f"{text[:30]}…")
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    """Every IANA name this machine knows; finding out reads hundreds of files."""
+    return frozenset(available_timezones())

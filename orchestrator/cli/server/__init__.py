@@ -1,0 +1,1 @@
+"""The server that a command talks to, and signing in there."""

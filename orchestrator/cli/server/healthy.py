@@ -1,0 +1,125 @@
+"""`healthy`: what a container's health check runs. Whether the servers answer, and whether work is done here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import httpx
+import typer
+
+from orchestrator.cli.terminal.options import FOLDER, Folder
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.screen import say
+from orchestrator.domain.errors import Refusal
+
+if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from orchestrator.engine import Engine
+    from orchestrator.settings import Settings
+    from orchestrator.worker import Books
+
+SILENT_FOR = timedelta(minutes=3)
+"""A worker asks for work in calls of about a minute, and Temporal notes when one begins."""
+RELAY_WITHIN = 8.0
+"""Seconds in which a relay passes what stands in the ledger; it looks every second."""
+LOOK_AGAIN = 0.5
+WEB_WITHIN = 10.0
+
+
+class Unwell(Refusal):
+    """What does not work, and what to look at."""
+
+
+def healthy(
+    worker: Annotated[bool, typer.Option("--worker", help="A worker on this host asks for work.")] = False,
+    relay: Annotated[bool, typer.Option("--relay", help="A relay follows the ledger.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Pages and API are served on this host.")] = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """Look whether the ledger and Temporal can be worked with from here. Changes nothing; exit code 0 or 1."""
+    carry_out(_served() if web else _healthy(worker, relay, folder))
+
+
+async def _served() -> None:
+    """Asked where it listens, by the name that it answers to. Needs no login of its own to the ledger."""
+    from orchestrator.web.settings import WebSettings
+
+    settings = WebSettings.read(os.environ)
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # what it may be set to
+    address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/api/v1/readiness"
+    try:
+        async with httpx.AsyncClient(timeout=WEB_WITHIN) as client:
+            answered = await client.get(address, headers={"Host": urlsplit(settings.public_url).netloc})
+    except httpx.HTTPError as error:
+        raise Unwell("silent", f"{address} does not answer ({type(error).__name__}).", "See the web log.") from error
+    if answered.status_code != 200:
+        raise Unwell("not_ready", f"{address} answers {answered.status_code}.", "See that the ledger can be reached.")
+    say("Well.")
+
+
+async def _healthy(worker: bool, relay: bool, folder: Folder) -> None:
+    from orchestrator.cli.server.installation import server_settings
+    from orchestrator.engine import Engine
+    from orchestrator.worker import engine_address, open_books
+
+    settings = await asyncio.to_thread(server_settings, folder)
+    async with open_books(settings) as books:
+        await (await books.database.dedicated()).close()  # said at once where a pool would go on trying
+        await books.ledger.now()
+        engine = await Engine.connect(engine_address(settings))
+        if worker:
+            await _asks_for_work(engine, settings)
+        if relay:
+            await _is_followed(books)
+    say("Well.")
+
+
+async def _asks_for_work(engine: Engine, settings: Settings) -> None:
+    """For every queue that a worker with these settings serves: one on this host has asked for activities lately."""
+    from temporalio.api.enums.v1 import TaskQueueType
+    from temporalio.api.taskqueue.v1 import TaskQueue
+    from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+    from temporalio.service import RPCError
+
+    from orchestrator.engine import ANSWER_WITHIN
+
+    here, oldest = f"@{socket.gethostname()}", datetime.now(UTC) - SILENT_FOR
+    for queue in (settings.temporal_task_queue, *settings.queues):
+        request = DescribeTaskQueueRequest(
+            namespace=settings.temporal_namespace,
+            task_queue=TaskQueue(name=queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        )
+        try:
+            told = await engine.client.workflow_service.describe_task_queue(request, timeout=ANSWER_WITHIN)
+        except RPCError as error:
+            raise Unwell(
+                "namespace", f"Temporal does not tell about the queue {queue}: {error.status.name}.",
+                f"See that the namespace {settings.temporal_namespace} is there and open to this worker.",
+            ) from error  # fmt: skip
+        if not any(p.identity.endswith(here) and _instant(p.last_access_time) > oldest for p in told.pollers):
+            raise Unwell("idle", f"No worker on this host asks for work in the queue {queue}.", "See the worker's log.")
+
+
+def _instant(stamp: Timestamp) -> datetime:
+    return stamp.ToDatetime(UTC)
+
+
+async def _is_followed(books: Books) -> None:
+    """What stood in the ledger when we came is passed soon, or was already."""
+    from orchestrator.ledger.engine import engine_reports
+    from orchestrator.relay import CURSOR
+
+    loop = asyncio.get_running_loop()
+    until = loop.time() + RELAY_WITHIN
+    tail = await books.ledger.tail_position()
+    while (position := await engine_reports.position_of(books.database, CURSOR)) < tail:
+        if loop.time() >= until:
+            raise Unwell("behind", f"The relay stands at {position} and the ledger at {tail}.", "See the relay's log.")
+        await asyncio.sleep(LOOK_AGAIN)

@@ -1,0 +1,26 @@
+"""For who runs a server, beside its database: the settings of this installation."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from orchestrator.cli.terminal.options import FOLDER
+from orchestrator.domain.errors import Invalid
+from orchestrator.settings import PREFIX, Settings
+
+
+def server_settings(folder: Path = FOLDER) -> Settings:
+    """What the environment says; else the embedded stack that is up. Raises `SettingMissing` where neither is."""
+    if any(PREFIX + name in os.environ for name in ("DATABASE_URL", "DATABASE_URL_FILE")):
+        return Settings.read()
+    try:
+        return embedded_settings(folder)
+    except Invalid:
+        return Settings.read()
+
+
+def embedded_settings(folder: Path) -> Settings:
+    from orchestrator.embedded.stack import running_stack  # the embedded servers are an extra of the package
+
+    return running_stack(folder)

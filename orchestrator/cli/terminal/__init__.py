@@ -1,0 +1,1 @@
+"""What the terminal shows: tables, words, prompts and errors."""

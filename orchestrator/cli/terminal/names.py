@@ -1,0 +1,89 @@
+"""What people call gates, tasks, exceptions, accounts and colleagues, and the ids that are meant.
+
+Where a name could mean several things, it is passed on as it is and refused by the server, which says what there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.cli.server.server import Document
+from orchestrator.domain.errors import Invalid
+
+SHORTEST_ACCOUNT = 6
+"""Characters of an account's id that may stand for it, where no other candidate begins so."""
+
+
+def gate_named(run: Document, named: str) -> str:
+    """By id; or by the packet's name, where one of it is open. Raises `Invalid` where several are."""
+    if any(gate["gate_id"] == named for gate in run["gates"]):
+        return named
+    same = [gate for gate in run["gates"] if gate["gate"] == named]
+    still_open = [gate for gate in same if gate["state"] == "open"]
+    if len(still_open) > 1:
+        ids = ", ".join(gate["gate_id"] for gate in still_open)
+        raise Invalid("several_gates", f"Several gates {named} are open.", f"Name one: {ids}.")
+    return str((still_open or same or [{"gate_id": named}])[-1]["gate_id"])
+
+
+def gate_name(run: Document, gate_id: str | None) -> str:
+    """What people call a gate: by the packet's name, with its id where the run has several of that name."""
+    names = {gate["gate_id"]: str(gate["gate"]) for gate in run["gates"]}
+    if gate_id is None or gate_id not in names:
+        return gate_id or ""
+    called = names[gate_id].replace("_", " ")
+    return called if list(names.values()).count(names[gate_id]) == 1 else f"{called} ({gate_id})"
+
+
+def task_named(run: Document, named: str) -> str:
+    """By id, or by the step that it is about."""
+    if any(task["task_id"] == named for task in run["tasks"]):
+        return named
+    same = [task for task in run["tasks"] if named in (task["step_id"], task["step"])]
+    still_open = [task for task in same if task["state"] == "open"]
+    return str((still_open or same or [{"task_id": named}])[-1]["task_id"])
+
+
+def exception_named(run: Document, named: str) -> str:
+    """By id; or by kind or system, where one of it is open."""
+    if any(known["exception_id"] == named for known in run["exceptions"]):
+        return named
+    same = [
+        str(known["exception_id"]) for known in run["exceptions"]
+        if known["state"] == "open" and named in (known["kind"], known["system"])
+    ]  # fmt: skip
+    if len(same) > 1:
+        raise Invalid(
+            "several_exceptions", f"Several open exceptions are meant by {named}.", f"Name one: {', '.join(same)}."
+        )
+    return same[0] if same else named
+
+
+def accounts_named(run: Document, system: str, named: Sequence[str]) -> list[str]:
+    """By id, a beginning of it that fits one candidate, or the label that the system shows."""
+    candidates = {
+        str(account["account_id"]): account["label"]
+        for known in run["systems"] if known["system"] == system
+        for account in known["candidates"]
+    }  # fmt: skip
+    meant = []
+    for text in named:
+        fits = [
+            id_ for id_, label in candidates.items()
+            if (len(text) >= SHORTEST_ACCOUNT and id_.startswith(text)) or label == text
+        ]  # fmt: skip
+        if len(fits) > 1 and text not in candidates:
+            raise Invalid("several_accounts", f"Several accounts on {system} are meant by what was given.",
+                          "Give more of the account's id.")  # fmt: skip
+        meant.append(fits[0] if len(fits) == 1 else text)
+    return meant
+
+
+def colleague_named(members: Sequence[Document], named: str) -> str:
+    """By account, or by the name that sign-in told, in whatever case. Raises `Invalid` where several have it."""
+    if any(member["actor_id"] == named for member in members):
+        return named
+    same = [str(member["actor_id"]) for member in members if (member["name"] or "").casefold() == named.casefold()]
+    if len(same) > 1:
+        raise Invalid("several_colleagues", f"Several are called {named}.", f"Name an account: {', '.join(same)}.")
+    return same[0] if same else named

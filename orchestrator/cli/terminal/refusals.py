@@ -1,0 +1,85 @@
+"""The one place where what went wrong becomes words on the terminal and an exit code.
+
+0  done
+1  refused or failed: place, cause and remedy on standard error
+2  wrong usage
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import typer
+
+from orchestrator.cli.terminal.screen import complain
+from orchestrator.domain.errors import Refusal
+
+T = TypeVar("T")
+
+REFUSED = 1
+RUNS_GO_ON = "Open runs go on by themselves when it is back."
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs one command's work to its end. What it refuses or fails with is told, and the command ends with 1."""
+    with told():
+        return asyncio.run(work)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    try:
+        yield
+    except Refusal as refused:
+        complain(refused.message, refused.remedy, *_further(refused))
+    except (typer.Exit, typer.BadParameter):
+        raise
+    except OSError as error:
+        complain(f"{error.filename or 'This machine'}: {error.strerror or type(error).__name__}", "")
+    except Exception as error:
+        words = _beside_the_database(error)
+        if words is None:
+            raise
+        complain(*words)
+    else:
+        return
+    raise typer.Exit(REFUSED)
+
+
+def _further(refused: Refusal) -> tuple[str, ...]:
+    match refused.code:
+        case "ledger_unavailable":
+            return (RUNS_GO_ON,)
+        case "step_up_needed":
+            return ("On a server, that is: `offboard login`.",)
+    return ()
+
+
+def _beside_the_database(error: Exception) -> tuple[str, ...] | None:
+    """What administrators' commands fail with. Their libraries are loaded here and not before, since people's commands
+    need none of them."""
+    import psycopg
+
+    from connectors.errors import ConnectorError
+    from orchestrator.embedded.server_process import EmbeddedServerError
+    from orchestrator.engine import EngineUnavailable
+    from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable
+    from orchestrator.settings import SettingMissing
+
+    match error:
+        case LedgerUnavailable():
+            return f"{error.place}: {error.cause}", error.remedy, RUNS_GO_ON
+        case LedgerError():
+            return f"{error.place}: {error.cause}", error.remedy
+        case ConnectorError():
+            return error.detail or error.code, error.remedy
+        case psycopg.OperationalError():
+            state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+            cause = f"PostgreSQL cannot be reached or went away{state}"
+            return cause, "See that it runs and that the address is right."
+        case EngineUnavailable() | SettingMissing() | EmbeddedServerError():
+            return str(error), ""
+    return None

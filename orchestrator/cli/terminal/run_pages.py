@@ -1,0 +1,233 @@
+"""A run drawn from its document: header, systems, steps, gates, exceptions, tasks, and the timeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.cli.server.server import Document
+from orchestrator.cli.terminal import screen
+from orchestrator.cli.terminal.names import gate_name
+from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table
+from orchestrator.cli.terminal.shapes import role_words
+
+MOST_EVIDENCE = 160
+"""Characters of evidence in a table; `--json` has it whole."""
+
+
+def print_run(document: Document) -> None:
+    print_header(document)
+    print_systems(document)
+    print_steps(document)
+    print_gates(document)
+    print_exceptions(document)
+    print_tasks(document)
+    if document.get("events") is not None:
+        print_events(document)
+
+
+def print_header(document: Document) -> None:
+    say(f"{name(document['person'])}  ·  run {document['run_id']}", style="bold")
+    held = " (held)" if document["held"] and document["state"] != "held" else ""
+    urgent = ", urgent" if document["urgent"] else ""
+    say(f"State    {document['state']}{held}{urgent}")
+    say(f"Cutoff   {cutoff(document['cutoff'], document['zone'])}")
+    say(f"Packet   {document['packet']} {document['packet_version'][:12]} ({document['phase']})")
+    say(f"Asked    {document['requested_by']}, {instant(document['requested_at'])}")
+    if document["finished_at"] is not None:
+        say(f"Ended    {instant(document['finished_at'])}")
+    if document["holds"]:
+        say(f"On hold  {', '.join(document['holds'])}")
+
+
+def print_systems(document: Document) -> None:
+    if not document["systems"]:
+        return
+    say("")
+    rows = []
+    for system in document["systems"]:
+        shown = system["accounts"] if system["accounts"] is not None else system["candidates"]
+        labels = ", ".join(label(account) for account in shown) or "none"
+        outcome = "settled" if system["settled"] else system["outcome"]
+        rows.append((system["system"], outcome, labels, system["matched_on"] or system["code"] or ""))
+    table(("System", "Found", "Accounts", "On"), rows)
+
+
+def print_steps(document: Document) -> None:
+    say("")
+    table(
+        ("Step", "System", "Status", "Account", "Evidence"),
+        [
+            (step["name"], step["system"], status(step), label(step["account"]), summary(step["evidence"]))
+            for step in document["steps"]
+        ],
+    )
+
+
+def status(step: Document) -> str:
+    if step["task_for"] and step["status"] == "planned" and step["waits_for"] is None:
+        return f"task for {role_words((step['task_for'],))}"
+    if step["waits_for"] is None or step["status"] in ("failed", "unknown"):
+        return f"{step['status']}: {step['code']}" if step["code"] else str(step["status"])
+    if step["waits_for"] == "time" and step["waits_until"] is not None:
+        return f"waits until {instant(step['waits_until'])}"
+    return "waits: " + WAITS.get(step["waits_for"], str(step["waits_for"]))
+
+
+WAITS = {
+    "predecessors": "earlier steps", "gate": "decision", "another_attempt": "another attempt", "lease": "attempt",
+    "fresh_look": "fresh look", "open_question": "whose account?", "task": "a task", "exception": "exception",
+    "level": "a level", "nothing": "left undone",
+}  # fmt: skip
+
+
+def print_gates(document: Document) -> None:
+    if not document["gates"]:
+        return
+    say("")
+    rows = []
+    for gate in document["gates"]:
+        votes = "; ".join(
+            f"{vote['by']} {vote['verdict']} {instant(vote['at'])}" + (f" “{vote['reason']}”" if vote["reason"] else "")
+            for vote in gate["votes"]
+        )
+        waits = f"{role_words(gate['roles'])} by {instant(gate['decide_by'])}"
+        excluded = [step["name"] for step in gate["steps"] if step["excluded"]]
+        about = ", ".join(step["name"] for step in gate["steps"] if not step["excluded"])
+        rows.append(
+            (
+                gate_name(document, gate["gate_id"]),
+                gate["state"],
+                votes or ("waits for " + waits if gate["state"] == "open" else ""),
+                about + (f" (without {', '.join(excluded)})" if excluded else ""),
+            )
+        )
+    table(("Gate", "State", "Decided by", "Steps"), rows)
+
+
+def print_exceptions(document: Document) -> None:
+    if not document["exceptions"]:
+        return
+    say("")
+    table(
+        ("Exception", "Kind", "About", "State", "Owner and due date, or who closed it"),
+        [
+            (
+                known["exception_id"],
+                known["kind"],
+                known["step"] or known["system"] or gate_name(document, known["gate_id"]),
+                "open" if known["state"] == "open" else known["disposition"],
+                f"{role_words(known['owners'])}, {instant(known['due_at'])}"
+                if known["state"] == "open"
+                else f"{known['by'] or 'by itself'}, {instant(known['closed_at'])}",
+            )
+            for known in document["exceptions"]
+        ],
+    )
+    for known in document["exceptions"]:
+        print_question(document, known)
+
+
+def print_question(document: Document, known: Document) -> None:
+    """What an open exception asks, and how to answer."""
+    if known["state"] != "open":
+        return
+    about = known["step"] or known["system"] or gate_name(document, known["gate_id"]) or "the start"
+    say(f"{known['kind']}, {about}: {known['remedy']}")
+    for candidate in known["candidates"]:
+        say(f"  {candidate_words(candidate)}")
+
+
+def candidate_words(candidate: Document) -> str:
+    """What a person needs to tell whose account it is."""
+    attributes = ", ".join(f"{key}={value}" for key, value in candidate["attributes"].items() if value)
+    return f"{candidate['account_id'][:12]}  {label(candidate)}  {attributes}"
+
+
+def print_tasks(document: Document) -> None:
+    if not document["tasks"]:
+        return
+    say("")
+    table(
+        ("Task", "State", "For", "Due", "What"),
+        [
+            (
+                task["task_id"],
+                task["state"],
+                task["by"] or role_words((task["role"],)),
+                instant(task["due_at"]) if task["state"] == "open" else "",
+                task["title"] or task["step"],
+            )
+            for task in document["tasks"]
+        ],
+    )
+
+
+def print_events(document: Document) -> None:
+    say("")
+    table(
+        ("No.", "When", "What", "About", "Hash"),
+        [
+            (
+                str(event["version"]),
+                moment(event["at"]),
+                event["type"],
+                about(document, event["data"]),
+                (event["hash"] or "")[:12],
+            )
+            for event in document["events"]
+        ],
+    )
+
+
+def event_line(document: Document, event: Document) -> str:
+    """An event that has just come: the same on one line, whatever came before it."""
+    cells = (f"{event['version']:>4}", moment(event["at"]), f"{event['type']:<22}", about(document, event["data"]))
+    return "  ".join((*cells, (event["hash"] or "")[:12])).rstrip()
+
+
+def about(document: Document, data: Document) -> str:
+    """What an event is about, in names where there are any."""
+    names = {step["step_id"]: step["name"] for step in document["steps"]}
+    parts = [names.get(data.get("step_id", ""), data.get("step_id") or "")]
+    parts.append(gate_name(document, data.get("gate_id")))
+    parts += [str(data[key]) for key in ("system", "kind", "verdict", "outcome", "code") if data.get(key)]
+    if seen := data.get("seen"):
+        parts.append(str(seen["system"]))
+    by = data.get("by")
+    if by:
+        parts.append(f"by {by if isinstance(by, str) else ', '.join(by)}")
+    if results := data.get("results"):
+        parts.append(", ".join(f"{result['system']} {result['outcome']}" for result in results))
+    return " ".join(part for part in parts if part)
+
+
+def label(account: Document | None) -> str:
+    if account is None:
+        return ""
+    words = [account["label"] or account["account_id"][:12]]
+    words += ["(privileged)"] if account["privileged"] else []
+    words += ["(inactive)"] if account["active"] is False else []
+    return " ".join(words)
+
+
+def summary(evidence: Any) -> str:
+    """The read-back in one line: what a reviewer looks for first."""
+    if not evidence:
+        return ""
+    if isinstance(evidence, dict):
+        evidence = evidence.get("read_back") or evidence.get("reply") or evidence
+    text = _in_words(evidence)
+    return text if len(text) <= MOST_EVIDENCE else text[: MOST_EVIDENCE - 1] + "…"
+
+
+def _in_words(value: Any) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{key}={_in_words(inner)}" for key, inner in value.items() if inner not in (None, ""))
+        case list() if len(value) > 3:
+            return f"{len(value)} entries"
+        case list():
+            return "[" + ", ".join(_in_words(inner) for inner in value) + "]"
+        case bool():
+            return "yes" if value else "no"
+    return screen.clean(str(value))

@@ -1,0 +1,93 @@
+"""What every command works with, what it comes to, and the way that each command on a run takes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.deciding.runs import Runs
+from orchestrator.deciding.snapshots import Decided
+from orchestrator.domain.errors import Refusal
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions import visibility
+from orchestrator.domain.permissions.levels import Actor, require_writing
+from orchestrator.domain.run.progress import Progress
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
+from orchestrator.engine import Engine, EngineUnavailable
+from orchestrator.ledger.persons.keys import Keyring
+
+log = logging.getLogger("offboard.commands")
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What a command works with. Without an engine (a ledger's administrator) nudges are left to the relay."""
+
+    runs: Runs
+    keyring: Keyring
+    engine: Engine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command came to: the run's version after it, and how many events it caused. `nudged` is false where
+    Temporal could not be reached; the relay makes up for it."""
+
+    run_id: str
+    version: int
+    events: tuple[Event, ...]
+    nudged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The answer to a request that was received and is looked at by others. It is the same in every such case, and says
+    nothing about what there is."""
+
+    message: str = "The request was received. Those who look after it will see to it."
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one gate of a selection: `done`, or why not."""
+
+    run_id: str
+    gate_id: str
+    done: Done | None = None
+    refused: Refusal | None = None
+
+
+async def packets_in_use(office: Office, packets: Sequence[str]) -> list[Packet]:
+    """Those of these packets that are in shadow, pilot or production, as they work today."""
+    shelves = [await office.runs.shelf(name) for name in packets]
+    return [shelf.version(shelf.history.current.version) for shelf in shelves if shelf.history.current is not None]
+
+
+async def decide_on(
+    office: Office, actor: Actor, run_id: str, decide: Callable[[RunState, World], Sequence[Event]]
+) -> Done:
+    def seen(state: RunState, world: World) -> Sequence[Event]:
+        visibility.require_sight(state, actor, world)
+        require_writing(actor)
+        return decide(state, world)
+
+    return await told(office, await office.runs.decide(run_id, seen))
+
+
+async def told(office: Office, decided: Decided) -> Done:
+    nudged = await _nudge(office, decided.state.run_id, decided.progress) if decided.events else True
+    return Done(decided.state.run_id, decided.state.version, decided.events, nudged)
+
+
+async def _nudge(office: Office, run_id: str, hint: Progress) -> bool:
+    if office.engine is None:
+        return False
+    try:
+        await office.engine.nudge(run_id, hint)
+    except EngineUnavailable:
+        log.warning("the engine could not be nudged; the relay will do it")
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Deciding about runs: load the streams, fold them, decide, append. The only such loop."""

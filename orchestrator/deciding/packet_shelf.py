@@ -1,0 +1,76 @@
+"""Packets as the ledger holds them: their history, and each version parsed once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+
+from orchestrator.domain.commands import requests
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet import packet_history
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet_files import parse_packet
+
+
+class PacketShelf:
+    """One packet: the state of its stream and the texts of its versions."""
+
+    def __init__(self, history: packet_history.PacketState, texts: dict[str, packet_history.PacketAdopted]) -> None:
+        self.history = history
+        self._texts = texts
+
+    def version(self, version: str) -> Packet:
+        adopted = self._texts.get(version)
+        if adopted is None:
+            raise Invalid(
+                "unknown_packet_version",
+                f"Packet {self.history.name} has no version {version[:12]}.",
+                "Adopt it with `offboard packet sign`, or name one that `packet check` lists.",
+            )
+        return _parsed(adopted)
+
+    def adopted_by(self, version: str) -> str:
+        """The account that brought a version, as last adopted."""
+        return self._texts[version].by
+
+    def today_for(self, version: str) -> Packet:
+        """The packet as it governs a run that started under `version`: the newest of the same standing."""
+        return self.version(self.history.today_for(version).version)
+
+    @property
+    def current(self) -> Packet | None:
+        """Today's version: the one that works for people, else the newest."""
+        known = self.history.current or self.history.newest
+        return self.version(known.version) if known is not None else None
+
+
+EMPTY_SHELF = PacketShelf(packet_history.PacketState(), {})
+
+
+def fold_shelf(shelf: PacketShelf, event: Event, at: datetime) -> PacketShelf:
+    history = packet_history.fold([event], shelf.history)
+    texts = shelf._texts
+    if isinstance(event, packet_history.PacketAdopted):
+        texts = {**texts, event.version: event}
+    return PacketShelf(history, texts)
+
+
+def version_for(shelf: PacketShelf, packet: str, person: PersonFacts) -> packet_history.VersionState:
+    """The version of the packet that a run for this person starts under. Raises `Invalid` where there is none."""
+    pilot = next((v for v in reversed(shelf.history.versions) if v.phase == "pilot"), None)
+    covered = pilot is not None and requests.in_pilot(shelf.version(pilot.version), person)
+    version = shelf.history.for_run(in_pilot=covered) or (
+        pilot or shelf.history.for_run(in_pilot=False, shadow=True) or shelf.history.newest
+    )
+    if version is None:
+        raise Invalid(
+            "unknown_packet", f"There is no packet {packet}.", "Adopt one: `offboard packet sign FOLDER --as NAME`."
+        )
+    return version
+
+
+@lru_cache(maxsize=64)
+def _parsed(adopted: packet_history.PacketAdopted) -> Packet:
+    return parse_packet(adopted.files)

@@ -1,0 +1,1 @@
+"""`offboard demo`: people leave a small company on this machine."""

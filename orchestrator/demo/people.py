@@ -1,0 +1,228 @@
+"""Who plays in the demo: leavers from an HR export, the company around them, and staff that decides."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from orchestrator.cli.hr_export import BadRow, Export, ExportRow, read_export
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.embedded.company.people import Employee, default_people, packaged_export, read_people, with_traits
+from orchestrator.embedded.staff import STAFF, Staff
+
+PLATFORM_FILE = "orchestrator/packets/standard-leaver/platform.yaml"
+NOT_YET = timedelta(seconds=12)
+"""How long after the start the cutoff of one packaged leaver comes, so that a wait for it is seen."""
+MOST_PEOPLE = 300
+"""Beyond that the make-believe company has only those with whom the leavers have to do."""
+
+
+class BadExport(Exception):
+    """`rows` are the broken ones, by line."""
+
+    def __init__(self, rows: Sequence[BadRow]) -> None:
+        super().__init__(f"{len(rows)} broken rows")
+        self.rows = list(rows)
+
+
+class NobodyLeaves(Exception):
+    """`message` says what to put into the file."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("nobody leaves")
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """`people` work at the company, `staff` decides; `export` gives the leavers when the runs are to start, so that
+    packaged ones leave just then. `left_over` leave too, and are more than one list may start. `notes` say what was
+    added to make the company whole."""
+
+    people: list[Employee]
+    staff: Sequence[Staff]
+    export: Callable[[datetime], list[ExportRow]]
+    source: str
+    left_over: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def packaged_cast(columns: Mapping[str, str]) -> Cast:
+    def leaving(now: datetime) -> list[ExportRow]:
+        export = read_export(_dated(now), columns)
+        if export.bad:  # now is an hour that the clocks repeat or leave out somewhere
+            export = read_export(packaged_export((now - timedelta(days=1)).date()), columns)
+        return export.leaving
+
+    return Cast(default_people(), STAFF, leaving, "the packaged HR export")
+
+
+def _dated(now: datetime) -> str:
+    """The packaged export as HR would hand it out today: everybody who leaves does so now, the last one in a moment."""
+    rows = list(csv.DictReader(io.StringIO(packaged_export())))
+    leaving = [row for row in rows if row["Last day"]]
+    for row in leaving:
+        at = (now + (NOT_YET if row is leaving[-1] else timedelta(0))).astimezone(ZoneInfo(row["Time zone"]))
+        row["Last day"], row["Leaving time"] = f"{at:%Y-%m-%d}", f"{at:%H:%M:%S}"
+    output = io.StringIO()
+    writer = csv.DictWriter(output, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return output.getvalue()
+
+
+def cast_from(path: Path, packet: Packet) -> Cast:
+    """Reads somebody's own export. Raises `BadExport`, `NobodyLeaves` or `Invalid`; nothing has been started then."""
+    columns = packet.platform.hr.export_columns
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        what = f"{path} cannot be read: {error.strerror}."
+        raise Invalid("export_unreadable", what, "Give CSV=path of a file.") from error
+    try:
+        export = read_export(content, columns)
+    except Invalid as refused:
+        remedy = f"{refused.remedy} (here: {PLATFORM_FILE})" if "platform.yaml" in refused.remedy else refused.remedy
+        raise Invalid(refused.code, f"{path.name}: {refused.message}.", remedy) from refused
+    bad = sorted([*export.bad, *_unusable(export)], key=lambda row: row.line)
+    if bad:
+        raise BadExport(bad)
+    if not export.leaving:
+        raise NobodyLeaves(_how_to_leave(path, columns))
+    leaving, cap = export.leaving, packet.workflow.thresholds.batch_cap
+    taken = leaving[:cap]
+    people, staff, notes = _company(export.rows, [row.person.employee_number for row in taken])
+    return Cast(people, staff, lambda now: taken, path.name, len(leaving) - len(taken), notes)
+
+
+def _unusable(export: Export) -> list[BadRow]:
+    """What the product would take, but the make-believe company cannot give accounts to."""
+    bad = []
+    first: dict[str, int] = {}
+    for row in export.rows:
+        address = row.person.email.casefold()
+        if "@" not in address:
+            said = "has no mail address" if not address else "has a mail address without @"
+            bad.append(BadRow(row.line, f"{said}; the demo needs one to make accounts for this person"))
+        elif address in first:
+            bad.append(BadRow(row.line, f"has the mail address of line {first[address]}; give each person their own"))
+        else:
+            first[address] = row.line
+    return bad
+
+
+def _how_to_leave(path: Path, columns: Mapping[str, str]) -> str:
+    day = columns.get("cutoff_date")
+    if day is None:
+        return (
+            f"Nobody in {path.name} leaves: platform.yaml does not say which column holds the last day.\n"
+            f"Add `cutoff_date: <title of the column>` under hr.export_columns in {PLATFORM_FILE}."
+        )
+    time, zone = columns.get("cutoff_time"), columns.get("time_zone")
+    hint = f"Nobody in {path.name} leaves. Put a last day such as {datetime.now(UTC):%Y-%m-%d} into the column {day!r}"
+    hint += f" (and perhaps a time such as 17:00 into {time!r})" if time else ""
+    hint += f", with a zone such as Europe/Berlin in {zone!r}" if zone else ""
+    return f"{hint}, in the row of whoever leaves."
+
+
+def _company(rows: Sequence[ExportRow], leaving: Sequence[str]) -> tuple[list[Employee], list[Staff], tuple[str, ...]]:
+    notes = []
+    everybody = {row.person.employee_number: _employee(row, leaving) for row in rows}
+    staff_people, staff = _own_staff({person.email.casefold() for person in everybody.values()}, set(everybody))
+    chief = staff_people[0].employee_number
+    replaced = 0
+    for number in leaving:
+        manager = _manager_who_stays(everybody, number, leaving)
+        if manager is None or manager != everybody[number].manager_number:
+            replaced += 1
+        everybody[number] = replace(everybody[number], manager_number=manager or chief)
+    if replaced:
+        notes.append(
+            f"{replaced} of those who leave had no line manager in the file who stays; the next one up takes over."
+        )
+    if len(everybody) > MOST_PEOPLE:
+        wanted = {*leaving, *(everybody[number].manager_number for number in leaving)}
+        rest = [number for number in everybody if number not in wanted][: MOST_PEOPLE - len(wanted)]
+        notes.append(f"The company has {MOST_PEOPLE} of the {len(everybody)} people in the file: enough for a demo.")
+        everybody = {number: everybody[number] for number in everybody if number in {*wanted, *rest}}
+    known = {*everybody, chief}
+    people = [
+        person if person.manager_number in known else replace(person, manager_number=chief)
+        for person in everybody.values()
+    ]
+    people = _without_traps(with_traits(people), leaving)
+    return [*people, *staff_people], staff, tuple(notes)
+
+
+def _employee(row: ExportRow, leaving: Sequence[str]) -> Employee:
+    person = row.person
+    return Employee(
+        employee_number=person.employee_number,
+        given_name=person.given_name,
+        family_name=person.family_name,
+        email=person.email,
+        display_name=person.display_name,
+        former_emails=person.former_emails,
+        former_names=person.former_names,
+        department=person.department,
+        title=person.title,
+        manager_number=person.manager_hr_id or "",
+        country=person.country,
+        time_zone=person.time_zone or "UTC",
+        leaving=person.employee_number in leaving,
+    )
+
+
+def _manager_who_stays(everybody: Mapping[str, Employee], number: str, leaving: Sequence[str]) -> str | None:
+    """The next one up who does not leave as well."""
+    seen = {number}
+    above = everybody[number].manager_number
+    while above in everybody and above not in seen:
+        if above not in leaving:
+            return above
+        seen.add(above)
+        above = everybody[above].manager_number
+    return None
+
+
+def _own_staff(addresses: set[str], numbers: set[str]) -> tuple[list[Employee], list[Staff]]:
+    """The packaged staff under numbers and addresses of their own: whoever the file names, somebody can decide who
+    neither leaves nor reports to a leaver."""
+    needed = {member.employee_number for member in STAFF}
+    packaged = [person for person in read_people(packaged_export()) if not person.leaving]
+    packaged = packaged[:1] + [person for person in packaged[1:] if person.employee_number in needed]
+    prefix = "demo-"
+    while any(prefix + person.employee_number in numbers for person in packaged):
+        prefix += "staff-"
+    people = []
+    for person in packaged:
+        local, _, domain = person.email.partition("@")
+        address = f"{local}@{prefix.rstrip('-')}.{domain}"
+        while address in addresses:
+            address = f"x-{address}"
+        manager = prefix + packaged[0].employee_number if person is not packaged[0] else ""
+        people.append(
+            replace(person, employee_number=prefix + person.employee_number, email=address, manager_number=manager)
+        )
+    return people, [replace(member, employee_number=prefix + member.employee_number) for member in STAFF]
+
+
+def _without_traps(people: list[Employee], leaving: Sequence[str]) -> list[Employee]:
+    """One leaver has two accounts. Whoever takes over repositories has one account, under today's address."""
+    managers = {person.manager_number for person in people if person.employee_number in leaving}
+    doubled = leaving[1] if len(leaving) > 1 else leaving[0]
+    result = []
+    for person in people:
+        traits = set(person.traits) - {"two_code_accounts"}
+        if person.employee_number == doubled:
+            traits = traits - {"code_under_former_email"} | {"two_code_accounts"}
+        if person.employee_number in managers:
+            traits -= {"code_under_former_email", "two_code_accounts", "recycled_number"}
+        result.append(replace(person, traits=frozenset(traits)))
+    return result

@@ -1,0 +1,166 @@
+"""Where the demo's runs and their steps stand, and what they wait for, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from orchestrator.cli.terminal.shapes import RUN_WORDS, Kind, StepView, Wait, code_words, role_words, seconds_words
+from orchestrator.cli.terminal.step_words import BEGINS, LOOKING, attested, by_status, by_wait, counted
+from orchestrator.domain.organisation.roles import any_of
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.readiness import World, backoff, standing
+from orchestrator.domain.run.run import ExceptionState, RunState
+from orchestrator.domain.run.status import run_status
+
+
+def view_step(state: RunState, step: PlannedStep, world: World) -> StepView:
+    known = state.states[step.step_id]
+    if (view := by_status(known.status)) is not None:
+        return view
+    if known.status == "attested":
+        return attested(next((t.by for t in state.tasks.values() if t.opened.step_id == step.step_id and t.by), None))
+    if known.status == "failed":
+        owner = any_of((world.pinned.approvals.exceptions.owner,))
+        return StepView("stopped", f"stopped, {code_words(known.code)}: needs {owner}", "stopped")
+    return _not_begun(state, step, world)
+
+
+def _not_begun(state: RunState, step: PlannedStep, world: World) -> StepView:
+    where, known = standing(state, step, world), state.states[step.step_id]
+    rest = where.until - world.now if where.until is not None else timedelta(0)
+    if (view := by_wait(where.waits_for)) is not None:
+        return view
+    match where.waits_for:
+        case "predecessors":
+            return StepView("waiting", f"after: {_unfinished_need(state, step)}", "waits")
+        case "time":
+            return StepView("time", f"waits for the cutoff, in {seconds_words(rest)}", f"in {seconds_words(rest)}")
+        case "gate":
+            title, roles = _gate_of(state, step, world.pinned)
+            return StepView("gate", f'waits for gate "{title}" ({roles})', f"gate: {step.gate}")
+        case "another_attempt":
+            words = f"trying again in {seconds_words(rest)}: {code_words(known.code)}"
+            return StepView("again", words, f"again in {seconds_words(rest)}")
+        case "fresh_look":
+            look = state.looks.get(step.system)
+            if look is None or not look.failures:
+                return LOOKING
+            rest = look.tried_at + backoff(look.failures) - world.now
+            words = f"looking again in {seconds_words(rest)}: {code_words(look.code)}"
+            return StepView("again", words, f"again in {seconds_words(rest)}")
+        case "exception" | "task":
+            return StepView("stopped", f"stopped: {_why_stopped(state, step)}", "stopped")
+    if step.is_task:
+        role = role_words((step.task_role or "",))
+        return StepView("task", f"task for {role}", role)
+    return BEGINS
+
+
+def _unfinished_need(state: RunState, step: PlannedStep) -> str:
+    titles = [s.title for s in state.steps.values() if s.name in step.needs and not state.states[s.step_id].final]
+    return titles[0] if titles else "an account that is still in question"
+
+
+def _gate_of(state: RunState, step: PlannedStep, packet: Packet) -> tuple[str, str]:
+    spec = packet.approvals.gates.get(step.gate or "")
+    for gate in state.gates.values():
+        if gate.open and step.digest in gate.opened.digests:
+            return spec.title if spec else gate.opened.gate, role_words(gate.roles)
+    return (spec.title, role_words(spec.decided_by)) if spec else (step.gate or "", "")
+
+
+def _why_stopped(state: RunState, step: PlannedStep) -> str:
+    if step.digest in state.rejected:
+        return "rejected at its gate"
+    if step.digest in state.excluded:
+        return "left out at its gate"
+    if step.system in state.differing:
+        return "the accounts are not those of the plan"
+    return "needs an operator"
+
+
+def waits(state: RunState, world: World) -> Iterator[Wait]:
+    """What a run waits for now, people first."""
+    for exception in state.open_exceptions():
+        yield Wait("stopped", role_words(exception.opened.owners), exception_words(exception, state, world))
+    for gate in state.gates.values():
+        if gate.open:
+            title = world.pinned.approvals.gates[gate.opened.gate].title
+            what = f'decide at gate "{title}" about {counted(len(gate.opened.digests))}'
+            yield Wait("gate", role_words(gate.roles), what)
+    for task in state.tasks.values():
+        if task.open:
+            yield Wait("task", role_words((task.opened.role,)), state.steps[task.opened.step_id].title)
+    for system, (views, code) in _failing(state, world).items():
+        title = world.pinned.platform.systems[system].title
+        yield Wait("again", title, f"{code_words(code)}; {views[0].short.replace('again', 'tried again')}")
+    times = [s for s in state.steps.values() if standing(state, s, world).waits_for == "time"]
+    if times:
+        rest = min(u for s in times if (u := standing(state, s, world).until) is not None) - world.now
+        yield Wait("time", "the clock", f"{counted(len(times))} at the cutoff, in {seconds_words(rest)}")
+
+
+def _failing(state: RunState, world: World) -> dict[str, tuple[list[StepView], str]]:
+    failing: dict[str, tuple[list[StepView], str]] = {}
+    for step in state.steps.values():
+        view = view_step(state, step, world)
+        if view.kind == "again":
+            look = state.looks.get(step.system)
+            code = state.states[step.step_id].code or (look.code if look else "")
+            failing.setdefault(step.system, ([], code))[0].append(view)
+    for system, look in state.looks.items():
+        if look.failures and system not in failing and not state.steps:
+            rest = look.tried_at + backoff(look.failures) - world.now
+            failing[system] = ([StepView("again", "", f"again in {seconds_words(rest)}")], look.code)
+    return failing
+
+
+def exception_words(exception: ExceptionState, state: RunState, world: World) -> str:
+    """What went otherwise than planned, in a sentence without a person's name."""
+    opened = exception.opened
+    system = world.pinned.platform.systems[opened.system].title if opened.system else ""
+    planned = state.steps.get(opened.step_id or "")
+    step = planned.title if planned is not None else ""
+    match opened.kind:
+        case "ambiguous_match":
+            found = state.planned_on.get(opened.system or "")
+            number = len(found.candidates) if found else 0
+            return f"{system}: " + (f"{number} accounts could be theirs" if number > 1 else "is this account theirs?")
+        case "weak_match":
+            return f"{system}: an account was found on a weak key only; is it theirs?"
+        case "no_account":
+            return f"{system}: no account was found where everybody has one"
+        case "search_failed":
+            return f"{system}: not reachable for long: {code_words(opened.code)}"
+        case "accounts_changed":
+            return f"{system}: the accounts are not those of the plan any more"
+        case "gate_rejected":
+            gate = state.gates.get(opened.gate_id or "")
+            return f'gate "{gate.opened.gate if gate else opened.gate_id}" was rejected'
+        case "excluded_from_approval":
+            return f"{step}: left out by the approver"
+        case "step_failed":
+            return f"{step} ({system}): {code_words(opened.code)}"
+        case "step_failing":
+            return f"{step} ({system}): fails again and again, {code_words(opened.code)}"
+        case "outcome_unknown":
+            return f"{step} ({system}): did it take effect?"
+        case "level_missing":
+            return f"{step} ({system}): whoever caused it may not go so far"
+        case "task_overdue":
+            return f"{step}: overdue"
+        case "account_gone":
+            return f"{step} ({system}): its account is not the person's, or is there no more"
+        case "condition_unclear":
+            return f"{step} ({system}): the packet's condition for it could not be evaluated"
+        case "not_carried_out":
+            return f"{step} ({system}): due, and no worker carries it out"
+        case "urgent_review":
+            return "an urgent start is to be reviewed"
+    return opened.kind.replace("_", " ")
+
+
+def status_words(state: RunState) -> tuple[Kind, str]:
+    return RUN_WORDS[run_status(state)]

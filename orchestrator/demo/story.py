@@ -1,0 +1,114 @@
+"""What goes wrong in the demo, on purpose, and what is told about it.
+
+Three things: a system that is down for a while (nobody has to do anything), accounts of which nobody can tell whose
+they are (a person says), and a record that its system keeps locked (an operator repairs it and tries again).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.demo.board import Leaver
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.embedded.company.company import Company
+
+DOWN = "code"
+LONGEST_OUTAGE = 15.0  # seconds
+SEEN_TO_FAIL = 3
+"""Attempts that fail before the system comes back."""
+
+LOCKABLE = (("cards", "freeze_card", "/cards/{}/freeze$"), ("code", "suspend_account", "/accounts/{}/suspend$"))
+Tell = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Outage:
+    """Code hosting goes down when access is approved for one leaver, and comes back once retries were seen."""
+
+    company: Company
+    tell: Tell
+    since: float | None = None
+    ended: float | None = None
+    told: bool = False
+
+    async def begin(self, now: float) -> None:
+        if self.since is not None:
+            return
+        self.since = now
+        await self.company.stop(DOWN)
+        self.tell("Code hosting goes down just now: its servers refuse every connection.")
+
+    async def go_on(self, leavers: Sequence[Leaver], now: float) -> None:
+        if self.since is None:
+            return
+        if self.ended is None:
+            attempts = max((_failures(leaver) for leaver in leavers), default=0)
+            if attempts < SEEN_TO_FAIL and now - self.since < LONGEST_OUTAGE:
+                return
+            await self.company.restart(DOWN)
+            self.ended = now
+            self.tell(
+                f"Code hosting is back after {now - self.since:.0f} s. Offboard had tried {attempts} times, each time "
+                "waiting longer. Steps on other systems went on meanwhile."
+            )
+        elif not self.told and not any(_failures(leaver) for leaver in leavers):
+            self.told = True
+            self.tell("What had waited for code hosting goes on by itself. Nobody had to do anything.")
+
+    @property
+    def going_on(self) -> bool:
+        return self.since is not None and not self.told
+
+
+def _failures(leaver: Leaver) -> int:
+    """How often the system that is down has failed this run, if it still waits for it."""
+    state = leaver.state
+    steps = [
+        known.attempt
+        for id_, known in state.states.items()
+        if state.steps[id_].system == DOWN and known.status == "retrying"
+    ]
+    look = state.looks.get(DOWN)
+    return max([*steps, look.failures if look is not None else 0], default=0)
+
+
+@dataclass(slots=True)
+class LockedRecord:
+    """One step is refused, with an error inside an answer that says 200, until an operator has had it repaired."""
+
+    company: Company
+    tell: Tell
+    step_id: str | None = None
+    system: str = ""
+    mended: bool = False
+
+    async def prepare(self, leavers: Sequence[Leaver]) -> None:
+        """Locks a record of the first leaver whose accounts are no question and who has such a step ahead."""
+        if self.step_id is not None:
+            return
+        found = next(((leaver, *wish) for leaver in leavers if (wish := _lockable(leaver)) is not None), None)
+        if found is None:
+            return
+        leaver, step, path = found
+        native_id = leaver.state.details[step.account_id]["native_id"]
+        self.step_id, self.system = step.step_id, step.system
+        await self.company.break_(step.system, "error_in_200", method="POST", path=path.format(native_id))
+
+    def concerns(self, step_id: str | None) -> bool:
+        return step_id is not None and step_id == self.step_id and not self.mended
+
+    async def mend(self) -> None:
+        self.mended = True
+        await self.company.mend(self.system)
+
+
+def _lockable(leaver: Leaver) -> tuple[PlannedStep, str] | None:
+    state = leaver.state
+    if state.planned_at is None or state.open_exceptions():
+        return None
+    for system, ability, path in LOCKABLE:
+        for step in state.steps.values():
+            if (step.system, step.ability) == (system, ability) and state.states[step.step_id].attempt == 0:
+                return step, path
+    return None

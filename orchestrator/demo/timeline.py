@@ -1,0 +1,79 @@
+"""The events of a run, told in lines. Names of people stand in front; the sentences themselves name none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.cli.terminal.shapes import Kind, code_words, role_words
+from orchestrator.demo.board import Leaver
+from orchestrator.demo.progress import exception_words
+from orchestrator.domain import events as e
+from orchestrator.domain.events.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """`weighty`: worth a line of its own also where the board shows how things stand."""
+
+    kind: Kind
+    text: str
+    weighty: bool = False
+
+
+def told(event: Event, leaver: Leaver) -> Told | None:
+    """None for what is only the machinery's business. `leaver` is as it was when the event was read, or later."""
+    match event:
+        case e.StepVerified() | e.StepAttested() | e.StepAttemptFailed() | e.StepFailed():
+            return _of_step(event, leaver)
+        case e.RunRequested():
+            return Told("running", f"run asked for by {event.requested_by}, cutoff {event.local_cutoff or 'at once'}")
+        case e.PlanFrozen():
+            known = leaver.world.pinned.platform.systems
+            systems = len({step.system for step in event.steps if step.system})
+            words = f"plan {event.revision}: {len(event.steps)} steps on {systems} of {len(known)} systems"
+            return Told("running", words + (", some left open" if event.open_steps else ""))
+        case e.GateOpened():
+            title = leaver.world.pinned.approvals.gates[event.gate].title
+            return Told("gate", f'gate "{title}": {role_words(event.roles)} decides about {len(event.digests)} steps')
+        case e.GateDecided():
+            gate = leaver.state.gates[event.gate_id].opened.gate
+            title = leaver.world.pinned.approvals.gates[gate].title
+            out = f", {len(event.excluded)} steps left out" if event.excluded else ""
+            return Told("gate", f'gate "{title}" {event.outcome} by {", ".join(event.by)}{out}', weighty=True)
+        case e.RunRescheduled():
+            return Told("time", f"cutoff moved to {event.local_cutoff} by {event.by}", weighty=True)
+        case e.ExceptionOpened():
+            exception = leaver.state.exceptions[event.exception_id]
+            return Told("stopped", f"exception: {exception_words(exception, leaver.state, leaver.world)}", weighty=True)
+        case e.ExceptionClosed():
+            by = f" by {event.by}" if event.by else " by itself"
+            reason = f": {event.reason}" if event.reason else ""
+            return Told("verified", f"exception {event.disposition}{by}{reason}", weighty=True)
+        case e.TaskCompleted():
+            task = leaver.state.tasks[event.task_id].opened
+            words = "done" if event.outcome == "done" else "not done"
+            evidence = (event.evidence or {}).get("note", "")
+            return Told("attested", f"{leaver.state.steps[task.step_id].title}: {words}, by {event.by} ({evidence})")
+        case e.RunClosed():
+            counted = f"{event.verified} verified, {event.attested} attested, {event.skipped} left out"
+            return Told("verified", f"run closed: {counted}", weighty=True)
+        case e.RunEnded():
+            return Told("left_out", f"run ended by {event.by}", weighty=True)
+    return None
+
+
+StepResult = e.StepVerified | e.StepAttested | e.StepAttemptFailed | e.StepFailed
+
+
+def _of_step(event: StepResult, leaver: Leaver) -> Told | None:
+    step = leaver.state.steps[event.step_id]
+    match event:
+        case e.StepVerified():
+            tries = f", at attempt {event.attempt}" if event.attempt > 1 else ""
+            return Told("verified", f"{step.title}: verified{tries}")
+        case e.StepAttested():
+            return None if event.by else Told("attested", f"{step.title}: attested by the system")
+        case e.StepAttemptFailed():
+            why = code_words(event.code)
+            return Told("again", f"{step.title}: attempt {event.attempt} did not work, {why}; another follows")
+    return Told("stopped", f"{step.title}: stopped, {code_words(event.code)}")

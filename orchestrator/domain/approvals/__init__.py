@@ -1,0 +1,1 @@
+"""Gates, who may decide at them, and delegation."""

@@ -1,0 +1,109 @@
+"""Who else can act on what waits in a run, and what happens if nobody does: what inbox and notices say beside an item.
+
+The same rules as in `gates` and `operating`, asked for every known actor. Only people: what an assistant may do waits
+for nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain.approvals import gates
+from orchestrator.domain.commands import operating
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
+
+
+@dataclass(frozen=True, slots=True)
+class IfNobody:
+    """If nobody acts, then `at` this time the roles `escalates_to` are asked as well (nobody where that is empty: it
+    only goes on waiting, `at` being when it is overdue). `lapses_at` is when a decision would hold no longer and is
+    asked for anew. `undone` are the ids of the steps that wait for it, and of those that need these, in the plan's
+    order."""
+
+    escalates_to: tuple[str, ...] = ()
+    at: datetime | None = None
+    lapses_at: datetime | None = None
+    undone: tuple[str, ...] = ()
+
+
+def deciders(state: RunState, item_id: str, actors: Iterable[Actor], world: World) -> tuple[str, ...]:
+    """Those of these actors who may act now on an open gate, task, exception or review, by id; for themselves or for
+    somebody who delegated that to them. None where nothing of this id is open. Raises `Invalid` for an id that the run
+    does not have."""
+    return tuple(
+        actor.actor_id
+        for actor in actors
+        if actor.kind == "person"
+        and actor.reaches(Level.PREPARE)
+        and state.exists_for(actor.actor_id, world.now)
+        and _may(state, item_id, actor, world)
+    )
+
+
+def _may(state: RunState, item_id: str, actor: Actor, world: World) -> bool:
+    if (gate := state.gates.get(item_id)) is not None:
+        return gate.open and bool(gates.who_may_vote(state, gate, actor, world))
+    if (task := state.tasks.get(item_id)) is not None:
+        return task.open and bool(operating.may_act(state, actor, (task.opened.role,), world))
+    exception = state.exceptions.get(item_id)
+    if exception is None:
+        raise _unknown(state, item_id)
+    candidates = operating.may_act(state, actor, exception.opened.owners, world)
+    if exception.opened.kind == "urgent_review":
+        if operating.own_review(state, actor) is not None:
+            return False
+        candidates = tuple(one for one in candidates if operating.own_review(state, one) is None)
+    return exception.open and bool(candidates)
+
+
+def if_nobody_acts(state: RunState, item_id: str, world: World) -> IfNobody:
+    """What becomes of an item on which nobody acts. Raises `Invalid` for an id that the run does not have."""
+    if (gate := state.gates.get(item_id)) is not None:
+        opened = gate.opened
+        asked = {id_ for id_, step in state.steps.items() if step.digest in opened.digests}
+        spec = world.pinned.approvals.gates[opened.gate]
+        escalates = spec.escalate_to if gate.escalated_at is None else ()
+        return IfNobody(escalates, opened.decide_by, opened.valid_until, _with_successors(state, asked))
+    if (task := state.tasks.get(item_id)) is not None:
+        # An overdue task becomes an exception; whoever owns those hears of it.
+        owner = (world.pinned.approvals.exceptions.owner,)
+        return IfNobody(owner, task.opened.due, undone=_with_successors(state, {task.opened.step_id}))
+    exception = state.exceptions.get(item_id)
+    if exception is None:
+        raise _unknown(state, item_id)
+    about = exception.opened
+    if about.kind in ("urgent_review", "second_request"):
+        return IfNobody(at=about.due)
+    stopped: set[str] = set()
+    if about.step_id is not None:
+        stopped = {about.step_id}
+    elif about.gate_id is not None:
+        digests = state.gates[about.gate_id].opened.digests
+        stopped = {id_ for id_, step in state.steps.items() if step.digest in digests}
+    elif about.system is not None:
+        stopped = {id_ for id_, step in state.steps.items() if step.system == about.system}
+    return IfNobody(at=about.due, undone=_with_successors(state, stopped))
+
+
+def _with_successors(state: RunState, stopped: set[str]) -> tuple[str, ...]:
+    """These steps and whatever needs them, as far as they are not final."""
+    waiting = {id_ for id_ in stopped if id_ in state.states and not state.states[id_].final}
+    while True:
+        names = {state.steps[id_].name for id_ in waiting}
+        more = {
+            id_
+            for id_, step in state.steps.items()
+            if id_ not in waiting and not state.states[id_].final and not names.isdisjoint(step.needs)
+        }
+        if not more:
+            return tuple(id_ for id_ in state.steps if id_ in waiting)
+        waiting |= more
+
+
+def _unknown(state: RunState, item_id: str) -> Invalid:
+    return Invalid("unknown_item", f"Nothing in run {state.run_id} is called {item_id[:80]}.", "Look again.")

@@ -1,0 +1,128 @@
+"""Decisions in somebody's absence: a colleague decides what they may decide, for a time, and never more.
+
+A delegation lends no role. Where the delegate could not act themselves it is asked whether the absent one could, with
+the roles and levels that these have now, and with the conflicts of both: nobody decides through a colleague what they
+may not decide. It does not go further: whoever decides for somebody does not decide for those who chose that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.domain import events as e
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.organisation import Delegation, Organisation
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.run import RunState
+
+if TYPE_CHECKING:
+    from orchestrator.domain.run.readiness import World
+
+LONGEST: Final = timedelta(days=90)
+
+
+def absent_for(
+    actor: Actor, delegations: Iterable[Delegation], actors: Mapping[str, Actor], now: datetime
+) -> tuple[Actor, ...]:
+    """Those for whom this actor decides now, as they are known now. None for assistants and services, and for somebody
+    whom HR does not know."""
+    if actor.kind != "person" or actor.human is None:
+        return ()
+    named = (held.said.by for held in delegations if held.said.to == actor.actor_id and held.holds(now))
+    known = (actors[actor_id] for actor_id in dict.fromkeys(named) if actor_id in actors)
+    return tuple(absent for absent in known if absent.kind == "person" and absent.human not in (None, actor.human))
+
+
+def absent_in(state: RunState, actor: Actor, world: World) -> tuple[Actor, ...]:
+    """Those of them who could be in this run: it exists for both, and it is not their own leaving."""
+    if not state.exists_for(actor.actor_id, world.now):
+        return ()
+    return tuple(
+        absent
+        for absent in absent_for(actor, world.delegations, world.actors, world.now)
+        if state.exists_for(absent.actor_id, world.now) and absent.human != state.asked.person_id
+    )
+
+
+def authority(candidates: Iterable[Actor], refusal: Callable[[Actor], NotAllowed | None]) -> Actor:
+    """The first of these on whom it may rest. `candidates` has whoever acts first, so that they act as themselves where
+    they can, and it is their own refusal that is raised where nobody will do."""
+    first: NotAllowed | None = None
+    for candidate in candidates:
+        refused = refusal(candidate)
+        if refused is None:
+            return candidate
+        first = first or refused
+    assert first is not None, "there is whoever acts"
+    raise first
+
+
+def on_behalf_of(actor: Actor, rests_on: Actor) -> str | None:
+    return rests_on.actor_id if rests_on.actor_id != actor.actor_id else None
+
+
+def delegate(
+    known: Organisation,
+    delegation_id: str,
+    actor: Actor,
+    to: str,
+    since: datetime,
+    until: datetime,
+    reason: str | None,
+    now: datetime,
+) -> list[Event]:
+    """Somebody has a colleague decide for them. One at a time, so that it is always clear who does."""
+    if actor.kind != "person" or actor.human is None:
+        raise NotAllowed(
+            "only_people_delegate",
+            "Decisions are delegated by people whom HR knows.",
+            "Sign in as yourself; where HR's record and the account are not linked, have them linked.",
+        )
+    colleague = known.actors.get(to)
+    if colleague is None or colleague.kind != "person" or colleague.human is None:
+        raise Invalid(
+            "unknown_colleague",
+            "Nobody by this id can decide for somebody else.",
+            "Choose a colleague who has signed in here and whom HR knows.",
+        )
+    if colleague.human == actor.human:
+        raise Invalid("own_colleague", "Nobody decides for themselves in their absence.", "Choose a colleague.")
+    since = max(since, now)
+    if until <= since:
+        raise Invalid("delegation_over", "It would be over before it began.", "Give an end that lies after its start.")
+    if until - since > LONGEST:
+        raise Invalid(
+            "delegation_too_long",
+            f"Decisions are delegated for {LONGEST.days} days at most.",
+            f"End it by {since + LONGEST:%Y-%m-%d %H:%M} UTC; it can be given again.",
+        )
+    for held in known.delegations.values():
+        said = held.said
+        if said.by == actor.actor_id and not held.over(now) and said.since < until and since < said.until:
+            raise Invalid(
+                "delegated_already",
+                f"Your decisions are delegated from {said.since:%Y-%m-%d %H:%M} to {said.until:%Y-%m-%d %H:%M} UTC.",
+                "End that delegation first, or choose another time.",
+            )
+    return [
+        e.DecisionsDelegated(
+            delegation_id=delegation_id, by=actor.actor_id, to=to, since=since, until=until, reason=reason
+        )
+    ]
+
+
+def end_delegation(known: Organisation, delegation_id: str, actor: Actor, now: datetime) -> list[Event]:
+    """Before its time, by either of the two. Nothing happens where it is over."""
+    held = known.delegations.get(delegation_id)
+    if held is None or actor.actor_id not in (held.said.by, held.said.to):
+        raise Invalid("unknown_delegation", "There is no such delegation of yours.", "Look at the page Away.")
+    if held.ended:
+        return []
+    if held.over(now):
+        raise TooLate(
+            "delegation_over", f"It ended at {held.said.until:%Y-%m-%d %H:%M} UTC.", "Nothing is left to end."
+        )
+    return [e.DelegationEnded(delegation_id=delegation_id, by=actor.actor_id)]

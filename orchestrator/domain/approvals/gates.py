@@ -1,0 +1,273 @@
+"""Gates: which step digests wait for people, who may decide about them, and when enough have.
+
+What was not decided is not done, and what did not change is not asked again: an approval is kept per digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from orchestrator.domain import events as e
+from orchestrator.domain.approvals.delegation import absent_in, authority, on_behalf_of
+from orchestrator.domain.commands.requests import own_run, run_finished
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.organisation.roles import any_of
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor, limited, require_level
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import GateState, RunState
+
+
+def undecided(state: RunState, gate: str, now: datetime, unfounded: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Digests of steps behind this gate that nobody has decided about in a way that still holds. `unfounded` are
+    digests whose approval rests on somebody who no longer has the level for it."""
+    return tuple(
+        step.digest
+        for step in state.steps.values()
+        if step.gate == gate
+        and not state.states[step.step_id].final
+        and not state.goes_before_gates(step)
+        and step.digest not in state.excluded
+        and step.digest not in state.rejected
+        and (state.approval_of(step, now) is None or step.digest in unfounded)
+    )
+
+
+def opening(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet, now: datetime) -> e.GateOpened:
+    spec = packet.approvals.gates[gate]
+    number = sum(1 for other in state.gates.values() if other.opened.gate == gate) + 1
+    return e.GateOpened(
+        gate_id=f"g-{gate}-{number}",
+        gate=gate,
+        digests=digests,
+        roles=spec.decided_by,
+        quorum=spec.quorum,
+        decide_by=now + spec.decide_within,
+        # Counted from the cutoff, but never over before somebody could have acted on it.
+        valid_until=max(state.cutoff, now) + spec.valid_for,
+    )
+
+
+def decision(gate: GateState, actors: Mapping[str, Actor]) -> e.GateDecided | None:
+    """The first rejection ends it; otherwise the quorum of distinct people. What one of them left out stays out.
+    `actors` are the known ones: a vote for somebody who no longer has a role of the gate does not count."""
+    votes = [vote for vote, _ in gate.votes if _counts(vote, gate, actors)]
+    opened = gate.opened
+    for vote in votes:
+        if vote.verdict == "reject":
+            return e.GateDecided(
+                gate_id=opened.gate_id, outcome="rejected", by=(vote.by,), rests_on=_rests_on([vote]),
+                valid_until=opened.valid_until,
+            )  # fmt: skip
+    if len({vote.human for vote in votes}) < opened.quorum:
+        return None
+    excluded = {digest for vote in votes for digest in vote.excluded}
+    return e.GateDecided(
+        gate_id=opened.gate_id,
+        outcome="approved",
+        approved=tuple(digest for digest in opened.digests if digest not in excluded),
+        excluded=tuple(digest for digest in opened.digests if digest in excluded),
+        by=tuple(vote.by for vote in votes),
+        rests_on=_rests_on(votes),
+        valid_until=opened.valid_until,
+    )
+
+
+def _counts(vote: e.GateVoted, gate: GateState, actors: Mapping[str, Actor]) -> bool:
+    if vote.on_behalf_of is None:
+        return True
+    absent = actors.get(vote.on_behalf_of)
+    return absent is not None and not absent.roles.isdisjoint(gate.roles)
+
+
+def _rests_on(votes: Sequence[e.GateVoted]) -> tuple[str, ...]:
+    if all(vote.on_behalf_of is None for vote in votes):
+        return ()
+    return tuple(vote.on_behalf_of or vote.by for vote in votes)
+
+
+def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed | None:
+    """Why this actor may not decide at this gate, whatever they would say; None where they may."""
+    if actor.kind != "person":
+        return NotAllowed(
+            "only_people_decide",
+            f"Gate {gate.opened.gate_id} is decided by people; a {actor.kind} never decides.",
+            "Ask somebody who holds one of the gate's roles.",
+        )
+    if actor.human is None:
+        return NotAllowed(
+            "unknown_to_hr",
+            "HR does not know the person behind this account, so it cannot be said whether they may decide.",
+            "Have HR's record and the account linked, then sign in again.",
+        )
+    if not actor.roles & gate.roles:
+        return NotAllowed(
+            "role_missing",
+            f"Gate {gate.opened.gate_id} is decided by {any_of(gate.roles)}.",
+            "Ask somebody who holds one of these roles.",
+        )
+    return _conflict(state, actor)
+
+
+def who_may_vote(state: RunState, gate: GateState, actor: Actor, world: World) -> tuple[Actor, ...]:
+    """Those whose vote this actor may still cast here: their own, and in their absence that of others. Empty where they
+    may not decide, or where that vote has been cast."""
+    if actor.human in gate.voters:
+        return ()
+    return tuple(one for one in _candidates(state, gate, actor, world) if one.human not in gate.voters)
+
+
+def _candidates(state: RunState, gate: GateState, actor: Actor, world: World) -> list[Actor]:
+    """The conflicts of whoever acts count whoever they act for."""
+    refused = why_not_decide(state, gate, actor)
+    if refused is not None and (refused.code != "role_missing" or _conflict(state, actor) is not None):
+        return []
+    absent = [one for one in absent_in(state, actor, world) if why_not_decide(state, gate, one) is None]
+    return absent if refused is not None else [actor, *absent]
+
+
+def _conflict(state: RunState, actor: Actor) -> NotAllowed | None:
+    asked = state.asked
+    if actor.human == asked.requester_human or actor.actor_id == asked.requested_by:
+        return NotAllowed(
+            "requester_never_decides",
+            "Whoever asked for a run does not decide about it.",
+            "Ask somebody else who holds one of the gate's roles.",
+        )
+    if (own := own_run(actor, asked.person_id)) is not None:
+        return own
+    if asked.person_id in actor.managers:
+        return NotAllowed(
+            "reports_to_person",
+            "Whoever reports to the person, directly or further down, does not decide about their leaving.",
+            "Ask somebody outside the person's reporting line.",
+        )
+    return None
+
+
+def vote(
+    state: RunState,
+    gate_id: str,
+    actor: Actor,
+    verdict: str,
+    excluded: tuple[str, ...],
+    reason: str | None,
+    world: World,
+) -> list[e.GateVoted]:
+    """An approver's word about a gate; `excluded` are step ids that are to be left out. Empty if the same was said
+    by the same person before. Raises `TooLate` with who decided and when, `NotAllowed` or `Invalid`."""
+    gate = state.gates.get(gate_id)
+    if gate is None:
+        known = ", ".join(g for g, s in state.gates.items() if s.open) or "none"
+        raise Invalid("unknown_gate", f"Run {state.run_id} has no gate {gate_id}; open there: {known}.", "Look again.")
+    candidates = _candidates(state, gate, actor, world)
+    refused = why_not_decide(state, gate, actor) if not candidates else None
+    if not gate.open:
+        if refused is not None and not actor.roles & gate.roles:
+            raise refused
+        if state.finished and gate.outcome == "withdrawn":
+            raise run_finished(state)
+        raise too_late(gate)
+    if refused is not None:
+        raise refused
+    if state.finished:
+        raise run_finished(state)
+    if gate.lapsed(state.cutoff, world.now):
+        raise TooLate(
+            "gate_lapsed",
+            f"A decision at gate {gate_id} would have held until {gate.opened.valid_until:%Y-%m-%d %H:%M:%S} UTC.",
+            "Look again: what still needs a decision is asked at a new gate.",
+        )
+    for earlier, _ in gate.votes:
+        if earlier.human == actor.human:
+            if earlier.verdict == verdict and set(earlier.excluded) == set(_digests_of(state, gate, excluded)):
+                return []
+            raise _voted(f"You already decided at gate {gate_id}: {earlier.verdict}.")
+        if earlier.for_human == actor.human:
+            raise _voted(f"{earlier.by} decided for you at gate {gate_id}: {earlier.verdict}.")
+    candidates = [one for one in candidates if one.human not in gate.voters]
+    if not candidates:
+        raise _voted(f"Whoever you decide for decided at gate {gate_id} already.")
+    digests = _digests_of(state, gate, excluded)
+    rests_on = candidates[0]
+    if verdict == "approve":
+        if len(digests) == len(gate.opened.digests):
+            raise Invalid("nothing_left", "Every step is excluded; that is a rejection.", "Reject the gate instead.")
+        rests_on = authority(candidates, lambda one: _level_missing(state, gate, actor, one, digests, world))
+    instead_of = on_behalf_of(actor, rests_on)
+    return [
+        e.GateVoted.model_validate({
+            "gate_id": gate_id, "by": actor.actor_id, "human": actor.human, "roles": tuple(sorted(actor.roles)),
+            "managers": tuple(sorted(actor.managers)), "verdict": verdict, "excluded": digests, "reason": reason,
+            "on_behalf_of": instead_of, "for_human": rests_on.human if instead_of is not None else None,
+        })
+    ]  # fmt: skip
+
+
+def require_together(state: RunState, gate_id: str, world: World) -> None:
+    """Raises `Invalid` unless the packet lets several runs' gates of this name be decided in one go."""
+    gate = state.gates.get(gate_id)
+    if gate is not None and not world.pinned.approvals.gates[gate.opened.gate].decide_together:
+        raise Invalid(
+            "decided_one_by_one",
+            f"Gate {gate_id} is decided by itself: its packet does not let several be decided at once.",
+            "Look at this one and decide about it alone.",
+        )
+
+
+def _voted(said: str) -> TooLate:
+    return TooLate("already_voted", said, "An operator can replan the run, which asks again.")
+
+
+def too_late(gate: GateState) -> TooLate:
+    if gate.outcome == "withdrawn":
+        return TooLate(
+            "gate_withdrawn",
+            f"Gate {gate.opened.gate_id} was withdrawn at {gate.decided_at:%Y-%m-%d %H:%M:%S} UTC: its steps "
+            "no longer need a decision, or are asked about again at another gate.",
+            "Look again: open gates are in the inbox.",
+        )
+    who = ", ".join(f"{vote.by} ({vote.verdict}, {at:%Y-%m-%d %H:%M:%S} UTC)" for vote, at in gate.votes)
+    when = f"{gate.decided_at:%Y-%m-%d %H:%M:%S} UTC" if gate.decided_at else "already"
+    return TooLate(
+        "gate_decided",
+        f"Gate {gate.opened.gate_id} was {gate.outcome} at {when} by {who or 'nobody'}.",
+        "The decision stands; an operator can replan the run, which asks again about what is not done.",
+    )
+
+
+def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> tuple[str, ...]:
+    digests = []
+    for id_ in step_ids:
+        # A name means every step of that name: there is one for each account.
+        named = [
+            s.digest for s in state.steps.values() if id_ in (s.step_id, s.name) and s.digest in gate.opened.digests
+        ]
+        if not named:
+            raise Invalid(
+                "not_at_this_gate",
+                f"Step {id_} is not decided at gate {gate.opened.gate_id}.",
+                "Name steps by their ids as `show` lists them.",
+            )
+        digests.extend(named)
+    return tuple(dict.fromkeys(digests))
+
+
+def _level_missing(
+    state: RunState, gate: GateState, actor: Actor, rests_on: Actor, excluded: tuple[str, ...], world: World
+) -> NotAllowed | None:
+    """What is approved is caused by whoever it rests on, and goes no further than the access of whoever acts."""
+    for step in state.steps.values():
+        if step.digest not in gate.opened.digests or step.digest in excluded:
+            continue
+        if not actor.reaches(step.level):
+            return limited(actor, step.level)
+        if not step.is_task:
+            try:
+                require_level(
+                    world.pinned.platform, world.current.platform, rests_on, step.system, state.asked.packet, step.level
+                )
+            except NotAllowed as refused:
+                return refused
+    return None

@@ -1,0 +1,67 @@
+"""Whose account it is, said before the run begins: by whoever asks for it, about what a preview showed them.
+
+There is no second rule. It is decided as it would be in the run (`operating.settle`), on the run as it would be if its
+search found what was seen. What was said waits in the run, and counts once the run's own search has found the very
+same; where a system answers anything else it is void, and the question is asked as ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from orchestrator.domain import events as e
+from orchestrator.domain.commands import operating
+from orchestrator.domain.errors import Refusal
+from orchestrator.domain.permissions.levels import Actor, require_writing
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState, fold, same_accounts
+
+
+def settle_beforehand(
+    asked: e.RunRequested, seen: e.SystemSearched, accounts: tuple[str, ...], reason: str | None, actor: Actor,
+    world: World,
+) -> e.MatchSettledBeforehand:  # fmt: skip
+    """Raises whatever `operating.settle` refuses with."""
+    require_writing(actor)
+    state = fold(fold(RunState(), asked, world.now), e.AccountsSearched(results=(seen,)), world.now)
+    for settled in operating.settle(state, seen.system, accounts, reason, actor, world):
+        if isinstance(settled, e.MatchSettled):
+            return e.MatchSettledBeforehand(
+                seen=seen, accounts=settled.accounts, by=settled.by, on_behalf_of=settled.on_behalf_of,
+                reason=settled.reason,
+            )  # fmt: skip
+    raise AssertionError("a match that may be settled is settled")
+
+
+def why_not_settle(asked: e.RunRequested, seen: e.SystemSearched, actor: Actor, world: World) -> Refusal | None:
+    """Why this actor may not say which of what was seen are theirs; None where they may."""
+    try:
+        settle_beforehand(asked, seen, (), None, actor, world)
+    except Refusal as refused:
+        return refused
+    return None
+
+
+def who_may_settle(
+    asked: e.RunRequested, seen: e.SystemSearched, actors: Iterable[Actor], world: World
+) -> tuple[str, ...]:
+    """Those of these for whom the run would exist and who could say it, by id."""
+    state = fold(RunState(), asked, world.now)
+    return tuple(
+        sorted(
+            actor.actor_id
+            for actor in actors
+            if state.exists_for(actor.actor_id, world.now) and why_not_settle(asked, seen, actor, world) is None
+        )
+    )
+
+
+def borne_out(state: RunState) -> Iterator[e.MatchSettled]:
+    """What was said beforehand about systems that have now answered the run as they answered the preview."""
+    for system, said in state.beforehand.items():
+        found = state.planned_on.get(system)
+        if found is not None and same_accounts(said.seen, found):
+            yield e.MatchSettled(
+                system=system, accounts=said.accounts, by=said.by, on_behalf_of=said.on_behalf_of, beforehand=True,
+                reason=said.reason,
+            )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What people ask of a run, decided: events or a refusal."""

@@ -1,0 +1,326 @@
+"""The operators' side of a run: what people do when something waits, failed or is in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from orchestrator.domain import events as e
+from orchestrator.domain.approvals.delegation import absent_in, authority, on_behalf_of
+from orchestrator.domain.commands.requests import not_own, only_people, own_run, require_prepare, still_going
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.roles import any_of
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor, Level, limited, require_level
+from orchestrator.domain.planning.searching import unsettled
+from orchestrator.domain.run.readiness import World, standing
+from orchestrator.domain.run.run import ExceptionState, RunState, StepState
+
+ACCEPTABLE: tuple[e.ExceptionKind, ...] = (
+    "urgent_review", "task_overdue", "step_failing", "search_failed", "second_request",
+)  # fmt: skip
+"""What needs only that somebody has looked."""
+
+
+def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
+    """Try a parked step once more. `again` does it anew under a new effect key, where the first may have worked too."""
+    step_id, known = _step(state, step)
+    planned = state.steps[step_id]
+    level = planned.level if not planned.is_task else None
+    rests_on = _operator(state, actor, world, planned.system, level)
+    # What stopped because whoever asked for it lost the level goes on when somebody who has it orders it.
+    takes_over = known.status == "planned" and standing(state, planned, world).waits_for == "level"
+    if known.status not in ("failed", "unknown", "retrying") and not takes_over:
+        raise TooLate(
+            "nothing_to_retry", f"Step {step_id} is {known.status}; there is nothing to try again.", "Look with `show`."
+        )
+    happened: list[Event] = [
+        e.StepRetryOrdered(
+            step_id=step_id,
+            generation=known.generation + (1 if again else 0),
+            by=actor.actor_id,
+            on_behalf_of=rests_on,
+            reason=reason,
+        )
+    ]
+    return happened + _closed(state, step_id, "retried", actor, rests_on, reason, ("step_failed", "outcome_unknown"))
+
+
+def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) -> list[Event]:
+    """Leave a step out for good; what needs it goes on."""
+    step_id, known = _step(state, step)
+    rests_on = _operator(state, actor, world)
+    if not reason.strip():
+        raise Invalid("reason_missing", "Leaving a step out needs a reason.", "Say why: --reason TEXT.")
+    only_people(actor, "Leaving a step out")
+    if known.final or known.status == "started":
+        raise TooLate("step_not_open", f"Step {step_id} is {known.status}.", "A step under way or done stays.")
+    happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
+    kinds = tuple(x.opened.kind for x in state.open_exceptions() if x.opened.step_id == step_id)
+    return happened + _closed(state, step_id, "skipped", actor, rests_on, reason, kinds)
+
+
+def settle(
+    state: RunState, system: str, accounts: tuple[str, ...], reason: str | None, actor: Actor, world: World
+) -> list[Event]:
+    """Say which of the found accounts on a system are the person's; none is an answer too."""
+    _operator(state, actor, world)
+    only_people(actor, "Saying whose an account is")
+    rests_on = _operator(state, actor, world, system, Level.PREPARE)
+    if system not in set(unsettled(state, world.pinned)):
+        raise TooLate("nothing_to_settle", f"Nobody is asked about accounts on {system}.", "Look with `exceptions`.")
+    found = state.planned_on.get(system)
+    if found is None:
+        raise TooLate(
+            "not_searched", f"System {system} has not answered yet.", "Wait until it does; the search goes on."
+        )
+    strangers = [account for account in accounts if account not in found.candidates]
+    if strangers:
+        raise Invalid(
+            "not_a_candidate",
+            f"{', '.join(strangers)} is not among what {system} showed: {', '.join(found.candidates) or 'nothing'}.",
+            "Name accounts by the ids that the exception lists.",
+        )
+    happened: list[Event] = [
+        e.MatchSettled(
+            system=system, accounts=tuple(sorted(set(accounts))), by=actor.actor_id, on_behalf_of=rests_on,
+            reason=reason,
+        )
+    ]  # fmt: skip
+    for id_, exception in state.exceptions.items():
+        about = exception.opened
+        if exception.open and about.system == system and about.kind in e.MATCH_QUESTIONS:
+            happened.append(_closing(id_, "settled", actor, rests_on, reason))
+    return happened
+
+
+def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
+    """Look everything up again and plan anew. What did not change stays decided; what was refused is asked again."""
+    rests_on = _operator(state, actor, world, world.current.platform.hr.system, Level.PREPARE)
+    happened: list[Event] = [e.RunReplanned(by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
+    for id_, exception in state.exceptions.items():
+        if exception.open and exception.opened.kind in ("gate_rejected", "excluded_from_approval", "accounts_changed"):
+            happened.append(_closing(id_, "replanned", actor, rests_on, reason))
+    return happened
+
+
+def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world: World) -> list[Event]:
+    """Close an exception that needs only that somebody has looked: a review, an overdue task, a system that is slow
+    to come back, a second request. What still has to be done stays to be done."""
+    exception = _open_exception(state, exception_id)
+    rests_on = _authority(state, actor, exception.opened.owners, world)
+    kind = exception.opened.kind
+    if kind not in ACCEPTABLE:
+        raise Invalid(
+            "not_acceptable",
+            f"An exception of the kind {kind} is closed by what is done about it, not by accepting it.",
+            "Use retry, skip, settle or replan, as `exceptions` says.",
+        )
+    if kind == "urgent_review":
+        if (refused := own_review(state, actor)) is not None:
+            raise refused
+        rests_on = _authority(state, actor, exception.opened.owners, world, lambda one: own_review(state, one))
+    only_people(actor, "Accepting an exception")
+    if not reason.strip():
+        raise Invalid("reason_missing", "Closing an exception needs a reason.", "Say why: --reason TEXT.")
+    return [_closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
+
+
+def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
+    same_person = actor.human is not None and actor.human == state.asked.requester_human
+    if actor.actor_id != state.asked.requested_by and not same_person:
+        return None
+    return NotAllowed(
+        "own_review", "Whoever started an urgent run does not review the start.", "Ask a colleague to review it."
+    )
+
+
+def complete_task(
+    state: RunState, task_id: str, outcome: str, evidence: dict[str, Any] | None, actor: Actor, world: World
+) -> list[Event]:
+    """A person did the work, or found out how an effect ended, and says so with evidence. Its `note` is their own
+    words, and the reason where it was not done."""
+    task = state.tasks.get(task_id)
+    if task is None:
+        raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.", "Look with `offboard tasks`.")
+    rests_on = on_behalf_of(actor, _authority(state, actor, (task.opened.role,), world))
+    still_going(state)
+    if not task.open or state.states[task.opened.step_id].final:
+        raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.", "Nothing is left.")
+    only_people(actor, "Completing a task")
+    step_id = task.opened.step_id
+    step, known = state.steps[step_id], state.states[step_id]
+    if outcome == "done" and not evidence and (step.evidence_required or not step.is_task):
+        raise Invalid(
+            "evidence_missing", f"Task {task_id} is completed with evidence.", "Say what shows it: --evidence TEXT."
+        )
+    if outcome != "done" and not str((evidence or {}).get("note") or "").strip():
+        raise Invalid(
+            "reason_missing", f"That task {task_id} was not done needs a reason.", "Say why not: --evidence TEXT."
+        )
+    happened: list[Event] = [
+        e.TaskCompleted.model_validate({
+            "task_id": task_id, "by": actor.actor_id, "outcome": outcome, "evidence": evidence,
+            "on_behalf_of": rests_on,
+        })
+    ]  # fmt: skip
+    which = {"step_id": step_id, "generation": known.generation, "attempt": known.attempt}
+    if outcome == "done":
+        happened.append(e.StepAttested.model_validate({**which, "by": actor.actor_id, "evidence": evidence}))
+    else:
+        happened.append(
+            e.StepFailed.model_validate({**which, "code": "person_says_not_done", "happened": "no", "detail": evidence})
+        )
+    return happened
+
+
+def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
+    _may_hold(state, actor, world)
+    return [] if state.held else [e.RunHeld(by=actor.actor_id, reason=reason)]
+
+
+def release(state: RunState, actor: Actor, world: World) -> list[Event]:
+    _may_hold(state, actor, world)
+    only_people(actor, "Releasing a run")
+    return [e.RunReleased(by=actor.actor_id)] if state.held else []
+
+
+def hold_system(held: bool, system: str, reason: str | None, actor: Actor, packet: Packet) -> list[Event]:
+    """Every change on a system waits, in all runs; on `*`, every change anywhere. `packet` says which systems there
+    are and who may: raises `Invalid` or `NotAllowed`. Nothing happens where it is held already."""
+    _may_hold_system(system, actor, packet)
+    # What is kept encrypted needs a person to belong to; the words of an account that HR does not know are not kept.
+    return [] if held else [e.HoldPlaced(by=actor.actor_id, reason=reason if actor.human else None)]
+
+
+def release_system(held: bool, system: str, actor: Actor, packet: Packet) -> list[Event]:
+    """Changes go on. For people only, as with a run."""
+    _may_hold_system(system, actor, packet)
+    only_people(actor, "Releasing a system")
+    return [e.HoldReleased(by=actor.actor_id)] if held else []
+
+
+def _may_hold_system(system: str, actor: Actor, packet: Packet) -> None:
+    systems = packet.platform.systems
+    if system != e.EVERYTHING and system not in systems:
+        known = ", ".join(systems)
+        raise Invalid("unknown_system", f"Packet {packet.name} has no system {system}.", f"Name one of {known}, or *.")
+    _holds_one(actor, (packet.approvals.exceptions.owner, packet.platform.safety_owner))
+    for one in systems if system == e.EVERYTHING else (system,):
+        require_level(packet.platform, packet.platform, actor, one, packet.name, Level.PREPARE)
+
+
+def revoke_roles(known: Actor, roles: Collection[str], by: Actor, safety_owner: str) -> list[Event]:
+    """Takes roles from an account at once. `safety_owner` is the role that owns a packet's platform file. Nothing
+    happens where the account has none of the roles."""
+    _holds_one(by, (safety_owner,))
+    only_people(by, "Taking roles away")
+    gone = tuple(sorted(known.roles & set(roles)))
+    return [e.RolesRevoked(actor_id=known.actor_id, roles=gone, by=by.actor_id)] if gone else []
+
+
+def _may_hold(state: RunState, actor: Actor, world: World) -> None:
+    still_going(state)
+    not_own(actor, state.asked.person_id)
+    _holds_one(actor, (world.pinned.approvals.exceptions.owner, world.current.platform.safety_owner))
+    _may_prepare(state, actor, world)
+
+
+def _operator(state: RunState, actor: Actor, world: World, system: str = "", level: Level | None = None) -> str | None:
+    """For whom the actor acts as an operator of this run, None as themselves. Raises `NotAllowed` where they may not,
+    or not as far as `level` on `system`."""
+    still_going(state)
+
+    def level_missing(rests_on: Actor) -> NotAllowed | None:
+        if level is None:
+            return None
+        if not actor.reaches(level):
+            return limited(actor, level)
+        try:
+            require_level(world.pinned.platform, world.current.platform, rests_on, system, state.asked.packet, level)
+        except NotAllowed as refused:
+            return refused
+        return None
+
+    owner = (world.pinned.approvals.exceptions.owner,)
+    return on_behalf_of(actor, _authority(state, actor, owner, world, level_missing))
+
+
+def may_act(state: RunState, actor: Actor, roles: Collection[str], world: World) -> tuple[Actor, ...]:
+    """Those on whose authority this actor may do what waits for one of these roles: their own, and that of others in
+    their absence."""
+    if own_run(actor, state.asked.person_id) is not None:
+        return ()
+    return tuple(one for one in (actor, *absent_in(state, actor, world)) if not one.roles.isdisjoint(roles))
+
+
+def _authority(
+    state: RunState,
+    actor: Actor,
+    roles: Collection[str],
+    world: World,
+    refusal: Callable[[Actor], NotAllowed | None] = lambda actor: None,
+) -> Actor:
+    not_own(actor, state.asked.person_id)
+    candidates = may_act(state, actor, roles, world)
+    if not candidates:
+        _holds_one(actor, roles)
+    return authority(candidates, refusal)
+
+
+def _holds_one(actor: Actor, roles: Collection[str]) -> None:
+    if actor.roles.isdisjoint(roles):
+        raise NotAllowed("role_missing", f"This is for {any_of(roles)}.", "Ask somebody who holds such a role.")
+
+
+def _may_prepare(state: RunState, actor: Actor, world: World) -> None:
+    require_prepare(actor, world.pinned, world.current, state.asked.packet)
+
+
+def _step(state: RunState, named: str) -> tuple[str, StepState]:
+    if named in state.steps:
+        return named, state.states[named]
+    same = [id_ for id_, step in state.steps.items() if step.name == named]
+    if len(same) == 1:
+        return same[0], state.states[same[0]]
+    raise Invalid(
+        "unknown_step",
+        f"Run {state.run_id} has no step {named}." if not same else f"Several steps are called {named}.",
+        f"Name one by its id: {', '.join(same) or ', '.join(state.steps)}.",
+    )
+
+
+def _open_exception(state: RunState, exception_id: str) -> ExceptionState:
+    exception = state.exceptions.get(exception_id)
+    if exception is None:
+        raise Invalid(
+            "unknown_exception", f"Run {state.run_id} has no exception {exception_id}.", "Look with `exceptions`."
+        )
+    if not exception.open:
+        raise TooLate(
+            "exception_closed",
+            f"Exception {exception_id} was closed ({exception.disposition}) by {exception.by or 'what came since'}.",
+            "Nothing is left to do about it.",
+        )
+    return exception
+
+
+def _closing(
+    exception_id: str, disposition: str, actor: Actor, rests_on: str | None, reason: str | None
+) -> e.ExceptionClosed:
+    return e.ExceptionClosed.model_validate({
+        "exception_id": exception_id, "disposition": disposition, "by": actor.actor_id, "on_behalf_of": rests_on,
+        "reason": reason,
+    })  # fmt: skip
+
+
+def _closed(
+    state: RunState, step_id: str, disposition: str, actor: Actor, rests_on: str | None, reason: str | None,
+    kinds: tuple[str, ...],
+) -> list[Event]:  # fmt: skip
+    return [
+        _closing(id_, disposition, actor, rests_on, reason)
+        for id_, exception in state.exceptions.items()
+        if exception.open and exception.opened.step_id == step_id and exception.opened.kind in kinds
+    ]

@@ -1,0 +1,210 @@
+"""HR's side of a run: asking for it, moving its cutoff, calling it off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from orchestrator.domain import events as e
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.ability import Catalogue
+from orchestrator.domain.packet.expressions import Expression, ExpressionFailed
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.embargo import (
+    Embargo,
+    Leaving,
+    moved_embargo,
+    require_embargo_works,
+    wanted_embargo,
+)
+from orchestrator.domain.permissions.levels import Actor, Level, require_level
+from orchestrator.domain.run.cutoff import Cutoff
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
+
+
+def request_run(
+    *,
+    run_id: str,
+    person_id: str,
+    person: PersonFacts,
+    cutoff: Cutoff | None,
+    urgent: bool,
+    actor: Actor,
+    packet: Packet,
+    phase: str,
+    open_run: str | None,
+    now: datetime,
+    embargo: Embargo | None = None,
+    reason: str | None = None,
+    actors: Mapping[str, Actor] = MappingProxyType({}),
+    abilities: Catalogue = MappingProxyType({}),
+) -> e.RunRequested:
+    """HR asks that this person be offboarded. Without a cutoff an urgent run is cut off now, in the person's zone.
+    `actors` and `abilities` say whether those whom an embargo names can carry the run through.
+
+    Raises `NotAllowed` (level, role, own run), `TooLate` (an open run, which it names) or `Invalid`.
+    """
+    require_prepare(actor, packet, packet, packet.name)
+    not_own(actor, person_id)
+    if phase in ("draft", "retired"):
+        raise Invalid(
+            "packet_not_live",
+            f"Packet {packet.name} is in phase {phase}; it starts no runs.",
+            "Have both owners sign it and move it on: `offboard packet sign`, `offboard packet move`.",
+        )
+    if phase == "pilot" and not in_pilot(packet, person):
+        raise Invalid(
+            "not_in_pilot",
+            f"Packet {packet.name} is in its pilot phase, and this person is not in the pilot's population.",
+            "Use a packet in production, or widen 'pilot' in workflow.yaml.",
+        )
+    if open_run is not None:
+        raise TooLate(
+            "run_open",
+            f"This person has an open run already: {open_run}.",
+            f"Look at it with `offboard show {open_run}`; move its cutoff with `offboard reschedule`.",
+        )
+    if urgent:
+        _may_start_urgently(actor, packet)
+    if cutoff is None and not urgent:
+        raise Invalid("cutoff_missing", "No cutoff is given.", "Say when access ends: --cutoff 2026-12-31T18:00.")
+    ends = cutoff.instant if cutoff is not None and not urgent else now
+    under = wanted_embargo(packet, ends, embargo, actor.actor_id)
+    if under is not None:
+        leaving = Leaving(person_id, actor.actor_id, actor.human, urgent)
+        require_embargo_works(under, packet, leaving, {**actors, actor.actor_id: actor}, abilities, now)
+    zone = cutoff.zone if cutoff is not None else person.time_zone or "UTC"
+    return e.RunRequested(
+        run_id=run_id,
+        person_id=person_id,
+        packet=packet.name,
+        packet_version=packet.version,
+        phase=phase,
+        cutoff=ends,
+        zone=zone,
+        local_cutoff=cutoff.local if cutoff is not None and not urgent else "",
+        urgent=urgent,
+        requested_by=actor.actor_id,
+        requester_human=actor.human,
+        embargo_until=under.until if under is not None else None,
+        named=under.named if under is not None else (),
+        facts=person.model_dump(mode="json"),
+        reason=reason,
+    )
+
+
+def second_request(state: RunState, asked: e.RunRequested) -> list[e.SecondRequestReceived]:
+    """For a person with an open run that whoever asks does not see: those who see it hear of this. `asked` is what
+    would have been recorded. Nothing happens where the same was asked before and is still being looked at."""
+    received = e.SecondRequestReceived(
+        by=asked.requested_by,
+        requester_human=asked.requester_human,
+        packet=asked.packet,
+        cutoff=asked.cutoff,
+        zone=asked.zone,
+        local_cutoff=asked.local_cutoff,
+        urgent=asked.urgent,
+        reason=asked.reason,
+    )
+    for earlier, number in state.second_requests:
+        known = state.exceptions.get(f"x-second_request-{number}")
+        same = (earlier.by, earlier.local_cutoff, earlier.urgent) == (received.by, received.local_cutoff, asked.urgent)
+        if same and known is not None and known.open:
+            return []
+    return [received]
+
+
+def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> list[Event]:
+    """Another cutoff. What was decided stays decided unless the new one lies beyond the decision's `valid_until`.
+    An earlier one brings changes forward, so people alone move it there; anybody who may prepare puts it off."""
+    still_going(state)
+    require_prepare(actor, world.pinned, world.current, state.asked.packet)
+    not_own(actor, state.asked.person_id)
+    if cutoff.instant == state.cutoff and cutoff.zone == state.zone:
+        return []
+    if cutoff.instant < state.cutoff:
+        only_people(actor, "Bringing a cutoff forward")
+    moved = e.RunRescheduled(cutoff=cutoff.instant, zone=cutoff.zone, local_cutoff=cutoff.local, by=actor.actor_id)
+    return [moved, *moved_embargo(state, cutoff.instant, actor, world)]
+
+
+def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]:
+    """The leaving is called off. What is done stays done; nothing further is. The review of an urgent start stays
+    open: whoever started it does not get rid of it by ending the run; so does what somebody else asked for meanwhile.
+    For people only."""
+    still_going(state)
+    require_prepare(actor, world.pinned, world.current, state.asked.packet)
+    not_own(actor, state.asked.person_id)
+    only_people(actor, "Ending a run")
+    if not reason.strip():
+        raise Invalid("reason_missing", "Ending a run needs a reason.", "Say why: --reason TEXT.")
+    happened: list[Event] = [
+        e.ExceptionClosed(exception_id=id_, disposition="ended", by=actor.actor_id)
+        for id_, exception in state.exceptions.items()
+        if exception.open and exception.opened.kind not in ("urgent_review", "second_request")
+    ]
+    happened += [e.GateWithdrawn(gate_id=id_) for id_, gate in state.gates.items() if gate.open]
+    happened += [e.TaskWithdrawn(task_id=id_) for id_, task in state.tasks.items() if task.open]
+    return [*happened, e.RunEnded(by=actor.actor_id, reason=reason)]
+
+
+def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str) -> None:
+    """Asking for a run writes only in Offboard, about the system that knows people."""
+    require_level(pinned.platform, current.platform, actor, current.platform.hr.system, workflow, Level.PREPARE)
+
+
+def only_people(actor: Actor, what: str) -> None:
+    """Judgements about somebody, and what brings changes forward, are people's, whatever an assistant is granted."""
+    if actor.kind != "person":
+        raise NotAllowed("only_people", f"{what} is for people, not for {actor.kind}s.", "Ask one of its owners.")
+
+
+def run_finished(state: RunState) -> TooLate:
+    """What is said to whoever comes after a run's end."""
+    return TooLate(
+        "run_finished",
+        f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.",
+        "Nothing further is done in it. Start a new run if the person is leaving again.",
+    )
+
+
+def still_going(state: RunState) -> None:
+    if state.finished:
+        raise run_finished(state)
+
+
+def own_run(actor: Actor, person_id: str) -> NotAllowed | None:
+    """The refusal of somebody who acts on, or decides about, their own leaving; None for everybody else."""
+    if actor.human is None or actor.human != person_id:
+        return None
+    return NotAllowed("own_run", "Nobody acts on their own leaving.", "Ask a colleague with the same role.")
+
+
+def not_own(actor: Actor, person_id: str) -> None:
+    refused = own_run(actor, person_id)
+    if refused is not None:
+        raise refused
+
+
+def in_pilot(packet: Packet, person: PersonFacts) -> bool:
+    if packet.workflow.pilot is None:
+        return False
+    try:
+        return Expression.compile(packet.workflow.pilot, ("person",)).evaluate(person=person)
+    except ExpressionFailed:
+        return False
+
+
+def _may_start_urgently(actor: Actor, packet: Packet) -> None:
+    urgent = packet.approvals.urgent
+    if urgent is None or not actor.roles & set(urgent.allowed_to) or actor.kind != "person":
+        allowed = ", ".join(urgent.allowed_to) if urgent is not None else "nobody"
+        raise NotAllowed(
+            "urgent_not_allowed",
+            f"Packet {packet.name} lets these roles start at once: {allowed}.",
+            "Start without --urgent, or ask somebody with one of these roles.",
+        )

@@ -1,0 +1,65 @@
+"""What can happen around runs: to the person, to what is on hold, and to who acts here.
+
+Streams: `person:ID`, `holds:SYSTEM` (and `holds:*`), `organisation`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from orchestrator.domain.events.event import Event, Personal
+
+
+class RunOpened(Event):
+    """In the person's stream: who has an open run finds a second one refused."""
+
+    run_id: str
+
+
+class HoldPlaced(Event):
+    by: str
+    reason: Personal[str] = None
+
+
+class HoldReleased(Event):
+    by: str
+
+
+class ActorRecorded(Event):
+    """Who acts here, as seen at sign-in: roles, the person HR knows behind the account, and everyone above them.
+    `up_to` is as far as an API token goes. `time_zone` is an IANA name."""
+
+    actor_id: str
+    kind: Literal["person", "service", "assistant"]
+    roles: tuple[str, ...]
+    human: str | None = None
+    managers: tuple[str, ...] = ()
+    up_to: str | None = None
+    name: Personal[str] = None
+    email: Personal[str] = None
+    time_zone: Personal[str] = None
+
+
+class RolesRevoked(Event):
+    actor_id: str
+    roles: tuple[str, ...]
+    by: str
+
+
+class DecisionsDelegated(Event):
+    """`to` may decide what `by` may, from `since` until before `until`. Both are accounts."""
+
+    delegation_id: str
+    by: str
+    to: str
+    since: datetime
+    until: datetime
+    reason: Personal[str] = None
+
+
+class DelegationEnded(Event):
+    """Before its time."""
+
+    delegation_id: str
+    by: str

@@ -1,0 +1,1 @@
+"""The packet: its three files, their checks, phases and expressions."""

@@ -1,0 +1,74 @@
+"""Are the expressions of a packet well typed? Asked when it is loaded, and answered with file, line and field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pydantic import JsonValue
+
+from orchestrator.domain.packet.expressions import (
+    GATE_VARIABLES,
+    PARAMETER_VARIABLES,
+    PILOT_VARIABLES,
+    WHEN_VARIABLES,
+    Expression,
+    ExpressionInvalid,
+    Formula,
+    Variable,
+    formula_source,
+)
+from orchestrator.domain.packet.packet import APPROVALS_FILE, WORKFLOW_FILE, Approvals, Workflow
+from orchestrator.domain.packet.packet_yaml import Document, Path, Problem
+
+
+def expression_problems(
+    workflow: Workflow | None, approvals: Approvals | None, documents: Mapping[str, Document]
+) -> list[Problem]:
+    """Compiles every expression of the files that could be read. The list is empty where all are well typed."""
+    found = []
+    for file, path, kind, source, variables in _expressions(workflow, approvals):
+        try:
+            kind.compile(source, variables)
+        except ExpressionInvalid as refused:
+            document = documents.get(file) or Document(file, None, {}, [])
+            known = ", ".join(variables)
+            found.append(
+                document.problem(
+                    path,
+                    f"the expression is wrong at column {refused.column}: {refused.message}",
+                    f"correct it; it may use {known}",
+                    lines_on=refused.line - 1,
+                )
+            )
+    return found
+
+
+_Found = tuple[str, Path, type[Expression] | type[Formula], str, Sequence[Variable]]
+
+
+def _expressions(workflow: Workflow | None, approvals: Approvals | None) -> Iterator[_Found]:
+    if workflow is not None:
+        if workflow.pilot is not None:
+            yield WORKFLOW_FILE, ("pilot",), Expression, workflow.pilot, PILOT_VARIABLES
+        for index, step in enumerate(workflow.steps):
+            if step.when is not None:
+                # A task belongs to no account, so its condition cannot ask for one.
+                variables = WHEN_VARIABLES if step.task is None else ("person", "run")
+                yield WORKFLOW_FILE, ("steps", index, "when"), Expression, step.when, variables
+            for path, source in _formulas(("steps", index, "parameters"), step.parameters):
+                yield WORKFLOW_FILE, path, Formula, source, PARAMETER_VARIABLES
+    if approvals is not None:
+        for name, gate in approvals.gates.items():
+            if gate.needed_when is not None:
+                yield APPROVALS_FILE, ("gates", name, "needed_when"), Expression, gate.needed_when, GATE_VARIABLES
+
+
+def _formulas(path: Path, value: JsonValue) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _formulas((*path, name), inner)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _formulas((*path, index), inner)
+    elif (source := formula_source(value)) is not None:
+        yield path, source

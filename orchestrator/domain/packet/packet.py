@@ -1,0 +1,271 @@
+"""The packet: three files in which two owners say how people leave, and everything that is in them.
+
+    workflow.yaml    Workflow   the business's: steps, their order, thresholds, outcomes
+    platform.yaml    Platform   IT's: systems, how accounts are matched, who may go how far
+    approvals.yaml   Approvals  shared: gates, urgent starts, exceptions
+
+Models only say what is well-formed in itself; `packet_files` reads them, `packet_checks` judges them together.
+Roles, systems, steps and gates are named by slugs: lower-case letters, digits, `_` and `-`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
+
+from orchestrator.domain.organisation.person import PERSON_FIELDS
+from orchestrator.domain.packet.timing import Duration, PositiveDuration, Timing
+from orchestrator.domain.permissions.levels import ActorKind, Level
+
+WORKFLOW_FILE: Final = "workflow.yaml"
+PLATFORM_FILE: Final = "platform.yaml"
+APPROVALS_FILE: Final = "approvals.yaml"
+FILE_NAMES: Final = (WORKFLOW_FILE, PLATFORM_FILE, APPROVALS_FILE)
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class _Written(BaseModel):
+    """Something that a person wrote: what we do not know is refused, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Outcomes(_Written):
+    """What the business promises itself. `access_gone_within` counts from the cutoff to the last verified step that
+    cuts access."""
+
+    access_gone_within: PositiveDuration
+
+
+class Thresholds(_Written):
+    """`batch_cap`: how many runs one list may start before somebody has to repeat the number.
+    `retries_become_exception_after`: how long a system may fail before a person hears of it; retries go on.
+    `accounts_fresh_for`: how old the last look at a system may be when something is changed in it.
+    `task_due_within` is the due date of tasks which say none themselves."""
+
+    batch_cap: Annotated[int, Field(ge=1)] = 10
+    retries_become_exception_after: PositiveDuration = timedelta(minutes=15)
+    accounts_fresh_for: PositiveDuration = timedelta(hours=1)
+    task_due_within: PositiveDuration = timedelta(days=3)
+
+
+class TaskSpec(_Written):
+    """Work that only a person can do."""
+
+    role: Slug
+    instruction: Sentence
+    evidence_required: bool = True
+    due_within: PositiveDuration | None = None
+
+
+class WorkflowStep(_Written):
+    """One ability on one system, or one task for a person. It begins when everything in `needs` is done, its time
+    `at` has come and its `gate` is open; where `when` (CEL over person, account, run) is false it is not planned.
+    A parameter that is a string beginning with `= ` is a CEL expression over person and run, evaluated when the step
+    is carried out. `minutes_saved` is the manual work that the step replaces."""
+
+    name: Slug
+    title: Sentence
+    system: Slug | None = None
+    ability: Slug | None = None
+    task: TaskSpec | None = None
+    needs: tuple[Slug, ...] = ()
+    when: str | None = None
+    at: Timing = Timing()
+    gate: Slug | None = None
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    minutes_saved: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _ability_or_task(self) -> WorkflowStep:
+        on_system = self.system is not None and self.ability is not None
+        if on_system == (self.task is not None) or (self.system is None) != (self.ability is None):
+            raise ValueError("say either 'system' with 'ability', or 'task', and not both")
+        return self
+
+
+class Workflow(_Written):
+    """`value_owner` is the role which answers for this file. `pilot` (CEL over person) names the people for whom the
+    packet works while it is in its pilot phase; without it a pilot covers nobody."""
+
+    name: Slug
+    title: Sentence
+    purpose: Sentence
+    value_owner: Slug
+    outcomes: Outcomes
+    thresholds: Thresholds = Thresholds()
+    pilot: str | None = None
+    steps: Annotated[tuple[WorkflowStep, ...], Field(min_length=1)]
+
+    def step(self, name: str) -> WorkflowStep:
+        """Raises `KeyError` for a name that no step has."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
+
+
+class MatchKey(_Written):
+    """One way to tell that an account is this person's: the person's `key` equals the account's `attribute`.
+    Keys stand in the order of their rank. `strong` may match alone; `weak` only brings up a question."""
+
+    key: str
+    attribute: Sentence
+    strength: Literal["strong", "weak"] = "strong"
+
+    @field_validator("key")
+    @classmethod
+    def _known(cls, key: str) -> str:
+        if key not in MATCHABLE:
+            raise ValueError(f"nobody can be matched by {key!r}; write one of {', '.join(sorted(MATCHABLE))}")
+        return key
+
+    @model_validator(mode="after")
+    def _truly_strong(self) -> MatchKey:
+        if self.strength == "strong" and self.key in NEVER_STRONG:
+            raise ValueError(f"{self.key!r} can belong to several people over time; write 'strength: weak'")
+        return self
+
+
+MATCHABLE: Final = frozenset(
+    {"hr_id", "employee_number", "email", "former_emails", "display_name", "given_name", "family_name", "name"}
+)
+NEVER_STRONG: Final = frozenset({"former_emails", "display_name", "given_name", "family_name", "name"})
+
+
+class SystemSpec(_Written):
+    """One system behind one connector. A connection value `env:NAME` or `file:PATH` is read by the worker, so that
+    no secret stands in this file. `hosts` are the only ones the connector may speak to. `deadline` is the total time
+    of one attempt; `settle` overrides how long the system may show an old state. `expected`: everybody has an account
+    here, so finding none is a question for a person; otherwise it is an answer."""
+
+    title: Sentence
+    connector: Slug
+    connection: dict[str, str] = Field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    match: tuple[MatchKey, ...] = ()
+    expected: bool = True
+    deadline: PositiveDuration = timedelta(seconds=20)
+    settle: Duration | None = None
+    rate_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    queue: Slug | None = None
+    support: str = ""
+    runbook: str = ""
+
+
+class LevelRule(_Written):
+    """Grants `who` (a role, or `*` for everybody of that kind) the levels up to `up_to`."""
+
+    who: Slug | Literal["*"]
+    kind: ActorKind = "person"
+    systems: Annotated[tuple[Slug | Literal["*"], ...], Field(min_length=1)] = ("*",)
+    workflows: Annotated[tuple[Slug | Literal["*"], ...], Field(min_length=1)] = ("*",)
+    up_to: Level
+
+
+class HrSpec(_Written):
+    """Where people come from: the HR system, and the columns of its CSV export (our name -> the column's title)."""
+
+    system: Slug
+    export_columns: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("export_columns")
+    @classmethod
+    def _known(cls, columns: dict[str, str]) -> dict[str, str]:
+        for name in columns:
+            if name not in EXPORTABLE:
+                raise ValueError(f"{name!r} is none of ours; write one of {', '.join(sorted(EXPORTABLE))}")
+        return columns
+
+
+EXPORTABLE: Final = PERSON_FIELDS | {"cutoff_date", "cutoff_time"}
+
+
+class Platform(_Written):
+    """`safety_owner` is the role which answers for this file."""
+
+    safety_owner: Slug
+    systems: dict[Slug, SystemSpec]
+    levels: tuple[LevelRule, ...]
+    hr: HrSpec
+
+
+class GateSpec(_Written):
+    """A point where people decide. `decided_by` are roles, any of which counts; `quorum` counts distinct people.
+    `needed_when` (CEL over person, run, step) false means not needed; without it, or if it fails, it is needed.
+    `valid_for` counts from the cutoff: after that nothing more is done on the old decision. `decide_together`: several
+    runs' gates of this name may be decided in one go, each as a decision of its own."""
+
+    title: Sentence
+    decided_by: tuple[Slug, ...] = ()
+    quorum: Annotated[int, Field(ge=1)] = 1
+    needed_when: str | None = None
+    decide_within: PositiveDuration
+    escalate_to: tuple[Slug, ...] = ()
+    valid_for: PositiveDuration
+    decide_together: bool = False
+
+
+class UrgentSpec(_Written):
+    """Who may start at once with the reversible steps that cut access, and who reviews that start afterwards."""
+
+    allowed_to: Annotated[tuple[Slug, ...], Field(min_length=1)]
+    review_by: Annotated[tuple[Slug, ...], Field(min_length=1)]
+    review_within: PositiveDuration
+
+
+class ExceptionSpec(_Written):
+    """Who owns what did not go as planned, and by when it must be settled."""
+
+    owner: Slug
+    due_within: PositiveDuration = timedelta(days=1)
+
+
+class EmbargoSpec(_Written):
+    """Runs under this packet exist only for those `named` (actors by their ids) and whoever asked for them, until the
+    time `for` after the cutoff."""
+
+    lasts: PositiveDuration = Field(alias="for")
+    named: Annotated[tuple[Sentence, ...], Field(min_length=1)]
+
+
+class Approvals(_Written):
+    """`launch` is kept for what a move to production needs; it is read later and checked for nothing yet."""
+
+    gates: dict[Slug, GateSpec]
+    urgent: UrgentSpec | None = None
+    exceptions: ExceptionSpec
+    embargo: EmbargoSpec | None = None
+    launch: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Packet(BaseModel):
+    """`version` is the hash of the three files' bytes, so that it names exactly what the owners signed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workflow: Workflow
+    platform: Platform
+    approvals: Approvals
+    version: str
+    files: dict[str, bytes] = Field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.workflow.name
+
+
+def packet_version(files: Mapping[str, bytes]) -> str:
+    """SHA-256, in hex, over the three files in the order of `FILE_NAMES`, each preceded by its length as eight
+    big-endian bytes: without lengths, moving a line from one file's end to the next one's start would not show."""
+    digest = hashlib.sha256()
+    for name in FILE_NAMES:
+        digest.update(len(files[name]).to_bytes(8, "big"))
+        digest.update(files[name])
+    return digest.hexdigest()

@@ -1,0 +1,363 @@
+"""Does a packet make sense as a whole, and with the connectors, roles and people there are?
+
+Everything found here would otherwise be found in the middle of somebody's leaving. Each problem names file, line and
+field, and what to do. An empty list is the only good answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingFacts
+from orchestrator.domain.packet.expression_checks import expression_problems
+from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet, WorkflowStep
+from orchestrator.domain.packet.packet_yaml import Document, Path, Problem, read_documents
+from orchestrator.domain.packet.step_order import find_cycle, needed_before
+from orchestrator.domain.permissions.embargo import missing_people
+from orchestrator.domain.permissions.levels import Actor, Level, granted_level
+
+__all__ = ["AbilityFacts", "Catalogue", "Problem", "SettingFacts", "check_packet", "roles_spoken_of"]
+
+DELETES: Final = ("delete_", "purge_", "release_")
+"""How the abilities begin after which something is gone that somebody could still need."""
+HANDS_OVER: Final = ("hand_over", "transfer_", "forward_")
+"""How steps (their name or ability) begin which give what the person has to somebody else."""
+_SECRET_NAMES: Final = ("token", "password", "secret", "key", "credential")
+
+
+def check_packet(
+    packet: Packet,
+    abilities: Catalogue,
+    *,
+    settings: Mapping[str, Iterable[SettingFacts]] | None = None,
+    roles_known: Collection[str] | None = None,
+    actors: Collection[Actor] | None = None,
+    requesters: Collection[str] | None = None,
+) -> list[Problem]:
+    """All problems, in the order of the files and lines.
+
+    `settings` are what each connector kind can be told; `roles_known` and `actors` are the roles and people of this
+    installation; each is checked only where it is given. `requesters` are the roles that ask for runs: `requester` if
+    the platform file speaks of it, else every role it speaks of."""
+    documents = read_documents(packet.files)
+    check = _Check(packet, abilities, documents, _requesters(packet, requesters))
+    problems = [
+        *expression_problems(packet.workflow, packet.approvals, documents),
+        *check.step_names(),
+        *check.steps(),
+        *check.deletions(),
+        *check.systems(settings),
+        *check.levels(),
+        *check.gates(actors),
+        *check.urgent(),
+        *(check.embargo(actors) if actors is not None else ()),
+        *(check.roles(roles_known) if roles_known is not None else ()),
+    ]
+    order = list(documents)
+    return sorted(problems, key=lambda problem: (order.index(problem.file), problem.line or 0))
+
+
+def roles_spoken_of(packet: Packet) -> frozenset[str]:
+    """The roles of people to which the three files themselves give something: a level, a file, urgent starts, or what
+    did not go as planned. A role that only a gate or a task names, and none of these, is nobody's."""
+    urgent = packet.approvals.urgent
+    return frozenset(
+        {
+            packet.workflow.value_owner,
+            packet.platform.safety_owner,
+            packet.approvals.exceptions.owner,
+            *(rule.who for rule in packet.platform.levels if rule.kind == "person" and rule.who != "*"),
+            *(urgent.allowed_to if urgent is not None else ()),
+        }
+    )
+
+
+def roles_named_in(packet: Packet) -> frozenset[str]:
+    """Every role for which the files have a use: those that they give something to, of programs as well, and those for
+    which gates, reviews and tasks wait."""
+    urgent = packet.approvals.urgent
+    return roles_spoken_of(packet).union(
+        (rule.who for rule in packet.platform.levels),
+        (role for gate in packet.approvals.gates.values() for role in (*gate.decided_by, *gate.escalate_to)),
+        urgent.review_by if urgent is not None else (),
+        (step.task.role for step in packet.workflow.steps if step.task is not None),
+    )
+
+
+def _requesters(packet: Packet, given: Collection[str] | None) -> Collection[str]:
+    if given is not None:
+        return given
+    roles = {rule.who for rule in packet.platform.levels if rule.kind == "person"}
+    return {"requester"} if "requester" in roles else roles
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    packet: Packet
+    abilities: Catalogue
+    documents: Mapping[str, Document]
+    requesters: Collection[str]
+
+    def _problem(self, file: str, path: Path, message: str, remedy: str) -> Problem:
+        return self.documents[file].problem(path, message, remedy)
+
+    def _ability(self, step: WorkflowStep) -> AbilityFacts | None:
+        spec = self.packet.platform.systems.get(step.system or "")
+        return self.abilities.get(spec.connector, {}).get(step.ability or "") if spec is not None else None
+
+    def step_names(self) -> Iterator[Problem]:
+        """Every name once, every need a step, no cycle, every ability once a system."""
+        steps = self.packet.workflow.steps
+        names: dict[str, int] = {}
+        acts: dict[tuple[str, str], str] = {}
+        for index, step in enumerate(steps):
+            here: Path = ("steps", index)
+            if step.name in names:
+                remedy = "give each step a name of its own"
+                yield self._problem(WORKFLOW_FILE, (*here, "name"), f"two steps are called {step.name!r}", remedy)
+            names.setdefault(step.name, index)
+            if step.system is not None and step.ability is not None:
+                first = acts.setdefault((step.system, step.ability), step.name)
+                if first != step.name:
+                    said = f"{step.ability!r} on {step.system!r} is already done by the step {first!r}"
+                    yield self._problem(WORKFLOW_FILE, (*here, "ability"), said, "do it in one step")
+        for index, step in enumerate(steps):
+            for position, need in enumerate(step.needs):
+                if need not in names:
+                    path: Path = ("steps", index, "needs", position)
+                    said = f"the step {step.name!r} needs {need!r}, and no step is called so"
+                    yield self._problem(WORKFLOW_FILE, path, said, "name a step of this file")
+        if cycle := find_cycle({step.name: step.needs for step in steps}):
+            circle = " needs ".join(cycle)
+            path = ("steps", names[cycle[0]], "needs")
+            yield self._problem(WORKFLOW_FILE, path, f"the steps go in a circle: {circle}", "take out one of the needs")
+
+    def steps(self) -> Iterator[Problem]:
+        """What each step names exists, and stands behind a gate where it must."""
+        for index, step in enumerate(self.packet.workflow.steps):
+            here: Path = ("steps", index)
+            if step.gate is not None and step.gate not in self.packet.approvals.gates:
+                known = ", ".join(self.packet.approvals.gates) or "none"
+                said = f"there is no gate {step.gate!r}"
+                yield self._problem(WORKFLOW_FILE, (*here, "gate"), said, f"{APPROVALS_FILE} has: {known}")
+            if step.system is None or step.ability is None:
+                continue
+            spec = self.packet.platform.systems.get(step.system)
+            if spec is None:
+                known = ", ".join(self.packet.platform.systems)
+                said = f"there is no system {step.system!r}"
+                yield self._problem(WORKFLOW_FILE, (*here, "system"), said, f"{PLATFORM_FILE} has: {known}")
+                continue
+            if spec.connector not in self.abilities:
+                continue  # said once, where the system is
+            ability = self._ability(step)
+            if ability is None:
+                known = ", ".join(self.abilities[spec.connector])
+                said = f"the connector {spec.connector!r} of system {step.system!r} has no ability {step.ability!r}"
+                yield self._problem(WORKFLOW_FILE, (*here, "ability"), said, f"it has: {known}")
+                continue
+            yield from self._act(here, step, ability)
+
+    def _act(self, here: Path, step: WorkflowStep, ability: AbilityFacts) -> Iterator[Problem]:
+        spec = self.packet.platform.systems[step.system or ""]
+        if ability.needs_account and not spec.match:
+            said = f"{ability.name!r} acts on an account, and {step.system!r} does not say how to find one"
+            remedy = f"give the system {step.system!r} match keys in {PLATFORM_FILE}"
+            yield self._problem(WORKFLOW_FILE, (*here, "ability"), said, remedy)
+        if ability.level == "change" and step.gate is None:
+            if ability.repeat == "never":
+                said = f"{ability.name!r} takes effect a second time if it is done twice, and no gate stands before it"
+                yield self._problem(WORKFLOW_FILE, here, said, "give the step a 'gate'")
+            elif ability.reversible == "no":
+                said = f"{ability.name!r} cannot be undone, and no gate stands before it"
+                yield self._problem(WORKFLOW_FILE, here, said, "give the step a 'gate'")
+        if ability.cuts_access:
+            promise = self.packet.workflow.outcomes.access_gone_within
+            if step.at.anchor != "cutoff" or step.at.offset < timedelta(0):
+                said = f"{ability.name!r} takes access away before the cutoff, while the person still works"
+                yield self._problem(WORKFLOW_FILE, (*here, "at"), said, "write 'at: cutoff'")
+            elif step.at.offset > promise:
+                said = f"{ability.name!r} comes later than 'access_gone_within' promises"
+                yield self._problem(WORKFLOW_FILE, (*here, "at"), said, "write 'at: cutoff', or promise less")
+
+    def deletions(self) -> Iterator[Problem]:
+        """Nothing is deleted before the hand-over, and before something on that system was read back."""
+        steps = {step.name: step for step in self.packet.workflow.steps}
+        before = needed_before({name: step.needs for name, step in steps.items()})
+        hand_overs = {name for name, step in steps.items() if _begins(HANDS_OVER, name, step.ability)}
+        for index, step in enumerate(self.packet.workflow.steps):
+            if not _begins(DELETES, step.ability):
+                continue
+            earlier = before[step.name] - {step.name}
+            path: Path = ("steps", index, "needs")
+            said = f"{step.ability!r} would delete before "
+            if missing := sorted(hand_overs - earlier):
+                names = ", ".join(repr(name) for name in missing)
+                yield self._problem(WORKFLOW_FILE, path, f"{said}the hand-over is done", f"let it need {names}")
+            elif not hand_overs:
+                remedy = "add a step or task 'hand_over_…' and let this one need it"
+                yield self._problem(WORKFLOW_FILE, path, f"{said}anything is handed over", remedy)
+            if not any(self._verified_on(steps[name], step.system) for name in earlier):
+                remedy = f"let it need a step on {step.system!r} whose effect is read back, such as disabling"
+                yield self._problem(WORKFLOW_FILE, path, f"{said}anything there was verified", remedy)
+
+    def _verified_on(self, step: WorkflowStep, system: str | None) -> bool:
+        ability = self._ability(step)
+        return step.system == system and ability is not None and ability.read_back and ability.level == "change"
+
+    def systems(self, settings: Mapping[str, Iterable[SettingFacts]] | None) -> Iterator[Problem]:
+        """Connectors exist, their settings are known and whole, and no secret is written down."""
+        platform = self.packet.platform
+        if platform.hr.system not in platform.systems:
+            said, remedy = f"there is no system {platform.hr.system!r}", "name one of the systems above"
+            yield self._problem(PLATFORM_FILE, ("hr", "system"), said, remedy)
+        for name, spec in platform.systems.items():
+            here: Path = ("systems", name)
+            if spec.connector not in self.abilities:
+                said, remedy = f"there is no connector {spec.connector!r}", f"write one of: {', '.join(self.abilities)}"
+                yield self._problem(PLATFORM_FILE, (*here, "connector"), said, remedy)
+            if spec.connection and not spec.hosts:
+                said = f"the system {name!r} may speak to no host at all"
+                yield self._problem(PLATFORM_FILE, here, said, "list its hosts under 'hosts'")
+            known = None if settings is None else settings.get(spec.connector)
+            facts = None if known is None else {setting.name: setting for setting in known}
+            for setting, value in spec.connection.items():
+                path: Path = (*here, "connection", setting)
+                if facts is not None and setting not in facts:
+                    said, remedy = f"{spec.connector!r} has no setting {setting!r}", f"it has: {', '.join(facts)}"
+                    yield self._problem(PLATFORM_FILE, path, said, remedy)
+                source, _, rest = value.partition(":")
+                if source in ("env", "file"):
+                    if not rest.strip():
+                        said, remedy = f"nothing stands behind '{source}:'", "name where the value comes from"
+                        yield self._problem(PLATFORM_FILE, path, said, remedy)
+                elif facts[setting].secret if facts is not None and setting in facts else _sounds_secret(setting):
+                    said, remedy = "a secret must not stand in this file", "write env:NAME or file:PATH, and change it"
+                    yield self._problem(PLATFORM_FILE, path, said, remedy)
+                elif "@" in value.partition("://")[2].partition("/")[0]:
+                    said, remedy = "an address with a password in it must not stand in this file", "write env:NAME"
+                    yield self._problem(PLATFORM_FILE, path, said, remedy)
+            for setting in sorted(facts or ()):
+                if facts is not None and facts[setting].required and setting not in spec.connection:
+                    said = f"{spec.connector!r} needs the setting {setting!r}"
+                    remedy = f"add it, for example {setting}: env:{name.upper()}_{setting.upper()}"
+                    yield self._problem(PLATFORM_FILE, (*here, "connection"), said, remedy)
+
+    def levels(self) -> Iterator[Problem]:
+        """Grants name systems that exist, and each step has somebody who may cause it."""
+        platform = self.packet.platform
+        for index, rule in enumerate(platform.levels):
+            for position, system in enumerate(rule.systems):
+                if system != "*" and system not in platform.systems:
+                    path: Path = ("levels", index, "systems", position)
+                    yield self._problem(PLATFORM_FILE, path, f"there is no system {system!r}", "correct the name")
+        for index, step in enumerate(self.packet.workflow.steps):
+            ability = self._ability(step)
+            if ability is None:
+                continue
+            gate = self.packet.approvals.gates.get(step.gate or "")
+            if gate is not None:
+                causes, who = (*gate.decided_by, *gate.escalate_to), f"who decides the gate {step.gate!r}"
+            elif step.gate is not None:
+                continue  # an unknown gate is said already
+            else:
+                causes, who = tuple(self.requesters), "who asks for a run"
+            if causes and not self._anybody(causes, step, ability, services=gate is None):
+                path = ("steps", index)
+                said = f"nobody {who} ({', '.join(sorted(set(causes)))}) may go as far as {ability.level!r}"
+                remedy = f"grant it for {step.system!r} in {PLATFORM_FILE}, or let a gate decide whose roles may"
+                yield self._problem(WORKFLOW_FILE, path, f"{said} on {step.system!r}", remedy)
+
+    def _anybody(self, roles: Iterable[str], step: WorkflowStep, ability: AbilityFacts, *, services: bool) -> bool:
+        rules, name = self.packet.platform.levels, self.packet.workflow.name
+        possible = [Actor(actor_id=role, roles=frozenset({role})) for role in roles]
+        if services:
+            offered = frozenset(rule.who for rule in rules if rule.kind == "service")
+            possible.append(Actor(actor_id="service", kind="service", roles=offered))
+        levels = [granted_level(rules, actor, step.system or "", name) for actor in possible]
+        return any(level is not None and Level(ability.level) <= level for level in levels)
+
+    def gates(self, actors: Collection[Actor] | None) -> Iterator[Problem]:
+        """Every gate has somebody who can decide it."""
+        for name, gate in self.packet.approvals.gates.items():
+            path: Path = ("gates", name, "decided_by")
+            if not gate.decided_by:
+                said = f"nobody can decide the gate {name!r}"
+                yield self._problem(APPROVALS_FILE, path, said, "name at least one role")
+            elif actors is not None:
+                roles = {*gate.decided_by, *gate.escalate_to}
+                people = {
+                    actor.human for actor in actors if actor.kind == "person" and actor.human and actor.roles & roles
+                }
+                if len(people) < gate.quorum:
+                    said = f"the gate {name!r} needs {gate.quorum} to decide, and there are {len(people)}"
+                    remedy = f"give somebody a role of {', '.join(sorted(roles))}, or lower 'quorum'"
+                    yield self._problem(APPROVALS_FILE, ("gates", name, "quorum"), said, remedy)
+
+    def urgent(self) -> Iterator[Problem]:
+        """Whoever may start at once has the level for what then begins at once."""
+        urgent = self.packet.approvals.urgent
+        if urgent is None:
+            return
+        for index, step in enumerate(self.packet.workflow.steps):
+            ability = self._ability(step)
+            if ability is None or not ability.cuts_access or ability.reversible == "no":
+                continue
+            if not self._anybody(urgent.allowed_to, step, ability, services=False):
+                roles = ", ".join(urgent.allowed_to)
+                said = f"an urgent start by {roles} could not do this step: nobody of them may {ability.level!r} there"
+                remedy = f"grant it for {step.system!r} in {PLATFORM_FILE}, or change 'urgent' in {APPROVALS_FILE}"
+                yield self._problem(WORKFLOW_FILE, ("steps", index), said, remedy)
+
+    def embargo(self, actors: Collection[Actor]) -> Iterator[Problem]:
+        """Whoever an embargo names is known here, and they can carry a run through among themselves."""
+        spec = self.packet.approvals.embargo
+        if spec is None:
+            return
+        known = {actor.actor_id: actor for actor in actors}
+        for position, actor_id in enumerate(spec.named):
+            if actor_id not in known:
+                said = f"nobody has signed in here as {actor_id!r}"
+                remedy = "name people who have, by the ids of their accounts"
+                yield self._problem(APPROVALS_FILE, ("embargo", "named", position), said, remedy)
+        named = [known[actor_id] for actor_id in spec.named if actor_id in known]
+        for missing in missing_people(self.packet, named, self.abilities):
+            yield self._problem(APPROVALS_FILE, ("embargo", "named"), missing, "name somebody who may")
+
+    def roles(self, known: Collection[str]) -> Iterator[Problem]:
+        """Every role of people that the packet speaks of is one that somebody can have."""
+        for file, path, role in self._named_roles():
+            if role != "*" and role not in known:
+                said = f"nobody here can have the role {role!r}"
+                yield self._problem(file, path, said, f"the roles are: {', '.join(sorted(known))}")
+
+    def _named_roles(self) -> Iterator[tuple[str, Path, str]]:
+        workflow, platform, approvals = self.packet.workflow, self.packet.platform, self.packet.approvals
+        yield WORKFLOW_FILE, ("value_owner",), workflow.value_owner
+        for index, step in enumerate(workflow.steps):
+            if step.task is not None:
+                yield WORKFLOW_FILE, ("steps", index, "task", "role"), step.task.role
+        yield PLATFORM_FILE, ("safety_owner",), platform.safety_owner
+        for index, rule in enumerate(platform.levels):
+            if rule.kind == "person":
+                yield PLATFORM_FILE, ("levels", index, "who"), rule.who
+        for name, gate in approvals.gates.items():
+            for field, roles in (("decided_by", gate.decided_by), ("escalate_to", gate.escalate_to)):
+                for position, role in enumerate(roles):
+                    yield APPROVALS_FILE, ("gates", name, field, position), role
+        if (urgent := approvals.urgent) is not None:
+            for field, roles in (("allowed_to", urgent.allowed_to), ("review_by", urgent.review_by)):
+                for position, role in enumerate(roles):
+                    yield APPROVALS_FILE, ("urgent", field, position), role
+        yield APPROVALS_FILE, ("exceptions", "owner"), approvals.exceptions.owner
+
+
+def _begins(prefixes: tuple[str, ...], *names: str | None) -> bool:
+    return any(name is not None and name.startswith(prefixes) for name in names)
+
+
+def _sounds_secret(setting: str) -> bool:
+    return any(word in setting.lower() for word in _SECRET_NAMES)

@@ -1,0 +1,347 @@
+"""A packet's life: adopted, signed by its two owners, moved from phase to phase. Stream `packet:NAME`.
+
+A version starts as a draft. It goes forward one phase at a time, draft → shadow → pilot → production, and for each of
+these moves both owners sign that version for that phase: two different people, one with the role which owns the
+workflow file, one with the role which owns the platform file. Back, or out of use, either owner may move it alone.
+Each version has its own phase, so that a new one can be tried in shadow while the one before stays in production.
+Files are no personal data; people are opaque ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.events.event import Draft, Event
+from orchestrator.domain.organisation.roles import either, role_words
+from orchestrator.domain.packet.packet import FILE_NAMES, Packet
+from orchestrator.domain.permissions.levels import Actor
+
+Phase = Literal["draft", "shadow", "pilot", "production", "retired"]
+Owner = Literal["value", "safety"]
+FORWARD: Final[tuple[Phase, ...]] = ("draft", "shadow", "pilot", "production")
+
+
+def packet_stream(name: str) -> str:
+    return f"packet:{name}"
+
+
+class PacketAdopted(Event):
+    """A version came into this installation, as the texts of its three files. The owners' roles are read from them."""
+
+    name: str
+    version: str
+    workflow: str
+    platform: str
+    approvals: str
+    value_owner: str
+    safety_owner: str
+    by: str
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The bytes that `packet_version` was taken of."""
+        texts = (self.workflow, self.platform, self.approvals)
+        return {name: text.encode() for name, text in zip(FILE_NAMES, texts, strict=True)}
+
+
+class PacketSigned(Event):
+    """One owner agrees that this version may enter `phase`. `human` is the person behind the account."""
+
+    version: str
+    owner: Owner
+    phase: Phase
+    by: str
+    human: str
+
+
+class PacketMoved(Event):
+    version: str
+    from_phase: Phase
+    to_phase: Phase
+    by: str
+    reason: str = ""
+
+
+PACKET_EVENTS: tuple[type[Event], ...] = (PacketAdopted, PacketSigned, PacketMoved)
+
+
+class Signature(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    owner: Owner
+    phase: Phase
+    by: str
+    human: str
+
+
+class VersionState(BaseModel):
+    """One version: its phase now, the signatures that still count, and how often it was moved or signed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    phase: Phase = "draft"
+    value_owner: str
+    safety_owner: str
+    signatures: tuple[Signature, ...] = ()
+    changes: int = 0
+
+    def signed(self, owner: Owner, phase: Phase) -> Signature | None:
+        return next((known for known in self.signatures if (known.owner, known.phase) == (owner, phase)), None)
+
+
+class PacketState(BaseModel):
+    """A packet as its stream tells it. `versions` are in the order of adoption, the newest last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = ""
+    versions: tuple[VersionState, ...] = ()
+
+    @property
+    def newest(self) -> VersionState | None:
+        return self.versions[-1] if self.versions else None
+
+    @property
+    def current(self) -> VersionState | None:
+        """The version that works for people: the newest in production, or in pilot if that one is newer. See
+        `for_run` for what one run starts under."""
+        return self._newest_in("pilot", "production") or self._newest_in("shadow")
+
+    @property
+    def current_version(self) -> str | None:
+        return self.current.version if self.current is not None else None
+
+    @property
+    def phase(self) -> Phase:
+        """The phase of the current version; of the newest where none is in use."""
+        shown = self.current or self.newest
+        return shown.phase if shown is not None else "draft"
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """Of the newest version."""
+        return self.newest.signatures if self.newest is not None else ()
+
+    def version(self, version: str) -> VersionState:
+        """Raises `Invalid` (code `unknown_packet_version`). A beginning that fits one version only is enough."""
+        found = [known for known in self.versions if len(version) >= 8 and known.version.startswith(version)]
+        if len(found) != 1:
+            raise Invalid(
+                "unknown_packet_version",
+                f"The packet {self.name!r} has no version {version[:16]!r}",
+                "name one that was adopted, with at least its first 8 characters",
+            )
+        return found[0]
+
+    def for_run(self, *, in_pilot: bool, shadow: bool = False) -> VersionState | None:
+        """The version a new run starts under: the newest of those in production, and in pilot for a person whom that
+        pilot covers; the newest in shadow where only that is asked for; `None` where there is none."""
+        if shadow:
+            return self._newest_in("shadow", "pilot", "production")
+        return self._newest_in("pilot", "production") if in_pilot else self._newest_in("production")
+
+    def today_for(self, version: str) -> VersionState:
+        """Whose levels and connections count today for a run that started under `version`: the newest version that is
+        at least as far as that one is. Where none is, the run's own."""
+        own = self.version(version)
+        reached: dict[Phase, tuple[Phase, ...]] = {
+            "shadow": ("shadow", "pilot", "production"),
+            "pilot": ("pilot", "production"),
+        }
+        return self._newest_in(*reached.get(own.phase, ("production",))) or own
+
+    def _newest_in(self, *phases: Phase) -> VersionState | None:
+        return next((known for known in reversed(self.versions) if known.phase in phases), None)
+
+
+def fold(events: Iterable[Event], state: PacketState | None = None) -> PacketState:
+    """The state after these events, going on from `state` where it is given. Events of other kinds are passed over."""
+    now = state if state is not None else PacketState()
+    for event in events:
+        now = _after(now, event)
+    return now
+
+
+def _after(state: PacketState, event: Event) -> PacketState:
+    match event:
+        case PacketAdopted():
+            # Adopting a known version again makes it the newest, and it begins as a draft once more.
+            others = tuple(known for known in state.versions if known.version != event.version)
+            before = next((known for known in state.versions if known.version == event.version), None)
+            adopted = VersionState(
+                version=event.version,
+                value_owner=event.value_owner,
+                safety_owner=event.safety_owner,
+                changes=before.changes + 1 if before is not None else 0,
+            )
+            return PacketState(name=event.name, versions=(*others, adopted))
+        case PacketSigned():
+            signature = Signature(owner=event.owner, phase=event.phase, by=event.by, human=event.human)
+            return _changed(state, event.version, signature=signature)
+        case PacketMoved():
+            return _changed(state, event.version, phase=event.to_phase)
+        case _:
+            return state
+
+
+def _changed(
+    state: PacketState, version: str, *, signature: Signature | None = None, phase: Phase | None = None
+) -> PacketState:
+    def change(known: VersionState) -> VersionState:
+        if known.version != version:
+            return known
+        # A move uses the signatures up: whoever moved something back wants to be asked before it goes forward again.
+        signatures = () if phase is not None else known.signatures
+        if signature is not None:
+            signatures = (*signatures, signature)
+        return known.model_copy(
+            update={"phase": phase or known.phase, "signatures": signatures, "changes": known.changes + 1}
+        )
+
+    return state.model_copy(update={"versions": tuple(change(known) for known in state.versions)})
+
+
+# What people ask for. Each returns what to append to the packet's stream, and raises a `Refusal` instead.
+
+
+def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
+    """A new version, as a draft; runs go on under the versions there are. Nothing to append where the newest version
+    is this one. Raises `NotAllowed` for an assistant and whoever owns neither file, by the new packet's own roles and
+    by those of the version before: otherwise a file could give itself away. That another role owns a file from now on
+    is for its owner of today: otherwise one owner could take the other's file, and sign for both."""
+    if state.name and state.name != packet.name:
+        raise Invalid("packet_renamed", f"This is the packet {state.name!r}, not {packet.name!r}", "keep its name")
+    _require_person(actor, "adopt")
+    owners = {packet.workflow.value_owner, packet.platform.safety_owner}
+    if state.newest is not None:
+        before = {state.newest.value_owner, state.newest.safety_owner}
+        if not actor.roles & before:
+            raise _not_an_owner(actor, "adopt", before)
+        handed_on = (
+            (state.newest.value_owner, packet.workflow.value_owner),
+            (state.newest.safety_owner, packet.platform.safety_owner),
+        )
+        for today, tomorrow in handed_on:
+            if today != tomorrow and today not in actor.roles:
+                raise _not_an_owner(actor, "adopt", {today})
+    if not actor.roles & owners:
+        raise _not_an_owner(actor, "adopt", owners)
+    if state.newest is not None and state.newest.version == packet.version:
+        return []
+    workflow, platform, approvals = (packet.files[name].decode() for name in FILE_NAMES)
+    again = next((known.changes + 1 for known in state.versions if known.version == packet.version), 0)
+    event = PacketAdopted(
+        name=packet.name,
+        version=packet.version,
+        workflow=workflow,
+        platform=platform,
+        approvals=approvals,
+        value_owner=packet.workflow.value_owner,
+        safety_owner=packet.platform.safety_owner,
+        by=actor.actor_id,
+    )
+    return [Draft(key=f"adopted/{packet.version}/{again}", event=event)]
+
+
+def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None = None) -> list[Draft]:
+    """Signs for the next phase (or `phase`, which must be it), as the owner whose role the actor has; an actor with
+    both roles signs for whichever is still missing. Nothing to append where the same person signed this already."""
+    known = state.version(version)
+    _require_person(actor, "sign")
+    following = _following(known)
+    if phase is not None and phase != following:
+        raise Invalid(
+            "not_the_next_phase",
+            f"The version {known.version[:12]} is in phase {known.phase!r}; its next is {following!r}, not {phase!r}",
+            "sign for the next phase; each is signed for when it comes",
+        )
+    mine: list[Owner] = []
+    if known.value_owner in actor.roles:
+        mine.append("value")
+    if known.safety_owner in actor.roles:
+        mine.append("safety")
+    if not mine:
+        raise _not_an_owner(actor, "sign", {known.value_owner, known.safety_owner})
+    signatures = [known.signed(owner, following) for owner in ("value", "safety")]
+    if any(signature is not None and signature.human == actor.human for signature in signatures):
+        if all(known.signed(owner, following) for owner in mine):
+            return []
+        raise NotAllowed(
+            "one_person_signs_once",
+            "This person has signed for the other owner already; the two owners are two people",
+            "let somebody else with that role sign",
+        )
+    missing = [owner for owner in mine if known.signed(owner, following) is None]
+    if not missing:
+        taken = known.signed(mine[0], following)
+        who = taken.by if taken is not None else "somebody"
+        raise TooLate("already_signed", f"{who} has signed as {mine[0]} owner for {following!r} already", "")
+    event = PacketSigned(
+        version=known.version, owner=missing[0], phase=following, by=actor.actor_id, human=actor.human or ""
+    )
+    return [Draft(key=f"signed/{known.version}/{following}/{missing[0]}/{known.changes}", event=event)]
+
+
+def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason: str = "") -> list[Draft]:
+    """Forward with both signatures, by either owner; back or into retirement by either owner alone. Nothing to append
+    where the version is in that phase already."""
+    known = state.version(version)
+    _require_person(actor, "move")
+    if not actor.roles & {known.value_owner, known.safety_owner}:
+        raise _not_an_owner(actor, "move", {known.value_owner, known.safety_owner})
+    if known.phase == to_phase:
+        return []
+    if known.phase == "retired":
+        raise TooLate("packet_retired", f"The version {known.version[:12]} is retired", "adopt the files anew")
+    if to_phase != "retired" and FORWARD.index(to_phase) > FORWARD.index(known.phase):
+        following = _following(known)
+        if to_phase != following:
+            raise Invalid(
+                "not_the_next_phase",
+                f"From {known.phase!r} a packet goes to {following!r}, not straight to {to_phase!r}",
+                f"move it to {following!r} first",
+            )
+        missing = [owner for owner in ("value", "safety") if known.signed(owner, to_phase) is None]
+        if missing:
+            roles = {"value": known.value_owner, "safety": known.safety_owner}
+            named = " and ".join(f"the {owner} owner (role {roles[owner]!r})" for owner in missing)
+            raise NotAllowed(
+                "signature_missing",
+                f"The move of {known.version[:12]} to {to_phase!r} is not signed by {named}",
+                "each owner signs with 'offboard packet sign'",
+            )
+    event = PacketMoved(
+        version=known.version, from_phase=known.phase, to_phase=to_phase, by=actor.actor_id, reason=reason
+    )
+    return [Draft(key=f"moved/{known.version}/{known.changes}", event=event)]
+
+
+def _following(known: VersionState) -> Phase:
+    if known.phase in ("production", "retired"):
+        raise TooLate(
+            "no_next_phase", f"The version {known.version[:12]} is in phase {known.phase!r}; none comes after it", ""
+        )
+    return FORWARD[FORWARD.index(known.phase) + 1]
+
+
+def _require_person(actor: Actor, act: str) -> None:
+    if actor.kind != "person" or actor.human is None:
+        raise NotAllowed(
+            "only_people_govern",
+            f"Only a person whom HR knows may {act} a packet; this is a {actor.kind}",
+            "let one of the packet's owners do it",
+        )
+
+
+def _not_an_owner(actor: Actor, act: str, owners: set[str]) -> NotAllowed:
+    roles = ", ".join(role_words(role) for role in sorted(actor.roles)) or "no role"
+    return NotAllowed(
+        "not_an_owner",
+        f"To {act} this packet takes a role of {either(owners)}; this actor has {roles}.",
+        "Ask one of the owners.",
+    )

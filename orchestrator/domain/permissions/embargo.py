@@ -1,0 +1,176 @@
+"""Runs that exist for a few people only, until a time.
+
+Whoever is named carries the run through, since nobody else will hear of it: a request whose named people could not is
+refused, with what is missing. What a packet demands and what a request wishes for add up: the later end, and everybody
+whom either names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain import events as e
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.roles import either, role_words
+from orchestrator.domain.packet.ability import Catalogue
+from orchestrator.domain.packet.packet import Packet, WorkflowStep
+from orchestrator.domain.permissions.levels import Actor, Level, granted_level, highest_level
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Embargo:
+    """`named` are actors by their ids; whoever asks for the run is always one of them."""
+
+    until: datetime
+    named: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Whom a run is about and who asked for it: neither decides in it."""
+
+    person_id: str
+    requested_by: str
+    requester_human: str | None
+    urgent: bool = False
+
+    def keeps_out(self, actor: Actor) -> bool:
+        asked = actor.actor_id == self.requested_by or actor.human == self.requester_human
+        return asked or actor.human == self.person_id or self.person_id in actor.managers
+
+
+def wanted_embargo(packet: Packet, cutoff: datetime, wish: Embargo | None, requester: str) -> Embargo | None:
+    """What the packet demands and what was wished for, together; None where neither says anything."""
+    spec = packet.approvals.embargo
+    demanded = Embargo(cutoff + spec.lasts, spec.named) if spec is not None else None
+    both = [one for one in (demanded, wish) if one is not None]
+    if not both:
+        return None
+    named = {requester, *(actor_id for one in both for actor_id in one.named)}
+    return Embargo(max(one.until for one in both), tuple(sorted(named)))
+
+
+def require_embargo_works(
+    embargo: Embargo, packet: Packet, leaving: Leaving, actors: Mapping[str, Actor], abilities: Catalogue, now: datetime
+) -> None:
+    """Raises `Invalid` for an end that has passed, for somebody unknown, and where those named could not carry the run
+    through."""
+    if embargo.until <= now:
+        raise Invalid("embargo_over", "The embargo would be over already.", "Give an end that is still to come.")
+    strangers = [actor_id for actor_id in embargo.named if actor_id not in actors and actor_id != leaving.requested_by]
+    if strangers:
+        raise Invalid(
+            "unknown_actor", f"Nobody has signed in here as {', '.join(strangers)[:80]}.",
+            "Name people who have signed in, by the ids of their accounts.",
+        )  # fmt: skip
+    named = [actors[actor_id] for actor_id in embargo.named if actor_id in actors]
+    missing = list(missing_people(packet, named, abilities, leaving))
+    if missing:
+        raise Invalid(
+            "embargo_lacks_people",
+            f"Those named could not carry the run through: {'; '.join(missing)}.",
+            "Name more people, or ask for the run without an embargo.",
+        )
+
+
+def missing_people(
+    packet: Packet, named: Collection[Actor], abilities: Catalogue, leaving: Leaving | None = None
+) -> Iterator[str]:
+    """What those named could not do, each as words; nothing where they can do everything. Without `leaving` it is said
+    for a person with whom none of them has to do."""
+    approvals = packet.approvals
+    people = [one for one in named if one.kind == "person"]
+    for name, gate in approvals.gates.items():
+        steps = [step for step in packet.workflow.steps if step.gate == name]
+        deciders = {
+            one.human
+            for one in people
+            if one.human is not None
+            and not one.roles.isdisjoint(gate.decided_by)
+            and not (leaving is not None and leaving.keeps_out(one))
+            and all(_may(one, step, packet, abilities) for step in steps)
+        }
+        if len(deciders) < gate.quorum:
+            wanted = f"{gate.quorum} of {either(gate.decided_by)}"
+            yield f"the gate {gate.title!r} needs {wanted}, and {len(deciders)} may decide"
+    if _nobody(people, (approvals.exceptions.owner,), leaving):
+        yield f"nobody of them looks after what goes wrong ({role_words(approvals.exceptions.owner)})"
+    for step in packet.workflow.steps:
+        if step.task is not None and _nobody(people, (step.task.role,), leaving):
+            yield f"nobody of them does the task {step.title!r} ({role_words(step.task.role)})"
+    if leaving is not None and leaving.urgent and approvals.urgent is not None:
+        reviewers = [one for one in people if one.actor_id != leaving.requested_by]
+        reviewers = [one for one in reviewers if one.human is None or one.human != leaving.requester_human]
+        if _nobody(reviewers, approvals.urgent.review_by, leaving):
+            yield f"nobody of them reviews the urgent start ({either(approvals.urgent.review_by)})"
+
+
+def _nobody(people: Iterable[Actor], roles: Collection[str], leaving: Leaving | None) -> bool:
+    return all(
+        one.roles.isdisjoint(roles) or (leaving is not None and one.human == leaving.person_id) for one in people
+    )
+
+
+def _may(actor: Actor, step: WorkflowStep, packet: Packet, abilities: Catalogue) -> bool:
+    spec = packet.platform.systems.get(step.system or "")
+    ability = abilities.get(spec.connector, {}).get(step.ability or "") if spec is not None else None
+    if ability is None:
+        return True  # a task; or what is said elsewhere to be unknown
+    granted = granted_level(packet.platform.levels, actor, step.system or "", packet.name)
+    return granted is not None and Level(ability.level) <= granted
+
+
+def change_embargo(
+    state: RunState, until: datetime | None, named: Sequence[str], actor: Actor, world: World
+) -> list[Event]:
+    """Ends the embargo (`until` None), moves its end or names others; by people, of those named who
+    may do more than read. Once it is over it
+    stays over: what everybody could read is not hidden again."""
+    if state.embargo_until is None or world.now >= state.embargo_until:
+        raise TooLate("embargo_over", f"Run {state.run_id} is under no embargo.", "Everybody concerned can read it.")
+    if actor.kind != "person":
+        raise NotAllowed("only_people", "Changing an embargo is for people.", "Ask one of those named.")
+    asked = state.asked
+    levels = [
+        highest_level(world.pinned.platform, world.current.platform, actor, system, asked.packet)
+        for system in world.pinned.platform.systems
+    ]
+    if not any(level is not None and level >= Level.PREPARE for level in levels):
+        raise NotAllowed(
+            "level_not_granted",
+            "Whoever may only read a run changes nothing about its embargo.",
+            "Ask one of those named who works on the run.",
+        )
+    everybody = tuple(sorted({asked.requested_by, *(named or state.named)}))
+    if until is None or until <= world.now:
+        return [e.EmbargoChanged(until=None, named=state.named, by=actor.actor_id)]
+    if until == state.embargo_until and everybody == tuple(sorted(state.named)):
+        return []
+    # Whoever only adds people or time takes nothing away that the run needs.
+    if not state.finished and not set(everybody) >= set(state.named):
+        leaving = Leaving(asked.person_id, asked.requested_by, asked.requester_human, asked.urgent)
+        require_embargo_works(
+            Embargo(until, everybody), world.pinned, leaving, world.actors, world.abilities, world.now
+        )
+    elif strangers := [actor_id for actor_id in everybody if actor_id not in {*world.actors, *state.named}]:
+        raise Invalid(
+            "unknown_actor", f"Nobody has signed in here as {', '.join(strangers)[:80]}.",
+            "Name people who have signed in, by the ids of their accounts.",
+        )  # fmt: skip
+    return [e.EmbargoChanged(until=until, named=everybody, by=actor.actor_id)]
+
+
+def moved_embargo(state: RunState, cutoff: datetime, actor: Actor, world: World) -> list[Event]:
+    """What a packet demands counts from the cutoff, and moves with it; it is never made shorter by that."""
+    spec = world.pinned.approvals.embargo
+    if spec is None or state.embargo_until is None or world.now >= state.embargo_until:
+        return []
+    until = cutoff + spec.lasts
+    if until <= state.embargo_until:
+        return []
+    return [e.EmbargoChanged(until=until, named=state.named, by=actor.actor_id)]

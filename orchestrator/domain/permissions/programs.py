@@ -1,0 +1,72 @@
+"""Services and assistants that act here: who lets them in, and which roles they never have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from orchestrator.domain.commands.requests import only_people
+from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.organisation.roles import any_of
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor, ActorKind
+
+
+def require_safety_owner(actor: Actor, packets: Iterable[Packet], what: str) -> None:
+    """What other programs may do here, and hear from here, is for the safety owner of a packet that is in use; a draft,
+    which anybody can adopt, makes nobody an owner. Raises `NotAllowed`."""
+    only_people(actor, what)
+    owners = {packet.platform.safety_owner for packet in packets}
+    if actor.roles.isdisjoint(owners):
+        named = any_of(owners) or "nobody, since no packet is in use"
+        raise NotAllowed("not_an_owner", f"{what} is for {named}.", "Ask somebody who holds such a role.")
+
+
+def require_known_safety_owner(actor: Actor, packet: Packet, packets: Iterable[Packet]) -> None:
+    """A packet says itself who owns it. Where others (`packets`) are in use, what systems are connected to is for their
+    safety owners, in a packet that has just been written as well. Raises `NotAllowed`."""
+    owners = {known.platform.safety_owner for known in packets}
+    if owners and packet.platform.safety_owner not in owners and actor.roles.isdisjoint(owners):
+        named = " or ".join(sorted(owners))
+        raise NotAllowed(
+            "not_an_owner",
+            f"The platform file of a new packet is owned by {named}, as in the packets that are in use.",
+            f"Write 'safety_owner: {min(owners)}', or ask somebody who holds that role to adopt it.",
+        )
+
+
+def require_harmless_roles(kind: ActorKind, roles: Collection[str], packets: Iterable[Packet]) -> None:
+    """Decisions are people's, and so are the roles that come with them. Raises `Invalid` for one that decides at a
+    gate, reviews an urgent start or owns a packet's file."""
+    deciding = {role for packet in packets for role in _deciding(packet)}
+    wrong = sorted(deciding.intersection(roles))
+    if kind == "person":
+        raise Invalid("person_signs_in", "A person's own token comes from signing in.", "Use `offboard login`.")
+    if wrong:
+        raise Invalid(
+            "role_of_people",
+            f"Only people hold the role {', '.join(wrong)}.",
+            "Give a role that platform.yaml grants something with 'kind: service' or 'kind: assistant'.",
+        )
+
+
+def require_own_grants(actor: Actor, kind: ActorKind, roles: Collection[str], packets: Iterable[Packet]) -> None:
+    """One packet's safety owner makes nothing act that another's file grants something to by its role; what a file
+    grants to everybody of a kind, it grants to these as well. Raises `NotAllowed`."""
+    for packet in packets:
+        granted = {rule.who for rule in packet.platform.levels if rule.kind == kind} & set(roles)
+        if granted and packet.platform.safety_owner not in actor.roles:
+            raise NotAllowed(
+                "not_an_owner",
+                f"What {', '.join(sorted(granted))} may do in packet {packet.name} is for "
+                f"{packet.platform.safety_owner} to give.",
+                "Ask somebody who holds that role, or leave the role out.",
+            )
+
+
+def _deciding(packet: Packet) -> Iterable[str]:
+    yield packet.workflow.value_owner
+    yield packet.platform.safety_owner
+    for gate in packet.approvals.gates.values():
+        yield from (*gate.decided_by, *gate.escalate_to)
+    if packet.approvals.urgent is not None:
+        yield from packet.approvals.urgent.review_by

@@ -1,0 +1,61 @@
+"""Who sees a run. `ledger.sight` asks the same of rows; a test holds the two together.
+
+A run is seen by whom today's platform file grants at least `read` on any of the packet's systems, and by those for
+whose role something waits in it; under an embargo by those only whom it names. What somebody does not see is refused
+in the words in which anything is refused that does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.domain.approvals.delegation import absent_in
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor, granted_level
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
+
+
+def reads(actor: Actor, packet: Packet) -> bool:
+    """A grant of any level, on any system of the packet, is one of at least `read`."""
+    levels, systems = packet.platform.levels, packet.platform.systems
+    return any(granted_level(levels, actor, system, packet.name) is not None for system in systems)
+
+
+def sees(state: RunState, actor: Actor, world: World) -> bool:
+    """Whether the run exists for this actor now."""
+    if not state.exists_for(actor.actor_id, world.now):
+        return False
+    return reads(actor, world.current) or not _roles(state, actor, world).isdisjoint(_asked(state, past=False))
+
+
+def require_sight(state: RunState, actor: Actor, world: World) -> None:
+    """For commands. Whoever was asked in a run may hear how that ended, though it no longer waits for them."""
+    if not state.exists_for(actor.actor_id, world.now):
+        raise unknown_run(state.run_id)
+    if not reads(actor, world.current) and _roles(state, actor, world).isdisjoint(_asked(state, past=True)):
+        raise unknown_run(state.run_id)
+
+
+def unknown_run(named: str) -> Invalid:
+    return Invalid("unknown_run", f"There is no run {named[:40]}.", "List them with `offboard runs`.")
+
+
+def _roles(state: RunState, actor: Actor, world: World) -> set[str]:
+    """A role is a person's reason to look; assistants and services have only what is granted to them by name."""
+    if actor.kind != "person":
+        return set()
+    return {role for one in (actor, *absent_in(state, actor, world)) for role in one.roles}
+
+
+def _asked(state: RunState, *, past: bool) -> Iterable[str]:
+    for gate in state.gates.values():
+        if gate.open or past:
+            yield from gate.roles
+    for task in state.tasks.values():
+        if task.open or past:
+            yield task.opened.role
+    for exception in state.exceptions.values():
+        if exception.open or past:
+            yield from exception.opened.owners

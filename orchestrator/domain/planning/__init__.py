@@ -1,0 +1,1 @@
+"""From accounts that were found to a plan."""

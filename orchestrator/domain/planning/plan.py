@@ -1,0 +1,100 @@
+"""The frozen plan of one run: its steps, what each needs, and the digests that people approve.
+
+A step's id comes from its ability, system and account, never from a position, so that the same work keeps its name
+when a plan is made again. Its digest covers what is done, under which rule; it leaves out the cutoff and the ids of
+other steps, so that a moved cutoff or a newly found account elsewhere does not undo a decision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.domain.permissions.levels import Level
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PlannedStep(Frozen):
+    """One ability on one system for one account, or (with `task_role`) one piece of work for a person.
+
+    `account_id` is opaque; it is empty where the ability needs no account. `anchor` and `offset` say when the step is
+    due; `deadline` and `settle` are seconds. `uncertain`: the packet's condition could not be evaluated for
+    this account, so people decide whether the step is wanted. `parameters` hold expressions unresolved: values about
+    people are worked out when the step runs and are never part of a digest.
+    """
+
+    step_id: str
+    digest: str
+    name: str
+    title: str
+    system: str = ""
+    ability: str = ""
+    account_id: str = ""
+    level: Level
+    repeat: Literal["freely", "keyed", "never"] = "freely"
+    keyed_for: timedelta | None = None
+    read_back: bool = True
+    reversible: Literal["no", "yes", "limited"] = "no"
+    reversible_for: timedelta | None = None
+    cuts_access: bool = False
+    needs: tuple[str, ...] = ()
+    anchor: Literal["approval", "cutoff"] = "approval"
+    offset: timedelta = timedelta(0)
+    gate: str | None = None
+    parameters: dict[str, Any] = {}
+    deadline: float = 20.0
+    settle: float = 0.0
+    queue: str | None = None
+    minutes_saved: int = 0
+    task_role: str | None = None
+    task_instruction: str = ""
+    task_due_within: timedelta | None = None
+    evidence_required: bool = False
+    uncertain: bool = False
+
+    @property
+    def is_task(self) -> bool:
+        return self.task_role is not None
+
+
+def step_id(ability: str, system: str, account_id: str) -> str:
+    return "s-" + _digest([ability, system, account_id])[:20]
+
+
+def step_digest(step: PlannedStep) -> str:
+    """What an approver decides about. `needs` are names of the packet here, not ids of this run."""
+    covered = step.model_dump(
+        mode="json",
+        include={
+            "step_id", "name", "title", "system", "ability", "account_id", "level", "repeat", "reversible",
+            "needs", "uncertain", "anchor", "offset", "gate", "parameters", "task_role", "task_instruction",
+        },
+    )  # fmt: skip
+    return _digest(covered)
+
+
+def tells_the_cutoff(step: PlannedStep) -> bool:
+    """Whether a parameter of the step is worked out from the run's cutoff."""
+    return any(isinstance(value, str) and value.startswith("=") and "run.cutoff" in value
+               for value in step.parameters.values())  # fmt: skip
+
+
+def plan_digest(steps: tuple[PlannedStep, ...]) -> str:
+    return _digest(sorted(step.digest for step in steps))
+
+
+def effect_key(run_id: str, step: str, generation: int) -> str:
+    """Names one intended effect for good: a retry of an unknown outcome uses the same key again."""
+    return "e-" + _digest([run_id, step, generation])[:32]
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

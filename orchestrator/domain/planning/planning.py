@@ -1,0 +1,152 @@
+"""From what was found to what will be done: the packet's steps for this person's accounts, frozen into a plan."""
+
+from __future__ import annotations
+
+from orchestrator.domain.events import PlanFrozen
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.ability import AbilityFacts, Catalogue
+from orchestrator.domain.packet.expressions import Expression, ExpressionFailed, RunFacts, StepFacts
+from orchestrator.domain.packet.packet import Packet, WorkflowStep
+from orchestrator.domain.permissions.levels import Level
+from orchestrator.domain.planning import searching
+from orchestrator.domain.planning.matching import FoundAccount
+from orchestrator.domain.planning.plan import PlannedStep, plan_digest, step_digest, step_id
+from orchestrator.domain.run.run import RunState
+
+
+def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFrozen:
+    """The plan for what is known now. Steps on systems whose accounts are still a question are left open."""
+    person = PersonFacts.model_validate(state.asked.facts)
+    run = run_facts(state)
+    unsettled = set(searching.unsettled(state, packet))
+    planned: list[PlannedStep] = []
+    left_open: list[str] = []
+    for step in packet.workflow.steps:
+        if step.task is not None:
+            planned += _for_account(step, None, None, packet, person, run)
+            continue
+        assert step.system is not None and step.ability is not None
+        ability = catalogue[packet.platform.systems[step.system].connector][step.ability]
+        if not ability.needs_account:
+            planned += _for_account(step, ability, None, packet, person, run)
+        elif step.system in unsettled:
+            left_open.append(step.name)
+        else:
+            for account_id in state.accounts_of(step.system) or ():
+                account = FoundAccount.model_validate(state.details[account_id])
+                planned += _for_account(step, ability, account, packet, person, run)
+    steps = tuple(planned)
+    return PlanFrozen(revision=state.revision + 1, digest=plan_digest(steps), steps=steps, open_steps=tuple(left_open))
+
+
+def run_facts(state: RunState) -> RunFacts:
+    return RunFacts(
+        run_id=state.run_id,
+        workflow=state.asked.packet,
+        cutoff=state.cutoff,
+        zone=state.zone,
+        urgent=state.urgent,
+    )
+
+
+def _for_account(
+    step: WorkflowStep,
+    ability: AbilityFacts | None,
+    account: FoundAccount | None,
+    packet: Packet,
+    person: PersonFacts,
+    run: RunFacts,
+) -> list[PlannedStep]:
+    gate, wanted = step.gate, True
+    if step.when is not None:
+        try:
+            condition = Expression.compile(step.when, ("person", "account", "run"))
+            wanted = condition.evaluate(person=person, account=account or _NOBODY, run=run)
+        except ExpressionFailed:
+            # Whether the step is wanted cannot be said, so it is planned and people decide about it.
+            gate = gate or next(iter(packet.approvals.gates), None)
+            return [_as_uncertain(_planned(step, ability, account, packet, gate))]
+    if not wanted:
+        return []
+    plain = _planned(step, ability, account, packet, gate)
+    # What cannot be taken back keeps its gate, whatever the condition says.
+    if gate is not None and plain.reversible != "no" and not _gate_needed(gate, plain, account, packet, person, run):
+        plain = _planned(step, ability, account, packet, None)
+    return [plain]
+
+
+def _as_uncertain(step: PlannedStep) -> PlannedStep:
+    uncertain = step.model_copy(update={"uncertain": True})
+    return uncertain.model_copy(update={"digest": step_digest(uncertain)})
+
+
+_NOBODY = FoundAccount(system="", account_id="", native_id="")
+
+
+def _gate_needed(
+    gate: str, step: PlannedStep, account: FoundAccount | None, packet: Packet, person: PersonFacts, run: RunFacts
+) -> bool:
+    source = packet.approvals.gates[gate].needed_when
+    if source is None:
+        return True
+    facts = StepFacts(
+        name=step.name, system=step.system, ability=step.ability, level=step.level, reversible=step.reversible,
+        cuts_access=step.cuts_access, privileged=account is not None and account.privileged,
+    )  # fmt: skip
+    try:
+        return Expression.compile(source, ("person", "run", "step")).evaluate(person=person, run=run, step=facts)
+    except ExpressionFailed:
+        return True
+
+
+def _planned(
+    step: WorkflowStep, ability: AbilityFacts | None, account: FoundAccount | None, packet: Packet, gate: str | None
+) -> PlannedStep:
+    if step.task is not None:
+        draft = PlannedStep(
+            step_id=step_id(f"task {step.name}", "", ""),
+            digest="",
+            name=step.name,
+            title=step.title,
+            level=Level.CHANGE,
+            needs=step.needs,
+            anchor=step.at.anchor,
+            offset=step.at.offset,
+            gate=gate,
+            minutes_saved=step.minutes_saved,
+            task_role=step.task.role,
+            task_instruction=step.task.instruction,
+            task_due_within=step.task.due_within or packet.workflow.thresholds.task_due_within,
+            evidence_required=step.task.evidence_required,
+        )
+    else:
+        assert ability is not None and step.system is not None
+        system = packet.platform.systems[step.system]
+        account_id = account.account_id if account is not None else ""
+        settle = system.settle if system.settle is not None else ability.settles_within
+        draft = PlannedStep(
+            step_id=step_id(ability.name, step.system, account_id),
+            digest="",
+            name=step.name,
+            title=step.title,
+            system=step.system,
+            ability=ability.name,
+            account_id=account_id,
+            level=Level(ability.level),
+            repeat=ability.repeat,
+            keyed_for=ability.keyed_for,
+            read_back=ability.read_back,
+            reversible=ability.reversible,
+            reversible_for=ability.reversible_for,
+            cuts_access=ability.cuts_access,
+            needs=step.needs,
+            anchor=step.at.anchor,
+            offset=step.at.offset,
+            gate=gate,
+            parameters=step.parameters,
+            deadline=system.deadline.total_seconds(),
+            settle=settle.total_seconds(),
+            queue=system.queue,
+            minutes_saved=step.minutes_saved,
+        )
+    return draft.model_copy(update={"digest": step_digest(draft)})

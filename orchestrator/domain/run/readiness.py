@@ -1,0 +1,211 @@
+"""Where each step stands: final, ready, waiting for something, or stopped until a person acts.
+
+This is the check that is made before every effect, afresh from the ledger. "Not yet" is an answer, not an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from orchestrator.domain.organisation.organisation import Delegation
+from orchestrator.domain.packet.ability import Catalogue
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor, Level, highest_level
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.run import LONG_AGO, RunState
+
+WaitsFor = Literal[
+    "predecessors", "time", "gate", "another_attempt", "lease", "hold", "fresh_look", "open_question", "task",
+    "exception", "level", "plan", "nothing",
+]  # fmt: skip
+
+LEASE_GRACE = 0.5
+"""Of a step's deadline, what its lease lasts beyond everything that the attempt itself may take; at least a second."""
+LONGEST_BACKOFF = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside the run that a decision about it needs, read from the ledger in the same round.
+
+    `pinned` is the packet that the run started under, `current` today's; `abilities` is what the connectors can do;
+    `holds` are the systems on hold, `*` for everything; `actors` are the known ones by id, with the roles that they
+    still have; `delegations` says who decides for whom.
+    `read_at` is the reading of a steady clock (seconds) at which all this was read.
+    """
+
+    now: datetime
+    pinned: Packet
+    current: Packet
+    abilities: Catalogue = field(default_factory=dict)
+    holds: frozenset[str] = frozenset()
+    actors: Mapping[str, Actor] = field(default_factory=dict)
+    delegations: tuple[Delegation, ...] = ()
+    read_at: float = 0.0
+    # Looked up once a world, since every step asks; a changed world (`replace`) begins anew.
+    _levels: dict[tuple[str, str, str], Level | None] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+
+    def level_of(self, actor_id: str, system: str, workflow: str) -> Level | None:
+        """How far an actor may go on a system in a workflow; None is "not even read"."""
+        asked = (actor_id, system, workflow)
+        if asked not in self._levels:
+            actor = self.actors.get(actor_id)
+            self._levels[asked] = (
+                highest_level(self.pinned.platform, self.current.platform, actor, system, workflow) if actor else None
+            )
+        return self._levels[asked]
+
+    def later(self, at: float) -> World:
+        """The same world when the process's steady clock, which stood at `read_at`, stands at `at` (seconds)."""
+        return replace(self, now=self.now + timedelta(seconds=max(at - self.read_at, 0.0)), read_at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`until` is when time alone may change the answer; None where only an event can."""
+
+    kind: Literal["final", "ready", "waiting", "stopped"]
+    waits_for: WaitsFor = "nothing"
+    until: datetime | None = None
+    caused_by: tuple[str, ...] = ()
+
+
+FINAL_STANDING = Standing("final")
+
+
+def standing(state: RunState, step: PlannedStep, world: World) -> Standing:
+    """Where one step stands now. Pure; the order of the checks is the order in which a person would want to hear."""
+    known = state.states[step.step_id]
+    if known.final:
+        return FINAL_STANDING
+    if state.finished:
+        return Standing("stopped", "nothing")
+    if known.status in ("failed", "unknown"):
+        return Standing("stopped", "task" if known.status == "unknown" else "exception")
+    if state.held or "*" in world.holds or (step.system and step.system in world.holds):
+        return Standing("waiting", "hold")
+    if not _predecessors_done(state, step):
+        return Standing("waiting", "predecessors")
+    if step.account_id and not _still_theirs(state, step, world):
+        asked = step.system in state.planned_on and state.accounts_of(step.system) is None and _expected(step, world)
+        return Standing("stopped", "open_question" if asked else "exception")
+    if step.system in state.differing:
+        return Standing("stopped", "exception")
+    if state.plan_stale and step.level > Level.PREPARE:
+        return Standing("waiting", "plan")
+    due = due_at(state, step)
+    if due is not None and world.now < due:
+        return Standing("waiting", "time", due)
+    if step.uncertain and step.gate is None:
+        return Standing("stopped", "exception")
+    if step.gate is not None and not state.goes_before_gates(step):
+        if step.digest in state.excluded or step.digest in state.rejected:
+            return Standing("stopped", "exception")
+        if not state.approval_of(step, world.now):
+            return Standing("waiting", "gate")
+    caused_by = who_caused(state, step)
+    if not step.is_task and not levels_suffice(state, step, caused_by, world):
+        return Standing("stopped", "level")
+    if step.is_task:
+        return Standing("ready", caused_by=caused_by)
+    if known.lease_until is not None and world.now < known.lease_until:
+        return Standing("waiting", "lease", known.lease_until)
+    if known.retry_at is not None and world.now < known.retry_at:
+        return Standing("waiting", "another_attempt", known.retry_at)
+    if not known.may_stand and needs_fresh_look(state, step, world):
+        return Standing("waiting", "fresh_look")
+    return Standing("ready", caused_by=caused_by)
+
+
+def _still_theirs(state: RunState, step: PlannedStep, world: World) -> bool:
+    """A step that was begun stays in the run; it goes on only while its account is known to be the person's."""
+    return step.account_id in (state.accounts_of(step.system) or ())
+
+
+def _expected(step: PlannedStep, world: World) -> bool:
+    return world.pinned.platform.systems[step.system].expected
+
+
+def account_gone(state: RunState, step: PlannedStep, world: World) -> bool:
+    """Whether a step stays in the run whose account turned out not to be the person's, or is no longer there."""
+    if not step.account_id or _still_theirs(state, step, world):
+        return False
+    return state.accounts_of(step.system) is not None or not _expected(step, world)
+
+
+def ready_since(state: RunState, step: PlannedStep) -> datetime:
+    """Since when nothing has kept a step that is ready now from being carried out, but that nobody did."""
+    known = state.states[step.step_id]
+    instants = [state.planned_at, known.changed_at, known.lease_until, known.retry_at, due_at(state, step)]
+    instants += [state.states[o.step_id].changed_at for o in state.steps.values() if o.name in step.needs]
+    approval = state.approved.get(step.digest)
+    instants += [state.gates[approval.gate_id].decided_at] if approval is not None else []
+    look = state.looks.get(step.system)
+    instants += [look.at] if look is not None else []
+    return max((instant for instant in instants if instant is not None), default=LONG_AGO)
+
+
+def _predecessors_done(state: RunState, step: PlannedStep) -> bool:
+    first = state.goes_before_gates(step)
+    for other in state.steps.values():
+        if other.name not in step.needs or state.states[other.step_id].final:
+            continue
+        if first and not state.goes_before_gates(other) and not _records_first(state, other, step):
+            continue  # an urgent run does not leave access open for the sake of a hand-over
+        return False
+    # What a step needs may lie on a system whose accounts are still a question: then it is not done yet.
+    return first or state.open_steps.isdisjoint(step.needs)
+
+
+def _records_first(state: RunState, other: PlannedStep, step: PlannedStep) -> bool:
+    """What was there is recorded before it is taken away, even in an urgent run: on the same system that costs a
+    moment. Once that has failed it no longer keeps access open."""
+    untried = state.states[other.step_id].status in ("planned", "started")
+    return other.level == Level.READ and other.system == step.system and untried
+
+
+def due_at(state: RunState, step: PlannedStep) -> datetime | None:
+    """The instant before which a step does not begin; urgent access cuts begin at once."""
+    if step.anchor == "approval" or state.goes_before_gates(step):
+        return None
+    return state.cutoff + step.offset
+
+
+def who_caused(state: RunState, step: PlannedStep) -> tuple[str, ...]:
+    """Whose level an effect rests on: those who approved it, or else whoever asked for the run; and the operator who
+    ordered it once more (who stands in for the requester, and never for those who approve)."""
+    ordered_by = state.states[step.step_id].ordered_by
+    approval = state.approved.get(step.digest) if step.gate is not None else None
+    if approval is not None:
+        return (*approval.by, ordered_by) if ordered_by else approval.by
+    return (ordered_by,) if ordered_by else (state.asked.requested_by,)
+
+
+def levels_suffice(state: RunState, step: PlannedStep, caused_by: tuple[str, ...], world: World) -> bool:
+    levels = (world.level_of(actor_id, step.system, state.asked.packet) for actor_id in caused_by)
+    return all(granted is not None and granted >= step.level for granted in levels)
+
+
+def needs_fresh_look(state: RunState, step: PlannedStep, world: World) -> bool:
+    """Before anything is staged or changed the accounts are found again: after the plan was first made, after the
+    step fell due, and not longer ago than the packet allows."""
+    if not step.system or not step.account_id or step.level <= Level.PREPARE:
+        return False
+    return look_is_old(state, step.system, world, due_at(state, step) or LONG_AGO)
+
+
+def look_is_old(state: RunState, system: str, world: World, not_before: datetime = LONG_AGO) -> bool:
+    look = state.looks.get(system)
+    seen = look.at if look is not None and look.at is not None else LONG_AGO
+    oldest = max(not_before, world.now - world.pinned.workflow.thresholds.accounts_fresh_for)
+    return seen < oldest or seen <= (state.first_planned_at or LONG_AGO)
+
+
+def backoff(failures: int) -> timedelta:
+    """1, 2, 4 … seconds, at most five minutes, after the given number of failures in a row."""
+    return min(timedelta(seconds=2 ** min(failures - 1, 20)), LONGEST_BACKOFF)

@@ -1,0 +1,52 @@
+"""One word and a few numbers for where a run stands, for lists."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from orchestrator.domain.run.run import RunState
+
+RunStatus = Literal[
+    "searching", "awaiting_decision", "scheduled", "in_progress", "needs_attention", "held",
+    "clean", "with_exceptions", "shadow", "ended",
+]  # fmt: skip
+
+
+def run_status(state: RunState) -> RunStatus:
+    if state.finish is not None:
+        return state.finish
+    if state.held:
+        return "held"
+    if state.open_exceptions():
+        return "needs_attention"
+    if state.planned_at is None:
+        return "searching"
+    if any(gate.open for gate in state.gates.values()):
+        return "awaiting_decision"
+    return "in_progress" if any(known.attempt for known in state.states.values()) else "scheduled"
+
+
+def access_gone_at(state: RunState) -> datetime | None:
+    """When the last step that cuts access was verified, or attested. None while one of them is not done or was left
+    out, while accounts are still a question, and where there is nothing to cut."""
+    if state.open_steps:
+        return None
+    cuts = [state.states[step.step_id] for step in state.steps.values() if step.cuts_access]
+    ends = [known.changed_at for known in cuts if known.status in ("verified", "attested")]
+    done = [at for at in ends if at is not None]
+    return max(done) if done and len(done) == len(cuts) else None
+
+
+def counts(state: RunState) -> dict[str, int]:
+    statuses = [known.status for known in state.states.values()]
+    return {
+        "steps": len(statuses),
+        "final": sum(known.final for known in state.states.values()),
+        "verified": statuses.count("verified"),
+        "attested": statuses.count("attested"),
+        "skipped": statuses.count("skipped"),
+        "open_gates": sum(gate.open for gate in state.gates.values()),
+        "open_tasks": sum(task.open for task in state.tasks.values()),
+        "open_exceptions": len(state.open_exceptions()),
+    }

@@ -1,0 +1,144 @@
+"""The step protocol: intent, effect, read-back, result. Here it is decided; `activities.systems` does it.
+
+    begin    ─► StepStarted, and whether to look before acting
+    verdict  ◄─ what the connector said and what was read back ─► verified, attested, tried again, failed, unknown
+
+A retry that finds an intent without a result looks first. What must never be repeated is attempted once a generation:
+if nothing can show that it was done, a person finds out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from orchestrator.domain import events as e
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.planning.plan import PlannedStep, effect_key, tells_the_cutoff
+from orchestrator.domain.run.readiness import LEASE_GRACE, World, backoff, standing
+from orchestrator.domain.run.run import RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What may be done now. `look_first`: the effect may stand already. `may_act`: if it does not, it may be tried;
+    where this is false and looking does not show it done, a person has to find out. `may_stood`: an earlier attempt of
+    this generation may have taken effect, whatever this one comes to."""
+
+    started: e.StepStarted
+    step: PlannedStep
+    look_first: bool
+    may_act: bool
+    may_stood: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back from one attempt, in the words of `connectors.errors` and `connectors.abilities`.
+
+    `error`: how the attempt ended; `read`: what the system shows (None where it was not asked or could not say).
+    """
+
+    error: Literal["none", "try_again", "action_required", "refused"] = "none"
+    happened: Literal["no", "unknown"] = "unknown"
+    code: str = ""
+    retry_after: float | None = None
+    read: Literal["done", "not_done", "unknown"] | None = None
+    acted: bool = True
+    detail: dict[str, Any] | None = None
+
+
+def begin(state: RunState, step_id: str, world: World) -> Intent | None:
+    """The intent for one attempt at a step, or None while it is not due: then nothing is written."""
+    step = state.steps.get(step_id)
+    if step is None or step.is_task:
+        return None
+    where = standing(state, step, world)
+    if where.kind != "ready":
+        return None
+    known = state.states[step_id]
+    started = e.StepStarted(
+        step_id=step_id,
+        generation=known.generation,
+        attempt=known.attempt + 1,
+        effect_key=effect_key(state.run_id, step_id, known.generation),
+        lease_until=world.now + lease(step),
+        caused_by=where.caused_by,
+    )
+    return Intent(
+        started,
+        step,
+        look_first=known.may_stand and step.read_back,
+        may_act=_may_act(state, step, world),
+        may_stood=known.may_stand,
+    )
+
+
+def lease(step: PlannedStep) -> timedelta:
+    """Longer than everything one attempt may take: a look, the call, and the look after it while the system settles."""
+    grace = max(1.0, LEASE_GRACE * step.deadline)
+    return timedelta(seconds=3 * step.deadline + step.settle + grace)
+
+
+def _may_act(state: RunState, step: PlannedStep, world: World) -> bool:
+    known = state.states[step.step_id]
+    if not known.may_stand:
+        return True
+    if step.repeat == "never":
+        return False
+    if step.repeat == "keyed":
+        since = known.first_started_at or world.now
+        return step.keyed_for is None or world.now < since + step.keyed_for
+    return True
+
+
+def verdict(state: RunState, intent: Intent, answer: Answer, now: datetime) -> Event | None:
+    """The result of an attempt. A fact: it is recorded whatever has been decided meanwhile, also after the run ended or
+    the step was left out. None where it tells nothing new: the step is known to be done, or a later attempt is under
+    way and this one shows no effect."""
+    step, started = intent.step, intent.started
+    known = state.states.get(step.step_id)
+    if known is None or (known.final and known.status != "skipped") or started.generation <= known.done_generation:
+        return None
+    if started.generation < known.generation and tells_the_cutoff(step):
+        return None  # it told a cutoff that is no longer so
+    if known.final or (known.generation, known.attempt) != (started.generation, started.attempt):
+        # A first attempt that froze and thawed. Only proof of its effect is news, and proof of an older generation's
+        # only until the next one is begun: from then on nothing tells the two apart.
+        proof = answer.read == "done" or (answer.error == "none" and answer.acted and not step.read_back)
+        if not proof or (known.generation != started.generation and known.may_stand):
+            return None
+    which = {"step_id": step.step_id, "generation": started.generation, "attempt": started.attempt}
+    if answer.read == "done":
+        return e.StepVerified.model_validate({**which, "evidence": answer.detail})
+    failure = {**which, "code": answer.code or "not_done", "detail": answer.detail}
+    if not answer.acted:
+        # Looked first and was not allowed to act again.
+        return e.StepFailed.model_validate({**failure, "code": answer.code or "outcome_unknown", "happened": "unknown"})
+    if answer.error == "none" and not step.read_back:
+        return e.StepAttested.model_validate({**which, "evidence": answer.detail})
+    happened = _happened(intent, answer)
+    if answer.error in ("none", "try_again"):
+        wait = backoff(started.attempt)
+        if answer.retry_after is not None:
+            wait = max(wait, timedelta(seconds=min(answer.retry_after, 3600)))
+        if step.repeat != "never" or happened == "no" or step.read_back:
+            # Where it may never be repeated and may stand, the next attempt only looks.
+            return e.StepAttemptFailed.model_validate({**failure, "happened": happened, "retry_at": now + wait})
+    return e.StepFailed.model_validate({**failure, "happened": happened})
+
+
+def _happened(intent: Intent, answer: Answer) -> Literal["no", "unknown"]:
+    """Whether the effect may stand after this attempt. That this one certainly did nothing says nothing about one
+    before it. A look that shows "not done" settles it for what may be repeated freely, and where the system answered
+    that it did nothing; anything else could still be on its way, or be forgotten by a system that recognises a key for
+    a time only."""
+    answered_no = answer.error in ("refused", "action_required") and not intent.may_stood
+    if answer.read == "not_done" and (
+        intent.step.repeat == "freely" or (intent.step.repeat == "keyed" and answered_no)
+    ):
+        return "no"
+    if answer.happened == "no" and answer.error != "none" and not intent.may_stood:
+        return "no"
+    return "unknown"

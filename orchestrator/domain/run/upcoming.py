@@ -1,0 +1,68 @@
+"""From a run's state to what its workflow is to start now, and when it has to ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from orchestrator.domain.planning.searching import all_asked, queue_of, searches_due
+from orchestrator.domain.run.progress import Progress, StepDue
+from orchestrator.domain.run.readiness import Standing, World, ready_since, standing
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps import lease
+
+
+def progress(state: RunState, world: World, standings: Mapping[str, Standing] | None = None) -> Progress:
+    """`standings` are those of this state in this world where somebody worked them out already."""
+    if state.finished:
+        return Progress(version=state.version, finished=True)
+    if standings is None:
+        standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
+    searches = searches_due(state, world, standings)
+    steps = []
+    for id_, where in standings.items():
+        step, known = state.steps[id_], state.states[id_]
+        if where.kind == "ready" and not step.is_task:
+            steps.append(
+                StepDue(
+                    step_id=id_,
+                    generation=known.generation,
+                    attempt=known.attempt + 1,
+                    seconds=lease(step).total_seconds(),
+                    queue=step.queue,
+                )
+            )
+    instants = [where.until for where in standings.values() if where.until is not None]
+    instants += [searches.until] if searches.until is not None else []
+    instants += _deadlines(state, standings, world)
+    due_in = max((min(instants) - world.now) / timedelta(seconds=1), 0.0) if instants else None
+    return Progress(
+        version=state.version,
+        search=tuple(system for system, _ in searches.systems),
+        queues={system: queue for system, _ in searches.systems if (queue := queue_of(system, world)) is not None},
+        steps=tuple(steps),
+        due_in=due_in,
+    )
+
+
+def _deadlines(state: RunState, standings: Mapping[str, Standing], world: World) -> list[datetime]:
+    """When something becomes late: an undecided gate, an approval about to lapse, an open task, a row of failures."""
+    patience = world.pinned.workflow.thresholds.retries_become_exception_after
+    dates = [g.opened.decide_by for g in state.gates.values() if g.open and g.escalated_at is None]
+    dates += [g.opened.valid_until for g in state.gates.values() if g.open]
+    dates += [
+        approval.valid_until
+        for step in state.steps.values()
+        if not state.states[step.step_id].final and (approval := state.approved.get(step.digest)) is not None
+    ]
+    dates += [state.cutoff] if all(where.kind == "final" for where in standings.values()) else []
+    dates += [] if all_asked(state, world.pinned, world.holds) else [state.plan_wanted_since + patience]
+    dates += [
+        ready_since(state, state.steps[id_]) + patience
+        for id_, where in standings.items()
+        if where.kind == "ready" and not state.steps[id_].is_task
+    ]
+    dates += [task.opened.due for task in state.tasks.values() if task.open]
+    dates += [look.failing_since + patience for look in state.looks.values() if look.failing_since is not None]
+    dates += [known.failing_since + patience for known in state.states.values() if known.failing_since is not None]
+    return [date for date in dates if date > world.now]

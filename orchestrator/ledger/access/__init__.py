@@ -1,0 +1,1 @@
+"""Sessions, tokens, device sign-ins, idempotent answers and quotas."""

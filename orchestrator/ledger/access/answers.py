@@ -1,0 +1,88 @@
+"""Answers that were given already, under the key that whoever asked gave to their request (`Idempotency-Key`).
+
+The same key with the same request gets the same answer; with another request it is refused. A request whose process
+died before it answered can be made again after a while: commands themselves are decided once, by their event keys.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from sqlalchemy import delete, func, update
+from sqlalchemy.dialects.postgresql import insert
+
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.tables import answers
+
+KEPT = timedelta(hours=24)
+ABANDONED = timedelta(minutes=2)
+"""Longer than any request may take: after this nobody is still working on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was said: `status`, `headers` that matter, and `body` (text)."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+Claim = Literal["mine", "another_request", "under_way"]
+
+
+class Answers:
+    """Raises `LedgerUnavailable`."""
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        self._database = database
+        self._keyring = keyring
+
+    async def claim(self, actor_id: str, key: str, request_hash: bytes, kept: timedelta = KEPT) -> Claim | Answer:
+        """`mine`: nobody has asked this before, and the caller is to answer. Otherwise the answer that was given, or
+        why there is none."""
+        now = func.engine.now()
+        fresh = insert(answers).values(
+            actor_id=actor_id, key=key, request_hash=request_hash, asked_at=now, expires_at=now + kept
+        )
+        claimed = fresh.on_conflict_do_update(
+            index_elements=[answers.c.actor_id, answers.c.key],
+            set_={"asked_at": now},
+            where=answers.c.status.is_(None)
+            & (answers.c.asked_at < now - ABANDONED)
+            & (answers.c.request_hash == request_hash),
+        ).returning(answers.c.key)
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(answers).where(answers.c.expires_at < now))
+            if (await connection.execute(claimed)).first() is not None:
+                return "mine"
+            query = answers.select().where(answers.c.actor_id == actor_id, answers.c.key == key)
+            row = (await connection.execute(query)).mappings().one()
+        if bytes(row["request_hash"]) != request_hash:
+            return "another_request"
+        if row["status"] is None:
+            return "under_way"
+        kept_words: dict[str, Any] = json.loads(self._keyring.open(_context(actor_id, key), bytes(row["sealed"])))
+        return Answer(row["status"], kept_words["headers"], kept_words["body"])
+
+    async def keep(self, actor_id: str, key: str, answer: Answer) -> None:
+        sealed = self._keyring.seal(
+            _context(actor_id, key), json.dumps({"headers": answer.headers, "body": answer.body}).encode()
+        )
+        mine = (answers.c.actor_id == actor_id) & (answers.c.key == key)
+        async with self._database.connect() as connection:
+            await connection.execute(update(answers).where(mine).values(status=answer.status, sealed=sealed))
+
+    async def give_up(self, actor_id: str, key: str) -> None:
+        """The request failed in a way that is worth trying again (5xx, 429): its key is free."""
+        mine = (answers.c.actor_id == actor_id) & (answers.c.key == key) & answers.c.status.is_(None)
+        async with self._database.connect() as connection:
+            await connection.execute(delete(answers).where(mine))
+
+
+def _context(actor_id: str, key: str) -> str:
+    return f"answer:{len(actor_id)}:{actor_id}:{key}"

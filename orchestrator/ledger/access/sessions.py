@@ -1,0 +1,203 @@
+"""Who is signed in in a browser. A browser carries a random secret; here stands its SHA-256, and the rest encrypted.
+
+Times are on the database's clock, like all others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.rows import dict_row
+from sqlalchemy import delete, func, insert, update
+
+from orchestrator.ledger.access.quotas import demand_room
+from orchestrator.ledger.book.errors import UnreadableEvent
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.tables import sessions, sign_ins
+
+SEEN_EVERY = timedelta(minutes=1)
+"""How exactly it is known when somebody was last here: a write for every page would be a write for every look."""
+
+# What every page asks goes to the driver: it costs half of what a statement through SQLAlchemy does.
+_FIND = """
+SELECT actor_id, sealed, auth_time, acr, created_at, seen_at, expires_at, t.now
+FROM access.sessions, (SELECT engine.now() AS now) t
+WHERE session_hash = %s AND expires_at > t.now AND seen_at > t.now - %s
+"""
+_SEEN = "UPDATE access.sessions SET seen_at = engine.now() WHERE session_hash = %s"
+_LEFT = """
+SELECT 1 FROM read.runs
+WHERE person_id = %s AND cutoff <= engine.now() AND state <> 'ended' AND (cutoff > %s OR closed_at IS NULL)
+LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """`lasts` counts from sign-in, whatever happens; `idle` from the last page."""
+
+    lasts: timedelta = timedelta(hours=8)
+    idle: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """Something to say on the next page: `kind` is `done` or `refused`."""
+
+    kind: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One browser's session. `auth_time` and `acr` are what the identity provider said about how and when they proved
+    who they are; `csrf` is the secret that every form repeats. A `passing` one is short, and nothing that lasts longer
+    comes of it."""
+
+    secret: str = field(repr=False)
+    actor_id: str
+    name: str | None
+    zone: str | None
+    csrf: str = field(repr=False)
+    auth_time: datetime | None
+    acr: str | None
+    created_at: datetime
+    expires_at: datetime
+    now: datetime
+    flashes: tuple[Flash, ...] = ()
+    passing: bool = False
+
+
+class Sessions:
+    """Opens, finds and ends sessions. Raises `LedgerUnavailable`."""
+
+    def __init__(self, database: Database, keyring: Keyring, limits: SessionLimits) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._limits = limits
+
+    async def open(
+        self,
+        actor_id: str,
+        *,
+        name: str | None = None,
+        zone: str | None = None,
+        auth_time: datetime | None = None,
+        acr: str | None = None,
+        replaces: str | None = None,
+        ends_within: timedelta | None = None,
+    ) -> str:
+        """A new session and its secret; the one it replaces is over. Whoever fixed a browser's secret beforehand has
+        nothing of it. `ends_within` makes it a passing one."""
+        lasts = self._limits.lasts if ends_within is None else min(ends_within, self._limits.lasts)
+        secret = secrets.token_urlsafe(32)
+        hashed = hash_of(secret)
+        csrf = secrets.token_urlsafe(32)
+        words: dict[str, Any] = {"name": name, "zone": zone, "csrf": csrf, "flashes": []}
+        words["passing"] = ends_within is not None
+        async with self._database.transaction() as connection:
+            now = func.engine.now()
+            await connection.execute(delete(sessions).where(sessions.c.expires_at < now))
+            if replaces is not None:
+                await connection.execute(delete(sessions).where(sessions.c.session_hash == hash_of(replaces)))
+            await connection.execute(
+                insert(sessions).values(
+                    session_hash=hashed, actor_id=actor_id, auth_time=auth_time, acr=acr,
+                    sealed=self._seal(hashed, words), created_at=now, seen_at=now, expires_at=now + lasts,
+                )
+            )  # fmt: skip
+        return secret
+
+    async def find(self, secret: str, *, by_hand: bool = True) -> Session | None:
+        """The session, unless it is over or was idle for too long. Only what somebody does `by_hand` keeps it from
+        being idle: a page that is left open looks by itself."""
+        hashed = hash_of(secret)
+        async with self._database.driver() as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            row = await (await cursor.execute(_FIND, (hashed, self._limits.idle))).fetchone()
+            if row is None:
+                return None
+            if by_hand and row["now"] - row["seen_at"] > SEEN_EVERY:
+                await connection.execute(_SEEN, (hashed,))
+        try:
+            words = self._open(hashed, row["sealed"])
+        except UnreadableEvent:
+            return None  # sealed under another master key: nobody's session any more
+        return Session(
+            secret=secret,
+            actor_id=row["actor_id"],
+            name=words["name"],
+            zone=words["zone"],
+            csrf=words["csrf"],
+            auth_time=row["auth_time"],
+            acr=row["acr"],
+            created_at=row["created_at"],
+            expires_at=row["expires_at"],
+            now=row["now"],
+            flashes=tuple(Flash(**flash) for flash in words["flashes"]),
+            passing=words.get("passing", False),
+        )
+
+    async def say(self, session: Session, *flashes: Flash) -> None:
+        """Keeps what the next page is to say; none takes away what was kept."""
+        hashed = hash_of(session.secret)
+        words = {"name": session.name, "zone": session.zone, "csrf": session.csrf, "passing": session.passing}
+        sealed = self._seal(hashed, {**words, "flashes": [asdict(flash) for flash in flashes]})
+        async with self._database.connect() as connection:
+            await connection.execute(update(sessions).where(sessions.c.session_hash == hashed).values(sealed=sealed))
+
+    async def end(self, secret: str) -> None:
+        async with self._database.connect() as connection:
+            await connection.execute(delete(sessions).where(sessions.c.session_hash == hash_of(secret)))
+
+    # A sign-in that is under way
+
+    async def begin_sign_in(self, state: str, words: Mapping[str, Any], within: timedelta, source: bytes) -> None:
+        """Keeps what only this installation may know until the identity provider sends the browser back. `source` says
+        where it comes from. Raises `TooOften`."""
+        hashed, now = hash_of(state), func.engine.now()
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(sign_ins).where(sign_ins.c.expires_at < now))
+            await demand_room(connection, sign_ins, source)
+            sealed = self._seal(hashed, dict(words))
+            await connection.execute(
+                insert(sign_ins).values(state_hash=hashed, sealed=sealed, expires_at=now + within, source=source)
+            )
+
+    async def finish_sign_in(self, state: str) -> dict[str, Any] | None:
+        """What was kept, once: a second browser that comes with the same state gets nothing."""
+        taken = (
+            delete(sign_ins)
+            .where(sign_ins.c.state_hash == hash_of(state), sign_ins.c.expires_at > func.engine.now())
+            .returning(sign_ins.c.sealed)
+        )
+        async with self._database.connect() as connection:
+            sealed = (await connection.execute(taken)).scalar_one_or_none()
+        return None if sealed is None else self._open(hash_of(state), sealed)
+
+    def _seal(self, hashed: bytes, words: dict[str, Any]) -> bytes:
+        return self._keyring.seal(f"access:{hashed.hex()}", json.dumps(words).encode())
+
+    def _open(self, hashed: bytes, sealed: bytes) -> dict[str, Any]:
+        words: dict[str, Any] = json.loads(self._keyring.open(f"access:{hashed.hex()}", bytes(sealed)))
+        return words
+
+
+async def left_since(database: Database, human: str, since: datetime) -> bool:
+    """Whether this person's own cutoff has passed: since `since`, or in a run that is still going on. A run that was
+    called off does not count. Whoever signs in after a run is closed was let in again by the identity provider."""
+    async with database.driver() as connection:
+        return await (await connection.execute(_LEFT, (human, since))).fetchone() is not None
+
+
+def hash_of(secret: str) -> bytes:
+    """Random secrets of 256 bits need no slow hash: there is nothing to guess."""
+    return hashlib.sha256(secret.encode()).digest()

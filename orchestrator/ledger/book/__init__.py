@@ -1,0 +1,1 @@
+"""The append-only book of events: appending, reading, following and rebuilding read tables."""

@@ -1,0 +1,207 @@
+"""One group's transaction: lock the head, check versions under the lock, write, commit. Two round trips.
+
+Everything that can be done before the lock (encoding, encryption) has been done; what hangs on the position, the time
+and the hash before in the stream is done under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from orchestrator.domain.events.event import Event
+from orchestrator.ledger.book.errors import EventKeyTaken, LedgerError, VersionConflict
+from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, write
+from orchestrator.ledger.book.records import Appended, Recorded, RowWrite
+from orchestrator.ledger.book.rows import statements
+
+Connection = psycopg.AsyncConnection[Any]
+Outcome = Appended | LedgerError
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedEvent:
+    key: str
+    type: str
+    schema: int
+    subject: str | None
+    public: bytes
+    sealed: bytes
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedStream:
+    stream: str
+    expected: int
+    events: Sequence[PreparedEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedAppend:
+    """`append_id` is written with every event, and settles whether a COMMIT without an answer took place."""
+
+    append_id: UUID
+    streams: Sequence[PreparedStream]
+    rows: Sequence[RowWrite]
+    events: int
+    size: int
+
+
+class CommitLost(Exception):
+    """The connection broke when the COMMIT may have reached the server. `witness` is a position and the append id
+    that stands there if it did; None if the group wrote rows only, which may be written again."""
+
+    def __init__(self, witness: tuple[int, UUID] | None, outcomes: list[Outcome]) -> None:
+        super().__init__("the connection broke around a COMMIT")
+        self.witness = witness
+        self.outcomes = outcomes
+
+
+_LOCK = "SELECT position, engine.now() FROM ledger.head FOR UPDATE"
+# Statements of their own: their snapshots must be taken when the lock is held, not while it is waited for.
+_TAILS = """
+SELECT s.stream, t.version, t.leaf_hash FROM unnest(%s::text[]) AS s(stream) CROSS JOIN LATERAL (
+    SELECT version, leaf_hash FROM ledger.events e WHERE e.stream = s.stream ORDER BY e.version DESC LIMIT 1) t
+"""
+_TAKEN = """
+SELECT e.stream, e.event_key FROM unnest(%s::text[], %s::text[]) AS k(stream, event_key)
+JOIN ledger.events e ON e.stream = k.stream AND e.event_key = k.event_key
+"""
+_INSERT = """
+INSERT INTO ledger.events
+    (position, stream, version, event_key, event_type, subject, append_id, stored, leaf_hash, recorded_at)
+SELECT u.*, %b::timestamptz FROM unnest(%b::bigint[], %b::text[], %b::int[], %b::text[], %b::text[], %b::text[],
+    %b::uuid[], %b::bytea[], %b::bytea[]) AS u
+"""
+_ADVANCE = "UPDATE ledger.head SET position = %s"
+_WITNESS = "SELECT append_id FROM ledger.events WHERE position = %s"
+
+
+async def commit_group(connection: Connection, group: Sequence[PreparedAppend]) -> list[Outcome]:
+    """Writes what may be written of the group, all or nothing, and says for each append what became of it.
+
+    Raises `CommitLost` when the connection broke once the COMMIT was on its way, and psycopg's errors for everything
+    else; then nothing was written, and the connection is in a failed transaction or broken.
+    """
+    streams = sorted({part.stream for prepared in group for part in prepared.streams})
+    keys = [(part.stream, event.key) for prepared in group for part in prepared.streams for event in part.events]
+    async with connection.pipeline():
+        await connection.execute("BEGIN")
+        locked = await connection.execute(_LOCK)
+        tails = await connection.execute(_TAILS, (streams,))
+        taken = await connection.execute(_TAKEN, ([k[0] for k in keys], [k[1] for k in keys])) if keys else None
+    row = await locked.fetchone()
+    assert row is not None, "ledger.head has lost its row"
+    draft = _Group(row[0], row[1])
+    draft.tails = {stream: (version, bytes(digest)) for stream, version, digest in await tails.fetchall()}
+    draft.taken = set(await taken.fetchall()) if taken is not None else set()
+
+    outcomes: list[Outcome] = [draft.take(prepared) for prepared in group]
+    rows = statements(
+        (
+            write
+            for prepared, outcome in zip(group, outcomes, strict=True)
+            if isinstance(outcome, Appended)
+            for write in prepared.rows
+        ),
+        draft.now,
+    )
+    if not draft.stored and not rows:
+        await connection.execute("ROLLBACK")
+        return outcomes
+    try:
+        async with connection.pipeline():
+            if draft.stored:
+                await connection.execute(_INSERT, draft.columns())
+                await connection.execute(_ADVANCE, (draft.position,))
+            for sql, parameter in rows:
+                await connection.execute(sql, (parameter,))
+            await connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.broken or connection.closed or not isinstance(error, psycopg.Error):
+            raise CommitLost(draft.witness, outcomes) from error
+        raise
+    return outcomes
+
+
+async def was_committed(connection: Connection, witness: tuple[int, UUID]) -> bool:
+    """Whether the lost group stands. Takes the head's lock first: while its transaction lives, that waits."""
+    position, append_id = witness
+    async with connection.pipeline():
+        await connection.execute("BEGIN")
+        await connection.execute(_LOCK)
+        found = await connection.execute(_WITNESS, (position,))
+        await connection.execute("ROLLBACK")
+    row = await found.fetchone()
+    return row is not None and row[0] == append_id
+
+
+class _Group:
+    """The state of the ledger as this group sees it, append after append."""
+
+    def __init__(self, position: int, now: datetime) -> None:
+        self.position = position
+        self.now = now
+        self.tails: dict[str, tuple[int, bytes]] = {}
+        self.taken: set[tuple[str, str]] = set()
+        self.stored: list[tuple[int, str, int, str, str, str | None, UUID, bytes, bytes]] = []
+
+    @property
+    def witness(self) -> tuple[int, UUID] | None:
+        return (self.stored[0][0], self.stored[0][6]) if self.stored else None
+
+    def take(self, prepared: PreparedAppend) -> Outcome:
+        versions: dict[str, int] = {}
+        for part in prepared.streams:
+            actual = self.tails.get(part.stream, (0, NO_PREVIOUS))[0]
+            if actual != part.expected:
+                return VersionConflict(part.stream, part.expected, actual)
+            versions[part.stream] = actual + len(part.events)
+        fresh: set[tuple[str, str]] = set()
+        for part in prepared.streams:
+            for event in part.events:
+                named = (part.stream, event.key)
+                if named in self.taken or named in fresh:
+                    return EventKeyTaken(*named)
+                fresh.add(named)
+        recorded: list[Recorded] = []
+        for part in prepared.streams:
+            for event in part.events:
+                recorded.append(self._record(prepared.append_id, part.stream, event))
+        return Appended(self.now, tuple(recorded), versions)
+
+    def _record(self, append_id: UUID, stream: str, event: PreparedEvent) -> Recorded:
+        before, previous = self.tails.get(stream, (0, NO_PREVIOUS))
+        self.position += 1
+        version = before + 1
+        stored = write(
+            Entry(
+                stream,
+                version,
+                self.position,
+                event.key,
+                event.type,
+                event.schema,
+                event.subject,
+                self.now,
+                previous,
+                event.public,
+                event.sealed,
+            )
+        )
+        leaf = leaf_hash(stored)
+        self.tails[stream] = (version, leaf)
+        self.taken.add((stream, event.key))
+        self.stored.append(
+            (self.position, stream, version, event.key, event.type, event.subject, append_id, stored, leaf)
+        )
+        return Recorded(self.position, stream, version, event.key, event.type, event.event, event.subject, self.now)
+
+    def columns(self) -> tuple[object, ...]:
+        return (self.now, *(list(column) for column in zip(*self.stored, strict=True)))

@@ -1,0 +1,164 @@
+"""Read tables: what lists show, worked out from a run's state and written in the append that changed it.
+
+A row is a function of the state alone, so that `rebuild` makes the same rows from the events. Rows hold ids, words and
+times, nothing about a person; names come from the run's first event when a list is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from orchestrator.domain.measures import outcomes
+from orchestrator.domain.packet.packet_history import PacketState
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.status import access_gone_at, counts, run_status
+from orchestrator.ledger.book.records import RECORDED_AT, RowWrite
+
+Rows = dict[tuple[str, str], dict[str, Any]]
+"""(table, primary key) -> the other columns."""
+
+KEY = {"runs": "run_id", "inbox": "item_id", "exceptions": "exception_id"}
+
+
+def run_rows(state: RunState) -> Rows:
+    """Every row that this run has in the read tables."""
+    if state.request is None:
+        return {}
+    rows: Rows = {("runs", state.run_id): _run(state)}
+    rows.update((("exceptions", id_), row) for id_, row in _exceptions(state))
+    # A run that was ended leaves nothing in the inbox but the review of an urgent start.
+    rows.update((("inbox", id_), row) for id_, row in _inbox(state))
+    return rows
+
+
+def packet_row(state: PacketState) -> dict[str, Any]:
+    """A packet's row, but for its name."""
+    return {"phase": state.phase, "current_version": state.current_version, "detail": {}}
+
+
+def changes(before: RunState, after: RunState, now: datetime) -> list[RowWrite]:
+    """What to write so that the tables show `after`. Instants that are `now` itself, the time at which the new events
+    were folded ahead of being recorded, become the recorded one."""
+    old, new = run_rows(before), run_rows(after)
+    writes = []
+    for (table, id_), values in new.items():
+        if old.get((table, id_)) != values:
+            recorded = {name: RECORDED_AT if value is now else value for name, value in values.items()}
+            writes.append(RowWrite(table, {KEY[table]: id_}, recorded))
+    writes.extend(RowWrite(table, {KEY[table]: id_}, None) for table, id_ in old if (table, id_) not in new)
+    return writes
+
+
+def _run(state: RunState) -> dict[str, Any]:
+    asked = state.asked
+    return {
+        "person_id": asked.person_id,
+        "state": run_status(state),
+        "packet_name": asked.packet,
+        "packet_version": asked.packet_version,
+        "cutoff": state.cutoff,
+        "zone": state.zone,
+        "urgent": asked.urgent,
+        "requested_by": asked.requested_by,
+        "requester_human": asked.requester_human,
+        "requested_at": state.requested_at,
+        "closed_at": state.finished_at,
+        "version": state.version,
+        "embargo_until": state.embargo_until,
+        "named": list(state.named),
+        "due_at": min((row["due_at"] for _, row in _inbox(state)), default=None),
+        "summary": counts(state),
+        "access_gone_at": access_gone_at(state),
+        "approved_at": outcomes.approved_at(state),
+        "exposed": outcomes.exposed(state),
+        "minutes_saved": outcomes.minutes_saved(state),
+        "systems": outcomes.systems_touched(state),
+        "open_systems": outcomes.systems_open(state),
+    }
+
+
+def _inbox(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
+    run = state.run_id
+    for id_, gate in state.gates.items():
+        if gate.open:
+            yield (
+                f"{run}/{id_}",
+                {
+                    "run_id": run,
+                    "kind": "gate",
+                    "roles": sorted(gate.roles),
+                    "system": None,
+                    "opened_at": gate.opened_at,
+                    "due_at": gate.opened.decide_by,
+                    "detail": {
+                        "gate": gate.opened.gate,
+                        "id": id_,
+                        "steps": len(gate.opened.digests),
+                        "quorum": gate.opened.quorum,
+                        "approvals": len(gate.votes),
+                        "voted": sorted(gate.voters),
+                        "escalated": bool(gate.escalated_to),
+                    },
+                },
+            )
+    for id_, task in state.tasks.items():
+        if task.open:
+            yield (
+                f"{run}/{id_}",
+                {
+                    "run_id": run,
+                    "kind": "task",
+                    "roles": [task.opened.role],
+                    "system": state.steps[task.opened.step_id].system or None,
+                    "opened_at": task.opened_at,
+                    "due_at": task.opened.due,
+                    "detail": {"task": task.opened.kind, "id": id_, "step": state.steps[task.opened.step_id].name},
+                },
+            )
+    for id_, exception in state.exceptions.items():
+        if exception.open:
+            opened = exception.opened
+            yield (
+                f"{run}/{id_}",
+                {
+                    "run_id": run,
+                    "kind": "review" if opened.kind == "urgent_review" else "exception",
+                    "roles": sorted(opened.owners),
+                    "system": opened.system,
+                    "opened_at": exception.opened_at,
+                    "due_at": opened.due,
+                    "detail": {
+                        "exception": opened.kind,
+                        "id": id_,
+                        "code": opened.code,
+                        "step": _step_name(state, id_),
+                    },
+                },
+            )
+
+
+def _exceptions(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
+    for id_, exception in state.exceptions.items():
+        opened = exception.opened
+        yield (
+            f"{state.run_id}/{id_}",
+            {
+                "run_id": state.run_id,
+                "kind": opened.kind,
+                "step_id": opened.step_id,
+                "system": opened.system,
+                "owner": ",".join(sorted(opened.owners)),
+                "opened_at": exception.opened_at,
+                "due_at": opened.due,
+                "closed_at": exception.closed_at,
+                "disposition": exception.disposition,
+                "detail": {"id": id_, "code": opened.code, "step": _step_name(state, id_), "by": exception.by},
+            },
+        )
+
+
+def _step_name(state: RunState, exception_id: str) -> str | None:
+    step = state.steps.get(state.exceptions[exception_id].opened.step_id or "")
+    return step.name if step is not None else None

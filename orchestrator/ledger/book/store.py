@@ -1,0 +1,233 @@
+"""The ledger as the rest of the program sees it: read streams, append to several at once, follow by position."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from orchestrator.domain.events.event import Draft
+from orchestrator.ledger.book.codec import Encoded, EventCodec
+from orchestrator.ledger.book.commit import PreparedAppend, PreparedEvent, PreparedStream
+from orchestrator.ledger.book.errors import (
+    AppendRefused,
+    EventKeyTaken,
+    LedgerError,
+    LedgerUnavailable,
+    OutcomeUnknown,
+    PersonErased,
+    PersonUnknown,
+    VersionConflict,
+)
+from orchestrator.ledger.book.format import Entry, read_sealed, write_sealed
+from orchestrator.ledger.book.format import read as read_entry
+from orchestrator.ledger.book.records import Appended, Page, Recorded, RowWrite, StreamAppend
+from orchestrator.ledger.book.rows import check_row
+from orchestrator.ledger.book.writer import GroupWriter
+from orchestrator.ledger.persons.files import Files
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.persons.sealing import PersonKey
+from orchestrator.ledger.persons.uploads import Uploads
+from orchestrator.ledger.schema.database import Database
+
+__all__ = [
+    "AppendRefused",
+    "Appended",
+    "Draft",
+    "EventKeyTaken",
+    "Ledger",
+    "LedgerError",
+    "LedgerUnavailable",
+    "OutcomeUnknown",
+    "Page",
+    "PersonErased",
+    "PersonUnknown",
+    "Recorded",
+    "RowWrite",
+    "StreamAppend",
+    "VersionConflict",
+]
+
+_BREATH = 64
+"""Events coded between two chances for other tasks: well under a millisecond each time."""
+_LARGE = 256 << 10
+"""Bytes of personal data from which encryption leaves the event loop."""
+
+_READ = """
+WITH t AS MATERIALIZED (SELECT engine.now() AS now)
+SELECT t.now, e.stored FROM t LEFT JOIN (
+    SELECT e.stream, e.version, e.stored FROM unnest(%b::text[], %b::int[]) AS r(stream, version)
+    JOIN ledger.events e ON e.stream = r.stream AND e.version > r.version) e ON true
+ORDER BY e.stream, e.version
+"""
+_FOLLOW = "SELECT stored FROM ledger.events WHERE position > %s ORDER BY position LIMIT %s"
+_SUBJECT = "SELECT stored FROM ledger.events WHERE subject = %s AND position > %s ORDER BY position LIMIT %s"
+_WHOLE = "SELECT stored, leaf_hash FROM ledger.events WHERE stream = %s ORDER BY version"
+_FIRST = "SELECT stored FROM ledger.events WHERE stream = ANY(%s) AND version = 1"
+_TAIL = "SELECT position FROM ledger.head"
+
+
+class Ledger:
+    """One per process and event loop. Close it, so that what waits is written. `files` are those that events name,
+    `uploads` those that none names yet.
+
+    Every method raises `LedgerUnavailable` when PostgreSQL cannot serve, and `UnreadableEvent` for stored events this
+    program does not understand.
+    """
+
+    def __init__(self, database: Database, keyring: Keyring, codec: EventCodec) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._codec = codec
+        self._writer = GroupWriter(database)
+        self.files = Files(database, keyring)
+        self.uploads = Uploads(database, self.files)
+
+    async def read(self, after: Mapping[str, int]) -> Page:
+        """All events of each stream beyond the version given (0: from the beginning), and the database's time, as
+        one consistent view in one round trip (a second one for keys this process has not seen lately)."""
+        rows = await self._rows(_READ, (list(after), list(after.values())))
+        events: dict[str, list[Recorded]] = {stream: [] for stream in after}
+        for recorded in await self._decode(row[1] for row in rows if row[1] is not None):
+            events[recorded.stream].append(recorded)
+        return Page(events, rows[0][0], dict(after))
+
+    async def append(self, appends: Sequence[StreamAppend], rows: Sequence[RowWrite] = ()) -> Appended:
+        """Writes all drafts and rows, or nothing.
+
+        Raises `VersionConflict` if a stream does not stand at its expected version, `EventKeyTaken` if all do but a
+        draft's key is in its stream already, `PersonUnknown` for a subject that was never created, `AppendRefused`
+        for what the database will never take. A subject that has been erased is no error: the event is recorded
+        without its personal fields. If the caller is cancelled, the append is written whole or not at all.
+        """
+        if len({part.stream for part in appends}) != len(appends):
+            raise ValueError("append: a stream is named twice. Put its drafts into one StreamAppend")
+        if not appends:
+            raise ValueError("append: no stream is named. Name at least one, with the version that was read")
+        for row in rows:
+            check_row(row)
+        return await self._writer.submit(await self._prepare(appends, rows))
+
+    async def follow(self, after_position: int, limit: int) -> list[Recorded]:
+        """The next events by position. None is ever missed: positions are given in the order of commits."""
+        return await self._list(_FOLLOW, (after_position, limit))
+
+    async def about(self, person_id: str, after_position: int = 0, limit: int = 1000) -> list[Recorded]:
+        """The next events, of any stream, whose subject is this person."""
+        return await self._list(_SUBJECT, (person_id, after_position, limit))
+
+    async def firsts(self, streams: Sequence[str]) -> list[Recorded]:
+        """The first event of each of these streams that has one, in no order: what lists show of what began there."""
+        return await self._list(_FIRST, (list(streams),)) if streams else []
+
+    async def whole(self, stream: str) -> list[tuple[Recorded, bytes]]:
+        """All of a stream, each event with its leaf hash (32 bytes)."""
+        rows = await self._rows(_WHOLE, (stream,))
+        recorded = await self._decode(row[0] for row in rows)
+        return [(one, bytes(row[1])) for one, row in zip(recorded, rows, strict=True)]
+
+    async def readable(self, person_ids: Iterable[str]) -> frozenset[str]:
+        """Those of these people whose personal data can still be read; not who is erased, nor who was never known."""
+        keys = await self._keyring.person_keys(person_ids)
+        return frozenset(person_id for person_id, key in keys.items() if key is not None)
+
+    async def now(self) -> datetime:
+        """The database's time, which all of Offboard goes by."""
+        async with self._database.driver() as connection:
+            row = await (await connection.execute("SELECT engine.now()")).fetchone()
+        assert row is not None and isinstance(row[0], datetime)
+        return row[0]
+
+    async def tail_position(self) -> int:
+        """The position of the last event; 0 when there is none."""
+        async with self._database.driver() as connection:
+            row = await (await connection.execute(_TAIL)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    async def aclose(self) -> None:
+        """Writes what waits. The database stays open: it belongs to whoever made it."""
+        await self._writer.aclose()
+
+    async def _list(self, sql: str, parameters: tuple[object, ...]) -> list[Recorded]:
+        return await self._decode(row[0] for row in await self._rows(sql, parameters))
+
+    async def _rows(self, sql: str, parameters: tuple[object, ...]) -> list[Any]:
+        async with self._database.driver() as connection:
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(sql, parameters)
+            return await cursor.fetchall()
+
+    async def _prepare(self, appends: Sequence[StreamAppend], rows: Sequence[RowWrite]) -> PreparedAppend:
+        encoded = [(part.stream, draft, self._codec.encode(draft.event)) for part in appends for draft in part.drafts]
+        subjects = {draft.subject for _, draft, _ in encoded if draft.subject is not None}
+        keys = await self._keyring.person_keys(subjects) if subjects else {}
+        for subject in subjects:
+            if subject not in keys:
+                raise PersonUnknown(subject)
+        personal = sum(len(value) for _, _, part in encoded for value in part.personal.values())
+        if personal > _LARGE:
+            prepared = await asyncio.to_thread(lambda: [_seal(*item, keys) for item in encoded])
+        else:
+            prepared = [_seal(*item, keys) for item in encoded]
+        events = iter(prepared)
+        return PreparedAppend(
+            uuid4(),
+            tuple(
+                PreparedStream(part.stream, part.expected, tuple(next(events) for _ in part.drafts)) for part in appends
+            ),
+            tuple(rows),
+            len(prepared),
+            sum(len(event.public) + len(event.sealed) for event in prepared),
+        )
+
+    async def _decode(self, stored: Iterable[bytes]) -> list[Recorded]:
+        entries = [read_entry(data) for data in stored]
+        subjects = {entry.subject for entry in entries if entry.subject is not None and entry.sealed}
+        keys = await self._keyring.person_keys(subjects) if subjects else {}
+        recorded = []
+        for number, entry in enumerate(entries):
+            if number % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            key = keys.get(entry.subject) if entry.subject is not None else None
+            event = self._codec.decode(entry.type, entry.schema, entry.public, _open(entry, key))
+            recorded.append(
+                Recorded(
+                    entry.position,
+                    entry.stream,
+                    entry.version,
+                    entry.key,
+                    entry.type,
+                    event,
+                    entry.subject,
+                    entry.recorded_at,
+                )
+            )
+        return recorded
+
+
+def _seal(stream: str, draft: Draft, encoded: Encoded, keys: Mapping[str, PersonKey | None]) -> PreparedEvent:
+    sealed = b""
+    event = draft.event
+    if encoded.personal:
+        key = keys.get(draft.subject) if draft.subject is not None else None
+        if key is None:
+            event = event.model_copy(update=dict.fromkeys(event.personal_fields()))
+        else:
+            data_key = key.data_key(stream, draft.key)
+            sealed = write_sealed(
+                data_key.commitment,
+                {field: data_key.encrypt(field, plaintext) for field, plaintext in encoded.personal.items()},
+            )
+    return PreparedEvent(draft.key, encoded.type, encoded.schema, draft.subject, encoded.public, sealed, event)
+
+
+def _open(entry: Entry, key: PersonKey | None) -> dict[str, bytes] | None:
+    if not entry.sealed or key is None:
+        return None
+    commitment, ciphertexts = read_sealed(entry.sealed)
+    data_key = key.data_key(entry.stream, entry.key)
+    data_key.demand(commitment)
+    return {field: data_key.decrypt(field, ciphertext) for field, ciphertext in ciphertexts.items()}

@@ -1,0 +1,1 @@
+"""What workers and the workflow engine keep in PostgreSQL beside the events."""

@@ -1,0 +1,156 @@
+"""What the engine has heard of: which version each run's workflow knows, in which cluster, and when it will look again.
+
+Not part of the ledger: lost reports cost a nudge too many and nothing else. So they are written in bunches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+
+from orchestrator.domain.run.progress import Progress
+from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.ledger.schema.database import Database
+
+EVERY = 0.5  # seconds between two bunches
+
+_WRITE = text(
+    "INSERT INTO engine.reports (run_id, version, cluster, reported_at, due_at) "
+    "SELECT run_id, version, cluster, engine.now(), due_at "
+    "FROM unnest(cast(:runs AS text[]), cast(:versions AS int[]), cast(:dues AS timestamptz[]), "
+    "cast(:clusters AS text[])) AS u(run_id, version, due_at, cluster) "
+    "ON CONFLICT (run_id) DO UPDATE SET version = excluded.version, cluster = excluded.cluster, "
+    "reported_at = excluded.reported_at, due_at = excluded.due_at "
+    "WHERE engine.reports.version <= excluded.version OR engine.reports.cluster <> excluded.cluster"
+)
+_BEHIND = text(
+    "SELECT r.run_id FROM read.runs r LEFT JOIN engine.reports w USING (run_id) "
+    "CROSS JOIN (SELECT engine.now() - cast(:grace AS interval) AS late) AS l "
+    "WHERE r.closed_at IS NULL AND (w.cluster <> :cluster OR w.due_at < late "
+    "OR (w.run_id IS NULL AND r.requested_at < late) OR (w.version < r.version AND w.reported_at < late)) "
+    "ORDER BY r.run_id LIMIT :most"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    version: int
+    due_at: datetime | None
+    cluster: str
+
+
+class EngineReports:
+    """A worker's word on the runs it has just heard about."""
+
+    def __init__(self, database: Database, cluster: Callable[[], str]) -> None:
+        """`cluster` names the one that was last seen. If it was replaced since, the report names the old one, and the
+        relay nudges once more than needed; never once less."""
+        self._database = database
+        self._cluster = cluster
+        self._waiting: dict[str, _Report] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def note(self, run_id: str, progress: Progress, now: datetime) -> None:
+        """`now` is the ledger's time as of which `progress` holds."""
+        known = self._waiting.get(run_id)
+        if known is None or known.version <= progress.version:
+            due_at = now + timedelta(seconds=progress.due_in) if progress.due_in is not None else None
+            self._waiting[run_id] = _Report(progress.version, due_at, self._cluster())
+        if self._task is None:
+            self._task = asyncio.create_task(self._write_in_bunches(), name="engine reports")
+
+    async def flush(self) -> None:
+        """Raises `LedgerUnavailable`; what could not be written waits."""
+        waiting, self._waiting = self._waiting, {}
+        if not waiting:
+            return
+        try:
+            async with self._database.transaction() as connection:
+                await connection.execute(
+                    _WRITE,
+                    {
+                        "runs": list(waiting),
+                        "versions": [report.version for report in waiting.values()],
+                        "dues": [report.due_at for report in waiting.values()],
+                        "clusters": [report.cluster for report in waiting.values()],
+                    },
+                )
+        except BaseException:  # also where this task is cancelled meanwhile: `aclose` writes what waits
+            self._waiting = {**waiting, **self._waiting}
+            raise
+
+    async def aclose(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        with contextlib.suppress(LedgerError):
+            await self.flush()
+
+    async def _write_in_bunches(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            with contextlib.suppress(LedgerError):
+                await self.flush()
+
+
+async def runs_behind(database: Database, cluster: str, grace: timedelta, most: int = 500) -> list[str]:
+    """Open runs whose workflow has not reported the ledger's version, reported from another cluster, or is overdue."""
+    async with database.connect() as connection:
+        rows = await connection.execute(_BEHIND, {"cluster": cluster, "grace": grace, "most": most})
+        return [row[0] for row in rows]
+
+
+async def open_runs(database: Database) -> list[str]:
+    async with database.connect() as connection:
+        rows = await connection.execute(text("SELECT run_id FROM read.runs WHERE closed_at IS NULL ORDER BY run_id"))
+        return [row[0] for row in rows]
+
+
+async def runs_without_level(database: Database) -> list[str]:
+    """Open runs in which something waits for somebody's level."""
+    async with database.connect() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT DISTINCT run_id FROM read.exceptions WHERE kind = 'level_missing' AND closed_at IS NULL "
+                "ORDER BY run_id"
+            )
+        )
+        return [row[0] for row in rows]
+
+
+async def event_types_between(database: Database, after: int, last: int) -> set[str]:
+    """What kinds of events outside of runs there are at these positions: what may concern several runs at once."""
+    async with database.connect() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT DISTINCT event_type FROM ledger.events "
+                "WHERE position > :after AND position <= :last AND stream NOT LIKE 'run:%'"
+            ),
+            {"after": after, "last": last},
+        )
+        return {row[0] for row in rows}
+
+
+async def position_of(database: Database, cursor: str) -> int:
+    async with database.connect() as connection:
+        found = await connection.execute(
+            text("SELECT position FROM engine.cursors WHERE name = :name"), {"name": cursor}
+        )
+        return int(found.scalar_one_or_none() or 0)
+
+
+async def keep_position(database: Database, cursor: str, position: int) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO engine.cursors (name, position) VALUES (:name, :position) "
+                "ON CONFLICT (name) DO UPDATE SET position = excluded.position"
+            ),
+            {"name": cursor, "position": position},
+        )

@@ -1,0 +1,104 @@
+"""What was mailed to whom, and what else has to be known before somebody is mailed. Ids and times only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.tables import inbox, notice_looks, notices, runs
+
+KEPT_FOR = timedelta(days=30)
+"""How long it is remembered that something was mailed, once it waits no more."""
+
+_HAVE_LEFT = text(
+    "SELECT person_id FROM (SELECT DISTINCT ON (person_id) person_id, cutoff FROM read.runs "
+    "WHERE person_id = ANY(:humans) AND state <> 'ended' ORDER BY person_id, requested_at DESC) AS last "
+    "WHERE cutoff <= engine.now()"
+)
+
+
+class NoticeBook:
+    """Raises `LedgerUnavailable`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def sent_to(self, actor_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
+        """(item, kind) -> when any of these accounts of one recipient was told last."""
+        query = (
+            select(notices.c.item_id, notices.c.kind, func.max(notices.c.sent_at))
+            .where(notices.c.actor_id.in_(sorted(actor_ids)))
+            .group_by(notices.c.item_id, notices.c.kind)
+        )
+        async with self._database.connect() as connection:
+            return {(row[0], row[1]): row[2] for row in await connection.execute(query)}
+
+    async def keep(self, told: Sequence[tuple[str, str]], actor_id: str) -> None:
+        """That the mail server took (or, as `refused`, would not take) these (item, kind) for this account."""
+        rows = [{"item_id": item, "actor_id": actor_id, "kind": kind, "sent_at": func.engine.now()}
+                for item, kind in dict.fromkeys(told)]  # fmt: skip
+        statement = insert(notices).values(rows)
+        again = statement.on_conflict_do_update(
+            index_elements=["item_id", "actor_id", "kind"], set_={"sent_at": statement.excluded.sent_at}
+        )
+        async with self._database.transaction() as connection:
+            await connection.execute(again)
+
+    async def forget_old(self) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                text(
+                    "DELETE FROM engine.notices n WHERE sent_at < engine.now() - cast(:kept AS interval) "
+                    "AND NOT EXISTS (SELECT FROM read.inbox i WHERE i.item_id = n.item_id)"
+                ),
+                {"kept": KEPT_FOR},
+            )
+
+    async def roles_waited_for(self) -> frozenset[str]:
+        """Roles that anything at all waits for: nobody else has to be looked at."""
+        query = select(func.jsonb_array_elements_text(inbox.c.roles)).distinct()
+        async with self._database.connect() as connection:
+            return frozenset(row[0] for row in await connection.execute(query))
+
+    async def embargoed(self, run_ids: Collection[str]) -> frozenset[str]:
+        """Which of these runs are under an embargo now."""
+        query = select(runs.c.run_id).where(
+            runs.c.run_id.in_(sorted(run_ids)), runs.c.embargo_until > func.engine.now()
+        )
+        async with self._database.connect() as connection:
+            return frozenset(row[0] for row in await connection.execute(query))
+
+    async def next_embargo_ends(self) -> datetime | None:
+        """When something that waits is next to be seen by more people, which no event says."""
+        query = select(func.min(runs.c.embargo_until)).where(
+            runs.c.embargo_until > func.engine.now(), runs.c.closed_at.is_(None)
+        )
+        async with self._database.connect() as connection:
+            ends: datetime | None = (await connection.execute(query)).scalar_one()
+            return ends
+
+    async def have_left(self, humans: Collection[str]) -> frozenset[str]:
+        """Which of these people are past their own cutoff, in the last run about them that was not called off. Somebody
+        who comes back under the same HR record stays among them: HR makes a new record for a new employment."""
+        async with self._database.connect() as connection:
+            return frozenset(row[0] for row in await connection.execute(_HAVE_LEFT, {"humans": sorted(humans)}))
+
+    async def will_look(self, cluster: str, in_seconds: float) -> None:
+        statement = insert(notice_looks).values(
+            one_row=True, cluster=cluster, due_at=func.engine.now() + timedelta(seconds=in_seconds)
+        )
+        changed = {"cluster": statement.excluded.cluster, "due_at": statement.excluded.due_at}
+        async with self._database.transaction() as connection:
+            await connection.execute(statement.on_conflict_do_update(index_elements=["one_row"], set_=changed))
+
+
+async def is_look_late(database: Database, cluster: str, grace: timedelta) -> bool:
+    """Whether nobody in this cluster means to look for notices, or should have done so by now."""
+    query = select(notice_looks.c.cluster, notice_looks.c.due_at + grace < func.engine.now())
+    async with database.connect() as connection:
+        row = (await connection.execute(query)).first()
+    return row is None or row[0] != cluster or bool(row[1])

@@ -1,0 +1,1 @@
+"""Keys per person, sealed fields, files and uploads."""

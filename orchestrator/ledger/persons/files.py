@@ -1,0 +1,149 @@
+"""Files that people attach: kept once, encrypted under the key of the person they are about, and only ever added.
+
+An event's evidence names a file by the digest of its ciphertext. Whoever erases the person makes the file unreadable,
+and everybody can still check that its bytes are those the ledger names (`docs/ledger-format.md`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.domain.errors import Invalid
+from orchestrator.ledger.book.errors import PersonErased
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.persons.media_type import media_type
+from orchestrator.ledger.schema.database import Database
+
+LARGEST_FILE = 10 << 20
+"""Bytes."""
+MOST_FILES = 20
+LONGEST_NAME = 200
+
+_KEEP = """
+INSERT INTO ledger.files (digest, subject, media_type, bytes, sealed, stored_at)
+VALUES (%s, %s, %s, %s, %s, engine.now())
+"""
+_OPEN = "SELECT media_type, bytes, sealed FROM ledger.files WHERE digest = %s AND subject = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file as somebody hands it over."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """`content` is the ciphertext and `digest` its SHA-256; `told` is what evidence says about the file."""
+
+    digest: bytes
+    kind: str
+    content: bytes
+    told: dict[str, Any]
+
+
+class Files:
+    """Raises `LedgerUnavailable`, and `PersonUnknown` for a person who was never created."""
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        self._database = database
+        self._keyring = keyring
+
+    async def keep(self, person_id: str, content: bytes, name: str) -> dict[str, Any]:
+        """Stores a file and returns what evidence says about it: `name`, `media_type` (by its content), `bytes` and
+        `sha256` of the file itself, and `stored`, the hex digest under which `open` finds it. Name and `sha256` belong
+        in encrypted fields only.
+
+        Raises `Invalid`: `attachment_too_large`, `attachment_empty`, `person_erased`."""
+        sealed = await self.seal(person_id, content, name)
+        values = (sealed.digest, person_id, sealed.kind, len(content), sealed.content)
+        async with self._database.driver() as connection:
+            await connection.execute(_KEEP, values)
+        return sealed.told
+
+    async def seal(self, person_id: str, content: bytes, name: str) -> Sealed:
+        """The file as it is kept, without keeping it. Raises like `keep`."""
+        demand_size(len(content), name)
+        try:
+            key = await self._keyring.person_key(person_id)
+        except PersonErased as erased:
+            raise Invalid(
+                "person_erased",
+                "What is known about this person was erased, so that no file about them is kept.",
+                "Complete the task without files.",
+            ) from erased
+        kind = media_type(content)
+        sealed = await asyncio.to_thread(key.seal, _context(kind, len(content)), content)
+        digest = hashlib.sha256(sealed).digest()
+        told = {
+            "name": _plain(name),
+            "media_type": kind,
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "stored": digest.hex(),
+        }
+        return Sealed(digest, kind, sealed, told)
+
+    async def keep_all(self, person_id: str, attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
+        """Like `keep`, for several: all are looked at before the first is stored. Raises `Invalid` also for more than
+        `MOST_FILES` at once."""
+        if len(attachments) > MOST_FILES:
+            raise Invalid(
+                "too_many_attachments",
+                f"{len(attachments)} files are more than can be attached at once.",
+                f"Attach {MOST_FILES} at most; put the others into one archive.",
+            )
+        for file in attachments:
+            demand_size(len(file.content), file.name)
+        return [await self.keep(person_id, file.content, file.name) for file in attachments]
+
+    async def open(self, person_id: str, stored: str) -> bytes:
+        """The file's content. Raises `Invalid`: `file_erased` once the person is; `unknown_file` for one that is not
+        there or is about somebody else. Who may read it is for the caller to say: whoever sees a run whose evidence
+        names it."""
+        unknown = Invalid("unknown_file", f"There is no file {stored[:64]}.", "Name one as the evidence names it.")
+        try:
+            digest = bytes.fromhex(stored)
+        except ValueError:
+            raise unknown from None
+        async with self._database.driver() as connection:
+            row = await (await connection.execute(_OPEN, (digest, person_id))).fetchone()
+        if row is None:
+            raise unknown
+        kind, size, sealed = row
+        try:
+            key = await self._keyring.person_key(person_id)
+        except PersonErased as erased:
+            raise Invalid(
+                "file_erased", "What is known about this person was erased, and this file with it.", ""
+            ) from erased
+        return await asyncio.to_thread(key.open, _context(kind, size), bytes(sealed))
+
+
+def demand_size(size: int, name: str) -> None:
+    """Raises `Invalid` for a file that would not be kept."""
+    if size > LARGEST_FILE:
+        raise Invalid(
+            "attachment_too_large",
+            f"{_plain(name)} is larger than {LARGEST_FILE >> 20} MiB, the most that an attachment may have.",
+            "Make it smaller; or keep it where such files are kept, and say where in the words of the evidence.",
+        )
+    if size == 0:
+        raise Invalid("attachment_empty", f"{_plain(name)} is empty.", "Attach the file that shows it.")
+
+
+def _context(kind: str, size: int) -> str:
+    """Binds what stands beside the ciphertext in clear: with either changed it does not open."""
+    return f"file:{kind}:{size}"
+
+
+def _plain(name: str) -> str:
+    """A name to show and to offer for saving: its last part, without what a terminal or a header would obey."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1].encode(errors="replace").decode()
+    return "".join(letter if letter.isprintable() else "?" for letter in last)[:LONGEST_NAME] or "file"

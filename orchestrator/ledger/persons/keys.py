@@ -1,0 +1,194 @@
+"""The keyring: each person's key, wrapped under the master key, and the tags by which a person is found again.
+
+Erasing a person destroys the wrapped key and the tags. PostgreSQL keeps the old row's bytes until the next VACUUM of
+the keyring's tables, and its backups keep them as long as they live: `docs/ledger-format.md` says what to do.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import os
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import delete, func, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from orchestrator.ledger.book.errors import PersonErased, PersonUnknown, WrongMasterKey
+from orchestrator.ledger.book.format import prefixed
+from orchestrator.ledger.persons.sealing import KEY_BYTES, PersonKey, expand, extract, seal, unseal
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.tables import lookups, person_keys
+
+CACHED_PERSONS = 4096
+CACHED_SECONDS = 30.0
+"""How long another process may still read a person after `erase_person`; this one stops at once."""
+
+_WRAPPED_MARK = b"\x01"
+_KEYS = "SELECT person_id, wrapped FROM keyring.person_keys WHERE person_id = ANY(%s)"
+_FIND = "SELECT person_id FROM keyring.lookups WHERE tag = %s"
+# One statement, so that nobody is ever found who has no key.
+_CLAIM = """
+WITH claimed AS (
+    INSERT INTO keyring.lookups (tag, person_id) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING person_id)
+INSERT INTO keyring.person_keys (person_id, wrapped, created_at)
+SELECT person_id, %s, engine.now() FROM claimed RETURNING person_id
+"""
+
+
+def load_master_key(text_of_key: str, place: str = "master key") -> bytes:
+    """32 bytes from their base64 or hexadecimal text (white space around it is ignored). `place` is the variable or
+    file it came from, for the error, which never repeats the text. Raises `WrongMasterKey`."""
+    written = text_of_key.strip()
+    try:
+        key = bytes.fromhex(written) if len(written) == 2 * KEY_BYTES else base64.b64decode(written, validate=True)
+    except (ValueError, binascii.Error):
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise WrongMasterKey(
+            place, f"it is not {KEY_BYTES} bytes in base64 or hex", "Make one: openssl rand -base64 32"
+        )
+    return key
+
+
+class Keyring:
+    """Makes, finds, unwraps and destroys persons' keys. Raises `LedgerUnavailable` where it needs the database."""
+
+    def __init__(self, database: Database, master_key: bytes) -> None:
+        if len(master_key) != KEY_BYTES:
+            raise WrongMasterKey("master key", f"it has {len(master_key)} bytes, not {KEY_BYTES}")
+        extracted = extract(master_key)
+        self._database = database
+        self._wrapping = AESGCM(expand(extracted, b"offboard wrapping"))
+        self._wrapping_id = expand(extracted, b"offboard wrapping id")[:8]
+        self._lookup_key = expand(extracted, b"offboard lookup")
+        self._own = expand(extracted, b"offboard own")
+        self._cache: OrderedDict[str, tuple[float, PersonKey | None]] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"Keyring({self._database.place})"
+
+    async def create_person(self, person_id: str | None = None) -> str:
+        """Makes a key for the person (a new opaque id if none is given) and returns the id. Doing it again for the
+        same id changes nothing; for an erased one it raises `PersonErased`."""
+        person_id = person_id or new_person_id()
+        async with self._database.transaction() as connection:
+            await connection.execute(self._insertion(person_id))
+        await self.person_key(person_id)
+        return person_id
+
+    async def person_key(self, person_id: str) -> PersonKey:
+        """Raises `PersonErased` or `PersonUnknown`."""
+        keys = await self.person_keys([person_id])
+        if person_id not in keys:
+            raise PersonUnknown(person_id)
+        key = keys[person_id]
+        if key is None:
+            raise PersonErased(person_id)
+        return key
+
+    async def person_keys(self, person_ids: Iterable[str]) -> dict[str, PersonKey | None]:
+        """Keys by person, with at most one query; None for the erased; who is unknown is left out."""
+        now = time.monotonic()
+        found: dict[str, PersonKey | None] = {}
+        missing: list[str] = []
+        for person_id in set(person_ids):
+            cached = self._cache.get(person_id)
+            if cached is not None and cached[0] > now:
+                self._cache.move_to_end(person_id)
+                found[person_id] = cached[1]
+            else:
+                missing.append(person_id)
+        if missing:
+            async with self._database.driver() as connection:
+                rows = await (await connection.execute(_KEYS, (missing,))).fetchall()
+            for person_id, wrapped in rows:
+                key = None if wrapped is None else self._unwrap(person_id, bytes(wrapped))
+                found[person_id] = key
+                self._cache[person_id] = (now + CACHED_SECONDS, key)
+                self._cache.move_to_end(person_id)
+            while len(self._cache) > CACHED_PERSONS:
+                self._cache.popitem(last=False)
+        return found
+
+    async def erase_person(self, person_id: str) -> None:
+        """Destroys the wrapped key and every tag that leads to the person. Final. Raises `PersonUnknown`."""
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(lookups).where(lookups.c.person_id == person_id))
+            erased = await connection.execute(
+                update(person_keys)
+                .where(person_keys.c.person_id == person_id)
+                .values(wrapped=None, erased_at=func.coalesce(person_keys.c.erased_at, text("engine.now()")))
+            )
+        self._cache.pop(person_id, None)
+        if erased.rowcount == 0:
+            raise PersonUnknown(person_id)
+
+    def seal(self, context: str, plaintext: bytes) -> bytes:
+        """For what belongs to no one person's record: sessions, kept answers, what is asked of a worker. It opens with
+        the same master key and the same context only."""
+        return seal(self._own, context, plaintext)
+
+    def open(self, context: str, sealed: bytes) -> bytes:
+        """Raises `UnreadableEvent` for another installation's, another context's or damaged bytes."""
+        return unseal(self._own, context, sealed, f"sealed data, {context.partition(':')[0]}")
+
+    def lookup_tag(self, kind: str, value: str) -> bytes:
+        """A keyed hash for exact lookup. The caller normalises `value` (case, Unicode form) beforehand."""
+        return hmac.digest(self._lookup_key, prefixed(kind.encode(), value.encode()), "sha256")
+
+    async def find_person(self, kind: str, value: str) -> str | None:
+        async with self._database.driver() as connection:
+            found = await connection.execute(_FIND, (self.lookup_tag(kind, value),))
+            row = await found.fetchone()
+        return None if row is None else str(row[0])
+
+    async def person_for(self, kind: str, value: str, *, create: bool = True) -> str | None:
+        """The person whom this value leads to. If there is none and `create` is set, a new one with a key; of
+        several callers at once all get the same."""
+        if (found := await self.find_person(kind, value)) is not None or not create:
+            return found
+        person_id = new_person_id()
+        wrapped = self._wrap(person_id, os.urandom(KEY_BYTES))
+        async with self._database.driver() as connection:
+            claimed = await connection.execute(_CLAIM, (self.lookup_tag(kind, value), person_id, wrapped))
+            if await claimed.fetchone() is not None:
+                return person_id
+        return await self.find_person(kind, value)
+
+    def _insertion(self, person_id: str):  # type: ignore[no-untyped-def]  # the dialect's Insert is generic in nothing useful
+        wrapped = self._wrap(person_id, os.urandom(KEY_BYTES))
+        return (
+            insert(person_keys)
+            .values(person_id=person_id, wrapped=wrapped, created_at=text("engine.now()"))
+            .on_conflict_do_nothing()
+        )
+
+    def _wrap(self, person_id: str, secret: bytes) -> bytes:
+        nonce = os.urandom(12)
+        sealed = self._wrapping.encrypt(nonce, secret, prefixed(b"offboard person", person_id.encode()))
+        return _WRAPPED_MARK + self._wrapping_id + nonce + sealed
+
+    def _unwrap(self, person_id: str, wrapped: bytes) -> PersonKey:
+        place = f"keyring, person {person_id}"
+        if wrapped[:1] != _WRAPPED_MARK or not hmac.compare_digest(wrapped[1:9], self._wrapping_id):
+            raise WrongMasterKey(
+                place, "it was wrapped under another master key", "Give the master key it was made with"
+            )
+        try:
+            secret = self._wrapping.decrypt(
+                wrapped[9:21], wrapped[21:], prefixed(b"offboard person", person_id.encode())
+            )
+        except InvalidTag as error:
+            raise WrongMasterKey(place, "its wrapped key is damaged", "Restore the keyring from its backup") from error
+        return PersonKey(person_id, secret)
+
+
+def new_person_id() -> str:
+    return "p_" + secrets.token_hex(16)

@@ -1,0 +1,96 @@
+"""Files that were handed over and that no evidence names yet. They become part of the ledger, which only grows, when a
+task is completed with them; what nobody completes a task with goes again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from orchestrator.domain.errors import TooOften
+from orchestrator.ledger.persons.files import MOST_FILES, Files
+from orchestrator.ledger.persons.media_type import media_type
+from orchestrator.ledger.schema.database import Database
+
+LASTS = timedelta(days=1)
+MOST_BYTES = 200 << 20
+"""Of one account, over all tasks."""
+AGAIN_AFTER = 3600  # seconds
+
+_OVER = "DELETE FROM access.uploads WHERE expires_at < engine.now()"
+_HELD = """
+SELECT count(*) FILTER (WHERE task = %s), coalesce(sum(bytes), 0) FROM access.uploads WHERE actor_id = %s
+"""
+_KEEP = """
+INSERT INTO access.uploads (digest, subject, actor_id, task, media_type, bytes, sealed, expires_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, engine.now() + %s)
+"""
+_USE = """
+WITH used AS (
+    DELETE FROM access.uploads WHERE digest = %s AND subject = %s AND actor_id = %s AND task = %s
+    AND expires_at >= engine.now() RETURNING digest, subject, media_type, bytes, sealed)
+INSERT INTO ledger.files (digest, subject, media_type, bytes, sealed, stored_at)
+SELECT digest, subject, media_type, bytes, sealed, engine.now() FROM used
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that was handed over before: `stored` as the upload answered it."""
+
+    stored: str
+    name: str
+
+
+class Uploads:
+    """Raises `LedgerUnavailable`. Who may attach files to a task is for the caller to say."""
+
+    def __init__(self, database: Database, files: Files) -> None:
+        self._database = database
+        self._files = files
+
+    async def keep(
+        self, person_id: str, actor_id: str, run_id: str, task_id: str, content: bytes, name: str
+    ) -> dict[str, Any]:
+        """Like `Files.keep`, for `LASTS`. Raises `TooOften` where this account has handed over as much as it may."""
+        async with self._database.driver() as connection:
+            await connection.execute(_OVER)
+            row = await (await connection.execute(_HELD, (_task(run_id, task_id), actor_id))).fetchone()
+        of_task, size = row if row is not None else (0, 0)
+        if of_task >= MOST_FILES or size + len(content) > MOST_BYTES:
+            much = f"{of_task} files" if of_task >= MOST_FILES else f"{size >> 20} MiB"
+            raise TooOften(
+                "too_many_uploads",
+                f"You have uploaded {much} with which no task has been completed.",
+                f"Complete the task with them (at most {MOST_FILES} files; put more into one archive). "
+                "What is not used goes after a day.",
+                AGAIN_AFTER,
+            )
+        sealed = await self._files.seal(person_id, content, name)
+        values = (sealed.digest, person_id, actor_id, _task(run_id, task_id), sealed.kind, len(content), sealed.content)
+        async with self._database.driver() as connection:
+            await connection.execute(_KEEP, (*values, LASTS))
+        return sealed.told
+
+    async def use(self, person_id: str, actor_id: str, run_id: str, task_id: str, uploaded: Uploaded) -> dict[str, Any]:
+        """Makes a file part of the ledger, if it is not yet, and returns what evidence says about it, told by the file
+        itself. Raises `Invalid` (`unknown_file`, `file_erased`)."""
+        try:
+            digest = bytes.fromhex(uploaded.stored)
+        except ValueError:
+            digest = b""
+        async with self._database.driver() as connection:
+            await connection.execute(_USE, (digest, person_id, actor_id, _task(run_id, task_id)))
+        content = await self._files.open(person_id, uploaded.stored)
+        return {
+            "name": uploaded.name,
+            "media_type": media_type(content),
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "stored": uploaded.stored,
+        }
+
+
+def _task(run_id: str, task_id: str) -> str:
+    return f"{run_id}/{task_id}"

@@ -1,0 +1,172 @@
+"""The way to PostgreSQL: one pool, one set of time-outs, one place where its errors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from orchestrator.ledger.book.errors import LedgerUnavailable
+
+LOCK_TIMEOUT_MS = 10_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 8_000
+"""Shorter than the lock's, so that who waits for the head outlasts a holder that froze."""
+STATEMENT_TIMEOUT_MS = 30_000
+
+_SCHEMA_IS_MISSING = ("3F000", "42P01", "42883")  # no such schema, table or function
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database.
+
+    `url` is `postgresql://…` or `postgresql+psycopg://…`; a unix socket is given as `?host=/folder`. `role`, where
+    given, is taken on by every connection (`SET ROLE`): the application's role on an owner's login. Nothing is
+    connected before the first use.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 12, role: str | None = None) -> None:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "postgresql":
+            raise ValueError("database URL: the ledger needs PostgreSQL. Give a URL that starts with postgresql://")
+        self._url = parsed.set(drivername="postgresql+psycopg")
+        query_host = parsed.query.get("host")
+        host = parsed.host or (query_host if isinstance(query_host, str) else None) or "local socket"
+        self.place = f"PostgreSQL at {host}:{parsed.port or parsed.query.get('port') or 5432}/{parsed.database or ''}"
+        options = {
+            "lock_timeout": LOCK_TIMEOUT_MS,
+            "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
+            "statement_timeout": STATEMENT_TIMEOUT_MS,
+            "timezone": "UTC",
+        } | ({"role": role} if role else {})
+        self._connect_args: dict[str, Any] = {
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+            "application_name": "offboard",
+            "connect_timeout": 10,
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+        }
+        # Reading needs no BEGIN and no ROLLBACK, which are round trips: autocommit unless a transaction is asked for.
+        self._engine = create_async_engine(
+            self._url,
+            pool_size=pool_size,
+            max_overflow=0,  # connections beyond the pool's would be opened and closed again for one statement each
+            pool_timeout=15,
+            pool_use_lifo=True,
+            isolation_level="AUTOCOMMIT",
+            connect_args=self._connect_args,
+        )
+        self._pool_size = pool_size
+        self._drivers: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self._transactions = self._engine.execution_options(isolation_level="READ COMMITTED")
+
+    def __repr__(self) -> str:
+        return f"Database({self.place})"
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in autocommit, for reading. Raises `LedgerUnavailable`."""
+        with self.errors():
+            async with self._engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction (READ COMMITTED), committed when the block ends well. Raises `LedgerUnavailable`."""
+        with self.errors():
+            async with self._transactions.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def driver(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """psycopg's own connection in autocommit, for the paths that every step takes: a checkout from psycopg's pool
+        costs a tenth of one through SQLAlchemy's. Thrown away if the block raises."""
+        with self.errors():
+            pool = await self._driver_pool()
+            try:
+                async with pool.connection() as connection:
+                    try:
+                        yield connection
+                    except BaseException:
+                        await connection.close()
+                        raise
+            except psycopg.OperationalError:
+                await pool.check()  # what else the server's end broke is replaced now, not met one by one
+                raise
+
+    async def _driver_pool(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
+        if self._drivers is None:
+            _, keywords = self._engine.dialect.create_connect_args(self._url)
+            self._drivers = AsyncConnectionPool(
+                kwargs={**dict(keywords), **self._connect_args, "autocommit": True},
+                min_size=0, max_size=self._pool_size, open=False, timeout=15, name="offboard",
+                num_workers=1, reconnect_timeout=5,
+            )  # fmt: skip
+            await self._drivers.open()
+        return self._drivers
+
+    async def dedicated(self) -> psycopg.AsyncConnection[Any]:
+        """A new psycopg connection outside the pool, in autocommit. The caller closes it."""
+        with self.errors():
+            _, keywords = self._engine.dialect.create_connect_args(self._url)
+            return await psycopg.AsyncConnection.connect(**(dict(keywords) | self._connect_args), autocommit=True)
+
+    async def aclose(self) -> None:
+        if self._drivers is not None:
+            await self._drivers.close()
+        await self._engine.dispose()
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turns whatever says "the database cannot serve us now" into `LedgerUnavailable`."""
+        try:
+            yield
+        except psycopg.Error as error:
+            if (ours := self.unavailable(error)) is not None:
+                raise ours from error
+            raise
+        except PoolTimeout as error:
+            raise LedgerUnavailable(
+                self.place, "every connection of this process is in use", "Try again, or raise the pool's size"
+            ) from error
+        except (OperationalError, InterfaceError) as error:
+            raise self._cannot_reach(error.orig) from error
+        except DBAPIError as error:
+            if isinstance(error.orig, psycopg.Error) and (ours := self.unavailable(error.orig)) is not None:
+                raise ours from error
+            raise
+        except OSError as error:
+            raise self._cannot_reach(error) from error
+
+    def unavailable(self, error: psycopg.Error) -> LedgerUnavailable | None:
+        """The error as ours if it will pass or an administrator must act; None if it is a fault of the statement."""
+        if error.sqlstate in _SCHEMA_IS_MISSING:
+            return LedgerUnavailable(
+                self.place, "the ledger's tables are not there", "Run the migrations: offboard ledger migrate"
+            )
+        if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+            return self._cannot_reach(error)
+        return None
+
+    def _cannot_reach(self, error: BaseException | None) -> LedgerUnavailable:
+        state = getattr(error, "sqlstate", None)
+        if isinstance(error, (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)):
+            return LedgerUnavailable(
+                self.place,
+                f"it took too long (SQLSTATE {state})",
+                "Try again; see who holds the lock in pg_stat_activity",
+            )
+        cause = f"SQLSTATE {state}" if state else type(error).__name__
+        return LedgerUnavailable(
+            self.place,
+            f"it cannot be reached or went away ({cause})",
+            "See that PostgreSQL runs and that the address and the credentials are right; nothing was lost",
+        )

@@ -1,0 +1,53 @@
+"""What pages ask of a worker, and what workers last saw. Not history: lost rows cost another question."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, Table, Text
+
+from orchestrator.ledger.schema.columns import instant, metadata
+
+inquiries = Table(
+    "inquiries",
+    metadata,
+    Column("inquiry_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("question", LargeBinary, nullable=False),
+    Column("answer", LargeBinary),
+    Column("state", Text, nullable=False),
+    instant("asked_at"),
+    instant("answered_at", nullable=True),
+    instant("expires_at"),
+    schema="engine",
+)
+Index("inquiries_by_expiry", inquiries.c.expires_at)
+
+system_reports = Table(
+    "system_reports",
+    metadata,
+    Column("packet", Text, primary_key=True),
+    Column("system", Text, primary_key=True),
+    Column("reachable", Boolean),
+    Column("code", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    instant("checked_at"),
+    instant("answered_at", nullable=True),
+    schema="engine",
+)
+
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("verification_id", Text, primary_key=True),
+    instant("verified_at"),
+    Column("ok", Boolean, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("streams", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("position", BigInteger),
+    Column("place", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    schema="engine",
+)
+Index("verifications_by_time", verifications.c.verified_at)

@@ -1,0 +1,1 @@
+"""What is sent to people and programs: mail and webhooks."""

@@ -1,0 +1,138 @@
+"""What a notice says. It travels through mail systems that others read, so its words give nothing away: no person's
+name, number, department or account, only what kind of thing waits, the packet's own title for it, and by when.
+
+Of a run under embargo not even that: something waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from orchestrator.domain.events import ExceptionKind
+from orchestrator.notifications.notices import Notice, Waiting
+
+MOST_LISTED = 20
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in any locale
+SOMETHING = "something"
+
+WHAT_HAPPENED: Mapping[ExceptionKind, str] = MappingProxyType(
+    {
+        "ambiguous_match": "several accounts fit",
+        "weak_match": "an account fits on a weak sign only",
+        "no_account": "no account was found",
+        "search_failed": "a system could not be looked at",
+        "accounts_changed": "the accounts are no longer as planned",
+        "gate_rejected": "a decision was no",
+        "excluded_from_approval": "a step was left out of an approval",
+        "step_failed": "a step failed",
+        "step_failing": "a step keeps failing",
+        "outcome_unknown": "nobody knows whether a step took effect",
+        "level_missing": "a level is missing",
+        "task_overdue": "a task is overdue",
+        "urgent_review": "an urgent start",
+        "account_gone": "a planned account is gone",
+        "condition_unclear": "a condition could not be worked out",
+        "not_carried_out": "a step was not begun",
+        "second_request": "a second request came in",
+    }
+)
+_NAMED = {"gate": "decision", "task": "task", "exception": "exception", "review": "review"}
+_ASKED = {"gate": "Decide", "task": "Do it", "exception": "Settle it", "review": "Review it"}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    subject: str
+    text: str
+
+
+def letter(notices: Sequence[Notice], public_url: str, zone: str | None, now: datetime) -> Letter:
+    """One message about all of `notices`, at least one; times in the recipient's `zone`. `public_url` is where people
+    reach Offboard, without a slash at its end."""
+    inbox = f"{public_url}/inbox"
+    if len(notices) == 1:
+        subject, lines = _single(notices[0], public_url, zone, now)
+    else:
+        subject, lines = _digest(notices, public_url, zone, now)
+    lines += ["", f"All that waits for you: {inbox}", "", *_WHY]
+    return Letter(f"Offboard: {subject}", "\n".join(lines) + "\n")
+
+
+_WHY = (
+    "Offboard sends this to those whose roles let them act. Nobody reads answers to it.",
+)  # fmt: skip
+
+
+def _single(notice: Notice, public_url: str, zone: str | None, now: datetime) -> tuple[str, list[str]]:
+    waiting = notice.waiting
+    what = _thing(waiting)
+    waits = f"{what} still waits for you" if notice.kind == "reminder" else f"{what} waits for you"
+    return waits, [_sentence(f"{waits}{_about(waiting)}."), *_by(waiting, zone, now), "", _link(waiting, public_url)]
+
+
+def _digest(notices: Sequence[Notice], public_url: str, zone: str | None, now: datetime) -> tuple[str, list[str]]:
+    still = all(notice.kind == "reminder" for notice in notices)
+    subject = f"{len(notices)} things {'still wait' if still else 'wait'} for you"
+    lines = [f"{subject}, the most urgent first:"]
+    for number, notice in enumerate(notices[:MOST_LISTED], start=1):
+        waiting = notice.waiting
+        reminder = " (reminder)" if notice.kind == "reminder" and not still else ""
+        told = [_sentence(f"{_thing(waiting)}{_about(waiting)}{reminder}."), *_by(waiting, zone, now)]
+        lines += ["", f"{number}. {' '.join(told)}", f"   {_link(waiting, public_url)}"]
+    if len(notices) > MOST_LISTED:
+        lines += ["", f"And {len(notices) - MOST_LISTED} more."]
+    return subject, lines
+
+
+def _thing(waiting: Waiting) -> str:
+    if waiting.embargoed or waiting.kind not in _NAMED:
+        return SOMETHING
+    named = _NAMED[waiting.kind]
+    return f"{'an' if named[0] in 'aeiou' else 'a'} {named}"
+
+
+def _about(waiting: Waiting) -> str:
+    if waiting.embargoed or waiting.kind not in _NAMED:
+        return ""
+    if waiting.kind in ("exception", "review"):
+        happened = next((words for kind, words in WHAT_HAPPENED.items() if kind == waiting.exception), "")
+        return f": {happened}" if happened else ""
+    title = f": {waiting.title}" if waiting.title else ""
+    if waiting.kind == "gate" and waiting.steps:
+        return f"{title}, {waiting.steps} {'step' if waiting.steps == 1 else 'steps'}"
+    return title
+
+
+def _by(waiting: Waiting, zone: str | None, now: datetime) -> list[str]:
+    if waiting.due_at is None or waiting.embargoed:
+        return []
+    shown = when(waiting.due_at, zone)
+    if waiting.due_at <= now:
+        return [f"It was due by {shown}."]
+    return [f"{_ASKED.get(waiting.kind, 'Due')} by {shown}."]
+
+
+def _link(waiting: Waiting, public_url: str) -> str:
+    return f"{public_url}/inbox" if waiting.embargoed else f"{public_url}/runs/{waiting.run_id}"
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def when(at: datetime, zone: str | None) -> str:
+    """`27 Nov 2026 18:00 (Europe/Berlin)`; in UTC where the zone is not known."""
+    name, there = _zone(zone)
+    local = at.astimezone(there)
+    return f"{local.day} {MONTHS[local.month - 1]} {local.year} {local:%H:%M} ({name})"
+
+
+def _zone(zone: str | None) -> tuple[str, tzinfo]:
+    try:
+        return (zone, ZoneInfo(zone)) if zone else ("UTC", UTC)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "UTC", UTC

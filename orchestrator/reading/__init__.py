@@ -1,0 +1,1 @@
+"""Queries for pages, API and command line. Each takes the viewer."""

@@ -1,0 +1,159 @@
+"""The list of exceptions as a page shows it: filtered, by keyset, with how many are open, overdue and over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+
+from orchestrator.domain.errors import Invalid
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.tables import exceptions, runs
+from orchestrator.reading.queries import LARGEST_PAGE, Queries, Viewer
+from orchestrator.reading.rows import ExceptionLine
+
+Standing = Literal["open", "overdue", "closed", "all"]
+MOST_COUNTED = 1_000
+"""Closed ones are counted up to here."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionFilter:
+    """Which exceptions. `owner` is a role that looks after them; `overdue` are open ones whose date has passed."""
+
+    standing: Standing = "open"
+    owner: str | None = None
+    kind: str | None = None
+    system: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionList:
+    """Open ones: what is due first comes first. Closed ones: what was closed last comes first. All: what was opened
+    last comes first. `after` continues the list where this page ends; `now` is the database's time."""
+
+    lines: tuple[ExceptionLine, ...]
+    after: str | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionCounts:
+    """`overdue` are among the `open`. `more`: there are more closed ones than were counted."""
+
+    open: int
+    overdue: int
+    closed: int
+    more: bool = False
+
+
+class ExceptionLists:
+    """Raises `LedgerUnavailable`; `Invalid` for a standing or cursor that there is not."""
+
+    def __init__(self, database: Database, queries: Queries) -> None:
+        self._database = database
+        self._queries = queries
+
+    async def page(
+        self, viewer: Viewer, wanted: ExceptionFilter | None = None, after: str | None = None, limit: int = 50
+    ) -> ExceptionList:
+        """`after` is what the page before gave, under the same filter."""
+        wanted = wanted or ExceptionFilter()
+        most = max(1, min(limit, LARGEST_PAGE))
+        query = select(exceptions, func.engine.now().label("now")).join_from(
+            exceptions, runs, exceptions.c.run_id == runs.c.run_id
+        )
+        query = query.where(await self._queries.visible(viewer), *_narrowed(wanted), *_in_standing(wanted.standing))
+        rows = await self._all(_ordered(query, wanted.standing, after).limit(most + 1))
+        shown = rows[:most]
+        names = await self._queries.names([row["run_id"] for row in shown])
+        lines = tuple(ExceptionLine.of(row, names) for row in shown)
+        more = _cursor(shown[-1], wanted.standing) if len(rows) > most else None
+        return ExceptionList(lines, more, rows[0]["now"] if rows else await self._queries.now())
+
+    async def counts(self, viewer: Viewer, wanted: ExceptionFilter | None = None) -> ExceptionCounts:
+        """Under the filter without its standing."""
+        where = [await self._queries.visible(viewer), *_narrowed(wanted or ExceptionFilter())]
+        of_runs = exceptions.join(runs, exceptions.c.run_id == runs.c.run_id)
+        late = func.count().filter(exceptions.c.due_at < func.engine.now())
+        waiting = _numbers(func.count().label("n"), late.label("late"))
+        closed = select(literal(1)).select_from(of_runs).where(exceptions.c.closed_at.is_not(None), *where)
+        left = closed.limit(MOST_COUNTED + 1).subquery()
+        (is_open,) = await self._all(waiting.select_from(of_runs).where(exceptions.c.closed_at.is_(None), *where))
+        (over,) = await self._all(_numbers(func.count().label("n")).select_from(left))
+        return ExceptionCounts(
+            is_open["n"], is_open["late"], min(over["n"], MOST_COUNTED), more=over["n"] > MOST_COUNTED
+        )
+
+    async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
+        async with self._database.connect() as connection:
+            return list((await connection.execute(query)).mappings())
+
+
+def _numbers(*columns: ColumnElement[Any]) -> Select[Any]:
+    query: Select[Any] = select(*columns)
+    return query
+
+
+def _narrowed(wanted: ExceptionFilter) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = []
+    if wanted.owner is not None:
+        where.append(literal(wanted.owner) == func.any(func.string_to_array(exceptions.c.owner, ",")))
+    if wanted.kind is not None:
+        where.append(exceptions.c.kind == wanted.kind)
+    if wanted.system is not None:
+        where.append(exceptions.c.system == wanted.system)
+    if wanted.run_id is not None:
+        where.append(exceptions.c.run_id == wanted.run_id)
+    return where
+
+
+def _in_standing(standing: Standing) -> list[ColumnElement[bool]]:
+    match standing:
+        case "open":
+            return [exceptions.c.closed_at.is_(None)]
+        case "overdue":
+            return [exceptions.c.closed_at.is_(None), exceptions.c.due_at < func.engine.now()]
+        case "closed":
+            return [exceptions.c.closed_at.is_not(None)]
+        case "all":
+            return []
+    raise Invalid(
+        "unknown_standing", f"No exception can be {str(standing)[:40]!r}.", "Say open, overdue, closed or all."
+    )
+
+
+def _sorted_by(standing: Standing) -> str:
+    return {"closed": "closed_at", "all": "opened_at"}.get(standing, "due_at")
+
+
+def _ordered(query: Select[Any], standing: Standing, after: str | None) -> Select[Any]:
+    column, latest_first = exceptions.c[_sorted_by(standing)], standing in ("closed", "all")
+    if after is not None:
+        place = tuple_(*_placed(after, standing))
+        here = tuple_(column, exceptions.c.exception_id)
+        query = query.where(here < place if latest_first else here > place)
+    if latest_first:
+        return query.order_by(column.desc(), exceptions.c.exception_id.desc())
+    return query.order_by(column, exceptions.c.exception_id)
+
+
+def _cursor(row: Mapping[str, Any], standing: Standing) -> str:
+    at = row[_sorted_by(standing)]
+    return f"{standing}/{at.isoformat()}/{row['exception_id']}"
+
+
+def _placed(after: str, standing: Standing) -> tuple[datetime, str]:
+    named, _, rest = after.partition("/")
+    at, _, exception_id = rest.partition("/")
+    try:
+        place = datetime.fromisoformat(at)
+    except ValueError:
+        place = None
+    if named != standing or not exception_id or place is None or place.tzinfo is None:
+        raise Invalid("bad_cursor", "This is not where a list went on.", "Begin at the list's first page again.")
+    return place, exception_id

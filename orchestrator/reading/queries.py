@@ -1,0 +1,307 @@
+"""What people read: lists, the inbox, and one run at a glance. Everything here takes the viewer.
+
+What somebody may not see (`Queries.visible` has the rule) is absent: from lists and counts, from what a name can be
+found by, and from refusals, which are the same as for a run that does not exist.
+
+Read tables hold ids and times; a person's name comes from the run's first event, decrypted for the page that shows it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_
+
+from orchestrator.deciding.runs import Runs
+from orchestrator.deciding.snapshots import Around, Situation
+from orchestrator.domain import events as e
+from orchestrator.domain.approvals.delegation import absent_for
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.organisation.organisation import Delegation
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions import visibility
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.ledger.book.records import Recorded
+from orchestrator.ledger.book.store import Ledger
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.tables import exceptions, inbox, runs
+from orchestrator.reading import visibility as sight
+from orchestrator.reading.rows import ExceptionLine, Inbox, Item, PacketLine, PersonName, RunLine, RunList
+from orchestrator.reading.staff import Member, Staff
+from orchestrator.reading.visibility import Viewer
+
+__all__ = [
+    "LARGEST_PAGE", "ExceptionLine", "Inbox", "Item", "Member", "PacketLine", "PersonName", "Queries", "RunLine",
+    "RunList", "RunPage", "StateFilter", "Viewer",
+]  # fmt: skip
+
+LARGEST_PAGE = 500
+KEPT = 1.0
+"""Seconds for which one answer rests on what it has read of people and packets."""
+SHORTEST_RUN_ID = 5
+"""Characters of a run's id that may stand for it, where no other begins so."""
+
+_PACKETS = "SELECT name, phase, current_version FROM read.packets ORDER BY name"
+
+StateFilter = Literal[
+    "open", "finished", "searching", "awaiting_decision", "scheduled", "in_progress", "needs_attention", "held",
+    "clean", "with_exceptions", "shadow", "ended",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """One run whole: its state and the world around it, its events in order, and each event's leaf hash (hex)."""
+
+    situation: Situation
+    events: tuple[Recorded, ...]
+    hashes: Mapping[int, str] = field(default_factory=dict)
+
+
+class Queries:
+    """Raises `LedgerUnavailable`; and `Invalid` for what the viewer named and cannot see or does not exist."""
+
+    def __init__(self, database: Database, ledger: Ledger, all_runs: Runs, staff: Staff | None = None) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._runs = all_runs
+        self._staff = staff or Staff(all_runs)
+        self._keeps = False
+        self._kept: tuple[float, tuple[PacketLine, ...], Around] | None = None
+
+    def for_one_answer(self) -> Queries:
+        """The same, for an answer that only reads: what every list rests on is read once for all of it. Where an answer
+        takes longer than `KEPT` seconds, as a stream does, it is read anew."""
+        queries = Queries(self._database, self._ledger, self._runs, self._staff)
+        queries._keeps = True
+        return queries
+
+    async def around(self) -> Around:
+        """Who acts here and every packet, at one moment."""
+        return (await self._around())[1]
+
+    async def _around(self) -> tuple[tuple[PacketLine, ...], Around]:
+        clock = time.monotonic()
+        if self._kept is not None and clock - self._kept[0] < KEPT:
+            return self._kept[1:]
+        async with self._database.driver() as connection:
+            lines = tuple(PacketLine(*row) for row in await (await connection.execute(_PACKETS)).fetchall())
+        around = await self._runs.around(line.name for line in lines)
+        if self._keeps:
+            self._kept = (clock, lines, around)
+        return lines, around
+
+    # Runs
+
+    async def run_list(
+        self, viewer: Viewer, states: Sequence[str] = (), after: str | None = None, limit: int = 50
+    ) -> RunList:
+        """The latest first. `states` are words of `StateFilter`; `after` is what the page before gave."""
+        most = max(1, min(limit, LARGEST_PAGE))
+        query = select(runs, func.engine.now().label("now")).where(await self.visible(viewer))
+        if states:
+            query = query.where(or_(*(in_state(state) for state in states)))
+        if after is not None:
+            at, run_id = _cursor(after)
+            query = query.where(tuple_(runs.c.requested_at, runs.c.run_id) < tuple_(at, run_id))
+        query = query.order_by(runs.c.requested_at.desc(), runs.c.run_id.desc()).limit(most + 1)
+        rows = await self._all(query)
+        shown = rows[:most]
+        names = await self.names([row["run_id"] for row in shown])
+        lines = tuple(RunLine.of(row, names) for row in shown)
+        more = f"{lines[-1].requested_at.isoformat()}/{lines[-1].run_id}" if len(rows) > most else None
+        return RunList(lines, more, rows[0]["now"] if rows else await self._ledger.now())
+
+    async def find_run(self, viewer: Viewer, named: str) -> str:
+        """The run's whole id, from that or a beginning that fits one run only."""
+        query = select(runs.c.run_id).where(await self.visible(viewer))
+        if len(named) >= SHORTEST_RUN_ID:
+            query = query.where(runs.c.run_id.startswith(named, autoescape=True))
+        else:
+            query = query.where(runs.c.run_id == named)
+        found = [row["run_id"] for row in await self._all(query.limit(3))]
+        if named in found:
+            return named
+        if len(found) == 1:
+            return str(found[0])
+        if found:
+            raise Invalid("several_runs", f"Several runs begin with {named}.", "Give more of the run's id.")
+        raise visibility.unknown_run(named)
+
+    async def open_run_of(self, viewer: Viewer, person_id: str) -> str | None:
+        query = select(runs.c.run_id).where(
+            await self.visible(viewer), runs.c.person_id == person_id, runs.c.closed_at.is_(None)
+        )
+        return next((str(row["run_id"]) for row in await self._all(query)), None)
+
+    async def run_page(self, viewer: Viewer, named: str) -> RunPage:
+        """One run with everything that happened in it."""
+        run_id = await self.find_run(viewer, named)
+        whole = await self._ledger.whole(e.run_stream(run_id))
+        happened = tuple(recorded for recorded, _ in whole)
+        self._runs.learn(run_id, happened)
+        hashes = {recorded.version: leaf_hash.hex() for recorded, leaf_hash in whole}
+        return RunPage(await self._runs.look(run_id), happened, hashes)
+
+    async def names_of(self, viewer: Viewer, run_ids: Sequence[str]) -> dict[str, PersonName]:
+        """Whom those of these runs are about that the viewer sees."""
+        query = select(runs.c.run_id).where(runs.c.run_id.in_(list(run_ids)), await self.visible(viewer))
+        return await self.names([row["run_id"] for row in await self._all(query)])
+
+    async def names(self, run_ids: Sequence[str]) -> dict[str, PersonName]:
+        """Whom these runs are about, in one query. For runs of which it is known that the viewer sees them."""
+        named: dict[str, PersonName] = {}
+        for recorded in await self._ledger.firsts([e.run_stream(run_id) for run_id in dict.fromkeys(run_ids)]):
+            if isinstance(recorded.event, e.RunRequested):
+                facts = recorded.event.facts or {}
+                named[recorded.event.run_id] = PersonName(
+                    facts.get("display_name"), facts.get("employee_number"), facts.get("time_zone")
+                )
+        return named
+
+    # What waits
+
+    async def inbox(
+        self,
+        viewer: Viewer,
+        kinds: Sequence[str] = (),
+        *,
+        mine: bool = True,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Inbox:
+        """What waits for the viewer, the most urgent first: what their roles may do and nothing forbids them, or those
+        of a colleague who delegated that to them. With `mine` off, all that waits for anybody. `after` is what the
+        page before gave."""
+        most = max(1, min(limit, LARGEST_PAGE))
+        about = (runs.c.cutoff, runs.c.zone, runs.c.packet_name, runs.c.packet_version)
+        actor, absent = viewer.actor, await self.absent(viewer)
+        query = select(
+            inbox, *about, func.engine.now().label("now"), sight.on_behalf_of(actor, absent).label("on_behalf_of")
+        ).join_from(inbox, runs, inbox.c.run_id == runs.c.run_id)
+        query = query.where(await self.visible(viewer))
+        if kinds:
+            query = query.where(inbox.c.kind.in_(kinds))
+        if mine:
+            query = query.where(sight.may_act(actor, absent))
+        if after is not None:
+            query = query.where(tuple_(inbox.c.due_at, inbox.c.item_id) > tuple_(*_cursor(after)))
+        rows = await self._all(query.order_by(inbox.c.due_at, inbox.c.item_id).limit(most + 1))
+        shown = rows[:most]
+        names = await self.names([row["run_id"] for row in shown])
+        items = tuple(Item.of(row, names) for row in shown)
+        more = f"{shown[-1]['due_at'].isoformat()}/{shown[-1]['item_id']}" if len(rows) > most else None
+        return Inbox(items, rows[0]["now"] if rows else await self._ledger.now(), more)
+
+    async def exceptions(
+        self, viewer: Viewer, *, run_id: str | None = None, closed: bool = False, limit: int = 200
+    ) -> tuple[ExceptionLine, ...]:
+        """Open ones, the most urgent first; with `closed` also those that are over."""
+        query = select(exceptions).join_from(exceptions, runs, exceptions.c.run_id == runs.c.run_id)
+        query = query.where(await self.visible(viewer))
+        if run_id is not None:
+            query = query.where(exceptions.c.run_id == run_id)
+        if not closed:
+            query = query.where(exceptions.c.closed_at.is_(None))
+        rows = await self._all(
+            query.order_by(exceptions.c.due_at, exceptions.c.exception_id).limit(max(1, min(limit, LARGEST_PAGE)))
+        )
+        names = await self.names([row["run_id"] for row in rows])
+        return tuple(ExceptionLine.of(row, names) for row in rows)
+
+    # Packets
+
+    async def packets(self) -> tuple[PacketLine, ...]:
+        return (await self._around())[0]
+
+    async def visible(self, viewer: Viewer, readable: Sequence[str] | None = None) -> ColumnElement[bool]:
+        """Which runs a viewer sees, for every query here: those of packets whose platform file of today grants them at
+        least `read` on any system, and those where something waits for a role of theirs; none under an embargo that
+        does not name them."""
+        if readable is None:
+            readable, _ = await self.packet_versions(viewer)
+        return sight.visible(viewer.actor, await self.absent(viewer), readable)
+
+    async def waits_for(self, viewer: Viewer) -> ColumnElement[bool]:
+        """Of all runs, those that a viewer sees because something in them waits for them."""
+        return sight.waits_for(viewer.actor, await self.absent(viewer))
+
+    async def sees_everything(self, viewer: Viewer) -> bool:
+        """Whether no run is hidden from the viewer now. Only then do they see how large the ledger is, and the
+        positions in it: their gaps would tell of what is hidden."""
+        actor = viewer.actor
+        hidden = [exists().where(runs.c.embargo_until > func.engine.now(), ~sight.exists_for(actor))]
+        _, others = await self.packet_versions(viewer)
+        if others:
+            seen = sight.waits_for(actor, await self.absent(viewer))
+            hidden.append(exists().where(runs.c.packet_version.in_(others), ~seen))
+        [row] = await self._all(select(or_(*hidden).label("hidden")))
+        return not row["hidden"]
+
+    async def absent(self, viewer: Viewer) -> tuple[Actor, ...]:
+        """Those for whom the viewer decides now."""
+        around = await self.around()
+        people = around.organisation
+        given = [held for held in people.delegations.values() if held.said.to == viewer.actor_id]
+        return absent_for(viewer.actor, given, people.actors, around.now) if given else ()
+
+    # Who works here
+
+    async def staff(self) -> Mapping[str, Member]:
+        """Everybody who has signed in, by actor id."""
+        return await self._staff.members((await self.around()).organisation)
+
+    async def delegations(self, viewer: Viewer) -> tuple[Delegation, ...]:
+        """Those that the viewer gave or was given and that are not over."""
+        return await self._staff.delegations(viewer.actor_id, await self.around())
+
+    async def packet_versions(self, viewer: Viewer) -> tuple[list[str], list[str]]:
+        """Versions of packets whose runs a viewer may read for the packet's sake, and the other versions."""
+        shelves = (await self.around()).shelves.values()
+        reads = {
+            known.version: visibility.reads(viewer.actor, shelf.today_for(known.version))
+            for shelf in shelves
+            for known in shelf.history.versions
+        }
+        return [v for v, may in reads.items() if may], [v for v, may in reads.items() if not may]
+
+    async def readable_packets(self, viewer: Viewer) -> tuple[Packet, ...]:
+        """Packets as they are today, of those that the viewer may read in one version at least."""
+        readable, _ = await self.packet_versions(viewer)
+        shelves = (await self.around()).shelves.values()
+        known = [shelf for shelf in shelves if any(version.version in readable for version in shelf.history.versions)]
+        return tuple(shelf.current for shelf in known if shelf.current is not None)
+
+    async def now(self) -> datetime:
+        """The database's time."""
+        return await self._ledger.now()
+
+    async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
+        async with self._database.connect() as connection:
+            return list((await connection.execute(query)).mappings())
+
+
+def in_state(state: str) -> ColumnElement[bool]:
+    if state == "open":
+        return runs.c.closed_at.is_(None)
+    if state == "finished":
+        return runs.c.closed_at.is_not(None)
+    if state not in StateFilter.__args__:  # type: ignore[attr-defined]  # what a Literal is made of
+        known = ", ".join(StateFilter.__args__)  # type: ignore[attr-defined]
+        raise Invalid("unknown_state", f"No run can be {state[:40]!r}.", f"Name one of: {known}.")
+    return runs.c.state == state
+
+
+def _cursor(after: str) -> tuple[datetime, str]:
+    at, slash, run_id = after.partition("/")
+    try:
+        instant = datetime.fromisoformat(at)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None or not slash or not run_id:
+        raise Invalid("bad_cursor", "This is not where a list went on.", "Give --after as the page before named it.")
+    return instant, run_id

@@ -1,0 +1,241 @@
+"""The list of runs as a page shows it: filtered, sorted, by keyset, with how many runs there are in each state.
+
+A page costs the same however many runs there ever were. Counting is a look into a tally that triggers keep
+(`read.run_counts`), as far as only packet and urgency are asked about; other filters count the rows they leave, up to
+`MOST_COUNTED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, tuple_
+
+from orchestrator.domain.errors import Invalid
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.tables import run_counts, runs
+from orchestrator.reading.queries import LARGEST_PAGE, Queries, Viewer, in_state
+from orchestrator.reading.rows import RunLine, RunList
+
+Sort = Literal["latest", "cutoff", "due"]
+"""`latest`: what was asked for last comes first. `cutoff`: the earliest first. `due`: what has to be done first, and
+runs for which nothing has a date at the end."""
+
+MOST_COUNTED = 10_000
+"""Where a filter leaves more runs than these, a count would take longer than the page that shows it."""
+FINISHED = ("clean", "with_exceptions", "shadow", "ended")
+_NEVER = text("'infinity'::timestamptz")
+_DUE = func.coalesce(runs.c.due_at, _NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs. `states` are words of `StateFilter`; `system` is one that the plan has steps on; `mine` are those
+    that the viewer's own account asked for; a cutoff `until` is left out itself."""
+
+    states: tuple[str, ...] = ()
+    packet: str | None = None
+    system: str | None = None
+    urgent: bool | None = None
+    mine: bool = False
+    cutoff_from: datetime | None = None
+    cutoff_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """`by_state` leaves out states that no run is in. `more`: there are so many that counting stopped, and the numbers
+    are of those that were counted."""
+
+    by_state: Mapping[str, int] = field(default_factory=dict)
+    more: bool = False
+
+    @property
+    def open(self) -> int:
+        return self.total - self.finished
+
+    @property
+    def finished(self) -> int:
+        return sum(self.by_state.get(state, 0) for state in FINISHED)
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_state.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What one viewer sees, asked once for a page and its counts."""
+
+    viewer: Viewer
+    readable: Sequence[str]
+    others: Sequence[str]
+    visible: ColumnElement[bool]
+    waiting: ColumnElement[bool]
+
+
+class RunLists:
+    """Raises `LedgerUnavailable`; `Invalid` for a state, sort or cursor that there is not."""
+
+    def __init__(self, database: Database, queries: Queries) -> None:
+        self._database = database
+        self._queries = queries
+
+    async def page(
+        self,
+        viewer: Viewer,
+        wanted: RunFilter | None = None,
+        sort: Sort = "latest",
+        after: str | None = None,
+        limit: int = 50,
+    ) -> RunList:
+        """`after` is what the page before gave, under the same filter and sort."""
+        return await self._page(await self._sight(viewer), wanted or RunFilter(), sort, after, limit)
+
+    async def counts(self, viewer: Viewer, wanted: RunFilter | None = None) -> RunCounts:
+        """How many runs the viewer sees in each state, under the filter without its states."""
+        return await self._count(await self._sight(viewer), wanted or RunFilter())
+
+    async def page_and_counts(
+        self,
+        viewer: Viewer,
+        wanted: RunFilter | None = None,
+        sort: Sort = "latest",
+        after: str | None = None,
+        limit: int = 50,
+    ) -> tuple[RunList, RunCounts]:
+        """Both, for less than one after the other."""
+        sight, wanted = await self._sight(viewer), wanted or RunFilter()
+        return await self._page(sight, wanted, sort, after, limit), await self._count(sight, wanted)
+
+    async def of(self, viewer: Viewer, run_ids: Sequence[str]) -> Mapping[str, RunLine]:
+        """Those of these runs that the viewer sees, in one query."""
+        if not run_ids:
+            return {}
+        query = select(runs).where(runs.c.run_id.in_(list(run_ids)[:LARGEST_PAGE]), await self._queries.visible(viewer))
+        rows = await self._all(query)
+        names = await self._queries.names([row["run_id"] for row in rows])
+        return {row["run_id"]: RunLine.of(row, names) for row in rows}
+
+    async def _sight(self, viewer: Viewer) -> _Sight:
+        readable, others = await self._queries.packet_versions(viewer)
+        visible = await self._queries.visible(viewer, readable)
+        return _Sight(viewer, readable, others, visible, await self._queries.waits_for(viewer))
+
+    async def _page(self, sight: _Sight, wanted: RunFilter, sort: Sort, after: str | None, limit: int) -> RunList:
+        most = max(1, min(limit, LARGEST_PAGE))
+        query = select(runs, func.engine.now().label("now")).where(sight.visible, *_narrowed(wanted, sight.viewer))
+        if wanted.states:
+            query = query.where(_in_states(wanted.states, sort))
+        rows = await self._all(_ordered(query, sort, after).limit(most + 1))
+        shown = rows[:most]
+        names = await self._queries.names([row["run_id"] for row in shown])
+        lines = tuple(RunLine.of(row, names) for row in shown)
+        more = _cursor(shown[-1], sort) if len(rows) > most else None
+        return RunList(lines, more, rows[0]["now"] if rows else await self._queries.now())
+
+    async def _count(self, sight: _Sight, wanted: RunFilter) -> RunCounts:
+        narrowed = _narrowed(wanted, sight.viewer)
+        if not (wanted.mine or wanted.system or wanted.cutoff_from or wanted.cutoff_until):
+            return _added(await self._tallied(sight, wanted, narrowed))
+        left = select(runs.c.state).where(sight.visible, *narrowed).limit(MOST_COUNTED + 1).subquery()
+        rows = await self._all(select(left.c.state, func.count().label("n")).group_by(left.c.state))
+        counted = _added(rows)
+        return RunCounts(counted.by_state, more=counted.total > MOST_COUNTED)
+
+    async def _tallied(
+        self, sight: _Sight, wanted: RunFilter, narrowed: Sequence[ColumnElement[bool]]
+    ) -> list[Mapping[str, Any]]:
+        """The tally has what somebody sees for the packet's sake. Runs that were ever under an embargo, and those
+        that are seen only because something in them waits for the viewer, are few and counted one by one."""
+        tally = select(run_counts.c.state, run_counts.c.runs.label("n")).where(
+            run_counts.c.packet_version.in_(sight.readable), run_counts.c.runs > 0
+        )
+        if wanted.packet is not None:
+            tally = tally.where(run_counts.c.packet_name == wanted.packet)
+        if wanted.urgent is not None:
+            tally = tally.where(run_counts.c.urgent.is_(wanted.urgent))
+        found = await self._all(tally)
+        found += await self._all(_counted(runs.c.embargo_until.is_not(None), sight.visible, *narrowed))
+        if sight.others and sight.viewer.kind == "person":
+            rest = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.others), sight.waiting)
+            found += await self._all(_counted(*rest, sight.visible, *narrowed))
+        return found
+
+    async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
+        async with self._database.connect() as connection:
+            return list((await connection.execute(query)).mappings())
+
+
+def _counted(*where: ColumnElement[bool]) -> Select[Any]:
+    return select(runs.c.state, func.count().label("n")).where(*where).group_by(runs.c.state)
+
+
+def _added(rows: Sequence[Mapping[str, Any]]) -> RunCounts:
+    by_state: dict[str, int] = {}
+    for row in rows:
+        by_state[row["state"]] = by_state.get(row["state"], 0) + int(row["n"])
+    return RunCounts(by_state)
+
+
+def _narrowed(wanted: RunFilter, viewer: Viewer) -> list[ColumnElement[bool]]:
+    """The filter but for its states."""
+    where: list[ColumnElement[bool]] = []
+    if wanted.packet is not None:
+        where.append(runs.c.packet_name == wanted.packet)
+    if wanted.system is not None:
+        where.append(runs.c.systems.has_key(wanted.system))
+    if wanted.urgent is not None:
+        where.append(runs.c.urgent.is_(wanted.urgent))
+    if wanted.mine:
+        where.append(runs.c.requested_by == viewer.actor_id)
+    if wanted.cutoff_from is not None:
+        where.append(runs.c.cutoff >= wanted.cutoff_from)
+    if wanted.cutoff_until is not None:
+        where.append(runs.c.cutoff < wanted.cutoff_until)
+    return where
+
+
+def _in_states(states: Sequence[str], sort: Sort) -> ColumnElement[bool]:
+    """Says beside the states whether they are those of open runs: there is an index of these alone. For the latest in
+    one state there is a better one, which PostgreSQL would pass over if it were told both."""
+    chosen = or_(*(in_state(state) for state in states))
+    if sort == "latest" and len(states) == 1 and states[0] != "open":
+        return chosen
+    if all(state not in (*FINISHED, "finished") for state in states):
+        return and_(runs.c.closed_at.is_(None), chosen)
+    return chosen
+
+
+def _ordered(query: Select[Any], sort: Sort, after: str | None) -> Select[Any]:
+    place = _placed(after, sort) if after is not None else None
+    if sort == "latest":
+        if place is not None:
+            query = query.where(tuple_(runs.c.requested_at, runs.c.run_id) < tuple_(*place))
+        return query.order_by(runs.c.requested_at.desc(), runs.c.run_id.desc())
+    if sort not in ("cutoff", "due"):
+        raise Invalid("unknown_sort", f"Runs are not sorted by {str(sort)[:40]!r}.", "Name latest, cutoff or due.")
+    column: ColumnElement[Any] = runs.c.cutoff if sort == "cutoff" else _DUE
+    if place is not None:
+        query = query.where(tuple_(column, runs.c.run_id) > tuple_(*place))
+    return query.order_by(column, runs.c.run_id)
+
+
+def _cursor(row: Mapping[str, Any], sort: Sort) -> str:
+    at = row[{"latest": "requested_at", "cutoff": "cutoff", "due": "due_at"}[sort]]
+    return f"{sort}/{at.isoformat() if at is not None else 'never'}/{row['run_id']}"
+
+
+def _placed(after: str, sort: Sort) -> tuple[Any, str]:
+    named, _, rest = after.partition("/")
+    at, _, run_id = rest.partition("/")
+    try:
+        place: Any = _NEVER if (sort, at) == ("due", "never") else datetime.fromisoformat(at)
+    except ValueError:
+        place = None
+    if named != sort or not run_id or place is None or (isinstance(place, datetime) and place.tzinfo is None):
+        raise Invalid("bad_cursor", "This is not where a list went on.", "Begin at the list's first page again.")
+    return place, run_id

@@ -1,0 +1,133 @@
+"""Who sees a run and what waits for whom, asked of rows: the same rules as in `domain.visibility`, `domain.gates` and
+`domain.operating`, and tests hold them together.
+
+A viewer sees with their own eyes, and decides also for those who delegated that to them (`absent`): with the conflicts
+of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    not_,
+    null,
+    or_,
+    true,
+)
+
+from orchestrator.domain.permissions.levels import Actor, ActorKind, Level
+from orchestrator.ledger.schema.tables import inbox, runs
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks. `human` and `managers` are opaque ids of people as HR knows them; `up_to` is as far as the access goes
+    that they came with."""
+
+    actor_id: str
+    roles: frozenset[str]
+    kind: ActorKind = "person"
+    human: str | None = None
+    managers: frozenset[str] = frozenset()
+    up_to: Level | None = None
+
+    @classmethod
+    def of(cls, actor: Actor) -> Viewer:
+        return cls(actor.actor_id, actor.roles, actor.kind, actor.human, actor.managers, actor.up_to)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(
+            actor_id=self.actor_id, kind=self.kind, roles=self.roles, human=self.human, managers=self.managers,
+            up_to=self.up_to,
+        )  # fmt: skip
+
+
+def visible(viewer: Actor, absent: Sequence[Actor], readable: Sequence[str]) -> ColumnElement[bool]:
+    """`readable` are the packet versions whose runs the viewer may read for the packet's sake."""
+    return and_(exists_for(viewer), or_(runs.c.packet_version.in_(readable), waits_for(viewer, absent)))
+
+
+def exists_for(actor: Actor) -> ColumnElement[bool]:
+    """Under an embargo a run exists for those only whom it names."""
+    return or_(
+        runs.c.embargo_until.is_(None),
+        runs.c.embargo_until <= func.engine.now(),
+        runs.c.named.contains([actor.actor_id]),
+    )
+
+
+def waits_for(viewer: Actor, absent: Sequence[Actor]) -> ColumnElement[bool]:
+    """Whether anything in the run waits for a role of the viewer's, or of somebody's for whom they decide. A role is a
+    person's reason to look; assistants and services have only what is granted to them by name."""
+    if viewer.kind != "person":
+        return false()
+    return or_(_asks(viewer), *(and_(_asks(one), exists_for(one), _not_about(one)) for one in absent))
+
+
+def _asks(actor: Actor) -> ColumnElement[bool]:
+    waiting = inbox.alias("waiting")
+    held = waiting.c.roles.has_any(cast(sorted(actor.roles), ARRAY(Text)))
+    return exists().where(waiting.c.run_id == runs.c.run_id, held)
+
+
+def may_act(viewer: Actor, absent: Sequence[Actor]) -> ColumnElement[bool]:
+    """Of what waits, what the domain would let this viewer do."""
+    if viewer.kind != "person":
+        asked = and_(inbox.c.kind == "exception", inbox.c.detail["exception"].astext != "second_request")
+        return and_(_holds_role(viewer), asked) if viewer.reaches(Level.PREPARE) else false()
+    if not viewer.reaches(Level.PREPARE):
+        return false()
+    own = and_(_holds_role(viewer), _free(viewer))
+    return or_(own, *(_instead_of(one, viewer) for one in absent))
+
+
+def on_behalf_of(viewer: Actor, absent: Sequence[Actor]) -> ColumnElement[Any]:
+    """For whom the viewer would act, where they could not act themselves."""
+    if viewer.kind != "person" or not absent:
+        return null()
+    first = (and_(_holds_role(viewer), _free(viewer)), null())
+    return case(first, *((_instead_of(one, viewer), literal(one.actor_id)) for one in absent), else_=null())
+
+
+def _instead_of(absent: Actor, viewer: Actor) -> ColumnElement[bool]:
+    return and_(_holds_role(absent), _free(absent), _free(viewer), exists_for(absent))
+
+
+def _holds_role(actor: Actor) -> ColumnElement[bool]:
+    held: ColumnElement[bool] = inbox.c.roles.has_any(cast(sorted(actor.roles), ARRAY(Text)))
+    return held
+
+
+def _not_about(actor: Actor) -> ColumnElement[bool]:
+    return runs.c.person_id != actor.human if actor.human is not None else true()
+
+
+def _free(actor: Actor) -> ColumnElement[bool]:
+    """Nothing that they are or did keeps them from it. Whoever asked for a run decides at none of its gates, and does
+    not review that it began at once."""
+    asked_for_it = runs.c.requested_by == actor.actor_id
+    if actor.human is not None:
+        asked_for_it = or_(asked_for_it, runs.c.requester_human == actor.human)
+    asked_for_it = func.coalesce(asked_for_it, False)
+    if actor.human is None:
+        gates_barred: ColumnElement[bool] = inbox.c.kind == "gate"
+    else:
+        voted = inbox.c.detail["voted"].contains([actor.human])
+        barred = or_(asked_for_it, runs.c.person_id.in_(sorted(actor.managers)), voted)
+        gates_barred = and_(inbox.c.kind == "gate", barred)
+    review_barred = and_(inbox.c.kind == "review", asked_for_it)
+    return and_(_not_about(actor), not_(gates_barred), not_(review_barred))

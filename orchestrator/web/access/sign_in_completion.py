@@ -1,0 +1,87 @@
+"""What follows when somebody has proved who they are: HR says who is behind the account, the ledger records what they
+may do here, and a session begins."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestrator import commands
+from orchestrator.domain.errors import NotAllowed, Refusal
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.engine import EngineUnavailable
+from orchestrator.ledger.access.sessions import left_since
+from orchestrator.web.inquiries import InquiryFailed, WhoSignsIn
+from orchestrator.web.state import Parts
+
+log = logging.getLogger("offboard.web")
+
+WITHIN = 8.0
+"""Seconds for HR to say who somebody is. Without its word they sign in all the same, and decide nothing new."""
+UNTIL_KNOWN = timedelta(minutes=15)
+"""How long somebody is signed in of whom HR could never be asked: their own cutoff would not end it. Whoever signs in
+again is looked up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """`person` is what HR knows them by; None where the identity provider did not say."""
+
+    actor_id: str
+    roles: frozenset[str]
+    person: str | None
+    name: str | None = None
+    email: str | None = None
+    zone: str | None = None
+    auth_time: datetime | None = None
+    acr: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The actor as the ledger now knows them. `known` is False where there may be a person behind the account, and HR
+    could not be asked which."""
+
+    actor: Actor
+    name: str | None
+    zone: str | None
+    known: bool
+
+
+async def arrive(parts: Parts, arrival: Arrival) -> Arrived:
+    """Raises `NotAllowed` for somebody whose own cutoff has passed."""
+    known = (await parts.office.runs.organisation()).actors.get(arrival.actor_id)
+    human, managers = (known.human, known.managers) if known is not None else (None, frozenset())
+    name, email, zone, asked = arrival.name, arrival.email, arrival.zone, True
+    if arrival.person is not None:
+        try:
+            who = await parts.inquiries.ask(arrival.actor_id, WhoSignsIn(wanted=arrival.person), within=WITHIN)
+        except (Refusal, InquiryFailed, EngineUnavailable) as error:
+            # HR is away, or knows nobody by this. What it said the last time holds: gates ask for the person behind.
+            log.warning("HR did not say who signs in: %s", getattr(error, "code", type(error).__name__))
+            asked = False
+        else:
+            human, managers = who.human, frozenset(who.managers)
+            name, email, zone = name or who.name, email or who.email, zone or who.time_zone
+    actor = Actor(actor_id=arrival.actor_id, roles=arrival.roles, human=human, managers=managers)
+    if human is not None and await left_since(parts.database, human, await parts.office.runs.ledger.now()):
+        raise NotAllowed(
+            "has_left", "This account's person has left: their cutoff has passed.", "If that is wrong, ask HR."
+        )
+    await commands.record_actor(parts.office, actor, name=name, email=email, time_zone=zone)
+    return Arrived(actor, name, zone, known=asked or human is not None)
+
+
+async def open_session(parts: Parts, arrival: Arrival, replaces: str | None) -> str:
+    """The new session's secret; the browser's former session is over."""
+    arrived = await arrive(parts, arrival)
+    return await parts.sessions.open(
+        arrived.actor.actor_id,
+        name=arrived.name,
+        zone=arrived.zone,
+        auth_time=arrival.auth_time,
+        acr=arrival.acr,
+        replaces=replaces,
+        ends_within=None if arrived.known else UNTIL_KNOWN,
+    )

@@ -1,0 +1,44 @@
+"""Who may ask for runs, and under which packets: the page that refuses and the navigation that offers it go by this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.deciding.packet_shelf import PacketShelf
+from orchestrator.domain.commands import requests
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor
+
+
+def in_use(shelf: PacketShelf) -> Packet | None:
+    """The packet as it is today, where runs can be started under it."""
+    return None if shelf.history.phase in ("draft", "retired") else shelf.current
+
+
+def packets_to_start(actor: Actor, shelves: Iterable[PacketShelf]) -> list[tuple[Packet, PacketShelf]]:
+    """Those under which the actor may start runs; none where no packet is in use. Raises `NotAllowed`, as the domain
+    does, for somebody who may start none."""
+    allowed: list[tuple[Packet, PacketShelf]] = []
+    refused: NotAllowed | None = None
+    for shelf in shelves:
+        current = in_use(shelf)
+        if current is None:
+            continue
+        try:
+            requests.require_prepare(actor, current, current, current.name)
+        except NotAllowed as error:
+            refused = refused or error
+        else:
+            allowed.append((current, shelf))
+    if refused is not None and not allowed:
+        raise NotAllowed(refused.code, "Your roles do not go as far as starting a run.", refused.remedy)
+    return allowed
+
+
+def may_start(actor: Actor, shelves: Iterable[PacketShelf]) -> bool:
+    try:
+        packets_to_start(actor, shelves)
+    except NotAllowed:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""API: packets, systems, tokens, webhooks, delegation and the ledger."""

@@ -1,0 +1,132 @@
+"""The ledger: its size, whether it is as it was written, and what happened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+
+from orchestrator.deciding.runs import RUN_EVENT_TYPES
+from orchestrator.domain.errors import Invalid
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.proofs.verifications import last_verification
+from orchestrator.reading.history import Happened, History, HistoryFilter
+from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.read_permissions import require_reading, sees_everything
+from orchestrator.web.api.admin.verification import Verification, verified
+from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.inquiries import inquiry_address
+from orchestrator.web.api.runs.runs import person
+from orchestrator.web.api.runs.starts import InquiryWaiting
+from orchestrator.web.api.schema.description import Answer, problems, problems_of_post
+from orchestrator.web.api.schema.parameters import ID, LONGEST_ID, After, From, To
+from orchestrator.web.api.schema.run_answers import Person
+from orchestrator.web.inquiries import VerifyLedger
+from orchestrator.web.state import parts_of
+
+router = APIRouter(prefix="/api/v1/ledger", tags=["ledger"], route_class=IdempotentRoute)
+
+Word = Annotated[str | None, Query(min_length=1, max_length=LONGEST_ID, pattern=ID)]
+
+
+class LedgerStanding(Answer):
+    """How large it is, is for those only who see every run: its growth would tell of what is hidden."""
+
+    now: datetime = Field(description="The ledger's time, which all of Offboard goes by")
+    events: int | None = Field(description="Null for who does not see all of them")
+    last_verification: Verification | None = Field(description="Null before the first")
+
+
+class EventInHistory(Answer):
+    at: datetime
+    type: str
+    by: list[str] = Field(description="Accounts that did it; empty where time or a worker brought it about")
+    run_id: str | None
+    person: Person | None
+    packet: str | None
+    system: str | None
+    step: str | None
+    item: str | None = Field(description="The id of a gate, task or exception")
+    version: int = Field(description="Its place in its stream")
+    hash: str = Field(description="The event's leaf hash, hex")
+    position: int | None = Field(description="Its place in the ledger; null for who does not see everything")
+
+
+class HistoryPage(Answer):
+    events: list[EventInHistory] = Field(description="The latest first")
+    after: str | None = Field(description="Give it as `after` for what was before; null at the beginning")
+    looked_back_to: datetime | None = Field(
+        description="Nothing that was asked for and is later than this is missing; a page may be short of `limit`"
+    )
+
+
+@router.get("", summary="Size and last verification", responses=problems(403))
+async def ledger(request: Request, caller: ApiCaller) -> LedgerStanding:
+    parts = parts_of(request)
+    whole = await sees_everything(parts, caller)
+    kept = await last_verification(parts.database)
+    return LedgerStanding(
+        now=await parts.queries.now(),
+        events=await parts.office.runs.ledger.tail_position() if whole else None,
+        last_verification=verified(kept, whole=whole) if kept is not None else None,
+    )
+
+
+@router.get("/history", summary="What happened", responses=problems())
+async def history(
+    request: Request,
+    caller: ApiCaller,
+    run: Annotated[Word, Query(description="Only in this run")] = None,
+    system: Annotated[Word, Query(description="Only on this system")] = None,
+    actor: Annotated[Word, Query(description="Only what this account did, or had done to it")] = None,
+    since: From = None,
+    until: To = None,
+    after: After = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> HistoryPage:
+    parts = parts_of(request)
+    found = History(parts.database, parts.office.keyring, EventCodec(RUN_EVENT_TYPES), parts.queries)
+    wanted = HistoryFilter(run_id=run, system=system, actor=actor, since=since, until=until)
+    page = await found.page(caller.viewer, wanted, after, limit)
+    return HistoryPage(
+        events=[_event(one) for one in page.happened], after=page.after, looked_back_to=page.looked_back_to
+    )
+
+
+@router.post(
+    "/verifications",
+    summary="Verify the ledger",
+    status_code=202,
+    responses={
+        **problems_of_post(),
+        202: {
+            "description": "A worker reads every row again; look at `Location` for what it finds",
+            "headers": {"Location": {"description": "Where the answer will be", "schema": {"type": "string"}}},
+        },
+    },
+)
+async def verify(request: Request, caller: ApiCaller, response: Response, key: IdempotencyKey = None) -> InquiryWaiting:
+    parts = parts_of(request)
+    await require_reading(parts, caller)
+    inquiry_id = await parts.inquiries.put(caller.actor.actor_id, VerifyLedger())
+    response.headers["location"] = inquiry_address(inquiry_id)
+    return InquiryWaiting(inquiry_id=inquiry_id, address=inquiry_address(inquiry_id))
+
+
+@router.get("/verifications/last", summary="What the last verification found", responses=problems(404))
+async def last(request: Request, caller: ApiCaller) -> Verification:
+    parts = parts_of(request)
+    kept = await last_verification(parts.database)
+    if kept is None:
+        raise Invalid("unknown_verification", "The ledger was never verified.", "POST /api/v1/ledger/verifications.")
+    return verified(kept, whole=await sees_everything(parts, caller))
+
+
+def _event(one: Happened) -> EventInHistory:
+    shown = person(one.person) if one.person is not None else None
+    return EventInHistory(
+        at=one.at, type=one.type, by=list(one.by), run_id=one.run_id, person=shown, packet=one.packet,
+        system=one.system, step=one.step, item=one.item, version=one.version, hash=one.hash, position=one.position,
+    )  # fmt: skip

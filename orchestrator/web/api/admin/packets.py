@@ -1,0 +1,263 @@
+"""The three files that govern runs: reading them, adopting new ones, signing, moving them from phase to phase."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from connectors.registry import SETTINGS, connector_kinds
+from orchestrator import commands
+from orchestrator.documents.packets import packet_document
+from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
+from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.packet.packet_history import Owner, PacketState, Phase, packet_stream
+from orchestrator.domain.packet.packet_history import adopt as adopt_first
+from orchestrator.domain.packet.packet_yaml import PacketProblems
+from orchestrator.domain.permissions.levels import ActorKind, Level
+from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.packets import packet_names, readable
+from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.schema.description import Answer, Asking, problems, problems_of_post
+from orchestrator.web.api.schema.parameters import PacketName, Text, Version
+from orchestrator.web.state import Parts, parts_of
+
+router = APIRouter(prefix="/api/v1/packets", tags=["packets"], route_class=IdempotentRoute)
+
+
+class Signature(Answer):
+    owner: Owner
+    phase: Phase = Field(description="The phase it is signed for")
+    by: str
+
+
+class PacketVersion(Answer):
+    version: str
+    phase: Phase
+    value_owner: str = Field(description="The role that owns workflow.yaml")
+    safety_owner: str = Field(description="The role that owns platform.yaml")
+    signatures: list[Signature] = Field(description="Those that still count")
+
+
+class PacketInList(Answer):
+    name: str
+    title: str
+    purpose: str
+    phase: Phase
+    version: str = Field(description="The one that works for people, or else the newest")
+
+
+class Packets(Answer):
+    packets: list[PacketInList]
+
+
+class PacketShown(PacketInList):
+    batch_cap: int = Field(description="How many runs are started from one list, unless their number is repeated")
+    export_columns: dict[str, str] = Field(description="Which column of HR's export holds what, by its title")
+    versions: list[PacketVersion] = Field(description="In the order of adoption, the newest last")
+
+
+class PacketFile(Answer):
+    name: str = Field(examples=["workflow.yaml"])
+    owner: Literal["value", "safety", "both"]
+    roles: list[str] = Field(description="The roles that own it")
+    text: str = Field(description="As its owner wrote it; no secret stands in it")
+
+
+class PacketChange(Answer):
+    at: datetime
+    what: Literal["adopted", "signed", "moved"]
+    version: str
+    by: str
+    owner: Owner | None = None
+    from_phase: Phase | None = None
+    phase: Phase | None = None
+    reason: str | None = None
+
+
+class StepMeant(Answer):
+    name: str
+    title: str
+    system: str | None
+    gate: str | None
+    needs: list[str]
+    task_for: str | None
+    instruction: str | None
+    sentence: str
+
+
+class GateMeant(Answer):
+    name: str
+    title: str
+    sentence: str
+    steps: list[str] = Field(description="Titles of the steps that wait for it")
+
+
+class SystemMeant(Answer):
+    name: str
+    title: str
+    connector: str
+    hosts: list[str]
+    support: str | None
+    runbook: str | None
+    sentences: list[str]
+
+
+class Meaning(Answer):
+    """The three files in words."""
+
+    outcomes: list[str]
+    steps: list[StepMeant]
+    left_out: str
+    gates: list[GateMeant]
+    never_decide: str
+    thresholds: list[str]
+    urgent: list[str]
+    embargo: list[str]
+    systems: list[SystemMeant]
+
+
+class LevelRow(Answer):
+    who: str = Field(description="A role; `*` for everybody of this kind")
+    levels: dict[str, Level | None] = Field(description="By system; null: not even read")
+
+
+class LevelTable(Answer):
+    kind: ActorKind
+    systems: list[str]
+    rows: list[LevelRow]
+
+
+class WholeVersion(Answer):
+    name: str
+    title: str
+    purpose: str
+    version: str
+    phase: Phase
+    current: bool = Field(description="Whether it is the one that works for people")
+    value_owner: str
+    safety_owner: str
+    files: list[PacketFile]
+    signatures: list[Signature] = Field(description="Those that still count")
+    history: list[PacketChange] = Field(description="Of all versions")
+    meaning: Meaning
+    levels: list[LevelTable] = Field(description="Who may go how far, by kind of actor")
+    level_words: dict[str, str]
+
+
+class NewPacket(Asking):
+    """The texts of the three files; the packet's name stands in the first."""
+
+    workflow: str = Field(max_length=300_000)
+    platform: str = Field(max_length=300_000)
+    approvals: str = Field(max_length=300_000)
+
+
+class Adopted(Answer):
+    packet: str
+    version: str
+
+
+class NewSignature(Asking):
+    phase: Phase | None = Field(None, description="The version's next one; it is taken where this is left out")
+
+
+class NewMove(Asking):
+    phase: Phase
+    reason: Text = ""
+
+
+@router.get("", summary="Packets that the caller may read", responses=problems())
+async def packets(request: Request, caller: ApiCaller) -> Packets:
+    parts = parts_of(request)
+    found = await parts.queries.readable_packets(caller.viewer)
+    return Packets(packets=[PacketInList(**await _line(parts, packet)) for packet in found])
+
+
+@router.get("/{name}", summary="One packet and its versions", responses=problems(404))
+async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketShown:
+    parts = parts_of(request)
+    packet = await readable(parts, caller, name)
+    shelf = await parts.office.runs.shelf(packet.name)
+    versions = [PacketVersion.model_validate(known) for known in shelf.history.versions]
+    return PacketShown(
+        **await _line(parts, packet),
+        batch_cap=packet.workflow.thresholds.batch_cap,
+        export_columns=dict(packet.platform.hr.export_columns),
+        versions=versions,
+    )
+
+
+@router.get("/{name}/versions/{version}", summary="One version whole", responses=problems(404))
+async def whole(request: Request, caller: ApiCaller, name: PacketName, version: Version) -> WholeVersion:
+    """The three files side by side, and what they mean."""
+    parts = parts_of(request)
+    await readable(parts, caller, name)
+    shelf = await parts.office.runs.shelf(name)
+    known = shelf.history.version(version)
+    packet = shelf.version(known.version)
+    stream = packet_stream(name)
+    happened = (await parts.office.runs.ledger.read({stream: 0})).events[stream]
+    return WholeVersion.model_validate(packet_document(packet, shelf, happened, parts.office.runs.abilities))
+
+
+@router.post("", summary="Adopt a packet", status_code=201, responses=problems_of_post())
+async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: IdempotencyKey = None) -> Adopted:
+    """As a draft, by one of its owners. Everything that is wrong with the files is named at once, in `errors`."""
+    parts = parts_of(request)
+    files = {WORKFLOW_FILE: asked.workflow, PLATFORM_FILE: asked.platform, APPROVALS_FILE: asked.approvals}
+    packet = await asyncio.to_thread(parse_packet, {name: text.encode() for name, text in files.items()})
+    adopt_first(PacketState(), packet, caller.actor)  # nobody has a file looked through who would own none of it
+    actors = list((await parts.office.runs.organisation()).actors.values())
+    roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))
+    wrong = await asyncio.to_thread(
+        check_packet, packet, connector_kinds(), settings=SETTINGS, roles_known=roles, actors=actors
+    )
+    if wrong:
+        raise PacketProblems(wrong)
+    version = await commands.adopt_packet(parts.office, caller.actor, packet, await packet_names(parts))
+    return Adopted(packet=packet.name, version=version)
+
+
+@router.post("/{name}/versions/{version}/signatures", summary="Sign a version", responses=problems_of_post(404))
+async def sign(
+    request: Request, caller: ApiCaller, name: PacketName, version: Version, asked: NewSignature,
+    key: IdempotencyKey = None,
+) -> PacketVersion:  # fmt: skip
+    """For its next phase, as the owner whose role the caller has."""
+    parts = parts_of(request)
+    await readable(parts, caller, name)
+    await commands.sign_packet(parts.office, caller.actor, name, version, asked.phase, await packet_names(parts))
+    return await _version(parts, name, version)
+
+
+@router.post("/{name}/versions/{version}/moves", summary="Move a version", responses=problems_of_post(404))
+async def move(
+    request: Request, caller: ApiCaller, name: PacketName, version: Version, asked: NewMove,
+    key: IdempotencyKey = None,
+) -> PacketVersion:  # fmt: skip
+    """Forward with both owners' signatures; back or out of use by either owner alone."""
+    parts = parts_of(request)
+    await readable(parts, caller, name)
+    names = await packet_names(parts)
+    await commands.move_packet(parts.office, caller.actor, name, version, asked.phase, names, asked.reason)
+    return await _version(parts, name, version)
+
+
+async def _version(parts: Parts, name: str, version: str) -> PacketVersion:
+    return PacketVersion.model_validate((await parts.office.runs.shelf(name)).history.version(version))
+
+
+async def _line(parts: Parts, packet: Packet) -> dict[str, str]:
+    shelf = await parts.office.runs.shelf(packet.name)
+    return {
+        "name": packet.name,
+        "title": packet.workflow.title,
+        "purpose": packet.workflow.purpose,
+        "phase": shelf.history.version(packet.version).phase,
+        "version": packet.version,
+    }

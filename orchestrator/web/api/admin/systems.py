@@ -1,0 +1,124 @@
+"""Whether a packet's systems can be reached, and holding back what would change in them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from orchestrator import commands
+from orchestrator.ledger.engine.system_reports import last_reports
+from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.packets import readable
+from orchestrator.web.access.read_permissions import require_looking_after
+from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.people import WITHIN
+from orchestrator.web.api.schema.description import Answer, Asking, problems, problems_of_post
+from orchestrator.web.api.schema.parameters import Id, InPacket, Reason, SystemName
+from orchestrator.web.inquiries import CheckSystems
+from orchestrator.web.state import parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["systems"], route_class=IdempotentRoute)
+
+
+class System(Answer):
+    system: str
+    title: str
+    kind: str = Field(description="Its connector's")
+    held: bool = Field(description="Whether changes on it are held back")
+    reachable: bool | None = Field(
+        None, description="When it was last looked at; null before, and where it is looked at from its own network only"
+    )
+    code: str | None = None
+    detail: str | None = Field(None, description="What the last look said, in words")
+    checked_at: datetime | None = Field(None, description="When it was last looked at")
+    answered_at: datetime | None = Field(None, description="When it last answered and accepted our credential")
+    rate_per_second: float | None = Field(None, description="How often it is called at most")
+    support: str
+    runbook: str
+
+
+class Systems(Answer):
+    packet: str
+    systems: list[System] = Field(description="In the packet's order")
+    all_held: bool = Field(description="Whether changes on every system are held back")
+
+
+class SystemsAsked(Asking):
+    packet: Id = Field(examples=["standard-leaver"])
+
+
+class Hold(Asking):
+    packet: Id = Field(description="By whose rules the caller may", examples=["standard-leaver"])
+    reason: Reason | None = None
+
+
+class Release(Asking):
+    packet: Id = Field(description="By whose rules the caller may", examples=["standard-leaver"])
+
+
+class HoldStanding(Answer):
+    system: str
+    held: bool
+    changed: bool = Field(description="False where it was so already")
+
+
+@router.get("/systems", summary="A packet's systems, as they were last seen", responses=problems())
+async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Systems:
+    parts = parts_of(request)
+    current = await readable(parts, caller, packet)
+    reports = await last_reports(parts.database, current.name)
+    held = await parts.office.runs.held_systems(current.platform.systems)
+    return Systems(
+        packet=current.name,
+        all_held="*" in held,
+        systems=[
+            System(
+                system=name,
+                title=spec.title,
+                kind=spec.connector,
+                held=name in held or "*" in held,
+                reachable=seen.reachable if (seen := reports.get(name)) is not None else None,
+                code=seen.code or None if seen is not None else None,
+                detail=seen.detail or None if seen is not None else None,
+                checked_at=seen.checked_at if seen is not None else None,
+                answered_at=seen.answered_at if seen is not None else None,
+                rate_per_second=spec.rate_per_second,
+                support=spec.support,
+                runbook=spec.runbook,
+            )
+            for name, spec in current.platform.systems.items()
+        ],
+    )
+
+
+@router.post("/systems/check", summary="Look whether systems can be reached", responses=problems_of_post())
+async def check(request: Request, caller: ApiCaller, asked: SystemsAsked, key: IdempotencyKey = None) -> Systems:
+    """For those who look after systems. A worker looks at each, changes nothing, and what it sees is kept for
+    everybody. 503 where none answers in time."""
+    parts = parts_of(request)
+    require_looking_after(caller, await readable(parts, caller, asked.packet))
+    await parts.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=asked.packet), within=WITHIN)
+    return await systems(request, caller, asked.packet)
+
+
+@router.post("/systems/{system}/hold", summary="Hold back changes on a system", responses=problems_of_post(404))
+async def hold(
+    request: Request, caller: ApiCaller, system: SystemName, asked: Hold, key: IdempotencyKey = None
+) -> HoldStanding:
+    """In all runs. `*` as the system holds back every change anywhere."""
+    parts = parts_of(request)
+    await readable(parts, caller, asked.packet)
+    changed = await commands.hold_system(parts.office, caller.actor, system, asked.packet, asked.reason)
+    return HoldStanding(system=system, held=True, changed=changed)
+
+
+@router.post("/systems/{system}/release", summary="Let changes on a system go on", responses=problems_of_post(404))
+async def release(
+    request: Request, caller: ApiCaller, system: SystemName, asked: Release, key: IdempotencyKey = None
+) -> HoldStanding:
+    parts = parts_of(request)
+    await readable(parts, caller, asked.packet)
+    changed = await commands.release_system(parts.office, caller.actor, system, asked.packet)
+    return HoldStanding(system=system, held=False, changed=changed)

@@ -1,0 +1,133 @@
+"""Who asks, and tokens for services and assistants. A token is shown once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import Field, StringConstraints
+
+from orchestrator import commands
+from orchestrator.domain.permissions.levels import ActorKind, Level, granted_level
+from orchestrator.ledger.access.tokens import LONGEST, Token
+from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.packets import packet_names
+from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.schema.description import Answer, Asking, problems, problems_of_post
+from orchestrator.web.api.schema.parameters import TEXT
+from orchestrator.web.state import parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["access"], route_class=IdempotentRoute)
+
+TokenId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="As the list has it")]
+Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+
+
+class Granted(Answer):
+    packet: str
+    system: str
+    level: Level
+
+
+class Me(Answer):
+    actor_id: str
+    kind: ActorKind
+    name: str | None
+    roles: list[str]
+    up_to: Level | None = Field(description="As far as this token goes, whatever is granted")
+    known_to_hr: bool = Field(description="Only whom HR knows decides at gates")
+    decides_for: list[str] = Field(description="Accounts whose decisions were delegated to this one, now")
+    levels: list[Granted] = Field(description="What packets in use grant, no further than the token goes")
+    token_expires_at: datetime | None
+
+
+class NewToken(Asking):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=TEXT)] = Field(
+        description="What it is for", examples=["Card provider's nightly report"]
+    )
+    kind: Literal["service", "assistant"]
+    roles: list[Role] = Field([], max_length=20, description="Roles that platform.yaml grants something to, by kind")
+    up_to: Level = Field(description="It never goes further than this")
+    lasts_days: int = Field(description="Days until it expires", ge=1, le=LONGEST.days)
+
+
+class TokenShown(Answer):
+    token_id: str
+    actor_id: str = Field(description="The account that acts with it")
+    name: str
+    made_by: str
+    up_to: Level
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    works: bool
+
+
+class TokenMade(TokenShown):
+    token: str | None = Field(description="Shown once: null where the answer is given again under the same key")
+
+
+class TokenList(Answer):
+    tokens: list[TokenShown] = Field(description="Those that the caller made, the latest first")
+
+
+@router.get("/me", summary="Who am I, and what may I do?", responses=problems())
+async def me(request: Request, caller: ApiCaller) -> Me:
+    parts = parts_of(request)
+    actor = caller.actor
+    levels = []
+    for packet in await parts.queries.readable_packets(caller.viewer):
+        for system in packet.platform.systems:
+            granted = granted_level(packet.platform.levels, actor, system, packet.name)
+            if granted is not None:
+                levels.append(Granted(packet=packet.name, system=system, level=granted))
+    known = (await parts.queries.staff()).get(actor.actor_id)
+    return Me(
+        actor_id=actor.actor_id,
+        kind=actor.kind,
+        name=known.name if known is not None else None,
+        roles=sorted(actor.roles),
+        up_to=actor.up_to,
+        known_to_hr=actor.human is not None,
+        decides_for=[absent.actor_id for absent in await parts.queries.absent(caller.viewer)],
+        levels=levels,
+        token_expires_at=caller.token.expires_at if caller.token is not None else None,
+    )
+
+
+@router.get("/tokens", summary="My tokens", responses=problems())
+async def tokens(request: Request, caller: ApiCaller) -> TokenList:
+    found = await parts_of(request).tokens.made_by(caller.actor.actor_id)
+    return TokenList(tokens=[_shown(token) for token in found])
+
+
+@router.post(
+    "/tokens", summary="Make a token for a service or an assistant", status_code=201, responses=problems_of_post()
+)
+async def make(request: Request, caller: ApiCaller, asked: NewToken, key: IdempotencyKey = None) -> TokenMade:
+    """For the safety owner of a packet that is in use. What it may do is what `platform.yaml` grants its kind and
+    roles, and no further than `up_to`; it decides at no gate, and ends when its maker leaves."""
+    parts = parts_of(request)
+    text, token = await commands.make_token(
+        parts.office, parts.tokens, caller.actor, await packet_names(parts),
+        name=asked.name, kind=asked.kind, roles=asked.roles, up_to=asked.up_to, lasts=timedelta(days=asked.lasts_days),
+    )  # fmt: skip
+    shown = _shown(token).model_dump()
+    # What is kept of the answer, to be given again under the same key, has no secret in it.
+    request.state.kept_body = TokenMade(**shown, token=None).model_dump_json()
+    return TokenMade(**shown, token=text)
+
+
+@router.delete("/tokens/{token_id}", summary="Revoke a token", status_code=204, responses=problems(403, 404))
+async def revoke(request: Request, caller: ApiCaller, token_id: TokenId) -> Response:
+    """At once, and for good."""
+    await commands.revoke_token(parts_of(request).tokens, caller.actor, token_id)
+    return Response(status_code=204)
+
+
+def _shown(token: Token) -> TokenShown:
+    return TokenShown(
+        token_id=token.token_id, actor_id=token.actor_id, name=token.label, made_by=token.made_by, up_to=token.up_to,
+        created_at=token.created_at, expires_at=token.expires_at, revoked_at=token.revoked_at, works=token.works,
+    )  # fmt: skip

@@ -1,0 +1,35 @@
+"""What a verification of the ledger found, as far as whoever asks may know it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from orchestrator.documents.questions import LedgerVerified
+from orchestrator.ledger.proofs.verifications import VerificationKept
+from orchestrator.web.api.schema.description import Answer
+
+
+class Verification(Answer):
+    """How much there is, and where something is wrong, is for those only who see every run."""
+
+    verified_at: datetime
+    ok: bool
+    events: int | None = Field(None, description="How many events were read; null for who does not see all of them")
+    streams: int | None = None
+    root: str | None = Field(None, description="The Merkle root over them, hex")
+    position: int | None = Field(None, description="Of the first wrong event")
+    place: str | None = None
+    what: str | None = Field(None, description="What is wrong; null where all is in order")
+    remedy: str | None = None
+
+
+def verified(found: LedgerVerified | VerificationKept, *, whole: bool) -> Verification:
+    if not whole:
+        return Verification(verified_at=found.verified_at, ok=found.ok)
+    root = found.root if isinstance(found.root, str) else found.root.hex()
+    return Verification(
+        verified_at=found.verified_at, ok=found.ok, events=found.events, streams=found.streams, root=root,
+        position=found.position, place=found.place or None, what=found.what or None, remedy=found.remedy or None,
+    )  # fmt: skip

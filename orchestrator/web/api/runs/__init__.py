@@ -1,0 +1,1 @@
+"""API: runs, decisions, exceptions, tasks and outcomes."""

@@ -1,0 +1,32 @@
+"""What a command on a run came to, as an answer: 200, or 202 where Temporal could not be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Response
+
+from orchestrator.commands import Done
+from orchestrator.web.api.schema.run_answers import RunStanding
+
+LATER: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": RunStanding,
+        "description": "It stands in the ledger, and is carried on once Temporal answers; look at `Location`",
+        "headers": {"Location": {"description": "The run", "schema": {"type": "string"}}},
+    }
+}
+"""Among the `responses` of every command on a run."""
+
+
+def standing(done: Done, response: Response, on_time: int = 200) -> RunStanding:
+    if done.nudged:
+        response.status_code = on_time
+    else:
+        response.status_code = 202
+        response.headers["location"] = run_address(done.run_id)
+    return RunStanding(run_id=done.run_id, version=done.version, events=len(done.events), carried_on=done.nudged)
+
+
+def run_address(run_id: str) -> str:
+    return f"/api/v1/runs/{run_id}"

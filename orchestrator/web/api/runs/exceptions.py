@@ -1,0 +1,142 @@
+"""What did not go as planned: the list, settling whose an account is, and closing what only had to be looked at."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+
+from orchestrator import commands
+from orchestrator.documents.exceptions import exception_documents
+from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, Standing
+from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.runs.command_responses import LATER
+from orchestrator.web.api.runs.command_responses import standing as standing_of
+from orchestrator.web.api.schema.description import Answer, Asking, problems, problems_of_post
+from orchestrator.web.api.schema.parameters import (
+    ID,
+    LONGEST_ID,
+    After,
+    ExceptionId,
+    Id,
+    Limit,
+    Reason,
+    RunId,
+    SystemName,
+)
+from orchestrator.web.api.schema.run_answers import Account, Person, RunStanding
+from orchestrator.web.state import parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["exceptions"], route_class=IdempotentRoute)
+
+Word = Annotated[str | None, Query(min_length=1, max_length=LONGEST_ID, pattern=ID)]
+
+
+class ExceptionInList(Answer):
+    exception_id: str = Field(description="Within its run")
+    run_id: str
+    person: Person | None
+    kind: str
+    step: str | None
+    step_id: str | None
+    system: str | None
+    owners: list[str] = Field(description="Roles that look after it")
+    opened_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    disposition: str | None
+    closed_by: str | None
+    code: str | None
+    candidates: list[Account] = Field(description="The accounts among which somebody has to choose")
+    remedy: str = Field(description="What can be done, as commands to type")
+    support: str | None = Field(description="The packet's word on whom to ask about the system")
+    runbook: str | None
+
+
+class ExceptionCounts(Answer):
+    """Under the filter, whatever their standing."""
+
+    open: int
+    overdue: int = Field(description="Among the open ones")
+    closed: int
+    more: bool = Field(description="Whether there are more closed ones than were counted")
+
+
+class Exceptions(Answer):
+    exceptions: list[ExceptionInList]
+    after: str | None
+    now: datetime
+    counts: ExceptionCounts | None = None
+
+
+class Acceptance(Asking):
+    reason: Reason = Field(examples=["Looked at it with the line manager: it was right to start at once."])
+
+
+class Settling(Asking):
+    accounts: list[Id] = Field(
+        max_length=100, description="Those that are theirs, by the ids that the exception lists; none is an answer too"
+    )
+    reason: Reason | None = None
+
+
+@router.get("/exceptions", summary="List exceptions", responses=problems())
+async def exceptions(
+    request: Request,
+    caller: ApiCaller,
+    standing: Annotated[Standing, Query(description="Open ones are sorted by date, closed ones the latest first")] = (
+        "open"
+    ),
+    owner: Annotated[Word, Query(description="Only those that this role looks after")] = None,
+    kind: Word = None,
+    system: Word = None,
+    run: Annotated[Word, Query(description="Only in this run")] = None,
+    counts: Annotated[bool, Query(description="How many there are, as well")] = False,
+    after: After = None,
+    limit: Limit = 50,
+) -> Exceptions:
+    parts = parts_of(request)
+    lists = ExceptionLists(parts.database, parts.queries)
+    run_id = await parts.queries.find_run(caller.viewer, run) if run is not None else None
+    wanted = ExceptionFilter(standing=standing, owner=owner, kind=kind, system=system, run_id=run_id)
+    page = await lists.page(caller.viewer, wanted, after, limit)
+    documents = await exception_documents(parts.office.runs, page.lines)
+    counted = await lists.counts(caller.viewer, wanted) if counts else None
+    return Exceptions(
+        exceptions=[ExceptionInList.model_validate(document) for document in documents],
+        after=page.after,
+        now=page.now,
+        counts=ExceptionCounts.model_validate(counted) if counted is not None else None,
+    )
+
+
+@router.post(
+    "/runs/{run_id}/exceptions/{exception_id}/acceptance",
+    summary="Close an exception that needs only a look",
+    responses={**problems_of_post(404), **LATER},
+)
+async def accept(
+    request: Request, caller: ApiCaller, run_id: RunId, exception_id: ExceptionId, asked: Acceptance,
+    response: Response, key: IdempotencyKey = None,
+) -> RunStanding:  # fmt: skip
+    """What still has to be done stays to be done."""
+    office = parts_of(request).office
+    done = await commands.accept_exception(office, caller.actor, run_id, exception_id, asked.reason)
+    return standing_of(done, response)
+
+
+@router.post(
+    "/runs/{run_id}/systems/{system}/accounts",
+    summary="Say which accounts are theirs",
+    responses={**problems_of_post(404), **LATER},
+)
+async def settle(
+    request: Request, caller: ApiCaller, run_id: RunId, system: SystemName, asked: Settling, response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:  # fmt: skip
+    office = parts_of(request).office
+    done = await commands.settle_match(office, caller.actor, run_id, system, asked.accounts, asked.reason)
+    return standing_of(done, response)

@@ -1,0 +1,96 @@
+"""Decisions: at one gate, or at several at once, each still its own."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from orchestrator import commands
+from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.runs.command_responses import LATER, standing
+from orchestrator.web.api.schema.description import Answer, Asking, ProblemDocument, problems_of_post
+from orchestrator.web.api.schema.parameters import GateId, Id, Reason, RunId
+from orchestrator.web.api.schema.run_answers import RunStanding
+from orchestrator.web.problems import refused
+from orchestrator.web.state import parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["gates"], route_class=IdempotentRoute)
+
+
+class Decision(Asking):
+    verdict: Literal["approve", "reject"]
+    excluded: list[Id] = Field(
+        [], max_length=500, description="Steps that are to be left out of an approval, by their ids or names"
+    )
+    reason: Reason | None = Field(None, description="A rejection needs one. Kept encrypted, for those who see the run")
+
+
+class Selected(Asking):
+    run_id: Id
+    gate_id: Id
+
+
+class Selection(Asking):
+    gates: list[Selected] = Field(min_length=1, max_length=commands.MOST_TOGETHER)
+    reason: Reason | None = None
+
+
+class DecisionOutcome(Answer):
+    """One gate's of a selection: `done`, or why not."""
+
+    run_id: str
+    gate_id: str
+    done: RunStanding | None = None
+    refused: ProblemDocument | None = None
+
+
+class Decisions(Answer):
+    outcomes: list[DecisionOutcome] = Field(description="In the order of the selection")
+
+
+@router.post(
+    "/runs/{run_id}/gates/{gate_id}/decision", summary="Decide at a gate", responses={**problems_of_post(404), **LATER}
+)
+async def decide(
+    request: Request, caller: ApiCaller, run_id: RunId, gate_id: GateId, asked: Decision, response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:  # fmt: skip
+    """Whoever comes after the decision gets 409, with who decided, what and when."""
+    office = parts_of(request).office
+    if asked.verdict == "approve":
+        done = await commands.approve_gate(office, caller.actor, run_id, gate_id, asked.excluded, asked.reason)
+    elif asked.excluded:
+        raise Invalid("excluded_from_rejection", "A rejection is of the whole gate.", "Approve and exclude, or reject.")
+    else:
+        done = await commands.reject_gate(office, caller.actor, run_id, gate_id, asked.reason or "")
+    return standing(done, response)
+
+
+@router.post("/decisions", summary="Approve several gates at once", responses=problems_of_post())
+async def decide_together(
+    request: Request, caller: ApiCaller, asked: Selection, key: IdempotencyKey = None
+) -> Decisions:
+    """Each is a decision of its own that stands or is refused by itself; only where each gate's packet says
+    `decide_together`."""
+    selection = [(one.run_id, one.gate_id) for one in asked.gates]
+    outcomes = await commands.approve_gates(parts_of(request).office, caller.actor, selection, asked.reason)
+    return Decisions(
+        outcomes=[
+            DecisionOutcome(
+                run_id=one.run_id,
+                gate_id=one.gate_id,
+                done=standing(one.done, Response()) if one.done is not None else None,
+                refused=_refused(one.refused, one.run_id, one.gate_id) if one.refused is not None else None,
+            )
+            for one in outcomes
+        ]
+    )
+
+
+def _refused(refusal: Refusal, run_id: str, gate_id: str) -> ProblemDocument:
+    """As that gate's own address would answer."""
+    return ProblemDocument(**refused(refusal, {"run_id": run_id, "gate_id": gate_id}).document())

@@ -1,0 +1,111 @@
+"""What waits for whoever asks, who else could see to it, and what happens if nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+
+from orchestrator.deciding.snapshots import Situation
+from orchestrator.documents.inbox import if_nobody_does, item_document, subject, title, with_instruction
+from orchestrator.domain.approvals.deciders import deciders, if_nobody_acts
+from orchestrator.domain.errors import Refusal
+from orchestrator.reading.rows import Item
+from orchestrator.reading.staff import Member
+from orchestrator.web.access.caller import ApiCaller, Caller
+from orchestrator.web.api.idempotent import IdempotentRoute
+from orchestrator.web.api.schema.description import Answer, problems
+from orchestrator.web.api.schema.run_answers import Person
+from orchestrator.web.state import Parts, parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["inbox"], route_class=IdempotentRoute)
+
+Kind = Literal["gate", "task", "exception", "review"]
+MostItems = Annotated[int, Query(ge=1, le=200)]
+
+
+class Colleague(Answer):
+    actor_id: str
+    name: str | None = Field(description="Null where sign-in did not tell it, and for programs that ask")
+
+
+class Waiting(Answer):
+    id: str = Field(description="Of the gate, task or exception, within its run")
+    run_id: str
+    person: Person | None
+    kind: Kind
+    subject: str = Field(description="What waits, in a few words that name nobody")
+    title: str
+    roles: list[str] = Field(description="Any of which may see to it")
+    system: str | None
+    opened_at: datetime
+    due_at: datetime | None
+    cutoff: datetime
+    zone: str
+    packet: str
+    packet_version: str
+    on_behalf_of: str | None = Field(None, description="The account in whose absence the caller would act")
+    detail: dict[str, Any] = Field(description="What kind of gate, task or exception it is")
+    instruction: str | None = Field(None, description="Of a task: what is to be done")
+    others: list[Colleague] = Field(description="Who else may see to it now")
+    if_nobody_does: str = Field(description="What happens if nobody does, in words")
+    lapses_at: datetime | None = Field(None, description="Of a gate: when a decision would hold no longer")
+    steps_undone: int = Field(0, description="How many steps stay undone for it")
+
+
+class Inbox(Answer):
+    items: list[Waiting] = Field(description="The most urgent first")
+    now: datetime
+
+
+@router.get("/inbox", summary="What waits", responses=problems())
+async def inbox(
+    request: Request,
+    caller: ApiCaller,
+    kind: Annotated[list[Kind], Query(description="Only these kinds")] = [],  # noqa: B006
+    mine: Annotated[bool, Query(description="False: what waits for anybody, in runs that the caller sees")] = True,
+    limit: MostItems = 50,
+) -> Inbox:
+    return await waiting(parts_of(request), caller, kind, mine=mine, limit=limit)
+
+
+async def waiting(parts: Parts, caller: Caller, kinds: Sequence[Kind], *, mine: bool, limit: int) -> Inbox:
+    found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, limit=limit)
+    staff = await parts.queries.staff()
+    looked = await parts.office.runs.looks([item.run_id for item in found.items]) if found.items else {}
+    return Inbox(items=[_item(item, looked[item.run_id], staff, caller) for item in found.items], now=found.now)
+
+
+def _item(item: Item, situation: Situation, staff: Any, caller: Caller) -> Waiting:
+    state, world = situation.state, situation.world
+    document = with_instruction(item_document(item), state) if item.kind == "task" else item_document(item)
+    packet = world.pinned
+    try:
+        others = [one for one in deciders(state, item.id, world.actors.values(), world) if one != caller.actor.actor_id]
+        consequence = if_nobody_acts(state, item.id, world)
+    except Refusal:  # it was seen to since the list was read
+        return Waiting.model_validate(
+            document | _words(item, packet) | {"others": [], "if_nobody_does": "It was seen to."}
+        )
+    return Waiting.model_validate(
+        document
+        | _words(item, packet)
+        | {
+            "others": [_colleague(one, staff.get(one), caller) for one in others],
+            "if_nobody_does": if_nobody_does(item, packet),
+            "lapses_at": consequence.lapses_at,
+            "steps_undone": len(consequence.undone),
+        }
+    )
+
+
+def _words(item: Item, packet: Any) -> dict[str, str]:
+    return {"subject": subject(item), "title": title(item, packet)}
+
+
+def _colleague(actor_id: str, member: Member | None, caller: Caller) -> Colleague:
+    shown = member.name if member is not None and caller.actor.kind == "person" else None
+    return Colleague(actor_id=actor_id, name=shown)

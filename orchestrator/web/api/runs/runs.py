@@ -1,0 +1,120 @@
+"""Runs: list them, and read one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+
+from orchestrator.documents.run import run_document, without_content
+from orchestrator.ledger.book.records import Recorded
+from orchestrator.reading.queries import RunPage, StateFilter
+from orchestrator.reading.rows import PersonName, RunLine
+from orchestrator.reading.run_lists import RunFilter, RunLists
+from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.api.idempotent import IdempotentRoute
+from orchestrator.web.api.schema.description import Answer, problems
+from orchestrator.web.api.schema.parameters import ID, LONGEST_ID, After, Instant, Limit, RunId
+from orchestrator.web.api.schema.run_answers import EventInRun, Person, RunCounts, RunInList, Runs, WholeRun
+from orchestrator.web.state import parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
+
+Word = Annotated[str | None, Query(min_length=1, max_length=LONGEST_ID, pattern=ID)]
+
+
+class Events(Answer):
+    events: list[EventInRun]
+    after: int | None = None
+    """Give it as `after` for what comes next; null where this is all so far."""
+    finished: bool
+    """Whether the run is over, so that nothing comes any more but late results."""
+
+
+@router.get("/runs", summary="List runs", responses=problems(403))
+async def runs(
+    request: Request,
+    caller: ApiCaller,
+    state: Annotated[list[StateFilter], Query(description="Only runs in these states")] = [],  # noqa: B006
+    packet: Word = None,
+    system: Annotated[Word, Query(description="Only runs whose plan has steps on it")] = None,
+    urgent: bool | None = None,
+    mine: Annotated[bool, Query(description="Only runs that the caller's own account asked for")] = False,
+    cutoff_from: Instant = None,
+    cutoff_until: Annotated[Instant, Query(description="This instant itself is left out")] = None,
+    sort: Annotated[
+        Literal["latest", "cutoff", "due"],
+        Query(description="What was asked for last first; or the earliest cutoff; or what has to be done first"),
+    ] = "latest",
+    counts: Annotated[bool, Query(description="How many there are in each state, as well")] = False,
+    after: After = None,
+    limit: Limit = 50,
+) -> Runs:
+    parts = parts_of(request)
+    lists = RunLists(parts.database, parts.queries)
+    wanted = RunFilter(tuple(state), packet, system, urgent, mine, cutoff_from, cutoff_until)
+    found = await lists.page(caller.viewer, wanted, sort, after, limit)
+    counted = await lists.counts(caller.viewer, wanted) if counts else None
+    return Runs(
+        runs=[in_list(line) for line in found.lines],
+        after=found.after,
+        now=found.now,
+        counts=RunCounts.model_validate(counted) if counted is not None else None,
+    )
+
+
+@router.get("/runs/{run_id}", summary="One run whole", responses=problems(404))
+async def one(
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    events: Annotated[bool, Query(description="Everything that happened in it, as well")] = False,
+) -> WholeRun:
+    found = await parts_of(request).queries.run_page(caller.viewer, run_id)
+    happened = [event_in_run(recorded, found.hashes) for recorded in found.events] if events else None
+    return WholeRun.model_validate(run_document(found) | {"events": happened})
+
+
+@router.get("/runs/{run_id}/events", summary="What happened in a run", responses=problems(404))
+async def happened(
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    after: Annotated[int, Query(description="The version after which to go on", ge=0, le=2**31 - 1)] = 0,
+    limit: Limit = 100,
+) -> Events:
+    """In the order in which it happened. `data` is what the event says; the content of attached files is left out."""
+    found = await parts_of(request).queries.run_page(caller.viewer, run_id)
+    return events_after(found, after, limit)
+
+
+def events_after(found: RunPage, after: int, limit: int) -> Events:
+    rest = [recorded for recorded in found.events if recorded.version > after]
+    shown = [event_in_run(recorded, found.hashes) for recorded in rest[:limit]]
+    more = shown[-1].version if len(rest) > limit else None
+    return Events(events=shown, after=more, finished=found.situation.state.finished)
+
+
+def event_in_run(recorded: Recorded, hashes: Mapping[int, str]) -> EventInRun:
+    """An event as it is told to those who see its run. Its position in the ledger is not: that would say how much
+    happens elsewhere."""
+    data: dict[str, Any] = recorded.event.model_dump(mode="json")
+    if "evidence" in data:
+        data["evidence"] = without_content(data["evidence"])
+    return EventInRun(
+        version=recorded.version, at=recorded.recorded_at, type=recorded.type,
+        hash=hashes.get(recorded.version), data=data,
+    )  # fmt: skip
+
+
+def in_list(line: RunLine) -> RunInList:
+    fields = asdict(line) | {"finished_at": line.closed_at, "person": person(line.person)}
+    return RunInList.model_validate(fields)
+
+
+def person(named: PersonName) -> Person | None:
+    if named.name is None and named.employee_number is None:
+        return None
+    return Person.model_validate(named)

@@ -1,0 +1,110 @@
+"""A run as it happens: Server-Sent Events (WHATWG HTML, section 9.2), one for each event, named by its version.
+
+Whoever comes again with `Last-Event-ID` misses nothing. Whether they may see the run is asked anew for each event: a
+stream that was opened before an embargo, or before a role was taken away, ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from starlette.responses import Response, StreamingResponse
+
+from orchestrator.domain.errors import Refusal
+from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.web.access.caller import ApiCaller, Caller, TokenNeeded, token_holder
+from orchestrator.web.api.idempotent import IdempotentRoute
+from orchestrator.web.api.runs.runs import Events, events_after
+from orchestrator.web.api.schema.description import problems
+from orchestrator.web.api.schema.parameters import RunId
+from orchestrator.web.state import Parts, parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
+
+HEARTBEAT = 15.0
+"""Seconds after which a comment shows that the stream lives."""
+AGAIN_AFTER = 2.0
+AT_ONCE = 500
+"""Events that are told in one go."""
+LastEvent = Annotated[
+    str | None,
+    Header(alias="Last-Event-ID", description="The version after which to go on", pattern="^[0-9]{1,9}$"),
+]
+
+
+@router.get(
+    "/runs/{run_id}/stream",
+    summary="Follow a run",
+    response_class=StreamingResponse,
+    responses={
+        **problems(404, 429),
+        200: {
+            "description": "Events as they happen: `id` is the version, `event` the type, `data` the event as "
+            "`/events` has it; `event: end` where nothing comes any more",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+    },
+)
+async def stream(request: Request, caller: ApiCaller, run_id: RunId, last_event_id: LastEvent = None) -> Response:
+    """From the run's beginning, or after `Last-Event-ID`. It ends with the run, and with the token."""
+    parts = parts_of(request)
+    found = await parts.queries.run_page(caller.viewer, run_id)
+    whole_id = found.situation.state.run_id
+    return StreamingResponse(
+        _events(request, parts, whole_id, int(last_event_id or 0)),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+async def _events(request: Request, parts: Parts, run_id: str, after: int) -> AsyncIterator[str]:
+    """Ends without a word where whoever listens may no longer; a program that comes again hears why."""
+    yield "retry: 3000\n\n"
+    async with aclosing(parts.following.run(run_id, after)) as moves:
+        while True:
+            found = await _found(request, parts, run_id, after)
+            if found is None:
+                return
+            for event in found.events:
+                after = event.version
+                yield f"id: {after}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n"
+            if found.after is not None:
+                continue
+            if found.finished:
+                yield "event: end\ndata: {}\n\n"
+                return
+            moved = asyncio.ensure_future(anext(moves))
+            try:
+                while not (await asyncio.wait({moved}, timeout=HEARTBEAT))[0]:
+                    if await _listener(request) is None:
+                        return
+                    yield ": still here\n\n"
+            finally:
+                moved.cancel()
+                await asyncio.wait({moved})
+
+
+async def _found(request: Request, parts: Parts, run_id: str, after: int) -> Events | None:
+    """What there is to say now; None where they may not listen any more."""
+    while True:
+        try:
+            caller = await _listener(request)
+            if caller is None:
+                return None
+            return events_after(await parts.queries.run_page(caller.viewer, run_id), after, AT_ONCE)
+        except Refusal:
+            return None
+        except LedgerError:
+            await asyncio.sleep(AGAIN_AFTER)  # whoever follows waits until the ledger is back
+
+
+async def _listener(request: Request) -> Caller | None:
+    """Whoever holds the token now, None where it works no more."""
+    try:
+        return await token_holder(request)
+    except TokenNeeded:
+        return None

@@ -1,0 +1,1 @@
+"""API: parameters, answers and the description of the whole."""

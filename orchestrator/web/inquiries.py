@@ -1,0 +1,152 @@
+"""Asking a worker something and waiting for its answer: the web process holds no system's credentials.
+
+    sealed row ─► the engine starts a workflow with the row's id ─► a worker answers into the row ─► read, for the asker
+
+Nothing about a person is in what the engine carries, and the row expires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import timedelta
+from typing import Any, cast
+
+from orchestrator.documents import questions as q
+from orchestrator.documents.preview import Preview
+from orchestrator.documents.questions import (
+    Answer,
+    Asked,
+    CheckSystems,
+    FindPeople,
+    LedgerVerified,
+    PeopleFound,
+    PersonFactsAsked,
+    PersonMatch,
+    PreviewAsked,
+    Question,
+    SignsIn,
+    SystemChecked,
+    SystemsChecked,
+    VerifyLedger,
+    WhoSignsIn,
+)
+from orchestrator.domain import errors
+from orchestrator.domain.errors import Invalid
+from orchestrator.engine import Engine, EngineUnavailable
+from orchestrator.ledger.engine.inquiries import InquiryAnswer, InquiryRows
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.schema.database import Database
+
+__all__ = [
+    "Answer", "Asked", "CheckSystems", "FindPeople", "Inquiries", "InquiryFailed", "LedgerVerified", "NotAnswered",
+    "PeopleFound", "PersonFactsAsked", "PersonMatch", "Preview", "PreviewAsked", "Question", "SignsIn", "SystemChecked",
+    "SystemsChecked", "VerifyLedger", "WhoSignsIn",
+]  # fmt: skip
+
+WITHIN = 10.0  # seconds that somebody waits in front of a page
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.01, 0.5, 1.25
+"""Seconds between two looks at the row, and how they grow: what takes long is looked at less often."""
+
+
+class NotAnswered(errors.Refusal):
+    """There is no answer: nobody gave one in time, and `Inquiries.result` may have it later."""
+
+    def __init__(self, code: str, place: str, cause: str, remedy: str = "", *, inquiry_id: str = "") -> None:
+        super().__init__(code, f"{place}: {cause.removesuffix('.')}.", remedy)
+        self.place = place
+        self.cause = cause
+        self.inquiry_id = inquiry_id
+
+
+class InquiryFailed(NotAnswered):
+    """A worker took the question and could not answer it: HR is away, or something nobody foresaw. Place and cause are
+    for whoever asked, and may name a person."""
+
+
+class Inquiries:
+    """Raises `LedgerUnavailable`; and `EngineUnavailable` where Temporal cannot be reached (`engine` is None where it
+    never could)."""
+
+    def __init__(self, database: Database, keyring: Keyring, engine: Engine | None) -> None:
+        self._rows = InquiryRows(database, keyring)
+        self._engine = engine
+
+    async def ask(self, asked_by: str, question: q.Asked[q.A], *, within: float = WITHIN) -> q.A:
+        """The answer. `asked_by` is an actor's id. Raises the worker's `Refusal` word for word, `InquiryFailed` where
+        it could not answer, and `NotAnswered` where nobody did `within` so many seconds."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + within
+        inquiry_id = await self.put(asked_by, question, within=within)
+        answer = await self.wait(inquiry_id, asked_by, within=max(until - clock(), 0.0))
+        if answer is None:
+            raise self._nobody(inquiry_id, within)
+        return cast(q.A, answer)
+
+    async def wait(self, inquiry_id: str, asked_by: str, *, within: float) -> q.Answer | None:
+        """What came of it, None where nobody answers `within` so many seconds. Raises like `result`."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + within
+        pause = FIRST_PAUSE
+        while (answer := await self.result(inquiry_id, asked_by)) is None:
+            left = until - clock()
+            if left <= 0:
+                return None
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+        return answer
+
+    async def put(self, asked_by: str, question: q.Asked[Any], *, within: float = WITHIN) -> str:
+        """Asks without waiting for an answer, and for Temporal no longer than `within`. Returns the inquiry's id, for
+        `result`."""
+        if self._engine is None:
+            raise EngineUnavailable("its address", "it has not been reached since this process began")
+        inquiry_id = f"i{secrets.token_hex(16)}"
+        kind = str(getattr(question, "kind", ""))
+        await self._rows.put(inquiry_id, kind, asked_by, question.model_dump_json().encode())
+        await self._engine.inquire(inquiry_id, within=timedelta(seconds=within))
+        return inquiry_id
+
+    async def result(self, inquiry_id: str, asked_by: str) -> q.Answer | None:
+        """What came of it, None while nobody has answered. Raises like `ask`; and `Invalid` for what this actor never
+        asked and for what has expired, in the same words."""
+        answered = await self._rows.answered(inquiry_id, asked_by)
+        if answered is None:
+            raise _unknown()
+        if answered == "waiting":
+            return None
+        return _told(answered)
+
+    async def question(self, inquiry_id: str, asked_by: str) -> Question:
+        """What was asked, so that it can be asked again or changed. Raises `Invalid` like `result`."""
+        question = await self._rows.asked(inquiry_id, asked_by)
+        if question is None:
+            raise _unknown()
+        return q.QUESTIONS.validate_json(question)
+
+    def _nobody(self, inquiry_id: str, within: float) -> NotAnswered:
+        queue = self._engine.task_queue if self._engine is not None else ""
+        return NotAnswered(
+            "not_answered",
+            f"The workers of the task queue {queue}",
+            f"none of them answered within {within:g} seconds",
+            "Ask again. If it goes on, see that a worker runs and that the systems it asks can be reached.",
+            inquiry_id=inquiry_id,
+        )
+
+
+def _unknown() -> Invalid:
+    return Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
+
+
+def _told(answered: InquiryAnswer) -> q.Answer:
+    match answered.outcome:
+        case "answered":
+            return q.ANSWERS[answered.kind].model_validate_json(answered.answer)
+        case "refused":
+            refused = q.Refused.model_validate_json(answered.answer)
+            kind: type[errors.Refusal] = getattr(errors, refused.type)
+            raise kind(refused.code, refused.message, refused.remedy)
+        case "failed":
+            failed = q.Failed.model_validate_json(answered.answer)
+            raise InquiryFailed(failed.code, failed.place, failed.cause, failed.remedy)

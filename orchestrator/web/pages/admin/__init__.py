@@ -1,0 +1,1 @@
+"""Pages: packets, systems, tokens, webhooks, delegation and the ledger."""

@@ -1,0 +1,145 @@
+"""The ledger: how large it is, whether it is as it was written, and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import QueryParams
+from starlette.responses import RedirectResponse, Response
+
+from orchestrator.deciding.runs import RUN_EVENT_TYPES
+from orchestrator.domain.errors import Refusal
+from orchestrator.engine import EngineUnavailable
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.proofs.verifications import last_verification
+from orchestrator.reading.history import Happened, History, HistoryFilter, HistoryPage
+from orchestrator.reading.staff import Member
+from orchestrator.web.access.caller import Caller, PageCaller
+from orchestrator.web.access.forms import Form
+from orchestrator.web.access.read_permissions import reads_runs, require_reading, sees_everything
+from orchestrator.web.api.admin.verification import verified
+from orchestrator.web.inquiries import VerifyLedger
+from orchestrator.web.pages.lists.choices import choices
+from orchestrator.web.pages.lists.filters import status_with, understood
+from orchestrator.web.pages.new_run.local_times import instant_given
+from orchestrator.web.pages.page import page
+from orchestrator.web.pages.refusals import told
+from orchestrator.web.pages.run.run_access import name_in
+from orchestrator.web.state import parts_of
+
+router = APIRouter()
+
+A_PAGE = 50
+FIRST_LOOK, LONG_LOOK, MOST_LOOKS = 1.0, 8.0, 38
+"""Seconds for which the page waits for a verification before it says so, then again and again; and how often."""
+FIELDS = ("run", "system", "actor", "since", "until")
+
+
+@router.get("/ledger")
+async def ledger(request: Request, caller: PageCaller) -> Response:
+    """The filter holds ids and times only: names stand in no address."""
+    return await _page(request, caller)
+
+
+@router.post("/ledger/verify")
+async def verify(request: Request, caller: PageCaller, form: Form) -> Response:
+    """A worker reads every row again, with code of its own."""
+    parts = parts_of(request)
+    await require_reading(parts, caller)
+    try:
+        inquiry_id = await parts.inquiries.put(caller.actor.actor_id, VerifyLedger())
+    except EngineUnavailable as error:
+        return await _page(request, caller, *told(request, error))
+    return RedirectResponse(f"/ledger/verifications/{inquiry_id}", 303)
+
+
+@router.get("/ledger/verifications/{inquiry_id}")
+async def verification(request: Request, caller: PageCaller, inquiry_id: str, look: int = 0) -> Response:
+    """What it found; while it goes on, the page says so and comes again by itself."""
+    parts = parts_of(request)
+    await require_reading(parts, caller)
+    try:
+        found = await parts.inquiries.wait(inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK)
+    except Refusal as error:
+        return await _page(request, caller, *told(request, error))
+    if found is None:
+        address = f"/ledger/verifications/{inquiry_id}"
+        return await page(
+            request, "ledger_verifying.html", title="Verifying the ledger", caller=caller, current="ledger",
+            next_look=f"{address}?look={look + 1}" if look < MOST_LOOKS else None, again=address,
+        )  # fmt: skip
+    return RedirectResponse("/ledger", 303)
+
+
+async def _page(request: Request, caller: Caller, flash: Flash | None = None, status: int = 200) -> Response:
+    parts = parts_of(request)
+    whole = await sees_everything(parts, caller)
+    kept = await last_verification(parts.database)
+    staff = await parts.queries.staff()
+    can = await choices(parts, caller)
+    actors = (await parts.queries.around()).organisation.actors
+    asked, misread = understood(request.query_params, {"system": dict(can.systems), "actor": actors})
+    typed = {name: asked.get(name, "").strip()[:200] for name in FIELDS}
+    history, refused = await _history(request, caller, typed)
+    if refused is not None:
+        flash, status = told(request, refused)
+    return await page(
+        request, "ledger.html", title="Ledger", caller=caller, current="ledger",
+        status=status_with(misread, status), flashes=((flash,) if flash is not None else ()) + misread,
+        whole=whole, may_verify=await reads_runs(parts, caller),
+        size=await parts.office.runs.ledger.tail_position() if whole else None,
+        last=verified(kept, whole=whole) if kept is not None else None,
+        happened=[_line(one, dict(can.systems), staff) for one in history.happened],
+        looked_back_to=history.looked_back_to, ended=history.after is None,
+        more=_address(typed, history.after) if history.after is not None else None,
+        first="/ledger" + (f"?{query}" if (query := urlencode(_given(typed))) else "") if _after(request) else None,
+        typed=typed, filtered=bool(_given(typed)), systems=can.systems,
+        actors=sorted(((actor_id, name_in(staff, actor_id)) for actor_id in staff), key=lambda one: one[1].casefold()),
+    )  # fmt: skip
+
+
+async def _history(request: Request, caller: Caller, typed: Mapping[str, str]) -> tuple[HistoryPage, Refusal | None]:
+    """A filter that cannot be so shows nothing, and why."""
+    parts = parts_of(request)
+    found = History(parts.database, parts.office.keyring, EventCodec(RUN_EVENT_TYPES), parts.queries)
+    try:
+        wanted = HistoryFilter(
+            run_id=typed["run"] or None,
+            system=typed["system"] or None,
+            actor=typed["actor"] or None,
+            since=_instant(typed["since"], caller.zone, "The start"),
+            until=_instant(typed["until"], caller.zone, "The end"),
+        )
+        return await found.page(caller.viewer, wanted, _after(request), A_PAGE), None
+    except Refusal as refused:
+        return HistoryPage((), None, None), refused
+
+
+def _instant(text: str, zone: str, what: str) -> datetime | None:
+    return instant_given(text, zone, what) if text else None
+
+
+def _line(one: Happened, systems: Mapping[str, str], staff: Mapping[str, Member]) -> dict[str, object]:
+    return {
+        "one": one,
+        "by": [name_in(staff, actor_id) for actor_id in one.by],
+        "system": systems.get(one.system or "", one.system),
+        "step": one.step.replace("_", " ") if one.step is not None else None,
+    }
+
+
+def _after(request: Request) -> str | None:
+    query: QueryParams = request.query_params
+    return query.get("after") or None
+
+
+def _given(typed: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in typed.items() if value}
+
+
+def _address(typed: Mapping[str, str], after: str) -> str:
+    return f"/ledger?{urlencode({**_given(typed), 'after': after})}#happened"

@@ -1,0 +1,241 @@
+"""Packets: the three files side by side under their owners' names, what they mean in words, and who agreed to what."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from orchestrator import commands
+from orchestrator.deciding.packet_shelf import PacketShelf
+from orchestrator.documents.packets import packet_document
+from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.domain.packet import packet_history as history
+from orchestrator.domain.packet.packet import FILE_NAMES, Packet
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.web.access.caller import Caller, PageCaller
+from orchestrator.web.access.forms import Form, text
+from orchestrator.web.access.packets import packet_names, readable
+from orchestrator.web.pages.page import back_to, page
+from orchestrator.web.pages.refusals import told
+from orchestrator.web.pages.run.run_access import name_in
+from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.words import words
+
+router = APIRouter()
+
+PHASES: tuple[history.Phase, ...] = (*history.FORWARD, "retired")
+OWNERS = "owners"
+PARTS = ("means", "levels", "files", OWNERS)
+"""Of a packet's page, one at a time."""
+AROUND = 3
+"""Lines that stay the same around each that differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """`kind` is `added`, `removed`, `same`, or `place` for where in the files it is."""
+
+    kind: Literal["added", "removed", "same", "place"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What the caller may do with a version, by the domain's own word: the phase and owner that they may sign for, and
+    the phases to which they may move it."""
+
+    sign: tuple[history.Owner, history.Phase] | None
+    moves: tuple[history.Phase, ...]
+
+
+@router.get("/packets")
+async def packets(request: Request, caller: PageCaller) -> Response:
+    parts = parts_of(request)
+    found: list[dict[str, Any]] = []
+    for packet in await parts.queries.readable_packets(caller.viewer):
+        shelf = await parts.office.runs.shelf(packet.name)
+        known = shelf.history.version(packet.version)
+        newest = shelf.history.newest
+        found.append(
+            {
+                "packet": packet,
+                "known": known,
+                "versions": len(shelf.history.versions),
+                "newer": newest if newest is not None and newest.version != packet.version else None,
+            }
+        )
+    order = {phase: at for at, phase in enumerate(("production", "pilot", "shadow", "draft", "retired"))}
+    found.sort(key=lambda one: order[one["known"].phase])
+    return await page(request, "packets.html", title="Packets", caller=caller, current="packets", found=found)
+
+
+@router.get("/packets/{name}")
+async def packet(request: Request, caller: PageCaller, name: str) -> Response:
+    """The version that works for people, else the newest."""
+    current = await readable(parts_of(request), caller, name)
+    return await _page(request, caller, name, current.version)
+
+
+@router.get("/packets/{name}/versions/{version}")
+async def one_version(request: Request, caller: PageCaller, name: str, version: str) -> Response:
+    return await _page(request, caller, name, version)
+
+
+@router.get("/packets/{name}/differences")
+async def differences(request: Request, caller: PageCaller, name: str) -> Response:
+    """Between two versions, file by file: `before` and `after` in the address are versions."""
+    parts = parts_of(request)
+    current = await readable(parts, caller, name)
+    shelf = await parts.office.runs.shelf(name)
+    versions = shelf.history.versions
+    asked = {side: request.query_params.get(side, "")[:64] for side in ("before", "after")}
+    after = shelf.history.version(asked["after"]) if asked["after"] else versions[-1]
+    before = shelf.history.version(asked["before"]) if asked["before"] else _before(shelf, after.version)
+    files = [
+        {"name": file, "lines": _diff(shelf.version(before.version), shelf.version(after.version), file)}
+        for file in FILE_NAMES
+    ]
+    return await page(
+        request, "packet_differences.html", title=f"Differences: {current.workflow.title}", caller=caller,
+        current="packets", packet=current, before=before, after=after, files=files,
+        versions=[(one.version, f"{one.version[:12]} · {words(one.phase, 'phase')}") for one in reversed(versions)],
+    )  # fmt: skip
+
+
+@router.post("/packets/{name}/versions/{version}/sign")
+async def sign(request: Request, caller: PageCaller, form: Form, name: str, version: str) -> Response:
+    """As the owner whose role the caller has, for the phase that stood on the button: one that has passed meanwhile is
+    signed by nobody by mistake."""
+    parts = parts_of(request)
+    await readable(parts, caller, name)
+    try:
+        phase = _phase(text(form, "phase"))
+        known = (await parts.office.runs.shelf(name)).history.version(version)
+        names = await packet_names(parts)
+        await commands.sign_packet(parts.office, caller.actor, name, known.version, phase, names)
+    except Refusal as refused:
+        return await _page(request, caller, name, version, *told(request, refused), default=OWNERS)
+    said = f"You have signed version {known.version[:12]} for {words(phase, 'phase').lower()}."
+    return await back_to(request, caller, f"{_address(name, known.version)}?part={OWNERS}", Flash("done", said))
+
+
+@router.post("/packets/{name}/versions/{version}/move")
+async def move(request: Request, caller: PageCaller, form: Form, name: str, version: str) -> Response:
+    parts = parts_of(request)
+    await readable(parts, caller, name)
+    try:
+        phase = _phase(text(form, "phase"))
+        known = (await parts.office.runs.shelf(name)).history.version(version)
+        names, why = await packet_names(parts), text(form, "reason")[:2000]
+        await commands.move_packet(parts.office, caller.actor, name, known.version, phase, names, why)
+    except Refusal as refused:
+        return await _page(request, caller, name, version, *told(request, refused), default=OWNERS)
+    said = f"Version {known.version[:12]} is in {words(phase, 'phase').lower()} now."
+    return await back_to(request, caller, f"{_address(name, known.version)}?part={OWNERS}", Flash("done", said))
+
+
+async def _page(
+    request: Request,
+    caller: Caller,
+    name: str,
+    version: str,
+    flash: Flash | None = None,
+    status: int = 200,
+    default: str = "means",
+) -> Response:
+    parts = parts_of(request)
+    await readable(parts, caller, name)
+    shelf = await parts.office.runs.shelf(name)
+    known = shelf.history.version(version)
+    shown = shelf.version(known.version)
+    stream = history.packet_stream(name)
+    happened = (await parts.office.runs.ledger.read({stream: 0})).events[stream]
+    staff = await parts.queries.staff()
+    document = packet_document(shown, shelf, happened, parts.office.runs.abilities)
+    return await page(
+        request, "packet.html", title=shown.workflow.title, caller=caller, current="packets", status=status,
+        flashes=(flash,) if flash is not None else (), found=document, known=known,
+        owners=[
+            ("value", known.value_owner, _signature(known, "value")),
+            ("safety", known.safety_owner, _signature(known, "safety")),
+        ],
+        following=_following(known), offered=_offered(shelf, known, caller), holders=await _holders(parts, known),
+        titles={system: spec.title for system, spec in shown.platform.systems.items()},
+        gate_titles={gate: spec.title for gate, spec in shown.approvals.gates.items()},
+        name_of=lambda actor_id: name_in(staff, actor_id), address=_address(name, known.version),
+        part=part if (part := request.query_params.get("part") or default) in PARTS else PARTS[0],
+    )  # fmt: skip
+
+
+def _signature(known: history.VersionState, owner: history.Owner) -> history.Signature | None:
+    """Theirs for the next phase, where there is one."""
+    following = _following(known)
+    return known.signed(owner, following) if following is not None else None
+
+
+def _following(known: history.VersionState) -> history.Phase | None:
+    if known.phase in ("production", "retired"):
+        return None
+    return history.FORWARD[history.FORWARD.index(known.phase) + 1]
+
+
+def _offered(shelf: PacketShelf, known: history.VersionState, caller: Caller) -> Offered:
+    sign: tuple[history.Owner, history.Phase] | None = None
+    try:
+        for draft in history.sign(shelf.history, known.version, caller.actor):
+            if isinstance(draft.event, history.PacketSigned):
+                sign = (draft.event.owner, draft.event.phase)
+    except Refusal:
+        pass
+    moves = []
+    for phase in PHASES:
+        try:
+            if history.move(shelf.history, known.version, phase, caller.actor):
+                moves.append(phase)
+        except Refusal:
+            continue
+    return Offered(sign, tuple(moves))
+
+
+async def _holders(parts: Parts, known: history.VersionState) -> dict[str, list[str]]:
+    """Who holds the owners' roles, by role."""
+    staff = await parts.queries.staff()
+    return {
+        role: sorted(
+            name_in(staff, actor_id)
+            for actor_id, member in staff.items()
+            if member.actor.kind == "person" and role in member.actor.roles
+        )
+        for role in (known.value_owner, known.safety_owner)
+    }
+
+
+def _before(shelf: PacketShelf, version: str) -> history.VersionState:
+    """The one that was adopted before it; itself where it is the first."""
+    versions = shelf.history.versions
+    at = next(at for at, known in enumerate(versions) if known.version == version)
+    return versions[max(at - 1, 0)]
+
+
+def _diff(before: Packet, after: Packet, file: str) -> list[DiffLine]:
+    """Empty where the file is the same in both."""
+    lines = difflib.unified_diff(
+        before.files[file].decode().splitlines(), after.files[file].decode().splitlines(), lineterm="", n=AROUND
+    )
+    kinds: dict[str, Any] = {"+": "added", "-": "removed", " ": "same", "@": "place"}
+    return [DiffLine(kinds[line[:1]], line[1:] if line[0] != "@" else line) for line in list(lines)[2:]]
+
+
+def _phase(phase: str) -> history.Phase:
+    for known in PHASES:
+        if known == phase:
+            return known
+    raise Invalid("unknown_phase", f"There is no phase {phase[:40]!r}.", "Choose one of those that are offered.")
+
+
+def _address(name: str, version: str) -> str:
+    return f"/packets/{name}/versions/{version}"

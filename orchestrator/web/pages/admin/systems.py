@@ -1,0 +1,181 @@
+"""Systems: whether each can be reached, whom to ask where it cannot, and holding back what would change in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from orchestrator import commands
+from orchestrator.domain.commands.operating import hold_system, release_system
+from orchestrator.domain.errors import Refusal
+from orchestrator.domain.events import EVERYTHING
+from orchestrator.domain.packet.packet import Packet, SystemSpec
+from orchestrator.engine import EngineUnavailable
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.ledger.engine.system_reports import SystemReport, last_reports
+from orchestrator.web.access.caller import Caller, PageCaller
+from orchestrator.web.access.forms import Form, text
+from orchestrator.web.access.packets import readable
+from orchestrator.web.access.read_permissions import looks_after, require_looking_after
+from orchestrator.web.inquiries import CheckSystems
+from orchestrator.web.pages.page import back_to, page
+from orchestrator.web.pages.refusals import told
+from orchestrator.web.state import parts_of
+
+router = APIRouter()
+
+CHECK_WITHIN = 20.0
+"""Seconds: systems that do not answer are waited for until their deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemLine:
+    """`seen` is the last look's word, None where nobody looked yet. `may_hold` and `may_release` are what the domain
+    would let the caller do."""
+
+    name: str
+    spec: SystemSpec
+    seen: SystemReport | None
+    held: bool
+    may_hold: bool
+    may_release: bool
+
+    @property
+    def standing(self) -> str:
+        """A word of the vocabulary `reachable`."""
+        if self.seen is None or self.seen.reachable is None:
+            return "unknown"
+        return "yes" if self.seen.reachable else "no"
+
+
+@dataclass(frozen=True, slots=True)
+class PacketSystems:
+    """`all_held` holds back every change on every system; `may_check` is whether the caller looks after these."""
+
+    packet: Packet
+    lines: tuple[SystemLine, ...]
+    all_held: bool
+    may_hold_all: bool
+    may_release_all: bool
+    may_check: bool
+
+
+@router.get("/systems")
+async def systems(request: Request, caller: PageCaller) -> Response:
+    return await _page(request, caller)
+
+
+@router.post("/systems/{packet}/check")
+async def check(request: Request, caller: PageCaller, form: Form, packet: str) -> Response:
+    """A worker looks at each system and changes nothing."""
+    parts = parts_of(request)
+    current = await readable(parts, caller, packet)
+    require_looking_after(caller, current)
+    try:
+        checked = await parts.inquiries.ask(
+            caller.actor.actor_id, CheckSystems(packet=current.name), within=CHECK_WITHIN
+        )
+    except (Refusal, EngineUnavailable) as error:
+        return await _page(request, caller, *told(request, error))
+    silent = [system.title for system in checked.systems if system.reachable is False]
+    if silent:
+        said = f"Not reachable: {', '.join(silent)}."
+        flash = Flash("refused", said, "What each one said stands below, with whom to ask.")
+    else:
+        flash = Flash("done", "Every system that could be looked at answers and accepts our credential.")
+    return await back_to(request, caller, f"/systems#{current.name}", flash)
+
+
+@router.post("/systems/{packet}/hold")
+async def hold(request: Request, caller: PageCaller, form: Form, packet: str) -> Response:
+    """`system` is one of the packet's, or `*` for all."""
+    parts = parts_of(request)
+    current = await readable(parts, caller, packet)
+    system = text(form, "system")[:100]
+    reason = text(form, "reason")[:2000]
+    try:
+        changed = await commands.hold_system(parts.office, caller.actor, system, current.name, reason or None)
+    except Refusal as refused:
+        return await _page(request, caller, *told(request, refused))
+    said = f"{_title(current, system)}: changes are held back in all runs." if changed else "It was on hold already."
+    return await back_to(request, caller, _place(current, system), Flash("done", said))
+
+
+@router.post("/systems/{packet}/release")
+async def release(request: Request, caller: PageCaller, form: Form, packet: str) -> Response:
+    parts = parts_of(request)
+    current = await readable(parts, caller, packet)
+    system = text(form, "system")[:100]
+    try:
+        changed = await commands.release_system(parts.office, caller.actor, system, current.name)
+    except Refusal as refused:
+        return await _page(request, caller, *told(request, refused))
+    said = f"{_title(current, system)}: changes go on." if changed else "It was not on hold."
+    return await back_to(request, caller, _place(current, system), Flash("done", said))
+
+
+async def _page(request: Request, caller: Caller, flash: Flash | None = None, status: int = 200) -> Response:
+    found = [await _systems_of(request, caller, packet) for packet in await _packets(request, caller)]
+    return await page(
+        request, "systems.html", title="Systems", caller=caller, current="systems", status=status,
+        flashes=(flash,) if flash is not None else (), found=found,
+    )  # fmt: skip
+
+
+async def _packets(request: Request, caller: Caller) -> list[Packet]:
+    """Those with the most systems first; each system is shown under every packet that uses it."""
+    found = await parts_of(request).queries.readable_packets(caller.viewer)
+    return sorted(found, key=lambda packet: (-len(packet.platform.systems), packet.name))
+
+
+async def _systems_of(request: Request, caller: Caller, packet: Packet) -> PacketSystems:
+    parts = parts_of(request)
+    reports = await last_reports(parts.database, packet.name)
+    held = await parts.office.runs.held_systems(packet.platform.systems)
+    lines = tuple(
+        SystemLine(
+            name=name,
+            spec=spec,
+            seen=reports.get(name),
+            held=name in held,
+            may_hold=name not in held and _may_hold(caller, name, packet),
+            may_release=name in held and _may_release(caller, name, packet),
+        )
+        for name, spec in packet.platform.systems.items()
+    )
+    everything = EVERYTHING in held
+    return PacketSystems(
+        packet=packet,
+        lines=lines,
+        all_held=everything,
+        may_hold_all=not everything and _may_hold(caller, EVERYTHING, packet),
+        may_release_all=everything and _may_release(caller, EVERYTHING, packet),
+        may_check=looks_after(caller, packet),
+    )
+
+
+def _may_hold(caller: Caller, system: str, packet: Packet) -> bool:
+    try:
+        hold_system(False, system, None, caller.actor, packet)
+    except Refusal:
+        return False
+    return True
+
+
+def _may_release(caller: Caller, system: str, packet: Packet) -> bool:
+    try:
+        release_system(True, system, caller.actor, packet)
+    except Refusal:
+        return False
+    return True
+
+
+def _title(packet: Packet, system: str) -> str:
+    spec = packet.platform.systems.get(system)
+    return spec.title if spec is not None else "All systems"
+
+
+def _place(packet: Packet, system: str) -> str:
+    return f"/systems#{packet.name}-{system}" if system in packet.platform.systems else f"/systems#{packet.name}"

@@ -1,0 +1,138 @@
+"""Tokens: with which programs act here, one's own command line among them. A token is shown once, on the page that
+answers the form, and stands in no address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from orchestrator import commands
+from orchestrator.commands.integrations import require_owner_of_one
+from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.domain.permissions.levels import ActorKind, Level
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.ledger.access.tokens import LONGEST
+from orchestrator.web.access.caller import Caller, PageCaller
+from orchestrator.web.access.forms import Form, text, texts
+from orchestrator.web.access.packets import packet_names
+from orchestrator.web.pages.page import back_to, page
+from orchestrator.web.pages.refusals import told
+from orchestrator.web.state import Parts, parts_of
+
+router = APIRouter()
+
+LENGTHS = ((1, "A day"), (30, "30 days"), (90, "90 days"), (180, "Half a year"), (LONGEST.days - 1, "A year"))
+"""Days that a token may last, as they are offered."""
+KINDS: Mapping[str, Literal["service", "assistant"]] = {"service": "service", "assistant": "assistant"}
+LONGEST_NAME = 100
+
+
+@router.get("/tokens")
+async def tokens(request: Request, caller: PageCaller) -> Response:
+    return await _page(request, caller)
+
+
+@router.post("/tokens")
+async def make(request: Request, caller: PageCaller, form: Form) -> Response:
+    """The token stands in this answer and in no other: loading it anew asks the browser whether to send the form
+    again, which makes another."""
+    parts = parts_of(request)
+    typed = {
+        "name": text(form, "name")[:LONGEST_NAME], "kind": text(form, "kind"), "up_to": text(form, "up_to"),
+        "days": text(form, "days"), "roles": " ".join(texts(form, "roles")[:20]),
+    }  # fmt: skip
+    try:
+        made, token = await commands.make_token(
+            parts.office, parts.tokens, caller.actor, await packet_names(parts),
+            name=_name(typed["name"]), kind=_kind(typed["kind"]), roles=typed["roles"].split(),
+            up_to=_level(typed["up_to"]), lasts=_days(typed["days"]),
+        )  # fmt: skip
+    except Refusal as refused:
+        return await _page(request, caller, *told(request, refused), typed=typed)
+    return await _page(request, caller, made=made, made_id=token.token_id)
+
+
+@router.post("/tokens/{token_id}/revoke")
+async def revoke(request: Request, caller: PageCaller, form: Form, token_id: str) -> Response:
+    try:
+        await commands.revoke_token(parts_of(request).tokens, caller.actor, token_id)
+    except Refusal as refused:
+        return await _page(request, caller, *told(request, refused))
+    said = Flash("done", "The token is revoked. It works no more, from now on and for good.")
+    return await back_to(request, caller, "/tokens", said)
+
+
+async def _page(
+    request: Request,
+    caller: Caller,
+    flash: Flash | None = None,
+    status: int = 200,
+    typed: dict[str, str] | None = None,
+    made: str | None = None,
+    made_id: str | None = None,
+) -> Response:
+    parts = parts_of(request)
+    mine = await parts.tokens.made_by(caller.actor.actor_id)
+    may_make = await _may_make(parts, caller)
+    staff = await parts.queries.staff()
+    return await page(
+        request, "tokens.html", title="Tokens", caller=caller, status=status,
+        flashes=(flash,) if flash is not None else (), made=made, made_id=made_id,
+        own=[token for token in mine if token.actor_id == caller.actor.actor_id],
+        programs=[
+            (token, staff[token.actor_id].actor if token.actor_id in staff else None)
+            for token in mine
+            if token.actor_id != caller.actor.actor_id
+        ],
+        may_make=may_make, roles=await _roles(parts) if may_make else (), lengths=LENGTHS,
+        typed=typed or {"name": "", "kind": "service", "up_to": "read", "days": "90", "roles": ""},
+        levels=[level.value for level in Level], longest_name=LONGEST_NAME,
+    )  # fmt: skip
+
+
+async def _may_make(parts: Parts, caller: Caller) -> bool:
+    names = await packet_names(parts)
+    try:
+        await require_owner_of_one(parts.office, caller.actor, names, "Letting a program in")
+    except Refusal:
+        return False
+    return True
+
+
+async def _roles(parts: Parts) -> tuple[str, ...]:
+    """Those to which a packet grants something for programs: a role of people alone would give them nothing."""
+    found: set[str] = set()
+    for line in await parts.queries.packets():
+        current = (await parts.office.runs.shelf(line.name)).current
+        if current is not None:
+            found |= {rule.who for rule in current.platform.levels if rule.kind != "person"}
+    return tuple(sorted(found - {"*"}))
+
+
+def _name(name: str) -> str:
+    if not name:
+        raise Invalid("token_name_missing", "The token has no name.", "Say what it is for.")
+    return name
+
+
+def _kind(kind: str) -> ActorKind:
+    if kind not in KINDS:
+        raise Invalid("unknown_kind", "It is not said what acts with the token.", "Choose a service or an assistant.")
+    return KINDS[kind]
+
+
+def _level(level: str) -> Level:
+    try:
+        return Level(level)
+    except ValueError:
+        raise Invalid("unknown_level", "It is not said how far the token goes.", "Choose a level.") from None
+
+
+def _days(days: str) -> timedelta:
+    if not days.isdecimal() or len(days) > 3 or not 0 < int(days) <= LONGEST.days:
+        raise Invalid("token_lasts", f"A token works for at most {LONGEST.days} days.", "Choose how long it works.")
+    return timedelta(days=int(days))

@@ -1,0 +1,109 @@
+"""Webhooks: programs elsewhere that are told of runs, gates and exceptions. For a safety owner."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from orchestrator import commands
+from orchestrator.domain.errors import Refusal
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.ledger.engine.webhooks import Webhook
+from orchestrator.notifications.hook_events import KINDS, TYPES
+from orchestrator.web.access.caller import Caller, PageCaller
+from orchestrator.web.access.forms import Form, text, texts
+from orchestrator.web.access.packets import packet_names
+from orchestrator.web.pages.page import back_to, page
+from orchestrator.web.pages.refusals import told
+from orchestrator.web.pages.run.run_access import name_in
+from orchestrator.web.state import parts_of, webhooks_of
+
+router = APIRouter()
+
+LONGEST_URL = 2000
+
+
+@router.get("/webhooks")
+async def webhooks(request: Request, caller: PageCaller) -> Response:
+    return await _page(request, caller)
+
+
+@router.post("/webhooks")
+async def add(request: Request, caller: PageCaller, form: Form) -> Response:
+    """The secret stands in this answer and in no other."""
+    parts = parts_of(request)
+    url = text(form, "url")[:LONGEST_URL]
+    types, only = texts(form, "types")[:50], texts(form, "packets")[:50]
+    try:
+        hook, secret = await commands.add_webhook(
+            parts.office, webhooks_of(parts), caller.actor, await packet_names(parts),
+            url=url, hosts=parts.settings.webhook_hosts, types=types, only=only or None,
+        )  # fmt: skip
+    except Refusal as refused:
+        return await _page(request, caller, *told(request, refused), url=url, types=types, only=only)
+    return await _page(request, caller, secret=secret, secret_of=hook.hook_id)
+
+
+@router.post("/webhooks/{hook_id}/secret")
+async def rotate(request: Request, caller: PageCaller, form: Form, hook_id: str) -> Response:
+    """A new secret, shown once; the former one signs beside it for a day."""
+    parts = parts_of(request)
+    try:
+        secret = await commands.replace_webhook_secret(
+            parts.office, webhooks_of(parts), caller.actor, await packet_names(parts), hook_id
+        )
+    except Refusal as refused:
+        return await _page(request, caller, *told(request, refused))
+    return await _page(request, caller, secret=secret, secret_of=hook_id)
+
+
+@router.post("/webhooks/{hook_id}/disable")
+async def disable(request: Request, caller: PageCaller, form: Form, hook_id: str) -> Response:
+    parts = parts_of(request)
+    names = await packet_names(parts)
+    try:
+        await commands.disable_webhook(parts.office, webhooks_of(parts), caller.actor, names, hook_id)
+    except Refusal as refused:
+        return await _page(request, caller, *told(request, refused))
+    said = Flash("done", "The webhook is disabled. Nothing is delivered to it any more.")
+    return await back_to(request, caller, "/webhooks", said)
+
+
+async def _page(
+    request: Request,
+    caller: Caller,
+    flash: Flash | None = None,
+    status: int = 200,
+    *,
+    secret: str | None = None,
+    secret_of: str = "",
+    url: str = "",
+    types: list[str] | None = None,
+    only: list[str] | None = None,
+) -> Response:
+    parts = parts_of(request)
+    names = await packet_names(parts)
+    hooks = await commands.list_webhooks(parts.office, webhooks_of(parts), caller.actor, names)
+    staff = await parts.queries.staff()
+    return await page(
+        request, "webhooks.html", title="Webhooks", caller=caller, status=status,
+        flashes=(flash,) if flash is not None else (), hooks=[(hook, _standing(hook)) for hook in hooks],
+        makers={hook.hook_id: name_in(staff, hook.made_by) for hook in hooks}, secret=secret, secret_of=secret_of,
+        url=url, types=types or [], only=only or [], kinds=_kinds(), packets=names,
+        hosts=parts.settings.webhook_hosts, longest_url=LONGEST_URL,
+    )  # fmt: skip
+
+
+def _standing(hook: Webhook) -> tuple[str, str, str]:
+    """Shape, tone and words of how the last delivery went."""
+    if hook.disabled_at is not None:
+        return "minus", "quiet", "Disabled"
+    if hook.last_status is None:
+        return "clock", "quiet", "Nothing was sent yet"
+    if hook.last_status.startswith("2"):
+        return "check", "good", f"Taken ({hook.last_status})"
+    return "cross", "bad", f"Refused ({hook.last_status})" if hook.last_status.isdigit() else hook.last_status
+
+
+def _kinds() -> list[tuple[str, list[str]]]:
+    return [(kind, [type_ for type_ in TYPES if type_.partition(".")[0] == kind]) for kind in KINDS]

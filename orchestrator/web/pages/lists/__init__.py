@@ -1,0 +1,1 @@
+"""Pages: inbox, runs, exceptions and outcomes."""

@@ -1,0 +1,89 @@
+"""What waits for whoever looks, the most urgent first, with everything that it takes to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
+
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.web.access.caller import Caller, PageCaller
+from orchestrator.web.pages.lists.filters import status_with, understood
+from orchestrator.web.pages.page import page
+from orchestrator.web.pages.run.cards import Typed, card_of, with_typed
+from orchestrator.web.pages.run.run_access import seen_runs
+from orchestrator.web.state import parts_of
+
+router = APIRouter()
+
+A_PAGE = 12
+SHOWS = ("mine", "all")
+KINDS = ("gate", "task", "exception", "review")
+
+
+@router.get("/")
+@router.get("/inbox")
+async def inbox(request: Request, caller: PageCaller) -> Response:
+    """`show=all` is everything that waits for anybody; `kind` narrows it."""
+    return await show_inbox(request, caller, request.query_params)
+
+
+async def show_inbox(
+    request: Request,
+    caller: Caller,
+    query: QueryParams,
+    status: int = 200,
+    flashes: Sequence[Flash] = (),
+    typed: Typed | None = None,
+) -> Response:
+    parts = parts_of(request)
+    query, misread = understood(query, {"show": SHOWS, "kind": KINDS})
+    status = status_with(misread, status)
+    mine, kinds = wanted(query)
+    after = query.get("after") or None
+    found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, after=after, limit=A_PAGE)
+    runs = await seen_runs(parts, caller, [item.run_id for item in found.items])
+    cards = [
+        card
+        for item in found.items
+        if item.run_id in runs and (card := card_of(runs[item.run_id], item.id)) is not None and card["state"] == "open"
+    ]
+    with_typed(cards, typed)
+    return await page(
+        request,
+        "inbox.html",
+        title="Inbox",
+        caller=caller,
+        current="inbox",
+        status=status,
+        flashes=(*flashes, *misread),
+        here=address(mine, kinds, after=after),
+        stream=address(mine, kinds, "/inbox/stream"),
+        live=status == 200 and after is None,
+        mine=mine,
+        kind=kinds[0] if kinds else "",
+        kinds=[(kind, address(mine, (kind,) if kind else ())) for kind in ("", *KINDS)],
+        tabs=[
+            ("mine", "For me", address(True, kinds), None),
+            ("all", "Everything that waits", address(False, kinds), None),
+        ],
+        cards=cards,
+        more=address(mine, kinds, after=found.after) if found.after else None,
+        first=address(mine, kinds) if after else None,
+        together=[card for card in cards if card.get("together")],
+    )
+
+
+def wanted(query: QueryParams) -> tuple[bool, tuple[str, ...]]:
+    """Whether only what waits for whoever looks, and which kinds (all: none named)."""
+    kind = query.get("kind", "")
+    return query.get("show") != "all", (kind,) if kind in KINDS else ()
+
+
+def address(mine: bool, kinds: Sequence[str], path: str = "/", *, after: str | None = None) -> str:
+    named = {"show": "" if mine else "all", "kind": kinds[0] if kinds else "", "after": after or ""}
+    fields = {name: value for name, value in named.items() if value}
+    return f"{path}?{urlencode(fields)}" if fields else path

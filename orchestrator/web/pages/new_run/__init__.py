@@ -1,0 +1,1 @@
+"""Pages: starting a run."""

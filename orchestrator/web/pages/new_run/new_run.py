@@ -1,0 +1,342 @@
+"""A new run, in steps: find the person in HR, say when, look what would happen, and only then start.
+
+    find ─► terms ─► preview (a worker looks, and writes nothing) ─► start
+
+Each step is a form, so that it works without JavaScript. What a preview was asked for can be read again by its id, for
+whoever asked: so a sign-in in between leads back to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from orchestrator import commands
+from orchestrator.commands import Done, Received
+from orchestrator.documents.preview import MatchQuestion
+from orchestrator.documents.questions import SHORTEST_SEARCH, PeopleFound
+from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet_history import Phase
+from orchestrator.engine import EngineUnavailable
+from orchestrator.ledger.access.answers import Answer as Kept
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.web.access.caller import Caller, PageCaller
+from orchestrator.web.access.forms import Form, text
+from orchestrator.web.access.start_permissions import packets_to_start
+from orchestrator.web.inquiries import FindPeople, PersonFactsAsked, Preview, PreviewAsked
+from orchestrator.web.pages.new_run.draft import Draft, opened, sealed, sentence, zones_for
+from orchestrator.web.pages.new_run.preview_words import preview_page
+from orchestrator.web.pages.new_run.settling import Said
+from orchestrator.web.pages.page import back_to, page
+from orchestrator.web.pages.refusals import refusal_of, status_of, told
+from orchestrator.web.pages.run.flashes import on_page
+from orchestrator.web.state import Parts, parts_of
+
+router = APIRouter()
+
+SEARCH_WITHIN = 8.0
+"""Seconds for HR to find people while somebody waits."""
+FIRST_LOOK, LONG_LOOK, MOST_LOOKS = 0.8, 8.0, 8
+"""Seconds for which the preview's page waits before it says so, then again and again; and how often."""
+ONE_START = timedelta(hours=1)
+"""For how long pressing Start twice under one preview starts one run."""
+NOTHING_SAID = Said()
+AWAY = Refusal(
+    "engine_unavailable",
+    "Nobody can look into the systems now: Temporal cannot be reached. Nothing was started.",
+    "Try again in a moment. If access must end at once, have it cut in the identity provider by hand, and start the "
+    "run when Temporal is back.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A packet under which the caller may start runs. `urgent` is whether they may start at once."""
+
+    packet: Packet
+    phase: Phase
+    urgent: bool
+
+    @property
+    def name(self) -> str:
+        return self.packet.name
+
+
+@router.get("/runs/new")
+async def find(request: Request, caller: PageCaller) -> Response:
+    offered = await _offered(parts_of(request), caller)
+    return await _find_page(request, caller, offered)
+
+
+@router.get("/runs/new/people")
+@router.get("/runs/new/terms")
+@router.get("/runs/new/preview")
+async def from_the_beginning(request: Request, caller: PageCaller) -> Response:
+    """What was typed came with a form, and is not here any more."""
+    return RedirectResponse("/runs/new", 303)
+
+
+@router.post("/runs/new/people")
+async def people(request: Request, caller: PageCaller, form: Form) -> Response:
+    """Whom HR finds; as you type only the list is asked for."""
+    parts = parts_of(request)
+    offered = await _offered(parts, caller)
+    chosen = _chosen(offered, text(form, "packet"))
+    wanted = text(form, "text")[:200]
+    found: PeopleFound | None = None
+    refused: Refusal | None = None
+    if len(wanted) >= SHORTEST_SEARCH:
+        question = FindPeople(packet=chosen.name, text=wanted)
+        try:
+            found = await parts.inquiries.ask(caller.actor.actor_id, question, within=SEARCH_WITHIN)
+        except (Refusal, EngineUnavailable) as error:
+            refused = refusal_of(error, AWAY)
+    fragment = request.headers.get("x-fragment") == "results"
+    status = 200 if refused is None or fragment else status_of(request, refused)
+    return await _find_page(
+        request, caller, offered, chosen=chosen.name, text=wanted, found=found, refused=refused,
+        template="new_run_people.html" if fragment else "new_run.html", status=status,
+    )  # fmt: skip
+
+
+async def _find_page(
+    request: Request,
+    caller: Caller,
+    offered: Sequence[Offered],
+    *,
+    chosen: str = "",
+    text: str = "",
+    found: PeopleFound | None = None,
+    refused: Refusal | None = None,
+    template: str = "new_run.html",
+    status: int = 200,
+) -> Response:
+    parts = parts_of(request)
+    packet = chosen or (offered[0].name if offered else "")
+    matches = [
+        (person, sealed(parts.office.keyring, caller.actor.actor_id, Draft.begin(packet, person, caller.zone)))
+        for person in (found.people if found is not None else ())
+    ]
+    return await page(
+        request, template, title="New run", caller=caller, current="new-run", status=status,
+        offered=offered, chosen=packet, text=text, found=found, matches=matches, refused=on_page(refused),
+        shortest=SHORTEST_SEARCH,
+    )  # fmt: skip
+
+
+@router.post("/runs/new/terms")
+async def terms(request: Request, caller: PageCaller, form: Form) -> Response:
+    """When, how urgently, and for whom it exists."""
+    parts = parts_of(request)
+    draft = opened(parts.office.keyring, caller.actor.actor_id, text(form, "draft"))
+    return await _terms_page(request, caller, draft)
+
+
+@router.post("/runs/new/preview")
+async def look_ahead(request: Request, caller: PageCaller, form: Form) -> Response:
+    """Asks a worker what would happen, and sends the browser where the answer will be."""
+    parts = parts_of(request)
+    actor_id = caller.actor.actor_id
+    draft = opened(parts.office.keyring, actor_id, text(form, "draft")).typed(form)
+    if faults := draft.faults():
+        return await _terms_page(request, caller, draft, faults=faults, status=422)
+    try:
+        inquiry_id = await parts.inquiries.put(actor_id, draft.question(actor_id))
+    except EngineUnavailable:
+        return await _terms_page(request, caller, draft, refused=AWAY, status=503)
+    return RedirectResponse(_address(inquiry_id), 303)
+
+
+async def _terms_page(
+    request: Request,
+    caller: Caller,
+    draft: Draft,
+    *,
+    faults: Sequence[tuple[str, str]] = (),
+    refused: Refusal | None = None,
+    status: int = 200,
+) -> Response:
+    parts = parts_of(request)
+    offered = await _offered(parts, caller)
+    chosen = _chosen(offered, draft.packet)
+    asks_alike = [one for one in offered if _hr(one.packet) == _hr(chosen.packet)]
+    colleagues = sorted(
+        (
+            (actor_id, member.name or actor_id, member.actor.roles)
+            for actor_id, member in (await parts.queries.staff()).items()
+            if member.actor.kind == "person" and actor_id != caller.actor.actor_id
+        ),
+        key=lambda one: one[1].casefold(),
+    )
+    return await page(
+        request, "new_run_terms.html", title=f"New run: {draft.person.name}", caller=caller, current="new-run",
+        status=status, draft=draft, handle=sealed(parts.office.keyring, caller.actor.actor_id, draft),
+        offered=asks_alike, chosen=chosen, colleagues=colleagues, faults=list(faults), errors=dict(faults),
+        refused=on_page(refused), zones=zones_for(draft.person.time_zone, caller.zone), twice=draft.offsets(),
+    )  # fmt: skip
+
+
+@router.get("/runs/new/preview/{inquiry_id}")
+async def preview(request: Request, caller: PageCaller, inquiry_id: str, look: int = 0) -> Response:
+    """What would happen. While a worker looks, the page says so and comes again by itself: `look` counts how often."""
+    return await _preview_page(request, caller, inquiry_id, look)
+
+
+async def _preview_page(
+    request: Request, caller: Caller, inquiry_id: str, look: int = 0, flash: Flash | None = None, status: int = 200,
+    said: Said = NOTHING_SAID,
+) -> Response:  # fmt: skip
+    parts = parts_of(request)
+    try:
+        draft = await _draft(parts, caller, inquiry_id)
+        answer = await parts.inquiries.wait(inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK)
+    except Invalid as refused:
+        if refused.code != "unknown_inquiry":
+            return await _refused_page(request, caller, draft, refused)
+        return await page(
+            request, "new_run_expired.html", title="This preview is over", caller=caller, current="new-run", status=404
+        )
+    except Refusal as refused:
+        return await _refused_page(request, caller, draft, refused)
+    handle = sealed(parts.office.keyring, caller.actor.actor_id, draft)
+    if not isinstance(answer, Preview):
+        next_look = None if look >= MOST_LOOKS else f"{_address(inquiry_id)}?look={look + 1}"
+        return await page(
+            request, "new_run_waiting.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
+            draft=draft, handle=handle, next_look=next_look, again=_address(inquiry_id),
+        )  # fmt: skip
+    return await page(
+        request, "new_run_preview.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
+        status=status, flashes=(flash,) if flash is not None else (), draft=draft, handle=handle,
+        address=_address(inquiry_id), steps_up=_steps_up(parts, caller, draft, inquiry_id), said=said,
+        faults=said.faults(), **preview_page(answer, draft, await parts.queries.staff()),
+    )  # fmt: skip
+
+
+@router.post("/runs/new/preview/{inquiry_id}")
+async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: str) -> Response:
+    """Starts what was previewed. One preview starts one run, however often the button is pressed."""
+    parts, actor_id = parts_of(request), caller.actor.actor_id
+    draft = await _draft(parts, caller, inquiry_id)
+    questions = await _questions(parts, caller, inquiry_id)
+    said = Said.of(form, questions)
+    if said.faults() or text(form, "stay"):
+        status = 422 if said.faults() else 200
+        return await _preview_page(request, caller, inquiry_id, status=status, said=said)
+    key = f"new run:{inquiry_id}"
+    claim = await parts.answers.claim(actor_id, key, hashlib.sha256(inquiry_id.encode()).digest(), ONE_START)
+    if isinstance(claim, Kept):
+        return RedirectResponse(claim.headers["location"], 303)
+    if claim != "mine":
+        already = Flash("done", "The run is being started already.", "Look at the list of runs in a moment.")
+        return await back_to(request, caller, _address(inquiry_id), already)
+    try:
+        if draft.urgent:
+            caller.demand_step_up(parts.settings)
+        facts = await parts.inquiries.ask(
+            actor_id, PersonFactsAsked(packet=draft.packet, wanted=draft.person.hr_id), within=SEARCH_WITHIN
+        )
+        done = await commands.start_run(
+            parts.office, caller.actor, facts, draft.packet, draft.cutoff_given(),
+            urgent=draft.urgent, embargo=draft.embargo(), reason=said.reason or None,
+            answers=said.answers(questions),
+        )  # fmt: skip
+    except (Refusal, EngineUnavailable) as error:
+        await parts.answers.give_up(actor_id, key)
+        flash, status = told(request, error, AWAY)
+        return await _preview_page(request, caller, inquiry_id, flash=flash, status=status, said=said)
+    except BaseException:
+        await parts.answers.give_up(actor_id, key)
+        raise
+    to = "/runs" if isinstance(done, Received) else f"/runs/{done.run_id}"
+    await parts.answers.keep(actor_id, key, Kept(303, {"location": to}, ""))
+    return await back_to(request, caller, to, _told(done, draft))
+
+
+def _told(done: Done | Received, draft: Draft) -> Flash:
+    if isinstance(done, Received):
+        return Flash("done", done.message)
+    if not done.nudged:
+        return Flash(
+            "done",
+            "The run stands in the ledger. Temporal cannot be reached at the moment.",
+            "It goes on by itself once Temporal is back; nothing has to be done again.",
+        )
+    if draft.urgent:
+        return Flash("done", "The run is started. What cuts access and can be taken back begins now.")
+    return Flash("done", "The run is started. Systems are being asked which accounts are theirs.")
+
+
+async def _refused_page(request: Request, caller: Caller, draft: Draft, refused: Refusal) -> Response:
+    """The form again, with what was typed, and the refusal at its field where it is about one."""
+    status = status_of(request, refused)
+    if refused.code.startswith("cutoff_"):
+        return await _terms_page(request, caller, draft, faults=[("cutoff", sentence(refused))], status=status)
+    if refused.code.startswith("embargo_"):
+        return await _terms_page(request, caller, draft, faults=[("embargo_until", sentence(refused))], status=status)
+    return await _terms_page(request, caller, draft, refused=refused, status=status)
+
+
+async def _draft(parts: Parts, caller: Caller, inquiry_id: str) -> Draft:
+    question = await parts.inquiries.question(inquiry_id, caller.actor.actor_id)
+    if not isinstance(question, PreviewAsked):
+        raise Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
+    return Draft.of(question)
+
+
+async def _questions(parts: Parts, caller: Caller, inquiry_id: str) -> tuple[MatchQuestion, ...]:
+    """What the preview asks; nothing where there is none, which is for the start to refuse."""
+    try:
+        answer = await parts.inquiries.result(inquiry_id, caller.actor.actor_id)
+    except Refusal:
+        return ()
+    return answer.questions if isinstance(answer, Preview) else ()
+
+
+async def _offered(parts: Parts, caller: Caller) -> list[Offered]:
+    """The packets under which the caller may start runs, those in production first; none where there is no packet in
+    use. Raises `NotAllowed` as the domain does for somebody who may start none."""
+    offered: list[Offered] = []
+    for current, shelf in packets_to_start(caller.actor, (await parts.queries.around()).shelves.values()):
+        urgent = current.approvals.urgent
+        may = urgent is not None and caller.actor.kind == "person" and bool(caller.actor.roles & set(urgent.allowed_to))
+        offered.append(Offered(current, shelf.history.phase, may))
+    order = ("production", "pilot", "shadow")
+    return sorted(offered, key=lambda one: (order.index(one.phase), -len(one.packet.workflow.steps), one.name))
+
+
+def _chosen(offered: Sequence[Offered], name: str) -> Offered:
+    for one in offered:
+        if one.name == name:
+            return one
+    if not name and offered:
+        return offered[0]
+    raise Invalid("unknown_packet", f"There is no packet {name[:60]} to start runs under.", "Choose one of the list.")
+
+
+def _hr(packet: Packet) -> tuple[str, Any]:
+    """Who people are is one HR system's word; an id of another's means somebody else."""
+    return packet.platform.hr.system, packet.platform.systems[packet.platform.hr.system]
+
+
+def _steps_up(parts: Parts, caller: Caller, draft: Draft, inquiry_id: str) -> str | None:
+    """Where an urgent start's fresh sign-in is had; None where it is not needed or there already."""
+    if not draft.urgent:
+        return None
+    try:
+        caller.demand_step_up(parts.settings)
+    except NotAllowed:
+        way = "/sign-in/start?step_up=true&to=" if parts.provider is not None else "/sign-in?to="
+        return f"{way}{_address(inquiry_id)}"
+    return None
+
+
+def _address(inquiry_id: str) -> str:
+    return f"/runs/new/preview/{inquiry_id}"

@@ -1,0 +1,1 @@
+"""Pages: one run and what can be done with it."""

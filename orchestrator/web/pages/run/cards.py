@@ -1,0 +1,260 @@
+"""What waits, as cards: one document each for a gate, a task and an exception, with what whoever looks may do about it,
+who else can, and what happens if nobody does. Inbox, run and exceptions draw the same card from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.documents import run as documents
+from orchestrator.domain import events as e
+from orchestrator.domain.approvals.deciders import deciders, if_nobody_acts
+from orchestrator.domain.commands.operating import ACCEPTABLE
+from orchestrator.domain.run.run import ExceptionState
+from orchestrator.web.pages.run.offers import Trial
+from orchestrator.web.pages.run.run_access import Document, Seen, under_embargo
+from orchestrator.web.words import in_sentence, words
+
+RETRIED = ("step_failed", "outcome_unknown", "level_missing")
+SKIPPED = (
+    "excluded_from_approval", "step_failed", "step_failing", "outcome_unknown", "level_missing", "account_gone",
+    "condition_unclear", "not_carried_out", "task_overdue",
+)  # fmt: skip
+TASK_SAYS = ("outcome_unknown", "task_overdue")
+REPLANNED = ("gate_rejected", "excluded_from_approval", "accounts_changed", "account_gone", "no_account")
+
+
+def card_of(seen: Seen, item_id: str) -> Document | None:
+    """The card of whatever has this id in the run; None where it is not there any more."""
+    if item_id in seen.state.gates:
+        return gate_card(seen, item_id)
+    if item_id in seen.state.tasks:
+        return task_card(seen, item_id)
+    if item_id in seen.state.exceptions:
+        return exception_card(seen, item_id)
+    return None
+
+
+def _about(seen: Seen, kind: str, item_id: str, opened_at: datetime, due_at: datetime | None) -> Document:
+    state = seen.state
+    return {
+        "kind": kind,
+        "id": item_id,
+        "run_id": state.run_id,
+        "anchor": anchor(state.run_id, item_id),
+        "person": seen.person,
+        "cutoff": state.cutoff,
+        "zone": state.zone,
+        "urgent": state.urgent,
+        "embargoed": under_embargo(seen),
+        "opened_at": opened_at,
+        "due_at": due_at,
+    }
+
+
+def anchor(run_id: str, item_id: str) -> str:
+    """A card's place on any page: ids of exceptions hold characters that an address would not."""
+    plain = "".join(letter if letter.isalnum() else "-" for letter in f"{run_id}-{item_id}")
+    return f"w-{plain}"
+
+
+def _elsewhere(seen: Seen, item_id: str, is_open: bool) -> Document:
+    """Who else can act, and what happens if nobody does."""
+    if not is_open:
+        return {"others": [], "if_nobody": ""}
+    may = deciders(seen.state, item_id, seen.world.actors.values(), seen.world)
+    return {"others": sorted(seen.others(may)), "if_nobody": _if_nobody(seen, item_id)}
+
+
+def _if_nobody(seen: Seen, item_id: str) -> str:
+    state, then = seen.state, if_nobody_acts(seen.state, item_id, seen.world)
+    late = then.at is not None and then.at <= seen.world.now
+    asked = state.gates[item_id].roles if item_id in state.gates else frozenset()
+    also = " and the ".join(in_sentence(words(role, "role")) for role in then.escalates_to if role not in asked)
+    said = []
+    if item_id in state.gates and also and not late:
+        said.append(f"If nobody decides in time, the {also} can decide as well.")
+    elif item_id in state.tasks and not late:
+        said.append(f"If nobody does it in time, an exception opens for the {also}.")
+    elif item_id in state.exceptions and state.exceptions[item_id].opened.kind in BY_ITSELF:
+        said.append("It is tried again by itself, and this closes once that works.")
+    if then.undone:
+        steps = "1 step does" if len(then.undone) == 1 else f"{len(then.undone)} steps do"
+        said.append(f"Until then {steps} not happen.")
+    elif not state.finished:
+        said.append("Until then the run stays open.")
+    return " ".join(said)
+
+
+BY_ITSELF = ("step_failing", "search_failed")
+
+
+# Gates
+
+
+def gate_card(seen: Seen, gate_id: str) -> Document:
+    state, gate = seen.state, seen.state.gates[gate_id]
+    opened = gate.opened
+    digests = set(opened.digests)
+    approve = seen.offers.approve(gate_id) if gate.open else Trial()
+    reject = seen.offers.reject(gate_id) if gate.open else Trial()
+    steps = [
+        seen.step(step) | {"excluded": state.excluded.get(step.digest) == gate_id}
+        for step in state.steps.values()
+        if step.digest in digests
+    ]
+    may = gate.open and reject.allowed
+    instead_of = approve.instead_of or reject.instead_of
+    return _about(seen, "gate", gate_id, gate.opened_at, opened.decide_by) | {
+        "title": seen.gate_title(opened.gate),
+        "state": gate.outcome,
+        "roles": sorted(gate.roles),
+        "quorum": opened.quorum,
+        "approvals": sum(vote.verdict == "approve" for vote, _ in gate.votes),
+        "valid_until": opened.valid_until,
+        "decided_at": gate.decided_at,
+        "escalated_to": sorted(gate.escalated_to),
+        "votes": [
+            {
+                "by": seen.name(vote.by),
+                "instead_of": seen.name(vote.on_behalf_of),
+                "verdict": vote.verdict,
+                "excluded": sum(digest in digests for digest in vote.excluded),
+                "reason": vote.reason,
+                "at": at,
+            }
+            for vote, at in gate.votes
+        ],
+        "steps": steps,
+        "systems": sorted({step["system"] for step in steps if step["system"]}),
+        "for_good": sum(step["reversible"] == "no" and not step["task_for"] for step in steps),
+        "may": may,
+        "instead_of": seen.name(instead_of),
+        "not_whole": approve.refused if may else None,
+        "why_not": None if may or not gate.open else reject.refused,
+        "together": may and approve.allowed and seen.offers.together(gate_id),
+        **_elsewhere(seen, gate_id, gate.open),
+    }
+
+
+# Tasks
+
+
+def task_card(seen: Seen, task_id: str) -> Document:
+    state, task = seen.state, seen.state.tasks[task_id]
+    step = state.steps.get(task.opened.step_id)
+    trial = seen.offers.complete(task_id) if task.open else Trial()
+    return _about(seen, "task", task_id, task.opened_at, task.opened.due) | {
+        "title": step.title if step is not None else words(task.opened.kind, "task_kind"),
+        "state": task.outcome,
+        "task": task.opened.kind,
+        "by": seen.name(task.by),
+        "instruction": documents.instruction(step, task.opened.kind),
+        "step_id": task.opened.step_id,
+        "system": seen.system(step.system) if step is not None else "",
+        "account": documents.account(state, step) if step is not None else None,
+        "evidence_required": step is None or step.evidence_required or not step.is_task,
+        "roles": [task.opened.role],
+        "may": task.open and trial.allowed,
+        "instead_of": seen.name(trial.instead_of),
+        "why_not": trial.refused,
+        "typed": "",
+        "wrong": "",
+        **_elsewhere(seen, task_id, task.open),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """An answer to a task that was refused: what stood in its field, and what is wrong with that."""
+
+    anchor: str
+    note: str
+    wrong: str = ""
+
+
+def with_typed(cards: Iterable[Document], typed: Typed | None) -> None:
+    """Puts it back where it was typed."""
+    for card in cards:
+        if typed is not None and card["kind"] == "task" and card["anchor"] == typed.anchor:
+            card |= {"typed": typed.note, "wrong": typed.wrong}
+
+
+# Exceptions
+
+
+def exception_card(seen: Seen, exception_id: str) -> Document:
+    state, known = seen.state, seen.state.exceptions[exception_id]
+    opened = known.opened
+    kind = "review" if opened.kind == "urgent_review" else "exception"
+    step = state.steps.get(opened.step_id or "")
+    second = _second_request(seen, exception_id)
+    spec = seen.world.pinned.platform.systems.get(opened.system or "")
+    return _about(seen, kind, exception_id, known.opened_at, opened.due) | {
+        "title": words(opened.kind, "exception"),
+        "exception": opened.kind,
+        "state": "open" if known.open else "closed",
+        "disposition": known.disposition,
+        "closed_at": known.closed_at,
+        "by": seen.name(known.by),
+        "roles": sorted(opened.owners),
+        "system": seen.system(opened.system),
+        "support": spec.support if spec is not None else "",
+        "runbook": spec.runbook if spec is not None else "",
+        "step": step.title if step is not None else None,
+        "step_id": opened.step_id,
+        "account": documents.account(state, step) if step is not None else None,
+        "gate": seen.gate_title(state.gates[opened.gate_id].opened.gate) if opened.gate_id else None,
+        "code": opened.code,
+        "second": second,
+        **(_repairs(seen, exception_id, known) if known.open else CLOSED),
+        **_elsewhere(seen, exception_id, known.open),
+    }
+
+
+CLOSED: Document = {
+    "accept": False, "settle": None, "candidates": [], "retry": False, "again": False, "skip": False, "replan": False,
+    "task": None, "may": False, "instead_of": "", "why_not": None,
+}  # fmt: skip
+
+
+def _repairs(seen: Seen, exception_id: str, known: ExceptionState) -> Document:
+    """What the domain would let whoever looks do about it, of what makes sense for its kind."""
+    state, offers, opened = seen.state, seen.offers, known.opened
+    kind, step_id = opened.kind, opened.step_id or ""
+    accept = offers.accept(exception_id) if kind in ACCEPTABLE else None
+    settle = offers.settle(opened.system or "") if kind in e.MATCH_QUESTIONS and opened.system else None
+    retry = offers.retry(step_id) if kind in RETRIED and step_id in state.states else None
+    skip = offers.skip(step_id) if kind in SKIPPED and step_id in state.states else None
+    replan = offers.replan() if kind in REPLANNED else None
+    trials = [trial for trial in (accept, settle, retry, skip, replan) if trial is not None]
+    found = state.planned_on.get(opened.system or "")
+    task = next((id_ for id_, task in state.tasks.items() if task.open and task.opened.step_id == step_id), None)
+    allowed = [trial for trial in trials if trial.allowed]
+    refused = next((trial.refused for trial in trials if trial.refused is not None), None)
+    return {
+        "accept": accept is not None and accept.allowed,
+        "settle": opened.system if settle is not None and settle.allowed else None,
+        "candidates": [documents.account_of(state, id_) for id_ in found.candidates]
+        if kind in e.MATCH_QUESTIONS and found is not None else [],
+        "retry": retry is not None and retry.allowed,
+        "again": kind == "outcome_unknown",
+        "skip": skip is not None and skip.allowed,
+        "replan": replan is not None and replan.allowed,
+        "task": anchor(state.run_id, task) if task is not None and kind in TASK_SAYS else None,
+        "may": bool(allowed),
+        "instead_of": seen.name(next((trial.instead_of for trial in allowed if trial.instead_of), None)),
+        "why_not": refused if not allowed else None,
+    }  # fmt: skip
+
+
+def _second_request(seen: Seen, exception_id: str) -> Document | None:
+    """What somebody else asked for, who was told nothing."""
+    for request, number in seen.state.second_requests:
+        if exception_id == f"x-second_request-{number}":
+            return {
+                "by": seen.name(request.by), "cutoff": request.cutoff, "zone": request.zone,
+                "urgent": request.urgent, "packet": request.packet, "reason": request.reason,
+            }  # fmt: skip
+    return None

@@ -1,0 +1,88 @@
+"""Changing a run as a whole: holding it, moving its cutoff, ending it, and its embargo."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from orchestrator import commands
+from orchestrator.commands import Done
+from orchestrator.domain.errors import Refusal
+from orchestrator.domain.run.cutoff import parse_cutoff
+from orchestrator.web.access.caller import PageCaller
+from orchestrator.web.access.forms import Form, text, texts
+from orchestrator.web.pages.run.flashes import done
+from orchestrator.web.pages.run.form_responses import carried_out, refused
+from orchestrator.web.pages.run.run_access import seen_run
+from orchestrator.web.state import parts_of
+from orchestrator.web.times import instant
+
+router = APIRouter()
+
+
+@router.post("/runs/{run_id}/hold")
+async def hold(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    try:
+        came_of_it = await commands.hold_run(
+            parts_of(request).office, caller.actor, run_id, text(form, "reason") or None
+        )
+    except Refusal as no:
+        return await refused(request, caller, form, no, run_id)
+    said = "On hold: nothing further is begun until it is released." if came_of_it.events else "It was on hold already."
+    return await carried_out(request, caller, form, done(said, came_of_it))
+
+
+@router.post("/runs/{run_id}/release")
+async def release(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    try:
+        came_of_it = await commands.release_run(parts_of(request).office, caller.actor, run_id)
+    except Refusal as no:
+        return await refused(request, caller, form, no, run_id)
+    said = "Released: the run goes on." if came_of_it.events else "It was not on hold."
+    return await carried_out(request, caller, form, done(said, came_of_it))
+
+
+@router.post("/runs/{run_id}/reschedule")
+async def reschedule(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    """`cutoff` is a time on the clock of `zone`."""
+    try:
+        cutoff = parse_cutoff(text(form, "cutoff"), text(form, "zone"))
+        came_of_it = await commands.reschedule_run(parts_of(request).office, caller.actor, run_id, cutoff)
+    except Refusal as no:
+        return await refused(request, caller, form, no, run_id)
+    seen = await seen_run(parts_of(request), caller, run_id)
+    when = instant(seen.state.cutoff, seen.state.zone)
+    said = f"The cutoff is now {when}." if came_of_it.events else f"The cutoff was {when} already."
+    return await carried_out(request, caller, form, done(said, came_of_it))
+
+
+@router.post("/runs/{run_id}/end")
+async def end(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    try:
+        came_of_it = await commands.end_run(parts_of(request).office, caller.actor, run_id, text(form, "reason"))
+    except Refusal as no:
+        return await refused(request, caller, form, no, run_id)
+    said = "The run is ended. What was done stays done; nothing further is."
+    return await carried_out(request, caller, form, done(said, came_of_it))
+
+
+@router.post("/runs/{run_id}/embargo")
+async def embargo(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    """`until` (in `zone`) moves its end, `named` says for whom the run exists; `over` ends it now."""
+    over = bool(text(form, "over"))
+    try:
+        until: datetime | None = None
+        if not over:
+            until = parse_cutoff(text(form, "until"), text(form, "zone") or caller.zone).instant
+        came_of_it: Done = await commands.set_embargo(
+            parts_of(request).office, caller.actor, run_id, until, texts(form, "named")
+        )
+    except Refusal as no:
+        return await refused(request, caller, form, no, run_id)
+    if over:
+        said = "The embargo is over: everybody concerned can read the whole record."
+    else:
+        said = f"The run exists for those named until {instant(until, caller.zone)}."
+    return await carried_out(request, caller, form, done(said, came_of_it))

@@ -1,0 +1,103 @@
+"""Deciding at gates, one by one or several at once, and answering tasks with evidence."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.responses import Response
+
+from orchestrator import commands
+from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.ledger.persons.files import LARGEST_FILE, Attachment
+from orchestrator.web.access.caller import PageCaller
+from orchestrator.web.access.forms import Form, text, texts
+from orchestrator.web.pages.run.flashes import decision, done, refusal
+from orchestrator.web.pages.run.form_responses import again, carried_out, refused
+from orchestrator.web.pages.run.run_access import seen_run
+from orchestrator.web.problems import refused as problem_of
+from orchestrator.web.state import parts_of
+
+router = APIRouter()
+
+
+@router.post("/runs/{run_id}/gates/{gate_id}")
+async def decide(request: Request, caller: PageCaller, form: Form, run_id: str, gate_id: str) -> Response:
+    """`verdict` is `approve`, less the steps that `exclude` names, or `reject`, with a `reason`."""
+    parts, reason = parts_of(request), text(form, "reason")
+    try:
+        match text(form, "verdict"):
+            case "approve":
+                came_of_it = await commands.approve_gate(
+                    parts.office, caller.actor, run_id, gate_id, texts(form, "exclude"), reason or None
+                )
+            case "reject":
+                came_of_it = await commands.reject_gate(parts.office, caller.actor, run_id, gate_id, reason)
+            case _:
+                raise Invalid("verdict_missing", "Neither yes nor no was said.", "Approve or reject.")
+    except Refusal as no:
+        return await refused(request, caller, form, no, run_id, gate_id)
+    seen = await seen_run(parts, caller, run_id)
+    return await carried_out(request, caller, form, decision(seen, gate_id, came_of_it))
+
+
+@router.post("/decisions")
+async def decide_together(request: Request, caller: PageCaller, form: Form) -> Response:
+    """Approves each `gate` (RUN/GATE) of a selection by itself, and tells what became of each."""
+    parts = parts_of(request)
+    selection = [(run_id, gate_id) for run_id, _, gate_id in (one.partition("/") for one in texts(form, "gate"))]
+    if not selection:
+        return await again(
+            request, caller, form, 422, Flash("refused", "No decision was selected.", "Select those to approve.")
+        )
+    try:
+        outcomes = await commands.approve_gates(parts.office, caller.actor, selection, text(form, "reason") or None)
+    except Refusal as no:
+        return await again(
+            request, caller, form, problem_of(no, request.path_params).status, Flash("refused", no.message, no.remedy)
+        )
+    flashes, statuses = [], []
+    for outcome in outcomes:
+        try:
+            seen = await seen_run(parts, caller, outcome.run_id)
+        except Invalid as unknown:
+            flashes.append(Flash("refused", unknown.message, unknown.remedy))
+            statuses.append(404)
+            continue
+        if outcome.refused is not None:
+            flashes.append(refusal(seen, outcome.refused, outcome.gate_id))
+            statuses.append(problem_of(outcome.refused, {"run_id": outcome.run_id, "gate_id": outcome.gate_id}).status)
+        elif outcome.done is not None:
+            flashes.append(decision(seen, outcome.gate_id, outcome.done))
+    if len(statuses) < len(outcomes):
+        return await carried_out(request, caller, form, *flashes)
+    return await again(request, caller, form, max(set(statuses), key=statuses.count), *flashes)
+
+
+@router.post("/runs/{run_id}/tasks/{task_id}")
+async def answer_task(request: Request, caller: PageCaller, form: Form, run_id: str, task_id: str) -> Response:
+    """`outcome` is `done` or `not_done`; `note` and `files` show it."""
+    parts, note = parts_of(request), text(form, "note")
+    said = {"note": note} if note else None
+    try:
+        files = await _files(form)
+        came_of_it = await commands.complete_task(
+            parts.office, caller.actor, run_id, task_id, text(form, "outcome"), said, files
+        )
+    except Refusal as no:
+        return await refused(request, caller, form, no, run_id, task_id)
+    seen = await seen_run(parts, caller, run_id)
+    task = seen.state.tasks[task_id]
+    step = seen.state.steps.get(task.opened.step_id)
+    what = f"{step.title if step is not None else 'The task'}: {'done' if task.outcome == 'done' else 'not done'}."
+    kept = {0: "", 1: " One file is kept with it."}.get(len(files), f" {len(files)} files are kept with it.")
+    return await carried_out(request, caller, form, done(f"{what}{kept}", came_of_it))
+
+
+async def _files(form: FormData) -> list[Attachment]:
+    """Browsers send an empty file without a name where none was chosen."""
+    return [
+        Attachment(upload.filename or "file", await upload.read(LARGEST_FILE + 1))
+        for upload in form.getlist("files")
+        if isinstance(upload, UploadFile) and (upload.filename or upload.size)
+    ]

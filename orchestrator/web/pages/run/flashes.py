@@ -1,0 +1,120 @@
+"""What came of a form, in the words of whoever sent it: names for accounts, their own clock, and what to do here rather
+than at a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestrator.commands import Done
+from orchestrator.domain import events as e
+from orchestrator.domain.errors import Refusal
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.web.pages.run.run_access import Seen
+from orchestrator.web.rendering import person_label
+from orchestrator.web.times import instant
+from orchestrator.web.words import in_sentence, words
+
+LATER = "Temporal cannot be reached now: it stands, and is carried on as soon as that is back."
+
+REMEDIES: Mapping[str, str] = {
+    "reason_missing": "Say why, and send it again.",
+    "evidence_missing": "Say what shows it, or attach a file.",
+    "not_acceptable": "Use one of the other ways to settle it.",
+    "nothing_to_retry": "Look at the step as it is now.",
+    "nothing_to_settle": "Look at the exceptions that are open now.",
+    "not_a_candidate": "Choose among the accounts that are shown.",
+    "unknown_step": "Look at the plan as it is now.",
+    "unknown_task": "Look at the run as it is now.",
+    "unknown_exception": "Look at the run as it is now.",
+    "unknown_gate": "Look at the run as it is now.",
+    "not_at_this_gate": "Choose among the steps that are shown.",
+    "unknown_packet": "Look at the packets that there are.",
+    "unknown_packet_version": "Look at the packet as it is now.",
+    "run_open": "Open it from the list of runs; its cutoff can be moved there.",
+    "packet_not_live": "Have both owners sign it and move it on, on the packet's own page.",
+    "ledger_unavailable": "Try again in a moment; if it goes on, tell whoever runs this server. Nothing was lost.",
+    "level_not_granted": "Ask somebody whose role goes further; each packet's page shows whose does.",
+}
+"""For refusals whose own remedy is a command to type."""
+
+
+def remedy(refused: Refusal) -> str:
+    return REMEDIES.get(refused.code, refused.remedy)
+
+
+def on_page(refused: Refusal | None) -> Refusal | None:
+    """The same, with what can be done about it on a page."""
+    return None if refused is None else Refusal(refused.code, refused.message, remedy(refused))
+
+
+def refusal(seen: Seen, refused: Refusal, item_id: str = "") -> Flash:
+    """A refusal, told; where somebody was first, who and when."""
+    text = _outcome(seen, refused, item_id) or refused.message
+    return Flash("refused", text, remedy(refused))
+
+
+def _outcome(seen: Seen, refused: Refusal, item_id: str) -> str:
+    state, zone = seen.state, seen.caller.zone
+    gate, task = state.gates.get(item_id), state.tasks.get(item_id)
+    exception = state.exceptions.get(item_id)
+    if refused.code == "gate_decided" and gate is not None:
+        agreed = len({vote.verdict for vote, _ in gate.votes}) == 1
+        votes = ", ".join(
+            seen.name(vote.by) + ("" if agreed else f" ({words(vote.verdict, 'verdict').lower()})")
+            for vote, _ in gate.votes
+        )
+        when = instant(gate.decided_at, zone, seconds=True)
+        return f"{seen.gate_title(gate.opened.gate)} was {gate.outcome} at {when} by {votes or 'nobody'}."
+    if refused.code == "gate_withdrawn" and gate is not None:
+        when = instant(gate.decided_at, zone, seconds=True)
+        title = seen.gate_title(gate.opened.gate)
+        return f"{title} was withdrawn at {when}: its steps need no decision any more, or are asked about anew."
+    if refused.code == "gate_lapsed" and gate is not None:
+        return f"A decision here would have held until {instant(gate.opened.valid_until, zone)}."
+    if refused.code == "already_voted" and gate is not None:
+        mine = next((vote for vote, _ in gate.votes if vote.by == seen.caller.actor.actor_id), None)
+        if mine is not None:
+            return f"You had decided here already: {words(mine.verdict, 'verdict').lower()}."
+        by = ", ".join(seen.name(vote.by) for vote, _ in gate.votes)
+        return f"The vote that you could cast here was cast already, by {by}."
+    if refused.code == "task_done" and task is not None:
+        return f"This task was answered already{f', by {seen.name(task.by)}' if task.by else ''}."
+    if refused.code == "exception_closed" and exception is not None:
+        how = words(exception.disposition, "disposition").lower()
+        return f"This exception is closed: {how}{f', by {seen.name(exception.by)}' if exception.by else ''}."
+    if refused.code == "evidence_missing":
+        return "This is answered with something that shows it."
+    if refused.code == "reason_missing" and task is not None:
+        return "An answer that it was not done needs a reason."
+    if refused.code == "run_finished":
+        when = instant(state.finished_at, zone, seconds=True)
+        return f"This run ended at {when}: {words(state.finish, 'run').lower()}."
+    return ""
+
+
+def done(text: str, came_of_it: Done) -> Flash:
+    return Flash("done", text, "" if came_of_it.nudged else LATER)
+
+
+def decision(seen: Seen, gate_id: str, came_of_it: Done) -> Flash:
+    """What a vote came to. `seen` is the run after it."""
+    gate = seen.state.gates[gate_id]
+    what = f"{seen.gate_title(gate.opened.gate)}, for {person_label(seen.person)}"
+    decided = next((event for event in came_of_it.events if isinstance(event, e.GateDecided)), None)
+    if decided is not None and decided.outcome == "rejected":
+        owner = in_sentence(words(seen.world.pinned.approvals.exceptions.owner, "role"))
+        return done(
+            f"Rejected: {what}. An exception is open for the {owner}, to plan anew or to end the run.", came_of_it
+        )
+    if decided is not None:
+        left = f", without {_steps(len(decided.excluded))}" if decided.excluded else ""
+        return done(f"Approved: {what}{left}.", came_of_it)
+    if not came_of_it.events:
+        return Flash("done", f"You had said so already: {what}.")
+    have, wanted = sum(vote.verdict == "approve" for vote, _ in gate.votes), gate.opened.quorum
+    more = "one more is" if wanted - have == 1 else f"{wanted - have} more are"
+    return done(f"{have} of {wanted} approvals: {more} needed. {what}.", came_of_it)
+
+
+def _steps(number: int) -> str:
+    return "1 step" if number == 1 else f"{number} steps"

@@ -1,0 +1,65 @@
+"""Where the answer to a form goes: back to the place that it was sent from; and where it was refused, that same page
+again with the refusal on it, under the refusal's own status."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from starlette.datastructures import FormData, QueryParams
+from starlette.responses import Response
+
+from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.web.access.caller import Caller
+from orchestrator.web.access.forms import text
+from orchestrator.web.access.routes import safe_path
+from orchestrator.web.pages.lists.exceptions import show_exceptions
+from orchestrator.web.pages.lists.inbox import show_inbox
+from orchestrator.web.pages.page import back_to
+from orchestrator.web.pages.run.cards import Typed, anchor
+from orchestrator.web.pages.run.flashes import refusal
+from orchestrator.web.pages.run.run import show_run
+from orchestrator.web.pages.run.run_access import as_unknown, seen_run
+from orchestrator.web.problems import refused as problem_of
+from orchestrator.web.state import parts_of
+
+IN_THE_NOTE = ("reason_missing", "evidence_missing")
+BACK = "back"
+"""A form's field: the path of the page it stands on, with its query and the place on it."""
+
+
+def place_of(form: FormData) -> str:
+    return safe_path(text(form, BACK) or "/")
+
+
+async def carried_out(request: Request, caller: Caller, form: FormData, *flashes: Flash) -> Response:
+    return await back_to(request, caller, place_of(form), *flashes)
+
+
+async def refused(
+    request: Request, caller: Caller, form: FormData, refusing: Refusal, run_id: str, item_id: str = ""
+) -> Response:
+    """Raises the refusal itself where it must look like a run that does not exist."""
+    if isinstance(refusing, Invalid) and refusing.code == "unknown_run":
+        with as_unknown():
+            raise refusing
+    seen = await seen_run(parts_of(request), caller, run_id)
+    status = problem_of(refusing, request.path_params).status
+    told = refusal(seen, refusing, item_id)
+    wrong = told.text if refusing.code in IN_THE_NOTE else ""
+    typed = Typed(anchor(seen.state.run_id, item_id), text(form, "note"), wrong)
+    return await again(request, caller, form, status, told, typed=typed)
+
+
+async def again(
+    request: Request, caller: Caller, form: FormData, status: int, *flashes: Flash, typed: Typed | None = None
+) -> Response:
+    """The page that a form was sent from, as it is now, and what there is to say."""
+    place = urlsplit(place_of(form))
+    query = QueryParams(place.query)
+    if place.path == "/exceptions":
+        return await show_exceptions(request, caller, query, status, flashes)
+    if place.path.startswith("/runs/"):
+        return await show_run(request, caller, place.path.split("/")[2], query, status, flashes, typed)
+    return await show_inbox(request, caller, query, status, flashes, typed)

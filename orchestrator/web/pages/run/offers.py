@@ -1,0 +1,114 @@
+"""What a page offers to whoever looks at a run.
+
+There is no second set of permissions: each command is decided on trial, by the same rules of the domain that decide it
+in earnest, and thrown away. What is offered may still be refused, since others act meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from orchestrator.domain.approvals import gates
+from orchestrator.domain.commands import operating, requests
+from orchestrator.domain.errors import Refusal
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.permissions.embargo import change_embargo
+from orchestrator.domain.permissions.levels import Actor, require_writing
+from orchestrator.domain.run.cutoff import Cutoff
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
+
+SAID = "said"
+"""Stands for a reason where the rules want one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a command would end now: `instead_of` is the account for which whoever looks would act, `refused` why it
+    would not be done."""
+
+    refused: Refusal | None = None
+    instead_of: str | None = None
+
+    @property
+    def allowed(self) -> bool:
+        return self.refused is None
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """`actor` is whoever looks."""
+
+    state: RunState
+    world: World
+    actor: Actor
+
+    def approve(self, gate_id: str) -> Trial:
+        return self._vote(gate_id, "approve")
+
+    def reject(self, gate_id: str) -> Trial:
+        return self._vote(gate_id, "reject")
+
+    def complete(self, task_id: str) -> Trial:
+        said = {"note": SAID}
+        return self._try(lambda: operating.complete_task(self.state, task_id, "done", said, self.actor, self.world))
+
+    def accept(self, exception_id: str) -> Trial:
+        return self._try(lambda: operating.accept(self.state, exception_id, SAID, self.actor, self.world))
+
+    def settle(self, system: str) -> Trial:
+        return self._try(lambda: operating.settle(self.state, system, (), SAID, self.actor, self.world))
+
+    def retry(self, step_id: str) -> Trial:
+        return self._try(lambda: operating.retry(self.state, step_id, False, None, self.actor, self.world))
+
+    def skip(self, step_id: str) -> Trial:
+        return self._try(lambda: operating.skip(self.state, step_id, SAID, self.actor, self.world))
+
+    def replan(self) -> Trial:
+        return self._try(lambda: operating.replan(self.state, None, self.actor, self.world))
+
+    def hold(self) -> bool:
+        return bool(self._events(lambda: operating.hold(self.state, None, self.actor, self.world)))
+
+    def release(self) -> bool:
+        return bool(self._events(lambda: operating.release(self.state, self.actor, self.world)))
+
+    def end(self) -> bool:
+        return self._try(lambda: requests.end(self.state, SAID, self.actor, self.world)).allowed
+
+    def reschedule(self) -> bool:
+        later = Cutoff(instant=self.state.cutoff + timedelta(days=1), zone=self.state.zone, local="")
+        return self._try(lambda: requests.reschedule(self.state, later, self.actor, self.world)).allowed
+
+    def embargo(self) -> bool:
+        return self._try(lambda: change_embargo(self.state, None, (), self.actor, self.world)).allowed
+
+    def together(self, gate_id: str) -> bool:
+        """Whether the packet lets several of these gates be decided in one go."""
+        try:
+            gates.require_together(self.state, gate_id, self.world)
+        except Refusal:
+            return False
+        return True
+
+    def _vote(self, gate_id: str, verdict: str) -> Trial:
+        return self._try(lambda: gates.vote(self.state, gate_id, self.actor, verdict, (), SAID, self.world))
+
+    def _events(self, decide: Callable[[], Sequence[Event]]) -> Sequence[Event]:
+        try:
+            require_writing(self.actor)
+            return decide()
+        except Refusal:
+            return ()
+
+    def _try(self, decide: Callable[[], Sequence[Event]]) -> Trial:
+        try:
+            require_writing(self.actor)
+            events = decide()
+        except Refusal as refused:
+            return Trial(refused)
+        said = (getattr(event, "on_behalf_of", None) for event in events)
+        return Trial(instead_of=next((by for by in said if by is not None), None))

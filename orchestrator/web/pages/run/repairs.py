@@ -1,0 +1,116 @@
+"""Settling exceptions: saying whose an account is, trying a step again, leaving it out, planning anew, accepting."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from orchestrator import commands
+from orchestrator.commands import Done
+from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.web.access.caller import Caller, PageCaller
+from orchestrator.web.access.forms import Form, text, texts
+from orchestrator.web.pages.run.flashes import done
+from orchestrator.web.pages.run.form_responses import carried_out, refused
+from orchestrator.web.pages.run.run_access import Seen, seen_run
+from orchestrator.web.state import parts_of
+
+router = APIRouter()
+
+
+@router.post("/runs/{run_id}/accept")
+async def accept(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    """Closes `exception` with a `reason`, where it needs only that somebody has looked."""
+    exception_id = text(form, "exception")
+    return await _carry_out(
+        request, caller, form, run_id, exception_id,
+        lambda: commands.accept_exception(
+            parts_of(request).office, caller.actor, run_id, exception_id, text(form, "reason")
+        ),
+        lambda seen: "Accepted as it is. The exception is closed.",
+    )  # fmt: skip
+
+
+@router.post("/runs/{run_id}/settle")
+async def settle(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    """`account` are those on `system` that are theirs, or `none` of them is."""
+    system, accounts = text(form, "system"), texts(form, "account")
+
+    async def work() -> Done:
+        none = bool(text(form, "none"))
+        if none and accounts:
+            raise Invalid(
+                "none_and_some", "An account was ticked, and it was said that none is theirs.",
+                "Say one or the other.",
+            )  # fmt: skip
+        if not none and not accounts:
+            raise Invalid("nothing_chosen", "No account was ticked.", "Tick theirs, or say that none of them is.")
+        return await commands.settle_match(
+            parts_of(request).office, caller.actor, run_id, system, accounts, text(form, "reason") or None
+        )
+
+    def told(seen: Seen) -> str:
+        which = "no account is theirs" if not accounts else "settled which account is theirs"
+        return f"{seen.system(system)}: {which}. The run is planned anew with that."
+
+    return await _carry_out(request, caller, form, run_id, text(form, "exception"), work, told)
+
+
+@router.post("/runs/{run_id}/retry")
+async def retry(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    """`again` does `step` anew, under another effect key."""
+    step = text(form, "step")
+    return await _carry_out(
+        request, caller, form, run_id, text(form, "exception"),
+        lambda: commands.retry_step(
+            parts_of(request).office, caller.actor, run_id, step,
+            again=bool(text(form, "again")), reason=text(form, "reason") or None,
+        ),
+        lambda seen: f"{_title(seen, step)}: it is tried again now.",
+    )  # fmt: skip
+
+
+@router.post("/runs/{run_id}/skip")
+async def skip(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    step = text(form, "step")
+    return await _carry_out(
+        request, caller, form, run_id, text(form, "exception"),
+        lambda: commands.skip_step(parts_of(request).office, caller.actor, run_id, step, text(form, "reason")),
+        lambda seen: f"{_title(seen, step)}: left out for good. What needs it goes on.",
+    )  # fmt: skip
+
+
+@router.post("/runs/{run_id}/replan")
+async def replan(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    return await _carry_out(
+        request, caller, form, run_id, text(form, "exception"),
+        lambda: commands.replan_run(
+            parts_of(request).office, caller.actor, run_id, text(form, "reason") or None
+        ),
+        lambda seen: "Everything is looked up again and planned anew. What did not change stays decided.",
+    )  # fmt: skip
+
+
+async def _carry_out(
+    request: Request,
+    caller: Caller,
+    form: FormData,
+    run_id: str,
+    item_id: str,
+    work: Callable[[], Awaitable[Done]],
+    told: Callable[[Seen], str],
+) -> Response:
+    try:
+        came_of_it = await work()
+    except Refusal as no:
+        return await refused(request, caller, form, no, run_id, item_id)
+    seen = await seen_run(parts_of(request), caller, run_id)
+    return await carried_out(request, caller, form, done(told(seen), came_of_it))
+
+
+def _title(seen: Seen, step: str) -> str:
+    known = seen.state.steps.get(step)
+    return known.title if known is not None else "The step"

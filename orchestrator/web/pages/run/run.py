@@ -1,0 +1,165 @@
+"""One run: where it stands, what waits in it, its plan, and everything that happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
+
+from orchestrator.documents.run import run_document
+from orchestrator.domain.measures.exposure import Clock, exposure
+from orchestrator.ledger.access.sessions import Flash
+from orchestrator.reading.queries import RunPage
+from orchestrator.web.access.caller import Caller, PageCaller
+from orchestrator.web.pages.page import page
+from orchestrator.web.pages.run.cards import Typed, exception_card, gate_card, task_card, with_typed
+from orchestrator.web.pages.run.run_access import Document, Seen, as_unknown
+from orchestrator.web.pages.run.timeline import files_of, timeline
+from orchestrator.web.rendering import person_label
+from orchestrator.web.state import parts_of
+from orchestrator.web.times import moment, zone_of
+
+router = APIRouter()
+
+BEFORE = "before"
+
+
+@router.get("/runs/{run_id}")
+async def run(
+    request: Request, caller: PageCaller, run_id: str, before: Annotated[int | None, Query(ge=1)] = None
+) -> Response:
+    """`before` is the version before which the timeline's page ends."""
+    return await show_run(request, caller, run_id, request.query_params)
+
+
+async def show_run(
+    request: Request,
+    caller: Caller,
+    run_id: str,
+    query: QueryParams,
+    status: int = 200,
+    flashes: Sequence[Flash] = (),
+    typed: Typed | None = None,
+) -> Response:
+    """Raises `Invalid` (`unknown_run`) for a run that there is not, or that the caller does not see."""
+    parts = parts_of(request)
+    with as_unknown():
+        found = await parts.queries.run_page(caller.viewer, run_id)
+    seen = Seen(found.situation, caller, await parts.queries.staff())
+    positions = await parts.queries.sees_everything(caller.viewer)
+    before = query.get(BEFORE, "")
+    at = int(before) if before.isdecimal() and len(before) < 10 else None
+    here = f"/runs/{seen.state.run_id}{f'?{BEFORE}={at}' if at is not None else ''}"
+    context = run_context(seen, found)
+    with_typed(context["waiting"], typed)
+    return await page(
+        request,
+        "run.html",
+        title=person_label(seen.person),
+        caller=caller,
+        current="runs",
+        status=status,
+        flashes=tuple(flashes),
+        here=here,
+        live=status == 200,
+        run=context,
+        timeline=timeline(seen, found, at, positions=positions),
+    )
+
+
+def run_context(seen: Seen, found: RunPage) -> Document:
+    state, world, offers = seen.state, seen.world, seen.offers
+    document = run_document(found)
+    steps = [
+        step
+        | {
+            "system": seen.system(step["system"]) or None,
+            "gate": seen.gate_title(step["gate"]) if step["gate"] else None,
+            "files": _files(found, step["step_id"]),
+            "retry": step["status"] in ("failed", "unknown", "retrying") and offers.retry(step["step_id"]).allowed,
+            "skip": offers.skip(step["step_id"]).allowed,
+        }
+        for step in document["steps"]
+    ]
+    gates = [gate_card(seen, id_) for id_ in state.gates]
+    tasks = [task_card(seen, id_) for id_ in state.tasks]
+    exceptions = [exception_card(seen, id_) for id_ in state.exceptions]
+    waiting = [card for card in (*exceptions, *gates, *tasks) if card["state"] == "open"]
+    waiting.sort(key=lambda card: (not card["may"], card["due_at"]))
+    return document | {
+        "steps": steps,
+        "graph_gates": [gate | {"gate": seen.gate_title(gate["gate"])} for gate in document["gates"]],
+        "waiting": waiting,
+        "over": [card for card in (*gates, *tasks, *exceptions) if card["state"] != "open"],
+        "systems": [system | {"title": seen.system(system["system"])} for system in document["systems"]],
+        "holds": [seen.system(name) if name != "*" else "every system" for name in document["holds"]],
+        "asked_by": seen.name(state.asked.requested_by),
+        "reason": state.asked.reason,
+        "title": world.pinned.workflow.title,
+        "clock": _clock(seen),
+        "embargo": _embargo(seen),
+        "may": {
+            "hold": offers.hold(),
+            "release": offers.release(),
+            "reschedule": offers.reschedule(),
+            "end": offers.end(),
+            "replan": offers.replan().allowed,
+            "embargo": offers.embargo(),
+        },
+        "local_input": state.cutoff.astimezone(zone_of(state.zone)).strftime("%Y-%m-%dT%H:%M"),
+    }
+
+
+def _files(found: RunPage, step_id: str) -> list[Document]:
+    """What people attached when they did this step."""
+    return [
+        file
+        for recorded in found.events
+        if getattr(recorded.event, "step_id", None) == step_id
+        for file in files_of(recorded.event)
+    ]
+
+
+def _clock(seen: Seen) -> Document:
+    """The exposure clock for its drawing: the whole run, then each system where there are several."""
+    told = exposure(seen.state, seen.world)
+    within = seen.world.pinned.workflow.outcomes.access_gone_within
+    systems = [_row(seen.system(name), clock, within, seen) for name, clock in told.systems.items()]
+    whole = _row("Whole run", told.whole, within, seen)
+    return {"known": told.whole.known, "systems": [whole, *systems] if len(systems) > 1 else systems, "within": within}
+
+
+def _row(title: str, clock: Clock, within: timedelta, seen: Seen) -> Document:
+    reached = seen.world.now >= clock.cutoff
+    return {
+        "title": title,
+        "approved": clock.approved,
+        "executed": clock.executed,
+        "verified": clock.verified,
+        "proof": clock.proof,
+        "exposed": clock.open_for if reached else None,
+        "gone": clock.verified is not None,
+        "late": reached and clock.open_for is not None and clock.open_for > within,
+    }
+
+
+def _embargo(seen: Seen) -> Document | None:
+    """None where the run is readable as any other."""
+    state, until = seen.state, moment(seen.state.embargo_until)
+    if until is None or until <= seen.world.now:
+        return None
+    everybody = [
+        (actor_id, seen.name(actor_id), actor_id in state.named)
+        for actor_id, actor in sorted(seen.world.actors.items())
+        if actor.kind == "person"
+    ]
+    return {
+        "until": until,
+        "named": seen.names(state.named),
+        "everybody": everybody,
+        "local_input": until.astimezone(zone_of(seen.caller.zone)).strftime("%Y-%m-%dT%H:%M"),
+    }

@@ -1,0 +1,127 @@
+"""A run as one person sees it: its state, the world around it, what they may do, and what people are called."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from orchestrator.deciding.snapshots import Situation
+from orchestrator.documents import run as documents
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.readiness import World, due_at
+from orchestrator.domain.run.run import RunState
+from orchestrator.reading.staff import Member
+from orchestrator.web.access.caller import Caller
+from orchestrator.web.pages.run.offers import Offers
+from orchestrator.web.state import Parts
+from orchestrator.web.times import moment
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`staff` is everybody who has signed in, by account."""
+
+    situation: Situation
+    caller: Caller
+    staff: Mapping[str, Member]
+
+    @property
+    def state(self) -> RunState:
+        return self.situation.state
+
+    @property
+    def world(self) -> World:
+        return self.situation.world
+
+    @cached_property
+    def offers(self) -> Offers:
+        return Offers(self.state, self.world, self.caller.actor)
+
+    @property
+    def person(self) -> Document | None:
+        return documents.person(self.state.asked.facts)
+
+    def name(self, actor_id: str | None) -> str:
+        return name_in(self.staff, actor_id)
+
+    def names(self, actor_ids: Iterable[str]) -> list[str]:
+        return [self.name(actor_id) for actor_id in actor_ids]
+
+    def others(self, actor_ids: Iterable[str]) -> list[str]:
+        """What everybody among them but whoever looks is called."""
+        return [self.name(actor_id) for actor_id in actor_ids if actor_id != self.caller.actor.actor_id]
+
+    def system(self, system: str | None) -> str:
+        """What the packet calls a system; empty for none."""
+        spec = self.world.pinned.platform.systems.get(system or "")
+        return spec.title if spec is not None else system or ""
+
+    def gate_title(self, gate: str) -> str:
+        spec = self.world.pinned.approvals.gates.get(gate)
+        return spec.title if spec is not None else gate
+
+    def step(self, step: PlannedStep) -> Document:
+        """A step for somebody who decides about it. `due_at` is None where it is due at once; `reversible_until` counts
+        from when it is due, or from now."""
+        due = due_at(self.state, step)
+        until = None
+        if step.reversible == "limited" and step.reversible_for is not None:
+            until = max(due or self.world.now, self.world.now) + step.reversible_for
+        return {
+            "step_id": step.step_id,
+            "name": step.name,
+            "title": step.title,
+            "system": self.system(step.system),
+            "account": documents.account(self.state, step),
+            "level": step.level.value,
+            "reversible": step.reversible,
+            "reversible_for": step.reversible_for,
+            "reversible_until": until,
+            "due_at": due if due is not None and due > self.world.now else None,
+            "task_for": step.task_role,
+            "uncertain": step.uncertain,
+        }
+
+
+def name_in(staff: Mapping[str, Member], actor_id: str | None) -> str:
+    """What somebody is called; the beginning of their account's id where nobody can say any more."""
+    if not actor_id:
+        return ""
+    known = staff.get(actor_id)
+    return known.name if known is not None and known.name else actor_id[:14]
+
+
+def under_embargo(seen: Seen) -> bool:
+    until = moment(seen.state.embargo_until)
+    return until is not None and until > seen.world.now
+
+
+async def seen_run(parts: Parts, caller: Caller, run_id: str) -> Seen:
+    """Raises `Invalid` (`unknown_run`) for a run that there is not, or that the caller does not see."""
+    with as_unknown():
+        found = await parts.queries.find_run(caller.viewer, run_id)
+    return Seen(await parts.office.runs.look(found), caller, await parts.queries.staff())
+
+
+async def seen_runs(parts: Parts, caller: Caller, run_ids: Iterable[str]) -> dict[str, Seen]:
+    """Runs of which it is known that the caller sees them, by id."""
+    staff, wanted = await parts.queries.staff(), list(dict.fromkeys(run_ids))
+    situations = await parts.office.runs.looks(wanted) if wanted else {}
+    return {run_id: Seen(one, caller, staff) for run_id, one in situations.items()}
+
+
+@contextlib.contextmanager
+def as_unknown() -> Iterator[None]:
+    """The same refusal, with what can be done on a page."""
+    try:
+        yield
+    except Invalid as refused:
+        if refused.code not in ("unknown_run", "several_runs"):
+            raise
+        raise Invalid("unknown_run", refused.message, "Open one from the list of runs.") from None

@@ -1,0 +1,188 @@
+"""What happened in a run, for people: each event in words, who did it and for whom, and what shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.documents.run import account_of, without_content
+from orchestrator.domain import events as e
+from orchestrator.domain.events.event import Event
+from orchestrator.ledger.book.records import Recorded
+from orchestrator.reading.queries import RunPage
+from orchestrator.web.pages.run.run_access import Document, Seen
+from orchestrator.web.times import instant
+from orchestrator.web.words import in_sentence, words
+
+A_PAGE = 50
+"""Events on one page of a run's timeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The latest first. `older` is the version before which the next page begins, None at the run's beginning; `newer`
+    whether this is not the latest page."""
+
+    events: tuple[Document, ...]
+    older: int | None
+    newer: bool
+    total: int
+
+
+def timeline(seen: Seen, page: RunPage, before: int | None, *, positions: bool, most: int = A_PAGE) -> Timeline:
+    """The events before the version `before`. `positions` is for whoever sees everything."""
+    earlier = [recorded for recorded in page.events if before is None or recorded.version < before]
+    shown = earlier[-most:]
+    return Timeline(
+        tuple(happened(seen, recorded, page.hashes.get(recorded.version), positions) for recorded in reversed(shown)),
+        shown[0].version if len(earlier) > most else None,
+        bool(page.events) and len(earlier) < len(page.events),
+        len(page.events),
+    )
+
+
+def happened(seen: Seen, recorded: Recorded, leaf_hash: str | None, positions: bool) -> Document:
+    event = recorded.event
+    by = getattr(event, "by", "") or getattr(event, "requested_by", "")
+    return {
+        "version": recorded.version,
+        "type": recorded.type,
+        "at": recorded.recorded_at,
+        "about": about(seen, event),
+        "by": seen.names([by] if isinstance(by, str) and by else by or ()),
+        "instead_of": seen.name(getattr(event, "on_behalf_of", None)),
+        "reason": getattr(event, "reason", None),
+        "evidence": without_content(getattr(event, "evidence", None) or getattr(event, "detail", None)),
+        "files": files_of(event),
+        "hash": leaf_hash,
+        "position": recorded.position if positions else None,
+    }
+
+
+def files_of(event: Event) -> list[Document]:
+    """What its evidence names of stored files."""
+    evidence = getattr(event, "evidence", None)
+    attached = evidence.get("attachments") if isinstance(evidence, dict) else None
+    if not isinstance(attached, list):
+        return []
+    return [file for file in attached if isinstance(file, dict) and isinstance(file.get("stored"), str)]
+
+
+def about(seen: Seen, event: Event) -> str:
+    """What an event is about, as a person would say it; empty where its name says all."""
+    match event:
+        case e.RunRequested():
+            when = instant(event.cutoff, event.zone)
+            return f"Cutoff {when}{', urgent' if event.urgent else ''}. Packet {event.packet}, {event.phase}."
+        case e.AccountsSearched():
+            return " ".join(_searched(seen, event.results))
+        case e.MatchSettled():
+            said = " As was said before the start: the search found the same." if event.beforehand else ""
+            return f"{_settled(seen, event)}{said}"
+        case e.MatchSettledBeforehand():
+            return f"{_settled(seen, event)} It counts if the search finds what the preview showed."
+        case e.PlanFrozen():
+            left = f", {_number(len(event.open_steps), 'more')} once it is settled whose accounts they are on"
+            return f"Revision {event.revision}: {_number(len(event.steps), 'step')}{left if event.open_steps else ''}."
+        case e.RunRescheduled():
+            return f"Now {instant(event.cutoff, event.zone)}."
+        case e.RunClosed():
+            done = f"{event.verified} verified, {event.attested} attested, {event.skipped} left out"
+            return f"{words(event.outcome, 'run')}: {done}."
+        case e.EmbargoChanged():
+            if event.until is None:
+                return "It is over: the whole record is readable as any other."
+            return f"Until {instant(event.until, seen.caller.zone)}, for {', '.join(seen.names(event.named))}."
+        case e.SecondRequestReceived():
+            return f"Cutoff {instant(event.cutoff, event.zone)}{', urgent' if event.urgent else ''}."
+        case e.TaskOpened():
+            kind = words(event.kind, "task_kind").lower()
+            who = in_sentence(words(event.role, "role"))
+            return f"{_step(seen, event.step_id)}: {kind}, for the {who}, by {instant(event.due, seen.caller.zone)}."
+        case e.TaskCompleted() | e.TaskWithdrawn():
+            task = seen.state.tasks.get(event.task_id)
+            said = f": {words(event.outcome, 'task').lower()}" if isinstance(event, e.TaskCompleted) else ""
+            return f"{_step(seen, task.opened.step_id) if task is not None else event.task_id}{said}."
+        case e.ExceptionOpened():
+            where = _step(seen, event.step_id) if event.step_id else seen.system(event.system)
+            code = f" {words(event.code, 'code')}." if event.code else ""
+            return f"{words(event.kind, 'exception')}{f': {where}' if where else ''}.{code}"
+        case e.ExceptionClosed():
+            known = seen.state.exceptions.get(event.exception_id)
+            kind = words(known.opened.kind, "exception") if known is not None else event.exception_id
+            return f"{kind}: {words(event.disposition, 'disposition').lower()}."
+        case _ if hasattr(event, "gate_id"):
+            return _gate(seen, event)
+        case _ if hasattr(event, "step_id"):
+            return _of_step(seen, event)
+    return ""
+
+
+def _settled(seen: Seen, event: e.MatchSettled | e.MatchSettledBeforehand) -> str:
+    chosen = [_account(seen, id_) for id_ in event.accounts]
+    return f"{seen.system(event.system)}: {', '.join(chosen) or 'no account is theirs'}."
+
+
+def _searched(seen: Seen, results: Sequence[e.SystemSearched]) -> list[str]:
+    said = []
+    for result in results:
+        what = words(result.outcome, "search").lower()
+        which = ", ".join(_account(seen, id_) for id_ in result.accounts)
+        why = f" ({words(result.code, 'code').lower()})" if result.outcome == "failed" and result.code else ""
+        said.append(f"{seen.system(result.system)}: {which or what}{why}.")
+    return said
+
+
+def _gate(seen: Seen, event: Any) -> str:
+    gate = seen.state.gates.get(event.gate_id)
+    title = seen.gate_title(gate.opened.gate) if gate is not None else event.gate_id
+    match event:
+        case e.GateOpened():
+            roles = " or ".join(in_sentence(words(role, "role")) for role in event.roles)
+            some = f"{event.quorum} of " if event.quorum > 1 else ""
+            number = _number(len(event.digests), "step")
+            return f"{title}: {number}, for {some}{roles}, by {instant(event.decide_by, seen.caller.zone)}."
+        case e.GateVoted():
+            left = f", without {_number(len(event.excluded), 'step')}" if event.excluded else ""
+            return f"{title}: {words(event.verdict, 'verdict').lower()}{left}."
+        case e.GateDecided():
+            left = f", without {_number(len(event.excluded), 'step')}" if event.excluded else ""
+            return f"{title}: {words(event.outcome, 'gate').lower()}{left}."
+        case e.GateEscalated():
+            also = " and ".join(in_sentence(words(role, "role")) for role in event.roles)
+            return f"{title}: nobody decided in time; the {also} can decide as well." if also else f"{title}."
+    return f"{title}."
+
+
+def _of_step(seen: Seen, event: Any) -> str:
+    where = _step(seen, event.step_id)
+    match event:
+        case e.StepStarted() if event.attempt > 1:
+            return f"{where}, attempt {event.attempt}."
+        case e.StepAttemptFailed():
+            again = instant(event.retry_at, seen.caller.zone, seconds=True)
+            failed = f"{words(event.code, 'code').lower()}. {words(event.happened, 'happened')}."
+            return f"{where}: {failed} Tried again at {again}."
+        case e.StepFailed():
+            return f"{where}: {words(event.code, 'code').lower()}. {words(event.happened, 'happened')}."
+        case e.StepRetryOrdered():
+            return f"{where}{', anew' if event.generation > 1 else ''}."
+    return f"{where}."
+
+
+def _step(seen: Seen, step_id: str | None) -> str:
+    step = seen.state.steps.get(step_id or "")
+    if step is None:
+        return step_id or ""
+    label = _account(seen, step.account_id) if step.account_id else ""
+    where = ", ".join(part for part in (seen.system(step.system), label) if part)
+    return f"{step.title} ({where})" if where else step.title
+
+
+def _account(seen: Seen, account_id: str) -> str:
+    return str(account_of(seen.state, account_id)["label"] or account_id[:12])
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 and what != 'more' else ''}"

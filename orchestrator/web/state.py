@@ -1,0 +1,67 @@
+"""What the pages and the API work with. An entry point puts it together; nothing here is made at import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from fastapi import Request
+from jinja2 import Environment
+
+from orchestrator.commands import Office
+from orchestrator.ledger.access.answers import Answers
+from orchestrator.ledger.access.devices import Devices
+from orchestrator.ledger.access.sessions import Sessions
+from orchestrator.ledger.access.tokens import Tokens
+from orchestrator.ledger.book.following import Following
+from orchestrator.ledger.engine.webhooks import Webhooks
+from orchestrator.ledger.schema.database import Database
+from orchestrator.reading.queries import Queries
+from orchestrator.web.access.provider import Provider
+from orchestrator.web.inquiries import Inquiries
+from orchestrator.web.settings import WebSettings
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMember:
+    """Somebody who may sign in by name alone, on the embedded stack. `kind` is an actor's."""
+
+    alias: str
+    employee_number: str
+    roles: tuple[str, ...]
+    duty: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`office` is for commands, `queries` for what people may read. `local` are those who may sign in by name; it is
+    empty wherever somebody else than this machine's owner can come."""
+
+    settings: WebSettings
+    office: Office
+    database: Database
+    queries: Queries
+    inquiries: Inquiries
+    following: Following
+    sessions: Sessions
+    tokens: Tokens
+    devices: Devices
+    answers: Answers
+    templates: Environment
+    provider: Provider | None = None
+    local: Sequence[LocalMember] = ()
+
+
+def parts_of(request: Request) -> Parts:
+    """A request that changes nothing has queries of its own, which read once what all of them rest on."""
+    kept: Parts | None = getattr(request.state, "parts", None)
+    if kept is not None:
+        return kept
+    parts: Parts = request.app.state.parts
+    if request.method in ("GET", "HEAD"):
+        parts = request.state.parts = replace(parts, queries=parts.queries.for_one_answer())
+    return parts
+
+
+def webhooks_of(parts: Parts) -> Webhooks:
+    return Webhooks(parts.database, parts.office.keyring, parts.office.runs.ledger)
