@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from activities.connections import Connections
-from activities.failures import unforeseen
+from activities.failures import log_unexpected
 from activities.observation import Observer, observed
 from connectors.abilities import Lookup
 from connectors.errors import ConnectorError, TryAgainError
@@ -101,7 +101,7 @@ async def _ask(
     except Exception as error:
         # One system that nobody understands keeps no other from being looked at.
         failed = SystemSearched(system=system, purpose=purpose, outcome="failed", code="unexpected")
-        return failed, [], unforeseen("a search", error)
+        return failed, [], log_unexpected("a search", error)
     accounts = [
         FoundAccount(
             system=system,

@@ -26,7 +26,7 @@ class ActivityFailed(Exception):
     """`str()` is the kind of the error that ended the activity."""
 
 
-def without_words(
+def redacted(
     activity: Callable[Concatenate[S, P], Awaitable[R]],
 ) -> Callable[Concatenate[S, P], Awaitable[R]]:
     """Wraps an activity's method. What is raised inside leaves as `ActivityFailed`; the engine repeats it."""
@@ -38,14 +38,14 @@ def without_words(
         except FailureError:
             raise
         except Exception as error:
-            kinds = unforeseen(activity.__name__, error)
+            kinds = log_unexpected(activity.__name__, error)
         # Outside of the except clause, so that what was said is not the context of what is raised.
         raise ActivityFailed(kinds)
 
     return guarded
 
 
-def unforeseen(what: str, error: Exception) -> str:
+def log_unexpected(what: str, error: Exception) -> str:
     """Logs that something failed in a way that nobody foresaw: the kinds of error and the places, which it returns."""
     kinds, places = _kinds(error), _places(error)
     log.error("%s failed: %s at %s", what, kinds, places)

@@ -12,7 +12,7 @@ ALIVE_EVERY = 3.0  # seconds between two signs of life
 
 
 @asynccontextmanager
-async def signs_of_life(every: float = ALIVE_EVERY) -> AsyncIterator[None]:
+async def heartbeats(every: float = ALIVE_EVERY) -> AsyncIterator[None]:
     """Tells the engine that this worker lives, so that what it does is begun elsewhere soon after it died. What ends
     quickly says nothing and pays nothing."""
 

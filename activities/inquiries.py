@@ -12,8 +12,8 @@ from temporalio import activity
 from temporalio.exceptions import FailureError
 
 from activities.connections import Connections
-from activities.failures import unforeseen, without_words
-from activities.heartbeats import signs_of_life
+from activities.failures import log_unexpected, redacted
+from activities.heartbeats import heartbeats
 from activities.packets import governing
 from activities.people import People
 from activities.previews import Previews
@@ -71,14 +71,14 @@ class InquiryActivities:
         self._verifying = asyncio.Lock()
 
     @activity.defn(name="answer_inquiry")
-    @without_words
+    @redacted
     async def answer_inquiry(self, inquiry: InquiryRef) -> None:
         """Answers once. What is answered already or has expired is left alone; while the ledger is away the engine
         asks again."""
         asked = await self._rows.unanswered(inquiry.inquiry_id)
         if asked is None:
             return
-        async with signs_of_life(ALIVE_EVERY):
+        async with heartbeats(ALIVE_EVERY):
             outcome, answer = await self._answer(asked)
         await self._rows.answer(inquiry.inquiry_id, asked.asked_by, outcome, answer.model_dump_json().encode())
 
@@ -98,7 +98,7 @@ class InquiryActivities:
             return "failed", q.Failed(code=code, place=error.place, cause=error.cause, remedy=error.remedy)
         except Exception as error:
             # A fault of ours: whoever waits is told at once, instead of the same fault again and again.
-            cause = f"the question could not be answered: {unforeseen('an inquiry', error)}"
+            cause = f"the question could not be answered: {log_unexpected('an inquiry', error)}"
             remedy = "Look at the worker's log, and report it."
             return "failed", q.Failed(code="unexpected", place="The worker", cause=cause, remedy=remedy)
 

@@ -19,7 +19,7 @@ from email.utils import format_datetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.failures import without_words
+from activities.failures import redacted
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
 from connectors.protocols.smtp import MailServer, message_id
 from orchestrator.deciding.runs import Runs
@@ -78,7 +78,7 @@ class NoticeActivities:
         self._post = post
 
     @activity.defn(name="send_notices")
-    @without_words
+    @redacted
     async def send_notices(self) -> NextLook:
         if self._post is None:
             return NextLook(in_seconds=None)

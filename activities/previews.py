@@ -17,7 +17,7 @@ from activities.people import People
 from activities.reachability import elsewhere
 from orchestrator.deciding.packet_shelf import version_for
 from orchestrator.deciding.runs import Runs
-from orchestrator.deciding.snapshots import Opening
+from orchestrator.deciding.snapshots import StartContext
 from orchestrator.documents.preview import Preview, is_asked, preview
 from orchestrator.documents.shown_matches import MatchShown
 from orchestrator.domain import events as e
@@ -93,7 +93,7 @@ class Previews:
             actors=organisation.actors,
             abilities=self._runs.abilities,
         )
-        world = Opening(None, shelf, organisation, now, self._runs.abilities).world(version.version)
+        world = StartContext(None, shelf, organisation, now, self._runs.abilities).world(version.version)
         found = await self._found(person, key, pinned, current)
         details = {account.account_id: account.model_dump(mode="json") for account in found.accounts}
         state = fold(RunState(), asked, now)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from activities.connections import Connections
-from activities.failures import unforeseen
+from activities.failures import log_unexpected
 from connectors.errors import ConnectorError
 from orchestrator.deciding.runs import Runs
 from orchestrator.documents.questions import SystemChecked
@@ -67,7 +67,7 @@ async def _answer(connections: Connections, system: str, spec: SystemSpec) -> tu
         return False, error.code, f"{error.detail} {error.remedy}".strip() or error.code
     except Exception as error:
         # One system that nobody understands keeps no other from being looked at.
-        return False, "unexpected", unforeseen("a check", error)
+        return False, "unexpected", log_unexpected("a check", error)
     return answered.reachable, "" if answered.reachable else "not_reachable", answered.detail
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.service import RPCError
 
-from orchestrator.deciding.snapshots import Decide, Decided
+from orchestrator.deciding.snapshots import Decide, RunDecision
 from orchestrator.domain.events import StepAttemptFailed, StepAttested, StepFailed, StepVerified
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.planning.plan import PlannedStep
@@ -25,13 +25,13 @@ class Results:
     """Whoever comes while an append is under way shares the next one. A step that takes long holds nobody up: what the
     quick ones made due is told to the workflow at once."""
 
-    def __init__(self, write: Callable[[Decide], Awaitable[Decided]], expected: int) -> None:
+    def __init__(self, write: Callable[[Decide], Awaitable[RunDecision]], expected: int) -> None:
         self._write = write
         self._missing = expected
         self._waiting: list[tuple[Decide, asyncio.Future[None]]] = []
         self._writing = False
         self._telling: asyncio.Task[None] | None = None  # kept, so that it is not collected half-way
-        self.last: Decided | None = None
+        self.last: RunDecision | None = None
 
     async def record(self, conclude: Decide) -> None:
         """Returns when the result stands in the ledger; raises what the append raised."""
@@ -73,7 +73,7 @@ class Results:
                 done.set_result(None)
         return True
 
-    def _tell_the_workflow(self, decided: Decided) -> None:
+    def _tell_the_workflow(self, decided: RunDecision) -> None:
         """In a task of its own: no result waits for it, and if it is lost, the activity's answer says the same."""
         progress = decided.progress
         if not (progress.steps or progress.search):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.failures import without_words
+from activities.failures import redacted
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain.run.progress import Progress
 from orchestrator.ledger.engine.engine_reports import EngineReports
@@ -17,7 +17,7 @@ class RunActivities:
         self._reports = reports
 
     @activity.defn(name="advance")
-    @without_words
+    @redacted
     async def advance(self, run: RunRef) -> Progress:
         """Appends what is due by now, and says what is to be started."""
         decided = await self._runs.advance(run.run_id)

@@ -15,14 +15,14 @@ from temporalio.exceptions import FailureError
 
 from activities.accounts import find_accounts, nobody_there
 from activities.connections import Connections
-from activities.failures import unforeseen, without_words
-from activities.heartbeats import signs_of_life
+from activities.failures import log_unexpected, redacted
+from activities.heartbeats import heartbeats
 from activities.observation import NOBODY, Observer, observed, reaction
 from activities.results import Results, ResultTold
 from connectors.abilities import Account, Connector, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError
 from orchestrator.deciding.runs import Runs
-from orchestrator.deciding.snapshots import Decide, Decided, Situation
+from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot
 from orchestrator.domain.events import AccountsSearched, SystemSearched
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
@@ -32,9 +32,9 @@ from orchestrator.domain.planning.planning import run_facts
 from orchestrator.domain.planning.searching import queue_of, searches_due
 from orchestrator.domain.run import steps
 from orchestrator.domain.run.progress import Progress
-from orchestrator.domain.run.readiness import World, standing
+from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import Answer, Intent
+from orchestrator.domain.run.steps import AttemptResult, Intent
 from orchestrator.ledger.book.errors import LedgerError, PersonErased
 from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.engine.rates import Rates
@@ -63,16 +63,16 @@ class SystemActivities:
         self._reports = reports
 
     @activity.defn(name="search_accounts")
-    @without_words
+    @redacted
     async def search_accounts(self, search: SearchAccounts) -> Progress:
         """Asks those of the named systems that are due by the ledger, and belong to the queue this was asked in."""
-        async with signs_of_life():
+        async with heartbeats():
             return await self._search(search)
 
     async def _search(self, search: SearchAccounts) -> Progress:
-        situation = await self._runs.look(search.run_id)
+        situation = await self._runs.load(search.run_id)
         state, world = situation.state, situation.world
-        standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
+        standings = {id_: readiness(state, step, world) for id_, step in state.steps.items()}
         # Whoever was named in the wrong queue stays due: the answer says so, and which queue is the right one.
         here = activity.info().task_queue
         due = [
@@ -87,7 +87,7 @@ class SystemActivities:
         except PersonErased:
             # This process still remembers what nobody else can read any more. It forgets, and says so.
             gone = tuple(SystemSearched(system=s, purpose=p, outcome="failed", code="person_erased") for s, p in due)
-            decided = await self._runs.conclude(search.run_id, lambda state, world: [AccountsSearched(results=gone)])
+            decided = await self._runs.record_fact(search.run_id, lambda state, world: [AccountsSearched(results=gone)])
             return self._heard(search.run_id, decided)
         person = PersonFacts.model_validate(state.asked.facts)
         if search.given_up:
@@ -99,11 +99,11 @@ class SystemActivities:
             )
         details: dict[str, Any] = {a.account_id: a.model_dump(mode="json") for a in found.accounts}
         searched = AccountsSearched(results=found.results, details=details, troubles=found.troubles or None)
-        decided = await self._runs.conclude(search.run_id, lambda state, world: [] if state.finished else [searched])
+        decided = await self._runs.record_fact(search.run_id, lambda state, world: [] if state.finished else [searched])
         return self._heard(search.run_id, decided)
 
     @activity.defn(name="execute_steps")
-    @without_words
+    @redacted
     async def execute_steps(self, due: ExecuteSteps) -> Progress:
         """One attempt at each step, side by side. What is not due is left alone: the answer says what is."""
         intents: list[Intent] = []
@@ -125,7 +125,7 @@ class SystemActivities:
                 raise outcome
         return self._heard(due.run_id, results.last or begun)
 
-    async def _attempt_one(self, begun: Decided, intent: Intent, results: Results) -> None:
+    async def _attempt_one(self, begun: RunDecision, intent: Intent, results: Results) -> None:
         step = intent.step
         with self._observer(begun.state, begun.world).step(
             run_id=begun.state.run_id,
@@ -137,12 +137,12 @@ class SystemActivities:
             answer = await self._carry_out(begun.state, begun.world, intent)
             told = ResultTold(step)
 
-            def conclude(state: RunState, world: World) -> list[Event]:
+            def record_fact(state: RunState, world: World) -> list[Event]:
                 result = steps.verdict(state, intent, answer, world.now)
                 told.will_be(result, state, world)
                 return [result] if result is not None else []
 
-            await results.record(conclude)
+            await results.record(record_fact)
             seen.ended(told.outcome, told.code, told.after_cutoff)
 
     def _observer(self, state: RunState, world: World) -> Observer:
@@ -152,8 +152,8 @@ class SystemActivities:
 
     # The four moments at which a worker can die and leave something behind have names, so that tests can kill it there.
 
-    async def record_intent(self, run_id: str, begin: Decide) -> Decided:
-        return await self._runs.begin(run_id, begin)
+    async def record_intent(self, run_id: str, begin: Decide) -> RunDecision:
+        return await self._runs.record_intent(run_id, begin)
 
     async def attempt(self, connector: Connector, effect: Effect) -> dict[str, Any]:
         return dict((await connector.attempt(effect)).detail)
@@ -161,10 +161,10 @@ class SystemActivities:
     async def read_back(self, connector: Connector, effect: Effect) -> ReadBack:
         return await connector.read_back(effect)
 
-    async def record_result(self, begun: Decided, conclude: Decide) -> Decided:
-        return await self._runs.conclude(begun.state.run_id, conclude)
+    async def record_result(self, begun: RunDecision, conclude: Decide) -> RunDecision:
+        return await self._runs.record_fact(begun.state.run_id, conclude)
 
-    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> Answer:
+    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> AttemptResult:
         step = intent.step
         spec = world.current.platform.systems.get(step.system, world.pinned.platform.systems[step.system])
         try:
@@ -175,30 +175,30 @@ class SystemActivities:
             return await self._look_and_act(connector, effect, intent, _Turns(self._rates, step, spec.rate_per_second))
         except ExpressionFailed as error:
             detail = {"parameter": error.source, "reason": error.reason}
-            return Answer("action_required", "no", "parameter_unknown", detail=detail)
+            return AttemptResult("action_required", "no", "parameter_unknown", detail=detail)
         except ConnectorError as error:
             return _failed(error, None)
         except (LedgerError, FailureError):
             raise
         except Exception as error:
             # A fault of ours or of a connector: the step fails and says so, instead of the activity for ever.
-            return Answer("try_again", "unknown", "unexpected", detail={"said": unforeseen("a step", error)})
+            return AttemptResult("try_again", "unknown", "unexpected", detail={"said": log_unexpected("a step", error)})
 
-    async def _look_and_act(self, connector: Connector, effect: Effect, intent: Intent, turns: _Turns) -> Answer:
+    async def _look_and_act(self, connector: Connector, effect: Effect, intent: Intent, turns: _Turns) -> AttemptResult:
         step = intent.step
         if intent.look_first:
             if (busy_for := await turns.soon()) is not None:
-                return Answer("try_again", "no", "rate_kept", retry_after=busy_for)
+                return AttemptResult("try_again", "no", "rate_kept", retry_after=busy_for)
             look = await self.read_back(connector, effect)
             if look.outcome == "done":
-                return Answer(read="done", detail={"read_back": dict(look.evidence), "found_done": True})
+                return AttemptResult(read="done", detail={"read_back": dict(look.evidence), "found_done": True})
             if not intent.may_act:
                 detail = {"read_back": dict(look.evidence)}
-                return Answer(read=look.outcome, acted=False, code="outcome_unknown", detail=detail)
+                return AttemptResult(read=look.outcome, acted=False, code="outcome_unknown", detail=detail)
         elif not intent.may_act:
-            return Answer(acted=False, code="outcome_unknown")
+            return AttemptResult(acted=False, code="outcome_unknown")
         if (busy_for := await turns.soon()) is not None:
-            return Answer("try_again", "no", "rate_kept", retry_after=busy_for)
+            return AttemptResult("try_again", "no", "rate_kept", retry_after=busy_for)
         try:
             reply = await self.attempt(connector, effect)
         except ConnectorError as error:
@@ -207,9 +207,11 @@ class SystemActivities:
             # Whatever the answer was, the system shows whether it is done.
             return _failed(error, await self._settled(connector, effect, step.settle, turns))
         if not step.read_back:
-            return Answer(detail={"reply": reply})
+            return AttemptResult(detail={"reply": reply})
         look = await self._settled(connector, effect, step.settle, turns)
-        return Answer(read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)})
+        return AttemptResult(
+            read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)}
+        )
 
     async def _settled(self, connector: Connector, effect: Effect, seconds: float, turns: _Turns) -> ReadBack:
         """Reads back until it shows done or the system has had its time to settle; what cannot be read is `unknown`."""
@@ -224,7 +226,7 @@ class SystemActivities:
                 return look
             await asyncio.sleep(turns.between_looks)
 
-    def _heard(self, run_id: str, seen: Situation | Decided) -> Progress:
+    def _heard(self, run_id: str, seen: RunSnapshot | RunDecision) -> Progress:
         progress = seen.progress
         self._reports.note(run_id, progress, seen.world.now)
         return progress
@@ -283,11 +285,11 @@ def _effect(state: RunState, intent: Intent) -> Effect:
     )
 
 
-def _failed(error: ConnectorError, look: ReadBack | None) -> Answer:
+def _failed(error: ConnectorError, look: ReadBack | None) -> AttemptResult:
     wanted = reaction(error)
     detail: dict[str, Any] = {"said": error.detail, "remedy": error.remedy or REMEDIES[wanted]}
     if look is not None:
         detail["read_back"] = dict(look.evidence)
-    return Answer(
+    return AttemptResult(
         wanted, error.happened, error.code, error.retry_after, look.outcome if look is not None else None, detail=detail
     )

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import httpx
 from temporalio import activity
 
-from activities.failures import without_words
+from activities.failures import redacted
 from connectors.errors import ConnectorError
 from connectors.http.client import keep_addresses_out_of_logs
 from connectors.http.tls import trust
@@ -65,7 +65,7 @@ class WebhookActivities:
         keep_addresses_out_of_logs()
 
     @activity.defn(name="deliver_webhook")
-    @without_words
+    @redacted
     async def deliver_webhook(self, delivery: Delivery) -> Attempted:
         """What goes wrong outside of the ledger is an answer, and recorded with the webhook."""
         try:

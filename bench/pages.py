@@ -52,18 +52,18 @@ PACKET = "standard-leaver"
 
 async def really_went(stack: Stack, person: Employee, cutoff: str, decide: bool) -> list[Event]:
     """A run's events: as far as its gates, or (decided) until nothing is left that a machine can do."""
-    organisation = await stack.books.runs.organisation()
+    organisation = await stack.backend.runs.organisation()
     actors = organisation.actors
-    packet = (await stack.books.runs.shelf(PACKET)).current
+    packet = (await stack.backend.runs.shelf(PACKET)).current
     assert packet is not None
     people = stack.people(packet)
     facts = await people.facts(await people.find(person.employee_number))
-    done = await commands.start_run(stack.office, actors["hr"], facts, PACKET, parse_cutoff(cutoff, "Europe/Berlin"))
+    done = await commands.start_run(stack.services, actors["hr"], facts, PACKET, parse_cutoff(cutoff, "Europe/Berlin"))
     assert isinstance(done, Done)
 
     async def until(so: Callable[[RunState], bool]) -> RunState:
         async with asyncio.timeout(60):
-            while not so(state := (await stack.books.runs.look(done.run_id)).state):
+            while not so(state := (await stack.backend.runs.load(done.run_id)).state):
                 await asyncio.sleep(0.05)
             return state
 
@@ -71,16 +71,16 @@ async def really_went(stack: Stack, person: Employee, cutoff: str, decide: bool)
     if decide:
         for gate_id, gate in state.gates.items():
             by = "finance" if "finance_approver" in gate.roles else "it"
-            await commands.approve_gate(stack.office, actors[by], done.run_id, gate_id)
+            await commands.approve_gate(stack.services, actors[by], done.run_id, gate_id)
         await until(lambda state: sum(known.final for known in state.states.values()) >= len(state.states) - 6)
     stream = e.run_stream(done.run_id)
-    return [recorded.event for recorded in (await stack.books.ledger.read({stream: 0})).events[stream]]
+    return [recorded.event for recorded in (await stack.backend.ledger.read({stream: 0})).events[stream]]
 
 
 async def fill(stack: Stack, runs: int, waiting: Sequence[Event], through: Sequence[Event]) -> list[str]:
     """Copies of what really went. Returns the runs that have their whole history."""
-    books, chance = stack.books, random.Random(20261125)
-    people = [await books.keyring.create_person() for _ in range(min(PEOPLE, runs))]
+    backend, chance = stack.backend, random.Random(20261125)
+    people = [await backend.keyring.create_person() for _ in range(min(PEOPLE, runs))]
     asked = waiting[0]
     assert isinstance(asked, e.RunRequested)
     whole: list[str] = []
@@ -107,19 +107,19 @@ async def fill(stack: Stack, runs: int, waiting: Sequence[Event], through: Seque
     for start in range(0, runs, AT_ONCE):
         copies = [copy(number) for number in range(start, min(start + AT_ONCE, runs))]
         rows = [row for _, changed in copies for row in changed]
-        await books.ledger.append([append for append, _ in copies], rows)
+        await backend.ledger.append([append for append, _ in copies], rows)
         await _as_reported(stack, [(append.stream.partition(":")[2], len(append.drafts)) for append, _ in copies])
         done = start + len(copies)
         print(f"\r  {done:,} runs after {time.perf_counter() - began:.0f} s", end="", flush=True)
     print()
-    async with books.database.connect() as connection:
+    async with backend.database.connect() as connection:
         await connection.exec_driver_sql("ANALYZE")
     return whole
 
 
 async def _as_reported(stack: Stack, copies: Sequence[tuple[str, int]]) -> None:
     """Copies have no workflow: the relay takes each for one that is up to date, and wakes none while we measure."""
-    async with stack.books.database.driver() as connection, connection.cursor() as cursor:
+    async with stack.backend.database.driver() as connection, connection.cursor() as cursor:
         await cursor.executemany(
             "INSERT INTO engine.reports (run_id, version, cluster, reported_at) VALUES (%s, %s, %s, engine.now())",
             [(run_id, version, stack.engine.cluster) for run_id, version in copies],
@@ -167,7 +167,7 @@ async def look(url: str, cookie: str, paths: Sequence[str]) -> list[float]:
 
 async def places(stack: Stack, count: int) -> list[str]:
     """Cursors spread over the whole list of runs."""
-    async with stack.books.database.driver() as connection:
+    async with stack.backend.database.driver() as connection:
         rows = await connection.execute(
             "SELECT requested_at, run_id FROM read.runs ORDER BY random() LIMIT %s", (count,)
         )
@@ -185,7 +185,7 @@ async def measure(runs: int, looks: int) -> bool:
         through = await really_went(stack, leavers[1], "2026-01-15T17:00", decide=True)
         print(f"  {len(waiting)} events as far as the gates, {len(through)} all the way")
         whole = await fill(stack, runs, waiting, through)
-        sessions = Sessions(stack.books.database, stack.books.keyring, SessionLimits())
+        sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
         url = await up.enter_async_context(web(stack))
         cursors = await places(stack, looks)
         pages = {

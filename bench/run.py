@@ -30,7 +30,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
 from orchestrator import commands
-from orchestrator.commands import Done, Office
+from orchestrator.commands import Done, Services
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions.levels import Actor
@@ -40,7 +40,7 @@ from orchestrator.embedded.stack import put_in_production
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.settings import Settings
-from orchestrator.worker import WIDEST_LAYER, Books, relaying, working
+from orchestrator.worker import WIDEST_LAYER, Backend, relaying, working
 from orchestrator.workflows.offboarding import workflow_id
 
 SYSTEMS = ("first", "second", "third")
@@ -124,9 +124,9 @@ def person(number: int) -> PersonFacts:
 class Approver:
     """Decides whatever gate is open, as a person does who looks at the inbox every few milliseconds."""
 
-    def __init__(self, books: Books, office: Office, actor: Actor) -> None:
-        self._books = books
-        self._office = office
+    def __init__(self, backend: Backend, services: Services, actor: Actor) -> None:
+        self._books = backend
+        self._office = services
         self._actor = actor
         self._decided: set[str] = set()
 
@@ -143,18 +143,18 @@ class Approver:
         await commands.approve_gate(self._office, self._actor, run, item.partition("/")[2])
 
 
-async def one_run(office: Office, hr: Actor, number: int) -> str:
+async def one_run(services: Services, hr: Actor, number: int) -> str:
     cutoff = parse_cutoff("2020-01-01T12:00", "UTC")
-    done = await commands.start_run(office, hr, person(number), "bench", cutoff)
-    assert office.engine is not None and isinstance(done, Done)
-    await office.engine.client.get_workflow_handle(workflow_id(done.run_id)).result()
+    done = await commands.start_run(services, hr, person(number), "bench", cutoff)
+    assert services.engine is not None and isinstance(done, Done)
+    await services.engine.client.get_workflow_handle(workflow_id(done.run_id)).result()
     return done.run_id
 
 
-async def check(office: Office, run_ids: Sequence[str]) -> None:
+async def check(services: Services, run_ids: Sequence[str]) -> None:
     """Outside the measured time: every run was whole."""
     for run_id in run_ids:
-        state = (await office.runs.look(run_id)).state
+        state = (await services.runs.load(run_id)).state
         assert state.finish == "clean" and len(state.states) == 12, state.finish
 
 
@@ -185,10 +185,10 @@ async def measure(rounds: int, runs: int, limit: int) -> float:
             temporal_address=temporal.address,
         )
         system = InstantSystem()
-        books, engine = await stack.enter_async_context(
+        backend, engine = await stack.enter_async_context(
             working(settings, connect=lambda name, spec: system, abilities={"instant": system.abilities})
         )
-        await stack.enter_async_context(relaying(books, engine))
+        await stack.enter_async_context(relaying(backend, engine))
         await stack.enter_async_context(
             Worker(
                 engine.client, task_queue="bare", workflows=[Bare], activities=[nothing],
@@ -196,22 +196,22 @@ async def measure(rounds: int, runs: int, limit: int) -> float:
                 max_eager_activity_reservations_per_workflow_task=WIDEST_LAYER,
             )
         )  # fmt: skip
-        office = Office(books.runs, books.keyring, engine)
+        services = Services(backend.runs, backend.keyring, engine)
         actors = {}
         for role in ("requester", "approver", "value_owner", "safety_owner"):
-            human = await books.keyring.create_person()
+            human = await backend.keyring.create_person()
             actors[role] = Actor(actor_id=role, roles=frozenset([role]), human=human)
-            await commands.record_actor(office, actors[role])
+            await commands.record_actor(services, actors[role])
         packet = parse_packet(packet_files())
-        await put_in_production(office, packet, actors["value_owner"], actors["safety_owner"])
+        await put_in_production(services, packet, actors["value_owner"], actors["safety_owner"])
 
-        approver = asyncio.create_task(Approver(books, office, actors["approver"]).work())
+        approver = asyncio.create_task(Approver(backend, services, actors["approver"]).work())
         stack.callback(approver.cancel)
 
         done: list[str] = []
 
         async def ours(number: int) -> None:
-            done.append(await one_run(office, actors["requester"], number))
+            done.append(await one_run(services, actors["requester"], number))
 
         async def bare(number: int) -> None:
             await engine.client.execute_workflow(Bare.run, id=f"bare-{number}", task_queue="bare")
@@ -224,7 +224,7 @@ async def measure(rounds: int, runs: int, limit: int) -> float:
             mine = await at_once(limit, [ours(next(numbers)) for _ in range(runs)])
             theirs = await at_once(limit, [bare(next(numbers)) for _ in range(runs)])
             rows.append((mine, theirs))
-            await check(office, done[-runs:])
+            await check(services, done[-runs:])
             print(
                 f"round {round_ + 1}: ours {mine:6.1f}/s   bare {theirs:6.1f}/s   ratio {mine / theirs:.2f}", flush=True
             )

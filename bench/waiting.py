@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bench.run import InstantSystem, packet_files, person
 from orchestrator import commands
-from orchestrator.commands import Done, Office
+from orchestrator.commands import Done, Services
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import parse_cutoff
@@ -32,7 +32,7 @@ from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import Engine
 from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.settings import PREFIX, Settings
-from orchestrator.worker import Books, engine_address, open_books, relaying, working
+from orchestrator.worker import Backend, engine_address, open_backend, relaying, working
 
 TARGET_MB = 300.0
 ABILITIES = {"instant": InstantSystem.abilities}
@@ -41,8 +41,8 @@ ABILITIES = {"instant": InstantSystem.abilities}
 async def work() -> None:
     system = InstantSystem()
     async with (
-        working(Settings.read(), connect=lambda name, spec: system, abilities=ABILITIES) as (books, engine),
-        relaying(books, engine),
+        working(Settings.read(), connect=lambda name, spec: system, abilities=ABILITIES) as (backend, engine),
+        relaying(backend, engine),
     ):
         print("ready", flush=True)
         await asyncio.Event().wait()
@@ -67,9 +67,9 @@ async def measure(runs: int) -> bool:
             PREFIX + "TEMPORAL_ADDRESS": temporal.address,
         }
         settings = Settings.read(environment)
-        books = await stack.enter_async_context(open_books(settings, ABILITIES))
-        office = Office(books.runs, books.keyring, await Engine.connect(engine_address(settings)))
-        actors = await _staff(books, office)
+        backend = await stack.enter_async_context(open_backend(settings, ABILITIES))
+        services = Services(backend.runs, backend.keyring, await Engine.connect(engine_address(settings)))
+        actors = await _staff(backend, services)
         worker = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bench.waiting", "--work",
             env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE,
@@ -78,13 +78,13 @@ async def measure(runs: int) -> bool:
             assert worker.stdout is not None
             await asyncio.wait_for(worker.stdout.readline(), 60)
             print(f"no run:                    {resident_mb(worker.pid):6.1f} MB", flush=True)
-            ids = await _start(office, actors["requester"], runs)
-            await _settled(books, runs)
+            ids = await _start(services, actors["requester"], runs)
+            await _settled(backend, runs)
             print(f"{runs} runs waiting:          {resident_mb(worker.pid):6.1f} MB", flush=True)
             for run in ids:
-                await commands.hold_run(office, actors["operator"], run)
-                await commands.release_run(office, actors["operator"], run)
-            await _settled(books, runs)
+                await commands.hold_run(services, actors["operator"], run)
+                await commands.release_run(services, actors["operator"], run)
+            await _settled(backend, runs)
             held = resident_mb(worker.pid)
             print(f"{runs} runs, each nudged:     {held:6.1f} MB (target {TARGET_MB:.0f})", flush=True)
         finally:
@@ -93,30 +93,30 @@ async def measure(runs: int) -> bool:
     return held < TARGET_MB
 
 
-async def _staff(books: Books, office: Office) -> dict[str, Actor]:
+async def _staff(backend: Backend, services: Services) -> dict[str, Actor]:
     actors = {}
     for role in ("requester", "approver", "operator", "value_owner", "safety_owner"):
         # The packet grants levels to approvers and requesters only; holding a run takes one as well.
         roles = frozenset([role, "approver"]) if role == "operator" else frozenset([role])
-        actors[role] = Actor(actor_id=role, roles=roles, human=await books.keyring.create_person())
-        await commands.record_actor(office, actors[role])
+        actors[role] = Actor(actor_id=role, roles=roles, human=await backend.keyring.create_person())
+        await commands.record_actor(services, actors[role])
     packet = parse_packet(packet_files())
-    await put_in_production(office, packet, actors["value_owner"], actors["safety_owner"])
+    await put_in_production(services, packet, actors["value_owner"], actors["safety_owner"])
     return actors
 
 
-async def _start(office: Office, hr: Actor, runs: int) -> Sequence[str]:
+async def _start(services: Services, hr: Actor, runs: int) -> Sequence[str]:
     day = (datetime.now(UTC) + timedelta(days=90)).strftime("%Y-%m-%dT%H:%M")
     cutoff = parse_cutoff(day, "UTC")
     ids = []
     for number in range(runs):
-        done = await commands.start_run(office, hr, person(number), "bench", cutoff)
+        done = await commands.start_run(services, hr, person(number), "bench", cutoff)
         assert isinstance(done, Done)
         ids.append(done.run_id)
     return ids
 
 
-async def _settled(books: Books, runs: int) -> None:
+async def _settled(backend: Backend, runs: int) -> None:
     """Waits until every run's workflow has reported the ledger's version and two gates wait in each."""
     query = (
         "SELECT count(*) FROM read.runs r JOIN engine.reports w USING (run_id) WHERE w.version = r.version "
@@ -124,7 +124,7 @@ async def _settled(books: Books, runs: int) -> None:
     )
     async with asyncio.timeout(300):
         while True:
-            async with books.database.driver() as connection:
+            async with backend.database.driver() as connection:
                 row = await (await connection.execute(query)).fetchone()
             if row is not None and row[0] == runs:
                 return

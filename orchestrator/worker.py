@@ -55,7 +55,7 @@ MakeActivities = Callable[[Runs, Keyring, Connections, Rates, EngineReports], Sy
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class Backend:
     """The ledger and what is read with it; everything that needs no Temporal."""
 
     database: Database
@@ -65,14 +65,14 @@ class Books:
 
 
 @asynccontextmanager
-async def open_books(settings: Settings, abilities: Catalogue | None = None) -> AsyncIterator[Books]:
+async def open_backend(settings: Settings, abilities: Catalogue | None = None) -> AsyncIterator[Backend]:
     """Raises `LedgerUnavailable` on first use, `WrongMasterKey` at once."""
     database = Database(settings.database_url)
     try:
         keyring = Keyring(database, load_master_key(settings.master_key, "OFFBOARD_MASTER_KEY"))
         ledger = Ledger(database, keyring, EventCodec(RUN_EVENT_TYPES))
         try:
-            yield Books(database, keyring, ledger, Runs(ledger, abilities or connector_kinds()))
+            yield Backend(database, keyring, ledger, Runs(ledger, abilities or connector_kinds()))
         finally:
             await ledger.aclose()
     finally:
@@ -101,10 +101,10 @@ def telemetry_of(settings: Settings) -> AbstractAsyncContextManager[Telemetry | 
     return telemetry(settings.otlp_endpoint, settings.trace_file, settings.service_name)
 
 
-def keep_quiet(watched: Telemetry | None, books: Books) -> None:
+def keep_quiet(watched: Telemetry | None, backend: Backend) -> None:
     """About runs under embargo, of which no trace is to tell."""
     if watched is not None:
-        watched.tracing.embargoed = NoticeBook(books.database).embargoed
+        watched.tracing.embargoed = NoticeBook(backend.database).embargoed
 
 
 @asynccontextmanager
@@ -115,16 +115,16 @@ async def working(
     abilities: Catalogue | None = None,
     make_activities: MakeActivities = SystemActivities,
     watched: Telemetry | None = None,
-) -> AsyncIterator[tuple[Books, Engine]]:
+) -> AsyncIterator[tuple[Backend, Engine]]:
     """A worker that works while the block runs, and drains before it ends. `connect` and `abilities` stand in for the
     connectors where something other than the registry's is to be driven; `watched` for the telemetry that the settings
     ask for, where the caller needs it as well."""
     async with AsyncExitStack() as stack:
-        books = await stack.enter_async_context(open_books(settings, abilities))
+        backend = await stack.enter_async_context(open_backend(settings, abilities))
         watched = watched or await stack.enter_async_context(telemetry_of(settings))
-        keep_quiet(watched, books)
+        keep_quiet(watched, backend)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
-        reports = EngineReports(books.database, lambda: engine.cluster)
+        reports = EngineReports(backend.database, lambda: engine.cluster)
         stack.push_async_callback(reports.aclose)
         connections = Connections(
             settings.environment,
@@ -133,16 +133,16 @@ async def working(
             secrets_folder=settings.secrets_folder,
         )
         stack.push_async_callback(connections.aclose)
-        systems = make_activities(books.runs, books.keyring, connections, Rates(books.database), reports)
-        runs = RunActivities(books.runs, reports)
+        systems = make_activities(backend.runs, backend.keyring, connections, Rates(backend.database), reports)
+        runs = RunActivities(backend.runs, reports)
         activities: list[Callable[..., Any]] = [runs.advance, systems.search_accounts, systems.execute_steps]
         inquiries = InquiryActivities(
-            InquiryRows(books.database, books.keyring),
-            books.keyring,
-            books.runs,
-            Queries(books.database, books.ledger, books.runs),
+            InquiryRows(backend.database, backend.keyring),
+            backend.keyring,
+            backend.runs,
+            Queries(backend.database, backend.ledger, backend.runs),
             connections,
-            Rates(books.database),
+            Rates(backend.database),
             settings.database_url,
             frozenset({settings.temporal_task_queue, *settings.queues}),
             named_packet(settings.first_packet) if settings.first_packet else None,
@@ -152,7 +152,11 @@ async def working(
                 engine.client,
                 task_queue=settings.temporal_task_queue,
                 workflows=[Offboarding, Inquiry, Notices, DeliverWebhook],
-                activities=[*activities, inquiries.answer_inquiry, *_telling(settings, books, lambda: engine.cluster)],
+                activities=[
+                    *activities,
+                    inquiries.answer_inquiry,
+                    *_telling(settings, backend, lambda: engine.cluster),
+                ],
                 # The sandbox costs up to half the throughput; import rules, sandboxed tests and replays keep us honest.
                 workflow_runner=UnsandboxedWorkflowRunner(),
                 max_eager_activity_reservations_per_workflow_task=WIDEST_LAYER,
@@ -162,10 +166,10 @@ async def working(
         await stack.enter_async_context(_watching(engine))
         for queue in settings.queues:
             await stack.enter_async_context(Worker(engine.client, task_queue=queue, activities=activities))
-        yield books, engine
+        yield backend, engine
 
 
-def _telling(settings: Settings, books: Books, cluster: Callable[[], str]) -> list[Callable[..., Any]]:
+def _telling(settings: Settings, backend: Backend, cluster: Callable[[], str]) -> list[Callable[..., Any]]:
     """The activities that tell people by mail and programs by webhook: in the installation's own queue only."""
     post = None
     if settings.mail is not None and settings.public_url is not None:
@@ -179,11 +183,11 @@ def _telling(settings: Settings, books: Books, cluster: Callable[[], str]) -> li
             ca_file=mail.ca_file,
         )
         post = Post(server, mail.sender, settings.public_url, timedelta(seconds=mail.gather))
-    queries = Queries(books.database, books.ledger, books.runs)
-    notices = NoticeActivities(books.runs, queries, NoticeBook(books.database), cluster, post)
+    queries = Queries(backend.database, backend.ledger, backend.runs)
+    notices = NoticeActivities(backend.runs, queries, NoticeBook(backend.database), cluster, post)
     source = settings.public_url or f"offboard:{settings.installation}"
     webhooks = WebhookActivities(
-        Webhooks(books.database, books.keyring, books.ledger),
+        Webhooks(backend.database, backend.keyring, backend.ledger),
         Outside(source, settings.webhook_hosts, settings.webhook_ca_file),
     )
     return [notices.send_notices, webhooks.deliver_webhook]
@@ -210,7 +214,7 @@ async def _watching(engine: Engine) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def relaying(
-    books: Books,
+    backend: Backend,
     engine: Engine,
     *,
     sweep_every: float = 10.0,
@@ -221,16 +225,16 @@ async def relaying(
     are looked after where `settings` have a mail server."""
     mail = settings.mail if settings is not None else None
     relay = Relay(
-        books.database,
-        books.ledger,
+        backend.database,
+        backend.ledger,
         engine,
-        Webhooks(books.database, books.keyring, books.ledger),
+        Webhooks(backend.database, backend.keyring, backend.ledger),
         sweep_every=sweep_every,
         notices_every=max(mail.gather, 1.0) if mail is not None else None,
     )
     tasks = [asyncio.create_task(relay.run(), name="relay")]
     if watched is not None:
-        tasks.append(asyncio.create_task(_counting(books, watched), name="how much is open"))
+        tasks.append(asyncio.create_task(_counting(backend, watched), name="how much is open"))
     try:
         yield relay
     finally:
@@ -240,10 +244,10 @@ async def relaying(
                 await task
 
 
-async def _counting(books: Books, watched: Telemetry) -> None:
+async def _counting(backend: Backend, watched: Telemetry) -> None:
     while True:
         try:
-            counts = await open_counts(books.database)
+            counts = await open_counts(backend.database)
             watched.measures.are_open(counts.runs, counts.exceptions)
         except LedgerError:
             watched.measures.unknown()

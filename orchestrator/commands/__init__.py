@@ -44,14 +44,14 @@ from orchestrator.commands.run_commands import (
     skip_step,
     start_run,
 )
-from orchestrator.commands.services import Done, Office, Outcome, Received
+from orchestrator.commands.services import Done, Outcome, Received, Services
 
 __all__ = [
     "MOST_TOGETHER",
     "Done",
-    "Office",
     "Outcome",
     "Received",
+    "Services",
     "accept_exception",
     "add_webhook",
     "adopt_packet",

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from orchestrator.commands.services import Office, packets_in_use
+from orchestrator.commands.services import Services, packets_in_use
 from orchestrator.deciding.runs import drafts
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation
@@ -26,34 +26,34 @@ from orchestrator.ledger.book.records import RowWrite
 # Systems
 
 
-async def hold_system(office: Office, actor: Actor, system: str, packet: str, reason: str | None = None) -> bool:
+async def hold_system(services: Services, actor: Actor, system: str, packet: str, reason: str | None = None) -> bool:
     """Holds back every change on one system, or on all (`*`), in all runs. False if it was held already."""
     require_writing(actor)
-    current = await _current(office, packet)
+    current = await _current(services, packet)
 
     def place(events: Sequence[Event]) -> Sequence[Draft]:
         held = surroundings.holds_of(events).held
         return drafts(operating.hold_system(held, system, reason, actor, current), len(events), actor.human)
 
-    return bool(await office.runs.append_to(e.holds_stream(system), place))
+    return bool(await services.runs.append_to(e.holds_stream(system), place))
 
 
-async def release_system(office: Office, actor: Actor, system: str, packet: str) -> bool:
+async def release_system(services: Services, actor: Actor, system: str, packet: str) -> bool:
     """Lets changes on a system go on: the relay sees it in the ledger and nudges open runs. False if it was not
     held."""
     require_writing(actor)
-    current = await _current(office, packet)
+    current = await _current(services, packet)
 
     def lift(events: Sequence[Event]) -> Sequence[Draft]:
         held = surroundings.holds_of(events).held
         return drafts(operating.release_system(held, system, actor, current), len(events), None)
 
-    return bool(await office.runs.append_to(e.holds_stream(system), lift))
+    return bool(await services.runs.append_to(e.holds_stream(system), lift))
 
 
-async def _current(office: Office, packet: str) -> Packet:
+async def _current(services: Services, packet: str) -> Packet:
     """A draft, whose rules are nobody's but its author's, says of nobody that they may."""
-    shelf = await office.runs.shelf(packet)
+    shelf = await services.runs.shelf(packet)
     if shelf.current is None:
         raise Invalid("unknown_packet", f"There is no packet {packet}.", "Name one that was adopted.")
     if shelf.history.current is None:
@@ -68,28 +68,28 @@ def _not_in_use(packet: str) -> Invalid:
 # The packet's owners
 
 
-async def adopt_packet(office: Office, actor: Actor, packet: Packet, packets: Sequence[str]) -> str:
+async def adopt_packet(services: Services, actor: Actor, packet: Packet, packets: Sequence[str]) -> str:
     """Puts a packet's three files into the ledger. Returns the version. `packets` are the names of those there are:
     once one is in use, a further one has a platform file that the same safety owners own, or is brought by one of them.
     """
     require_writing(actor)
-    in_use = await packets_in_use(office, packets)
+    in_use = await packets_in_use(services, packets)
     if packet.name not in {known.name for known in in_use}:
         require_known_safety_owner(actor, packet, in_use)
     stream = history.packet_stream(packet.name)
-    await office.runs.append_to(
+    await services.runs.append_to(
         stream, lambda events: history.adopt(history.fold(events), packet, actor), _packet_rows(packet.name)
     )
     return packet.version
 
 
 async def sign_packet(
-    office: Office, actor: Actor, packet: str, version: str, phase: history.Phase | None, packets: Sequence[str]
+    services: Services, actor: Actor, packet: str, version: str, phase: history.Phase | None, packets: Sequence[str]
 ) -> None:
     """`packets` are the names of those there are, as for `adopt_packet`, of which others may be in use since."""
     require_writing(actor)
-    await _require_known_owner(office, actor, packet, version, packets)
-    await office.runs.append_to(
+    await _require_known_owner(services, actor, packet, version, packets)
+    await services.runs.append_to(
         history.packet_stream(packet),
         lambda events: history.sign(_known(packet, events), version, actor, phase=phase),
         _packet_rows(packet),
@@ -97,7 +97,7 @@ async def sign_packet(
 
 
 async def move_packet(
-    office: Office,
+    services: Services,
     actor: Actor,
     packet: str,
     version: str,
@@ -108,23 +108,25 @@ async def move_packet(
     """`packets` are as for `sign_packet`. Whoever takes a version back, or out of use, is asked for nothing more."""
     require_writing(actor)
     if phase in history.FORWARD[1:]:
-        await _require_known_owner(office, actor, packet, version, packets)
-    await office.runs.append_to(
+        await _require_known_owner(services, actor, packet, version, packets)
+    await services.runs.append_to(
         history.packet_stream(packet),
         lambda events: history.move(_known(packet, events), version, phase, actor, reason),
         _packet_rows(packet),
     )
 
 
-async def _require_known_owner(office: Office, actor: Actor, packet: str, version: str, packets: Sequence[str]) -> None:
+async def _require_known_owner(
+    services: Services, actor: Actor, packet: str, version: str, packets: Sequence[str]
+) -> None:
     """A draft may be older than what is in use: when it was adopted nobody was there who had to answer for it. Either
     the actor or whoever brought it has to be a safety owner today."""
-    shelf = await office.runs.shelf(packet)
-    in_use = await packets_in_use(office, packets)
+    shelf = await services.runs.shelf(packet)
+    in_use = await packets_in_use(services, packets)
     if shelf.history.newest is None or packet in {known.name for known in in_use}:
         return
     adopted = shelf.version(shelf.history.version(version).version)
-    by = (await office.runs.organisation()).actors.get(shelf.adopted_by(adopted.version), actor)
+    by = (await services.runs.organisation()).actors.get(shelf.adopted_by(adopted.version), actor)
     try:
         require_known_safety_owner(by, adopted, in_use)
     except NotAllowed:
@@ -149,23 +151,23 @@ def _packet_rows(name: str) -> Callable[[Sequence[Event]], list[RowWrite]]:
 
 
 async def record_actor(
-    office: Office, actor: Actor, name: str | None = None, email: str | None = None, time_zone: str | None = None
+    services: Services, actor: Actor, name: str | None = None, email: str | None = None, time_zone: str | None = None
 ) -> None:
     """What sign-in found out about an account; what it does not say (None) stays as it was. Nothing is appended where
     all that is known already."""
-    await office.runs.organise(
+    await services.runs.update_organisation(
         lambda known, now: surroundings.sign_in(known, actor, name, email, time_zone), actor.human
     )
 
 
-async def revoke_roles(office: Office, by: Actor, packet: str, actor_id: str, roles: Sequence[str]) -> bool:
+async def revoke_roles(services: Services, by: Actor, packet: str, actor_id: str, roles: Sequence[str]) -> bool:
     """Takes roles from an account at once: effects it caused are not begun any more. For the safety owner of a packet
     that is in use; a draft, which anybody can adopt, makes nobody an owner here. Roles are the installation's: one
     that this packet gives something to is taken from the account everywhere, since what has to be stopped cannot wait
     for other owners; one that means something in others' packets alone is not theirs to take. False if the account had
     none of them."""
     require_writing(by)
-    shelf = await office.runs.shelf(packet)
+    shelf = await services.runs.shelf(packet)
     in_use = shelf.history.current
     if in_use is None:
         raise _not_in_use(packet)
@@ -178,11 +180,11 @@ async def revoke_roles(office: Office, by: Actor, packet: str, actor_id: str, ro
             raise NotAllowed("role_of_others", what, "Ask the safety owner of a packet that does.")
         return revoked
 
-    return bool(await office.runs.organise(revoke))
+    return bool(await services.runs.update_organisation(revoke))
 
 
 async def delegate(
-    office: Office,
+    services: Services,
     actor: Actor,
     to: str,
     since: datetime | None,
@@ -193,16 +195,18 @@ async def delegate(
     the delegation's id."""
     require_writing(actor)
     delegation_id = f"d{secrets.token_hex(8)}"
-    await office.runs.organise(
+    await services.runs.update_organisation(
         lambda known, now: delegation.delegate(known, delegation_id, actor, to, since or now, until, reason, now),
         actor.human,
     )
     return delegation_id
 
 
-async def end_delegation(office: Office, actor: Actor, delegation_id: str) -> bool:
+async def end_delegation(services: Services, actor: Actor, delegation_id: str) -> bool:
     """False if it was ended already."""
     require_writing(actor)
     return bool(
-        await office.runs.organise(lambda known, now: delegation.end_delegation(known, delegation_id, actor, now))
+        await services.runs.update_organisation(
+            lambda known, now: delegation.end_delegation(known, delegation_id, actor, now)
+        )
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.commands.administration import record_actor
-from orchestrator.commands.services import Office, packets_in_use
+from orchestrator.commands.services import Services, packets_in_use
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.permissions.levels import Actor, ActorKind, Level, require_writing
 from orchestrator.domain.permissions.programs import require_harmless_roles, require_own_grants, require_safety_owner
@@ -17,7 +17,7 @@ from orchestrator.ledger.engine.webhooks import Webhook, Webhooks, unknown_webho
 
 
 async def make_token(
-    office: Office,
+    services: Services,
     tokens: Tokens,
     actor: Actor,
     packets: Sequence[str],
@@ -31,15 +31,15 @@ async def make_token(
     """A token for a service or an assistant: its text, which cannot be had again, and what is kept of it. The account
     behind it is recorded like one that signed in, so that what it causes is checked like everything else. `packets`
     are the names of those there are."""
-    await _require_owner(office, actor, packets, "Letting a program in")
-    in_use = await packets_in_use(office, packets)
+    await _require_owner(services, actor, packets, "Letting a program in")
+    in_use = await packets_in_use(services, packets)
     require_harmless_roles(kind, roles, in_use)
     require_own_grants(actor, kind, roles, in_use)
     if not timedelta() < lasts <= LONGEST:
         raise Invalid("token_lasts", f"A token works for at most {LONGEST.days} days.", "Make a new one in time.")
     token_id = new_token_id()
     program = Actor(actor_id=f"s_{token_id}", kind=kind, roles=frozenset(roles), up_to=up_to)
-    await record_actor(office, program)
+    await record_actor(services, program)
     return await tokens.make(
         program.actor_id, label=name, made_by=actor.actor_id, up_to=up_to, lasts=lasts, token_id=token_id
     )
@@ -53,7 +53,7 @@ async def revoke_token(tokens: Tokens, actor: Actor, token_id: str) -> None:
 
 
 async def add_webhook(
-    office: Office,
+    services: Services,
     webhooks: Webhooks,
     actor: Actor,
     packets: Sequence[str],
@@ -66,11 +66,11 @@ async def add_webhook(
     """A webhook and its secret, which cannot be had again. `only` are packets whose runs it hears of, None for all:
     those that the actor is a safety owner of, and all only for that of all that are in use."""
     what = "Adding a webhook"
-    await _require_owner(office, actor, packets, what)
+    await _require_owner(services, actor, packets, what)
     for name in only or ():
         if name not in packets:
             raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", "Name one that was adopted.")
-    reach = await _reach(office, actor, packets)
+    reach = await _reach(services, actor, packets)
     if not reach.covers(only):
         raise NotAllowed(
             "not_an_owner",
@@ -81,28 +81,28 @@ async def add_webhook(
 
 
 async def list_webhooks(
-    office: Office, webhooks: Webhooks, actor: Actor, packets: Sequence[str]
+    services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str]
 ) -> tuple[Webhook, ...]:
     """Those about packets that the actor is a safety owner of, and no others."""
-    await require_owner_of_one(office, actor, packets, "Seeing webhooks")
-    reach = await _reach(office, actor, packets)
+    await require_owner_of_one(services, actor, packets, "Seeing webhooks")
+    reach = await _reach(services, actor, packets)
     return tuple(hook for hook in await webhooks.all() if reach.covers(hook.packets))
 
 
 async def replace_webhook_secret(
-    office: Office, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
+    services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
 ) -> str:
     """The new secret, which cannot be had again; the former one signs beside it for a day."""
-    await _require_owner(office, actor, packets, "Changing a webhook's secret")
-    await _require_theirs(office, webhooks, actor, packets, hook_id)
+    await _require_owner(services, actor, packets, "Changing a webhook's secret")
+    await _require_theirs(services, webhooks, actor, packets, hook_id)
     return await webhooks.replace_secret(hook_id)
 
 
 async def disable_webhook(
-    office: Office, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
+    services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
 ) -> None:
-    await _require_owner(office, actor, packets, "Disabling a webhook")
-    await _require_theirs(office, webhooks, actor, packets, hook_id)
+    await _require_owner(services, actor, packets, "Disabling a webhook")
+    await _require_theirs(services, webhooks, actor, packets, hook_id)
     await webhooks.disable(hook_id)
 
 
@@ -117,24 +117,24 @@ class _Reach:
         return self.whole if packets is None else self.names.issuperset(packets)
 
 
-async def _reach(office: Office, actor: Actor, packets: Sequence[str]) -> _Reach:
-    shelves = [await office.runs.shelf(name) for name in packets]
+async def _reach(services: Services, actor: Actor, packets: Sequence[str]) -> _Reach:
+    shelves = [await services.runs.shelf(name) for name in packets]
     owned = {s.current.name for s in shelves if s.current and s.current.platform.safety_owner in actor.roles}
     return _Reach(frozenset(owned), all(s.history.name in owned for s in shelves if s.history.current is not None))
 
 
 async def _require_theirs(
-    office: Office, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
+    services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
 ) -> None:
     """One about other people's packets is not there for them."""
-    if not (await _reach(office, actor, packets)).covers((await webhooks.get(hook_id)).packets):
+    if not (await _reach(services, actor, packets)).covers((await webhooks.get(hook_id)).packets):
         raise unknown_webhook(hook_id)
 
 
-async def require_owner_of_one(office: Office, actor: Actor, packets: Sequence[str], what: str) -> None:
-    require_safety_owner(actor, await packets_in_use(office, packets), what)
+async def require_owner_of_one(services: Services, actor: Actor, packets: Sequence[str], what: str) -> None:
+    require_safety_owner(actor, await packets_in_use(services, packets), what)
 
 
-async def _require_owner(office: Office, actor: Actor, packets: Sequence[str], what: str) -> None:
+async def _require_owner(services: Services, actor: Actor, packets: Sequence[str], what: str) -> None:
     require_writing(actor)
-    await require_owner_of_one(office, actor, packets, what)
+    await require_owner_of_one(services, actor, packets, what)

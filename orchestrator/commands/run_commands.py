@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from orchestrator.commands.services import Done, Office, Outcome, Received, decide_on, told
+from orchestrator.commands.services import Done, Outcome, Received, Services, decide_on, told
 from orchestrator.deciding.packet_shelf import version_for
-from orchestrator.deciding.snapshots import Opening
+from orchestrator.deciding.snapshots import StartContext
 from orchestrator.documents.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
@@ -33,7 +33,7 @@ MOST_TOGETHER = 100
 
 
 async def start_run(
-    office: Office,
+    services: Services,
     actor: Actor,
     person: PersonFacts,
     packet: str,
@@ -50,15 +50,15 @@ async def start_run(
     `answers` settle what a preview asked, under the rules of `settle_match`: refused is the whole start, so that nobody
     takes for settled what is not. They count where the run's search finds what the preview showed."""
     require_writing(actor)
-    shown = [(MatchShown.opened(office.keyring, actor.actor_id, answer.question), answer) for answer in answers]
+    shown = [(MatchShown.opened(services.keyring, actor.actor_id, answer.question), answer) for answer in answers]
     if len({match.seen.system for match, _ in shown}) < len(shown):
         raise Invalid("settled_twice", "A question is answered more than once.", "Give each one answer.")
-    person_id = await office.keyring.person_for("hr", person.hr_id)
+    person_id = await services.keyring.person_for("hr", person.hr_id)
     assert person_id is not None
-    key = await office.keyring.person_key(person_id)
+    key = await services.keyring.person_key(person_id)
     run_id = f"r{secrets.token_hex(8)}"
 
-    def settled(opening: Opening, asked: e.RunRequested) -> list[e.MatchSettledBeforehand]:
+    def settled(opening: StartContext, asked: e.RunRequested) -> list[e.MatchSettledBeforehand]:
         world, events = opening.world(asked.packet_version), []
         for match, answer in shown:
             match.require_fresh(person.hr_id, opening.now)
@@ -66,7 +66,7 @@ async def start_run(
             events.append(settle_beforehand(asked, match.as_of(key), chosen, answer.reason, actor, world))
         return events
 
-    def request(opening: Opening) -> Sequence[Event]:
+    def request(opening: StartContext) -> Sequence[Event]:
         version = version_for(opening.shelf, packet, person)
         there = opening.open_run
         shown = there is not None and visibility.sees(there.state, actor, there.world)
@@ -84,61 +84,63 @@ async def start_run(
             embargo=embargo,
             reason=reason,
             actors=opening.organisation.actors,
-            abilities=office.runs.abilities,
+            abilities=services.runs.abilities,
         )
         # Said even where it comes to nothing, so that a run that the actor does not see makes no difference: whoever
         # asks a second time answers no question of the first run.
         said = settled(opening, asked)
         return [asked, *said] if there is None else requests.second_request(there.state, asked)
 
-    decided = await office.runs.start(person_id, request, packet)
-    done = await told(office, decided)
+    decided = await services.runs.start(person_id, request, packet)
+    done = await told(services, decided)
     return done if done.run_id == run_id else Received()
 
 
 async def set_embargo(
-    office: Office, actor: Actor, run_id: str, until: datetime | None, named: Sequence[str] = ()
+    services: Services, actor: Actor, run_id: str, until: datetime | None, named: Sequence[str] = ()
 ) -> Done:
     """Ends a run's embargo (`until` None), or moves its end; `named` are those for whom it exists, as they were where
     none are given."""
     return await decide_on(
-        office, actor, run_id, lambda state, world: change_embargo(state, until, named, actor, world)
+        services, actor, run_id, lambda state, world: change_embargo(state, until, named, actor, world)
     )
 
 
-async def reschedule_run(office: Office, actor: Actor, run_id: str, cutoff: Cutoff) -> Done:
-    return await decide_on(office, actor, run_id, lambda state, world: requests.reschedule(state, cutoff, actor, world))
+async def reschedule_run(services: Services, actor: Actor, run_id: str, cutoff: Cutoff) -> Done:
+    return await decide_on(
+        services, actor, run_id, lambda state, world: requests.reschedule(state, cutoff, actor, world)
+    )
 
 
-async def end_run(office: Office, actor: Actor, run_id: str, reason: str) -> Done:
-    return await decide_on(office, actor, run_id, lambda state, world: requests.end(state, reason, actor, world))
+async def end_run(services: Services, actor: Actor, run_id: str, reason: str) -> Done:
+    return await decide_on(services, actor, run_id, lambda state, world: requests.end(state, reason, actor, world))
 
 
 # Approvers
 
 
 async def approve_gate(
-    office: Office, actor: Actor, run_id: str, gate_id: str, excluded: Sequence[str] = (), reason: str | None = None
+    services: Services, actor: Actor, run_id: str, gate_id: str, excluded: Sequence[str] = (), reason: str | None = None
 ) -> Done:
     """Raises `TooLate` with who decided and when, for whoever comes after."""
     return await decide_on(
-        office,
+        services,
         actor,
         run_id,
         lambda state, world: gates.vote(state, gate_id, actor, "approve", tuple(excluded), reason, world),
     )
 
 
-async def reject_gate(office: Office, actor: Actor, run_id: str, gate_id: str, reason: str) -> Done:
+async def reject_gate(services: Services, actor: Actor, run_id: str, gate_id: str, reason: str) -> Done:
     if not reason.strip():
         raise Invalid("reason_missing", "A rejection needs a reason.", "Say why: --reason TEXT.")
     return await decide_on(
-        office, actor, run_id, lambda state, world: gates.vote(state, gate_id, actor, "reject", (), reason, world)
+        services, actor, run_id, lambda state, world: gates.vote(state, gate_id, actor, "reject", (), reason, world)
     )
 
 
 async def approve_gates(
-    office: Office, actor: Actor, selection: Sequence[tuple[str, str]], reason: str | None = None
+    services: Services, actor: Actor, selection: Sequence[tuple[str, str]], reason: str | None = None
 ) -> tuple[Outcome, ...]:
     """Approves several runs' gates (run id, gate id), each as a decision of its own that stands or is refused by
     itself. More than one only where each one's packet says so. Raises `Invalid` for a selection that is too large."""
@@ -156,7 +158,7 @@ async def approve_gates(
             return gates.vote(state, gate_id, actor, "approve", (), reason, world)
 
         try:
-            outcomes.append(Outcome(run_id, gate_id, done=await decide_on(office, actor, run_id, decide)))
+            outcomes.append(Outcome(run_id, gate_id, done=await decide_on(services, actor, run_id, decide)))
         except Refusal as refused:
             outcomes.append(Outcome(run_id, gate_id, refused=refused))
     return tuple(outcomes)
@@ -166,42 +168,42 @@ async def approve_gates(
 
 
 async def retry_step(
-    office: Office, actor: Actor, run_id: str, step: str, *, again: bool = False, reason: str | None = None
+    services: Services, actor: Actor, run_id: str, step: str, *, again: bool = False, reason: str | None = None
 ) -> Done:
     return await decide_on(
-        office, actor, run_id, lambda state, world: operating.retry(state, step, again, reason, actor, world)
+        services, actor, run_id, lambda state, world: operating.retry(state, step, again, reason, actor, world)
     )
 
 
-async def skip_step(office: Office, actor: Actor, run_id: str, step: str, reason: str) -> Done:
+async def skip_step(services: Services, actor: Actor, run_id: str, step: str, reason: str) -> Done:
     return await decide_on(
-        office, actor, run_id, lambda state, world: operating.skip(state, step, reason, actor, world)
+        services, actor, run_id, lambda state, world: operating.skip(state, step, reason, actor, world)
     )
 
 
 async def settle_match(
-    office: Office, actor: Actor, run_id: str, system: str, accounts: Sequence[str], reason: str | None = None
+    services: Services, actor: Actor, run_id: str, system: str, accounts: Sequence[str], reason: str | None = None
 ) -> Done:
     return await decide_on(
-        office,
+        services,
         actor,
         run_id,
         lambda state, world: operating.settle(state, system, tuple(accounts), reason, actor, world),
     )
 
 
-async def replan_run(office: Office, actor: Actor, run_id: str, reason: str | None = None) -> Done:
-    return await decide_on(office, actor, run_id, lambda state, world: operating.replan(state, reason, actor, world))
+async def replan_run(services: Services, actor: Actor, run_id: str, reason: str | None = None) -> Done:
+    return await decide_on(services, actor, run_id, lambda state, world: operating.replan(state, reason, actor, world))
 
 
-async def accept_exception(office: Office, actor: Actor, run_id: str, exception_id: str, reason: str) -> Done:
+async def accept_exception(services: Services, actor: Actor, run_id: str, exception_id: str, reason: str) -> Done:
     return await decide_on(
-        office, actor, run_id, lambda state, world: operating.accept(state, exception_id, reason, actor, world)
+        services, actor, run_id, lambda state, world: operating.accept(state, exception_id, reason, actor, world)
     )
 
 
 async def complete_task(
-    office: Office,
+    services: Services,
     actor: Actor,
     run_id: str,
     task_id: str,
@@ -216,26 +218,26 @@ async def complete_task(
         raise Invalid("unknown_outcome", f"A task cannot end as {outcome!r}.", "Say done or not_done.")
     said = dict(evidence or {})
     if attachments or uploaded:
-        situation = await office.runs.look(run_id)
-        visibility.require_sight(situation.state, actor, situation.world)
+        situation = await services.runs.load(run_id)
+        visibility.require_visible(situation.state, actor, situation.world)
         require_writing(actor)
         names = [*(file.name for file in attachments), *(file.name for file in uploaded)]
         said["attachments"] = [{"name": name} for name in names]
         operating.complete_task(situation.state, task_id, outcome, said, actor, situation.world)
-        person_id, ledger = situation.state.asked.person_id, office.runs.ledger
+        person_id, ledger = situation.state.asked.person_id, services.runs.ledger
         used = [await ledger.uploads.use(person_id, actor.actor_id, run_id, task_id, file) for file in uploaded]
         said["attachments"] = used + await ledger.files.keep_all(person_id, attachments)
     return await decide_on(
-        office,
+        services,
         actor,
         run_id,
         lambda state, world: operating.complete_task(state, task_id, outcome, said or None, actor, world),
     )
 
 
-async def hold_run(office: Office, actor: Actor, run_id: str, reason: str | None = None) -> Done:
-    return await decide_on(office, actor, run_id, lambda state, world: operating.hold(state, reason, actor, world))
+async def hold_run(services: Services, actor: Actor, run_id: str, reason: str | None = None) -> Done:
+    return await decide_on(services, actor, run_id, lambda state, world: operating.hold(state, reason, actor, world))
 
 
-async def release_run(office: Office, actor: Actor, run_id: str) -> Done:
-    return await decide_on(office, actor, run_id, lambda state, world: operating.release(state, actor, world))
+async def release_run(services: Services, actor: Actor, run_id: str) -> Done:
+    return await decide_on(services, actor, run_id, lambda state, world: operating.release(state, actor, world))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.deciding.runs import Runs
-from orchestrator.deciding.snapshots import Decided
+from orchestrator.deciding.snapshots import RunDecision
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.packet import Packet
@@ -23,7 +23,7 @@ log = logging.getLogger("offboard.commands")
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class Services:
     """What a command works with. Without an engine (a ledger's administrator) nudges are left to the relay."""
 
     runs: Runs
@@ -60,33 +60,33 @@ class Outcome:
     refused: Refusal | None = None
 
 
-async def packets_in_use(office: Office, packets: Sequence[str]) -> list[Packet]:
+async def packets_in_use(services: Services, packets: Sequence[str]) -> list[Packet]:
     """Those of these packets that are in shadow, pilot or production, as they work today."""
-    shelves = [await office.runs.shelf(name) for name in packets]
+    shelves = [await services.runs.shelf(name) for name in packets]
     return [shelf.version(shelf.history.current.version) for shelf in shelves if shelf.history.current is not None]
 
 
 async def decide_on(
-    office: Office, actor: Actor, run_id: str, decide: Callable[[RunState, World], Sequence[Event]]
+    services: Services, actor: Actor, run_id: str, decide: Callable[[RunState, World], Sequence[Event]]
 ) -> Done:
     def seen(state: RunState, world: World) -> Sequence[Event]:
-        visibility.require_sight(state, actor, world)
+        visibility.require_visible(state, actor, world)
         require_writing(actor)
         return decide(state, world)
 
-    return await told(office, await office.runs.decide(run_id, seen))
+    return await told(services, await services.runs.decide(run_id, seen))
 
 
-async def told(office: Office, decided: Decided) -> Done:
-    nudged = await _nudge(office, decided.state.run_id, decided.progress) if decided.events else True
+async def told(services: Services, decided: RunDecision) -> Done:
+    nudged = await _nudge(services, decided.state.run_id, decided.progress) if decided.events else True
     return Done(decided.state.run_id, decided.state.version, decided.events, nudged)
 
 
-async def _nudge(office: Office, run_id: str, hint: Progress) -> bool:
-    if office.engine is None:
+async def _nudge(services: Services, run_id: str, hint: Progress) -> bool:
+    if services.engine is None:
         return False
     try:
-        await office.engine.nudge(run_id, hint)
+        await services.engine.nudge(run_id, hint)
     except EngineUnavailable:
         log.warning("the engine could not be nudged; the relay will do it")
         return False

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from orchestrator.deciding.folds import Folds
 from orchestrator.deciding.packet_shelf import EMPTY_SHELF, PacketShelf, fold_shelf
-from orchestrator.deciding.snapshots import Around, Decide, Decided, Opening, Situation
+from orchestrator.deciding.snapshots import Decide, OrganisationSnapshot, RunDecision, RunSnapshot, StartContext
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.events.event_keys import event_key
@@ -43,10 +43,10 @@ S = TypeVar("S")
 
 MOST_ROUNDS = 200
 """Conflicts in a row before the loop gives up: a stream this busy is a fault, not a crowd."""
-ASIDE, LONGEST_ASIDE = 0.001, 0.05
+BACKOFF_STEP_SECONDS, MAX_BACKOFF_SECONDS = 0.001, 0.05
 """Seconds, at most, that whoever was second waits before the next round: so much per round lost, and never more."""
 CACHED_RUNS = 256
-LATELY = 5.0
+SNAPSHOT_TTL_SECONDS = 5.0
 """Seconds for which this process acts on a world it has read, as long as the append finds it unchanged."""
 
 
@@ -61,17 +61,17 @@ class Runs:
         self._holds: Folds[surroundings.Holds] = Folds(
             surroundings.Holds(), lambda state, event, at: surroundings.fold_holds(state, event), 512
         )
-        self._seen: OrderedDict[str, Situation] = OrderedDict()
+        self._seen: OrderedDict[str, RunSnapshot] = OrderedDict()
         self._organisation: Folds[surroundings.Organisation] = Folds(
             surroundings.Organisation(), lambda state, event, at: surroundings.fold_organisation(state, event), 1
         )
         self._organising = asyncio.Lock()
 
-    async def look(self, run_id: str) -> Situation:
+    async def load(self, run_id: str) -> RunSnapshot:
         """The run now. Raises `Invalid` if there is none with this id."""
-        return (await self.looks([run_id]))[run_id]
+        return (await self.load_many([run_id]))[run_id]
 
-    async def looks(self, run_ids: Sequence[str]) -> dict[str, Situation]:
+    async def load_many(self, run_ids: Sequence[str]) -> dict[str, RunSnapshot]:
         """Several runs at one moment, for as many reads as one of them takes. Raises `Invalid` naming the first id that
         there is no run with."""
         states = await self._advanced(self._runs, {run_id: e.run_stream(run_id) for run_id in run_ids})
@@ -121,7 +121,7 @@ class Runs:
             )
             around = {e.holds_stream(system): holds[system][0] for system in concerned}
             around |= {e.ORGANISATION: organisation[0], packets[state.asked.packet]: shelf_version}
-            found[run_id] = Situation(state, world, around)
+            found[run_id] = RunSnapshot(state, world, around)
             self._keep(run_id, found[run_id])
         return found
 
@@ -135,7 +135,7 @@ class Runs:
                 known[name] = folds.advance(streams[name], known[name], page.events[streams[name]])
         return known
 
-    def _keep(self, run_id: str, situation: Situation) -> None:
+    def _keep(self, run_id: str, situation: RunSnapshot) -> None:
         if situation.state.finished:
             self._runs.forget(e.run_stream(run_id))
             self._seen.pop(run_id, None)
@@ -145,18 +145,18 @@ class Runs:
         while len(self._seen) > CACHED_RUNS:
             self._seen.popitem(last=False)
 
-    async def decide(self, run_id: str, decide: Decide) -> Decided:
+    async def decide(self, run_id: str, decide: Decide) -> RunDecision:
         """Decides until the append stands. Raises whatever `decide` refuses with, and `LedgerUnavailable`."""
         for lost in range(MOST_ROUNDS):
-            await _stand_aside(lost)
-            situation = await self.look(run_id)
+            await _back_off(lost)
+            situation = await self.load(run_id)
             caused = list(decide(situation.state, situation.world))
             decided = await self._append(situation, caused)
             if decided is not None:
                 return decided
         raise VersionConflict(e.run_stream(run_id), situation.state.version, -1)
 
-    async def begin(self, run_id: str, decide: Decide) -> Decided:
+    async def record_intent(self, run_id: str, decide: Decide) -> RunDecision:
         """Decides an intent on what this process saw a moment ago, if that brings one up: the append states the
         versions of everything it was decided on, so it stands only if all of that is still so. Else like `decide`."""
         situation = self._as_seen(run_id)
@@ -167,7 +167,7 @@ class Runs:
                 return decided
         return await self.decide(run_id, decide)
 
-    async def conclude(self, run_id: str, decide: Decide) -> Decided:
+    async def record_fact(self, run_id: str, decide: Decide) -> RunDecision:
         """Decides a fact without reading first: the append finds out whether anything else happened to the run, and
         then it is decided afresh."""
         situation = self._as_seen(run_id)
@@ -177,26 +177,26 @@ class Runs:
                 return decided
         return await self.decide(run_id, decide)
 
-    def _as_seen(self, run_id: str) -> Situation | None:
+    def _as_seen(self, run_id: str) -> RunSnapshot | None:
         """The run as this process knows it, if it read all of it lately; its world is as old as that read."""
         seen = self._seen.get(run_id)
         version, state = self._runs.get(e.run_stream(run_id))
         clock = time.monotonic()
-        if seen is None or version < seen.state.version or clock - seen.world.read_at > LATELY:
+        if seen is None or version < seen.state.version or clock - seen.world.read_at > SNAPSHOT_TTL_SECONDS:
             return None
-        return Situation(state, seen.world.later(clock), seen.around)
+        return RunSnapshot(state, seen.world.later(clock), seen.around)
 
-    async def advance(self, run_id: str) -> Decided:
+    async def advance(self, run_id: str) -> RunDecision:
         """Whatever is due by now: nothing causes it but time."""
         return await self.decide(run_id, lambda state, world: ())
 
-    async def _append(self, situation: Situation, caused: list[Event]) -> Decided | None:
+    async def _append(self, situation: RunSnapshot, caused: list[Event]) -> RunDecision | None:
         before, world = situation.state, situation.world
         if before.finished and not caused:
-            return Decided(before, world, ())
+            return RunDecision(before, world, ())
         after, happened, standings = with_consequences(before, caused, world)
         if not happened:
-            return Decided(before, world, (), standings)
+            return RunDecision(before, world, (), standings)
         stream = e.run_stream(before.run_id)
         appends = [StreamAppend(stream, before.version, drafts(happened, before.version, before.asked.person_id))]
         if any(isinstance(event, e.StepStarted) for event in happened):
@@ -209,26 +209,28 @@ class Runs:
         except VersionConflict:
             return None  # a taken key at the version that was read is a fault: deciding again would come to the same
         state = self._runs.advance(stream, (before.version, before), appended.events)[1]
-        return Decided(state, world, tuple(happened), standings)
+        return RunDecision(state, world, tuple(happened), standings)
 
-    async def start(self, person_id: str, request: Callable[[Opening], Sequence[Event]], packet: str) -> Decided:
+    async def start(
+        self, person_id: str, request: Callable[[StartContext], Sequence[Event]], packet: str
+    ) -> RunDecision:
         """Opens a run for a person, in the run's and the person's stream at once, with what `request` says: first that
         it was asked for, then what was said with that. Or, where it says something about the run that they have, lets
         that happen to it."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
         for lost in range(MOST_ROUNDS):
-            await _stand_aside(lost)
+            await _back_off(lost)
             known = self._organisation.get(e.ORGANISATION)
             page = await self.ledger.read({person_stream: 0, packets: 0, e.ORGANISATION: known[0]})
             record = surroundings.PersonRecord()
             for recorded in page.events[person_stream]:
                 record = surroundings.fold_person(record, recorded.event)
-            open_run = await self.look(record.last_run) if record.last_run is not None else None
+            open_run = await self.load(record.last_run) if record.last_run is not None else None
             if open_run is not None and open_run.state.finished:
                 open_run = None
             _, shelf = self._shelves.advance(packets, (0, EMPTY_SHELF), page.events[packets])
             organised, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
-            opening = Opening(open_run, shelf, people, page.now, self.abilities)
+            opening = StartContext(open_run, shelf, people, page.now, self.abilities)
             caused = list(request(opening))
             asked = caused[0] if caused else None
             if not isinstance(asked, e.RunRequested):
@@ -250,7 +252,7 @@ class Runs:
                 await self.ledger.append(appends, projections.changes(RunState(), after, world.now))
             except VersionConflict:
                 continue
-            return Decided(after, world, tuple(happened))
+            return RunDecision(after, world, tuple(happened))
         raise VersionConflict(person_stream, record.version, -1)
 
     async def organisation(self) -> surroundings.Organisation:
@@ -258,7 +260,7 @@ class Runs:
         page = await self.ledger.read({e.ORGANISATION: known[0]})
         return self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])[1]
 
-    async def around(self, packets: Iterable[str]) -> Around:
+    async def around(self, packets: Iterable[str]) -> OrganisationSnapshot:
         """Who acts here and these packets, for one read."""
         streams = {name: packet_stream(name) for name in packets}
         known = {name: self._shelves.get(stream) for name, stream in streams.items()}
@@ -271,15 +273,15 @@ class Runs:
             name: self._shelves.advance(streams[name], before, page.events[streams[name]])[1]
             for name, before in known.items()
         }
-        return Around(organisation, shelves, page.now)
+        return OrganisationSnapshot(organisation, shelves, page.now)
 
-    def learn(self, run_id: str, happened: Sequence[Recorded]) -> None:
+    def prime_cache(self, run_id: str, happened: Sequence[Recorded]) -> None:
         """For whoever has read all events of a run anyway: the next look at it reads only what came since."""
         stream = e.run_stream(run_id)
         if self._runs.get(stream)[0] == 0:
             self._runs.advance(stream, self._runs.get(stream), happened)
 
-    async def organise(
+    async def update_organisation(
         self,
         decide: Callable[[surroundings.Organisation, datetime], Sequence[Event]],
         subject: str | None = None,
@@ -289,7 +291,7 @@ class Runs:
         # One after the other here, so that a morning on which everybody signs in at once does not conflict with itself.
         async with self._organising:
             for lost in range(MOST_ROUNDS):
-                await _stand_aside(lost)
+                await _back_off(lost)
                 known = self._organisation.get(e.ORGANISATION)
                 page = await self.ledger.read({e.ORGANISATION: known[0]})
                 version, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
@@ -330,7 +332,7 @@ class Runs:
         """For the small streams around runs: decide on all of a stream's events, and append what follows. `rows` gets
         the whole stream as it will be."""
         for lost in range(MOST_ROUNDS):
-            await _stand_aside(lost)
+            await _back_off(lost)
             page = await self.ledger.read({stream: 0})
             history = [recorded.event for recorded in page.events[stream]]
             wanted = decide(history)
@@ -352,10 +354,10 @@ def _for_somebody(events: Sequence[Event]) -> bool:
     return any(getattr(event, "on_behalf_of", None) is not None for event in events)
 
 
-async def _stand_aside(lost: int) -> None:
+async def _back_off(lost: int) -> None:
     """Two processes that append to one stream in step would otherwise let the same one win every time."""
     if lost:
-        await asyncio.sleep(random.uniform(0, min(ASIDE * lost, LONGEST_ASIDE)))  # noqa: S311  # no secret
+        await asyncio.sleep(random.uniform(0, min(BACKOFF_STEP_SECONDS * lost, MAX_BACKOFF_SECONDS)))  # noqa: S311  # no secret
 
 
 def drafts(events: Sequence[Event], version: int, subject: str | None) -> tuple[Draft, ...]:

@@ -11,7 +11,7 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.run.progress import Progress
-from orchestrator.domain.run.readiness import Standing, World
+from orchestrator.domain.run.readiness import StepReadiness, World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.upcoming import progress
 
@@ -19,7 +19,7 @@ Decide = Callable[[RunState, World], Sequence[Event]]
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class RunSnapshot:
     """A run and the world around it, as of one read. `around` are the versions of the streams that the world is made
     of: holds, who acts here, the packet."""
 
@@ -33,13 +33,13 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class RunDecision:
     """What a round came to: the run after it, and the events that were appended, in order."""
 
     state: RunState
     world: World
     events: tuple[Event, ...]
-    standings: Mapping[str, Standing] | None = None
+    standings: Mapping[str, StepReadiness] | None = None
 
     @property
     def progress(self) -> Progress:
@@ -47,10 +47,10 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class StartContext:
     """What a request for a run is decided on. `open_run` is the one that the person has already."""
 
-    open_run: Situation | None
+    open_run: RunSnapshot | None
     shelf: PacketShelf
     organisation: Organisation
     now: datetime
@@ -69,7 +69,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class OrganisationSnapshot:
     """What every list rests on, as of one read: who acts here, and packets by name. `now` is the database's time."""
 
     organisation: Organisation

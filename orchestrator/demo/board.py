@@ -155,6 +155,6 @@ def _without_steps(leaver: Leaver, system: str, ascii_only: bool) -> Text:
         words = "no account"
     elif found is not None and found.outcome in ("ambiguous", "weak") and system not in state.settled:
         kind, words = "question", "whose account?"
-    elif (look := state.looks.get(system)) is not None and look.at is None:
+    elif (look := state.searches.get(system)) is not None and look.at is None:
         kind, words = "again", "does not answer"
     return Text.assemble(mark(kind, ascii_only=ascii_only), (f" {words}", SHAPES[kind].style))

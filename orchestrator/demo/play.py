@@ -61,20 +61,20 @@ class Play:
         for member in self._cast.staff:
             actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
             self._actors[member.alias] = actor
-        now = await self._stack.books.ledger.now()
-        office, requester = self._stack.office, self._actors[self._member(("requester",)).alias]
+        now = await self._stack.backend.ledger.now()
+        services, requester = self._stack.services, self._actors[self._member(("requester",)).alias]
         rows = self._cast.export(now)
         names = Counter(row.person.display_name for row in rows)
         for row in rows:
             facts = await people.facts(await people.find(row.person.employee_number))
-            done = await commands.start_run(office, requester, facts, PACKET, row.cutoff)
+            done = await commands.start_run(services, requester, facts, PACKET, row.cutoff)
             assert isinstance(done, Done), "nobody's run is hidden here"
             assert row.cutoff is not None, "those who stay are not among the leavers"
             if row.cutoff.instant - now > WORTH_WAITING:
                 local = now.astimezone(ZoneInfo(row.cutoff.zone)).replace(microsecond=0)
                 moved = Cutoff(instant=now, zone=row.cutoff.zone, local=local.isoformat())
-                await commands.reschedule_run(office, requester, done.run_id, moved)
-            situation = await self._stack.books.runs.look(done.run_id)
+                await commands.reschedule_run(services, requester, done.run_id, moved)
+            situation = await self._stack.backend.runs.load(done.run_id)
             name = facts.display_name or facts.employee_number
             if names[row.person.display_name] > 1:
                 name = f"{name} ({facts.employee_number})"
@@ -110,7 +110,7 @@ class Play:
 
     async def _look(self) -> None:
         for leaver in self.leavers:
-            situation = await self._stack.books.runs.look(leaver.run_id)
+            situation = await self._stack.backend.runs.load(leaver.run_id)
             leaver.state, leaver.world = situation.state, situation.world
             if leaver.heard < situation.state.version:
                 await self._tell(leaver)
@@ -118,7 +118,7 @@ class Play:
 
     async def _tell(self, leaver: Leaver) -> None:
         stream = e.run_stream(leaver.run_id)
-        page = await self._stack.books.ledger.read({stream: leaver.heard})
+        page = await self._stack.backend.ledger.read({stream: leaver.heard})
         for recorded in page.events[stream]:
             if recorded.version > leaver.state.version:
                 break  # the next look tells of it
@@ -190,10 +190,10 @@ class Play:
         )
         answer = await self._answers.match(leaver, exception, member)
         actor = self._actors[member.alias]
-        await commands.settle_match(self._stack.office, actor, leaver.run_id, system, answer.accounts, answer.reason)
+        await commands.settle_match(self._stack.services, actor, leaver.run_id, system, answer.accounts, answer.reason)
 
     async def _repair(self, leaver: Leaver, id_: str, exception: ExceptionState, member: Staff) -> None:
-        office, actor, opened = self._stack.office, self._actors[member.alias], exception.opened
+        services, actor, opened = self._stack.services, self._actors[member.alias], exception.opened
         mended = self._locked.concerns(opened.step_id)
         if mended:
             step = leaver.state.steps[opened.step_id or ""]
@@ -206,16 +206,16 @@ class Play:
         answer = await self._answers.repair(leaver, exception, member, mended)
         match answer.action:
             case "retry":
-                await commands.retry_step(office, actor, leaver.run_id, opened.step_id or "", reason=answer.reason)
+                await commands.retry_step(services, actor, leaver.run_id, opened.step_id or "", reason=answer.reason)
             case "skip":
-                await commands.skip_step(office, actor, leaver.run_id, opened.step_id or "", answer.reason)
+                await commands.skip_step(services, actor, leaver.run_id, opened.step_id or "", answer.reason)
             case "replan":
-                await commands.replan_run(office, actor, leaver.run_id, answer.reason)
+                await commands.replan_run(services, actor, leaver.run_id, answer.reason)
             case "end":
                 requester = self._actors[self._member(("requester",)).alias]
-                await commands.end_run(office, requester, leaver.run_id, answer.reason)
+                await commands.end_run(services, requester, leaver.run_id, answer.reason)
             case "accept":
-                await commands.accept_exception(office, actor, leaver.run_id, id_, answer.reason)
+                await commands.accept_exception(services, actor, leaver.run_id, id_, answer.reason)
             case "leave":
                 self._given_up.add(f"{leaver.run_id} {id_}")
 
@@ -226,13 +226,13 @@ class Play:
                 if member is None:
                     continue
                 answer = await self._answers.gate(leaver, gate_id, gate, member)
-                office, actor, run_id = self._stack.office, self._actors[member.alias], leaver.run_id
+                services, actor, run_id = self._stack.services, self._actors[member.alias], leaver.run_id
                 if answer.verdict == "reject":
-                    await commands.reject_gate(office, actor, run_id, gate_id, answer.reason or "")
+                    await commands.reject_gate(services, actor, run_id, gate_id, answer.reason or "")
                     return True
                 if leaver is self._outage_at() and gate.opened.gate == "access":
                     await self._outage.begin(time.monotonic())
-                await commands.approve_gate(office, actor, run_id, gate_id, answer.excluded, answer.reason)
+                await commands.approve_gate(services, actor, run_id, gate_id, answer.excluded, answer.reason)
                 return True
         return False
 
@@ -266,7 +266,7 @@ class Play:
                     self._given_up.add(f"{question.leaver.run_id} {question.task_id}")
                     continue
                 await commands.complete_task(
-                    self._stack.office, self._actors[member.alias], question.leaver.run_id, question.task_id, "done",
+                    self._stack.services, self._actors[member.alias], question.leaver.run_id, question.task_id, "done",
                     evidence,
                 )  # fmt: skip
             return True

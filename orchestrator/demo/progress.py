@@ -10,7 +10,7 @@ from orchestrator.cli.terminal.step_words import BEGINS, LOOKING, attested, by_s
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.readiness import World, backoff, standing
+from orchestrator.domain.run.readiness import World, backoff, readiness
 from orchestrator.domain.run.run import ExceptionState, RunState
 from orchestrator.domain.run.status import run_status
 
@@ -28,7 +28,7 @@ def view_step(state: RunState, step: PlannedStep, world: World) -> StepView:
 
 
 def _not_begun(state: RunState, step: PlannedStep, world: World) -> StepView:
-    where, known = standing(state, step, world), state.states[step.step_id]
+    where, known = readiness(state, step, world), state.states[step.step_id]
     rest = where.until - world.now if where.until is not None else timedelta(0)
     if (view := by_wait(where.waits_for)) is not None:
         return view
@@ -44,7 +44,7 @@ def _not_begun(state: RunState, step: PlannedStep, world: World) -> StepView:
             words = f"trying again in {seconds_words(rest)}: {code_words(known.code)}"
             return StepView("again", words, f"again in {seconds_words(rest)}")
         case "fresh_look":
-            look = state.looks.get(step.system)
+            look = state.searches.get(step.system)
             if look is None or not look.failures:
                 return LOOKING
             rest = look.tried_at + backoff(look.failures) - world.now
@@ -76,7 +76,7 @@ def _why_stopped(state: RunState, step: PlannedStep) -> str:
         return "rejected at its gate"
     if step.digest in state.excluded:
         return "left out at its gate"
-    if step.system in state.differing:
+    if step.system in state.changed_systems:
         return "the accounts are not those of the plan"
     return "needs an operator"
 
@@ -96,9 +96,9 @@ def waits(state: RunState, world: World) -> Iterator[Wait]:
     for system, (views, code) in _failing(state, world).items():
         title = world.pinned.platform.systems[system].title
         yield Wait("again", title, f"{code_words(code)}; {views[0].short.replace('again', 'tried again')}")
-    times = [s for s in state.steps.values() if standing(state, s, world).waits_for == "time"]
+    times = [s for s in state.steps.values() if readiness(state, s, world).waits_for == "time"]
     if times:
-        rest = min(u for s in times if (u := standing(state, s, world).until) is not None) - world.now
+        rest = min(u for s in times if (u := readiness(state, s, world).until) is not None) - world.now
         yield Wait("time", "the clock", f"{counted(len(times))} at the cutoff, in {seconds_words(rest)}")
 
 
@@ -107,10 +107,10 @@ def _failing(state: RunState, world: World) -> dict[str, tuple[list[StepView], s
     for step in state.steps.values():
         view = view_step(state, step, world)
         if view.kind == "again":
-            look = state.looks.get(step.system)
+            look = state.searches.get(step.system)
             code = state.states[step.step_id].code or (look.code if look else "")
             failing.setdefault(step.system, ([], code))[0].append(view)
-    for system, look in state.looks.items():
+    for system, look in state.searches.items():
         if look.failures and system not in failing and not state.steps:
             rest = look.tried_at + backoff(look.failures) - world.now
             failing[system] = ([StepView("again", "", f"again in {seconds_words(rest)}")], look.code)

@@ -69,7 +69,7 @@ def _failures(leaver: Leaver) -> int:
         for id_, known in state.states.items()
         if state.steps[id_].system == DOWN and known.status == "retrying"
     ]
-    look = state.looks.get(DOWN)
+    look = state.searches.get(DOWN)
     return max([*steps, look.failures if look is not None else 0], default=0)
 
 

@@ -42,14 +42,14 @@ class Checked:
 
 async def histories(stack: Stack, leavers: Sequence[Leaver]) -> dict[str, Sequence[Recorded]]:
     """Every event of each run, by run id."""
-    page = await stack.books.ledger.read({e.run_stream(leaver.run_id): 0 for leaver in leavers})
+    page = await stack.backend.ledger.read({e.run_stream(leaver.run_id): 0 for leaver in leavers})
     return {leaver.run_id: page.events[e.run_stream(leaver.run_id)] for leaver in leavers}
 
 
 async def check_ledger(stack: Stack) -> Checked:
     """Signs what the ledger holds and re-reads every row of it with the code that shares nothing with the writer."""
     signer = NoteSigner.generate(ORIGIN)
-    note = await make_checkpoint(stack.books.database, signer)
+    note = await make_checkpoint(stack.backend.database, signer)
     found = await asyncio.to_thread(
         verify_database, stack.settings.database_url, against=[note], verifier_key=signer.verifier_text()
     )

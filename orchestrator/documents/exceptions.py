@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.deciding.runs import Runs
-from orchestrator.deciding.snapshots import Situation
+from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.run import account_of, remedy
 from orchestrator.domain import events as e
 from orchestrator.reading.rows import ExceptionLine
@@ -19,11 +19,11 @@ async def exception_documents(runs: Runs, lines: Sequence[ExceptionLine]) -> lis
     """Runs are looked at all at once, and only for exceptions that concern a system. The lines are what a viewer sees:
     this asks no further."""
     concerned = [line.run_id for line in lines if line.system is not None]
-    looked = await runs.looks(concerned) if concerned else {}
+    looked = await runs.load_many(concerned) if concerned else {}
     return [exception_document(line, looked.get(line.run_id)) for line in lines]
 
 
-def exception_document(line: ExceptionLine, situation: Situation | None = None) -> Document:
+def exception_document(line: ExceptionLine, situation: RunSnapshot | None = None) -> Document:
     """`situation` is the run's, for support, runbook and the accounts that could be meant."""
     document = asdict(line)
     document["exception_id"] = document.pop("id")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from orchestrator.reading.outcomes import Outcomes
+from orchestrator.reading.outcomes import OutcomeReader
 
 Document = dict[str, Any]
 
 
-def outcomes_document(found: Outcomes) -> Document:
+def outcomes_document(found: OutcomeReader) -> Document:
     """Lengths are in whole seconds."""
     times = found.times
     return {

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.readiness import World, due_at, standing
+from orchestrator.domain.run.readiness import World, due_at, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import access_gone_at, counts, run_status
 from orchestrator.ledger.book.records import Recorded
@@ -25,7 +25,7 @@ def run_document(page: RunPage, *, with_events: bool = False) -> Document:
     document = header(state) | {
         "access_gone_at": access_gone_at(state),
         "access_gone_within": world.pinned.workflow.outcomes.access_gone_within,
-        "systems": [_system(state, system) for system in state.looks],
+        "systems": [_system(state, system) for system in state.searches],
         "steps": steps(state, world, page.events),
         "gates": [_gate(state, gate_id) for gate_id in state.gates],
         "tasks": [_task(state, task_id) for task_id in state.tasks],
@@ -78,7 +78,7 @@ def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> l
     evidence = {id_: without_content(words) for id_, words in _last_words(happened).items()}
     shown = []
     for step_id, step in state.steps.items():
-        known, where = state.states[step_id], standing(state, step, world)
+        known, where = state.states[step_id], readiness(state, step, world)
         shown.append(
             {
                 "step_id": step_id,
@@ -143,7 +143,7 @@ def without_content(evidence: Any) -> Any:
 
 
 def _system(state: RunState, system: str) -> Document:
-    look, found = state.looks[system], state.planned_on.get(system)
+    look, found = state.searches[system], state.planned_on.get(system)
     accounts = state.accounts_of(system)
     return {
         "system": system,

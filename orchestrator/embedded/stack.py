@@ -19,7 +19,7 @@ from pathlib import Path
 from activities.connections import Connections
 from activities.people import People
 from orchestrator import commands
-from orchestrator.commands import Office
+from orchestrator.commands import Services
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import starter_names, starter_packet
 from orchestrator.domain.packet.packet_history import Phase
@@ -37,7 +37,7 @@ from orchestrator.settings import PREFIX, Settings
 from orchestrator.web.serving import listening, serving
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember
-from orchestrator.worker import Books, relaying, working
+from orchestrator.worker import Backend, relaying, working
 
 NOTICES_FROM = "offboard@wolkenmuehle.example"
 FORWARD: tuple[Phase, ...] = ("shadow", "pilot", "production")
@@ -50,9 +50,9 @@ class Stack:
 
     folder: Path
     settings: Settings
-    books: Books
+    backend: Backend
     engine: Engine
-    office: Office
+    services: Services
     company: Company
     postgres: PostgresServer
     temporal: TemporalServer
@@ -60,7 +60,7 @@ class Stack:
     url: str
 
     def people(self, packet: Packet) -> People:
-        return People(self.connections, packet, self.books.keyring)
+        return People(self.connections, packet, self.backend.keyring)
 
 
 @asynccontextmanager
@@ -86,15 +86,15 @@ async def stack_up(
         environment = {**_environment(folder, postgres, temporal, company), PREFIX + "PUBLIC_URL": url}
         settings = Settings.read({**os.environ, **environment})
         say("Starting the worker and the relay")
-        books, engine = await up.enter_async_context(working(settings))
-        await up.enter_async_context(relaying(books, engine, settings=settings))
-        office = Office(books.runs, books.keyring, engine)
+        backend, engine = await up.enter_async_context(working(settings))
+        await up.enter_async_context(relaying(backend, engine, settings=settings))
+        services = Services(backend.runs, backend.keyring, engine)
         connections = Connections(settings.environment, secrets_folder=settings.secrets_folder)
         up.push_async_callback(connections.aclose)
         local = [LocalMember(member.alias, member.employee_number, member.roles, member.duty) for member in staff]
         web = WebSettings.read(settings.environment)
-        await up.enter_async_context(serving(web, office, engine, books.database, on, local))
-        stack = Stack(folder, settings, books, engine, office, company, postgres, temporal, connections, url)
+        await up.enter_async_context(serving(web, services, engine, backend.database, on, local))
+        stack = Stack(folder, settings, backend, engine, services, company, postgres, temporal, connections, url)
         say("Signing the starter packets")
         await _govern(stack, staff)
         address = folder / ADDRESS_FILE
@@ -150,19 +150,19 @@ async def _govern(stack: Stack, staff: Sequence[Staff]) -> None:
         actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
         actors[member.alias] = actor
         known = await people.find(member.employee_number)
-        await commands.record_actor(stack.office, actor, known.display_name, known.email, known.time_zone)
+        await commands.record_actor(stack.services, actor, known.display_name, known.email, known.time_zone)
     for packet in packets:
-        await put_in_production(stack.office, packet, actors["value-owner"], actors["safety-owner"])
+        await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
 
 
-async def put_in_production(office: Office, packet: Packet, value_owner: Actor, safety_owner: Actor) -> None:
+async def put_in_production(services: Services, packet: Packet, value_owner: Actor, safety_owner: Actor) -> None:
     """Both owners sign each move; nothing happens where the packet is there already."""
-    version = await commands.adopt_packet(office, value_owner, packet, starter_names())
+    version = await commands.adopt_packet(services, value_owner, packet, starter_names())
     for phase in FORWARD:
-        shelf = await office.runs.shelf(packet.name)
+        shelf = await services.runs.shelf(packet.name)
         now = shelf.history.version(version).phase
         if FORWARD.index(phase) <= (FORWARD.index(now) if now in FORWARD else -1):
             continue
-        await commands.sign_packet(office, value_owner, packet.name, version, phase, starter_names())
-        await commands.sign_packet(office, safety_owner, packet.name, version, phase, starter_names())
-        await commands.move_packet(office, value_owner, packet.name, version, phase, starter_names())
+        await commands.sign_packet(services, value_owner, packet.name, version, phase, starter_names())
+        await commands.sign_packet(services, safety_owner, packet.name, version, phase, starter_names())
+        await commands.move_packet(services, value_owner, packet.name, version, phase, starter_names())

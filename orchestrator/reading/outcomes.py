@@ -88,7 +88,7 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcomes:
+class OutcomeReader:
     """`promised` is what each packet promises itself today, by its name. `exposed` is of now, whatever the span, with
     the longest first, and `exposed_runs` how many there are. `now` is the database's time."""
 
@@ -111,7 +111,7 @@ class OutcomeQueries:
         self._queries = queries
         self._runs = all_runs
 
-    async def outcomes(self, viewer: Viewer, span: Span | None = None) -> Outcomes:
+    async def outcomes(self, viewer: Viewer, span: Span | None = None) -> OutcomeReader:
         span = span or Span()
         visible = await self._queries.visible(viewer)
         now = await self._queries.now()
@@ -123,7 +123,7 @@ class OutcomeQueries:
         promises, promised = await self._promises(viewer)
         exposed_runs, exposed = await self._exposed([visible, *_of_packet(span)], now)
         saved = await self._saved(where)
-        return Outcomes(
+        return OutcomeReader(
             span=span,
             promised=promised,
             times=await self._times(where, promises, now),

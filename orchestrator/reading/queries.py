@@ -17,7 +17,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_
 
 from orchestrator.deciding.runs import Runs
-from orchestrator.deciding.snapshots import Around, Situation
+from orchestrator.deciding.snapshots import OrganisationSnapshot, RunSnapshot
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.delegation import absent_for
 from orchestrator.domain.errors import Invalid
@@ -30,13 +30,24 @@ from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import exceptions, inbox, runs
 from orchestrator.reading import visibility as sight
-from orchestrator.reading.rows import ExceptionLine, Inbox, Item, PacketLine, PersonName, RunLine, RunList
-from orchestrator.reading.staff import Member, Staff
+from orchestrator.reading.rows import ExceptionLine, Inbox, Item, PacketLine, PersonName, RunList, RunRow
+from orchestrator.reading.staff import Member, StaffReader
 from orchestrator.reading.visibility import Viewer
 
 __all__ = [
-    "LARGEST_PAGE", "ExceptionLine", "Inbox", "Item", "Member", "PacketLine", "PersonName", "Queries", "RunLine",
-    "RunList", "RunPage", "StateFilter", "Viewer",
+    "LARGEST_PAGE",
+    "ExceptionLine",
+    "Inbox",
+    "Item",
+    "Member",
+    "PacketLine",
+    "PersonName",
+    "Queries",
+    "RunList",
+    "RunPage",
+    "RunRow",
+    "StateFilter",
+    "Viewer",
 ]  # fmt: skip
 
 LARGEST_PAGE = 500
@@ -57,7 +68,7 @@ StateFilter = Literal[
 class RunPage:
     """One run whole: its state and the world around it, its events in order, and each event's leaf hash (hex)."""
 
-    situation: Situation
+    situation: RunSnapshot
     events: tuple[Recorded, ...]
     hashes: Mapping[int, str] = field(default_factory=dict)
 
@@ -65,13 +76,13 @@ class RunPage:
 class Queries:
     """Raises `LedgerUnavailable`; and `Invalid` for what the viewer named and cannot see or does not exist."""
 
-    def __init__(self, database: Database, ledger: Ledger, all_runs: Runs, staff: Staff | None = None) -> None:
+    def __init__(self, database: Database, ledger: Ledger, all_runs: Runs, staff: StaffReader | None = None) -> None:
         self._database = database
         self._ledger = ledger
         self._runs = all_runs
-        self._staff = staff or Staff(all_runs)
+        self._staff = staff or StaffReader(all_runs)
         self._keeps = False
-        self._kept: tuple[float, tuple[PacketLine, ...], Around] | None = None
+        self._kept: tuple[float, tuple[PacketLine, ...], OrganisationSnapshot] | None = None
 
     def for_one_answer(self) -> Queries:
         """The same, for an answer that only reads: what every list rests on is read once for all of it. Where an answer
@@ -80,11 +91,11 @@ class Queries:
         queries._keeps = True
         return queries
 
-    async def around(self) -> Around:
+    async def around(self) -> OrganisationSnapshot:
         """Who acts here and every packet, at one moment."""
         return (await self._around())[1]
 
-    async def _around(self) -> tuple[tuple[PacketLine, ...], Around]:
+    async def _around(self) -> tuple[tuple[PacketLine, ...], OrganisationSnapshot]:
         clock = time.monotonic()
         if self._kept is not None and clock - self._kept[0] < KEPT:
             return self._kept[1:]
@@ -112,7 +123,7 @@ class Queries:
         rows = await self._all(query)
         shown = rows[:most]
         names = await self.names([row["run_id"] for row in shown])
-        lines = tuple(RunLine.of(row, names) for row in shown)
+        lines = tuple(RunRow.of(row, names) for row in shown)
         more = f"{lines[-1].requested_at.isoformat()}/{lines[-1].run_id}" if len(rows) > most else None
         return RunList(lines, more, rows[0]["now"] if rows else await self._ledger.now())
 
@@ -143,9 +154,9 @@ class Queries:
         run_id = await self.find_run(viewer, named)
         whole = await self._ledger.whole(e.run_stream(run_id))
         happened = tuple(recorded for recorded, _ in whole)
-        self._runs.learn(run_id, happened)
+        self._runs.prime_cache(run_id, happened)
         hashes = {recorded.version: leaf_hash.hex() for recorded, leaf_hash in whole}
-        return RunPage(await self._runs.look(run_id), happened, hashes)
+        return RunPage(await self._runs.load(run_id), happened, hashes)
 
     async def names_of(self, viewer: Viewer, run_ids: Sequence[str]) -> dict[str, PersonName]:
         """Whom those of these runs are about that the viewer sees."""

@@ -23,7 +23,7 @@ Names = Mapping[str, PersonName]
 
 
 @dataclass(frozen=True, slots=True)
-class RunLine:
+class RunRow:
     """One run in a list. `summary` has the numbers of `domain.status.counts`; `due_at` is the next date by which
     somebody has to do something."""
 
@@ -44,7 +44,7 @@ class RunLine:
     embargo_until: datetime | None = None
 
     @classmethod
-    def of(cls, row: Row, names: Names) -> RunLine:
+    def of(cls, row: Row, names: Names) -> RunRow:
         return cls(
             run_id=row["run_id"],
             person=names.get(row["run_id"], PersonName()),
@@ -68,7 +68,7 @@ class RunLine:
 class RunList:
     """`after` continues the list where this page ends; None at its end. `now` is the database's time."""
 
-    lines: tuple[RunLine, ...]
+    lines: tuple[RunRow, ...]
     after: str | None
     now: datetime
 

@@ -18,7 +18,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import run_counts, runs
 from orchestrator.reading.queries import LARGEST_PAGE, Queries, Viewer, in_state
-from orchestrator.reading.rows import RunLine, RunList
+from orchestrator.reading.rows import RunList, RunRow
 
 Sort = Literal["latest", "cutoff", "due"]
 """`latest`: what was asked for last comes first. `cutoff`: the earliest first. `due`: what has to be done first, and
@@ -111,14 +111,14 @@ class RunLists:
         sight, wanted = await self._sight(viewer), wanted or RunFilter()
         return await self._page(sight, wanted, sort, after, limit), await self._count(sight, wanted)
 
-    async def of(self, viewer: Viewer, run_ids: Sequence[str]) -> Mapping[str, RunLine]:
+    async def of(self, viewer: Viewer, run_ids: Sequence[str]) -> Mapping[str, RunRow]:
         """Those of these runs that the viewer sees, in one query."""
         if not run_ids:
             return {}
         query = select(runs).where(runs.c.run_id.in_(list(run_ids)[:LARGEST_PAGE]), await self._queries.visible(viewer))
         rows = await self._all(query)
         names = await self._queries.names([row["run_id"] for row in rows])
-        return {row["run_id"]: RunLine.of(row, names) for row in rows}
+        return {row["run_id"]: RunRow.of(row, names) for row in rows}
 
     async def _sight(self, viewer: Viewer) -> _Sight:
         readable, others = await self._queries.packet_versions(viewer)
@@ -133,7 +133,7 @@ class RunLists:
         rows = await self._all(_ordered(query, sort, after).limit(most + 1))
         shown = rows[:most]
         names = await self._queries.names([row["run_id"] for row in shown])
-        lines = tuple(RunLine.of(row, names) for row in shown)
+        lines = tuple(RunRow.of(row, names) for row in shown)
         more = _cursor(shown[-1], sort) if len(rows) > most else None
         return RunList(lines, more, rows[0]["now"] if rows else await self._queries.now())
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.deciding.runs import Runs
-from orchestrator.deciding.snapshots import Around
+from orchestrator.deciding.snapshots import OrganisationSnapshot
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Delegation, Organisation
 from orchestrator.domain.permissions.levels import Actor
@@ -22,7 +22,7 @@ class Member:
     time_zone: str | None = None
 
 
-class Staff:
+class StaffReader:
     """Raises `LedgerUnavailable`."""
 
     def __init__(self, runs: Runs) -> None:
@@ -37,7 +37,7 @@ class Staff:
             self._known = (people.version, readable, made)
         return self._known[2]
 
-    async def delegations(self, actor_id: str, around: Around) -> tuple[Delegation, ...]:
+    async def delegations(self, actor_id: str, around: OrganisationSnapshot) -> tuple[Delegation, ...]:
         """Those that this account gave or was given and that are not over, in the order of their beginning."""
         people, now = around.organisation, around.now
         readable = await self._readable(people)

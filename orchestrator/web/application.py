@@ -16,19 +16,19 @@ from starlette.types import Scope
 from orchestrator.web.access import routes as access
 from orchestrator.web.api.routes import router as api
 from orchestrator.web.api.schema.description import DESCRIPTION, TAGS, add_description
-from orchestrator.web.headers import Around
+from orchestrator.web.headers import EdgeMiddleware
 from orchestrator.web.pages.routes import router as pages
 from orchestrator.web.problems import add_problems, fault
-from orchestrator.web.state import Parts
+from orchestrator.web.state import WebState
 
 STATIC = Path(__file__).parent / "static"
 A_YEAR = "public, max-age=31536000, immutable"
 
 
-def make_application(parts: Parts) -> FastAPI:
-    """`parts` are the caller's to close."""
+def make_application(web: WebState) -> FastAPI:
+    """`web` are the caller's to close."""
 
-    host = urlsplit(parts.settings.public_url).hostname or ""
+    host = urlsplit(web.settings.public_url).hostname or ""
     app = FastAPI(
         title="Offboard",
         summary="Removes what a leaving person can reach, step by step, with approvals and a record to check.",
@@ -39,12 +39,12 @@ def make_application(parts: Parts) -> FastAPI:
         docs_url=None,  # those pages load their scripts from elsewhere
         redoc_url=None,
         middleware=[
-            Middleware(Around, secure=parts.settings.secure, fault=fault),
+            Middleware(EdgeMiddleware, secure=web.settings.secure, fault=fault),
             # Another name that leads here is not us: a page elsewhere could have it point to this machine.
             Middleware(TrustedHostMiddleware, allowed_hosts=[host, "127.0.0.1", "localhost"], www_redirect=False),
         ],
     )
-    app.state.parts = parts
+    app.state.web = web
     add_problems(app)
     add_description(app)
     app.include_router(access.router)

@@ -31,7 +31,7 @@ class _Share:
 
 
 @dataclass(slots=True)
-class Turns:
+class ConcurrencyLimiter:
     """Of one process. `whose` is a hash of the secret that a request came with."""
 
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
@@ -75,10 +75,10 @@ class Turns:
             del self._shares[name]
 
 
-class Turn:
+class Slot:
     """One request's place among those that are worked on together."""
 
-    def __init__(self, turns: Turns, whose: bytes) -> None:
+    def __init__(self, turns: ConcurrencyLimiter, whose: bytes) -> None:
         self._turns = turns
         self._whose = whose
         self._of: str | None = None

@@ -18,7 +18,7 @@ from fastapi import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from orchestrator.web.concurrency import Turn, Turns
+from orchestrator.web.concurrency import ConcurrencyLimiter, Slot
 
 log = logging.getLogger("offboard.web")
 
@@ -83,14 +83,14 @@ class TooLarge(HTTPException):
         super().__init__(413, "The request is larger than may be sent here.")
 
 
-class Around:
+class EdgeMiddleware:
     """The outermost layer. `secure` has browsers come over TLS from now on (RFC 6797); `fault` answers what nobody
     foresaw, here and not further out, where a server would write the error's words into its log."""
 
     def __init__(self, app: App, *, secure: bool, fault: Callable[[Request, Exception], Awaitable[Response]]) -> None:
         self._app = app
         self._fault = fault
-        self._turns = Turns()
+        self._turns = ConcurrencyLimiter()
         self._streams: Counter[bytes] = Counter()
         self._headers = [(name.encode(), value.encode()) for name, value in ALWAYS.items()]
         if secure:
@@ -113,7 +113,7 @@ class Around:
             await _say(NO_ADDRESS, scope, send, self._headers)
             return
         whose = hashlib.sha256(headers.get(b"authorization") or headers.get(b"cookie", b"")).digest()
-        turn = Turn(self._turns, whose)
+        turn = Slot(self._turns, whose)
         if streams and self._streams[whose] >= MOST_STREAMS:
             await _say(TOO_MANY, scope, send, self._headers)
             return

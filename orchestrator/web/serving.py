@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import uvicorn
 
-from orchestrator.commands import Office
+from orchestrator.commands import Services
 from orchestrator.engine import Engine
 from orchestrator.ledger.access.answers import Answers
 from orchestrator.ledger.access.devices import Devices
@@ -24,7 +24,7 @@ from orchestrator.web.application import make_application
 from orchestrator.web.inquiries import Inquiries
 from orchestrator.web.rendering import make_templates
 from orchestrator.web.settings import WebSettings
-from orchestrator.web.state import LocalMember, Parts
+from orchestrator.web.state import LocalMember, WebState
 
 STREAMS_END_WITHIN = 2  # seconds for open streams of events when the process ends: browsers come again by themselves
 
@@ -45,9 +45,9 @@ def listening(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    settings: WebSettings, office: Office, engine: Engine, database: Database, on: socket.socket,
+    settings: WebSettings, services: Services, engine: Engine, database: Database, on: socket.socket,
     local: Sequence[LocalMember] = (),
-) -> AsyncIterator[Parts]:  # fmt: skip
+) -> AsyncIterator[WebState]:  # fmt: skip
     """Pages and API on a socket. `local` are those who may sign in by name alone: the embedded stack's."""
     async with AsyncExitStack() as stack:
         following = Following(database)
@@ -56,29 +56,29 @@ async def serving(
         if settings.oidc is not None:
             provider = Provider(settings.oidc, f"{settings.public_url}/sign-in/callback")
             stack.push_async_callback(provider.aclose)
-        parts = Parts(
+        web = WebState(
             settings=settings,
-            office=office,
+            services=services,
             database=database,
-            queries=Queries(database, office.runs.ledger, office.runs),
-            inquiries=Inquiries(database, office.keyring, engine),
+            queries=Queries(database, services.runs.ledger, services.runs),
+            inquiries=Inquiries(database, services.keyring, engine),
             following=following,
-            sessions=Sessions(database, office.keyring, SessionLimits(settings.session_lasts, settings.session_idle)),
+            sessions=Sessions(database, services.keyring, SessionLimits(settings.session_lasts, settings.session_idle)),
             tokens=Tokens(database),
             devices=Devices(database),
-            answers=Answers(database, office.keyring),
+            answers=Answers(database, services.keyring),
             templates=make_templates(),
             provider=provider,
             local=tuple(local),
         )
-        await stack.enter_async_context(_served(parts, on))
-        yield parts
+        await stack.enter_async_context(_served(web, on))
+        yield web
 
 
 @asynccontextmanager
-async def _served(parts: Parts, on: socket.socket) -> AsyncIterator[None]:
+async def _served(web: WebState, on: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
-        make_application(parts),
+        make_application(web),
         log_config=None,
         access_log=False,  # it would write query strings; our own line names the route
         server_header=False,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 from jinja2 import Environment
 
-from orchestrator.commands import Office
+from orchestrator.commands import Services
 from orchestrator.ledger.access.answers import Answers
 from orchestrator.ledger.access.devices import Devices
 from orchestrator.ledger.access.sessions import Sessions
@@ -33,12 +33,12 @@ class LocalMember:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """`office` is for commands, `queries` for what people may read. `local` are those who may sign in by name; it is
+class WebState:
+    """`services` is for commands, `queries` for what people may read. `local` are those who may sign in by name; it is
     empty wherever somebody else than this machine's owner can come."""
 
     settings: WebSettings
-    office: Office
+    services: Services
     database: Database
     queries: Queries
     inquiries: Inquiries
@@ -52,16 +52,16 @@ class Parts:
     local: Sequence[LocalMember] = ()
 
 
-def parts_of(request: Request) -> Parts:
+def state_of(request: Request) -> WebState:
     """A request that changes nothing has queries of its own, which read once what all of them rest on."""
-    kept: Parts | None = getattr(request.state, "parts", None)
+    kept: WebState | None = getattr(request.state, "web", None)
     if kept is not None:
         return kept
-    parts: Parts = request.app.state.parts
+    web: WebState = request.app.state.web
     if request.method in ("GET", "HEAD"):
-        parts = request.state.parts = replace(parts, queries=parts.queries.for_one_answer())
-    return parts
+        web = request.state.web = replace(web, queries=web.queries.for_one_answer())
+    return web
 
 
-def webhooks_of(parts: Parts) -> Webhooks:
-    return Webhooks(parts.database, parts.office.keyring, parts.office.runs.ledger)
+def webhooks_of(web: WebState) -> Webhooks:
+    return Webhooks(web.database, web.services.keyring, web.services.runs.ledger)

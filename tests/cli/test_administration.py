@@ -64,7 +64,7 @@ async def test_a_rebuild_differs_in_nothing_and_repairs_what_was_tampered_with(
     same = await offboard.done("ledger", "rebuild")
     assert "as the events have them" in same.out, same.out
 
-    async with stack.books.database.transaction() as connection:
+    async with stack.backend.database.transaction() as connection:
         await connection.exec_driver_sql("UPDATE read.runs SET state = 'clean' WHERE run_id = %s", (run_id,))
         await connection.exec_driver_sql("DELETE FROM read.inbox WHERE run_id = %s AND kind = 'gate'", (urgent,))
         await connection.exec_driver_sql(

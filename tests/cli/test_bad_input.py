@@ -22,7 +22,7 @@ BERLIN = ("--zone", "Europe/Berlin")
 
 async def count(stack: Stack) -> int:
     """Events that a start would leave. Runs of other tests go on meanwhile, in streams of their own."""
-    async with stack.books.database.connect() as connection:
+    async with stack.backend.database.connect() as connection:
         opened = select(func.count()).select_from(events).where(events.c.stream.like("person:%"))
         return int((await connection.execute(opened)).scalar_one())
 
@@ -146,17 +146,17 @@ async def test_who_may_not_decide_and_who_comes_too_late(offboard: Offboard, sta
 async def test_an_embargoed_run_is_absent_for_all_but_the_named(
     offboard: Offboard, stack: Stack, leaver: Leaver
 ) -> None:
-    person, runs = await leaver(), stack.books.runs
+    person, runs = await leaver(), stack.backend.runs
     people = stack.people(starter_packet("standard-leaver"))
     facts = await people.facts(await people.find(person.employee_number))
     hr = (await runs.organisation()).actors["hr"]
     under = Embargo(await runs.ledger.now() + timedelta(days=1), ("it", "finance", "operator"))
     cutoff = parse_cutoff("2027-01-15T18:00", "Europe/Berlin")
-    done = await commands.start_run(stack.office, hr, facts, "standard-leaver", cutoff, embargo=under)
+    done = await commands.start_run(stack.services, hr, facts, "standard-leaver", cutoff, embargo=under)
     assert isinstance(done, commands.Done)
     run_id = done.run_id
     async with asyncio.timeout(60):
-        while not (await runs.look(run_id)).state.gates:
+        while not (await runs.load(run_id)).state.gates:
             await asyncio.sleep(0.1)
     same = (await offboard.refused("show", "r000000000000dead", as_="auditor")).replace("r000000000000dead", run_id)
     for outside in ("auditor", "safety-owner"):
@@ -174,7 +174,7 @@ async def test_an_embargoed_run_is_absent_for_all_but_the_named(
     assert "nothing is written" in looked.out and run_id not in looked.out
     assert "second_request" in (await offboard.done("exceptions", "--json", as_="operator")).out
     assert run_id not in (await offboard.done("exceptions", "--all", "--json", as_="safety-owner")).out
-    await commands.set_embargo(stack.office, hr, run_id, None)
+    await commands.set_embargo(stack.services, hr, run_id, None)
     await offboard.done("show", run_id, as_="auditor")
 
 
@@ -197,8 +197,8 @@ async def test_an_erased_person_is_shown_as_erased(offboard: Offboard, stack: St
     run_id = await started(cutoff="2027-01-15T18:00")
     shown = (await offboard.done("show", run_id, "--json", as_="hr")).json
     await offboard.done("end", run_id, "--reason", "erasing", as_="hr")
-    state = (await stack.books.runs.look(run_id)).state
-    await stack.books.keyring.erase_person(state.asked.person_id)
+    state = (await stack.backend.runs.load(run_id)).state
+    await stack.backend.keyring.erase_person(state.asked.person_id)
     listing = await offboard.done("runs", as_="hr")
     line = next(line for line in listing.out.splitlines() if line.startswith(run_id))
     assert "erased" in line and shown["person"]["name"] not in listing.out

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from orchestrator import commands
-from orchestrator.commands import Office
+from orchestrator.commands import Services
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
@@ -17,7 +17,7 @@ from tests.cli.command_line import Leaver, Offboard, Started
 
 @pytest.fixture
 def queries(stack: Stack) -> Queries:
-    return Queries(stack.books.database, stack.books.ledger, stack.books.runs)
+    return Queries(stack.backend.database, stack.backend.ledger, stack.backend.runs)
 
 
 async def sees(queries: Queries, viewer: Viewer, run_id: str) -> bool:
@@ -49,7 +49,7 @@ async def test_a_viewer_needs_a_grant_or_something_that_waits_for_them(
     assert not await sees(queries, Viewer("timer", frozenset({"auditor", "operator"}), "service"), run_id)
     assert await sees(queries, Viewer("robot", frozenset(), "assistant"), run_id)
 
-    async with stack.books.database.transaction() as connection:
+    async with stack.backend.database.transaction() as connection:
         await connection.exec_driver_sql(
             "UPDATE read.inbox SET roles = '[\"stranger\"]' WHERE run_id = %s AND kind = 'gate'", (run_id,)
         )
@@ -66,7 +66,7 @@ async def test_looking_writes_nothing(offboard: Offboard, stack: Stack, leaver: 
     await offboard.done("runs", as_="hr")  # a sign-in is recorded, where HR tells something new
 
     async def written() -> tuple[int, int, int]:
-        async with stack.books.database.connect() as connection:
+        async with stack.backend.database.connect() as connection:
             keys = (await connection.execute(select(func.count()).select_from(person_keys))).scalar_one()
             tags = (await connection.execute(select(func.count()).select_from(lookups))).scalar_one()
             # Runs of other tests go on meanwhile, in streams of their own.
@@ -84,16 +84,16 @@ async def test_looking_writes_nothing(offboard: Offboard, stack: Stack, leaver: 
 
 
 async def test_roles_are_taken_away_by_the_owner_of_a_packet_in_use(stack: Stack) -> None:
-    office = Office(stack.books.runs, stack.books.keyring)
-    actors = (await stack.books.runs.organisation()).actors
+    services = Services(stack.backend.runs, stack.backend.keyring)
+    actors = (await stack.backend.runs.organisation()).actors
     somebody = Actor(actor_id="leaving-us", roles=frozenset({"operator", "auditor"}), human=None)
-    await commands.record_actor(office, somebody)
+    await commands.record_actor(services, somebody)
     with pytest.raises(NotAllowed):
-        await commands.revoke_roles(office, actors["operator"], "standard-leaver", "leaving-us", ["operator"])
+        await commands.revoke_roles(services, actors["operator"], "standard-leaver", "leaving-us", ["operator"])
     with pytest.raises(Invalid) as unused:
-        await commands.revoke_roles(office, actors["safety-owner"], "nosuch", "leaving-us", ["operator"])
+        await commands.revoke_roles(services, actors["safety-owner"], "nosuch", "leaving-us", ["operator"])
     assert unused.value.code == "packet_not_in_use"
     owner = actors["safety-owner"]
-    assert await commands.revoke_roles(office, owner, "standard-leaver", "leaving-us", ["operator"])
-    assert not await commands.revoke_roles(office, owner, "standard-leaver", "leaving-us", ["operator"])
-    assert (await stack.books.runs.organisation()).actors["leaving-us"].roles == {"auditor"}
+    assert await commands.revoke_roles(services, owner, "standard-leaver", "leaving-us", ["operator"])
+    assert not await commands.revoke_roles(services, owner, "standard-leaver", "leaving-us", ["operator"])
+    assert (await stack.backend.runs.organisation()).actors["leaving-us"].roles == {"auditor"}

@@ -10,7 +10,7 @@ from tests.cli.command_line import Offboard
 async def test_a_command_leaves_no_token_that_works_and_no_heap_of_those_that_do_not(
     stack: Stack, offboard: Offboard
 ) -> None:
-    tokens = Tokens(stack.books.database)
+    tokens = Tokens(stack.backend.database)
     before = {token.token_id for token in await tokens.made_by("finance")}
     for _ in range(3):
         await offboard.done("runs", as_="finance")

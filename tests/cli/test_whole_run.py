@@ -96,7 +96,7 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
     whole = (await offboard.done("show", run_id, "--events", "--json", as_="auditor")).json["events"]
     kept = next(event["data"]["evidence"]["attachments"] for event in whole if event["type"] == "TaskCompleted")
     assert kept[0]["media_type"] == "text/plain" and not any("content" in file for file in kept)
-    files, person_id = stack.books.ledger.files, (await stack.books.runs.look(run_id)).state.asked.person_id
+    files, person_id = stack.backend.ledger.files, (await stack.backend.runs.load(run_id)).state.asked.person_id
     assert (await files.open(person_id, kept[0]["stored"])).decode() == "Signed: ✓"
     lines = (await offboard.done("watch", run_id, "--json", as_="hr")).out.splitlines()
     followed = [json.loads(line) for line in lines]

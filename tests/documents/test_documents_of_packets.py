@@ -20,7 +20,7 @@ STANDARD = starter_packet("standard-leaver")
 
 
 @pytest.fixture
-async def office(database_url: str) -> AsyncIterator[SmallOffice]:
+async def services(database_url: str) -> AsyncIterator[SmallOffice]:
     async with small_office(database_url) as made:
         yield made
 
@@ -60,11 +60,11 @@ def test_levels_are_the_furthest_that_any_line_grants() -> None:
     assert assistants["rows"][0]["who"] == "*" and set(assistants["rows"][0]["levels"].values()) == {"prepare"}
 
 
-async def test_a_packet_has_its_files_signatures_and_history(office: SmallOffice) -> None:
-    shelf = await office.runs.shelf("standard-leaver")
+async def test_a_packet_has_its_files_signatures_and_history(services: SmallOffice) -> None:
+    shelf = await services.runs.shelf("standard-leaver")
     stream = packet_stream("standard-leaver")
-    happened = (await office.ledger.read({stream: 0})).events[stream]
-    document = packet_document(office.packet, shelf, happened, connector_kinds())
+    happened = (await services.ledger.read({stream: 0})).events[stream]
+    document = packet_document(services.packet, shelf, happened, connector_kinds())
     assert (document["phase"], document["current"]) == ("production", True)
     assert [(file["name"], file["owner"]) for file in document["files"]] == [
         ("workflow.yaml", "value"), ("platform.yaml", "safety"), ("approvals.yaml", "both"),
@@ -75,7 +75,7 @@ async def test_a_packet_has_its_files_signatures_and_history(office: SmallOffice
         ("value", "vera"), ("safety", "sam"),
     }  # fmt: skip
     assert document["history"][-1]["phase"] == "production" and document["history"][-1]["at"] is not None
-    assert document["versions"] == [{"version": office.packet.version, "phase": "production"}]
+    assert document["versions"] == [{"version": services.packet.version, "phase": "production"}]
 
 
 def test_small_words() -> None:

@@ -15,65 +15,67 @@ from tests.ledger.small_office import AUDREY, HOUR, OLE, REFUSED, SAM, SmallOffi
 
 
 @pytest.fixture
-async def office(database_url: str) -> AsyncIterator[SmallOffice]:
+async def services(database_url: str) -> AsyncIterator[SmallOffice]:
     async with small_office(database_url) as made:
         yield made
 
 
-async def waiting(office: SmallOffice) -> dict[str, Item]:
-    found = await office.queries.inbox(sees(AUDREY), mine=False)
+async def waiting(services: SmallOffice) -> dict[str, Item]:
+    found = await services.queries.inbox(sees(AUDREY), mine=False)
     return {str(item.detail.get("gate") or item.detail.get("step") or item.detail.get("exception")): item
             for item in found.items}  # fmt: skip
 
 
-async def test_an_item_says_what_it_is_and_what_happens_if_nobody_does_anything(office: SmallOffice) -> None:
-    run_id = await office.start()
-    await office.work(run_id)
-    items = await waiting(office)
+async def test_an_item_says_what_it_is_and_what_happens_if_nobody_does_anything(services: SmallOffice) -> None:
+    run_id = await services.start()
+    await services.work(run_id)
+    items = await waiting(services)
     gate, task = items["access"], items["hand_over_duties"]
-    assert (gate.packet, gate.packet_version) == ("standard-leaver", office.packet.version)
-    assert subject(gate).startswith("Decide access: ") and title(gate, office.packet) == "Take away access"
-    said = if_nobody_does(gate, office.packet)
+    assert (gate.packet, gate.packet_version) == ("standard-leaver", services.packet.version)
+    assert subject(gate).startswith("Decide access: ") and title(gate, services.packet) == "Take away access"
+    said = if_nobody_does(gate, services.packet)
     assert said == (
         "Safety owner may decide as well then; nothing of it is begun until it is decided; 7 days after the cutoff it "
         "is too late."
     )
     assert subject(task) == "Do hand_over_duties"
-    assert title(task, office.packet) == "Give what they approve and own to somebody else"
-    assert if_nobody_does(task, office.packet).startswith("An exception opens for the role operator;")
-    document = with_instruction(item_document(task), await office.state(run_id))
+    assert title(task, services.packet) == "Give what they approve and own to somebody else"
+    assert if_nobody_does(task, services.packet).startswith("An exception opens for the role operator;")
+    document = with_instruction(item_document(task), await services.state(run_id))
     assert document["instruction"].startswith("Go through the snapshots.") and document["person"]["name"]
     assert "voted" not in item_document(gate)["detail"]
 
-    await office.advance_clock(timedelta(days=2))
-    await office.runs.advance(run_id)
-    gate = (await waiting(office))["access"]
+    await services.advance_clock(timedelta(days=2))
+    await services.runs.advance(run_id)
+    gate = (await waiting(services))["access"]
     assert set(gate.roles) == {"it_approver", "safety_owner"} and "Safety owner" not in if_nobody_does(
-        gate, office.packet
+        gate, services.packet
     )
 
 
-async def test_an_urgent_start_waits_for_its_review(office: SmallOffice) -> None:
-    await office.start(urgent=True)
-    review = (await waiting(office))["urgent_review"]
-    assert subject(review) == "urgent_review" == title(review, office.packet)
-    assert "stays cut" in if_nobody_does(review, office.packet)
+async def test_an_urgent_start_waits_for_its_review(services: SmallOffice) -> None:
+    await services.start(urgent=True)
+    review = (await waiting(services))["urgent_review"]
+    assert subject(review) == "urgent_review" == title(review, services.packet)
+    assert "stays cut" in if_nobody_does(review, services.packet)
 
 
-async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(office: SmallOffice) -> None:
-    run_id = await office.start(-HOUR)
-    await office.approve(run_id)
-    await office.work(run_id, {"freeze_card": REFUSED})
-    lines = await office.queries.exceptions(sees(OLE))
-    [document] = await exception_documents(office.runs, lines)
+async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(services: SmallOffice) -> None:
+    run_id = await services.start(-HOUR)
+    await services.approve(run_id)
+    await services.work(run_id, {"freeze_card": REFUSED})
+    lines = await services.queries.exceptions(sees(OLE))
+    [document] = await exception_documents(services.runs, lines)
     assert document["support"] == "Finance operations" and document["runbook"].startswith("Closing a card")
     assert document["exception_id"] == lines[0].id and "id" not in document
     assert run_id in document["remedy"] and document["candidates"] == []
     assert document["closed_by"] is None and document["person"]["employee_number"].startswith("S-")
     assert exception_document(lines[0])["support"] is None, "a list that looks at no run says less"
-    assert if_nobody_does((await waiting(office))["freeze_card"], office.packet).startswith("It stays open as overdue")
+    assert if_nobody_does((await waiting(services))["freeze_card"], services.packet).startswith(
+        "It stays open as overdue"
+    )
 
-    await commands.hold_run(office.office, SAM, run_id, "we look")
-    await office.keyring.erase_person((await office.state(run_id)).asked.person_id)
-    [erased] = await exception_documents(office.runs, await office.queries.exceptions(sees(OLE)))
+    await commands.hold_run(services.services, SAM, run_id, "we look")
+    await services.keyring.erase_person((await services.state(run_id)).asked.person_id)
+    [erased] = await exception_documents(services.runs, await services.queries.exceptions(sees(OLE)))
     assert erased["person"] is None and erased["remedy"] == document["remedy"]

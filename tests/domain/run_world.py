@@ -29,9 +29,9 @@ from orchestrator.domain.run import steps
 from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.progress import Progress
-from orchestrator.domain.run.readiness import Standing, World, standing
+from orchestrator.domain.run.readiness import StepReadiness, World, readiness
 from orchestrator.domain.run.run import RunState, StepState, fold
-from orchestrator.domain.run.steps import Answer, Intent
+from orchestrator.domain.run.steps import AttemptResult, Intent
 from orchestrator.domain.run.upcoming import progress
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -170,10 +170,10 @@ def account(system: str, name: str = "ada", number: str = "E-1", label: str = "A
     )  # fmt: skip
 
 
-DONE = Answer(read="done", detail={"shown": True})
-NOT_YET = Answer("try_again", "no", "busy")
-LOST = Answer("try_again", "unknown", "reply_lost")
-REFUSED = Answer("refused", "no", "refused")
+DONE = AttemptResult(read="done", detail={"shown": True})
+NOT_YET = AttemptResult("try_again", "no", "busy")
+LOST = AttemptResult("try_again", "unknown", "reply_lost")
+REFUSED = AttemptResult("refused", "no", "refused")
 
 
 class Story:
@@ -281,14 +281,14 @@ class Story:
             self.append([intent.started])
         return intent
 
-    def finish(self, intent: Intent, answer: Answer) -> Event | None:
+    def finish(self, intent: Intent, answer: AttemptResult) -> Event | None:
         result = steps.verdict(self.state, intent, answer, self.now)
         self.append([result] if result is not None else [])
         return result
 
-    def attempt(self, step: str, answer: Answer = DONE) -> Event | None:
+    def attempt(self, step: str, answer: AttemptResult = DONE) -> Event | None:
         intent = self.begin(step)
-        assert intent is not None, f"{step} is not due: {self.standing(step)}"
+        assert intent is not None, f"{step} is not due: {self.readiness(step)}"
         return self.finish(intent, answer)
 
     def work(self) -> list[str]:
@@ -359,11 +359,11 @@ class Story:
     def step(self, step: str) -> StepState:
         return self.state.states[self.id(step)]
 
-    def standing(self, step: str) -> Standing:
-        return standing(self.state, self.planned(step), self.world)
+    def readiness(self, step: str) -> StepReadiness:
+        return readiness(self.state, self.planned(step), self.world)
 
-    def standings(self) -> dict[str, Standing]:
-        return {id_: self.standing(id_) for id_ in self.state.steps}
+    def standings(self) -> dict[str, StepReadiness]:
+        return {id_: self.readiness(id_) for id_ in self.state.steps}
 
     def ready(self) -> set[str]:
         return {self.state.steps[due.step_id].name for due in self.progress.steps}

@@ -191,10 +191,10 @@ def test_an_effect_rests_on_the_level_of_the_absent_one() -> None:
     story.attempt("look")
     story.at(EVENING)
     story.search()
-    assert story.standing("disable").caused_by == ("anna",)
+    assert story.readiness("disable").caused_by == ("anna",)
     story.without_role("anna", "approver")
     assert story.begin("disable") is None
-    assert story.standing("disable").waits_for in ("level", "gate")
+    assert story.readiness("disable").waits_for in ("level", "gate")
     assert len([g for g in story.state.gates.values() if g.open and g.opened.gate == "access"]) == 1, "asked anew"
 
 
@@ -228,9 +228,9 @@ def test_a_delegate_does_an_operators_work_and_it_rests_on_the_operator() -> Non
     story.retry("disable", by=PAT)
     [ordered, closed] = [story.events(e.StepRetryOrdered)[-1], story.events(e.ExceptionClosed)[-1]]
     assert (ordered.by, ordered.on_behalf_of) == ("pat", "ole") == (closed.by, closed.on_behalf_of)
-    assert story.standing("disable").caused_by == ("anna", "ole")
+    assert story.readiness("disable").caused_by == ("anna", "ole")
     story.without_role("ole", "operator")
-    assert story.standing("disable").waits_for == "level"
+    assert story.readiness("disable").waits_for == "level"
 
 
 def test_tasks_and_skips_by_a_delegate_say_for_whom() -> None:

@@ -169,11 +169,11 @@ def test_it_exists_for_those_named_and_then_for_everybody() -> None:
         assert visibility.sees(story.state, one, story.world), one.actor_id
     for one in (AUDITOR, SAM, LEA, ROBOT, actor("ole-two", "operator")):
         assert not visibility.sees(story.state, one, story.world), one.actor_id
-        hidden_one = refused(lambda one=one: visibility.require_sight(story.state, one, story.world))  # type: ignore[misc]  # bound at once
+        hidden_one = refused(lambda one=one: visibility.require_visible(story.state, one, story.world))  # type: ignore[misc]  # bound at once
         assert str(hidden_one.message) == str(visibility.unknown_run("r1").message)
     story.at(FRIDAY)
     assert visibility.sees(story.state, AUDITOR, story.world)
-    visibility.require_sight(story.state, AUDITOR, story.world)
+    visibility.require_visible(story.state, AUDITOR, story.world)
 
 
 def test_escalation_reaches_nobody_beyond_those_named() -> None:
@@ -203,12 +203,12 @@ def test_without_an_embargo_whoever_was_asked_may_hear_the_end_of_it() -> None:
     gates_only = packet(platform=("  - {who: lead, up_to: change}\n", ""))
     story = Story(gates_only)
     assert not visibility.sees(story.state, LEA, story.world)
-    assert refused(lambda: visibility.require_sight(story.state, LEA, story.world)).code == "unknown_run"
+    assert refused(lambda: visibility.require_visible(story.state, LEA, story.world)).code == "unknown_run"
     story.at(MONDAY + DAY)
     assert visibility.sees(story.state, LEA, story.world), "it waits for a role of theirs"
     story.vote("g-access-1", ANNA)
     assert not visibility.sees(story.state, LEA, story.world)
-    visibility.require_sight(story.state, LEA, story.world)
+    visibility.require_visible(story.state, LEA, story.world)
 
 
 # Changing

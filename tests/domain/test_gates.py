@@ -46,7 +46,7 @@ def test_a_gate_opens_over_the_digests_that_wait_for_it_and_what_is_not_decided_
     story.at(EVENING + HOUR)
     assert story.work() == []
     assert story.begin("disable") is None
-    assert story.standing("disable").waits_for == "gate"
+    assert story.readiness("disable").waits_for == "gate"
 
 
 def test_a_quorum_counts_people_not_accounts() -> None:
@@ -105,7 +105,7 @@ def test_the_first_rejection_ends_the_gate_and_opens_an_exception() -> None:
     story.complete("hand_over")
     story.at(EVENING)
     story.work()
-    assert story.standing("pay").kind == "stopped"
+    assert story.readiness("pay").kind == "stopped"
     assert story.step("pay").attempt == 0
     assert not story.state.finished
 
@@ -148,7 +148,7 @@ def test_exclusions_become_exceptions_and_the_rest_is_done() -> None:
     story.vote(MONEY, BEN)
     story.at(EVENING)
     assert story.work() == ["look", "disable", "sessions"]
-    assert story.standing("freeze").kind == "stopped" and story.standing("close").waits_for == "predecessors"
+    assert story.readiness("freeze").kind == "stopped" and story.readiness("close").waits_for == "predecessors"
     story.skip("freeze")
     assert story.exceptions() == [] and story.work() == ["close"]
 
@@ -218,12 +218,12 @@ def test_an_approval_lapses_and_the_gate_opens_again() -> None:
     story = Story()
     story.approve_all()
     story.at(EVENING + 7 * DAY - MINUTE)
-    assert story.standing("disable").waits_for == "predecessors"
+    assert story.readiness("disable").waits_for == "predecessors"
     assert story.progress.due_in is not None and story.open_gates() == []
     story.later(MINUTE)
     assert sorted(story.open_gates()) == ["g-access-2", "g-money-2"]
     story.work()
-    assert story.begin("disable") is None and story.standing("disable").waits_for == "gate"
+    assert story.begin("disable") is None and story.readiness("disable").waits_for == "gate"
     story.vote("g-access-2", BEN)
     story.search()
     assert story.ready() == {"disable"}
@@ -313,7 +313,7 @@ def test_a_level_lost_between_approval_and_effect_stops_the_step_and_asks_again(
     story.at(EVENING)
     story.search()
     assert story.begin("disable") is None
-    assert story.standing("disable").waits_for == "level"
+    assert story.readiness("disable").waits_for == "level"
     assert ("level_missing", "disable") in story.exceptions()
     assert story.open_gates() and "disable" in story.asked_at(story.open_gates()[0])
     story.vote(story.open_gates()[0], BEN)

@@ -79,7 +79,7 @@ def test_an_effect_is_not_begun_on_the_word_of_somebody_whose_access_became_narr
     assert begin(story.state, story.id("disable"), story.world) is not None
     story.knows(limited(ANNA, Level.PREPARE))
     assert begin(story.state, story.id("disable"), story.world) is None
-    assert story.standing("disable").waits_for == "level"
+    assert story.readiness("disable").waits_for == "level"
 
 
 def test_the_limit_is_recorded_and_folded() -> None:

@@ -82,7 +82,7 @@ def test_two_accounts_are_asked_about_and_nothing_is_planned_there() -> None:
     assert story.exceptions() == [("ambiguous_match", "code")]
     assert {s.system for s in story.state.steps.values()} == {"", "cards"}
     assert story.state.open_steps == {"look", "disable", "sessions", "remove"}
-    assert story.standing("freeze").waits_for == "predecessors"
+    assert story.readiness("freeze").waits_for == "predecessors"
 
 
 def test_a_weak_key_alone_is_asked_and_no_account_where_one_is_expected() -> None:
@@ -173,7 +173,7 @@ def test_a_system_on_hold_is_not_asked_and_holds_up_nobody_else() -> None:
     assert story.progress.search == ("cards",)
     story.search()
     assert {s.system for s in story.state.steps.values()} == {"", "cards"}
-    assert not story.state.finished and story.standing("freeze").waits_for == "predecessors"
+    assert not story.state.finished and story.readiness("freeze").waits_for == "predecessors"
     story.on_hold()
     assert story.progress.search == ("code",)
     story.search()

@@ -113,7 +113,7 @@ def test_urgent_begins_at_once_with_reversible_steps_that_cut_access() -> None:
 def test_urgent_never_begins_the_irreversible_before_its_gate() -> None:
     story = Story(packet(workflow=("ability: sessions, needs", "ability: tokens, needs")), urgent=True, at=None)
     story.work()
-    assert story.standing("sessions").waits_for == "gate"
+    assert story.readiness("sessions").waits_for == "gate"
     assert "sessions" in story.asked_at(story.open_gates()[0])
 
 

@@ -48,7 +48,7 @@ from orchestrator.domain.permissions.levels import Actor, granted_level
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import Answer, Intent, begin, verdict
+from orchestrator.domain.run.steps import AttemptResult, Intent, begin, verdict
 
 ADA = actor("ada", "approver", "operator", "requester", human=PERSON_ID)
 REPORT = actor("rep", "approver", above=[PERSON_ID])
@@ -79,7 +79,7 @@ STRICTER = (
 SYSTEMS = ("code", "cards")
 FOUND = st.sampled_from(("one", "one", "one", "other", "two", "weak", "none", "down"))
 ANSWERS = st.builds(
-    Answer,
+    AttemptResult,
     error=st.sampled_from(("none", "none", "try_again", "action_required", "refused")),
     happened=st.sampled_from(("no", "unknown")),
     code=st.sampled_from(("", "busy")),
@@ -204,11 +204,11 @@ class Attempts(RuleBasedStateMachine):
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data(), answer=ANSWERS, crashed=st.sampled_from((False, False, False, True)))
-    def end_attempt(self, data: st.DataObject, answer: Answer, crashed: bool) -> None:
+    def end_attempt(self, data: st.DataObject, answer: AttemptResult, crashed: bool) -> None:
         """Any attempt that is under way, also one that froze long ago, ends: with an answer, or with its process."""
         self.finish_one(data.draw(st.sampled_from(self.flying)), answer, crashed)
 
-    def finish_one(self, intent: Intent, answer: Answer, crashed: bool) -> None:
+    def finish_one(self, intent: Intent, answer: AttemptResult, crashed: bool) -> None:
         self.flying.remove(intent)
         which = (intent.step.step_id, intent.started.generation)
         if not intent.may_act:
@@ -227,7 +227,7 @@ class Attempts(RuleBasedStateMachine):
 
     @precondition(lambda self: self.story.progress.steps)
     @rule(answers=st.lists(st.tuples(ANSWERS, st.booleans()), min_size=1, max_size=4))
-    def systems_answer_as_they_like(self, answers: list[tuple[Answer, bool]]) -> None:
+    def systems_answer_as_they_like(self, answers: list[tuple[AttemptResult, bool]]) -> None:
         for answer, crashed in answers:
             if self.story.progress.steps:
                 self.finish_one(self.begin_one(self.story.progress.steps[-1].step_id), answer, crashed)

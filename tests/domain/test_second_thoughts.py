@@ -9,9 +9,9 @@ from run_world import ANNA, BEN, DAY, DONE, EVENING, HOUR, MINUTE, Story, accoun
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import TooLate
-from orchestrator.domain.run.steps import Answer
+from orchestrator.domain.run.steps import AttemptResult
 
-NOT_YET = Answer("try_again", "no", "busy")
+NOT_YET = AttemptResult("try_again", "no", "busy")
 
 
 def at_cutoff() -> Story:
@@ -23,17 +23,17 @@ def at_cutoff() -> Story:
 
 
 def begun(story: Story, step: str) -> bool:
-    if story.standing(step).waits_for == "fresh_look":
+    if story.readiness(step).waits_for == "fresh_look":
         story.later(timedelta(milliseconds=1))
         story.search()
     return story.begin(step) is not None
 
 
-@pytest.mark.parametrize("second", [NOT_YET, Answer("try_again", "no", "rate_kept", retry_after=2)])
-def test_a_look_that_failed_never_lets_the_unrepeatable_happen_again(second: Answer) -> None:
+@pytest.mark.parametrize("second", [NOT_YET, AttemptResult("try_again", "no", "rate_kept", retry_after=2)])
+def test_a_look_that_failed_never_lets_the_unrepeatable_happen_again(second: AttemptResult) -> None:
     story = at_cutoff()
     story.complete("hand_over")
-    assert story.standing("pay").waits_for == "fresh_look" or story.standing("pay").kind == "ready"
+    assert story.readiness("pay").waits_for == "fresh_look" or story.readiness("pay").kind == "ready"
     story.later(MINUTE)
     story.search()
     first = story.begin("pay")
@@ -57,7 +57,7 @@ def test_an_older_approval_never_comes_back_to_life() -> None:
     story.at(EVENING + MINUTE)
     story.search()
     story.attempt("look")
-    assert story.standing("disable").kind == "stopped" and not begun(story, "disable")
+    assert story.readiness("disable").kind == "stopped" and not begun(story, "disable")
 
 
 def test_a_step_stops_when_its_account_is_not_theirs_after_all() -> None:
@@ -102,7 +102,7 @@ def test_what_was_never_changed_is_looked_at_again_before_it_is_tried_again() ->
     story.search()
     story.attempt("disable", NOT_YET)
     story.later(5 * DAY)
-    assert story.standing("disable").waits_for == "fresh_look"
+    assert story.readiness("disable").waits_for == "fresh_look"
 
 
 def test_a_skip_is_remembered_across_plans_and_can_be_given_again() -> None:

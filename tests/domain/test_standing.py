@@ -18,7 +18,7 @@ def test_without_a_gate_the_level_of_whoever_asked_counts() -> None:
         "ability: freeze, needs: [disable], at: cutoff, gate: access}", "ability: freeze, needs: [look], at: cutoff}"
     ))  # fmt: skip
     story = at_cutoff(pinned=ungated)
-    assert story.standing("freeze").waits_for == "level"
+    assert story.readiness("freeze").waits_for == "level"
     assert story.exceptions() == [("level_missing", "freeze")]
     story.retry("freeze")
     assert story.exceptions() == [] and "freeze" in story.ready()
@@ -59,7 +59,7 @@ def test_the_same_level_missing_twice_is_one_open_exception() -> None:
 def test_a_hold_waits_and_its_release_goes_on() -> None:
     story = at_cutoff()
     story.on_hold("cards")
-    assert story.ready() == {"disable"} and story.standing("pay").waits_for == "hold"
+    assert story.ready() == {"disable"} and story.readiness("pay").waits_for == "hold"
     story.on_hold()
     assert story.ready() == {"disable", "pay"}
     story.hold()
@@ -84,7 +84,7 @@ def test_accounts_are_found_again_before_the_first_change() -> None:
     story.approve_all()
     story.attempt("look")
     story.at(EVENING)
-    assert story.standing("disable").waits_for == "fresh_look"
+    assert story.readiness("disable").waits_for == "fresh_look"
     assert set(story.progress.search) == {"code", "cards"}
     story.search()
     assert story.ready() == {"disable"} and story.progress.search == ()
@@ -109,7 +109,7 @@ def test_a_difference_stops_that_system_only_and_is_replanned() -> None:
     assert story.exceptions() == [] and story.begin("disable") is None
     story.search()
     assert story.exceptions() == [] and story.planned("disable").account_id == "a-code-other"
-    assert story.standing("disable").waits_for == "predecessors"
+    assert story.readiness("disable").waits_for == "predecessors"
 
 
 def test_a_difference_that_went_away_is_overcome() -> None:
@@ -144,7 +144,7 @@ def test_nothing_is_changed_while_a_new_plan_is_made() -> None:
     story = at_cutoff()
     story.later(MINUTE)
     story.replan()
-    assert story.ready() == set() and story.standing("disable").waits_for == "plan"
+    assert story.ready() == set() and story.readiness("disable").waits_for == "plan"
     story.search()
     assert "disable" in story.ready()
 

@@ -24,7 +24,7 @@ from run_world import (
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.run.readiness import backoff
-from orchestrator.domain.run.steps import Answer, begin, lease, verdict
+from orchestrator.domain.run.steps import AttemptResult, begin, lease, verdict
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -62,9 +62,9 @@ def test_what_is_unknown_or_a_persons_work_is_never_begun() -> None:
 
 def test_an_effect_waits_for_its_predecessors() -> None:
     story = at_cutoff()
-    assert story.standing("sessions").waits_for == "predecessors"
+    assert story.readiness("sessions").waits_for == "predecessors"
     intent = story.begin("disable")
-    assert intent is not None and story.standing("sessions").waits_for == "predecessors"
+    assert intent is not None and story.readiness("sessions").waits_for == "predecessors"
     story.finish(intent, DONE)
     assert story.ready() == {"sessions", "freeze", "pay"}
 
@@ -75,7 +75,7 @@ def test_the_intent_says_who_caused_it_and_takes_a_lease() -> None:
     assert intent is not None and not intent.look_first and intent.may_act
     assert intent.started.caused_by == ("anna",)
     assert story.begin("disable") is None
-    assert story.standing("disable").until == intent.started.lease_until
+    assert story.readiness("disable").until == intent.started.lease_until
     assert lease(story.planned("disable")) > timedelta(seconds=2 * story.planned("disable").deadline)
     paying = story.begin("pay")
     assert paying is not None and paying.started.caused_by == ("anna", "ben")
@@ -97,18 +97,18 @@ def test_a_retry_after_a_crash_waits_for_the_lease_and_looks_first() -> None:
 def test_a_transient_failure_backs_off_and_becomes_an_exception_while_retries_go_on() -> None:
     story = at_cutoff()
     assert isinstance(story.attempt("disable", NOT_YET), e.StepAttemptFailed)
-    assert story.standing("disable").waits_for == "another_attempt"
+    assert story.readiness("disable").waits_for == "another_attempt"
     attempts = 1
     while story.now < EVENING + 20 * MINUTE:
-        until = story.standing("disable").until
+        until = story.readiness("disable").until
         story.at(until) if until else story.search()
-        if story.standing("disable").kind == "ready":
+        if story.readiness("disable").kind == "ready":
             story.attempt("disable", NOT_YET)
             attempts += 1
     assert 8 < attempts < 20
     assert ("step_failing", "disable") in story.exceptions()
     story.accept(story.exception("step_failing"))
-    story.at(story.standing("disable").until or story.now)
+    story.at(story.readiness("disable").until or story.now)
     assert not any(about == "disable" for _, about in story.exceptions())
     story.attempt("disable", DONE)
     assert story.step("disable").status == "verified"
@@ -126,7 +126,7 @@ def test_a_failing_row_that_comes_right_closes_its_exception() -> None:
 
 def test_the_row_of_failures_is_due_when_nothing_else_is() -> None:
     story = at_cutoff()
-    story.attempt("disable", Answer("try_again", "no", "busy", retry_after=3600))
+    story.attempt("disable", AttemptResult("try_again", "no", "busy", retry_after=3600))
     assert story.progress.due_in is not None and story.progress.due_in <= 15 * 60
 
 
@@ -138,7 +138,7 @@ def test_backoff_doubles_up_to_five_minutes(failures: int, seconds: int) -> None
 def test_a_system_says_when_to_come_again_within_an_hour() -> None:
     story = at_cutoff()
     for asked, granted in ((90.0, 90), (1e9, 3600)):
-        failed = verdict(story.state, _begun(story), Answer("try_again", "no", "busy", asked), story.now)
+        failed = verdict(story.state, _begun(story), AttemptResult("try_again", "no", "busy", asked), story.now)
         assert isinstance(failed, e.StepAttemptFailed)
         assert failed.retry_at == story.now + timedelta(seconds=granted)
 
@@ -155,7 +155,7 @@ def test_what_fails_for_good_parks_and_the_rest_goes_on() -> None:
     assert isinstance(story.attempt("pay", REFUSED), e.StepFailed)
     assert story.exceptions() == [("step_failed", "pay")]
     assert story.work() == ["disable", "sessions", "freeze", "close"]
-    assert not story.state.finished and story.standing("pay").kind == "stopped"
+    assert not story.state.finished and story.readiness("pay").kind == "stopped"
 
 
 def test_never_is_attempted_once_and_then_only_looked_at() -> None:
@@ -165,7 +165,7 @@ def test_never_is_attempted_once_and_then_only_looked_at() -> None:
     story.at(intent.started.lease_until)
     again = story.begin("pay")
     assert again is not None and again.look_first and not again.may_act
-    unknown = story.finish(again, Answer(read="not_done", acted=False))
+    unknown = story.finish(again, AttemptResult(read="not_done", acted=False))
     assert isinstance(unknown, e.StepFailed) and unknown.happened == "unknown"
     assert story.exceptions() == [("outcome_unknown", "pay")]
     tasks = [t.opened.kind for t in story.state.tasks.values() if t.open]
@@ -211,7 +211,7 @@ def test_never_without_read_back_becomes_a_task_at_once() -> None:
 def test_what_cannot_be_read_back_is_attested() -> None:
     blind = packet(workflow=("system: code, ability: disable, needs", "system: code, ability: notify, needs"))
     story = at_cutoff(pinned=blind)
-    assert isinstance(story.attempt("disable", Answer(detail={"reply": {}})), e.StepAttested)
+    assert isinstance(story.attempt("disable", AttemptResult(detail={"reply": {}})), e.StepAttested)
     assert story.step("disable").status == "attested"
 
 
@@ -235,14 +235,14 @@ def test_an_operators_retry_keeps_the_effect_key_and_again_makes_another() -> No
     story = ready_to_pay()
     first = story.begin("pay")
     assert first is not None
-    story.finish(first, Answer("refused", "unknown", "nonsense"))
+    story.finish(first, AttemptResult("refused", "unknown", "nonsense"))
     story.retry("pay")
     assert story.exceptions() == []
     second = story.begin("pay")
     assert second is not None
     assert second.started.effect_key == first.started.effect_key and not second.may_act
     assert second.started.caused_by == ("anna", "ben", "ole")
-    story.finish(second, Answer(read="unknown", acted=False))
+    story.finish(second, AttemptResult(read="unknown", acted=False))
     assert story.exceptions() == [("outcome_unknown", "pay")]
     story.retry("pay", again=True)
     third = story.begin("pay")
@@ -347,9 +347,9 @@ def test_the_systems_word_from_a_frozen_attempt_that_cannot_be_read_back_is_reco
     story.at(frozen.started.lease_until)
     second = story.begin("disable")
     assert second is not None and not second.may_act and not second.look_first
-    story.finish(second, Answer(acted=False))
+    story.finish(second, AttemptResult(acted=False))
     assert story.exceptions() == [("outcome_unknown", "disable")]
-    assert isinstance(story.finish(frozen, Answer()), e.StepAttested)
+    assert isinstance(story.finish(frozen, AttemptResult()), e.StepAttested)
     assert story.exceptions() == [] and not any(t.open for t in story.state.tasks.values() if t.opened.step_id)
 
 
@@ -358,7 +358,7 @@ def test_an_older_generations_proof_counts_until_the_next_is_begun() -> None:
     frozen = story.begin("pay")
     assert frozen is not None
     story.at(frozen.started.lease_until)
-    story.attempt("pay", Answer(read="unknown", acted=False))
+    story.attempt("pay", AttemptResult(read="unknown", acted=False))
     story.retry("pay", again=True)
     begun = verdict(story.state, frozen, DONE, story.now)
     assert isinstance(begun, e.StepVerified)

@@ -13,7 +13,7 @@ from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import Engine
 from orchestrator.web.inquiries import Inquiries
-from orchestrator.worker import engine_address, open_books
+from orchestrator.worker import engine_address, open_backend
 from tests.integration.installation import Installation, installation
 
 Asking = Callable[..., AbstractAsyncContextManager[tuple[Installation, Inquiries]]]
@@ -21,9 +21,9 @@ Asking = Callable[..., AbstractAsyncContextManager[tuple[Installation, Inquiries
 
 @asynccontextmanager
 async def web_process(here: Installation) -> AsyncIterator[Inquiries]:
-    async with open_books(replace(here.settings, environment={})) as books:
+    async with open_backend(replace(here.settings, environment={})) as backend:
         engine = await Engine.connect(engine_address(here.settings))
-        yield Inquiries(books.database, books.keyring, engine)
+        yield Inquiries(backend.database, backend.keyring, engine)
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ async def test_who_signs_in_is_who_hr_says_with_everybody_above_them(asking: Ask
 
 async def test_systems_are_looked_at_and_what_they_say_is_kept(asking: Asking) -> None:
     async with asking() as (here, inquiries):
-        database = here.books.database
+        database = here.backend.database
         assert await last_reports(database, "standard-leaver") == {}
         first = await inquiries.ask("it", CheckSystems(packet="standard-leaver"))
         assert [system.system for system in first.systems] == list(here.packet.platform.systems)
@@ -138,12 +138,12 @@ async def test_a_system_of_another_queue_is_not_looked_at_from_here(asking: Aski
         code = {system.system: system for system in checked.systems}["code"]
         assert (code.reachable, code.code, code.answered_at) == (None, "own_network_only", None)
         assert "from its own network only" in code.detail
-        assert (await last_reports(here.books.database, packet.name))["code"].reachable is None
+        assert (await last_reports(here.backend.database, packet.name))["code"].reachable is None
 
 
 async def test_a_verification_is_kept_and_names_the_first_wrong_row(asking: Asking) -> None:
     async with asking() as (here, inquiries):
-        database = here.books.database
+        database = here.backend.database
         assert await last_verification(database) is None
         verified = await inquiries.ask("auditor", VerifyLedger())
         kept = await last_verification(database)
@@ -179,7 +179,7 @@ async def test_while_nothing_is_in_use_nobody_has_systems_asked_on_a_drafts_word
     async with asking() as (here, inquiries):
         names = [here.packet.name]
         owner = here.actors["safety-owner"]
-        await commands.move_packet(here.office, owner, here.packet.name, here.packet.version, "retired", names)
+        await commands.move_packet(here.services, owner, here.packet.name, here.packet.version, "retired", names)
         for alias in ("hr", "safety-owner"):
             with pytest.raises(NotAllowed) as refused:
                 await inquiries.ask(alias, CheckSystems(packet="standard-leaver"))
@@ -196,7 +196,7 @@ async def test_the_packet_that_the_installation_names_first_says_who_looks_at_dr
     async with asking(settings=settings) as (here, inquiries):
         names = [here.packet.name]
         owner = here.actors["safety-owner"]
-        await commands.move_packet(here.office, owner, here.packet.name, here.packet.version, "retired", names)
+        await commands.move_packet(here.services, owner, here.packet.name, here.packet.version, "retired", names)
         with pytest.raises(NotAllowed) as refused:
             await inquiries.ask("hr", CheckSystems(packet="standard-leaver"))
         assert refused.value.code == "packet_not_in_use" and "safety_owner" in refused.value.remedy

@@ -67,7 +67,7 @@ async def test_without_temporal_it_is_said_and_nothing_waits(
         assert server.address in str(away.value)
         await server.restart()
         assert await eventually(inquiries)
-        never = Inquiries(here.books.database, here.books.keyring, None)
+        never = Inquiries(here.backend.database, here.backend.keyring, None)
         with pytest.raises(EngineUnavailable):
             await never.ask("hr", QUESTION)
 

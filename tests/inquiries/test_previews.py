@@ -33,7 +33,7 @@ def asked(wanted: str, *, by: str = "hr", packet: str = PACKET, urgent: bool = F
 async def test_a_preview_shows_what_a_run_then_does(asking: Asking, hire: Hire) -> None:
     [person] = await hire()
     async with asking() as (here, inquiries):
-        before = (await here.books.ledger.now(), await count_of_events(here))
+        before = (await here.backend.ledger.now(), await count_of_events(here))
         shown = await inquiries.ask("hr", asked(person.employee_number))
         assert await count_of_events(here) == before[1], "nothing is written"
         assert shown.person is not None and shown.person.name == person.name
@@ -42,7 +42,7 @@ async def test_a_preview_shows_what_a_run_then_does(asking: Asking, hire: Hire) 
         state = await here.wait_until(run_id, lambda state: bool(state.steps), "a plan")
         assert [step.name for step in shown.steps] == [step.name for step in state.steps.values()]
         assert {system.system: system.outcome for system in shown.systems} == {
-            system: look.result.outcome for system, look in state.looks.items()
+            system: look.result.outcome for system, look in state.searches.items()
         }
         assert not shown.questions and not shown.not_looked_at and not shown.steps_left_open
         state = await here.wait_until(run_id, lambda state: bool(state.gates), "its gates")
@@ -137,11 +137,11 @@ async def test_a_run_that_the_asker_may_not_see_makes_no_difference(asking: Aski
     async with asking() as (here, inquiries):
         named = tuple(here.actors)
         colleague = Actor(actor_id="hr-2", roles=frozenset({"requester"}), human=await new_human(here))
-        await commands.record_actor(here.office, colleague)
+        await commands.record_actor(here.services, colleague)
         question = asked(person.employee_number, by="hr-2")
         before = await inquiries.ask("hr-2", question)
         hidden = await commands.start_run(
-            here.office, here.actors["hr"], await here.facts(person), PACKET, parse_cutoff(FAR_FUTURE, ZONE),
+            here.services, here.actors["hr"], await here.facts(person), PACKET, parse_cutoff(FAR_FUTURE, ZONE),
             embargo=Embargo(FAR_AWAY, named),
         )  # fmt: skip
         assert isinstance(hidden, commands.Done)
@@ -158,7 +158,7 @@ async def test_under_an_embargo_only_those_named_are_shown_as_deciders(asking: A
     [person] = await hire()
     async with asking() as (here, inquiries):
         await commands.record_actor(
-            here.office, Actor(actor_id="it-2", roles=frozenset({"it_approver"}), human=await new_human(here))
+            here.services, Actor(actor_id="it-2", roles=frozenset({"it_approver"}), human=await new_human(here))
         )
         question = asked(person.employee_number)
         open_to_all = await inquiries.ask("hr", question)
@@ -177,16 +177,16 @@ def words_of_steps(shown: Preview) -> list[tuple[str, str | None, str | None]]:
 
 
 async def new_human(here: Installation) -> str:
-    return await here.books.keyring.create_person()
+    return await here.backend.keyring.create_person()
 
 
 async def test_a_worker_shows_what_the_command_line_shows(asking: Asking, hire: Hire) -> None:
     [person] = await hire()
     async with asking() as (here, inquiries):
         # Somebody who was in the ledger before: their accounts have other ids each time all the same.
-        await commands.end_run(here.office, here.actors["hr"], await here.start(person, cutoff=FAR_FUTURE), "not yet")
-        queries = Queries(here.books.database, here.books.ledger, here.books.runs)
-        previews = Previews(here.books.runs, here.books.keyring, queries, here.people._connections)
+        await commands.end_run(here.services, here.actors["hr"], await here.start(person, cutoff=FAR_FUTURE), "not yet")
+        queries = Queries(here.backend.database, here.backend.ledger, here.backend.runs)
+        previews = Previews(here.backend.runs, here.backend.keyring, queries, here.people._connections)
         cutoff = parse_cutoff(FAR_FUTURE, ZONE)
         beside = await previews.look_ahead(here.actors["hr"], person.employee_number, PACKET, cutoff)
         asked_for = await inquiries.ask("hr", asked(person.employee_number))

@@ -19,7 +19,7 @@ from orchestrator.web.inquiries import (
     VerifyLedger,
     WhoSignsIn,
 )
-from orchestrator.worker import open_books
+from orchestrator.worker import open_backend
 from orchestrator.workflows.inquiry import inquiry_workflow_id
 from tests.conftest import Hire
 from tests.inquiries.conftest import Asking
@@ -52,8 +52,8 @@ async def test_a_row_that_is_given_to_somebody_else_opens_for_nobody(asking: Ask
             await inquiries.result(inquiry_id, "it")
         # Nor does another installation's key open it.
         await changed(here, "UPDATE engine.inquiries SET asked_by = 'hr'")
-        async with open_books(here.settings) as books:
-            foreign = Inquiries(books.database, Keyring(books.database, bytes(32)), here.engine)
+        async with open_backend(here.settings) as backend:
+            foreign = Inquiries(backend.database, Keyring(backend.database, bytes(32)), here.engine)
             with pytest.raises(UnreadableEvent):
                 await foreign.result(inquiry_id, "hr")
 

@@ -45,18 +45,18 @@ async def troubled_run(here: Installation, number: str) -> str:
     """A gate rejected and planned anew, a system that fails twice, a step that a person orders again."""
     run = await here.start(number)
     state = await here.wait_until(run, gate_open, "an open gate")
-    await commands.reject_gate(here.office, here.actors["it"], run, "g-all-1", "not yet")
+    await commands.reject_gate(here.services, here.actors["it"], run, "g-all-1", "not yet")
     await here.wait_until(run, lambda s: "gate_rejected" in open_kinds(s), "the rejection's exception")
-    await commands.replan_run(here.office, here.actors["operator"], run, "now")
+    await commands.replan_run(here.services, here.actors["operator"], run, "now")
     await here.wait_until(run, gate_open, "the gate again")
     code = next(step for step in state.steps.values() if step.name == "suspend_code")
     card = next(step for step in state.steps.values() if step.name == "close_card")
     native = {step.name: state.details[step.account_id]["native_id"] for step in (code, card)}
     await here.company.break_("code", "503", method="POST", path=f"{native[code.name]}/suspend", times=2)
     await here.company.break_("cards", "error_in_200", method="POST", path=f"{native[card.name]}/close", times=1)
-    await commands.approve_gate(here.office, here.actors["it"], run, "g-all-2")
+    await commands.approve_gate(here.services, here.actors["it"], run, "g-all-2")
     await here.wait_until(run, lambda s: "step_failed" in open_kinds(s), "the card's exception")
-    await commands.retry_step(here.office, here.actors["operator"], run, card.step_id, reason="unlocked")
+    await commands.retry_step(here.services, here.actors["operator"], run, card.step_id, reason="unlocked")
     await here.attend(run)
     return run
 

@@ -24,7 +24,7 @@ from sqlalchemy import make_url
 from activities.connections import Connections
 from activities.people import People
 from orchestrator import commands
-from orchestrator.commands import Done, Office
+from orchestrator.commands import Done, Services
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import starter_packet
@@ -38,7 +38,7 @@ from orchestrator.embedded.staff import STAFF
 from orchestrator.engine import Engine
 from orchestrator.ledger.proofs.verification import verify_database
 from orchestrator.settings import PREFIX, Settings
-from orchestrator.worker import Books, engine_address, open_books, relaying, working
+from orchestrator.worker import Backend, engine_address, open_backend, relaying, working
 
 POLL = 0.05  # seconds between two looks
 PAST = "2026-01-05T18:00"
@@ -48,12 +48,12 @@ ZONE = "Europe/Berlin"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """`actors` are the staff of the small company, signed in, by alias. `office` nudges the engine at once."""
+    """`actors` are the staff of the small company, signed in, by alias. `services` nudges the engine at once."""
 
     settings: Settings
-    books: Books
+    backend: Backend
     engine: Engine
-    office: Office
+    services: Services
     packet: Packet
     company: Company
     actors: dict[str, Actor]
@@ -72,20 +72,25 @@ class Installation:
         *,
         cutoff: str | Cutoff = PAST,
         urgent: bool = False,
-        office: Office | None = None,
+        services: Services | None = None,
         by: str = "hr",
     ) -> str:
         """Starts a run and returns its id."""
         instant = parse_cutoff(cutoff, ZONE) if isinstance(cutoff, str) else cutoff
         facts = await self.facts(person)
         done = await commands.start_run(
-            office or self.office, self.actors[by], facts, self.packet.name, None if urgent else instant, urgent=urgent
+            services or self.services,
+            self.actors[by],
+            facts,
+            self.packet.name,
+            None if urgent else instant,
+            urgent=urgent,
         )
         assert isinstance(done, Done)
         return done.run_id
 
     async def state(self, run_id: str) -> RunState:
-        return (await self.books.runs.look(run_id)).state
+        return (await self.backend.runs.load(run_id)).state
 
     async def wait_until(
         self, run_id: str, holds: Callable[[RunState], bool], what: str = "the wished-for state", deadline: float = 30
@@ -138,20 +143,20 @@ class Installation:
         for gate_id, gate in state.gates.items():
             if gate.open and decide:
                 for alias in self.who_decides(gate.roles, gate.opened.quorum):
-                    await commands.approve_gate(self.office, self.actors[alias], run_id, gate_id, (), "looks right")
+                    await commands.approve_gate(self.services, self.actors[alias], run_id, gate_id, (), "looks right")
         for task_id, task in state.tasks.items():
             if task.open and (task.opened.kind == "work" or confirm is not None):
                 outcome = "done" if task.opened.kind == "work" else confirm
                 assert outcome is not None
                 await commands.complete_task(
-                    self.office, self.actors["operator"], run_id, task_id, outcome, {"note": "seen to it"}
+                    self.services, self.actors["operator"], run_id, task_id, outcome, {"note": "seen to it"}
                 )
         for exception in state.open_exceptions():
             system = exception.opened.system
             if exception.opened.kind in ("ambiguous_match", "weak_match", "no_account") and system is not None:
                 wanted = settle(state, system) if settle else state.planned_on[system].candidates[:1]
                 await commands.settle_match(
-                    self.office, self.actors["operator"], run_id, system, wanted, "asked the manager"
+                    self.services, self.actors["operator"], run_id, system, wanted, "asked the manager"
                 )
 
     def who_decides(self, roles: Collection[str], count: int = 1) -> list[str]:
@@ -161,7 +166,7 @@ class Installation:
 
     async def story(self, run_id: str) -> str:
         """The run's events and open matters, for the message of a test that failed."""
-        page = await self.books.ledger.read({f"run:{run_id}": 0})
+        page = await self.backend.ledger.read({f"run:{run_id}": 0})
         lines = [f"  {r.version:3d} {r.type} {_brief(r.event.model_dump())}" for r in page.events[f"run:{run_id}"]]
         state = await self.state(run_id)
         known = state.states
@@ -169,7 +174,7 @@ class Installation:
         return "\n".join([*lines, *waits])
 
     async def events(self, run_id: str) -> list[str]:
-        page = await self.books.ledger.read({f"run:{run_id}": 0})
+        page = await self.backend.ledger.read({f"run:{run_id}": 0})
         return [recorded.type for recorded in page.events[f"run:{run_id}"]]
 
     async def verify(self) -> None:
@@ -263,27 +268,27 @@ async def installation(
     packet = packet or starter_packet("standard-leaver")
     async with AsyncExitStack() as stack:
         if worker:
-            books, engine = await stack.enter_async_context(working(settings))
+            backend, engine = await stack.enter_async_context(working(settings))
             if relay:
-                await stack.enter_async_context(relaying(books, engine, sweep_every=1.0, settings=settings))
+                await stack.enter_async_context(relaying(backend, engine, sweep_every=1.0, settings=settings))
         else:
-            books = await stack.enter_async_context(open_books(settings))
+            backend = await stack.enter_async_context(open_backend(settings))
             engine = await Engine.connect(engine_address(settings))
-        office = Office(books.runs, books.keyring, engine)
+        services = Services(backend.runs, backend.keyring, engine)
         connections = Connections(settings.environment, secrets_folder=settings.secrets_folder)
         stack.push_async_callback(connections.aclose)
-        people = People(connections, packet, books.keyring)
+        people = People(connections, packet, backend.keyring)
         actors = {}
         for member in STAFF:
             actors[member.alias] = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
-            await commands.record_actor(office, actors[member.alias])
-        await put_in_production(office, packet, actors["value-owner"], actors["safety-owner"])
-        yield Installation(settings, books, engine, office, packet, company, actors, people)
+            await commands.record_actor(services, actors[member.alias])
+        await put_in_production(services, packet, actors["value-owner"], actors["safety-owner"])
+        yield Installation(settings, backend, engine, services, packet, company, actors, people)
 
 
-def without_engine(here: Installation) -> Office:
+def without_engine(here: Installation) -> Services:
     """Commands through this office nudge nobody: as if every nudge got lost."""
-    return replace(here.office, engine=None)
+    return replace(here.services, engine=None)
 
 
 class WorkerProcess:

@@ -23,10 +23,10 @@ from activities.connections import Connections
 from activities.systems import SystemActivities
 from connectors.abilities import Connector, Effect
 from orchestrator.deciding.runs import Runs
-from orchestrator.deciding.snapshots import Decide, Decided
+from orchestrator.deciding.snapshots import Decide, RunDecision
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import Answer, Intent
+from orchestrator.domain.run.steps import AttemptResult, Intent
 from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.persons.keys import Keyring
@@ -71,7 +71,7 @@ class MortalActivities(SystemActivities):
         super().__init__(runs, keyring, connections, rates, reports)
         self._cliff = cliff
 
-    async def record_intent(self, run_id: str, begin: Decide) -> Decided:
+    async def record_intent(self, run_id: str, begin: Decide) -> RunDecision:
         await self._cliff.reach("before_intent", steps=1000)  # how many it will be is not known yet
         decided = await super().record_intent(run_id, begin)
         begun = sum(event.type_name() == "StepStarted" for event in decided.events)
@@ -90,7 +90,7 @@ class MortalActivities(SystemActivities):
         await self._cliff.reach("after_effect")
         return reply
 
-    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> Answer:
+    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> AttemptResult:
         answer = await super()._carry_out(state, world, intent)
         # Nothing lies between the end of the read-back and here; what is not read back comes by as well.
         await self._cliff.reach("after_read_back")
@@ -106,8 +106,8 @@ async def work(point: Point, count: int) -> None:
         return MortalActivities(runs, keyring, connections, rates, reports, cliff=cliff)
 
     async with (
-        working(Settings.read(), make_activities=make) as (books, engine),
-        relaying(books, engine, sweep_every=1.0),
+        working(Settings.read(), make_activities=make) as (backend, engine),
+        relaying(backend, engine, sweep_every=1.0),
     ):
         logging.getLogger("offboard.worker").info("ready")
         sys.stdout.write("ready\n")

@@ -11,29 +11,29 @@ import sys
 from activities.connections import Connections
 from activities.people import People
 from orchestrator import commands
-from orchestrator.commands import Done, Office
+from orchestrator.commands import Done, Services
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.organisation.organisation import actor
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.engine import Engine
 from orchestrator.settings import Settings
-from orchestrator.worker import engine_address, open_books
+from orchestrator.worker import engine_address, open_backend
 from tests.integration.packets import quick_packet
 
 
 async def start_when_told(number: str, cutoff: str) -> None:
     settings = Settings.read()
     packet = quick_packet()
-    async with open_books(settings) as books:
+    async with open_backend(settings) as backend:
         connections = Connections(settings.environment, secrets_folder=settings.secrets_folder)
-        people = People(connections, packet, books.keyring)
+        people = People(connections, packet, backend.keyring)
         facts = await people.facts(await people.find(number))
-        office = Office(books.runs, books.keyring, await Engine.connect(engine_address(settings)))
-        hr = actor(await books.runs.organisation(), "hr")
+        services = Services(backend.runs, backend.keyring, await Engine.connect(engine_address(settings)))
+        hr = actor(await backend.runs.organisation(), "hr")
         say("ready")
         await asyncio.to_thread(sys.stdin.readline)
         try:
-            done = await commands.start_run(office, hr, facts, packet.name, parse_cutoff(cutoff, "Europe/Berlin"))
+            done = await commands.start_run(services, hr, facts, packet.name, parse_cutoff(cutoff, "Europe/Berlin"))
             say(f"started {done.run_id}" if isinstance(done, Done) else "received")
         except Refusal as refusal:
             say(f"{refusal.code} {refusal.message}")

@@ -10,13 +10,13 @@ import pytest
 
 from activities.systems import SystemActivities
 from orchestrator import commands
-from orchestrator.commands import Done, Office
+from orchestrator.commands import Done, Services
 from orchestrator.domain.errors import TooLate
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import Answer, Intent
-from orchestrator.worker import open_books, working
+from orchestrator.domain.run.steps import AttemptResult, Intent
+from orchestrator.worker import open_backend, working
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import PAST, Installation
@@ -28,20 +28,20 @@ DECIDERS = 50
 async def approvers(here: Installation, count: int) -> list[Actor]:
     actors = []
     for number in range(count):
-        human = await here.books.keyring.person_for("hr", f"hr-decider-{number}")
+        human = await here.backend.keyring.person_for("hr", f"hr-decider-{number}")
         actor = Actor(actor_id=f"decider-{number}", kind="person", roles=frozenset({"it_approver"}), human=human)
-        await commands.record_actor(here.office, actor)
+        await commands.record_actor(here.services, actor)
         actors.append(actor)
     return actors
 
 
 async def test_fifty_decide_at_one_gate_and_two_count(install: Install, hire: Hire) -> None:
-    async with install(packet=quick_packet(quorum=2)) as here, open_books(here.settings) as elsewhere:
+    async with install(packet=quick_packet(quorum=2)) as here, open_backend(here.settings) as elsewhere:
         [person] = await hire()
         actors = await approvers(here, DECIDERS)
         run = await here.start(person)
         await here.wait_until(run, lambda s: any(gate.open for gate in s.gates.values()), "an open gate")
-        offices = (here.office, Office(elsewhere.runs, elsewhere.keyring, here.engine))
+        offices = (here.services, Services(elsewhere.runs, elsewhere.keyring, here.engine))
         outcomes: list[Done | BaseException] = await asyncio.gather(
             *(commands.approve_gate(offices[number % 2], actor, run, "g-all-1") for number, actor in enumerate(actors)),
             return_exceptions=True,
@@ -67,7 +67,7 @@ async def test_somebody_who_decides_too_late_reads_who_decided_and_when(install:
         run = await here.start(person)
         await here.attend(run)
         with pytest.raises(TooLate) as refused:
-            await commands.reject_gate(here.office, late, run, "g-all-1", "I would rather not")
+            await commands.reject_gate(here.services, late, run, "g-all-1", "I would rather not")
         assert "approved" in refused.value.message and "it (approve, 2" in refused.value.message
         assert refused.value.remedy
 
@@ -79,7 +79,7 @@ class Together(SystemActivities):
     together = 0
     go: asyncio.Event
 
-    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> Answer:
+    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> AttemptResult:
         answer = await super()._carry_out(state, world, intent)
         self.waiting += 1
         if self.waiting >= self.together:
@@ -141,19 +141,19 @@ async def test_one_person_started_from_two_processes_at_once(install: Install, h
 
 async def test_two_writers_of_one_run_lose_nothing(install: Install, hire: Hire) -> None:
     """Holds placed and lifted from two processes' books while the run works: each command stands or changed nothing."""
-    async with install(packet=quick_packet()) as here, open_books(here.settings) as elsewhere:
+    async with install(packet=quick_packet()) as here, open_backend(here.settings) as elsewhere:
         [person] = await hire()
         run = await here.start(person)
-        other = Office(elsewhere.runs, elsewhere.keyring, None)
+        other = Services(elsewhere.runs, elsewhere.keyring, None)
         operator = here.actors["operator"]
         for _ in range(5):
             await asyncio.gather(
-                *(commands.hold_run(office, operator, run, "wait") for office in (here.office, other)),
-                *(commands.release_run(office, operator, run) for office in (here.office, other)),
+                *(commands.hold_run(services, operator, run, "wait") for services in (here.services, other)),
+                *(commands.release_run(services, operator, run) for services in (here.services, other)),
             )
-        await commands.release_run(here.office, operator, run)
+        await commands.release_run(here.services, operator, run)
         state = await here.attend(run)
         assert state.finish == "clean"
-        page = await here.books.ledger.read({f"run:{run}": 0})
+        page = await here.backend.ledger.read({f"run:{run}": 0})
         assert [recorded.version for recorded in page.events[f"run:{run}"]] == list(range(1, state.version + 1))
         await here.verify()

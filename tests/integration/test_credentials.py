@@ -75,7 +75,7 @@ def calls_to_code(listener: Listener) -> list[Any]:
 
 
 async def recorded(here: Installation, run: str, type_: type[Any], wanted: Callable[[Any], bool]) -> Any:
-    page = await here.books.ledger.read({f"run:{run}": 0})
+    page = await here.backend.ledger.read({f"run:{run}": 0})
     events = [r.event for r in page.events[f"run:{run}"]]
     return next(event for event in events if isinstance(event, type_) and wanted(event))
 
@@ -130,7 +130,7 @@ async def test_missing_when_a_step_is_due(
         for exception in exceptions_of(state, "step_failed"):
             assert exception.opened.step_id is not None
             await commands.retry_step(
-                here.office, here.actors["operator"], run, exception.opened.step_id, reason="given"
+                here.services, here.actors["operator"], run, exception.opened.step_id, reason="given"
             )
         assert (await here.attend(run)).finish == "clean", await here.story(run)
 

@@ -55,7 +55,7 @@ async def test_temporal_crashes_during_a_run(database_url: str, company: Company
         run = await here.start(first)
         await here.wait_until(run, gate_open, "an open gate")
         await server.crash()
-        done = await commands.approve_gate(here.office, here.actors["it"], run, "g-all-1")
+        done = await commands.approve_gate(here.services, here.actors["it"], run, "g-all-1")
         assert not done.nudged, "it says that nobody could be nudged"
         other = await here.start(second)
         assert [event.type_name() for event in done.events][:2] == ["GateVoted", "GateDecided"], "it stands"
@@ -76,7 +76,7 @@ async def test_temporal_is_lost_and_a_new_cluster_takes_over(
         waiting, sleeping = await here.start(staff[0]), await here.start(staff[1], cutoff=FAR_FUTURE)
         for run in (waiting, sleeping):
             await here.wait_until(run, gate_open, "an open gate")
-        await commands.approve_gate(here.office, here.actors["it"], sleeping, "g-all-1")
+        await commands.approve_gate(here.services, here.actors["it"], sleeping, "g-all-1")
         lost = here.engine.cluster
         await server.crash()
         for file in server.state.iterdir():
@@ -113,10 +113,10 @@ async def test_postgresql_crashes_during_a_run(
             runs = [await here.start(person) for person in staff]
             for run in runs:
                 await here.wait_until(run, gate_open, "an open gate")
-            await commands.approve_gate(here.office, here.actors["it"], runs[0], "g-all-1")
+            await commands.approve_gate(here.services, here.actors["it"], runs[0], "g-all-1")
             await server.crash()
             with pytest.raises(LedgerUnavailable) as refused:
-                await commands.approve_gate(here.office, here.actors["it"], runs[1], "g-all-1")
+                await commands.approve_gate(here.services, here.actors["it"], runs[1], "g-all-1")
             assert "PostgreSQL" in str(refused.value), "it names the place"
             with pytest.raises(LedgerUnavailable):
                 await here.start(staff[0])
@@ -172,7 +172,7 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
                 path=f"{native}.*{trouble.action}", seconds=trouble.seconds,
             )  # fmt: skip
         for run in runs:
-            await commands.approve_gate(here.office, here.actors["it"], run, "g-all-1")
+            await commands.approve_gate(here.services, here.actors["it"], run, "g-all-1")
         for run, trouble in zip(runs, TROUBLES, strict=True):
             if trouble.mode == "lose_reply":
                 # What is lost is only the answer: looking shows that it was done, and nobody is troubled.
@@ -190,7 +190,7 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
         for run, trouble in zip(runs, TROUBLES, strict=True):
             state = await here.state(run)
             if not trouble.by_itself:
-                await commands.retry_step(here.office, here.actors["operator"], run, trouble.step, reason="mended")
+                await commands.retry_step(here.services, here.actors["operator"], run, trouble.step, reason="mended")
             state = await here.attend(run, deadline=60)
             assert state.finish == "clean", await here.story(run)
         for action in ("suspend", "close", "final-pay"):
@@ -202,7 +202,7 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
 
 
 async def last_failure(here: Installation, run: str) -> dict[str, Any]:
-    page = await here.books.ledger.read({f"run:{run}": 0})
+    page = await here.backend.ledger.read({f"run:{run}": 0})
     failures: list[Event] = [
         recorded.event for recorded in page.events[f"run:{run}"] if recorded.type in ("StepFailed", "StepAttemptFailed")
     ]
@@ -233,7 +233,7 @@ async def test_a_lost_nudge_is_made_good(install: Install, hire: Hire) -> None:
     async with install(packet=quick_packet()) as here:
         [person] = await hire()
         silent = without_engine(here)
-        run = await here.start(person, office=silent)
+        run = await here.start(person, services=silent)
         await here.wait_until(run, gate_open, "an open gate", 30)
         done = await commands.approve_gate(silent, here.actors["it"], run, "g-all-1")
         assert not done.nudged

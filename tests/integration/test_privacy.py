@@ -101,8 +101,8 @@ async def test_what_nobody_foresaw_names_nobody(
     needles = Needles(words_of([person]))
     async with (
         install(packet=quick_packet(), worker=False) as here,
-        working(here.settings, make_activities=Talkative) as (books, engine),
-        relaying(books, engine),
+        working(here.settings, make_activities=Talkative) as (backend, engine),
+        relaying(backend, engine),
     ):
         run = await here.start(person)
         state = await here.attend(run, confirm="done")
@@ -152,24 +152,24 @@ async def leave(url: str, temporal: TemporalServer, company: Company, log: Path)
             one = leaving[0]
             with pytest.raises(Refusal):
                 await here.start(one)
-            await commands.hold_run(here.office, here.actors["operator"], runs[0], f"{one.name} is ill")
-            await commands.release_run(here.office, here.actors["operator"], runs[0])
+            await commands.hold_run(here.services, here.actors["operator"], runs[0], f"{one.name} is ill")
+            await commands.release_run(here.services, here.actors["operator"], runs[0])
             state = await here.wait_until(runs[1], lambda s: any(g.open for g in s.gates.values()), "a gate")
             gate_id, gate = next((id_, gate) for id_, gate in state.gates.items() if gate.open)
             [alias, *_] = here.who_decides(gate.roles)
             await commands.reject_gate(
-                here.office, here.actors[alias], runs[1], gate_id, f"{leaving[1].email} still works for us"
+                here.services, here.actors[alias], runs[1], gate_id, f"{leaving[1].email} still works for us"
             )
-            await commands.replan_run(here.office, here.actors["operator"], runs[1], f"asked {leaving[1].given_name}")
+            await commands.replan_run(here.services, here.actors["operator"], runs[1], f"asked {leaving[1].given_name}")
             await commands.hold_system(
-                here.office, here.actors["safety-owner"], "cards", here.packet.name, f"{one.family_name}'s card"
+                here.services, here.actors["safety-owner"], "cards", here.packet.name, f"{one.family_name}'s card"
             )
-            await commands.release_system(here.office, here.actors["safety-owner"], "cards", here.packet.name)
+            await commands.release_system(here.services, here.actors["safety-owner"], "cards", here.packet.name)
             for run, person in zip(runs, leaving, strict=True):
                 await see_through(here, run, f"{person.name} <{person.email}> {person.employee_number}")
             ended = await here.start(leaving[0], cutoff=FAR_FUTURE)
-            await commands.reschedule_run(here.office, here.actors["hr"], ended, parse_cutoff(PAST, ZONE))
-            await commands.end_run(here.office, here.actors["hr"], ended, f"{one.email} stays")
+            await commands.reschedule_run(here.services, here.actors["hr"], ended, parse_cutoff(PAST, ZONE))
+            await commands.end_run(here.services, here.actors["hr"], ended, f"{one.email} stays")
             await here.wait_until(ended, lambda s: s.finished, "the end")
         needles = Needles(words_of(company.people))
         hits, count = await needles.in_histories(here.engine.client)
@@ -191,11 +191,11 @@ async def see_through(here: Installation, run: str, words: str) -> None:
         for gate_id, gate in state.gates.items():
             if gate.open:
                 for alias in here.who_decides(gate.roles, gate.opened.quorum):
-                    await commands.approve_gate(here.office, here.actors[alias], run, gate_id, (), f"{words} may go")
+                    await commands.approve_gate(here.services, here.actors[alias], run, gate_id, (), f"{words} may go")
         for task_id, task in state.tasks.items():
             if task.open:
                 await commands.complete_task(
-                    here.office, here.actors["operator"], run, task_id, "done", {"note": words, words: [words]}
+                    here.services, here.actors["operator"], run, task_id, "done", {"note": words, words: [words]}
                 )
         await repair(here, state, words)
         await asyncio.sleep(0.1)
@@ -207,12 +207,12 @@ async def repair(here: Installation, state: RunState, words: str) -> None:
         about = exception.opened
         if about.kind in ("ambiguous_match", "weak_match", "no_account") and about.system:
             candidates = state.planned_on[about.system].candidates[:1]
-            await commands.settle_match(here.office, operator, state.run_id, about.system, candidates, words)
+            await commands.settle_match(here.services, operator, state.run_id, about.system, candidates, words)
         elif about.kind == "step_failed" and about.step_id:
             if state.states[about.step_id].attempt < 3:
-                await commands.retry_step(here.office, operator, state.run_id, about.step_id, reason=words)
+                await commands.retry_step(here.services, operator, state.run_id, about.step_id, reason=words)
             else:
                 reason = f"{words} was the last one"
-                await commands.skip_step(here.office, operator, state.run_id, about.step_id, reason)
+                await commands.skip_step(here.services, operator, state.run_id, about.step_id, reason)
         elif about.kind in ("gate_rejected", "accounts_changed"):
-            await commands.replan_run(here.office, operator, state.run_id, words)
+            await commands.replan_run(here.services, operator, state.run_id, words)

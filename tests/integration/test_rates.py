@@ -62,7 +62,7 @@ async def test_a_step_whose_turn_is_far_off_is_tried_again_and_did_nothing(insta
         nonlocal started
         started = asyncio.get_running_loop().time()
         # The one after it is five seconds later.
-        taking.append(asyncio.create_task(Rates(here.books.database).wait("code", 0.2, at_most=1.0)))
+        taking.append(asyncio.create_task(Rates(here.backend.database).wait("code", 0.2, at_most=1.0)))
 
     listener = Listener(when_confirmed=take_the_next_turn)
     async with (
@@ -87,7 +87,7 @@ async def test_a_step_whose_turn_is_far_off_is_tried_again_and_did_nothing(insta
 async def test_a_search_whose_turn_is_far_off_is_an_answer_of_its_own(install: Install, hire: Hire) -> None:
     listener = Listener()
     async with install(packet=quick_packet(changed=at_most(20)), worker=False) as here:
-        assert await Rates(here.books.database).wait("code", 0.01, at_most=1.0) is None  # the next: in 100 seconds
+        assert await Rates(here.backend.database).wait("code", 0.01, at_most=1.0) is None  # the next: in 100 seconds
         async with listened_to(here.settings, listener):
             [person] = await hire()
             run = await here.start(person)

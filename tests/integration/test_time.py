@@ -42,7 +42,7 @@ async def approve(here: Installation, run: str) -> None:
     for gate_id, gate in state.gates.items():
         if gate.open:
             for alias in here.who_decides(gate.roles, gate.opened.quorum):
-                await commands.approve_gate(here.office, here.actors[alias], run, gate_id)
+                await commands.approve_gate(here.services, here.actors[alias], run, gate_id)
 
 
 async def test_a_cutoff_in_90_days_survives_a_restart_and_acts_when_it_comes(install: Install, hire: Hire) -> None:
@@ -57,7 +57,7 @@ async def test_a_cutoff_in_90_days_survives_a_restart_and_acts_when_it_comes(ins
         assert set(statuses(await here.state(run)).values()) == {"planned"}
         searched = (await here.events(run)).count("AccountsSearched")
         await here.set_clock_ahead(timedelta(days=89, hours=23).total_seconds())
-        await here.books.ledger.now()
+        await here.backend.ledger.now()
         assert set(statuses(await here.state(run)).values()) == {"planned"}
         await here.set_clock_ahead((90 * DAY + timedelta(hours=1)).total_seconds())
         # No event causes it: the relay finds that the run is overdue by the database's clock.
@@ -73,14 +73,14 @@ async def test_hr_moves_the_cutoff(install: Install, hire: Hire) -> None:
         sooner, later = await here.start(first, cutoff=in_days(30)), await here.start(second, cutoff=in_days(30))
         await approve(here, sooner)
         await approve(here, later)
-        await commands.reschedule_run(here.office, here.actors["hr"], sooner, parse_cutoff(PAST, ZONE))
+        await commands.reschedule_run(here.services, here.actors["hr"], sooner, parse_cutoff(PAST, ZONE))
         assert (await here.attend(sooner, decide=False)).finish == "clean", "now it acts, and the gate stays decided"
         # Within the decision's validity (seven days from the first cutoff) it holds; the run waits for the new date.
-        await commands.reschedule_run(here.office, here.actors["hr"], later, in_days(33))
+        await commands.reschedule_run(here.services, here.actors["hr"], later, in_days(33))
         state = await here.state(later)
         assert not gate_open(state) and set(statuses(state).values()) == {"planned"}
         # Beyond it, the decision has lapsed by the time at which somebody could act on it.
-        await commands.reschedule_run(here.office, here.actors["hr"], later, in_days(60))
+        await commands.reschedule_run(here.services, here.actors["hr"], later, in_days(60))
         await here.set_clock_ahead((60 * DAY + timedelta(hours=1)).total_seconds())
         state = await here.wait_until(later, gate_open, "the gate to be asked again", 30)
         assert set(statuses(state).values()) == {"planned"}, "nothing is done on a decision that lapsed"
@@ -112,7 +112,7 @@ async def test_an_urgent_run_cuts_access_before_any_decision(
         state = await here.attend(run, until=lambda s: open_kinds(s) == {"urgent_review"} and all_final(s))
         assert not state.finished, "it stays open until somebody has looked at the start"
         await commands.accept_exception(
-            here.office, here.actors["safety-owner"], run, review.opened.exception_id, "it was right"
+            here.services, here.actors["safety-owner"], run, review.opened.exception_id, "it was right"
         )
         assert (await here.attend(run)).finish == "clean"
         await here.verify()
@@ -128,11 +128,11 @@ async def test_a_run_is_held_and_released(install: Install, hire: Hire) -> None:
         run = await here.start(person)
         await here.wait_until(run, gate_open, "an open gate")
         operator = here.actors["operator"]
-        await commands.hold_run(here.office, operator, run, "the lawyers ask us to wait")
+        await commands.hold_run(here.services, operator, run, "the lawyers ask us to wait")
         await approve(here, run)
         await quiet(here, run)
         assert set(statuses(await here.state(run)).values()) == {"planned"}
-        await commands.release_run(here.office, operator, run)
+        await commands.release_run(here.services, operator, run)
         assert (await here.attend(run)).finish == "clean"
 
 
@@ -143,8 +143,8 @@ async def test_a_system_or_everything_is_held_and_released(install: Install, hir
         run = await here.start(person)
         await here.wait_until(run, gate_open, "an open gate")
         owner = here.actors["safety-owner"]
-        assert await commands.hold_system(here.office, owner, system, here.packet.name, "it is being moved")
-        assert not await commands.hold_system(here.office, owner, system, here.packet.name), "it is held already"
+        assert await commands.hold_system(here.services, owner, system, here.packet.name, "it is being moved")
+        assert not await commands.hold_system(here.services, owner, system, here.packet.name), "it is held already"
         await approve(here, run)
         held = {"suspend_code", "revoke_code_tokens"} if system == "code" else set(statuses(await here.state(run)))
         others = set(statuses(await here.state(run))) - held
@@ -153,7 +153,7 @@ async def test_a_system_or_everything_is_held_and_released(install: Install, hir
         state = await here.state(run)
         assert {statuses(state)[name] for name in held} == {"planned"}
         # Nothing else happens in the run: that the hold is lifted has to wake it.
-        assert await commands.release_system(here.office, owner, system, here.packet.name)
+        assert await commands.release_system(here.services, owner, system, here.packet.name)
         assert (await here.attend(run, decide=False, deadline=20)).finish == "clean"
         await here.verify()
 
@@ -173,7 +173,7 @@ async def test_a_run_that_is_ended_does_nothing_further(install: Install, hire: 
         [person] = await hire()
         run = await here.start(person, cutoff=FAR_FUTURE)
         await approve(here, run)
-        await commands.end_run(here.office, here.actors["hr"], run, "they stay")
+        await commands.end_run(here.services, here.actors["hr"], run, "they stay")
         await here.set_clock_ahead(timedelta(days=365 * 100).total_seconds())
         await quiet(here, run)
         state = await here.state(run)
@@ -188,7 +188,7 @@ async def test_an_undecided_gate_is_escalated_by_time_alone(install: Install, hi
         await here.set_clock_ahead((DAY + timedelta(minutes=5)).total_seconds())
         state = await here.wait_until(run, lambda s: bool(s.gates["g-all-1"].escalated_to), "escalation", 30)
         assert state.gates["g-all-1"].roles == {"it_approver", "safety_owner"}
-        await commands.approve_gate(here.office, here.actors["safety-owner"], run, "g-all-1")
+        await commands.approve_gate(here.services, here.actors["safety-owner"], run, "g-all-1")
         await here.set_clock_ahead((6 * DAY).total_seconds())
         assert (await here.attend(run, decide=False)).finish == "clean"
 

@@ -14,7 +14,7 @@ import psycopg
 
 from connectors.registry import connector_kinds
 from orchestrator import commands
-from orchestrator.commands import Done, Office
+from orchestrator.commands import Done, Services
 from orchestrator.deciding.runs import RUN_EVENT_TYPES, Runs
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
@@ -26,9 +26,9 @@ from orchestrator.domain.planning.matching import FoundAccount
 from orchestrator.domain.planning.searching import judge, searches_due
 from orchestrator.domain.run import steps
 from orchestrator.domain.run.cutoff import Cutoff
-from orchestrator.domain.run.readiness import World, standing
+from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import Answer
+from orchestrator.domain.run.steps import AttemptResult
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
@@ -36,8 +36,8 @@ from orchestrator.ledger.schema.database import Database
 from orchestrator.reading.queries import Queries, Viewer
 
 MASTER_KEY = bytes(range(32))
-DONE = Answer(read="done", detail={"shown": True})
-REFUSED = Answer("refused", "no", "refused")
+DONE = AttemptResult(read="done", detail={"shown": True})
+REFUSED = AttemptResult("refused", "no", "refused")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -64,22 +64,22 @@ class SmallOffice:
         self.codec = EventCodec(RUN_EVENT_TYPES)
         self.ledger = Ledger(database, self.keyring, self.codec)
         self.runs = Runs(self.ledger, connector_kinds())
-        self.office = Office(self.runs, self.keyring)
+        self.services = Services(self.runs, self.keyring)
         self.queries = Queries(database, self.ledger, self.runs)
         self._people = 0
 
     async def open(self) -> None:
         for actor in STAFF:
             await self.keyring.create_person(actor.human)
-            await commands.record_actor(self.office, actor)
+            await commands.record_actor(self.services, actor)
         await self.into_production(self.packet)
 
     async def into_production(self, packet: Packet) -> None:
-        version = await commands.adopt_packet(self.office, SAM, packet, [])
+        version = await commands.adopt_packet(self.services, SAM, packet, [])
         for phase in ("shadow", "pilot", "production"):
             for owner in (VERA, SAM):
-                await commands.sign_packet(self.office, owner, packet.name, version, None, [])
-            await commands.move_packet(self.office, SAM, packet.name, version, phase, [])  # type: ignore[arg-type]  # one of the phases
+                await commands.sign_packet(self.services, owner, packet.name, version, None, [])
+            await commands.move_packet(self.services, SAM, packet.name, version, phase, [])  # type: ignore[arg-type]  # one of the phases
 
     async def start(self, cutoff_in: timedelta = DAY, *, by: Actor = HANNA, **more: Any) -> str:
         """A run of somebody new, planned already. `cutoff_in` counts from now."""
@@ -91,7 +91,7 @@ class SmallOffice:
         )  # fmt: skip
         at = await self.ledger.now() + cutoff_in
         cutoff = Cutoff(instant=at, zone="Europe/Berlin", local=at.strftime("%Y-%m-%dT%H:%M"))
-        done = await commands.start_run(self.office, by, person, self.packet.name, cutoff, **more)
+        done = await commands.start_run(self.services, by, person, self.packet.name, cutoff, **more)
         assert isinstance(done, Done)
         await self.search(done.run_id)
         return done.run_id
@@ -100,7 +100,7 @@ class SmallOffice:
         """Every system that is due answers with one account that is theirs."""
 
         def look(state: RunState, world: World) -> Sequence[Event]:
-            standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
+            standings = {id_: readiness(state, step, world) for id_, step in state.steps.items()}
             due = searches_due(state, world, standings).systems
             person = PersonFacts.model_validate(state.asked.facts)
             results, details = [], {}
@@ -122,13 +122,13 @@ class SmallOffice:
         for gate_id, gate in state.gates.items():
             if gate.open:
                 by = FERN if "finance_approver" in gate.opened.roles else IVO
-                await commands.approve_gate(self.office, by, run_id, gate_id)
+                await commands.approve_gate(self.services, by, run_id, gate_id)
 
-    async def work(self, run_id: str, answers: dict[str, Answer] | None = None, most: int = 200) -> list[str]:
+    async def work(self, run_id: str, answers: dict[str, AttemptResult] | None = None, most: int = 200) -> list[str]:
         """Does what is due until nothing is, and returns the names of the steps in their order. `answers` by name."""
         did = []
         for _ in range(most):
-            situation = await self.runs.look(run_id)
+            situation = await self.runs.load(run_id)
             now = situation.progress
             if now.search:
                 await self.search(run_id)
@@ -143,7 +143,9 @@ class SmallOffice:
             started, wanted = intent.started, intent
             await self.runs.decide(run_id, lambda state, world, started=started: [started])  # type: ignore[misc]  # bound now
 
-            def result(state: RunState, world: World, intent: Any = wanted, answer: Answer = answer) -> list[Event]:
+            def result(
+                state: RunState, world: World, intent: Any = wanted, answer: AttemptResult = answer
+            ) -> list[Event]:
                 found = steps.verdict(state, intent, answer, world.now)
                 return [found] if found is not None else []
 
@@ -154,7 +156,7 @@ class SmallOffice:
     async def complete_tasks(self, run_id: str, by: Actor = OLE) -> None:
         for task_id, task in (await self.state(run_id)).tasks.items():
             if task.open:
-                await commands.complete_task(self.office, by, run_id, task_id, "done", {"note": "seen"})
+                await commands.complete_task(self.services, by, run_id, task_id, "done", {"note": "seen"})
 
     async def whole(self, cutoff_in: timedelta = -HOUR, **more: Any) -> str:
         """A run from its request to its end; the cutoff has passed, so that everything is due."""
@@ -166,7 +168,7 @@ class SmallOffice:
         return run_id
 
     async def state(self, run_id: str) -> RunState:
-        return (await self.runs.look(run_id)).state
+        return (await self.runs.load(run_id)).state
 
     async def advance_clock(self, by: timedelta) -> datetime:
         """Sets Offboard's clock ahead, as the database's owner."""
@@ -193,12 +195,12 @@ STRANGER = Viewer("stranger", frozenset({"gardener"}))
 @asynccontextmanager
 async def small_office(url: str, packet: Packet | None = None) -> AsyncIterator[SmallOffice]:
     database = Database(url, role="offboard_app")
-    office = SmallOffice(url, database, packet or starter_packet("standard-leaver"))
+    services = SmallOffice(url, database, packet or starter_packet("standard-leaver"))
     try:
-        await office.open()
-        yield office
+        await services.open()
+        yield services
     finally:
-        await office.ledger.aclose()
+        await services.ledger.aclose()
         await database.aclose()
 
 

@@ -43,15 +43,15 @@ PAST_ANY = datetime(2099, 1, 1, tzinfo=UTC)
 
 @pytest_asyncio.fixture
 async def here(database_url: str) -> AsyncIterator[SmallOffice]:
-    async with small_office(database_url) as office:
-        await office.keyring.create_person(PAT.human)
-        await commands.record_actor(office.office, PAT, "Pat Ortiz")
-        yield office
+    async with small_office(database_url) as services:
+        await services.keyring.create_person(PAT.human)
+        await commands.record_actor(services.services, PAT, "Pat Ortiz")
+        yield services
 
 
 async def away(here: SmallOffice, by: Actor, to: Actor = PAT, days: int = 5) -> str:
     until = await here.ledger.now() + days * DAY
-    return await commands.delegate(here.office, by, to.actor_id, None, until, "in hospital")
+    return await commands.delegate(here.services, by, to.actor_id, None, until, "in hospital")
 
 
 async def waiting(here: SmallOffice, actor: Actor) -> dict[str, str | None]:
@@ -65,12 +65,12 @@ async def test_the_delegate_finds_what_waits_for_the_absent_one_and_decides_it(h
     await away(here, FERN)
     assert await waiting(here, PAT) == {MONEY: "fern"}
     assert await here.queries.find_run(sees(PAT), run_id) == run_id
-    await commands.approve_gate(here.office, PAT, run_id, MONEY)
+    await commands.approve_gate(here.services, PAT, run_id, MONEY)
     [vote] = [vote for vote, _ in (await here.state(run_id)).gates[MONEY].votes]
     assert (vote.by, vote.on_behalf_of, vote.for_human) == ("pat", "fern", FERN.human)
     assert await waiting(here, PAT) == {}
     with pytest.raises(TooLate) as late:
-        await commands.approve_gate(here.office, PAT, run_id, MONEY)
+        await commands.approve_gate(here.services, PAT, run_id, MONEY)
     assert late.value.code == "gate_decided", "who was asked may hear the outcome"
 
 
@@ -90,15 +90,15 @@ async def test_it_ends_by_time_by_word_and_with_the_role(here: SmallOffice) -> N
     await here.start(60 * DAY)
     first = await away(here, FERN)
     assert await waiting(here, PAT)
-    assert await commands.end_delegation(here.office, PAT, first)
-    assert await commands.end_delegation(here.office, FERN, first) is False
+    assert await commands.end_delegation(here.services, PAT, first)
+    assert await commands.end_delegation(here.services, FERN, first) is False
     assert await waiting(here, PAT) == {}
     await away(here, FERN)
     assert await waiting(here, PAT)
-    await commands.revoke_roles(here.office, SAM, here.packet.name, "fern", ["finance_approver"])
+    await commands.revoke_roles(here.services, SAM, here.packet.name, "fern", ["finance_approver"])
     assert await waiting(here, PAT) == {}
-    await commands.record_actor(here.office, FERN.model_copy(update={"roles": frozenset()}))
-    await commands.record_actor(here.office, FERN)
+    await commands.record_actor(here.services, FERN.model_copy(update={"roles": frozenset()}))
+    await commands.record_actor(here.services, FERN)
     assert await waiting(here, PAT)
     await here.advance_clock(6 * DAY)
     assert await waiting(here, PAT) == {}
@@ -108,12 +108,14 @@ async def test_it_ends_by_time_by_word_and_with_the_role(here: SmallOffice) -> N
 async def test_a_vote_does_not_stand_on_a_delegation_that_ended_a_moment_before(here: SmallOffice) -> None:
     run_id = await here.start()
     delegation = await away(here, FERN)
-    await here.runs.look(run_id)
-    elsewhere = replace(here.office, runs=Runs(here.ledger, here.runs.abilities))
+    await here.runs.load(run_id)
+    elsewhere = replace(here.services, runs=Runs(here.ledger, here.runs.abilities))
     await commands.end_delegation(elsewhere, FERN, delegation)
     with pytest.raises(NotAllowed) as refusal:
         # On what this process read before: the append finds out that it is no longer so, and it is decided afresh.
-        await here.runs.conclude(run_id, lambda state, world: gates.vote(state, MONEY, PAT, "approve", (), None, world))
+        await here.runs.record_fact(
+            run_id, lambda state, world: gates.vote(state, MONEY, PAT, "approve", (), None, world)
+        )
     assert refusal.value.code == "role_missing"
     assert (await here.state(run_id)).gates[MONEY].votes == ()
 
@@ -123,7 +125,7 @@ async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let
     until = await here.ledger.now() + 30 * DAY
     under = Embargo(until, ("fern", "ivo", "ole"))
     ended = await here.start()
-    await commands.end_run(here.office, HANNA, ended, "called off")
+    await commands.end_run(here.services, HANNA, ended, "called off")
     ids = [
         await here.start(-HOUR),
         await here.start(urgent=True),
@@ -132,7 +134,7 @@ async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let
         await here.start(embargo=replace(under, named=(*under.named, "pat"))),
         ended,
     ]
-    await commands.approve_gate(here.office, IVO, ids[0], ACCESS)
+    await commands.approve_gate(here.services, IVO, ids[0], ACCESS)
     await here.work(ids[0])
     for absent in (FERN, OLE, SAM):
         await away(here, absent)
@@ -144,7 +146,7 @@ async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let
         items = {(item.run_id, item.id) for item in (await here.queries.inbox(sees(actor), limit=500)).items}
         seen = {line.run_id for line in (await here.queries.run_list(sees(actor))).lines}
         for run_id in ids:
-            situation = await here.runs.look(run_id)
+            situation = await here.runs.load(run_id)
             state = situation.state
             assert may_see(state, actor, situation.world) is (run_id in seen), (actor.actor_id, run_id)
             open_items = [id_ for id_, gate in state.gates.items() if gate.open]
@@ -163,12 +165,12 @@ async def test_an_operators_colleague_does_the_tasks(here: SmallOffice) -> None:
     await away(here, OLE)
     tasks = {id_: by for id_, by in (await waiting(here, PAT)).items() if id_.startswith("t-")}
     assert tasks and set(tasks.values()) == {"ole"}
-    await commands.complete_task(here.office, PAT, run_id, next(iter(tasks)), "done", {"note": "seen"})
+    await commands.complete_task(here.services, PAT, run_id, next(iter(tasks)), "done", {"note": "seen"})
     page = await here.queries.run_page(sees(OLE), run_id)
     done = [recorded.event for recorded in page.events if isinstance(recorded.event, e.TaskCompleted)]
     assert (done[-1].by, done[-1].on_behalf_of) == ("pat", "ole")
     with pytest.raises(NotAllowed):
-        await commands.hold_run(here.office, PAT, run_id)
+        await commands.hold_run(here.services, PAT, run_id)
 
 
 @pytest.mark.parametrize("actor", [Viewer("token", frozenset({"operator"}), up_to=Level.READ).actor, AUDREY])
@@ -176,13 +178,13 @@ async def test_who_only_reads_changes_nothing(here: SmallOffice, actor: Actor) -
     run_id = await here.start()
     reads = actor.model_copy(update={"roles": actor.roles | {"it_approver", "operator"}, "up_to": Level.READ})
     for act in (
-        lambda: commands.approve_gate(here.office, reads, run_id, ACCESS),
-        lambda: commands.skip_step(here.office, reads, run_id, "disable_identity", "why"),
-        lambda: commands.hold_system(here.office, reads, "code", here.packet.name),
-        lambda: commands.adopt_packet(here.office, reads, here.packet, []),
-        lambda: commands.sign_packet(here.office, reads, here.packet.name, here.packet.version, None, []),
-        lambda: commands.delegate(here.office, reads, "pat", None, PAST_ANY, None),
-        lambda: commands.revoke_roles(here.office, reads, here.packet.name, "ole", ["operator"]),
+        lambda: commands.approve_gate(here.services, reads, run_id, ACCESS),
+        lambda: commands.skip_step(here.services, reads, run_id, "disable_identity", "why"),
+        lambda: commands.hold_system(here.services, reads, "code", here.packet.name),
+        lambda: commands.adopt_packet(here.services, reads, here.packet, []),
+        lambda: commands.sign_packet(here.services, reads, here.packet.name, here.packet.version, None, []),
+        lambda: commands.delegate(here.services, reads, "pat", None, PAST_ANY, None),
+        lambda: commands.revoke_roles(here.services, reads, here.packet.name, "ole", ["operator"]),
     ):
         with pytest.raises(Refusal) as refusal:
             await act()
@@ -194,27 +196,27 @@ async def test_who_only_reads_changes_nothing(here: SmallOffice, actor: Actor) -
 
 async def test_a_selection_is_decided_one_by_one_and_each_outcome_is_told(here: SmallOffice) -> None:
     first, second, third = [await here.start() for _ in range(3)]
-    await commands.reject_gate(here.office, IVO, second, ACCESS, "not yet")
+    await commands.reject_gate(here.services, IVO, second, ACCESS, "not yet")
     chosen = [(first, ACCESS), (second, ACCESS), (third, "g-money-1"), ("r0123456789abcdef", ACCESS), (third, ACCESS)]
-    outcomes = await commands.approve_gates(here.office, IVO, [*chosen, (first, ACCESS)], "seen all")
+    outcomes = await commands.approve_gates(here.services, IVO, [*chosen, (first, ACCESS)], "seen all")
     assert [(outcome.run_id, outcome.gate_id) for outcome in outcomes] == chosen
     codes = [outcome.refused.code if outcome.refused is not None else "done" for outcome in outcomes]
     assert codes == ["done", "gate_decided", "decided_one_by_one", "unknown_run", "done"]
     assert [type(event) for event in outcomes[0].done.events][:2] == [e.GateVoted, e.GateDecided]  # type: ignore[union-attr]  # it is done
-    [alone] = await commands.approve_gates(here.office, FERN, [(third, "g-money-1")])
+    [alone] = await commands.approve_gates(here.services, FERN, [(third, "g-money-1")])
     assert alone.done is not None and alone.done.run_id == third
     with pytest.raises(Invalid) as many:
-        await commands.approve_gates(here.office, IVO, [(f"r{n}", ACCESS) for n in range(commands.MOST_TOGETHER + 1)])
+        await commands.approve_gates(here.services, IVO, [(f"r{n}", ACCESS) for n in range(commands.MOST_TOGETHER + 1)])
     assert many.value.code == "too_many_together"
 
 
 async def test_an_assistant_delegates_nothing_and_is_delegated_nothing(here: SmallOffice) -> None:
     robot = Actor(actor_id="robot", kind="assistant", roles=frozenset({"operator"}))
-    await commands.record_actor(here.office, robot)
+    await commands.record_actor(here.services, robot)
     until = await here.ledger.now() + DAY
     with pytest.raises(NotAllowed):
-        await commands.delegate(here.office, robot, "ole", None, until)
+        await commands.delegate(here.services, robot, "ole", None, until)
     with pytest.raises(Invalid):
-        await commands.delegate(here.office, OLE, "robot", None, until)
+        await commands.delegate(here.services, OLE, "robot", None, until)
     with pytest.raises(Invalid):
-        await commands.delegate(here.office, VERA, "sam", None, until + timedelta(days=200))
+        await commands.delegate(here.services, VERA, "sam", None, until + timedelta(days=200))

@@ -22,7 +22,7 @@ RECEIPT = "Unterschrieben: Quirina ✓".encode()
 
 
 @pytest.fixture
-async def office(url: str) -> AsyncIterator[SmallOffice]:
+async def services(url: str) -> AsyncIterator[SmallOffice]:
     async with small_office(url) as made:
         yield made
 
@@ -36,8 +36,8 @@ async def tamper(url: str, statement: str) -> None:
     await asyncio.to_thread(change)
 
 
-async def test_a_file_opens_for_its_person_alone_until_they_are_erased(office: SmallOffice) -> None:
-    files, keyring = office.ledger.files, office.keyring
+async def test_a_file_opens_for_its_person_alone_until_they_are_erased(services: SmallOffice) -> None:
+    files, keyring = services.ledger.files, services.keyring
     person, other = await keyring.create_person(), await keyring.create_person()
     kept = await files.keep(person, RECEIPT, "C:\\scans\\receipt\n.txt")
     assert kept == {
@@ -59,13 +59,13 @@ async def test_a_file_opens_for_its_person_alone_until_they_are_erased(office: S
     with pytest.raises(Invalid) as refused:
         await files.keep(person, RECEIPT, "receipt.txt")
     assert refused.value.code == "person_erased"
-    assert verify_database(office.url).ok, "an erased person leaves every proof valid"
+    assert verify_database(services.url).ok, "an erased person leaves every proof valid"
 
 
-async def test_nothing_readable_is_stored_and_rows_stay_as_they_are(office: SmallOffice) -> None:
-    person = await office.keyring.create_person()
-    kept = await office.ledger.files.keep(person, RECEIPT, "quirina.txt")
-    async with await office.database.dedicated() as connection:
+async def test_nothing_readable_is_stored_and_rows_stay_as_they_are(services: SmallOffice) -> None:
+    person = await services.keyring.create_person()
+    kept = await services.ledger.files.keep(person, RECEIPT, "quirina.txt")
+    async with await services.database.dedicated() as connection:
         row = await (await connection.execute("SELECT * FROM ledger.files")).fetchone()
         assert row is not None and b"Quirina" not in b"".join(part for part in row if isinstance(part, bytes))
         assert "quirina" not in str(row)
@@ -73,37 +73,37 @@ async def test_nothing_readable_is_stored_and_rows_stay_as_they_are(office: Smal
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 await connection.execute(forbidden.encode())
     with (
-        psycopg.connect(office.url.replace("+psycopg", "", 1), autocommit=True) as owner,
+        psycopg.connect(services.url.replace("+psycopg", "", 1), autocommit=True) as owner,
         pytest.raises(psycopg.errors.InsufficientPrivilege, match="only grows"),
     ):
         owner.execute("DELETE FROM ledger.files")
-    await tamper(office.url, "UPDATE ledger.files SET media_type = 'text/html'")
+    await tamper(services.url, "UPDATE ledger.files SET media_type = 'text/html'")
     with pytest.raises(UnreadableEvent):
-        await office.ledger.files.open(person, kept["stored"])
+        await services.ledger.files.open(person, kept["stored"])
 
 
-async def test_a_changed_file_is_found_by_verification(office: SmallOffice, tmp_path: Path) -> None:
-    person = await office.keyring.create_person()
-    kept = [await office.ledger.files.keep(person, bytes([number]) * 100, "x") for number in range(1, 12)]
-    found = verify_database(office.url)
+async def test_a_changed_file_is_found_by_verification(services: SmallOffice, tmp_path: Path) -> None:
+    person = await services.keyring.create_person()
+    kept = [await services.ledger.files.keep(person, bytes([number]) * 100, "x") for number in range(1, 12)]
+    found = verify_database(services.url)
     assert found.ok and found.files == len(kept)
-    await asyncio.to_thread(export_rows, office.url, tmp_path / "rows.jsonl")
+    await asyncio.to_thread(export_rows, services.url, tmp_path / "rows.jsonl")
     assert verify_file(tmp_path / "rows.jsonl").ok, "the exported rows are the events alone"
     stored = sorted(file["stored"] for file in kept)[6]
-    await tamper(office.url, f"UPDATE ledger.files SET sealed = sealed || '\\x00' WHERE digest = '\\x{stored}'")
-    found = verify_database(office.url)
+    await tamper(services.url, f"UPDATE ledger.files SET sealed = sealed || '\\x00' WHERE digest = '\\x{stored}'")
+    found = verify_database(services.url)
     assert found.wrong is not None and found.wrong.place == f"file {stored}" and found.files == 6
 
 
-async def test_evidence_names_files_and_a_refused_command_stores_none(office: SmallOffice) -> None:
-    run_id = await office.start()
-    await office.work(run_id)
-    state = await office.state(run_id)
+async def test_evidence_names_files_and_a_refused_command_stores_none(services: SmallOffice) -> None:
+    run_id = await services.start()
+    await services.work(run_id)
+    state = await services.state(run_id)
     task_id = next(id_ for id_, task in state.tasks.items() if task.open)
     files = [Attachment("receipt.txt", RECEIPT), Attachment("page.html", b"<html><script>alert(1)</script>")]
 
     async def stored() -> int:
-        async with await office.database.dedicated() as connection:
+        async with await services.database.dedicated() as connection:
             row = await (await connection.execute("SELECT count(*) FROM ledger.files")).fetchone()
             assert row is not None
             return int(row[0])
@@ -111,7 +111,7 @@ async def test_evidence_names_files_and_a_refused_command_stores_none(office: Sm
     too_many = [Attachment("x", b"x")] * (MOST_FILES + 1)
     large = [Attachment("small", b"x"), Attachment("large", bytes(LARGEST_FILE + 1))]
     stranger = acting("stranger", "gardener")
-    await office.keyring.create_person(stranger.human)
+    await services.keyring.create_person(stranger.human)
     for actor, task, given, code in (
         (IVO, task_id, files, "role_missing"),
         (AUDREY, task_id, files, "role_missing"),
@@ -123,11 +123,11 @@ async def test_evidence_names_files_and_a_refused_command_stores_none(office: Sm
         (OLE, task_id, [Attachment("empty", b"")], "attachment_empty"),
     ):
         with pytest.raises(Refusal) as refused:
-            await commands.complete_task(office.office, actor, run_id, task, "done", None, given)
+            await commands.complete_task(services.services, actor, run_id, task, "done", None, given)
         assert refused.value.code == code and not (isinstance(refused.value, NotAllowed) and actor is OLE)
     assert await stored() == 0
 
-    done = await commands.complete_task(office.office, OLE, run_id, task_id, "done", {"note": "there"}, files)
+    done = await commands.complete_task(services.services, OLE, run_id, task_id, "done", {"note": "there"}, files)
     completed = next(event for event in done.events if isinstance(event, e.TaskCompleted))
     attested = next(event for event in done.events if isinstance(event, e.StepAttested))
     assert completed.evidence == attested.evidence and completed.evidence is not None
@@ -135,17 +135,17 @@ async def test_evidence_names_files_and_a_refused_command_stores_none(office: Sm
     assert [file["media_type"] for file in named] == ["text/plain", "application/octet-stream"]
     assert all("content" not in file for file in named) and await stored() == 2, "each is stored once"
     person_id = state.asked.person_id
-    assert [await office.ledger.files.open(person_id, file["stored"]) for file in named] == [
+    assert [await services.ledger.files.open(person_id, file["stored"]) for file in named] == [
         file.content for file in files
     ]
 
 
-async def test_evidence_of_before_with_the_content_in_it_is_still_read(office: SmallOffice) -> None:
-    run_id = await office.start()
-    await office.work(run_id)
-    task_id = next(iter((await office.state(run_id)).tasks))
+async def test_evidence_of_before_with_the_content_in_it_is_still_read(services: SmallOffice) -> None:
+    run_id = await services.start()
+    await services.work(run_id)
+    task_id = next(iter((await services.state(run_id)).tasks))
     old = {"attachments": [{"name": "a.txt", "media_type": "text/plain", "bytes": 1, "sha256": "0", "content": "YQ=="}]}
-    await commands.complete_task(office.office, OLE, run_id, task_id, "done", old)
+    await commands.complete_task(services.services, OLE, run_id, task_id, "done", old)
     stream = e.run_stream(run_id)
-    read = (await office.ledger.read({stream: 0})).events[stream]
+    read = (await services.ledger.read({stream: 0})).events[stream]
     assert any(isinstance(one.event, e.TaskCompleted) and one.event.evidence == old for one in read)

@@ -47,12 +47,12 @@ LATER = parse_cutoff("2099-03-01T17:00", "Europe/Berlin")
 
 @pytest_asyncio.fixture
 async def here(database_url: str) -> AsyncIterator[SmallOffice]:
-    async with small_office(database_url) as office:
+    async with small_office(database_url) as services:
         for more in OUTSIDE[3:]:
             if more.human is not None:
-                await office.keyring.create_person(more.human)
-            await commands.record_actor(office.office, more)
-        yield office
+                await services.keyring.create_person(more.human)
+            await commands.record_actor(services.services, more)
+        yield services
 
 
 async def hidden(here: SmallOffice, span: timedelta = 10 * DAY) -> str:
@@ -82,7 +82,7 @@ async def finds(here: SmallOffice, actor: Actor, run_id: str) -> bool:
             assert refusal.code == "unknown_run"
             answers.append(False)
     assert not any(item.run_id == run_id for item in (await queries.inbox(viewer)).items) or answers[0]
-    situation = await here.runs.look(run_id)
+    situation = await here.runs.load(run_id)
     answers.append(may_see(situation.state, actor, situation.world))
     assert len(set(answers)) == 1, (actor.actor_id, answers)
     return answers[0]
@@ -117,25 +117,25 @@ async def test_escalation_reaches_nobody_beyond_those_named(here: SmallOffice) -
 
 
 async def test_every_command_is_refused_as_if_there_were_no_such_run(here: SmallOffice) -> None:
-    run_id, office = await hidden(here), here.office
+    run_id, services = await hidden(here), here.services
     state = await here.state(run_id)
     gate = next(iter(state.gates))
 
     def acts(actor: Actor, run: str) -> list[Callable[[], Awaitable[object]]]:
         return [
-            lambda: commands.approve_gate(office, actor, run, gate),
-            lambda: commands.reject_gate(office, actor, run, gate, "no"),
-            lambda: commands.reschedule_run(office, actor, run, LATER),
-            lambda: commands.end_run(office, actor, run, "called off"),
-            lambda: commands.retry_step(office, actor, run, "disable_identity"),
-            lambda: commands.skip_step(office, actor, run, "disable_identity", "why"),
-            lambda: commands.settle_match(office, actor, run, "code", ()),
-            lambda: commands.replan_run(office, actor, run),
-            lambda: commands.accept_exception(office, actor, run, "x-1", "seen"),
-            lambda: commands.complete_task(office, actor, run, "t-1", "done", {"note": "x"}),
-            lambda: commands.hold_run(office, actor, run),
-            lambda: commands.release_run(office, actor, run),
-            lambda: commands.set_embargo(office, actor, run, None),
+            lambda: commands.approve_gate(services, actor, run, gate),
+            lambda: commands.reject_gate(services, actor, run, gate, "no"),
+            lambda: commands.reschedule_run(services, actor, run, LATER),
+            lambda: commands.end_run(services, actor, run, "called off"),
+            lambda: commands.retry_step(services, actor, run, "disable_identity"),
+            lambda: commands.skip_step(services, actor, run, "disable_identity", "why"),
+            lambda: commands.settle_match(services, actor, run, "code", ()),
+            lambda: commands.replan_run(services, actor, run),
+            lambda: commands.accept_exception(services, actor, run, "x-1", "seen"),
+            lambda: commands.complete_task(services, actor, run, "t-1", "done", {"note": "x"}),
+            lambda: commands.hold_run(services, actor, run),
+            lambda: commands.release_run(services, actor, run),
+            lambda: commands.set_embargo(services, actor, run, None),
         ]
 
     for actor in OUTSIDE:
@@ -146,7 +146,7 @@ async def test_every_command_is_refused_as_if_there_were_no_such_run(here: Small
                     await act()
                 said.append((refusal.value.code, refusal.value.message.replace(run, "RUN"), refusal.value.remedy))
         assert len(set(said)) == 1, actor.actor_id
-        [outcome] = await commands.approve_gates(office, actor, [(run_id, gate)])
+        [outcome] = await commands.approve_gates(services, actor, [(run_id, gate)])
         assert outcome.refused is not None and outcome.refused.code == "unknown_run"
     assert (await here.state(run_id)).version == state.version
 
@@ -154,15 +154,15 @@ async def test_every_command_is_refused_as_if_there_were_no_such_run(here: Small
 async def test_those_named_change_the_embargo_and_its_end_opens_the_record(here: SmallOffice) -> None:
     run_id = await hidden(here)
     until = await here.ledger.now() + 20 * DAY
-    await commands.set_embargo(here.office, OLE, run_id, until, (*CREW, "audrey"))
+    await commands.set_embargo(here.services, OLE, run_id, until, (*CREW, "audrey"))
     assert await finds(here, AUDREY, run_id) and not await finds(here, SAM, run_id)
     assert await finds(here, HANNA, run_id), "whoever asked for it stays"
     with pytest.raises(Invalid) as lacking:
-        await commands.set_embargo(here.office, OLE, run_id, until, ("ole", "fern"))
+        await commands.set_embargo(here.services, OLE, run_id, until, ("ole", "fern"))
     assert lacking.value.code == "embargo_lacks_people"
     with pytest.raises(NotAllowed):
-        await commands.set_embargo(here.office, AUDREY, run_id, None)  # an auditor reads, and changes nothing
-    await commands.set_embargo(here.office, OLE, run_id, None)
+        await commands.set_embargo(here.services, AUDREY, run_id, None)  # an auditor reads, and changes nothing
+    await commands.set_embargo(here.services, OLE, run_id, None)
     assert await finds(here, SAM, run_id)
     assert (await rebuild(here.database, here.codec))["runs"].differed == 0
     assert await finds(here, SAM, run_id)
@@ -179,9 +179,9 @@ async def test_a_second_request_is_answered_neutrally_and_put_before_those_named
     run_id = await hidden(here)
     person = await facts(here, run_id)
     answers = [
-        await commands.start_run(here.office, HENRI, person, here.packet.name, LATER, reason="resigned"),
-        await commands.start_run(here.office, HENRI, person, here.packet.name, LATER),
-        await commands.start_run(here.office, HENRI, person, here.packet.name, soon(), embargo=None),
+        await commands.start_run(here.services, HENRI, person, here.packet.name, LATER, reason="resigned"),
+        await commands.start_run(here.services, HENRI, person, here.packet.name, LATER),
+        await commands.start_run(here.services, HENRI, person, here.packet.name, soon(), embargo=None),
     ]
     assert answers == [Received()] * 3
     state = await here.state(run_id)
@@ -195,10 +195,10 @@ async def test_a_second_request_is_answered_neutrally_and_put_before_those_named
         assert not await finds(here, actor, run_id)
     assert await open_counts(here.database) == OpenCounts({}, {})
     with pytest.raises(TooLate) as open_run:
-        await commands.start_run(here.office, HANNA, person, here.packet.name, LATER)
+        await commands.start_run(here.services, HANNA, person, here.packet.name, LATER)
     assert open_run.value.code == "run_open" and run_id in open_run.value.message
     for line in await here.queries.exceptions(sees(OLE)):
-        await commands.accept_exception(here.office, OLE, run_id, line.id, "told them in person")
+        await commands.accept_exception(here.services, OLE, run_id, line.id, "told them in person")
     assert await here.queries.exceptions(sees(OLE)) == ()
 
 
@@ -210,7 +210,7 @@ async def test_what_would_be_refused_is_refused_alike_whether_or_not_there_is_a_
 
     async def said(by: Actor, person: PersonFacts, cutoff: Cutoff | None, embargo: Embargo | None) -> tuple[str, str]:
         with pytest.raises(Refusal) as refusal:
-            await commands.start_run(here.office, by, person, here.packet.name, cutoff, embargo=embargo)
+            await commands.start_run(here.services, by, person, here.packet.name, cutoff, embargo=embargo)
         return refusal.value.code, refusal.value.message
 
     for by, cutoff, embargo in (
@@ -227,8 +227,8 @@ async def test_what_would_be_refused_is_refused_alike_whether_or_not_there_is_a_
 async def test_once_it_is_over_a_second_request_starts_a_run(here: SmallOffice) -> None:
     run_id = await hidden(here)
     person = await facts(here, run_id)
-    await commands.end_run(here.office, HANNA, run_id, "called off")
-    started = await commands.start_run(here.office, HENRI, person, here.packet.name, LATER)
+    await commands.end_run(here.services, HANNA, run_id, "called off")
+    started = await commands.start_run(here.services, HENRI, person, here.packet.name, LATER)
     assert isinstance(started, commands.Done) and started.run_id != run_id
     assert run_id not in {line.run_id for line in (await here.queries.run_list(sees(HENRI))).lines}
 
@@ -237,15 +237,15 @@ async def test_a_run_that_somebody_may_not_read_is_as_hidden_to_their_request(he
     """Who may ask for runs under one packet, and reads none of another's."""
     clerk = acting("clerk", "clerk")
     await here.keyring.create_person(clerk.human)
-    await commands.record_actor(here.office, clerk)
+    await commands.record_actor(here.services, clerk)
     grant = ("levels:\n", "levels:\n  - {who: clerk, systems: [hr], up_to: stage}\n")
     other = renamed(here.packet, "other-leaver", platform=grant)
     await here.into_production(other)
     run_id = await here.start()
     person = await facts(here, run_id)
-    assert await commands.start_run(here.office, clerk, person, other.name, LATER) == Received()
+    assert await commands.start_run(here.services, clerk, person, other.name, LATER) == Received()
     with pytest.raises(NotAllowed):
-        await commands.start_run(here.office, clerk, person, here.packet.name, LATER)
+        await commands.start_run(here.services, clerk, person, here.packet.name, LATER)
     assert {line.kind for line in await here.queries.exceptions(sees(OLE))} == {"second_request"}
     assert not await here.queries.sees_everything(sees(clerk))
     assert (await here.queries.run_list(sees(clerk))).lines == ()

@@ -31,14 +31,14 @@ from tests.ledger.small_office import (
 
 
 @pytest.fixture
-async def office(url: str) -> AsyncIterator[SmallOffice]:
+async def services(url: str) -> AsyncIterator[SmallOffice]:
     async with small_office(url) as made:
         yield made
 
 
 @pytest.fixture
-def history(office: SmallOffice) -> History:
-    return History(office.database, office.keyring, office.codec, office.queries)
+def history(services: SmallOffice) -> History:
+    return History(services.database, services.keyring, services.codec, services.queries)
 
 
 async def whole(
@@ -56,9 +56,9 @@ async def whole(
     raise AssertionError("a history that does not end")
 
 
-async def embargo(office: SmallOffice, run_id: str) -> None:
+async def embargo(services: SmallOffice, run_id: str) -> None:
     def change() -> None:
-        with psycopg.connect(office.url.replace("+psycopg", "", 1)) as connection:
+        with psycopg.connect(services.url.replace("+psycopg", "", 1)) as connection:
             connection.execute(
                 "UPDATE read.runs SET embargo_until = engine.now() + interval '1 day' WHERE run_id = %s", (run_id,)
             )
@@ -67,13 +67,13 @@ async def embargo(office: SmallOffice, run_id: str) -> None:
 
 
 async def test_who_sees_everything_finds_every_event_once_with_its_position(
-    office: SmallOffice, history: History
+    services: SmallOffice, history: History
 ) -> None:
-    run_id = await office.whole()
+    run_id = await services.whole()
     found = await whole(history, sees(AUDREY))
-    tail = await office.ledger.tail_position()
+    tail = await services.ledger.tail_position()
     assert [one.position for one in found] == list(range(tail, 0, -1))
-    recorded = {one.position: one for one in await office.ledger.follow(0, 10_000)}
+    recorded = {one.position: one for one in await services.ledger.follow(0, 10_000)}
     assert all((one.type, one.at) == (recorded[one.position or 0].type, recorded[one.position or 0].recorded_at)
                for one in found)  # fmt: skip
     verified = [one for one in found if one.type == "StepVerified" and one.step == "disable_identity"]
@@ -84,15 +84,15 @@ async def test_who_sees_everything_finds_every_event_once_with_its_position(
     assert {"PacketAdopted", "PacketSigned", "ActorRecorded"} <= {one.type for one in found}
 
 
-async def test_it_is_found_by_run_system_actor_and_time(office: SmallOffice, history: History) -> None:
-    first = await office.whole()
-    await commands.hold_system(office.office, OLE, "cards", "standard-leaver", "month's end")
-    between = await office.advance_clock(HOUR)
-    second = await office.start(DAY)
+async def test_it_is_found_by_run_system_actor_and_time(services: SmallOffice, history: History) -> None:
+    first = await services.whole()
+    await commands.hold_system(services.services, OLE, "cards", "standard-leaver", "month's end")
+    between = await services.advance_clock(HOUR)
+    second = await services.start(DAY)
     viewer = sees(AUDREY)
 
     of_run = await whole(history, viewer, HistoryFilter(run_id=first[:8]))
-    assert [one.version for one in of_run] == list(range((await office.state(first)).version, 0, -1))
+    assert [one.version for one in of_run] == list(range((await services.state(first)).version, 0, -1))
     assert {one.run_id for one in of_run} == {first}
     on_cards = await whole(history, viewer, HistoryFilter(system="cards"))
     assert {one.type for one in on_cards} >= {"StepVerified", "StepStarted", "AccountsSearched", "HoldPlaced"}
@@ -103,20 +103,22 @@ async def test_it_is_found_by_run_system_actor_and_time(office: SmallOffice, his
     later = await whole(history, viewer, HistoryFilter(since=between))
     assert {one.run_id for one in later} <= {second, None} and all(one.at >= between for one in later)
     earlier = await whole(history, viewer, HistoryFilter(until=between))
-    assert all(one.at < between for one in earlier) and len(earlier) + len(later) == await office.ledger.tail_position()
+    assert (
+        all(one.at < between for one in earlier) and len(earlier) + len(later) == await services.ledger.tail_position()
+    )
     both = await whole(history, viewer, HistoryFilter(actor="hanna", since=between))
     assert [one.type for one in both] == ["RunRequested"]
     assert await whole(history, viewer, HistoryFilter(actor="nobody")) == []
 
 
 async def test_hidden_runs_are_in_no_page_and_their_number_shows_nowhere(
-    office: SmallOffice, history: History, monkeypatch: pytest.MonkeyPatch
+    services: SmallOffice, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown, hidden = await office.start(), await office.whole()
-    last = await office.start()
-    await embargo(office, hidden)
+    shown, hidden = await services.start(), await services.whole()
+    last = await services.start()
+    await embargo(services, hidden)
     kept = {run_stream(shown), run_stream(last)}
-    expected = [one for one in await office.ledger.follow(0, 10_000) if one.stream in kept]
+    expected = [one for one in await services.ledger.follow(0, 10_000) if one.stream in kept]
     for few in (module.FEW_RUNS, 0):
         # Few runs that are seen are read by their own streams, many by passing over the others.
         monkeypatch.setattr(module, "FEW_RUNS", few)
@@ -135,7 +137,7 @@ async def test_hidden_runs_are_in_no_page_and_their_number_shows_nowhere(
         cursor = page.after or ""
         assert page.after is not None and page.looked_back_to is not None
         assert (page.looked_back_to.second, page.looked_back_to.microsecond) == (0, 0)
-        position = str(await office.ledger.tail_position()).encode()
+        position = str(await services.ledger.tail_position()).encode()
         assert position not in base64.urlsafe_b64decode(page.after + "==")
     for broken in ("", "12", "AAAA", cursor[:-4]):
         with pytest.raises(Invalid) as unknown:
@@ -144,13 +146,13 @@ async def test_hidden_runs_are_in_no_page_and_their_number_shows_nowhere(
 
 
 async def test_a_page_looks_at_a_bounded_number_of_events(
-    office: SmallOffice, history: History, monkeypatch: pytest.MonkeyPatch
+    services: SmallOffice, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CHUNK", 20)
     monkeypatch.setattr(module, "MOST_LOOKED_AT", 40)
-    run_id = await office.start(-HOUR)
-    await office.approve(run_id)
-    await office.work(run_id, {"freeze_card": REFUSED})
+    run_id = await services.start(-HOUR)
+    await services.approve(run_id)
+    await services.work(run_id, {"freeze_card": REFUSED})
     first = await history.page(sees(AUDREY), HistoryFilter(actor="vera"))
     assert first.happened == () and first.after is not None and first.looked_back_to is not None
     found = await whole(history, sees(AUDREY), HistoryFilter(actor="vera"))

@@ -37,21 +37,21 @@ MINUTES = 175
 
 
 @pytest.fixture
-async def office(url: str) -> AsyncIterator[SmallOffice]:
+async def services(url: str) -> AsyncIterator[SmallOffice]:
     async with small_office(url) as made:
         yield made
 
 
 @pytest.fixture
-def lists(office: SmallOffice) -> RunLists:
-    return RunLists(office.database, office.queries)
+def lists(services: SmallOffice) -> RunLists:
+    return RunLists(services.database, services.queries)
 
 
-async def hide(office: SmallOffice, run_id: str) -> None:
+async def hide(services: SmallOffice, run_id: str) -> None:
     """Under an embargo that names nobody who looks here."""
 
     def change() -> None:
-        with psycopg.connect(office.url.replace("+psycopg", "", 1)) as connection:
+        with psycopg.connect(services.url.replace("+psycopg", "", 1)) as connection:
             connection.execute(
                 "UPDATE read.runs SET embargo_until = engine.now() + interval '1 day', named = '[\"vip\"]' "
                 "WHERE run_id = %s", (run_id,)
@@ -73,23 +73,23 @@ async def run_ids(lists: RunLists, wanted: RunFilter | None = None, sort: Sort =
         after = page.after
 
 
-async def test_runs_are_listed_by_every_sort_and_filter_and_counted(office: SmallOffice, lists: RunLists) -> None:
+async def test_runs_are_listed_by_every_sort_and_filter_and_counted(services: SmallOffice, lists: RunLists) -> None:
     other = acting("helga", "requester")
-    await office.keyring.create_person(other.human)
-    await commands.record_actor(office.office, other)
-    soon, late, middle = [await office.start(in_) for in_ in (HOUR, 9 * DAY, 3 * DAY)]
-    urgent = await office.start(HOUR, urgent=True)
-    theirs = await office.start(2 * DAY, by=other)
-    over = await office.whole()
+    await services.keyring.create_person(other.human)
+    await commands.record_actor(services.services, other)
+    soon, late, middle = [await services.start(in_) for in_ in (HOUR, 9 * DAY, 3 * DAY)]
+    urgent = await services.start(HOUR, urgent=True)
+    theirs = await services.start(2 * DAY, by=other)
+    over = await services.whole()
     everything = [over, theirs, urgent, middle, late, soon]
     assert await run_ids(lists) == everything
     by_cutoff = await run_ids(lists, sort="cutoff")
-    cutoffs = {run_id: (await office.state(run_id)).cutoff for run_id in everything}
+    cutoffs = {run_id: (await services.state(run_id)).cutoff for run_id in everything}
     assert by_cutoff == sorted(everything, key=lambda run_id: (cutoffs[run_id], run_id))
     by_due = await run_ids(lists, sort="due")
     assert sorted(by_due) == sorted(everything) and by_due[-1] == over, "nothing is due for what is over"
 
-    now = await office.ledger.now()
+    now = await services.ledger.now()
     for wanted, expected in (
         (RunFilter(states=("open",)), everything[1:]),
         (RunFilter(states=("finished",)), [over]),
@@ -119,12 +119,12 @@ async def test_runs_are_listed_by_every_sort_and_filter_and_counted(office: Smal
         assert refused.value.code == "bad_cursor"
 
 
-async def test_what_is_hidden_is_in_no_list_and_no_count(office: SmallOffice, lists: RunLists) -> None:
-    shown, hidden = await office.start(), await office.start(HOUR)
+async def test_what_is_hidden_is_in_no_list_and_no_count(services: SmallOffice, lists: RunLists) -> None:
+    shown, hidden = await services.start(), await services.start(HOUR)
     before = await lists.counts(sees(AUDREY))
-    await hide(office, hidden)
-    queries = OutcomeQueries(office.database, office.queries, office.runs)
-    await office.advance_clock(2 * HOUR)
+    await hide(services, hidden)
+    queries = OutcomeQueries(services.database, services.queries, services.runs)
+    await services.advance_clock(2 * HOUR)
     for viewer, seen in ((sees(AUDREY), [shown]), (STRANGER, [])):
         for wanted in (None, RunFilter(urgent=False), RunFilter(system="code"), RunFilter(cutoff_from=None)):
             page, counts = await lists.page_and_counts(viewer, wanted)
@@ -138,13 +138,13 @@ async def test_what_is_hidden_is_in_no_list_and_no_count(office: SmallOffice, li
     assert [one.run_id for one in (await queries.outcomes(named)).exposed] == [hidden]
 
 
-async def test_the_tally_is_what_the_rows_are(office: SmallOffice, lists: RunLists) -> None:
-    started = [await office.start(in_) for in_ in (HOUR, DAY)] + [await office.whole()]
-    await commands.hold_run(office.office, OLE, started[0], "wait")
-    await commands.end_run(office.office, HANNA, started[1], "called off")
+async def test_the_tally_is_what_the_rows_are(services: SmallOffice, lists: RunLists) -> None:
+    started = [await services.start(in_) for in_ in (HOUR, DAY)] + [await services.whole()]
+    await commands.hold_run(services.services, OLE, started[0], "wait")
+    await commands.end_run(services.services, HANNA, started[1], "called off")
 
     async def tally() -> tuple[dict[str, int], dict[str, int]]:
-        async with await office.database.dedicated() as connection:
+        async with await services.database.dedicated() as connection:
             kept = await connection.execute(
                 "SELECT state, sum(runs)::int FROM read.run_counts WHERE runs > 0 GROUP BY 1"
             )
@@ -155,20 +155,20 @@ async def test_the_tally_is_what_the_rows_are(office: SmallOffice, lists: RunLis
         kept, rows = await tally()
         assert kept == rows == {"held": 1, "ended": 1, "clean": 1}
         assert dict((await lists.counts(sees(AUDREY))).by_state) == rows
-        made = await rebuild(office.database, office.codec)
+        made = await rebuild(services.database, services.codec)
         assert made["runs"].differed == 0, "every column comes from the events again"
 
 
-async def test_times_against_the_promise_and_what_was_saved(office: SmallOffice) -> None:
-    queries = OutcomeQueries(office.database, office.queries, office.runs)
+async def test_times_against_the_promise_and_what_was_saved(services: SmallOffice) -> None:
+    queries = OutcomeQueries(services.database, services.queries, services.runs)
     empty = await queries.outcomes(sees(AUDREY))
     assert (empty.times.runs, empty.times.median, empty.causes, empty.saved) == (0, None, (), ())
 
-    promptly = [await office.whole(timedelta(minutes=-minutes)) for minutes in (5, 20, 40)]
-    slow = await office.whole(-3 * HOUR)
-    exposed = await office.start(HOUR)
-    await office.start(5 * DAY)
-    await office.advance_clock(2 * HOUR)
+    promptly = [await services.whole(timedelta(minutes=-minutes)) for minutes in (5, 20, 40)]
+    slow = await services.whole(-3 * HOUR)
+    exposed = await services.start(HOUR)
+    await services.start(5 * DAY)
+    await services.advance_clock(2 * HOUR)
     found = await queries.outcomes(sees(AUDREY), Span(packet="standard-leaver"))
     assert (found.times.runs, found.times.within, found.times.open, found.times.never) == (4, 3, 1, 0)
     assert found.promised == {"standard-leaver": HOUR}
@@ -190,42 +190,42 @@ async def test_times_against_the_promise_and_what_was_saved(office: SmallOffice)
     assert (await queries.outcomes(sees(AUDREY), Span(packet="nosuch"))).exposed_runs == 0
 
 
-async def test_a_run_whose_cutoff_is_still_to_come_is_in_no_figure(office: SmallOffice) -> None:
-    run_id = await office.start(5 * DAY)
-    await commands.reject_gate(office.office, IVO, run_id, "g-access-1", "not yet")
-    queries = OutcomeQueries(office.database, office.queries, office.runs)
-    now = await office.queries.now()
+async def test_a_run_whose_cutoff_is_still_to_come_is_in_no_figure(services: SmallOffice) -> None:
+    run_id = await services.start(5 * DAY)
+    await commands.reject_gate(services.services, IVO, run_id, "g-access-1", "not yet")
+    queries = OutcomeQueries(services.database, services.queries, services.runs)
+    now = await services.queries.now()
     spans = (Span(), Span(since=now - 90 * DAY), Span(until=now + 30 * DAY))
     for span in spans:
         found = await queries.outcomes(sees(AUDREY), span)
         assert (found.times.runs, found.times.open, found.causes, found.saved) == (0, 0, (), ())
-    await office.advance_clock(6 * DAY)
+    await services.advance_clock(6 * DAY)
     for span in spans:
         found = await queries.outcomes(sees(AUDREY), span)
         assert found.times.open == 1 and "gate_rejected" in {cause.kind for cause in found.causes}
 
 
-async def test_what_people_had_to_do_saved_nothing_and_access_left_is_never_gone(office: SmallOffice) -> None:
-    run_id = await office.start(-HOUR)
-    await office.approve(run_id)
-    await office.work(run_id, {"freeze_card": REFUSED})
-    queries = OutcomeQueries(office.database, office.queries, office.runs)
+async def test_what_people_had_to_do_saved_nothing_and_access_left_is_never_gone(services: SmallOffice) -> None:
+    run_id = await services.start(-HOUR)
+    await services.approve(run_id)
+    await services.work(run_id, {"freeze_card": REFUSED})
+    queries = OutcomeQueries(services.database, services.queries, services.runs)
     found = await queries.outcomes(sees(AUDREY))
     assert [(cause.kind, cause.open, cause.closed) for cause in found.causes] == [("step_failed", 1, 0)]
     assert found.exposed[0].systems == ("cards",) and found.times.open == 1
 
-    lists = ExceptionLists(office.database, office.queries)
+    lists = ExceptionLists(services.database, services.queries)
     counts = await lists.counts(sees(AUDREY))
     assert (counts.open, counts.overdue, counts.closed) == (1, 0, 0)
-    await office.advance_clock(2 * DAY)
+    await services.advance_clock(2 * DAY)
     counts = await lists.counts(sees(AUDREY))
     assert (counts.open, counts.overdue, counts.closed) == (1, 1, 0)
-    await commands.skip_step(office.office, OLE, run_id, "freeze_card", "there is no card in use")
+    await commands.skip_step(services.services, OLE, run_id, "freeze_card", "there is no card in use")
     for _ in range(4):
-        await office.approve(run_id)
-        await office.work(run_id)
-        await office.complete_tasks(run_id)
-    assert (await office.state(run_id)).finish == "with_exceptions"
+        await services.approve(run_id)
+        await services.work(run_id)
+        await services.complete_tasks(run_id)
+    assert (await services.state(run_id)).finish == "with_exceptions"
     found = await queries.outcomes(sees(AUDREY))
     assert (found.times.runs, found.times.open, found.times.never, found.exposed_runs) == (0, 0, 1, 0)
     assert [(cause.kind, cause.open, cause.closed) for cause in found.causes] == [
@@ -234,13 +234,13 @@ async def test_what_people_had_to_do_saved_nothing_and_access_left_is_never_gone
     assert found.minutes_saved == MINUTES - 10, "freezing the card saves ten minutes where it is done"
 
 
-async def test_exceptions_are_listed_by_every_filter(office: SmallOffice) -> None:
-    lists = ExceptionLists(office.database, office.queries)
-    runs = [await office.start(-HOUR) for _ in range(3)]
+async def test_exceptions_are_listed_by_every_filter(services: SmallOffice) -> None:
+    lists = ExceptionLists(services.database, services.queries)
+    runs = [await services.start(-HOUR) for _ in range(3)]
     for run_id in runs:
-        await office.approve(run_id)
-        await office.work(run_id, {"freeze_card": REFUSED, "suspend_code": REFUSED})
-    await commands.skip_step(office.office, OLE, runs[0], "freeze_card", "none")
+        await services.approve(run_id)
+        await services.work(run_id, {"freeze_card": REFUSED, "suspend_code": REFUSED})
+    await commands.skip_step(services.services, OLE, runs[0], "freeze_card", "none")
 
     async def listed(wanted: ExceptionFilter) -> list[tuple[str, str | None]]:
         found: list[tuple[str, str | None]] = []

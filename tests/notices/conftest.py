@@ -71,6 +71,6 @@ async def signed_in(
     number = who if isinstance(who, str) else who.employee_number
     person = await here.people.find(number)
     actor = await here.people.actor(alias, number, roles)
-    await commands.record_actor(here.office, actor, person.display_name, person.email, zone or person.time_zone)
+    await commands.record_actor(here.services, actor, person.display_name, person.email, zone or person.time_zone)
     here.actors[alias] = actor
     return actor

@@ -100,7 +100,7 @@ async def test_a_reminder_comes_before_it_is_due_by_time_alone(install: Install,
         run = await here.start(person, cutoff=FAR_FUTURE)
         state = await here.wait_until(run, gate_open, "an open gate")
         [gate] = state.gates.values()
-        left = gate.opened.decide_by - await here.books.ledger.now()
+        left = gate.opened.decide_by - await here.backend.ledger.now()
         await mails_until(here, bool, "a notice")
         await here.set_clock_ahead((left * 0.7).total_seconds())
         await no_more_than(here, 1)
@@ -117,9 +117,9 @@ async def test_what_was_decided_needs_no_reminder(install: Install, hire: Hire) 
     async with install() as here:
         run = await here.start(person, cutoff=FAR_FUTURE)
         state = await here.wait_until(run, gate_open, "an open gate")
-        left = next(iter(state.gates.values())).opened.decide_by - await here.books.ledger.now()
+        left = next(iter(state.gates.values())).opened.decide_by - await here.backend.ledger.now()
         await mails_until(here, bool, "a notice")
-        await commands.approve_gate(here.office, here.actors["it"], run, "g-all-1")
+        await commands.approve_gate(here.services, here.actors["it"], run, "g-all-1")
         await here.set_clock_ahead((left * 0.9).total_seconds())
         await no_more_than(here, 1)
 
@@ -161,9 +161,10 @@ async def test_of_a_run_under_embargo_those_named_hear_that_something_waits(inst
     async with install() as here:
         other = await signed_in(here, "it-too", colleague, ("it_approver",))
         assert other.human is not None
-        until = await here.books.ledger.now() + timedelta(days=30)
+        until = await here.backend.ledger.now() + timedelta(days=30)
         done = await commands.start_run(
-            here.office, here.actors["hr"], await here.facts(person), here.packet.name, parse_cutoff(FAR_FUTURE, ZONE),
+            here.services, here.actors["hr"], await here.facts(person), here.packet.name,
+            parse_cutoff(FAR_FUTURE, ZONE),
             embargo=Embargo(until, ("hr", "it", "operator")),
         )  # fmt: skip
         assert isinstance(done, commands.Done)
@@ -179,9 +180,10 @@ async def test_when_an_embargo_ends_the_others_hear_as_well(install: Install, hi
     [person, colleague] = await hire(2)
     async with install() as here:
         await signed_in(here, "it-too", colleague, ("it_approver",))
-        until = await here.books.ledger.now() + timedelta(hours=3)
+        until = await here.backend.ledger.now() + timedelta(hours=3)
         done = await commands.start_run(
-            here.office, here.actors["hr"], await here.facts(person), here.packet.name, parse_cutoff(FAR_FUTURE, ZONE),
+            here.services, here.actors["hr"], await here.facts(person), here.packet.name,
+            parse_cutoff(FAR_FUTURE, ZONE),
             embargo=Embargo(until, ("hr", "it", "operator")),
         )  # fmt: skip
         assert isinstance(done, commands.Done)
@@ -197,9 +199,9 @@ async def test_who_decides_for_a_colleague_is_mailed_from_when_that_begins(insta
     [person, colleague] = await hire(2)
     async with install() as here:
         await signed_in(here, "deputy", colleague, ())
-        now = await here.books.ledger.now()
+        now = await here.backend.ledger.now()
         await commands.delegate(
-            here.office, here.actors["it"], "deputy", now + timedelta(hours=2), now + timedelta(days=9)
+            here.services, here.actors["it"], "deputy", now + timedelta(hours=2), now + timedelta(days=9)
         )
         run = await here.start(person, cutoff=FAR_FUTURE)
         await here.wait_until(run, gate_open, "an open gate")
@@ -217,7 +219,7 @@ async def test_who_may_not_decide_or_has_left_is_not_mailed(install: Install, hi
             await signed_in(here, alias, who, ("it_approver",))
         # Somebody whose address is not known.
         unknown = await here.people.actor("nameless", nameless.employee_number, ("it_approver",))
-        await commands.record_actor(here.office, unknown)
+        await commands.record_actor(here.services, unknown)
         past = await here.start(gone, cutoff=PAST)
         await mails_until(here, lambda sent: len(sent) == 2, "notices about the first run")
         assert {to for mail in await mails(here) for to in mail["to"]} == {
@@ -228,7 +230,7 @@ async def test_who_may_not_decide_or_has_left_is_not_mailed(install: Install, hi
         assert sent[2]["to"] == [await address_of(here, "E-1006")]
         await no_more_than(here, 3)
         # Called off: they go on working here, and on deciding.
-        await commands.end_run(here.office, here.actors["hr"], past, "they stay")
+        await commands.end_run(here.services, here.actors["hr"], past, "they stay")
         sent = await mails_until(here, lambda sent: len(sent) == 4, "a notice to who stays")
         assert sent[3]["to"] == [gone.email] and run in sent[3]["text"]
 

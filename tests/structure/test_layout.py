@@ -20,6 +20,7 @@ PACKAGES = ("orchestrator", "activities", "connectors", "migrations")
 LONGEST = 400
 
 LONGER: dict[str, str] = {
+    "orchestrator/domain/run/run.py": "the fold over every event of a run; to be split into one part per noun",
     "tests/domain/test_run_properties.py": "one state machine: its rules and invariants read each other's state",
 }
 """File -> why it is better whole."""

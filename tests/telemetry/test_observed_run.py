@@ -74,9 +74,9 @@ async def test_a_run_is_one_trace_that_names_nobody(install: Install, hire: Hire
                 offboard_worker(here, trace_file, collector, log),
             ):
                 # Whoever gives commands is traced as well, into the same file.
-                keep_quiet(watched, here.books)
+                keep_quiet(watched, here.backend)
                 engine = await Engine.connect(engine_address(here.settings), watched.interceptors)
-                here = replace(here, office=replace(here.office, engine=engine))
+                here = replace(here, services=replace(here.services, engine=engine))
                 await here.company.break_("code", "503", method="POST", times=1)
                 await here.company.break_("identity", "error_in_200", method="PATCH", times=1)
                 run_id = await here.start(person)
@@ -171,7 +171,7 @@ async def test_what_is_open_is_counted_without_what_is_under_embargo(
                 )
             async with (
                 telemetry(collector.url, None) as watched,
-                relaying(here.books, here.engine, watched=watched),
+                relaying(here.backend, here.engine, watched=watched),
                 asyncio.timeout(30),
             ):
                 while "offboard.runs.open" not in collector.metrics():
@@ -189,14 +189,14 @@ async def test_steps_and_calls_of_a_run_under_embargo_are_in_no_number(install: 
             async with telemetry(collector.url, None) as watched, working(here.settings, watched=watched):
                 embargo = Embargo(datetime.now(UTC) + timedelta(days=3), tuple(here.actors))
                 hidden = await commands.start_run(
-                    here.office, here.actors["hr"], await here.facts(people[0]), here.packet.name,
+                    here.services, here.actors["hr"], await here.facts(people[0]), here.packet.name,
                     parse_cutoff(PAST, ZONE), embargo=embargo,
                 )  # fmt: skip
                 assert isinstance(hidden, commands.Done)
                 await here.attend(hidden.run_id)
                 run_id = await here.start(people[1])
                 await here.attend(run_id)
-            page = await here.books.ledger.read({run_stream(run_id): 0})
+            page = await here.backend.ledger.read({run_stream(run_id): 0})
             begun = sum(isinstance(recorded.event, StepStarted) for recorded in page.events[run_stream(run_id)])
         attempts = collector.metrics()["offboard.step.attempts"][-1].sum.data_points
         assert sum(point.as_int for point in attempts) == begun > 0
@@ -236,20 +236,20 @@ async def test_a_run_under_embargo_leaves_no_trace_in_whichever_process(
         install(packet=quick_packet(), worker=False) as here,
         telemetry(None, trace_file) as watched,
         working(here.settings, watched=watched) as (_, traced),
-        relaying(here.books, traced, watched=watched, sweep_every=1.0),
+        relaying(here.backend, traced, watched=watched, sweep_every=1.0),
     ):
         hidden, seen = [], []
         for engine in (here.engine, traced):
-            office = replace(here.office, engine=engine)
+            services = replace(here.services, engine=engine)
             one, other = await hire(2)
             embargo = Embargo(datetime.now(UTC) + timedelta(days=3), tuple(here.actors))
             done = await commands.start_run(
-                office, here.actors["hr"], await here.facts(one), here.packet.name, parse_cutoff(PAST, ZONE),
+                services, here.actors["hr"], await here.facts(one), here.packet.name, parse_cutoff(PAST, ZONE),
                 embargo=embargo,
             )  # fmt: skip
             assert isinstance(done, commands.Done)
             hidden.append(done.run_id)
-            seen.append(await here.start(other, office=office))
+            seen.append(await here.start(other, services=services))
         for run_id in (*hidden, *seen):
             await here.attend(run_id)
     told = trace_file.read_text()

@@ -115,7 +115,7 @@ async def house(here: Installation) -> AsyncIterator[House]:
     web = WebSettings(public_url=url, webhook_hosts=("127.0.0.1",), hr_webhook_secret="whsec_bm90aGluZw==")
     async with AsyncExitStack() as open_ones:
         open_ones.callback(on.close)
-        await open_ones.enter_async_context(serving(web, here.office, here.engine, here.books.database, on, local))
+        await open_ones.enter_async_context(serving(web, here.services, here.engine, here.backend.database, on, local))
         aliases = [who for who in WHO if who not in ("program", "nobody")]
         tokens = {alias: await token_of(url, alias) for alias in aliases}
         await token_of(url, "colleague")  # to whom others delegate

@@ -175,7 +175,7 @@ async def test_nobody_has_more_streams_open_than_pages_that_they_look_at(stack: 
 
 async def test_an_old_session_confirms_no_token_that_starts_at_once(stack: Stack, leaver: Leavers) -> None:
     oidc = OidcSettings(issuer="http://127.0.0.1:9", client_id="c", client_secret="s", step_up_acr=("phr",))
-    secret = await Sessions(stack.books.database, stack.books.keyring, SessionLimits()).open("hr", acr="phr")
+    secret = await Sessions(stack.backend.database, stack.backend.keyring, SessionLimits()).open("hr", acr="phr")
     async with served(stack, oidc=oidc) as url, Visitor(url) as browser:
         browser.cookies["offboard"] = secret
         for old, code in ((False, 422), (True, 403)):
@@ -194,7 +194,7 @@ async def test_an_old_session_confirms_no_token_that_starts_at_once(stack: Stack
 
 async def test_a_code_confirmed_before_the_cutoff_is_worth_no_token_after_it(stack: Stack) -> None:
     actor, number = await somebody(stack)
-    secret = await Sessions(stack.books.database, stack.books.keyring, SessionLimits()).open(actor.actor_id)
+    secret = await Sessions(stack.backend.database, stack.backend.keyring, SessionLimits()).open(actor.actor_id)
     async with Visitor(stack.url) as browser:
         browser.cookies["offboard"] = secret
         begun = (await browser.post("/api/v1/device")).json()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import psycopg
 
 from orchestrator.embedded.stack import Stack
-from orchestrator.ledger.access.quotas import MOST_OF_ONE
+from orchestrator.ledger.access.quotas import MAX_PER_SOURCE
 from orchestrator.ledger.persons.files import LARGEST_FILE, MOST_FILES
 from orchestrator.ledger.persons.uploads import MOST_BYTES
 from tests.integration.installation import conninfo
@@ -27,8 +27,8 @@ async def sql(stack: Stack, statement: str, *values: object) -> int:
 async def test_one_address_begins_so_many_sign_ins_and_others_begin_theirs(stack: Stack, visit: Visit) -> None:
     crowd = await visit()
     here, there = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
-    same_network = [{"X-Forwarded-For": f"2001:db8::{number:x}"} for number in range(1, MOST_OF_ONE + 1)]
-    for _ in range(MOST_OF_ONE):
+    same_network = [{"X-Forwarded-For": f"2001:db8::{number:x}"} for number in range(1, MAX_PER_SOURCE + 1)]
+    for _ in range(MAX_PER_SOURCE):
         assert (await crowd.post("/api/v1/device", headers=here)).status_code == 200
     answer = await crowd.post("/api/v1/device", headers=here)
     problem = refused(answer, 429, "too_many_sign_ins")
@@ -49,7 +49,7 @@ async def test_sign_ins_at_a_provider_that_nobody_finishes_are_bounded_as_well(s
     async with served(stack, oidc=at(issuer)) as url, Visitor(url) as browser:
         browser.follow_redirects = False
         here = {"X-Forwarded-For": "203.0.113.9"}
-        for _ in range(MOST_OF_ONE):
+        for _ in range(MAX_PER_SOURCE):
             assert (await browser.get("/sign-in/start", headers=here)).status_code == 303
         answer = await browser.get("/sign-in/start", headers=here)
         assert answer.status_code == 429 and int(answer.headers["retry-after"]) > 0

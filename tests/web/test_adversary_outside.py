@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
 from orchestrator.web.concurrency import AT_ONCE, OF_ONE, OF_STRANGERS
-from orchestrator.web.headers import LARGEST_REPORT, Around
+from orchestrator.web.headers import LARGEST_REPORT, EdgeMiddleware
 from tests.cli.command_line import hired
 from tests.web.api.running import FUTURE, PACKET, refused
 from tests.web.api.test_api_hr_hook import delivery, door, signed
@@ -99,7 +99,7 @@ async def test_one_account_leaves_turns_to_others_and_so_do_all_strangers() -> N
     async def fault(request: Request, error: Exception) -> Response:
         raise error
 
-    around = httpx.ASGITransport(Around(slow, secure=False, fault=fault))
+    around = httpx.ASGITransport(EdgeMiddleware(slow, secure=False, fault=fault))
     async with httpx.AsyncClient(transport=around, base_url="http://offboard.example") as client, asyncio.timeout(20):
 
         async def by(secret: str, path: str = "/slow") -> int:

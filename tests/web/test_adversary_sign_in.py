@@ -51,12 +51,12 @@ async def signed_in(stack: Stack, url: str, subject: str) -> Actor:
     async with Visitor(url) as browser:
         landed = await sign_in_at_provider(browser, "/sign-in/start?to=/device", subject)
         assert landed.status_code == 200 and landed.url.path == "/device", landed.text
-    actors = (await stack.books.runs.organisation()).actors.values()
+    actors = (await stack.backend.runs.organisation()).actors.values()
     return next(actor for actor in actors if actor.roles == {f"role-of-{subject}"})
 
 
 async def test_only_an_address_that_the_provider_has_looked_at_says_who_somebody_is(stack: Stack, issuer: str) -> None:
-    lead = (await stack.books.runs.organisation()).actors["it"].human
+    lead = (await stack.backend.runs.organisation()).actors["it"].human
     async with served(stack, oidc=at(issuer)) as url:
         for subject in ("looked-at", "said-as-text"):
             assert (await signed_in(stack, url, subject)).human == lead, subject
@@ -87,7 +87,7 @@ async def test_whoever_hr_could_not_be_asked_about_is_signed_in_for_minutes(stac
     line = Line(stack.temporal.address)
     engine = await Engine.connect(EngineAddress(await line.open()))
     await line.cut()
-    sessions = Sessions(stack.books.database, stack.books.keyring, SessionLimits())
+    sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
     async with served(stack, engine=engine, oidc=at(issuer)) as url, Visitor(url) as browser:
         landed = await sign_in_at_provider(browser, "/sign-in/start?to=/device", "gone")
         assert landed.url.path == "/device", landed.text
@@ -108,7 +108,7 @@ async def test_whoever_hr_could_not_be_asked_about_is_signed_in_for_minutes(stac
 
 
 async def test_whom_hr_does_not_know_is_signed_in_as_long_as_anybody(stack: Stack, issuer: str) -> None:
-    sessions = Sessions(stack.books.database, stack.books.keyring, SessionLimits())
+    sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
     async with served(stack, oidc=at(issuer)) as url, Visitor(url) as browser:
         await sign_in_at_provider(browser, "/sign-in/start?to=/device", "outside")
         session = await sessions.find(browser.cookies["offboard"])

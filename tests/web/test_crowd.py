@@ -36,16 +36,16 @@ async def _packet(stack: Stack) -> None:
     files["workflow.yaml"] = files["workflow.yaml"].replace(b"name: identity-only", f"name: {QUORUM_OF_TWO}".encode())
     files["approvals.yaml"] = files["approvals.yaml"].replace(b"quorum: 1", b"quorum: 2")
     assert b"quorum: 2" in files["approvals.yaml"]
-    actors = (await stack.books.runs.organisation()).actors
-    await put_in_production(stack.office, parse_packet(files), actors["value-owner"], actors["safety-owner"])
+    actors = (await stack.backend.runs.organisation()).actors
+    await put_in_production(stack.services, parse_packet(files), actors["value-owner"], actors["safety-owner"])
 
 
 async def _crowd(stack: Stack) -> list[str]:
     """Tokens of a thousand approvers, each another person."""
-    tokens = Tokens(stack.books.database)
-    manager = (await stack.books.runs.organisation()).actors["it"].managers
+    tokens = Tokens(stack.backend.database)
+    manager = (await stack.backend.runs.organisation()).actors["it"].managers
 
-    people = await asyncio.gather(*(stack.books.keyring.create_person() for _ in range(DECIDERS)))
+    people = await asyncio.gather(*(stack.backend.keyring.create_person() for _ in range(DECIDERS)))
     await _recorded(
         stack,
         [
@@ -66,8 +66,8 @@ async def _crowd(stack: Stack) -> list[str]:
 
 async def _recorded(stack: Stack, arrived: Sequence[Event]) -> None:
     """Sign-ins of so many at once that each by itself would take the test's time."""
-    version = (await stack.books.runs.organisation()).version
-    await stack.books.ledger.append([StreamAppend(ORGANISATION, version, drafts(arrived, version, None))])
+    version = (await stack.backend.runs.organisation()).version
+    await stack.backend.ledger.append([StreamAppend(ORGANISATION, version, drafts(arrived, version, None))])
 
 
 @pytest_asyncio.fixture
@@ -84,13 +84,13 @@ async def dismissed(stack: Stack) -> AsyncIterator[None]:
 async def test_of_a_thousand_deciders_two_count_and_all_others_are_told(stack: Stack) -> None:
     await _packet(stack)
     person = await hired(stack)
-    packet = (await stack.books.runs.shelf(QUORUM_OF_TWO)).current
+    packet = (await stack.backend.runs.shelf(QUORUM_OF_TWO)).current
     assert packet is not None
     people = stack.people(packet)
     facts = await people.facts(await people.find(person.employee_number))
-    hr = (await stack.books.runs.organisation()).actors["hr"]
+    hr = (await stack.backend.runs.organisation()).actors["hr"]
     done = await commands.start_run(
-        stack.office, hr, facts, QUORUM_OF_TWO, parse_cutoff("2099-01-05T18:00", "Europe/Berlin")
+        stack.services, hr, facts, QUORUM_OF_TWO, parse_cutoff("2099-01-05T18:00", "Europe/Berlin")
     )
     assert isinstance(done, Done)
     gate_id = await _gate(stack, done.run_id)
@@ -118,14 +118,14 @@ async def test_of_a_thousand_deciders_two_count_and_all_others_are_told(stack: S
     assert sum(count for (status, _), count in counted.items() if status in (200, 202)) == 2, counted
     assert all("was approved at" in detail for status, _, detail in said if status == 409)
     stream = run_stream(done.run_id)
-    kinds = Counter(known.type for known in (await stack.books.ledger.read({stream: 0})).events[stream])
+    kinds = Counter(known.type for known in (await stack.backend.ledger.read({stream: 0})).events[stream])
     assert (kinds["GateVoted"], kinds["GateDecided"]) == (2, 1)
 
 
 async def _gate(stack: Stack, run_id: str) -> str:
     async with asyncio.timeout(30):
         while True:
-            state: RunState = (await stack.books.runs.look(run_id)).state
+            state: RunState = (await stack.backend.runs.load(run_id)).state
             for gate_id, gate in state.gates.items():
                 if gate.open and gate.opened.quorum == 2:
                     return gate_id

@@ -26,29 +26,29 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 async def somebody(stack: Stack) -> tuple[Actor, str]:
     """An operator whom HR knows, and their employee number."""
     person = await hired(stack)
-    packet = (await stack.books.runs.shelf("standard-leaver")).current
+    packet = (await stack.backend.runs.shelf("standard-leaver")).current
     assert packet is not None
     actor = await stack.people(packet).actor(f"acts-{person.employee_number}", person.employee_number, ["operator"])
-    await commands.record_actor(stack.office, actor)
+    await commands.record_actor(stack.services, actor)
     return actor, person.employee_number
 
 
 async def leaves(stack: Stack, employee_number: str, cutoff: str) -> str:
-    packet = (await stack.books.runs.shelf("standard-leaver")).current
+    packet = (await stack.backend.runs.shelf("standard-leaver")).current
     assert packet is not None
     people = stack.people(packet)
     facts = await people.facts(await people.find(employee_number))
-    hr = (await stack.books.runs.organisation()).actors["hr"]
-    done = await commands.start_run(stack.office, hr, facts, "standard-leaver", parse_cutoff(cutoff, "Europe/Berlin"))
+    hr = (await stack.backend.runs.organisation()).actors["hr"]
+    done = await commands.start_run(stack.services, hr, facts, "standard-leaver", parse_cutoff(cutoff, "Europe/Berlin"))
     assert isinstance(done, Done)
     return done.run_id
 
 
 async def test_sessions_and_tokens_end_at_their_persons_own_cutoff(stack: Stack) -> None:
     actor, number = await somebody(stack)
-    sessions = Sessions(stack.books.database, stack.books.keyring, SessionLimits())
+    sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
     secret = await sessions.open(actor.actor_id, name="Somebody", zone="Europe/Berlin")
-    text, _ = await Tokens(stack.books.database).make(
+    text, _ = await Tokens(stack.backend.database).make(
         actor.actor_id, label="t", made_by=actor.actor_id, up_to=Level.CHANGE, lasts=timedelta(hours=1)
     )
     run_id = await leaves(stack, number, "2099-01-05T18:00")
@@ -56,11 +56,11 @@ async def test_sessions_and_tokens_end_at_their_persons_own_cutoff(stack: Stack)
         browser.cookies["offboard"] = secret
         assert (await browser.get("/device")).url.path == "/device", "their cutoff is far off"
         assert (await program.get("/runs")).status_code == 200
-        hr = (await stack.books.runs.organisation()).actors["hr"]
-        await commands.reschedule_run(stack.office, hr, run_id, parse_cutoff("2026-01-05T18:00", "Europe/Berlin"))
+        hr = (await stack.backend.runs.organisation()).actors["hr"]
+        await commands.reschedule_run(stack.services, hr, run_id, parse_cutoff("2026-01-05T18:00", "Europe/Berlin"))
         assert (await browser.get("/device")).url.path == "/sign-in"
         assert (await program.get("/runs")).status_code == 401
-        await commands.end_run(stack.office, hr, run_id, "called off")
+        await commands.end_run(stack.services, hr, run_id, "called off")
         assert (await program.get("/runs")).status_code == 200, "a leaving that was called off takes nothing away"
         assert (await browser.get("/device")).url.path == "/sign-in", "but a session that is over stays over"
 
@@ -68,8 +68,8 @@ async def test_sessions_and_tokens_end_at_their_persons_own_cutoff(stack: Stack)
 async def test_a_service_ends_with_whoever_made_its_token(stack: Stack) -> None:
     maker, number = await somebody(stack)
     service = Actor(actor_id="s_of-a-leaver", kind="service", roles=frozenset(["auditor"]), up_to=Level.READ)
-    await commands.record_actor(stack.office, service)
-    text, _ = await Tokens(stack.books.database).make(
+    await commands.record_actor(stack.services, service)
+    text, _ = await Tokens(stack.backend.database).make(
         service.actor_id, label="t", made_by=maker.actor_id, up_to=Level.READ, lasts=timedelta(hours=1)
     )
     async with api(stack.url, text) as program:
@@ -81,16 +81,16 @@ async def test_a_service_ends_with_whoever_made_its_token(stack: Stack) -> None:
 async def test_a_revoked_role_is_gone_at_once(stack: Stack) -> None:
     actor, _ = await somebody(stack)
     await leaves(stack, (await hired(stack)).employee_number, "2099-01-05T18:00")
-    sessions = Sessions(stack.books.database, stack.books.keyring, SessionLimits())
+    sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
     async with Visitor(stack.url) as browser:
         browser.cookies["offboard"] = await sessions.open(actor.actor_id)
-        owner = (await stack.books.runs.organisation()).actors["safety-owner"]
-        text, _ = await Tokens(stack.books.database).make(
+        owner = (await stack.backend.runs.organisation()).actors["safety-owner"]
+        text, _ = await Tokens(stack.backend.database).make(
             actor.actor_id, label="t", made_by=actor.actor_id, up_to=Level.CHANGE, lasts=timedelta(hours=1)
         )
         async with api(stack.url, text) as program:
             before = (await program.get("/runs?limit=500")).json()["runs"]
-            await commands.revoke_roles(stack.office, owner, "standard-leaver", actor.actor_id, ["operator"])
+            await commands.revoke_roles(stack.services, owner, "standard-leaver", actor.actor_id, ["operator"])
             after = (await program.get("/runs?limit=500")).json()["runs"]
         assert before and not after
         assert (await browser.get("/device")).url.path == "/device", "whoever has no role is signed in all the same"
@@ -98,7 +98,7 @@ async def test_a_revoked_role_is_gone_at_once(stack: Stack) -> None:
 
 async def test_an_idle_and_an_old_session_are_over(stack: Stack) -> None:
     for limits in (SessionLimits(idle=timedelta(0)), SessionLimits(lasts=timedelta(0))):
-        sessions = Sessions(stack.books.database, stack.books.keyring, limits)
+        sessions = Sessions(stack.backend.database, stack.backend.keyring, limits)
         assert await sessions.find(await sessions.open("hr")) is None
 
 

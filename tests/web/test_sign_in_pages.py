@@ -36,13 +36,13 @@ async def provided(stack: Stack) -> AsyncIterator[str]:
             roles={"identity-team": ("it_approver",)}, step_up_acr=("phr",),
         )  # fmt: skip
         settings = WebSettings(public_url=url, oidc=oidc)
-        async with serving(settings, stack.office, stack.engine, stack.books.database, on):
+        async with serving(settings, stack.services, stack.engine, stack.backend.database, on):
             yield url
 
 
 async def _actor(stack: Stack, name: str) -> Actor | None:
-    known = (await stack.books.runs.organisation()).actors
-    members = await stack.books.ledger.read({"organisation": 0})
+    known = (await stack.backend.runs.organisation()).actors
+    members = await stack.backend.ledger.read({"organisation": 0})
     for recorded in reversed(members.events["organisation"]):
         if getattr(recorded.event, "name", None) == name and recorded.event.actor_id.startswith("a_"):  # type: ignore[attr-defined]  # only actors have names
             return known[recorded.event.actor_id]  # type: ignore[attr-defined]  # see above
@@ -56,7 +56,7 @@ async def test_signing_in_at_a_provider_records_roles_and_the_person_behind(prov
         assert "Wendelgard Oxtomiro" in landed.text
     actor = await _actor(stack, "Wendelgard Oxtomiro")
     assert actor is not None and actor.roles == {"it_approver"}
-    assert actor.human == surroundings.actor(await stack.books.runs.organisation(), "it").human
+    assert actor.human == surroundings.actor(await stack.backend.runs.organisation(), "it").human
     assert actor.managers, "HR says who is above them"
 
 

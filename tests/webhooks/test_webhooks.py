@@ -33,7 +33,7 @@ pytestmark = pytest.mark.timeout(120)
 
 
 def hooks_of(here: Installation) -> Webhooks:
-    return Webhooks(here.books.database, here.books.keyring, here.books.ledger)
+    return Webhooks(here.backend.database, here.backend.keyring, here.backend.ledger)
 
 
 async def eventually(holds: Callable[[], bool], what: str, deadline: float = 30) -> None:
@@ -57,13 +57,13 @@ async def hook_until(
 
 async def start_under_embargo(here: Installation, person: Employee, lasts: timedelta) -> tuple[str, int]:
     """The run, and where its first event stands in the ledger."""
-    until = await here.books.ledger.now() + lasts
+    until = await here.backend.ledger.now() + lasts
     done = await commands.start_run(
-        here.office, here.actors["hr"], await here.facts(person), here.packet.name, parse_cutoff(FAR_FUTURE, ZONE),
+        here.services, here.actors["hr"], await here.facts(person), here.packet.name, parse_cutoff(FAR_FUTURE, ZONE),
         embargo=Embargo(until, ("hr", "it", "operator")),
     )  # fmt: skip
     assert isinstance(done, commands.Done)
-    return done.run_id, (await here.books.ledger.firsts([run_stream(done.run_id)]))[0].position
+    return done.run_id, (await here.backend.ledger.firsts([run_stream(done.run_id)]))[0].position
 
 
 def told_of(receiver: Receiver, type_: str) -> list[Told]:

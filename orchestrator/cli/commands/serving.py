@@ -96,11 +96,11 @@ async def _worker(with_relay: bool) -> None:
     async with (
         stopping() as stopped,
         telemetry_of(settings) as watched,
-        working(settings, watched=watched) as (books, engine),
+        working(settings, watched=watched) as (backend, engine),
     ):
         note("The worker works. Ctrl-C or SIGTERM ends it, once it has finished what it began.")
         async with (
-            relaying(books, engine, watched=watched, settings=settings) if with_relay else contextlib.nullcontext()
+            relaying(backend, engine, watched=watched, settings=settings) if with_relay else contextlib.nullcontext()
         ):
             await stopped.wait()
 
@@ -114,14 +114,14 @@ async def _relay() -> None:
     from orchestrator.engine import Engine
     from orchestrator.settings import Settings
     from orchestrator.telemetry.logs import configure_logging
-    from orchestrator.worker import engine_address, keep_quiet, open_books, relaying, telemetry_of
+    from orchestrator.worker import engine_address, keep_quiet, open_backend, relaying, telemetry_of
 
     settings = Settings.read()
     configure_logging(settings.log_level)
-    async with stopping() as stopped, telemetry_of(settings) as watched, open_books(settings) as books:
-        keep_quiet(watched, books)
+    async with stopping() as stopped, telemetry_of(settings) as watched, open_backend(settings) as backend:
+        keep_quiet(watched, backend)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
-        async with relaying(books, engine, watched=watched, settings=settings):
+        async with relaying(backend, engine, watched=watched, settings=settings):
             note("The relay follows the ledger. Ctrl-C or SIGTERM ends it.")
             await stopped.wait()
 
@@ -132,23 +132,23 @@ def web() -> None:
 
 
 async def _web() -> None:
-    from orchestrator.commands import Office
+    from orchestrator.commands import Services
     from orchestrator.engine import Engine
     from orchestrator.settings import Settings
     from orchestrator.telemetry.logs import configure_logging
     from orchestrator.web.serving import listening, serving
     from orchestrator.web.settings import WebSettings
-    from orchestrator.worker import engine_address, keep_quiet, open_books, telemetry_of
+    from orchestrator.worker import engine_address, keep_quiet, open_backend, telemetry_of
 
     settings = Settings.read()
     web_settings = WebSettings.read(settings.environment)
     configure_logging(settings.log_level)
     on = listening(web_settings.host, web_settings.port)
-    async with stopping() as stopped, telemetry_of(settings) as watched, open_books(settings) as books:
-        keep_quiet(watched, books)
+    async with stopping() as stopped, telemetry_of(settings) as watched, open_backend(settings) as backend:
+        keep_quiet(watched, backend)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
-        office = Office(books.runs, books.keyring, engine)
-        async with serving(web_settings, office, engine, books.database, on):
+        services = Services(backend.runs, backend.keyring, engine)
+        async with serving(web_settings, services, engine, backend.database, on):
             note(f"Pages and API are on {web_settings.host}:{web_settings.port}, for {web_settings.public_url}.")
             gc.freeze()  # what has been loaded stays: no answer waits while it is searched for garbage again
             if web_settings.oidc is None:

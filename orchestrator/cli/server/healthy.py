@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine import Engine
     from orchestrator.settings import Settings
-    from orchestrator.worker import Books
+    from orchestrator.worker import Backend
 
 SILENT_FOR = timedelta(minutes=3)
 """A worker asks for work in calls of about a minute, and Temporal notes when one begins."""
@@ -66,17 +66,17 @@ async def _served() -> None:
 async def _healthy(worker: bool, relay: bool, folder: Folder) -> None:
     from orchestrator.cli.server.installation import server_settings
     from orchestrator.engine import Engine
-    from orchestrator.worker import engine_address, open_books
+    from orchestrator.worker import engine_address, open_backend
 
     settings = await asyncio.to_thread(server_settings, folder)
-    async with open_books(settings) as books:
-        await (await books.database.dedicated()).close()  # said at once where a pool would go on trying
-        await books.ledger.now()
+    async with open_backend(settings) as backend:
+        await (await backend.database.dedicated()).close()  # said at once where a pool would go on trying
+        await backend.ledger.now()
         engine = await Engine.connect(engine_address(settings))
         if worker:
             await _asks_for_work(engine, settings)
         if relay:
-            await _is_followed(books)
+            await _is_followed(backend)
     say("Well.")
 
 
@@ -111,15 +111,15 @@ def _instant(stamp: Timestamp) -> datetime:
     return stamp.ToDatetime(UTC)
 
 
-async def _is_followed(books: Books) -> None:
+async def _is_followed(backend: Backend) -> None:
     """What stood in the ledger when we came is passed soon, or was already."""
     from orchestrator.ledger.engine import engine_reports
     from orchestrator.relay import CURSOR
 
     loop = asyncio.get_running_loop()
     until = loop.time() + RELAY_WITHIN
-    tail = await books.ledger.tail_position()
-    while (position := await engine_reports.position_of(books.database, CURSOR)) < tail:
+    tail = await backend.ledger.tail_position()
+    while (position := await engine_reports.position_of(backend.database, CURSOR)) < tail:
         if loop.time() >= until:
             raise Unwell("behind", f"The relay stands at {position} and the ledger at {tail}.", "See the relay's log.")
         await asyncio.sleep(LOOK_AGAIN)

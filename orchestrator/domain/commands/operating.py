@@ -14,7 +14,7 @@ from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, Level, limited, require_level
 from orchestrator.domain.planning.searching import unsettled
-from orchestrator.domain.run.readiness import World, standing
+from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import ExceptionState, RunState, StepState
 
 ACCEPTABLE: tuple[e.ExceptionKind, ...] = (
@@ -30,7 +30,7 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
     level = planned.level if not planned.is_task else None
     rests_on = _operator(state, actor, world, planned.system, level)
     # What stopped because whoever asked for it lost the level goes on when somebody who has it orders it.
-    takes_over = known.status == "planned" and standing(state, planned, world).waits_for == "level"
+    takes_over = known.status == "planned" and readiness(state, planned, world).waits_for == "level"
     if known.status not in ("failed", "unknown", "retrying") and not takes_over:
         raise TooLate(
             "nothing_to_retry", f"Step {step_id} is {known.status}; there is nothing to try again.", "Look with `show`."

@@ -45,7 +45,7 @@ def systems_open(state: RunState) -> list[str]:
     if state.open_steps:
         asked = {
             system
-            for system, look in state.looks.items()
+            for system, look in state.searches.items()
             if state.accounts_of(system) is None and (look.at is None or look.result.outcome in ("ambiguous", "weak"))
         }
     return sorted(cuts | asked)

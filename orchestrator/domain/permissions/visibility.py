@@ -30,7 +30,7 @@ def sees(state: RunState, actor: Actor, world: World) -> bool:
     return reads(actor, world.current) or not _roles(state, actor, world).isdisjoint(_asked(state, past=False))
 
 
-def require_sight(state: RunState, actor: Actor, world: World) -> None:
+def require_visible(state: RunState, actor: Actor, world: World) -> None:
     """For commands. Whoever was asked in a run may hear how that ended, though it no longer waits for them."""
     if not state.exists_for(actor.actor_id, world.now):
         raise unknown_run(state.run_id)

@@ -15,7 +15,7 @@ from orchestrator.domain.events import SystemSearched
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning import matching
-from orchestrator.domain.run.readiness import Standing, World, backoff, look_is_old, needs_fresh_look
+from orchestrator.domain.run.readiness import StepReadiness, World, backoff, look_is_old, needs_fresh_look
 from orchestrator.domain.run.run import RunState
 
 Purpose = Literal["plan", "confirm"]
@@ -35,7 +35,7 @@ def searched_systems(packet: Packet) -> list[str]:
     return [system for system in named if packet.platform.systems[system].match]
 
 
-def searches_due(state: RunState, world: World, standings: Mapping[str, Standing]) -> SearchesDue:
+def searches_due(state: RunState, world: World, standings: Mapping[str, StepReadiness]) -> SearchesDue:
     if state.finished or state.held or "*" in world.holds or state.asked.facts is None:
         return SearchesDue()
     searched = searched_systems(world.pinned)
@@ -46,7 +46,7 @@ def searches_due(state: RunState, world: World, standings: Mapping[str, Standing
         unconfirmed |= {
             step.system
             for step in state.steps.values()
-            if not state.states[step.step_id].may_stand and needs_fresh_look(state, step, world)
+            if not state.states[step.step_id].may_have_taken_effect and needs_fresh_look(state, step, world)
         }
         without_steps = set(searched) - {step.system for step in state.steps.values()}
         unconfirmed |= {system for system in without_steps if look_is_old(state, system, world)}
@@ -56,7 +56,7 @@ def searches_due(state: RunState, world: World, standings: Mapping[str, Standing
     due: list[tuple[str, Purpose]] = []
     later: list[datetime] = []
     for system in searched:
-        look = state.looks.get(system)
+        look = state.searches.get(system)
         wanted = state.wants_plan_from(system)
         if not (wanted or system in unconfirmed) or system in world.holds:
             continue
@@ -75,7 +75,7 @@ def unseen_since_cutoff(state: RunState, world: World) -> set[str]:
     return {
         system
         for system in searched_systems(world.pinned)
-        if (look := state.looks.get(system)) is None or look.at is None or look.at < state.cutoff
+        if (look := state.searches.get(system)) is None or look.at is None or look.at < state.cutoff
     }
 
 
@@ -89,7 +89,7 @@ def queue_of(system: str, world: World) -> str | None:
 def all_asked(state: RunState, packet: Packet, holds: Set[str] = frozenset()) -> bool:
     """Every system has been asked since a plan was wanted, whether it answered or not. A system on hold is not asked,
     and holds up nobody else: what is planned on it comes once it is released."""
-    looks = (state.looks.get(system) for system in searched_systems(packet) if system not in holds)
+    looks = (state.searches.get(system) for system in searched_systems(packet) if system not in holds)
     return all(look is not None and look.tried_at >= state.plan_wanted_since for look in looks)
 
 

@@ -16,18 +16,18 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning import searching
 from orchestrator.domain.planning.planning import make_plan
-from orchestrator.domain.run.readiness import Standing, World, account_gone, levels_suffice, ready_since, standing
+from orchestrator.domain.run.readiness import StepReadiness, World, account_gone, levels_suffice, readiness, ready_since
 from orchestrator.domain.run.run import GateState, RunState, fold
 
 MOST_ROUNDS = 50
 
 
-Standings = dict[str, Standing]
+ReadinessByStep = dict[str, StepReadiness]
 
 
 def with_consequences(
     state: RunState, caused: list[Event], world: World
-) -> tuple[RunState, list[Event], Standings | None]:
+) -> tuple[RunState, list[Event], ReadinessByStep | None]:
     """Folds what was decided, then whatever follows from it, until nothing more does. Returns the state after all of
     it, every event in order, and where the steps then stand (None for a run that is over)."""
     happened: list[Event] = []
@@ -37,7 +37,7 @@ def with_consequences(
     for _ in range(MOST_ROUNDS):
         if state.finished:
             return state, happened, None
-        standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
+        standings = {id_: readiness(state, step, world) for id_, step in state.steps.items()}
         following = list(_next(state, standings, world))
         if not following:
             return state, happened, standings
@@ -47,7 +47,7 @@ def with_consequences(
     raise AssertionError("the consequences of an event did not come to rest")
 
 
-def _next(state: RunState, standings: Standings, world: World) -> Iterator[Event]:
+def _next(state: RunState, standings: ReadinessByStep, world: World) -> Iterator[Event]:
     """One round. Each kind looks at the same state, so a round never contradicts itself; the next sees its effects."""
     if borne_out := list(beforehand.borne_out(state)):
         yield from borne_out
@@ -68,7 +68,7 @@ def _next(state: RunState, standings: Standings, world: World) -> Iterator[Event
         yield closing
 
 
-def _gates(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[Event]:
+def _gates(state: RunState, standings: dict[str, StepReadiness], world: World) -> Iterator[Event]:
     unfounded = _unfounded(state, standings, world)
     waiting = {name: gates.undecided(state, name, world.now, unfounded) for name in world.pinned.approvals.gates}
     for gate_id, gate in state.gates.items():
@@ -95,7 +95,7 @@ def _late(gate: GateState, now: datetime) -> bool:
     return now >= gate.opened.decide_by and gate.escalated_at is None
 
 
-def _unfounded(state: RunState, standings: dict[str, Standing], world: World) -> frozenset[str]:
+def _unfounded(state: RunState, standings: dict[str, StepReadiness], world: World) -> frozenset[str]:
     """What was approved by somebody who lost the level for it, found out when it was due: others are asked."""
     return frozenset(
         step.digest
@@ -106,7 +106,7 @@ def _unfounded(state: RunState, standings: dict[str, Standing], world: World) ->
     )
 
 
-def _tasks(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[Event]:
+def _tasks(state: RunState, standings: dict[str, StepReadiness], world: World) -> Iterator[Event]:
     spec = world.pinned.approvals.exceptions
     thresholds = world.pinned.workflow.thresholds
     busy = set()
@@ -131,14 +131,16 @@ def _tasks(state: RunState, standings: dict[str, Standing], world: World) -> Ite
             yield e.TaskOpened(task_id=task_id, step_id=id_, kind="confirm_outcome", role=spec.owner, due=due)
 
 
-def _exceptions_opened(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[Event]:
+def _exceptions_opened(state: RunState, standings: dict[str, StepReadiness], world: World) -> Iterator[Event]:
     for wanted in _exceptions_wanted(state, standings, world):
         known = state.exceptions.get(wanted.exception_id)
         if known is None:
             yield wanted
 
 
-def _exceptions_wanted(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[e.ExceptionOpened]:
+def _exceptions_wanted(
+    state: RunState, standings: dict[str, StepReadiness], world: World
+) -> Iterator[e.ExceptionOpened]:
     spec = world.pinned.approvals.exceptions
     patience = world.pinned.workflow.thresholds.retries_become_exception_after
 
@@ -158,15 +160,15 @@ def _exceptions_wanted(state: RunState, standings: dict[str, Standing], world: W
         yield wanted("urgent_review", "start", urgent.review_within, owners=urgent.review_by)
     for _, number in state.second_requests:
         yield wanted("second_request", str(number))
-    for system, look in state.looks.items():
+    for system, look in state.searches.items():
         if look.failing_since is not None and world.now - look.failing_since >= patience:
             yield wanted("search_failed", f"{system}-{_when(look.failing_since)}", system=system, code=look.code)
-        if system in state.differing and not state.wants_plan_from(system):
+        if system in state.changed_systems and not state.wants_plan_from(system):
             yield from again("accounts_changed", system, system=system)
     if state.asked.facts is None:
         yield wanted("search_failed", "person_erased", code="person_erased")
     elif not state.held and world.now - state.plan_wanted_since >= patience:
-        for system in set(searching.searched_systems(world.pinned)) - set(state.looks) - world.holds:
+        for system in set(searching.searched_systems(world.pinned)) - set(state.searches) - world.holds:
             yield wanted("search_failed", f"{system}-unasked", system=system, code="nobody_looked")
     asked = state.first_planned_at is not None
     for system in searching.unsettled(state, world.pinned) if asked else ():
@@ -216,7 +218,7 @@ def _open_about(state: RunState, kind: str, about: str) -> bool:
     )
 
 
-def _exceptions_overcome(state: RunState, standings: dict[str, Standing], world: World) -> Iterator[Event]:
+def _exceptions_overcome(state: RunState, standings: dict[str, StepReadiness], world: World) -> Iterator[Event]:
     """What has come right by itself, or by what somebody did elsewhere, is closed and stays readable."""
     unsettled = set(searching.unsettled(state, world.pinned))
     for id_, exception in state.exceptions.items():
@@ -225,16 +227,16 @@ def _exceptions_overcome(state: RunState, standings: dict[str, Standing], world:
 
 
 def _overcome(
-    opened: e.ExceptionOpened, state: RunState, standings: dict[str, Standing], unsettled: set[str], world: World
+    opened: e.ExceptionOpened, state: RunState, standings: dict[str, StepReadiness], unsettled: set[str], world: World
 ) -> bool:
     system = opened.system or ""
     match opened.kind:
         case kind if kind in e.MATCH_QUESTIONS:
             return system not in unsettled or e.QUESTION_OF[state.planned_on[system].outcome] != opened.kind
         case "search_failed":
-            return system in state.looks and not state.looks[system].failures
+            return system in state.searches and not state.searches[system].failures
         case "accounts_changed":
-            return system not in state.differing
+            return system not in state.changed_systems
         case "gate_rejected":
             return opened.gate_id not in state.rejected.values()
         case "urgent_review" | "second_request":
@@ -263,10 +265,10 @@ def _overcome(
     return False
 
 
-def _closing(state: RunState, standings: dict[str, Standing], world: World) -> Event | None:
+def _closing(state: RunState, standings: dict[str, StepReadiness], world: World) -> Event | None:
     if state.planned_at is None or state.plan_stale or state.open_exceptions() or state.open_steps:
         return None
-    if any(look.at is None for look in state.looks.values()):
+    if any(look.at is None for look in state.searches.values()):
         return None
     if any(where.kind != "final" for where in standings.values()) or any(g.open for g in state.gates.values()):
         return None

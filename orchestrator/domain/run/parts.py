@@ -17,9 +17,9 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """`first_started_at` and `may_stand` speak of the current generation: since when, and whether, its effect may
-    stand in the system. `failing_since` is when the present row of failures began. `done_generation` is the last one
-    that came to its end: its result is written once."""
+    """`first_started_at` and `may_have_taken_effect` are about the current generation: when it first started, and
+    whether its effect may be in the system. `failing_since` is when the current series of failures began.
+    `settled_generation` is the last generation with a result: a result is written once."""
 
     status: StepStatus = "planned"
     generation: int = 1
@@ -28,9 +28,9 @@ class StepState:
     retry_at: datetime | None = None
     first_started_at: datetime | None = None
     failing_since: datetime | None = None
-    may_stand: bool = False
+    may_have_taken_effect: bool = False
     ordered_by: str | None = None
-    done_generation: int = 0
+    settled_generation: int = 0
     code: str = ""
     changed_at: datetime | None = None
 
@@ -107,7 +107,7 @@ class ExceptionState:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SearchState:
     """What one system said last. `at` is when it last answered; `failing_since` and `failures` count since then."""
 
     result: e.SystemSearched

@@ -66,7 +66,7 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StepReadiness:
     """`until` is when time alone may change the answer; None where only an event can."""
 
     kind: Literal["final", "ready", "waiting", "stopped"]
@@ -75,51 +75,51 @@ class Standing:
     caused_by: tuple[str, ...] = ()
 
 
-FINAL_STANDING = Standing("final")
+FINAL_READINESS = StepReadiness("final")
 
 
-def standing(state: RunState, step: PlannedStep, world: World) -> Standing:
+def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness:
     """Where one step stands now. Pure; the order of the checks is the order in which a person would want to hear."""
     known = state.states[step.step_id]
     if known.final:
-        return FINAL_STANDING
+        return FINAL_READINESS
     if state.finished:
-        return Standing("stopped", "nothing")
+        return StepReadiness("stopped", "nothing")
     if known.status in ("failed", "unknown"):
-        return Standing("stopped", "task" if known.status == "unknown" else "exception")
+        return StepReadiness("stopped", "task" if known.status == "unknown" else "exception")
     if state.held or "*" in world.holds or (step.system and step.system in world.holds):
-        return Standing("waiting", "hold")
+        return StepReadiness("waiting", "hold")
     if not _predecessors_done(state, step):
-        return Standing("waiting", "predecessors")
+        return StepReadiness("waiting", "predecessors")
     if step.account_id and not _still_theirs(state, step, world):
         asked = step.system in state.planned_on and state.accounts_of(step.system) is None and _expected(step, world)
-        return Standing("stopped", "open_question" if asked else "exception")
-    if step.system in state.differing:
-        return Standing("stopped", "exception")
+        return StepReadiness("stopped", "open_question" if asked else "exception")
+    if step.system in state.changed_systems:
+        return StepReadiness("stopped", "exception")
     if state.plan_stale and step.level > Level.PREPARE:
-        return Standing("waiting", "plan")
+        return StepReadiness("waiting", "plan")
     due = due_at(state, step)
     if due is not None and world.now < due:
-        return Standing("waiting", "time", due)
+        return StepReadiness("waiting", "time", due)
     if step.uncertain and step.gate is None:
-        return Standing("stopped", "exception")
+        return StepReadiness("stopped", "exception")
     if step.gate is not None and not state.goes_before_gates(step):
         if step.digest in state.excluded or step.digest in state.rejected:
-            return Standing("stopped", "exception")
+            return StepReadiness("stopped", "exception")
         if not state.approval_of(step, world.now):
-            return Standing("waiting", "gate")
+            return StepReadiness("waiting", "gate")
     caused_by = who_caused(state, step)
     if not step.is_task and not levels_suffice(state, step, caused_by, world):
-        return Standing("stopped", "level")
+        return StepReadiness("stopped", "level")
     if step.is_task:
-        return Standing("ready", caused_by=caused_by)
+        return StepReadiness("ready", caused_by=caused_by)
     if known.lease_until is not None and world.now < known.lease_until:
-        return Standing("waiting", "lease", known.lease_until)
+        return StepReadiness("waiting", "lease", known.lease_until)
     if known.retry_at is not None and world.now < known.retry_at:
-        return Standing("waiting", "another_attempt", known.retry_at)
-    if not known.may_stand and needs_fresh_look(state, step, world):
-        return Standing("waiting", "fresh_look")
-    return Standing("ready", caused_by=caused_by)
+        return StepReadiness("waiting", "another_attempt", known.retry_at)
+    if not known.may_have_taken_effect and needs_fresh_look(state, step, world):
+        return StepReadiness("waiting", "fresh_look")
+    return StepReadiness("ready", caused_by=caused_by)
 
 
 def _still_theirs(state: RunState, step: PlannedStep, world: World) -> bool:
@@ -145,7 +145,7 @@ def ready_since(state: RunState, step: PlannedStep) -> datetime:
     instants += [state.states[o.step_id].changed_at for o in state.steps.values() if o.name in step.needs]
     approval = state.approved.get(step.digest)
     instants += [state.gates[approval.gate_id].decided_at] if approval is not None else []
-    look = state.looks.get(step.system)
+    look = state.searches.get(step.system)
     instants += [look.at] if look is not None else []
     return max((instant for instant in instants if instant is not None), default=LONG_AGO)
 
@@ -200,7 +200,7 @@ def needs_fresh_look(state: RunState, step: PlannedStep, world: World) -> bool:
 
 
 def look_is_old(state: RunState, system: str, world: World, not_before: datetime = LONG_AGO) -> bool:
-    look = state.looks.get(system)
+    look = state.searches.get(system)
     seen = look.at if look is not None and look.at is not None else LONG_AGO
     oldest = max(not_before, world.now - world.pinned.workflow.thresholds.accounts_fresh_for)
     return seen < oldest or seen <= (state.first_planned_at or LONG_AGO)

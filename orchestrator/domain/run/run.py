@@ -18,15 +18,25 @@ from orchestrator.domain.run.parts import (
     Approval,
     ExceptionState,
     GateState,
-    Look,
+    SearchState,
     StepState,
     StepStatus,
     TaskState,
 )
 
 __all__ = [
-    "FINAL", "LONG_AGO", "Approval", "ExceptionState", "GateState", "Look", "RunState", "StepState", "StepStatus",
-    "TaskState", "fold", "same_accounts",
+    "FINAL",
+    "LONG_AGO",
+    "Approval",
+    "ExceptionState",
+    "GateState",
+    "RunState",
+    "SearchState",
+    "StepState",
+    "StepStatus",
+    "TaskState",
+    "fold",
+    "same_accounts",
 ]  # fmt: skip
 
 
@@ -39,11 +49,11 @@ class RunState:
     zone: str = "UTC"
     local_cutoff: str = ""
     planned_on: Mapping[str, e.SystemSearched] = field(default_factory=dict)
-    looks: Mapping[str, Look] = field(default_factory=dict)
+    searches: Mapping[str, SearchState] = field(default_factory=dict)
     settled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     beforehand: Mapping[str, e.MatchSettledBeforehand] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
-    differing: frozenset[str] = frozenset()
+    changed_systems: frozenset[str] = frozenset()
     plan_wanted_since: datetime = LONG_AGO
     plan_stale: bool = True
     revision: int = 0
@@ -101,7 +111,7 @@ class RunState:
 
     def wants_plan_from(self, system: str) -> bool:
         """Whether the system has not answered since a plan was last wanted."""
-        look = self.looks.get(system)
+        look = self.searches.get(system)
         return look is None or look.at is None or look.at < self.plan_wanted_since
 
     def open_exceptions(self) -> list[ExceptionState]:
@@ -144,23 +154,25 @@ def _(event: e.SecondRequestReceived, state: RunState, at: datetime) -> RunState
 
 @_apply.register
 def _(event: e.AccountsSearched, state: RunState, at: datetime) -> RunState:
-    looks, planned_on, settled = dict(state.looks), dict(state.planned_on), dict(state.settled)
+    searches, planned_on, settled = dict(state.searches), dict(state.planned_on), dict(state.settled)
     beforehand = dict(state.beforehand)
-    stale, differing = state.plan_stale, set(state.differing)
+    stale, changed_systems = state.plan_stale, set(state.changed_systems)
     for result in event.results:
-        before = looks.get(result.system)
+        before = searches.get(result.system)
         if result.outcome == "failed":
             failures = (before.failures if before else 0) + 1
             since = before.failing_since if before and before.failing_since else at
             known = before.result if before else result
-            looks[result.system] = Look(known, before.at if before else None, at, since, failures, result.code)
+            searches[result.system] = SearchState(
+                known, before.at if before else None, at, since, failures, result.code
+            )
             continue
-        looks[result.system] = Look(result, at, at)
+        searches[result.system] = SearchState(result, at, at)
         same = same_accounts(planned_on.get(result.system), result)
         if same or result.purpose == "plan":
-            differing.discard(result.system)
+            changed_systems.discard(result.system)
         else:
-            differing.add(result.system)
+            changed_systems.add(result.system)
         if result.purpose == "plan" and not same:
             # An answer to "which of these?" holds only for the candidates that were asked about.
             settled.pop(result.system, None)
@@ -170,8 +182,8 @@ def _(event: e.AccountsSearched, state: RunState, at: datetime) -> RunState:
                 del beforehand[result.system]
     return replace(
         state,
-        looks=looks, planned_on=planned_on, settled=settled, beforehand=beforehand, plan_stale=stale,
-        differing=frozenset(differing), details={**state.details, **(event.details or {})},
+        searches=searches, planned_on=planned_on, settled=settled, beforehand=beforehand, plan_stale=stale,
+        changed_systems=frozenset(changed_systems), details={**state.details, **(event.details or {})},
     )  # fmt: skip
 
 
@@ -225,14 +237,14 @@ def _(event: e.RunRescheduled, state: RunState, at: datetime) -> RunState:
     states = dict(state.states)
     for id_, step in state.steps.items():
         known = state.states[id_]
-        told = known.status in ("verified", "attested") or known.may_stand
+        told = known.status in ("verified", "attested") or known.may_have_taken_effect
         if told and step.repeat == "freely" and tells_the_cutoff(step):
             # A system was told a date that is no longer so, or is being told it: it is told again, as an effect of its
             # own, once nobody is in the middle of the old one.
             states[id_] = StepState(
                 generation=known.generation + 1,
                 lease_until=known.lease_until,
-                done_generation=known.done_generation,
+                settled_generation=known.settled_generation,
                 changed_at=at,
             )
     return replace(state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff, states=states)
@@ -313,14 +325,14 @@ def _(event: e.StepStarted, state: RunState, at: datetime) -> RunState:
     return _with_step(
         state, event.step_id, at,
         status="started", attempt=event.attempt, generation=event.generation, lease_until=event.lease_until,
-        retry_at=None, may_stand=True, first_started_at=before.first_started_at or at,
+        retry_at=None, may_have_taken_effect=True, first_started_at=before.first_started_at or at,
     )  # fmt: skip
 
 
 def _done(state: RunState, event: e.StepVerified | e.StepAttested, status: StepStatus, at: datetime) -> RunState:
     return _with_step(
         state, event.step_id, at,
-        status=status, lease_until=None, failing_since=None, code="", done_generation=event.generation,
+        status=status, lease_until=None, failing_since=None, code="", settled_generation=event.generation,
     )  # fmt: skip
 
 
@@ -340,7 +352,7 @@ def _(event: e.StepAttemptFailed, state: RunState, at: datetime) -> RunState:
     return _with_step(
         state, event.step_id, at,
         status="retrying", lease_until=None, retry_at=event.retry_at, code=event.code,
-        may_stand=event.happened == "unknown", failing_since=before.failing_since or at,
+        may_have_taken_effect=event.happened == "unknown", failing_since=before.failing_since or at,
     )  # fmt: skip
 
 
@@ -349,7 +361,8 @@ def _(event: e.StepFailed, state: RunState, at: datetime) -> RunState:
     unknown = event.happened == "unknown"
     return _with_step(
         state, event.step_id, at,
-        status="unknown" if unknown else "failed", lease_until=None, retry_at=None, may_stand=unknown, code=event.code,
+        status="unknown" if unknown else "failed", lease_until=None, retry_at=None,
+        may_have_taken_effect=unknown, code=event.code,
     )  # fmt: skip
 
 
@@ -361,7 +374,8 @@ def _(event: e.StepRetryOrdered, state: RunState, at: datetime) -> RunState:
         state, event.step_id, at,
         status="retrying", generation=event.generation, retry_at=None, failing_since=None,
         ordered_by=event.on_behalf_of or event.by,
-        may_stand=before.may_stand and not anew, first_started_at=None if anew else before.first_started_at,
+        may_have_taken_effect=before.may_have_taken_effect and not anew,
+        first_started_at=None if anew else before.first_started_at,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.planning.plan import PlannedStep, effect_key, tells_the_cutoff
-from orchestrator.domain.run.readiness import LEASE_GRACE, World, backoff, standing
+from orchestrator.domain.run.readiness import LEASE_GRACE, World, backoff, readiness
 from orchestrator.domain.run.run import RunState
 
 
@@ -34,7 +34,7 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AttemptResult:
     """What came back from one attempt, in the words of `connectors.errors` and `connectors.abilities`.
 
     `error`: how the attempt ended; `read`: what the system shows (None where it was not asked or could not say).
@@ -54,7 +54,7 @@ def begin(state: RunState, step_id: str, world: World) -> Intent | None:
     step = state.steps.get(step_id)
     if step is None or step.is_task:
         return None
-    where = standing(state, step, world)
+    where = readiness(state, step, world)
     if where.kind != "ready":
         return None
     known = state.states[step_id]
@@ -69,9 +69,9 @@ def begin(state: RunState, step_id: str, world: World) -> Intent | None:
     return Intent(
         started,
         step,
-        look_first=known.may_stand and step.read_back,
+        look_first=known.may_have_taken_effect and step.read_back,
         may_act=_may_act(state, step, world),
-        may_stood=known.may_stand,
+        may_stood=known.may_have_taken_effect,
     )
 
 
@@ -83,7 +83,7 @@ def lease(step: PlannedStep) -> timedelta:
 
 def _may_act(state: RunState, step: PlannedStep, world: World) -> bool:
     known = state.states[step.step_id]
-    if not known.may_stand:
+    if not known.may_have_taken_effect:
         return True
     if step.repeat == "never":
         return False
@@ -93,13 +93,13 @@ def _may_act(state: RunState, step: PlannedStep, world: World) -> bool:
     return True
 
 
-def verdict(state: RunState, intent: Intent, answer: Answer, now: datetime) -> Event | None:
+def verdict(state: RunState, intent: Intent, answer: AttemptResult, now: datetime) -> Event | None:
     """The result of an attempt. A fact: it is recorded whatever has been decided meanwhile, also after the run ended or
     the step was left out. None where it tells nothing new: the step is known to be done, or a later attempt is under
     way and this one shows no effect."""
     step, started = intent.step, intent.started
     known = state.states.get(step.step_id)
-    if known is None or (known.final and known.status != "skipped") or started.generation <= known.done_generation:
+    if known is None or (known.final and known.status != "skipped") or started.generation <= known.settled_generation:
         return None
     if started.generation < known.generation and tells_the_cutoff(step):
         return None  # it told a cutoff that is no longer so
@@ -107,7 +107,7 @@ def verdict(state: RunState, intent: Intent, answer: Answer, now: datetime) -> E
         # A first attempt that froze and thawed. Only proof of its effect is news, and proof of an older generation's
         # only until the next one is begun: from then on nothing tells the two apart.
         proof = answer.read == "done" or (answer.error == "none" and answer.acted and not step.read_back)
-        if not proof or (known.generation != started.generation and known.may_stand):
+        if not proof or (known.generation != started.generation and known.may_have_taken_effect):
             return None
     which = {"step_id": step.step_id, "generation": started.generation, "attempt": started.attempt}
     if answer.read == "done":
@@ -129,7 +129,7 @@ def verdict(state: RunState, intent: Intent, answer: Answer, now: datetime) -> E
     return e.StepFailed.model_validate({**failure, "happened": happened})
 
 
-def _happened(intent: Intent, answer: Answer) -> Literal["no", "unknown"]:
+def _happened(intent: Intent, answer: AttemptResult) -> Literal["no", "unknown"]:
     """Whether the effect may stand after this attempt. That this one certainly did nothing says nothing about one
     before it. A look that shows "not done" settles it for what may be repeated freely, and where the system answered
     that it did nothing; anything else could still be on its way, or be forgotten by a system that recognises a key for

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 
 from orchestrator.domain.planning.searching import all_asked, queue_of, searches_due
 from orchestrator.domain.run.progress import Progress, StepDue
-from orchestrator.domain.run.readiness import Standing, World, ready_since, standing
+from orchestrator.domain.run.readiness import StepReadiness, World, readiness, ready_since
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import lease
 
 
-def progress(state: RunState, world: World, standings: Mapping[str, Standing] | None = None) -> Progress:
+def progress(state: RunState, world: World, standings: Mapping[str, StepReadiness] | None = None) -> Progress:
     """`standings` are those of this state in this world where somebody worked them out already."""
     if state.finished:
         return Progress(version=state.version, finished=True)
     if standings is None:
-        standings = {id_: standing(state, step, world) for id_, step in state.steps.items()}
+        standings = {id_: readiness(state, step, world) for id_, step in state.steps.items()}
     searches = searches_due(state, world, standings)
     steps = []
     for id_, where in standings.items():
@@ -45,7 +45,7 @@ def progress(state: RunState, world: World, standings: Mapping[str, Standing] | 
     )
 
 
-def _deadlines(state: RunState, standings: Mapping[str, Standing], world: World) -> list[datetime]:
+def _deadlines(state: RunState, standings: Mapping[str, StepReadiness], world: World) -> list[datetime]:
     """When something becomes late: an undecided gate, an approval about to lapse, an open task, a row of failures."""
     patience = world.pinned.workflow.thresholds.retries_become_exception_after
     dates = [g.opened.decide_by for g in state.gates.values() if g.open and g.escalated_at is None]
@@ -63,6 +63,6 @@ def _deadlines(state: RunState, standings: Mapping[str, Standing], world: World)
         if where.kind == "ready" and not state.steps[id_].is_task
     ]
     dates += [task.opened.due for task in state.tasks.values() if task.open]
-    dates += [look.failing_since + patience for look in state.looks.values() if look.failing_since is not None]
+    dates += [look.failing_since + patience for look in state.searches.values() if look.failing_since is not None]
     dates += [known.failing_since + patience for known in state.states.values() if known.failing_since is not None]
     return [date for date in dates if date > world.now]

@@ -24,7 +24,7 @@ ABANDONED = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """What was said: `status`, `headers` that matter, and `body` (text)."""
 
     status: int
@@ -42,7 +42,9 @@ class Answers:
         self._database = database
         self._keyring = keyring
 
-    async def claim(self, actor_id: str, key: str, request_hash: bytes, kept: timedelta = KEPT) -> Claim | Answer:
+    async def claim(
+        self, actor_id: str, key: str, request_hash: bytes, kept: timedelta = KEPT
+    ) -> Claim | StoredResponse:
         """`mine`: nobody has asked this before, and the caller is to answer. Otherwise the answer that was given, or
         why there is none."""
         now = func.engine.now()
@@ -67,9 +69,9 @@ class Answers:
         if row["status"] is None:
             return "under_way"
         kept_words: dict[str, Any] = json.loads(self._keyring.open(_context(actor_id, key), bytes(row["sealed"])))
-        return Answer(row["status"], kept_words["headers"], kept_words["body"])
+        return StoredResponse(row["status"], kept_words["headers"], kept_words["body"])
 
-    async def keep(self, actor_id: str, key: str, answer: Answer) -> None:
+    async def keep(self, actor_id: str, key: str, answer: StoredResponse) -> None:
         sealed = self._keyring.seal(
             _context(actor_id, key), json.dumps({"headers": answer.headers, "body": answer.body}).encode()
         )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, insert, select, update
 
-from orchestrator.ledger.access.quotas import demand_room
+from orchestrator.ledger.access.quotas import require_quota
 from orchestrator.ledger.access.sessions import hash_of
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import devices
@@ -42,7 +42,7 @@ class Devices:
         now = func.engine.now()
         async with self._database.transaction() as connection:
             await connection.execute(delete(devices).where(devices.c.expires_at < now))
-            await demand_room(connection, devices, source)
+            await require_quota(connection, devices, source)
             await connection.execute(
                 insert(devices).values(
                     device_hash=hash_of(secret), code_hash=hash_of(letters), asked_at=now, expires_at=now + LASTS,

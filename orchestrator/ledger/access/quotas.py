@@ -8,23 +8,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.domain.errors import TooOften
 
-MOST_OF_ONE = 200
+MAX_PER_SOURCE = 200
 """Sign-ins under way from one address. Behind a proxy that is not trusted to name them, everybody has the same one."""
-MOST = 10_000
+MAX_PENDING = 10_000
 """From all addresses together."""
-AGAIN_AFTER = 60  # seconds
+RETRY_AFTER_SECONDS = 60  # seconds
 
 
-async def demand_room(connection: AsyncConnection, table: Table, source: bytes) -> None:
+async def require_quota(connection: AsyncConnection, table: Table, source: bytes) -> None:
     """`table` has rows that are under way, those that are over left out. Of several that come at once each may find the
     last place free. Raises `TooOften`."""
     mine = func.count().filter(table.c.source == source)
     of_one, of_all = (await connection.execute(select(mine, func.count()).select_from(table))).one()
-    if of_one >= MOST_OF_ONE or of_all >= MOST:
-        whose = "from this address" if of_one >= MOST_OF_ONE else "here"
+    if of_one >= MAX_PER_SOURCE or of_all >= MAX_PENDING:
+        whose = "from this address" if of_one >= MAX_PER_SOURCE else "here"
         raise TooOften(
             "too_many_sign_ins",
-            f"{of_one if of_one >= MOST_OF_ONE else of_all} sign-ins that were begun {whose} are not finished.",
+            f"{of_one if of_one >= MAX_PER_SOURCE else of_all} sign-ins that were begun {whose} are not finished.",
             "Finish one that you have begun, or try again in some minutes: those that nobody comes back to end.",
-            AGAIN_AFTER,
+            RETRY_AFTER_SECONDS,
         )

@@ -16,7 +16,7 @@ from typing import Any
 from psycopg.rows import dict_row
 from sqlalchemy import delete, func, insert, update
 
-from orchestrator.ledger.access.quotas import demand_room
+from orchestrator.ledger.access.quotas import require_quota
 from orchestrator.ledger.book.errors import UnreadableEvent
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
@@ -166,7 +166,7 @@ class Sessions:
         hashed, now = hash_of(state), func.engine.now()
         async with self._database.transaction() as connection:
             await connection.execute(delete(sign_ins).where(sign_ins.c.expires_at < now))
-            await demand_room(connection, sign_ins, source)
+            await require_quota(connection, sign_ins, source)
             sealed = self._seal(hashed, dict(words))
             await connection.execute(
                 insert(sign_ins).values(state_hash=hashed, sealed=sealed, expires_at=now + within, source=source)

@@ -50,7 +50,7 @@ __all__ = [
     "VersionConflict",
 ]
 
-_BREATH = 64
+EVENTS_PER_YIELD = 64
 """Events coded between two chances for other tasks: well under a millisecond each time."""
 _LARGE = 256 << 10
 """Bytes of personal data from which encryption leaves the event loop."""
@@ -189,7 +189,7 @@ class Ledger:
         keys = await self._keyring.person_keys(subjects) if subjects else {}
         recorded = []
         for number, entry in enumerate(entries):
-            if number % _BREATH == _BREATH - 1:
+            if number % EVENTS_PER_YIELD == EVENTS_PER_YIELD - 1:
                 await asyncio.sleep(0)
             key = keys.get(entry.subject) if entry.subject is not None else None
             event = self._codec.decode(entry.type, entry.schema, entry.public, _open(entry, key))

@@ -17,7 +17,7 @@ from orchestrator.ledger.access.tokens import Token
 from orchestrator.reading.queries import Viewer
 from orchestrator.web.access.start_permissions import may_start
 from orchestrator.web.settings import WebSettings
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 
 AHEAD = timedelta(minutes=1)
 """By how much an identity provider's clock may be ahead of ours."""
@@ -80,17 +80,17 @@ class Caller:
 
 async def session_caller(request: Request) -> Caller:
     """The person behind the browser's session. Raises `SignInNeeded`."""
-    parts = parts_of(request)
-    secret = request.cookies.get(cookie_name(parts.settings))
+    web = state_of(request)
+    secret = request.cookies.get(cookie_name(web.settings))
     # Browsers say of what a page's script asks for, streams among it, that nobody navigated.
     by_hand = request.headers.get("sec-fetch-mode", "navigate") == "navigate"
-    session = await parts.sessions.find(secret, by_hand=by_hand) if secret else None
+    session = await web.sessions.find(secret, by_hand=by_hand) if secret else None
     if session is None:
         raise SignInNeeded
-    around = await parts.queries.around()
+    around = await web.queries.around()
     actor = around.organisation.actors.get(session.actor_id)
-    if actor is None or await _has_left(parts, actor, session.created_at):
-        await parts.sessions.end(session.secret)
+    if actor is None or await _has_left(web, actor, session.created_at):
+        await web.sessions.end(session.secret)
         raise SignInNeeded
     caller = Caller(
         actor=actor,
@@ -119,17 +119,17 @@ async def token_caller(
 async def token_holder(request: Request) -> Caller:
     """Asked anew, for what lasts longer than a moment: a token ends, and so does what its holder may do. Raises
     `TokenNeeded`."""
-    parts = parts_of(request)
+    web = state_of(request)
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    token = await parts.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+    token = await web.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
     if token is None:
         raise TokenNeeded
-    actor = (await parts.queries.around()).organisation.actors.get(token.actor_id)
-    if actor is None or await _has_left(parts, actor, token.created_at):
+    actor = (await web.queries.around()).organisation.actors.get(token.actor_id)
+    if actor is None or await _has_left(web, actor, token.created_at):
         raise TokenNeeded
     if token.actor_id != token.made_by:
-        maker = (await parts.queries.around()).organisation.actors.get(token.made_by)
-        if maker is None or await _has_left(parts, maker, token.created_at):
+        maker = (await web.queries.around()).organisation.actors.get(token.made_by)
+        if maker is None or await _has_left(web, maker, token.created_at):
             raise TokenNeeded  # what somebody made does not outlive their own leaving
     return Caller(
         actor=_capped(actor, token.up_to),
@@ -145,8 +145,8 @@ def _capped(actor: Actor, up_to: Level) -> Actor:
     return actor.model_copy(update={"up_to": lower})
 
 
-async def _has_left(parts: Parts, actor: Actor, since: datetime) -> bool:
-    return actor.human is not None and await left_since(parts.database, actor.human, since)
+async def _has_left(web: WebState, actor: Actor, since: datetime) -> bool:
+    return actor.human is not None and await left_since(web.database, actor.human, since)
 
 
 def cookie_name(settings: WebSettings) -> str:

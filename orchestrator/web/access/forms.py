@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.web.access.caller import PageCaller
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 FIELD = "csrf"
 HEADER = "x-csrf-token"
@@ -35,7 +35,7 @@ def from_our_pages(request: Request) -> None:
     """What browsers say of themselves: `Sec-Fetch-Site` and `Origin` name another site where one sent this."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin")
-    ours = (parts_of(request).settings.public_url, f"{request.url.scheme}://{request.headers.get('host', '')}")
+    ours = (state_of(request).settings.public_url, f"{request.url.scheme}://{request.headers.get('host', '')}")
     if site not in ("same-origin", "none") or (origin is not None and origin not in ours):
         raise NotAllowed(
             "form_not_ours", "This form was sent from another site.", "Load the page here, and send it anew."

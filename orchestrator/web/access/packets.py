@@ -5,16 +5,16 @@ from __future__ import annotations
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.web.access.caller import Caller
-from orchestrator.web.state import Parts
+from orchestrator.web.state import WebState
 
 
-async def packet_names(parts: Parts) -> list[str]:
-    return [line.name for line in await parts.queries.packets()]
+async def packet_names(web: WebState) -> list[str]:
+    return [line.name for line in await web.queries.packets()]
 
 
-async def readable(parts: Parts, caller: Caller, name: str) -> Packet:
+async def readable(web: WebState, caller: Caller, name: str) -> Packet:
     """As it is today. One that they may not read is refused like one that does not exist."""
-    for packet in await parts.queries.readable_packets(caller.viewer):
+    for packet in await web.queries.readable_packets(caller.viewer):
         if packet.name == name:
             return packet
     raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", "List those that you may read.")

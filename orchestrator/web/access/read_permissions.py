@@ -6,24 +6,24 @@ from orchestrator.domain.commands.operating import hold_system
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.web.access.caller import Caller
-from orchestrator.web.state import Parts
+from orchestrator.web.state import WebState
 
 
-async def reads_runs(parts: Parts, caller: Caller) -> bool:
-    return bool(await parts.queries.readable_packets(caller.viewer))
+async def reads_runs(web: WebState, caller: Caller) -> bool:
+    return bool(await web.queries.readable_packets(caller.viewer))
 
 
-async def require_reading(parts: Parts, caller: Caller) -> None:
+async def require_reading(web: WebState, caller: Caller) -> None:
     """Raises `NotAllowed` for whoever may read no packet's runs."""
-    if not await reads_runs(parts, caller):
+    if not await reads_runs(web, caller):
         raise NotAllowed(
             "nothing_granted", "The ledger is verified by those who may read runs.", "Ask a safety owner for a grant."
         )
 
 
-async def sees_everything(parts: Parts, caller: Caller) -> bool:
+async def sees_everything(web: WebState, caller: Caller) -> bool:
     """In an empty ledger nothing is hidden from anybody; whoever may read nothing sees its size all the less."""
-    return await reads_runs(parts, caller) and await parts.queries.sees_everything(caller.viewer)
+    return await reads_runs(web, caller) and await web.queries.sees_everything(caller.viewer)
 
 
 def looks_after(caller: Caller, packet: Packet) -> bool:

@@ -17,7 +17,7 @@ from orchestrator.web.access.provider import SignInFailed
 from orchestrator.web.access.sign_in_completion import Arrival, open_session
 from orchestrator.web.access.source import source_of
 from orchestrator.web.pages.page import back_to, page
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,46 +27,46 @@ SIGN_IN_WITHIN = timedelta(minutes=10)
 @router.get("/sign-in")
 async def sign_in(request: Request, to: str = "/") -> Response:
     """How one can sign in here."""
-    parts = parts_of(request)
+    web = state_of(request)
     return await page(
         request,
         "sign_in.html",
         title="Sign in",
         to=safe_path(to),
-        provider=parts.provider is not None,
-        local=parts.local,
+        provider=web.provider is not None,
+        local=web.local,
     )
 
 
 @router.get("/sign-in/start")
 async def start(request: Request, to: str = "/", step_up: bool = False) -> Response:
     """Off to the identity provider. A link, and no form: a page's policy lets forms go nowhere else."""
-    parts = parts_of(request)
-    if parts.provider is None:
+    web = state_of(request)
+    if web.provider is None:
         raise Invalid("no_provider", "No identity provider is set here.", "Set OFFBOARD_OIDC_ISSUER and its client.")
-    url, state, kept = await parts.provider.begin(step_up=step_up)
-    await parts.sessions.begin_sign_in(state, {**kept, "to": safe_path(to)}, SIGN_IN_WITHIN, source_of(request))
+    url, state, kept = await web.provider.begin(step_up=step_up)
+    await web.sessions.begin_sign_in(state, {**kept, "to": safe_path(to)}, SIGN_IN_WITHIN, source_of(request))
     answer = RedirectResponse(url, 303)
     # The browser that began is the one that comes back: somebody else's link signs nobody in.
-    _set(answer, parts, f"{cookie_name(parts.settings)}-state", state, SIGN_IN_WITHIN)
+    _set(answer, web, f"{cookie_name(web.settings)}-state", state, SIGN_IN_WITHIN)
     return answer
 
 
 @router.get("/sign-in/callback")
 async def callback(request: Request, state: str = "", error: str = "") -> Response:
     """Back from the identity provider."""
-    parts = parts_of(request)
+    web = state_of(request)
     if error:
         raise SignInFailed("The identity provider refused the sign-in.", "Sign in again, or ask who looks after it.")
-    state_cookie = f"{cookie_name(parts.settings)}-state"
+    state_cookie = f"{cookie_name(web.settings)}-state"
     kept = None
     if state and request.cookies.get(state_cookie) == state:
-        kept = await parts.sessions.finish_sign_in(state)
-    if parts.provider is None or kept is None:
+        kept = await web.sessions.finish_sign_in(state)
+    if web.provider is None or kept is None:
         raise SignInFailed("This sign-in was not begun in this browser, or too long ago.", "Sign in again.")
-    identity = await parts.provider.finish(request.url.query, state, kept)
+    identity = await web.provider.finish(request.url.query, state, kept)
     arrival = Arrival(
-        actor_id=f"a_{parts.office.keyring.lookup_tag('actor', identity.subject).hex()[:24]}",
+        actor_id=f"a_{web.services.keyring.lookup_tag('actor', identity.subject).hex()[:24]}",
         roles=identity.roles,
         person=identity.person,
         name=identity.name,
@@ -75,47 +75,45 @@ async def callback(request: Request, state: str = "", error: str = "") -> Respon
         auth_time=identity.auth_time,
         acr=identity.acr,
     )
-    answer = await _signed_in(request, parts, arrival, str(kept["to"]))
-    answer.delete_cookie(state_cookie, path="/", secure=parts.settings.secure, httponly=True, samesite="lax")
+    answer = await _signed_in(request, web, arrival, str(kept["to"]))
+    answer.delete_cookie(state_cookie, path="/", secure=web.settings.secure, httponly=True, samesite="lax")
     return answer
 
 
 @router.post("/sign-in/local")
 async def sign_in_locally(request: Request) -> Response:
     """By name alone, on the embedded stack, which trusts whoever reaches it."""
-    parts = parts_of(request)
+    web = state_of(request)
     from_our_pages(request)
     form = await request.form()
     return await _signed_in(
-        request, parts, await local_arrival(parts, text(form, "alias")), safe_path(text(form, "to") or "/")
+        request, web, await local_arrival(web, text(form, "alias")), safe_path(text(form, "to") or "/")
     )
 
 
-async def local_arrival(parts: Parts, alias: str) -> Arrival:
+async def local_arrival(web: WebState, alias: str) -> Arrival:
     """Raises `NotAllowed` where nobody signs in by name, `Invalid` for a name that nobody has."""
-    if not parts.local:
+    if not web.local:
         raise NotAllowed("no_local_sign_in", "Nobody signs in by name alone here.", "Sign in with your account.")
-    member = next((member for member in parts.local if member.alias == alias.lower()), None)
+    member = next((member for member in web.local if member.alias == alias.lower()), None)
     if member is None:
-        known = ", ".join(member.alias for member in parts.local)
+        known = ", ".join(member.alias for member in web.local)
         raise Invalid("unknown_actor", f"Nobody acts here as {alias[:40]!r}.", f"Use one of: {known}.")
     return Arrival(
         actor_id=member.alias,
         roles=frozenset(member.roles),
         person=member.employee_number,
-        auth_time=await parts.office.runs.ledger.now(),
+        auth_time=await web.services.runs.ledger.now(),
     )
 
 
 @router.post("/sign-out")
 async def sign_out(request: Request, caller: PageCaller, form: Form) -> Response:
-    parts = parts_of(request)
+    web = state_of(request)
     assert caller.session is not None
-    await parts.sessions.end(caller.session.secret)
+    await web.sessions.end(caller.session.secret)
     answer = RedirectResponse("/sign-in", 303)
-    answer.delete_cookie(
-        cookie_name(parts.settings), path="/", secure=parts.settings.secure, httponly=True, samesite="lax"
-    )
+    answer.delete_cookie(cookie_name(web.settings), path="/", secure=web.settings.secure, httponly=True, samesite="lax")
     return answer
 
 
@@ -128,14 +126,14 @@ async def device(request: Request, caller: PageCaller) -> Response:
 
 @router.post("/device")
 async def confirm_device(request: Request, caller: PageCaller, form: Form) -> Response:
-    parts = parts_of(request)
+    web = state_of(request)
     refused = text(form, "answer") == "refuse"
     assert caller.session is not None
     if caller.session.passing and not refused:
         flash = Flash("refused", "HR could not be asked who you are.", "Sign out and in again; then confirm the code.")
         return await back_to(request, caller, "/device", flash)
-    confirmed = None if refused else Confirmed(caller.actor.actor_id, caller.proved_at(parts.settings), caller.acr)
-    if not await parts.devices.confirm(text(form, "code"), confirmed):
+    confirmed = None if refused else Confirmed(caller.actor.actor_id, caller.proved_at(web.settings), caller.acr)
+    if not await web.devices.confirm(text(form, "code"), confirmed):
         flash = Flash(
             "refused", "No command line waits with this code.", "Look at the code again, or begin anew there."
         )
@@ -146,18 +144,18 @@ async def confirm_device(request: Request, caller: PageCaller, form: Form) -> Re
     return await back_to(request, caller, "/device", flash)
 
 
-async def _signed_in(request: Request, parts: Parts, arrival: Arrival, to: str) -> RedirectResponse:
-    name = cookie_name(parts.settings)
-    secret = await open_session(parts, arrival, request.cookies.get(name))
+async def _signed_in(request: Request, web: WebState, arrival: Arrival, to: str) -> RedirectResponse:
+    name = cookie_name(web.settings)
+    secret = await open_session(web, arrival, request.cookies.get(name))
     answer = RedirectResponse(to, 303)
-    _set(answer, parts, name, secret, parts.settings.session_lasts)
+    _set(answer, web, name, secret, web.settings.session_lasts)
     return answer
 
 
-def _set(answer: Response, parts: Parts, name: str, value: str, lasts: timedelta) -> None:
+def _set(answer: Response, web: WebState, name: str, value: str, lasts: timedelta) -> None:
     # Lax, since a link in a mail opens a page as whoever is signed in; forms repeat the session's own secret.
     answer.set_cookie(
-        name, value, max_age=int(lasts.total_seconds()), path="/", secure=parts.settings.secure, httponly=True,
+        name, value, max_age=int(lasts.total_seconds()), path="/", secure=web.settings.secure, httponly=True,
         samesite="lax",
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import left_since
 from orchestrator.web.inquiries import InquiryFailed, WhoSignsIn
-from orchestrator.web.state import Parts
+from orchestrator.web.state import WebState
 
 log = logging.getLogger("offboard.web")
 
@@ -49,14 +49,14 @@ class Arrived:
     known: bool
 
 
-async def arrive(parts: Parts, arrival: Arrival) -> Arrived:
+async def arrive(web: WebState, arrival: Arrival) -> Arrived:
     """Raises `NotAllowed` for somebody whose own cutoff has passed."""
-    known = (await parts.office.runs.organisation()).actors.get(arrival.actor_id)
+    known = (await web.services.runs.organisation()).actors.get(arrival.actor_id)
     human, managers = (known.human, known.managers) if known is not None else (None, frozenset())
     name, email, zone, asked = arrival.name, arrival.email, arrival.zone, True
     if arrival.person is not None:
         try:
-            who = await parts.inquiries.ask(arrival.actor_id, WhoSignsIn(wanted=arrival.person), within=WITHIN)
+            who = await web.inquiries.ask(arrival.actor_id, WhoSignsIn(wanted=arrival.person), within=WITHIN)
         except (Refusal, InquiryFailed, EngineUnavailable) as error:
             # HR is away, or knows nobody by this. What it said the last time holds: gates ask for the person behind.
             log.warning("HR did not say who signs in: %s", getattr(error, "code", type(error).__name__))
@@ -65,18 +65,18 @@ async def arrive(parts: Parts, arrival: Arrival) -> Arrived:
             human, managers = who.human, frozenset(who.managers)
             name, email, zone = name or who.name, email or who.email, zone or who.time_zone
     actor = Actor(actor_id=arrival.actor_id, roles=arrival.roles, human=human, managers=managers)
-    if human is not None and await left_since(parts.database, human, await parts.office.runs.ledger.now()):
+    if human is not None and await left_since(web.database, human, await web.services.runs.ledger.now()):
         raise NotAllowed(
             "has_left", "This account's person has left: their cutoff has passed.", "If that is wrong, ask HR."
         )
-    await commands.record_actor(parts.office, actor, name=name, email=email, time_zone=zone)
+    await commands.record_actor(web.services, actor, name=name, email=email, time_zone=zone)
     return Arrived(actor, name, zone, known=asked or human is not None)
 
 
-async def open_session(parts: Parts, arrival: Arrival, replaces: str | None) -> str:
+async def open_session(web: WebState, arrival: Arrival, replaces: str | None) -> str:
     """The new session's secret; the browser's former session is over."""
-    arrived = await arrive(parts, arrival)
-    return await parts.sessions.open(
+    arrived = await arrive(web, arrival)
+    return await web.sessions.open(
         arrived.actor.actor_id,
         name=arrived.name,
         zone=arrived.zone,

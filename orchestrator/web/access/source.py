@@ -6,7 +6,7 @@ import ipaddress
 
 from fastapi import Request
 
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 SUBSCRIBER = 64
 """Bits of an IPv6 address that are somebody's own network (RFC 6177): with the rest they can do as they like."""
@@ -22,4 +22,4 @@ def source_of(request: Request) -> bytes:
         named = host
     else:
         named = str(ipaddress.ip_network((address, SUBSCRIBER), strict=False) if address.version == 6 else address)
-    return parts_of(request).office.keyring.lookup_tag("address", named)
+    return state_of(request).services.keyring.lookup_tag("address", named)

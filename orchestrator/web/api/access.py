@@ -17,7 +17,7 @@ from orchestrator.web.access.routes import local_arrival
 from orchestrator.web.access.sign_in_completion import UNTIL_KNOWN, arrive
 from orchestrator.web.access.source import source_of
 from orchestrator.web.api.schema.description import problems
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
 
@@ -52,12 +52,12 @@ class LocalSignIn(BaseModel):
 
 @router.post("/device", summary="Begin to sign in a command line", responses=problems(413, 429))
 async def begin(request: Request) -> Device:
-    parts = parts_of(request)
-    secret, code = await parts.devices.ask(source_of(request))
+    web = state_of(request)
+    secret, code = await web.devices.ask(source_of(request))
     return Device(
         device_secret=secret,
         code=code,
-        confirm_at=f"{parts.settings.public_url}/device",
+        confirm_at=f"{web.settings.public_url}/device",
         expires_in=int(LASTS.total_seconds()),
         interval=INTERVAL.total_seconds(),
     )
@@ -67,16 +67,16 @@ async def begin(request: Request) -> Device:
 async def confirmed(request: Request, asked: DeviceSecret, response: Response) -> PersonsToken:
     """403 with the code `authorization_pending` until they have; `slow_down`, `access_denied` and `expired_token` as of
     RFC 8628, section 3.5."""
-    parts = parts_of(request)
-    answer = await parts.devices.poll(asked.device_secret)
+    web = state_of(request)
+    answer = await web.devices.poll(asked.device_secret)
     if isinstance(answer, str):
         raise NotAllowed(answer, _PENDING[answer][0], _PENDING[answer][1])
-    holder = (await parts.office.runs.organisation()).actors[answer.actor_id]
-    now = await parts.office.runs.ledger.now()
-    if holder.human is not None and await left_since(parts.database, holder.human, now - LASTS):
+    holder = (await web.services.runs.organisation()).actors[answer.actor_id]
+    now = await web.services.runs.ledger.now()
+    if holder.human is not None and await left_since(web.database, holder.human, now - LASTS):
         raise NotAllowed("access_denied", *_PENDING["access_denied"])  # they left between confirming and this
     response.headers["cache-control"] = "no-store"
-    return await _persons_token(parts, answer.actor_id, "command line", answer.auth_time, answer.acr)
+    return await _persons_token(web, answer.actor_id, "command line", answer.auth_time, answer.acr)
 
 
 _PENDING = {
@@ -93,22 +93,22 @@ _PENDING = {
 async def locally(request: Request, asked: LocalSignIn) -> PersonsToken:
     """The embedded stack trusts whoever reaches it; anywhere else this is refused."""
     from_our_pages(request)  # a page elsewhere, open in the same machine's browser, gets no token
-    parts = parts_of(request)
-    arrival = await local_arrival(parts, asked.alias)
-    arrived = await arrive(parts, arrival)
+    web = state_of(request)
+    arrival = await local_arrival(web, asked.alias)
+    arrived = await arrive(web, arrival)
     lasts = PERSONS_TOKEN if arrived.known else UNTIL_KNOWN
-    return await _persons_token(parts, arrived.actor.actor_id, "local sign-in", arrival.auth_time, None, lasts)
+    return await _persons_token(web, arrived.actor.actor_id, "local sign-in", arrival.auth_time, None, lasts)
 
 
 async def _persons_token(
-    parts: Parts,
+    web: WebState,
     actor_id: str,
     label: str,
     auth_time: datetime | None,
     acr: str | None,
     lasts: timedelta = PERSONS_TOKEN,
 ) -> PersonsToken:
-    text, token = await parts.tokens.make(
+    text, token = await web.tokens.make(
         actor_id,
         label=label,
         made_by=actor_id,

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["health"])
 
@@ -39,17 +39,17 @@ async def health() -> Health:
     responses={503: {"model": Readiness, "description": "The ledger is away: send nobody here"}},
 )
 async def readiness(request: Request, response: Response) -> Readiness:
-    parts = parts_of(request)
+    web = state_of(request)
     ledger = temporal = True
     try:
-        await parts.office.runs.ledger.now()
+        await web.services.runs.ledger.now()
     except LedgerError:
         ledger = False
     try:
-        if parts.office.engine is None:
+        if web.services.engine is None:
             temporal = False
         else:
-            await parts.office.engine.look_at_cluster()
+            await web.services.engine.look_at_cluster()
     except EngineUnavailable:
         temporal = False
     if not ledger:

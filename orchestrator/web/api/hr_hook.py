@@ -24,16 +24,16 @@ from orchestrator import commands
 from orchestrator.commands import Received
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.ledger.access.answers import Answer as Kept
+from orchestrator.ledger.access.answers import StoredResponse as Kept
 from orchestrator.web.api.people import WITHIN, Wanted
 from orchestrator.web.api.runs.command_responses import run_address
 from orchestrator.web.api.runs.starts import Local, Zone, cutoff_given
-from orchestrator.web.api.schema.description import Asking, problems_of_post
+from orchestrator.web.api.schema.description import RequestModel, problems_of_post
 from orchestrator.web.api.schema.parameters import Id
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
 from orchestrator.web.inquiries import PersonFactsAsked
 from orchestrator.web.problems import Problem, answer, invalid_request, refused
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1/hooks", tags=["webhooks"])
 
@@ -63,7 +63,7 @@ _UNDER_WAY = Problem(
 )  # fmt: skip
 
 
-class Leaving(Asking):
+class Leaving(RequestModel):
     """Somebody leaves."""
 
     person: Wanted
@@ -97,47 +97,47 @@ async def leaving(
 ) -> Response:
     """404 where the installation has no secret for it. A repeated delivery is answered alike, and starts nothing
     twice."""
-    parts = parts_of(request)
-    secret = parts.settings.hr_webhook_secret
+    web = state_of(request)
+    secret = web.settings.hr_webhook_secret
     if secret is None:
         raise HTTPException(404)
     body = await request.body()
     signed_at = _signed_at(_key(secret), webhook_id, webhook_timestamp, webhook_signature, body)
     if signed_at is None or webhook_id is None:
         return await answer(request, _UNSIGNED)
-    if abs(await parts.office.runs.ledger.now() - signed_at) > WINDOW:
+    if abs(await web.services.runs.ledger.now() - signed_at) > WINDOW:
         return await answer(request, _OUT_OF_TIME)
-    claim = await parts.answers.claim(ACTOR, webhook_id, hashlib.sha256(body).digest(), KEPT)
+    claim = await web.answers.claim(ACTOR, webhook_id, hashlib.sha256(body).digest(), KEPT)
     if isinstance(claim, Kept):
         return Response(claim.body, claim.status, headers=claim.headers)
     if claim != "mine":
         return await answer(request, _ANOTHER if claim == "another_request" else _UNDER_WAY)
     try:
-        answered = await _start(request, parts, body)
+        answered = await _start(request, web, body)
     except BaseException:
-        await parts.answers.give_up(ACTOR, webhook_id)
+        await web.answers.give_up(ACTOR, webhook_id)
         raise
     if answered.status_code >= 300:
         # Nothing was started: once a setting was mended, or HR knows the person, the same delivery is worth a look.
-        await parts.answers.give_up(ACTOR, webhook_id)
+        await web.answers.give_up(ACTOR, webhook_id)
     else:
         headers = {name: answered.headers[name] for name in ("content-type", "location") if name in answered.headers}
-        await parts.answers.keep(ACTOR, webhook_id, Kept(answered.status_code, headers, bytes(answered.body).decode()))
+        await web.answers.keep(ACTOR, webhook_id, Kept(answered.status_code, headers, bytes(answered.body).decode()))
     return answered
 
 
-async def _start(request: Request, parts: Parts, body: bytes) -> Response:
+async def _start(request: Request, web: WebState, body: bytes) -> Response:
     try:
         asked = Leaving.model_validate_json(body)
     except ValidationError as wrong:
         return await answer(request, invalid_request(wrong.errors(include_url=False, include_input=False)))
     actor = Actor(actor_id=ACTOR, kind="service", roles=frozenset({ROLE}))
     try:
-        await commands.record_actor(parts.office, actor)
+        await commands.record_actor(web.services, actor)
         question = PersonFactsAsked(packet=asked.packet, wanted=asked.person)
-        facts = await parts.inquiries.ask(ACTOR, question, within=WITHIN)
+        facts = await web.inquiries.ask(ACTOR, question, within=WITHIN)
         cutoff = cutoff_given(asked.cutoff, asked.zone or facts.time_zone or None)
-        done = await commands.start_run(parts.office, actor, facts, asked.packet, cutoff)
+        done = await commands.start_run(web.services, actor, facts, asked.packet, cutoff)
     except Refusal as error:
         return await answer(request, refused(error, request.path_params))
     if isinstance(done, Received):

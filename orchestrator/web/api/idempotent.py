@@ -15,10 +15,10 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from orchestrator.domain.errors import Refusal
-from orchestrator.ledger.access.answers import Answer
+from orchestrator.ledger.access.answers import StoredResponse
 from orchestrator.web.access.caller import token_caller
 from orchestrator.web.problems import Problem, answer, refused
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 LONGEST = 255
 KEPT_HEADERS = ("content-type", "location")
@@ -57,9 +57,9 @@ class IdempotentRoute(APIRoute):
 
 async def _once(request: Request, key: str, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
     actor = (await token_caller(request)).actor.actor_id
-    answers = parts_of(request).answers
+    answers = state_of(request).answers
     claim = await answers.claim(actor, key, await _hash(request))
-    if isinstance(claim, Answer):
+    if isinstance(claim, StoredResponse):
         headers = {**claim.headers, "Idempotency-Replayed": "true"}
         return Response(claim.body, claim.status, headers=headers)
     if claim == "another_request":
@@ -76,7 +76,7 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
     else:
         kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         body = getattr(request.state, "kept_body", None) or bytes(response.body).decode()
-        await answers.keep(actor, key, Answer(response.status_code, kept, body))
+        await answers.keep(actor, key, StoredResponse(response.status_code, kept, body))
     return response
 
 

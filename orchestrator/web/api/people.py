@@ -16,10 +16,10 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.web.access.caller import ApiCaller, Caller
 from orchestrator.web.access.packets import readable
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.schema.description import Answer, Asking, problems_of_post
+from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id
 from orchestrator.web.inquiries import FindPeople, PersonFactsAsked
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["people"], route_class=IdempotentRoute)
 
@@ -32,19 +32,19 @@ Wanted = Annotated[
 ]
 
 
-class PeopleSearch(Asking):
+class PeopleSearch(RequestModel):
     packet: Id = Field(examples=["standard-leaver"])
     text: Annotated[str, StringConstraints(max_length=200, pattern=TEXT)] = Field(
         description="Parts of a name, an employee number or a mail address; two letters at least", examples=["umbel"]
     )
 
 
-class PersonLookup(Asking):
+class PersonLookup(RequestModel):
     packet: Id = Field(examples=["standard-leaver"])
     wanted: Wanted
 
 
-class PersonFound(Answer):
+class PersonFound(ResponseModel):
     hr_id: str
     name: str
     employee_number: str
@@ -56,12 +56,12 @@ class PersonFound(Answer):
     leaving_at: datetime | None = None
 
 
-class PeopleFound(Answer):
+class PeopleFound(ResponseModel):
     people: list[PersonFound] = Field(description="In the order of HR's answer")
     more: bool = Field(description="Whether HR found others; a longer text finds fewer")
 
 
-class PersonFacts(Answer):
+class PersonFacts(ResponseModel):
     """What HR says about one person. What it does not know is empty."""
 
     hr_id: str
@@ -83,27 +83,27 @@ class PersonFacts(Answer):
 
 @router.post("/people/search", summary="Find people by what was typed so far", responses=problems_of_post())
 async def search(request: Request, caller: ApiCaller, asked: PeopleSearch, key: IdempotencyKey = None) -> PeopleFound:
-    parts = parts_of(request)
-    await may_prepare(parts, caller, asked.packet)
+    web = state_of(request)
+    await may_prepare(web, caller, asked.packet)
     question = FindPeople(packet=asked.packet, text=asked.text)
-    return PeopleFound.model_validate(await parts.inquiries.ask(caller.actor.actor_id, question, within=WITHIN))
+    return PeopleFound.model_validate(await web.inquiries.ask(caller.actor.actor_id, question, within=WITHIN))
 
 
 @router.post("/people/lookup", summary="What HR says about one person", responses=problems_of_post())
 async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: IdempotencyKey = None) -> PersonFacts:
     """`wanted` means exactly one person; 422 says why it does not."""
-    parts = parts_of(request)
-    await may_prepare(parts, caller, asked.packet)
+    web = state_of(request)
+    await may_prepare(web, caller, asked.packet)
     question = PersonFactsAsked(packet=asked.packet, wanted=asked.wanted)
-    facts = await parts.inquiries.ask(caller.actor.actor_id, question, within=WITHIN)
-    person_id = await parts.office.keyring.person_for("hr", facts.hr_id, create=False)
-    open_run = await parts.queries.open_run_of(caller.viewer, person_id) if person_id is not None else None
+    facts = await web.inquiries.ask(caller.actor.actor_id, question, within=WITHIN)
+    person_id = await web.services.keyring.person_for("hr", facts.hr_id, create=False)
+    open_run = await web.queries.open_run_of(caller.viewer, person_id) if person_id is not None else None
     return PersonFacts.model_validate(facts).model_copy(update={"open_run": open_run})
 
 
-async def may_prepare(parts: Parts, caller: Caller, packet: str) -> Packet:
+async def may_prepare(web: WebState, caller: Caller, packet: str) -> Packet:
     """The packet, for whoever may ask for runs under it. The worker asks the same of the account; here the token's own
     limit counts as well."""
-    current = await readable(parts, caller, packet)
+    current = await readable(web, caller, packet)
     require_prepare(caller.actor, current, current, current.name)
     return current

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import Caller
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 NEW_RUN = "new-run"
 NAVIGATION = (
@@ -37,20 +37,20 @@ async def page(
     **context: Any,
 ) -> HTMLResponse:
     """`template` drawn for `caller`, in their time zone. What was kept to be said to them stands on it, once."""
-    parts = parts_of(request)
+    web = state_of(request)
     session = caller.session if caller is not None else None
     # A live page's own look at itself takes nothing away from the page that somebody is on the way to.
     looked_at = request.headers.get("sec-fetch-mode", "navigate") == "navigate"
     kept = session.flashes if session is not None and looked_at else ()
     if session is not None and kept:
-        await parts.sessions.say(session)
-    body = parts.templates.get_template(template).render(
+        await web.sessions.say(session)
+    body = web.templates.get_template(template).render(
         page_title=title,
         caller=caller,
         navigation=_offered(caller) if caller is not None else [],
         may_start=caller is not None and caller.may_start,
         current=current,
-        installation_local=bool(parts.local),
+        installation_local=bool(web.local),
         flashes=[*kept, *flashes],
         csrf_token=session.csrf if session is not None else "",
         zone=caller.zone if caller is not None else "UTC",
@@ -70,5 +70,5 @@ async def back_to(request: Request, caller: Caller, to: str, *flashes: Flash) ->
     """The answer to a form that was carried out: another page, which says what came of it (303, so that loading it anew
     sends nothing twice)."""
     if flashes and caller.session is not None:
-        await parts_of(request).sessions.say(caller.session, *flashes)
+        await state_of(request).sessions.say(caller.session, *flashes)
     return RedirectResponse(to, 303)

@@ -77,10 +77,10 @@ async def served(stack: Stack, *, engine: Engine | None = None, **settings: Any)
     on = listening("127.0.0.1", 0)
     url = f"http://127.0.0.1:{on.getsockname()[1]}"
     local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
-    office = replace(stack.office, engine=engine or stack.engine)
+    services = replace(stack.services, engine=engine or stack.engine)
     web = WebSettings(public_url=url, **settings)
     try:
-        async with serving(web, office, engine or stack.engine, stack.books.database, on, local):
+        async with serving(web, services, engine or stack.engine, stack.backend.database, on, local):
             yield url
     finally:
         on.close()

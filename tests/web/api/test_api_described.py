@@ -54,7 +54,7 @@ async def offboard(here: Installation) -> AsyncIterator[str]:
     local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
     web = WebSettings(public_url=url, webhook_hosts=("hooks.example.com",), hr_webhook_secret="whsec_bm90aGluZw==")
     try:
-        async with serving(web, here.office, here.engine, here.books.database, on, local):
+        async with serving(web, here.services, here.engine, here.backend.database, on, local):
             yield url
     finally:
         on.close()

@@ -96,7 +96,7 @@ async def furnish(stack: Stack) -> Furnished:
         clients: dict[str, httpx.AsyncClient] = {}
         for alias in ("hr", "it", "finance", "operator", "safety-owner", "auditor"):
             clients[alias] = await open_ones.enter_async_context(api(stack.url, await token_of(stack.url, alias)))
-        office = Office(clients)
+        services = Office(clients)
         people = {
             key: await hired(
                 stack, traits, given_name=given, family_name=family, title=title, time_zone=zone,
@@ -118,19 +118,19 @@ async def furnish(stack: Stack) -> Furnished:
             "held": {"cutoff": FUTURE},
             "ended": {"cutoff": FUTURE},
         }
-        runs = {key: await office.start(people[key], **hows.get(key, {})) for key in keys}
-        await office.until(f"/runs/{runs['unclear']}", lambda run: run["exceptions"])
-        await office.post("operator", f"/runs/{runs['held']}/hold", {"reason": "Their last day is being negotiated."})
-        await office.post("hr", f"/runs/{runs['ended']}/end", {"reason": "They stay after all."})
-        await office.decide(runs["working"], "access", "it", excluded=["freeze_card"], reason="The card is shared.")
-        await office.finish(runs["finished"])
-        await office.post("operator", "/systems/check", {"packet": PACKET})
-        inquiry = await office.post("auditor", "/ledger/verifications")
-        await office.until(
+        runs = {key: await services.start(people[key], **hows.get(key, {})) for key in keys}
+        await services.until(f"/runs/{runs['unclear']}", lambda run: run["exceptions"])
+        await services.post("operator", f"/runs/{runs['held']}/hold", {"reason": "Their last day is being negotiated."})
+        await services.post("hr", f"/runs/{runs['ended']}/end", {"reason": "They stay after all."})
+        await services.decide(runs["working"], "access", "it", excluded=["freeze_card"], reason="The card is shared.")
+        await services.finish(runs["finished"])
+        await services.post("operator", "/systems/check", {"packet": PACKET})
+        inquiry = await services.post("auditor", "/ledger/verifications")
+        await services.until(
             f"/inquiries/{inquiry['inquiry_id']}", lambda found: found["state"] == "answered", alias="auditor"
         )
         until = {"to": "operator", "until": (datetime.now(UTC) + timedelta(days=9)).isoformat()}
         # Of somebody who decides nothing: no other test finds a decision taken that was not.
-        away = await office.post("auditor", "/delegations", until | {"reason": "Three weeks by the sea."})
-        packet = await office.get("hr", f"/packets/{PACKET}")
+        away = await services.post("auditor", "/delegations", until | {"reason": "Three weeks by the sea."})
+        packet = await services.get("hr", f"/packets/{PACKET}")
     return Furnished(runs, people, packet["version"], away["delegation_id"])

@@ -24,8 +24,8 @@ async def two_approve(stack: Stack) -> str:
     """A packet in production in which two people decide at each gate; its name."""
     packet = without_systems(starter_packet("standard-leaver"), stack.company.missing)
     packet = renamed(packet, "two-approve", approvals=("quorum: 1", "quorum: 2"))
-    known = (await stack.office.runs.organisation()).actors
-    await put_in_production(stack.office, packet, known["value-owner"], known["safety-owner"])
+    known = (await stack.services.runs.organisation()).actors
+    await put_in_production(stack.services, packet, known["value-owner"], known["safety-owner"])
     return packet.name
 
 

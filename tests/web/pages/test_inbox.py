@@ -103,8 +103,8 @@ async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
     assert "1 of 2 approvals" in Page((await it.get(f"/runs/{run_id}")).text).text
 
     colleague = Actor(actor_id="it-2", roles=frozenset({"it_approver"}), human=await _somebody(stack))
-    await commands.record_actor(stack.office, colleague)
-    await commands.approve_gate(stack.office, colleague, run_id, "g-access-1")
+    await commands.record_actor(stack.services, colleague)
+    await commands.approve_gate(stack.services, colleague, run_id, "g-access-1")
     assert gate_of(await run_of(program, run_id), "access")["state"] == "approved"
 
 
@@ -278,7 +278,7 @@ async def test_an_empty_inbox_says_what_to_do_next(visit: Visit) -> None:
 
 async def _somebody(stack: Stack) -> str:
     """The opaque id of somebody who is not among the staff."""
-    person = await stack.office.keyring.person_for("hr", "a colleague of it's")
+    person = await stack.services.keyring.person_for("hr", "a colleague of it's")
     assert person is not None
     return person
 
@@ -287,9 +287,9 @@ async def test_what_is_decided_for_a_colleague_is_marked_with_their_name(
     stack: Stack, visit: Visit, started: Started, program: Program
 ) -> None:
     run_id = await started()
-    known = (await stack.office.runs.organisation()).actors
-    now = await stack.office.runs.ledger.now()
-    given = await commands.delegate(stack.office, known["it"], "operator", None, now + timedelta(hours=1))
+    known = (await stack.services.runs.organisation()).actors
+    now = await stack.services.runs.ledger.now()
+    given = await commands.delegate(stack.services, known["it"], "operator", None, now + timedelta(hours=1))
     operator = await visit("operator")
     try:
         shown = await operator.get(f"/runs/{run_id}")
@@ -297,7 +297,7 @@ async def test_what_is_decided_for_a_colleague_is_marked_with_their_name(
         assert "for Wendelgard Oxtomiro" in Page(card[: card.index("</li>")]).text
         await press(operator, f"/runs/{run_id}", "Approve all", inside=access(run_id))
     finally:
-        await commands.end_delegation(stack.office, known["it"], given)
+        await commands.end_delegation(stack.services, known["it"], given)
 
     gate = gate_of(await run_of(program, run_id), "access")
     assert (gate["state"], gate["votes"][0]["by"]) == ("approved", "operator")

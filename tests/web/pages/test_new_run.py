@@ -31,8 +31,10 @@ async def _pages(stack: Stack, engine: Engine | None, **settings: Any) -> AsyncI
     on = listening("127.0.0.1", 0)
     url = f"http://127.0.0.1:{on.getsockname()[1]}"
     local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
-    office = replace(stack.office, engine=engine)
-    async with serving(WebSettings(public_url=url, **settings), office, engine, stack.books.database, on, local=local):
+    services = replace(stack.services, engine=engine)
+    async with serving(
+        WebSettings(public_url=url, **settings), services, engine, stack.backend.database, on, local=local
+    ):
         yield url
 
 

@@ -50,9 +50,9 @@ async def test_two_owners_sign_a_version_and_move_it_on(
     stack: Stack, visit: Visit, trial: tuple[Packet, Packet]
 ) -> None:
     first, second = trial
-    known = await stack.books.runs.organisation()
+    known = await stack.backend.runs.organisation()
     owner = surroundings.actor(known, "value-owner")
-    await commands.adopt_packet(stack.office, owner, first, ["standard-leaver"])
+    await commands.adopt_packet(stack.services, owner, first, ["standard-leaver"])
     at = f"/packets/{NAME}/versions/{first.version}"
     value, safety = await visit("value-owner"), await visit("safety-owner")
     page = await value.get(f"{at}?part=owners")
@@ -67,7 +67,7 @@ async def test_two_owners_sign_a_version_and_move_it_on(
     await safety.submit(f"{at}/sign", {"phase": "shadow"})
     moved = await safety.submit(f"{at}/move", {"phase": "shadow", "reason": "Both agree"})
     assert "is in shadow now" in moved.text and "Both agree" in moved.text
-    await commands.adopt_packet(stack.office, owner, second, ["standard-leaver"])
+    await commands.adopt_packet(stack.services, owner, second, ["standard-leaver"])
     compared = html.unescape((await value.get(f"/packets/{NAME}/differences")).text)
     assert "A first title" in compared and "A second title" in compared and "The same in both" in compared
     retired = await value.submit(f"{at}/move", {"phase": "retired"})

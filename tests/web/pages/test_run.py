@@ -141,8 +141,8 @@ async def test_positions_are_shown_to_whoever_sees_everything_only(
 ) -> None:
     run_id = await started()
     auditor = await visit("auditor")
-    queries = Queries(stack.books.database, stack.books.ledger, stack.books.runs)
-    looks = Viewer.of((await stack.books.runs.organisation()).actors["auditor"])
+    queries = Queries(stack.backend.database, stack.backend.ledger, stack.backend.runs)
+    looks = Viewer.of((await stack.backend.runs.organisation()).actors["auditor"])
     shown = "Position in the ledger" in (await auditor.get(f"/runs/{run_id}")).text
     assert shown == await queries.sees_everything(looks), "another test's run may be under an embargo"
     hidden = await started_hidden(started, NAMED)

@@ -13,16 +13,16 @@ from orchestrator.domain.organisation.organisation import Delegation as Held
 from orchestrator.domain.permissions.levels import ActorKind
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.schema.description import Answer, Asking, problems, problems_of_post
+from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import ID, LONGEST_ID, Id, Reason
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["away"], route_class=IdempotentRoute)
 
 DelegationId = Annotated[str, Path(min_length=1, max_length=LONGEST_ID, pattern=ID)]
 
 
-class Delegation(Answer):
+class Delegation(ResponseModel):
     delegation_id: str
     by: str = Field(description="The account whose decisions these are")
     to: str = Field(description="The account that decides for a time")
@@ -31,41 +31,41 @@ class Delegation(Answer):
     reason: str | None
 
 
-class Delegations(Answer):
+class Delegations(ResponseModel):
     delegations: list[Delegation] = Field(description="Given or taken, and not over")
 
 
-class NewDelegation(Asking):
+class NewDelegation(RequestModel):
     to: Id = Field(description="A colleague's account", examples=["finance"])
     since: AwareDatetime | None = Field(None, description="From now on, where it is left out")
     until: AwareDatetime = Field(description="Before this instant; 90 days later at most")
     reason: Reason | None = None
 
 
-class Made(Answer):
+class Made(ResponseModel):
     delegation_id: str
 
 
-class DelegationEnded(Answer):
+class DelegationEnded(ResponseModel):
     delegation_id: str
     changed: bool = Field(description="False where it was ended already")
 
 
-class Member(Answer):
+class Member(ResponseModel):
     actor_id: str
     kind: ActorKind
     name: str | None = Field(description="Null where sign-in did not tell it, and for programs")
     roles: list[str]
 
 
-class Staff(Answer):
+class Staff(ResponseModel):
     members: list[Member]
 
 
 @router.get("/staff", summary="Who has signed in here", responses=problems())
 async def staff(request: Request, caller: ApiCaller) -> Staff:
     """To choose a colleague from, or those whom an embargo names. Names are for people."""
-    members = await parts_of(request).queries.staff()
+    members = await state_of(request).queries.staff()
     with_names = caller.actor.kind == "person"
     return Staff(
         members=[
@@ -82,15 +82,15 @@ async def staff(request: Request, caller: ApiCaller) -> Staff:
 
 @router.get("/delegations", summary="Who decides for whom, as far as it is about the caller", responses=problems())
 async def delegations(request: Request, caller: ApiCaller) -> Delegations:
-    found = await parts_of(request).queries.delegations(caller.viewer)
+    found = await state_of(request).queries.delegations(caller.viewer)
     return Delegations(delegations=[_delegation(held) for held in found])
 
 
 @router.post("/delegations", summary="Have a colleague decide", status_code=201, responses=problems_of_post())
 async def delegate(request: Request, caller: ApiCaller, asked: NewDelegation, key: IdempotencyKey = None) -> Made:
     """They decide what the caller may decide, and never more; not where either of the two is in conflict."""
-    office = parts_of(request).office
-    made = await commands.delegate(office, caller.actor, asked.to, asked.since, asked.until, asked.reason)
+    services = state_of(request).services
+    made = await commands.delegate(services, caller.actor, asked.to, asked.since, asked.until, asked.reason)
     return Made(delegation_id=made)
 
 
@@ -99,7 +99,7 @@ async def end(
     request: Request, caller: ApiCaller, delegation_id: DelegationId, key: IdempotencyKey = None
 ) -> DelegationEnded:
     """By either of the two."""
-    changed = await commands.end_delegation(parts_of(request).office, caller.actor, delegation_id)
+    changed = await commands.end_delegation(state_of(request).services, caller.actor, delegation_id)
     return DelegationEnded(delegation_id=delegation_id, changed=changed)
 
 

@@ -20,18 +20,18 @@ from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inquiries import inquiry_address
 from orchestrator.web.api.runs.runs import person
 from orchestrator.web.api.runs.starts import InquiryWaiting
-from orchestrator.web.api.schema.description import Answer, problems, problems_of_post
+from orchestrator.web.api.schema.description import ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import ID, LONGEST_ID, After, From, To
 from orchestrator.web.api.schema.run_answers import Person
 from orchestrator.web.inquiries import VerifyLedger
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1/ledger", tags=["ledger"], route_class=IdempotentRoute)
 
 Word = Annotated[str | None, Query(min_length=1, max_length=LONGEST_ID, pattern=ID)]
 
 
-class LedgerStanding(Answer):
+class LedgerStanding(ResponseModel):
     """How large it is, is for those only who see every run: its growth would tell of what is hidden."""
 
     now: datetime = Field(description="The ledger's time, which all of Offboard goes by")
@@ -39,7 +39,7 @@ class LedgerStanding(Answer):
     last_verification: Verification | None = Field(description="Null before the first")
 
 
-class EventInHistory(Answer):
+class EventInHistory(ResponseModel):
     at: datetime
     type: str
     by: list[str] = Field(description="Accounts that did it; empty where time or a worker brought it about")
@@ -54,7 +54,7 @@ class EventInHistory(Answer):
     position: int | None = Field(description="Its place in the ledger; null for who does not see everything")
 
 
-class HistoryPage(Answer):
+class HistoryPage(ResponseModel):
     events: list[EventInHistory] = Field(description="The latest first")
     after: str | None = Field(description="Give it as `after` for what was before; null at the beginning")
     looked_back_to: datetime | None = Field(
@@ -64,12 +64,12 @@ class HistoryPage(Answer):
 
 @router.get("", summary="Size and last verification", responses=problems(403))
 async def ledger(request: Request, caller: ApiCaller) -> LedgerStanding:
-    parts = parts_of(request)
-    whole = await sees_everything(parts, caller)
-    kept = await last_verification(parts.database)
+    web = state_of(request)
+    whole = await sees_everything(web, caller)
+    kept = await last_verification(web.database)
     return LedgerStanding(
-        now=await parts.queries.now(),
-        events=await parts.office.runs.ledger.tail_position() if whole else None,
+        now=await web.queries.now(),
+        events=await web.services.runs.ledger.tail_position() if whole else None,
         last_verification=verified(kept, whole=whole) if kept is not None else None,
     )
 
@@ -86,8 +86,8 @@ async def history(
     after: After = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> HistoryPage:
-    parts = parts_of(request)
-    found = History(parts.database, parts.office.keyring, EventCodec(RUN_EVENT_TYPES), parts.queries)
+    web = state_of(request)
+    found = History(web.database, web.services.keyring, EventCodec(RUN_EVENT_TYPES), web.queries)
     wanted = HistoryFilter(run_id=run, system=system, actor=actor, since=since, until=until)
     page = await found.page(caller.viewer, wanted, after, limit)
     return HistoryPage(
@@ -108,20 +108,20 @@ async def history(
     },
 )
 async def verify(request: Request, caller: ApiCaller, response: Response, key: IdempotencyKey = None) -> InquiryWaiting:
-    parts = parts_of(request)
-    await require_reading(parts, caller)
-    inquiry_id = await parts.inquiries.put(caller.actor.actor_id, VerifyLedger())
+    web = state_of(request)
+    await require_reading(web, caller)
+    inquiry_id = await web.inquiries.put(caller.actor.actor_id, VerifyLedger())
     response.headers["location"] = inquiry_address(inquiry_id)
     return InquiryWaiting(inquiry_id=inquiry_id, address=inquiry_address(inquiry_id))
 
 
 @router.get("/verifications/last", summary="What the last verification found", responses=problems(404))
 async def last(request: Request, caller: ApiCaller) -> Verification:
-    parts = parts_of(request)
-    kept = await last_verification(parts.database)
+    web = state_of(request)
+    kept = await last_verification(web.database)
     if kept is None:
         raise Invalid("unknown_verification", "The ledger was never verified.", "POST /api/v1/ledger/verifications.")
-    return verified(kept, whole=await sees_everything(parts, caller))
+    return verified(kept, whole=await sees_everything(web, caller))
 
 
 def _event(one: Happened) -> EventInHistory:

@@ -22,20 +22,20 @@ from orchestrator.domain.permissions.levels import ActorKind, Level
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.schema.description import Answer, Asking, problems, problems_of_post
+from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import PacketName, Text, Version
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1/packets", tags=["packets"], route_class=IdempotentRoute)
 
 
-class Signature(Answer):
+class Signature(ResponseModel):
     owner: Owner
     phase: Phase = Field(description="The phase it is signed for")
     by: str
 
 
-class PacketVersion(Answer):
+class PacketVersion(ResponseModel):
     version: str
     phase: Phase
     value_owner: str = Field(description="The role that owns workflow.yaml")
@@ -43,7 +43,7 @@ class PacketVersion(Answer):
     signatures: list[Signature] = Field(description="Those that still count")
 
 
-class PacketInList(Answer):
+class PacketInList(ResponseModel):
     name: str
     title: str
     purpose: str
@@ -51,7 +51,7 @@ class PacketInList(Answer):
     version: str = Field(description="The one that works for people, or else the newest")
 
 
-class Packets(Answer):
+class Packets(ResponseModel):
     packets: list[PacketInList]
 
 
@@ -61,14 +61,14 @@ class PacketShown(PacketInList):
     versions: list[PacketVersion] = Field(description="In the order of adoption, the newest last")
 
 
-class PacketFile(Answer):
+class PacketFile(ResponseModel):
     name: str = Field(examples=["workflow.yaml"])
     owner: Literal["value", "safety", "both"]
     roles: list[str] = Field(description="The roles that own it")
     text: str = Field(description="As its owner wrote it; no secret stands in it")
 
 
-class PacketChange(Answer):
+class PacketChange(ResponseModel):
     at: datetime
     what: Literal["adopted", "signed", "moved"]
     version: str
@@ -79,7 +79,7 @@ class PacketChange(Answer):
     reason: str | None = None
 
 
-class StepMeant(Answer):
+class StepMeant(ResponseModel):
     name: str
     title: str
     system: str | None
@@ -90,14 +90,14 @@ class StepMeant(Answer):
     sentence: str
 
 
-class GateMeant(Answer):
+class GateMeant(ResponseModel):
     name: str
     title: str
     sentence: str
     steps: list[str] = Field(description="Titles of the steps that wait for it")
 
 
-class SystemMeant(Answer):
+class SystemMeant(ResponseModel):
     name: str
     title: str
     connector: str
@@ -107,7 +107,7 @@ class SystemMeant(Answer):
     sentences: list[str]
 
 
-class Meaning(Answer):
+class Meaning(ResponseModel):
     """The three files in words."""
 
     outcomes: list[str]
@@ -121,18 +121,18 @@ class Meaning(Answer):
     systems: list[SystemMeant]
 
 
-class LevelRow(Answer):
+class LevelRow(ResponseModel):
     who: str = Field(description="A role; `*` for everybody of this kind")
     levels: dict[str, Level | None] = Field(description="By system; null: not even read")
 
 
-class LevelTable(Answer):
+class LevelTable(ResponseModel):
     kind: ActorKind
     systems: list[str]
     rows: list[LevelRow]
 
 
-class WholeVersion(Answer):
+class WholeVersion(ResponseModel):
     name: str
     title: str
     purpose: str
@@ -149,7 +149,7 @@ class WholeVersion(Answer):
     level_words: dict[str, str]
 
 
-class NewPacket(Asking):
+class NewPacket(RequestModel):
     """The texts of the three files; the packet's name stands in the first."""
 
     workflow: str = Field(max_length=300_000)
@@ -157,35 +157,35 @@ class NewPacket(Asking):
     approvals: str = Field(max_length=300_000)
 
 
-class Adopted(Answer):
+class Adopted(ResponseModel):
     packet: str
     version: str
 
 
-class NewSignature(Asking):
+class NewSignature(RequestModel):
     phase: Phase | None = Field(None, description="The version's next one; it is taken where this is left out")
 
 
-class NewMove(Asking):
+class NewMove(RequestModel):
     phase: Phase
     reason: Text = ""
 
 
 @router.get("", summary="Packets that the caller may read", responses=problems())
 async def packets(request: Request, caller: ApiCaller) -> Packets:
-    parts = parts_of(request)
-    found = await parts.queries.readable_packets(caller.viewer)
-    return Packets(packets=[PacketInList(**await _line(parts, packet)) for packet in found])
+    web = state_of(request)
+    found = await web.queries.readable_packets(caller.viewer)
+    return Packets(packets=[PacketInList(**await _line(web, packet)) for packet in found])
 
 
 @router.get("/{name}", summary="One packet and its versions", responses=problems(404))
 async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketShown:
-    parts = parts_of(request)
-    packet = await readable(parts, caller, name)
-    shelf = await parts.office.runs.shelf(packet.name)
+    web = state_of(request)
+    packet = await readable(web, caller, name)
+    shelf = await web.services.runs.shelf(packet.name)
     versions = [PacketVersion.model_validate(known) for known in shelf.history.versions]
     return PacketShown(
-        **await _line(parts, packet),
+        **await _line(web, packet),
         batch_cap=packet.workflow.thresholds.batch_cap,
         export_columns=dict(packet.platform.hr.export_columns),
         versions=versions,
@@ -195,31 +195,31 @@ async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketSh
 @router.get("/{name}/versions/{version}", summary="One version whole", responses=problems(404))
 async def whole(request: Request, caller: ApiCaller, name: PacketName, version: Version) -> WholeVersion:
     """The three files side by side, and what they mean."""
-    parts = parts_of(request)
-    await readable(parts, caller, name)
-    shelf = await parts.office.runs.shelf(name)
+    web = state_of(request)
+    await readable(web, caller, name)
+    shelf = await web.services.runs.shelf(name)
     known = shelf.history.version(version)
     packet = shelf.version(known.version)
     stream = packet_stream(name)
-    happened = (await parts.office.runs.ledger.read({stream: 0})).events[stream]
-    return WholeVersion.model_validate(packet_document(packet, shelf, happened, parts.office.runs.abilities))
+    happened = (await web.services.runs.ledger.read({stream: 0})).events[stream]
+    return WholeVersion.model_validate(packet_document(packet, shelf, happened, web.services.runs.abilities))
 
 
 @router.post("", summary="Adopt a packet", status_code=201, responses=problems_of_post())
 async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: IdempotencyKey = None) -> Adopted:
     """As a draft, by one of its owners. Everything that is wrong with the files is named at once, in `errors`."""
-    parts = parts_of(request)
+    web = state_of(request)
     files = {WORKFLOW_FILE: asked.workflow, PLATFORM_FILE: asked.platform, APPROVALS_FILE: asked.approvals}
     packet = await asyncio.to_thread(parse_packet, {name: text.encode() for name, text in files.items()})
     adopt_first(PacketState(), packet, caller.actor)  # nobody has a file looked through who would own none of it
-    actors = list((await parts.office.runs.organisation()).actors.values())
+    actors = list((await web.services.runs.organisation()).actors.values())
     roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))
     wrong = await asyncio.to_thread(
         check_packet, packet, connector_kinds(), settings=SETTINGS, roles_known=roles, actors=actors
     )
     if wrong:
         raise PacketProblems(wrong)
-    version = await commands.adopt_packet(parts.office, caller.actor, packet, await packet_names(parts))
+    version = await commands.adopt_packet(web.services, caller.actor, packet, await packet_names(web))
     return Adopted(packet=packet.name, version=version)
 
 
@@ -229,10 +229,10 @@ async def sign(
     key: IdempotencyKey = None,
 ) -> PacketVersion:  # fmt: skip
     """For its next phase, as the owner whose role the caller has."""
-    parts = parts_of(request)
-    await readable(parts, caller, name)
-    await commands.sign_packet(parts.office, caller.actor, name, version, asked.phase, await packet_names(parts))
-    return await _version(parts, name, version)
+    web = state_of(request)
+    await readable(web, caller, name)
+    await commands.sign_packet(web.services, caller.actor, name, version, asked.phase, await packet_names(web))
+    return await _version(web, name, version)
 
 
 @router.post("/{name}/versions/{version}/moves", summary="Move a version", responses=problems_of_post(404))
@@ -241,19 +241,19 @@ async def move(
     key: IdempotencyKey = None,
 ) -> PacketVersion:  # fmt: skip
     """Forward with both owners' signatures; back or out of use by either owner alone."""
-    parts = parts_of(request)
-    await readable(parts, caller, name)
-    names = await packet_names(parts)
-    await commands.move_packet(parts.office, caller.actor, name, version, asked.phase, names, asked.reason)
-    return await _version(parts, name, version)
+    web = state_of(request)
+    await readable(web, caller, name)
+    names = await packet_names(web)
+    await commands.move_packet(web.services, caller.actor, name, version, asked.phase, names, asked.reason)
+    return await _version(web, name, version)
 
 
-async def _version(parts: Parts, name: str, version: str) -> PacketVersion:
-    return PacketVersion.model_validate((await parts.office.runs.shelf(name)).history.version(version))
+async def _version(web: WebState, name: str, version: str) -> PacketVersion:
+    return PacketVersion.model_validate((await web.services.runs.shelf(name)).history.version(version))
 
 
-async def _line(parts: Parts, packet: Packet) -> dict[str, str]:
-    shelf = await parts.office.runs.shelf(packet.name)
+async def _line(web: WebState, packet: Packet) -> dict[str, str]:
+    shelf = await web.services.runs.shelf(packet.name)
     return {
         "name": packet.name,
         "title": packet.workflow.title,

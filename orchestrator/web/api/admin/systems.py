@@ -14,15 +14,15 @@ from orchestrator.web.access.packets import readable
 from orchestrator.web.access.read_permissions import require_looking_after
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.people import WITHIN
-from orchestrator.web.api.schema.description import Answer, Asking, problems, problems_of_post
+from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import Id, InPacket, Reason, SystemName
 from orchestrator.web.inquiries import CheckSystems
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["systems"], route_class=IdempotentRoute)
 
 
-class System(Answer):
+class System(ResponseModel):
     system: str
     title: str
     kind: str = Field(description="Its connector's")
@@ -39,26 +39,26 @@ class System(Answer):
     runbook: str
 
 
-class Systems(Answer):
+class Systems(ResponseModel):
     packet: str
     systems: list[System] = Field(description="In the packet's order")
     all_held: bool = Field(description="Whether changes on every system are held back")
 
 
-class SystemsAsked(Asking):
+class SystemsAsked(RequestModel):
     packet: Id = Field(examples=["standard-leaver"])
 
 
-class Hold(Asking):
+class Hold(RequestModel):
     packet: Id = Field(description="By whose rules the caller may", examples=["standard-leaver"])
     reason: Reason | None = None
 
 
-class Release(Asking):
+class Release(RequestModel):
     packet: Id = Field(description="By whose rules the caller may", examples=["standard-leaver"])
 
 
-class HoldStanding(Answer):
+class HoldStanding(ResponseModel):
     system: str
     held: bool
     changed: bool = Field(description="False where it was so already")
@@ -66,10 +66,10 @@ class HoldStanding(Answer):
 
 @router.get("/systems", summary="A packet's systems, as they were last seen", responses=problems())
 async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Systems:
-    parts = parts_of(request)
-    current = await readable(parts, caller, packet)
-    reports = await last_reports(parts.database, current.name)
-    held = await parts.office.runs.held_systems(current.platform.systems)
+    web = state_of(request)
+    current = await readable(web, caller, packet)
+    reports = await last_reports(web.database, current.name)
+    held = await web.services.runs.held_systems(current.platform.systems)
     return Systems(
         packet=current.name,
         all_held="*" in held,
@@ -97,9 +97,9 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
 async def check(request: Request, caller: ApiCaller, asked: SystemsAsked, key: IdempotencyKey = None) -> Systems:
     """For those who look after systems. A worker looks at each, changes nothing, and what it sees is kept for
     everybody. 503 where none answers in time."""
-    parts = parts_of(request)
-    require_looking_after(caller, await readable(parts, caller, asked.packet))
-    await parts.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=asked.packet), within=WITHIN)
+    web = state_of(request)
+    require_looking_after(caller, await readable(web, caller, asked.packet))
+    await web.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=asked.packet), within=WITHIN)
     return await systems(request, caller, asked.packet)
 
 
@@ -108,9 +108,9 @@ async def hold(
     request: Request, caller: ApiCaller, system: SystemName, asked: Hold, key: IdempotencyKey = None
 ) -> HoldStanding:
     """In all runs. `*` as the system holds back every change anywhere."""
-    parts = parts_of(request)
-    await readable(parts, caller, asked.packet)
-    changed = await commands.hold_system(parts.office, caller.actor, system, asked.packet, asked.reason)
+    web = state_of(request)
+    await readable(web, caller, asked.packet)
+    changed = await commands.hold_system(web.services, caller.actor, system, asked.packet, asked.reason)
     return HoldStanding(system=system, held=True, changed=changed)
 
 
@@ -118,7 +118,7 @@ async def hold(
 async def release(
     request: Request, caller: ApiCaller, system: SystemName, asked: Release, key: IdempotencyKey = None
 ) -> HoldStanding:
-    parts = parts_of(request)
-    await readable(parts, caller, asked.packet)
-    changed = await commands.release_system(parts.office, caller.actor, system, asked.packet)
+    web = state_of(request)
+    await readable(web, caller, asked.packet)
+    changed = await commands.release_system(web.services, caller.actor, system, asked.packet)
     return HoldStanding(system=system, held=False, changed=changed)

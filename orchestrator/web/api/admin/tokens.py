@@ -14,9 +14,9 @@ from orchestrator.ledger.access.tokens import LONGEST, Token
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.schema.description import Answer, Asking, problems, problems_of_post
+from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["access"], route_class=IdempotentRoute)
 
@@ -24,13 +24,13 @@ TokenId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="As the list
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 
-class Granted(Answer):
+class Granted(ResponseModel):
     packet: str
     system: str
     level: Level
 
 
-class Me(Answer):
+class Me(ResponseModel):
     actor_id: str
     kind: ActorKind
     name: str | None
@@ -42,7 +42,7 @@ class Me(Answer):
     token_expires_at: datetime | None
 
 
-class NewToken(Asking):
+class NewToken(RequestModel):
     name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=TEXT)] = Field(
         description="What it is for", examples=["Card provider's nightly report"]
     )
@@ -52,7 +52,7 @@ class NewToken(Asking):
     lasts_days: int = Field(description="Days until it expires", ge=1, le=LONGEST.days)
 
 
-class TokenShown(Answer):
+class TokenShown(ResponseModel):
     token_id: str
     actor_id: str = Field(description="The account that acts with it")
     name: str
@@ -68,21 +68,21 @@ class TokenMade(TokenShown):
     token: str | None = Field(description="Shown once: null where the answer is given again under the same key")
 
 
-class TokenList(Answer):
+class TokenList(ResponseModel):
     tokens: list[TokenShown] = Field(description="Those that the caller made, the latest first")
 
 
 @router.get("/me", summary="Who am I, and what may I do?", responses=problems())
 async def me(request: Request, caller: ApiCaller) -> Me:
-    parts = parts_of(request)
+    web = state_of(request)
     actor = caller.actor
     levels = []
-    for packet in await parts.queries.readable_packets(caller.viewer):
+    for packet in await web.queries.readable_packets(caller.viewer):
         for system in packet.platform.systems:
             granted = granted_level(packet.platform.levels, actor, system, packet.name)
             if granted is not None:
                 levels.append(Granted(packet=packet.name, system=system, level=granted))
-    known = (await parts.queries.staff()).get(actor.actor_id)
+    known = (await web.queries.staff()).get(actor.actor_id)
     return Me(
         actor_id=actor.actor_id,
         kind=actor.kind,
@@ -90,7 +90,7 @@ async def me(request: Request, caller: ApiCaller) -> Me:
         roles=sorted(actor.roles),
         up_to=actor.up_to,
         known_to_hr=actor.human is not None,
-        decides_for=[absent.actor_id for absent in await parts.queries.absent(caller.viewer)],
+        decides_for=[absent.actor_id for absent in await web.queries.absent(caller.viewer)],
         levels=levels,
         token_expires_at=caller.token.expires_at if caller.token is not None else None,
     )
@@ -98,7 +98,7 @@ async def me(request: Request, caller: ApiCaller) -> Me:
 
 @router.get("/tokens", summary="My tokens", responses=problems())
 async def tokens(request: Request, caller: ApiCaller) -> TokenList:
-    found = await parts_of(request).tokens.made_by(caller.actor.actor_id)
+    found = await state_of(request).tokens.made_by(caller.actor.actor_id)
     return TokenList(tokens=[_shown(token) for token in found])
 
 
@@ -108,9 +108,9 @@ async def tokens(request: Request, caller: ApiCaller) -> TokenList:
 async def make(request: Request, caller: ApiCaller, asked: NewToken, key: IdempotencyKey = None) -> TokenMade:
     """For the safety owner of a packet that is in use. What it may do is what `platform.yaml` grants its kind and
     roles, and no further than `up_to`; it decides at no gate, and ends when its maker leaves."""
-    parts = parts_of(request)
+    web = state_of(request)
     text, token = await commands.make_token(
-        parts.office, parts.tokens, caller.actor, await packet_names(parts),
+        web.services, web.tokens, caller.actor, await packet_names(web),
         name=asked.name, kind=asked.kind, roles=asked.roles, up_to=asked.up_to, lasts=timedelta(days=asked.lasts_days),
     )  # fmt: skip
     shown = _shown(token).model_dump()
@@ -122,7 +122,7 @@ async def make(request: Request, caller: ApiCaller, asked: NewToken, key: Idempo
 @router.delete("/tokens/{token_id}", summary="Revoke a token", status_code=204, responses=problems(403, 404))
 async def revoke(request: Request, caller: ApiCaller, token_id: TokenId) -> Response:
     """At once, and for good."""
-    await commands.revoke_token(parts_of(request).tokens, caller.actor, token_id)
+    await commands.revoke_token(state_of(request).tokens, caller.actor, token_id)
     return Response(status_code=204)
 
 

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from orchestrator.documents.questions import LedgerVerified
 from orchestrator.ledger.proofs.verifications import VerificationKept
-from orchestrator.web.api.schema.description import Answer
+from orchestrator.web.api.schema.description import ResponseModel
 
 
-class Verification(Answer):
+class Verification(ResponseModel):
     """How much there is, and where something is wrong, is for those only who see every run."""
 
     verified_at: datetime

@@ -14,16 +14,16 @@ from orchestrator.notifications.hook_events import KINDS, TYPES
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.schema.description import Answer, Asking, problems, problems_of_post
+from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id
-from orchestrator.web.state import parts_of, webhooks_of
+from orchestrator.web.state import state_of, webhooks_of
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], route_class=IdempotentRoute)
 
 HookId = Annotated[str, Path(pattern="^w_[0-9a-f]{16}$", description="As the list has it")]
 
 
-class NewWebhook(Asking):
+class NewWebhook(RequestModel):
     url: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=TEXT)] = Field(
         description="Over https, to a host that the installation lists", examples=["https://hooks.example.com/offboard"]
     )
@@ -35,7 +35,7 @@ class NewWebhook(Asking):
     packets: list[Id] | None = Field(None, max_length=50, description="Whose runs; null for all")
 
 
-class WebhookShown(Answer):
+class WebhookShown(ResponseModel):
     hook_id: str
     url: str
     types: list[str]
@@ -54,29 +54,29 @@ class WebhookMade(WebhookShown):
     )
 
 
-class WebhookList(Answer):
+class WebhookList(ResponseModel):
     webhooks: list[WebhookShown] = Field(description="The oldest first")
 
 
-class WebhookSecret(Answer):
+class WebhookSecret(ResponseModel):
     hook_id: str
     secret: str | None = Field(description="Shown once; the former one signs beside it for a day")
 
 
 @router.get("", summary="List webhooks", responses=problems(403))
 async def all_of_them(request: Request, caller: ApiCaller) -> WebhookList:
-    parts = parts_of(request)
-    found = await commands.list_webhooks(parts.office, webhooks_of(parts), caller.actor, await packet_names(parts))
+    web = state_of(request)
+    found = await commands.list_webhooks(web.services, webhooks_of(web), caller.actor, await packet_names(web))
     return WebhookList(webhooks=[WebhookShown.model_validate(hook) for hook in found])
 
 
 @router.post("", summary="Add a webhook", status_code=201, responses=problems_of_post())
 async def add(request: Request, caller: ApiCaller, asked: NewWebhook, key: IdempotencyKey = None) -> WebhookMade:
     """It hears of what is recorded from now on, in the CloudEvents format."""
-    parts = parts_of(request)
+    web = state_of(request)
     hook, secret = await commands.add_webhook(
-        parts.office, webhooks_of(parts), caller.actor, await packet_names(parts),
-        url=asked.url, hosts=parts.settings.webhook_hosts, types=asked.types, only=asked.packets,
+        web.services, webhooks_of(web), caller.actor, await packet_names(web),
+        url=asked.url, hosts=web.settings.webhook_hosts, types=asked.types, only=asked.packets,
     )  # fmt: skip
     request.state.kept_body = _made(hook, None).model_dump_json()
     return _made(hook, secret)
@@ -84,9 +84,9 @@ async def add(request: Request, caller: ApiCaller, asked: NewWebhook, key: Idemp
 
 @router.post("/{hook_id}/secret", summary="Give a webhook a new secret", responses=problems_of_post(404))
 async def rotate(request: Request, caller: ApiCaller, hook_id: HookId, key: IdempotencyKey = None) -> WebhookSecret:
-    parts = parts_of(request)
+    web = state_of(request)
     secret = await commands.replace_webhook_secret(
-        parts.office, webhooks_of(parts), caller.actor, await packet_names(parts), hook_id
+        web.services, webhooks_of(web), caller.actor, await packet_names(web), hook_id
     )
     request.state.kept_body = WebhookSecret(hook_id=hook_id, secret=None).model_dump_json()
     return WebhookSecret(hook_id=hook_id, secret=secret)
@@ -95,8 +95,8 @@ async def rotate(request: Request, caller: ApiCaller, hook_id: HookId, key: Idem
 @router.delete("/{hook_id}", summary="Disable a webhook", status_code=204, responses=problems(403, 404))
 async def disable(request: Request, caller: ApiCaller, hook_id: HookId) -> Response:
     """For good: nothing is delivered any more, not even what is under way."""
-    parts = parts_of(request)
-    await commands.disable_webhook(parts.office, webhooks_of(parts), caller.actor, await packet_names(parts), hook_id)
+    web = state_of(request)
+    await commands.disable_webhook(web.services, webhooks_of(web), caller.actor, await packet_names(web), hook_id)
     return Response(status_code=204)
 
 

@@ -19,7 +19,7 @@ LATER: dict[int | str, dict[str, Any]] = {
 """Among the `responses` of every command on a run."""
 
 
-def standing(done: Done, response: Response, on_time: int = 200) -> RunStanding:
+def run_outcome(done: Done, response: Response, on_time: int = 200) -> RunStanding:
     if done.nudged:
         response.status_code = on_time
     else:

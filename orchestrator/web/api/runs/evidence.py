@@ -18,16 +18,16 @@ from orchestrator.ledger.persons.media_type import media_type
 from orchestrator.reading.queries import RunPage
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.schema.description import Answer, problems, problems_of_post
+from orchestrator.web.api.schema.description import ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import RunId, TaskId
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["tasks"], route_class=IdempotentRoute)
 
 Stored = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="As evidence names it")]
 
 
-class FileKept(Answer):
+class FileKept(ResponseModel):
     """What evidence will say about the file."""
 
     name: str
@@ -45,11 +45,11 @@ async def upload(
 ) -> FileKept:
     """At most 10 MiB. It becomes part of the run's evidence when whoever uploaded it completes the task with it, and
     goes after a day otherwise."""
-    parts = parts_of(request)
-    found = await parts.queries.run_page(caller.viewer, run_id)
+    web = state_of(request)
+    found = await web.queries.run_page(caller.viewer, run_id)
     _may_attach(found, caller.actor, task_id)
     content = await file.read(LARGEST_FILE + 1)
-    person_id, uploads = found.situation.state.asked.person_id, parts.office.runs.ledger.uploads
+    person_id, uploads = found.situation.state.asked.person_id, web.services.runs.ledger.uploads
     kept = await uploads.keep(person_id, caller.actor.actor_id, run_id, task_id, content, file.filename or "file")
     return FileKept.model_validate(kept)
 
@@ -67,12 +67,12 @@ async def upload(
     },
 )
 async def download(request: Request, caller: ApiCaller, run_id: RunId, stored: Stored) -> Response:
-    parts = parts_of(request)
-    found = await parts.queries.run_page(caller.viewer, run_id)
+    web = state_of(request)
+    found = await web.queries.run_page(caller.viewer, run_id)
     named = next((file for file in attachments(found) if file.get("stored") == stored), None)
     if named is None:
         raise Invalid("unknown_file", f"There is no file {stored[:12]} in this run.", "Name one as the evidence does.")
-    content = await files_of(parts).open(found.situation.state.asked.person_id, stored)
+    content = await files_of(web).open(found.situation.state.asked.person_id, stored)
     return as_attachment(content, str(named.get("name") or "file"))
 
 
@@ -99,8 +99,8 @@ def attachments(page: RunPage) -> list[dict[str, Any]]:
     return found
 
 
-def files_of(parts: Parts) -> Files:
-    return Files(parts.database, parts.office.keyring)
+def files_of(web: WebState) -> Files:
+    return Files(web.database, web.services.keyring)
 
 
 def _may_attach(page: RunPage, actor: Any, task_id: str) -> None:

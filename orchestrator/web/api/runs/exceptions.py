@@ -14,8 +14,8 @@ from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.runs.command_responses import LATER
-from orchestrator.web.api.runs.command_responses import standing as standing_of
-from orchestrator.web.api.schema.description import Answer, Asking, problems, problems_of_post
+from orchestrator.web.api.runs.command_responses import run_outcome as standing_of
+from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import (
     ID,
     LONGEST_ID,
@@ -28,14 +28,14 @@ from orchestrator.web.api.schema.parameters import (
     SystemName,
 )
 from orchestrator.web.api.schema.run_answers import Account, Person, RunStanding
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["exceptions"], route_class=IdempotentRoute)
 
 Word = Annotated[str | None, Query(min_length=1, max_length=LONGEST_ID, pattern=ID)]
 
 
-class ExceptionInList(Answer):
+class ExceptionInList(ResponseModel):
     exception_id: str = Field(description="Within its run")
     run_id: str
     person: Person | None
@@ -56,7 +56,7 @@ class ExceptionInList(Answer):
     runbook: str | None
 
 
-class ExceptionCounts(Answer):
+class ExceptionCounts(ResponseModel):
     """Under the filter, whatever their standing."""
 
     open: int
@@ -65,18 +65,18 @@ class ExceptionCounts(Answer):
     more: bool = Field(description="Whether there are more closed ones than were counted")
 
 
-class Exceptions(Answer):
+class Exceptions(ResponseModel):
     exceptions: list[ExceptionInList]
     after: str | None
     now: datetime
     counts: ExceptionCounts | None = None
 
 
-class Acceptance(Asking):
+class Acceptance(RequestModel):
     reason: Reason = Field(examples=["Looked at it with the line manager: it was right to start at once."])
 
 
-class Settling(Asking):
+class Settling(RequestModel):
     accounts: list[Id] = Field(
         max_length=100, description="Those that are theirs, by the ids that the exception lists; none is an answer too"
     )
@@ -98,12 +98,12 @@ async def exceptions(
     after: After = None,
     limit: Limit = 50,
 ) -> Exceptions:
-    parts = parts_of(request)
-    lists = ExceptionLists(parts.database, parts.queries)
-    run_id = await parts.queries.find_run(caller.viewer, run) if run is not None else None
+    web = state_of(request)
+    lists = ExceptionLists(web.database, web.queries)
+    run_id = await web.queries.find_run(caller.viewer, run) if run is not None else None
     wanted = ExceptionFilter(standing=standing, owner=owner, kind=kind, system=system, run_id=run_id)
     page = await lists.page(caller.viewer, wanted, after, limit)
-    documents = await exception_documents(parts.office.runs, page.lines)
+    documents = await exception_documents(web.services.runs, page.lines)
     counted = await lists.counts(caller.viewer, wanted) if counts else None
     return Exceptions(
         exceptions=[ExceptionInList.model_validate(document) for document in documents],
@@ -123,8 +123,8 @@ async def accept(
     response: Response, key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
     """What still has to be done stays to be done."""
-    office = parts_of(request).office
-    done = await commands.accept_exception(office, caller.actor, run_id, exception_id, asked.reason)
+    services = state_of(request).services
+    done = await commands.accept_exception(services, caller.actor, run_id, exception_id, asked.reason)
     return standing_of(done, response)
 
 
@@ -137,6 +137,6 @@ async def settle(
     request: Request, caller: ApiCaller, run_id: RunId, system: SystemName, asked: Settling, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    office = parts_of(request).office
-    done = await commands.settle_match(office, caller.actor, run_id, system, asked.accounts, asked.reason)
+    services = state_of(request).services
+    done = await commands.settle_match(services, caller.actor, run_id, system, asked.accounts, asked.reason)
     return standing_of(done, response)

@@ -11,17 +11,17 @@ from orchestrator import commands
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.runs.command_responses import LATER, standing
-from orchestrator.web.api.schema.description import Answer, Asking, ProblemDocument, problems_of_post
+from orchestrator.web.api.runs.command_responses import LATER, run_outcome
+from orchestrator.web.api.schema.description import ProblemDocument, RequestModel, ResponseModel, problems_of_post
 from orchestrator.web.api.schema.parameters import GateId, Id, Reason, RunId
 from orchestrator.web.api.schema.run_answers import RunStanding
 from orchestrator.web.problems import refused
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["gates"], route_class=IdempotentRoute)
 
 
-class Decision(Asking):
+class Decision(RequestModel):
     verdict: Literal["approve", "reject"]
     excluded: list[Id] = Field(
         [], max_length=500, description="Steps that are to be left out of an approval, by their ids or names"
@@ -29,17 +29,17 @@ class Decision(Asking):
     reason: Reason | None = Field(None, description="A rejection needs one. Kept encrypted, for those who see the run")
 
 
-class Selected(Asking):
+class Selected(RequestModel):
     run_id: Id
     gate_id: Id
 
 
-class Selection(Asking):
+class Selection(RequestModel):
     gates: list[Selected] = Field(min_length=1, max_length=commands.MOST_TOGETHER)
     reason: Reason | None = None
 
 
-class DecisionOutcome(Answer):
+class DecisionOutcome(ResponseModel):
     """One gate's of a selection: `done`, or why not."""
 
     run_id: str
@@ -48,7 +48,7 @@ class DecisionOutcome(Answer):
     refused: ProblemDocument | None = None
 
 
-class Decisions(Answer):
+class Decisions(ResponseModel):
     outcomes: list[DecisionOutcome] = Field(description="In the order of the selection")
 
 
@@ -60,14 +60,14 @@ async def decide(
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
     """Whoever comes after the decision gets 409, with who decided, what and when."""
-    office = parts_of(request).office
+    services = state_of(request).services
     if asked.verdict == "approve":
-        done = await commands.approve_gate(office, caller.actor, run_id, gate_id, asked.excluded, asked.reason)
+        done = await commands.approve_gate(services, caller.actor, run_id, gate_id, asked.excluded, asked.reason)
     elif asked.excluded:
         raise Invalid("excluded_from_rejection", "A rejection is of the whole gate.", "Approve and exclude, or reject.")
     else:
-        done = await commands.reject_gate(office, caller.actor, run_id, gate_id, asked.reason or "")
-    return standing(done, response)
+        done = await commands.reject_gate(services, caller.actor, run_id, gate_id, asked.reason or "")
+    return run_outcome(done, response)
 
 
 @router.post("/decisions", summary="Approve several gates at once", responses=problems_of_post())
@@ -77,13 +77,13 @@ async def decide_together(
     """Each is a decision of its own that stands or is refused by itself; only where each gate's packet says
     `decide_together`."""
     selection = [(one.run_id, one.gate_id) for one in asked.gates]
-    outcomes = await commands.approve_gates(parts_of(request).office, caller.actor, selection, asked.reason)
+    outcomes = await commands.approve_gates(state_of(request).services, caller.actor, selection, asked.reason)
     return Decisions(
         outcomes=[
             DecisionOutcome(
                 run_id=one.run_id,
                 gate_id=one.gate_id,
-                done=standing(one.done, Response()) if one.done is not None else None,
+                done=run_outcome(one.done, Response()) if one.done is not None else None,
                 refused=_refused(one.refused, one.run_id, one.gate_id) if one.refused is not None else None,
             )
             for one in outcomes

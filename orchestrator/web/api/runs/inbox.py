@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from orchestrator.deciding.snapshots import Situation
+from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.inbox import if_nobody_does, item_document, subject, title, with_instruction
 from orchestrator.domain.approvals.deciders import deciders, if_nobody_acts
 from orchestrator.domain.errors import Refusal
@@ -17,9 +17,9 @@ from orchestrator.reading.rows import Item
 from orchestrator.reading.staff import Member
 from orchestrator.web.access.caller import ApiCaller, Caller
 from orchestrator.web.api.idempotent import IdempotentRoute
-from orchestrator.web.api.schema.description import Answer, problems
+from orchestrator.web.api.schema.description import ResponseModel, problems
 from orchestrator.web.api.schema.run_answers import Person
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["inbox"], route_class=IdempotentRoute)
 
@@ -27,12 +27,12 @@ Kind = Literal["gate", "task", "exception", "review"]
 MostItems = Annotated[int, Query(ge=1, le=200)]
 
 
-class Colleague(Answer):
+class Colleague(ResponseModel):
     actor_id: str
     name: str | None = Field(description="Null where sign-in did not tell it, and for programs that ask")
 
 
-class Waiting(Answer):
+class Waiting(ResponseModel):
     id: str = Field(description="Of the gate, task or exception, within its run")
     run_id: str
     person: Person | None
@@ -56,7 +56,7 @@ class Waiting(Answer):
     steps_undone: int = Field(0, description="How many steps stay undone for it")
 
 
-class Inbox(Answer):
+class Inbox(ResponseModel):
     items: list[Waiting] = Field(description="The most urgent first")
     now: datetime
 
@@ -69,17 +69,17 @@ async def inbox(
     mine: Annotated[bool, Query(description="False: what waits for anybody, in runs that the caller sees")] = True,
     limit: MostItems = 50,
 ) -> Inbox:
-    return await waiting(parts_of(request), caller, kind, mine=mine, limit=limit)
+    return await waiting(state_of(request), caller, kind, mine=mine, limit=limit)
 
 
-async def waiting(parts: Parts, caller: Caller, kinds: Sequence[Kind], *, mine: bool, limit: int) -> Inbox:
-    found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, limit=limit)
-    staff = await parts.queries.staff()
-    looked = await parts.office.runs.looks([item.run_id for item in found.items]) if found.items else {}
+async def waiting(web: WebState, caller: Caller, kinds: Sequence[Kind], *, mine: bool, limit: int) -> Inbox:
+    found = await web.queries.inbox(caller.viewer, kinds, mine=mine, limit=limit)
+    staff = await web.queries.staff()
+    looked = await web.services.runs.load_many([item.run_id for item in found.items]) if found.items else {}
     return Inbox(items=[_item(item, looked[item.run_id], staff, caller) for item in found.items], now=found.now)
 
 
-def _item(item: Item, situation: Situation, staff: Any, caller: Caller) -> Waiting:
+def _item(item: Item, situation: RunSnapshot, staff: Any, caller: Caller) -> Waiting:
     state, world = situation.state, situation.world
     document = with_instruction(item_document(item), state) if item.kind == "task" else item_document(item)
     packet = world.pinned

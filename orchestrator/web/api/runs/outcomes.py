@@ -13,20 +13,20 @@ from orchestrator.reading.outcomes import OutcomeQueries, Span
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import readable
 from orchestrator.web.api.idempotent import IdempotentRoute
-from orchestrator.web.api.schema.description import Answer, problems
+from orchestrator.web.api.schema.description import ResponseModel, problems
 from orchestrator.web.api.schema.parameters import ID, LONGEST_ID, From, To
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["outcomes"], route_class=IdempotentRoute)
 
 
-class Taken(Answer):
+class Taken(ResponseModel):
     run_id: str
     cutoff: datetime
     seconds: int = Field(description="From the cutoff until its access was gone")
 
 
-class CutoffToVerified(Answer):
+class CutoffToVerified(ResponseModel):
     runs: int = Field(description="Runs whose access is gone")
     within: int = Field(description="Those of them that met their packet's promise")
     open: int = Field(description="Runs past their cutoff whose access is not gone yet")
@@ -38,13 +38,13 @@ class CutoffToVerified(Answer):
     each_is_all: bool
 
 
-class Cause(Answer):
+class Cause(ResponseModel):
     kind: str
     open: int
     closed: int
 
 
-class Exposed(Answer):
+class Exposed(ResponseModel):
     run_id: str
     name: str | None
     packet: str
@@ -54,23 +54,23 @@ class Exposed(Answer):
     systems: list[str] = Field(description="Where access is left; empty where it is not known yet")
 
 
-class OpenExposure(Answer):
+class OpenExposure(ResponseModel):
     runs: int
     longest: list[Exposed]
 
 
-class Month(Answer):
+class Month(ResponseModel):
     month: str = Field(examples=["2026-11"])
     minutes: int
     runs: int
 
 
-class MinutesSaved(Answer):
+class MinutesSaved(ResponseModel):
     total: int
     by_month: list[Month]
 
 
-class Outcomes(Answer):
+class Outcomes(ResponseModel):
     """Of the runs that whoever asks sees, and no others."""
 
     packet: str | None
@@ -93,9 +93,9 @@ async def outcomes(
     until: To = None,
 ) -> Outcomes:
     """Of runs whose cutoff lies in the span."""
-    parts = parts_of(request)
+    web = state_of(request)
     if packet is not None:
-        await readable(parts, caller, packet)
-    asked = OutcomeQueries(parts.database, parts.queries, parts.office.runs)
+        await readable(web, caller, packet)
+    asked = OutcomeQueries(web.database, web.queries, web.services.runs)
     found = await asked.outcomes(caller.viewer, Span(since, until, packet))
     return Outcomes.model_validate(outcomes_document(found))

@@ -9,32 +9,32 @@ from orchestrator import commands
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.runs.command_responses import LATER, standing
+from orchestrator.web.api.runs.command_responses import LATER, run_outcome
 from orchestrator.web.api.runs.starts import Local, Zone
-from orchestrator.web.api.schema.description import Asking, problems_of_post
+from orchestrator.web.api.schema.description import RequestModel, problems_of_post
 from orchestrator.web.api.schema.parameters import Id, Reason, RunId
 from orchestrator.web.api.schema.run_answers import RunStanding
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["runs"], route_class=IdempotentRoute)
 
 REFUSED = {**problems_of_post(404), **LATER}
 
 
-class Rescheduling(Asking):
+class Rescheduling(RequestModel):
     cutoff: Local
     zone: Zone
 
 
-class Ending(Asking):
+class Ending(RequestModel):
     reason: Reason = Field(description="Why the leaving is called off", examples=["They stay after all."])
 
 
-class WithReason(Asking):
+class WithReason(RequestModel):
     reason: Reason | None = Field(None, description="Kept encrypted, for those who see the run")
 
 
-class EmbargoChange(Asking):
+class EmbargoChange(RequestModel):
     until: AwareDatetime | None = Field(description="The new end; null ends it, and the whole record is readable")
     named: list[Id] = Field(
         [], max_length=100, description="For whom the run exists until then; as it was, where none are given"
@@ -48,7 +48,9 @@ async def reschedule(
 ) -> RunStanding:  # fmt: skip
     """What was decided stays decided, unless the new cutoff lies beyond what the decision is valid for."""
     cutoff = parse_cutoff(asked.cutoff, asked.zone)
-    return standing(await commands.reschedule_run(parts_of(request).office, caller.actor, run_id, cutoff), response)
+    return run_outcome(
+        await commands.reschedule_run(state_of(request).services, caller.actor, run_id, cutoff), response
+    )
 
 
 @router.post("/end", summary="Call the leaving off", responses=REFUSED)
@@ -56,7 +58,7 @@ async def end(
     request: Request, caller: ApiCaller, run_id: RunId, asked: Ending, response: Response, key: IdempotencyKey = None
 ) -> RunStanding:
     """What is done stays done; nothing further is."""
-    return standing(await commands.end_run(parts_of(request).office, caller.actor, run_id, asked.reason), response)
+    return run_outcome(await commands.end_run(state_of(request).services, caller.actor, run_id, asked.reason), response)
 
 
 @router.post("/hold", summary="Hold a run back", responses=REFUSED)
@@ -65,14 +67,16 @@ async def hold(
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
     """Nothing is begun in it until it is released."""
-    return standing(await commands.hold_run(parts_of(request).office, caller.actor, run_id, asked.reason), response)
+    return run_outcome(
+        await commands.hold_run(state_of(request).services, caller.actor, run_id, asked.reason), response
+    )
 
 
 @router.post("/release", summary="Let a run go on", responses=REFUSED)
 async def release(
     request: Request, caller: ApiCaller, run_id: RunId, response: Response, key: IdempotencyKey = None
 ) -> RunStanding:
-    return standing(await commands.release_run(parts_of(request).office, caller.actor, run_id), response)
+    return run_outcome(await commands.release_run(state_of(request).services, caller.actor, run_id), response)
 
 
 @router.post("/replan", summary="Look everything up again", responses=REFUSED)
@@ -81,7 +85,9 @@ async def replan(
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
     """And plan anew. What did not change stays decided; what was refused is asked again."""
-    return standing(await commands.replan_run(parts_of(request).office, caller.actor, run_id, asked.reason), response)
+    return run_outcome(
+        await commands.replan_run(state_of(request).services, caller.actor, run_id, asked.reason), response
+    )
 
 
 @router.post("/embargo", summary="Move or end the embargo", responses=REFUSED)
@@ -89,5 +95,5 @@ async def embargo(
     request: Request, caller: ApiCaller, run_id: RunId, asked: EmbargoChange, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    office = parts_of(request).office
-    return standing(await commands.set_embargo(office, caller.actor, run_id, asked.until, asked.named), response)
+    services = state_of(request).services
+    return run_outcome(await commands.set_embargo(services, caller.actor, run_id, asked.until, asked.named), response)

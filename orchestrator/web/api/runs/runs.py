@@ -11,21 +11,21 @@ from fastapi import APIRouter, Query, Request
 from orchestrator.documents.run import run_document, without_content
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage, StateFilter
-from orchestrator.reading.rows import PersonName, RunLine
+from orchestrator.reading.rows import PersonName, RunRow
 from orchestrator.reading.run_lists import RunFilter, RunLists
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotentRoute
-from orchestrator.web.api.schema.description import Answer, problems
+from orchestrator.web.api.schema.description import ResponseModel, problems
 from orchestrator.web.api.schema.parameters import ID, LONGEST_ID, After, Instant, Limit, RunId
 from orchestrator.web.api.schema.run_answers import EventInRun, Person, RunCounts, RunInList, Runs, WholeRun
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
 
 Word = Annotated[str | None, Query(min_length=1, max_length=LONGEST_ID, pattern=ID)]
 
 
-class Events(Answer):
+class Events(ResponseModel):
     events: list[EventInRun]
     after: int | None = None
     """Give it as `after` for what comes next; null where this is all so far."""
@@ -52,8 +52,8 @@ async def runs(
     after: After = None,
     limit: Limit = 50,
 ) -> Runs:
-    parts = parts_of(request)
-    lists = RunLists(parts.database, parts.queries)
+    web = state_of(request)
+    lists = RunLists(web.database, web.queries)
     wanted = RunFilter(tuple(state), packet, system, urgent, mine, cutoff_from, cutoff_until)
     found = await lists.page(caller.viewer, wanted, sort, after, limit)
     counted = await lists.counts(caller.viewer, wanted) if counts else None
@@ -72,7 +72,7 @@ async def one(
     run_id: RunId,
     events: Annotated[bool, Query(description="Everything that happened in it, as well")] = False,
 ) -> WholeRun:
-    found = await parts_of(request).queries.run_page(caller.viewer, run_id)
+    found = await state_of(request).queries.run_page(caller.viewer, run_id)
     happened = [event_in_run(recorded, found.hashes) for recorded in found.events] if events else None
     return WholeRun.model_validate(run_document(found) | {"events": happened})
 
@@ -86,7 +86,7 @@ async def happened(
     limit: Limit = 100,
 ) -> Events:
     """In the order in which it happened. `data` is what the event says; the content of attached files is left out."""
-    found = await parts_of(request).queries.run_page(caller.viewer, run_id)
+    found = await state_of(request).queries.run_page(caller.viewer, run_id)
     return events_after(found, after, limit)
 
 
@@ -109,7 +109,7 @@ def event_in_run(recorded: Recorded, hashes: Mapping[int, str]) -> EventInRun:
     )  # fmt: skip
 
 
-def in_list(line: RunLine) -> RunInList:
+def in_list(line: RunRow) -> RunInList:
     fields = asdict(line) | {"finished_at": line.closed_at, "person": person(line.person)}
     return RunInList.model_validate(fields)
 

@@ -17,12 +17,12 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inquiries import inquiry_address
 from orchestrator.web.api.people import WITHIN, Wanted, may_prepare
-from orchestrator.web.api.runs.command_responses import run_address, standing
-from orchestrator.web.api.schema.description import Answer, Asking, problems_of_post
+from orchestrator.web.api.runs.command_responses import run_address, run_outcome
+from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id, Reason
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
 from orchestrator.web.inquiries import InquiryFailed, NotAnswered, PersonFactsAsked, PreviewAsked
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
 
@@ -41,14 +41,14 @@ Zone = Annotated[
 ]
 
 
-class WantedEmbargo(Asking):
+class WantedEmbargo(RequestModel):
     """Until then the run exists for whoever asks for it and those named only."""
 
     until: AwareDatetime
     named: list[Id] = Field([], max_length=100, description="Accounts, by their ids; whoever asks is always one")
 
 
-class AnswerGiven(Asking):
+class AnswerGiven(RequestModel):
     """Whose account it is, as a preview asked. It counts where the run's own search finds the same candidates; else the
     question is asked as ever."""
 
@@ -61,7 +61,7 @@ class AnswerGiven(Asking):
     reason: Reason | None = Field(None, description="How you know. Kept encrypted, for those who see the run")
 
 
-class RunAsked(Asking):
+class RunAsked(RequestModel):
     person: Wanted
     packet: Id = Field(examples=["standard-leaver"])
     cutoff: Local | None = Field(None, description="Left out with `urgent`: then access ends now")
@@ -78,7 +78,7 @@ class RunAsked(Asking):
     )  # fmt: skip
 
 
-class PreviewWanted(Asking):
+class PreviewWanted(RequestModel):
     person: Wanted
     packet: Id = Field(examples=["standard-leaver"])
     cutoff: Local | None = Field(None, description="Left out with `urgent`: then access ends now")
@@ -87,7 +87,7 @@ class PreviewWanted(Asking):
     embargo: WantedEmbargo | None = None
 
 
-class InquiryWaiting(Answer):
+class InquiryWaiting(ResponseModel):
     """Nobody has answered yet; ask again at `address`, which expires after a quarter of an hour."""
 
     inquiry_id: str
@@ -113,23 +113,23 @@ async def start(
     request: Request, caller: ApiCaller, asked: RunAsked, response: Response, key: IdempotencyKey = None
 ) -> RunStanding | Receipt:
     """409 names the run that is open for this person already, if the caller sees it."""
-    parts = parts_of(request)
+    web = state_of(request)
     if asked.urgent:
-        caller.demand_step_up(parts.settings)
-    await may_prepare(parts, caller, asked.packet)
+        caller.demand_step_up(web.settings)
+    await may_prepare(web, caller, asked.packet)
     question = PersonFactsAsked(packet=asked.packet, wanted=asked.person)
-    facts = await parts.inquiries.ask(caller.actor.actor_id, question, within=WITHIN)
+    facts = await web.inquiries.ask(caller.actor.actor_id, question, within=WITHIN)
     cutoff = None if asked.urgent else cutoff_given(asked.cutoff, asked.zone or facts.time_zone or None)
     embargo = Embargo(asked.embargo.until, tuple(asked.embargo.named)) if asked.embargo is not None else None
     done = await commands.start_run(
-        parts.office, caller.actor, facts, asked.packet, cutoff,
+        web.services, caller.actor, facts, asked.packet, cutoff,
         urgent=asked.urgent, embargo=embargo, reason=asked.reason,
         answers=[Answered(one.question, tuple(one.accounts), one.reason) for one in asked.answers],
     )  # fmt: skip
     if isinstance(done, Received):
         response.status_code = 202
         return Receipt(message=done.message)
-    answered = standing(done, response, on_time=201)
+    answered = run_outcome(done, response, on_time=201)
     response.headers["location"] = run_address(done.run_id)
     return answered
 
@@ -156,12 +156,12 @@ async def preview(
 ) -> Preview | InquiryWaiting:
     """Nothing is written anywhere and nothing is changed in any system. It is refused exactly where the start would
     be."""
-    parts = parts_of(request)
-    await may_prepare(parts, caller, asked.packet)
+    web = state_of(request)
+    await may_prepare(web, caller, asked.packet)
     zone = asked.zone
     if asked.cutoff is not None and zone is None:
         wanted = PersonFactsAsked(packet=asked.packet, wanted=asked.person)
-        zone = (await parts.inquiries.ask(caller.actor.actor_id, wanted, within=WITHIN)).time_zone or None
+        zone = (await web.inquiries.ask(caller.actor.actor_id, wanted, within=WITHIN)).time_zone or None
     question = PreviewAsked(
         packet=asked.packet,
         wanted=asked.person,
@@ -173,7 +173,7 @@ async def preview(
         actor_id=caller.actor.actor_id,
     )
     try:
-        return await parts.inquiries.ask(caller.actor.actor_id, question, within=WITHIN)
+        return await web.inquiries.ask(caller.actor.actor_id, question, within=WITHIN)
     except InquiryFailed:
         raise
     except NotAnswered as late:

@@ -8,23 +8,23 @@ from pydantic import Field
 from orchestrator import commands
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.runs.command_responses import LATER, standing
-from orchestrator.web.api.schema.description import Asking, problems_of_post
+from orchestrator.web.api.runs.command_responses import LATER, run_outcome
+from orchestrator.web.api.schema.description import RequestModel, problems_of_post
 from orchestrator.web.api.schema.parameters import Reason, RunId, StepId
 from orchestrator.web.api.schema.run_answers import RunStanding
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1/runs/{run_id}/steps/{step}", tags=["steps"], route_class=IdempotentRoute)
 
 
-class Retry(Asking):
+class Retry(RequestModel):
     again: bool = Field(
         False, description="Do it anew under a new key, where the first attempt may have taken effect too"
     )
     reason: Reason | None = None
 
 
-class Skip(Asking):
+class Skip(RequestModel):
     reason: Reason = Field(examples=["Done by hand this morning."])
 
 
@@ -33,9 +33,9 @@ async def retry(
     request: Request, caller: ApiCaller, run_id: RunId, step: StepId, asked: Retry, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    office = parts_of(request).office
-    done = await commands.retry_step(office, caller.actor, run_id, step, again=asked.again, reason=asked.reason)
-    return standing(done, response)
+    services = state_of(request).services
+    done = await commands.retry_step(services, caller.actor, run_id, step, again=asked.again, reason=asked.reason)
+    return run_outcome(done, response)
 
 
 @router.post("/skip", summary="Leave a step out", responses={**problems_of_post(404), **LATER})
@@ -44,5 +44,5 @@ async def skip(
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
     """For good; what needs it goes on."""
-    done = await commands.skip_step(parts_of(request).office, caller.actor, run_id, step, asked.reason)
-    return standing(done, response)
+    done = await commands.skip_step(state_of(request).services, caller.actor, run_id, step, asked.reason)
+    return run_outcome(done, response)

@@ -21,7 +21,7 @@ from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.runs.runs import Events, events_after
 from orchestrator.web.api.schema.description import problems
 from orchestrator.web.api.schema.parameters import RunId
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
 
@@ -51,22 +51,22 @@ LastEvent = Annotated[
 )
 async def stream(request: Request, caller: ApiCaller, run_id: RunId, last_event_id: LastEvent = None) -> Response:
     """From the run's beginning, or after `Last-Event-ID`. It ends with the run, and with the token."""
-    parts = parts_of(request)
-    found = await parts.queries.run_page(caller.viewer, run_id)
+    web = state_of(request)
+    found = await web.queries.run_page(caller.viewer, run_id)
     whole_id = found.situation.state.run_id
     return StreamingResponse(
-        _events(request, parts, whole_id, int(last_event_id or 0)),
+        _events(request, web, whole_id, int(last_event_id or 0)),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
 
 
-async def _events(request: Request, parts: Parts, run_id: str, after: int) -> AsyncIterator[str]:
+async def _events(request: Request, web: WebState, run_id: str, after: int) -> AsyncIterator[str]:
     """Ends without a word where whoever listens may no longer; a program that comes again hears why."""
     yield "retry: 3000\n\n"
-    async with aclosing(parts.following.run(run_id, after)) as moves:
+    async with aclosing(web.following.run(run_id, after)) as moves:
         while True:
-            found = await _found(request, parts, run_id, after)
+            found = await _found(request, web, run_id, after)
             if found is None:
                 return
             for event in found.events:
@@ -88,14 +88,14 @@ async def _events(request: Request, parts: Parts, run_id: str, after: int) -> As
                 await asyncio.wait({moved})
 
 
-async def _found(request: Request, parts: Parts, run_id: str, after: int) -> Events | None:
+async def _found(request: Request, web: WebState, run_id: str, after: int) -> Events | None:
     """What there is to say now; None where they may not listen any more."""
     while True:
         try:
             caller = await _listener(request)
             if caller is None:
                 return None
-            return events_after(await parts.queries.run_page(caller.viewer, run_id), after, AT_ONCE)
+            return events_after(await web.queries.run_page(caller.viewer, run_id), after, AT_ONCE)
         except Refusal:
             return None
         except LedgerError:

@@ -11,24 +11,24 @@ from orchestrator import commands
 from orchestrator.ledger.persons.uploads import Uploaded
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.runs.command_responses import LATER, standing
+from orchestrator.web.api.runs.command_responses import LATER, run_outcome
 from orchestrator.web.api.runs.inbox import Inbox, MostItems, waiting
-from orchestrator.web.api.schema.description import Asking, problems, problems_of_post
+from orchestrator.web.api.schema.description import RequestModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, RunId, TaskId, Text
 from orchestrator.web.api.schema.run_answers import RunStanding
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["tasks"], route_class=IdempotentRoute)
 
 MOST_FILES = 20
 
 
-class FileNamed(Asking):
+class FileNamed(RequestModel):
     stored: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] = Field(description="As the upload answered it")
     name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=TEXT)] = "file"
 
 
-class Completion(Asking):
+class Completion(RequestModel):
     outcome: Literal["done", "not_done"]
     note: Text | None = Field(
         None, description="What shows it, or why it was not done. Kept encrypted, for those who see the run"
@@ -43,7 +43,7 @@ async def tasks(
     mine: Annotated[bool, Query(description="False: those that wait for anybody")] = True,
     limit: MostItems = 50,
 ) -> Inbox:
-    return await waiting(parts_of(request), caller, ["task"], mine=mine, limit=limit)
+    return await waiting(state_of(request), caller, ["task"], mine=mine, limit=limit)
 
 
 @router.post(
@@ -57,10 +57,10 @@ async def complete(
 ) -> RunStanding:  # fmt: skip
     """Where the packet asks for evidence, a note or a file has to show that it was done. That it was
     not done needs a note: why."""
-    parts = parts_of(request)
+    web = state_of(request)
     evidence: dict[str, Any] = {"note": asked.note} if asked.note else {}
     files = [Uploaded(file.stored, file.name) for file in asked.files]
     done = await commands.complete_task(
-        parts.office, caller.actor, run_id, task_id, asked.outcome, evidence or None, uploaded=files
+        web.services, caller.actor, run_id, task_id, asked.outcome, evidence or None, uploaded=files
     )
-    return standing(done, response)
+    return run_outcome(done, response)

@@ -46,13 +46,13 @@ TAGS: list[dict[str, Any]] = [
 ]
 
 
-class Answer(BaseModel):
+class ResponseModel(BaseModel):
     """What the API answers: lengths of time in seconds, instants in UTC, and nothing that it does not know."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True, ser_json_timedelta="float", hide_input_in_errors=True)
 
 
-class Asking(BaseModel):
+class RequestModel(BaseModel):
     """What is sent to the API: a part that is not known is refused, never passed over."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.status import RunStatus
-from orchestrator.web.api.schema.description import Answer
+from orchestrator.web.api.schema.description import ResponseModel
 
 SearchWord = Literal["matched", "none", "ambiguous", "weak", "failed"]
 
 
-class Person(Answer):
+class Person(ResponseModel):
     """Whom a run is about, as HR said when it was asked for."""
 
     name: str | None = None
@@ -24,7 +24,7 @@ class Person(Answer):
     time_zone: str | None = None
 
 
-class Summary(Answer):
+class Summary(ResponseModel):
     """How many of each."""
 
     steps: int = 0
@@ -37,7 +37,7 @@ class Summary(Answer):
     open_exceptions: int = 0
 
 
-class Account(Answer):
+class Account(ResponseModel):
     account_id: str = Field(description="Opaque; the same each time the account is found")
     label: str | None = Field(None, description="What the system calls it")
     active: bool | None = None
@@ -45,7 +45,7 @@ class Account(Answer):
     attributes: dict[str, str] = Field({}, description="What the system shows of it")
 
 
-class SystemInRun(Answer):
+class SystemInRun(ResponseModel):
     system: str
     outcome: SearchWord = Field(description="What it said to the question which accounts are theirs")
     settled: bool = Field(description="Whether a person said which accounts are theirs")
@@ -57,7 +57,7 @@ class SystemInRun(Answer):
     code: str | None
 
 
-class StepInRun(Answer):
+class StepInRun(ResponseModel):
     step_id: str
     name: str
     title: str
@@ -82,7 +82,7 @@ class StepInRun(Answer):
     evidence: dict[str, Any] | None = Field(description="What was read back, or what a person said")
 
 
-class StepAtGate(Answer):
+class StepAtGate(ResponseModel):
     step_id: str
     name: str
     title: str
@@ -90,7 +90,7 @@ class StepAtGate(Answer):
     excluded: bool
 
 
-class Vote(Answer):
+class Vote(ResponseModel):
     by: str
     on_behalf_of: str | None = Field(None, description="The account whose decisions were delegated to this one")
     verdict: Literal["approve", "reject"]
@@ -98,7 +98,7 @@ class Vote(Answer):
     reason: str | None
 
 
-class GateInRun(Answer):
+class GateInRun(ResponseModel):
     gate_id: str
     gate: str = Field(description="Its name in the packet")
     state: str = Field(description="`open`, `approved`, `rejected` or `withdrawn`")
@@ -113,7 +113,7 @@ class GateInRun(Answer):
     votes: list[Vote]
 
 
-class TaskInRun(Answer):
+class TaskInRun(ResponseModel):
     task_id: str
     kind: Literal["work", "confirm_outcome"]
     step_id: str
@@ -127,7 +127,7 @@ class TaskInRun(Answer):
     due_at: datetime
 
 
-class ExceptionInRun(Answer):
+class ExceptionInRun(ResponseModel):
     exception_id: str
     kind: str
     state: Literal["open", "closed"]
@@ -146,14 +146,14 @@ class ExceptionInRun(Answer):
     remedy: str = Field(description="What can be done, as commands to type")
 
 
-class Embargo(Answer):
+class Embargo(ResponseModel):
     """Until then the run exists for those named only. After it, it is as any other."""
 
     until: datetime
     named: list[str] = Field(description="Accounts, by their ids")
 
 
-class RunHeader(Answer):
+class RunHeader(ResponseModel):
     run_id: str = Field(examples=["r4be8a7a1f1c2d3e4"])
     person: Person | None = Field(description="Null once the person is erased")
     state: RunStatus
@@ -173,7 +173,7 @@ class RunHeader(Answer):
     summary: Summary
 
 
-class EventInRun(Answer):
+class EventInRun(ResponseModel):
     version: int = Field(description="Its place in the run; the first is 1")
     at: datetime
     type: str = Field(examples=["GateVoted"])
@@ -193,7 +193,7 @@ class WholeRun(RunHeader):
     events: list[EventInRun] | None = Field(None, description="Where they were asked for; else `/events` has them")
 
 
-class RunInList(Answer):
+class RunInList(ResponseModel):
     run_id: str
     person: Person | None
     state: RunStatus
@@ -210,7 +210,7 @@ class RunInList(Answer):
     summary: Summary
 
 
-class RunCounts(Answer):
+class RunCounts(ResponseModel):
     """How many runs there are under the filter, whatever their state; of those that whoever asks sees."""
 
     open: int
@@ -218,14 +218,14 @@ class RunCounts(Answer):
     by_state: dict[str, int]
 
 
-class Runs(Answer):
+class Runs(ResponseModel):
     runs: list[RunInList]
     after: str | None = Field(description="Give it as `after` for the next page; null on the last")
     now: datetime
     counts: RunCounts | None = Field(None, description="Where they were asked for")
 
 
-class RunStanding(Answer):
+class RunStanding(ResponseModel):
     """What a command came to."""
 
     run_id: str
@@ -234,7 +234,7 @@ class RunStanding(Answer):
     carried_on: bool = Field(description="False where Temporal could not be reached: it is carried on later")
 
 
-class Receipt(Answer):
+class Receipt(ResponseModel):
     """A request that was received and is looked at by others. It says nothing about what there is."""
 
     message: str

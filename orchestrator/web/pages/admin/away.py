@@ -16,7 +16,7 @@ from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import told
 from orchestrator.web.pages.run.run_access import name_in
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter()
 
@@ -31,23 +31,23 @@ async def away(request: Request, caller: PageCaller) -> Response:
 @router.post("/away")
 async def delegate(request: Request, caller: PageCaller, form: Form) -> Response:
     typed = {name: text(form, name)[:2000] for name in FIELDS}
-    parts = parts_of(request)
+    web = state_of(request)
     try:
         if not typed["to"]:
             raise Invalid("unknown_colleague", "Nobody is chosen.", "Choose who decides for you.")
         since = instant_given(typed["since"], caller.zone, "The start") if typed["since"] else None
         until = instant_given(typed["until"], caller.zone, "The end")
-        await commands.delegate(parts.office, caller.actor, typed["to"], since, until, typed["reason"] or None)
+        await commands.delegate(web.services, caller.actor, typed["to"], since, until, typed["reason"] or None)
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused), typed=typed)
-    colleague = name_in(await parts.queries.staff(), typed["to"])
+    colleague = name_in(await web.queries.staff(), typed["to"])
     return await back_to(request, caller, "/away", Flash("done", f"{colleague} decides for you in that time."))
 
 
 @router.post("/away/{delegation_id}/end")
 async def end(request: Request, caller: PageCaller, form: Form, delegation_id: str) -> Response:
     try:
-        changed = await commands.end_delegation(parts_of(request).office, caller.actor, delegation_id)
+        changed = await commands.end_delegation(state_of(request).services, caller.actor, delegation_id)
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused))
     said = "The delegation has ended." if changed else "The delegation had ended already."
@@ -61,15 +61,15 @@ async def _page(
     status: int = 200,
     typed: dict[str, str] | None = None,
 ) -> Response:
-    parts = parts_of(request)
-    staff = await parts.queries.staff()
+    web = state_of(request)
+    staff = await web.queries.staff()
     held = [
         {
             "id": one.said.delegation_id, "by": name_in(staff, one.said.by), "to": name_in(staff, one.said.to),
             "mine": one.said.by == caller.actor.actor_id, "since": one.said.since, "until": one.said.until,
             "now": one.holds(caller.now), "reason": one.said.reason,
         }
-        for one in await parts.queries.delegations(caller.viewer)
+        for one in await web.queries.delegations(caller.viewer)
     ]  # fmt: skip
     colleagues: list[tuple[Any, ...]] = sorted(
         (

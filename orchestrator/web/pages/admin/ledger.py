@@ -29,7 +29,7 @@ from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.refusals import told
 from orchestrator.web.pages.run.run_access import name_in
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter()
 
@@ -48,10 +48,10 @@ async def ledger(request: Request, caller: PageCaller) -> Response:
 @router.post("/ledger/verify")
 async def verify(request: Request, caller: PageCaller, form: Form) -> Response:
     """A worker reads every row again, with code of its own."""
-    parts = parts_of(request)
-    await require_reading(parts, caller)
+    web = state_of(request)
+    await require_reading(web, caller)
     try:
-        inquiry_id = await parts.inquiries.put(caller.actor.actor_id, VerifyLedger())
+        inquiry_id = await web.inquiries.put(caller.actor.actor_id, VerifyLedger())
     except EngineUnavailable as error:
         return await _page(request, caller, *told(request, error))
     return RedirectResponse(f"/ledger/verifications/{inquiry_id}", 303)
@@ -60,10 +60,10 @@ async def verify(request: Request, caller: PageCaller, form: Form) -> Response:
 @router.get("/ledger/verifications/{inquiry_id}")
 async def verification(request: Request, caller: PageCaller, inquiry_id: str, look: int = 0) -> Response:
     """What it found; while it goes on, the page says so and comes again by itself."""
-    parts = parts_of(request)
-    await require_reading(parts, caller)
+    web = state_of(request)
+    await require_reading(web, caller)
     try:
-        found = await parts.inquiries.wait(inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK)
+        found = await web.inquiries.wait(inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK)
     except Refusal as error:
         return await _page(request, caller, *told(request, error))
     if found is None:
@@ -76,12 +76,12 @@ async def verification(request: Request, caller: PageCaller, inquiry_id: str, lo
 
 
 async def _page(request: Request, caller: Caller, flash: Flash | None = None, status: int = 200) -> Response:
-    parts = parts_of(request)
-    whole = await sees_everything(parts, caller)
-    kept = await last_verification(parts.database)
-    staff = await parts.queries.staff()
-    can = await choices(parts, caller)
-    actors = (await parts.queries.around()).organisation.actors
+    web = state_of(request)
+    whole = await sees_everything(web, caller)
+    kept = await last_verification(web.database)
+    staff = await web.queries.staff()
+    can = await choices(web, caller)
+    actors = (await web.queries.around()).organisation.actors
     asked, misread = understood(request.query_params, {"system": dict(can.systems), "actor": actors})
     typed = {name: asked.get(name, "").strip()[:200] for name in FIELDS}
     history, refused = await _history(request, caller, typed)
@@ -90,8 +90,8 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     return await page(
         request, "ledger.html", title="Ledger", caller=caller, current="ledger",
         status=status_with(misread, status), flashes=((flash,) if flash is not None else ()) + misread,
-        whole=whole, may_verify=await reads_runs(parts, caller),
-        size=await parts.office.runs.ledger.tail_position() if whole else None,
+        whole=whole, may_verify=await reads_runs(web, caller),
+        size=await web.services.runs.ledger.tail_position() if whole else None,
         last=verified(kept, whole=whole) if kept is not None else None,
         happened=[_line(one, dict(can.systems), staff) for one in history.happened],
         looked_back_to=history.looked_back_to, ended=history.after is None,
@@ -104,8 +104,8 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
 
 async def _history(request: Request, caller: Caller, typed: Mapping[str, str]) -> tuple[HistoryPage, Refusal | None]:
     """A filter that cannot be so shows nothing, and why."""
-    parts = parts_of(request)
-    found = History(parts.database, parts.office.keyring, EventCodec(RUN_EVENT_TYPES), parts.queries)
+    web = state_of(request)
+    found = History(web.database, web.services.keyring, EventCodec(RUN_EVENT_TYPES), web.queries)
     try:
         wanted = HistoryFilter(
             run_id=typed["run"] or None,

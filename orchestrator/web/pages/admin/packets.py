@@ -22,7 +22,7 @@ from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import told
 from orchestrator.web.pages.run.run_access import name_in
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 from orchestrator.web.words import words
 
 router = APIRouter()
@@ -54,10 +54,10 @@ class Offered:
 
 @router.get("/packets")
 async def packets(request: Request, caller: PageCaller) -> Response:
-    parts = parts_of(request)
+    web = state_of(request)
     found: list[dict[str, Any]] = []
-    for packet in await parts.queries.readable_packets(caller.viewer):
-        shelf = await parts.office.runs.shelf(packet.name)
+    for packet in await web.queries.readable_packets(caller.viewer):
+        shelf = await web.services.runs.shelf(packet.name)
         known = shelf.history.version(packet.version)
         newest = shelf.history.newest
         found.append(
@@ -76,7 +76,7 @@ async def packets(request: Request, caller: PageCaller) -> Response:
 @router.get("/packets/{name}")
 async def packet(request: Request, caller: PageCaller, name: str) -> Response:
     """The version that works for people, else the newest."""
-    current = await readable(parts_of(request), caller, name)
+    current = await readable(state_of(request), caller, name)
     return await _page(request, caller, name, current.version)
 
 
@@ -88,9 +88,9 @@ async def one_version(request: Request, caller: PageCaller, name: str, version: 
 @router.get("/packets/{name}/differences")
 async def differences(request: Request, caller: PageCaller, name: str) -> Response:
     """Between two versions, file by file: `before` and `after` in the address are versions."""
-    parts = parts_of(request)
-    current = await readable(parts, caller, name)
-    shelf = await parts.office.runs.shelf(name)
+    web = state_of(request)
+    current = await readable(web, caller, name)
+    shelf = await web.services.runs.shelf(name)
     versions = shelf.history.versions
     asked = {side: request.query_params.get(side, "")[:64] for side in ("before", "after")}
     after = shelf.history.version(asked["after"]) if asked["after"] else versions[-1]
@@ -110,13 +110,13 @@ async def differences(request: Request, caller: PageCaller, name: str) -> Respon
 async def sign(request: Request, caller: PageCaller, form: Form, name: str, version: str) -> Response:
     """As the owner whose role the caller has, for the phase that stood on the button: one that has passed meanwhile is
     signed by nobody by mistake."""
-    parts = parts_of(request)
-    await readable(parts, caller, name)
+    web = state_of(request)
+    await readable(web, caller, name)
     try:
         phase = _phase(text(form, "phase"))
-        known = (await parts.office.runs.shelf(name)).history.version(version)
-        names = await packet_names(parts)
-        await commands.sign_packet(parts.office, caller.actor, name, known.version, phase, names)
+        known = (await web.services.runs.shelf(name)).history.version(version)
+        names = await packet_names(web)
+        await commands.sign_packet(web.services, caller.actor, name, known.version, phase, names)
     except Refusal as refused:
         return await _page(request, caller, name, version, *told(request, refused), default=OWNERS)
     said = f"You have signed version {known.version[:12]} for {words(phase, 'phase').lower()}."
@@ -125,13 +125,13 @@ async def sign(request: Request, caller: PageCaller, form: Form, name: str, vers
 
 @router.post("/packets/{name}/versions/{version}/move")
 async def move(request: Request, caller: PageCaller, form: Form, name: str, version: str) -> Response:
-    parts = parts_of(request)
-    await readable(parts, caller, name)
+    web = state_of(request)
+    await readable(web, caller, name)
     try:
         phase = _phase(text(form, "phase"))
-        known = (await parts.office.runs.shelf(name)).history.version(version)
-        names, why = await packet_names(parts), text(form, "reason")[:2000]
-        await commands.move_packet(parts.office, caller.actor, name, known.version, phase, names, why)
+        known = (await web.services.runs.shelf(name)).history.version(version)
+        names, why = await packet_names(web), text(form, "reason")[:2000]
+        await commands.move_packet(web.services, caller.actor, name, known.version, phase, names, why)
     except Refusal as refused:
         return await _page(request, caller, name, version, *told(request, refused), default=OWNERS)
     said = f"Version {known.version[:12]} is in {words(phase, 'phase').lower()} now."
@@ -147,15 +147,15 @@ async def _page(
     status: int = 200,
     default: str = "means",
 ) -> Response:
-    parts = parts_of(request)
-    await readable(parts, caller, name)
-    shelf = await parts.office.runs.shelf(name)
+    web = state_of(request)
+    await readable(web, caller, name)
+    shelf = await web.services.runs.shelf(name)
     known = shelf.history.version(version)
     shown = shelf.version(known.version)
     stream = history.packet_stream(name)
-    happened = (await parts.office.runs.ledger.read({stream: 0})).events[stream]
-    staff = await parts.queries.staff()
-    document = packet_document(shown, shelf, happened, parts.office.runs.abilities)
+    happened = (await web.services.runs.ledger.read({stream: 0})).events[stream]
+    staff = await web.queries.staff()
+    document = packet_document(shown, shelf, happened, web.services.runs.abilities)
     return await page(
         request, "packet.html", title=shown.workflow.title, caller=caller, current="packets", status=status,
         flashes=(flash,) if flash is not None else (), found=document, known=known,
@@ -163,7 +163,7 @@ async def _page(
             ("value", known.value_owner, _signature(known, "value")),
             ("safety", known.safety_owner, _signature(known, "safety")),
         ],
-        following=_following(known), offered=_offered(shelf, known, caller), holders=await _holders(parts, known),
+        following=_following(known), offered=_offered(shelf, known, caller), holders=await _holders(web, known),
         titles={system: spec.title for system, spec in shown.platform.systems.items()},
         gate_titles={gate: spec.title for gate, spec in shown.approvals.gates.items()},
         name_of=lambda actor_id: name_in(staff, actor_id), address=_address(name, known.version),
@@ -201,9 +201,9 @@ def _offered(shelf: PacketShelf, known: history.VersionState, caller: Caller) ->
     return Offered(sign, tuple(moves))
 
 
-async def _holders(parts: Parts, known: history.VersionState) -> dict[str, list[str]]:
+async def _holders(web: WebState, known: history.VersionState) -> dict[str, list[str]]:
     """Who holds the owners' roles, by role."""
-    staff = await parts.queries.staff()
+    staff = await web.queries.staff()
     return {
         role: sorted(
             name_in(staff, actor_id)

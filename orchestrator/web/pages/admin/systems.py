@@ -22,7 +22,7 @@ from orchestrator.web.access.read_permissions import looks_after, require_lookin
 from orchestrator.web.inquiries import CheckSystems
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import told
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter()
 
@@ -70,13 +70,11 @@ async def systems(request: Request, caller: PageCaller) -> Response:
 @router.post("/systems/{packet}/check")
 async def check(request: Request, caller: PageCaller, form: Form, packet: str) -> Response:
     """A worker looks at each system and changes nothing."""
-    parts = parts_of(request)
-    current = await readable(parts, caller, packet)
+    web = state_of(request)
+    current = await readable(web, caller, packet)
     require_looking_after(caller, current)
     try:
-        checked = await parts.inquiries.ask(
-            caller.actor.actor_id, CheckSystems(packet=current.name), within=CHECK_WITHIN
-        )
+        checked = await web.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=current.name), within=CHECK_WITHIN)
     except (Refusal, EngineUnavailable) as error:
         return await _page(request, caller, *told(request, error))
     silent = [system.title for system in checked.systems if system.reachable is False]
@@ -91,12 +89,12 @@ async def check(request: Request, caller: PageCaller, form: Form, packet: str) -
 @router.post("/systems/{packet}/hold")
 async def hold(request: Request, caller: PageCaller, form: Form, packet: str) -> Response:
     """`system` is one of the packet's, or `*` for all."""
-    parts = parts_of(request)
-    current = await readable(parts, caller, packet)
+    web = state_of(request)
+    current = await readable(web, caller, packet)
     system = text(form, "system")[:100]
     reason = text(form, "reason")[:2000]
     try:
-        changed = await commands.hold_system(parts.office, caller.actor, system, current.name, reason or None)
+        changed = await commands.hold_system(web.services, caller.actor, system, current.name, reason or None)
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused))
     said = f"{_title(current, system)}: changes are held back in all runs." if changed else "It was on hold already."
@@ -105,11 +103,11 @@ async def hold(request: Request, caller: PageCaller, form: Form, packet: str) ->
 
 @router.post("/systems/{packet}/release")
 async def release(request: Request, caller: PageCaller, form: Form, packet: str) -> Response:
-    parts = parts_of(request)
-    current = await readable(parts, caller, packet)
+    web = state_of(request)
+    current = await readable(web, caller, packet)
     system = text(form, "system")[:100]
     try:
-        changed = await commands.release_system(parts.office, caller.actor, system, current.name)
+        changed = await commands.release_system(web.services, caller.actor, system, current.name)
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused))
     said = f"{_title(current, system)}: changes go on." if changed else "It was not on hold."
@@ -126,14 +124,14 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
 
 async def _packets(request: Request, caller: Caller) -> list[Packet]:
     """Those with the most systems first; each system is shown under every packet that uses it."""
-    found = await parts_of(request).queries.readable_packets(caller.viewer)
+    found = await state_of(request).queries.readable_packets(caller.viewer)
     return sorted(found, key=lambda packet: (-len(packet.platform.systems), packet.name))
 
 
 async def _systems_of(request: Request, caller: Caller, packet: Packet) -> PacketSystems:
-    parts = parts_of(request)
-    reports = await last_reports(parts.database, packet.name)
-    held = await parts.office.runs.held_systems(packet.platform.systems)
+    web = state_of(request)
+    reports = await last_reports(web.database, packet.name)
+    held = await web.services.runs.held_systems(packet.platform.systems)
     lines = tuple(
         SystemLine(
             name=name,

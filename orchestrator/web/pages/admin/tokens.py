@@ -21,7 +21,7 @@ from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.access.packets import packet_names
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import told
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()
 
@@ -40,14 +40,14 @@ async def tokens(request: Request, caller: PageCaller) -> Response:
 async def make(request: Request, caller: PageCaller, form: Form) -> Response:
     """The token stands in this answer and in no other: loading it anew asks the browser whether to send the form
     again, which makes another."""
-    parts = parts_of(request)
+    web = state_of(request)
     typed = {
         "name": text(form, "name")[:LONGEST_NAME], "kind": text(form, "kind"), "up_to": text(form, "up_to"),
         "days": text(form, "days"), "roles": " ".join(texts(form, "roles")[:20]),
     }  # fmt: skip
     try:
         made, token = await commands.make_token(
-            parts.office, parts.tokens, caller.actor, await packet_names(parts),
+            web.services, web.tokens, caller.actor, await packet_names(web),
             name=_name(typed["name"]), kind=_kind(typed["kind"]), roles=typed["roles"].split(),
             up_to=_level(typed["up_to"]), lasts=_days(typed["days"]),
         )  # fmt: skip
@@ -59,7 +59,7 @@ async def make(request: Request, caller: PageCaller, form: Form) -> Response:
 @router.post("/tokens/{token_id}/revoke")
 async def revoke(request: Request, caller: PageCaller, form: Form, token_id: str) -> Response:
     try:
-        await commands.revoke_token(parts_of(request).tokens, caller.actor, token_id)
+        await commands.revoke_token(state_of(request).tokens, caller.actor, token_id)
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused))
     said = Flash("done", "The token is revoked. It works no more, from now on and for good.")
@@ -75,10 +75,10 @@ async def _page(
     made: str | None = None,
     made_id: str | None = None,
 ) -> Response:
-    parts = parts_of(request)
-    mine = await parts.tokens.made_by(caller.actor.actor_id)
-    may_make = await _may_make(parts, caller)
-    staff = await parts.queries.staff()
+    web = state_of(request)
+    mine = await web.tokens.made_by(caller.actor.actor_id)
+    may_make = await _may_make(web, caller)
+    staff = await web.queries.staff()
     return await page(
         request, "tokens.html", title="Tokens", caller=caller, status=status,
         flashes=(flash,) if flash is not None else (), made=made, made_id=made_id,
@@ -88,26 +88,26 @@ async def _page(
             for token in mine
             if token.actor_id != caller.actor.actor_id
         ],
-        may_make=may_make, roles=await _roles(parts) if may_make else (), lengths=LENGTHS,
+        may_make=may_make, roles=await _roles(web) if may_make else (), lengths=LENGTHS,
         typed=typed or {"name": "", "kind": "service", "up_to": "read", "days": "90", "roles": ""},
         levels=[level.value for level in Level], longest_name=LONGEST_NAME,
     )  # fmt: skip
 
 
-async def _may_make(parts: Parts, caller: Caller) -> bool:
-    names = await packet_names(parts)
+async def _may_make(web: WebState, caller: Caller) -> bool:
+    names = await packet_names(web)
     try:
-        await require_owner_of_one(parts.office, caller.actor, names, "Letting a program in")
+        await require_owner_of_one(web.services, caller.actor, names, "Letting a program in")
     except Refusal:
         return False
     return True
 
 
-async def _roles(parts: Parts) -> tuple[str, ...]:
+async def _roles(web: WebState) -> tuple[str, ...]:
     """Those to which a packet grants something for programs: a role of people alone would give them nothing."""
     found: set[str] = set()
-    for line in await parts.queries.packets():
-        current = (await parts.office.runs.shelf(line.name)).current
+    for line in await web.queries.packets():
+        current = (await web.services.runs.shelf(line.name)).current
         if current is not None:
             found |= {rule.who for rule in current.platform.levels if rule.kind != "person"}
     return tuple(sorted(found - {"*"}))

@@ -16,7 +16,7 @@ from orchestrator.web.access.packets import packet_names
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import told
 from orchestrator.web.pages.run.run_access import name_in
-from orchestrator.web.state import parts_of, webhooks_of
+from orchestrator.web.state import state_of, webhooks_of
 
 router = APIRouter()
 
@@ -31,13 +31,13 @@ async def webhooks(request: Request, caller: PageCaller) -> Response:
 @router.post("/webhooks")
 async def add(request: Request, caller: PageCaller, form: Form) -> Response:
     """The secret stands in this answer and in no other."""
-    parts = parts_of(request)
+    web = state_of(request)
     url = text(form, "url")[:LONGEST_URL]
     types, only = texts(form, "types")[:50], texts(form, "packets")[:50]
     try:
         hook, secret = await commands.add_webhook(
-            parts.office, webhooks_of(parts), caller.actor, await packet_names(parts),
-            url=url, hosts=parts.settings.webhook_hosts, types=types, only=only or None,
+            web.services, webhooks_of(web), caller.actor, await packet_names(web),
+            url=url, hosts=web.settings.webhook_hosts, types=types, only=only or None,
         )  # fmt: skip
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused), url=url, types=types, only=only)
@@ -47,10 +47,10 @@ async def add(request: Request, caller: PageCaller, form: Form) -> Response:
 @router.post("/webhooks/{hook_id}/secret")
 async def rotate(request: Request, caller: PageCaller, form: Form, hook_id: str) -> Response:
     """A new secret, shown once; the former one signs beside it for a day."""
-    parts = parts_of(request)
+    web = state_of(request)
     try:
         secret = await commands.replace_webhook_secret(
-            parts.office, webhooks_of(parts), caller.actor, await packet_names(parts), hook_id
+            web.services, webhooks_of(web), caller.actor, await packet_names(web), hook_id
         )
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused))
@@ -59,10 +59,10 @@ async def rotate(request: Request, caller: PageCaller, form: Form, hook_id: str)
 
 @router.post("/webhooks/{hook_id}/disable")
 async def disable(request: Request, caller: PageCaller, form: Form, hook_id: str) -> Response:
-    parts = parts_of(request)
-    names = await packet_names(parts)
+    web = state_of(request)
+    names = await packet_names(web)
     try:
-        await commands.disable_webhook(parts.office, webhooks_of(parts), caller.actor, names, hook_id)
+        await commands.disable_webhook(web.services, webhooks_of(web), caller.actor, names, hook_id)
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused))
     said = Flash("done", "The webhook is disabled. Nothing is delivered to it any more.")
@@ -81,16 +81,16 @@ async def _page(
     types: list[str] | None = None,
     only: list[str] | None = None,
 ) -> Response:
-    parts = parts_of(request)
-    names = await packet_names(parts)
-    hooks = await commands.list_webhooks(parts.office, webhooks_of(parts), caller.actor, names)
-    staff = await parts.queries.staff()
+    web = state_of(request)
+    names = await packet_names(web)
+    hooks = await commands.list_webhooks(web.services, webhooks_of(web), caller.actor, names)
+    staff = await web.queries.staff()
     return await page(
         request, "webhooks.html", title="Webhooks", caller=caller, status=status,
         flashes=(flash,) if flash is not None else (), hooks=[(hook, _standing(hook)) for hook in hooks],
         makers={hook.hook_id: name_in(staff, hook.made_by) for hook in hooks}, secret=secret, secret_of=secret_of,
         url=url, types=types or [], only=only or [], kinds=_kinds(), packets=names,
-        hosts=parts.settings.webhook_hosts, longest_url=LONGEST_URL,
+        hosts=web.settings.webhook_hosts, longest_url=LONGEST_URL,
     )  # fmt: skip
 
 

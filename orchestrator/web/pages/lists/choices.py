@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.web.access.caller import Caller
-from orchestrator.web.state import Parts
+from orchestrator.web.state import WebState
 from orchestrator.web.words import words
 
 Choice = tuple[tuple[str, str], ...]
@@ -19,12 +19,12 @@ class Choices:
     owners: Choice
 
 
-async def choices(parts: Parts, caller: Caller) -> Choices:
+async def choices(web: WebState, caller: Caller) -> Choices:
     """As today's versions of the packets have them."""
     packets: dict[str, str] = {}
     systems: dict[str, str] = {}
     owners: dict[str, str] = {}
-    for current in await parts.queries.readable_packets(caller.viewer):
+    for current in await web.queries.readable_packets(caller.viewer):
         packets[current.name] = current.workflow.title
         systems |= {name: spec.title for name, spec in current.platform.systems.items()}
         approvals = current.approvals

@@ -18,8 +18,8 @@ from orchestrator.web.pages.lists.choices import choices
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import anchor, exception_card
-from orchestrator.web.pages.run.run_access import name_in, seen_runs
-from orchestrator.web.state import parts_of
+from orchestrator.web.pages.run.run_access import load_runs, name_in
+from orchestrator.web.state import state_of
 from orchestrator.web.words import words
 
 router = APIRouter()
@@ -37,19 +37,19 @@ async def exceptions(request: Request, caller: PageCaller) -> Response:
 async def show_exceptions(
     request: Request, caller: Caller, query: QueryParams, status: int = 200, flashes: Sequence[Flash] = ()
 ) -> Response:
-    parts = parts_of(request)
-    choice = await choices(parts, caller)
+    web = state_of(request)
+    choice = await choices(web, caller)
     query, misread = understood(
         query,
         {"standing": STANDINGS, "kind": KINDS, "owner": dict(choice.owners), "system": dict(choice.systems)},
     )
     status = status_with(misread, status)
     asked = wanted(query)
-    lists = ExceptionLists(parts.database, parts.queries)
+    lists = ExceptionLists(web.database, web.queries)
     found = await lists.page(caller.viewer, asked, query.get("after") or None, A_PAGE)
     counts = await lists.counts(caller.viewer, asked)
-    runs = await seen_runs(parts, caller, [line.run_id for line in found.lines if line.closed_at is None])
-    staff = await parts.queries.staff()
+    runs = await load_runs(web, caller, [line.run_id for line in found.lines if line.closed_at is None])
+    staff = await web.queries.staff()
     lines = [
         {
             "line": line,

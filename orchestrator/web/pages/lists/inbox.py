@@ -14,8 +14,8 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import Typed, card_of, with_typed
-from orchestrator.web.pages.run.run_access import seen_runs
-from orchestrator.web.state import parts_of
+from orchestrator.web.pages.run.run_access import load_runs
+from orchestrator.web.state import state_of
 
 router = APIRouter()
 
@@ -39,13 +39,13 @@ async def show_inbox(
     flashes: Sequence[Flash] = (),
     typed: Typed | None = None,
 ) -> Response:
-    parts = parts_of(request)
+    web = state_of(request)
     query, misread = understood(query, {"show": SHOWS, "kind": KINDS})
     status = status_with(misread, status)
     mine, kinds = wanted(query)
     after = query.get("after") or None
-    found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, after=after, limit=A_PAGE)
-    runs = await seen_runs(parts, caller, [item.run_id for item in found.items])
+    found = await web.queries.inbox(caller.viewer, kinds, mine=mine, after=after, limit=A_PAGE)
+    runs = await load_runs(web, caller, [item.run_id for item in found.items])
     cards = [
         card
         for item in found.items

@@ -19,7 +19,7 @@ from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.refusals import told
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 from orchestrator.web.times import MONTHS, coarse, length
 from orchestrator.web.words import words
 
@@ -38,7 +38,7 @@ Document = dict[str, Any]
 @router.get("/outcomes")
 async def outcomes(request: Request, caller: PageCaller) -> Response:
     """Of runs that the caller sees, and no others."""
-    parts = parts_of(request)
+    web = state_of(request)
     query, misread = understood(request.query_params, {"span": SPANS})
     typed = {name: query.get(name, "").strip()[:200] for name in ("packet", "span", "since", "until")}
     if typed["since"] or typed["until"]:
@@ -51,10 +51,10 @@ async def outcomes(request: Request, caller: PageCaller) -> Response:
         (flash, status), span = told(request, refused), Span()
         misread = (*misread, flash)
     if typed["packet"]:
-        span = Span(span.since, span.until, (await readable(parts, caller, typed["packet"])).name)
-    asked = OutcomeQueries(parts.database, parts.queries, parts.office.runs)
+        span = Span(span.since, span.until, (await readable(web, caller, typed["packet"])).name)
+    asked = OutcomeQueries(web.database, web.queries, web.services.runs)
     found = outcomes_document(await asked.outcomes(caller.viewer, span))
-    can = await choices(parts, caller)
+    can = await choices(web, caller)
     return await page(
         request, "outcomes.html", title="Outcomes", caller=caller, current="outcomes", status=status,
         flashes=misread, found=found, typed=typed, packets=can.packets,

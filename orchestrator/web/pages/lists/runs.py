@@ -10,14 +10,14 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from orchestrator.reading.queries import StateFilter
-from orchestrator.reading.rows import RunLine
+from orchestrator.reading.rows import RunRow
 from orchestrator.reading.run_lists import RunFilter, RunLists, Sort
 from orchestrator.web.access.caller import PageCaller
 from orchestrator.web.pages.lists.choices import choices
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.run_access import name_in
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter()
 
@@ -34,8 +34,8 @@ SORTS: tuple[tuple[Sort, str], ...] = (
 @router.get("/runs")
 async def runs(request: Request, caller: PageCaller) -> Response:
     """`state`, `packet`, `system`, `urgent` and `mine` narrow the list; `sort` and `after` as the ledger's lists."""
-    parts = parts_of(request)
-    choice = await choices(parts, caller)
+    web = state_of(request)
+    choice = await choices(web, caller)
     query, misread = understood(
         request.query_params,
         {
@@ -44,9 +44,9 @@ async def runs(request: Request, caller: PageCaller) -> Response:
         },
     )  # fmt: skip
     asked, sort = wanted(query), sorting(query)
-    lists = RunLists(parts.database, parts.queries)
+    lists = RunLists(web.database, web.queries)
     found, counts = await lists.page_and_counts(caller.viewer, asked, sort, query.get("after") or None, A_PAGE)
-    staff = await parts.queries.staff()
+    staff = await web.queries.staff()
     return await page(
         request,
         "runs.html",
@@ -113,7 +113,7 @@ def address(
     return f"{path}?{urlencode(said)}" if said else path
 
 
-def waits(line: RunLine) -> list[str]:
+def waits(line: RunRow) -> list[str]:
     """What waits in a run, in a few words."""
     told = []
     for name, one, several in (

@@ -22,7 +22,7 @@ from orchestrator.reading.run_lists import RunLists
 from orchestrator.web.access.caller import Caller, PageCaller, SignInNeeded, session_caller
 from orchestrator.web.pages.lists import exceptions, inbox, runs
 from orchestrator.web.pages.run.run_access import as_unknown
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter()
 
@@ -44,70 +44,70 @@ Look = Callable[[Caller], Awaitable[Hashable]]
 @router.get("/runs/stream")
 async def all_runs(request: Request, caller: PageCaller) -> Response:
     """When the first page of a list of runs has changed; the query is the list's."""
-    parts, query = parts_of(request), request.query_params
+    web, query = state_of(request), request.query_params
     asked, sort = runs.wanted(query), runs.sorting(query)
-    lists = RunLists(parts.database, parts.queries)
+    lists = RunLists(web.database, web.queries)
 
-    async def look(caller: Caller) -> Hashable:
+    async def load(caller: Caller) -> Hashable:
         found, counts = await lists.page_and_counts(caller.viewer, asked, sort, None, runs.A_PAGE)
         return tuple((line.run_id, line.version) for line in found.lines), tuple(sorted(counts.by_state.items()))
 
-    return _stream(_lists(request, caller, look))
+    return _stream(_lists(request, caller, load))
 
 
 @router.get("/inbox/stream")
 async def waiting(request: Request, caller: PageCaller) -> Response:
     """When what waits has changed; the query is the inbox's."""
-    parts = parts_of(request)
+    web = state_of(request)
     mine, kinds = inbox.wanted(request.query_params)
 
-    async def look(caller: Caller) -> Hashable:
-        found = await parts.queries.inbox(caller.viewer, kinds, mine=mine, limit=inbox.A_PAGE)
+    async def load(caller: Caller) -> Hashable:
+        found = await web.queries.inbox(caller.viewer, kinds, mine=mine, limit=inbox.A_PAGE)
         return tuple((item.run_id, item.id, item.roles, str(item.detail)) for item in found.items), found.after is None
 
-    return _stream(_lists(request, caller, look))
+    return _stream(_lists(request, caller, load))
 
 
 @router.get("/exceptions/stream")
 async def all_exceptions(request: Request, caller: PageCaller) -> Response:
     """When the first page of a list of exceptions has changed; the query is the list's."""
-    parts, asked = parts_of(request), exceptions.wanted(request.query_params)
-    lists = ExceptionLists(parts.database, parts.queries)
+    web, asked = state_of(request), exceptions.wanted(request.query_params)
+    lists = ExceptionLists(web.database, web.queries)
 
-    async def look(caller: Caller) -> Hashable:
+    async def load(caller: Caller) -> Hashable:
         found = await lists.page(caller.viewer, asked, None, exceptions.A_PAGE)
         counts = await lists.counts(caller.viewer, asked)
         return tuple((line.run_id, line.id, line.disposition) for line in found.lines), counts.closed
 
-    return _stream(_lists(request, caller, look))
+    return _stream(_lists(request, caller, load))
 
 
 @router.get("/runs/{run_id}/stream")
 async def one_run(request: Request, caller: PageCaller, run_id: str) -> Response:
     """When something happened in a run. Raises `Invalid` (`unknown_run`) like its page."""
     with as_unknown():
-        found = await parts_of(request).queries.find_run(caller.viewer, run_id)
+        found = await state_of(request).queries.find_run(caller.viewer, run_id)
     return _stream(_run(request, found))
 
 
 async def _run(request: Request, run_id: str) -> AsyncGenerator[str, None]:
-    parts = parts_of(request)
-    known = (await parts.office.runs.look(run_id)).state.version
+    web = state_of(request)
+    known = (await web.services.runs.load(run_id)).state.version
     yield _message(known)
-    async with contextlib.aclosing(_or_silence(parts.following.run(run_id, known, patient=False))) as moved:
+    async with contextlib.aclosing(_or_silence(web.following.run(run_id, known, patient=False))) as moved:
         async for version in moved:
             now = await _still(request)
             if now is None:
                 return
             try:
-                await parts.queries.find_run(now.viewer, run_id)
+                await web.queries.find_run(now.viewer, run_id)
             except Refusal:
                 return  # it is hidden from them now
             yield STILL_HERE if version == "silence" else _message(version)
 
 
 async def _lists(request: Request, caller: Caller, look: Look) -> AsyncGenerator[str, None]:
-    following, number = parts_of(request).following, 0
+    following, number = state_of(request).following, 0
     seen = await look(caller)
     yield _message(number)
     async with contextlib.aclosing(_or_silence(following.any(patient=False))) as moved:

@@ -25,7 +25,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_history import Phase
 from orchestrator.engine import EngineUnavailable
-from orchestrator.ledger.access.answers import Answer as Kept
+from orchestrator.ledger.access.answers import StoredResponse as Kept
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
@@ -37,7 +37,7 @@ from orchestrator.web.pages.new_run.settling import Said
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import refusal_of, status_of, told
 from orchestrator.web.pages.run.flashes import on_page
-from orchestrator.web.state import Parts, parts_of
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()
 
@@ -71,7 +71,7 @@ class Offered:
 
 @router.get("/runs/new")
 async def find(request: Request, caller: PageCaller) -> Response:
-    offered = await _offered(parts_of(request), caller)
+    offered = await _offered(state_of(request), caller)
     return await _find_page(request, caller, offered)
 
 
@@ -86,8 +86,8 @@ async def from_the_beginning(request: Request, caller: PageCaller) -> Response:
 @router.post("/runs/new/people")
 async def people(request: Request, caller: PageCaller, form: Form) -> Response:
     """Whom HR finds; as you type only the list is asked for."""
-    parts = parts_of(request)
-    offered = await _offered(parts, caller)
+    web = state_of(request)
+    offered = await _offered(web, caller)
     chosen = _chosen(offered, text(form, "packet"))
     wanted = text(form, "text")[:200]
     found: PeopleFound | None = None
@@ -95,7 +95,7 @@ async def people(request: Request, caller: PageCaller, form: Form) -> Response:
     if len(wanted) >= SHORTEST_SEARCH:
         question = FindPeople(packet=chosen.name, text=wanted)
         try:
-            found = await parts.inquiries.ask(caller.actor.actor_id, question, within=SEARCH_WITHIN)
+            found = await web.inquiries.ask(caller.actor.actor_id, question, within=SEARCH_WITHIN)
         except (Refusal, EngineUnavailable) as error:
             refused = refusal_of(error, AWAY)
     fragment = request.headers.get("x-fragment") == "results"
@@ -118,10 +118,10 @@ async def _find_page(
     template: str = "new_run.html",
     status: int = 200,
 ) -> Response:
-    parts = parts_of(request)
+    web = state_of(request)
     packet = chosen or (offered[0].name if offered else "")
     matches = [
-        (person, sealed(parts.office.keyring, caller.actor.actor_id, Draft.begin(packet, person, caller.zone)))
+        (person, sealed(web.services.keyring, caller.actor.actor_id, Draft.begin(packet, person, caller.zone)))
         for person in (found.people if found is not None else ())
     ]
     return await page(
@@ -134,21 +134,21 @@ async def _find_page(
 @router.post("/runs/new/terms")
 async def terms(request: Request, caller: PageCaller, form: Form) -> Response:
     """When, how urgently, and for whom it exists."""
-    parts = parts_of(request)
-    draft = opened(parts.office.keyring, caller.actor.actor_id, text(form, "draft"))
+    web = state_of(request)
+    draft = opened(web.services.keyring, caller.actor.actor_id, text(form, "draft"))
     return await _terms_page(request, caller, draft)
 
 
 @router.post("/runs/new/preview")
 async def look_ahead(request: Request, caller: PageCaller, form: Form) -> Response:
     """Asks a worker what would happen, and sends the browser where the answer will be."""
-    parts = parts_of(request)
+    web = state_of(request)
     actor_id = caller.actor.actor_id
-    draft = opened(parts.office.keyring, actor_id, text(form, "draft")).typed(form)
+    draft = opened(web.services.keyring, actor_id, text(form, "draft")).typed(form)
     if faults := draft.faults():
         return await _terms_page(request, caller, draft, faults=faults, status=422)
     try:
-        inquiry_id = await parts.inquiries.put(actor_id, draft.question(actor_id))
+        inquiry_id = await web.inquiries.put(actor_id, draft.question(actor_id))
     except EngineUnavailable:
         return await _terms_page(request, caller, draft, refused=AWAY, status=503)
     return RedirectResponse(_address(inquiry_id), 303)
@@ -163,21 +163,21 @@ async def _terms_page(
     refused: Refusal | None = None,
     status: int = 200,
 ) -> Response:
-    parts = parts_of(request)
-    offered = await _offered(parts, caller)
+    web = state_of(request)
+    offered = await _offered(web, caller)
     chosen = _chosen(offered, draft.packet)
     asks_alike = [one for one in offered if _hr(one.packet) == _hr(chosen.packet)]
     colleagues = sorted(
         (
             (actor_id, member.name or actor_id, member.actor.roles)
-            for actor_id, member in (await parts.queries.staff()).items()
+            for actor_id, member in (await web.queries.staff()).items()
             if member.actor.kind == "person" and actor_id != caller.actor.actor_id
         ),
         key=lambda one: one[1].casefold(),
     )
     return await page(
         request, "new_run_terms.html", title=f"New run: {draft.person.name}", caller=caller, current="new-run",
-        status=status, draft=draft, handle=sealed(parts.office.keyring, caller.actor.actor_id, draft),
+        status=status, draft=draft, handle=sealed(web.services.keyring, caller.actor.actor_id, draft),
         offered=asks_alike, chosen=chosen, colleagues=colleagues, faults=list(faults), errors=dict(faults),
         refused=on_page(refused), zones=zones_for(draft.person.time_zone, caller.zone), twice=draft.offsets(),
     )  # fmt: skip
@@ -185,7 +185,7 @@ async def _terms_page(
 
 @router.get("/runs/new/preview/{inquiry_id}")
 async def preview(request: Request, caller: PageCaller, inquiry_id: str, look: int = 0) -> Response:
-    """What would happen. While a worker looks, the page says so and comes again by itself: `look` counts how often."""
+    """What would happen. While a worker looks, the page says so and comes again by itself: `load` counts how often."""
     return await _preview_page(request, caller, inquiry_id, look)
 
 
@@ -193,10 +193,10 @@ async def _preview_page(
     request: Request, caller: Caller, inquiry_id: str, look: int = 0, flash: Flash | None = None, status: int = 200,
     said: Said = NOTHING_SAID,
 ) -> Response:  # fmt: skip
-    parts = parts_of(request)
+    web = state_of(request)
     try:
-        draft = await _draft(parts, caller, inquiry_id)
-        answer = await parts.inquiries.wait(inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK)
+        draft = await _draft(web, caller, inquiry_id)
+        answer = await web.inquiries.wait(inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK)
     except Invalid as refused:
         if refused.code != "unknown_inquiry":
             return await _refused_page(request, caller, draft, refused)
@@ -205,7 +205,7 @@ async def _preview_page(
         )
     except Refusal as refused:
         return await _refused_page(request, caller, draft, refused)
-    handle = sealed(parts.office.keyring, caller.actor.actor_id, draft)
+    handle = sealed(web.services.keyring, caller.actor.actor_id, draft)
     if not isinstance(answer, Preview):
         next_look = None if look >= MOST_LOOKS else f"{_address(inquiry_id)}?look={look + 1}"
         return await page(
@@ -215,23 +215,23 @@ async def _preview_page(
     return await page(
         request, "new_run_preview.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
         status=status, flashes=(flash,) if flash is not None else (), draft=draft, handle=handle,
-        address=_address(inquiry_id), steps_up=_steps_up(parts, caller, draft, inquiry_id), said=said,
-        faults=said.faults(), **preview_page(answer, draft, await parts.queries.staff()),
+        address=_address(inquiry_id), steps_up=_steps_up(web, caller, draft, inquiry_id), said=said,
+        faults=said.faults(), **preview_page(answer, draft, await web.queries.staff()),
     )  # fmt: skip
 
 
 @router.post("/runs/new/preview/{inquiry_id}")
 async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: str) -> Response:
     """Starts what was previewed. One preview starts one run, however often the button is pressed."""
-    parts, actor_id = parts_of(request), caller.actor.actor_id
-    draft = await _draft(parts, caller, inquiry_id)
-    questions = await _questions(parts, caller, inquiry_id)
+    web, actor_id = state_of(request), caller.actor.actor_id
+    draft = await _draft(web, caller, inquiry_id)
+    questions = await _questions(web, caller, inquiry_id)
     said = Said.of(form, questions)
     if said.faults() or text(form, "stay"):
         status = 422 if said.faults() else 200
         return await _preview_page(request, caller, inquiry_id, status=status, said=said)
     key = f"new run:{inquiry_id}"
-    claim = await parts.answers.claim(actor_id, key, hashlib.sha256(inquiry_id.encode()).digest(), ONE_START)
+    claim = await web.answers.claim(actor_id, key, hashlib.sha256(inquiry_id.encode()).digest(), ONE_START)
     if isinstance(claim, Kept):
         return RedirectResponse(claim.headers["location"], 303)
     if claim != "mine":
@@ -239,24 +239,24 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
         return await back_to(request, caller, _address(inquiry_id), already)
     try:
         if draft.urgent:
-            caller.demand_step_up(parts.settings)
-        facts = await parts.inquiries.ask(
+            caller.demand_step_up(web.settings)
+        facts = await web.inquiries.ask(
             actor_id, PersonFactsAsked(packet=draft.packet, wanted=draft.person.hr_id), within=SEARCH_WITHIN
         )
         done = await commands.start_run(
-            parts.office, caller.actor, facts, draft.packet, draft.cutoff_given(),
+            web.services, caller.actor, facts, draft.packet, draft.cutoff_given(),
             urgent=draft.urgent, embargo=draft.embargo(), reason=said.reason or None,
             answers=said.answers(questions),
         )  # fmt: skip
     except (Refusal, EngineUnavailable) as error:
-        await parts.answers.give_up(actor_id, key)
+        await web.answers.give_up(actor_id, key)
         flash, status = told(request, error, AWAY)
         return await _preview_page(request, caller, inquiry_id, flash=flash, status=status, said=said)
     except BaseException:
-        await parts.answers.give_up(actor_id, key)
+        await web.answers.give_up(actor_id, key)
         raise
     to = "/runs" if isinstance(done, Received) else f"/runs/{done.run_id}"
-    await parts.answers.keep(actor_id, key, Kept(303, {"location": to}, ""))
+    await web.answers.keep(actor_id, key, Kept(303, {"location": to}, ""))
     return await back_to(request, caller, to, _told(done, draft))
 
 
@@ -284,27 +284,27 @@ async def _refused_page(request: Request, caller: Caller, draft: Draft, refused:
     return await _terms_page(request, caller, draft, refused=refused, status=status)
 
 
-async def _draft(parts: Parts, caller: Caller, inquiry_id: str) -> Draft:
-    question = await parts.inquiries.question(inquiry_id, caller.actor.actor_id)
+async def _draft(web: WebState, caller: Caller, inquiry_id: str) -> Draft:
+    question = await web.inquiries.question(inquiry_id, caller.actor.actor_id)
     if not isinstance(question, PreviewAsked):
         raise Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
     return Draft.of(question)
 
 
-async def _questions(parts: Parts, caller: Caller, inquiry_id: str) -> tuple[MatchQuestion, ...]:
+async def _questions(web: WebState, caller: Caller, inquiry_id: str) -> tuple[MatchQuestion, ...]:
     """What the preview asks; nothing where there is none, which is for the start to refuse."""
     try:
-        answer = await parts.inquiries.result(inquiry_id, caller.actor.actor_id)
+        answer = await web.inquiries.result(inquiry_id, caller.actor.actor_id)
     except Refusal:
         return ()
     return answer.questions if isinstance(answer, Preview) else ()
 
 
-async def _offered(parts: Parts, caller: Caller) -> list[Offered]:
+async def _offered(web: WebState, caller: Caller) -> list[Offered]:
     """The packets under which the caller may start runs, those in production first; none where there is no packet in
     use. Raises `NotAllowed` as the domain does for somebody who may start none."""
     offered: list[Offered] = []
-    for current, shelf in packets_to_start(caller.actor, (await parts.queries.around()).shelves.values()):
+    for current, shelf in packets_to_start(caller.actor, (await web.queries.around()).shelves.values()):
         urgent = current.approvals.urgent
         may = urgent is not None and caller.actor.kind == "person" and bool(caller.actor.roles & set(urgent.allowed_to))
         offered.append(Offered(current, shelf.history.phase, may))
@@ -326,14 +326,14 @@ def _hr(packet: Packet) -> tuple[str, Any]:
     return packet.platform.hr.system, packet.platform.systems[packet.platform.hr.system]
 
 
-def _steps_up(parts: Parts, caller: Caller, draft: Draft, inquiry_id: str) -> str | None:
+def _steps_up(web: WebState, caller: Caller, draft: Draft, inquiry_id: str) -> str | None:
     """Where an urgent start's fresh sign-in is had; None where it is not needed or there already."""
     if not draft.urgent:
         return None
     try:
-        caller.demand_step_up(parts.settings)
+        caller.demand_step_up(web.settings)
     except NotAllowed:
-        way = "/sign-in/start?step_up=true&to=" if parts.provider is not None else "/sign-in?to="
+        way = "/sign-in/start?step_up=true&to=" if web.provider is not None else "/sign-in?to="
         return f"{way}{_address(inquiry_id)}"
     return None
 

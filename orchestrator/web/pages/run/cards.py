@@ -12,8 +12,8 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals.deciders import deciders, if_nobody_acts
 from orchestrator.domain.commands.operating import ACCEPTABLE
 from orchestrator.domain.run.run import ExceptionState
-from orchestrator.web.pages.run.offers import Trial
-from orchestrator.web.pages.run.run_access import Document, Seen, under_embargo
+from orchestrator.web.pages.run.permissions import DryRun
+from orchestrator.web.pages.run.run_access import Document, RunAccess, under_embargo
 from orchestrator.web.words import in_sentence, words
 
 RETRIED = ("step_failed", "outcome_unknown", "level_missing")
@@ -25,7 +25,7 @@ TASK_SAYS = ("outcome_unknown", "task_overdue")
 REPLANNED = ("gate_rejected", "excluded_from_approval", "accounts_changed", "account_gone", "no_account")
 
 
-def card_of(seen: Seen, item_id: str) -> Document | None:
+def card_of(seen: RunAccess, item_id: str) -> Document | None:
     """The card of whatever has this id in the run; None where it is not there any more."""
     if item_id in seen.state.gates:
         return gate_card(seen, item_id)
@@ -36,7 +36,7 @@ def card_of(seen: Seen, item_id: str) -> Document | None:
     return None
 
 
-def _about(seen: Seen, kind: str, item_id: str, opened_at: datetime, due_at: datetime | None) -> Document:
+def _about(seen: RunAccess, kind: str, item_id: str, opened_at: datetime, due_at: datetime | None) -> Document:
     state = seen.state
     return {
         "kind": kind,
@@ -59,7 +59,7 @@ def anchor(run_id: str, item_id: str) -> str:
     return f"w-{plain}"
 
 
-def _elsewhere(seen: Seen, item_id: str, is_open: bool) -> Document:
+def _elsewhere(seen: RunAccess, item_id: str, is_open: bool) -> Document:
     """Who else can act, and what happens if nobody does."""
     if not is_open:
         return {"others": [], "if_nobody": ""}
@@ -67,7 +67,7 @@ def _elsewhere(seen: Seen, item_id: str, is_open: bool) -> Document:
     return {"others": sorted(seen.others(may)), "if_nobody": _if_nobody(seen, item_id)}
 
 
-def _if_nobody(seen: Seen, item_id: str) -> str:
+def _if_nobody(seen: RunAccess, item_id: str) -> str:
     state, then = seen.state, if_nobody_acts(seen.state, item_id, seen.world)
     late = then.at is not None and then.at <= seen.world.now
     asked = state.gates[item_id].roles if item_id in state.gates else frozenset()
@@ -93,12 +93,12 @@ BY_ITSELF = ("step_failing", "search_failed")
 # Gates
 
 
-def gate_card(seen: Seen, gate_id: str) -> Document:
+def gate_card(seen: RunAccess, gate_id: str) -> Document:
     state, gate = seen.state, seen.state.gates[gate_id]
     opened = gate.opened
     digests = set(opened.digests)
-    approve = seen.offers.approve(gate_id) if gate.open else Trial()
-    reject = seen.offers.reject(gate_id) if gate.open else Trial()
+    approve = seen.permissions.approve(gate_id) if gate.open else DryRun()
+    reject = seen.permissions.reject(gate_id) if gate.open else DryRun()
     steps = [
         seen.step(step) | {"excluded": state.excluded.get(step.digest) == gate_id}
         for step in state.steps.values()
@@ -133,7 +133,7 @@ def gate_card(seen: Seen, gate_id: str) -> Document:
         "instead_of": seen.name(instead_of),
         "not_whole": approve.refused if may else None,
         "why_not": None if may or not gate.open else reject.refused,
-        "together": may and approve.allowed and seen.offers.together(gate_id),
+        "together": may and approve.allowed and seen.permissions.together(gate_id),
         **_elsewhere(seen, gate_id, gate.open),
     }
 
@@ -141,10 +141,10 @@ def gate_card(seen: Seen, gate_id: str) -> Document:
 # Tasks
 
 
-def task_card(seen: Seen, task_id: str) -> Document:
+def task_card(seen: RunAccess, task_id: str) -> Document:
     state, task = seen.state, seen.state.tasks[task_id]
     step = state.steps.get(task.opened.step_id)
-    trial = seen.offers.complete(task_id) if task.open else Trial()
+    trial = seen.permissions.complete(task_id) if task.open else DryRun()
     return _about(seen, "task", task_id, task.opened_at, task.opened.due) | {
         "title": step.title if step is not None else words(task.opened.kind, "task_kind"),
         "state": task.outcome,
@@ -184,7 +184,7 @@ def with_typed(cards: Iterable[Document], typed: Typed | None) -> None:
 # Exceptions
 
 
-def exception_card(seen: Seen, exception_id: str) -> Document:
+def exception_card(seen: RunAccess, exception_id: str) -> Document:
     state, known = seen.state, seen.state.exceptions[exception_id]
     opened = known.opened
     kind = "review" if opened.kind == "urgent_review" else "exception"
@@ -219,15 +219,15 @@ CLOSED: Document = {
 }  # fmt: skip
 
 
-def _repairs(seen: Seen, exception_id: str, known: ExceptionState) -> Document:
+def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Document:
     """What the domain would let whoever looks do about it, of what makes sense for its kind."""
-    state, offers, opened = seen.state, seen.offers, known.opened
+    state, permissions, opened = seen.state, seen.permissions, known.opened
     kind, step_id = opened.kind, opened.step_id or ""
-    accept = offers.accept(exception_id) if kind in ACCEPTABLE else None
-    settle = offers.settle(opened.system or "") if kind in e.MATCH_QUESTIONS and opened.system else None
-    retry = offers.retry(step_id) if kind in RETRIED and step_id in state.states else None
-    skip = offers.skip(step_id) if kind in SKIPPED and step_id in state.states else None
-    replan = offers.replan() if kind in REPLANNED else None
+    accept = permissions.accept(exception_id) if kind in ACCEPTABLE else None
+    settle = permissions.settle(opened.system or "") if kind in e.MATCH_QUESTIONS and opened.system else None
+    retry = permissions.retry(step_id) if kind in RETRIED and step_id in state.states else None
+    skip = permissions.skip(step_id) if kind in SKIPPED and step_id in state.states else None
+    replan = permissions.replan() if kind in REPLANNED else None
     trials = [trial for trial in (accept, settle, retry, skip, replan) if trial is not None]
     found = state.planned_on.get(opened.system or "")
     task = next((id_ for id_, task in state.tasks.items() if task.open and task.opened.step_id == step_id), None)
@@ -249,7 +249,7 @@ def _repairs(seen: Seen, exception_id: str, known: ExceptionState) -> Document:
     }  # fmt: skip
 
 
-def _second_request(seen: Seen, exception_id: str) -> Document | None:
+def _second_request(seen: RunAccess, exception_id: str) -> Document | None:
     """What somebody else asked for, who was told nothing."""
     for request, number in seen.state.second_requests:
         if exception_id == f"x-second_request-{number}":

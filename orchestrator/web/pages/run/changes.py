@@ -15,8 +15,8 @@ from orchestrator.web.access.caller import PageCaller
 from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.pages.run.flashes import done
 from orchestrator.web.pages.run.form_responses import carried_out, refused
-from orchestrator.web.pages.run.run_access import seen_run
-from orchestrator.web.state import parts_of
+from orchestrator.web.pages.run.run_access import load_run
+from orchestrator.web.state import state_of
 from orchestrator.web.times import instant
 
 router = APIRouter()
@@ -26,7 +26,7 @@ router = APIRouter()
 async def hold(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
     try:
         came_of_it = await commands.hold_run(
-            parts_of(request).office, caller.actor, run_id, text(form, "reason") or None
+            state_of(request).services, caller.actor, run_id, text(form, "reason") or None
         )
     except Refusal as no:
         return await refused(request, caller, form, no, run_id)
@@ -37,7 +37,7 @@ async def hold(request: Request, caller: PageCaller, form: Form, run_id: str) ->
 @router.post("/runs/{run_id}/release")
 async def release(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
     try:
-        came_of_it = await commands.release_run(parts_of(request).office, caller.actor, run_id)
+        came_of_it = await commands.release_run(state_of(request).services, caller.actor, run_id)
     except Refusal as no:
         return await refused(request, caller, form, no, run_id)
     said = "Released: the run goes on." if came_of_it.events else "It was not on hold."
@@ -49,10 +49,10 @@ async def reschedule(request: Request, caller: PageCaller, form: Form, run_id: s
     """`cutoff` is a time on the clock of `zone`."""
     try:
         cutoff = parse_cutoff(text(form, "cutoff"), text(form, "zone"))
-        came_of_it = await commands.reschedule_run(parts_of(request).office, caller.actor, run_id, cutoff)
+        came_of_it = await commands.reschedule_run(state_of(request).services, caller.actor, run_id, cutoff)
     except Refusal as no:
         return await refused(request, caller, form, no, run_id)
-    seen = await seen_run(parts_of(request), caller, run_id)
+    seen = await load_run(state_of(request), caller, run_id)
     when = instant(seen.state.cutoff, seen.state.zone)
     said = f"The cutoff is now {when}." if came_of_it.events else f"The cutoff was {when} already."
     return await carried_out(request, caller, form, done(said, came_of_it))
@@ -61,7 +61,7 @@ async def reschedule(request: Request, caller: PageCaller, form: Form, run_id: s
 @router.post("/runs/{run_id}/end")
 async def end(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
     try:
-        came_of_it = await commands.end_run(parts_of(request).office, caller.actor, run_id, text(form, "reason"))
+        came_of_it = await commands.end_run(state_of(request).services, caller.actor, run_id, text(form, "reason"))
     except Refusal as no:
         return await refused(request, caller, form, no, run_id)
     said = "The run is ended. What was done stays done; nothing further is."
@@ -77,7 +77,7 @@ async def embargo(request: Request, caller: PageCaller, form: Form, run_id: str)
         if not over:
             until = parse_cutoff(text(form, "until"), text(form, "zone") or caller.zone).instant
         came_of_it: Done = await commands.set_embargo(
-            parts_of(request).office, caller.actor, run_id, until, texts(form, "named")
+            state_of(request).services, caller.actor, run_id, until, texts(form, "named")
         )
     except Refusal as no:
         return await refused(request, caller, form, no, run_id)

@@ -14,9 +14,9 @@ from orchestrator.web.access.caller import PageCaller
 from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.pages.run.flashes import decision, done, refusal
 from orchestrator.web.pages.run.form_responses import again, carried_out, refused
-from orchestrator.web.pages.run.run_access import seen_run
+from orchestrator.web.pages.run.run_access import load_run
 from orchestrator.web.problems import refused as problem_of
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 router = APIRouter()
 
@@ -24,34 +24,34 @@ router = APIRouter()
 @router.post("/runs/{run_id}/gates/{gate_id}")
 async def decide(request: Request, caller: PageCaller, form: Form, run_id: str, gate_id: str) -> Response:
     """`verdict` is `approve`, less the steps that `exclude` names, or `reject`, with a `reason`."""
-    parts, reason = parts_of(request), text(form, "reason")
+    web, reason = state_of(request), text(form, "reason")
     try:
         match text(form, "verdict"):
             case "approve":
                 came_of_it = await commands.approve_gate(
-                    parts.office, caller.actor, run_id, gate_id, texts(form, "exclude"), reason or None
+                    web.services, caller.actor, run_id, gate_id, texts(form, "exclude"), reason or None
                 )
             case "reject":
-                came_of_it = await commands.reject_gate(parts.office, caller.actor, run_id, gate_id, reason)
+                came_of_it = await commands.reject_gate(web.services, caller.actor, run_id, gate_id, reason)
             case _:
                 raise Invalid("verdict_missing", "Neither yes nor no was said.", "Approve or reject.")
     except Refusal as no:
         return await refused(request, caller, form, no, run_id, gate_id)
-    seen = await seen_run(parts, caller, run_id)
+    seen = await load_run(web, caller, run_id)
     return await carried_out(request, caller, form, decision(seen, gate_id, came_of_it))
 
 
 @router.post("/decisions")
 async def decide_together(request: Request, caller: PageCaller, form: Form) -> Response:
     """Approves each `gate` (RUN/GATE) of a selection by itself, and tells what became of each."""
-    parts = parts_of(request)
+    web = state_of(request)
     selection = [(run_id, gate_id) for run_id, _, gate_id in (one.partition("/") for one in texts(form, "gate"))]
     if not selection:
         return await again(
             request, caller, form, 422, Flash("refused", "No decision was selected.", "Select those to approve.")
         )
     try:
-        outcomes = await commands.approve_gates(parts.office, caller.actor, selection, text(form, "reason") or None)
+        outcomes = await commands.approve_gates(web.services, caller.actor, selection, text(form, "reason") or None)
     except Refusal as no:
         return await again(
             request, caller, form, problem_of(no, request.path_params).status, Flash("refused", no.message, no.remedy)
@@ -59,7 +59,7 @@ async def decide_together(request: Request, caller: PageCaller, form: Form) -> R
     flashes, statuses = [], []
     for outcome in outcomes:
         try:
-            seen = await seen_run(parts, caller, outcome.run_id)
+            seen = await load_run(web, caller, outcome.run_id)
         except Invalid as unknown:
             flashes.append(Flash("refused", unknown.message, unknown.remedy))
             statuses.append(404)
@@ -77,16 +77,16 @@ async def decide_together(request: Request, caller: PageCaller, form: Form) -> R
 @router.post("/runs/{run_id}/tasks/{task_id}")
 async def answer_task(request: Request, caller: PageCaller, form: Form, run_id: str, task_id: str) -> Response:
     """`outcome` is `done` or `not_done`; `note` and `files` show it."""
-    parts, note = parts_of(request), text(form, "note")
+    web, note = state_of(request), text(form, "note")
     said = {"note": note} if note else None
     try:
         files = await _files(form)
         came_of_it = await commands.complete_task(
-            parts.office, caller.actor, run_id, task_id, text(form, "outcome"), said, files
+            web.services, caller.actor, run_id, task_id, text(form, "outcome"), said, files
         )
     except Refusal as no:
         return await refused(request, caller, form, no, run_id, task_id)
-    seen = await seen_run(parts, caller, run_id)
+    seen = await load_run(web, caller, run_id)
     task = seen.state.tasks[task_id]
     step = seen.state.steps.get(task.opened.step_id)
     what = f"{step.title if step is not None else 'The task'}: {'done' if task.outcome == 'done' else 'not done'}."

@@ -9,7 +9,7 @@ from orchestrator.commands import Done
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.access.sessions import Flash
-from orchestrator.web.pages.run.run_access import Seen
+from orchestrator.web.pages.run.run_access import RunAccess
 from orchestrator.web.rendering import person_label
 from orchestrator.web.times import instant
 from orchestrator.web.words import in_sentence, words
@@ -47,13 +47,13 @@ def on_page(refused: Refusal | None) -> Refusal | None:
     return None if refused is None else Refusal(refused.code, refused.message, remedy(refused))
 
 
-def refusal(seen: Seen, refused: Refusal, item_id: str = "") -> Flash:
+def refusal(seen: RunAccess, refused: Refusal, item_id: str = "") -> Flash:
     """A refusal, told; where somebody was first, who and when."""
     text = _outcome(seen, refused, item_id) or refused.message
     return Flash("refused", text, remedy(refused))
 
 
-def _outcome(seen: Seen, refused: Refusal, item_id: str) -> str:
+def _outcome(seen: RunAccess, refused: Refusal, item_id: str) -> str:
     state, zone = seen.state, seen.caller.zone
     gate, task = state.gates.get(item_id), state.tasks.get(item_id)
     exception = state.exceptions.get(item_id)
@@ -96,7 +96,7 @@ def done(text: str, came_of_it: Done) -> Flash:
     return Flash("done", text, "" if came_of_it.nudged else LATER)
 
 
-def decision(seen: Seen, gate_id: str, came_of_it: Done) -> Flash:
+def decision(seen: RunAccess, gate_id: str, came_of_it: Done) -> Flash:
     """What a vote came to. `seen` is the run after it."""
     gate = seen.state.gates[gate_id]
     what = f"{seen.gate_title(gate.opened.gate)}, for {person_label(seen.person)}"

@@ -20,9 +20,9 @@ from orchestrator.web.pages.page import back_to
 from orchestrator.web.pages.run.cards import Typed, anchor
 from orchestrator.web.pages.run.flashes import refusal
 from orchestrator.web.pages.run.run import show_run
-from orchestrator.web.pages.run.run_access import as_unknown, seen_run
+from orchestrator.web.pages.run.run_access import as_unknown, load_run
 from orchestrator.web.problems import refused as problem_of
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 
 IN_THE_NOTE = ("reason_missing", "evidence_missing")
 BACK = "back"
@@ -44,7 +44,7 @@ async def refused(
     if isinstance(refusing, Invalid) and refusing.code == "unknown_run":
         with as_unknown():
             raise refusing
-    seen = await seen_run(parts_of(request), caller, run_id)
+    seen = await load_run(state_of(request), caller, run_id)
     status = problem_of(refusing, request.path_params).status
     told = refusal(seen, refusing, item_id)
     wrong = told.text if refusing.code in IN_THE_NOTE else ""

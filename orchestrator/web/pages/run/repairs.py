@@ -15,8 +15,8 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.pages.run.flashes import done
 from orchestrator.web.pages.run.form_responses import carried_out, refused
-from orchestrator.web.pages.run.run_access import Seen, seen_run
-from orchestrator.web.state import parts_of
+from orchestrator.web.pages.run.run_access import RunAccess, load_run
+from orchestrator.web.state import state_of
 
 router = APIRouter()
 
@@ -28,7 +28,7 @@ async def accept(request: Request, caller: PageCaller, form: Form, run_id: str) 
     return await _carry_out(
         request, caller, form, run_id, exception_id,
         lambda: commands.accept_exception(
-            parts_of(request).office, caller.actor, run_id, exception_id, text(form, "reason")
+            state_of(request).services, caller.actor, run_id, exception_id, text(form, "reason")
         ),
         lambda seen: "Accepted as it is. The exception is closed.",
     )  # fmt: skip
@@ -49,10 +49,10 @@ async def settle(request: Request, caller: PageCaller, form: Form, run_id: str) 
         if not none and not accounts:
             raise Invalid("nothing_chosen", "No account was ticked.", "Tick theirs, or say that none of them is.")
         return await commands.settle_match(
-            parts_of(request).office, caller.actor, run_id, system, accounts, text(form, "reason") or None
+            state_of(request).services, caller.actor, run_id, system, accounts, text(form, "reason") or None
         )
 
-    def told(seen: Seen) -> str:
+    def told(seen: RunAccess) -> str:
         which = "no account is theirs" if not accounts else "settled which account is theirs"
         return f"{seen.system(system)}: {which}. The run is planned anew with that."
 
@@ -66,7 +66,7 @@ async def retry(request: Request, caller: PageCaller, form: Form, run_id: str) -
     return await _carry_out(
         request, caller, form, run_id, text(form, "exception"),
         lambda: commands.retry_step(
-            parts_of(request).office, caller.actor, run_id, step,
+            state_of(request).services, caller.actor, run_id, step,
             again=bool(text(form, "again")), reason=text(form, "reason") or None,
         ),
         lambda seen: f"{_title(seen, step)}: it is tried again now.",
@@ -78,7 +78,7 @@ async def skip(request: Request, caller: PageCaller, form: Form, run_id: str) ->
     step = text(form, "step")
     return await _carry_out(
         request, caller, form, run_id, text(form, "exception"),
-        lambda: commands.skip_step(parts_of(request).office, caller.actor, run_id, step, text(form, "reason")),
+        lambda: commands.skip_step(state_of(request).services, caller.actor, run_id, step, text(form, "reason")),
         lambda seen: f"{_title(seen, step)}: left out for good. What needs it goes on.",
     )  # fmt: skip
 
@@ -88,7 +88,7 @@ async def replan(request: Request, caller: PageCaller, form: Form, run_id: str) 
     return await _carry_out(
         request, caller, form, run_id, text(form, "exception"),
         lambda: commands.replan_run(
-            parts_of(request).office, caller.actor, run_id, text(form, "reason") or None
+            state_of(request).services, caller.actor, run_id, text(form, "reason") or None
         ),
         lambda seen: "Everything is looked up again and planned anew. What did not change stays decided.",
     )  # fmt: skip
@@ -101,16 +101,16 @@ async def _carry_out(
     run_id: str,
     item_id: str,
     work: Callable[[], Awaitable[Done]],
-    told: Callable[[Seen], str],
+    told: Callable[[RunAccess], str],
 ) -> Response:
     try:
         came_of_it = await work()
     except Refusal as no:
         return await refused(request, caller, form, no, run_id, item_id)
-    seen = await seen_run(parts_of(request), caller, run_id)
+    seen = await load_run(state_of(request), caller, run_id)
     return await carried_out(request, caller, form, done(told(seen), came_of_it))
 
 
-def _title(seen: Seen, step: str) -> str:
+def _title(seen: RunAccess, step: str) -> str:
     known = seen.state.steps.get(step)
     return known.title if known is not None else "The step"

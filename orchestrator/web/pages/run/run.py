@@ -17,10 +17,10 @@ from orchestrator.reading.queries import RunPage
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import Typed, exception_card, gate_card, task_card, with_typed
-from orchestrator.web.pages.run.run_access import Document, Seen, as_unknown
+from orchestrator.web.pages.run.run_access import Document, RunAccess, as_unknown
 from orchestrator.web.pages.run.timeline import files_of, timeline
 from orchestrator.web.rendering import person_label
-from orchestrator.web.state import parts_of
+from orchestrator.web.state import state_of
 from orchestrator.web.times import moment, zone_of
 
 router = APIRouter()
@@ -46,11 +46,11 @@ async def show_run(
     typed: Typed | None = None,
 ) -> Response:
     """Raises `Invalid` (`unknown_run`) for a run that there is not, or that the caller does not see."""
-    parts = parts_of(request)
+    web = state_of(request)
     with as_unknown():
-        found = await parts.queries.run_page(caller.viewer, run_id)
-    seen = Seen(found.situation, caller, await parts.queries.staff())
-    positions = await parts.queries.sees_everything(caller.viewer)
+        found = await web.queries.run_page(caller.viewer, run_id)
+    seen = RunAccess(found.situation, caller, await web.queries.staff())
+    positions = await web.queries.sees_everything(caller.viewer)
     before = query.get(BEFORE, "")
     at = int(before) if before.isdecimal() and len(before) < 10 else None
     here = f"/runs/{seen.state.run_id}{f'?{BEFORE}={at}' if at is not None else ''}"
@@ -71,8 +71,8 @@ async def show_run(
     )
 
 
-def run_context(seen: Seen, found: RunPage) -> Document:
-    state, world, offers = seen.state, seen.world, seen.offers
+def run_context(seen: RunAccess, found: RunPage) -> Document:
+    state, world, permissions = seen.state, seen.world, seen.permissions
     document = run_document(found)
     steps = [
         step
@@ -80,8 +80,8 @@ def run_context(seen: Seen, found: RunPage) -> Document:
             "system": seen.system(step["system"]) or None,
             "gate": seen.gate_title(step["gate"]) if step["gate"] else None,
             "files": _files(found, step["step_id"]),
-            "retry": step["status"] in ("failed", "unknown", "retrying") and offers.retry(step["step_id"]).allowed,
-            "skip": offers.skip(step["step_id"]).allowed,
+            "retry": step["status"] in ("failed", "unknown", "retrying") and permissions.retry(step["step_id"]).allowed,
+            "skip": permissions.skip(step["step_id"]).allowed,
         }
         for step in document["steps"]
     ]
@@ -103,12 +103,12 @@ def run_context(seen: Seen, found: RunPage) -> Document:
         "clock": _clock(seen),
         "embargo": _embargo(seen),
         "may": {
-            "hold": offers.hold(),
-            "release": offers.release(),
-            "reschedule": offers.reschedule(),
-            "end": offers.end(),
-            "replan": offers.replan().allowed,
-            "embargo": offers.embargo(),
+            "hold": permissions.hold(),
+            "release": permissions.release(),
+            "reschedule": permissions.reschedule(),
+            "end": permissions.end(),
+            "replan": permissions.replan().allowed,
+            "embargo": permissions.embargo(),
         },
         "local_input": state.cutoff.astimezone(zone_of(state.zone)).strftime("%Y-%m-%dT%H:%M"),
     }
@@ -124,7 +124,7 @@ def _files(found: RunPage, step_id: str) -> list[Document]:
     ]
 
 
-def _clock(seen: Seen) -> Document:
+def _clock(seen: RunAccess) -> Document:
     """The exposure clock for its drawing: the whole run, then each system where there are several."""
     told = exposure(seen.state, seen.world)
     within = seen.world.pinned.workflow.outcomes.access_gone_within
@@ -133,7 +133,7 @@ def _clock(seen: Seen) -> Document:
     return {"known": told.whole.known, "systems": [whole, *systems] if len(systems) > 1 else systems, "within": within}
 
 
-def _row(title: str, clock: Clock, within: timedelta, seen: Seen) -> Document:
+def _row(title: str, clock: Clock, within: timedelta, seen: RunAccess) -> Document:
     reached = seen.world.now >= clock.cutoff
     return {
         "title": title,
@@ -147,7 +147,7 @@ def _row(title: str, clock: Clock, within: timedelta, seen: Seen) -> Document:
     }
 
 
-def _embargo(seen: Seen) -> Document | None:
+def _embargo(seen: RunAccess) -> Document | None:
     """None where the run is readable as any other."""
     state, until = seen.state, moment(seen.state.embargo_until)
     if until is None or until <= seen.world.now:

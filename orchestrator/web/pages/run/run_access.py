@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from orchestrator.deciding.snapshots import Situation
+from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents import run as documents
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.planning.plan import PlannedStep
@@ -16,18 +16,18 @@ from orchestrator.domain.run.readiness import World, due_at
 from orchestrator.domain.run.run import RunState
 from orchestrator.reading.staff import Member
 from orchestrator.web.access.caller import Caller
-from orchestrator.web.pages.run.offers import Offers
-from orchestrator.web.state import Parts
+from orchestrator.web.pages.run.permissions import Permissions
+from orchestrator.web.state import WebState
 from orchestrator.web.times import moment
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Seen:
+class RunAccess:
     """`staff` is everybody who has signed in, by account."""
 
-    situation: Situation
+    situation: RunSnapshot
     caller: Caller
     staff: Mapping[str, Member]
 
@@ -40,8 +40,8 @@ class Seen:
         return self.situation.world
 
     @cached_property
-    def offers(self) -> Offers:
-        return Offers(self.state, self.world, self.caller.actor)
+    def permissions(self) -> Permissions:
+        return Permissions(self.state, self.world, self.caller.actor)
 
     @property
     def person(self) -> Document | None:
@@ -97,23 +97,23 @@ def name_in(staff: Mapping[str, Member], actor_id: str | None) -> str:
     return known.name if known is not None and known.name else actor_id[:14]
 
 
-def under_embargo(seen: Seen) -> bool:
+def under_embargo(seen: RunAccess) -> bool:
     until = moment(seen.state.embargo_until)
     return until is not None and until > seen.world.now
 
 
-async def seen_run(parts: Parts, caller: Caller, run_id: str) -> Seen:
+async def load_run(web: WebState, caller: Caller, run_id: str) -> RunAccess:
     """Raises `Invalid` (`unknown_run`) for a run that there is not, or that the caller does not see."""
     with as_unknown():
-        found = await parts.queries.find_run(caller.viewer, run_id)
-    return Seen(await parts.office.runs.look(found), caller, await parts.queries.staff())
+        found = await web.queries.find_run(caller.viewer, run_id)
+    return RunAccess(await web.services.runs.load(found), caller, await web.queries.staff())
 
 
-async def seen_runs(parts: Parts, caller: Caller, run_ids: Iterable[str]) -> dict[str, Seen]:
+async def load_runs(web: WebState, caller: Caller, run_ids: Iterable[str]) -> dict[str, RunAccess]:
     """Runs of which it is known that the caller sees them, by id."""
-    staff, wanted = await parts.queries.staff(), list(dict.fromkeys(run_ids))
-    situations = await parts.office.runs.looks(wanted) if wanted else {}
-    return {run_id: Seen(one, caller, staff) for run_id, one in situations.items()}
+    staff, wanted = await web.queries.staff(), list(dict.fromkeys(run_ids))
+    situations = await web.services.runs.load_many(wanted) if wanted else {}
+    return {run_id: RunAccess(one, caller, staff) for run_id, one in situations.items()}
 
 
 @contextlib.contextmanager

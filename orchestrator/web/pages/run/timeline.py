@@ -11,7 +11,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage
-from orchestrator.web.pages.run.run_access import Document, Seen
+from orchestrator.web.pages.run.run_access import Document, RunAccess
 from orchestrator.web.times import instant
 from orchestrator.web.words import in_sentence, words
 
@@ -30,7 +30,7 @@ class Timeline:
     total: int
 
 
-def timeline(seen: Seen, page: RunPage, before: int | None, *, positions: bool, most: int = A_PAGE) -> Timeline:
+def timeline(seen: RunAccess, page: RunPage, before: int | None, *, positions: bool, most: int = A_PAGE) -> Timeline:
     """The events before the version `before`. `positions` is for whoever sees everything."""
     earlier = [recorded for recorded in page.events if before is None or recorded.version < before]
     shown = earlier[-most:]
@@ -42,7 +42,7 @@ def timeline(seen: Seen, page: RunPage, before: int | None, *, positions: bool, 
     )
 
 
-def happened(seen: Seen, recorded: Recorded, leaf_hash: str | None, positions: bool) -> Document:
+def happened(seen: RunAccess, recorded: Recorded, leaf_hash: str | None, positions: bool) -> Document:
     event = recorded.event
     by = getattr(event, "by", "") or getattr(event, "requested_by", "")
     return {
@@ -69,7 +69,7 @@ def files_of(event: Event) -> list[Document]:
     return [file for file in attached if isinstance(file, dict) and isinstance(file.get("stored"), str)]
 
 
-def about(seen: Seen, event: Event) -> str:
+def about(seen: RunAccess, event: Event) -> str:
     """What an event is about, as a person would say it; empty where its name says all."""
     match event:
         case e.RunRequested():
@@ -119,12 +119,12 @@ def about(seen: Seen, event: Event) -> str:
     return ""
 
 
-def _settled(seen: Seen, event: e.MatchSettled | e.MatchSettledBeforehand) -> str:
+def _settled(seen: RunAccess, event: e.MatchSettled | e.MatchSettledBeforehand) -> str:
     chosen = [_account(seen, id_) for id_ in event.accounts]
     return f"{seen.system(event.system)}: {', '.join(chosen) or 'no account is theirs'}."
 
 
-def _searched(seen: Seen, results: Sequence[e.SystemSearched]) -> list[str]:
+def _searched(seen: RunAccess, results: Sequence[e.SystemSearched]) -> list[str]:
     said = []
     for result in results:
         what = words(result.outcome, "search").lower()
@@ -134,7 +134,7 @@ def _searched(seen: Seen, results: Sequence[e.SystemSearched]) -> list[str]:
     return said
 
 
-def _gate(seen: Seen, event: Any) -> str:
+def _gate(seen: RunAccess, event: Any) -> str:
     gate = seen.state.gates.get(event.gate_id)
     title = seen.gate_title(gate.opened.gate) if gate is not None else event.gate_id
     match event:
@@ -155,7 +155,7 @@ def _gate(seen: Seen, event: Any) -> str:
     return f"{title}."
 
 
-def _of_step(seen: Seen, event: Any) -> str:
+def _of_step(seen: RunAccess, event: Any) -> str:
     where = _step(seen, event.step_id)
     match event:
         case e.StepStarted() if event.attempt > 1:
@@ -171,7 +171,7 @@ def _of_step(seen: Seen, event: Any) -> str:
     return f"{where}."
 
 
-def _step(seen: Seen, step_id: str | None) -> str:
+def _step(seen: RunAccess, step_id: str | None) -> str:
     step = seen.state.steps.get(step_id or "")
     if step is None:
         return step_id or ""
@@ -180,7 +180,7 @@ def _step(seen: Seen, step_id: str | None) -> str:
     return f"{step.title} ({where})" if where else step.title
 
 
-def _account(seen: Seen, account_id: str) -> str:
+def _account(seen: RunAccess, account_id: str) -> str:
     return str(account_of(seen.state, account_id)["label"] or account_id[:12])
 
 

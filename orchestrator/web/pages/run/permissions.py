@@ -25,7 +25,7 @@ SAID = "said"
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class DryRun:
     """How a command would end now: `instead_of` is the account for which whoever looks would act, `refused` why it
     would not be done."""
 
@@ -38,36 +38,36 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Offers:
+class Permissions:
     """`actor` is whoever looks."""
 
     state: RunState
     world: World
     actor: Actor
 
-    def approve(self, gate_id: str) -> Trial:
+    def approve(self, gate_id: str) -> DryRun:
         return self._vote(gate_id, "approve")
 
-    def reject(self, gate_id: str) -> Trial:
+    def reject(self, gate_id: str) -> DryRun:
         return self._vote(gate_id, "reject")
 
-    def complete(self, task_id: str) -> Trial:
+    def complete(self, task_id: str) -> DryRun:
         said = {"note": SAID}
         return self._try(lambda: operating.complete_task(self.state, task_id, "done", said, self.actor, self.world))
 
-    def accept(self, exception_id: str) -> Trial:
+    def accept(self, exception_id: str) -> DryRun:
         return self._try(lambda: operating.accept(self.state, exception_id, SAID, self.actor, self.world))
 
-    def settle(self, system: str) -> Trial:
+    def settle(self, system: str) -> DryRun:
         return self._try(lambda: operating.settle(self.state, system, (), SAID, self.actor, self.world))
 
-    def retry(self, step_id: str) -> Trial:
+    def retry(self, step_id: str) -> DryRun:
         return self._try(lambda: operating.retry(self.state, step_id, False, None, self.actor, self.world))
 
-    def skip(self, step_id: str) -> Trial:
+    def skip(self, step_id: str) -> DryRun:
         return self._try(lambda: operating.skip(self.state, step_id, SAID, self.actor, self.world))
 
-    def replan(self) -> Trial:
+    def replan(self) -> DryRun:
         return self._try(lambda: operating.replan(self.state, None, self.actor, self.world))
 
     def hold(self) -> bool:
@@ -94,7 +94,7 @@ class Offers:
             return False
         return True
 
-    def _vote(self, gate_id: str, verdict: str) -> Trial:
+    def _vote(self, gate_id: str, verdict: str) -> DryRun:
         return self._try(lambda: gates.vote(self.state, gate_id, self.actor, verdict, (), SAID, self.world))
 
     def _events(self, decide: Callable[[], Sequence[Event]]) -> Sequence[Event]:
@@ -104,11 +104,11 @@ class Offers:
         except Refusal:
             return ()
 
-    def _try(self, decide: Callable[[], Sequence[Event]]) -> Trial:
+    def _try(self, decide: Callable[[], Sequence[Event]]) -> DryRun:
         try:
             require_writing(self.actor)
             events = decide()
         except Refusal as refused:
-            return Trial(refused)
+            return DryRun(refused)
         said = (getattr(event, "on_behalf_of", None) for event in events)
-        return Trial(instead_of=next((by for by in said if by is not None), None))
+        return DryRun(instead_of=next((by for by in said if by is not None), None))
