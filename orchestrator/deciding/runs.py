@@ -37,7 +37,7 @@ from orchestrator.ledger.book.errors import VersionConflict
 from orchestrator.ledger.book.records import Recorded, RowWrite, StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
-RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.SURROUNDING_EVENTS, *packet_history.PACKET_EVENTS)
+RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.ORGANISATION_EVENTS, *packet_history.PACKET_EVENTS)
 
 S = TypeVar("S")
 

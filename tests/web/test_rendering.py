@@ -21,7 +21,7 @@ from jinja2 import UndefinedError
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 import orchestrator.domain
-from orchestrator.domain.events import RUN_EVENTS, SURROUNDING_EVENTS, ExceptionKind
+from orchestrator.domain.events import ORGANISATION_EVENTS, RUN_EVENTS, ExceptionKind
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.packet_history import PACKET_EVENTS
 from orchestrator.web import times
@@ -227,7 +227,7 @@ def test_every_word_of_the_domain_has_words_on_pages() -> None:
 def test_every_event_and_exception_is_told_in_words_and_has_a_shape() -> None:
     for module in pkgutil.walk_packages(orchestrator.domain.__path__, "orchestrator.domain."):
         importlib.import_module(module.name)
-    events = {event.type_name() for event in (*RUN_EVENTS, *SURROUNDING_EVENTS, *PACKET_EVENTS)}
+    events = {event.type_name() for event in (*RUN_EVENTS, *ORGANISATION_EVENTS, *PACKET_EVENTS)}
     events |= {kind.__name__ for kind in Event.__subclasses__() if kind.__module__.startswith("orchestrator.domain.")}
     assert events <= VOCABULARIES["event"].keys(), events - VOCABULARIES["event"].keys()
     assert events <= MARKS["event"].keys(), events - MARKS["event"].keys()

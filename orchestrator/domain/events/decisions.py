@@ -1,0 +1,59 @@
+"""Gates, and what people decide there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from orchestrator.domain.events.event import Event, Personal
+
+
+class GateOpened(Event):
+    gate_id: str
+    gate: str
+    digests: tuple[str, ...]
+    roles: tuple[str, ...]
+    quorum: int
+    decide_by: datetime
+    valid_until: datetime
+
+
+class GateVoted(Event):
+    """`human` is the person behind the account as HR knows them; `managers` is the chain that was looked at.
+    `on_behalf_of` is the account that delegated its decisions to this one, `for_human` the person behind it: the vote
+    then rests on them, and counts for both as the one that each has."""
+
+    gate_id: str
+    by: str
+    human: str
+    roles: tuple[str, ...]
+    managers: tuple[str, ...] = ()
+    verdict: Literal["approve", "reject"]
+    excluded: tuple[str, ...] = ()
+    on_behalf_of: str | None = None
+    for_human: str | None = None
+    reason: Personal[str] = None
+
+
+class GateDecided(Event):
+    """`rests_on` are the accounts whose levels the effects rest on: those who decided, or who delegated that to them.
+    Empty where they are the same as `by`."""
+
+    gate_id: str
+    outcome: Literal["approved", "rejected"]
+    approved: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    by: tuple[str, ...]
+    rests_on: tuple[str, ...] = ()
+    valid_until: datetime
+
+
+class GateEscalated(Event):
+    gate_id: str
+    roles: tuple[str, ...]
+
+
+class GateWithdrawn(Event):
+    """None of the steps it was about needs a decision any more."""
+
+    gate_id: str

@@ -1,0 +1,83 @@
+"""A run as a whole: requested, rescheduled, held, under embargo, ended or closed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from orchestrator.domain.events.event import Event, Personal
+
+
+class RunRequested(Event):
+    """`facts` are HR's words about the person (a `PersonFacts` as JSON). `local_cutoff` is the time as HR gave it.
+    Until `embargo_until` the run exists for those `named` only, actors by their ids."""
+
+    run_id: str
+    person_id: str
+    packet: str
+    packet_version: str
+    phase: str
+    cutoff: datetime
+    zone: str
+    local_cutoff: str
+    urgent: bool = False
+    requested_by: str
+    requester_human: str | None = None
+    embargo_until: datetime | None = None
+    named: tuple[str, ...] = ()
+    facts: Personal[dict[str, Any]] = None
+    reason: Personal[str] = None
+
+
+class RunRescheduled(Event):
+    cutoff: datetime
+    zone: str
+    local_cutoff: str
+    by: str
+
+
+class EmbargoChanged(Event):
+    """`until` None: the embargo is over, and the whole record is readable as any other."""
+
+    until: datetime | None
+    named: tuple[str, ...]
+    by: str
+
+
+class SecondRequestReceived(Event):
+    """Somebody who does not see this run asked for the same person to be offboarded. They were told that it was
+    received, and nothing else."""
+
+    by: str
+    requester_human: str | None = None
+    packet: str
+    cutoff: datetime
+    zone: str
+    local_cutoff: str
+    urgent: bool = False
+    reason: Personal[str] = None
+
+
+class RunHeld(Event):
+    by: str
+    reason: Personal[str] = None
+
+
+class RunReleased(Event):
+    by: str
+
+
+class RunEnded(Event):
+    """Stopped before its end by a person: the leaving was called off, or the plan was refused for good."""
+
+    by: str
+    reason: Personal[str] = None
+
+
+class RunClosed(Event):
+    """Everything planned is final and nothing is open. `outcome` is `shadow` where nothing was to be changed."""
+
+    outcome: Literal["clean", "with_exceptions", "shadow"]
+    verified: int
+    attested: int
+    skipped: int

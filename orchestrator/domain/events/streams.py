@@ -1,0 +1,22 @@
+"""The names of the streams that events are appended to: `run:ID`, `person:ID`, `holds:SYSTEM`, `organisation`.
+
+A packet's stream and its events are in `domain/packet/packet_history.py`.
+"""
+
+from __future__ import annotations
+
+ORGANISATION = "organisation"
+EVERYTHING = "*"
+"""In the place of a system: changes on every system."""
+
+
+def run_stream(run_id: str) -> str:
+    return f"run:{run_id}"
+
+
+def person_stream(person_id: str) -> str:
+    return f"person:{person_id}"
+
+
+def holds_stream(system: str) -> str:
+    return f"holds:{system}"

@@ -1,0 +1,130 @@
+"""The work of a run: steps, tasks and exceptions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from orchestrator.domain.events.event import Event, Personal
+
+ExceptionKind = Literal[
+    "ambiguous_match", "weak_match", "no_account", "search_failed", "accounts_changed",
+    "gate_rejected", "excluded_from_approval", "step_failed", "step_failing", "outcome_unknown", "level_missing",
+    "task_overdue", "urgent_review", "account_gone", "condition_unclear", "not_carried_out", "second_request",
+]  # fmt: skip
+
+QUESTION_OF: dict[str, ExceptionKind] = {"ambiguous": "ambiguous_match", "weak": "weak_match", "none": "no_account"}
+"""What a system's answer asks of a person, where it does not say which account is theirs."""
+MATCH_QUESTIONS: tuple[ExceptionKind, ...] = tuple(QUESTION_OF.values())
+"""Exceptions that are over once a person has said whose the accounts on a system are."""
+
+
+class StepStarted(Event):
+    """The intent: from here on the effect may have happened. `caused_by` are the actors whose levels were checked."""
+
+    step_id: str
+    generation: int
+    attempt: int
+    effect_key: str
+    lease_until: datetime
+    caused_by: tuple[str, ...]
+
+
+class StepVerified(Event):
+    step_id: str
+    generation: int
+    attempt: int
+    evidence: Personal[dict[str, Any]] = None
+
+
+class StepAttested(Event):
+    """Done by the word of the system (`by` empty) or of a person, not by what was read back."""
+
+    step_id: str
+    generation: int
+    attempt: int
+    by: str = ""
+    evidence: Personal[dict[str, Any]] = None
+
+
+class StepAttemptFailed(Event):
+    """One attempt did not work and another is due at `retry_at`."""
+
+    step_id: str
+    generation: int
+    attempt: int
+    code: str
+    happened: Literal["no", "unknown"]
+    retry_at: datetime
+    detail: Personal[dict[str, Any]] = None
+
+
+class StepFailed(Event):
+    """Given up until a person acts. `happened` is `unknown` where the effect may stand all the same."""
+
+    step_id: str
+    generation: int
+    attempt: int
+    code: str
+    happened: Literal["no", "unknown"]
+    detail: Personal[dict[str, Any]] = None
+
+
+class StepRetryOrdered(Event):
+    """`generation` is the same again to settle an unknown outcome under the same effect key, one more to do it anew."""
+
+    step_id: str
+    generation: int
+    by: str
+    on_behalf_of: str | None = None
+    reason: Personal[str] = None
+
+
+class StepSkipped(Event):
+    step_id: str
+    by: str
+    on_behalf_of: str | None = None
+    reason: Personal[str] = None
+
+
+class TaskOpened(Event):
+    task_id: str
+    step_id: str
+    kind: Literal["work", "confirm_outcome"]
+    role: str
+    due: datetime
+
+
+class TaskCompleted(Event):
+    task_id: str
+    by: str
+    outcome: Literal["done", "not_done"]
+    on_behalf_of: str | None = None
+    evidence: Personal[dict[str, Any]] = None
+
+
+class TaskWithdrawn(Event):
+    """The step came to its end, or is tried again, without this task."""
+
+    task_id: str
+
+
+class ExceptionOpened(Event):
+    """`code` is short and free of personal data; what was said about a person stands in the event that caused it."""
+
+    exception_id: str
+    kind: ExceptionKind
+    owners: tuple[str, ...]
+    due: datetime
+    step_id: str | None = None
+    system: str | None = None
+    gate_id: str | None = None
+    code: str = ""
+
+
+class ExceptionClosed(Event):
+    exception_id: str
+    disposition: Literal["settled", "retried", "skipped", "replanned", "accepted", "overcome", "ended"]
+    by: str = ""
+    on_behalf_of: str | None = None
+    reason: Personal[str] = None
