@@ -72,7 +72,7 @@ class SystemActivities:
     async def _search(self, search: SearchAccounts) -> Progress:
         situation = await self._runs.load(search.run_id)
         state, world = situation.state, situation.world
-        standings = {id_: readiness(state, step, world) for id_, step in state.steps.items()}
+        standings = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
         # Whoever was named in the wrong queue stays due: the answer says so, and which queue is the right one.
         here = activity.info().task_queue
         due = [
@@ -266,7 +266,7 @@ def _effect(state: RunState, intent: Intent) -> Effect:
         raise ActionRequiredError("person_erased", remedy="End the run: nothing is known of the person any more.",
                                   happened="no")  # fmt: skip
     person = PersonFacts.model_validate(state.asked.facts)
-    details = state.details.get(step.account_id) if step.account_id else None
+    details = state.accounts.details.get(step.account_id) if step.account_id else None
     account = None
     if details is not None:
         account = Account(

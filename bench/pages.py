@@ -67,12 +67,12 @@ async def really_went(stack: Stack, person: Employee, cutoff: str, decide: bool)
                 await asyncio.sleep(0.05)
             return state
 
-    state = await until(lambda state: any(gate.open for gate in state.gates.values()))
+    state = await until(lambda state: any(gate.open for gate in state.decisions.gates.values()))
     if decide:
-        for gate_id, gate in state.gates.items():
+        for gate_id, gate in state.decisions.gates.items():
             by = "finance" if "finance_approver" in gate.roles else "it"
             await commands.approve_gate(stack.services, actors[by], done.run_id, gate_id)
-        await until(lambda state: sum(known.final for known in state.states.values()) >= len(state.states) - 6)
+        await until(lambda state: sum(known.final for known in state.work.steps.values()) >= len(state.work.steps) - 6)
     stream = e.run_stream(done.run_id)
     return [recorded.event for recorded in (await stack.backend.ledger.read({stream: 0})).events[stream]]
 

@@ -155,7 +155,7 @@ async def check(services: Services, run_ids: Sequence[str]) -> None:
     """Outside the measured time: every run was whole."""
     for run_id in run_ids:
         state = (await services.runs.load(run_id)).state
-        assert state.finish == "clean" and len(state.states) == 12, state.finish
+        assert state.finish == "clean" and len(state.work.steps) == 12, state.finish
 
 
 async def at_once(limit: int, jobs: Sequence[object]) -> float:

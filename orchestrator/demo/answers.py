@@ -11,7 +11,8 @@ from typing import Any, Literal, Protocol
 
 from orchestrator.demo.board import Leaver
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.run import ExceptionState, GateState, TaskState
+from orchestrator.domain.run.decisions import GateState
+from orchestrator.domain.run.work import ExceptionState, TaskState
 from orchestrator.embedded.staff import Staff
 
 
@@ -97,13 +98,14 @@ class Itself:
 
 def probably_theirs(leaver: Leaver, system: str) -> tuple[str, ...]:
     """Of the accounts in question those that carry an address which is or was the person's."""
-    found, facts = leaver.state.planned_on.get(system), leaver.state.asked.facts or {}
+    found, facts = leaver.state.accounts.planned_on.get(system), leaver.state.asked.facts or {}
     addresses = {str(facts.get("email", "")).casefold(), *(a.casefold() for a in facts.get("former_emails", ()))} - {""}
     candidates = found.candidates if found is not None else ()
     return tuple(
         account
         for account in candidates
-        if addresses & {str(value).casefold() for value in leaver.state.details[account]["attributes"].values()}
+        if addresses
+        & {str(value).casefold() for value in leaver.state.accounts.details[account]["attributes"].values()}
     )
 
 

@@ -36,7 +36,7 @@ class Leaver:
     """The version up to which the demo has told what happened."""
 
     def steps_on(self, system: str) -> list[StepView]:
-        steps = [step for step in self.state.steps.values() if step.system == system]
+        steps = [step for step in self.state.plan.steps.values() if step.system == system]
         return [view_step(self.state, step, self.world) for step in steps]
 
 
@@ -147,14 +147,14 @@ def _cell(leaver: Leaver, system: str, compact: bool, ascii_only: bool) -> Text:
 def _without_steps(leaver: Leaver, system: str, ascii_only: bool) -> Text:
     state = leaver.state
     kind: Kind = "waiting"
-    words = "looking" if state.planned_at is None else "nothing to do"
-    found = state.planned_on.get(system)
-    if state.planned_at is None and found is not None:
+    words = "looking" if state.plan.planned_at is None else "nothing to do"
+    found = state.accounts.planned_on.get(system)
+    if state.plan.planned_at is None and found is not None:
         words = "found" if found.outcome == "matched" else found.outcome
     elif found is not None and found.outcome == "none":
         words = "no account"
-    elif found is not None and found.outcome in ("ambiguous", "weak") and system not in state.settled:
+    elif found is not None and found.outcome in ("ambiguous", "weak") and system not in state.accounts.settled:
         kind, words = "question", "whose account?"
-    elif (look := state.searches.get(system)) is not None and look.at is None:
+    elif (look := state.accounts.searches.get(system)) is not None and look.at is None:
         kind, words = "again", "does not answer"
     return Text.assemble(mark(kind, ascii_only=ascii_only), (f" {words}", SHAPES[kind].style))

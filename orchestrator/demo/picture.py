@@ -28,7 +28,7 @@ class Picture:
             for system in (*leaver.world.pinned.platform.systems, PEOPLE)
             for view in leaver.steps_on(system)
         }
-        questions = any(leaver.state.open_exceptions() for leaver in board.leavers)
+        questions = any(leaver.state.work.open_exceptions() for leaver in board.leavers)
         worth = len(kinds) + 4 * ("again" in kinds) + questions
         if worth <= self._best:
             return

@@ -28,7 +28,8 @@ from orchestrator.domain.errors import Refusal, TooLate
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import Cutoff
-from orchestrator.domain.run.run import ExceptionState, GateState
+from orchestrator.domain.run.decisions import GateState
+from orchestrator.domain.run.work import ExceptionState
 from orchestrator.embedded.stack import Stack
 from orchestrator.embedded.staff import Staff
 
@@ -157,10 +158,10 @@ class Play:
         kinds = {
             view_step(leaver.state, step, leaver.world).kind
             for leaver in self.leavers
-            for step in leaver.state.steps.values()
+            for step in leaver.state.plan.steps.values()
             if not leaver.state.finished
         }
-        looking = any(leaver.state.planned_at is None for leaver in self.leavers)
+        looking = any(leaver.state.plan.planned_at is None for leaver in self.leavers)
         now = time.monotonic()
         if looking or kinds & {"running", "again"} or self._outage.going_on:
             return now - self._calm_at > CALM_AFTER
@@ -169,7 +170,7 @@ class Play:
 
     async def _about_exception(self) -> bool:
         for leaver in self.leavers:
-            for id_, exception in leaver.state.exceptions.items():
+            for id_, exception in leaver.state.work.exceptions.items():
                 if not exception.open or f"{leaver.run_id} {id_}" in self._given_up:
                     continue
                 member = self._member(exception.opened.owners)
@@ -182,8 +183,8 @@ class Play:
 
     async def _settle(self, leaver: Leaver, exception: ExceptionState, member: Staff) -> None:
         system = exception.opened.system or ""
-        found = leaver.state.planned_on[system]
-        labels = ", ".join(leaver.state.details[account]["label"] for account in found.candidates)
+        found = leaver.state.accounts.planned_on[system]
+        labels = ", ".join(leaver.state.accounts.details[account]["label"] for account in found.candidates)
         self._story(
             f"{leaver.world.pinned.platform.systems[system].title} shows {labels or 'no account'} for {leaver.name}, "
             "and nothing there says for certain what is theirs. Nothing is planned there until a person has said."
@@ -196,7 +197,7 @@ class Play:
         services, actor, opened = self._stack.services, self._actors[member.alias], exception.opened
         mended = self._locked.concerns(opened.step_id)
         if mended:
-            step = leaver.state.steps[opened.step_id or ""]
+            step = leaver.state.plan.steps[opened.step_id or ""]
             system = leaver.world.pinned.platform.systems[step.system].title
             self._story(
                 f"{system} answered 200 OK, with an error inside: the record is locked. Offboard did not take that "
@@ -221,7 +222,7 @@ class Play:
 
     async def _about_gate(self) -> bool:
         for leaver in self.leavers:
-            for gate_id, gate in leaver.state.gates.items():
+            for gate_id, gate in leaver.state.decisions.gates.items():
                 member = self._voter(leaver, gate) if gate.open else None
                 if member is None:
                     continue
@@ -253,9 +254,9 @@ class Play:
     async def _about_tasks(self) -> bool:
         waiting: dict[str, list[TaskQuestion]] = {}
         for leaver in self.leavers:
-            for id_, task in leaver.state.tasks.items():
+            for id_, task in leaver.state.work.tasks.items():
                 if task.open and f"{leaver.run_id} {id_}" not in self._given_up:
-                    question = TaskQuestion(leaver, id_, task, leaver.state.steps[task.opened.step_id])
+                    question = TaskQuestion(leaver, id_, task, leaver.state.plan.steps[task.opened.step_id])
                     waiting.setdefault(task.opened.role, []).append(question)
         for role, questions in waiting.items():
             member = self._member((role,))

@@ -11,16 +11,19 @@ from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.readiness import World, backoff, readiness
-from orchestrator.domain.run.run import ExceptionState, RunState
+from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import run_status
+from orchestrator.domain.run.work import ExceptionState
 
 
 def view_step(state: RunState, step: PlannedStep, world: World) -> StepView:
-    known = state.states[step.step_id]
+    known = state.work.steps[step.step_id]
     if (view := by_status(known.status)) is not None:
         return view
     if known.status == "attested":
-        return attested(next((t.by for t in state.tasks.values() if t.opened.step_id == step.step_id and t.by), None))
+        return attested(
+            next((t.by for t in state.work.tasks.values() if t.opened.step_id == step.step_id and t.by), None)
+        )
     if known.status == "failed":
         owner = any_of((world.pinned.approvals.exceptions.owner,))
         return StepView("stopped", f"stopped, {code_words(known.code)}: needs {owner}", "stopped")
@@ -28,7 +31,7 @@ def view_step(state: RunState, step: PlannedStep, world: World) -> StepView:
 
 
 def _not_begun(state: RunState, step: PlannedStep, world: World) -> StepView:
-    where, known = readiness(state, step, world), state.states[step.step_id]
+    where, known = readiness(state, step, world), state.work.steps[step.step_id]
     rest = where.until - world.now if where.until is not None else timedelta(0)
     if (view := by_wait(where.waits_for)) is not None:
         return view
@@ -44,7 +47,7 @@ def _not_begun(state: RunState, step: PlannedStep, world: World) -> StepView:
             words = f"trying again in {seconds_words(rest)}: {code_words(known.code)}"
             return StepView("again", words, f"again in {seconds_words(rest)}")
         case "fresh_look":
-            look = state.searches.get(step.system)
+            look = state.accounts.searches.get(step.system)
             if look is None or not look.failures:
                 return LOOKING
             rest = look.tried_at + backoff(look.failures) - world.now
@@ -59,44 +62,46 @@ def _not_begun(state: RunState, step: PlannedStep, world: World) -> StepView:
 
 
 def _unfinished_need(state: RunState, step: PlannedStep) -> str:
-    titles = [s.title for s in state.steps.values() if s.name in step.needs and not state.states[s.step_id].final]
+    titles = [
+        s.title for s in state.plan.steps.values() if s.name in step.needs and not state.work.steps[s.step_id].final
+    ]
     return titles[0] if titles else "an account that is still in question"
 
 
 def _gate_of(state: RunState, step: PlannedStep, packet: Packet) -> tuple[str, str]:
     spec = packet.approvals.gates.get(step.gate or "")
-    for gate in state.gates.values():
+    for gate in state.decisions.gates.values():
         if gate.open and step.digest in gate.opened.digests:
             return spec.title if spec else gate.opened.gate, role_words(gate.roles)
     return (spec.title, role_words(spec.decided_by)) if spec else (step.gate or "", "")
 
 
 def _why_stopped(state: RunState, step: PlannedStep) -> str:
-    if step.digest in state.rejected:
+    if step.digest in state.decisions.rejected:
         return "rejected at its gate"
-    if step.digest in state.excluded:
+    if step.digest in state.decisions.excluded:
         return "left out at its gate"
-    if step.system in state.changed_systems:
+    if step.system in state.accounts.changed_systems:
         return "the accounts are not those of the plan"
     return "needs an operator"
 
 
 def waits(state: RunState, world: World) -> Iterator[Wait]:
     """What a run waits for now, people first."""
-    for exception in state.open_exceptions():
+    for exception in state.work.open_exceptions():
         yield Wait("stopped", role_words(exception.opened.owners), exception_words(exception, state, world))
-    for gate in state.gates.values():
+    for gate in state.decisions.gates.values():
         if gate.open:
             title = world.pinned.approvals.gates[gate.opened.gate].title
             what = f'decide at gate "{title}" about {counted(len(gate.opened.digests))}'
             yield Wait("gate", role_words(gate.roles), what)
-    for task in state.tasks.values():
+    for task in state.work.tasks.values():
         if task.open:
-            yield Wait("task", role_words((task.opened.role,)), state.steps[task.opened.step_id].title)
+            yield Wait("task", role_words((task.opened.role,)), state.plan.steps[task.opened.step_id].title)
     for system, (views, code) in _failing(state, world).items():
         title = world.pinned.platform.systems[system].title
         yield Wait("again", title, f"{code_words(code)}; {views[0].short.replace('again', 'tried again')}")
-    times = [s for s in state.steps.values() if readiness(state, s, world).waits_for == "time"]
+    times = [s for s in state.plan.steps.values() if readiness(state, s, world).waits_for == "time"]
     if times:
         rest = min(u for s in times if (u := readiness(state, s, world).until) is not None) - world.now
         yield Wait("time", "the clock", f"{counted(len(times))} at the cutoff, in {seconds_words(rest)}")
@@ -104,14 +109,14 @@ def waits(state: RunState, world: World) -> Iterator[Wait]:
 
 def _failing(state: RunState, world: World) -> dict[str, tuple[list[StepView], str]]:
     failing: dict[str, tuple[list[StepView], str]] = {}
-    for step in state.steps.values():
+    for step in state.plan.steps.values():
         view = view_step(state, step, world)
         if view.kind == "again":
-            look = state.searches.get(step.system)
-            code = state.states[step.step_id].code or (look.code if look else "")
+            look = state.accounts.searches.get(step.system)
+            code = state.work.steps[step.step_id].code or (look.code if look else "")
             failing.setdefault(step.system, ([], code))[0].append(view)
-    for system, look in state.searches.items():
-        if look.failures and system not in failing and not state.steps:
+    for system, look in state.accounts.searches.items():
+        if look.failures and system not in failing and not state.plan.steps:
             rest = look.tried_at + backoff(look.failures) - world.now
             failing[system] = ([StepView("again", "", f"again in {seconds_words(rest)}")], look.code)
     return failing
@@ -121,11 +126,11 @@ def exception_words(exception: ExceptionState, state: RunState, world: World) ->
     """What went otherwise than planned, in a sentence without a person's name."""
     opened = exception.opened
     system = world.pinned.platform.systems[opened.system].title if opened.system else ""
-    planned = state.steps.get(opened.step_id or "")
+    planned = state.plan.steps.get(opened.step_id or "")
     step = planned.title if planned is not None else ""
     match opened.kind:
         case "ambiguous_match":
-            found = state.planned_on.get(opened.system or "")
+            found = state.accounts.planned_on.get(opened.system or "")
             number = len(found.candidates) if found else 0
             return f"{system}: " + (f"{number} accounts could be theirs" if number > 1 else "is this account theirs?")
         case "weak_match":
@@ -137,7 +142,7 @@ def exception_words(exception: ExceptionState, state: RunState, world: World) ->
         case "accounts_changed":
             return f"{system}: the accounts are not those of the plan any more"
         case "gate_rejected":
-            gate = state.gates.get(opened.gate_id or "")
+            gate = state.decisions.gates.get(opened.gate_id or "")
             return f'gate "{gate.opened.gate if gate else opened.gate_id}" was rejected'
         case "excluded_from_approval":
             return f"{step}: left out by the approver"

@@ -25,7 +25,8 @@ from orchestrator.demo.board import Leaver
 from orchestrator.demo.progress import exception_words
 from orchestrator.demo.screen import Screen
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.run import ExceptionState, GateState
+from orchestrator.domain.run.decisions import GateState
+from orchestrator.domain.run.work import ExceptionState
 from orchestrator.embedded.staff import Staff
 
 HIGH_ENOUGH = 40  # lines of a terminal
@@ -90,11 +91,11 @@ class AtTerminal:
         if self._alone:
             return await self._itself.match(leaver, exception, member)
         system = exception.opened.system or ""
-        found = leaver.state.planned_on[system]
+        found = leaver.state.accounts.planned_on[system]
         likely = probably_theirs(leaver, system)
         lines: list[RenderableType] = [Text(exception_words(exception, leaver.state, leaver.world))]
         for number, account in enumerate(found.candidates, 1):
-            shown = leaver.state.details[account]
+            shown = leaver.state.accounts.details[account]
             known = ", ".join(f"{name} {value}" for name, value in shown["attributes"].items())
             lines.append(Text(f"  {number}  {shown['label']}   {known}"))
         lines.append(Text("Nothing is planned for an account before somebody has said whose it is.", style="dim"))
@@ -182,7 +183,7 @@ def _numbers(typed: str | None, most: int) -> list[int]:
 
 
 def _steps_at(leaver: Leaver, gate: GateState) -> list[PlannedStep]:
-    return [step for step in leaver.state.steps.values() if step.digest in gate.opened.digests]
+    return [step for step in leaver.state.plan.steps.values() if step.digest in gate.opened.digests]
 
 
 def _gate_panel(leaver: Leaver, gate: GateState, member: Staff, steps: Sequence[PlannedStep]) -> Panel:
@@ -203,7 +204,7 @@ def _which_account(leaver: Leaver, step: PlannedStep, steps: Sequence[PlannedSte
     """The account's name where the same is done to several."""
     if sum(other.name == step.name for other in steps) < 2:
         return ""
-    return f": {leaver.state.details[step.account_id]['label']}"
+    return f": {leaver.state.accounts.details[step.account_id]['label']}"
 
 
 def _details(leaver: Leaver, gate: GateState, steps: Sequence[PlannedStep]) -> Table:
@@ -213,7 +214,7 @@ def _details(leaver: Leaver, gate: GateState, steps: Sequence[PlannedStep]) -> T
     for column in ("Level", "Account", "When", "Digest"):
         table.add_column(column, overflow="fold")
     for number, step in enumerate(steps, 1):
-        account = leaver.state.details.get(step.account_id, {}).get("label", "")
+        account = leaver.state.accounts.details.get(step.account_id, {}).get("label", "")
         when = "at the cutoff" if step.anchor == "cutoff" else "once approved"
         ability = f"{step.system}.{step.ability}" if step.system else step.name
         table.add_row(str(number), ability, step.level.value, account, when, step.digest[:8])

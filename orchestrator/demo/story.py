@@ -66,10 +66,10 @@ def _failures(leaver: Leaver) -> int:
     state = leaver.state
     steps = [
         known.attempt
-        for id_, known in state.states.items()
-        if state.steps[id_].system == DOWN and known.status == "retrying"
+        for id_, known in state.work.steps.items()
+        if state.plan.steps[id_].system == DOWN and known.status == "retrying"
     ]
-    look = state.searches.get(DOWN)
+    look = state.accounts.searches.get(DOWN)
     return max([*steps, look.failures if look is not None else 0], default=0)
 
 
@@ -91,7 +91,7 @@ class LockedRecord:
         if found is None:
             return
         leaver, step, path = found
-        native_id = leaver.state.details[step.account_id]["native_id"]
+        native_id = leaver.state.accounts.details[step.account_id]["native_id"]
         self.step_id, self.system = step.step_id, step.system
         await self.company.break_(step.system, "error_in_200", method="POST", path=path.format(native_id))
 
@@ -105,10 +105,10 @@ class LockedRecord:
 
 def _lockable(leaver: Leaver) -> tuple[PlannedStep, str] | None:
     state = leaver.state
-    if state.planned_at is None or state.open_exceptions():
+    if state.plan.planned_at is None or state.work.open_exceptions():
         return None
     for system, ability, path in LOCKABLE:
-        for step in state.steps.values():
-            if (step.system, step.ability) == (system, ability) and state.states[step.step_id].attempt == 0:
+        for step in state.plan.steps.values():
+            if (step.system, step.ability) == (system, ability) and state.work.steps[step.step_id].attempt == 0:
                 return step, path
     return None

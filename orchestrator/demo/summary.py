@@ -70,7 +70,7 @@ def leaver_table(leaver: Leaver, history: Sequence[Recorded], ascii_only: bool) 
     evidence = _evidence(leaver, history)
     systems = leaver.world.pinned.platform.systems
     for system in [*systems, ""]:
-        steps = [step for step in leaver.state.steps.values() if step.system == system]
+        steps = [step for step in leaver.state.plan.steps.values() if step.system == system]
         found = _found(leaver, system)
         if not steps and not found:
             continue
@@ -98,11 +98,11 @@ def overview(leavers: Sequence[Leaver], ascii_only: bool) -> Table:
     table.add_column("Manual work saved", ratio=2)
     for leaver in leavers:
         kind, words = status_words(leaver.state)
-        statuses = [known.status for known in leaver.state.states.values()]
+        statuses = [known.status for known in leaver.state.work.steps.values()]
         counted = f"{statuses.count('verified')} verified, {statuses.count('attested')} attested"
         if rest := len(statuses) - statuses.count("verified") - statuses.count("attested"):
             counted += f", {rest} not"
-        minutes = sum(s.minutes_saved for s in leaver.state.steps.values() if _done(leaver, s))
+        minutes = sum(s.minutes_saved for s in leaver.state.plan.steps.values() if _done(leaver, s))
         result = mark(kind, ascii_only=ascii_only).append(f" {words}")
         table.add_row(leaver.name, result, counted, open_for(leaver), f"{minutes} min")
     for promised in {leaver.world.pinned.workflow.outcomes.access_gone_within for leaver in leavers}:
@@ -115,8 +115,8 @@ def open_for(leaver: Leaver) -> str:
     state = leaver.state
     gone = access_gone_at(state)
     if gone is None:
-        open_ones = [s for s in state.steps.values() if s.cuts_access and not _done(leaver, s)]
-        if state.open_steps and not open_ones:
+        open_ones = [s for s in state.plan.steps.values() if s.cuts_access and not _done(leaver, s)]
+        if state.plan.open_steps and not open_ones:
             return "still open: nobody has said whose account it is"
         return f"still open: {len(open_ones)} steps not done" if open_ones else "nothing to cut"
     since = max(state.cutoff, state.requested_at)
@@ -134,7 +134,7 @@ def exception_lines(leavers: Sequence[Leaver], histories: Mapping[str, Sequence[
             for recorded in histories[leaver.run_id]
             if isinstance(recorded.event, e.ExceptionClosed)
         }
-        for id_, exception in leaver.state.exceptions.items():
+        for id_, exception in leaver.state.work.exceptions.items():
             line = Text().append(f"{leaver.name}: ", style="bold")
             line.append(exception_words(exception, leaver.state, leaver.world))
             if exception.open or exception.closed_at is None:
@@ -152,7 +152,7 @@ def retry_lines(leavers: Sequence[Leaver], histories: Mapping[str, Sequence[Reco
     for leaver in leavers:
         for recorded in histories[leaver.run_id]:
             if isinstance(recorded.event, e.StepAttemptFailed):
-                step = leaver.state.steps[recorded.event.step_id]
+                step = leaver.state.plan.steps[recorded.event.step_id]
                 title = leaver.world.pinned.platform.systems[step.system].title
                 failed.setdefault(title, []).append((leaver.run_id, step.step_id))
     for title, attempts in failed.items():
@@ -182,12 +182,12 @@ def shortcomings(leavers: Sequence[Leaver]) -> list[str]:
     found = []
     for leaver in leavers:
         state = leaver.state
-        for step in state.steps.values():
-            status = state.states[step.step_id].status
+        for step in state.plan.steps.values():
+            status = state.work.steps[step.step_id].status
             if status not in ("verified", "attested", "skipped") and state.finish != "ended":
                 view = view_step(state, step, leaver.world)
                 found.append(f"{leaver.name}: {step.title} ({step.system or 'people'}): {view.words}")
-        for exception in state.open_exceptions():
+        for exception in state.work.open_exceptions():
             if exception.opened.step_id is None:
                 found.append(f"{leaver.name}: {exception_words(exception, state, leaver.world)}")
         if not state.finished and not any(line.startswith(f"{leaver.name}:") for line in found):
@@ -196,18 +196,18 @@ def shortcomings(leavers: Sequence[Leaver]) -> list[str]:
 
 
 def _done(leaver: Leaver, step: PlannedStep) -> bool:
-    return leaver.state.states[step.step_id].status in ("verified", "attested")
+    return leaver.state.work.steps[step.step_id].status in ("verified", "attested")
 
 
 def _found(leaver: Leaver, system: str) -> str:
-    found = leaver.state.planned_on.get(system)
+    found = leaver.state.accounts.planned_on.get(system)
     if found is None:
         return ""
-    accounts = leaver.state.accounts_of(system) or ()
-    labels = ", ".join(clean(leaver.state.details[account]["label"]) for account in accounts)
+    accounts = leaver.state.accounts.of(system) or ()
+    labels = ", ".join(clean(leaver.state.accounts.details[account]["label"]) for account in accounts)
     if not labels:
         return "no account"
-    if system in leaver.state.settled:
+    if system in leaver.state.accounts.settled:
         return f"{labels} (an operator said so)"
     keys = found.matched_on.replace("_", " ").split(",")
     return f"{labels} (by {' and '.join(keys)})"
@@ -225,13 +225,13 @@ def _evidence(leaver: Leaver, history: Sequence[Recorded]) -> dict[str, str]:
         reply = evidence.get("reply")
         if isinstance(recorded.event, e.StepAttested) and not recorded.event.by and isinstance(reply, Mapping):
             # Nobody can look whether it took effect: there is only the system's own word.
-            system = leaver.world.pinned.platform.systems[leaver.state.steps[recorded.event.step_id].system]
+            system = leaver.world.pinned.platform.systems[leaver.state.plan.steps[recorded.event.step_id].system]
             words[recorded.event.step_id] = f"attested by the {system.title.lower()} system: {_words(reply)}"
             continue
         if not isinstance(shown, Mapping):
             words[recorded.event.step_id] = "; ".join(clean(str(value)) for value in evidence.values())
             continue
-        step = leaver.state.steps[recorded.event.step_id]
+        step = leaver.state.plan.steps[recorded.event.step_id]
         before = known.setdefault(f"{step.system} {step.account_id}", {})
         fresh = {name: value for name, value in shown.items() if name not in before or before[name] != value}
         words[recorded.event.step_id] = ", ".join(_pairs(fresh)) or ", ".join(_pairs(shown)) or "as it should be"

@@ -36,24 +36,26 @@ def told(event: Event, leaver: Leaver) -> Told | None:
             title = leaver.world.pinned.approvals.gates[event.gate].title
             return Told("gate", f'gate "{title}": {role_words(event.roles)} decides about {len(event.digests)} steps')
         case e.GateDecided():
-            gate = leaver.state.gates[event.gate_id].opened.gate
+            gate = leaver.state.decisions.gates[event.gate_id].opened.gate
             title = leaver.world.pinned.approvals.gates[gate].title
             out = f", {len(event.excluded)} steps left out" if event.excluded else ""
             return Told("gate", f'gate "{title}" {event.outcome} by {", ".join(event.by)}{out}', weighty=True)
         case e.RunRescheduled():
             return Told("time", f"cutoff moved to {event.local_cutoff} by {event.by}", weighty=True)
         case e.ExceptionOpened():
-            exception = leaver.state.exceptions[event.exception_id]
+            exception = leaver.state.work.exceptions[event.exception_id]
             return Told("stopped", f"exception: {exception_words(exception, leaver.state, leaver.world)}", weighty=True)
         case e.ExceptionClosed():
             by = f" by {event.by}" if event.by else " by itself"
             reason = f": {event.reason}" if event.reason else ""
             return Told("verified", f"exception {event.disposition}{by}{reason}", weighty=True)
         case e.TaskCompleted():
-            task = leaver.state.tasks[event.task_id].opened
+            task = leaver.state.work.tasks[event.task_id].opened
             words = "done" if event.outcome == "done" else "not done"
             evidence = (event.evidence or {}).get("note", "")
-            return Told("attested", f"{leaver.state.steps[task.step_id].title}: {words}, by {event.by} ({evidence})")
+            return Told(
+                "attested", f"{leaver.state.plan.steps[task.step_id].title}: {words}, by {event.by} ({evidence})"
+            )
         case e.RunClosed():
             counted = f"{event.verified} verified, {event.attested} attested, {event.skipped} left out"
             return Told("verified", f"run closed: {counted}", weighty=True)
@@ -66,7 +68,7 @@ StepResult = e.StepVerified | e.StepAttested | e.StepAttemptFailed | e.StepFaile
 
 
 def _of_step(event: StepResult, leaver: Leaver) -> Told | None:
-    step = leaver.state.steps[event.step_id]
+    step = leaver.state.plan.steps[event.step_id]
     match event:
         case e.StepVerified():
             tries = f", at attempt {event.attempt}" if event.attempt > 1 else ""

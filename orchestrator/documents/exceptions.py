@@ -39,7 +39,7 @@ def exception_document(line: ExceptionLine, situation: RunSnapshot | None = None
     if spec is not None:
         document["support"], document["runbook"] = spec.support or None, spec.runbook or None
     if line.closed_at is None and line.kind in e.MATCH_QUESTIONS:
-        found = situation.state.planned_on.get(line.system)
+        found = situation.state.accounts.planned_on.get(line.system)
         candidates = found.candidates if found is not None else ()
         document["candidates"] = [account_of(situation.state, id_) for id_ in candidates]
     return document

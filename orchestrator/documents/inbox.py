@@ -68,8 +68,8 @@ def title(item: Item, packet: Packet) -> str:
 
 def with_instruction(document: Document, state: RunState) -> Document:
     """A task's document with what is to be done, from its run."""
-    task = state.tasks.get(document["id"])
-    step = state.steps.get(task.opened.step_id) if task is not None else None
+    task = state.work.tasks.get(document["id"])
+    step = state.plan.steps.get(task.opened.step_id) if task is not None else None
     return document | {
         "title": step.title if step is not None else None,
         "instruction": instruction(step, task.opened.kind) if task is not None else None,

@@ -19,8 +19,9 @@ from orchestrator.domain.approvals import presettled as beforehand
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.readiness import World, due_at
-from orchestrator.domain.run.run import GateState, RunState
+from orchestrator.domain.run.run import RunState
 
 
 class Shown(BaseModel):
@@ -172,8 +173,8 @@ def preview(
             for result in searched
             if is_asked(packet, result)
         ),
-        steps=tuple(_step(state, step) for step in state.steps.values()),
-        steps_left_open=tuple(sorted(state.open_steps)),
+        steps=tuple(_step(state, step) for step in state.plan.steps.values()),
+        steps_left_open=tuple(sorted(state.plan.open_steps)),
         gates=_gates(state, packet, list(world.actors.values())),
     )
 
@@ -265,7 +266,7 @@ def _gates(state: RunState, packet: Packet, actors: Sequence[Actor]) -> tuple[Pr
                 roles=tuple(sorted(spec.decided_by)),
                 quorum=spec.quorum,
                 decide_within=spec.decide_within,
-                steps=tuple(step.name for step in state.steps.values() if step.digest in digests),
+                steps=tuple(step.name for step in state.plan.steps.values() if step.digest in digests),
                 deciders=tuple(
                     sorted(actor.actor_id for actor in seeing if gates.why_not_decide(state, opened, actor) is None)
                 ),

@@ -25,11 +25,11 @@ def run_document(page: RunPage, *, with_events: bool = False) -> Document:
     document = header(state) | {
         "access_gone_at": access_gone_at(state),
         "access_gone_within": world.pinned.workflow.outcomes.access_gone_within,
-        "systems": [_system(state, system) for system in state.searches],
+        "systems": [_system(state, system) for system in state.accounts.searches],
         "steps": steps(state, world, page.events),
-        "gates": [_gate(state, gate_id) for gate_id in state.gates],
-        "tasks": [_task(state, task_id) for task_id in state.tasks],
-        "exceptions": [_exception(state, exception_id) for exception_id in state.exceptions],
+        "gates": [_gate(state, gate_id) for gate_id in state.decisions.gates],
+        "tasks": [_task(state, task_id) for task_id in state.work.tasks],
+        "exceptions": [_exception(state, exception_id) for exception_id in state.work.exceptions],
         "holds": sorted(world.holds & {"*", *world.pinned.platform.systems}),
     }
     if with_events:
@@ -77,8 +77,8 @@ def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> l
     `waits_for` says what stands in a step's way; `evidence` is the last word about it."""
     evidence = {id_: without_content(words) for id_, words in _last_words(happened).items()}
     shown = []
-    for step_id, step in state.steps.items():
-        known, where = state.states[step_id], readiness(state, step, world)
+    for step_id, step in state.plan.steps.items():
+        known, where = state.work.steps[step_id], readiness(state, step, world)
         shown.append(
             {
                 "step_id": step_id,
@@ -110,7 +110,7 @@ def account(state: RunState, step: PlannedStep) -> Document | None:
 
 
 def account_of(state: RunState, account_id: str) -> Document:
-    details = state.details.get(account_id) or {}
+    details = state.accounts.details.get(account_id) or {}
     return {
         "account_id": account_id,
         "label": details.get("label") or None,
@@ -143,12 +143,12 @@ def without_content(evidence: Any) -> Any:
 
 
 def _system(state: RunState, system: str) -> Document:
-    look, found = state.searches[system], state.planned_on.get(system)
-    accounts = state.accounts_of(system)
+    look, found = state.accounts.searches[system], state.accounts.planned_on.get(system)
+    accounts = state.accounts.of(system)
     return {
         "system": system,
         "outcome": "failed" if look.at is None else (found or look.result).outcome,
-        "settled": system in state.settled,
+        "settled": system in state.accounts.settled,
         "matched_on": found.matched_on or None if found is not None else None,
         "accounts": [account_of(state, id_) for id_ in accounts] if accounts is not None else None,
         "candidates": [account_of(state, id_) for id_ in found.candidates] if found is not None else [],
@@ -159,9 +159,9 @@ def _system(state: RunState, system: str) -> Document:
 
 
 def _gate(state: RunState, gate_id: str) -> Document:
-    gate = state.gates[gate_id]
+    gate = state.decisions.gates[gate_id]
     digests = set(gate.opened.digests)
-    named = {step.digest: step for step in state.steps.values() if step.digest in digests}
+    named = {step.digest: step for step in state.plan.steps.values() if step.digest in digests}
     return {
         "gate_id": gate_id,
         "gate": gate.opened.gate,
@@ -179,7 +179,7 @@ def _gate(state: RunState, gate_id: str) -> Document:
                 "name": step.name,
                 "title": step.title,
                 "digest": digest,
-                "excluded": state.excluded.get(digest) == gate_id,
+                "excluded": state.decisions.excluded.get(digest) == gate_id,
             }
             for digest, step in named.items()
         ],
@@ -197,8 +197,8 @@ def _gate(state: RunState, gate_id: str) -> Document:
 
 
 def _task(state: RunState, task_id: str) -> Document:
-    task = state.tasks[task_id]
-    step = state.steps.get(task.opened.step_id)
+    task = state.work.tasks[task_id]
+    step = state.plan.steps.get(task.opened.step_id)
     return {
         "task_id": task_id,
         "kind": task.opened.kind,
@@ -223,10 +223,10 @@ def instruction(step: PlannedStep | None, kind: str) -> str | None:
 
 
 def _exception(state: RunState, exception_id: str) -> Document:
-    known = state.exceptions[exception_id]
+    known = state.work.exceptions[exception_id]
     opened = known.opened
-    step = state.steps.get(opened.step_id or "")
-    found = state.planned_on.get(opened.system or "")
+    step = state.plan.steps.get(opened.step_id or "")
+    found = state.accounts.planned_on.get(opened.system or "")
     asks = opened.kind in e.MATCH_QUESTIONS and known.open and found is not None
     return {
         "exception_id": exception_id,

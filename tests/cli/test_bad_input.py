@@ -156,7 +156,7 @@ async def test_an_embargoed_run_is_absent_for_all_but_the_named(
     assert isinstance(done, commands.Done)
     run_id = done.run_id
     async with asyncio.timeout(60):
-        while not (await runs.load(run_id)).state.gates:
+        while not (await runs.load(run_id)).state.decisions.gates:
             await asyncio.sleep(0.1)
     same = (await offboard.refused("show", "r000000000000dead", as_="auditor")).replace("r000000000000dead", run_id)
     for outside in ("auditor", "safety-owner"):

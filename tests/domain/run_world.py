@@ -2,6 +2,8 @@
 
 `Story` does what the ledger's loop does (fold, decide, consequences, event keys) and holds what must always be so: no
 key twice in the stream, consequences at rest.
+
+Over 400 lines: one class, `Story`, and the world that its tests share.
 """
 
 from __future__ import annotations
@@ -30,9 +32,10 @@ from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.readiness import StepReadiness, World, readiness
-from orchestrator.domain.run.run import RunState, StepState, fold
+from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.steps import AttemptResult, Intent
 from orchestrator.domain.run.upcoming import progress
+from orchestrator.domain.run.work import StepState
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 EVENING = MONDAY + timedelta(hours=9)  # the cutoff, unless a test says another
@@ -300,7 +303,7 @@ class Story:
                 self.later(timedelta(milliseconds=1))
                 self.search()
             elif now.steps:
-                name = self.state.steps[now.steps[0].step_id].name
+                name = self.state.plan.steps[now.steps[0].step_id].name
                 self.attempt(name)
                 done.append(name)
             else:
@@ -313,9 +316,9 @@ class Story:
         )
 
     def approve_all(self) -> None:
-        for gate_id, gate in list(self.state.gates.items()):
+        for gate_id, gate in list(self.state.decisions.gates.items()):
             for voter in (ANNA, BEN)[: gate.opened.quorum]:
-                if self.state.gates[gate_id].open:
+                if self.state.decisions.gates[gate_id].open:
                     self.vote(gate_id, voter)
 
     def retry(self, step: str, *, again: bool = False, by: Actor = OLE) -> list[Event]:
@@ -334,7 +337,7 @@ class Story:
         return self.append(operating.accept(self.state, exception_id, "why", by, self.world))
 
     def complete(self, step: str, outcome: str = "done", *, by: Actor = OLE, shown: bool = True) -> list[Event]:
-        task = next(t for t, s in self.state.tasks.items() if s.open and s.opened.step_id == self.id(step))
+        task = next(t for t, s in self.state.work.tasks.items() if s.open and s.opened.step_id == self.id(step))
         evidence = {"note": "seen"} if shown else None
         return self.append(operating.complete_task(self.state, task, outcome, evidence, by, self.world))
 
@@ -351,42 +354,42 @@ class Story:
         return self.append(operating.release(self.state, by, self.world))
 
     def id(self, step: str) -> str:
-        return next((id_ for id_, planned in self.state.steps.items() if planned.name == step), step)
+        return next((id_ for id_, planned in self.state.plan.steps.items() if planned.name == step), step)
 
     def planned(self, step: str) -> PlannedStep:
-        return self.state.steps[self.id(step)]
+        return self.state.plan.steps[self.id(step)]
 
     def step(self, step: str) -> StepState:
-        return self.state.states[self.id(step)]
+        return self.state.work.steps[self.id(step)]
 
     def readiness(self, step: str) -> StepReadiness:
         return readiness(self.state, self.planned(step), self.world)
 
     def standings(self) -> dict[str, StepReadiness]:
-        return {id_: self.readiness(id_) for id_ in self.state.steps}
+        return {id_: self.readiness(id_) for id_ in self.state.plan.steps}
 
     def ready(self) -> set[str]:
-        return {self.state.steps[due.step_id].name for due in self.progress.steps}
+        return {self.state.plan.steps[due.step_id].name for due in self.progress.steps}
 
     def open_gates(self) -> list[str]:
-        return [id_ for id_, gate in self.state.gates.items() if gate.open]
+        return [id_ for id_, gate in self.state.decisions.gates.items() if gate.open]
 
     def asked_at(self, gate_id: str) -> set[str]:
         """The names of the steps that a gate is about."""
-        digests = self.state.gates[gate_id].opened.digests
-        return {step.name for step in self.state.steps.values() if step.digest in digests}
+        digests = self.state.decisions.gates[gate_id].opened.digests
+        return {step.name for step in self.state.plan.steps.values() if step.digest in digests}
 
     def exceptions(self) -> list[tuple[str, str]]:
         """The open ones: kind, and the name of the step or the system or gate."""
         found = []
-        for exception in self.state.open_exceptions():
+        for exception in self.state.work.open_exceptions():
             x = exception.opened
-            step = self.state.steps.get(x.step_id or "")
+            step = self.state.plan.steps.get(x.step_id or "")
             found.append((x.kind, step.name if step else x.system or x.gate_id or ""))
         return sorted(found)
 
     def exception(self, kind: str) -> str:
-        return next(x.opened.exception_id for x in self.state.open_exceptions() if x.opened.kind == kind)
+        return next(x.opened.exception_id for x in self.state.work.open_exceptions() if x.opened.kind == kind)
 
 
 def at_cutoff(**more: object) -> Story:

@@ -26,7 +26,7 @@ def test_a_cutoff_in_the_past_acts_now() -> None:
     story.approve_all()
     story.later(timedelta(seconds=1))
     assert story.work() == ["look", "disable", "sessions", "freeze", "close"]
-    assert story.state.gates["g-access-1"].opened.valid_until == MONDAY + 7 * DAY
+    assert story.state.decisions.gates["g-access-1"].opened.valid_until == MONDAY + 7 * DAY
 
 
 def test_the_next_date_is_known_whatever_it_is() -> None:
@@ -77,4 +77,4 @@ def test_a_system_that_was_told_the_cutoff_is_told_the_new_one() -> None:
     assert "look" in story.ready()
     story.attempt("look")
     assert story.events(e.StepStarted)[-1].effect_key != first
-    assert story.state.states[story.id("look")].status == "verified"
+    assert story.state.work.steps[story.id("look")].status == "verified"

@@ -87,7 +87,7 @@ def test_delegates_are_among_them_and_only_those_for_whom_the_run_exists() -> No
 def test_tasks_exceptions_and_reviews_wait_for_their_owners() -> None:
     story = Story(urgent=True)
     story.knows(*MORE)
-    [task] = story.state.tasks
+    [task] = story.state.work.tasks
     assert who(story, task) == ("ole",)
     assert who(story, "x-urgent_review-start") == ("sam",)
     owner_asked = Story(urgent=True, by=actor("sam", "requester", "safety_owner"))
@@ -102,7 +102,7 @@ def test_tasks_exceptions_and_reviews_wait_for_their_owners() -> None:
 
 
 def names(story: Story, found: IfNobody) -> set[str]:
-    return {story.state.steps[id_].name for id_ in found.undone}
+    return {story.state.plan.steps[id_].name for id_ in found.undone}
 
 
 def test_an_undecided_gate_goes_to_others_then_lapses_and_its_steps_stay_undone() -> None:
@@ -116,7 +116,7 @@ def test_an_undecided_gate_goes_to_others_then_lapses_and_its_steps_stay_undone(
 
 def test_an_overdue_task_goes_to_whoever_owns_exceptions() -> None:
     story = Story()
-    [task] = story.state.tasks
+    [task] = story.state.work.tasks
     found = if_nobody_acts(story.state, task, story.world)
     assert found.escalates_to == ("operator",) and found.at == MONDAY + 3 * DAY
     assert names(story, found) == {"hand_over", "pay", "remove"}

@@ -146,8 +146,8 @@ def test_the_conflicts_of_the_absent_one_hold(absent: Actor) -> None:
 def test_one_vote_counts_for_both() -> None:
     story = among(Story(), lent(ANNA, PAT), lent(LEA, PAT))
     story.vote(MONEY, PAT)
-    assert story.state.gates[MONEY].open, "a quorum of two takes two people"
-    assert story.state.gates[MONEY].voters == {"h-pat", "h-anna"}
+    assert story.state.decisions.gates[MONEY].open, "a quorum of two takes two people"
+    assert story.state.decisions.gates[MONEY].voters == {"h-pat", "h-anna"}
     assert story.vote(MONEY, PAT) == []
     with pytest.raises(TooLate) as again:
         story.vote(MONEY, ANNA)
@@ -169,7 +169,7 @@ def test_with_several_absent_ones_the_first_who_has_not_voted_counts() -> None:
     story.vote(MONEY, ANNA)
     story.vote(MONEY, PAT)
     assert story.events(e.GateVoted)[-1].on_behalf_of == "ben"
-    assert story.state.gates[MONEY].outcome == "approved"
+    assert story.state.decisions.gates[MONEY].outcome == "approved"
 
 
 def test_a_vote_for_somebody_who_lost_the_role_does_not_count() -> None:
@@ -177,7 +177,7 @@ def test_a_vote_for_somebody_who_lost_the_role_does_not_count() -> None:
     story.vote(MONEY, PAT)
     story.without_role("anna", "approver")
     story.vote(MONEY, BEN)
-    assert story.state.gates[MONEY].open, "one vote, of two"
+    assert story.state.decisions.gates[MONEY].open, "one vote, of two"
     story.knows(actor("cleo", "approver"))
     story.vote(MONEY, story.world.actors["cleo"])
     decided = story.events(e.GateDecided)[-1]
@@ -195,7 +195,9 @@ def test_an_effect_rests_on_the_level_of_the_absent_one() -> None:
     story.without_role("anna", "approver")
     assert story.begin("disable") is None
     assert story.readiness("disable").waits_for in ("level", "gate")
-    assert len([g for g in story.state.gates.values() if g.open and g.opened.gate == "access"]) == 1, "asked anew"
+    assert len([g for g in story.state.decisions.gates.values() if g.open and g.opened.gate == "access"]) == 1, (
+        "asked anew"
+    )
 
 
 def test_what_was_decided_stays_when_the_delegation_ends() -> None:
@@ -203,7 +205,7 @@ def test_what_was_decided_stays_when_the_delegation_ends() -> None:
     story.vote(ACCESS, PAT)
     story.world = replace(story.world, delegations=(lent(ANNA, PAT, ended=True),))
     story.append([])
-    assert story.state.gates[ACCESS].outcome == "approved"
+    assert story.state.decisions.gates[ACCESS].outcome == "approved"
 
 
 def test_a_delegates_own_access_bounds_what_they_approve() -> None:

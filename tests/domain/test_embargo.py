@@ -179,7 +179,7 @@ def test_it_exists_for_those_named_and_then_for_everybody() -> None:
 def test_escalation_reaches_nobody_beyond_those_named() -> None:
     story = hidden(until=MONDAY + 30 * DAY)
     story.at(MONDAY + DAY)
-    assert story.state.gates["g-access-1"].escalated_to == ("lead",)
+    assert story.state.decisions.gates["g-access-1"].escalated_to == ("lead",)
     assert not visibility.sees(story.state, LEA, story.world)
 
 
@@ -266,7 +266,7 @@ def test_a_second_request_is_put_before_the_runs_own_operators() -> None:
     assert (second.by, second.cutoff, second.reason) == ("hr-colleague", FRIDAY, "resigned")
     assert story.exceptions() == [("second_request", "")]
     id_ = story.exception("second_request")
-    assert story.state.exceptions[id_].opened.owners == ("operator",)
+    assert story.state.work.exceptions[id_].opened.owners == ("operator",)
     assert received(story, colleague) == [], "asking again says nothing new"
     received(story, colleague, FRIDAY + HOUR)
     assert len(story.exceptions()) == 2, "another cutoff does"
@@ -295,7 +295,7 @@ def test_a_run_does_not_close_over_a_second_request() -> None:
         story.work()
         story.later(DAY)
     story.work()
-    assert all(known.final for known in story.state.states.values()) and not story.state.finished
+    assert all(known.final for known in story.state.work.steps.values()) and not story.state.finished
     story.accept(story.exception("second_request"))
     assert story.state.finish == "clean"
     assert story.refolded() == story.state

@@ -54,9 +54,9 @@ def test_a_quorum_counts_people_not_accounts() -> None:
     other_account = actor("anna-admin", "approver", human="h-anna")
     story.vote(MONEY, ANNA)
     assert story.vote(MONEY, other_account) == []
-    assert story.state.gates[MONEY].open
+    assert story.state.decisions.gates[MONEY].open
     story.vote(MONEY, BEN)
-    assert story.state.gates[MONEY].outcome == "approved"
+    assert story.state.decisions.gates[MONEY].outcome == "approved"
     assert story.events(e.GateDecided)[-1].by == ("anna", "ben")
 
 
@@ -76,7 +76,7 @@ def test_who_never_decides() -> None:
         assert refused.message and refused.remedy
     service = actor("nightly", "approver", kind="service")
     assert refusal(story, ACCESS, service, "reject").code == "only_people_decide"
-    assert story.state.gates[ACCESS].votes == ()
+    assert story.state.decisions.gates[ACCESS].votes == ()
 
 
 def test_the_requester_who_comes_with_another_account_of_no_known_human_is_still_the_requester() -> None:
@@ -92,14 +92,14 @@ def test_an_approver_needs_the_level_of_what_they_approve() -> None:
     assert refused.code == "level_not_granted"
     # Without what lies on the other system they may: each approval covers only what it says.
     story.vote(ACCESS, ANNA, excluded=["disable", "sessions", "remove"])
-    assert story.state.gates[ACCESS].outcome == "approved"
+    assert story.state.decisions.gates[ACCESS].outcome == "approved"
 
 
 def test_the_first_rejection_ends_the_gate_and_opens_an_exception() -> None:
     story = Story()
     story.vote(MONEY, ANNA)
     story.vote(MONEY, BEN, "reject")
-    assert story.state.gates[MONEY].outcome == "rejected"
+    assert story.state.decisions.gates[MONEY].outcome == "rejected"
     assert story.exceptions() == [("gate_rejected", MONEY)]
     story.approve_all()
     story.complete("hand_over")
@@ -125,7 +125,7 @@ def test_after_a_rejection_a_replan_asks_again_about_what_was_refused_and_only_t
 def test_a_new_account_asks_only_about_the_difference() -> None:
     story = Story()
     story.approve_all()
-    decided = dict(story.state.approved)
+    decided = dict(story.state.decisions.approved)
     story.later(MINUTE)
     story.replan()
     story.finds["cards"] = []
@@ -137,7 +137,7 @@ def test_a_new_account_asks_only_about_the_difference() -> None:
     story.search()
     asked = {name for gate in story.open_gates() for name in story.asked_at(gate)}
     assert asked == {"freeze", "close", "pay"}
-    assert all(story.state.approved[digest] == was for digest, was in decided.items())
+    assert all(story.state.decisions.approved[digest] == was for digest, was in decided.items())
 
 
 def test_exclusions_become_exceptions_and_the_rest_is_done() -> None:
@@ -202,13 +202,13 @@ def test_decide_by_passes_and_the_gate_escalates_once() -> None:
     story.later(HOUR)
     assert len(story.events(e.GateEscalated)) == 1
     story.vote(ACCESS, LEA)
-    assert story.state.gates[ACCESS].outcome == "approved"
+    assert story.state.decisions.gates[ACCESS].outcome == "approved"
 
 
 def test_a_gate_that_escalates_to_nobody_is_late_once_and_still_open() -> None:
     story = Story()
     story.at(MONDAY + 2 * DAY)
-    assert story.state.gates[MONEY].open
+    assert story.state.decisions.gates[MONEY].open
     assert len([x for x in story.events(e.GateEscalated) if x.gate_id == MONEY]) == 1
     story.later(HOUR)
     assert len([x for x in story.events(e.GateEscalated) if x.gate_id == MONEY]) == 1
@@ -241,9 +241,9 @@ def test_what_is_done_needs_no_decision_any_more() -> None:
 def test_a_gate_whose_own_validity_ends_undecided_is_asked_afresh() -> None:
     story = Story()
     story.at(EVENING + 7 * DAY)
-    assert story.state.gates[ACCESS].outcome == "withdrawn"
+    assert story.state.decisions.gates[ACCESS].outcome == "withdrawn"
     assert story.open_gates() == ["g-access-2", "g-money-2"]
-    assert story.state.gates["g-access-2"].opened.valid_until == story.now + 7 * DAY
+    assert story.state.decisions.gates["g-access-2"].opened.valid_until == story.now + 7 * DAY
 
 
 def test_a_decision_for_a_cutoff_ninety_days_ahead_holds() -> None:
@@ -275,7 +275,7 @@ def test_rescheduling_beyond_validity_asks_again_at_once() -> None:
     story.approve_all()
     story.reschedule(EVENING + 8 * DAY)
     assert sorted(story.open_gates()) == ["g-access-2", "g-money-2"]
-    assert story.state.gates["g-access-2"].opened.valid_until == EVENING + 15 * DAY
+    assert story.state.decisions.gates["g-access-2"].opened.valid_until == EVENING + 15 * DAY
     story.approve_all()
     story.work()
     story.at(EVENING + 8 * DAY)
@@ -294,7 +294,7 @@ def test_a_gate_still_open_when_the_cutoff_moves_beyond_it_is_asked_afresh() -> 
     story = Story()
     story.vote(MONEY, ANNA)
     story.reschedule(EVENING + 30 * DAY)
-    assert story.state.gates[MONEY].outcome == "withdrawn"
+    assert story.state.decisions.gates[MONEY].outcome == "withdrawn"
     assert story.open_gates() == ["g-access-2", "g-money-2"]
     assert "again" in refusal(story, MONEY, BEN).message
 
@@ -352,7 +352,7 @@ def test_replanning_does_not_take_an_open_gates_votes_away() -> None:
     story.search()
     assert story.open_gates() == [ACCESS, MONEY]
     story.vote(MONEY, BEN)
-    assert story.state.gates[MONEY].outcome == "approved"
+    assert story.state.decisions.gates[MONEY].outcome == "approved"
 
 
 def test_votes_on_a_finished_run_are_too_late() -> None:

@@ -71,7 +71,7 @@ def test_a_gate_is_not_approved_with_an_access_that_does_not_reach_its_steps() -
         story.vote("g-access-1", limited(ANNA, Level.STAGE))
     assert refused.value.code == "access_limited"
     story.vote("g-access-1", limited(ANNA, Level.STAGE), "reject")
-    assert story.state.gates["g-access-1"].outcome == "rejected"
+    assert story.state.decisions.gates["g-access-1"].outcome == "rejected"
 
 
 def test_an_effect_is_not_begun_on_the_word_of_somebody_whose_access_became_narrower() -> None:

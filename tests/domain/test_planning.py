@@ -46,19 +46,19 @@ def test_every_system_is_asked_first_and_at_once() -> None:
 
 def test_a_step_an_account() -> None:
     story = Story()
-    assert {(s.name, s.account_id) for s in story.state.steps.values() if s.system == "cards"} == {
+    assert {(s.name, s.account_id) for s in story.state.plan.steps.values() if s.system == "cards"} == {
         ("freeze", "a-cards-ada"), ("close", "a-cards-ada"), ("pay", "a-cards-ada"),
     }  # fmt: skip
-    assert [s.name for s in story.state.steps.values() if s.is_task] == ["hand_over"]
+    assert [s.name for s in story.state.plan.steps.values() if s.is_task] == ["hand_over"]
 
 
 def test_digest_and_id_do_not_know_the_cutoff_or_other_accounts() -> None:
     story = Story()
-    before = {id_: step.digest for id_, step in story.state.steps.items()}
+    before = {id_: step.digest for id_, step in story.state.plan.steps.items()}
     other = Story(at=EVENING + 40 * DAY, ready=False)
     other.finds["cards"] = []
     other.search()
-    after = {id_: step.digest for id_, step in other.state.steps.items()}
+    after = {id_: step.digest for id_, step in other.state.plan.steps.items()}
     assert after and after.items() <= before.items()
     story.reschedule(EVENING + DAY)
     again = make_plan(story.state, story.world.pinned, CATALOGUE)
@@ -80,8 +80,8 @@ def test_a_digest_covers_what_is_done_and_under_which_rule() -> None:
 def test_two_accounts_are_asked_about_and_nothing_is_planned_there() -> None:
     story = unsettled()
     assert story.exceptions() == [("ambiguous_match", "code")]
-    assert {s.system for s in story.state.steps.values()} == {"", "cards"}
-    assert story.state.open_steps == {"look", "disable", "sessions", "remove"}
+    assert {s.system for s in story.state.plan.steps.values()} == {"", "cards"}
+    assert story.state.plan.open_steps == {"look", "disable", "sessions", "remove"}
     assert story.readiness("freeze").waits_for == "predecessors"
 
 
@@ -106,7 +106,7 @@ def test_settling_plans_what_was_open_and_asks_only_about_that() -> None:
 def test_none_of_them_is_an_answer() -> None:
     story = unsettled()
     story.settle("code")
-    assert story.exceptions() == [] and {s.system for s in story.state.steps.values()} == {"", "cards"}
+    assert story.exceptions() == [] and {s.system for s in story.state.plan.steps.values()} == {"", "cards"}
     story.approve_all()
     story.complete("hand_over")
     story.at(EVENING)
@@ -156,7 +156,7 @@ def test_a_system_that_is_down_holds_up_nobody_else() -> None:
     story = Story(ready=False)
     story.finds["code"] = None
     story.search()
-    assert story.open_gates() and {s.system for s in story.state.steps.values()} == {"", "cards"}
+    assert story.open_gates() and {s.system for s in story.state.plan.steps.values()} == {"", "cards"}
     assert story.progress.search == () and story.progress.due_in == 1.0
     story.at(story.now + timedelta(seconds=1))
     story.search()
@@ -172,7 +172,7 @@ def test_a_system_on_hold_is_not_asked_and_holds_up_nobody_else() -> None:
     story = Story(holds=["code"], ready=False)
     assert story.progress.search == ("cards",)
     story.search()
-    assert {s.system for s in story.state.steps.values()} == {"", "cards"}
+    assert {s.system for s in story.state.plan.steps.values()} == {"", "cards"}
     assert not story.state.finished and story.readiness("freeze").waits_for == "predecessors"
     story.on_hold()
     assert story.progress.search == ("code",)
@@ -204,7 +204,7 @@ def test_a_condition_that_cannot_be_worked_out_means_planned_and_gated() -> None
 
 def test_a_step_that_is_not_wanted_holds_up_nobody() -> None:
     story = Story(packet(workflow=("{name: look, title: Look,", '{name: look, title: Look, when: "false",')))
-    assert "look" not in {s.name for s in story.state.steps.values()}
+    assert "look" not in {s.name for s in story.state.plan.steps.values()}
     story.approve_all()
     story.at(EVENING)
     story.search()
@@ -222,9 +222,9 @@ def test_what_was_begun_stays_in_a_later_plan() -> None:
     story.finds["code"] = [account("code", "other")]
     story.replan()
     story.search()
-    done = [s for s in story.state.steps.values() if s.account_id == "a-code-ada"]
+    done = [s for s in story.state.plan.steps.values() if s.account_id == "a-code-ada"]
     assert {s.name for s in done} == {"look", "disable"}
-    assert {s.name for s in story.state.steps.values() if s.account_id == "a-code-other"} == {
+    assert {s.name for s in story.state.plan.steps.values() if s.account_id == "a-code-other"} == {
         "look", "disable", "sessions", "remove",
     }  # fmt: skip
 
@@ -255,7 +255,7 @@ def test_the_fold_bears_what_was_erased() -> None:
     for event, at in story.log:
         gone = dict.fromkeys(event.personal_fields())
         state = fold(state, event.model_copy(update=gone), at)
-    assert state.states == story.state.states and state.asked.facts is None
+    assert state.work.steps == story.state.work.steps and state.asked.facts is None
 
 
 def test_the_fold_gives_the_same_state_again() -> None:

@@ -74,7 +74,7 @@ def test_a_pilot_covers_its_population_only() -> None:
 
 def test_shadow_reads_and_prepares_only_and_closes_as_shadow() -> None:
     story = Story(phase="shadow")
-    assert story.open_gates() == [] and story.state.tasks == {}
+    assert story.open_gates() == [] and story.state.work.tasks == {}
     assert story.ready() == {"look"}
     assert story.work() == ["look"]
     assert story.state.finish == "shadow" and story.step("disable").status == "withheld"
@@ -121,8 +121,8 @@ def test_an_urgent_start_is_a_review_that_its_requester_cannot_close() -> None:
     boss = actor("hr", "requester", "safety_owner")
     story = Story(urgent=True, at=None, by=boss)
     review = story.exception("urgent_review")
-    assert story.state.exceptions[review].opened.due == MONDAY + DAY
-    assert story.state.exceptions[review].opened.owners == ("safety_owner",)
+    assert story.state.work.exceptions[review].opened.due == MONDAY + DAY
+    assert story.state.work.exceptions[review].opened.owners == ("safety_owner",)
     for who, code in (
         (boss, "own_review"),
         (actor("hr-other-account", "safety_owner", human="h-hr"), "own_review"),
@@ -135,7 +135,7 @@ def test_an_urgent_start_is_a_review_that_its_requester_cannot_close() -> None:
             story.accept(review, by=who)
         assert no.value.code == code, who.actor_id
     story.accept(review, by=SAM)
-    assert not story.state.exceptions[review].open
+    assert not story.state.work.exceptions[review].open
 
 
 def test_ending_an_urgent_run_leaves_its_review_open() -> None:
@@ -223,10 +223,10 @@ def test_a_run_closes_only_when_all_is_final_and_nothing_is_open() -> None:
 def test_a_finished_run_takes_no_more_commands() -> None:
     story = Story()
     gate = story.open_gates()[0]
-    task = next(iter(story.state.tasks))
+    task = next(iter(story.state.work.tasks))
     story.end()
     assert story.state.finish == "ended" and story.exceptions() == [] and story.open_gates() == []
-    assert not any(t.open for t in story.state.tasks.values())
+    assert not any(t.open for t in story.state.work.tasks.values())
     for command in (
         lambda: story.vote(gate, ANNA),
         lambda: story.skip("pay"),
@@ -260,7 +260,7 @@ def test_completing_a_task_needs_its_role_evidence_and_a_person() -> None:
         story.complete("hand_over", by=ANNA)
     with pytest.raises(Invalid):
         operating.complete_task(story.state, "t-none", "done", {"text": "x"}, OLE, story.world)
-    task = next(iter(story.state.tasks))
+    task = next(iter(story.state.work.tasks))
     story.complete("hand_over")
     attested = story.events(e.StepAttested)[0]
     assert attested.by == "ole" and attested.evidence == {"note": "seen"}
@@ -271,7 +271,7 @@ def test_completing_a_task_needs_its_role_evidence_and_a_person() -> None:
 
 def test_saying_that_a_task_was_not_done_needs_a_reason() -> None:
     story = Story()
-    task = next(iter(story.state.tasks))
+    task = next(iter(story.state.work.tasks))
     for shown in (None, {"note": "  "}, {"attachments": [{"name": "receipt.pdf"}]}):
         with pytest.raises(Invalid) as refused:
             operating.complete_task(story.state, task, "not_done", shown, OLE, story.world)

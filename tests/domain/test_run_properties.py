@@ -1,6 +1,8 @@
 """Whatever people, systems, crashes and clocks do in whatever order: what must always be so, is.
 
 A failure prints the steps that led to it and a line `@reproduce_failure(...)` that runs them again.
+
+Over 400 lines: one state machine, whose rules and invariants read each other's state.
 """
 
 from __future__ import annotations
@@ -121,7 +123,7 @@ class Attempts(RuleBasedStateMachine):
         """Chance alone seldom gets far, so now and then everybody does what they should."""
         for _ in range(times):
             state, now = self.story.state, self.story.progress
-            tasks = [id_ for id_, task in state.tasks.items() if task.open and task.opened.kind == "work"]
+            tasks = [id_ for id_, task in state.work.tasks.items() if task.open and task.opened.kind == "work"]
             if state.finished:
                 return
             if now.search:
@@ -181,9 +183,9 @@ class Attempts(RuleBasedStateMachine):
         assert not state.finished and not state.held
         assert "*" not in world.holds and step.system not in world.holds
         assert state.asked.phase != "shadow" or step.level <= "prepare"
-        for other in state.steps.values():
+        for other in state.plan.steps.values():
             if other.name in step.needs and not (early and not _early(state, other)):
-                assert state.states[other.step_id].final, f"{step.name} before {other.name}"
+                assert state.work.steps[other.step_id].final, f"{step.name} before {other.name}"
         if step.anchor == "cutoff" and not early:
             assert world.now >= state.cutoff + step.offset
         if step.gate is not None and not early:
@@ -197,7 +199,7 @@ class Attempts(RuleBasedStateMachine):
             for file in (world.pinned.platform, world.current.platform):
                 level = granted_level(file.levels, who, step.system, "leaver")
                 assert level is not None and step.level <= level, f"{actor_id} has not the level for {step.name}"
-        lease = state.states[step.step_id].lease_until
+        lease = state.work.steps[step.step_id].lease_until
         assert lease is None or lease <= world.now, "two live leases"
         if intent.may_act and step.repeat == "never":
             assert self.unsure[step.step_id, started.generation] == 0, f"{step.name} twice in one generation"
@@ -283,12 +285,12 @@ class Attempts(RuleBasedStateMachine):
 
     # Commands of anybody
 
-    @precondition(lambda self: self.story.state.gates)
+    @precondition(lambda self: self.story.state.decisions.gates)
     @rule(data=st.data(), by=ACTORS, verdict=st.sampled_from(("approve", "approve", "approve", "reject")))
     def vote(self, data: st.DataObject, by: Actor, verdict: str) -> None:
         state, world = self.story.state, self.story.world
-        gate = data.draw(st.sampled_from(sorted(state.gates)))
-        asked = [s.step_id for s in state.steps.values() if s.digest in state.gates[gate].opened.digests]
+        gate = data.draw(st.sampled_from(sorted(state.decisions.gates)))
+        asked = [s.step_id for s in state.plan.steps.values() if s.digest in state.decisions.gates[gate].opened.digests]
         excluded = data.draw(st.sets(st.sampled_from(asked), max_size=1)) if asked else ()
         self.do(lambda: gates.vote(state, gate, by, verdict, tuple(excluded), "why", world))
 
@@ -312,27 +314,27 @@ class Attempts(RuleBasedStateMachine):
         self.do(lambda: operating.skip(self.story.state, step, "why", by, self.story.world))
 
     def some_step(self, data: st.DataObject) -> str:
-        steps = sorted(self.story.state.steps)
+        steps = sorted(self.story.state.plan.steps)
         return data.draw(st.sampled_from(steps)) if steps else "s-none"
 
-    @precondition(lambda self: self.story.state.tasks)
+    @precondition(lambda self: self.story.state.work.tasks)
     @rule(data=st.data(), by=st.sampled_from((OLE, OLE, ANNA, ROBOT, ADA)), done=st.booleans())
     def complete(self, data: st.DataObject, by: Actor, done: bool) -> None:
         self.complete_one(
-            data.draw(st.sampled_from(sorted(self.story.state.tasks))), by, "done" if done else "not_done"
+            data.draw(st.sampled_from(sorted(self.story.state.work.tasks))), by, "done" if done else "not_done"
         )
 
     def complete_one(self, task: str, by: Actor, outcome: str) -> None:
         state = self.story.state
-        opened = state.tasks[task].opened
-        if outcome == "not_done" and state.tasks[task].open and by is OLE and not state.finished:
-            self.unsure[opened.step_id, state.states[opened.step_id].generation] = 0  # a person found out
+        opened = state.work.tasks[task].opened
+        if outcome == "not_done" and state.work.tasks[task].open and by is OLE and not state.finished:
+            self.unsure[opened.step_id, state.work.steps[opened.step_id].generation] = 0  # a person found out
         self.do(lambda: operating.complete_task(state, task, outcome, {"note": "x"}, by, self.story.world))
 
-    @precondition(lambda self: self.story.state.exceptions)
+    @precondition(lambda self: self.story.state.work.exceptions)
     @rule(data=st.data(), by=ACTORS)
     def accept(self, data: st.DataObject, by: Actor) -> None:
-        exception = data.draw(st.sampled_from(sorted(self.story.state.exceptions)))
+        exception = data.draw(st.sampled_from(sorted(self.story.state.work.exceptions)))
         self.do(lambda: operating.accept(self.story.state, exception, "why", by, self.story.world))
 
     @rule(system=st.sampled_from(SYSTEMS), accounts=st.sets(st.sampled_from(("ada", "other", "namesake")), max_size=2))
@@ -379,7 +381,7 @@ class Attempts(RuleBasedStateMachine):
         if not hasattr(self, "story"):
             return
         due = {step.step_id for step in self.story.progress.steps}
-        for id_, step in self.story.state.steps.items():
+        for id_, step in self.story.state.plan.steps.items():
             begins = begin(self.story.state, id_, self.story.world) is not None
             assert begins == (id_ in due), step.name
 
@@ -393,13 +395,13 @@ class Attempts(RuleBasedStateMachine):
         if state.finished:
             assert self.story.progress.finished
         if state.finish in ("clean", "with_exceptions", "shadow"):
-            assert state.open_exceptions() == [] and all(known.final for known in state.states.values())
+            assert state.work.open_exceptions() == [] and all(known.final for known in state.work.steps.values())
 
     @invariant()
     def nobody_decides_who_never_may(self) -> None:
         if not hasattr(self, "story"):
             return
-        for gate in self.story.state.gates.values():
+        for gate in self.story.state.decisions.gates.values():
             humans = [vote.human for vote, _ in gate.votes]
             absent = [vote.for_human for vote, _ in gate.votes if vote.for_human is not None]
             assert len([*humans, *absent]) == len({*humans, *absent}), "one person, one vote"
@@ -416,7 +418,7 @@ class Attempts(RuleBasedStateMachine):
         if not hasattr(self, "story") or self.story.state.finished:
             return
         state, world = self.story.state, self.story.world
-        for id_, gate in state.gates.items():
+        for id_, gate in state.decisions.gates.items():
             if not gate.open or gate.lapsed(state.cutoff, world.now):
                 continue
             named = deciders(state, id_, ALL, world)
@@ -435,9 +437,9 @@ class Attempts(RuleBasedStateMachine):
             return
         state, now = self.story.state, self.story.progress
         held = state.held or bool(self.story.world.holds)
-        asked = {d for gate in state.gates.values() if gate.open for d in gate.opened.digests}
-        about = {x.opened.step_id or x.opened.system for x in state.open_exceptions()}
-        about |= {task.opened.step_id for task in state.tasks.values() if task.open}
+        asked = {d for gate in state.decisions.gates.values() if gate.open for d in gate.opened.digests}
+        about = {x.opened.step_id or x.opened.system for x in state.work.open_exceptions()}
+        about |= {task.opened.step_id for task in state.work.tasks.values() if task.open}
         about |= {due.step_id for due in now.steps} | set(now.search)
         stands = self.story.standings()
 
@@ -449,15 +451,15 @@ class Attempts(RuleBasedStateMachine):
                 return now.due_in is not None
             if where.waits_for == "gate":
                 return step.digest in asked
-            if step.digest in state.rejected:
-                return any(x.opened.kind == "gate_rejected" for x in state.open_exceptions())
+            if step.digest in state.decisions.rejected:
+                return any(x.opened.kind == "gate_rejected" for x in state.work.open_exceptions())
             if where.waits_for == "predecessors":
                 return True  # some predecessor moves, or its system is asked about
             if where.waits_for in ("fresh_look", "plan"):
                 return bool(now.search) or now.due_in is not None
             return False
 
-        for step in state.steps.values():
+        for step in state.plan.steps.values():
             assert moves(step), f"{step.name} is stuck: {stands[step.step_id]}"
         anything = held or asked or about or now.search or now.steps or now.due_in is not None
         assert anything, "an open run for which nobody and nothing does anything"

@@ -51,7 +51,7 @@ def test_an_older_approval_never_comes_back_to_life() -> None:
     story = Story()
     story.approve_all()
     story.reschedule(EVENING + 60 * DAY)
-    (gate,) = [id_ for id_, g in story.state.gates.items() if g.open and g.opened.gate == "access"]
+    (gate,) = [id_ for id_, g in story.state.decisions.gates.items() if g.open and g.opened.gate == "access"]
     story.vote(gate, ANNA, "reject")
     story.reschedule(EVENING)
     story.at(EVENING + MINUTE)
@@ -77,23 +77,23 @@ def test_a_step_stops_when_its_account_is_not_theirs_after_all() -> None:
 
 def test_a_name_excludes_every_step_of_that_name() -> None:
     story = Story()
-    names = [s.name for s in story.state.steps.values() if s.gate == "access"]
-    (gate,) = [id_ for id_, g in story.state.gates.items() if g.opened.gate == "access"]
+    names = [s.name for s in story.state.plan.steps.values() if s.gate == "access"]
+    (gate,) = [id_ for id_, g in story.state.decisions.gates.items() if g.opened.gate == "access"]
     story.vote(gate, ANNA, excluded=(names[0],))
-    left_out = {s.digest for s in story.state.steps.values() if s.name == names[0]}
-    assert left_out == set(story.state.excluded)
+    left_out = {s.digest for s in story.state.plan.steps.values() if s.name == names[0]}
+    assert left_out == set(story.state.decisions.excluded)
 
 
 def test_a_second_word_with_other_exclusions_is_refused_not_swallowed() -> None:
     story = Story()
     story.work()
-    (gate,) = [id_ for id_, g in story.state.gates.items() if g.opened.gate == "money"]
+    (gate,) = [id_ for id_, g in story.state.decisions.gates.items() if g.opened.gate == "money"]
     story.vote(gate, ANNA)
     assert story.vote(gate, ANNA) == []
     with pytest.raises(TooLate):
         story.vote(gate, ANNA, excluded=("pay",))
     story.vote(gate, BEN)
-    assert story.state.gates[gate].outcome == "approved"
+    assert story.state.decisions.gates[gate].outcome == "approved"
 
 
 def test_what_was_never_changed_is_looked_at_again_before_it_is_tried_again() -> None:
@@ -115,7 +115,7 @@ def test_a_skip_is_remembered_across_plans_and_can_be_given_again() -> None:
         story.replan()
         story.later(MINUTE)
         story.search()
-    assert story.state.states[story.id("freeze")].status == "skipped"
+    assert story.state.work.steps[story.id("freeze")].status == "skipped"
 
 
 def test_a_step_that_nobody_carries_out_is_an_exception() -> None:

@@ -71,7 +71,7 @@ def test_what_the_search_bears_out_opens_no_exception_and_is_planned_with() -> N
         "ole", ("a-code-ada2",), True, "They said so"
     )  # fmt: skip
     assert [type(one).__name__ for one in happened][:3] == ["AccountsSearched", "MatchSettled", "PlanFrozen"]
-    assert story.planned("disable").account_id == "a-code-ada2" and not story.state.open_steps
+    assert story.planned("disable").account_id == "a-code-ada2" and not story.state.plan.open_steps
     assert story.refolded() == story.state
 
 
@@ -79,15 +79,15 @@ def test_none_of_them_is_theirs_is_said_beforehand_as_well() -> None:
     story, _ = said()
     story.finds["code"] = [ADA, ADA_2]
     story.search()
-    assert story.exceptions() == [] and story.state.accounts_of("code") == ()
-    assert "code" not in {step.system for step in story.state.steps.values()}
+    assert story.exceptions() == [] and story.state.accounts.of("code") == ()
+    assert "code" not in {step.system for step in story.state.plan.steps.values()}
 
 
 def test_that_somebody_has_no_account_where_one_is_expected_is_said_beforehand_as_well() -> None:
     story, _ = said(of=())
     story.finds["code"] = []
     story.search()
-    assert story.exceptions() == [] and story.state.accounts_of("code") == ()
+    assert story.exceptions() == [] and story.state.accounts.of("code") == ()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_other_candidates_at_the_search_are_asked_about_as_ever(found: list[Foun
     story.finds["code"] = found
     story.search()
     assert story.exceptions() == [(kind, "code")] and story.events(e.MatchSettled) == []
-    assert "disable" in story.state.open_steps
+    assert "disable" in story.state.plan.open_steps
     # It is void for good: also when a later search shows again what the preview showed.
     story.later(timedelta(minutes=1))
     story.finds["code"] = [ADA, ADA_2]
@@ -118,7 +118,7 @@ def test_an_unambiguous_match_is_not_overridden() -> None:
     story, _ = said(ADA_2)
     story.finds["code"] = [ADA]
     story.search()
-    assert story.state.accounts_of("code") == ("a-code-ada",) and story.exceptions() == []
+    assert story.state.accounts.of("code") == ("a-code-ada",) and story.exceptions() == []
     assert story.events(e.MatchSettled) == [] and story.planned("disable").account_id == "a-code-ada"
 
 
@@ -126,7 +126,7 @@ def test_a_system_that_answers_late_is_settled_once_it_does() -> None:
     story, _ = said(ADA_2)
     story.finds["code"] = None
     story.search()
-    assert story.events(e.MatchSettled) == [] and "disable" in story.state.open_steps
+    assert story.events(e.MatchSettled) == [] and "disable" in story.state.plan.open_steps
     story.later(timedelta(minutes=10))
     story.finds["code"] = [ADA, ADA_2]
     story.search()
@@ -143,7 +143,7 @@ def test_what_an_operator_settles_in_the_run_is_not_undone_by_what_was_said_befo
     story.finds["code"] = [ADA, ADA_2]
     story.replan()
     story.search()
-    assert story.state.accounts_of("code") is None and story.exceptions() == [("ambiguous_match", "code")]
+    assert story.state.accounts.of("code") is None and story.exceptions() == [("ambiguous_match", "code")]
 
 
 def test_what_was_borne_out_stays_settled_when_everything_is_looked_up_again() -> None:
@@ -153,7 +153,7 @@ def test_what_was_borne_out_stays_settled_when_everything_is_looked_up_again() -
     story.later(timedelta(minutes=1))
     story.replan()
     story.search()
-    assert story.state.accounts_of("code") == ("a-code-ada2",) and len(story.events(e.MatchSettled)) == 1
+    assert story.state.accounts.of("code") == ("a-code-ada2",) and len(story.events(e.MatchSettled)) == 1
 
 
 def test_a_shadow_run_takes_what_was_said_too() -> None:
@@ -256,5 +256,5 @@ def test_once_the_person_is_erased_the_answer_still_folds() -> None:
     story, event = said(ADA_2)
     bare = event.model_copy(update={"reason": None})
     state = fold(fold(RunState(), story.state.asked.model_copy(update={"facts": None}), MONDAY), bare, MONDAY)
-    assert state.beforehand["code"].reason is None and e.MatchSettledBeforehand.personal_fields() == {"reason"}
-    assert SAM.actor_id not in story.state.beforehand
+    assert state.accounts.presettled["code"].reason is None and e.MatchSettledBeforehand.personal_fields() == {"reason"}
+    assert SAM.actor_id not in story.state.accounts.presettled

@@ -168,7 +168,7 @@ def test_never_is_attempted_once_and_then_only_looked_at() -> None:
     unknown = story.finish(again, AttemptResult(read="not_done", acted=False))
     assert isinstance(unknown, e.StepFailed) and unknown.happened == "unknown"
     assert story.exceptions() == [("outcome_unknown", "pay")]
-    tasks = [t.opened.kind for t in story.state.tasks.values() if t.open]
+    tasks = [t.opened.kind for t in story.state.work.tasks.values() if t.open]
     assert tasks == ["confirm_outcome"]
 
 
@@ -205,7 +205,7 @@ def test_never_without_read_back_becomes_a_task_at_once() -> None:
     story = at_cutoff(pinned=blind)
     lost = story.attempt("disable", LOST)
     assert isinstance(lost, e.StepFailed) and lost.happened == "unknown"
-    assert [t.opened.kind for t in story.state.tasks.values() if t.open] == ["confirm_outcome"]
+    assert [t.opened.kind for t in story.state.work.tasks.values() if t.open] == ["confirm_outcome"]
 
 
 def test_what_cannot_be_read_back_is_attested() -> None:
@@ -350,7 +350,7 @@ def test_the_systems_word_from_a_frozen_attempt_that_cannot_be_read_back_is_reco
     story.finish(second, AttemptResult(acted=False))
     assert story.exceptions() == [("outcome_unknown", "disable")]
     assert isinstance(story.finish(frozen, AttemptResult()), e.StepAttested)
-    assert story.exceptions() == [] and not any(t.open for t in story.state.tasks.values() if t.opened.step_id)
+    assert story.exceptions() == [] and not any(t.open for t in story.state.work.tasks.values() if t.opened.step_id)
 
 
 def test_an_older_generations_proof_counts_until_the_next_is_begun() -> None:

@@ -39,14 +39,14 @@ async def test_a_preview_shows_what_a_run_then_does(asking: Asking, hire: Hire) 
         assert shown.person is not None and shown.person.name == person.name
         assert shown.looked_at >= before[0] and shown.cutoff == datetime(2099, 1, 5, 17, tzinfo=UTC)
         run_id = await here.start(person, cutoff=FAR_FUTURE)
-        state = await here.wait_until(run_id, lambda state: bool(state.steps), "a plan")
-        assert [step.name for step in shown.steps] == [step.name for step in state.steps.values()]
+        state = await here.wait_until(run_id, lambda state: bool(state.plan.steps), "a plan")
+        assert [step.name for step in shown.steps] == [step.name for step in state.plan.steps.values()]
         assert {system.system: system.outcome for system in shown.systems} == {
-            system: look.result.outcome for system, look in state.searches.items()
+            system: look.result.outcome for system, look in state.accounts.searches.items()
         }
         assert not shown.questions and not shown.not_looked_at and not shown.steps_left_open
-        state = await here.wait_until(run_id, lambda state: bool(state.gates), "its gates")
-        opened = {gate.opened.gate: set(gate.roles) for gate in state.gates.values()}
+        state = await here.wait_until(run_id, lambda state: bool(state.decisions.gates), "its gates")
+        opened = {gate.opened.gate: set(gate.roles) for gate in state.decisions.gates.values()}
         assert {gate.gate: set(gate.roles) for gate in shown.gates} == opened
 
 

@@ -49,9 +49,9 @@ async def troubled_run(here: Installation, number: str) -> str:
     await here.wait_until(run, lambda s: "gate_rejected" in open_kinds(s), "the rejection's exception")
     await commands.replan_run(here.services, here.actors["operator"], run, "now")
     await here.wait_until(run, gate_open, "the gate again")
-    code = next(step for step in state.steps.values() if step.name == "suspend_code")
-    card = next(step for step in state.steps.values() if step.name == "close_card")
-    native = {step.name: state.details[step.account_id]["native_id"] for step in (code, card)}
+    code = next(step for step in state.plan.steps.values() if step.name == "suspend_code")
+    card = next(step for step in state.plan.steps.values() if step.name == "close_card")
+    native = {step.name: state.accounts.details[step.account_id]["native_id"] for step in (code, card)}
     await here.company.break_("code", "503", method="POST", path=f"{native[code.name]}/suspend", times=2)
     await here.company.break_("cards", "error_in_200", method="POST", path=f"{native[card.name]}/close", times=1)
     await commands.approve_gate(here.services, here.actors["it"], run, "g-all-2")
@@ -71,7 +71,7 @@ def without_places(value: Any) -> Any:
 
 
 def gate_open(state: RunState) -> bool:
-    return any(gate.open for gate in state.gates.values())
+    return any(gate.open for gate in state.decisions.gates.values())
 
 
 async def write_histories() -> None:

@@ -30,7 +30,8 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
-from orchestrator.domain.run.run import ExceptionState, RunState, TaskState
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.work import ExceptionState, TaskState
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import put_in_production
@@ -140,21 +141,21 @@ class Installation:
         confirm: str | None,
     ) -> None:
         run_id = state.run_id
-        for gate_id, gate in state.gates.items():
+        for gate_id, gate in state.decisions.gates.items():
             if gate.open and decide:
                 for alias in self.who_decides(gate.roles, gate.opened.quorum):
                     await commands.approve_gate(self.services, self.actors[alias], run_id, gate_id, (), "looks right")
-        for task_id, task in state.tasks.items():
+        for task_id, task in state.work.tasks.items():
             if task.open and (task.opened.kind == "work" or confirm is not None):
                 outcome = "done" if task.opened.kind == "work" else confirm
                 assert outcome is not None
                 await commands.complete_task(
                     self.services, self.actors["operator"], run_id, task_id, outcome, {"note": "seen to it"}
                 )
-        for exception in state.open_exceptions():
+        for exception in state.work.open_exceptions():
             system = exception.opened.system
             if exception.opened.kind in ("ambiguous_match", "weak_match", "no_account") and system is not None:
-                wanted = settle(state, system) if settle else state.planned_on[system].candidates[:1]
+                wanted = settle(state, system) if settle else state.accounts.planned_on[system].candidates[:1]
                 await commands.settle_match(
                     self.services, self.actors["operator"], run_id, system, wanted, "asked the manager"
                 )
@@ -169,8 +170,8 @@ class Installation:
         page = await self.backend.ledger.read({f"run:{run_id}": 0})
         lines = [f"  {r.version:3d} {r.type} {_brief(r.event.model_dump())}" for r in page.events[f"run:{run_id}"]]
         state = await self.state(run_id)
-        known = state.states
-        waits = [f"  {step.name}: {known[id_].status} {known[id_].code}" for id_, step in state.steps.items()]
+        known = state.work.steps
+        waits = [f"  {step.name}: {known[id_].status} {known[id_].code}" for id_, step in state.plan.steps.items()]
         return "\n".join([*lines, *waits])
 
     async def events(self, run_id: str) -> list[str]:
@@ -203,22 +204,22 @@ def _brief(values: dict[str, object]) -> str:
 
 def task_of(state: RunState, name: str, kind: str = "confirm_outcome") -> TaskState | None:
     """The last task of a kind about the step of this name."""
-    ids = {id_ for id_, step in state.steps.items() if step.name == name}
-    found = [t for t in state.tasks.values() if t.opened.step_id in ids and t.opened.kind == kind]
+    ids = {id_ for id_, step in state.plan.steps.items() if step.name == name}
+    found = [t for t in state.work.tasks.values() if t.opened.step_id in ids and t.opened.kind == kind]
     return found[-1] if found else None
 
 
 def statuses(state: RunState) -> dict[str, str]:
     """Step name -> status; names are unique in the packets used here except where several accounts were found."""
-    return {step.name: state.states[id_].status for id_, step in state.steps.items()}
+    return {step.name: state.work.steps[id_].status for id_, step in state.plan.steps.items()}
 
 
 def open_kinds(state: RunState) -> set[str]:
-    return {exception.opened.kind for exception in state.open_exceptions()}
+    return {exception.opened.kind for exception in state.work.open_exceptions()}
 
 
 def exceptions_of(state: RunState, kind: str) -> list[ExceptionState]:
-    return [exception for exception in state.exceptions.values() if exception.opened.kind == kind]
+    return [exception for exception in state.work.exceptions.values() if exception.opened.kind == kind]
 
 
 def conninfo(database_url: str) -> str:

@@ -40,7 +40,7 @@ async def test_fifty_decide_at_one_gate_and_two_count(install: Install, hire: Hi
         [person] = await hire()
         actors = await approvers(here, DECIDERS)
         run = await here.start(person)
-        await here.wait_until(run, lambda s: any(gate.open for gate in s.gates.values()), "an open gate")
+        await here.wait_until(run, lambda s: any(gate.open for gate in s.decisions.gates.values()), "an open gate")
         offices = (here.services, Services(elsewhere.runs, elsewhere.keyring, here.engine))
         outcomes: list[Done | BaseException] = await asyncio.gather(
             *(commands.approve_gate(offices[number % 2], actor, run, "g-all-1") for number, actor in enumerate(actors)),
@@ -49,7 +49,7 @@ async def test_fifty_decide_at_one_gate_and_two_count(install: Install, hire: Hi
         counted = [actors[n].actor_id for n, outcome in enumerate(outcomes) if isinstance(outcome, Done)]
         assert len(counted) == 2, outcomes
         state = await here.wait_until(run, lambda s: s.finished, "the end")
-        [gate] = state.gates.values()
+        [gate] = state.decisions.gates.values()
         assert {vote.by for vote, _ in gate.votes} == set(counted) and gate.outcome == "approved"
         assert (await here.events(run)).count("GateDecided") == 1
         for outcome in outcomes:

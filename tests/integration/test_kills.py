@@ -67,11 +67,11 @@ async def test_a_worker_killed_at_a_named_point(
         async with WorkerProcess.start(
             here.environment(), tmp_path / "worker.log", point, steps_here(company)
         ) as worker:
-            await here.attend(run, until=lambda state: any(not gate.open for gate in state.gates.values()))
+            await here.attend(run, until=lambda state: any(not gate.open for gate in state.decisions.gates.values()))
             await worker.died()
         await company.mend()
         broken = await here.state(run)
-        begun = sum(known.attempt for known in broken.states.values())
+        begun = sum(known.attempt for known in broken.work.steps.values())
         assert begun == (0 if point == "before_intent" else steps_here(company)), await here.story(run)
         async with WorkerProcess.start(here.environment(), tmp_path / "worker.log"):
             waiting = await here.attend(run, until=settled_or_asked, deadline=60)
@@ -99,8 +99,8 @@ async def test_a_worker_killed_at_a_named_point(
 
 def settled_or_asked(state: RunState) -> bool:
     """Every step is final, or waits for a person's word about its outcome."""
-    return state.planned_at is not None and all(
-        known.final or known.status == "unknown" for known in state.states.values()
+    return state.plan.planned_at is not None and all(
+        known.final or known.status == "unknown" for known in state.work.steps.values()
     )
 
 

@@ -43,7 +43,7 @@ def has_open(kind: str, state: RunState) -> bool:
 
 
 def gate_open(state: RunState) -> bool:
-    return any(gate.open for gate in state.gates.values())
+    return any(gate.open for gate in state.decisions.gates.values())
 
 
 async def test_temporal_crashes_during_a_run(database_url: str, company: Company, hire: Hire, tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
         runs = [await here.start(person) for person in staff]
         for run, trouble in zip(runs, TROUBLES, strict=True):
             state = await here.wait_until(run, gate_open, "an open gate")
-            step = next(step for step in state.steps.values() if step.name == trouble.step)
-            native = state.details[step.account_id]["native_id"]
+            step = next(step for step in state.plan.steps.values() if step.name == trouble.step)
+            native = state.accounts.details[step.account_id]["native_id"]
             await company.break_(
                 trouble.system, trouble.mode, method="POST" if trouble.action else "PATCH",
                 path=f"{native}.*{trouble.action}", seconds=trouble.seconds,
@@ -223,7 +223,7 @@ async def test_a_system_that_is_down_from_the_beginning(
         state = await here.wait_until(run, lambda s: "search_failed" in open_kinds(s), "an exception about it", 40)
         [exception] = exceptions_of(state, "search_failed")
         assert exception.opened.system == system and exception.opened.code
-        assert state.planned_at is not None, "the rest is planned without it"
+        assert state.plan.planned_at is not None, "the rest is planned without it"
         await company.restart(system)
         assert (await here.attend(run, deadline=60)).finish == "clean", await here.story(run)
         await here.verify()
@@ -249,7 +249,7 @@ async def test_a_forged_nudge_does_nothing(install: Install, hire: Hire) -> None
         handle = here.engine.client.get_workflow_handle(workflow_id(run))
         steps = tuple(
             StepDue(step_id=id_, generation=1, attempt=1, seconds=0.001, queue=queue)
-            for id_ in (*state.steps, "s-invented")
+            for id_ in (*state.plan.steps, "s-invented")
             for queue in (None, "a-queue-nobody-reads")
         )
         await handle.signal("nudge", Nudge(hint=Progress(version=10_000, steps=steps[1:2])))
@@ -262,6 +262,8 @@ async def test_a_forged_nudge_does_nothing(install: Install, hire: Hire) -> None
         assert await here.events(run) == before
         state = await here.attend(run, deadline=40)
         assert state.finish == "clean", await here.story(run)
-        assert facts and len([type_ for type_ in await here.events(run) if type_ == "StepStarted"]) == len(state.steps)
+        assert facts and len([type_ for type_ in await here.events(run) if type_ == "StepStarted"]) == len(
+            state.plan.steps
+        )
         async with asyncio.timeout(20):
             await handle.result()

@@ -154,8 +154,8 @@ async def leave(url: str, temporal: TemporalServer, company: Company, log: Path)
                 await here.start(one)
             await commands.hold_run(here.services, here.actors["operator"], runs[0], f"{one.name} is ill")
             await commands.release_run(here.services, here.actors["operator"], runs[0])
-            state = await here.wait_until(runs[1], lambda s: any(g.open for g in s.gates.values()), "a gate")
-            gate_id, gate = next((id_, gate) for id_, gate in state.gates.items() if gate.open)
+            state = await here.wait_until(runs[1], lambda s: any(g.open for g in s.decisions.gates.values()), "a gate")
+            gate_id, gate = next((id_, gate) for id_, gate in state.decisions.gates.items() if gate.open)
             [alias, *_] = here.who_decides(gate.roles)
             await commands.reject_gate(
                 here.services, here.actors[alias], runs[1], gate_id, f"{leaving[1].email} still works for us"
@@ -188,11 +188,11 @@ async def see_through(here: Installation, run: str, words: str) -> None:
     until = loop.time() + 90
     while not (state := await here.state(run)).finished:
         assert loop.time() < until, await here.story(run)
-        for gate_id, gate in state.gates.items():
+        for gate_id, gate in state.decisions.gates.items():
             if gate.open:
                 for alias in here.who_decides(gate.roles, gate.opened.quorum):
                     await commands.approve_gate(here.services, here.actors[alias], run, gate_id, (), f"{words} may go")
-        for task_id, task in state.tasks.items():
+        for task_id, task in state.work.tasks.items():
             if task.open:
                 await commands.complete_task(
                     here.services, here.actors["operator"], run, task_id, "done", {"note": words, words: [words]}
@@ -203,13 +203,13 @@ async def see_through(here: Installation, run: str, words: str) -> None:
 
 async def repair(here: Installation, state: RunState, words: str) -> None:
     operator = here.actors["operator"]
-    for exception in state.open_exceptions():
+    for exception in state.work.open_exceptions():
         about = exception.opened
         if about.kind in ("ambiguous_match", "weak_match", "no_account") and about.system:
-            candidates = state.planned_on[about.system].candidates[:1]
+            candidates = state.accounts.planned_on[about.system].candidates[:1]
             await commands.settle_match(here.services, operator, state.run_id, about.system, candidates, words)
         elif about.kind == "step_failed" and about.step_id:
-            if state.states[about.step_id].attempt < 3:
+            if state.work.steps[about.step_id].attempt < 3:
                 await commands.retry_step(here.services, operator, state.run_id, about.step_id, reason=words)
             else:
                 reason = f"{words} was the last one"

@@ -49,13 +49,13 @@ async def test_a_queue_that_nobody_serves_holds_up_no_other_system(
 
     def told(state: RunState) -> bool:
         failed = {(x.opened.system, x.opened.code) for x in exceptions_of(state, "search_failed")}
-        return state.planned_at is not None and ("code", "queue_unserved") in failed
+        return state.plan.planned_at is not None and ("code", "queue_unserved") in failed
 
     async with install(packet=packet, worker=False) as here, listened_to(here.settings, outside):
         [person] = await hire()
         run = await here.start(person)
         state = await here.wait_until(run, told, "a plan of the others, and an exception")
-        assert {step.system for step in state.steps.values()} == {"hr", "identity", "mail", "cards"}
+        assert {step.system for step in state.plan.steps.values()} == {"hr", "identity", "mail", "cards"}
         async with listened_to(replace(here.settings, temporal_task_queue=queue), inside):
             state = await here.attend(run)
         assert state.finish == "clean", await here.story(run)

@@ -73,7 +73,7 @@ async def test_a_step_whose_turn_is_far_off_is_tried_again_and_did_nothing(insta
         run = await here.start(person)
 
         def kept(state: RunState) -> bool:
-            return any(known.code == "rate_kept" for known in state.states.values())
+            return any(known.code == "rate_kept" for known in state.work.steps.values())
 
         await here.attend(run, until=kept)
         assert "code" not in listener.systems("attempt", "read_back"), "nothing was asked out of turn"

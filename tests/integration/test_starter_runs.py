@@ -20,7 +20,7 @@ async def test_a_run_of_a_starter_packet(install: Install, hire: Hire, needs_dir
         state = await here.attend(run)
         assert state.finish == "clean", await here.story(run)
         assert set(statuses(state).values()) <= {"verified", "attested"}
-        assert {step.name for step in state.steps.values()} == {step.name for step in here.packet.workflow.steps}
+        assert {step.name for step in state.plan.steps.values()} == {step.name for step in here.packet.workflow.steps}
         await the_tables_agree(here, run)
         await here.verify()
 

@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator import commands
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
-from orchestrator.domain.run.run import FINAL, RunState
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.work import FINAL
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import (
@@ -34,12 +35,12 @@ def in_days(days: float) -> Cutoff:
 
 
 def gate_open(state: RunState) -> bool:
-    return any(gate.open for gate in state.gates.values())
+    return any(gate.open for gate in state.decisions.gates.values())
 
 
 async def approve(here: Installation, run: str) -> None:
     state = await here.wait_until(run, gate_open, "an open gate")
-    for gate_id, gate in state.gates.items():
+    for gate_id, gate in state.decisions.gates.items():
         if gate.open:
             for alias in here.who_decides(gate.roles, gate.opened.quorum):
                 await commands.approve_gate(here.services, here.actors[alias], run, gate_id)
@@ -102,12 +103,12 @@ async def test_an_urgent_run_cuts_access_before_any_decision(
         )
         events = await here.events(run)
         assert "GateVoted" not in events and gate_open(state)
-        for step in state.steps.values():
-            known = state.states[step.step_id]
+        for step in state.plan.steps.values():
+            known = state.work.steps[step.step_id]
             if known.attempt and step.level > "read" and step.gate is not None:
                 assert step.cuts_access and step.reversible != "no", f"{step.name} did not wait for its gate"
         assert "urgent_review" in open_kinds(state), "the start is a review with a due date"
-        [review] = [x for x in state.open_exceptions() if x.opened.kind == "urgent_review"]
+        [review] = [x for x in state.work.open_exceptions() if x.opened.kind == "urgent_review"]
         assert review.opened.due > state.requested_at
         state = await here.attend(run, until=lambda s: open_kinds(s) == {"urgent_review"} and all_final(s))
         assert not state.finished, "it stays open until somebody has looked at the start"
@@ -119,7 +120,7 @@ async def test_an_urgent_run_cuts_access_before_any_decision(
 
 
 def all_final(state: RunState) -> bool:
-    return bool(state.states) and all(known.final for known in state.states.values())
+    return bool(state.work.steps) and all(known.final for known in state.work.steps.values())
 
 
 async def test_a_run_is_held_and_released(install: Install, hire: Hire) -> None:
@@ -186,8 +187,8 @@ async def test_an_undecided_gate_is_escalated_by_time_alone(install: Install, hi
         run = await here.start(person, cutoff=in_days(5))
         state = await here.wait_until(run, gate_open, "an open gate")
         await here.set_clock_ahead((DAY + timedelta(minutes=5)).total_seconds())
-        state = await here.wait_until(run, lambda s: bool(s.gates["g-all-1"].escalated_to), "escalation", 30)
-        assert state.gates["g-all-1"].roles == {"it_approver", "safety_owner"}
+        state = await here.wait_until(run, lambda s: bool(s.decisions.gates["g-all-1"].escalated_to), "escalation", 30)
+        assert state.decisions.gates["g-all-1"].roles == {"it_approver", "safety_owner"}
         await commands.approve_gate(here.services, here.actors["safety-owner"], run, "g-all-1")
         await here.set_clock_ahead((6 * DAY).total_seconds())
         assert (await here.attend(run, decide=False)).finish == "clean"

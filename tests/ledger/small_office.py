@@ -100,7 +100,7 @@ class SmallOffice:
         """Every system that is due answers with one account that is theirs."""
 
         def look(state: RunState, world: World) -> Sequence[Event]:
-            standings = {id_: readiness(state, step, world) for id_, step in state.steps.items()}
+            standings = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
             due = searches_due(state, world, standings).systems
             person = PersonFacts.model_validate(state.asked.facts)
             results, details = [], {}
@@ -119,7 +119,7 @@ class SmallOffice:
 
     async def approve(self, run_id: str) -> None:
         state = await self.state(run_id)
-        for gate_id, gate in state.gates.items():
+        for gate_id, gate in state.decisions.gates.items():
             if gate.open:
                 by = FERN if "finance_approver" in gate.opened.roles else IVO
                 await commands.approve_gate(self.services, by, run_id, gate_id)
@@ -136,7 +136,7 @@ class SmallOffice:
             if not now.steps:
                 break
             step_id = now.steps[0].step_id
-            name = situation.state.steps[step_id].name
+            name = situation.state.plan.steps[step_id].name
             answer = (answers or {}).get(name, DONE)
             intent = steps.begin(situation.state, step_id, situation.world)
             assert intent is not None
@@ -154,7 +154,7 @@ class SmallOffice:
         return did
 
     async def complete_tasks(self, run_id: str, by: Actor = OLE) -> None:
-        for task_id, task in (await self.state(run_id)).tasks.items():
+        for task_id, task in (await self.state(run_id)).work.tasks.items():
             if task.open:
                 await commands.complete_task(self.services, by, run_id, task_id, "done", {"note": "seen"})
 

@@ -66,7 +66,7 @@ async def test_the_delegate_finds_what_waits_for_the_absent_one_and_decides_it(h
     assert await waiting(here, PAT) == {MONEY: "fern"}
     assert await here.queries.find_run(sees(PAT), run_id) == run_id
     await commands.approve_gate(here.services, PAT, run_id, MONEY)
-    [vote] = [vote for vote, _ in (await here.state(run_id)).gates[MONEY].votes]
+    [vote] = [vote for vote, _ in (await here.state(run_id)).decisions.gates[MONEY].votes]
     assert (vote.by, vote.on_behalf_of, vote.for_human) == ("pat", "fern", FERN.human)
     assert await waiting(here, PAT) == {}
     with pytest.raises(TooLate) as late:
@@ -117,7 +117,7 @@ async def test_a_vote_does_not_stand_on_a_delegation_that_ended_a_moment_before(
             run_id, lambda state, world: gates.vote(state, MONEY, PAT, "approve", (), None, world)
         )
     assert refusal.value.code == "role_missing"
-    assert (await here.state(run_id)).gates[MONEY].votes == ()
+    assert (await here.state(run_id)).decisions.gates[MONEY].votes == ()
 
 
 async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let_see(here: SmallOffice) -> None:
@@ -149,9 +149,9 @@ async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let
             situation = await here.runs.load(run_id)
             state = situation.state
             assert may_see(state, actor, situation.world) is (run_id in seen), (actor.actor_id, run_id)
-            open_items = [id_ for id_, gate in state.gates.items() if gate.open]
-            open_items += [id_ for id_, task in state.tasks.items() if task.open]
-            open_items += [id_ for id_, exception in state.exceptions.items() if exception.open]
+            open_items = [id_ for id_, gate in state.decisions.gates.items() if gate.open]
+            open_items += [id_ for id_, task in state.work.tasks.items() if task.open]
+            open_items += [id_ for id_, exception in state.work.exceptions.items() if exception.open]
             for item in open_items if actor.kind == "person" else ():
                 may = bool(deciders(state, item, [actor], situation.world))
                 assert may is ((run_id, item) in items), (actor.actor_id, run_id, item)

@@ -99,7 +99,7 @@ async def test_evidence_names_files_and_a_refused_command_stores_none(services: 
     run_id = await services.start()
     await services.work(run_id)
     state = await services.state(run_id)
-    task_id = next(id_ for id_, task in state.tasks.items() if task.open)
+    task_id = next(id_ for id_, task in state.work.tasks.items() if task.open)
     files = [Attachment("receipt.txt", RECEIPT), Attachment("page.html", b"<html><script>alert(1)</script>")]
 
     async def stored() -> int:
@@ -143,7 +143,7 @@ async def test_evidence_names_files_and_a_refused_command_stores_none(services: 
 async def test_evidence_of_before_with_the_content_in_it_is_still_read(services: SmallOffice) -> None:
     run_id = await services.start()
     await services.work(run_id)
-    task_id = next(iter((await services.state(run_id)).tasks))
+    task_id = next(iter((await services.state(run_id)).work.tasks))
     old = {"attachments": [{"name": "a.txt", "media_type": "text/plain", "bytes": 1, "sha256": "0", "content": "YQ=="}]}
     await commands.complete_task(services.services, OLE, run_id, task_id, "done", old)
     stream = e.run_stream(run_id)

@@ -111,7 +111,7 @@ async def test_escalation_reaches_nobody_beyond_those_named(here: SmallOffice) -
     run_id = await hidden(here)
     await here.advance_clock(5 * DAY)
     await here.runs.advance(run_id)
-    assert any(gate.escalated_to for gate in (await here.state(run_id)).gates.values())
+    assert any(gate.escalated_to for gate in (await here.state(run_id)).decisions.gates.values())
     assert not await finds(here, SAM, run_id)
     assert not (await here.queries.inbox(sees(SAM))).items
 
@@ -119,7 +119,7 @@ async def test_escalation_reaches_nobody_beyond_those_named(here: SmallOffice) -
 async def test_every_command_is_refused_as_if_there_were_no_such_run(here: SmallOffice) -> None:
     run_id, services = await hidden(here), here.services
     state = await here.state(run_id)
-    gate = next(iter(state.gates))
+    gate = next(iter(state.decisions.gates))
 
     def acts(actor: Actor, run: str) -> list[Callable[[], Awaitable[object]]]:
         return [
@@ -261,7 +261,7 @@ async def test_a_hidden_run_is_carried_through_by_those_named(here: SmallOffice)
         await here.work(run_id)
         await here.complete_tasks(run_id)
     assert (await here.state(run_id)).finish == "clean", "nobody else was needed"
-    voted = {vote.by for gate in (await here.state(run_id)).gates.values() for vote, _ in gate.votes}
+    voted = {vote.by for gate in (await here.state(run_id)).decisions.gates.values() for vote, _ in gate.votes}
     assert voted <= set(CREW) and not await finds(here, SAM, run_id)
 
 

@@ -94,7 +94,7 @@ async def test_one_who_is_put_off_and_one_who_is_refused_keep_nobody_waiting(ins
         fine, put_off, refused = await staffed(here, hire)
         choosy.answers = {put_off: ["451 later", "451 later"], refused: ["550 nobody here"]}
         run = await here.start(person, cutoff=FAR_FUTURE)
-        await here.wait_until(run, lambda state: bool(state.gates), "an open gate")
+        await here.wait_until(run, lambda state: bool(state.decisions.gates), "an open gate")
         await taken_until(choosy, 2)
         assert sorted(address for address, _ in choosy.taken) == sorted([fine, put_off])
         assert choosy.asked[put_off] == 3 and choosy.asked[refused] == 1
@@ -123,7 +123,7 @@ async def test_two_accounts_with_one_address_get_one_mail(install: Install, hire
         await signed_in(here, "it", decider, ("it_approver",))
         await signed_in(here, "it-again", decider, ("it_approver",))
         run = await here.start(person, cutoff=FAR_FUTURE)
-        await here.wait_until(run, lambda state: bool(state.gates), "an open gate")
+        await here.wait_until(run, lambda state: bool(state.decisions.gates), "an open gate")
         await taken_until(choosy, 1)
         loop = asyncio.get_running_loop()
         until = loop.time() + 4

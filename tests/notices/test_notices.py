@@ -25,7 +25,7 @@ Mail = dict[str, Any]
 
 
 def gate_open(state: RunState) -> bool:
-    return any(gate.open for gate in state.gates.values())
+    return any(gate.open for gate in state.decisions.gates.values())
 
 
 async def mails(here: Installation) -> list[Mail]:
@@ -99,7 +99,7 @@ async def test_a_reminder_comes_before_it_is_due_by_time_alone(install: Install,
     async with install() as here:
         run = await here.start(person, cutoff=FAR_FUTURE)
         state = await here.wait_until(run, gate_open, "an open gate")
-        [gate] = state.gates.values()
+        [gate] = state.decisions.gates.values()
         left = gate.opened.decide_by - await here.backend.ledger.now()
         await mails_until(here, bool, "a notice")
         await here.set_clock_ahead((left * 0.7).total_seconds())
@@ -117,7 +117,7 @@ async def test_what_was_decided_needs_no_reminder(install: Install, hire: Hire) 
     async with install() as here:
         run = await here.start(person, cutoff=FAR_FUTURE)
         state = await here.wait_until(run, gate_open, "an open gate")
-        left = next(iter(state.gates.values())).opened.decide_by - await here.backend.ledger.now()
+        left = next(iter(state.decisions.gates.values())).opened.decide_by - await here.backend.ledger.now()
         await mails_until(here, bool, "a notice")
         await commands.approve_gate(here.services, here.actors["it"], run, "g-all-1")
         await here.set_clock_ahead((left * 0.9).total_seconds())

@@ -80,7 +80,7 @@ async def test_a_run_is_one_trace_that_names_nobody(install: Install, hire: Hire
                 await here.company.break_("code", "503", method="POST", times=1)
                 await here.company.break_("identity", "error_in_200", method="PATCH", times=1)
                 run_id = await here.start(person)
-                await here.wait_until(run_id, lambda s: any(gate.open for gate in s.gates.values()), "a gate")
+                await here.wait_until(run_id, lambda s: any(gate.open for gate in s.decisions.gates.values()), "a gate")
                 await engine.nudge(run_id)  # without a hint, so that the workflow asks the ledger
                 await here.attend(run_id, until=lambda s: s.finished or "step_failed" in open_kinds(s))
             needles = Needles(words_of(here.company.people) | words_of([person]))
@@ -164,7 +164,7 @@ async def test_what_is_open_is_counted_without_what_is_under_embargo(
             people = await hire(2)
             runs = [await here.start(person) for person in people]
             for run_id in runs:
-                await here.wait_until(run_id, lambda s: any(gate.open for gate in s.gates.values()), "a gate")
+                await here.wait_until(run_id, lambda s: any(gate.open for gate in s.decisions.gates.values()), "a gate")
             async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url)) as raw:
                 await raw.execute(
                     "UPDATE read.runs SET embargo_until = now() + interval '1 day' WHERE run_id = %s", (runs[0],)

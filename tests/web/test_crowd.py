@@ -126,7 +126,7 @@ async def _gate(stack: Stack, run_id: str) -> str:
     async with asyncio.timeout(30):
         while True:
             state: RunState = (await stack.backend.runs.load(run_id)).state
-            for gate_id, gate in state.gates.items():
+            for gate_id, gate in state.decisions.gates.items():
                 if gate.open and gate.opened.quorum == 2:
                     return gate_id
             await asyncio.sleep(0.05)

@@ -46,11 +46,11 @@ def deciders(state: RunState, item_id: str, actors: Iterable[Actor], world: Worl
 
 
 def _may(state: RunState, item_id: str, actor: Actor, world: World) -> bool:
-    if (gate := state.gates.get(item_id)) is not None:
+    if (gate := state.decisions.gates.get(item_id)) is not None:
         return gate.open and bool(gates.who_may_vote(state, gate, actor, world))
-    if (task := state.tasks.get(item_id)) is not None:
+    if (task := state.work.tasks.get(item_id)) is not None:
         return task.open and bool(operating.may_act(state, actor, (task.opened.role,), world))
-    exception = state.exceptions.get(item_id)
+    exception = state.work.exceptions.get(item_id)
     if exception is None:
         raise _unknown(state, item_id)
     candidates = operating.may_act(state, actor, exception.opened.owners, world)
@@ -63,17 +63,17 @@ def _may(state: RunState, item_id: str, actor: Actor, world: World) -> bool:
 
 def if_nobody_acts(state: RunState, item_id: str, world: World) -> IfNobody:
     """What becomes of an item on which nobody acts. Raises `Invalid` for an id that the run does not have."""
-    if (gate := state.gates.get(item_id)) is not None:
+    if (gate := state.decisions.gates.get(item_id)) is not None:
         opened = gate.opened
-        asked = {id_ for id_, step in state.steps.items() if step.digest in opened.digests}
+        asked = {id_ for id_, step in state.plan.steps.items() if step.digest in opened.digests}
         spec = world.pinned.approvals.gates[opened.gate]
         escalates = spec.escalate_to if gate.escalated_at is None else ()
         return IfNobody(escalates, opened.decide_by, opened.valid_until, _with_successors(state, asked))
-    if (task := state.tasks.get(item_id)) is not None:
+    if (task := state.work.tasks.get(item_id)) is not None:
         # An overdue task becomes an exception; whoever owns those hears of it.
         owner = (world.pinned.approvals.exceptions.owner,)
         return IfNobody(owner, task.opened.due, undone=_with_successors(state, {task.opened.step_id}))
-    exception = state.exceptions.get(item_id)
+    exception = state.work.exceptions.get(item_id)
     if exception is None:
         raise _unknown(state, item_id)
     about = exception.opened
@@ -83,25 +83,25 @@ def if_nobody_acts(state: RunState, item_id: str, world: World) -> IfNobody:
     if about.step_id is not None:
         stopped = {about.step_id}
     elif about.gate_id is not None:
-        digests = state.gates[about.gate_id].opened.digests
-        stopped = {id_ for id_, step in state.steps.items() if step.digest in digests}
+        digests = state.decisions.gates[about.gate_id].opened.digests
+        stopped = {id_ for id_, step in state.plan.steps.items() if step.digest in digests}
     elif about.system is not None:
-        stopped = {id_ for id_, step in state.steps.items() if step.system == about.system}
+        stopped = {id_ for id_, step in state.plan.steps.items() if step.system == about.system}
     return IfNobody(at=about.due, undone=_with_successors(state, stopped))
 
 
 def _with_successors(state: RunState, stopped: set[str]) -> tuple[str, ...]:
     """These steps and whatever needs them, as far as they are not final."""
-    waiting = {id_ for id_ in stopped if id_ in state.states and not state.states[id_].final}
+    waiting = {id_ for id_ in stopped if id_ in state.work.steps and not state.work.steps[id_].final}
     while True:
-        names = {state.steps[id_].name for id_ in waiting}
+        names = {state.plan.steps[id_].name for id_ in waiting}
         more = {
             id_
-            for id_, step in state.steps.items()
-            if id_ not in waiting and not state.states[id_].final and not names.isdisjoint(step.needs)
+            for id_, step in state.plan.steps.items()
+            if id_ not in waiting and not state.work.steps[id_].final and not names.isdisjoint(step.needs)
         }
         if not more:
-            return tuple(id_ for id_ in state.steps if id_ in waiting)
+            return tuple(id_ for id_ in state.plan.steps if id_ in waiting)
         waiting |= more
 
 

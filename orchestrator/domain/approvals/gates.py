@@ -15,8 +15,9 @@ from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, limited, require_level
+from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.readiness import World
-from orchestrator.domain.run.run import GateState, RunState
+from orchestrator.domain.run.run import RunState
 
 
 def undecided(state: RunState, gate: str, now: datetime, unfounded: frozenset[str] = frozenset()) -> tuple[str, ...]:
@@ -24,19 +25,19 @@ def undecided(state: RunState, gate: str, now: datetime, unfounded: frozenset[st
     digests whose approval rests on somebody who no longer has the level for it."""
     return tuple(
         step.digest
-        for step in state.steps.values()
+        for step in state.plan.steps.values()
         if step.gate == gate
-        and not state.states[step.step_id].final
+        and not state.work.steps[step.step_id].final
         and not state.goes_before_gates(step)
-        and step.digest not in state.excluded
-        and step.digest not in state.rejected
+        and step.digest not in state.decisions.excluded
+        and step.digest not in state.decisions.rejected
         and (state.approval_of(step, now) is None or step.digest in unfounded)
     )
 
 
 def opening(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet, now: datetime) -> e.GateOpened:
     spec = packet.approvals.gates[gate]
-    number = sum(1 for other in state.gates.values() if other.opened.gate == gate) + 1
+    number = sum(1 for other in state.decisions.gates.values() if other.opened.gate == gate) + 1
     return e.GateOpened(
         gate_id=f"g-{gate}-{number}",
         gate=gate,
@@ -157,9 +158,9 @@ def vote(
 ) -> list[e.GateVoted]:
     """An approver's word about a gate; `excluded` are step ids that are to be left out. Empty if the same was said
     by the same person before. Raises `TooLate` with who decided and when, `NotAllowed` or `Invalid`."""
-    gate = state.gates.get(gate_id)
+    gate = state.decisions.gates.get(gate_id)
     if gate is None:
-        known = ", ".join(g for g, s in state.gates.items() if s.open) or "none"
+        known = ", ".join(g for g, s in state.decisions.gates.items() if s.open) or "none"
         raise Invalid("unknown_gate", f"Run {state.run_id} has no gate {gate_id}; open there: {known}.", "Look again.")
     candidates = _candidates(state, gate, actor, world)
     refused = why_not_decide(state, gate, actor) if not candidates else None
@@ -207,7 +208,7 @@ def vote(
 
 def require_together(state: RunState, gate_id: str, world: World) -> None:
     """Raises `Invalid` unless the packet lets several runs' gates of this name be decided in one go."""
-    gate = state.gates.get(gate_id)
+    gate = state.decisions.gates.get(gate_id)
     if gate is not None and not world.pinned.approvals.gates[gate.opened.gate].decide_together:
         raise Invalid(
             "decided_one_by_one",
@@ -242,7 +243,9 @@ def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> 
     for id_ in step_ids:
         # A name means every step of that name: there is one for each account.
         named = [
-            s.digest for s in state.steps.values() if id_ in (s.step_id, s.name) and s.digest in gate.opened.digests
+            s.digest
+            for s in state.plan.steps.values()
+            if id_ in (s.step_id, s.name) and s.digest in gate.opened.digests
         ]
         if not named:
             raise Invalid(
@@ -258,7 +261,7 @@ def _level_missing(
     state: RunState, gate: GateState, actor: Actor, rests_on: Actor, excluded: tuple[str, ...], world: World
 ) -> NotAllowed | None:
     """What is approved is caused by whoever it rests on, and goes no further than the access of whoever acts."""
-    for step in state.steps.values():
+    for step in state.plan.steps.values():
         if step.digest not in gate.opened.digests or step.digest in excluded:
             continue
         if not actor.reaches(step.level):

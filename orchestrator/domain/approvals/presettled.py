@@ -13,8 +13,9 @@ from orchestrator.domain import events as e
 from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.permissions.levels import Actor, require_writing
+from orchestrator.domain.run.accounts import same_accounts
 from orchestrator.domain.run.readiness import World
-from orchestrator.domain.run.run import RunState, fold, same_accounts
+from orchestrator.domain.run.run import RunState, fold
 
 
 def settle_beforehand(
@@ -58,8 +59,8 @@ def who_may_settle(
 
 def borne_out(state: RunState) -> Iterator[e.MatchSettled]:
     """What was said beforehand about systems that have now answered the run as they answered the preview."""
-    for system, said in state.beforehand.items():
-        found = state.planned_on.get(system)
+    for system, said in state.accounts.presettled.items():
+        found = state.accounts.planned_on.get(system)
         if found is not None and same_accounts(said.seen, found):
             yield e.MatchSettled(
                 system=system, accounts=said.accounts, by=said.by, on_behalf_of=said.on_behalf_of, beforehand=True,

@@ -15,7 +15,8 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, Level, limited, require_level
 from orchestrator.domain.planning.searching import unsettled
 from orchestrator.domain.run.readiness import World, readiness
-from orchestrator.domain.run.run import ExceptionState, RunState, StepState
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.work import ExceptionState, StepState
 
 ACCEPTABLE: tuple[e.ExceptionKind, ...] = (
     "urgent_review", "task_overdue", "step_failing", "search_failed", "second_request",
@@ -26,7 +27,7 @@ ACCEPTABLE: tuple[e.ExceptionKind, ...] = (
 def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
     """Try a parked step once more. `again` does it anew under a new effect key, where the first may have worked too."""
     step_id, known = _step(state, step)
-    planned = state.steps[step_id]
+    planned = state.plan.steps[step_id]
     level = planned.level if not planned.is_task else None
     rests_on = _operator(state, actor, world, planned.system, level)
     # What stopped because whoever asked for it lost the level goes on when somebody who has it orders it.
@@ -57,7 +58,7 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     if known.final or known.status == "started":
         raise TooLate("step_not_open", f"Step {step_id} is {known.status}.", "A step under way or done stays.")
     happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
-    kinds = tuple(x.opened.kind for x in state.open_exceptions() if x.opened.step_id == step_id)
+    kinds = tuple(x.opened.kind for x in state.work.open_exceptions() if x.opened.step_id == step_id)
     return happened + _closed(state, step_id, "skipped", actor, rests_on, reason, kinds)
 
 
@@ -70,7 +71,7 @@ def settle(
     rests_on = _operator(state, actor, world, system, Level.PREPARE)
     if system not in set(unsettled(state, world.pinned)):
         raise TooLate("nothing_to_settle", f"Nobody is asked about accounts on {system}.", "Look with `exceptions`.")
-    found = state.planned_on.get(system)
+    found = state.accounts.planned_on.get(system)
     if found is None:
         raise TooLate(
             "not_searched", f"System {system} has not answered yet.", "Wait until it does; the search goes on."
@@ -88,7 +89,7 @@ def settle(
             reason=reason,
         )
     ]  # fmt: skip
-    for id_, exception in state.exceptions.items():
+    for id_, exception in state.work.exceptions.items():
         about = exception.opened
         if exception.open and about.system == system and about.kind in e.MATCH_QUESTIONS:
             happened.append(_closing(id_, "settled", actor, rests_on, reason))
@@ -99,7 +100,7 @@ def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> l
     """Look everything up again and plan anew. What did not change stays decided; what was refused is asked again."""
     rests_on = _operator(state, actor, world, world.current.platform.hr.system, Level.PREPARE)
     happened: list[Event] = [e.RunReplanned(by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
-    for id_, exception in state.exceptions.items():
+    for id_, exception in state.work.exceptions.items():
         if exception.open and exception.opened.kind in ("gate_rejected", "excluded_from_approval", "accounts_changed"):
             happened.append(_closing(id_, "replanned", actor, rests_on, reason))
     return happened
@@ -141,16 +142,16 @@ def complete_task(
 ) -> list[Event]:
     """A person did the work, or found out how an effect ended, and says so with evidence. Its `note` is their own
     words, and the reason where it was not done."""
-    task = state.tasks.get(task_id)
+    task = state.work.tasks.get(task_id)
     if task is None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.", "Look with `offboard tasks`.")
     rests_on = on_behalf_of(actor, _authority(state, actor, (task.opened.role,), world))
     still_going(state)
-    if not task.open or state.states[task.opened.step_id].final:
+    if not task.open or state.work.steps[task.opened.step_id].final:
         raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.", "Nothing is left.")
     only_people(actor, "Completing a task")
     step_id = task.opened.step_id
-    step, known = state.steps[step_id], state.states[step_id]
+    step, known = state.plan.steps[step_id], state.work.steps[step_id]
     if outcome == "done" and not evidence and (step.evidence_required or not step.is_task):
         raise Invalid(
             "evidence_missing", f"Task {task_id} is completed with evidence.", "Say what shows it: --evidence TEXT."
@@ -279,20 +280,20 @@ def _may_prepare(state: RunState, actor: Actor, world: World) -> None:
 
 
 def _step(state: RunState, named: str) -> tuple[str, StepState]:
-    if named in state.steps:
-        return named, state.states[named]
-    same = [id_ for id_, step in state.steps.items() if step.name == named]
+    if named in state.plan.steps:
+        return named, state.work.steps[named]
+    same = [id_ for id_, step in state.plan.steps.items() if step.name == named]
     if len(same) == 1:
-        return same[0], state.states[same[0]]
+        return same[0], state.work.steps[same[0]]
     raise Invalid(
         "unknown_step",
         f"Run {state.run_id} has no step {named}." if not same else f"Several steps are called {named}.",
-        f"Name one by its id: {', '.join(same) or ', '.join(state.steps)}.",
+        f"Name one by its id: {', '.join(same) or ', '.join(state.plan.steps)}.",
     )
 
 
 def _open_exception(state: RunState, exception_id: str) -> ExceptionState:
-    exception = state.exceptions.get(exception_id)
+    exception = state.work.exceptions.get(exception_id)
     if exception is None:
         raise Invalid(
             "unknown_exception", f"Run {state.run_id} has no exception {exception_id}.", "Look with `exceptions`."
@@ -321,6 +322,6 @@ def _closed(
 ) -> list[Event]:  # fmt: skip
     return [
         _closing(id_, disposition, actor, rests_on, reason)
-        for id_, exception in state.exceptions.items()
+        for id_, exception in state.work.exceptions.items()
         if exception.open and exception.opened.step_id == step_id and exception.opened.kind in kinds
     ]

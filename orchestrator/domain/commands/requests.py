@@ -111,7 +111,7 @@ def second_request(state: RunState, asked: e.RunRequested) -> list[e.SecondReque
         reason=asked.reason,
     )
     for earlier, number in state.second_requests:
-        known = state.exceptions.get(f"x-second_request-{number}")
+        known = state.work.exceptions.get(f"x-second_request-{number}")
         same = (earlier.by, earlier.local_cutoff, earlier.urgent) == (received.by, received.local_cutoff, asked.urgent)
         if same and known is not None and known.open:
             return []
@@ -144,11 +144,11 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
         raise Invalid("reason_missing", "Ending a run needs a reason.", "Say why: --reason TEXT.")
     happened: list[Event] = [
         e.ExceptionClosed(exception_id=id_, disposition="ended", by=actor.actor_id)
-        for id_, exception in state.exceptions.items()
+        for id_, exception in state.work.exceptions.items()
         if exception.open and exception.opened.kind not in ("urgent_review", "second_request")
     ]
-    happened += [e.GateWithdrawn(gate_id=id_) for id_, gate in state.gates.items() if gate.open]
-    happened += [e.TaskWithdrawn(task_id=id_) for id_, task in state.tasks.items() if task.open]
+    happened += [e.GateWithdrawn(gate_id=id_) for id_, gate in state.decisions.gates.items() if gate.open]
+    happened += [e.TaskWithdrawn(task_id=id_) for id_, task in state.work.tasks.items() if task.open]
     return [*happened, e.RunEnded(by=actor.actor_id, reason=reason)]
 
 

@@ -65,16 +65,16 @@ def exposure(state: RunState, world: World) -> Exposure:
     for spec in world.pinned.workflow.steps:
         if spec.system is None or not _cuts(spec, world):
             continue
-        planned = [step for step in state.steps.values() if step.name == spec.name and step.system == spec.system]
+        planned = [step for step in state.plan.steps.values() if step.name == spec.name and step.system == spec.system]
         if planned:
             cuts.setdefault(spec.system, []).extend(planned)
-        elif state.planned_at is None or spec.name in state.open_steps:
+        elif state.plan.planned_at is None or spec.name in state.plan.open_steps:
             # It is not known yet whether the person has anything there.
             cuts.setdefault(spec.system, [])
             undecided.add(spec.system)
     # What was begun stays in the run's account, though the packet's step no longer asks for it.
     listed = {step.step_id for steps in cuts.values() for step in steps}
-    for step in state.steps.values():
+    for step in state.plan.steps.values():
         if step.cuts_access and step.step_id not in listed:
             cuts.setdefault(step.system, []).append(step)
     systems = {name: _clock(state, steps, name in undecided, world.now) for name, steps in cuts.items()}
@@ -92,7 +92,7 @@ def _clock(state: RunState, steps: list[PlannedStep], undecided: bool, now: date
     known, cutoff = state.requested_at, state.cutoff
     if not steps and not undecided:
         return Clock(known, cutoff)
-    states = [state.states[step.step_id] for step in steps]
+    states = [state.work.steps[step.step_id] for step in steps]
     statuses = {one.status for one in states}
     whole = not undecided
     verified = _last((one.changed_at for one in states), whole and statuses <= {"verified", "attested"})
@@ -109,14 +109,14 @@ def _clock(state: RunState, steps: list[PlannedStep], undecided: bool, now: date
 
 def _approved(state: RunState, steps: list[PlannedStep]) -> datetime | None:
     gated = [step for step in steps if step.gate is not None and not state.goes_before_gates(step)]
-    approvals = [state.approved.get(step.digest) for step in gated]
-    decided = (state.gates[one.gate_id].decided_at if one is not None else None for one in approvals)
+    approvals = [state.decisions.approved.get(step.digest) for step in gated]
+    decided = (state.decisions.gates[one.gate_id].decided_at if one is not None else None for one in approvals)
     return _last(decided, bool(gated))
 
 
 def _begun(state: RunState, step: PlannedStep) -> datetime | None:
     """A cut that a person attested, or that was done in an earlier generation, may not have been begun in this one."""
-    known = state.states[step.step_id]
+    known = state.work.steps[step.step_id]
     if known.first_started_at is not None or known.status not in ("verified", "attested"):
         return known.first_started_at if known.status not in ("skipped", "withheld") else None
     return known.changed_at

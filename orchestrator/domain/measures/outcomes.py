@@ -11,26 +11,28 @@ from orchestrator.domain.run.status import access_gone_at
 def approved_at(state: RunState) -> datetime | None:
     """When the last decision was taken that lets the plan go on. None while a gate is open, and where none was
     approved."""
-    if any(gate.open for gate in state.gates.values()):
+    if any(gate.open for gate in state.decisions.gates.values()):
         return None
-    decided = [gate.decided_at for gate in state.gates.values() if gate.outcome == "approved"]
+    decided = [gate.decided_at for gate in state.decisions.gates.values() if gate.outcome == "approved"]
     return max((at for at in decided if at is not None), default=None)
 
 
 def minutes_saved(state: RunState) -> int:
     """Minutes of manual work, by the packet's own figures, of the steps that needed nobody: those verified, and those
     attested by the system itself. What a person did, or had to find out, saved nobody anything."""
-    by_people = {task.opened.step_id for task in state.tasks.values() if task.outcome == "done"}
+    by_people = {task.opened.step_id for task in state.work.tasks.values() if task.outcome == "done"}
     return sum(
         step.minutes_saved
-        for step_id, step in state.steps.items()
-        if not step.is_task and step_id not in by_people and state.states[step_id].status in ("verified", "attested")
+        for step_id, step in state.plan.steps.items()
+        if not step.is_task
+        and step_id not in by_people
+        and state.work.steps[step_id].status in ("verified", "attested")
     )
 
 
 def systems_touched(state: RunState) -> list[str]:
     """The systems that the plan has steps on, by name."""
-    return sorted({step.system for step in state.steps.values() if step.system})
+    return sorted({step.system for step in state.plan.steps.values() if step.system})
 
 
 def systems_open(state: RunState) -> list[str]:
@@ -38,15 +40,15 @@ def systems_open(state: RunState) -> list[str]:
     where it is still a question which accounts are theirs. By name."""
     cuts = {
         step.system
-        for step_id, step in state.steps.items()
-        if step.cuts_access and state.states[step_id].status not in ("verified", "attested")
+        for step_id, step in state.plan.steps.items()
+        if step.cuts_access and state.work.steps[step_id].status not in ("verified", "attested")
     }
     asked = set()
-    if state.open_steps:
+    if state.plan.open_steps:
         asked = {
             system
-            for system, look in state.searches.items()
-            if state.accounts_of(system) is None and (look.at is None or look.result.outcome in ("ambiguous", "weak"))
+            for system, look in state.accounts.searches.items()
+            if state.accounts.of(system) is None and (look.at is None or look.result.outcome in ("ambiguous", "weak"))
         }
     return sorted(cuts | asked)
 
@@ -56,4 +58,4 @@ def exposed(state: RunState) -> bool:
     nothing, and one that is over has said what became of it."""
     if state.finished or state.asked.phase == "shadow" or access_gone_at(state) is not None:
         return False
-    return state.planned_at is None or bool(state.open_steps) or bool(systems_open(state))
+    return state.plan.planned_at is None or bool(state.plan.open_steps) or bool(systems_open(state))

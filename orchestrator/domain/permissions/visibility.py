@@ -50,12 +50,12 @@ def _roles(state: RunState, actor: Actor, world: World) -> set[str]:
 
 
 def _asked(state: RunState, *, past: bool) -> Iterable[str]:
-    for gate in state.gates.values():
+    for gate in state.decisions.gates.values():
         if gate.open or past:
             yield from gate.roles
-    for task in state.tasks.values():
+    for task in state.work.tasks.values():
         if task.open or past:
             yield task.opened.role
-    for exception in state.exceptions.values():
+    for exception in state.work.exceptions.values():
         if exception.open or past:
             yield from exception.opened.owners

@@ -32,11 +32,13 @@ def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFroz
         elif step.system in unsettled:
             left_open.append(step.name)
         else:
-            for account_id in state.accounts_of(step.system) or ():
-                account = FoundAccount.model_validate(state.details[account_id])
+            for account_id in state.accounts.of(step.system) or ():
+                account = FoundAccount.model_validate(state.accounts.details[account_id])
                 planned += _for_account(step, ability, account, packet, person, run)
     steps = tuple(planned)
-    return PlanFrozen(revision=state.revision + 1, digest=plan_digest(steps), steps=steps, open_steps=tuple(left_open))
+    return PlanFrozen(
+        revision=state.plan.revision + 1, digest=plan_digest(steps), steps=steps, open_steps=tuple(left_open)
+    )
 
 
 def run_facts(state: RunState) -> RunFacts:

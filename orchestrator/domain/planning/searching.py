@@ -39,24 +39,24 @@ def searches_due(state: RunState, world: World, standings: Mapping[str, StepRead
     if state.finished or state.held or "*" in world.holds or state.asked.facts is None:
         return SearchesDue()
     searched = searched_systems(world.pinned)
-    unconfirmed = {state.steps[id_].system for id_, where in standings.items() if where.waits_for == "fresh_look"}
+    unconfirmed = {state.plan.steps[id_].system for id_, where in standings.items() if where.waits_for == "fresh_look"}
     if unconfirmed:
         # One look at the whole company before the first change, not one before each system's; also at systems where
         # there was nothing when the plan was made, since there may be something now.
         unconfirmed |= {
             step.system
-            for step in state.steps.values()
-            if not state.states[step.step_id].may_have_taken_effect and needs_fresh_look(state, step, world)
+            for step in state.plan.steps.values()
+            if not state.work.steps[step.step_id].may_have_taken_effect and needs_fresh_look(state, step, world)
         }
-        without_steps = set(searched) - {step.system for step in state.steps.values()}
+        without_steps = set(searched) - {step.system for step in state.plan.steps.values()}
         unconfirmed |= {system for system in without_steps if look_is_old(state, system, world)}
-    if state.planned_at is not None and all(where.kind == "final" for where in standings.values()):
+    if state.plan.planned_at is not None and all(where.kind == "final" for where in standings.values()):
         # Nothing is left to do: a last look, so that nobody leaves with an account that came after the plan.
         unconfirmed |= unseen_since_cutoff(state, world)
     due: list[tuple[str, Purpose]] = []
     later: list[datetime] = []
     for system in searched:
-        look = state.searches.get(system)
+        look = state.accounts.searches.get(system)
         wanted = state.wants_plan_from(system)
         if not (wanted or system in unconfirmed) or system in world.holds:
             continue
@@ -75,7 +75,7 @@ def unseen_since_cutoff(state: RunState, world: World) -> set[str]:
     return {
         system
         for system in searched_systems(world.pinned)
-        if (look := state.searches.get(system)) is None or look.at is None or look.at < state.cutoff
+        if (look := state.accounts.searches.get(system)) is None or look.at is None or look.at < state.cutoff
     }
 
 
@@ -89,8 +89,8 @@ def queue_of(system: str, world: World) -> str | None:
 def all_asked(state: RunState, packet: Packet, holds: Set[str] = frozenset()) -> bool:
     """Every system has been asked since a plan was wanted, whether it answered or not. A system on hold is not asked,
     and holds up nobody else: what is planned on it comes once it is released."""
-    looks = (state.searches.get(system) for system in searched_systems(packet) if system not in holds)
-    return all(look is not None and look.tried_at >= state.plan_wanted_since for look in looks)
+    looks = (state.accounts.searches.get(system) for system in searched_systems(packet) if system not in holds)
+    return all(look is not None and look.tried_at >= state.plan.wanted_since for look in looks)
 
 
 def judge(
@@ -113,9 +113,9 @@ def judge(
 def unsettled(state: RunState, packet: Packet) -> Iterable[str]:
     """Systems where it is still a question which accounts are theirs."""
     for system in searched_systems(packet):
-        if state.accounts_of(system) is not None:
+        if state.accounts.of(system) is not None:
             continue
-        found = state.planned_on.get(system)
+        found = state.accounts.planned_on.get(system)
         if found is not None and found.outcome == "none" and not packet.platform.systems[system].expected:
             continue
         yield system

@@ -15,7 +15,8 @@ from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, Level, highest_level
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.run import LONG_AGO, RunState
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.time import LONG_AGO
 
 WaitsFor = Literal[
     "predecessors", "time", "gate", "another_attempt", "lease", "hold", "fresh_look", "open_question", "task",
@@ -80,7 +81,7 @@ FINAL_READINESS = StepReadiness("final")
 
 def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness:
     """Where one step stands now. Pure; the order of the checks is the order in which a person would want to hear."""
-    known = state.states[step.step_id]
+    known = state.work.steps[step.step_id]
     if known.final:
         return FINAL_READINESS
     if state.finished:
@@ -92,11 +93,15 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
     if not _predecessors_done(state, step):
         return StepReadiness("waiting", "predecessors")
     if step.account_id and not _still_theirs(state, step, world):
-        asked = step.system in state.planned_on and state.accounts_of(step.system) is None and _expected(step, world)
+        asked = (
+            step.system in state.accounts.planned_on
+            and state.accounts.of(step.system) is None
+            and _expected(step, world)
+        )
         return StepReadiness("stopped", "open_question" if asked else "exception")
-    if step.system in state.changed_systems:
+    if step.system in state.accounts.changed_systems:
         return StepReadiness("stopped", "exception")
-    if state.plan_stale and step.level > Level.PREPARE:
+    if state.plan.stale and step.level > Level.PREPARE:
         return StepReadiness("waiting", "plan")
     due = due_at(state, step)
     if due is not None and world.now < due:
@@ -104,7 +109,7 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
     if step.uncertain and step.gate is None:
         return StepReadiness("stopped", "exception")
     if step.gate is not None and not state.goes_before_gates(step):
-        if step.digest in state.excluded or step.digest in state.rejected:
+        if step.digest in state.decisions.excluded or step.digest in state.decisions.rejected:
             return StepReadiness("stopped", "exception")
         if not state.approval_of(step, world.now):
             return StepReadiness("waiting", "gate")
@@ -124,7 +129,7 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
 
 def _still_theirs(state: RunState, step: PlannedStep, world: World) -> bool:
     """A step that was begun stays in the run; it goes on only while its account is known to be the person's."""
-    return step.account_id in (state.accounts_of(step.system) or ())
+    return step.account_id in (state.accounts.of(step.system) or ())
 
 
 def _expected(step: PlannedStep, world: World) -> bool:
@@ -135,37 +140,37 @@ def account_gone(state: RunState, step: PlannedStep, world: World) -> bool:
     """Whether a step stays in the run whose account turned out not to be the person's, or is no longer there."""
     if not step.account_id or _still_theirs(state, step, world):
         return False
-    return state.accounts_of(step.system) is not None or not _expected(step, world)
+    return state.accounts.of(step.system) is not None or not _expected(step, world)
 
 
 def ready_since(state: RunState, step: PlannedStep) -> datetime:
     """Since when nothing has kept a step that is ready now from being carried out, but that nobody did."""
-    known = state.states[step.step_id]
-    instants = [state.planned_at, known.changed_at, known.lease_until, known.retry_at, due_at(state, step)]
-    instants += [state.states[o.step_id].changed_at for o in state.steps.values() if o.name in step.needs]
-    approval = state.approved.get(step.digest)
-    instants += [state.gates[approval.gate_id].decided_at] if approval is not None else []
-    look = state.searches.get(step.system)
+    known = state.work.steps[step.step_id]
+    instants = [state.plan.planned_at, known.changed_at, known.lease_until, known.retry_at, due_at(state, step)]
+    instants += [state.work.steps[o.step_id].changed_at for o in state.plan.steps.values() if o.name in step.needs]
+    approval = state.decisions.approved.get(step.digest)
+    instants += [state.decisions.gates[approval.gate_id].decided_at] if approval is not None else []
+    look = state.accounts.searches.get(step.system)
     instants += [look.at] if look is not None else []
     return max((instant for instant in instants if instant is not None), default=LONG_AGO)
 
 
 def _predecessors_done(state: RunState, step: PlannedStep) -> bool:
     first = state.goes_before_gates(step)
-    for other in state.steps.values():
-        if other.name not in step.needs or state.states[other.step_id].final:
+    for other in state.plan.steps.values():
+        if other.name not in step.needs or state.work.steps[other.step_id].final:
             continue
         if first and not state.goes_before_gates(other) and not _records_first(state, other, step):
             continue  # an urgent run does not leave access open for the sake of a hand-over
         return False
     # What a step needs may lie on a system whose accounts are still a question: then it is not done yet.
-    return first or state.open_steps.isdisjoint(step.needs)
+    return first or state.plan.open_steps.isdisjoint(step.needs)
 
 
 def _records_first(state: RunState, other: PlannedStep, step: PlannedStep) -> bool:
     """What was there is recorded before it is taken away, even in an urgent run: on the same system that costs a
     moment. Once that has failed it no longer keeps access open."""
-    untried = state.states[other.step_id].status in ("planned", "started")
+    untried = state.work.steps[other.step_id].status in ("planned", "started")
     return other.level == Level.READ and other.system == step.system and untried
 
 
@@ -179,8 +184,8 @@ def due_at(state: RunState, step: PlannedStep) -> datetime | None:
 def who_caused(state: RunState, step: PlannedStep) -> tuple[str, ...]:
     """Whose level an effect rests on: those who approved it, or else whoever asked for the run; and the operator who
     ordered it once more (who stands in for the requester, and never for those who approve)."""
-    ordered_by = state.states[step.step_id].ordered_by
-    approval = state.approved.get(step.digest) if step.gate is not None else None
+    ordered_by = state.work.steps[step.step_id].ordered_by
+    approval = state.decisions.approved.get(step.digest) if step.gate is not None else None
     if approval is not None:
         return (*approval.by, ordered_by) if ordered_by else approval.by
     return (ordered_by,) if ordered_by else (state.asked.requested_by,)
@@ -200,10 +205,10 @@ def needs_fresh_look(state: RunState, step: PlannedStep, world: World) -> bool:
 
 
 def look_is_old(state: RunState, system: str, world: World, not_before: datetime = LONG_AGO) -> bool:
-    look = state.searches.get(system)
+    look = state.accounts.searches.get(system)
     seen = look.at if look is not None and look.at is not None else LONG_AGO
     oldest = max(not_before, world.now - world.pinned.workflow.thresholds.accounts_fresh_for)
-    return seen < oldest or seen <= (state.first_planned_at or LONG_AGO)
+    return seen < oldest or seen <= (state.plan.first_planned_at or LONG_AGO)
 
 
 def backoff(failures: int) -> timedelta:

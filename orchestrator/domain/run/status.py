@@ -18,35 +18,35 @@ def run_status(state: RunState) -> RunStatus:
         return state.finish
     if state.held:
         return "held"
-    if state.open_exceptions():
+    if state.work.open_exceptions():
         return "needs_attention"
-    if state.planned_at is None:
+    if state.plan.planned_at is None:
         return "searching"
-    if any(gate.open for gate in state.gates.values()):
+    if any(gate.open for gate in state.decisions.gates.values()):
         return "awaiting_decision"
-    return "in_progress" if any(known.attempt for known in state.states.values()) else "scheduled"
+    return "in_progress" if any(known.attempt for known in state.work.steps.values()) else "scheduled"
 
 
 def access_gone_at(state: RunState) -> datetime | None:
     """When the last step that cuts access was verified, or attested. None while one of them is not done or was left
     out, while accounts are still a question, and where there is nothing to cut."""
-    if state.open_steps:
+    if state.plan.open_steps:
         return None
-    cuts = [state.states[step.step_id] for step in state.steps.values() if step.cuts_access]
+    cuts = [state.work.steps[step.step_id] for step in state.plan.steps.values() if step.cuts_access]
     ends = [known.changed_at for known in cuts if known.status in ("verified", "attested")]
     done = [at for at in ends if at is not None]
     return max(done) if done and len(done) == len(cuts) else None
 
 
 def counts(state: RunState) -> dict[str, int]:
-    statuses = [known.status for known in state.states.values()]
+    statuses = [known.status for known in state.work.steps.values()]
     return {
         "steps": len(statuses),
-        "final": sum(known.final for known in state.states.values()),
+        "final": sum(known.final for known in state.work.steps.values()),
         "verified": statuses.count("verified"),
         "attested": statuses.count("attested"),
         "skipped": statuses.count("skipped"),
-        "open_gates": sum(gate.open for gate in state.gates.values()),
-        "open_tasks": sum(task.open for task in state.tasks.values()),
-        "open_exceptions": len(state.open_exceptions()),
+        "open_gates": sum(gate.open for gate in state.decisions.gates.values()),
+        "open_tasks": sum(task.open for task in state.work.tasks.values()),
+        "open_exceptions": len(state.work.open_exceptions()),
     }

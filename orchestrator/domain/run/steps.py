@@ -51,13 +51,13 @@ class AttemptResult:
 
 def begin(state: RunState, step_id: str, world: World) -> Intent | None:
     """The intent for one attempt at a step, or None while it is not due: then nothing is written."""
-    step = state.steps.get(step_id)
+    step = state.plan.steps.get(step_id)
     if step is None or step.is_task:
         return None
     where = readiness(state, step, world)
     if where.kind != "ready":
         return None
-    known = state.states[step_id]
+    known = state.work.steps[step_id]
     started = e.StepStarted(
         step_id=step_id,
         generation=known.generation,
@@ -82,7 +82,7 @@ def lease(step: PlannedStep) -> timedelta:
 
 
 def _may_act(state: RunState, step: PlannedStep, world: World) -> bool:
-    known = state.states[step.step_id]
+    known = state.work.steps[step.step_id]
     if not known.may_have_taken_effect:
         return True
     if step.repeat == "never":
@@ -98,7 +98,7 @@ def verdict(state: RunState, intent: Intent, answer: AttemptResult, now: datetim
     the step was left out. None where it tells nothing new: the step is known to be done, or a later attempt is under
     way and this one shows no effect."""
     step, started = intent.step, intent.started
-    known = state.states.get(step.step_id)
+    known = state.work.steps.get(step.step_id)
     if known is None or (known.final and known.status != "skipped") or started.generation <= known.settled_generation:
         return None
     if started.generation < known.generation and tells_the_cutoff(step):

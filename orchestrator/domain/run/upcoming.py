@@ -17,11 +17,11 @@ def progress(state: RunState, world: World, standings: Mapping[str, StepReadines
     if state.finished:
         return Progress(version=state.version, finished=True)
     if standings is None:
-        standings = {id_: readiness(state, step, world) for id_, step in state.steps.items()}
+        standings = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
     searches = searches_due(state, world, standings)
     steps = []
     for id_, where in standings.items():
-        step, known = state.steps[id_], state.states[id_]
+        step, known = state.plan.steps[id_], state.work.steps[id_]
         if where.kind == "ready" and not step.is_task:
             steps.append(
                 StepDue(
@@ -48,21 +48,24 @@ def progress(state: RunState, world: World, standings: Mapping[str, StepReadines
 def _deadlines(state: RunState, standings: Mapping[str, StepReadiness], world: World) -> list[datetime]:
     """When something becomes late: an undecided gate, an approval about to lapse, an open task, a row of failures."""
     patience = world.pinned.workflow.thresholds.retries_become_exception_after
-    dates = [g.opened.decide_by for g in state.gates.values() if g.open and g.escalated_at is None]
-    dates += [g.opened.valid_until for g in state.gates.values() if g.open]
+    dates = [g.opened.decide_by for g in state.decisions.gates.values() if g.open and g.escalated_at is None]
+    dates += [g.opened.valid_until for g in state.decisions.gates.values() if g.open]
     dates += [
         approval.valid_until
-        for step in state.steps.values()
-        if not state.states[step.step_id].final and (approval := state.approved.get(step.digest)) is not None
+        for step in state.plan.steps.values()
+        if not state.work.steps[step.step_id].final
+        and (approval := state.decisions.approved.get(step.digest)) is not None
     ]
     dates += [state.cutoff] if all(where.kind == "final" for where in standings.values()) else []
-    dates += [] if all_asked(state, world.pinned, world.holds) else [state.plan_wanted_since + patience]
+    dates += [] if all_asked(state, world.pinned, world.holds) else [state.plan.wanted_since + patience]
     dates += [
-        ready_since(state, state.steps[id_]) + patience
+        ready_since(state, state.plan.steps[id_]) + patience
         for id_, where in standings.items()
-        if where.kind == "ready" and not state.steps[id_].is_task
+        if where.kind == "ready" and not state.plan.steps[id_].is_task
     ]
-    dates += [task.opened.due for task in state.tasks.values() if task.open]
-    dates += [look.failing_since + patience for look in state.searches.values() if look.failing_since is not None]
-    dates += [known.failing_since + patience for known in state.states.values() if known.failing_since is not None]
+    dates += [task.opened.due for task in state.work.tasks.values() if task.open]
+    dates += [
+        look.failing_since + patience for look in state.accounts.searches.values() if look.failing_since is not None
+    ]
+    dates += [known.failing_since + patience for known in state.work.steps.values() if known.failing_since is not None]
     return [date for date in dates if date > world.now]

@@ -81,7 +81,7 @@ def _run(state: RunState) -> dict[str, Any]:
 
 def _inbox(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
     run = state.run_id
-    for id_, gate in state.gates.items():
+    for id_, gate in state.decisions.gates.items():
         if gate.open:
             yield (
                 f"{run}/{id_}",
@@ -103,7 +103,7 @@ def _inbox(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
                     },
                 },
             )
-    for id_, task in state.tasks.items():
+    for id_, task in state.work.tasks.items():
         if task.open:
             yield (
                 f"{run}/{id_}",
@@ -111,13 +111,13 @@ def _inbox(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
                     "run_id": run,
                     "kind": "task",
                     "roles": [task.opened.role],
-                    "system": state.steps[task.opened.step_id].system or None,
+                    "system": state.plan.steps[task.opened.step_id].system or None,
                     "opened_at": task.opened_at,
                     "due_at": task.opened.due,
-                    "detail": {"task": task.opened.kind, "id": id_, "step": state.steps[task.opened.step_id].name},
+                    "detail": {"task": task.opened.kind, "id": id_, "step": state.plan.steps[task.opened.step_id].name},
                 },
             )
-    for id_, exception in state.exceptions.items():
+    for id_, exception in state.work.exceptions.items():
         if exception.open:
             opened = exception.opened
             yield (
@@ -140,7 +140,7 @@ def _inbox(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _exceptions(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
-    for id_, exception in state.exceptions.items():
+    for id_, exception in state.work.exceptions.items():
         opened = exception.opened
         yield (
             f"{state.run_id}/{id_}",
@@ -160,5 +160,5 @@ def _exceptions(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _step_name(state: RunState, exception_id: str) -> str | None:
-    step = state.steps.get(state.exceptions[exception_id].opened.step_id or "")
+    step = state.plan.steps.get(state.work.exceptions[exception_id].opened.step_id or "")
     return step.name if step is not None else None

@@ -136,9 +136,10 @@ async def test_every_route_answers_everybody_as_it_is_described(
     async with installation(database_url, temporal.address, company) as here, offboard(here) as url:
         [person] = await hire()
         run_id = await here.start(person, cutoff="2031-11-28T17:00")
-        state = await here.wait_until(run_id, lambda state: bool(state.gates and state.tasks), "a plan")
+        state = await here.wait_until(run_id, lambda state: bool(state.decisions.gates and state.work.tasks), "a plan")
         known = {
-            "run_id": [run_id], "gate_id": list(state.gates), "task_id": list(state.tasks), "step": list(state.steps),
+            "run_id": [run_id], "gate_id": list(state.decisions.gates), "task_id": list(state.work.tasks),
+            "step": list(state.plan.steps),
             "name": [here.packet.name], "system": list(here.packet.platform.systems),
         }  # fmt: skip
         async with httpx.AsyncClient(base_url=url) as client:

@@ -106,7 +106,7 @@ def files_of(web: WebState) -> Files:
 def _may_attach(page: RunPage, actor: Any, task_id: str) -> None:
     """Whoever may complete the task, while it is open."""
     state, world = page.situation.state, page.situation.world
-    task = state.tasks.get(task_id)
+    task = state.work.tasks.get(task_id)
     if task is None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id[:60]}.", "List them first.")
     require_writing(actor)

@@ -56,7 +56,7 @@ async def show_exceptions(
             "anchor": anchor(line.run_id, line.id),
             "by": name_in(staff, line.closed_by),
             "card": exception_card(runs[line.run_id], line.id)
-            if line.run_id in runs and line.id in runs[line.run_id].state.exceptions
+            if line.run_id in runs and line.id in runs[line.run_id].state.work.exceptions
             else None,
         }
         for line in found.lines

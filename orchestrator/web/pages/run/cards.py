@@ -11,7 +11,7 @@ from orchestrator.documents import run as documents
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.deciders import deciders, if_nobody_acts
 from orchestrator.domain.commands.operating import ACCEPTABLE
-from orchestrator.domain.run.run import ExceptionState
+from orchestrator.domain.run.work import ExceptionState
 from orchestrator.web.pages.run.permissions import DryRun
 from orchestrator.web.pages.run.run_access import Document, RunAccess, under_embargo
 from orchestrator.web.words import in_sentence, words
@@ -27,11 +27,11 @@ REPLANNED = ("gate_rejected", "excluded_from_approval", "accounts_changed", "acc
 
 def card_of(seen: RunAccess, item_id: str) -> Document | None:
     """The card of whatever has this id in the run; None where it is not there any more."""
-    if item_id in seen.state.gates:
+    if item_id in seen.state.decisions.gates:
         return gate_card(seen, item_id)
-    if item_id in seen.state.tasks:
+    if item_id in seen.state.work.tasks:
         return task_card(seen, item_id)
-    if item_id in seen.state.exceptions:
+    if item_id in seen.state.work.exceptions:
         return exception_card(seen, item_id)
     return None
 
@@ -70,14 +70,14 @@ def _elsewhere(seen: RunAccess, item_id: str, is_open: bool) -> Document:
 def _if_nobody(seen: RunAccess, item_id: str) -> str:
     state, then = seen.state, if_nobody_acts(seen.state, item_id, seen.world)
     late = then.at is not None and then.at <= seen.world.now
-    asked = state.gates[item_id].roles if item_id in state.gates else frozenset()
+    asked = state.decisions.gates[item_id].roles if item_id in state.decisions.gates else frozenset()
     also = " and the ".join(in_sentence(words(role, "role")) for role in then.escalates_to if role not in asked)
     said = []
-    if item_id in state.gates and also and not late:
+    if item_id in state.decisions.gates and also and not late:
         said.append(f"If nobody decides in time, the {also} can decide as well.")
-    elif item_id in state.tasks and not late:
+    elif item_id in state.work.tasks and not late:
         said.append(f"If nobody does it in time, an exception opens for the {also}.")
-    elif item_id in state.exceptions and state.exceptions[item_id].opened.kind in BY_ITSELF:
+    elif item_id in state.work.exceptions and state.work.exceptions[item_id].opened.kind in BY_ITSELF:
         said.append("It is tried again by itself, and this closes once that works.")
     if then.undone:
         steps = "1 step does" if len(then.undone) == 1 else f"{len(then.undone)} steps do"
@@ -94,14 +94,14 @@ BY_ITSELF = ("step_failing", "search_failed")
 
 
 def gate_card(seen: RunAccess, gate_id: str) -> Document:
-    state, gate = seen.state, seen.state.gates[gate_id]
+    state, gate = seen.state, seen.state.decisions.gates[gate_id]
     opened = gate.opened
     digests = set(opened.digests)
     approve = seen.permissions.approve(gate_id) if gate.open else DryRun()
     reject = seen.permissions.reject(gate_id) if gate.open else DryRun()
     steps = [
-        seen.step(step) | {"excluded": state.excluded.get(step.digest) == gate_id}
-        for step in state.steps.values()
+        seen.step(step) | {"excluded": state.decisions.excluded.get(step.digest) == gate_id}
+        for step in state.plan.steps.values()
         if step.digest in digests
     ]
     may = gate.open and reject.allowed
@@ -142,8 +142,8 @@ def gate_card(seen: RunAccess, gate_id: str) -> Document:
 
 
 def task_card(seen: RunAccess, task_id: str) -> Document:
-    state, task = seen.state, seen.state.tasks[task_id]
-    step = state.steps.get(task.opened.step_id)
+    state, task = seen.state, seen.state.work.tasks[task_id]
+    step = state.plan.steps.get(task.opened.step_id)
     trial = seen.permissions.complete(task_id) if task.open else DryRun()
     return _about(seen, "task", task_id, task.opened_at, task.opened.due) | {
         "title": step.title if step is not None else words(task.opened.kind, "task_kind"),
@@ -185,10 +185,10 @@ def with_typed(cards: Iterable[Document], typed: Typed | None) -> None:
 
 
 def exception_card(seen: RunAccess, exception_id: str) -> Document:
-    state, known = seen.state, seen.state.exceptions[exception_id]
+    state, known = seen.state, seen.state.work.exceptions[exception_id]
     opened = known.opened
     kind = "review" if opened.kind == "urgent_review" else "exception"
-    step = state.steps.get(opened.step_id or "")
+    step = state.plan.steps.get(opened.step_id or "")
     second = _second_request(seen, exception_id)
     spec = seen.world.pinned.platform.systems.get(opened.system or "")
     return _about(seen, kind, exception_id, known.opened_at, opened.due) | {
@@ -205,7 +205,7 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
         "step": step.title if step is not None else None,
         "step_id": opened.step_id,
         "account": documents.account(state, step) if step is not None else None,
-        "gate": seen.gate_title(state.gates[opened.gate_id].opened.gate) if opened.gate_id else None,
+        "gate": seen.gate_title(state.decisions.gates[opened.gate_id].opened.gate) if opened.gate_id else None,
         "code": opened.code,
         "second": second,
         **(_repairs(seen, exception_id, known) if known.open else CLOSED),
@@ -225,12 +225,12 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
     kind, step_id = opened.kind, opened.step_id or ""
     accept = permissions.accept(exception_id) if kind in ACCEPTABLE else None
     settle = permissions.settle(opened.system or "") if kind in e.MATCH_QUESTIONS and opened.system else None
-    retry = permissions.retry(step_id) if kind in RETRIED and step_id in state.states else None
-    skip = permissions.skip(step_id) if kind in SKIPPED and step_id in state.states else None
+    retry = permissions.retry(step_id) if kind in RETRIED and step_id in state.work.steps else None
+    skip = permissions.skip(step_id) if kind in SKIPPED and step_id in state.work.steps else None
     replan = permissions.replan() if kind in REPLANNED else None
     trials = [trial for trial in (accept, settle, retry, skip, replan) if trial is not None]
-    found = state.planned_on.get(opened.system or "")
-    task = next((id_ for id_, task in state.tasks.items() if task.open and task.opened.step_id == step_id), None)
+    found = state.accounts.planned_on.get(opened.system or "")
+    task = next((id_ for id_, task in state.work.tasks.items() if task.open and task.opened.step_id == step_id), None)
     allowed = [trial for trial in trials if trial.allowed]
     refused = next((trial.refused for trial in trials if trial.refused is not None), None)
     return {

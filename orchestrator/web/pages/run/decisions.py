@@ -87,8 +87,8 @@ async def answer_task(request: Request, caller: PageCaller, form: Form, run_id: 
     except Refusal as no:
         return await refused(request, caller, form, no, run_id, task_id)
     seen = await load_run(web, caller, run_id)
-    task = seen.state.tasks[task_id]
-    step = seen.state.steps.get(task.opened.step_id)
+    task = seen.state.work.tasks[task_id]
+    step = seen.state.plan.steps.get(task.opened.step_id)
     what = f"{step.title if step is not None else 'The task'}: {'done' if task.outcome == 'done' else 'not done'}."
     kept = {0: "", 1: " One file is kept with it."}.get(len(files), f" {len(files)} files are kept with it.")
     return await carried_out(request, caller, form, done(f"{what}{kept}", came_of_it))

@@ -55,8 +55,8 @@ def refusal(seen: RunAccess, refused: Refusal, item_id: str = "") -> Flash:
 
 def _outcome(seen: RunAccess, refused: Refusal, item_id: str) -> str:
     state, zone = seen.state, seen.caller.zone
-    gate, task = state.gates.get(item_id), state.tasks.get(item_id)
-    exception = state.exceptions.get(item_id)
+    gate, task = state.decisions.gates.get(item_id), state.work.tasks.get(item_id)
+    exception = state.work.exceptions.get(item_id)
     if refused.code == "gate_decided" and gate is not None:
         agreed = len({vote.verdict for vote, _ in gate.votes}) == 1
         votes = ", ".join(
@@ -98,7 +98,7 @@ def done(text: str, came_of_it: Done) -> Flash:
 
 def decision(seen: RunAccess, gate_id: str, came_of_it: Done) -> Flash:
     """What a vote came to. `seen` is the run after it."""
-    gate = seen.state.gates[gate_id]
+    gate = seen.state.decisions.gates[gate_id]
     what = f"{seen.gate_title(gate.opened.gate)}, for {person_label(seen.person)}"
     decided = next((event for event in came_of_it.events if isinstance(event, e.GateDecided)), None)
     if decided is not None and decided.outcome == "rejected":

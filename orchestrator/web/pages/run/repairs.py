@@ -112,5 +112,5 @@ async def _carry_out(
 
 
 def _title(seen: RunAccess, step: str) -> str:
-    known = seen.state.steps.get(step)
+    known = seen.state.plan.steps.get(step)
     return known.title if known is not None else "The step"

@@ -85,9 +85,9 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
         }
         for step in document["steps"]
     ]
-    gates = [gate_card(seen, id_) for id_ in state.gates]
-    tasks = [task_card(seen, id_) for id_ in state.tasks]
-    exceptions = [exception_card(seen, id_) for id_ in state.exceptions]
+    gates = [gate_card(seen, id_) for id_ in state.decisions.gates]
+    tasks = [task_card(seen, id_) for id_ in state.work.tasks]
+    exceptions = [exception_card(seen, id_) for id_ in state.work.exceptions]
     waiting = [card for card in (*exceptions, *gates, *tasks) if card["state"] == "open"]
     waiting.sort(key=lambda card: (not card["may"], card["due_at"]))
     return document | {

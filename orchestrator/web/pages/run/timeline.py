@@ -101,7 +101,7 @@ def about(seen: RunAccess, event: Event) -> str:
             who = in_sentence(words(event.role, "role"))
             return f"{_step(seen, event.step_id)}: {kind}, for the {who}, by {instant(event.due, seen.caller.zone)}."
         case e.TaskCompleted() | e.TaskWithdrawn():
-            task = seen.state.tasks.get(event.task_id)
+            task = seen.state.work.tasks.get(event.task_id)
             said = f": {words(event.outcome, 'task').lower()}" if isinstance(event, e.TaskCompleted) else ""
             return f"{_step(seen, task.opened.step_id) if task is not None else event.task_id}{said}."
         case e.ExceptionOpened():
@@ -109,7 +109,7 @@ def about(seen: RunAccess, event: Event) -> str:
             code = f" {words(event.code, 'code')}." if event.code else ""
             return f"{words(event.kind, 'exception')}{f': {where}' if where else ''}.{code}"
         case e.ExceptionClosed():
-            known = seen.state.exceptions.get(event.exception_id)
+            known = seen.state.work.exceptions.get(event.exception_id)
             kind = words(known.opened.kind, "exception") if known is not None else event.exception_id
             return f"{kind}: {words(event.disposition, 'disposition').lower()}."
         case _ if hasattr(event, "gate_id"):
@@ -135,7 +135,7 @@ def _searched(seen: RunAccess, results: Sequence[e.SystemSearched]) -> list[str]
 
 
 def _gate(seen: RunAccess, event: Any) -> str:
-    gate = seen.state.gates.get(event.gate_id)
+    gate = seen.state.decisions.gates.get(event.gate_id)
     title = seen.gate_title(gate.opened.gate) if gate is not None else event.gate_id
     match event:
         case e.GateOpened():
@@ -172,7 +172,7 @@ def _of_step(seen: RunAccess, event: Any) -> str:
 
 
 def _step(seen: RunAccess, step_id: str | None) -> str:
-    step = seen.state.steps.get(step_id or "")
+    step = seen.state.plan.steps.get(step_id or "")
     if step is None:
         return step_id or ""
     label = _account(seen, step.account_id) if step.account_id else ""

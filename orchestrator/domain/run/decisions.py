@@ -1,0 +1,120 @@
+"""The decisions of a run: its gates, the votes at them, and which step digests are approved, excluded or rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any, Literal
+
+from orchestrator.domain import events as e
+from orchestrator.domain.events.event import Event
+
+if TYPE_CHECKING:
+    from orchestrator.domain.run.run import RunState
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    opened: e.GateOpened
+    opened_at: datetime
+    votes: tuple[tuple[e.GateVoted, datetime], ...] = ()
+    outcome: Literal["open", "approved", "rejected", "withdrawn"] = "open"
+    decided_at: datetime | None = None
+    escalated_at: datetime | None = None
+    escalated_to: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        return self.outcome == "open"
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset(self.opened.roles) | frozenset(self.escalated_to)
+
+    @property
+    def voters(self) -> frozenset[str]:
+        """The people whose one vote has been cast, by themselves or on their behalf."""
+        humans = (human for vote, _ in self.votes for human in (vote.human, vote.for_human))
+        return frozenset(human for human in humans if human is not None)
+
+    def lapsed(self, cutoff: datetime, now: datetime) -> bool:
+        """Whether a decision made here no longer holds: it is too late, or the cutoff moved beyond it."""
+        return now >= self.opened.valid_until or cutoff > self.opened.valid_until
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """`by` are the accounts that it rests on."""
+
+    gate_id: str
+    by: tuple[str, ...]
+    valid_until: datetime
+
+    def holds(self, cutoff: datetime, now: datetime) -> bool:
+        """A decision holds until it expires, or the cutoff is moved beyond that."""
+        return now < self.valid_until and cutoff <= self.valid_until
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """`gates` by id. `approved`, `excluded` and `rejected` map a step's digest to the latest decision about it."""
+
+    gates: Mapping[str, GateState] = field(default_factory=dict)
+    approved: Mapping[str, Approval] = field(default_factory=dict)
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    rejected: Mapping[str, str] = field(default_factory=dict)
+
+    def with_gate(self, gate_id: str, **changes: Any) -> Decisions:
+        return replace(self, gates={**self.gates, gate_id: replace(self.gates[gate_id], **changes)})
+
+
+@singledispatch
+def fold_decisions(event: Event, run: RunState, at: datetime) -> Decisions:
+    """The decisions after one more event; as before where the event is about another part of the run."""
+    return run.decisions
+
+
+@fold_decisions.register(e.GateOpened)
+def _(event: e.GateOpened, run: RunState, at: datetime) -> Decisions:
+    return replace(run.decisions, gates={**run.decisions.gates, event.gate_id: GateState(event, at)})
+
+
+@fold_decisions.register(e.GateVoted)
+def _(event: e.GateVoted, run: RunState, at: datetime) -> Decisions:
+    votes = run.decisions.gates[event.gate_id].votes
+    return run.decisions.with_gate(event.gate_id, votes=(*votes, (event, at)))
+
+
+@fold_decisions.register(e.GateDecided)
+def _(event: e.GateDecided, run: RunState, at: datetime) -> Decisions:
+    known = run.decisions.with_gate(event.gate_id, outcome=event.outcome, decided_at=at)
+    opened = known.gates[event.gate_id].opened
+    # The latest decision about a digest is the only one: an older one never comes back.
+    asked = set(opened.digests)
+    approved = {digest: one for digest, one in known.approved.items() if digest not in asked}
+    excluded = {digest: one for digest, one in known.excluded.items() if digest not in asked}
+    rejected = {digest: one for digest, one in known.rejected.items() if digest not in asked}
+    if event.outcome == "rejected":
+        rejected |= dict.fromkeys(opened.digests, event.gate_id)
+    else:
+        approval = Approval(event.gate_id, event.rests_on or event.by, event.valid_until)
+        approved |= dict.fromkeys(event.approved, approval)
+        excluded |= dict.fromkeys(event.excluded, event.gate_id)
+    return replace(known, approved=approved, excluded=excluded, rejected=rejected)
+
+
+@fold_decisions.register(e.GateEscalated)
+def _(event: e.GateEscalated, run: RunState, at: datetime) -> Decisions:
+    return run.decisions.with_gate(event.gate_id, escalated_at=at, escalated_to=event.roles)
+
+
+@fold_decisions.register(e.GateWithdrawn)
+def _(event: e.GateWithdrawn, run: RunState, at: datetime) -> Decisions:
+    return run.decisions.with_gate(event.gate_id, outcome="withdrawn", decided_at=at)
+
+
+@fold_decisions.register(e.RunReplanned)
+def _(event: e.RunReplanned, run: RunState, at: datetime) -> Decisions:
+    return replace(run.decisions, rejected={}, excluded={})

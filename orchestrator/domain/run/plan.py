@@ -1,0 +1,73 @@
+"""The plan that a run follows: its steps, and whether a new plan is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+from orchestrator.domain import events as e
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.accounts import makes_plan_stale
+from orchestrator.domain.run.time import LONG_AGO
+
+if TYPE_CHECKING:
+    from orchestrator.domain.run.run import RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`steps` are the steps by id, and those of an earlier plan that were started. `open_steps` are the packet's names
+    of steps that wait for the question which accounts are the person's. `wanted_since` is when a plan was last asked
+    for; `stale` says that the plan no longer fits what is known."""
+
+    steps: Mapping[str, PlannedStep] = field(default_factory=dict)
+    open_steps: frozenset[str] = frozenset()
+    revision: int = 0
+    stale: bool = True
+    wanted_since: datetime = LONG_AGO
+    first_planned_at: datetime | None = None
+    planned_at: datetime | None = None
+
+
+@singledispatch
+def fold_plan(event: Event, run: RunState, at: datetime) -> Plan:
+    """The plan after one more event; as before where the event is about another part of the run."""
+    return run.plan
+
+
+@fold_plan.register(e.RunRequested)
+def _(event: e.RunRequested, run: RunState, at: datetime) -> Plan:
+    return replace(run.plan, wanted_since=at)
+
+
+@fold_plan.register(e.AccountsSearched)
+def _(event: e.AccountsSearched, run: RunState, at: datetime) -> Plan:
+    return replace(run.plan, stale=True) if makes_plan_stale(run.accounts, event) else run.plan
+
+
+@fold_plan.register(e.MatchSettled)
+def _(event: e.MatchSettled, run: RunState, at: datetime) -> Plan:
+    return replace(run.plan, stale=True)
+
+
+@fold_plan.register(e.PlanFrozen)
+def _(event: e.PlanFrozen, run: RunState, at: datetime) -> Plan:
+    steps = {step.step_id: step for step in event.steps}
+    # A step that was started stays in the run, whatever a later plan says.
+    steps |= {
+        id_: run.plan.steps[id_] for id_, known in run.work.steps.items() if id_ not in steps and known.attempt > 0
+    }
+    return replace(
+        run.plan,
+        steps=steps, open_steps=frozenset(event.open_steps), revision=event.revision, stale=False,
+        first_planned_at=run.plan.first_planned_at or at, planned_at=at,
+    )  # fmt: skip
+
+
+@fold_plan.register(e.RunReplanned)
+def _(event: e.RunReplanned, run: RunState, at: datetime) -> Plan:
+    return replace(run.plan, wanted_since=at, stale=True)

@@ -1,0 +1,226 @@
+"""The work of a run: how far each step is, tasks for people, and exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any, Literal
+
+from orchestrator.domain import events as e
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.permissions.levels import Level
+from orchestrator.domain.planning.plan import tells_the_cutoff
+
+if TYPE_CHECKING:
+    from orchestrator.domain.run.run import RunState
+
+StepStatus = Literal[
+    "planned", "started", "retrying", "failed", "unknown", "verified", "attested", "skipped", "withheld"
+]
+FINAL: frozenset[StepStatus] = frozenset({"verified", "attested", "skipped", "withheld"})
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """`first_started_at` and `may_have_taken_effect` are about the current generation: when it first started, and
+    whether its effect may be in the system. `failing_since` is when the current series of failures began.
+    `settled_generation` is the last generation with a result: a result is written once."""
+
+    status: StepStatus = "planned"
+    generation: int = 1
+    attempt: int = 0
+    lease_until: datetime | None = None
+    retry_at: datetime | None = None
+    first_started_at: datetime | None = None
+    failing_since: datetime | None = None
+    may_have_taken_effect: bool = False
+    ordered_by: str | None = None
+    settled_generation: int = 0
+    code: str = ""
+    changed_at: datetime | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    opened: e.TaskOpened
+    opened_at: datetime
+    outcome: Literal["open", "done", "not_done", "withdrawn"] = "open"
+    by: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.outcome == "open"
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionState:
+    opened: e.ExceptionOpened
+    opened_at: datetime
+    disposition: str | None = None
+    by: str = ""
+    closed_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.disposition is None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """`steps`, `tasks` and `exceptions` by id. `remembered` are steps that the current plan no longer has: one that
+    comes back goes on where it was."""
+
+    steps: Mapping[str, StepState] = field(default_factory=dict)
+    remembered: Mapping[str, StepState] = field(default_factory=dict)
+    tasks: Mapping[str, TaskState] = field(default_factory=dict)
+    exceptions: Mapping[str, ExceptionState] = field(default_factory=dict)
+
+    def open_exceptions(self) -> list[ExceptionState]:
+        return [exception for exception in self.exceptions.values() if exception.open]
+
+    def with_step(self, step_id: str, at: datetime, **changes: Any) -> Work:
+        return replace(self, steps={**self.steps, step_id: replace(self.steps[step_id], changed_at=at, **changes)})
+
+    def with_task(self, task_id: str, task: TaskState) -> Work:
+        return replace(self, tasks={**self.tasks, task_id: task})
+
+    def with_exception(self, exception_id: str, exception: ExceptionState) -> Work:
+        return replace(self, exceptions={**self.exceptions, exception_id: exception})
+
+
+@singledispatch
+def fold_work(event: Event, run: RunState, at: datetime) -> Work:
+    """The work after one more event; as before where the event is about another part of the run."""
+    return run.work
+
+
+@fold_work.register(e.PlanFrozen)
+def _(event: e.PlanFrozen, run: RunState, at: datetime) -> Work:
+    steps = {}
+    remembered = {**run.work.remembered, **run.work.steps}
+    for step in event.steps:
+        known = remembered.pop(step.step_id, StepState())
+        shadowed = run.asked.phase == "shadow" and Level(step.level) > Level.PREPARE
+        steps[step.step_id] = replace(known, status="withheld") if shadowed else known
+    # A step that was started stays in the run, whatever a later plan says.
+    for id_, known in run.work.steps.items():
+        if id_ not in steps and known.attempt > 0:
+            steps[id_] = remembered.pop(id_)
+    return replace(run.work, steps=steps, remembered=remembered)
+
+
+@fold_work.register(e.RunRescheduled)
+def _(event: e.RunRescheduled, run: RunState, at: datetime) -> Work:
+    steps = dict(run.work.steps)
+    for id_, step in run.plan.steps.items():
+        known = steps[id_]
+        sent = known.status in ("verified", "attested") or known.may_have_taken_effect
+        if sent and step.repeat == "freely" and tells_the_cutoff(step):
+            # The system has, or is being sent, a date that no longer holds. It is sent the new one as an effect of its
+            # own, after any attempt that is still in progress.
+            steps[id_] = StepState(
+                generation=known.generation + 1,
+                lease_until=known.lease_until,
+                settled_generation=known.settled_generation,
+                changed_at=at,
+            )
+    return replace(run.work, steps=steps)
+
+
+@fold_work.register(e.StepStarted)
+def _(event: e.StepStarted, run: RunState, at: datetime) -> Work:
+    before = run.work.steps[event.step_id]
+    return run.work.with_step(
+        event.step_id, at,
+        status="started", attempt=event.attempt, generation=event.generation, lease_until=event.lease_until,
+        retry_at=None, may_have_taken_effect=True, first_started_at=before.first_started_at or at,
+    )  # fmt: skip
+
+
+def _done(run: RunState, event: e.StepVerified | e.StepAttested, status: StepStatus, at: datetime) -> Work:
+    return run.work.with_step(
+        event.step_id, at,
+        status=status, lease_until=None, failing_since=None, code="", settled_generation=event.generation,
+    )  # fmt: skip
+
+
+@fold_work.register(e.StepVerified)
+def _(event: e.StepVerified, run: RunState, at: datetime) -> Work:
+    return _done(run, event, "verified", at)
+
+
+@fold_work.register(e.StepAttested)
+def _(event: e.StepAttested, run: RunState, at: datetime) -> Work:
+    return _done(run, event, "attested", at)
+
+
+@fold_work.register(e.StepAttemptFailed)
+def _(event: e.StepAttemptFailed, run: RunState, at: datetime) -> Work:
+    before = run.work.steps[event.step_id]
+    return run.work.with_step(
+        event.step_id, at,
+        status="retrying", lease_until=None, retry_at=event.retry_at, code=event.code,
+        may_have_taken_effect=event.happened == "unknown", failing_since=before.failing_since or at,
+    )  # fmt: skip
+
+
+@fold_work.register(e.StepFailed)
+def _(event: e.StepFailed, run: RunState, at: datetime) -> Work:
+    unknown = event.happened == "unknown"
+    return run.work.with_step(
+        event.step_id, at,
+        status="unknown" if unknown else "failed", lease_until=None, retry_at=None, code=event.code,
+        may_have_taken_effect=unknown,
+    )  # fmt: skip
+
+
+@fold_work.register(e.StepRetryOrdered)
+def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> Work:
+    before = run.work.steps[event.step_id]
+    anew = event.generation > before.generation
+    return run.work.with_step(
+        event.step_id, at,
+        status="retrying", generation=event.generation, retry_at=None, failing_since=None,
+        ordered_by=event.on_behalf_of or event.by,
+        may_have_taken_effect=before.may_have_taken_effect and not anew,
+        first_started_at=None if anew else before.first_started_at,
+    )  # fmt: skip
+
+
+@fold_work.register(e.StepSkipped)
+def _(event: e.StepSkipped, run: RunState, at: datetime) -> Work:
+    return run.work.with_step(event.step_id, at, status="skipped", lease_until=None, retry_at=None)
+
+
+@fold_work.register(e.TaskOpened)
+def _(event: e.TaskOpened, run: RunState, at: datetime) -> Work:
+    return run.work.with_task(event.task_id, TaskState(event, at))
+
+
+@fold_work.register(e.TaskCompleted)
+def _(event: e.TaskCompleted, run: RunState, at: datetime) -> Work:
+    task = replace(run.work.tasks[event.task_id], outcome=event.outcome, by=event.by)
+    return run.work.with_task(event.task_id, task)
+
+
+@fold_work.register(e.TaskWithdrawn)
+def _(event: e.TaskWithdrawn, run: RunState, at: datetime) -> Work:
+    return run.work.with_task(event.task_id, replace(run.work.tasks[event.task_id], outcome="withdrawn"))
+
+
+@fold_work.register(e.ExceptionOpened)
+def _(event: e.ExceptionOpened, run: RunState, at: datetime) -> Work:
+    return run.work.with_exception(event.exception_id, ExceptionState(event, at))
+
+
+@fold_work.register(e.ExceptionClosed)
+def _(event: e.ExceptionClosed, run: RunState, at: datetime) -> Work:
+    known = run.work.exceptions[event.exception_id]
+    closed = replace(known, disposition=event.disposition, by=event.by, closed_at=at)
+    return run.work.with_exception(event.exception_id, closed)
