@@ -64,12 +64,13 @@ def test_a_task_that_is_overdue_is_an_exception_once() -> None:
     story.complete("hand_over")
 
 
-def test_a_system_that_was_told_the_cutoff_is_told_the_new_one() -> None:
-    telling = packet(workflow=(
+@pytest.mark.parametrize("parameters", ['{at: "= run.cutoff"}', '{window: {ends: ["= run.cutoff"]}}'])
+def test_a_system_that_was_sent_the_cutoff_is_sent_the_new_one(parameters: str) -> None:
+    sending = packet(workflow=(
         "{name: look, title: Look, system: code, ability: snapshot}",
-        '{name: look, title: Look, system: code, ability: snapshot, parameters: {at: "= run.cutoff"}}',
+        f"{{name: look, title: Look, system: code, ability: snapshot, parameters: {parameters}}}",
     ))  # fmt: skip
-    story = Story(telling)
+    story = Story(sending)
     story.search()
     story.attempt("look")
     first = story.events(e.StepStarted)[0].effect_key

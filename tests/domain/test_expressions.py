@@ -18,9 +18,9 @@ from orchestrator.domain.packet.expressions import (
     Formula,
     RunFacts,
     StepFacts,
-    formula_source,
     parameter_values,
 )
+from orchestrator.domain.packet.formulas import formula_source, formulas_in, reads_cutoff
 from orchestrator.domain.planning.matching import FoundAccount
 
 PERSON = PersonFacts(
@@ -156,3 +156,27 @@ def test_which_parameters_are_expressions() -> None:
     assert formula_source("= a") == "a"
     assert formula_source("=a") is None
     assert formula_source(3) is None
+
+
+def test_expressions_are_found_within_lists_and_maps() -> None:
+    value = {"window": {"ends": "= run.cutoff"}, "copies": ["= person.email", "literal", 3]}
+    assert list(formulas_in(value, ("parameters",))) == [
+        (("parameters", "window", "ends"), "run.cutoff"),
+        (("parameters", "copies", 0), "person.email"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "depends"),
+    [
+        ({"until": "= run.cutoff"}, True),
+        ({"window": {"ends": "= run.cutoff"}}, True),
+        ({"dates": [{"end": "= string(run . cutoff)"}]}, True),
+        ({"zone": "= run.zone"}, True),
+        ({"until": "=run.cutoff"}, False),
+        ({"text": "run.cutoff"}, False),
+        ({"text": "= person.email"}, False),
+    ],
+)
+def test_a_parameter_depends_on_the_cutoff_where_an_expression_reads_it(value: dict[str, Any], depends: bool) -> None:
+    assert reads_cutoff(value) is depends

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pydantic import JsonValue
-
 from orchestrator.domain.packet.expressions import (
     GATE_VARIABLES,
     PARAMETER_VARIABLES,
@@ -15,8 +13,8 @@ from orchestrator.domain.packet.expressions import (
     ExpressionInvalid,
     Formula,
     Variable,
-    formula_source,
 )
+from orchestrator.domain.packet.formulas import formulas_in
 from orchestrator.domain.packet.packet import APPROVALS_FILE, WORKFLOW_FILE, Approvals, Workflow
 from orchestrator.domain.packet.packet_yaml import Document, Path, Problem
 
@@ -55,20 +53,9 @@ def _expressions(workflow: Workflow | None, approvals: Approvals | None) -> Iter
                 # A task belongs to no account, so its condition cannot ask for one.
                 variables = WHEN_VARIABLES if step.task is None else ("person", "run")
                 yield WORKFLOW_FILE, ("steps", index, "when"), Expression, step.when, variables
-            for path, source in _formulas(("steps", index, "parameters"), step.parameters):
+            for path, source in formulas_in(step.parameters, ("steps", index, "parameters")):
                 yield WORKFLOW_FILE, path, Formula, source, PARAMETER_VARIABLES
     if approvals is not None:
         for name, gate in approvals.gates.items():
             if gate.needed_when is not None:
                 yield APPROVALS_FILE, ("gates", name, "needed_when"), Expression, gate.needed_when, GATE_VARIABLES
-
-
-def _formulas(path: Path, value: JsonValue) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _formulas((*path, name), inner)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _formulas((*path, index), inner)
-    elif (source := formula_source(value)) is not None:
-        yield path, source

@@ -22,11 +22,11 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.formulas import formula_source
 from orchestrator.domain.planning.matching import FoundAccount
 
 Variable = Literal["person", "account", "run", "step"]
 LONGEST: Final = 2_000  # characters; a condition longer than this is a program
-MARK: Final = "= "  # how a parameter says that it is an expression
 
 
 class RunFacts(BaseModel):
@@ -138,11 +138,6 @@ class Formula:
         if answer.type() == cel.Type.ERROR or answer.type() == cel.Type.UNKNOWN:
             raise ExpressionFailed(self.source, "did not come out as a value: something it needs is missing")
         return _as_json(self.source, answer.plain_value())
-
-
-def formula_source(value: object) -> str | None:
-    """The expression in a parameter's value, or `None` where the value means itself."""
-    return value[len(MARK) :] if isinstance(value, str) and value.startswith(MARK) else None
 
 
 def parameter_values(

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.domain.packet.formulas import reads_cutoff
 from orchestrator.domain.permissions.levels import Level
 
 
@@ -80,10 +81,9 @@ def step_digest(step: PlannedStep) -> str:
     return _digest(covered)
 
 
-def tells_the_cutoff(step: PlannedStep) -> bool:
-    """Whether a parameter of the step is worked out from the run's cutoff."""
-    return any(isinstance(value, str) and value.startswith("=") and "run.cutoff" in value
-               for value in step.parameters.values())  # fmt: skip
+def sends_cutoff(step: PlannedStep) -> bool:
+    """Whether a parameter of the step is worked out from the run's cutoff, so that the system is sent a date."""
+    return reads_cutoff(step.parameters)
 
 
 def plan_digest(steps: tuple[PlannedStep, ...]) -> str:

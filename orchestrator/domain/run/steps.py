@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.planning.plan import PlannedStep, effect_key, tells_the_cutoff
+from orchestrator.domain.planning.plan import PlannedStep, effect_key, sends_cutoff
 from orchestrator.domain.run.readiness import LEASE_GRACE, World, backoff, readiness
 from orchestrator.domain.run.run import RunState
 
@@ -101,7 +101,7 @@ def verdict(state: RunState, intent: Intent, answer: AttemptResult, now: datetim
     known = state.work.steps.get(step.step_id)
     if known is None or (known.final and known.status != "skipped") or started.generation <= known.settled_generation:
         return None
-    if started.generation < known.generation and tells_the_cutoff(step):
+    if started.generation < known.generation and sends_cutoff(step):
         return None  # it told a cutoff that is no longer so
     if known.final or (known.generation, known.attempt) != (started.generation, started.attempt):
         # A first attempt that froze and thawed. Only proof of its effect is news, and proof of an older generation's

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.levels import Level
-from orchestrator.domain.planning.plan import tells_the_cutoff
+from orchestrator.domain.planning.plan import sends_cutoff
 
 if TYPE_CHECKING:
     from orchestrator.domain.run.run import RunState
@@ -121,7 +121,7 @@ def _(event: e.RunRescheduled, run: RunState, at: datetime) -> Work:
     for id_, step in run.plan.steps.items():
         known = steps[id_]
         sent = known.status in ("verified", "attested") or known.may_have_taken_effect
-        if sent and step.repeat == "freely" and tells_the_cutoff(step):
+        if sent and step.repeat == "freely" and sends_cutoff(step):
             # The system has, or is being sent, a date that no longer holds. It is sent the new one as an effect of its
             # own, after any attempt that is still in progress.
             steps[id_] = StepState(
