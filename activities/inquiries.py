@@ -25,7 +25,7 @@ from orchestrator.documents import questions as q
 from orchestrator.documents.preview import Preview
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.organisation import organisation as surroundings
+from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.embargo import Embargo
 from orchestrator.domain.run.cutoff import parse_cutoff
@@ -140,7 +140,7 @@ class InquiryActivities:
         return q.PeopleFound(people=shown, more=len(found) > q.MOST_PEOPLE)
 
     async def _preview(self, question: q.PreviewAsked) -> Preview:
-        actor = surroundings.actor(await self._runs.organisation(), question.actor_id)
+        actor = actor_of(await self._runs.organisation(), question.actor_id)
         cutoff = parse_cutoff(question.cutoff, question.zone) if question.cutoff is not None else None
         until = question.embargo_until
         return await self._previews.look_ahead(
@@ -191,7 +191,7 @@ class InquiryActivities:
         return list(reversed(by_system.values()))
 
     async def _check_systems(self, question: q.CheckSystems, asked_by: str) -> q.SystemsChecked:
-        actor = surroundings.actor(await self._runs.organisation(), asked_by)
+        actor = actor_of(await self._runs.organisation(), asked_by)
         _, packet = await governing(self._runs, self._queries, question.packet, actor, self._first)
         checked = await check_systems(self._runs, self._connections, packet, self._queues)
         seen = [SystemSeen(one.system, one.reachable, one.code, one.detail) for one in checked]
@@ -202,7 +202,7 @@ class InquiryActivities:
 
     async def _prepared(self, name: str, asked_by: str) -> Packet:
         """Who people are is told to whoever may prepare runs of the packet, and to nobody else."""
-        actor = surroundings.actor(await self._runs.organisation(), asked_by)
+        actor = actor_of(await self._runs.organisation(), asked_by)
         _, packet = await governing(self._runs, self._queries, name, actor, self._first)
         requests.require_prepare(actor, packet, packet, packet.name)
         return packet

@@ -11,7 +11,7 @@ from connectors.errors import ConnectorError
 from orchestrator.deciding.runs import Runs
 from orchestrator.documents.questions import SystemChecked
 from orchestrator.domain import events as e
-from orchestrator.domain.organisation import organisation as surroundings
+from orchestrator.domain.organisation.organisation import holds_of
 from orchestrator.domain.packet.packet import Packet, SystemSpec
 
 LONGEST = 10.0  # seconds that one look may take, where the system's own deadline is not shorter
@@ -77,5 +77,5 @@ async def _held(runs: Runs, systems: Iterable[str]) -> frozenset[str]:
     return frozenset(
         system
         for stream, system in streams.items()
-        if surroundings.holds_of(recorded.event for recorded in page.events[stream]).held
+        if holds_of(recorded.event for recorded in page.events[stream]).held
     )

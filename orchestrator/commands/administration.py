@@ -13,7 +13,7 @@ from orchestrator.domain.approvals import delegation
 from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.events.event import Draft, Event
-from orchestrator.domain.organisation import organisation as surroundings
+from orchestrator.domain.organisation.organisation import Organisation, actor_of, holds_of, record_sign_in
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet import packet_history as history
 from orchestrator.domain.packet.packet import Packet
@@ -32,7 +32,7 @@ async def hold_system(services: Services, actor: Actor, system: str, packet: str
     current = await _current(services, packet)
 
     def place(events: Sequence[Event]) -> Sequence[Draft]:
-        held = surroundings.holds_of(events).held
+        held = holds_of(events).held
         return drafts(operating.hold_system(held, system, reason, actor, current), len(events), actor.human)
 
     return bool(await services.runs.append_to(e.holds_stream(system), place))
@@ -45,7 +45,7 @@ async def release_system(services: Services, actor: Actor, system: str, packet: 
     current = await _current(services, packet)
 
     def lift(events: Sequence[Event]) -> Sequence[Draft]:
-        held = surroundings.holds_of(events).held
+        held = holds_of(events).held
         return drafts(operating.release_system(held, system, actor, current), len(events), None)
 
     return bool(await services.runs.append_to(e.holds_stream(system), lift))
@@ -156,7 +156,7 @@ async def record_actor(
     """What sign-in found out about an account; what it does not say (None) stays as it was. Nothing is appended where
     all that is known already."""
     await services.runs.update_organisation(
-        lambda known, now: surroundings.sign_in(known, actor, name, email, time_zone), actor.human
+        lambda known, now: record_sign_in(known, actor, name, email, time_zone), actor.human
     )
 
 
@@ -173,8 +173,8 @@ async def revoke_roles(services: Services, by: Actor, packet: str, actor_id: str
         raise _not_in_use(packet)
     strange = set(roles) - roles_named_in(shelf.version(in_use.version))
 
-    def revoke(known: surroundings.Organisation, now: datetime) -> Sequence[Event]:
-        revoked = operating.revoke_roles(surroundings.actor(known, actor_id), roles, by, in_use.safety_owner)
+    def revoke(known: Organisation, now: datetime) -> Sequence[Event]:
+        revoked = operating.revoke_roles(actor_of(known, actor_id), roles, by, in_use.safety_owner)
         if strange:
             what = f"Packet {packet} gives nothing to {any_of(strange)}."
             raise NotAllowed("role_of_others", what, "Ask the safety owner of a packet that does.")

@@ -1,17 +1,17 @@
-"""The one loop in which everything about runs is decided, for commands and activities alike.
+"""Decides about runs, for commands and activities alike. Every append goes through the loop in `optimistic.py`.
 
-    read the streams ─► fold ─► decide(state, world) ─► what follows ─► append with the versions read
-         ▲                                                                    │ somebody was first
+    read the streams ─► fold ─► decide(state, world) ─► consequences ─► append with the versions that were read
+         ▲                                                                    │ another process was first
          └────────────────────────────────────────────────────────────────────┘
 
-An append names the run's version and those of the holds that were looked at, so that a decision never rests on what
-is no longer so. The read tables change in the same transaction.
+An append names the version of the run and of the holds that were read, so that a decision never rests on a state that
+has changed. The read tables change in the same transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,12 +19,21 @@ from datetime import datetime
 from typing import TypeVar
 
 from orchestrator.deciding.folds import Folds
+from orchestrator.deciding.optimistic import until_appended
 from orchestrator.deciding.packet_shelf import EMPTY_SHELF, PacketShelf, fold_shelf
 from orchestrator.deciding.snapshots import Decide, OrganisationSnapshot, RunDecision, RunSnapshot, StartContext
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.events.event_keys import event_key
-from orchestrator.domain.organisation import organisation as surroundings
+from orchestrator.domain.organisation.organisation import (
+    Holds,
+    Organisation,
+    PersonRecord,
+    fold_holds,
+    fold_organisation,
+    fold_person,
+    holds_of,
+)
 from orchestrator.domain.packet import packet_history
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet_history import packet_stream
@@ -41,13 +50,9 @@ RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.ORGANISATION_EVENTS, *packet_history.PACKET
 
 S = TypeVar("S")
 
-MOST_ROUNDS = 200
-"""Conflicts in a row before the loop gives up: a stream this busy is a fault, not a crowd."""
-BACKOFF_STEP_SECONDS, MAX_BACKOFF_SECONDS = 0.001, 0.05
-"""Seconds, at most, that whoever was second waits before the next round: so much per round lost, and never more."""
 CACHED_RUNS = 256
 SNAPSHOT_TTL_SECONDS = 5.0
-"""Seconds for which this process acts on a world it has read, as long as the append finds it unchanged."""
+"""How long this process acts on a world that it has read, as long as the append finds it unchanged."""
 
 
 class Runs:
@@ -58,12 +63,10 @@ class Runs:
         self.abilities = abilities
         self._runs: Folds[RunState] = Folds(RunState(), fold, CACHED_RUNS)
         self._shelves: Folds[PacketShelf] = Folds(EMPTY_SHELF, fold_shelf, 64)
-        self._holds: Folds[surroundings.Holds] = Folds(
-            surroundings.Holds(), lambda state, event, at: surroundings.fold_holds(state, event), 512
-        )
-        self._seen: OrderedDict[str, RunSnapshot] = OrderedDict()
-        self._organisation: Folds[surroundings.Organisation] = Folds(
-            surroundings.Organisation(), lambda state, event, at: surroundings.fold_organisation(state, event), 1
+        self._holds: Folds[Holds] = Folds(Holds(), lambda state, event, at: fold_holds(state, event), 512)
+        self._snapshots: OrderedDict[str, RunSnapshot] = OrderedDict()
+        self._organisation: Folds[Organisation] = Folds(
+            Organisation(), lambda state, event, at: fold_organisation(state, event), 1
         )
         self._organising = asyncio.Lock()
 
@@ -119,9 +122,9 @@ class Runs:
                 actors=organisation[1].actors,
                 delegations=tuple(organisation[1].delegations.values()),
             )
-            around = {e.holds_stream(system): holds[system][0] for system in concerned}
-            around |= {e.ORGANISATION: organisation[0], packets[state.asked.packet]: shelf_version}
-            found[run_id] = RunSnapshot(state, world, around)
+            versions = {e.holds_stream(system): holds[system][0] for system in concerned}
+            versions |= {e.ORGANISATION: organisation[0], packets[state.asked.packet]: shelf_version}
+            found[run_id] = RunSnapshot(state, world, versions)
             self._keep(run_id, found[run_id])
         return found
 
@@ -138,60 +141,56 @@ class Runs:
     def _keep(self, run_id: str, situation: RunSnapshot) -> None:
         if situation.state.finished:
             self._runs.forget(e.run_stream(run_id))
-            self._seen.pop(run_id, None)
+            self._snapshots.pop(run_id, None)
             return
-        self._seen[run_id] = situation
-        self._seen.move_to_end(run_id)
-        while len(self._seen) > CACHED_RUNS:
-            self._seen.popitem(last=False)
+        self._snapshots[run_id] = situation
+        self._snapshots.move_to_end(run_id)
+        while len(self._snapshots) > CACHED_RUNS:
+            self._snapshots.popitem(last=False)
 
     async def decide(self, run_id: str, decide: Decide) -> RunDecision:
-        """Decides until the append stands. Raises whatever `decide` refuses with, and `LedgerUnavailable`."""
-        for lost in range(MOST_ROUNDS):
-            await _back_off(lost)
-            situation = await self.load(run_id)
-            caused = list(decide(situation.state, situation.world))
-            decided = await self._append(situation, caused)
-            if decided is not None:
-                return decided
-        raise VersionConflict(e.run_stream(run_id), situation.state.version, -1)
+        """Decides and appends. Raises what `decide` raises, and `LedgerUnavailable`."""
+
+        async def attempt() -> RunDecision:
+            snapshot = await self.load(run_id)
+            return await self._append(snapshot, list(decide(snapshot.state, snapshot.world)))
+
+        return await until_appended(attempt)
 
     async def record_intent(self, run_id: str, decide: Decide) -> RunDecision:
-        """Decides an intent on what this process saw a moment ago, if that brings one up: the append states the
-        versions of everything it was decided on, so it stands only if all of that is still so. Else like `decide`."""
-        situation = self._as_seen(run_id)
-        if situation is not None:
-            caused = list(decide(situation.state, situation.world))
-            decided = await self._append(situation, caused) if caused else None
-            if decided is not None:
-                return decided
+        """Decides an intent on what this process read a moment ago. The append names the versions of everything that
+        was read, so it succeeds only if all of that is still so; otherwise this is `decide`."""
+        snapshot = self._cached(run_id)
+        if snapshot is not None and (caused := list(decide(snapshot.state, snapshot.world))):
+            with contextlib.suppress(VersionConflict):
+                return await self._append(snapshot, caused)
         return await self.decide(run_id, decide)
 
     async def record_fact(self, run_id: str, decide: Decide) -> RunDecision:
-        """Decides a fact without reading first: the append finds out whether anything else happened to the run, and
-        then it is decided afresh."""
-        situation = self._as_seen(run_id)
-        if situation is not None:
-            decided = await self._append(situation, list(decide(situation.state, situation.world)))
-            if decided is not None:
-                return decided
+        """Decides a fact without reading first: the append detects whether anything else happened to the run, and then
+        the fact is decided afresh."""
+        snapshot = self._cached(run_id)
+        if snapshot is not None:
+            with contextlib.suppress(VersionConflict):
+                return await self._append(snapshot, list(decide(snapshot.state, snapshot.world)))
         return await self.decide(run_id, decide)
 
-    def _as_seen(self, run_id: str) -> RunSnapshot | None:
-        """The run as this process knows it, if it read all of it lately; its world is as old as that read."""
-        seen = self._seen.get(run_id)
+    def _cached(self, run_id: str) -> RunSnapshot | None:
+        """The run as this process knows it, if it read all of it recently; its world is as old as that read."""
+        seen = self._snapshots.get(run_id)
         version, state = self._runs.get(e.run_stream(run_id))
         clock = time.monotonic()
         if seen is None or version < seen.state.version or clock - seen.world.read_at > SNAPSHOT_TTL_SECONDS:
             return None
-        return RunSnapshot(state, seen.world.later(clock), seen.around)
+        return RunSnapshot(state, seen.world.later(clock), seen.read_versions)
 
     async def advance(self, run_id: str) -> RunDecision:
         """Whatever is due by now: nothing causes it but time."""
         return await self.decide(run_id, lambda state, world: ())
 
-    async def _append(self, situation: RunSnapshot, caused: list[Event]) -> RunDecision | None:
-        before, world = situation.state, situation.world
+    async def _append(self, snapshot: RunSnapshot, caused: list[Event]) -> RunDecision:
+        """Raises `VersionConflict` where the run, or what the decision rests on, has changed since it was read."""
+        before, world = snapshot.state, snapshot.world
         if before.finished and not caused:
             return RunDecision(before, world, ())
         after, happened, standings = with_consequences(before, caused, world)
@@ -201,67 +200,60 @@ class Runs:
         appends = [StreamAppend(stream, before.version, drafts(happened, before.version, before.asked.person_id))]
         if any(isinstance(event, e.StepStarted) for event in happened):
             # Intents rest on everything that was read; facts and what people decide rest on the run alone.
-            appends += [StreamAppend(name, version) for name, version in situation.around.items()]
-        elif _for_somebody(happened):
-            appends.append(StreamAppend(e.ORGANISATION, situation.around[e.ORGANISATION]))
-        try:
-            appended = await self.ledger.append(appends, projections.changes(before, after, world.now))
-        except VersionConflict:
-            return None  # a taken key at the version that was read is a fault: deciding again would come to the same
+            appends += [StreamAppend(name, version) for name, version in snapshot.read_versions.items()]
+        elif _on_behalf(happened):
+            appends.append(StreamAppend(e.ORGANISATION, snapshot.read_versions[e.ORGANISATION]))
+        # A key that is taken at the version that was read is a fault: deciding again would come to the same.
+        appended = await self.ledger.append(appends, projections.changes(before, after, world.now))
         state = self._runs.advance(stream, (before.version, before), appended.events)[1]
         return RunDecision(state, world, tuple(happened), standings)
 
     async def start(
         self, person_id: str, request: Callable[[StartContext], Sequence[Event]], packet: str
     ) -> RunDecision:
-        """Opens a run for a person, in the run's and the person's stream at once, with what `request` says: first that
-        it was asked for, then what was said with that. Or, where it says something about the run that they have, lets
-        that happen to it."""
+        """Opens a run for a person, in the run's and the person's stream at once, with the events of `request`, of
+        which the first is `RunRequested`. Where the first is another event, the events are appended to the run that the
+        person has already. Raises what `request` raises, and `LedgerUnavailable`."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
-        for lost in range(MOST_ROUNDS):
-            await _back_off(lost)
+
+        async def attempt() -> RunDecision:
             known = self._organisation.get(e.ORGANISATION)
             page = await self.ledger.read({person_stream: 0, packets: 0, e.ORGANISATION: known[0]})
-            record = surroundings.PersonRecord()
+            record = PersonRecord()
             for recorded in page.events[person_stream]:
-                record = surroundings.fold_person(record, recorded.event)
+                record = fold_person(record, recorded.event)
             open_run = await self.load(record.last_run) if record.last_run is not None else None
             if open_run is not None and open_run.state.finished:
                 open_run = None
             _, shelf = self._shelves.advance(packets, (0, EMPTY_SHELF), page.events[packets])
             organised, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
-            opening = StartContext(open_run, shelf, people, page.now, self.abilities)
-            caused = list(request(opening))
+            context = StartContext(open_run, shelf, people, page.now, self.abilities)
+            caused = list(request(context))
             asked = caused[0] if caused else None
             if not isinstance(asked, e.RunRequested):
-                assert open_run is not None, "there is a run to which something can happen"
-                decided = await self._append(open_run, caused)
-                if decided is None:
-                    continue
-                return decided
-            world = opening.world(asked.packet_version)
+                assert open_run is not None, "only a run that is open can have other events appended"
+                return await self._append(open_run, caused)
+            world = context.world(asked.packet_version)
             after, happened, _ = with_consequences(RunState(), caused, world)
             opened = e.RunOpened(run_id=asked.run_id)
             appends = [
                 StreamAppend(e.run_stream(asked.run_id), 0, drafts(happened, 0, person_id)),
                 StreamAppend(person_stream, record.version, drafts([opened], record.version, person_id)),
             ]
-            if _for_somebody(happened):
+            if _on_behalf(happened):
                 appends.append(StreamAppend(e.ORGANISATION, organised))
-            try:
-                await self.ledger.append(appends, projections.changes(RunState(), after, world.now))
-            except VersionConflict:
-                continue
+            await self.ledger.append(appends, projections.changes(RunState(), after, world.now))
             return RunDecision(after, world, tuple(happened))
-        raise VersionConflict(person_stream, record.version, -1)
 
-    async def organisation(self) -> surroundings.Organisation:
+        return await until_appended(attempt)
+
+    async def organisation(self) -> Organisation:
         known = self._organisation.get(e.ORGANISATION)
         page = await self.ledger.read({e.ORGANISATION: known[0]})
         return self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])[1]
 
-    async def around(self, packets: Iterable[str]) -> OrganisationSnapshot:
-        """Who acts here and these packets, for one read."""
+    async def organisation_snapshot(self, packets: Iterable[str]) -> OrganisationSnapshot:
+        """Who acts here, and these packets, from one read."""
         streams = {name: packet_stream(name) for name in packets}
         known = {name: self._shelves.get(stream) for name, stream in streams.items()}
         people = self._organisation.get(e.ORGANISATION)
@@ -276,36 +268,34 @@ class Runs:
         return OrganisationSnapshot(organisation, shelves, page.now)
 
     def prime_cache(self, run_id: str, happened: Sequence[Recorded]) -> None:
-        """For whoever has read all events of a run anyway: the next look at it reads only what came since."""
+        """For a caller that has read all events of a run anyway: the next load reads only what came since."""
         stream = e.run_stream(run_id)
         if self._runs.get(stream)[0] == 0:
             self._runs.advance(stream, self._runs.get(stream), happened)
 
     async def update_organisation(
         self,
-        decide: Callable[[surroundings.Organisation, datetime], Sequence[Event]],
+        decide: Callable[[Organisation, datetime], Sequence[Event]],
         subject: str | None = None,
     ) -> Sequence[Event]:
-        """Appends what `decide` says about who acts here, on what is known already: nobody reads the whole history of
-        sign-ins to add one. `subject` is the person whose key personal fields are encrypted under."""
-        # One after the other here, so that a morning on which everybody signs in at once does not conflict with itself.
+        """Appends what `decide` says about who acts here, on what is cached: adding a sign-in does not read the whole
+        history of sign-ins. `subject` is the person under whose key personal fields are encrypted."""
+
+        async def attempt() -> Sequence[Event]:
+            known = self._organisation.get(e.ORGANISATION)
+            page = await self.ledger.read({e.ORGANISATION: known[0]})
+            version, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
+            wanted = decide(people, page.now)
+            if not wanted:
+                return ()
+            append = StreamAppend(e.ORGANISATION, version, drafts(wanted, version, subject))
+            appended = await self.ledger.append([append])
+            self._organisation.advance(e.ORGANISATION, (version, people), appended.events)
+            return wanted
+
+        # One at a time in this process, so that a morning on which everybody signs in does not conflict with itself.
         async with self._organising:
-            for lost in range(MOST_ROUNDS):
-                await _back_off(lost)
-                known = self._organisation.get(e.ORGANISATION)
-                page = await self.ledger.read({e.ORGANISATION: known[0]})
-                version, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
-                wanted = decide(people, page.now)
-                if not wanted:
-                    return ()
-                append = StreamAppend(e.ORGANISATION, version, drafts(wanted, version, subject))
-                try:
-                    appended = await self.ledger.append([append])
-                except VersionConflict:
-                    continue
-                self._organisation.advance(e.ORGANISATION, (version, people), appended.events)
-                return wanted
-        raise VersionConflict(e.ORGANISATION, version, -1)
+            return await until_appended(attempt)
 
     async def held_systems(self, systems: Iterable[str]) -> frozenset[str]:
         """Those of these systems on which changes are held back, and `*` where all are."""
@@ -314,7 +304,7 @@ class Runs:
         return frozenset(
             system
             for stream, system in streams.items()
-            if surroundings.holds_of(recorded.event for recorded in page.events[stream]).held
+            if holds_of(recorded.event for recorded in page.events[stream]).held
         )
 
     async def shelf(self, packet: str) -> PacketShelf:
@@ -329,35 +319,26 @@ class Runs:
         decide: Callable[[Sequence[Event]], Sequence[Draft]],
         rows: Callable[[Sequence[Event]], Sequence[RowWrite]] = lambda events: (),
     ) -> Sequence[Event]:
-        """For the small streams around runs: decide on all of a stream's events, and append what follows. `rows` gets
-        the whole stream as it will be."""
-        for lost in range(MOST_ROUNDS):
-            await _back_off(lost)
+        """For the small streams outside of runs: decides on all of a stream's events, and appends the result. `rows`
+        is given the whole stream as it will be."""
+
+        async def attempt() -> Sequence[Event]:
             page = await self.ledger.read({stream: 0})
             history = [recorded.event for recorded in page.events[stream]]
             wanted = decide(history)
             if not wanted:
                 return ()
             fresh = [draft.event for draft in wanted]
-            try:
-                await self.ledger.append(
-                    [StreamAppend(stream, page.version(stream), tuple(wanted))], rows([*history, *fresh])
-                )
-            except VersionConflict:
-                continue
+            append = StreamAppend(stream, page.version(stream), tuple(wanted))
+            await self.ledger.append([append], rows([*history, *fresh]))
             return fresh
-        raise VersionConflict(stream, page.version(stream), -1)
+
+        return await until_appended(attempt)
 
 
-def _for_somebody(events: Sequence[Event]) -> bool:
-    """What is decided for somebody rests on their having asked for that, up to this very moment."""
+def _on_behalf(events: Sequence[Event]) -> bool:
+    """A decision on behalf of another person rests on a delegation that must still hold at this moment."""
     return any(getattr(event, "on_behalf_of", None) is not None for event in events)
-
-
-async def _back_off(lost: int) -> None:
-    """Two processes that append to one stream in step would otherwise let the same one win every time."""
-    if lost:
-        await asyncio.sleep(random.uniform(0, min(BACKOFF_STEP_SECONDS * lost, MAX_BACKOFF_SECONDS)))  # noqa: S311  # no secret
 
 
 def drafts(events: Sequence[Event], version: int, subject: str | None) -> tuple[Draft, ...]:

@@ -1,4 +1,4 @@
-"""What a round of reading and deciding goes by, and what it comes to."""
+"""What a decision about a run is made on, and its result."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Decide = Callable[[RunState, World], Sequence[Event]]
 
 @dataclass(frozen=True, slots=True)
 class RunSnapshot:
-    """A run and the world around it, as of one read. `around` are the versions of the streams that the world is made
-    of: holds, who acts here, the packet."""
+    """A run and the world around it, as of one read. `read_versions` are the versions of the streams that the world was
+    read from: holds, the organisation, the packet."""
 
     state: RunState
     world: World
-    around: Mapping[str, int]
+    read_versions: Mapping[str, int]
 
     @property
     def progress(self) -> Progress:
@@ -34,7 +34,7 @@ class RunSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class RunDecision:
-    """What a round came to: the run after it, and the events that were appended, in order."""
+    """The run after a decision, and the events that were appended, in order."""
 
     state: RunState
     world: World
@@ -48,7 +48,7 @@ class RunDecision:
 
 @dataclass(frozen=True, slots=True)
 class StartContext:
-    """What a request for a run is decided on. `open_run` is the one that the person has already."""
+    """What a request for a run is decided on. `open_run` is the run that the person has already."""
 
     open_run: RunSnapshot | None
     shelf: PacketShelf
@@ -57,7 +57,7 @@ class StartContext:
     abilities: Catalogue
 
     def world(self, packet_version: str) -> World:
-        """What lies around a run that begins now under this version of the packet."""
+        """The world of a run that begins now under this version of the packet."""
         return World(
             now=self.now,
             pinned=self.shelf.version(packet_version),
@@ -70,7 +70,7 @@ class StartContext:
 
 @dataclass(frozen=True, slots=True)
 class OrganisationSnapshot:
-    """What every list rests on, as of one read: who acts here, and packets by name. `now` is the database's time."""
+    """Who acts here, and packets by name, as of one read. `now` is the database's time."""
 
     organisation: Organisation
     shelves: Mapping[str, PacketShelf]

@@ -91,7 +91,7 @@ class Queries:
         queries._keeps = True
         return queries
 
-    async def around(self) -> OrganisationSnapshot:
+    async def organisation_snapshot(self) -> OrganisationSnapshot:
         """Who acts here and every packet, at one moment."""
         return (await self._around())[1]
 
@@ -101,10 +101,10 @@ class Queries:
             return self._kept[1:]
         async with self._database.driver() as connection:
             lines = tuple(PacketLine(*row) for row in await (await connection.execute(_PACKETS)).fetchall())
-        around = await self._runs.around(line.name for line in lines)
+        snapshot = await self._runs.organisation_snapshot(line.name for line in lines)
         if self._keeps:
-            self._kept = (clock, lines, around)
-        return lines, around
+            self._kept = (clock, lines, snapshot)
+        return lines, snapshot
 
     # Runs
 
@@ -255,24 +255,24 @@ class Queries:
 
     async def absent(self, viewer: Viewer) -> tuple[Actor, ...]:
         """Those for whom the viewer decides now."""
-        around = await self.around()
-        people = around.organisation
+        snapshot = await self.organisation_snapshot()
+        people = snapshot.organisation
         given = [held for held in people.delegations.values() if held.said.to == viewer.actor_id]
-        return absent_for(viewer.actor, given, people.actors, around.now) if given else ()
+        return absent_for(viewer.actor, given, people.actors, snapshot.now) if given else ()
 
     # Who works here
 
     async def staff(self) -> Mapping[str, Member]:
         """Everybody who has signed in, by actor id."""
-        return await self._staff.members((await self.around()).organisation)
+        return await self._staff.members((await self.organisation_snapshot()).organisation)
 
     async def delegations(self, viewer: Viewer) -> tuple[Delegation, ...]:
         """Those that the viewer gave or was given and that are not over."""
-        return await self._staff.delegations(viewer.actor_id, await self.around())
+        return await self._staff.delegations(viewer.actor_id, await self.organisation_snapshot())
 
     async def packet_versions(self, viewer: Viewer) -> tuple[list[str], list[str]]:
         """Versions of packets whose runs a viewer may read for the packet's sake, and the other versions."""
-        shelves = (await self.around()).shelves.values()
+        shelves = (await self.organisation_snapshot()).shelves.values()
         reads = {
             known.version: visibility.reads(viewer.actor, shelf.today_for(known.version))
             for shelf in shelves
@@ -283,7 +283,7 @@ class Queries:
     async def readable_packets(self, viewer: Viewer) -> tuple[Packet, ...]:
         """Packets as they are today, of those that the viewer may read in one version at least."""
         readable, _ = await self.packet_versions(viewer)
-        shelves = (await self.around()).shelves.values()
+        shelves = (await self.organisation_snapshot()).shelves.values()
         known = [shelf for shelf in shelves if any(version.version in readable for version in shelf.history.versions)]
         return tuple(shelf.current for shelf in known if shelf.current is not None)
 

@@ -37,9 +37,9 @@ class StaffReader:
             self._known = (people.version, readable, made)
         return self._known[2]
 
-    async def delegations(self, actor_id: str, around: OrganisationSnapshot) -> tuple[Delegation, ...]:
+    async def delegations(self, actor_id: str, snapshot: OrganisationSnapshot) -> tuple[Delegation, ...]:
         """Those that this account gave or was given and that are not over, in the order of their beginning."""
-        people, now = around.organisation, around.now
+        people, now = snapshot.organisation, snapshot.now
         readable = await self._readable(people)
         return tuple(
             _without_words(held, people, readable)

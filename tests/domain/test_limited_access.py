@@ -8,7 +8,7 @@ from run_world import ANNA, CATALOGUE, HR, OLE, PERSON, PERSON_ID, Story, at_cut
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.organisation.organisation import organisation_of, sign_in
+from orchestrator.domain.organisation.organisation import organisation_of, record_sign_in
 from orchestrator.domain.permissions.levels import (
     Actor,
     Level,
@@ -84,11 +84,11 @@ def test_an_effect_is_not_begun_on_the_word_of_somebody_whose_access_became_narr
 
 def test_the_limit_is_recorded_and_folded() -> None:
     token = Actor(actor_id="token-7", kind="service", roles=frozenset({"requester"}), up_to=Level.PREPARE)
-    first = sign_in(organisation_of([]), token, None, None, None)
+    first = record_sign_in(organisation_of([]), token, None, None, None)
     known = organisation_of(first)
     assert known.actors["token-7"] == token
-    assert sign_in(known, token, None, None, None) == []
+    assert record_sign_in(known, token, None, None, None) == []
     wider = limited(token, Level.CHANGE)
-    assert organisation_of([*first, *sign_in(known, wider, None, None, None)]).actors["token-7"] == wider
+    assert organisation_of([*first, *record_sign_in(known, wider, None, None, None)]).actors["token-7"] == wider
     old = e.ActorRecorded.model_validate_json('{"actor_id": "a", "kind": "person", "roles": ["approver"]}')
     assert organisation_of([old]).actors["a"].up_to is None

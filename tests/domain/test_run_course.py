@@ -36,7 +36,7 @@ from orchestrator.domain.organisation.organisation import (
     fold_organisation,
     fold_person,
 )
-from orchestrator.domain.organisation.organisation import actor as known_actor
+from orchestrator.domain.organisation.organisation import actor_of as known_actor
 from orchestrator.domain.run.status import counts, run_status
 from orchestrator.ledger.book.projections import run_rows
 

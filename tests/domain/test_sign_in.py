@@ -6,7 +6,12 @@ from run_world import ANNA, ROBOT
 
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.organisation.organisation import Organisation, fold_organisation, organisation_of, sign_in
+from orchestrator.domain.organisation.organisation import (
+    Organisation,
+    fold_organisation,
+    organisation_of,
+    record_sign_in,
+)
 
 
 def signed_in(known: Organisation, *events: Event) -> Organisation:
@@ -16,31 +21,31 @@ def signed_in(known: Organisation, *events: Event) -> Organisation:
 
 
 def test_nothing_is_said_twice_and_what_is_not_told_stays() -> None:
-    first = sign_in(organisation_of([]), ANNA, "Anna Ahn", "anna@x.example", "Europe/Berlin")
+    first = record_sign_in(organisation_of([]), ANNA, "Anna Ahn", "anna@x.example", "Europe/Berlin")
     known = organisation_of(first)
-    assert sign_in(known, ANNA, "Anna Ahn", "anna@x.example", "Europe/Berlin") == []
-    assert sign_in(known, ANNA, None, None, None) == [], "the command line knows no names"
-    [moved] = sign_in(known, ANNA, None, None, "Asia/Tokyo")
+    assert record_sign_in(known, ANNA, "Anna Ahn", "anna@x.example", "Europe/Berlin") == []
+    assert record_sign_in(known, ANNA, None, None, None) == [], "the command line knows no names"
+    [moved] = record_sign_in(known, ANNA, None, None, "Asia/Tokyo")
     assert (moved.name, moved.email, moved.time_zone) == ("Anna Ahn", "anna@x.example", "Asia/Tokyo")
-    assert sign_in(signed_in(known, moved), ANNA, "Anna Ahn", None, "Asia/Tokyo") == []
+    assert record_sign_in(signed_in(known, moved), ANNA, "Anna Ahn", None, "Asia/Tokyo") == []
 
 
 def test_a_role_that_was_taken_away_comes_back_only_after_a_sign_in_that_was_without_it() -> None:
-    known = organisation_of(sign_in(organisation_of([]), ANNA, None, None, None))
+    known = organisation_of(record_sign_in(organisation_of([]), ANNA, None, None, None))
     known = signed_in(known, e.RolesRevoked(actor_id="anna", roles=("approver",), by="sam"))
     assert known.actors["anna"].roles == frozenset()
-    known = signed_in(known, *sign_in(known, ANNA, None, None, "Asia/Tokyo"))
+    known = signed_in(known, *record_sign_in(known, ANNA, None, None, "Asia/Tokyo"))
     assert known.actors["anna"].roles == frozenset(), "to sign in again gives nothing back"
     without = ANNA.model_copy(update={"roles": frozenset()})
-    known = signed_in(known, *sign_in(known, without, None, None, None))
-    known = signed_in(known, *sign_in(known, ANNA, None, None, None))
+    known = signed_in(known, *record_sign_in(known, without, None, None, None))
+    known = signed_in(known, *record_sign_in(known, ANNA, None, None, None))
     assert known.actors["anna"] == ANNA
 
 
 def test_words_belong_to_the_person_who_signed_in_and_to_nobody_after_them() -> None:
-    known = organisation_of(sign_in(organisation_of([]), ANNA, "Anna Ahn", None, None))
+    known = organisation_of(record_sign_in(organisation_of([]), ANNA, "Anna Ahn", None, None))
     successor = ANNA.model_copy(update={"human": "h-somebody-else"})
-    [other] = sign_in(known, successor, None, None, None)
+    [other] = record_sign_in(known, successor, None, None, None)
     assert other.name is None
-    [assistant] = sign_in(known, ROBOT, "Robot", "r@x.example", None)
+    [assistant] = record_sign_in(known, ROBOT, "Robot", "r@x.example", None)
     assert (assistant.name, assistant.email) == (None, None), "they would be encrypted under nobody's key"

@@ -13,7 +13,7 @@ from activities.people import People
 from orchestrator import commands
 from orchestrator.commands import Done, Services
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.organisation.organisation import actor
+from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.engine import Engine
 from orchestrator.settings import Settings
@@ -29,7 +29,7 @@ async def start_when_told(number: str, cutoff: str) -> None:
         people = People(connections, packet, backend.keyring)
         facts = await people.facts(await people.find(number))
         services = Services(backend.runs, backend.keyring, await Engine.connect(engine_address(settings)))
-        hr = actor(await backend.runs.organisation(), "hr")
+        hr = actor_of(await backend.runs.organisation(), "hr")
         say("ready")
         await asyncio.to_thread(sys.stdin.readline)
         try:

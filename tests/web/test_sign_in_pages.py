@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest_asyncio
 
-from orchestrator.domain.organisation import organisation as surroundings
+from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
 from orchestrator.web.serving import listening, serving
@@ -56,7 +56,7 @@ async def test_signing_in_at_a_provider_records_roles_and_the_person_behind(prov
         assert "Wendelgard Oxtomiro" in landed.text
     actor = await _actor(stack, "Wendelgard Oxtomiro")
     assert actor is not None and actor.roles == {"it_approver"}
-    assert actor.human == surroundings.actor(await stack.backend.runs.organisation(), "it").human
+    assert actor.human == actor_of(await stack.backend.runs.organisation(), "it").human
     assert actor.managers, "HR says who is above them"
 
 

@@ -84,7 +84,7 @@ def organisation_of(events: Iterable[Event]) -> Organisation:
     return reduce(fold_organisation, events, Organisation())
 
 
-def sign_in(
+def record_sign_in(
     known: Organisation, actor: Actor, name: str | None, email: str | None, time_zone: str | None
 ) -> list[Event]:
     """What a sign-in found out about an account, where that is news. What it does not say (None) stays as it was. Words
@@ -107,7 +107,7 @@ def sign_in(
     ]  # fmt: skip
 
 
-def actor(state: Organisation, actor_id: str) -> Actor:
+def actor_of(state: Organisation, actor_id: str) -> Actor:
     """Raises `NotAllowed` for an account that never signed in."""
     known = state.actors.get(actor_id)
     if known is None:

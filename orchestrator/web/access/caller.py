@@ -87,8 +87,8 @@ async def session_caller(request: Request) -> Caller:
     session = await web.sessions.find(secret, by_hand=by_hand) if secret else None
     if session is None:
         raise SignInNeeded
-    around = await web.queries.around()
-    actor = around.organisation.actors.get(session.actor_id)
+    snapshot = await web.queries.organisation_snapshot()
+    actor = snapshot.organisation.actors.get(session.actor_id)
     if actor is None or await _has_left(web, actor, session.created_at):
         await web.sessions.end(session.secret)
         raise SignInNeeded
@@ -100,7 +100,7 @@ async def session_caller(request: Request) -> Caller:
         auth_time=session.auth_time,
         acr=session.acr,
         session=session,
-        may_start=may_start(actor, around.shelves.values()),
+        may_start=may_start(actor, snapshot.shelves.values()),
     )
     request.state.caller = caller
     return caller
@@ -124,11 +124,11 @@ async def token_holder(request: Request) -> Caller:
     token = await web.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
     if token is None:
         raise TokenNeeded
-    actor = (await web.queries.around()).organisation.actors.get(token.actor_id)
+    actor = (await web.queries.organisation_snapshot()).organisation.actors.get(token.actor_id)
     if actor is None or await _has_left(web, actor, token.created_at):
         raise TokenNeeded
     if token.actor_id != token.made_by:
-        maker = (await web.queries.around()).organisation.actors.get(token.made_by)
+        maker = (await web.queries.organisation_snapshot()).organisation.actors.get(token.made_by)
         if maker is None or await _has_left(web, maker, token.created_at):
             raise TokenNeeded  # what somebody made does not outlive their own leaving
     return Caller(

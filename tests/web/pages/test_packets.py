@@ -7,7 +7,7 @@ import html
 import pytest
 
 from orchestrator import commands
-from orchestrator.domain.organisation import organisation as surroundings
+from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.packet.packet import WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.embedded.stack import Stack
@@ -51,7 +51,7 @@ async def test_two_owners_sign_a_version_and_move_it_on(
 ) -> None:
     first, second = trial
     known = await stack.backend.runs.organisation()
-    owner = surroundings.actor(known, "value-owner")
+    owner = actor_of(known, "value-owner")
     await commands.adopt_packet(stack.services, owner, first, ["standard-leaver"])
     at = f"/packets/{NAME}/versions/{first.version}"
     value, safety = await visit("value-owner"), await visit("safety-owner")

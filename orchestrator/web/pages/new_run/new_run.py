@@ -304,7 +304,7 @@ async def _offered(web: WebState, caller: Caller) -> list[Offered]:
     """The packets under which the caller may start runs, those in production first; none where there is no packet in
     use. Raises `NotAllowed` as the domain does for somebody who may start none."""
     offered: list[Offered] = []
-    for current, shelf in packets_to_start(caller.actor, (await web.queries.around()).shelves.values()):
+    for current, shelf in packets_to_start(caller.actor, (await web.queries.organisation_snapshot()).shelves.values()):
         urgent = current.approvals.urgent
         may = urgent is not None and caller.actor.kind == "person" and bool(caller.actor.roles & set(urgent.allowed_to))
         offered.append(Offered(current, shelf.history.phase, may))
