@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from orchestrator.ledger.book.errors import LedgerUnavailable
+from orchestrator.ledger.schema.driver_pool import CHECKOUT_SECONDS, DriverPool
 
 LOCK_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 8_000
@@ -59,13 +59,13 @@ class Database:
             self._url,
             pool_size=pool_size,
             max_overflow=0,  # connections beyond the pool's would be opened and closed again for one statement each
-            pool_timeout=15,
+            pool_timeout=CHECKOUT_SECONDS,
             pool_use_lifo=True,
             isolation_level="AUTOCOMMIT",
             connect_args=self._connect_args,
         )
         self._pool_size = pool_size
-        self._drivers: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self._drivers: DriverPool | None = None
         self._transactions = self._engine.execution_options(isolation_level="READ COMMITTED")
 
     def __repr__(self) -> str:
@@ -91,25 +91,13 @@ class Database:
         costs a tenth of one through SQLAlchemy's. Thrown away if the block raises."""
         with self.errors():
             pool = await self._driver_pool()
-            try:
-                async with pool.connection() as connection:
-                    try:
-                        yield connection
-                    except BaseException:
-                        await connection.close()
-                        raise
-            except psycopg.OperationalError:
-                await pool.check()  # what else the server's end broke is replaced now, not met one by one
-                raise
+            async with pool.connection() as connection:
+                yield connection
 
-    async def _driver_pool(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
+    async def _driver_pool(self) -> DriverPool:
         if self._drivers is None:
             _, keywords = self._engine.dialect.create_connect_args(self._url)
-            self._drivers = AsyncConnectionPool(
-                kwargs={**dict(keywords), **self._connect_args, "autocommit": True},
-                min_size=0, max_size=self._pool_size, open=False, timeout=15, name="offboard",
-                num_workers=1, reconnect_timeout=5,
-            )  # fmt: skip
+            self._drivers = DriverPool({**dict(keywords), **self._connect_args}, self._pool_size)
             await self._drivers.open()
         return self._drivers
 
@@ -121,7 +109,7 @@ class Database:
 
     async def aclose(self) -> None:
         if self._drivers is not None:
-            await self._drivers.close()
+            await self._drivers.aclose()
         await self._engine.dispose()
 
     @contextmanager
