@@ -74,6 +74,9 @@ class CuttingProxy:
         with contextlib.suppress(asyncio.CancelledError):
             await back
         self.closed = self.closed_after_cut
+        # Noted before the caller can learn of it: a caller who asks on a new connection may have the outcome of a COMMIT
+        # that arrived late before the answer to that COMMIT is read here.
+        self.done.append(how)
         if how == "arrived late":
             # The caller asks for the outcome on a new connection while this one still holds the head.
             writer.close()
@@ -82,7 +85,6 @@ class CuttingProxy:
             server_writer.write(data)
             await server_writer.drain()
             await server_reader.read(1 << 20)
-        self.done.append(how)
 
     @staticmethod
     async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
