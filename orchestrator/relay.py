@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.events import HoldReleased
@@ -30,10 +31,16 @@ HOOKS_CURSOR = "webhooks"
 DELIVERIES_AT_ONCE = 500
 """What piled up while nobody followed goes out bit by bit."""
 LIFTED = frozenset({HoldReleased.type_name()})
-FOLLOW_EVERY = 1.0  # seconds
-SWEEP_EVERY = 10.0
-GRACE = timedelta(seconds=5)
-"""A report is written in bunches and a date may be a moment late: earlier than this nobody is behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """`follow` and `sweep`: seconds between two looks of each kind. `grace`: how late a report or a date must be before
+    its run counts as behind. Reports are written in bunches, so it is longer than the time between two bunches."""
+
+    follow: float = 1.0
+    sweep: float = 10.0
+    grace: timedelta = timedelta(seconds=5)
 
 
 class Relay:
@@ -46,7 +53,7 @@ class Relay:
         engine: Engine,
         webhooks: Webhooks,
         *,
-        sweep_every: float = SWEEP_EVERY,
+        cadence: Cadence | None = None,
         notices_every: float | None = None,
     ) -> None:
         """Notices are nudged once in `notices_every` seconds at most; None where nobody is mailed."""
@@ -54,7 +61,7 @@ class Relay:
         self._ledger = ledger
         self._engine = engine
         self._webhooks = webhooks
-        self._sweep_every = sweep_every
+        self._cadence = cadence or Cadence()
         self._notices_every = notices_every
         self._notices_after = 0.0
         self._notices_wait = True
@@ -68,12 +75,12 @@ class Relay:
                 moved = await self.follow()
                 if moved or loop.time() >= next_sweep:
                     await self.sweep()
-                    next_sweep = loop.time() + self._sweep_every
+                    next_sweep = loop.time() + self._cadence.sweep
                 await self.follow_for_webhooks()
                 await self._look_after_notices(moved, loop.time())
             except (LedgerError, EngineUnavailable) as error:
                 log.warning("relay waits: %s", type(error).__name__)
-            await asyncio.sleep(FOLLOW_EVERY)
+            await asyncio.sleep(self._cadence.follow)
 
     async def follow(self) -> bool:
         """Nudges the runs that new events outside of them concern, then moves the stored cursor past what is there;
@@ -94,7 +101,7 @@ class Relay:
     async def sweep(self) -> int:
         """Nudges every run that is behind, and returns how many there were."""
         cluster = await self._engine.look_at_cluster()
-        behind = await engine_reports.runs_behind(self._database, cluster, GRACE)
+        behind = await engine_reports.runs_behind(self._database, cluster, self._cadence.grace)
         await self._nudge(behind)
         return len(behind)
 
@@ -117,7 +124,7 @@ class Relay:
         self._notices_wait = self._notices_wait or moved
         if clock < self._notices_after:
             return
-        if self._notices_wait or await is_look_late(self._database, self._engine.cluster, GRACE):
+        if self._notices_wait or await is_look_late(self._database, self._engine.cluster, self._cadence.grace):
             await self._engine.nudge_notices()
             self._notices_wait = False
             self._notices_after = clock + self._notices_every

@@ -37,7 +37,7 @@ from orchestrator.ledger.persons.keys import Keyring, load_master_key
 from orchestrator.ledger.schema.database import Database
 from orchestrator.reading.open_counts import open_counts
 from orchestrator.reading.queries import Queries
-from orchestrator.relay import Relay
+from orchestrator.relay import Cadence, Relay
 from orchestrator.settings import Settings
 from orchestrator.workflows.inquiry import Inquiry
 from orchestrator.workflows.notices import Notices
@@ -217,20 +217,21 @@ async def relaying(
     backend: Backend,
     engine: Engine,
     *,
-    sweep_every: float = 10.0,
+    cadence: Cadence | None = None,
     watched: Telemetry | None = None,
     settings: Settings | None = None,
 ) -> AsyncIterator[Relay]:
     """The relay, and where telemetry is on the gauges of what is open: there are fewer relays than workers. Notices
     are looked after where `settings` have a mail server."""
     mail = settings.mail if settings is not None else None
+    cadence = cadence or Cadence()
     relay = Relay(
         backend.database,
         backend.ledger,
         engine,
         Webhooks(backend.database, backend.keyring, backend.ledger),
-        sweep_every=sweep_every,
-        notices_every=max(mail.gather, 1.0) if mail is not None else None,
+        cadence=cadence,
+        notices_every=max(mail.gather, cadence.follow) if mail is not None else None,
     )
     tasks = [asyncio.create_task(relay.run(), name="relay")]
     if watched is not None:

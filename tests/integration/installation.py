@@ -40,6 +40,7 @@ from orchestrator.engine import Engine
 from orchestrator.ledger.proofs.verification import verify_database
 from orchestrator.settings import PREFIX, Settings
 from orchestrator.worker import Backend, engine_address, open_backend, relaying, working
+from tests.integration.cadence import QUICK
 
 POLL = 0.05  # seconds between two looks
 PAST = "2026-01-05T18:00"
@@ -271,7 +272,7 @@ async def installation(
         if worker:
             backend, engine = await stack.enter_async_context(working(settings))
             if relay:
-                await stack.enter_async_context(relaying(backend, engine, sweep_every=1.0, settings=settings))
+                await stack.enter_async_context(relaying(backend, engine, cadence=QUICK, settings=settings))
         else:
             backend = await stack.enter_async_context(open_backend(settings))
             engine = await Engine.connect(engine_address(settings))

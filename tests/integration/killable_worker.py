@@ -32,6 +32,7 @@ from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.settings import Settings
 from orchestrator.worker import relaying, working
+from tests.integration.cadence import QUICK
 
 Point = Literal["before_intent", "after_intent", "during_call", "after_effect", "after_read_back", "never"]
 POINTS: tuple[Point, ...] = get_args(Point)
@@ -107,7 +108,7 @@ async def work(point: Point, count: int) -> None:
 
     async with (
         working(Settings.read(), make_activities=make) as (backend, engine),
-        relaying(backend, engine, sweep_every=1.0),
+        relaying(backend, engine, cadence=QUICK),
     ):
         logging.getLogger("offboard.worker").info("ready")
         sys.stdout.write("ready\n")

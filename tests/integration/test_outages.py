@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.ledger.book.errors import LedgerUnavailable
 from orchestrator.ledger.schema.migrate import upgrade
+from orchestrator.workflows import retry_policies
 from orchestrator.workflows.offboarding import Nudge, workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
@@ -46,7 +48,12 @@ def gate_open(state: RunState) -> bool:
     return any(gate.open for gate in state.decisions.gates.values())
 
 
-async def test_temporal_crashes_during_a_run(database_url: str, company: Company, hire: Hire, tmp_path: Path) -> None:
+async def test_temporal_crashes_during_a_run(
+    database_url: str, company: Company, hire: Hire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The engine waits so long for an activity whose answer the crash lost.
+    monkeypatch.setattr(retry_policies, "ADVANCE_TIMEOUT", timedelta(seconds=4))
+    monkeypatch.setattr(retry_policies, "AFTER_A_LOST_ACTIVITY", timedelta(seconds=1))
     async with (
         TemporalServer.start(tmp_path / "temporal", keep=True) as server,
         installation(database_url, server.address, company, packet=quick_packet()) as here,

@@ -13,6 +13,7 @@ from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import FINAL
 from tests.conftest import Hire
+from tests.integration.cadence import QUICK
 from tests.integration.conftest import Install
 from tests.integration.installation import (
     FAR_FUTURE,
@@ -160,10 +161,10 @@ async def test_a_system_or_everything_is_held_and_released(install: Install, hir
 
 
 async def quiet(here: Installation, run: str) -> None:
-    """Two looks of the relay long, nothing happens in the run."""
+    """Several looks of the relay long, and longer than its grace, nothing happens in the run."""
     version = (await here.state(run)).version
     loop = asyncio.get_running_loop()
-    until = loop.time() + 2.5
+    until = loop.time() + QUICK.grace.total_seconds() + 2 * QUICK.sweep
     while loop.time() < until:
         assert (await here.state(run)).version == version, await here.story(run)
         await asyncio.sleep(0.1)

@@ -74,8 +74,8 @@ class CuttingProxy:
         with contextlib.suppress(asyncio.CancelledError):
             await back
         self.closed = self.closed_after_cut
-        # Noted before the caller can learn of it: a caller who asks on a new connection may have the outcome of a COMMIT
-        # that arrived late before the answer to that COMMIT is read here.
+        # Noted before the caller can learn of it: who asks on a new connection may have the outcome of a COMMIT that
+        # arrived late before the answer to that COMMIT is read here.
         self.done.append(how)
         if how == "arrived late":
             # The caller asks for the outcome on a new connection while this one still holds the head.

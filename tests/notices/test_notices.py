@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from orchestrator import commands
@@ -16,12 +17,14 @@ from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.domain.run.run import RunState
 from orchestrator.workflows.notices import notices_id
 from tests.conftest import Hire
-from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation
+from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation, conninfo
 from tests.integration.needles import Needles, words_of
 from tests.notices.conftest import PUBLIC_URL, Install, signed_in
 
 pytestmark = pytest.mark.timeout(120)
 Mail = dict[str, Any]
+GATHER = 60.0  # seconds, passed by setting the database's clock ahead
+NOTHING_FOR = timedelta(seconds=2 * GATHER)
 
 
 def gate_open(state: RunState) -> bool:
@@ -46,14 +49,32 @@ async def mails_until(
     return sent
 
 
-async def no_more_than(here: Installation, count: int, seconds: float = 4) -> None:
-    """Several looks of the relay and of the workflow long, nothing further is mailed."""
+async def no_more_than(here: Installation, count: int) -> None:
+    """The workflow has looked twice since then and mailed nothing further, and its next look is far off: no notice is
+    being gathered."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    while loop.time() < until:
+    until = loop.time() + 30
+    looks = 0
+    last = await next_look(here)
+    while looks < 2 or last - await here.backend.ledger.now() < NOTHING_FOR:
+        await here.engine.nudge_notices()
+        while (look := await next_look(here)) == last:
+            assert loop.time() < until, "the workflow did not look again"
+            await asyncio.sleep(0.05)
+        last = look
+        looks += 1
         sent = await mails(here)
         assert len(sent) == count, [(m["to"], m["subject"]) for m in sent]
-        await asyncio.sleep(0.2)
+        assert loop.time() < until, f"it means to look again at {last}"
+
+
+async def next_look(here: Installation) -> datetime:
+    """Each look writes when the next one is due, at its end."""
+    async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url)) as connection:
+        row = await (await connection.execute("SELECT due_at FROM engine.notice_looks")).fetchone()
+    assert row is not None
+    due: datetime = row[0]
+    return due
 
 
 async def address_of(here: Installation, number: str) -> str:
@@ -83,10 +104,13 @@ async def test_who_decides_is_mailed_once_and_reads_nothing_about_anybody(instal
 
 async def test_several_things_are_one_digest(install: Install, hire: Hire) -> None:
     people = await hire(3)
-    async with install(gather=6.0) as here:
+    async with install(gather=GATHER) as here:
         runs = [await here.start(person, cutoff=FAR_FUTURE) for person in people]
         for run in runs:
             await here.wait_until(run, gate_open, "an open gate")
+        assert await mails(here) == [], "they are being gathered"
+        await here.set_clock_ahead(GATHER + 1)
+        await here.engine.nudge_notices()  # the relay nudges once in that time at most, by its own clock
         [mail] = await mails_until(here, bool, "a digest")
         assert mail["subject"] == "Offboard: 3 things wait for you"
         for run in runs:
@@ -141,10 +165,12 @@ async def test_a_mail_server_that_is_down_loses_nothing(
     install: Install, hire: Hire, caplog: pytest.LogCaptureFixture
 ) -> None:
     [person] = await hire()
-    async with install(gather=4.0) as here:
+    async with install(gather=GATHER) as here:
         run = await here.start(person, cutoff=FAR_FUTURE)
         await here.wait_until(run, gate_open, "an open gate")
         await here.company.stop("mail")
+        await here.set_clock_ahead(GATHER + 1)
+        await here.engine.nudge_notices()  # the relay nudges once in that time at most, by its own clock
         loop = asyncio.get_running_loop()
         until = loop.time() + 30
         while "notices wait for the mail server: unreachable" not in caplog.text:

@@ -29,6 +29,7 @@ from orchestrator.telemetry.tracing import trace_of
 from orchestrator.worker import engine_address, keep_quiet, relaying, working
 from orchestrator.workflows.offboarding import workflow_id
 from tests.conftest import Hire
+from tests.integration.cadence import QUICK
 from tests.integration.conftest import Install
 from tests.integration.installation import PAST, ZONE, Installation, conninfo, open_kinds
 from tests.integration.needles import Needles, words_of
@@ -236,7 +237,7 @@ async def test_a_run_under_embargo_leaves_no_trace_in_whichever_process(
         install(packet=quick_packet(), worker=False) as here,
         telemetry(None, trace_file) as watched,
         working(here.settings, watched=watched) as (_, traced),
-        relaying(here.backend, traced, watched=watched, sweep_every=1.0),
+        relaying(here.backend, traced, watched=watched, cadence=QUICK),
     ):
         hidden, seen = [], []
         for engine in (here.engine, traced):
