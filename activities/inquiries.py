@@ -18,22 +18,20 @@ from activities.packets import governing
 from activities.people import People
 from activities.previews import Previews
 from activities.reachability import check_systems
+from activities.starts import Starts
 from connectors.errors import ConnectorError
 from connectors.reference.hr import Person
-from orchestrator.deciding.runs import Runs
+from orchestrator.commands import Services
 from orchestrator.documents import questions as q
 from orchestrator.documents.preview import Preview
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.permissions.embargo import Embargo
-from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable
 from orchestrator.ledger.engine.inquiries import InquiryRows, OpenInquiry, Outcome
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.engine.system_reports import SystemSeen, keep_reports, last_reports
-from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.proofs.verifications import verify_and_keep
 from orchestrator.reading.queries import Queries
 from orchestrator.workflows.activity_stubs import InquiryRef
@@ -41,14 +39,15 @@ from orchestrator.workflows.activity_stubs import InquiryRef
 ALIVE_EVERY = 1.0  # seconds between two signs of life: somebody waits for this in front of a page
 _PHASES = ("production", "pilot", "shadow", "draft", "retired")
 _IN_USE = _PHASES[:3]
+Looked = q.FindPeople | q.PersonFactsAsked | q.PreviewAsked | q.WhoSignsIn | q.CheckSystems | q.VerifyLedger
+"""Questions that are answered by looking; a start changes something."""
 
 
 class InquiryActivities:
     def __init__(
         self,
         rows: InquiryRows,
-        keyring: Keyring,
-        runs: Runs,
+        services: Services,
         queries: Queries,
         connections: Connections,
         rates: Rates,
@@ -56,15 +55,16 @@ class InquiryActivities:
         queues: frozenset[str],
         first: Packet | None = None,
     ) -> None:
-        """`database_url` is the ledger's, for a verification that shares no connection with what it verifies; `queues`
-        are the task queues that this worker serves. `first` says which HR system knows the owners while there is no
-        packet yet, which only they can adopt."""
+        """A start is carried out with `services`. `database_url` is the ledger's, for a verification that shares no
+        connection with what it verifies; `queues` are the task queues that this worker serves. `first` says which HR
+        system knows the owners while there is no packet yet, which only they can adopt."""
         self._rows = rows
-        self._keyring = keyring
-        self._runs = runs
+        self._keyring = services.keyring
+        self._runs = services.runs
         self._queries = queries
         self._connections = connections
-        self._previews = Previews(runs, keyring, queries, connections, rates, queues, first)
+        self._previews = Previews(services.runs, services.keyring, queries, connections, rates, queues, first)
+        self._starts = Starts(services, queries, connections, first)
         self._database_url = database_url
         self._queues = queues
         self._first = first
@@ -79,12 +79,15 @@ class InquiryActivities:
         if asked is None:
             return
         async with heartbeats(ALIVE_EVERY):
-            outcome, answer = await self._answer(asked)
+            outcome, answer = await self._answer(inquiry.inquiry_id, asked)
         await self._rows.answer(inquiry.inquiry_id, asked.asked_by, outcome, answer.model_dump_json().encode())
 
-    async def _answer(self, asked: OpenInquiry) -> tuple[Outcome, q.Answer | q.Refused | q.Failed]:
+    async def _answer(self, inquiry_id: str, asked: OpenInquiry) -> tuple[Outcome, q.Answer | q.Refused | q.Failed]:
         try:
-            return "answered", await self._look(q.QUESTIONS.validate_json(asked.question), asked.asked_by)
+            question = q.QUESTIONS.validate_json(asked.question)
+            if isinstance(question, q.StartAsked):
+                return "answered", await self._start(inquiry_id, asked.asked_by, question)
+            return "answered", await self._look(question, asked.asked_by)
         except Refusal as refused:
             return "refused", _refused(refused)
         except ConnectorError as error:
@@ -102,7 +105,13 @@ class InquiryActivities:
             remedy = "Look at the worker's log, and report it."
             return "failed", q.Failed(code="unexpected", place="The worker", cause=cause, remedy=remedy)
 
-    async def _look(self, question: q.Question, asked_by: str) -> q.Answer:
+    async def _start(self, inquiry_id: str, asked_by: str, question: q.StartAsked) -> q.Started:
+        async def waits() -> bool:
+            return await self._rows.unanswered(inquiry_id) is not None
+
+        return await self._starts.start(asked_by, question, inquiry_id, waits)
+
+    async def _look(self, question: Looked, asked_by: str) -> q.Answer:
         match question:
             case q.FindPeople():
                 return await self._find_people(question, asked_by)
@@ -141,16 +150,7 @@ class InquiryActivities:
 
     async def _preview(self, question: q.PreviewAsked) -> Preview:
         actor = actor_of(await self._runs.organisation(), question.actor_id)
-        cutoff = parse_cutoff(question.cutoff, question.zone) if question.cutoff is not None else None
-        until = question.embargo_until
-        return await self._previews.look_ahead(
-            actor,
-            question.wanted,
-            question.packet,
-            cutoff,
-            urgent=question.urgent,
-            embargo=Embargo(until, question.named) if until is not None else None,
-        )
+        return await self._previews.look_ahead(actor, question)
 
     async def _who_signs_in(self, question: q.WhoSignsIn) -> q.SignsIn:
         for packet in await self._packets(question.packet):

@@ -19,16 +19,15 @@ from orchestrator.deciding.packet_shelf import version_for
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import StartContext
 from orchestrator.documents.preview import Preview, is_asked, preview
+from orchestrator.documents.questions import RunTerms
 from orchestrator.documents.shown_matches import MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.permissions.embargo import Embargo
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.planning import searching
 from orchestrator.domain.planning.planning import make_plan
-from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.persons.keys import Keyring, new_person_id
@@ -57,23 +56,15 @@ class Previews:
         self._queues = queues
         self._first = first
 
-    async def look_ahead(
-        self,
-        actor: Actor,
-        wanted: str,
-        packet: str,
-        given: Cutoff | None,
-        *,
-        urgent: bool = False,
-        embargo: Embargo | None = None,
-    ) -> Preview:
-        """What a run would do that `actor` started for whoever HR knows as `wanted`. Refused exactly where the start
-        would be; an open run that the actor does not see makes no difference. Raises `ConnectorError` where HR cannot
-        be asked. Other systems that fail are part of the answer."""
-        shelf, current = await governing(self._runs, self._queries, packet, actor, self._first)
+    async def look_ahead(self, actor: Actor, terms: RunTerms) -> Preview:
+        """What a run would do that `actor` started under these terms. Refused exactly where the start would be; an open
+        run that the actor does not see makes no difference. Raises `ConnectorError` where HR cannot be asked. Other
+        systems that fail are part of the answer."""
+        shelf, current = await governing(self._runs, self._queries, terms.packet, actor, self._first)
         people = People(self._connections, current, self._keyring)
-        person = await people.facts(await people.find(wanted))
-        version = version_for(shelf, packet, person)
+        person = await people.facts(await people.find(terms.wanted))
+        cutoff = terms.cutoff_for(person)
+        version = version_for(shelf, terms.packet, person)
         pinned = shelf.version(version.version)
         now = await self._runs.ledger.now()
         key = await self._key(person)
@@ -82,14 +73,14 @@ class Previews:
             run_id="preview",
             person_id=key.person_id,
             person=person,
-            cutoff=given,
-            urgent=urgent,
+            cutoff=cutoff,
+            urgent=terms.urgent,
             actor=actor,
             packet=pinned,
             phase=version.phase,
             open_run=await self._queries.open_run_of(Viewer.of(actor), key.person_id),
             now=now,
-            embargo=embargo,
+            embargo=terms.embargo(),
             actors=organisation.actors,
             abilities=self._runs.abilities,
         )

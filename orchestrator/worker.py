@@ -21,6 +21,7 @@ from activities.systems import SystemActivities
 from activities.webhooks import Outside, WebhookActivities
 from connectors.protocols.smtp import MailServer
 from connectors.registry import connector_kinds
+from orchestrator.commands import Services
 from orchestrator.deciding.runs import RUN_EVENT_TYPES, Runs
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet_files import named_packet
@@ -138,8 +139,7 @@ async def working(
         activities: list[Callable[..., Any]] = [runs.advance, systems.search_accounts, systems.execute_steps]
         inquiries = InquiryActivities(
             InquiryRows(backend.database, backend.keyring),
-            backend.keyring,
-            backend.runs,
+            Services(backend.runs, backend.keyring, engine),
             Queries(backend.database, backend.ledger, backend.runs),
             connections,
             Rates(backend.database),

@@ -39,12 +39,13 @@ from orchestrator.commands.run_commands import (
     replan_run,
     reschedule_run,
     retry_step,
+    run_started,
     set_embargo,
     settle_match,
     skip_step,
     start_run,
 )
-from orchestrator.commands.services import Done, Outcome, Received, Services
+from orchestrator.commands.services import Done, Outcome, Received, Services, started
 
 __all__ = [
     "MOST_TOGETHER",
@@ -77,9 +78,11 @@ __all__ = [
     "retry_step",
     "revoke_roles",
     "revoke_token",
+    "run_started",
     "set_embargo",
     "settle_match",
     "sign_packet",
     "skip_step",
     "start_run",
+    "started",
 ]

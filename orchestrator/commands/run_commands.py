@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from orchestrator.commands.services import Done, Outcome, Received, Services, decide_on, told
+from orchestrator.commands.services import Done, Outcome, Received, Services, decide_on, nudge, told
 from orchestrator.deciding.packet_shelf import version_for
 from orchestrator.deciding.snapshots import StartContext
 from orchestrator.documents.shown_matches import Answered, MatchShown
@@ -43,12 +44,16 @@ async def start_run(
     embargo: Embargo | None = None,
     reason: str | None = None,
     answers: Sequence[Answered] = (),
+    start_id: str | None = None,
 ) -> Done | Received:
     """Opens a run for a person as HR knows them. Raises `Refusal`; an open run that the actor sees is named in it. One
     that they do not see is no refusal: their request is put before those who see it.
 
     `answers` settle what a preview asked, under the rules of `settle_match`: refused is the whole start, so that nobody
-    takes for settled what is not. They count where the run's search finds what the preview showed."""
+    takes for settled what is not. They count where the run's search finds what the preview showed.
+
+    `start_id` names this start, for whoever may have to repeat it without knowing whether it was carried out: repeated
+    while its run is open, it is answered with that run (see also `run_started`)."""
     require_writing(actor)
     shown = [(MatchShown.opened(services.keyring, actor.actor_id, answer.question), answer) for answer in answers]
     if len({match.seen.system for match, _ in shown}) < len(shown):
@@ -56,7 +61,7 @@ async def start_run(
     person_id = await services.keyring.person_for("hr", person.hr_id)
     assert person_id is not None
     key = await services.keyring.person_key(person_id)
-    run_id = f"r{secrets.token_hex(8)}"
+    run_id = _run_of(start_id) if start_id is not None else f"r{secrets.token_hex(8)}"
 
     def settled(opening: StartContext, asked: e.RunRequested) -> list[e.MatchSettledBeforehand]:
         world, events = opening.world(asked.packet_version), []
@@ -69,6 +74,8 @@ async def start_run(
     def request(opening: StartContext) -> Sequence[Event]:
         version = version_for(opening.shelf, packet, person)
         there = opening.open_run
+        if there is not None and there.state.run_id == run_id:
+            return []  # this very start opened it
         shown = there is not None and visibility.sees(there.state, actor, there.world)
         asked = requests.request_run(
             run_id=run_id,
@@ -94,6 +101,21 @@ async def start_run(
     decided = await services.runs.start(person_id, request, packet)
     done = await told(services, decided)
     return done if done.run_id == run_id else Received()
+
+
+async def run_started(services: Services, actor: Actor, start_id: str) -> Done | None:
+    """The run that `actor` opened with the start of this id, finished or not; None where there is none."""
+    try:
+        state = (await services.runs.load(_run_of(start_id))).state
+    except Invalid:
+        return None
+    if state.asked.requested_by != actor.actor_id:
+        return None
+    return Done(state.run_id, state.version, (), await nudge(services, state.run_id))
+
+
+def _run_of(start_id: str) -> str:
+    return f"r{hashlib.sha256(f'start:{start_id}'.encode()).hexdigest()[:16]}"
 
 
 async def set_embargo(

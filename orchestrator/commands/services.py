@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import RunDecision
+from orchestrator.documents.questions import Started
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.packet import Packet
@@ -60,6 +61,13 @@ class Outcome:
     refused: Refusal | None = None
 
 
+def started(done: Done | Received) -> Started:
+    """What `start_run` came to, as the answer to whoever asked a worker for the start."""
+    if isinstance(done, Received):
+        return Started(message=done.message)
+    return Started(run_id=done.run_id, version=done.version, events=len(done.events), nudged=done.nudged)
+
+
 async def packets_in_use(services: Services, packets: Sequence[str]) -> list[Packet]:
     """Those of these packets that are in shadow, pilot or production, as they work today."""
     shelves = [await services.runs.shelf(name) for name in packets]
@@ -78,11 +86,12 @@ async def decide_on(
 
 
 async def told(services: Services, decided: RunDecision) -> Done:
-    nudged = await _nudge(services, decided.state.run_id, decided.progress) if decided.events else True
+    nudged = await nudge(services, decided.state.run_id, decided.progress) if decided.events else True
     return Done(decided.state.run_id, decided.state.version, decided.events, nudged)
 
 
-async def _nudge(services: Services, run_id: str, hint: Progress) -> bool:
+async def nudge(services: Services, run_id: str, hint: Progress | None = None) -> bool:
+    """Wakes the run's workflow. False where Temporal could not be reached; the relay makes up for it."""
     if services.engine is None:
         return False
     try:

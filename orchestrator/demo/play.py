@@ -13,7 +13,6 @@ from rich.text import Text
 
 from orchestrator import commands
 from orchestrator.cli.terminal.shapes import SHAPES, mark
-from orchestrator.commands import Done
 from orchestrator.demo.answers import Answers, Itself, TaskQuestion
 from orchestrator.demo.board import Board, Leaver
 from orchestrator.demo.people import Cast
@@ -25,6 +24,7 @@ from orchestrator.demo.timeline import told
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.gates import why_not_decide
 from orchestrator.domain.errors import Refusal, TooLate
+from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import Cutoff
@@ -32,6 +32,8 @@ from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.embedded.stack import Stack
 from orchestrator.embedded.staff import Staff
+from orchestrator.web.inquiries import Inquiries, StartAsked
+from orchestrator.web.starts import start
 
 PACKET = "standard-leaver"
 LOOK_EVERY = 0.2  # seconds
@@ -64,18 +66,22 @@ class Play:
             self._actors[member.alias] = actor
         now = await self._stack.backend.ledger.now()
         services, requester = self._stack.services, self._actors[self._member(("requester",)).alias]
+        inquiries = Inquiries(self._stack.backend.database, self._stack.backend.keyring, self._stack.engine)
         rows = self._cast.export(now)
         names = Counter(row.person.display_name for row in rows)
         for row in rows:
-            facts = await people.facts(await people.find(row.person.employee_number))
-            done = await commands.start_run(services, requester, facts, PACKET, row.cutoff)
-            assert isinstance(done, Done), "nobody's run is hidden here"
             assert row.cutoff is not None, "those who stay are not among the leavers"
+            asked = StartAsked(
+                packet=PACKET, wanted=row.person.employee_number, cutoff=row.cutoff.local, zone=row.cutoff.zone
+            )
+            done = await start(services, inquiries, requester, asked)
+            assert done.run_id is not None, "no run is hidden here"
             if row.cutoff.instant - now > WORTH_WAITING:
                 local = now.astimezone(ZoneInfo(row.cutoff.zone)).replace(microsecond=0)
                 moved = Cutoff(instant=now, zone=row.cutoff.zone, local=local.isoformat())
                 await commands.reschedule_run(services, requester, done.run_id, moved)
             situation = await self._stack.backend.runs.load(done.run_id)
+            facts = PersonFacts.model_validate(situation.state.asked.facts)
             name = facts.display_name or facts.employee_number
             if names[row.person.display_name] > 1:
                 name = f"{name} ({facts.employee_number})"

@@ -5,6 +5,7 @@
 | `FindPeople` | `PeopleFound` | whoever may prepare runs of the packet |
 | `PersonFactsAsked` | `PersonFacts` | whoever may prepare runs of the packet |
 | `PreviewAsked` | `Preview` | whoever may start the run: refused exactly where the start would be |
+| `StartAsked` | `Started` | whoever may start the run. The answer is the start: the worker opens the run |
 | `WhoSignsIn` | `SignsIn` | the sign-in |
 | `CheckSystems` | `SystemsChecked` | whom the page lets |
 | `VerifyLedger` | `LedgerVerified` | whom the page lets |
@@ -18,7 +19,11 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from orchestrator.documents.preview import Preview, Shown
+from orchestrator.documents.shown_matches import Answered
 from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.levels import Level
+from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 
 MOST_PEOPLE = 20
 SHORTEST_SEARCH = 2
@@ -44,6 +49,18 @@ class PeopleFound(Shown):
 
     people: tuple[PersonMatch, ...]
     more: bool = False
+
+
+class Started(Shown):
+    """What a start came to: the run's version after it, and how many events it caused. `nudged` is false where Temporal
+    could not be reached; the relay makes up for it. `run_id` is None where the request was received and is looked at by
+    others: then there is `message` and nothing else."""
+
+    run_id: str | None = None
+    version: int = 0
+    events: int = 0
+    nudged: bool = True
+    message: str = ""
 
 
 class SignsIn(Shown):
@@ -99,7 +116,7 @@ class LedgerVerified(BaseModel):
     remedy: str = ""
 
 
-Answer = PeopleFound | PersonFacts | Preview | SignsIn | SystemsChecked | LedgerVerified
+Answer = PeopleFound | PersonFacts | Preview | Started | SignsIn | SystemsChecked | LedgerVerified
 A = TypeVar("A", bound=Answer, covariant=True)
 
 
@@ -125,12 +142,11 @@ class PersonFactsAsked(Asked[PersonFacts]):
     wanted: str = Field(max_length=320)
 
 
-class PreviewAsked(Asked[Preview]):
-    """What a run would do that `actor_id` started. `cutoff` is a local time as `parse_cutoff` reads it, in `zone`.
-    `embargo_until` and `named` are an embargo that is wished for. `chosen` is the person as whoever asks chose them:
-    for their own eyes, the worker asks HR anew."""
+class RunTerms(Shown):
+    """Who leaves, under which packet, when, and for whom the run exists. `wanted` is HR's id, an employee number or a
+    mail address. `cutoff` is a local time as `parse_cutoff` reads it, in `zone` or else in the person's own zone as HR
+    has it. `embargo_until` and `named` are the embargo that is asked for."""
 
-    kind: Literal["preview"] = "preview"
     packet: str = Field(max_length=200)
     wanted: str = Field(max_length=320)
     cutoff: str | None = Field(default=None, max_length=100)
@@ -138,8 +154,34 @@ class PreviewAsked(Asked[Preview]):
     urgent: bool = False
     embargo_until: datetime | None = None
     named: tuple[str, ...] = ()
+
+    def cutoff_for(self, person: PersonFacts) -> Cutoff | None:
+        """None for an urgent run, and where no cutoff was given. Raises `Invalid` as `parse_cutoff` does."""
+        if self.urgent or self.cutoff is None:
+            return None
+        return parse_cutoff(self.cutoff, self.zone or person.time_zone or None)
+
+    def embargo(self) -> Embargo | None:
+        return Embargo(self.embargo_until, self.named) if self.embargo_until is not None else None
+
+
+class PreviewAsked(RunTerms, Asked[Preview]):
+    """What a run would do that `actor_id` started. `chosen` is the person as whoever asks chose them: for their own
+    eyes, the worker asks HR anew."""
+
+    kind: Literal["preview"] = "preview"
     chosen: PersonMatch | None = None
     actor_id: str
+
+
+class StartAsked(RunTerms, Asked[Started]):
+    """Opens a run for whoever asks, who goes no further than `up_to`, the level of the token that they came with; None
+    where that sets no limit. `answers` settle what a preview asked. `reason` is personal data."""
+
+    kind: Literal["start"] = "start"
+    up_to: Level | None = None
+    reason: str | None = None
+    answers: tuple[Answered, ...] = ()
 
 
 class WhoSignsIn(Asked[SignsIn]):
@@ -165,7 +207,7 @@ class VerifyLedger(Asked[LedgerVerified]):
 
 
 Question = Annotated[
-    FindPeople | PersonFactsAsked | PreviewAsked | WhoSignsIn | CheckSystems | VerifyLedger,
+    FindPeople | PersonFactsAsked | PreviewAsked | StartAsked | WhoSignsIn | CheckSystems | VerifyLedger,
     Field(discriminator="kind"),
 ]
 QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question)
@@ -173,6 +215,7 @@ ANSWERS: dict[str, type[Answer]] = {
     "find_people": PeopleFound,
     "person_facts": PersonFacts,
     "preview": Preview,
+    "start": Started,
     "who_signs_in": SignsIn,
     "check_systems": SystemsChecked,
     "verify_ledger": LedgerVerified,

@@ -26,6 +26,8 @@ from orchestrator.documents.questions import (
     PreviewAsked,
     Question,
     SignsIn,
+    StartAsked,
+    Started,
     SystemChecked,
     SystemsChecked,
     VerifyLedger,
@@ -34,19 +36,23 @@ from orchestrator.documents.questions import (
 from orchestrator.domain import errors
 from orchestrator.domain.errors import Invalid
 from orchestrator.engine import Engine, EngineUnavailable
-from orchestrator.ledger.engine.inquiries import InquiryAnswer, InquiryRows
+from orchestrator.ledger.engine.inquiries import KEPT, InquiryAnswer, InquiryRows
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 
 __all__ = [
     "Answer", "Asked", "CheckSystems", "FindPeople", "Inquiries", "InquiryFailed", "LedgerVerified", "NotAnswered",
-    "PeopleFound", "PersonFactsAsked", "PersonMatch", "Preview", "PreviewAsked", "Question", "SignsIn", "SystemChecked",
-    "SystemsChecked", "VerifyLedger", "WhoSignsIn",
+    "PeopleFound", "PersonFactsAsked", "PersonMatch", "Preview", "PreviewAsked", "Question", "SignsIn", "StartAsked",
+    "Started", "SystemChecked", "SystemsChecked", "VerifyLedger", "WhoSignsIn", "new_inquiry_id",
 ]  # fmt: skip
 
 WITHIN = 10.0  # seconds that somebody waits in front of a page
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.01, 0.5, 1.25
 """Seconds between two looks at the row, and how they grow: what takes long is looked at less often."""
+
+
+ANSWER_READ_WITHIN = timedelta(seconds=5)
+"""How long a start's row outlives the wait for it. A worker that comes later opens no run that no one waits for."""
 
 
 class NotAnswered(errors.Refusal):
@@ -72,12 +78,14 @@ class Inquiries:
         self._rows = InquiryRows(database, keyring)
         self._engine = engine
 
-    async def ask(self, asked_by: str, question: q.Asked[q.A], *, within: float = WITHIN) -> q.A:
+    async def ask(
+        self, asked_by: str, question: q.Asked[q.A], *, within: float = WITHIN, inquiry_id: str | None = None
+    ) -> q.A:
         """The answer. `asked_by` is an actor's id. Raises the worker's `Refusal` word for word, `InquiryFailed` where
         it could not answer, and `NotAnswered` where nobody did `within` so many seconds."""
         clock = asyncio.get_running_loop().time
         until = clock() + within
-        inquiry_id = await self.put(asked_by, question, within=within)
+        inquiry_id = await self.put(asked_by, question, within=within, inquiry_id=inquiry_id)
         answer = await self.wait(inquiry_id, asked_by, within=max(until - clock(), 0.0))
         if answer is None:
             raise self._nobody(inquiry_id, within)
@@ -96,16 +104,31 @@ class Inquiries:
             pause = min(pause * GROWTH, LONGEST_PAUSE)
         return answer
 
-    async def put(self, asked_by: str, question: q.Asked[Any], *, within: float = WITHIN) -> str:
+    async def put(
+        self,
+        asked_by: str,
+        question: q.Asked[Any],
+        *,
+        within: float = WITHIN,
+        inquiry_id: str | None = None,
+    ) -> str:
         """Asks without waiting for an answer, and for Temporal no longer than `within`. Returns the inquiry's id, for
-        `result`."""
+        `result`; `inquiry_id` is one that the caller has made."""
         if self._engine is None:
             raise EngineUnavailable("its address", "it has not been reached since this process began")
-        inquiry_id = f"i{secrets.token_hex(16)}"
+        inquiry_id = inquiry_id or new_inquiry_id()
         kind = str(getattr(question, "kind", ""))
-        await self._rows.put(inquiry_id, kind, asked_by, question.model_dump_json().encode())
+        kept = timedelta(seconds=within) + ANSWER_READ_WITHIN if isinstance(question, StartAsked) else KEPT
+        await self._rows.put(inquiry_id, kind, asked_by, question.model_dump_json().encode(), kept)
         await self._engine.inquire(inquiry_id, within=timedelta(seconds=within))
         return inquiry_id
+
+    async def withdraw(self, inquiry_id: str, asked_by: str) -> q.Answer | None:
+        """No worker begins with it from now on. The answer that a worker has given meanwhile, None where there is none.
+        Raises like `result` where it was refused or failed."""
+        await self._rows.withdraw(inquiry_id, asked_by)
+        answered = await self._rows.answered(inquiry_id, asked_by)
+        return None if answered is None or answered == "waiting" else _told(answered)
 
     async def result(self, inquiry_id: str, asked_by: str) -> q.Answer | None:
         """What came of it, None while nobody has answered. Raises like `ask`; and `Invalid` for what this actor never
@@ -133,6 +156,10 @@ class Inquiries:
             "Ask again. If it goes on, see that a worker runs and that the systems it asks can be reached.",
             inquiry_id=inquiry_id,
         )
+
+
+def new_inquiry_id() -> str:
+    return f"i{secrets.token_hex(16)}"
 
 
 def _unknown() -> Invalid:

@@ -7,6 +7,7 @@ It dies by SIGKILL when COUNT attempts stand at the point at the same time, so t
     during_call     the call is on its way
     after_effect    the system has answered, nobody has looked or written
     after_read_back it was read back, the result is not written
+    after_start     a run that somebody asked a worker for is opened, and the answer is not written
     never           it works until it is killed from outside
 """
 
@@ -17,13 +18,17 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, get_args
 
+from activities import inquiries
 from activities.connections import Connections
+from activities.starts import Starts
 from activities.systems import SystemActivities
 from connectors.abilities import Connector, Effect
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision
+from orchestrator.documents.questions import StartAsked, Started
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import AttemptResult, Intent
@@ -34,8 +39,10 @@ from orchestrator.settings import Settings
 from orchestrator.worker import relaying, working
 from tests.integration.cadence import QUICK
 
-Point = Literal["before_intent", "after_intent", "during_call", "after_effect", "after_read_back", "never"]
-POINTS: tuple[Point, ...] = get_args(Point)
+StepPoint = Literal["before_intent", "after_intent", "during_call", "after_effect", "after_read_back"]
+Point = StepPoint | Literal["after_start", "never"]
+POINTS: tuple[StepPoint, ...] = get_args(StepPoint)
+"""Those that lie in the execution of a step."""
 
 
 class Cliff:
@@ -98,8 +105,20 @@ class MortalActivities(SystemActivities):
         return answer
 
 
+class MortalStarts(Starts):
+    cliff: Cliff
+
+    async def start(
+        self, asked_by: str, asked: StartAsked, start_id: str, waits: Callable[[], Awaitable[bool]]
+    ) -> Started:
+        started = await super().start(asked_by, asked, start_id, waits)
+        await self.cliff.reach("after_start")
+        return started
+
+
 async def work(point: Point, count: int) -> None:
-    cliff = Cliff(point, count)
+    cliff = MortalStarts.cliff = Cliff(point, count)
+    inquiries.Starts = MortalStarts  # type: ignore[misc]  # the worker makes its own; this process is one that dies
 
     def make(
         runs: Runs, keyring: Keyring, connections: Connections, rates: Rates, reports: EngineReports

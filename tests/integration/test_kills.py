@@ -54,7 +54,7 @@ async def keys_done(company: Company, system: str, action: str) -> list[str | No
     return [entry["key"] for entry in await company.effects(system) if action in entry["action"]]
 
 
-@pytest.mark.parametrize("point", POINTS[:-1])
+@pytest.mark.parametrize("point", POINTS)
 async def test_a_worker_killed_at_a_named_point(
     install: Install, company: Company, hire: Hire, tmp_path: Path, point: str
 ) -> None:

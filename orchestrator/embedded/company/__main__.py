@@ -59,6 +59,7 @@ class CompanyProcess:
             routes=[
                 Route("/people", self.hire, methods=["POST"]),
                 Route("/systems/{name}/effects", self.effects),
+                Route("/systems/{name}/requests", self.requests, methods=["DELETE"]),
                 Route("/systems/{name}/faults", self.break_, methods=["POST"]),
                 Route("/systems/{name}/faults", self.mend, methods=["DELETE"]),
                 Route("/systems/{name}/start", self.start, methods=["POST"]),
@@ -92,6 +93,12 @@ class CompanyProcess:
 
     async def effects(self, request: Request) -> JSONResponse:
         return JSONResponse({"effects": self._guard(request).log.documents()})
+
+    async def requests(self, request: Request) -> JSONResponse:
+        seen = self._guard(request).requests
+        lines = list(seen)
+        seen.clear()
+        return JSONResponse({"requests": lines})
 
     async def break_(self, request: Request) -> JSONResponse:
         try:

@@ -98,6 +98,12 @@ class Company:
         `effects.EffectEntry`), also while the system is stopped."""
         return (await self._all_effects(system))[self._marks.get(system, 0) :]
 
+    async def requests(self, system: str) -> list[str]:
+        """The requests that an HTTP system was sent since this was last asked, as `GET /people?email=...`, oldest
+        first; the latest 5000 where there were more."""
+        requests: list[str] = (await self._ask("DELETE", f"/systems/{system}/requests"))["requests"]
+        return requests
+
     async def mark(self) -> None:
         """Count effects from here on: tests that share a company begin with this."""
         for system in SYSTEMS:

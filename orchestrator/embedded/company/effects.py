@@ -11,11 +11,13 @@ import asyncio
 import hmac
 import json
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
+from urllib.parse import unquote_plus
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -108,6 +110,8 @@ class GuardedSystem:
         self.token = token
         self.log = log
         self.faults: list[Fault] = []
+        self.requests: deque[str] = deque(maxlen=5000)
+        """Method, path and query of the latest requests that came with the right token."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -123,6 +127,8 @@ class GuardedSystem:
             return
         REQUEST_KEY.set(next((headers[name].decode("latin-1") for name in KEY_HEADERS if name in headers), None))
         REQUEST_LINE.set(f"{method} {path}")
+        query = unquote_plus(scope["query_string"].decode("latin-1"))
+        self.requests.append(f"{method} {path}?{query}" if query else f"{method} {path}")
         for fault in self.faults:
             if fault.applies(method, path):
                 if fault.times is not None:

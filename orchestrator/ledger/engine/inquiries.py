@@ -14,7 +14,8 @@ from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 
 KEPT = timedelta(minutes=15)
-"""How long a row can be read, answered or not. It is deleted when the next one is put after that."""
+"""How long a row can be read, answered or not, where nothing else is said. It is deleted when the next one is put after
+that."""
 
 Outcome = Literal["answered", "refused", "failed"]
 
@@ -35,6 +36,9 @@ SELECT question FROM engine.inquiries WHERE inquiry_id = %s AND asked_by = %s AN
 _ANSWER = """
 UPDATE engine.inquiries SET state = %(state)s, answer = %(answer)s, answered_at = engine.now()
 WHERE inquiry_id = %(id)s AND state = 'asked' AND expires_at > engine.now()
+"""
+_WITHDRAW = """
+UPDATE engine.inquiries SET expires_at = engine.now() WHERE inquiry_id = %s AND asked_by = %s AND state = 'asked'
 """
 _ANSWERED = """
 SELECT kind, state, answer FROM engine.inquiries
@@ -63,9 +67,9 @@ class InquiryRows:
         self.database = database
         self._keyring = keyring
 
-    async def put(self, inquiry_id: str, kind: str, asked_by: str, question: bytes) -> None:
+    async def put(self, inquiry_id: str, kind: str, asked_by: str, question: bytes, kept: timedelta = KEPT) -> None:
         sealed = self._keyring.seal(_context(inquiry_id, asked_by, "question"), question)
-        row = {"id": inquiry_id, "kind": kind, "by": asked_by, "question": sealed, "kept": KEPT}
+        row = {"id": inquiry_id, "kind": kind, "by": asked_by, "question": sealed, "kept": kept}
         async with self.database.driver() as connection:
             await connection.execute(_PUT, row)
 
@@ -91,6 +95,11 @@ class InquiryRows:
         async with self.database.driver() as connection:
             kept = await connection.execute(_ANSWER, {"id": inquiry_id, "state": outcome, "answer": sealed})
         return kept.rowcount == 1
+
+    async def withdraw(self, inquiry_id: str, asked_by: str) -> None:
+        """Nobody begins to answer it from now on. What is answered already stays so."""
+        async with self.database.driver() as connection:
+            await connection.execute(_WITHDRAW, (inquiry_id, asked_by))
 
     async def answered(self, inquiry_id: str, asked_by: str) -> InquiryAnswer | Literal["waiting"] | None:
         """None for what this asker never asked and for what has expired."""

@@ -21,17 +21,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from orchestrator import commands
-from orchestrator.commands import Received
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.ledger.access.answers import StoredResponse as Kept
-from orchestrator.web.api.people import WITHIN, Wanted
-from orchestrator.web.api.runs.command_responses import run_address
-from orchestrator.web.api.runs.starts import Local, Zone, cutoff_given
+from orchestrator.web import starts
+from orchestrator.web.api.people import Wanted
+from orchestrator.web.api.runs.command_responses import start_outcome
+from orchestrator.web.api.runs.starts import Local, Zone
 from orchestrator.web.api.schema.description import RequestModel, problems_of_post
 from orchestrator.web.api.schema.parameters import Id
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
-from orchestrator.web.inquiries import PersonFactsAsked
+from orchestrator.web.inquiries import StartAsked
 from orchestrator.web.problems import Problem, answer, invalid_request, refused
 from orchestrator.web.state import WebState, state_of
 
@@ -134,17 +134,12 @@ async def _start(request: Request, web: WebState, body: bytes) -> Response:
     actor = Actor(actor_id=ACTOR, kind="service", roles=frozenset({ROLE}))
     try:
         await commands.record_actor(web.services, actor)
-        question = PersonFactsAsked(packet=asked.packet, wanted=asked.person)
-        facts = await web.inquiries.ask(ACTOR, question, within=WITHIN)
-        cutoff = cutoff_given(asked.cutoff, asked.zone or facts.time_zone or None)
-        done = await commands.start_run(web.services, actor, facts, asked.packet, cutoff)
+        question = StartAsked(packet=asked.packet, wanted=asked.person, cutoff=asked.cutoff, zone=asked.zone)
+        done = await starts.start(web.services, web.inquiries, actor, question)
     except Refusal as error:
         return await answer(request, refused(error, request.path_params))
-    if isinstance(done, Received):
-        return JSONResponse(Receipt(message=done.message).model_dump(), 202)
-    standing = RunStanding(run_id=done.run_id, version=done.version, events=len(done.events), carried_on=done.nudged)
-    headers = {"location": run_address(done.run_id)}
-    return JSONResponse(standing.model_dump(), 201 if done.nudged else 202, headers=headers)
+    standing, status, headers = start_outcome(done)
+    return JSONResponse(standing.model_dump(), status, headers=headers)
 
 
 def _signed_at(

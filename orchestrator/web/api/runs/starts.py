@@ -1,27 +1,25 @@
-"""Starting a run, and looking first what it would do. HR's facts come from a worker: no system's credential is here."""
+"""Starting a run, and looking first what it would do. Both are a worker's: no system's
+credential is here."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from orchestrator import commands
-from orchestrator.commands import Received
 from orchestrator.documents.preview import Preview
 from orchestrator.documents.shown_matches import Answered
-from orchestrator.domain.permissions.embargo import Embargo
-from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
+from orchestrator.web import starts
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inquiries import inquiry_address
 from orchestrator.web.api.people import WITHIN, Wanted, may_prepare
-from orchestrator.web.api.runs.command_responses import run_address, run_outcome
+from orchestrator.web.api.runs.command_responses import start_outcome
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id, Reason
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
-from orchestrator.web.inquiries import InquiryFailed, NotAnswered, PersonFactsAsked, PreviewAsked
+from orchestrator.web.inquiries import InquiryFailed, NotAnswered, PreviewAsked, StartAsked
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
@@ -117,26 +115,25 @@ async def start(
     if asked.urgent:
         caller.demand_step_up(web.settings)
     await may_prepare(web, caller, asked.packet)
-    question = PersonFactsAsked(packet=asked.packet, wanted=asked.person)
-    facts = await web.inquiries.ask(caller.actor.actor_id, question, within=WITHIN)
-    cutoff = None if asked.urgent else cutoff_given(asked.cutoff, asked.zone or facts.time_zone or None)
-    embargo = Embargo(asked.embargo.until, tuple(asked.embargo.named)) if asked.embargo is not None else None
-    done = await commands.start_run(
-        web.services, caller.actor, facts, asked.packet, cutoff,
-        urgent=asked.urgent, embargo=embargo, reason=asked.reason,
-        answers=[Answered(one.question, tuple(one.accounts), one.reason) for one in asked.answers],
-    )  # fmt: skip
-    if isinstance(done, Received):
-        response.status_code = 202
-        return Receipt(message=done.message)
-    answered = run_outcome(done, response, on_time=201)
-    response.headers["location"] = run_address(done.run_id)
-    return answered
+    settled = tuple(Answered(one.question, tuple(one.accounts), one.reason) for one in asked.answers)
+    question = StartAsked(**_terms(asked), reason=asked.reason, answers=settled)
+    done = await starts.start(web.services, web.inquiries, caller.actor, question)
+    body, response.status_code, headers = start_outcome(done)
+    response.headers.update(headers)
+    return body
 
 
-def cutoff_given(cutoff: str | None, zone: str | None) -> Cutoff | None:
-    """None without one: whether that may be is for the command to say."""
-    return parse_cutoff(cutoff, zone) if cutoff is not None else None
+def _terms(asked: RunAsked | PreviewWanted) -> dict[str, Any]:
+    """The fields of `RunTerms`."""
+    return {
+        "packet": asked.packet,
+        "wanted": asked.person,
+        "cutoff": None if asked.urgent else asked.cutoff,
+        "zone": asked.zone,
+        "urgent": asked.urgent,
+        "embargo_until": asked.embargo.until if asked.embargo is not None else None,
+        "named": tuple(asked.embargo.named) if asked.embargo is not None else (),
+    }
 
 
 @router.post(
@@ -158,20 +155,7 @@ async def preview(
     be."""
     web = state_of(request)
     await may_prepare(web, caller, asked.packet)
-    zone = asked.zone
-    if asked.cutoff is not None and zone is None:
-        wanted = PersonFactsAsked(packet=asked.packet, wanted=asked.person)
-        zone = (await web.inquiries.ask(caller.actor.actor_id, wanted, within=WITHIN)).time_zone or None
-    question = PreviewAsked(
-        packet=asked.packet,
-        wanted=asked.person,
-        cutoff=None if asked.urgent else asked.cutoff,
-        zone=zone,
-        urgent=asked.urgent,
-        embargo_until=asked.embargo.until if asked.embargo is not None else None,
-        named=tuple(asked.embargo.named) if asked.embargo is not None else (),
-        actor_id=caller.actor.actor_id,
-    )
+    question = PreviewAsked(**_terms(asked), actor_id=caller.actor.actor_id)
     try:
         return await web.inquiries.ask(caller.actor.actor_id, question, within=WITHIN)
     except InquiryFailed:

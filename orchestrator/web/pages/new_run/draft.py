@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from starlette.datastructures import FormData
 
 from orchestrator.documents.preview import Shown
-from orchestrator.documents.questions import PersonMatch, PreviewAsked
+from orchestrator.documents.questions import PersonMatch, PreviewAsked, StartAsked
+from orchestrator.documents.shown_matches import Answered
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.permissions.embargo import Embargo
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
@@ -146,19 +148,25 @@ class Draft(Shown):
 
     def question(self, actor_id: str) -> PreviewAsked:
         """Raises `Invalid` where `faults` has some."""
+        return PreviewAsked(**self._terms(), chosen=self.person, actor_id=actor_id)
+
+    def start(self, reason: str | None, answers: Sequence[Answered]) -> StartAsked:
+        """Raises `Invalid` where `faults` has some."""
+        return StartAsked(**self._terms(), reason=reason, answers=tuple(answers))
+
+    def _terms(self) -> dict[str, Any]:
+        """The fields of `RunTerms`."""
         embargo, given = self.embargo(), self.cutoff_given()
         twice = given is not None and self.offset in self.offsets()
-        return PreviewAsked(
-            packet=self.packet,
-            wanted=self.person.hr_id,
-            cutoff=None if given is None else self.cutoff + (self.offset if twice else ""),
-            zone=self.zone or None,
-            urgent=self.urgent,
-            embargo_until=embargo.until if embargo is not None else None,
-            named=self.named if embargo is not None else (),
-            chosen=self.person,
-            actor_id=actor_id,
-        )
+        return {
+            "packet": self.packet,
+            "wanted": self.person.hr_id,
+            "cutoff": None if given is None else self.cutoff + (self.offset if twice else ""),
+            "zone": self.zone or None,
+            "urgent": self.urgent,
+            "embargo_until": embargo.until if embargo is not None else None,
+            "named": self.named if embargo is not None else (),
+        }
 
 
 def sealed(keyring: Keyring, actor_id: str, draft: Draft) -> str:

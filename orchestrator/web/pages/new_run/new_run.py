@@ -17,8 +17,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from orchestrator import commands
-from orchestrator.commands import Done, Received
 from orchestrator.documents.preview import MatchQuestion
 from orchestrator.documents.questions import SHORTEST_SEARCH, PeopleFound
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
@@ -27,10 +25,11 @@ from orchestrator.domain.packet.packet_history import Phase
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.answers import StoredResponse as Kept
 from orchestrator.ledger.access.sessions import Flash
+from orchestrator.web import starts
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.start_permissions import packets_to_start
-from orchestrator.web.inquiries import FindPeople, PersonFactsAsked, Preview, PreviewAsked
+from orchestrator.web.inquiries import FindPeople, Preview, PreviewAsked, Started
 from orchestrator.web.pages.new_run.draft import Draft, opened, sealed, sentence, zones_for
 from orchestrator.web.pages.new_run.preview_words import preview_page
 from orchestrator.web.pages.new_run.settling import Said
@@ -240,14 +239,8 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
     try:
         if draft.urgent:
             caller.demand_step_up(web.settings)
-        facts = await web.inquiries.ask(
-            actor_id, PersonFactsAsked(packet=draft.packet, wanted=draft.person.hr_id), within=SEARCH_WITHIN
-        )
-        done = await commands.start_run(
-            web.services, caller.actor, facts, draft.packet, draft.cutoff_given(),
-            urgent=draft.urgent, embargo=draft.embargo(), reason=said.reason or None,
-            answers=said.answers(questions),
-        )  # fmt: skip
+        wanted = draft.start(said.reason or None, said.answers(questions))
+        done = await starts.start(web.services, web.inquiries, caller.actor, wanted)
     except (Refusal, EngineUnavailable) as error:
         await web.answers.give_up(actor_id, key)
         flash, status = told(request, error, AWAY)
@@ -255,13 +248,13 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
     except BaseException:
         await web.answers.give_up(actor_id, key)
         raise
-    to = "/runs" if isinstance(done, Received) else f"/runs/{done.run_id}"
+    to = "/runs" if done.run_id is None else f"/runs/{done.run_id}"
     await web.answers.keep(actor_id, key, Kept(303, {"location": to}, ""))
     return await back_to(request, caller, to, _told(done, draft))
 
 
-def _told(done: Done | Received, draft: Draft) -> Flash:
-    if isinstance(done, Received):
+def _told(done: Started, draft: Draft) -> Flash:
+    if done.run_id is None:
         return Flash("done", done.message)
     if not done.nudged:
         return Flash(

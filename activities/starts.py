@@ -1,0 +1,62 @@
+"""Starting a run: who leaves is asked of HR once, and the run is opened on that answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from activities.connections import Connections
+from activities.packets import governing
+from activities.people import People
+from orchestrator import commands
+from orchestrator.commands import Services
+from orchestrator.documents.questions import StartAsked, Started
+from orchestrator.domain.commands import requests
+from orchestrator.domain.errors import TooLate
+from orchestrator.domain.organisation.organisation import actor_of
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.reading.queries import Queries
+
+
+class Starts:
+    def __init__(
+        self, services: Services, queries: Queries, connections: Connections, first: Packet | None = None
+    ) -> None:
+        """`first` is as for `governing`."""
+        self._services = services
+        self._queries = queries
+        self._connections = connections
+        self._first = first
+
+    async def start(
+        self, asked_by: str, asked: StartAsked, start_id: str, waits: Callable[[], Awaitable[bool]]
+    ) -> Started:
+        """Opens the run for the account `asked_by`. `start_id` is the same each time that this start is repeated, since
+        a worker can die after it has opened the run and before it has said so; the run is then the answer. `waits` says
+        whether the asker still waits: if not, no run is opened. Raises `Refusal`, and `ConnectorError` where HR cannot
+        be asked."""
+        runs, keyring = self._services.runs, self._services.keyring
+        actor = actor_of(await runs.organisation(), asked_by).model_copy(update={"up_to": asked.up_to})
+        before = await commands.run_started(self._services, actor, start_id)
+        if before is not None:
+            return commands.started(before)
+        _, packet = await governing(runs, self._queries, asked.packet, actor, self._first)
+        # Before HR is asked: who may not prepare runs learns nothing about people, not even from a refusal.
+        requests.require_prepare(actor, packet, packet, packet.name)
+        people = People(self._connections, packet, keyring)
+        person = await people.facts(await people.find(asked.wanted))
+        cutoff = asked.cutoff_for(person)
+        if not await waits():
+            raise TooLate("start_withdrawn", "This start was withdrawn before the run was opened.", "Ask again.")
+        done = await commands.start_run(
+            self._services,
+            actor,
+            person,
+            asked.packet,
+            cutoff,
+            urgent=asked.urgent,
+            embargo=asked.embargo(),
+            reason=asked.reason,
+            answers=asked.answers,
+            start_id=start_id,
+        )
+        return commands.started(done)

@@ -1,0 +1,124 @@
+"""However a run is asked for (page, API, command line, list of leavers, HR's webhook), HR is asked about the person as
+often as one look at them takes, and a refusal is the same."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest_asyncio
+
+from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.stack import Stack
+from tests.cli.command_line import Offboard
+from tests.cli.test_csv import export
+from tests.web.api.running import Leavers, served, wanted
+from tests.web.api.test_api_hr_hook import SECRET, delivery, leaving, signed
+from tests.web.conftest import Program, Visit
+from tests.web.pages.forms import look_ahead
+
+IDENTITY = {"packet": "identity-only"}
+"""Its runs look for no account in HR, so that whatever asks HR about the person belongs to the start."""
+
+
+@pytest_asyncio.fixture
+async def hook(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """Where HR's system reports."""
+    async with (
+        served(stack, hr_webhook_secret=SECRET) as url,
+        httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=30.0) as client,
+    ):
+        yield client
+
+
+@dataclass(frozen=True)
+class Known:
+    """Somebody new, and how many requests one look at them in HR takes."""
+
+    person: Employee
+    hr_id: str
+    one_look: int
+
+
+Knows = Callable[[], Awaitable[Known]]
+
+
+async def asked_about(stack: Stack, *marks: str) -> int:
+    """How many requests HR was sent about a person since this was last asked."""
+    return len([line for line in await stack.company.requests("hr") if any(mark in line for mark in marks)])
+
+
+@pytest_asyncio.fixture
+async def known(stack: Stack, program: Program, leaver: Leavers) -> Knows:
+    hr = await program("hr")
+
+    async def one() -> Known:
+        person = await leaver()
+        await stack.company.requests("hr")
+        answer = await hr.post("/people/lookup", json={**IDENTITY, "wanted": person.employee_number})
+        assert answer.status_code == 200, answer.text
+        return Known(person, answer.json()["hr_id"], await asked_about(stack, person.employee_number))
+
+    return one
+
+
+async def looks(stack: Stack, known: Known) -> float:
+    """How many looks at the person HR was asked for since this was last asked."""
+    return await asked_about(stack, known.person.employee_number, known.hr_id) / known.one_look
+
+
+async def test_hr_is_asked_about_a_person_once_for_a_start(
+    stack: Stack, program: Program, visit: Visit, known: Knows, hook: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    hr, browser, command_line = await program("hr"), await visit("hr"), Offboard(stack.folder)
+    for zone in ("Europe/Berlin", None):
+        one = await known()
+        answer = await hr.post("/runs", json=wanted(one.person, **IDENTITY, zone=zone))
+        assert answer.status_code == 201 and 0 < await looks(stack, one) <= 1
+
+    one = await known()
+    answer = await hr.post("/previews", json=wanted(one.person, **IDENTITY, zone=None))
+    assert answer.status_code == 200 and 0 < await looks(stack, one) <= 1, "a preview is one look, too"
+
+    one = await known()
+    body = leaving(one.person, **IDENTITY, zone=None)
+    answer = await hook.post("/hooks/hr", content=body, headers=signed(body, delivery()))
+    assert answer.status_code == 201 and 0 < await looks(stack, one) <= 1
+
+    one = await known()
+    preview = await look_ahead(browser, one.person, **IDENTITY)
+    await looks(stack, one)
+    page = await browser.submit(preview.url.path)
+    assert page.url.path.startswith("/runs/r") and 0 < await looks(stack, one) <= 1
+
+    one = await known()
+    when = ("--cutoff", "2031-11-28T17:00", "--packet", "identity-only")
+    await command_line.done("start", one.person.employee_number, *when, as_="hr")
+    assert 0 < await looks(stack, one) <= 1
+
+    one = await known()
+    path = export(tmp_path / "leavers.csv", [one.person])
+    await command_line.done("start", "--from-csv", str(path), "--packet", "identity-only", as_="hr")
+    assert 1 < await looks(stack, one) <= 2, "once to check the row, and once to start"
+
+
+async def test_a_person_with_a_run_is_refused_in_the_same_words_everywhere(
+    stack: Stack, program: Program, visit: Visit, leaver: Leavers, hook: httpx.AsyncClient
+) -> None:
+    hr, browser, command_line, person = await program("hr"), await visit("hr"), Offboard(stack.folder), await leaver()
+    preview = await look_ahead(browser, person)
+    made = await hr.post("/runs", json=wanted(person))
+    run_id = made.json()["run_id"]
+    again = await hr.post("/runs", json=wanted(person))
+    problem = again.json()
+    assert (again.status_code, problem["code"]) == (409, "run_open") and run_id in problem["detail"]
+    body = leaving(person)
+    reported = await hook.post("/hooks/hr", content=body, headers=signed(body, delivery()))
+    assert (reported.status_code, reported.json()) == (409, problem)
+    page = await browser.submit(preview.url.path)
+    assert page.status_code == 409 and problem["detail"] in html.unescape(page.text)
+    said = await command_line.refused("start", person.employee_number, "--cutoff", "2031-11-28T17:00", as_="hr")
+    assert problem["detail"] in " ".join(said.split())
