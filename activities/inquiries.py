@@ -142,11 +142,11 @@ class InquiryActivities:
     async def _find_people(self, question: q.FindPeople, asked_by: str) -> q.PeopleFound:
         packet = await self._prepared(question.packet, asked_by)
         text = question.text.strip()
-        if len(text) < q.SHORTEST_SEARCH:
+        if len(text) < q.MIN_SEARCH_CHARACTERS:
             return q.PeopleFound(people=())
-        found = await People(self._connections, packet, self._keyring).search(text, q.MOST_PEOPLE + 1)
-        shown = tuple(_match(person) for person in found[: q.MOST_PEOPLE])
-        return q.PeopleFound(people=shown, more=len(found) > q.MOST_PEOPLE)
+        found = await People(self._connections, packet, self._keyring).search(text, q.MAX_PEOPLE_FOUND + 1)
+        shown = tuple(_match(person) for person in found[: q.MAX_PEOPLE_FOUND])
+        return q.PeopleFound(people=shown, more=len(found) > q.MAX_PEOPLE_FOUND)
 
     async def _preview(self, question: q.PreviewAsked) -> Preview:
         actor = actor_of(await self._runs.organisation(), question.actor_id)

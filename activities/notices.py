@@ -28,8 +28,8 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.ledger.engine.notices import NoticeBook
 from orchestrator.notifications.notice_words import letter
-from orchestrator.notifications.notices import AFTER_A_REFUSAL, Notice, Waiting, due_notices
-from orchestrator.reading.queries import LARGEST_PAGE, Queries, Viewer
+from orchestrator.notifications.notices import RETRY_AFTER_REFUSAL, Notice, Waiting, due_notices
+from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, Viewer
 from orchestrator.reading.rows import Item
 from orchestrator.workflows.activity_stubs import NextLook
 
@@ -154,7 +154,7 @@ class NoticeActivities:
         elif outcome == "refused":
             await self._book.keep([(n.waiting.item_id, "refused") for n in due], recipient.actor_ids[0])
             log.warning("notices: the mail server refuses an address of account %s", recipient.actor_ids[0])
-            later = now + AFTER_A_REFUSAL
+            later = now + RETRY_AFTER_REFUSAL
             return later if again is None else min(again, later)
         return again
 
@@ -162,7 +162,7 @@ class NoticeActivities:
         """All that waits for any of the recipient's accounts, the most urgent first."""
         items: dict[str, Item] = {}
         for actor in recipient.actors:
-            inbox = await self._queries.inbox(Viewer.of(actor), limit=LARGEST_PAGE)
+            inbox = await self._queries.inbox(Viewer.of(actor), limit=MAX_PAGE_SIZE)
             items |= {f"{item.run_id}/{item.id}": item for item in inbox.items}
         embargoed = await self._book.embargoed({item.run_id for item in items.values()}) if items else frozenset()
         waiting = [await self._described(item_id, item, item.run_id in embargoed) for item_id, item in items.items()]

@@ -27,7 +27,7 @@ from orchestrator.commands.integrations import (
     revoke_token,
 )
 from orchestrator.commands.run_commands import (
-    MOST_TOGETHER,
+    MAX_BATCH_APPROVALS,
     accept_exception,
     approve_gate,
     approve_gates,
@@ -48,7 +48,7 @@ from orchestrator.commands.run_commands import (
 from orchestrator.commands.services import Done, Outcome, Received, Services, started
 
 __all__ = [
-    "MOST_TOGETHER",
+    "MAX_BATCH_APPROVALS",
     "Done",
     "Outcome",
     "Received",

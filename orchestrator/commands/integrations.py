@@ -12,7 +12,7 @@ from orchestrator.commands.services import Services, packets_in_use
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.permissions.levels import Actor, ActorKind, Level, require_writing
 from orchestrator.domain.permissions.programs import require_harmless_roles, require_own_grants, require_safety_owner
-from orchestrator.ledger.access.tokens import LONGEST, Token, Tokens, new_token_id
+from orchestrator.ledger.access.tokens import MAX_TOKEN_LIFETIME, Token, Tokens, new_token_id
 from orchestrator.ledger.engine.webhooks import Webhook, Webhooks, unknown_webhook
 
 
@@ -35,8 +35,10 @@ async def make_token(
     in_use = await packets_in_use(services, packets)
     require_harmless_roles(kind, roles, in_use)
     require_own_grants(actor, kind, roles, in_use)
-    if not timedelta() < lasts <= LONGEST:
-        raise Invalid("token_lasts", f"A token works for at most {LONGEST.days} days.", "Make a new one in time.")
+    if not timedelta() < lasts <= MAX_TOKEN_LIFETIME:
+        raise Invalid(
+            "token_lasts", f"A token works for at most {MAX_TOKEN_LIFETIME.days} days.", "Make a new one in time."
+        )
     token_id = new_token_id()
     program = Actor(actor_id=f"s_{token_id}", kind=kind, roles=frozenset(roles), up_to=up_to)
     await record_actor(services, program)

@@ -28,7 +28,7 @@ from orchestrator.domain.run.run import RunState
 from orchestrator.ledger.persons.files import Attachment
 from orchestrator.ledger.persons.uploads import Uploaded
 
-MOST_TOGETHER = 100
+MAX_BATCH_APPROVALS = 100
 
 # HR
 
@@ -167,9 +167,11 @@ async def approve_gates(
     """Approves several runs' gates (run id, gate id), each as a decision of its own that stands or is refused by
     itself. More than one only where each one's packet says so. Raises `Invalid` for a selection that is too large."""
     chosen = tuple(dict.fromkeys(selection))
-    if len(chosen) > MOST_TOGETHER:
+    if len(chosen) > MAX_BATCH_APPROVALS:
         raise Invalid(
-            "too_many_together", f"{len(chosen)} gates are more than {MOST_TOGETHER}.", "Decide about fewer at once."
+            "too_many_together",
+            f"{len(chosen)} gates are more than {MAX_BATCH_APPROVALS}.",
+            "Decide about fewer at once.",
         )
     outcomes = []
     for run_id, gate_id in chosen:

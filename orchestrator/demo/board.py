@@ -17,9 +17,9 @@ from orchestrator.domain.run.run import RunState
 
 PEOPLE = ""
 """Stands where a system's name stands, for what people do."""
-NARROWEST = 15  # letters of a leaver's column
-MOST_SHOWN = 5
-MOST_WAITS = 12
+MIN_COLUMN_CHARACTERS = 15  # letters of a leaver's column
+MAX_SHOWN = 5
+MAX_WAITS = 12
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Board:
         parts.append(self._legend(shown, systems, ascii_only))
         taken = len(console.render_lines(Group(*parts), options, pad=False))
         # The title above the list and the count below it, and a line that the cursor stands in.
-        parts += self._waits(ascii_only, min(MOST_WAITS, (self.height or 60) - taken - 4))
+        parts += self._waits(ascii_only, min(MAX_WAITS, (self.height or 60) - taken - 4))
         yield Group(*parts)
 
     def _head(self) -> Text:
@@ -73,7 +73,7 @@ class Board:
 
     def _shown(self, width: int) -> list[Leaver]:
         """As many as have room, and of these first the ones that are not done."""
-        fit = max(1, min(MOST_SHOWN, (width - 14) // NARROWEST))
+        fit = max(1, min(MAX_SHOWN, (width - 14) // MIN_COLUMN_CHARACTERS))
         wanted = sorted(self.leavers, key=lambda leaver: leaver.state.finished)[:fit]
         return [leaver for leaver in self.leavers if leaver in wanted]
 

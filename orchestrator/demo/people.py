@@ -19,7 +19,7 @@ from orchestrator.embedded.staff import STAFF, Staff
 PLATFORM_FILE = "orchestrator/packets/standard-leaver/platform.yaml"
 NOT_YET = timedelta(seconds=12)
 """How long after the start the cutoff of one packaged leaver comes, so that a wait for it is seen."""
-MOST_PEOPLE = 300
+MAX_PEOPLE = 300
 """Beyond that the make-believe company has only those with whom the leavers have to do."""
 
 
@@ -146,10 +146,10 @@ def _company(rows: Sequence[ExportRow], leaving: Sequence[str]) -> tuple[list[Em
         notes.append(
             f"{replaced} of those who leave had no line manager in the file who stays; the next one up takes over."
         )
-    if len(everybody) > MOST_PEOPLE:
+    if len(everybody) > MAX_PEOPLE:
         wanted = {*leaving, *(everybody[number].manager_number for number in leaving)}
-        rest = [number for number in everybody if number not in wanted][: MOST_PEOPLE - len(wanted)]
-        notes.append(f"The company has {MOST_PEOPLE} of the {len(everybody)} people in the file: enough for a demo.")
+        rest = [number for number in everybody if number not in wanted][: MAX_PEOPLE - len(wanted)]
+        notes.append(f"The company has {MAX_PEOPLE} of the {len(everybody)} people in the file: enough for a demo.")
         everybody = {number: everybody[number] for number in everybody if number in {*wanted, *rest}}
     known = {*everybody, chief}
     people = [

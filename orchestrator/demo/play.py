@@ -36,10 +36,10 @@ from orchestrator.web.inquiries import Inquiries, StartAsked
 from orchestrator.web.starts import start
 
 PACKET = "standard-leaver"
-LOOK_EVERY = 0.2  # seconds
+POLL_SECONDS = 0.2  # seconds
 SMALL = 20  # lines of the board above a question
-STUCK_AFTER = 40.0  # seconds in which nothing at all happens
-CALM_AFTER = 12.0  # seconds after which a question is asked although steps are still under way
+STUCK_AFTER_SECONDS = 40.0  # seconds in which nothing at all happens
+CALM_AFTER_SECONDS = 12.0  # seconds after which a question is asked although steps are still under way
 WORTH_WAITING = timedelta(seconds=30)
 """A cutoff further away than this is moved to now, as HR can: a demo does not wait for next month."""
 
@@ -102,9 +102,9 @@ class Play:
             if await self._put_question():
                 self._moved_at = self._calm_at = time.monotonic()
                 continue
-            if now - self._moved_at > STUCK_AFTER:
+            if now - self._moved_at > STUCK_AFTER_SECONDS:
                 break
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(POLL_SECONDS)
         await self._look()
         self._screen.freeze(self.board() if self._screen.asks else None)
 
@@ -170,7 +170,7 @@ class Play:
         looking = any(leaver.state.plan.planned_at is None for leaver in self.leavers)
         now = time.monotonic()
         if looking or kinds & {"running", "again"} or self._outage.going_on:
-            return now - self._calm_at > CALM_AFTER
+            return now - self._calm_at > CALM_AFTER_SECONDS
         self._calm_at = now
         return True
 

@@ -14,7 +14,7 @@ from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.embedded.company.company import Company
 
 DOWN = "code"
-LONGEST_OUTAGE = 15.0  # seconds
+MAX_OUTAGE_SECONDS = 15.0  # seconds
 SEEN_TO_FAIL = 3
 """Attempts that fail before the system comes back."""
 
@@ -44,7 +44,7 @@ class Outage:
             return
         if self.ended is None:
             attempts = max((_failures(leaver) for leaver in leavers), default=0)
-            if attempts < SEEN_TO_FAIL and now - self.since < LONGEST_OUTAGE:
+            if attempts < SEEN_TO_FAIL and now - self.since < MAX_OUTAGE_SECONDS:
                 return
             await self.company.restart(DOWN)
             self.ended = now

@@ -26,7 +26,7 @@ from orchestrator.ledger.proofs.checkpoints import NoteSigner, make_checkpoint
 from orchestrator.ledger.proofs.verification import Verification, verify_database
 
 ORIGIN = "offboard.example/demo"
-LONGEST_VALUE = 60  # letters
+MAX_VALUE_CHARACTERS = 60  # letters
 _TOLD_ELSEWHERE = frozenset(
     {"id", "present", "username", "label", "dn", "display_name", "address", "last4", "to", "pwdChangedTime"}
 )
@@ -257,11 +257,11 @@ def _value(value: Any) -> str:
             return "yes" if value else "no"
         case list() if all(isinstance(one, str) for one in value):
             text = ", ".join(value)
-            return clean(text) if len(text) <= LONGEST_VALUE else str(len(value))
+            return clean(text) if len(text) <= MAX_VALUE_CHARACTERS else str(len(value))
         case list() | dict():
             return f"{len(value)} of them"
     text = clean(str(value))
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+    return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:MAX_VALUE_CHARACTERS]}…"
 
 
 def _length(length: timedelta) -> str:

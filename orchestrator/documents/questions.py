@@ -25,8 +25,8 @@ from orchestrator.domain.permissions.embargo import Embargo
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 
-MOST_PEOPLE = 20
-SHORTEST_SEARCH = 2
+MAX_PEOPLE_FOUND = 20
+MIN_SEARCH_CHARACTERS = 2
 """Letters below which a search finds nobody: one letter finds half the company."""
 
 

@@ -20,11 +20,11 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events import SystemSearched
 from orchestrator.domain.planning.matching import FoundAccount
 from orchestrator.ledger.book.errors import UnreadableEvent
-from orchestrator.ledger.engine.inquiries import KEPT
+from orchestrator.ledger.engine.inquiries import INQUIRY_TTL
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.persons.sealing import PersonKey
 
-SHOWN_FOR: timedelta = KEPT
+SHOWN_FOR: timedelta = INQUIRY_TTL
 """For how long it can be answered: as long as a preview is kept."""
 
 

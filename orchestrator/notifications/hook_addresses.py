@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.domain.errors import Invalid, NotAllowed
 
-LONGEST_URL = 2000
+MAX_URL_CHARACTERS = 2000
 _NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _WITHIN = tuple(
     ipaddress.ip_network(net)
@@ -98,7 +98,7 @@ def _parsed(url: str) -> Target:
         "This is no URL that a webhook can go to.",
         "Give https://HOST/PATH, without user name, password and fragment.",
     )
-    if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
+    if len(url) > MAX_URL_CHARACTERS or not url.isascii() or not url.isprintable() or " " in url:
         raise wrong
     try:
         parts = urlsplit(url)

@@ -17,7 +17,7 @@ NoticeKind = Literal["first", "reminder", "refused"]
 """`refused`: the mail server would not take it for this address."""
 
 ROOM = timedelta(hours=1)
-AFTER_A_REFUSAL = timedelta(hours=1)
+RETRY_AFTER_REFUSAL = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def due_notices(
 
 def _next(item: Waiting, sent: Sent, now: datetime, gather: timedelta) -> tuple[Notice, datetime] | None:
     """The next notice about an item, and from when on it is due."""
-    again = sent[item.item_id, "refused"] + AFTER_A_REFUSAL if (item.item_id, "refused") in sent else None
+    again = sent[item.item_id, "refused"] + RETRY_AFTER_REFUSAL if (item.item_id, "refused") in sent else None
     first = sent.get((item.item_id, "first"))
     if first is None:
         return Notice(item, "first"), again or item.opened_at + gather

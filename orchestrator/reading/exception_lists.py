@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import exceptions, runs
-from orchestrator.reading.queries import LARGEST_PAGE, Queries, Viewer
+from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, Viewer
 from orchestrator.reading.rows import ExceptionLine
 
 Standing = Literal["open", "overdue", "closed", "all"]
-MOST_COUNTED = 1_000
+MAX_COUNTED = 1_000
 """Closed ones are counted up to here."""
 
 
@@ -63,7 +63,7 @@ class ExceptionLists:
     ) -> ExceptionList:
         """`after` is what the page before gave, under the same filter."""
         wanted = wanted or ExceptionFilter()
-        most = max(1, min(limit, LARGEST_PAGE))
+        most = max(1, min(limit, MAX_PAGE_SIZE))
         query = select(exceptions, func.engine.now().label("now")).join_from(
             exceptions, runs, exceptions.c.run_id == runs.c.run_id
         )
@@ -82,12 +82,10 @@ class ExceptionLists:
         late = func.count().filter(exceptions.c.due_at < func.engine.now())
         waiting = _numbers(func.count().label("n"), late.label("late"))
         closed = select(literal(1)).select_from(of_runs).where(exceptions.c.closed_at.is_not(None), *where)
-        left = closed.limit(MOST_COUNTED + 1).subquery()
+        left = closed.limit(MAX_COUNTED + 1).subquery()
         (is_open,) = await self._all(waiting.select_from(of_runs).where(exceptions.c.closed_at.is_(None), *where))
         (over,) = await self._all(_numbers(func.count().label("n")).select_from(left))
-        return ExceptionCounts(
-            is_open["n"], is_open["late"], min(over["n"], MOST_COUNTED), more=over["n"] > MOST_COUNTED
-        )
+        return ExceptionCounts(is_open["n"], is_open["late"], min(over["n"], MAX_COUNTED), more=over["n"] > MAX_COUNTED)
 
     async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         async with self._database.connect() as connection:

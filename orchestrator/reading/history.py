@@ -29,12 +29,12 @@ from orchestrator.ledger.schema.tables import events, runs
 from orchestrator.reading.queries import Queries, Viewer
 from orchestrator.reading.rows import PersonName
 
-MOST_LOOKED_AT = 2_000
+MAX_SCANNED_EVENTS = 2_000
 """Events that one page looks at."""
 CHUNK = 250
 FEW_RUNS = 1_000
 """Up to here the runs' own streams are read; beyond, the ledger from its end, passing over what is not to be seen."""
-LARGEST_PAGE = 200
+MAX_PAGE_SIZE = 200
 _CONTEXT = "history cursor"
 _ACTORS = ("by", "requested_by", "caused_by", "actor_id", "on_behalf_of", "delegate", "to")
 
@@ -124,7 +124,7 @@ class History:
     ) -> HistoryPage:
         """`after` is what the page before gave, under the same filter."""
         wanted = wanted or HistoryFilter()
-        most = max(1, min(limit, LARGEST_PAGE))
+        most = max(1, min(limit, MAX_PAGE_SIZE))
         readable, others = await self._queries.packet_versions(viewer)
         everything = bool(readable) and not others and await self._queries.sees_everything(viewer)
         seen = await self._seen(viewer, wanted, everything)
@@ -137,7 +137,7 @@ class History:
         steps, found = _Steps(), list[_Found]()
         looked_at, ended, back_to = 0, False, None
         chunk = CHUNK if wanted.actor is not None or wanted.system is not None else most + 1
-        while looked_at < MOST_LOOKED_AT and len(found) < most and not ended:
+        while looked_at < MAX_SCANNED_EVENTS and len(found) < most and not ended:
             rows = await self._all(_chunk(seen, before, floor, chunk))
             ended = len(rows) < chunk
             looked_at += len(rows)

@@ -18,9 +18,9 @@ from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import exceptions, runs
 from orchestrator.reading.queries import Queries, Viewer
 
-MOST_DRAWN = 2_000
+MAX_CHARTED_RUNS = 2_000
 """Runs whose times are listed one by one, the latest cutoffs first."""
-MOST_EXPOSED = 100
+MAX_EXPOSED_RUNS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Taken:
 class Times:
     """From cutoff to verified. `runs` are those where access is gone, and of these `within` met the promise of their
     packet. `open` are past their cutoff and not there yet; `never` ended with access that was left or is not known to
-    be gone. The lengths are None where there is no run; `each` has `MOST_DRAWN` at most."""
+    be gone. The lengths are None where there is no run; `each` has `MAX_CHARTED_RUNS` at most."""
 
     runs: int
     within: int
@@ -171,7 +171,7 @@ class OutcomeQueries:
             select(runs.c.run_id, runs.c.cutoff, took.label("took"))
             .where(*where, gone)
             .order_by(runs.c.cutoff.desc(), runs.c.run_id.desc())
-            .limit(MOST_DRAWN)
+            .limit(MAX_CHARTED_RUNS)
         )
         [found] = await self._all(numbers)
         drawn = tuple(Taken(row["run_id"], row["cutoff"], row["took"]) for row in await self._all(each))
@@ -196,7 +196,7 @@ class OutcomeQueries:
     async def _exposed(self, where: Sequence[ColumnElement[bool]], now: datetime) -> tuple[int, tuple[Exposure, ...]]:
         past = [*where, runs.c.exposed, runs.c.cutoff <= now]
         count: Select[Any] = select(func.count().label("n")).where(*past)
-        query: Select[Any] = select(runs).where(*past).order_by(runs.c.cutoff, runs.c.run_id).limit(MOST_EXPOSED)
+        query: Select[Any] = select(runs).where(*past).order_by(runs.c.cutoff, runs.c.run_id).limit(MAX_EXPOSED_RUNS)
         [number] = await self._all(count)
         rows = await self._all(query)
         names = await self._queries.names([row["run_id"] for row in rows])

@@ -35,7 +35,7 @@ from orchestrator.reading.staff import Member, StaffReader
 from orchestrator.reading.visibility import Viewer
 
 __all__ = [
-    "LARGEST_PAGE",
+    "MAX_PAGE_SIZE",
     "ExceptionLine",
     "Inbox",
     "Item",
@@ -50,10 +50,10 @@ __all__ = [
     "Viewer",
 ]  # fmt: skip
 
-LARGEST_PAGE = 500
-KEPT = 1.0
+MAX_PAGE_SIZE = 500
+CACHE_SECONDS = 1.0
 """Seconds for which one answer rests on what it has read of people and packets."""
-SHORTEST_RUN_ID = 5
+MIN_RUN_ID_CHARACTERS = 5
 """Characters of a run's id that may stand for it, where no other begins so."""
 
 _PACKETS = "SELECT name, phase, current_version FROM read.packets ORDER BY name"
@@ -86,7 +86,7 @@ class Queries:
 
     def for_one_answer(self) -> Queries:
         """The same, for an answer that only reads: what every list rests on is read once for all of it. Where an answer
-        takes longer than `KEPT` seconds, as a stream does, it is read anew."""
+        takes longer than `CACHE_SECONDS` seconds, as a stream does, it is read anew."""
         queries = Queries(self._database, self._ledger, self._runs, self._staff)
         queries._keeps = True
         return queries
@@ -97,7 +97,7 @@ class Queries:
 
     async def _around(self) -> tuple[tuple[PacketLine, ...], OrganisationSnapshot]:
         clock = time.monotonic()
-        if self._kept is not None and clock - self._kept[0] < KEPT:
+        if self._kept is not None and clock - self._kept[0] < CACHE_SECONDS:
             return self._kept[1:]
         async with self._database.driver() as connection:
             lines = tuple(PacketLine(*row) for row in await (await connection.execute(_PACKETS)).fetchall())
@@ -112,7 +112,7 @@ class Queries:
         self, viewer: Viewer, states: Sequence[str] = (), after: str | None = None, limit: int = 50
     ) -> RunList:
         """The latest first. `states` are words of `StateFilter`; `after` is what the page before gave."""
-        most = max(1, min(limit, LARGEST_PAGE))
+        most = max(1, min(limit, MAX_PAGE_SIZE))
         query = select(runs, func.engine.now().label("now")).where(await self.visible(viewer))
         if states:
             query = query.where(or_(*(in_state(state) for state in states)))
@@ -130,7 +130,7 @@ class Queries:
     async def find_run(self, viewer: Viewer, named: str) -> str:
         """The run's whole id, from that or a beginning that fits one run only."""
         query = select(runs.c.run_id).where(await self.visible(viewer))
-        if len(named) >= SHORTEST_RUN_ID:
+        if len(named) >= MIN_RUN_ID_CHARACTERS:
             query = query.where(runs.c.run_id.startswith(named, autoescape=True))
         else:
             query = query.where(runs.c.run_id == named)
@@ -188,7 +188,7 @@ class Queries:
         """What waits for the viewer, the most urgent first: what their roles may do and nothing forbids them, or those
         of a colleague who delegated that to them. With `mine` off, all that waits for anybody. `after` is what the
         page before gave."""
-        most = max(1, min(limit, LARGEST_PAGE))
+        most = max(1, min(limit, MAX_PAGE_SIZE))
         about = (runs.c.cutoff, runs.c.zone, runs.c.packet_name, runs.c.packet_version)
         actor, absent = viewer.actor, await self.absent(viewer)
         query = select(
@@ -219,7 +219,7 @@ class Queries:
         if not closed:
             query = query.where(exceptions.c.closed_at.is_(None))
         rows = await self._all(
-            query.order_by(exceptions.c.due_at, exceptions.c.exception_id).limit(max(1, min(limit, LARGEST_PAGE)))
+            query.order_by(exceptions.c.due_at, exceptions.c.exception_id).limit(max(1, min(limit, MAX_PAGE_SIZE)))
         )
         names = await self.names([row["run_id"] for row in rows])
         return tuple(ExceptionLine.of(row, names) for row in rows)

@@ -2,7 +2,7 @@
 
 A page costs the same however many runs there ever were. Counting is a look into a tally that triggers keep
 (`read.run_counts`), as far as only packet and urgency are asked about; other filters count the rows they leave, up to
-`MOST_COUNTED`.
+`MAX_COUNTED`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, tup
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import run_counts, runs
-from orchestrator.reading.queries import LARGEST_PAGE, Queries, Viewer, in_state
+from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, Viewer, in_state
 from orchestrator.reading.rows import RunList, RunRow
 
 Sort = Literal["latest", "cutoff", "due"]
 """`latest`: what was asked for last comes first. `cutoff`: the earliest first. `due`: what has to be done first, and
 runs for which nothing has a date at the end."""
 
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 """Where a filter leaves more runs than these, a count would take longer than the page that shows it."""
 FINISHED = ("clean", "with_exceptions", "shadow", "ended")
 _NEVER = text("'infinity'::timestamptz")
@@ -115,7 +115,9 @@ class RunLists:
         """Those of these runs that the viewer sees, in one query."""
         if not run_ids:
             return {}
-        query = select(runs).where(runs.c.run_id.in_(list(run_ids)[:LARGEST_PAGE]), await self._queries.visible(viewer))
+        query = select(runs).where(
+            runs.c.run_id.in_(list(run_ids)[:MAX_PAGE_SIZE]), await self._queries.visible(viewer)
+        )
         rows = await self._all(query)
         names = await self._queries.names([row["run_id"] for row in rows])
         return {row["run_id"]: RunRow.of(row, names) for row in rows}
@@ -126,7 +128,7 @@ class RunLists:
         return _Sight(viewer, readable, others, visible, await self._queries.waits_for(viewer))
 
     async def _page(self, sight: _Sight, wanted: RunFilter, sort: Sort, after: str | None, limit: int) -> RunList:
-        most = max(1, min(limit, LARGEST_PAGE))
+        most = max(1, min(limit, MAX_PAGE_SIZE))
         query = select(runs, func.engine.now().label("now")).where(sight.visible, *_narrowed(wanted, sight.viewer))
         if wanted.states:
             query = query.where(_in_states(wanted.states, sort))
@@ -141,10 +143,10 @@ class RunLists:
         narrowed = _narrowed(wanted, sight.viewer)
         if not (wanted.mine or wanted.system or wanted.cutoff_from or wanted.cutoff_until):
             return _added(await self._tallied(sight, wanted, narrowed))
-        left = select(runs.c.state).where(sight.visible, *narrowed).limit(MOST_COUNTED + 1).subquery()
+        left = select(runs.c.state).where(sight.visible, *narrowed).limit(MAX_COUNTED + 1).subquery()
         rows = await self._all(select(left.c.state, func.count().label("n")).group_by(left.c.state))
         counted = _added(rows)
-        return RunCounts(counted.by_state, more=counted.total > MOST_COUNTED)
+        return RunCounts(counted.by_state, more=counted.total > MAX_COUNTED)
 
     async def _tallied(
         self, sight: _Sight, wanted: RunFilter, narrowed: Sequence[ColumnElement[bool]]

@@ -47,7 +47,7 @@ KNOWN_SENTENCES = (
     ("psycopg.pool", "error connecting"),
 )
 """Beginnings of what libraries say; only these words themselves are shown."""
-LONGEST_CHAIN = 5
+MAX_ERROR_CHAIN = 5
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}\Z")
 _DETAILS = (("activity", "activity_type"), ("attempt", "attempt"), ("workflow_id", "workflow_id"))
 
@@ -111,7 +111,7 @@ class SingleLine(logging.Formatter):
         return json.dumps(line, ensure_ascii=True)
 
 
-def describe(error: BaseException, depth: int = LONGEST_CHAIN) -> dict[str, Any]:
+def describe(error: BaseException, depth: int = MAX_ERROR_CHAIN) -> dict[str, Any]:
     """Type, code and place of an exception and of those behind it; nothing that it says."""
     told: dict[str, Any] = {"type": f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")}
     if (code := code_of(error)) is not None:
@@ -120,7 +120,7 @@ def describe(error: BaseException, depth: int = LONGEST_CHAIN) -> dict[str, Any]
         told["at"] = place
     if depth > 1:
         if isinstance(error, BaseExceptionGroup):
-            told["all"] = [describe(one, depth - 1) for one in error.exceptions[:LONGEST_CHAIN]]
+            told["all"] = [describe(one, depth - 1) for one in error.exceptions[:MAX_ERROR_CHAIN]]
         cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         if cause is not None:
             told["cause"] = describe(cause, depth - 1)

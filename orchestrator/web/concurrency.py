@@ -10,16 +10,16 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-AT_ONCE = 48
+MAX_CONCURRENT_REQUESTS = 48
 """Requests that are worked on together. A crowd waits in line for its turn, rather than each for one of a few
 connections to the database until its patience ends. Streams of events last, and are no part of it."""
-OF_ONE = 12
+MAX_PER_ACCOUNT = 12
 """Of one account, in however many browsers and with however many tokens."""
-OF_STRANGERS = 24
+ANONYMOUS_SLOTS = 24
 """Of all who have not been found to be anybody yet."""
-MOST_KNOWN = 10_000
+MAX_REMEMBERED = 10_000
 """Sessions and tokens that are remembered to work. Whoever is forgotten comes once more as a stranger."""
-STRANGERS = ""
+ANONYMOUS = ""
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class _Share:
 class ConcurrencyLimiter:
     """Of one process. `whose` is a hash of the secret that a request came with."""
 
-    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT_REQUESTS))
     _shares: dict[str, _Share] = field(default_factory=dict)
     _known: OrderedDict[bytes, str] = field(default_factory=OrderedDict)
 
@@ -42,14 +42,14 @@ class ConcurrencyLimiter:
         """What came with this secret was done as this account."""
         self._known[whose] = actor_id
         self._known.move_to_end(whose)
-        if len(self._known) > MOST_KNOWN:
+        if len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
 
     async def take(self, whose: bytes) -> str:
         """Waits in line behind one's own first, and then behind everybody. Returns whose share it is of, for
         `give_back`."""
-        name = self._known.get(whose, STRANGERS)
-        share = self._shares.setdefault(name, _Share(asyncio.Semaphore(OF_ONE if name else OF_STRANGERS)))
+        name = self._known.get(whose, ANONYMOUS)
+        share = self._shares.setdefault(name, _Share(asyncio.Semaphore(MAX_PER_ACCOUNT if name else ANONYMOUS_SLOTS)))
         share.wanted += 1
         try:
             await share.places.acquire()

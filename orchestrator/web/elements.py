@@ -17,7 +17,7 @@ from orchestrator.web.drawing.glyphs import glyph, mark_of
 from orchestrator.web.times import Instant, moment
 from orchestrator.web.words import in_sentence, words
 
-KEPT: Final = 4096
+MAX_CACHED: Final = 4096
 
 NOT_YET: Final = Markup('<span class="soft" aria-hidden="true">–</span><span class="only-heard">not yet</span>')
 _NOTHING: Final = Markup("")
@@ -64,7 +64,7 @@ def timing_mark(at: Instant, now: datetime) -> Markup:
     return Markup(f'<span class="soft">{escape(said)}</span>')  # noqa: S704 - what was put in is escaped
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MAX_CACHED)
 def _instant(at: datetime, zone: str | None, person_zone: str | None, seconds: bool) -> Markup:
     said = times.instant(at, zone, seconds=seconds)
     return _element(at, said) + _beside(at, zone, person_zone)
@@ -85,7 +85,7 @@ def _beside(at: datetime, zone: str | None, person_zone: str | None) -> Markup:
 
 
 # Typed, since a text and markup of the same letters are equal and must not be taken for each other.
-@lru_cache(maxsize=KEPT, typed=True)
+@lru_cache(maxsize=MAX_CACHED, typed=True)
 def _mark(code: str, vocabulary: str, filled: bool, label: str | None) -> Markup:
     shape, tone = mark_of(code, vocabulary)
     said = escape(label if label is not None else words(code, vocabulary))

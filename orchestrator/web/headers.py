@@ -37,7 +37,7 @@ TAKES_FILES = re.compile(r"(/api/v1)?/runs/[^/]+/tasks/[^/]+(/files)?")
 LARGEST_REPORT = 64 * 1024
 """Of what HR's system sends, which has to be here whole before it can be seen whether it is signed."""
 REPORTS = "/api/v1/hooks/"
-MOST_STREAMS = 40
+MAX_STREAMS = 40
 """Streams of events of one session or token: each looks whenever anything happens, and somebody has to be there for
 it."""
 POLICY = "; ".join(
@@ -72,7 +72,7 @@ NO_ADDRESS = {
 }  # fmt: skip
 TOO_MANY = {
     "title": "Too often", "status": 429, "code": "too_many_streams",
-    "detail": f"{MOST_STREAMS} streams of events are open already.", "remedy": "Close some that nobody looks at.",
+    "detail": f"{MAX_STREAMS} streams of events are open already.", "remedy": "Close some that nobody looks at.",
 }  # fmt: skip
 
 
@@ -114,7 +114,7 @@ class EdgeMiddleware:
             return
         whose = hashlib.sha256(headers.get(b"authorization") or headers.get(b"cookie", b"")).digest()
         turn = Slot(self._turns, whose)
-        if streams and self._streams[whose] >= MOST_STREAMS:
+        if streams and self._streams[whose] >= MAX_STREAMS:
             await _say(TOO_MANY, scope, send, self._headers)
             return
 

@@ -36,7 +36,7 @@ from orchestrator.documents.questions import (
 from orchestrator.domain import errors
 from orchestrator.domain.errors import Invalid
 from orchestrator.engine import Engine, EngineUnavailable
-from orchestrator.ledger.engine.inquiries import KEPT, InquiryAnswer, InquiryRows
+from orchestrator.ledger.engine.inquiries import INQUIRY_TTL, InquiryAnswer, InquiryRows
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 
@@ -118,7 +118,7 @@ class Inquiries:
             raise EngineUnavailable("its address", "it has not been reached since this process began")
         inquiry_id = inquiry_id or new_inquiry_id()
         kind = str(getattr(question, "kind", ""))
-        kept = timedelta(seconds=within) + ANSWER_READ_WITHIN if isinstance(question, StartAsked) else KEPT
+        kept = timedelta(seconds=within) + ANSWER_READ_WITHIN if isinstance(question, StartAsked) else INQUIRY_TTL
         await self._rows.put(inquiry_id, kind, asked_by, question.model_dump_json().encode(), kept)
         await self._engine.inquire(inquiry_id, within=timedelta(seconds=within))
         return inquiry_id

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.settings import PREFIX, SettingMissing, SettingWrong, given_value, webhook_hosts
 
-SHORTEST_SECRET = 24
+MIN_SECRET_CHARACTERS = 24
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -123,8 +123,10 @@ def _hook_secret(written: str | None) -> str | None:
         key = base64.b64decode(written.removeprefix("whsec_"), validate=True) if marked else written.encode()
     except binascii.Error:
         key = b""
-    if len(key) < SHORTEST_SECRET:
-        raise SettingWrong(f"{PREFIX}HR_WEBHOOK_SECRET", f"whsec_ and {SHORTEST_SECRET} random bytes or more in base64")
+    if len(key) < MIN_SECRET_CHARACTERS:
+        raise SettingWrong(
+            f"{PREFIX}HR_WEBHOOK_SECRET", f"whsec_ and {MIN_SECRET_CHARACTERS} random bytes or more in base64"
+        )
     return written
 
 

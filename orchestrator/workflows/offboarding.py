@@ -18,9 +18,9 @@ from orchestrator.domain.run.progress import Progress, StepDue
 from orchestrator.workflows import activity_stubs as activities
 from orchestrator.workflows import retry_policies as retries
 
-LONGEST_SLEEP = timedelta(days=7)
+MAX_SLEEP = timedelta(days=7)
 SOON = timedelta(minutes=1)
-SHORTEST_HINT, LONGEST_HINT = 3.0, 1800.0
+MIN_HINT_SECONDS, MAX_HINT_SECONDS = 3.0, 1800.0
 """Seconds that a step begun on a hint may take: every lease of a real step lies within."""
 SEARCH = "search"
 
@@ -38,7 +38,7 @@ def _usable(hint: Progress) -> bool:
     return (
         bool(hint.steps or hint.search)
         and not hint.queues
-        and all(step.queue is None and SHORTEST_HINT <= step.seconds <= LONGEST_HINT for step in hint.steps)
+        and all(step.queue is None and MIN_HINT_SECONDS <= step.seconds <= MAX_HINT_SECONDS for step in hint.steps)
     )
 
 
@@ -136,7 +136,7 @@ class Offboarding:
     def _set_alarm(self) -> None:
         """One timer at a time: it may ring too early, and then only asks. Every new one costs the engine two events."""
         due_in = self._known.due_in
-        wait = LONGEST_SLEEP if due_in is None else min(timedelta(seconds=due_in + 0.01), LONGEST_SLEEP)
+        wait = MAX_SLEEP if due_in is None else min(timedelta(seconds=due_in + 0.01), MAX_SLEEP)
         if self._in_flight and wait > SOON:
             return  # what is in flight will say more
         at = workflow.now() + wait

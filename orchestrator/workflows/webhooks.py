@@ -18,9 +18,9 @@ PAUSES = tuple(
     for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 20 * 3600)
 )
 """Between attempts, as Standard Webhooks suggests them ("Retries and failures"): under three days in all."""
-LONGEST_WAIT = timedelta(hours=1)
+MAX_PAUSE = timedelta(hours=1)
 """An embargo may end earlier than it was said to: ask again after so long."""
-SHORTEST_WAIT = timedelta(seconds=1)
+MIN_PAUSE = timedelta(seconds=1)
 DELIVERIES = "webhook-"
 """How the ids of these workflows begin."""
 
@@ -41,8 +41,8 @@ class DeliverWebhook:
             if workflow.info().is_continue_as_new_suggested() and not failed:
                 workflow.continue_as_new(delivery)  # an embargo of years
             if attempted.wait_seconds:
-                wait = max(timedelta(seconds=attempted.wait_seconds), SHORTEST_WAIT)
-                await workflow.sleep(min(wait, LONGEST_WAIT))
+                wait = max(timedelta(seconds=attempted.wait_seconds), MIN_PAUSE)
+                await workflow.sleep(min(wait, MAX_PAUSE))
             else:
                 await workflow.sleep(PAUSES[failed])
                 failed += 1

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.expressions import (
     GATE_VARIABLES,
-    LONGEST,
+    MAX_EXPRESSION_CHARACTERS,
     WHEN_VARIABLES,
     Expression,
     ExpressionFailed,
@@ -77,7 +77,7 @@ def test_a_gates_condition_sees_the_step() -> None:
         ("now() > run.cutoff", "undeclared reference to 'now'", 1, 4),
         ("", "empty", 1, 1),
         ("   ", "empty", 1, 1),
-        ("true || " * LONGEST + "true", "longer than", 1, 1),
+        ("true || " * MAX_EXPRESSION_CHARACTERS + "true", "longer than", 1, 1),
         ("(" * 400 + "true" + ")" * 400, "recursion", 1, 1),
     ],
 )

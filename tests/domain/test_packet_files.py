@@ -14,7 +14,7 @@ from packet_texts import FILES, WORKFLOW, packet_files
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import packet_version
 from orchestrator.domain.packet.packet_files import parse_packet, read_packet_folder
-from orchestrator.domain.packet.packet_yaml import LARGEST_FILE, PacketProblems, Problem
+from orchestrator.domain.packet.packet_yaml import MAX_FILE_BYTES, PacketProblems, Problem
 
 
 def problems(files: dict[str, bytes]) -> list[Problem]:
@@ -138,7 +138,7 @@ def test_a_missing_file_and_a_missing_folder_are_named(tmp_path: Path) -> None:
         ({**packet_files(), "approvals.yaml": rb'a: "\Uffffffff"'}, None, "", "stands for no character"),
         ({**packet_files(), "approvals.yaml": rb'a: "\ud800"'}, 1, "", "stands for no character"),
         ({**packet_files(), "approvals.yaml": b"[" * 5_000}, None, "", "too deeply"),
-        ({**packet_files(), "approvals.yaml": b"#" * (LARGEST_FILE + 1)}, None, "", "larger than"),
+        ({**packet_files(), "approvals.yaml": b"#" * (MAX_FILE_BYTES + 1)}, None, "", "larger than"),
     ],
 )
 def test_each_fault_has_its_place(files: dict[str, bytes], line: int | None, field: str, said: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.ledger.book.errors import UnreadableEvent
-from orchestrator.ledger.engine.inquiries import KEPT
+from orchestrator.ledger.engine.inquiries import INQUIRY_TTL
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.web.inquiries import (
     CheckSystems,
@@ -62,9 +62,9 @@ async def test_expired_answers_are_gone(asking: Asking) -> None:
     async with asking() as (here, inquiries):
         inquiry_id = await inquiries.put("hr", FindPeople(packet=PACKET, text="umbelgaard"))
         await waited_for(here, inquiries, inquiry_id, "hr")
-        await here.set_clock_ahead(KEPT.total_seconds() - 60)
+        await here.set_clock_ahead(INQUIRY_TTL.total_seconds() - 60)
         assert await inquiries.result(inquiry_id, "hr") is not None
-        await here.set_clock_ahead(KEPT.total_seconds() + 1)
+        await here.set_clock_ahead(INQUIRY_TTL.total_seconds() + 1)
         with pytest.raises(Invalid) as refused:
             await inquiries.result(inquiry_id, "hr")
         assert refused.value.code == "unknown_inquiry"

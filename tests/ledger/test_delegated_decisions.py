@@ -206,7 +206,9 @@ async def test_a_selection_is_decided_one_by_one_and_each_outcome_is_told(here: 
     [alone] = await commands.approve_gates(here.services, FERN, [(third, "g-money-1")])
     assert alone.done is not None and alone.done.run_id == third
     with pytest.raises(Invalid) as many:
-        await commands.approve_gates(here.services, IVO, [(f"r{n}", ACCESS) for n in range(commands.MOST_TOGETHER + 1)])
+        await commands.approve_gates(
+            here.services, IVO, [(f"r{n}", ACCESS) for n in range(commands.MAX_BATCH_APPROVALS + 1)]
+        )
     assert many.value.code == "too_many_together"
 
 

@@ -14,7 +14,7 @@ from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
 from orchestrator.ledger.book.errors import UnreadableEvent
-from orchestrator.ledger.persons.files import LARGEST_FILE, MOST_FILES, Attachment
+from orchestrator.ledger.persons.files import MAX_FILE_BYTES, MAX_FILES, Attachment
 from orchestrator.ledger.proofs.verification import export_rows, verify_database, verify_file
 from tests.ledger.small_office import AUDREY, IVO, OLE, SmallOffice, acting, small_office
 
@@ -108,8 +108,8 @@ async def test_evidence_names_files_and_a_refused_command_stores_none(services: 
             assert row is not None
             return int(row[0])
 
-    too_many = [Attachment("x", b"x")] * (MOST_FILES + 1)
-    large = [Attachment("small", b"x"), Attachment("large", bytes(LARGEST_FILE + 1))]
+    too_many = [Attachment("x", b"x")] * (MAX_FILES + 1)
+    large = [Attachment("small", b"x"), Attachment("large", bytes(MAX_FILE_BYTES + 1))]
     stranger = acting("stranger", "gardener")
     await services.keyring.create_person(stranger.human)
     for actor, task, given, code in (

@@ -149,7 +149,7 @@ async def test_a_page_looks_at_a_bounded_number_of_events(
     services: SmallOffice, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CHUNK", 20)
-    monkeypatch.setattr(module, "MOST_LOOKED_AT", 40)
+    monkeypatch.setattr(module, "MAX_SCANNED_EVENTS", 40)
     run_id = await services.start(-HOUR)
     await services.approve(run_id)
     await services.work(run_id, {"freeze_card": REFUSED})

@@ -13,7 +13,7 @@ import psycopg
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.access.sessions import SessionLimits, Sessions
-from orchestrator.web.headers import MOST_STREAMS
+from orchestrator.web.headers import MAX_STREAMS
 from orchestrator.web.settings import OidcSettings
 from tests.integration.installation import conninfo
 from tests.ledger.small_office import renamed
@@ -162,9 +162,9 @@ async def test_whoever_sends_slowly_keeps_nobody_else_waiting(stack: Stack) -> N
 async def test_nobody_has_more_streams_open_than_pages_that_they_look_at(stack: Stack, visit: Visit) -> None:
     browser, other = await visit("auditor"), await visit("hr")
     async with AsyncExitStack() as open_ones, Visitor(stack.url) as crowd:
-        crowd._transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=MOST_STREAMS + 5))
+        crowd._transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=MAX_STREAMS + 5))
         crowd.cookies.update(browser.cookies)
-        for _ in range(MOST_STREAMS):
+        for _ in range(MAX_STREAMS):
             answer = await open_ones.enter_async_context(crowd.stream("GET", "/inbox/stream"))
             assert answer.status_code == 200
         too_many = await crowd.get("/inbox/stream")

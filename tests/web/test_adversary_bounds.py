@@ -7,8 +7,8 @@ import psycopg
 
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.access.quotas import MAX_PER_SOURCE
-from orchestrator.ledger.persons.files import LARGEST_FILE, MOST_FILES
-from orchestrator.ledger.persons.uploads import MOST_BYTES
+from orchestrator.ledger.persons.files import MAX_FILE_BYTES, MAX_FILES
+from orchestrator.ledger.persons.uploads import MAX_PENDING_BYTES
 from tests.integration.installation import conninfo
 from tests.web.api.running import Leavers, refused, served, start, task_open, until
 from tests.web.conftest import Program, Visit
@@ -64,7 +64,7 @@ async def test_files_that_no_task_is_completed_with_are_few_and_go(
     run_id = await start(hr, await leaver())
     task = task_open(await until(hr, run_id, lambda run: task_open(run) is not None))
     files, end = f"/runs/{run_id}/tasks/{task['task_id']}/files", f"/runs/{run_id}/tasks/{task['task_id']}/completion"
-    kept = [await operator.post(files, files={"file": ("x.txt", b"%d" % number)}) for number in range(MOST_FILES)]
+    kept = [await operator.post(files, files={"file": ("x.txt", b"%d" % number)}) for number in range(MAX_FILES)]
     assert {answer.status_code for answer in kept} == {201}
     key = {"Idempotency-Key": f"one-more-{run_id}"}
     one_more = {"file": ("x.txt", b"one more")}
@@ -90,7 +90,7 @@ async def test_files_that_no_task_is_completed_with_are_few_and_go(
     saved = await hr.get(f"/runs/{run_id}/files/{again.json()['stored']}")
     assert saved.status_code == 200 and saved.content == b"one more"
     left = "SELECT 1 FROM access.uploads WHERE task = %s"
-    assert await sql(stack, left, f"{run_id}/{task['task_id']}") == MOST_FILES - 1 - 3
+    assert await sql(stack, left, f"{run_id}/{task['task_id']}") == MAX_FILES - 1 - 3
 
 
 async def test_one_account_keeps_so_much_over_all_tasks(stack: Stack, program: Program, leaver: Leavers) -> None:
@@ -100,8 +100,8 @@ async def test_one_account_keeps_so_much_over_all_tasks(stack: Stack, program: P
     files = f"/runs/{run_id}/tasks/{task['task_id']}/files"
     assert (await operator.post(files, files={"file": ("x.txt", b"x")})).status_code == 201
     elsewhere = "UPDATE access.uploads SET task = 'elsewhere', bytes = %s WHERE task = %s"
-    assert await sql(stack, elsewhere, MOST_BYTES - 10, f"{run_id}/{task['task_id']}") == 1
+    assert await sql(stack, elsewhere, MAX_PENDING_BYTES - 10, f"{run_id}/{task['task_id']}") == 1
     refused(await operator.post(files, files={"file": ("x.txt", b"x" * 100)}), 429, "too_many_uploads")
-    assert MOST_BYTES > MOST_FILES // 2 * LARGEST_FILE, "a task's worth of large files is no problem"
+    assert MAX_PENDING_BYTES > MAX_FILES // 2 * MAX_FILE_BYTES, "a task's worth of large files is no problem"
     await sql(stack, "DELETE FROM access.uploads WHERE task = 'elsewhere'")
     assert (await operator.post(files, files={"file": ("x.txt", b"x" * 100)})).status_code == 201

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
-from orchestrator.web.concurrency import AT_ONCE, OF_ONE, OF_STRANGERS
+from orchestrator.web.concurrency import ANONYMOUS_SLOTS, MAX_CONCURRENT_REQUESTS, MAX_PER_ACCOUNT
 from orchestrator.web.headers import LARGEST_REPORT, EdgeMiddleware
 from tests.cli.command_line import hired
 from tests.web.api.running import FUTURE, PACKET, refused
@@ -109,12 +109,12 @@ async def test_one_account_leaves_turns_to_others_and_so_do_all_strangers() -> N
         for secret in (*secrets, "other-1"):
             await by(secret, "/")  # who they are is known once they were answered
         at_work.clear()
-        crowd = [asyncio.create_task(by(secret)) for secret in secrets for _ in range(AT_ONCE)]
-        crowd += [asyncio.create_task(by(f"made{number}-up")) for number in range(AT_ONCE * 2)]
-        crowd += [asyncio.create_task(by("")) for _ in range(AT_ONCE)]
-        while sum(at_work.values()) < OF_ONE + OF_STRANGERS:
+        crowd = [asyncio.create_task(by(secret)) for secret in secrets for _ in range(MAX_CONCURRENT_REQUESTS)]
+        crowd += [asyncio.create_task(by(f"made{number}-up")) for number in range(MAX_CONCURRENT_REQUESTS * 2)]
+        crowd += [asyncio.create_task(by("")) for _ in range(MAX_CONCURRENT_REQUESTS)]
+        while sum(at_work.values()) < MAX_PER_ACCOUNT + ANONYMOUS_SLOTS:
             await asyncio.sleep(0)
         assert await by("other-1", "/") == 200
-        assert at_work["greedy"] == OF_ONE and sum(at_work.values()) == OF_ONE + OF_STRANGERS + 1
+        assert at_work["greedy"] == MAX_PER_ACCOUNT and sum(at_work.values()) == MAX_PER_ACCOUNT + ANONYMOUS_SLOTS + 1
         let_go.set()
         assert set(await asyncio.gather(*crowd)) == {200}, "whoever waited had their turn in the end"

@@ -16,7 +16,7 @@ from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.records import RowWrite
 from orchestrator.ledger.book.store import Ledger, StreamAppend
 from orchestrator.ledger.engine.notices import NoticeBook, is_look_late
-from orchestrator.ledger.engine.webhooks import MOST_HOOKS, Webhooks
+from orchestrator.ledger.engine.webhooks import MAX_WEBHOOKS, Webhooks
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 
@@ -86,7 +86,7 @@ async def test_webhooks_are_listed_recorded_and_bounded(kept: Kept) -> None:
     await kept.webhooks.record(hook.hook_id, "500", gave_up=True)
     assert ((await kept.webhooks.all())[0].last_status, (await kept.webhooks.all())[0].given_up) == ("500", 1)
     assert secret not in repr(await kept.webhooks.all())
-    for _ in range(MOST_HOOKS - 1):
+    for _ in range(MAX_WEBHOOKS - 1):
         await kept.webhooks.add(URL, HOSTS, "safety")
     with pytest.raises(Refusal, match="too_many_webhooks"):
         await kept.webhooks.add(URL, HOSTS, "safety")

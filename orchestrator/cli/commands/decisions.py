@@ -17,7 +17,7 @@ from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, 
 from orchestrator.cli.terminal.shapes import role_words
 
 Gate = Annotated[str, typer.Argument(metavar="GATE", help="The gate's id, or its name where one of it is open.")]
-MOST = 200
+MAX_TOGETHER = 200
 """Items of an inbox: the most urgent."""
 
 
@@ -31,7 +31,7 @@ def inbox(
 
     async def work() -> Document:
         async with entering(folder, alias) as server:
-            return await server.get("inbox", mine=not everybody, limit=MOST)
+            return await server.get("inbox", mine=not everybody, limit=MAX_TOGETHER)
 
     found = carry_out(work())
     if json:

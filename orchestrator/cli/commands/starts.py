@@ -23,9 +23,9 @@ from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, name, print_json, say
 from orchestrator.domain.errors import Invalid
 
-PREVIEW_WITHIN = 120.0
+PREVIEW_TIMEOUT_SECONDS = 120.0
 """Seconds in which a worker looks into every system. Its answer is kept for a quarter of an hour."""
-LOOK_EVERY = 1.0
+POLL_SECONDS = 1.0
 
 
 def start(
@@ -149,14 +149,14 @@ async def _preview(
 async def _answered(server: Server, answer: Document) -> Document:
     """The preview, once a worker has worked it out."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + PREVIEW_WITHIN
+    until = loop.time() + PREVIEW_TIMEOUT_SECONDS
     while answer.get("state") == "waiting":
         if loop.time() > until:
             raise Refused(
-                503, "not_answered", f"No worker has answered within {PREVIEW_WITHIN:g} seconds.",
+                503, "not_answered", f"No worker has answered within {PREVIEW_TIMEOUT_SECONDS:g} seconds.",
                 "Ask again. If it goes on, see that a worker runs and that the systems it asks can be reached.",
             )  # fmt: skip
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(POLL_SECONDS)
         answer = await server.get("inquiries", answer["inquiry_id"])
     found: Document = answer["preview"] if "inquiry_id" in answer else answer
     return found

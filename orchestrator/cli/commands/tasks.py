@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.commands.decisions import MOST, overdue
+from orchestrator.cli.commands.decisions import MAX_TOGETHER, overdue
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.attachments import attachment
@@ -33,7 +33,7 @@ def tasks(
 
     async def work() -> Document:
         async with entering(folder, alias) as server:
-            return await server.get("tasks", mine=not everybody, limit=MOST)
+            return await server.get("tasks", mine=not everybody, limit=MAX_TOGETHER)
 
     found = carry_out(work())
     if json:

@@ -26,7 +26,7 @@ from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.embedded.address import stack_url
 
 SERVER, TOKEN, TOKEN_FILE = "OFFBOARD_SERVER", "OFFBOARD_TOKEN", "OFFBOARD_TOKEN_FILE"  # names
-ENDED_WITHIN = 2.0  # seconds
+SIGN_OUT_TIMEOUT_SECONDS = 2.0  # seconds
 WHO = "Say who you are: sign in with `offboard login URL`, or --as NAME on the embedded stack (`offboard up`)."
 
 
@@ -55,7 +55,7 @@ async def entering(folder: Path, alias: str | None) -> AsyncIterator[Server]:
         finally:
             # Nothing about the embedded stack is kept, neither here nor there; where it is gone, so is the token.
             with suppress(Refusal, TimeoutError):
-                async with asyncio.timeout(ENDED_WITHIN):
+                async with asyncio.timeout(SIGN_OUT_TIMEOUT_SECONDS):
                     await server.delete("tokens", sign_ins.token_id(signed_in["token"]) or "")
 
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 SILENT_FOR = timedelta(minutes=3)
 """A worker asks for work in calls of about a minute, and Temporal notes when one begins."""
-RELAY_WITHIN = 8.0
+RELAY_TIMEOUT_SECONDS = 8.0
 """Seconds in which a relay passes what stands in the ledger; it looks every second."""
-LOOK_AGAIN = 0.5
-WEB_WITHIN = 10.0
+POLL_SECONDS = 0.5
+WEB_TIMEOUT_SECONDS = 10.0
 
 
 class Unwell(Refusal):
@@ -54,7 +54,7 @@ async def _served() -> None:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # what it may be set to
     address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/api/v1/readiness"
     try:
-        async with httpx.AsyncClient(timeout=WEB_WITHIN) as client:
+        async with httpx.AsyncClient(timeout=WEB_TIMEOUT_SECONDS) as client:
             answered = await client.get(address, headers={"Host": urlsplit(settings.public_url).netloc})
     except httpx.HTTPError as error:
         raise Unwell("silent", f"{address} does not answer ({type(error).__name__}).", "See the web log.") from error
@@ -117,9 +117,9 @@ async def _is_followed(backend: Backend) -> None:
     from orchestrator.relay import CURSOR
 
     loop = asyncio.get_running_loop()
-    until = loop.time() + RELAY_WITHIN
+    until = loop.time() + RELAY_TIMEOUT_SECONDS
     tail = await backend.ledger.tail_position()
     while (position := await engine_reports.position_of(backend.database, CURSOR)) < tail:
         if loop.time() >= until:
             raise Unwell("behind", f"The relay stands at {position} and the ledger at {tail}.", "See the relay's log.")
-        await asyncio.sleep(LOOK_AGAIN)
+        await asyncio.sleep(POLL_SECONDS)

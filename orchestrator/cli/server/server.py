@@ -25,12 +25,12 @@ Document = dict[str, Any]
 
 API = "/api/v1"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-ANSWER_WITHIN = 30.0
+ANSWER_TIMEOUT_SECONDS = 30.0
 """Seconds for one answer. Some wait for a worker that asks HR first, who is asked up to 8 seconds."""
-CONNECT_WITHIN = 5.0
-SILENT_FOR = 45.0
+CONNECT_TIMEOUT_SECONDS = 5.0
+STREAM_TIMEOUT_SECONDS = 45.0
 """Seconds without a word after which a stream counts as lost; the server says every 15 that it lives."""
-PAUSES = (0.3, 1.0, 2.0, 4.0)
+RETRY_PAUSES_SECONDS = (0.3, 1.0, 2.0, 4.0)
 """Seconds before a request is sent again whose answer was lost."""
 COME_AGAIN, COME_AGAIN_AT_MOST = 1.0, 10.0
 """Seconds before a lost stream is opened again, and how long that may become."""
@@ -97,7 +97,7 @@ class Server:
         self._client = httpx.AsyncClient(
             base_url=f"{self.url}{API}",
             headers={"Accept": "application/json"},
-            timeout=httpx.Timeout(ANSWER_WITHIN, connect=CONNECT_WITHIN),
+            timeout=httpx.Timeout(ANSWER_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
             follow_redirects=False,  # a token goes where it belongs, and nowhere else
             # Proxies and authorities of the environment are for what is elsewhere.
             trust_env=urlsplit(self.url).hostname not in LOOPBACK,
@@ -183,7 +183,7 @@ class Server:
         request = self._client.stream(
             "GET", _path(("runs", run_id, "stream")),
             headers={"Accept": "text/event-stream", "Last-Event-ID": str(after)},
-            timeout=httpx.Timeout(SILENT_FOR, connect=CONNECT_WITHIN),
+            timeout=httpx.Timeout(STREAM_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
         )  # fmt: skip
         try:
             response = await stack.enter_async_context(request)
@@ -211,7 +211,7 @@ class Server:
     async def _send(self, method: str, path: Sequence[str], **how: Any) -> httpx.Response:
         """Where nobody answers at all, that is said at once; a request that may have arrived is sent again."""
         lost = False
-        for pause in (*PAUSES, None):
+        for pause in (*RETRY_PAUSES_SECONDS, None):
             try:
                 response = await self._client.request(method, _path(path), **how)
             except httpx.TransportError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestrator.domain.errors import Invalid
 
-LARGEST = 10 << 20
+MAX_ATTACHMENT_BYTES = 10 << 20
 """Bytes; the server takes no more of a file, and is not sent more."""
 
 
@@ -16,16 +16,16 @@ def attachment(file: Path) -> tuple[str, bytes]:
         if not file.is_file():  # a pipe or a device would be waited for
             raise Invalid("attachment_unreadable", f"{file}: there is no such file.", "Name a file with --attach.")
         with file.open("rb") as opened:
-            content = opened.read(LARGEST + 1)
+            content = opened.read(MAX_ATTACHMENT_BYTES + 1)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise Invalid(
             "attachment_unreadable", f"{file} cannot be read: {why}.", "Name a file that you may read."
         ) from error
-    if len(content) > LARGEST:
+    if len(content) > MAX_ATTACHMENT_BYTES:
         raise Invalid(
             "attachment_too_large",
-            f"{file.name} is larger than {LARGEST >> 20} MiB, the most that an attachment may have.",
+            f"{file.name} is larger than {MAX_ATTACHMENT_BYTES >> 20} MiB, the most that an attachment may have.",
             "Make it smaller; or keep it where such files are kept, and say where in the words of the evidence.",
         )
     return file.name, content

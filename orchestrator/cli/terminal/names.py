@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from orchestrator.cli.server.server import Document
 from orchestrator.domain.errors import Invalid
 
-SHORTEST_ACCOUNT = 6
+MIN_ACCOUNT_CHARACTERS = 6
 """Characters of an account's id that may stand for it, where no other candidate begins so."""
 
 
@@ -70,7 +70,7 @@ def accounts_named(run: Document, system: str, named: Sequence[str]) -> list[str
     for text in named:
         fits = [
             id_ for id_, label in candidates.items()
-            if (len(text) >= SHORTEST_ACCOUNT and id_.startswith(text)) or label == text
+            if (len(text) >= MIN_ACCOUNT_CHARACTERS and id_.startswith(text)) or label == text
         ]  # fmt: skip
         if len(fits) > 1 and text not in candidates:
             raise Invalid("several_accounts", f"Several accounts on {system} are meant by what was given.",

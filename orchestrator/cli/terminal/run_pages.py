@@ -10,7 +10,7 @@ from orchestrator.cli.terminal.names import gate_name
 from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table
 from orchestrator.cli.terminal.shapes import role_words
 
-MOST_EVIDENCE = 160
+MAX_EVIDENCE_CHARACTERS = 160
 """Characters of evidence in a table; `--json` has it whole."""
 
 
@@ -217,7 +217,7 @@ def summary(evidence: Any) -> str:
     if isinstance(evidence, dict):
         evidence = evidence.get("read_back") or evidence.get("reply") or evidence
     text = _in_words(evidence)
-    return text if len(text) <= MOST_EVIDENCE else text[: MOST_EVIDENCE - 1] + "…"
+    return text if len(text) <= MAX_EVIDENCE_CHARACTERS else text[: MAX_EVIDENCE_CHARACTERS - 1] + "…"
 
 
 def _in_words(value: Any) -> str:

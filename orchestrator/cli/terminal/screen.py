@@ -17,7 +17,7 @@ from rich.text import Text
 
 Instant = datetime | str
 
-WIDEST = 10_000
+MAX_COLUMNS = 10_000
 """Columns of output that no terminal shows: a row stays one line there, so that other programs can read it."""
 
 STYLES = {
@@ -31,7 +31,7 @@ STYLES = {
 
 def out() -> Console:
     console = Console(highlight=False, markup=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=WIDEST)
+    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=MAX_COLUMNS)
 
 
 def complain(what: str, remedy: str, *further: str) -> None:

@@ -21,7 +21,7 @@ from orchestrator.domain.run.run import RunState
 if TYPE_CHECKING:
     from orchestrator.domain.run.readiness import World
 
-LONGEST: Final = timedelta(days=90)
+MAX_DELEGATION: Final = timedelta(days=90)
 
 
 def absent_for(
@@ -93,11 +93,11 @@ def delegate(
     since = max(since, now)
     if until <= since:
         raise Invalid("delegation_over", "It would be over before it began.", "Give an end that lies after its start.")
-    if until - since > LONGEST:
+    if until - since > MAX_DELEGATION:
         raise Invalid(
             "delegation_too_long",
-            f"Decisions are delegated for {LONGEST.days} days at most.",
-            f"End it by {since + LONGEST:%Y-%m-%d %H:%M} UTC; it can be given again.",
+            f"Decisions are delegated for {MAX_DELEGATION.days} days at most.",
+            f"End it by {since + MAX_DELEGATION:%Y-%m-%d %H:%M} UTC; it can be given again.",
         )
     for held in known.delegations.values():
         said = held.said

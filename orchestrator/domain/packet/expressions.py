@@ -26,7 +26,7 @@ from orchestrator.domain.packet.formulas import formula_source
 from orchestrator.domain.planning.matching import FoundAccount
 
 Variable = Literal["person", "account", "run", "step"]
-LONGEST: Final = 2_000  # characters; a condition longer than this is a program
+MAX_EXPRESSION_CHARACTERS: Final = 2_000  # characters; a condition longer than this is a program
 
 
 class RunFacts(BaseModel):
@@ -204,8 +204,8 @@ def _environment(variables: tuple[Variable, ...]) -> Any:
 def _compiled(source: str, variables: tuple[Variable, ...]) -> Any:
     if not source.strip():
         raise ExpressionInvalid("the expression is empty")
-    if len(source) > LONGEST:
-        raise ExpressionInvalid(f"the expression is longer than {LONGEST} characters")
+    if len(source) > MAX_EXPRESSION_CHARACTERS:
+        raise ExpressionInvalid(f"the expression is longer than {MAX_EXPRESSION_CHARACTERS} characters")
     try:
         return _environment(variables).compile(source)
     except RuntimeError as refused:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.domain.errors import Invalid
 
-LARGEST_FILE: Final = 256 * 1024  # bytes
+MAX_FILE_BYTES: Final = 256 * 1024  # bytes
 
 Path = tuple[str | int, ...]
 Lines = dict[Path, int]
@@ -97,8 +97,8 @@ def read_yaml(file: str, content: bytes) -> Document:
         document.problems.append(Problem(file=file, line=line, message=message, remedy=remedy))
         return document
 
-    if len(content) > LARGEST_FILE:
-        return refuse(None, f"is larger than {LARGEST_FILE // 1024} KiB", "keep one workflow in one packet")
+    if len(content) > MAX_FILE_BYTES:
+        return refuse(None, f"is larger than {MAX_FILE_BYTES // 1024} KiB", "keep one workflow in one packet")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as broken:

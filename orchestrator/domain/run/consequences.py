@@ -20,7 +20,7 @@ from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.readiness import StepReadiness, World, account_gone, levels_suffice, readiness, ready_since
 from orchestrator.domain.run.run import RunState, fold
 
-MOST_ROUNDS = 50
+MAX_ROUNDS = 50
 
 
 ReadinessByStep = dict[str, StepReadiness]
@@ -35,7 +35,7 @@ def with_consequences(
     for event in caused:
         state = fold(state, event, world.now)
         happened.append(event)
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         if state.finished:
             return state, happened, None
         standings = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}

@@ -25,7 +25,7 @@ WaitsFor = Literal[
 
 LEASE_GRACE = 0.5
 """Of a step's deadline, what its lease lasts beyond everything that the attempt itself may take; at least a second."""
-LONGEST_BACKOFF = timedelta(minutes=5)
+MAX_BACKOFF = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,4 +213,4 @@ def look_is_old(state: RunState, system: str, world: World, not_before: datetime
 
 def backoff(failures: int) -> timedelta:
     """1, 2, 4 … seconds, at most five minutes, after the given number of failures in a row."""
-    return min(timedelta(seconds=2 ** min(failures - 1, 20)), LONGEST_BACKOFF)
+    return min(timedelta(seconds=2 ** min(failures - 1, 20)), MAX_BACKOFF)

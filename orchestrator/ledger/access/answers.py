@@ -18,8 +18,8 @@ from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import answers
 
-KEPT = timedelta(hours=24)
-ABANDONED = timedelta(minutes=2)
+RESPONSE_TTL = timedelta(hours=24)
+CLAIM_TTL = timedelta(minutes=2)
 """Longer than any request may take: after this nobody is still working on it."""
 
 
@@ -43,7 +43,7 @@ class Answers:
         self._keyring = keyring
 
     async def claim(
-        self, actor_id: str, key: str, request_hash: bytes, kept: timedelta = KEPT
+        self, actor_id: str, key: str, request_hash: bytes, kept: timedelta = RESPONSE_TTL
     ) -> Claim | StoredResponse:
         """`mine`: nobody has asked this before, and the caller is to answer. Otherwise the answer that was given, or
         why there is none."""
@@ -55,7 +55,7 @@ class Answers:
             index_elements=[answers.c.actor_id, answers.c.key],
             set_={"asked_at": now},
             where=answers.c.status.is_(None)
-            & (answers.c.asked_at < now - ABANDONED)
+            & (answers.c.asked_at < now - CLAIM_TTL)
             & (answers.c.request_hash == request_hash),
         ).returning(answers.c.key)
         async with self._database.transaction() as connection:

@@ -19,7 +19,7 @@ from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import tokens
 
 _FORM = re.compile(r"obt_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
-LONGEST = timedelta(days=366)
+MAX_TOKEN_LIFETIME = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Tokens:
             .values(
                 token_id=token_id, token_hash=hash_of(secret), actor_id=actor_id, label=label, made_by=made_by,
                 up_to=up_to.value, auth_time=auth_time, acr=acr, created_at=now,
-                expires_at=now + min(lasts, LONGEST),
+                expires_at=now + min(lasts, MAX_TOKEN_LIFETIME),
             )
             .returning(tokens, now.label("now"))
         )  # fmt: skip

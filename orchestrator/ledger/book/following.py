@@ -22,8 +22,8 @@ from orchestrator.ledger.schema.database import Database
 
 log = logging.getLogger("offboard.ledger")
 
-LOOK_EVERY = 0.3  # seconds
-LONGEST_LOOK = 5.0
+POLL_SECONDS = 0.3  # seconds
+MAX_POLL_SECONDS = 5.0
 """Seconds after which a database that neither answers nor refuses counts as away: a connection that is cut off says
 nothing for minutes."""
 AWAY_AT_MOST = 5.0
@@ -67,7 +67,9 @@ def _silent(seconds: float) -> LedgerUnavailable:
 class Following:
     """One per process and event loop. Close it when the process ends: every listener's loop then ends."""
 
-    def __init__(self, database: Database, look_every: float = LOOK_EVERY, longest_look: float = LONGEST_LOOK) -> None:
+    def __init__(
+        self, database: Database, look_every: float = POLL_SECONDS, longest_look: float = MAX_POLL_SECONDS
+    ) -> None:
         self._database = database
         self._look_every = look_every
         self._longest_look = longest_look

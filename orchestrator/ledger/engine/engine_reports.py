@@ -17,7 +17,7 @@ from orchestrator.domain.run.progress import Progress
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.schema.database import Database
 
-EVERY = 0.5  # seconds between two bunches
+FLUSH_SECONDS = 0.5  # seconds between two bunches
 
 _WRITE = text(
     "INSERT INTO engine.reports (run_id, version, cluster, reported_at, due_at) "
@@ -94,7 +94,7 @@ class EngineReports:
 
     async def _write_in_bunches(self) -> None:
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(FLUSH_SECONDS)
             with contextlib.suppress(LedgerError):
                 await self.flush()
 

@@ -13,7 +13,7 @@ from typing import Literal
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 
-KEPT = timedelta(minutes=15)
+INQUIRY_TTL = timedelta(minutes=15)
 """How long a row can be read, answered or not, where nothing else is said. It is deleted when the next one is put after
 that."""
 
@@ -67,7 +67,9 @@ class InquiryRows:
         self.database = database
         self._keyring = keyring
 
-    async def put(self, inquiry_id: str, kind: str, asked_by: str, question: bytes, kept: timedelta = KEPT) -> None:
+    async def put(
+        self, inquiry_id: str, kind: str, asked_by: str, question: bytes, kept: timedelta = INQUIRY_TTL
+    ) -> None:
         sealed = self._keyring.seal(_context(inquiry_id, asked_by, "question"), question)
         row = {"id": inquiry_id, "kind": kind, "by": asked_by, "question": sealed, "kept": kept}
         async with self.database.driver() as connection:

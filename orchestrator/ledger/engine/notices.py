@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import inbox, notice_looks, notices, runs
 
-KEPT_FOR = timedelta(days=30)
+NOTICE_TTL = timedelta(days=30)
 """How long it is remembered that something was mailed, once it waits no more."""
 
 _HAVE_LEFT = text(
@@ -55,7 +55,7 @@ class NoticeBook:
                     "DELETE FROM engine.notices n WHERE sent_at < engine.now() - cast(:kept AS interval) "
                     "AND NOT EXISTS (SELECT FROM read.inbox i WHERE i.item_id = n.item_id)"
                 ),
-                {"kept": KEPT_FOR},
+                {"kept": NOTICE_TTL},
             )
 
     async def roles_waited_for(self) -> frozenset[str]:

@@ -29,7 +29,7 @@ SECRET_BYTES = 32
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how Standard Webhooks marks a secret, and none itself
 BOTH_HOLD_FOR = timedelta(days=1)
 """How long the former secret signs as well, so that a receiver can change over without losing anything."""
-MOST_HOOKS = 50
+MAX_WEBHOOKS = 50
 WIDEST_LOOK = 20_000
 """Positions that one look for events passes over: what is of no interest has to be read as well."""
 
@@ -96,8 +96,8 @@ class Webhooks:
         async with self._database.transaction() as connection:
             await connection.execute(text("LOCK TABLE access.webhooks IN SHARE ROW EXCLUSIVE MODE"))
             alive = select(func.count()).select_from(webhooks).where(webhooks.c.disabled_at.is_(None))
-            if (await connection.execute(alive)).scalar_one() >= MOST_HOOKS:
-                raise Invalid("too_many_webhooks", f"There are {MOST_HOOKS} webhooks already.", "Disable one first.")
+            if (await connection.execute(alive)).scalar_one() >= MAX_WEBHOOKS:
+                raise Invalid("too_many_webhooks", f"There are {MAX_WEBHOOKS} webhooks already.", "Disable one first.")
             await connection.execute(
                 insert(webhooks).values(
                     hook_id=hook_id,

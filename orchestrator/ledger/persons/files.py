@@ -18,10 +18,10 @@ from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.persons.media_type import media_type
 from orchestrator.ledger.schema.database import Database
 
-LARGEST_FILE = 10 << 20
+MAX_FILE_BYTES = 10 << 20
 """Bytes."""
-MOST_FILES = 20
-LONGEST_NAME = 200
+MAX_FILES = 20
+MAX_NAME_CHARACTERS = 200
 
 _KEEP = """
 INSERT INTO ledger.files (digest, subject, media_type, bytes, sealed, stored_at)
@@ -92,12 +92,12 @@ class Files:
 
     async def keep_all(self, person_id: str, attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
         """Like `keep`, for several: all are looked at before the first is stored. Raises `Invalid` also for more than
-        `MOST_FILES` at once."""
-        if len(attachments) > MOST_FILES:
+        `MAX_FILES` at once."""
+        if len(attachments) > MAX_FILES:
             raise Invalid(
                 "too_many_attachments",
                 f"{len(attachments)} files are more than can be attached at once.",
-                f"Attach {MOST_FILES} at most; put the others into one archive.",
+                f"Attach {MAX_FILES} at most; put the others into one archive.",
             )
         for file in attachments:
             demand_size(len(file.content), file.name)
@@ -128,10 +128,10 @@ class Files:
 
 def demand_size(size: int, name: str) -> None:
     """Raises `Invalid` for a file that would not be kept."""
-    if size > LARGEST_FILE:
+    if size > MAX_FILE_BYTES:
         raise Invalid(
             "attachment_too_large",
-            f"{_plain(name)} is larger than {LARGEST_FILE >> 20} MiB, the most that an attachment may have.",
+            f"{_plain(name)} is larger than {MAX_FILE_BYTES >> 20} MiB, the most that an attachment may have.",
             "Make it smaller; or keep it where such files are kept, and say where in the words of the evidence.",
         )
     if size == 0:
@@ -146,4 +146,4 @@ def _context(kind: str, size: int) -> str:
 def _plain(name: str) -> str:
     """A name to show and to offer for saving: its last part, without what a terminal or a header would obey."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1].encode(errors="replace").decode()
-    return "".join(letter if letter.isprintable() else "?" for letter in last)[:LONGEST_NAME] or "file"
+    return "".join(letter if letter.isprintable() else "?" for letter in last)[:MAX_NAME_CHARACTERS] or "file"

@@ -9,12 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 from orchestrator.domain.errors import TooOften
-from orchestrator.ledger.persons.files import MOST_FILES, Files
+from orchestrator.ledger.persons.files import MAX_FILES, Files
 from orchestrator.ledger.persons.media_type import media_type
 from orchestrator.ledger.schema.database import Database
 
 LASTS = timedelta(days=1)
-MOST_BYTES = 200 << 20
+MAX_PENDING_BYTES = 200 << 20
 """Of one account, over all tasks."""
 AGAIN_AFTER = 3600  # seconds
 
@@ -58,12 +58,12 @@ class Uploads:
             await connection.execute(_OVER)
             row = await (await connection.execute(_HELD, (_task(run_id, task_id), actor_id))).fetchone()
         of_task, size = row if row is not None else (0, 0)
-        if of_task >= MOST_FILES or size + len(content) > MOST_BYTES:
-            much = f"{of_task} files" if of_task >= MOST_FILES else f"{size >> 20} MiB"
+        if of_task >= MAX_FILES or size + len(content) > MAX_PENDING_BYTES:
+            much = f"{of_task} files" if of_task >= MAX_FILES else f"{size >> 20} MiB"
             raise TooOften(
                 "too_many_uploads",
                 f"You have uploaded {much} with which no task has been completed.",
-                f"Complete the task with them (at most {MOST_FILES} files; put more into one archive). "
+                f"Complete the task with them (at most {MAX_FILES} files; put more into one archive). "
                 "What is not used goes after a day.",
                 AGAIN_AFTER,
             )

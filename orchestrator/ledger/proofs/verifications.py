@@ -16,7 +16,7 @@ from orchestrator.ledger.proofs.verification import Verification, verify_databas
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.inquiry_tables import verifications
 
-KEPT = 100
+MAX_VERIFICATIONS = 100
 """The latest ones; what came before is deleted."""
 
 
@@ -64,7 +64,9 @@ async def keep_verification(database: Database, found: Verification) -> Verifica
         )
         .returning(verifications)
     )
-    latest = select(verifications.c.verification_id).order_by(verifications.c.verified_at.desc()).limit(KEPT)
+    latest = (
+        select(verifications.c.verification_id).order_by(verifications.c.verified_at.desc()).limit(MAX_VERIFICATIONS)
+    )
     async with database.transaction() as connection:
         row = (await connection.execute(made)).mappings().one()
         await connection.execute(delete(verifications).where(verifications.c.verification_id.not_in(latest)))

@@ -38,7 +38,7 @@ from orchestrator.web.state import WebState, state_of
 router = APIRouter(prefix="/api/v1/hooks", tags=["webhooks"])
 
 WINDOW: Final = timedelta(minutes=5)
-KEPT: Final = timedelta(days=30)
+REPORT_TTL: Final = timedelta(days=30)
 """How long a delivery's id is known: it is repeated under the same id, signed anew, for days."""
 ACTOR: Final = "hr-webhook"
 ROLE: Final = "hr_system"
@@ -107,7 +107,7 @@ async def leaving(
         return await answer(request, _UNSIGNED)
     if abs(await web.services.runs.ledger.now() - signed_at) > WINDOW:
         return await answer(request, _OUT_OF_TIME)
-    claim = await web.answers.claim(ACTOR, webhook_id, hashlib.sha256(body).digest(), KEPT)
+    claim = await web.answers.claim(ACTOR, webhook_id, hashlib.sha256(body).digest(), REPORT_TTL)
     if isinstance(claim, Kept):
         return Response(claim.body, claim.status, headers=claim.headers)
     if claim != "mine":

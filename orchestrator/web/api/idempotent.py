@@ -20,15 +20,15 @@ from orchestrator.web.access.caller import token_caller
 from orchestrator.web.problems import Problem, answer, refused
 from orchestrator.web.state import state_of
 
-LONGEST = 255
-KEPT_HEADERS = ("content-type", "location")
+MAX_KEY_CHARACTERS = 255
+STORED_HEADERS = ("content-type", "location")
 
 IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
         min_length=1,
-        max_length=LONGEST,
+        max_length=MAX_KEY_CHARACTERS,
         description="Any text; the same key with the same request gets the same answer for 24 hours.",
     ),
 ]
@@ -45,7 +45,7 @@ class IdempotentRoute(APIRoute):
             if request.method == "POST":
                 await token_caller(request)  # before a body is read, which may be as large as a file
             key = request.headers.get("idempotency-key", "")
-            if request.method != "POST" or not 1 <= len(key) <= LONGEST:
+            if request.method != "POST" or not 1 <= len(key) <= MAX_KEY_CHARACTERS:
                 return await handle(request)
             try:
                 return await _once(request, key, handle)
@@ -74,7 +74,7 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
     if response.status_code >= 500 or response.status_code == 429:
         await answers.give_up(actor, key)
     else:
-        kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+        kept = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
         body = getattr(request.state, "kept_body", None) or bytes(response.body).decode()
         await answers.keep(actor, key, StoredResponse(response.status_code, kept, body))
     return response

@@ -24,7 +24,7 @@ DOT: Final = 4.0
 SPREAD: Final = 25.0
 """Where the worst is this many times the median (or a quarter of the threshold, which is to be seen too), the scale
 grows by multiples: else all but one lie on one spot."""
-MOST_DOTS: Final = 160
+MAX_DOTS: Final = 160
 """Beyond this, bars of a histogram instead of dots."""
 
 _STEPS: Final = (
@@ -179,7 +179,7 @@ def _heap(values: Sequence[float], across: _Across, ground: float, left: float, 
         slot = round((across(value) - left) / step)
         slots[slot] = slots.get(slot, 0) + 1
     room = int((ground - 26) // step)
-    if len(values) <= MOST_DOTS and max(slots.values()) <= room:
+    if len(values) <= MAX_DOTS and max(slots.values()) <= room:
         return [
             f'<circle class="chart-dot" cx="{min(left + slot * step, right):.1f}"'
             f' cy="{ground - DOT - 1.5 - row * step:.1f}" r="{DOT:g}"/>'

@@ -14,12 +14,12 @@ from orchestrator.domain.permissions.levels import ActorKind
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.parameters import ID, LONGEST_ID, Id, Reason
+from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, Id, Reason
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["away"], route_class=IdempotentRoute)
 
-DelegationId = Annotated[str, Path(min_length=1, max_length=LONGEST_ID, pattern=ID)]
+DelegationId = Annotated[str, Path(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)]
 
 
 class Delegation(ResponseModel):

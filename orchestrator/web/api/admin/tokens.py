@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from orchestrator import commands
 from orchestrator.domain.permissions.levels import ActorKind, Level, granted_level
-from orchestrator.ledger.access.tokens import LONGEST, Token
+from orchestrator.ledger.access.tokens import MAX_TOKEN_LIFETIME, Token
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
@@ -49,7 +49,7 @@ class NewToken(RequestModel):
     kind: Literal["service", "assistant"]
     roles: list[Role] = Field([], max_length=20, description="Roles that platform.yaml grants something to, by kind")
     up_to: Level = Field(description="It never goes further than this")
-    lasts_days: int = Field(description="Days until it expires", ge=1, le=LONGEST.days)
+    lasts_days: int = Field(description="Days until it expires", ge=1, le=MAX_TOKEN_LIFETIME.days)
 
 
 class TokenShown(ResponseModel):

@@ -13,7 +13,7 @@ from orchestrator.domain.commands.operating import may_act
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.permissions.levels import require_writing
-from orchestrator.ledger.persons.files import LARGEST_FILE, Files
+from orchestrator.ledger.persons.files import MAX_FILE_BYTES, Files
 from orchestrator.ledger.persons.media_type import media_type
 from orchestrator.reading.queries import RunPage
 from orchestrator.web.access.caller import ApiCaller
@@ -48,7 +48,7 @@ async def upload(
     web = state_of(request)
     found = await web.queries.run_page(caller.viewer, run_id)
     _may_attach(found, caller.actor, task_id)
-    content = await file.read(LARGEST_FILE + 1)
+    content = await file.read(MAX_FILE_BYTES + 1)
     person_id, uploads = found.situation.state.asked.person_id, web.services.runs.ledger.uploads
     kept = await uploads.keep(person_id, caller.actor.actor_id, run_id, task_id, content, file.filename or "file")
     return FileKept.model_validate(kept)

@@ -18,7 +18,7 @@ from orchestrator.web.api.runs.command_responses import run_outcome as standing_
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import (
     ID,
-    LONGEST_ID,
+    MAX_ID_CHARACTERS,
     After,
     ExceptionId,
     Id,
@@ -32,7 +32,7 @@ from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["exceptions"], route_class=IdempotentRoute)
 
-Word = Annotated[str | None, Query(min_length=1, max_length=LONGEST_ID, pattern=ID)]
+Word = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)]
 
 
 class ExceptionInList(ResponseModel):

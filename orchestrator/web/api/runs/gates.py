@@ -35,7 +35,7 @@ class Selected(RequestModel):
 
 
 class Selection(RequestModel):
-    gates: list[Selected] = Field(min_length=1, max_length=commands.MOST_TOGETHER)
+    gates: list[Selected] = Field(min_length=1, max_length=commands.MAX_BATCH_APPROVALS)
     reason: Reason | None = None
 
 

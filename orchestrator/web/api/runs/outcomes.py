@@ -14,7 +14,7 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import readable
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
-from orchestrator.web.api.schema.parameters import ID, LONGEST_ID, From, To
+from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, From, To
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["outcomes"], route_class=IdempotentRoute)
@@ -88,7 +88,7 @@ class Outcomes(ResponseModel):
 async def outcomes(
     request: Request,
     caller: ApiCaller,
-    packet: Annotated[str | None, Query(min_length=1, max_length=LONGEST_ID, pattern=ID)] = None,
+    packet: Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)] = None,
     since: From = None,
     until: To = None,
 ) -> Outcomes:

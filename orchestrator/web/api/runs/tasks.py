@@ -20,7 +20,7 @@ from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["tasks"], route_class=IdempotentRoute)
 
-MOST_FILES = 20
+MAX_FILES = 20
 
 
 class FileNamed(RequestModel):
@@ -33,7 +33,7 @@ class Completion(RequestModel):
     note: Text | None = Field(
         None, description="What shows it, or why it was not done. Kept encrypted, for those who see the run"
     )
-    files: list[FileNamed] = Field([], max_length=MOST_FILES, description="Uploaded before, as evidence")
+    files: list[FileNamed] = Field([], max_length=MAX_FILES, description="Uploaded before, as evidence")
 
 
 @router.get("/tasks", summary="Tasks that wait", responses=problems())

@@ -12,13 +12,13 @@ from pydantic import AwareDatetime, StringConstraints
 
 ID: Final = r"^[^\x00-\x1f\x7f/]+$"
 TEXT: Final = r"^[^\x00]*$"
-LONGEST_ID: Final = 200
+MAX_ID_CHARACTERS: Final = 200
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=ID)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)]
 Text = Annotated[str, StringConstraints(max_length=4000, pattern=TEXT, strip_whitespace=True)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=TEXT, strip_whitespace=True)]
 
-_id = {"min_length": 1, "max_length": LONGEST_ID, "pattern": ID}
+_id = {"min_length": 1, "max_length": MAX_ID_CHARACTERS, "pattern": ID}
 
 RunId = Annotated[str, Path(description="The run's whole id, or a beginning that fits one run only", **_id)]
 GateId = Annotated[str, Path(description="The gate's id within its run", examples=["g-access-1"], **_id)]

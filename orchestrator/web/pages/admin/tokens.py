@@ -15,7 +15,7 @@ from orchestrator.commands.integrations import require_owner_of_one
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.permissions.levels import ActorKind, Level
 from orchestrator.ledger.access.sessions import Flash
-from orchestrator.ledger.access.tokens import LONGEST
+from orchestrator.ledger.access.tokens import MAX_TOKEN_LIFETIME
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.access.packets import packet_names
@@ -25,10 +25,16 @@ from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()
 
-LENGTHS = ((1, "A day"), (30, "30 days"), (90, "90 days"), (180, "Half a year"), (LONGEST.days - 1, "A year"))
+LENGTHS = (
+    (1, "A day"),
+    (30, "30 days"),
+    (90, "90 days"),
+    (180, "Half a year"),
+    (MAX_TOKEN_LIFETIME.days - 1, "A year"),
+)
 """Days that a token may last, as they are offered."""
 KINDS: Mapping[str, Literal["service", "assistant"]] = {"service": "service", "assistant": "assistant"}
-LONGEST_NAME = 100
+MAX_NAME_CHARACTERS = 100
 
 
 @router.get("/tokens")
@@ -42,7 +48,7 @@ async def make(request: Request, caller: PageCaller, form: Form) -> Response:
     again, which makes another."""
     web = state_of(request)
     typed = {
-        "name": text(form, "name")[:LONGEST_NAME], "kind": text(form, "kind"), "up_to": text(form, "up_to"),
+        "name": text(form, "name")[:MAX_NAME_CHARACTERS], "kind": text(form, "kind"), "up_to": text(form, "up_to"),
         "days": text(form, "days"), "roles": " ".join(texts(form, "roles")[:20]),
     }  # fmt: skip
     try:
@@ -90,7 +96,7 @@ async def _page(
         ],
         may_make=may_make, roles=await _roles(web) if may_make else (), lengths=LENGTHS,
         typed=typed or {"name": "", "kind": "service", "up_to": "read", "days": "90", "roles": ""},
-        levels=[level.value for level in Level], longest_name=LONGEST_NAME,
+        levels=[level.value for level in Level], longest_name=MAX_NAME_CHARACTERS,
     )  # fmt: skip
 
 
@@ -133,6 +139,8 @@ def _level(level: str) -> Level:
 
 
 def _days(days: str) -> timedelta:
-    if not days.isdecimal() or len(days) > 3 or not 0 < int(days) <= LONGEST.days:
-        raise Invalid("token_lasts", f"A token works for at most {LONGEST.days} days.", "Choose how long it works.")
+    if not days.isdecimal() or len(days) > 3 or not 0 < int(days) <= MAX_TOKEN_LIFETIME.days:
+        raise Invalid(
+            "token_lasts", f"A token works for at most {MAX_TOKEN_LIFETIME.days} days.", "Choose how long it works."
+        )
     return timedelta(days=int(days))

@@ -20,7 +20,7 @@ from orchestrator.web.state import state_of, webhooks_of
 
 router = APIRouter()
 
-LONGEST_URL = 2000
+MAX_URL_CHARACTERS = 2000
 
 
 @router.get("/webhooks")
@@ -32,7 +32,7 @@ async def webhooks(request: Request, caller: PageCaller) -> Response:
 async def add(request: Request, caller: PageCaller, form: Form) -> Response:
     """The secret stands in this answer and in no other."""
     web = state_of(request)
-    url = text(form, "url")[:LONGEST_URL]
+    url = text(form, "url")[:MAX_URL_CHARACTERS]
     types, only = texts(form, "types")[:50], texts(form, "packets")[:50]
     try:
         hook, secret = await commands.add_webhook(
@@ -90,7 +90,7 @@ async def _page(
         flashes=(flash,) if flash is not None else (), hooks=[(hook, _standing(hook)) for hook in hooks],
         makers={hook.hook_id: name_in(staff, hook.made_by) for hook in hooks}, secret=secret, secret_of=secret_of,
         url=url, types=types or [], only=only or [], kinds=_kinds(), packets=names,
-        hosts=web.settings.webhook_hosts, longest_url=LONGEST_URL,
+        hosts=web.settings.webhook_hosts, longest_url=MAX_URL_CHARACTERS,
     )  # fmt: skip
 
 

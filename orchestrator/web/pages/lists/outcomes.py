@@ -28,9 +28,9 @@ router = APIRouter()
 SPANS = {"30": "Last 30 days", "90": "Last 90 days", "365": "Last year", "all": "All time", "own": "From and until"}
 """By days; `own` takes two dates."""
 FIRST_SPAN = "90"
-MOST_ROWS = 50
+MAX_ROWS = 50
 """Rows of a chart's table; the API has all of them."""
-MOST_EXPOSED_SHOWN = 25
+MAX_EXPOSED_SHOWN = 25
 
 Document = dict[str, Any]
 
@@ -58,7 +58,7 @@ async def outcomes(request: Request, caller: PageCaller) -> Response:
     return await page(
         request, "outcomes.html", title="Outcomes", caller=caller, current="outcomes", status=status,
         flashes=misread, found=found, typed=typed, packets=can.packets,
-        spans=SPANS, systems=dict(can.systems), most_rows=MOST_ROWS, most_exposed=MOST_EXPOSED_SHOWN,
+        spans=SPANS, systems=dict(can.systems), most_rows=MAX_ROWS, most_exposed=MAX_EXPOSED_SHOWN,
         threshold=_threshold(found), **_drawn(found),
     )  # fmt: skip
 

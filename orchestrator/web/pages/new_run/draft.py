@@ -27,7 +27,7 @@ from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.web.access.forms import text, texts
 from orchestrator.web.pages.new_run.local_times import as_local, instant_given
 
-MOST_NAMED = 100
+MAX_NAMED = 100
 _OF_ZONE = ("unknown_zone", "cutoff_without_zone")
 _TWICE = "This time happens twice there: the clocks are put back over it. Choose below which one is meant."
 
@@ -86,7 +86,7 @@ class Draft(Shown):
                 "zone": text(form, "zone")[:100] or self.zone,
                 "embargoed": text(form, "embargoed") == "yes",
                 "embargo_until": text(form, "embargo_until")[:40],
-                "named": tuple(one[:200] for one in texts(form, "named")[:MOST_NAMED]),
+                "named": tuple(one[:200] for one in texts(form, "named")[:MAX_NAMED]),
             }
         )
 

@@ -18,7 +18,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator.documents.preview import MatchQuestion
-from orchestrator.documents.questions import SHORTEST_SEARCH, PeopleFound
+from orchestrator.documents.questions import MIN_SEARCH_CHARACTERS, PeopleFound
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_history import Phase
@@ -91,7 +91,7 @@ async def people(request: Request, caller: PageCaller, form: Form) -> Response:
     wanted = text(form, "text")[:200]
     found: PeopleFound | None = None
     refused: Refusal | None = None
-    if len(wanted) >= SHORTEST_SEARCH:
+    if len(wanted) >= MIN_SEARCH_CHARACTERS:
         question = FindPeople(packet=chosen.name, text=wanted)
         try:
             found = await web.inquiries.ask(caller.actor.actor_id, question, within=SEARCH_WITHIN)
@@ -126,7 +126,7 @@ async def _find_page(
     return await page(
         request, template, title="New run", caller=caller, current="new-run", status=status,
         offered=offered, chosen=packet, text=text, found=found, matches=matches, refused=on_page(refused),
-        shortest=SHORTEST_SEARCH,
+        shortest=MIN_SEARCH_CHARACTERS,
     )  # fmt: skip
 
 

@@ -16,9 +16,9 @@ from orchestrator.documents.preview import MatchQuestion
 from orchestrator.documents.shown_matches import Answered
 from orchestrator.web.access.forms import text, texts
 
-MOST_CHOSEN = 100
-LONGEST_ID = 200
-LONGEST_REASON = 4000
+MAX_CHOSEN = 100
+MAX_ID_CHARACTERS = 200
+MAX_REASON_CHARACTERS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,9 @@ class Said:
 
     @classmethod
     def of(cls, form: FormData, questions: Iterable[MatchQuestion]) -> Said:
-        return cls({one.system: _ticked(form, one.system) for one in questions}, text(form, "reason")[:LONGEST_REASON])
+        return cls(
+            {one.system: _ticked(form, one.system) for one in questions}, text(form, "reason")[:MAX_REASON_CHARACTERS]
+        )
 
     def to(self, system: str) -> Ticked:
         return self.ticked.get(system, Ticked())
@@ -73,5 +75,5 @@ def fieldset(system: str) -> str:
 
 
 def _ticked(form: FormData, system: str) -> Ticked:
-    chosen = tuple(one[:LONGEST_ID] for one in texts(form, f"account-{system}")[:MOST_CHOSEN])
-    return Ticked(chosen, text(form, f"none-{system}") == "yes", text(form, f"how-{system}")[:LONGEST_REASON])
+    chosen = tuple(one[:MAX_ID_CHARACTERS] for one in texts(form, f"account-{system}")[:MAX_CHOSEN])
+    return Ticked(chosen, text(form, f"none-{system}") == "yes", text(form, f"how-{system}")[:MAX_REASON_CHARACTERS])

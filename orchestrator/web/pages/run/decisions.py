@@ -9,7 +9,7 @@ from starlette.responses import Response
 from orchestrator import commands
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.ledger.access.sessions import Flash
-from orchestrator.ledger.persons.files import LARGEST_FILE, Attachment
+from orchestrator.ledger.persons.files import MAX_FILE_BYTES, Attachment
 from orchestrator.web.access.caller import PageCaller
 from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.pages.run.flashes import decision, done, refusal
@@ -97,7 +97,7 @@ async def answer_task(request: Request, caller: PageCaller, form: Form, run_id: 
 async def _files(form: FormData) -> list[Attachment]:
     """Browsers send an empty file without a name where none was chosen."""
     return [
-        Attachment(upload.filename or "file", await upload.read(LARGEST_FILE + 1))
+        Attachment(upload.filename or "file", await upload.read(MAX_FILE_BYTES + 1))
         for upload in form.getlist("files")
         if isinstance(upload, UploadFile) and (upload.filename or upload.size)
     ]
