@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.documents.plain_words import length, roles, sentence
+from orchestrator.documents.plain_words import roles, sentence
 from orchestrator.documents.run import instruction
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.run.run import RunState
 from orchestrator.reading.rows import Item
+from orchestrator.vocabulary.durations import spelled
 
 Document = dict[str, Any]
 
@@ -43,7 +44,7 @@ def if_nobody_does(item: Item, packet: Packet) -> str:
             if gate is None:
                 return "The steps that wait for it are not begun."
             held = (
-                f"nothing of it is begun until it is decided; {length(gate.valid_for)} after the cutoff it is too late"
+                f"nothing of it is begun until it is decided; {spelled(gate.valid_for)} after the cutoff it is too late"
             )
             if gate.escalate_to and not item.detail["escalated"]:
                 return sentence(f"{roles(gate.escalate_to, 'and')} may decide as well then; {held}")

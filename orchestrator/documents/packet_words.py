@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from orchestrator.documents.plain_words import joined, length, minutes, number, quoted, role, roles, sentence
+from orchestrator.documents.plain_words import joined, minutes, number, quoted, roles, sentence
+from orchestrator.domain.organisation.roles import role_words
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue
 from orchestrator.domain.packet.packet import GateSpec, Packet, SystemSpec, WorkflowStep
+from orchestrator.vocabulary.durations import spelled
 
 NEVER_DECIDE = (
     "Whoever asked for a run, the person who leaves, and everybody who reports to that person never decide about it, "
@@ -51,8 +53,8 @@ def _task(step: WorkflowStep, packet: Packet) -> str:
     assert step.task is not None
     due = step.task.due_within or packet.workflow.thresholds.task_due_within
     parts = [
-        sentence(f"Somebody with the role {role(step.task.role)} does this, {_begins(step, packet)}"),
-        f"They have {length(due)} from then on.",
+        sentence(f"Somebody with the role {role_words(step.task.role)} does this, {_begins(step, packet)}"),
+        f"They have {spelled(due)} from then on.",
     ]
     if step.when is not None:
         parts.insert(1, f"It is planned only where this holds: {step.when}.")
@@ -77,7 +79,7 @@ def _begins(step: WorkflowStep, packet: Packet) -> str:
 def _moment(offset: timedelta) -> str:
     if not offset:
         return "at the cutoff"
-    return f"{length(abs(offset))} {'before' if offset < timedelta(0) else 'after'} the cutoff"
+    return f"{spelled(abs(offset))} {'before' if offset < timedelta(0) else 'after'} the cutoff"
 
 
 def _effect(ability: AbilityFacts) -> str:
@@ -90,7 +92,7 @@ def _effect(ability: AbilityFacts) -> str:
         case "yes":
             undone = "can be undone"
         case "limited" if ability.reversible_for is not None:
-            undone = f"can be undone for {length(ability.reversible_for)}"
+            undone = f"can be undone for {spelled(ability.reversible_for)}"
         case _:
             undone = "cannot be undone"
     return f"{does}, and {undone}."
@@ -102,14 +104,14 @@ def gate_sentence(name: str, gate: GateSpec, packet: Packet) -> str:
     parts = [
         sentence(
             f"{who} with the role {roles(gate.decided_by)} {'decide' if many else 'decides'}, within "
-            f"{length(gate.decide_within)} of being asked"
+            f"{spelled(gate.decide_within)} of being asked"
         )
     ]
     if gate.escalate_to:
         parts.append(sentence(f"if that has not happened by then, {_everybody(gate.escalate_to)} is asked as well"))
     else:
         parts.append("If that has not happened by then, it goes on waiting for them.")
-    parts.append(f"What is approved may be done until {length(gate.valid_for)} after the cutoff.")
+    parts.append(f"What is approved may be done until {spelled(gate.valid_for)} after the cutoff.")
     if gate.needed_when is not None:
         parts.append(
             f"It is asked where this holds: {gate.needed_when}. Elsewhere a step that can be undone goes on without "
@@ -127,7 +129,7 @@ def gate_steps(name: str, packet: Packet) -> list[str]:
 
 def outcome_sentences(packet: Packet) -> list[str]:
     """What the business promises itself, and what it hopes to save."""
-    within = length(packet.workflow.outcomes.access_gone_within)
+    within = spelled(packet.workflow.outcomes.access_gone_within)
     saved = sum(step.minutes_saved for step in packet.workflow.steps)
     told = [
         f"{within[:1].upper()}{within[1:]} after the cutoff at the latest, all access is gone and that is verified."
@@ -143,13 +145,13 @@ def threshold_sentences(packet: Packet) -> list[str]:
     told = [
         f"Whoever starts more than {number(limits.batch_cap)} runs from one list has to repeat their number.",
         "A system that does not answer is tried again and again; after "
-        f"{length(limits.retries_become_exception_after)} an exception opens, so that a person knows of it, and the "
+        f"{spelled(limits.retries_become_exception_after)} an exception opens, so that a person knows of it, and the "
         "trying goes on.",
         "Before something is changed in a system, its accounts are looked at again, unless that was done within the "
         f"last {_last(limits.accounts_fresh_for)}.",
-        f"A task is to be done within {length(limits.task_due_within)}, where it does not say otherwise.",
+        f"A task is to be done within {spelled(limits.task_due_within)}, where it does not say otherwise.",
         f"What does not go as planned is looked after by {_everybody((exceptions.owner,))}, and settled within "
-        f"{length(exceptions.due_within)}.",
+        f"{spelled(exceptions.due_within)}.",
     ]
     if packet.workflow.pilot is not None:
         told.append(f"While the packet is in its pilot, it is for people of whom this holds: {packet.workflow.pilot}.")
@@ -166,7 +168,7 @@ def urgent_sentences(packet: Packet) -> list[str]:
             "and can be undone then begin at once, before the gates are decided"
         ),
         "Everything else waits for its gate as always.",
-        sentence(f"{_everybody(urgent.review_by)} reviews such a start within {length(urgent.review_within)}"),
+        sentence(f"{_everybody(urgent.review_by)} reviews such a start within {spelled(urgent.review_within)}"),
     ]
 
 
@@ -175,7 +177,7 @@ def embargo_sentences(packet: Packet) -> list[str]:
     if embargo is None:
         return []
     return [
-        f"Until {length(embargo.lasts)} after the cutoff a run exists only for whoever asked for it and for "
+        f"Until {spelled(embargo.lasts)} after the cutoff a run exists only for whoever asked for it and for "
         f"{joined(embargo.named)}. Nobody else finds it anywhere."
     ]
 
@@ -185,7 +187,7 @@ def system_sentences(name: str, packet: Packet) -> list[str]:
     system = packet.platform.systems[name]
     told = ["Offboard learns from it who works here."] if packet.platform.hr.system == name else []
     told += _matching(system) if any(step.system == name for step in packet.workflow.steps) else []
-    told.append(f"One attempt takes {length(system.deadline)} at most.")
+    told.append(f"One attempt takes {spelled(system.deadline)} at most.")
     if system.rate_per_second is not None:
         told.append(f"It is asked {system.rate_per_second:g} times a second at most.")
     if system.queue is not None:
@@ -218,8 +220,9 @@ def _key(name: str) -> str:
 
 
 def _last(span: timedelta) -> str:
-    """`hour`, `2 hours`: after "within the last"."""
-    return length(span).removeprefix("1 ")
+    """`hour`, `2 hours`, `1 hour 30 minutes`: after "within the last"."""
+    said = spelled(span)
+    return said.removeprefix("1 ") if said.count(" ") == 1 else said
 
 
 def _everybody(slugs: tuple[str, ...]) -> str:

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
+from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web import times
 from orchestrator.web.drawing.glyphs import glyph, mark_of
 from orchestrator.web.times import Instant, moment
-from orchestrator.web.words import in_sentence, words
+from orchestrator.web.words import words
 
 MAX_CACHED: Final = 4096
 

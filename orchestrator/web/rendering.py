@@ -15,10 +15,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from pydantic_core import to_json
 
 from orchestrator.documents.plain_words import sentence
+from orchestrator.vocabulary import durations
+from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web import elements, times
 from orchestrator.web.drawing import charts, glyphs
 from orchestrator.web.drawing.plan_graph import plan_graph
-from orchestrator.web.words import in_sentence, words
+from orchestrator.web.words import words
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
@@ -43,7 +45,7 @@ def make_templates() -> Environment:
     )
     environment.filters.update(
         instant=times.instant,
-        lasting=times.length,
+        lasting=durations.length,
         length=length,
         ago=times.ago,
         timing=times.timing,
@@ -89,7 +91,7 @@ def static_urls() -> Callable[[str], str]:
 
 def length(value: Any) -> str | int:
     """Of a time in words, of a list or a text its number, as Jinja's own."""
-    return times.length(value) if value is None or isinstance(value, timedelta | int | float) else len(value)
+    return durations.length(value) if value is None or isinstance(value, timedelta | int | float) else len(value)
 
 
 def short(value: str | None) -> str:

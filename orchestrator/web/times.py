@@ -6,20 +6,17 @@ English whatever the machine's locale.
 
 from __future__ import annotations
 
-import math
-import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from orchestrator.vocabulary.durations import Length, coarse, seconds_of
+
 Instant = datetime | str | None
-Length = timedelta | float | int | str | None
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NOW: Final = timedelta(seconds=5)
 """Nearer than this is "just now"."""
-
-_LENGTH = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
 
 def moment(value: Instant) -> datetime | None:
@@ -67,23 +64,6 @@ def beside(value: Instant, zone: str | None, other: str | None) -> str:
     return f"{time} in {place}"
 
 
-def length(value: Length) -> str:
-    """In words, the two largest parts: `2 h 5 min`, `7 days`, `3 days 4 h`, `45 s`. Takes seconds, or `PT1H` as packets
-    write it."""
-    seconds = seconds_of(value)
-    if seconds is None:
-        return ""
-    whole = round(abs(seconds))
-    if whole == 0:
-        return "0 s" if seconds == 0 else "less than 1 s"
-    days, rest = divmod(whole, 86_400)
-    hours, rest = divmod(rest, 3_600)
-    minutes, left = divmod(rest, 60)
-    parts = [(days, "day" if days == 1 else "days"), (hours, "h"), (minutes, "min"), (left, "s")]
-    first = next(at for at, (number, _) in enumerate(parts) if number)
-    return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number)
-
-
 def ago(value: Instant, now: datetime) -> str:
     """`2 h 5 min ago`, `just now`, `in 3 days`."""
     at = moment(value)
@@ -112,32 +92,6 @@ def timing(value: Instant, now: datetime, soon: Length = 4 * 3600) -> str | None
     if at <= now:
         return "late"
     return "soon" if at - now <= timedelta(seconds=seconds_of(soon) or 0) else None
-
-
-def coarse(gap: timedelta) -> str:
-    """A length as exact as it is worth from afar: no seconds beyond two minutes, no minutes beyond a day, no
-    hours beyond a month."""
-    seconds = gap.total_seconds()
-    if seconds >= 30 * 86_400:
-        return length(seconds // 86_400 * 86_400)
-    if seconds >= 86_400:
-        return length(seconds // 3_600 * 3_600)
-    return length(seconds // 60 * 60 if seconds >= 120 else math.ceil(seconds))
-
-
-def seconds_of(value: Length) -> float | None:
-    """Raises `ValueError` for a text that is no length."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if not isinstance(value, str):
-        return float(value)
-    read = _LENGTH.fullmatch(value)
-    if read is None:
-        return float(value)
-    weeks, days, hours, minutes, seconds = (float(part or 0) for part in read.groups())
-    return (weeks * 7 + days) * 86_400 + hours * 3_600 + minutes * 60 + seconds
 
 
 def _date(at: datetime) -> str:

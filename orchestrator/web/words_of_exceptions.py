@@ -4,26 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-KIND: Mapping[str, str] = {
-    "ambiguous_match": "Several accounts could be theirs",
-    "weak_match": "An account is perhaps theirs",
-    "no_account": "No account was found",
-    "search_failed": "A system could not be looked at",
-    "accounts_changed": "Their accounts are no longer as planned",
-    "gate_rejected": "A decision was no",
-    "excluded_from_approval": "A step was left out of an approval",
-    "step_failed": "A step failed",
-    "step_failing": "A step keeps failing",
-    "outcome_unknown": "Nobody knows whether a step took effect",
-    "level_missing": "A level is missing",
-    "task_overdue": "A task is overdue",
-    "urgent_review": "An urgent run is to be looked at",
-    "account_gone": "A planned account is gone",
-    "condition_unclear": "A condition could not be worked out",
-    "not_carried_out": "A step was not begun",
-    "second_request": "Somebody else asked for this person too",
-}
-
 MEANING: Mapping[str, str] = {
     "ambiguous_match": "More than one account on this system fits. Nothing is planned there until it is settled.",
     "weak_match": "The account fits on a weak sign only, such as a name. Nothing is planned until it is settled.",
@@ -62,16 +42,4 @@ REMEDY: Mapping[str, str] = {
     "condition_unclear": "Decide about it at its gate; or leave the step out, and say why.",
     "not_carried_out": "See that a worker serves the system; or leave the step out, and say why.",
     "second_request": "Look whether what was asked for differs from this run, then accept it and say what you did.",
-}
-
-STATE: Mapping[str, str] = {"open": "Open", "closed": "Closed"}
-
-DISPOSITION: Mapping[str, str] = {
-    "settled": "Settled",
-    "retried": "Tried again",
-    "skipped": "Step left out",
-    "replanned": "Planned anew",
-    "accepted": "Accepted as it is",
-    "overcome": "Over by itself",
-    "ended": "Ended with the run",
 }

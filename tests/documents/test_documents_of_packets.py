@@ -10,9 +10,11 @@ import pytest
 from connectors.registry import connector_kinds
 from orchestrator.documents.packet_words import gate_sentence, step_sentence
 from orchestrator.documents.packets import level_tables, packet_document
-from orchestrator.documents.plain_words import joined, length, minutes, role, sentence
+from orchestrator.documents.plain_words import joined, minutes, sentence
+from orchestrator.domain.organisation.roles import role_words
 from orchestrator.domain.packet.packet_files import starter_names, starter_packet
 from orchestrator.domain.packet.packet_history import packet_stream
+from orchestrator.vocabulary.durations import spelled
 from tests.documents.packet_text import KEPT, text_of
 from tests.ledger.small_office import SmallOffice, renamed, small_office
 
@@ -44,7 +46,7 @@ def test_what_the_starters_do_not_use_has_words_too() -> None:
         update={"escalate_to": (), "needed_when": "step.privileged", "decide_together": True}
     )
     said = gate_sentence("money", money, changed)
-    assert said.startswith("Two different people with the role finance approver decide, within 36 hours")
+    assert said.startswith("Two different people with the role finance approver decide, within 1 day 12 hours")
     assert "it goes on waiting for them" in said and "where this holds: step.privileged." in said
     assert "several runs in one go" in said
 
@@ -79,10 +81,10 @@ async def test_a_packet_has_its_files_signatures_and_history(services: SmallOffi
 
 
 def test_small_words() -> None:
-    assert [length(timedelta(minutes=m)) for m in (0, 1, 90, 120, 1440, 2160)] == [
-        "no time", "1 minute", "90 minutes", "2 hours", "1 day", "36 hours",
+    assert [spelled(timedelta(minutes=m)) for m in (0, 1, 90, 120, 1440, 2160)] == [
+        "0 seconds", "1 minute", "1 hour 30 minutes", "2 hours", "1 day", "1 day 12 hours",
     ]  # fmt: skip
     assert [minutes(number) for number in (0, 1, 60, 135)] == ["0 minutes", "1 minute", "1 hour", "2 hours 15 minutes"]
     assert (joined([]), joined(["a"]), joined(["a", "b", "c"], "or")) == ("", "a", "a, b or c")
-    assert (role("it_approver"), role("value-owner")) == ("IT approver", "value owner")
+    assert (role_words("it_approver"), role_words("value-owner")) == ("IT approver", "value owner")
     assert sentence("so it is") == "So it is."

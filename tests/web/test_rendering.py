@@ -24,6 +24,7 @@ import orchestrator.domain
 from orchestrator.domain.events import ORGANISATION_EVENTS, RUN_EVENTS, ExceptionKind
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.packet_history import PACKET_EVENTS
+from orchestrator.vocabulary import durations
 from orchestrator.web import times
 from orchestrator.web.drawing.glyphs import MARKS, SHAPES
 from orchestrator.web.rendering import make_templates
@@ -259,7 +260,7 @@ def test_a_code_that_is_new_is_shown_as_it_is() -> None:
     ],
 )  # fmt: skip
 def test_lengths_of_time_are_told_in_their_two_largest_parts(value: Any, told: str) -> None:
-    assert times.length(value) == told
+    assert durations.length(value) == told
 
 
 def test_instants_are_told_on_the_readers_clock_with_the_persons_beside_it() -> None:

@@ -13,8 +13,8 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
+from orchestrator.vocabulary.durations import length
 from orchestrator.web.drawing.text import fit, width
-from orchestrator.web.times import length
 
 _Across = Callable[[float], float]
 

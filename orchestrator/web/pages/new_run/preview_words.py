@@ -11,8 +11,8 @@ from typing import Any
 from orchestrator.documents.preview import Preview, PreviewAccount, PreviewGate, PreviewStep
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.reading.queries import Member
+from orchestrator.vocabulary.durations import length
 from orchestrator.web.pages.new_run.draft import Draft
-from orchestrator.web.times import length
 
 
 @dataclass(frozen=True, slots=True)

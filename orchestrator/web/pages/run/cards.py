@@ -12,9 +12,10 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals.deciders import deciders, if_nobody_acts
 from orchestrator.domain.commands.operating import ACCEPTABLE
 from orchestrator.domain.run.work import ExceptionState
+from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.run.permissions import DryRun
 from orchestrator.web.pages.run.run_access import Document, RunAccess, under_embargo
-from orchestrator.web.words import in_sentence, words
+from orchestrator.web.words import words
 
 RETRIED = ("step_failed", "outcome_unknown", "level_missing")
 SKIPPED = (

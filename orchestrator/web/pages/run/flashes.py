@@ -9,10 +9,11 @@ from orchestrator.commands import Done
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.access.sessions import Flash
+from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.run.run_access import RunAccess
 from orchestrator.web.rendering import person_label
 from orchestrator.web.times import instant
-from orchestrator.web.words import in_sentence, words
+from orchestrator.web.words import words
 
 LATER = "Temporal cannot be reached now: it stands, and is carried on as soon as that is back."
 

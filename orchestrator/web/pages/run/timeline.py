@@ -11,9 +11,10 @@ from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage
+from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.run.run_access import Document, RunAccess
 from orchestrator.web.times import instant
-from orchestrator.web.words import in_sentence, words
+from orchestrator.web.words import words
 
 A_PAGE = 50
 """Events on one page of a run's timeline."""
