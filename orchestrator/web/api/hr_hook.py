@@ -23,7 +23,6 @@ from starlette.responses import JSONResponse, Response
 from orchestrator import commands
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.ledger.access.answers import StoredResponse as Kept
 from orchestrator.web import starts
 from orchestrator.web.api.people import Wanted
 from orchestrator.web.api.runs.command_responses import start_outcome
@@ -32,6 +31,7 @@ from orchestrator.web.api.schema.description import RequestModel, problems_of_po
 from orchestrator.web.api.schema.parameters import Id
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
 from orchestrator.web.inquiries import StartAsked
+from orchestrator.web.once import once, replayed, stored
 from orchestrator.web.problems import Problem, answer, invalid_request, refused
 from orchestrator.web.state import WebState, state_of
 
@@ -107,23 +107,16 @@ async def leaving(
         return await answer(request, _UNSIGNED)
     if abs(await web.services.runs.ledger.now() - signed_at) > WINDOW:
         return await answer(request, _OUT_OF_TIME)
-    claim = await web.answers.claim(ACTOR, webhook_id, hashlib.sha256(body).digest(), REPORT_TTL)
-    if isinstance(claim, Kept):
-        return Response(claim.body, claim.status, headers=claim.headers)
-    if claim != "mine":
-        return await answer(request, _ANOTHER if claim == "another_request" else _UNDER_WAY)
-    try:
+    async with once(web.answers, ACTOR, webhook_id, hashlib.sha256(body).digest(), REPORT_TTL) as attempt:
+        if attempt.earlier is not None:
+            return replayed(attempt.earlier)
+        if not attempt.mine:
+            return await answer(request, _ANOTHER if attempt.another_request else _UNDER_WAY)
         answered = await _start(request, web, body)
-    except BaseException:
-        await web.answers.give_up(ACTOR, webhook_id)
-        raise
-    if answered.status_code >= 300:
-        # Nothing was started: once a setting was mended, or HR knows the person, the same delivery is worth a look.
-        await web.answers.give_up(ACTOR, webhook_id)
-    else:
-        headers = {name: answered.headers[name] for name in ("content-type", "location") if name in answered.headers}
-        await web.answers.keep(ACTOR, webhook_id, Kept(answered.status_code, headers, bytes(answered.body).decode()))
-    return answered
+        # Otherwise nothing was started: after a setting is corrected, the same delivery can be tried again.
+        if answered.status_code < 300:
+            await attempt.keep(stored(answered))
+        return answered
 
 
 async def _start(request: Request, web: WebState, body: bytes) -> Response:

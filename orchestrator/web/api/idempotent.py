@@ -15,13 +15,12 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from orchestrator.domain.errors import Refusal
-from orchestrator.ledger.access.answers import StoredResponse
 from orchestrator.web.access.caller import token_caller
+from orchestrator.web.once import once, replayed, stored
 from orchestrator.web.problems import Problem, answer, refused
 from orchestrator.web.state import state_of
 
 MAX_KEY_CHARACTERS = 255
-STORED_HEADERS = ("content-type", "location")
 
 IdempotencyKey = Annotated[
     str | None,
@@ -41,7 +40,7 @@ class IdempotentRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def once(request: Request) -> Response:
+        async def handle_once(request: Request) -> Response:
             if request.method == "POST":
                 await token_caller(request)  # before a body is read, which may be as large as a file
             key = request.headers.get("idempotency-key", "")
@@ -52,32 +51,20 @@ class IdempotentRoute(APIRoute):
             finally:
                 await request.close()  # a form's files, where nobody got as far as to read them
 
-        return once
+        return handle_once
 
 
 async def _once(request: Request, key: str, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
     actor = (await token_caller(request)).actor.actor_id
-    answers = state_of(request).answers
-    claim = await answers.claim(actor, key, await _hash(request))
-    if isinstance(claim, StoredResponse):
-        headers = {**claim.headers, "Idempotency-Replayed": "true"}
-        return Response(claim.body, claim.status, headers=headers)
-    if claim == "another_request":
-        return await answer(request, _REUSED)
-    if claim == "under_way":
-        return await answer(request, _UNDER_WAY)
-    try:
+    async with once(state_of(request).answers, actor, key, await _hash(request)) as attempt:
+        if attempt.earlier is not None:
+            return replayed(attempt.earlier, {"Idempotency-Replayed": "true"})
+        if not attempt.mine:
+            return await answer(request, _REUSED if attempt.another_request else _UNDER_WAY)
         response = await _answered(request, handle)
-    except BaseException:
-        await answers.give_up(actor, key)
-        raise
-    if response.status_code >= 500 or response.status_code == 429:
-        await answers.give_up(actor, key)
-    else:
-        kept = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
-        body = getattr(request.state, "kept_body", None) or bytes(response.body).decode()
-        await answers.keep(actor, key, StoredResponse(response.status_code, kept, body))
-    return response
+        if response.status_code < 500 and response.status_code != 429:
+            await attempt.keep(stored(response, getattr(request.state, "kept_body", None)))
+        return response
 
 
 async def _answered(request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:

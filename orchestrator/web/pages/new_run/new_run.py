@@ -23,13 +23,14 @@ from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_history import Phase
 from orchestrator.engine import EngineUnavailable
-from orchestrator.ledger.access.answers import StoredResponse as Kept
+from orchestrator.ledger.access.answers import StoredResponse
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web import starts
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.start_permissions import packets_to_start
 from orchestrator.web.inquiries import FindPeople, Preview, PreviewAsked, Started
+from orchestrator.web.once import once
 from orchestrator.web.pages.new_run.draft import Draft, opened, sealed, sentence, zones_for
 from orchestrator.web.pages.new_run.preview_words import preview_page
 from orchestrator.web.pages.new_run.settling import Said
@@ -229,28 +230,24 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
     if said.faults() or text(form, "stay"):
         status = 422 if said.faults() else 200
         return await _preview_page(request, caller, inquiry_id, status=status, said=said)
-    key = f"new run:{inquiry_id}"
-    claim = await web.answers.claim(actor_id, key, hashlib.sha256(inquiry_id.encode()).digest(), ONE_START)
-    if isinstance(claim, Kept):
-        return RedirectResponse(claim.headers["location"], 303)
-    if claim != "mine":
-        already = Flash("done", "The run is being started already.", "Look at the list of runs in a moment.")
-        return await back_to(request, caller, _address(inquiry_id), already)
-    try:
-        if draft.urgent:
-            caller.demand_step_up(web.settings)
-        wanted = draft.start(said.reason or None, said.answers(questions))
-        done = await starts.start(web.services, web.inquiries, caller.actor, wanted)
-    except (Refusal, EngineUnavailable) as error:
-        await web.answers.give_up(actor_id, key)
-        flash, status = told(request, error, AWAY)
-        return await _preview_page(request, caller, inquiry_id, flash=flash, status=status, said=said)
-    except BaseException:
-        await web.answers.give_up(actor_id, key)
-        raise
-    to = "/runs" if done.run_id is None else f"/runs/{done.run_id}"
-    await web.answers.keep(actor_id, key, Kept(303, {"location": to}, ""))
-    return await back_to(request, caller, to, _told(done, draft))
+    request_hash = hashlib.sha256(inquiry_id.encode()).digest()
+    async with once(web.answers, actor_id, f"new run:{inquiry_id}", request_hash, ONE_START) as attempt:
+        if attempt.earlier is not None:
+            return RedirectResponse(attempt.earlier.headers["location"], 303)
+        if not attempt.mine:
+            already = Flash("done", "The run is being started already.", "Look at the list of runs in a moment.")
+            return await back_to(request, caller, _address(inquiry_id), already)
+        try:
+            if draft.urgent:
+                caller.demand_step_up(web.settings)
+            wanted = draft.start(said.reason or None, said.answers(questions))
+            done = await starts.start(web.services, web.inquiries, caller.actor, wanted)
+        except (Refusal, EngineUnavailable) as error:
+            flash, status = told(request, error, AWAY)
+            return await _preview_page(request, caller, inquiry_id, flash=flash, status=status, said=said)
+        to = "/runs" if done.run_id is None else f"/runs/{done.run_id}"
+        await attempt.keep(StoredResponse(303, {"location": to}, ""))
+        return await back_to(request, caller, to, _told(done, draft))
 
 
 def _told(done: Started, draft: Draft) -> Flash:
