@@ -1,0 +1,82 @@
+"""What the API answered about the recorded runs and lists, it answers today: states, steps, gates, exceptions, exposure.
+
+No worker runs, so that nothing happens to the runs meanwhile, and the database's clock stands at the recording.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.compatibility import product
+from tests.compatibility.comparison import changed
+from tests.compatibility.conftest import CopyDatabase, EnvironmentFor
+from tests.compatibility.fixture_files import read_json
+from tests.compatibility.people_at_work import Staff, at_work
+from tests.compatibility.small_company import SmallCompany
+
+Recorded = dict[str, Any]
+ANSWERS: dict[str, dict[str, Any]] = read_json("answers.json.gz")
+FREE = ("now", "remedy")
+"""The time of the answer, and what a person may type: the names of commands are held elsewhere."""
+GROWS = re.compile(r"/outcomes/open_exposure/longest/\d+/seconds:|/ledger/history/after:")
+"""What is counted up to now, and a place in a list that is encrypted anew for each answer."""
+
+
+@pytest_asyncio.fixture(scope="module")
+async def staff(
+    copied: CopyDatabase,
+    environment_for: EnvironmentFor,
+    recorded: Recorded,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Staff]:
+    folder: Path = tmp_path_factory.mktemp("company")
+    async with (
+        copied() as database,
+        SmallCompany.start(folder, read_json("company.json.gz")) as company,
+        product.running(environment_for(database, company), worker=False) as up,
+        at_work(up.url, {**recorded["tokens"], "program": recorded["program"]["token"]}) as staff,
+    ):
+        yield staff
+
+
+@pytest.mark.parametrize("alias", sorted(ANSWERS))
+async def test_the_api_answers_what_it_answered(alias: str, staff: Staff) -> None:
+    differences = []
+    for path, recorded in ANSWERS[alias].items():
+        answer = await staff[alias].get(path)
+        assert answer.status_code == recorded["status"], f"{path} as {alias}: {answer.text}"
+        differences += changed(recorded["body"], answer.json(), path, passed_over=FREE)
+    assert not [line for line in differences if not GROWS.match(line)], "\n".join(differences[:20])
+
+
+async def test_open_exposure_goes_on_from_what_it_was(staff: Staff) -> None:
+    recorded = ANSWERS["hr"]["/outcomes"]["body"]["open_exposure"]["longest"]
+    now = (await staff.get("hr", "/outcomes"))["open_exposure"]["longest"]
+    assert recorded
+    for before, after in zip(recorded, now, strict=True):
+        assert before["seconds"] <= after["seconds"] < before["seconds"] + 120
+
+
+async def test_an_idempotency_key_gets_the_same_answer_again(staff: Staff, recorded: Recorded) -> None:
+    kept = recorded["idempotent"]
+    headers = {"Idempotency-Key": kept["key"], "Content-Type": "application/json"}
+    answer = await staff["hr"].post("/runs", content=kept["body"], headers=headers)
+    assert (answer.status_code, answer.json()) == (201, kept["answer"])
+
+
+async def test_a_programs_token_works_as_far_as_it_did(staff: Staff, recorded: Recorded) -> None:
+    me = await staff.get("program", "/me")
+    assert (me["kind"], me["roles"], me["up_to"]) == ("service", ["reporting"], "read")
+    assert me["actor_id"] == recorded["program"]["actor_id"]
+    assert (await staff["program"].post(f"/runs/{recorded['runs']['held']}/release", json={})).status_code == 403
+
+
+async def test_a_page_of_the_history_leads_to_the_next(staff: Staff) -> None:
+    after = ANSWERS["auditor"]["/ledger/history"]["body"]["after"]
+    assert after
+    assert (await staff.get("auditor", f"/ledger/history?after={after}"))["events"]
