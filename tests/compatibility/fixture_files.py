@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
-def write_json(name: str, value: Any) -> None:
-    write_text(name, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+def write_json(name: str, value: Any, default: Callable[[Any], Any] | None = None) -> None:
+    write_text(name, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=default) + "\n")
 
 
 def write_text(name: str, text: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import typer
 from fastapi import FastAPI
@@ -143,6 +144,13 @@ def workflow_ids() -> dict[str, str]:
 def default_task_queue() -> str:
     environment = {"OFFBOARD_DATABASE_URL": "postgresql://x@y/z", "OFFBOARD_MASTER_KEY": "0" * 64}
     return Settings.read(environment).temporal_task_queue
+
+
+def settings_as_read(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What the settings come to, by their own names; what packets name as `env:…` is left out."""
+    read = {**asdict(Settings.read(environment)), "web": asdict(WebSettings.read(environment))}
+    read.pop("environment")
+    return read
 
 
 def application() -> FastAPI:

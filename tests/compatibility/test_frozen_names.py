@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.compatibility import product
-from tests.compatibility.comparison import lost
+from tests.compatibility.comparison import changed, lost
 from tests.compatibility.conftest import CopyDatabase
 from tests.compatibility.fixture_files import read_json
 from tests.compatibility.frozen_names import Document, inlined, names, text_constants
@@ -43,6 +44,11 @@ def test_codes_settings_and_contexts_still_stand_in_the_code(topic: str) -> None
     missing = [name for name in RECORDED["written"][topic] if name.removeprefix("OFFBOARD_") not in there]
     in_messages = "\n".join(text for text in there if "OFFBOARD_" in text)
     assert not [name for name in missing if not (name.startswith("OFFBOARD_") and name in in_messages)]
+
+
+def test_the_sample_environment_is_read_as_it_was() -> None:
+    now = json.loads(json.dumps(product.settings_as_read(read_json("environment.json")), default=str))
+    assert not list(changed(read_json("settings.json"), now))
 
 
 def test_the_described_api_is_still_there() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 
 from tests.compatibility import product
-from tests.compatibility.fixture_files import write_json
+from tests.compatibility.fixture_files import read_json, write_json
 from tests.compatibility.frozen_names import names, pattern, trees
 
 REFUSALS = {"Refusal", "NotAllowed", "TooLate", "Invalid", "TooOften", "NotAnswered", "InquiryFailed", "Problem"}
@@ -79,6 +79,8 @@ async def main() -> None:
             await asyncio.to_thread(product.upgrade, postgres.url("names"))
             with psycopg.connect(postgres.conninfo("names")) as connection:
                 write_json("names.json.gz", {**names(connection), "written": written()})
+    environment = read_json("environment.json")
+    write_json("settings.json", product.settings_as_read(environment), default=str)
     write_json("openapi.json.gz", product.application().openapi())
 
 
