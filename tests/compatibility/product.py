@@ -13,28 +13,28 @@ from fastapi import FastAPI
 
 from connectors.registry import connector_kinds as connector_kinds
 from orchestrator.cli import make_app as command_line
-from orchestrator.commands import Office
+from orchestrator.commands import Services
+from orchestrator.deciding.runs import RUN_EVENT_TYPES as EVENT_TYPES
 from orchestrator.documents.shown_matches import MatchShown
 from orchestrator.domain import events as events
-from orchestrator.domain import hook_events
-from orchestrator.domain.event import Event as Event
-from orchestrator.domain.event_keys import event_key as event_key
 from orchestrator.domain.events import ExceptionKind as ExceptionKind
-from orchestrator.domain.levels import ActorKind as ActorKind
-from orchestrator.domain.levels import Level as Level
-from orchestrator.domain.packet import Approvals as Approvals
-from orchestrator.domain.packet import Platform as Platform
-from orchestrator.domain.packet import Workflow as Workflow
-from orchestrator.domain.packet import packet_version as packet_version
-from orchestrator.domain.packet_files import read_packet_folder as read_packet_folder
-from orchestrator.domain.packet_history import Owner as Owner
-from orchestrator.domain.packet_history import PacketAdopted as PacketAdopted
-from orchestrator.domain.packet_history import Phase as Phase
-from orchestrator.domain.plan import effect_key as effect_key
-from orchestrator.domain.plan import plan_digest as plan_digest
-from orchestrator.domain.plan import step_digest as step_digest
-from orchestrator.domain.plan import step_id as step_id
-from orchestrator.domain.status import RunStatus as RunStatus
+from orchestrator.domain.events.event import Event as Event
+from orchestrator.domain.events.event_keys import event_key as event_key
+from orchestrator.domain.packet.packet import Approvals as Approvals
+from orchestrator.domain.packet.packet import Platform as Platform
+from orchestrator.domain.packet.packet import Workflow as Workflow
+from orchestrator.domain.packet.packet import packet_version as packet_version
+from orchestrator.domain.packet.packet_files import read_packet_folder as read_packet_folder
+from orchestrator.domain.packet.packet_history import Owner as Owner
+from orchestrator.domain.packet.packet_history import PacketAdopted as PacketAdopted
+from orchestrator.domain.packet.packet_history import Phase as Phase
+from orchestrator.domain.permissions.levels import ActorKind as ActorKind
+from orchestrator.domain.permissions.levels import Level as Level
+from orchestrator.domain.planning.plan import effect_key as effect_key
+from orchestrator.domain.planning.plan import plan_digest as plan_digest
+from orchestrator.domain.planning.plan import step_digest as step_digest
+from orchestrator.domain.planning.plan import step_id as step_id
+from orchestrator.domain.run.status import RunStatus as RunStatus
 from orchestrator.embedded.company.__main__ import CompanyProcess as CompanyProcess
 from orchestrator.embedded.company.certificate import write_certificate as write_certificate
 from orchestrator.embedded.company.effects import EffectEntry as EffectEntry
@@ -46,23 +46,24 @@ from orchestrator.embedded.postgres import PostgresServer as PostgresServer
 from orchestrator.embedded.staff import STAFF
 from orchestrator.embedded.temporal import TemporalServer as TemporalServer
 from orchestrator.engine import Engine
-from orchestrator.ledger import format as written_format
-from orchestrator.ledger.checkpoints import NoteSigner, make_checkpoint
-from orchestrator.ledger.codec import EventCodec
-from orchestrator.ledger.database import Database
-from orchestrator.ledger.format import Entry as Entry
-from orchestrator.ledger.migrate import upgrade as upgrade
-from orchestrator.ledger.rebuild import rebuild
-from orchestrator.ledger.runs import RUN_EVENT_TYPES as EVENT_TYPES
-from orchestrator.ledger.sealing import PersonKey
-from orchestrator.ledger.verification import verify_database as verify_database
-from orchestrator.ledger.webhooks import Webhooks
+from orchestrator.ledger.book import format as written_format
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.format import Entry as Entry
+from orchestrator.ledger.book.rebuild import rebuild
+from orchestrator.ledger.engine.webhooks import Webhooks
+from orchestrator.ledger.persons.sealing import PersonKey
+from orchestrator.ledger.proofs.checkpoints import NoteSigner, make_checkpoint
+from orchestrator.ledger.proofs.verification import verify_database as verify_database
+from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.migrate import upgrade as upgrade
+from orchestrator.notifications import hook_events
+from orchestrator.relay import Cadence
 from orchestrator.settings import Settings
 from orchestrator.web.application import make_application
-from orchestrator.web.parts import LocalMember
 from orchestrator.web.serving import listening, serving
-from orchestrator.web_settings import WebSettings
-from orchestrator.worker import Books, engine_address, open_books, relaying, working
+from orchestrator.web.settings import WebSettings
+from orchestrator.web.state import LocalMember
+from orchestrator.worker import Backend, engine_address, open_backend, relaying, working
 from orchestrator.workflows import activity_stubs
 from orchestrator.workflows.inquiry import Inquiry, inquiry_workflow_id
 from orchestrator.workflows.notices import Notices, notices_id
@@ -99,12 +100,12 @@ def decrypted(entry: Entry, key: PersonKey) -> dict[str, bytes]:
     return {field: data_key.decrypt(field, ciphertext) for field, ciphertext in ciphertexts.items()}
 
 
-def question_of(books: Books, actor_id: str, handle: str) -> dict[str, str]:
+def question_of(books: Backend, actor_id: str, handle: str) -> dict[str, str]:
     """What each account is called by its system, from the handle of a preview's question."""
     return MatchShown.opened(books.keyring, actor_id, handle).native
 
 
-async def webhook_secrets(books: Books, hook_id: str) -> list[bytes]:
+async def webhook_secrets(books: Backend, hook_id: str) -> list[bytes]:
     return await Webhooks(books.database, books.keyring, books.ledger).secrets_of(hook_id)
 
 
@@ -126,9 +127,9 @@ async def rebuilt(database_url: str) -> dict[str, int]:
 
 
 @asynccontextmanager
-async def opened(environment: Mapping[str, str]) -> AsyncIterator[Books]:
+async def opened(environment: Mapping[str, str]) -> AsyncIterator[Backend]:
     """The ledger alone."""
-    async with open_books(Settings.read(environment)) as books:
+    async with open_backend(Settings.read(environment)) as books:
         yield books
 
 
@@ -168,9 +169,9 @@ class Running:
 
     url: str
     settings: Settings
-    books: Books
+    books: Backend
     engine: Engine
-    office: Office
+    office: Services
 
 
 @asynccontextmanager
@@ -183,11 +184,11 @@ async def running(environment: Mapping[str, str], *, worker: bool = True) -> Asy
         settings = Settings.read({**environment, "OFFBOARD_PUBLIC_URL": url})
         if worker:
             books, engine = await stack.enter_async_context(working(settings))
-            await stack.enter_async_context(relaying(books, engine, sweep_every=1.0, settings=settings))
+            await stack.enter_async_context(relaying(books, engine, cadence=Cadence(sweep=1.0), settings=settings))
         else:
-            books = await stack.enter_async_context(open_books(settings))
+            books = await stack.enter_async_context(open_backend(settings))
             engine = await Engine.connect(engine_address(settings))
-        office = Office(books.runs, books.keyring, engine)
+        office = Services(books.runs, books.keyring, engine)
         local = [LocalMember(member.alias, member.employee_number, member.roles, member.duty) for member in STAFF]
         web = WebSettings.read(settings.environment)
         await stack.enter_async_context(serving(web, office, engine, books.database, on, local))

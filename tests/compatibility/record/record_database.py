@@ -16,19 +16,19 @@ from typing import Any
 
 import httpx
 import psycopg
+from orchestrator.domain.packet_files import read_packet_folder, starter_packet
+from orchestrator.ledger.checkpoints import NoteSigner, make_checkpoint
+from orchestrator.ledger.migrate import upgrade
 
 from activities.connections import Connections
 from activities.people import People
 from orchestrator import commands
 from orchestrator.domain.packet import Packet
-from orchestrator.domain.packet_files import read_packet_folder, starter_packet
 from orchestrator.embedded.postgres_binaries import programs
 from orchestrator.embedded.smaller_packet import without_systems
 from orchestrator.embedded.stack import put_in_production
 from orchestrator.embedded.staff import STAFF
 from orchestrator.embedded.unprivileged import server_user
-from orchestrator.ledger.checkpoints import NoteSigner, make_checkpoint
-from orchestrator.ledger.migrate import upgrade
 from tests.compatibility import product
 from tests.compatibility.fixture_files import FIXTURES, write_json, write_text
 from tests.compatibility.people_at_work import Document, Staff, at_work
