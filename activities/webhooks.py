@@ -15,13 +15,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import httpx
 from temporalio import activity
 
 from activities.failures import redacted
 from connectors.errors import ConnectorError
 from connectors.http.client import keep_addresses_out_of_logs
-from connectors.http.tls import trust
+from connectors.http.sending import NotReceived, new_client, send
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.ledger.engine.webhooks import Happening, Webhook, Webhooks
 from orchestrator.notifications.hook_addresses import Target, require_reachable, target_of
@@ -95,56 +94,45 @@ class WebhookActivities:
         headers = {
             "Content-Type": MEDIA_TYPE,
             "User-Agent": "Offboard",
-            "Accept-Encoding": "identity",
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature(await self._webhooks.secrets_of(hook.hook_id), message_id, timestamp, body),
         }
+        until = asyncio.get_running_loop().time() + DEADLINE
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout_at(until):
                 target = target_of(hook.url, self._outside.hosts)
                 address = await _lead(target, self._outside.hosts)
-                status = str(await self._post(target, address, headers, body))
+            status = str(await self._post(target, address, headers, body, until))
         except Refusal as refusal:
-            # Somebody took the host off the list, or a name leads where nothing may go: not to be tried again.
+            # The host was taken off the list, or its name leads to an address that is not allowed: not tried again.
             return _Sent(refusal.code, final=True)
-        except ConnectorError as error:
+        except (ConnectorError, NotReceived) as error:
             return _Sent(error.code)
         except TimeoutError:
             return _Sent("deadline_over")
         except socket.gaierror:
             return _Sent("name_unknown")
-        except httpx.ConnectError as error:
-            return _Sent("certificate_refused" if "CERTIFICATE" in str(error).upper() else "unreachable")
-        except (httpx.TransportError, OSError):
+        except OSError:
             return _Sent("connection_lost")
         return _Sent(status, final=status == GONE)
 
-    async def _post(self, target: Target, address: str, headers: dict[str, str], body: bytes) -> int:
-        """To the address itself; certificate and Host are those of the name."""
+    async def _post(self, target: Target, address: str, headers: dict[str, str], body: bytes, until: float) -> int:
+        """To the address itself; certificate and Host are those of the name. Raises `NotReceived`."""
         host = f"[{address}]" if ":" in address else address
         scheme = "https" if target.encrypted else "http"
-        async with (
-            httpx.AsyncClient(
-                verify=trust(self._outside.ca_file) if target.encrypted else True,
-                follow_redirects=False,
-                timeout=None,  # noqa: S113 - one total deadline lies over all of it
-                trust_env=False,  # an environment variable must not reroute what was checked
-            ) as client,
-            client.stream(
+        async with new_client(encrypted=target.encrypted, ca_file=self._outside.ca_file) as client:
+            received = await send(
+                client,
                 "POST",
                 f"{scheme}://{host}:{target.port}{target.path}",
+                until=until,
+                max_bytes=MOST_ANSWER_BYTES,
                 headers=headers | {"Host": target.authority},
                 content=body,
-                extensions={"sni_hostname": target.host},
-            ) as response,
-        ):
-            received = 0
-            async for chunk in response.aiter_raw():
-                received += len(chunk)
-                if received > MOST_ANSWER_BYTES:
-                    break
-            return response.status_code
+                server_name=target.host,
+            )
+        return received.status
 
 
 async def _lead(target: Target, hosts: Sequence[str]) -> str:
