@@ -190,7 +190,7 @@ class Runs:
 
     async def _append(self, snapshot: RunSnapshot, caused: list[Event]) -> RunDecision:
         """Raises `VersionConflict` where the run, or what the decision rests on, has changed since it was read."""
-        before, world = snapshot.state, snapshot.world
+        before, world = snapshot.state, snapshot.world.after(snapshot.state.recorded_at)
         if before.finished and not caused:
             return RunDecision(before, world, ())
         after, happened, standings = with_consequences(before, caused, world)

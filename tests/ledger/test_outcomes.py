@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import psycopg
@@ -12,7 +12,11 @@ import pytest
 from orchestrator import commands
 from orchestrator.documents.outcomes import outcomes_document
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.packet_files import starter_packet
+from orchestrator.domain.run import steps
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
 from orchestrator.ledger.book.rebuild import rebuild
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists
 from orchestrator.reading.outcomes import OutcomeQueries, Span
@@ -20,6 +24,7 @@ from orchestrator.reading.run_lists import RunFilter, RunLists, Sort
 from tests.ledger.small_office import (
     AUDREY,
     DAY,
+    DONE,
     HANNA,
     HOUR,
     IVO,
@@ -269,3 +274,32 @@ async def test_exceptions_are_listed_by_every_filter(services: SmallOffice) -> N
 def test_a_whole_run_saves_what_the_packet_says() -> None:
     steps = starter_packet("standard-leaver").workflow.steps
     assert sum(step.minutes_saved for step in steps if step.when != "account.privileged") == MINUTES
+
+
+async def test_a_row_is_what_a_rebuild_makes_although_the_databases_clock_runs_ahead(services: SmallOffice) -> None:
+    """A process estimates the time since its last read; the database may have recorded later times already."""
+    run_id = await services.start(-HOUR)
+    last = ("freeze_card", "revoke_code_tokens")  # the last two cuts of access; the first of them is held back
+    due: dict[str, str] = {}
+    while not set(last) <= due.keys():
+        await services.approve(run_id)
+        await services.complete_tasks(run_id)
+        snapshot = await services.runs.load(run_id)
+        if snapshot.progress.search:
+            await services.search(run_id)
+            continue
+        due = {snapshot.state.plan.steps[one.step_id].name: one.step_id for one in snapshot.progress.steps}
+        names = last if set(last) <= due.keys() else due.keys() - set(last)
+        begun = [steps.begin(snapshot.state, due[name], snapshot.world) for name in names]
+        intents = [intent for intent in begun if intent is not None]
+        await services.runs.decide(run_id, lambda state, world, some=intents: [one.started for one in some])  # type: ignore[misc]  # bound now
+        await services.advance_clock(timedelta(seconds=1))
+        for intent in intents:
+
+            def verdict(state: RunState, world: World, intent: steps.Intent = intent) -> Sequence[Event]:
+                result = steps.verdict(state, intent, DONE, world.now)
+                return [result] if result is not None else []
+
+            await services.runs.record_fact(run_id, verdict)
+    made = await rebuild(services.database, services.codec)
+    assert made["runs"].differed == 0

@@ -65,6 +65,11 @@ class World:
         """The same world when the process's steady clock, which stood at `read_at`, stands at `at` (seconds)."""
         return replace(self, now=self.now + timedelta(seconds=max(at - self.read_at, 0.0)), read_at=at)
 
+    def after(self, recorded_at: datetime) -> World:
+        """The same world at a time after `recorded_at`. A process estimates the time since its last read, and may be
+        behind what the database has recorded meanwhile; the next event is always the latest."""
+        return self if self.now > recorded_at else replace(self, now=recorded_at + timedelta(microseconds=1))
+
 
 @dataclass(frozen=True, slots=True)
 class StepReadiness:

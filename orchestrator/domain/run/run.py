@@ -27,7 +27,10 @@ from orchestrator.domain.run.work import Work, fold_work
 
 @dataclass(frozen=True, slots=True)
 class RunState:
+    """`version` and `recorded_at` are those of the last event."""
+
     version: int = 0
+    recorded_at: datetime = LONG_AGO
     request: e.RunRequested | None = None
     requested_at: datetime = LONG_AGO
     cutoff: datetime = LONG_AGO
@@ -88,6 +91,7 @@ def fold(state: RunState, event: Event, at: datetime) -> RunState:
     return replace(
         _fold_run(event, state, at),
         version=state.version + 1,
+        recorded_at=at,
         accounts=fold_accounts(event, state, at),
         plan=fold_plan(event, state, at),
         decisions=fold_decisions(event, state, at),
