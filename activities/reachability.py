@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 
 from activities.connections import Connections
 from activities.failures import log_unexpected
@@ -11,7 +10,6 @@ from connectors.errors import ConnectorError
 from orchestrator.deciding.runs import Runs
 from orchestrator.documents.questions import SystemChecked
 from orchestrator.domain import events as e
-from orchestrator.domain.organisation.organisation import holds_of
 from orchestrator.domain.packet.packet import Packet, SystemSpec
 
 LONGEST = 10.0  # seconds that one look may take, where the system's own deadline is not shorter
@@ -33,7 +31,7 @@ async def check_systems(
     """All systems side by side, in the packet's order. `queues` are the task queues served here, None for whoever is
     not bound to any: a system of another queue is not looked at. Raises `LedgerUnavailable`."""
     systems = packet.platform.systems
-    held = await _held(runs, [*systems, e.EVERYTHING])
+    held = await runs.held_systems(systems)
     looks = (_look(connections, system, spec, held, queues) for system, spec in systems.items())
     return tuple(await asyncio.gather(*looks))
 
@@ -69,13 +67,3 @@ async def _answer(connections: Connections, system: str, spec: SystemSpec) -> tu
         # One system that nobody understands keeps no other from being looked at.
         return False, "unexpected", log_unexpected("a check", error)
     return answered.reachable, "" if answered.reachable else "not_reachable", answered.detail
-
-
-async def _held(runs: Runs, systems: Iterable[str]) -> frozenset[str]:
-    streams = {e.holds_stream(system): system for system in systems}
-    page = await runs.ledger.read(dict.fromkeys(streams, 0))
-    return frozenset(
-        system
-        for stream, system in streams.items()
-        if holds_of(recorded.event for recorded in page.events[stream]).held
-    )

@@ -28,24 +28,21 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.schema.database import Database
-from orchestrator.ledger.schema.tables import exceptions, inbox, runs
+from orchestrator.ledger.schema.tables import inbox, runs
 from orchestrator.reading import visibility as sight
-from orchestrator.reading.rows import ExceptionLine, Inbox, Item, PacketLine, PersonName, RunList, RunRow
+from orchestrator.reading.rows import Inbox, Item, PacketLine, PersonName
 from orchestrator.reading.staff import Member, StaffReader
 from orchestrator.reading.visibility import Viewer
 
 __all__ = [
     "MAX_PAGE_SIZE",
-    "ExceptionLine",
     "Inbox",
     "Item",
     "Member",
     "PacketLine",
     "PersonName",
     "Queries",
-    "RunList",
     "RunPage",
-    "RunRow",
     "StateFilter",
     "Viewer",
 ]  # fmt: skip
@@ -107,25 +104,6 @@ class Queries:
         return lines, snapshot
 
     # Runs
-
-    async def run_list(
-        self, viewer: Viewer, states: Sequence[str] = (), after: str | None = None, limit: int = 50
-    ) -> RunList:
-        """The latest first. `states` are words of `StateFilter`; `after` is what the page before gave."""
-        most = max(1, min(limit, MAX_PAGE_SIZE))
-        query = select(runs, func.engine.now().label("now")).where(await self.visible(viewer))
-        if states:
-            query = query.where(or_(*(in_state(state) for state in states)))
-        if after is not None:
-            at, run_id = _cursor(after)
-            query = query.where(tuple_(runs.c.requested_at, runs.c.run_id) < tuple_(at, run_id))
-        query = query.order_by(runs.c.requested_at.desc(), runs.c.run_id.desc()).limit(most + 1)
-        rows = await self._all(query)
-        shown = rows[:most]
-        names = await self.names([row["run_id"] for row in shown])
-        lines = tuple(RunRow.of(row, names) for row in shown)
-        more = f"{lines[-1].requested_at.isoformat()}/{lines[-1].run_id}" if len(rows) > most else None
-        return RunList(lines, more, rows[0]["now"] if rows else await self._ledger.now())
 
     async def find_run(self, viewer: Viewer, named: str) -> str:
         """The run's whole id, from that or a beginning that fits one run only."""
@@ -207,22 +185,6 @@ class Queries:
         items = tuple(Item.of(row, names) for row in shown)
         more = f"{shown[-1]['due_at'].isoformat()}/{shown[-1]['item_id']}" if len(rows) > most else None
         return Inbox(items, rows[0]["now"] if rows else await self._ledger.now(), more)
-
-    async def exceptions(
-        self, viewer: Viewer, *, run_id: str | None = None, closed: bool = False, limit: int = 200
-    ) -> tuple[ExceptionLine, ...]:
-        """Open ones, the most urgent first; with `closed` also those that are over."""
-        query = select(exceptions).join_from(exceptions, runs, exceptions.c.run_id == runs.c.run_id)
-        query = query.where(await self.visible(viewer))
-        if run_id is not None:
-            query = query.where(exceptions.c.run_id == run_id)
-        if not closed:
-            query = query.where(exceptions.c.closed_at.is_(None))
-        rows = await self._all(
-            query.order_by(exceptions.c.due_at, exceptions.c.exception_id).limit(max(1, min(limit, MAX_PAGE_SIZE)))
-        )
-        names = await self.names([row["run_id"] for row in rows])
-        return tuple(ExceptionLine.of(row, names) for row in rows)
 
     # Packets
 

@@ -11,7 +11,9 @@ from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.schema.tables import events, lookups, person_keys
+from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists
 from orchestrator.reading.queries import Queries, Viewer
+from orchestrator.reading.run_lists import RunLists
 from tests.cli.command_line import Leaver, Offboard, Started
 
 
@@ -31,9 +33,11 @@ async def sees(queries: Queries, viewer: Viewer, run_id: str) -> bool:
         found = page.situation.state.run_id == run_id
         person_id = page.situation.state.asked.person_id
         assert await queries.open_run_of(viewer, person_id) == run_id
-    listed = run_id in {line.run_id for line in (await queries.run_list(viewer, limit=500)).lines}
+    database = queries._database
+    listed = run_id in {line.run_id for line in (await RunLists(database, queries).page(viewer, limit=500)).lines}
     waiting = run_id in {item.run_id for item in (await queries.inbox(viewer, mine=False, limit=500)).items}
-    asked = bool(await queries.exceptions(viewer, run_id=run_id))
+    of_run = ExceptionFilter(run_id=run_id)
+    asked = bool((await ExceptionLists(database, queries).page(viewer, of_run)).lines)
     assert {found, listed, waiting, asked} == {found}
     return found
 

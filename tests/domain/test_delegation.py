@@ -31,8 +31,9 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates
 from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.organisation.organisation import Delegation, Organisation, organisation_of
+from orchestrator.domain.organisation.organisation import Delegation, Organisation
 from orchestrator.domain.permissions.levels import Actor, Level
+from tests.domain.organisations import organisation_of
 
 ACCESS, MONEY = "g-access-1", "g-money-1"
 PAT = actor("pat")

@@ -10,8 +10,9 @@ from orchestrator.domain import events as e
 from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.organisation.organisation import Holds, holds_of, organisation_of
+from orchestrator.domain.organisation.organisation import Holds, holds_of
 from orchestrator.domain.permissions.levels import Actor
+from tests.domain.organisations import organisation_of
 from tests.domain.run_world import ANNA, DAY, EVENING, OLE, ROBOT, SAM, Story, actor, packet
 
 PACKET = packet()

@@ -8,7 +8,7 @@ from run_world import ANNA, CATALOGUE, HR, OLE, PERSON, PERSON_ID, Story, at_cut
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.organisation.organisation import organisation_of, record_sign_in
+from orchestrator.domain.organisation.organisation import record_sign_in
 from orchestrator.domain.permissions.levels import (
     Actor,
     Level,
@@ -18,6 +18,7 @@ from orchestrator.domain.permissions.levels import (
     require_writing,
 )
 from orchestrator.domain.run.steps import begin
+from tests.domain.organisations import organisation_of
 
 PACKET = packet()
 RULES = PACKET.platform.levels

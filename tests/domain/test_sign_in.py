@@ -9,9 +9,9 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import (
     Organisation,
     fold_organisation,
-    organisation_of,
     record_sign_in,
 )
+from tests.domain.organisations import organisation_of
 
 
 def signed_in(known: Organisation, *events: Event) -> Organisation:

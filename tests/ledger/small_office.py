@@ -33,7 +33,10 @@ from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
+from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, Standing
 from orchestrator.reading.queries import Queries, Viewer
+from orchestrator.reading.rows import ExceptionLine
+from orchestrator.reading.run_lists import RunLists
 
 MASTER_KEY = bytes(range(32))
 DONE = AttemptResult(read="done", detail={"shown": True})
@@ -66,6 +69,8 @@ class SmallOffice:
         self.runs = Runs(self.ledger, connector_kinds())
         self.services = Services(self.runs, self.keyring)
         self.queries = Queries(database, self.ledger, self.runs)
+        self.run_lists = RunLists(database, self.queries)
+        self.exception_lists = ExceptionLists(database, self.queries)
         self._people = 0
 
     async def open(self) -> None:
@@ -80,6 +85,14 @@ class SmallOffice:
             for owner in (VERA, SAM):
                 await commands.sign_packet(self.services, owner, packet.name, version, None, [])
             await commands.move_packet(self.services, SAM, packet.name, version, phase, [])  # type: ignore[arg-type]  # one of the phases
+
+    async def listed(self, viewer: Viewer) -> set[str]:
+        """The runs in the list that pages and API show."""
+        return {line.run_id for line in (await self.run_lists.page(viewer, limit=500)).lines}
+
+    async def exceptions(self, viewer: Viewer, standing: Standing = "open") -> tuple[ExceptionLine, ...]:
+        """Those in the list that pages and API show."""
+        return (await self.exception_lists.page(viewer, ExceptionFilter(standing), limit=500)).lines
 
     async def start(self, cutoff_in: timedelta = DAY, *, by: Actor = HANNA, **more: Any) -> str:
         """A run of somebody new, planned already. `cutoff_in` counts from now."""

@@ -61,7 +61,7 @@ async def waiting(here: SmallOffice, actor: Actor) -> dict[str, str | None]:
 
 async def test_the_delegate_finds_what_waits_for_the_absent_one_and_decides_it(here: SmallOffice) -> None:
     run_id = await here.start()
-    assert await waiting(here, PAT) == {} and not (await here.queries.run_list(sees(PAT))).lines
+    assert await waiting(here, PAT) == {} and not await here.listed(sees(PAT))
     await away(here, FERN)
     assert await waiting(here, PAT) == {MONEY: "fern"}
     assert await here.queries.find_run(sees(PAT), run_id) == run_id
@@ -144,7 +144,7 @@ async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let
     actors = (*STAFF, PAT, asker, acting("nobody", "gardener"), robot)
     for actor in actors:
         items = {(item.run_id, item.id) for item in (await here.queries.inbox(sees(actor), limit=500)).items}
-        seen = {line.run_id for line in (await here.queries.run_list(sees(actor))).lines}
+        seen = await here.listed(sees(actor))
         for run_id in ids:
             situation = await here.runs.load(run_id)
             state = situation.state

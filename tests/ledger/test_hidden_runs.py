@@ -18,8 +18,9 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.visibility import sees as may_see
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 from orchestrator.ledger.book.rebuild import rebuild
+from orchestrator.reading.history import History, HistoryFilter
 from orchestrator.reading.open_counts import OpenCounts, open_counts
-from orchestrator.reading.run_lists import RunLists
+from orchestrator.reading.run_lists import RunFilter
 from tests.ledger.small_office import (
     AUDREY,
     DAY,
@@ -65,22 +66,33 @@ async def facts(here: SmallOffice, run_id: str) -> PersonFacts:
 
 
 async def finds(here: SmallOffice, actor: Actor, run_id: str) -> bool:
-    """Asked in every way there is, which all say the same."""
+    """Asked in every way that pages and API ask, which all say the same."""
     viewer, queries = sees(actor), here.queries
     state = await here.state(run_id)
+    history = History(here.database, here.keyring, here.codec, queries)
     answers = [
-        run_id in {line.run_id for line in (await queries.run_list(viewer)).lines},
+        run_id in await here.listed(viewer),
+        run_id in await here.run_lists.of(viewer, [run_id]),
+        run_id in {line.run_id for line in (await here.run_lists.page(viewer, RunFilter(), "due")).lines},
+        run_id in {one.run_id for one in (await history.page(viewer, limit=500)).happened},
         run_id in {item.run_id for item in (await queries.inbox(viewer, mine=False, limit=500)).items},
         await queries.open_run_of(viewer, state.asked.person_id) == run_id,
         run_id in await queries.names_of(viewer, [run_id]),
-        (await RunLists(here.database, queries).counts(viewer)).total > 0,
+        (await here.run_lists.counts(viewer)).total > 0,
+        (await here.run_lists.counts(viewer, RunFilter(packet=state.asked.packet, system="identity"))).total > 0,
     ]
     for named in (run_id, run_id[:8]):
         try:
             answers.append(await queries.find_run(viewer, named) == run_id)
+            assert (await queries.run_page(viewer, named)).situation.state.run_id == run_id
+            assert (await history.page(viewer, HistoryFilter(run_id=named))).happened
         except Invalid as refusal:
             assert refusal.code == "unknown_run"
             answers.append(False)
+            for asked in (queries.run_page(viewer, named), history.page(viewer, HistoryFilter(run_id=named))):
+                with pytest.raises(Invalid) as unknown:
+                    await asked
+                assert unknown.value.code == "unknown_run"
     assert not any(item.run_id == run_id for item in (await queries.inbox(viewer)).items) or answers[0]
     situation = await here.runs.load(run_id)
     answers.append(may_see(situation.state, actor, situation.world))
@@ -188,18 +200,18 @@ async def test_a_second_request_is_answered_neutrally_and_put_before_those_named
     assert [(one.by, one.reason) for one, _ in state.second_requests] == [("henri", "resigned"), ("henri", None)]
     waiting = {item.detail.get("exception") for item in (await here.queries.inbox(sees(OLE))).items}
     assert "second_request" in waiting
-    assert {line.kind for line in await here.queries.exceptions(sees(OLE))} == {"second_request"}
+    assert {line.kind for line in await here.exceptions(sees(OLE))} == {"second_request"}
     for actor in (HENRI, SAM, AUDREY, acting("olga", "operator")):
         assert (await here.queries.inbox(sees(actor), mine=False)).items == ()
-        assert await here.queries.exceptions(sees(actor), closed=True) == ()
+        assert await here.exceptions(sees(actor), "all") == ()
         assert not await finds(here, actor, run_id)
     assert await open_counts(here.database) == OpenCounts({}, {})
     with pytest.raises(TooLate) as open_run:
         await commands.start_run(here.services, HANNA, person, here.packet.name, LATER)
     assert open_run.value.code == "run_open" and run_id in open_run.value.message
-    for line in await here.queries.exceptions(sees(OLE)):
+    for line in await here.exceptions(sees(OLE)):
         await commands.accept_exception(here.services, OLE, run_id, line.id, "told them in person")
-    assert await here.queries.exceptions(sees(OLE)) == ()
+    assert await here.exceptions(sees(OLE)) == ()
 
 
 async def test_what_would_be_refused_is_refused_alike_whether_or_not_there_is_a_run(here: SmallOffice) -> None:
@@ -230,7 +242,7 @@ async def test_once_it_is_over_a_second_request_starts_a_run(here: SmallOffice) 
     await commands.end_run(here.services, HANNA, run_id, "called off")
     started = await commands.start_run(here.services, HENRI, person, here.packet.name, LATER)
     assert isinstance(started, commands.Done) and started.run_id != run_id
-    assert run_id not in {line.run_id for line in (await here.queries.run_list(sees(HENRI))).lines}
+    assert run_id not in await here.listed(sees(HENRI))
 
 
 async def test_a_run_that_somebody_may_not_read_is_as_hidden_to_their_request(here: SmallOffice) -> None:
@@ -246,9 +258,9 @@ async def test_a_run_that_somebody_may_not_read_is_as_hidden_to_their_request(he
     assert await commands.start_run(here.services, clerk, person, other.name, LATER) == Received()
     with pytest.raises(NotAllowed):
         await commands.start_run(here.services, clerk, person, here.packet.name, LATER)
-    assert {line.kind for line in await here.queries.exceptions(sees(OLE))} == {"second_request"}
+    assert {line.kind for line in await here.exceptions(sees(OLE))} == {"second_request"}
     assert not await here.queries.sees_everything(sees(clerk))
-    assert (await here.queries.run_list(sees(clerk))).lines == ()
+    assert await here.listed(sees(clerk)) == set()
 
 
 async def test_a_hidden_run_is_carried_through_by_those_named(here: SmallOffice) -> None:

@@ -79,11 +79,6 @@ def _as_recorded(event: e.ActorRecorded) -> Actor:
     )
 
 
-def organisation_of(events: Iterable[Event]) -> Organisation:
-    """The whole stream `organisation`, folded."""
-    return reduce(fold_organisation, events, Organisation())
-
-
 def record_sign_in(
     known: Organisation, actor: Actor, name: str | None, email: str | None, time_zone: str | None
 ) -> list[Event]:

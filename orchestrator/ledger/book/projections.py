@@ -35,7 +35,7 @@ def run_rows(state: RunState) -> Rows:
 
 def packet_row(state: PacketState) -> dict[str, Any]:
     """A packet's row, but for its name."""
-    return {"phase": state.phase, "current_version": state.current_version, "detail": {}}
+    return {"phase": state.phase, "current_version": state.current_version}
 
 
 def changes(before: RunState, after: RunState, now: datetime) -> list[RowWrite]:
