@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 from orchestrator.demo.board import Leaver
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.decisions import GateState
+from orchestrator.domain.run.exception_rule import Repair
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState, TaskState
 from orchestrator.embedded.staff import Staff
 
@@ -85,7 +87,7 @@ class Itself:
         match exception.opened.kind:
             case "accounts_changed":
                 return RepairAnswer("replan", "Accounts changed; look again")
-            case "urgent_review" | "task_overdue" | "step_failing" | "search_failed":
+            case kind if Repair.ACCEPT in RULES[kind].repairs:
                 return RepairAnswer("accept", "Seen and in order")
             case "step_failed" if exception.opened.step_id not in self._tried:
                 self._tried.add(exception.opened.step_id)

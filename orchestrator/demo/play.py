@@ -29,6 +29,8 @@ from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.decisions import GateState
+from orchestrator.domain.run.exception_rule import Repair
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.embedded.stack import Stack
 from orchestrator.embedded.staff import Staff
@@ -180,7 +182,7 @@ class Play:
                 if not exception.open or f"{leaver.run_id} {id_}" in self._given_up:
                     continue
                 member = self._member(exception.opened.owners)
-                if exception.opened.kind in e.MATCH_QUESTIONS:
+                if Repair.SETTLE in RULES[exception.opened.kind].repairs:
                     await self._settle(leaver, exception, member)
                 else:
                     await self._repair(leaver, id_, exception, member)

@@ -10,6 +10,8 @@ from orchestrator.cli.terminal.step_words import BEGINS, LOOKING, attested, by_s
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.exception_rule import Repair
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World, backoff, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import run_status
@@ -128,43 +130,13 @@ def exception_words(exception: ExceptionState, state: RunState, world: World) ->
     system = world.pinned.platform.systems[opened.system].title if opened.system else ""
     planned = state.plan.steps.get(opened.step_id or "")
     step = planned.title if planned is not None else ""
-    match opened.kind:
-        case "ambiguous_match":
-            found = state.accounts.planned_on.get(opened.system or "")
-            number = len(found.candidates) if found else 0
-            return f"{system}: " + (f"{number} accounts could be theirs" if number > 1 else "is this account theirs?")
-        case "weak_match":
-            return f"{system}: an account was found on a weak key only; is it theirs?"
-        case "no_account":
-            return f"{system}: no account was found where everybody has one"
-        case "search_failed":
-            return f"{system}: not reachable for long: {code_words(opened.code)}"
-        case "accounts_changed":
-            return f"{system}: the accounts are not those of the plan any more"
-        case "gate_rejected":
-            gate = state.decisions.gates.get(opened.gate_id or "")
-            return f'gate "{gate.opened.gate if gate else opened.gate_id}" was rejected'
-        case "excluded_from_approval":
-            return f"{step}: left out by the approver"
-        case "step_failed":
-            return f"{step} ({system}): {code_words(opened.code)}"
-        case "step_failing":
-            return f"{step} ({system}): fails again and again, {code_words(opened.code)}"
-        case "outcome_unknown":
-            return f"{step} ({system}): did it take effect?"
-        case "level_missing":
-            return f"{step} ({system}): whoever caused it may not go so far"
-        case "task_overdue":
-            return f"{step}: overdue"
-        case "account_gone":
-            return f"{step} ({system}): its account is not the person's, or is there no more"
-        case "condition_unclear":
-            return f"{step} ({system}): the packet's condition for it could not be evaluated"
-        case "not_carried_out":
-            return f"{step} ({system}): due, and no worker carries it out"
-        case "urgent_review":
-            return "an urgent start is to be reviewed"
-    return opened.kind.replace("_", " ")
+    gate = state.decisions.gates.get(opened.gate_id or "")
+    about = f"{step} ({system})" if step and system else step or system or (f"gate {gate.opened.gate}" if gate else "")
+    found = state.accounts.planned_on.get(opened.system or "") if Repair.SETTLE in RULES[opened.kind].repairs else None
+    more = [f"{len(found.candidates)} accounts"] if found is not None and len(found.candidates) > 1 else []
+    more += [code_words(opened.code)] if opened.code and found is None else []
+    title = RULES[opened.kind].title
+    return ": ".join(part for part in (about, title[:1].lower() + title[1:] if about else title, *more) if part)
 
 
 def status_words(state: RunState) -> tuple[Kind, str]:

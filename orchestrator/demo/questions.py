@@ -26,20 +26,18 @@ from orchestrator.demo.progress import exception_words
 from orchestrator.demo.screen import Screen
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.decisions import GateState
+from orchestrator.domain.run.exception_rule import Repair
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.embedded.staff import Staff
 
 HIGH_ENOUGH = 40  # lines of a terminal
-REPAIRS: Mapping[str, Sequence[Literal["retry", "skip", "replan", "end", "accept"]]] = {
-    "step_failed": ("retry", "skip"),
-    "outcome_unknown": ("retry", "skip"),
-    "gate_rejected": ("replan", "end"),
-    "excluded_from_approval": ("skip", "replan"),
-    "accounts_changed": ("replan",),
-    "level_missing": ("skip",),
-    "account_gone": ("skip", "replan"),
-    "condition_unclear": ("skip",),
-    "not_carried_out": ("skip",),
+ACTIONS: Mapping[Repair, Literal["retry", "skip", "replan", "end", "accept"]] = {
+    Repair.RETRY: "retry",
+    Repair.SKIP: "skip",
+    Repair.REPLAN: "replan",
+    Repair.END: "end",
+    Repair.ACCEPT: "accept",
 }
 _WORDS = {
     "retry": "[t] try again",
@@ -118,7 +116,7 @@ class AtTerminal:
     async def repair(self, leaver: Leaver, exception: ExceptionState, member: Staff, mended: bool) -> RepairAnswer:
         if self._alone:
             return await self._itself.repair(leaver, exception, member, mended)
-        possible = REPAIRS.get(exception.opened.kind, ("accept",))
+        possible = [ACTIONS[repair] for repair in RULES[exception.opened.kind].repairs if repair in ACTIONS]
         lines: list[RenderableType] = [Text(exception_words(exception, leaver.state, leaver.world))]
         if mended:
             lines.append(Text("Somebody has unlocked the record meanwhile: trying again will work now."))

@@ -8,8 +8,9 @@ from typing import Any
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import RunSnapshot
-from orchestrator.documents.run import account_of, remedy
-from orchestrator.domain import events as e
+from orchestrator.documents.run import account_of
+from orchestrator.domain.run.exception_rule import Repair
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.reading.rows import ExceptionLine
 
 Document = dict[str, Any]
@@ -31,14 +32,17 @@ def exception_document(line: ExceptionLine, situation: RunSnapshot | None = None
     document["code"] = line.code or None
     document["closed_by"] = line.closed_by or None
     document["candidates"] = []
-    document["remedy"] = remedy(line.kind, line.run_id, line.id, line.step, line.system)
+    rule = RULES.get(line.kind)
+    repairs = rule.repairs if rule is not None else ()
+    document["remedy"] = rule.remedy if rule is not None else ""
+    document["repairs"] = list(repairs)
     document["support"] = document["runbook"] = None
     if line.system is None or situation is None:
         return document
     spec = situation.world.pinned.platform.systems.get(line.system)
     if spec is not None:
         document["support"], document["runbook"] = spec.support or None, spec.runbook or None
-    if line.closed_at is None and line.kind in e.MATCH_QUESTIONS:
+    if line.closed_at is None and Repair.SETTLE in repairs:
         found = situation.state.accounts.planned_on.get(line.system)
         candidates = found.candidates if found is not None else ()
         document["candidates"] = [account_of(situation.state, id_) for id_ in candidates]

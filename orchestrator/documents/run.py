@@ -11,6 +11,8 @@ from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.exception_rule import Repair
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World, due_at, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import access_gone_at, counts, run_status
@@ -227,7 +229,8 @@ def _exception(state: RunState, exception_id: str) -> Document:
     opened = known.opened
     step = state.plan.steps.get(opened.step_id or "")
     found = state.accounts.planned_on.get(opened.system or "")
-    asks = opened.kind in e.MATCH_QUESTIONS and known.open and found is not None
+    rule = RULES[opened.kind]
+    asks = Repair.SETTLE in rule.repairs and known.open and found is not None
     return {
         "exception_id": exception_id,
         "kind": opened.kind,
@@ -244,37 +247,9 @@ def _exception(state: RunState, exception_id: str) -> Document:
         "disposition": known.disposition,
         "by": known.by or None,
         "candidates": [account_of(state, id_) for id_ in found.candidates] if asks and found is not None else [],
-        "remedy": remedy(opened.kind, state.run_id, exception_id, step.name if step else None, opened.system),
+        "remedy": rule.remedy,
+        "repairs": list(rule.repairs),
     }
-
-
-def remedy(kind: str, run_id: str, exception_id: str, step: str | None, system: str | None) -> str:
-    """What can be done about an open exception, as commands to type."""
-    text = REMEDIES.get(kind, "")
-    for word, meant in (("RUN", run_id), ("STEP", step), ("SYSTEM", system), ("EXCEPTION", exception_id)):
-        text = text.replace(word, meant or word)
-    return text
-
-
-REMEDIES = {
-    "ambiguous_match": "offboard exceptions settle RUN SYSTEM ACCOUNT… (or --none)",
-    "weak_match": "offboard exceptions settle RUN SYSTEM ACCOUNT… (or --none)",
-    "no_account": "offboard exceptions settle RUN SYSTEM --none, or have the account made and replan",
-    "search_failed": "it is tried again by itself; offboard exceptions accept RUN EXCEPTION --reason …",
-    "accounts_changed": "offboard exceptions replan RUN",
-    "gate_rejected": "offboard exceptions replan RUN, or offboard end RUN --reason …",
-    "excluded_from_approval": "offboard skip RUN STEP --reason …, or offboard exceptions replan RUN",
-    "step_failed": "put it right, then offboard retry RUN STEP; or offboard skip RUN STEP --reason …",
-    "step_failing": "it is tried again by itself; offboard exceptions accept RUN EXCEPTION --reason …",
-    "outcome_unknown": "offboard tasks complete RUN TASK --evidence …, or offboard retry RUN STEP",
-    "level_missing": "have the level granted in platform.yaml; or offboard skip RUN STEP --reason …",
-    "task_overdue": "offboard tasks complete RUN TASK; offboard exceptions accept RUN EXCEPTION --reason …",
-    "account_gone": "offboard skip RUN STEP --reason …; or offboard exceptions replan RUN if the account is theirs",
-    "condition_unclear": "decide about it at its gate; or offboard skip RUN STEP --reason …",
-    "not_carried_out": "see that a worker serves SYSTEM; or offboard skip RUN STEP --reason …",
-    "urgent_review": "offboard exceptions accept RUN EXCEPTION --reason …",
-    "second_request": "see what was asked for, then offboard exceptions accept RUN EXCEPTION --reason …",
-}
 
 
 def _event(recorded: Recorded, hashes: Mapping[int, str]) -> Document:

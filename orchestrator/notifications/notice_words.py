@@ -6,40 +6,18 @@ Of a run under embargo not even that: something waits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from orchestrator.domain.events import ExceptionKind
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.notifications.notices import Notice, Waiting
 
 MOST_LISTED = 20
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in any locale
 SOMETHING = "something"
 
-WHAT_HAPPENED: Mapping[ExceptionKind, str] = MappingProxyType(
-    {
-        "ambiguous_match": "several accounts fit",
-        "weak_match": "an account fits on a weak sign only",
-        "no_account": "no account was found",
-        "search_failed": "a system could not be looked at",
-        "accounts_changed": "the accounts are no longer as planned",
-        "gate_rejected": "a decision was no",
-        "excluded_from_approval": "a step was left out of an approval",
-        "step_failed": "a step failed",
-        "step_failing": "a step keeps failing",
-        "outcome_unknown": "nobody knows whether a step took effect",
-        "level_missing": "a level is missing",
-        "task_overdue": "a task is overdue",
-        "urgent_review": "an urgent start",
-        "account_gone": "a planned account is gone",
-        "condition_unclear": "a condition could not be worked out",
-        "not_carried_out": "a step was not begun",
-        "second_request": "a second request came in",
-    }
-)
 _NAMED = {"gate": "decision", "task": "task", "exception": "exception", "review": "review"}
 _ASKED = {"gate": "Decide", "task": "Do it", "exception": "Settle it", "review": "Review it"}
 
@@ -99,8 +77,8 @@ def _about(waiting: Waiting) -> str:
     if waiting.embargoed or waiting.kind not in _NAMED:
         return ""
     if waiting.kind in ("exception", "review"):
-        happened = next((words for kind, words in WHAT_HAPPENED.items() if kind == waiting.exception), "")
-        return f": {happened}" if happened else ""
+        rule = RULES.get(waiting.exception)
+        return f": {rule.title[:1].lower()}{rule.title[1:]}" if rule is not None else ""
     title = f": {waiting.title}" if waiting.title else ""
     if waiting.kind == "gate" and waiting.steps:
         return f"{title}, {waiting.steps} {'step' if waiting.steps == 1 else 'steps'}"

@@ -29,7 +29,10 @@ from sqlalchemy import (
 )
 
 from orchestrator.domain.permissions.levels import Actor, ActorKind, Level
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.ledger.schema.tables import inbox, runs
+
+_FOR_PEOPLE = [kind for kind, rule in RULES.items() if rule.people_only]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def _asks(actor: Actor) -> ColumnElement[bool]:
 def may_act(viewer: Actor, absent: Sequence[Actor]) -> ColumnElement[bool]:
     """Of what waits, what the domain would let this viewer do."""
     if viewer.kind != "person":
-        asked = and_(inbox.c.kind == "exception", inbox.c.detail["exception"].astext != "second_request")
+        asked = and_(inbox.c.kind == "exception", inbox.c.detail["exception"].astext.not_in(_FOR_PEOPLE))
         return and_(_holds_role(viewer), asked) if viewer.reaches(Level.PREPARE) else false()
     if not viewer.reaches(Level.PREPARE):
         return false()

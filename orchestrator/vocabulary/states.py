@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orchestrator.domain.organisation.roles import role_words
+from orchestrator.domain.run.exceptions import RULES
 
 Vocabulary = Mapping[str, str]
 
@@ -69,25 +70,7 @@ TASK: Vocabulary = {
     "withdrawn": "Withdrawn",
 }
 
-EXCEPTION: Vocabulary = {
-    "ambiguous_match": "Several accounts could be theirs",
-    "weak_match": "An account is perhaps theirs",
-    "no_account": "No account was found",
-    "search_failed": "A system could not be looked at",
-    "accounts_changed": "Their accounts are no longer as planned",
-    "gate_rejected": "A decision was no",
-    "excluded_from_approval": "A step was left out of an approval",
-    "step_failed": "A step failed",
-    "step_failing": "A step keeps failing",
-    "outcome_unknown": "Nobody knows whether a step took effect",
-    "level_missing": "A level is missing",
-    "task_overdue": "A task is overdue",
-    "urgent_review": "An urgent run is to be looked at",
-    "account_gone": "A planned account is gone",
-    "condition_unclear": "A condition could not be worked out",
-    "not_carried_out": "A step was not begun",
-    "second_request": "Somebody else asked for this person too",
-}
+EXCEPTION: Vocabulary = {kind: rule.title for kind, rule in RULES.items()}
 
 EXCEPTION_STATE: Vocabulary = {"open": "Open", "closed": "Closed"}
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.vocabulary import states
 from orchestrator.vocabulary.states import Vocabulary, role_label, sentence_case
-from orchestrator.web import words_of_events, words_of_exceptions
+from orchestrator.web import words_of_events
 
 VERDICT: Vocabulary = {"approve": "Approve", "reject": "Reject"}
 
@@ -98,8 +99,8 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "task": states.TASK,
     "task_kind": TASK_KIND,
     "exception": states.EXCEPTION,
-    "exception_meaning": words_of_exceptions.MEANING,
-    "exception_remedy": words_of_exceptions.REMEDY,
+    "exception_meaning": {kind: rule.meaning for kind, rule in RULES.items()},
+    "exception_remedy": {kind: rule.remedy for kind, rule in RULES.items()},
     "exception_state": states.EXCEPTION_STATE,
     "disposition": states.DISPOSITION,
     "event": words_of_events.EVENT,

@@ -59,7 +59,9 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
     # Operators: one exception skipped, one planned anew, and every task done.
     found = (await offboard.done("exceptions", "--run", run_id, "--json", as_="operator")).json["exceptions"]
     assert {known["kind"] for known in found} == {"excluded_from_approval", "gate_rejected"}
-    assert all(run_id in known["remedy"] for known in found)
+    assert {known["repairs"][0] for known in found} == {"skip", "replan"}
+    listing = (await offboard.done("exceptions", "--run", run_id, as_="operator")).out
+    assert f"offboard skip {run_id} freeze_card" in " ".join(listing.split())
     await offboard.done("skip", run_id, "freeze_card", "--reason", "there is no card in use", as_="operator")
     replanned = await offboard.done("exceptions", "replan", run_id, "--reason", "asked again", as_="operator")
     assert "planned anew" in replanned.out

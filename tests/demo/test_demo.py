@@ -123,7 +123,7 @@ def test_it_decides_by_itself_and_ends_well(start) -> None:
     for line in (
         "Code hosting goes down just now",
         "goes on by itself. Nobody had to do anything.",
-        "exception: Code hosting: 2 accounts could be theirs",
+        "exception: Code hosting: several possible matches: 2 accounts",
         "exception settled by operator",
         "Company cards answered 200 OK, with an error inside",
         "exception retried by operator",
@@ -194,7 +194,7 @@ def test_one_leaver_without_anything_but_number_and_address(start, tmp_path: Pat
     export.write_text(TITLES + "1,,,,a@x.example,,,,,,Europe/Berlin,2026-10-01,\n")
     demo = start("--yes", "--csv", str(export))
     assert demo.end() == 0, demo.printed()
-    assert "2 accounts could be theirs" in demo.printed()
+    assert "several possible matches: 2 accounts" in demo.printed()
 
 
 def test_broken_rows_are_named_and_nothing_starts(start, tmp_path: Path) -> None:

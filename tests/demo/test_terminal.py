@@ -118,7 +118,7 @@ def test_a_person_decides(terminal: Terminal) -> None:
     terminal.type("1\n")
     terminal.until("Why?")
     terminal.type("\n")
-    terminal.until("left out by the approver")
+    terminal.until("step excluded from approval")
     terminal.until("[s] leave the step out for good")
     terminal.type("s\n")
     terminal.until("Why?")

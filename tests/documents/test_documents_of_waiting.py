@@ -68,7 +68,8 @@ async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(se
     [document] = await exception_documents(services.runs, lines)
     assert document["support"] == "Finance operations" and document["runbook"].startswith("Closing a card")
     assert document["exception_id"] == lines[0].id and "id" not in document
-    assert run_id in document["remedy"] and document["candidates"] == []
+    assert document["remedy"].startswith("Correct the cause") and document["candidates"] == []
+    assert document["repairs"] == ["retry", "skip"]
     assert document["closed_by"] is None and document["person"]["employee_number"].startswith("S-")
     assert exception_document(lines[0])["support"] is None, "a list that looks at no run says less"
     assert if_nobody_does((await waiting(services))["freeze_card"], services.packet).startswith(

@@ -43,8 +43,8 @@ def log(story: Story) -> list[str]:
             told.append(" ".join(["+", *(part for part in (*about, event.gate_id, event.code) if part)]))
         elif isinstance(event, e.ExceptionClosed):
             told.append(f"- {event.exception_id} {event.disposition} {event.by}".rstrip())
-    digests = {step.step_id: step.name for step in story.state.steps.values()}
-    for step_id, name in digests.items():
+    names = {step.step_id: step.name for step in story.state.plan.steps.values()}
+    for step_id, name in names.items():
         told = [line.replace(step_id, name) for line in told]
     return told
 

@@ -13,6 +13,7 @@ from orchestrator.cli.terminal.names import accounts_named, exception_named
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run
 from orchestrator.cli.terminal.outcomes import tell, tell_closing
 from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.run_pages import candidate_words
 from orchestrator.cli.terminal.screen import instant, name, print_json, say, table
 from orchestrator.cli.terminal.shapes import role_words
@@ -60,7 +61,7 @@ def _print(found: Document, closed: bool) -> None:
                 role_words(known["owners"]),
                 instant(known["due_at"]),
                 known["disposition"] or "open",
-                known["remedy"] if known["closed_at"] is None else "",
+                " or ".join(commands_for(known["run_id"], known)) if known["closed_at"] is None else "",
             )
             for known in documents
         ],

@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal import screen
 from orchestrator.cli.terminal.names import gate_name
+from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table
 from orchestrator.cli.terminal.shapes import role_words
 
@@ -133,6 +134,8 @@ def print_question(document: Document, known: Document) -> None:
         return
     about = known["step"] or known["system"] or gate_name(document, known["gate_id"]) or "the start"
     say(f"{known['kind']}, {about}: {known['remedy']}")
+    for command in commands_for(document["run_id"], known):
+        say(f"  {command}")
     for candidate in known["candidates"]:
         say(f"  {candidate_words(candidate)}")
 

@@ -14,6 +14,7 @@ from orchestrator.domain.approvals import gates
 from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 
@@ -54,7 +55,7 @@ def _may(state: RunState, item_id: str, actor: Actor, world: World) -> bool:
     if exception is None:
         raise _unknown(state, item_id)
     candidates = operating.may_act(state, actor, exception.opened.owners, world)
-    if exception.opened.kind == "urgent_review":
+    if RULES[exception.opened.kind].is_review:
         if operating.own_review(state, actor) is not None:
             return False
         candidates = tuple(one for one in candidates if operating.own_review(state, one) is None)
@@ -77,8 +78,6 @@ def if_nobody_acts(state: RunState, item_id: str, world: World) -> IfNobody:
     if exception is None:
         raise _unknown(state, item_id)
     about = exception.opened
-    if about.kind in ("urgent_review", "second_request"):
-        return IfNobody(at=about.due)
     stopped: set[str] = set()
     if about.step_id is not None:
         stopped = {about.step_id}

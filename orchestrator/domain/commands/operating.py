@@ -14,14 +14,11 @@ from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, Level, limited, require_level
 from orchestrator.domain.planning.searching import unsettled
+from orchestrator.domain.run.exception_rule import Repair
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import ExceptionState, StepState
-
-ACCEPTABLE: tuple[e.ExceptionKind, ...] = (
-    "urgent_review", "task_overdue", "step_failing", "search_failed", "second_request",
-)  # fmt: skip
-"""What needs only that somebody has looked."""
 
 
 def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
@@ -45,7 +42,8 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
             reason=reason,
         )
     ]
-    return happened + _closed(state, step_id, "retried", actor, rests_on, reason, ("step_failed", "outcome_unknown"))
+    kinds = tuple(kind for kind, rule in RULES.items() if Repair.RETRY in rule.closed_by)
+    return happened + _closed(state, step_id, "retried", actor, rests_on, reason, kinds)
 
 
 def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) -> list[Event]:
@@ -91,7 +89,7 @@ def settle(
     ]  # fmt: skip
     for id_, exception in state.work.exceptions.items():
         about = exception.opened
-        if exception.open and about.system == system and about.kind in e.MATCH_QUESTIONS:
+        if exception.open and about.system == system and Repair.SETTLE in RULES[about.kind].repairs:
             happened.append(_closing(id_, "settled", actor, rests_on, reason))
     return happened
 
@@ -101,7 +99,7 @@ def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> l
     rests_on = _operator(state, actor, world, world.current.platform.hr.system, Level.PREPARE)
     happened: list[Event] = [e.RunReplanned(by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
     for id_, exception in state.work.exceptions.items():
-        if exception.open and exception.opened.kind in ("gate_rejected", "excluded_from_approval", "accounts_changed"):
+        if exception.open and Repair.REPLAN in RULES[exception.opened.kind].closed_by:
             happened.append(_closing(id_, "replanned", actor, rests_on, reason))
     return happened
 
@@ -112,13 +110,13 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
     exception = _open_exception(state, exception_id)
     rests_on = _authority(state, actor, exception.opened.owners, world)
     kind = exception.opened.kind
-    if kind not in ACCEPTABLE:
+    if Repair.ACCEPT not in RULES[kind].repairs:
         raise Invalid(
             "not_acceptable",
             f"An exception of the kind {kind} is closed by what is done about it, not by accepting it.",
             "Use retry, skip, settle or replan, as `exceptions` says.",
         )
-    if kind == "urgent_review":
+    if RULES[kind].is_review:
         if (refused := own_review(state, actor)) is not None:
             raise refused
         rests_on = _authority(state, actor, exception.opened.owners, world, lambda one: own_review(state, one))

@@ -22,6 +22,7 @@ from orchestrator.domain.permissions.embargo import (
 )
 from orchestrator.domain.permissions.levels import Actor, Level, require_level
 from orchestrator.domain.run.cutoff import Cutoff
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 
@@ -145,7 +146,7 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     happened: list[Event] = [
         e.ExceptionClosed(exception_id=id_, disposition="ended", by=actor.actor_id)
         for id_, exception in state.work.exceptions.items()
-        if exception.open and exception.opened.kind not in ("urgent_review", "second_request")
+        if exception.open and not RULES[exception.opened.kind].outlives_run
     ]
     happened += [e.GateWithdrawn(gate_id=id_) for id_, gate in state.decisions.gates.items() if gate.open]
     happened += [e.TaskWithdrawn(task_id=id_) for id_, task in state.work.tasks.items() if task.open]

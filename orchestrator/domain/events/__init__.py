@@ -37,7 +37,6 @@ from orchestrator.domain.events.organisation import (
 from orchestrator.domain.events.plan import PlanFrozen, RunReplanned
 from orchestrator.domain.events.streams import EVERYTHING, ORGANISATION, holds_stream, person_stream, run_stream
 from orchestrator.domain.events.work import (
-    MATCH_QUESTIONS,
     QUESTION_OF,
     ExceptionClosed,
     ExceptionKind,
@@ -66,7 +65,6 @@ ORGANISATION_EVENTS: tuple[type[Event], ...] = (
 
 __all__ = [
     "EVERYTHING",
-    "MATCH_QUESTIONS",
     "ORGANISATION",
     "ORGANISATION_EVENTS",
     "QUESTION_OF",

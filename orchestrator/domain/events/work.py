@@ -15,8 +15,6 @@ ExceptionKind = Literal[
 
 QUESTION_OF: dict[str, ExceptionKind] = {"ambiguous": "ambiguous_match", "weak": "weak_match", "none": "no_account"}
 """What a system's answer asks of a person, where it does not say which account is theirs."""
-MATCH_QUESTIONS: tuple[ExceptionKind, ...] = tuple(QUESTION_OF.values())
-"""Exceptions that are over once a person has said whose the accounts on a system are."""
 
 
 class StepStarted(Event):

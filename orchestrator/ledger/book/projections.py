@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.domain.measures import outcomes
 from orchestrator.domain.packet.packet_history import PacketState
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import access_gone_at, counts, run_status
 from orchestrator.ledger.book.records import RECORDED_AT, RowWrite
@@ -124,7 +125,7 @@ def _inbox(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
                 f"{run}/{id_}",
                 {
                     "run_id": run,
-                    "kind": "review" if opened.kind == "urgent_review" else "exception",
+                    "kind": "review" if RULES[opened.kind].is_review else "exception",
                     "roles": sorted(opened.owners),
                     "system": opened.system,
                     "opened_at": exception.opened_at,

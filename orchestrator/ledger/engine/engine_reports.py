@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.progress import Progress
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.schema.database import Database
@@ -117,9 +118,10 @@ async def runs_without_level(database: Database) -> list[str]:
     async with database.connect() as connection:
         rows = await connection.execute(
             text(
-                "SELECT DISTINCT run_id FROM read.exceptions WHERE kind = 'level_missing' AND closed_at IS NULL "
+                "SELECT DISTINCT run_id FROM read.exceptions WHERE kind = ANY(:kinds) AND closed_at IS NULL "
                 "ORDER BY run_id"
-            )
+            ),
+            {"kinds": [kind for kind, rule in RULES.items() if rule.depends_on_levels]},
         )
         return [row[0] for row in rows]
 

@@ -114,13 +114,13 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
     await hr.see(hr.page.locator("#run-plan tr", has_text="Disable the sign-in account").get_by_text("Verified"))
 
     # The operator says whose the account is, and leaves the excluded step out for good.
-    card = operator.card("Several accounts could be theirs", person.name)
+    card = operator.card("Several possible matches", person.name)
     await operator.see(card)
     await hand.tick(card.get_by_role("checkbox").first)
     await hand.write(card.get_by_label("How you know"), "Asked their line manager.")
     await hand.press(card.get_by_role("button", name="What is ticked is theirs"))
     await operator.told("settled which account is theirs")
-    await expect(operator.card("Several accounts could be theirs", person.name)).to_have_count(0)
+    await expect(operator.card("Several possible matches", person.name)).to_have_count(0)
     await hr.see(hr.page.locator("#run-plan tr", has_text="Suspend the code hosting account"))
     card = operator.card("A step was left out of an approval", person.name)
     await operator.open(card.get_by_text("Leave the step out", exact=False).and_(operator.page.locator("summary")))

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from orchestrator import commands
 from orchestrator.documents.exceptions import exception_documents
+from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, Standing
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
@@ -51,7 +52,8 @@ class ExceptionInList(ResponseModel):
     closed_by: str | None
     code: str | None
     candidates: list[Account] = Field(description="The accounts among which somebody has to choose")
-    remedy: str = Field(description="What can be done, as commands to type")
+    remedy: str = Field(description="What people can do about it")
+    repairs: list[Repair] = Field(default=[], description="The kinds of commands that make sense, the usual one first")
     support: str | None = Field(description="The packet's word on whom to ask about the system")
     runbook: str | None
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from orchestrator.domain.permissions.levels import Level
+from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.status import RunStatus
 from orchestrator.web.api.schema.description import ResponseModel
 
@@ -143,7 +144,8 @@ class ExceptionInRun(ResponseModel):
     disposition: str | None
     by: str | None
     candidates: list[Account] = Field(description="The accounts among which somebody has to choose")
-    remedy: str = Field(description="What can be done, as commands to type")
+    remedy: str = Field(description="What people can do about it")
+    repairs: list[Repair] = Field(default=[], description="The kinds of commands that make sense, the usual one first")
 
 
 class Embargo(ResponseModel):

@@ -8,22 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.documents import run as documents
-from orchestrator.domain import events as e
 from orchestrator.domain.approvals.deciders import deciders, if_nobody_acts
-from orchestrator.domain.commands.operating import ACCEPTABLE
+from orchestrator.domain.run.exception_rule import Repair
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.run.permissions import DryRun
 from orchestrator.web.pages.run.run_access import Document, RunAccess, under_embargo
 from orchestrator.web.words import words
-
-RETRIED = ("step_failed", "outcome_unknown", "level_missing")
-SKIPPED = (
-    "excluded_from_approval", "step_failed", "step_failing", "outcome_unknown", "level_missing", "account_gone",
-    "condition_unclear", "not_carried_out", "task_overdue",
-)  # fmt: skip
-TASK_SAYS = ("outcome_unknown", "task_overdue")
-REPLANNED = ("gate_rejected", "excluded_from_approval", "accounts_changed", "account_gone", "no_account")
 
 
 def card_of(seen: RunAccess, item_id: str) -> Document | None:
@@ -78,7 +70,7 @@ def _if_nobody(seen: RunAccess, item_id: str) -> str:
         said.append(f"If nobody decides in time, the {also} can decide as well.")
     elif item_id in state.work.tasks and not late:
         said.append(f"If nobody does it in time, an exception opens for the {also}.")
-    elif item_id in state.work.exceptions and state.work.exceptions[item_id].opened.kind in BY_ITSELF:
+    elif item_id in state.work.exceptions and RULES[state.work.exceptions[item_id].opened.kind].tried_automatically:
         said.append("It is tried again by itself, and this closes once that works.")
     if then.undone:
         steps = "1 step does" if len(then.undone) == 1 else f"{len(then.undone)} steps do"
@@ -86,9 +78,6 @@ def _if_nobody(seen: RunAccess, item_id: str) -> str:
     elif not state.finished:
         said.append("Until then the run stays open.")
     return " ".join(said)
-
-
-BY_ITSELF = ("step_failing", "search_failed")
 
 
 # Gates
@@ -188,7 +177,7 @@ def with_typed(cards: Iterable[Document], typed: Typed | None) -> None:
 def exception_card(seen: RunAccess, exception_id: str) -> Document:
     state, known = seen.state, seen.state.work.exceptions[exception_id]
     opened = known.opened
-    kind = "review" if opened.kind == "urgent_review" else "exception"
+    kind = "review" if RULES[opened.kind].is_review else "exception"
     step = state.plan.steps.get(opened.step_id or "")
     second = _second_request(seen, exception_id)
     spec = seen.world.pinned.platform.systems.get(opened.system or "")
@@ -216,19 +205,19 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
 
 CLOSED: Document = {
     "accept": False, "settle": None, "candidates": [], "retry": False, "again": False, "skip": False, "replan": False,
-    "task": None, "may": False, "instead_of": "", "why_not": None,
+    "task_kind": None, "task": None, "may": False, "instead_of": "", "why_not": None,
 }  # fmt: skip
 
 
 def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Document:
     """What the domain would let whoever looks do about it, of what makes sense for its kind."""
     state, permissions, opened = seen.state, seen.permissions, known.opened
-    kind, step_id = opened.kind, opened.step_id or ""
-    accept = permissions.accept(exception_id) if kind in ACCEPTABLE else None
-    settle = permissions.settle(opened.system or "") if kind in e.MATCH_QUESTIONS and opened.system else None
-    retry = permissions.retry(step_id) if kind in RETRIED and step_id in state.work.steps else None
-    skip = permissions.skip(step_id) if kind in SKIPPED and step_id in state.work.steps else None
-    replan = permissions.replan() if kind in REPLANNED else None
+    repairs, step_id = RULES[opened.kind].repairs, opened.step_id or ""
+    accept = permissions.accept(exception_id) if Repair.ACCEPT in repairs else None
+    settle = permissions.settle(opened.system or "") if Repair.SETTLE in repairs and opened.system else None
+    retry = permissions.retry(step_id) if Repair.RETRY in repairs and step_id in state.work.steps else None
+    skip = permissions.skip(step_id) if Repair.SKIP in repairs and step_id in state.work.steps else None
+    replan = permissions.replan() if Repair.REPLAN in repairs else None
     trials = [trial for trial in (accept, settle, retry, skip, replan) if trial is not None]
     found = state.accounts.planned_on.get(opened.system or "")
     task = next((id_ for id_, task in state.work.tasks.items() if task.open and task.opened.step_id == step_id), None)
@@ -238,12 +227,13 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
         "accept": accept is not None and accept.allowed,
         "settle": opened.system if settle is not None and settle.allowed else None,
         "candidates": [documents.account_of(state, id_) for id_ in found.candidates]
-        if kind in e.MATCH_QUESTIONS and found is not None else [],
+        if Repair.SETTLE in repairs and found is not None else [],
         "retry": retry is not None and retry.allowed,
-        "again": kind == "outcome_unknown",
+        "again": Repair.RETRY_ANEW in repairs,
         "skip": skip is not None and skip.allowed,
         "replan": replan is not None and replan.allowed,
-        "task": anchor(state.run_id, task) if task is not None and kind in TASK_SAYS else None,
+        "task_kind": state.work.tasks[task].opened.kind if task is not None else None,
+        "task": anchor(state.run_id, task) if task is not None and Repair.COMPLETE_TASK in repairs else None,
         "may": bool(allowed),
         "instead_of": seen.name(next((trial.instead_of for trial in allowed if trial.instead_of), None)),
         "why_not": refused if not allowed else None,

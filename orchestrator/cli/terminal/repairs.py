@@ -1,0 +1,32 @@
+"""The commands to type for an open exception, from the repairs that the server names for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "settle": "offboard exceptions settle RUN SYSTEM ACCOUNT… (or --none)",
+        "complete_task": "offboard tasks complete RUN STEP --evidence …",
+        "retry": "offboard retry RUN STEP",
+        "retry_anew": "offboard retry RUN STEP --again",
+        "skip": "offboard skip RUN STEP --reason …",
+        "replan": "offboard exceptions replan RUN",
+        "accept": "offboard exceptions accept RUN EXCEPTION --reason …",
+        "end": "offboard end RUN --reason …",
+    }
+)
+
+
+def commands_for(run_id: str, exception: Mapping[str, Any]) -> list[str]:
+    """One for each repair of an exception's document. A repair that a newer server knows is left out."""
+    meant = {
+        "RUN": run_id,
+        "STEP": exception["step"],
+        "SYSTEM": exception["system"],
+        "EXCEPTION": exception["exception_id"],
+    }
+    commands = [COMMANDS[repair] for repair in exception.get("repairs", ()) if repair in COMMANDS]
+    return [" ".join(meant.get(word) or word for word in command.split(" ")) for command in commands]

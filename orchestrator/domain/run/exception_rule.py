@@ -1,0 +1,151 @@
+"""The shape of an exception rule: when exceptions of a kind open and close, what repairs them, and how they are called.
+
+`exceptions.py` has the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, StrEnum
+
+from orchestrator.domain import events as e
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.planning.searching import searched_systems
+from orchestrator.domain.run.readiness import StepReadiness, World
+from orchestrator.domain.run.run import RunState
+
+
+class Repair(StrEnum):
+    """What people can do about an exception. Each is a command of the domain."""
+
+    SETTLE = "settle"
+    """Say which of the found accounts are the person's."""
+    COMPLETE_TASK = "complete_task"
+    """Complete the open task of the step."""
+    RETRY = "retry"
+    """Try the step once more under the same effect key."""
+    RETRY_ANEW = "retry_anew"
+    """Try the step once more under a new effect key, although the first attempt may have taken effect."""
+    SKIP = "skip"
+    REPLAN = "replan"
+    ACCEPT = "accept"
+    """Close the exception with a reason. What still has to be done stays to be done."""
+    END = "end"
+    """End the run."""
+
+
+class Subject(Enum):
+    """What a trigger is asked about, and with which id: in a round, all subjects of one member come before the next."""
+
+    RUN = "the run: an empty id"
+    SECOND_REQUEST = "each request for a person who has an open run: its number"
+    SEARCHED_SYSTEM = "each system that was searched at least once"
+    PERSON = "the person: an empty id"
+    UNASKED_SYSTEM = "each system without any search, unless it is on hold"
+    OPEN_QUESTION = "each system whose accounts are still a question, once there is a plan"
+    GATE = "each gate"
+    STEP = "each step that is not final"
+    TASK = "each task"
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionContext:
+    """What rules look at. `unsettled` are the systems where it is a question which accounts are the person's."""
+
+    state: RunState
+    readiness: Mapping[str, StepReadiness]
+    world: World
+    unsettled: tuple[str, ...]
+
+    @property
+    def patience(self) -> timedelta:
+        """For how long something may fail or wait before it becomes an exception."""
+        return self.world.pinned.workflow.thresholds.retries_become_exception_after
+
+
+def subjects(subject: Subject, context: ExceptionContext) -> list[str]:
+    """The ids that a trigger about this subject is asked with."""
+    state, world = context.state, context.world
+    match subject:
+        case Subject.RUN | Subject.PERSON:
+            return [""]
+        case Subject.SECOND_REQUEST:
+            return [str(number) for _, number in state.second_requests]
+        case Subject.SEARCHED_SYSTEM:
+            return list(state.accounts.searches)
+        case Subject.UNASKED_SYSTEM:
+            return [
+                s for s in searched_systems(world.pinned) if s not in state.accounts.searches and s not in world.holds
+            ]
+        case Subject.OPEN_QUESTION:
+            return list(context.unsettled) if state.plan.first_planned_at is not None else []
+        case Subject.GATE:
+            return list(state.decisions.gates)
+        case Subject.STEP:
+            return [step_id for step_id in state.plan.steps if not state.work.steps[step_id].final]
+        case Subject.TASK:
+            return list(state.work.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An exception that should exist now.
+
+    Its id is made of the kind and `about`. Where it is `recurring`, `about` is a step or a system, and the exception
+    opens again, under a new id, once the one before is closed; otherwise it opens once.
+    """
+
+    about: str
+    recurring: bool = False
+    step_id: str | None = None
+    system: str | None = None
+    gate_id: str | None = None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """`wanted` gets the id of one subject and returns the exception that it calls for, None where there is none."""
+
+    subject: Subject
+    wanted: Callable[[ExceptionContext, str], Wanted | None]
+
+
+Overcome = Callable[[ExceptionContext, e.ExceptionOpened], bool]
+"""Whether the reason of an open exception is gone, so that it closes automatically."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionRule:
+    """Everything that is particular to one kind of exception.
+
+    `title` is a label without personal data, in the case of a sentence; mails use it too. `meaning` and `remedy` are
+    sentences: what happened, and what people can do, in words that fit a page, the API and a terminal alike.
+    """
+
+    kind: e.ExceptionKind
+    title: str
+    meaning: str
+    remedy: str
+    repairs: tuple[Repair, ...]
+    """The usual one first. Entry points offer those that the domain allows to the person who looks."""
+    opens: tuple[Trigger, ...]
+    overcome: Overcome
+    closed_by: frozenset[Repair] = frozenset()
+    """Which of retry and replan close it at once; after the other one it closes when it is overcome. Settling, skipping
+    and accepting always close."""
+    owners: Callable[[Packet], tuple[str, ...]] = lambda packet: (packet.approvals.exceptions.owner,)
+    """The roles that look after it."""
+    due_within: Callable[[Packet], timedelta] = lambda packet: packet.approvals.exceptions.due_within
+    is_review: bool = False
+    """Whether it is a review of what the run's requester did: the requester cannot close it."""
+    people_only: bool = False
+    """Whether assistants and services have nothing to do with it: their inbox leaves it out."""
+    outlives_run: bool = False
+    """Whether it stays open when a person ends the run."""
+    tried_automatically: bool = False
+    """Whether attempts go on while it is open."""
+    depends_on_levels: bool = False
+    """Whether changes of levels or roles may resolve it: runs with an open one are then looked at again."""

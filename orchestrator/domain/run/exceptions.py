@@ -1,0 +1,396 @@
+"""Every kind of exception in one table: when it opens and closes, who looks after it, what repairs it, and its words.
+
+A new kind is one rule here and one word in `events.ExceptionKind`. Ids and the order of rules are frozen, since both
+decide which events a run gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
+
+from orchestrator.domain import events as e
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.run.exception_rule import (
+    ExceptionContext,
+    ExceptionRule,
+    Overcome,
+    Repair,
+    Subject,
+    Trigger,
+    Wanted,
+)
+from orchestrator.domain.run.readiness import account_gone, ready_since
+from orchestrator.domain.run.work import StepState
+
+# Accounts
+
+
+def _match_question(kind: e.ExceptionKind) -> tuple[tuple[Trigger, ...], Overcome]:
+    """The question that a system's answer asks of a person. It is over once somebody has answered, or once the system
+    gives another answer."""
+
+    def wanted(context: ExceptionContext, system: str) -> Wanted | None:
+        found = context.state.accounts.planned_on.get(system)
+        if found is None or e.QUESTION_OF[found.outcome] != kind:
+            return None
+        return Wanted(system, recurring=True, system=system, code=found.code)
+
+    def overcome(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+        system = opened.system or ""
+        return (
+            system not in context.unsettled or e.QUESTION_OF[context.state.accounts.planned_on[system].outcome] != kind
+        )
+
+    return (Trigger(Subject.OPEN_QUESTION, wanted),), overcome
+
+
+def _search_fails(context: ExceptionContext, system: str) -> Wanted | None:
+    look = context.state.accounts.searches[system]
+    if look.failing_since is None or context.world.now - look.failing_since < context.patience:
+        return None
+    return Wanted(f"{system}-{_stamp(look.failing_since)}", system=system, code=look.code)
+
+
+def _person_erased(context: ExceptionContext, _: str) -> Wanted | None:
+    return Wanted("person_erased", code="person_erased") if context.state.asked.facts is None else None
+
+
+def _not_asked(context: ExceptionContext, system: str) -> Wanted | None:
+    state = context.state
+    waited = context.world.now - state.plan.wanted_since
+    if state.asked.facts is None or state.held or waited < context.patience:
+        return None
+    return Wanted(f"{system}-unasked", system=system, code="nobody_looked")
+
+
+def _search_works(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    look = context.state.accounts.searches.get(opened.system or "")
+    return look is not None and not look.failures
+
+
+def _accounts_changed(context: ExceptionContext, system: str) -> Wanted | None:
+    state = context.state
+    if system not in state.accounts.changed_systems or state.wants_plan_from(system):
+        return None
+    return Wanted(system, recurring=True, system=system)
+
+
+def _accounts_as_planned(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return (opened.system or "") not in context.state.accounts.changed_systems
+
+
+# The request and its gates
+
+
+def _urgent(context: ExceptionContext, _: str) -> Wanted | None:
+    reviewed = context.state.urgent and context.world.pinned.approvals.urgent is not None
+    return Wanted("start") if reviewed else None
+
+
+def _reviewers(packet: Packet) -> tuple[str, ...]:
+    return packet.approvals.urgent.review_by if packet.approvals.urgent is not None else ()
+
+
+def _review_within(packet: Packet) -> timedelta:
+    urgent = packet.approvals.urgent
+    return urgent.review_within if urgent is not None else packet.approvals.exceptions.due_within
+
+
+def _never(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    """Only a person closes it."""
+    return False
+
+
+def _rejected(context: ExceptionContext, gate_id: str) -> Wanted | None:
+    state, gate = context.state, context.state.decisions.gates[gate_id]
+    stands = gate.outcome == "rejected" and any(state.decisions.rejected.get(d) == gate_id for d in gate.opened.digests)
+    return Wanted(gate_id, gate_id=gate_id) if stands else None
+
+
+def _not_rejected(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return opened.gate_id not in context.state.decisions.rejected.values()
+
+
+# Steps
+
+StepCondition = Callable[[ExceptionContext, str], bool]
+
+
+def _while(condition: StepCondition) -> Overcome:
+    """Overcome once the step is final or no longer in the plan, or once the condition does not hold for it."""
+
+    def overcome(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+        step_id = opened.step_id or ""
+        known = context.state.work.steps.get(step_id)
+        return known is None or known.final or not condition(context, step_id)
+
+    return overcome
+
+
+def _for_step(condition: StepCondition, *, with_code: bool = False) -> tuple[Trigger, ...]:
+    """A recurring exception about the step while the condition holds."""
+
+    def wanted(context: ExceptionContext, step_id: str) -> Wanted | None:
+        if not condition(context, step_id):
+            return None
+        code = _known(context, step_id).code if with_code else ""
+        system = context.state.plan.steps[step_id].system
+        return Wanted(step_id, recurring=True, step_id=step_id, system=system, code=code)
+
+    return (Trigger(Subject.STEP, wanted),)
+
+
+def _known(context: ExceptionContext, step_id: str) -> StepState:
+    return context.state.work.steps[step_id]
+
+
+def _excluded(context: ExceptionContext, step_id: str) -> Wanted | None:
+    step = context.state.plan.steps[step_id]
+    gate_id = context.state.decisions.excluded.get(step.digest)
+    if gate_id is None:
+        return None
+    return Wanted(f"{step_id}-{gate_id}", step_id=step_id, system=step.system, gate_id=gate_id)
+
+
+def _has_failed(context: ExceptionContext, step_id: str) -> bool:
+    return _known(context, step_id).status == "failed"
+
+
+def _is_unknown(context: ExceptionContext, step_id: str) -> bool:
+    return _known(context, step_id).status == "unknown"
+
+
+def _is_failing(context: ExceptionContext, step_id: str) -> bool:
+    return _known(context, step_id).failing_since is not None
+
+
+def _keeps_failing(context: ExceptionContext, step_id: str) -> Wanted | None:
+    known = _known(context, step_id)
+    if known.status in ("failed", "unknown") or known.failing_since is None:
+        return None
+    if context.world.now - known.failing_since < context.patience:
+        return None
+    about = f"{step_id}-{known.generation}-{_stamp(known.failing_since)}"
+    return Wanted(about, step_id=step_id, system=context.state.plan.steps[step_id].system, code=known.code)
+
+
+def _lacks_level(context: ExceptionContext, step_id: str) -> bool:
+    return context.readiness[step_id].waits_for == "level"
+
+
+def _account_is_gone(context: ExceptionContext, step_id: str) -> bool:
+    return account_gone(context.state, context.state.plan.steps[step_id], context.world)
+
+
+def _is_unapproved(context: ExceptionContext, step_id: str) -> bool:
+    return not context.state.approval_of(context.state.plan.steps[step_id], context.world.now)
+
+
+def _unclear(context: ExceptionContext, step_id: str) -> Wanted | None:
+    step = context.state.plan.steps[step_id]
+    if not step.uncertain or not _is_unapproved(context, step_id):
+        return None
+    return Wanted(step_id, step_id=step_id, system=step.system)
+
+
+def _is_idle(context: ExceptionContext, step_id: str) -> bool:
+    step = context.state.plan.steps[step_id]
+    if context.readiness[step_id].kind != "ready" or step.is_task:
+        return False
+    return context.world.now - ready_since(context.state, step) >= context.patience
+
+
+def _is_ready_or_started(context: ExceptionContext, step_id: str) -> bool:
+    return _known(context, step_id).status == "started" or context.readiness[step_id].kind == "ready"
+
+
+def _overdue(context: ExceptionContext, task_id: str) -> Wanted | None:
+    task = context.state.work.tasks[task_id]
+    if not task.open or context.world.now < task.opened.due:
+        return None
+    return Wanted(task_id, step_id=task.opened.step_id)
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at.timestamp():.6f}"
+
+
+def _question(kind: e.ExceptionKind, title: str, meaning: str, remedy: str, *more: Repair) -> ExceptionRule:
+    opens, overcome = _match_question(kind)
+    return ExceptionRule(kind, title, meaning, remedy, (Repair.SETTLE, *more), opens, overcome)
+
+
+_RULES: Final = (
+    _question(
+        "ambiguous_match",
+        "Several possible matches",
+        "More than one account on this system matches the person. No step is planned there until this is settled.",
+        "Select the accounts that belong to the person, or none.",
+    ),
+    _question(
+        "weak_match",
+        "Possible match",
+        "An account matches on a weak key only, such as a name. No step is planned for it until this is settled.",
+        "Confirm whether the account belongs to the person.",
+    ),
+    _question(
+        "no_account",
+        "No account found",
+        "An account was expected on this system, and none was found.",
+        "Confirm that there is none; or have the account corrected, then re-plan the run.",
+        Repair.REPLAN,
+    ),
+    ExceptionRule(
+        kind="search_failed",
+        title="A system could not be checked",
+        meaning="The system did not answer when accounts were searched. The search is retried automatically.",
+        remedy="Wait for the next attempt; or accept that this system is not checked, and give a reason.",
+        repairs=(Repair.ACCEPT,),
+        opens=(
+            Trigger(Subject.SEARCHED_SYSTEM, _search_fails),
+            Trigger(Subject.PERSON, _person_erased),
+            Trigger(Subject.UNASKED_SYSTEM, _not_asked),
+        ),
+        overcome=_search_works,
+        tried_automatically=True,
+    ),
+    ExceptionRule(
+        kind="accounts_changed",
+        title="Accounts differ from the plan",
+        meaning="The check just before the change found other accounts than the plan was made for.",
+        remedy="Re-plan the run, so that the new accounts are planned and approved.",
+        repairs=(Repair.REPLAN,),
+        opens=(Trigger(Subject.SEARCHED_SYSTEM, _accounts_changed),),
+        overcome=_accounts_as_planned,
+        closed_by=frozenset({Repair.REPLAN}),
+    ),
+    ExceptionRule(
+        kind="gate_rejected",
+        title="Approval rejected",
+        meaning="An approver rejected this gate. Its steps are not carried out.",
+        remedy="Re-plan the run, which asks for approval again; or end the run.",
+        repairs=(Repair.REPLAN, Repair.END),
+        opens=(Trigger(Subject.GATE, _rejected),),
+        overcome=_not_rejected,
+        closed_by=frozenset({Repair.REPLAN}),
+    ),
+    ExceptionRule(
+        kind="excluded_from_approval",
+        title="Step excluded from approval",
+        meaning="The gate was approved without this step, so the step is not carried out.",
+        remedy="Skip the step for good; or re-plan the run, which asks for approval again.",
+        repairs=(Repair.SKIP, Repair.REPLAN),
+        opens=(Trigger(Subject.STEP, _excluded),),
+        overcome=_while(lambda context, step_id: _excluded(context, step_id) is not None),
+        closed_by=frozenset({Repair.REPLAN}),
+    ),
+    ExceptionRule(
+        kind="step_failed",
+        title="Step failed",
+        meaning="The step failed and is not retried automatically. Steps that do not depend on it continue.",
+        remedy="Correct the cause, then retry the step; or skip it and give a reason.",
+        repairs=(Repair.RETRY, Repair.SKIP),
+        opens=_for_step(_has_failed, with_code=True),
+        overcome=_while(_has_failed),
+        closed_by=frozenset({Repair.RETRY}),
+    ),
+    ExceptionRule(
+        kind="outcome_unknown",
+        title="Outcome unknown",
+        meaning="The step may or may not have taken effect, and reading the system back did not show which.",
+        remedy="Check the system and complete the task with what you found; or retry the step under the same key.",
+        repairs=(Repair.COMPLETE_TASK, Repair.RETRY, Repair.RETRY_ANEW, Repair.SKIP),
+        opens=_for_step(_is_unknown, with_code=True),
+        overcome=_while(_is_unknown),
+        closed_by=frozenset({Repair.RETRY}),
+    ),
+    ExceptionRule(
+        kind="step_failing",
+        title="Step keeps failing",
+        meaning="The step has failed for longer than the packet allows. It is still retried automatically.",
+        remedy="Wait for the next attempt; or accept the delay and give a reason.",
+        repairs=(Repair.ACCEPT, Repair.SKIP),
+        opens=(Trigger(Subject.STEP, _keeps_failing),),
+        overcome=_while(_is_failing),
+        tried_automatically=True,
+    ),
+    ExceptionRule(
+        kind="level_missing",
+        title="Permission missing",
+        meaning="The person whose decision this step rests on does not have the level that it needs on this system.",
+        remedy="Grant the level in the packet's platform.yaml, or let an operator who has it retry the step; or skip "
+        "the step and give a reason.",
+        repairs=(Repair.RETRY, Repair.SKIP),
+        opens=_for_step(_lacks_level),
+        overcome=_while(_lacks_level),
+        depends_on_levels=True,
+    ),
+    ExceptionRule(
+        kind="account_gone",
+        title="Planned account is gone",
+        meaning="The account of this step no longer exists, or no longer belongs to the person.",
+        remedy="Skip the step; or re-plan the run if the account does belong to the person.",
+        repairs=(Repair.SKIP, Repair.REPLAN),
+        opens=_for_step(_account_is_gone),
+        overcome=_while(_account_is_gone),
+    ),
+    ExceptionRule(
+        kind="condition_unclear",
+        title="Condition could not be evaluated",
+        meaning="The packet has a condition for this step that could not be evaluated for this account.",
+        remedy="Decide about the step at its gate; or skip it and give a reason.",
+        repairs=(Repair.SKIP,),
+        opens=(Trigger(Subject.STEP, _unclear),),
+        overcome=_while(_is_unapproved),
+    ),
+    ExceptionRule(
+        kind="not_carried_out",
+        title="Step not started",
+        meaning="The step was due and no worker started it.",
+        remedy="Check that a worker serves the system; or skip the step and give a reason.",
+        repairs=(Repair.SKIP,),
+        opens=_for_step(_is_idle),
+        overcome=_while(_is_ready_or_started),
+    ),
+    ExceptionRule(
+        kind="task_overdue",
+        title="Task overdue",
+        meaning="The task was not completed by its due date.",
+        remedy="Complete the task; or accept the delay and give a reason.",
+        repairs=(Repair.COMPLETE_TASK, Repair.ACCEPT, Repair.SKIP),
+        opens=(Trigger(Subject.TASK, _overdue),),
+        overcome=_while(lambda context, step_id: True),
+    ),
+    ExceptionRule(
+        kind="urgent_review",
+        title="Urgent run needs review",
+        meaning="Access was removed before anyone approved it. The urgent start is reviewed afterwards.",
+        remedy="Review what was removed, then accept the exception and say what you found.",
+        repairs=(Repair.ACCEPT,),
+        opens=(Trigger(Subject.RUN, _urgent),),
+        overcome=_never,
+        owners=_reviewers,
+        due_within=_review_within,
+        is_review=True,
+        people_only=True,
+        outlives_run=True,
+    ),
+    ExceptionRule(
+        kind="second_request",
+        title="Duplicate request",
+        meaning="Another person requested a run for the same person, and cannot see this one.",
+        remedy="Check whether the request differs from this run, then accept the exception and say what you did.",
+        repairs=(Repair.ACCEPT,),
+        opens=(Trigger(Subject.SECOND_REQUEST, lambda context, number: Wanted(number)),),
+        overcome=_never,
+        people_only=True,
+        outlives_run=True,
+    ),
+)
+
+RULES: Final[Mapping[str, ExceptionRule]] = MappingProxyType({rule.kind: rule for rule in _RULES})
+"""By kind, in the order in which they are asked about a subject. `tests/domain/test_exception_rules.py` checks that
+every `ExceptionKind` has exactly one."""
