@@ -16,6 +16,7 @@ from orchestrator.domain.run.readiness import World, backoff, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import run_status
 from orchestrator.domain.run.work import ExceptionState
+from orchestrator.vocabulary.states import in_sentence
 
 
 def view_step(state: RunState, step: PlannedStep, world: World) -> StepView:
@@ -136,7 +137,7 @@ def exception_words(exception: ExceptionState, state: RunState, world: World) ->
     more = [f"{len(found.candidates)} accounts"] if found is not None and len(found.candidates) > 1 else []
     more += [code_words(opened.code)] if opened.code and found is None else []
     title = RULES[opened.kind].title
-    return ": ".join(part for part in (about, title[:1].lower() + title[1:] if about else title, *more) if part)
+    return ": ".join(part for part in (about, in_sentence(title) if about else title, *more) if part)
 
 
 def status_words(state: RunState) -> tuple[Kind, str]:

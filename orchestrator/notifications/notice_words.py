@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.notifications.notices import Notice, Waiting
+from orchestrator.vocabulary.states import in_sentence
 
 MOST_LISTED = 20
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in any locale
@@ -78,7 +79,7 @@ def _about(waiting: Waiting) -> str:
         return ""
     if waiting.kind in ("exception", "review"):
         rule = RULES.get(waiting.exception)
-        return f": {rule.title[:1].lower()}{rule.title[1:]}" if rule is not None else ""
+        return f": {in_sentence(rule.title)}" if rule is not None else ""
     title = f": {waiting.title}" if waiting.title else ""
     if waiting.kind == "gate" and waiting.steps:
         return f"{title}, {waiting.steps} {'step' if waiting.steps == 1 else 'steps'}"
