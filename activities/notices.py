@@ -28,7 +28,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.ledger.engine.notices import NoticeBook
 from orchestrator.notifications.notice_words import letter
-from orchestrator.notifications.notices import RETRY_AFTER_REFUSAL, Notice, Waiting, due_notices
+from orchestrator.notifications.notices import RETRY_AFTER_REFUSAL, Notice, PendingItem, due_notices
 from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, Viewer
 from orchestrator.reading.rows import Item
 from orchestrator.workflows.activity_stubs import NextLook
@@ -158,7 +158,7 @@ class NoticeActivities:
             return later if again is None else min(again, later)
         return again
 
-    async def _waiting_for(self, recipient: Recipient) -> tuple[list[Waiting], datetime]:
+    async def _waiting_for(self, recipient: Recipient) -> tuple[list[PendingItem], datetime]:
         """All that waits for any of the recipient's accounts, the most urgent first."""
         items: dict[str, Item] = {}
         for actor in recipient.actors:
@@ -170,12 +170,12 @@ class NoticeActivities:
             waiting.sort(key=lambda item: (item.due_at is None, item.due_at or item.opened_at, item.item_id))
         return waiting, inbox.now
 
-    async def _described(self, item_id: str, item: Item, embargoed: bool) -> Waiting:
-        known = Waiting(item_id, item.run_id, item.kind, item.opened_at, item.due_at, embargoed=embargoed)
+    async def _described(self, item_id: str, item: Item, embargoed: bool) -> PendingItem:
+        known = PendingItem(item_id, item.run_id, item.kind, item.opened_at, item.due_at, embargoed=embargoed)
         if embargoed:
             return known
         packet = (await self._runs.shelf(item.packet)).version(item.packet_version)
-        return Waiting(
+        return PendingItem(
             item_id, item.run_id, item.kind, item.opened_at, item.due_at,
             title=_title(packet, item), steps=int(item.detail.get("steps") or 0),
             exception=str(item.detail.get("exception") or ""),

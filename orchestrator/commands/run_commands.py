@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from orchestrator.commands.services import Done, Outcome, Received, Services, decide_on, nudge, told
+from orchestrator.commands.services import Done, Outcome, Received, Services, decide_on, finish, nudge
 from orchestrator.deciding.packet_shelf import version_for
 from orchestrator.deciding.snapshots import StartContext
 from orchestrator.documents.shown_matches import Answered, MatchShown
@@ -20,7 +20,7 @@ from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.permissions import visibility
-from orchestrator.domain.permissions.embargo import Embargo, change_embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
 from orchestrator.domain.permissions.levels import Actor, require_writing
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.readiness import World
@@ -41,7 +41,7 @@ async def start_run(
     cutoff: Cutoff | None,
     *,
     urgent: bool = False,
-    embargo: Embargo | None = None,
+    embargo: EmbargoTerms | None = None,
     reason: str | None = None,
     answers: Sequence[Answered] = (),
     start_id: str | None = None,
@@ -99,7 +99,7 @@ async def start_run(
         return [asked, *said] if there is None else requests.second_request(there.state, asked)
 
     decided = await services.runs.start(person_id, request, packet)
-    done = await told(services, decided)
+    done = await finish(services, decided)
     return done if done.run_id == run_id else Received()
 
 

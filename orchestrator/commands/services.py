@@ -82,10 +82,10 @@ async def decide_on(
         require_writing(actor)
         return decide(state, world)
 
-    return await told(services, await services.runs.decide(run_id, seen))
+    return await finish(services, await services.runs.decide(run_id, seen))
 
 
-async def told(services: Services, decided: RunDecision) -> Done:
+async def finish(services: Services, decided: RunDecision) -> Done:
     nudged = await nudge(services, decided.state.run_id, decided.progress) if decided.events else True
     return Done(decided.state.run_id, decided.state.version, decided.events, nudged)
 

@@ -15,7 +15,7 @@ from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState, TaskState
-from orchestrator.embedded.staff import Staff
+from orchestrator.embedded.staff import StaffEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,16 @@ class TaskQuestion:
     step: PlannedStep
 
 
-class Answers(Protocol):
-    async def gate(self, leaver: Leaver, gate_id: str, gate: GateState, member: Staff) -> GateAnswer: ...
+class AnswerSource(Protocol):
+    async def gate(self, leaver: Leaver, gate_id: str, gate: GateState, member: StaffEntry) -> GateAnswer: ...
 
-    async def match(self, leaver: Leaver, exception: ExceptionState, member: Staff) -> MatchAnswer: ...
+    async def match(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry) -> MatchAnswer: ...
 
-    async def repair(self, leaver: Leaver, exception: ExceptionState, member: Staff, mended: bool) -> RepairAnswer: ...
+    async def repair(
+        self, leaver: Leaver, exception: ExceptionState, member: StaffEntry, mended: bool
+    ) -> RepairAnswer: ...
 
-    async def tasks(self, questions: Sequence[TaskQuestion], member: Staff) -> Mapping[str, dict[str, Any]]:
+    async def tasks(self, questions: Sequence[TaskQuestion], member: StaffEntry) -> Mapping[str, dict[str, Any]]:
         """Evidence by task id; a task that is left out stays open for now."""
         ...
 
@@ -69,10 +71,10 @@ class Itself:
     def __init__(self) -> None:
         self._tried: set[str | None] = set()
 
-    async def gate(self, leaver: Leaver, gate_id: str, gate: GateState, member: Staff) -> GateAnswer:
+    async def gate(self, leaver: Leaver, gate_id: str, gate: GateState, member: StaffEntry) -> GateAnswer:
         return GateAnswer("approve")
 
-    async def match(self, leaver: Leaver, exception: ExceptionState, member: Staff) -> MatchAnswer:
+    async def match(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry) -> MatchAnswer:
         accounts = probably_theirs(leaver, exception.opened.system or "")
         if not accounts:
             return MatchAnswer((), "The line manager and HR confirm: none of these is theirs")
@@ -81,7 +83,7 @@ class Itself:
             accounts, f"The line manager confirms: {'these accounts are all' if many else 'this account is'} theirs"
         )
 
-    async def repair(self, leaver: Leaver, exception: ExceptionState, member: Staff, mended: bool) -> RepairAnswer:
+    async def repair(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry, mended: bool) -> RepairAnswer:
         if mended:
             return RepairAnswer("retry", "Finance operations unlocked the record")
         match exception.opened.kind:
@@ -94,7 +96,7 @@ class Itself:
                 return RepairAnswer("retry", "Tried once more")
         return RepairAnswer("leave", "Nobody could say")
 
-    async def tasks(self, questions: Sequence[TaskQuestion], member: Staff) -> Mapping[str, dict[str, Any]]:
+    async def tasks(self, questions: Sequence[TaskQuestion], member: StaffEntry) -> Mapping[str, dict[str, Any]]:
         return {q.task_id: evidence_for(q) for q in questions if q.task.opened.kind == "work"}
 
 

@@ -14,7 +14,7 @@ from orchestrator.cli.hr_export import BadRow, Export, ExportRow, read_export
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.embedded.company.people import Employee, default_people, packaged_export, read_people, with_traits
-from orchestrator.embedded.staff import STAFF, Staff
+from orchestrator.embedded.staff import STAFF, StaffEntry
 
 PLATFORM_FILE = "orchestrator/packets/standard-leaver/platform.yaml"
 NOT_YET = timedelta(seconds=12)
@@ -46,7 +46,7 @@ class Cast:
     added to make the company whole."""
 
     people: list[Employee]
-    staff: Sequence[Staff]
+    staff: Sequence[StaffEntry]
     export: Callable[[datetime], list[ExportRow]]
     source: str
     left_over: int = 0
@@ -131,7 +131,9 @@ def _how_to_leave(path: Path, columns: Mapping[str, str]) -> str:
     return f"{hint}, in the row of whoever leaves."
 
 
-def _company(rows: Sequence[ExportRow], leaving: Sequence[str]) -> tuple[list[Employee], list[Staff], tuple[str, ...]]:
+def _company(
+    rows: Sequence[ExportRow], leaving: Sequence[str]
+) -> tuple[list[Employee], list[StaffEntry], tuple[str, ...]]:
     notes = []
     everybody = {row.person.employee_number: _employee(row, leaving) for row in rows}
     staff_people, staff = _own_staff({person.email.casefold() for person in everybody.values()}, set(everybody))
@@ -191,7 +193,7 @@ def _manager_who_stays(everybody: Mapping[str, Employee], number: str, leaving: 
     return None
 
 
-def _own_staff(addresses: set[str], numbers: set[str]) -> tuple[list[Employee], list[Staff]]:
+def _own_staff(addresses: set[str], numbers: set[str]) -> tuple[list[Employee], list[StaffEntry]]:
     """The packaged staff under numbers and addresses of their own: whoever the file names, somebody can decide who
     neither leaves nor reports to a leaver."""
     needed = {member.employee_number for member in STAFF}

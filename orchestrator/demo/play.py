@@ -13,7 +13,7 @@ from rich.text import Text
 
 from orchestrator import commands
 from orchestrator.cli.terminal.shapes import SHAPES, mark
-from orchestrator.demo.answers import Answers, Itself, TaskQuestion
+from orchestrator.demo.answers import AnswerSource, Itself, TaskQuestion
 from orchestrator.demo.board import Board, Leaver
 from orchestrator.demo.people import Cast
 from orchestrator.demo.progress import view_step
@@ -33,7 +33,7 @@ from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.embedded.stack import Stack
-from orchestrator.embedded.staff import Staff
+from orchestrator.embedded.staff import StaffEntry
 from orchestrator.web.inquiries import Inquiries, StartAsked
 from orchestrator.web.starts import start
 
@@ -52,7 +52,7 @@ class Play:
     def __init__(self, stack: Stack, cast: Cast, screen: Screen, seen: Callable[[Board], None] | None = None) -> None:
         self.leavers: list[Leaver] = []
         self._stack, self._cast, self._screen = stack, cast, screen
-        self._answers: Answers = AtTerminal(screen, lambda: self.board(SMALL)) if screen.asks else Itself()
+        self._answers: AnswerSource = AtTerminal(screen, lambda: self.board(SMALL)) if screen.asks else Itself()
         self._seen = seen
         self._actors: dict[str, Actor] = {}
         self._outage = Outage(stack.company, self._story)
@@ -189,7 +189,7 @@ class Play:
                 return True
         return False
 
-    async def _settle(self, leaver: Leaver, exception: ExceptionState, member: Staff) -> None:
+    async def _settle(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry) -> None:
         system = exception.opened.system or ""
         found = leaver.state.accounts.planned_on[system]
         labels = ", ".join(leaver.state.accounts.details[account]["label"] for account in found.candidates)
@@ -201,7 +201,7 @@ class Play:
         actor = self._actors[member.alias]
         await commands.settle_match(self._stack.services, actor, leaver.run_id, system, answer.accounts, answer.reason)
 
-    async def _repair(self, leaver: Leaver, id_: str, exception: ExceptionState, member: Staff) -> None:
+    async def _repair(self, leaver: Leaver, id_: str, exception: ExceptionState, member: StaffEntry) -> None:
         services, actor, opened = self._stack.services, self._actors[member.alias], exception.opened
         mended = self._locked.concerns(opened.step_id)
         if mended:
@@ -245,7 +245,7 @@ class Play:
                 return True
         return False
 
-    def _voter(self, leaver: Leaver, gate: GateState) -> Staff | None:
+    def _voter(self, leaver: Leaver, gate: GateState) -> StaffEntry | None:
         voted = {vote.by for vote, _ in gate.votes}
         for member in self._cast.staff:
             if not set(member.roles) & gate.roles or member.alias in voted:
@@ -281,7 +281,7 @@ class Play:
             return True
         return False
 
-    def _member(self, roles: Sequence[str]) -> Staff:
+    def _member(self, roles: Sequence[str]) -> StaffEntry:
         """Raises `Refusal` where nobody here has such a role."""
         for member in self._cast.staff:
             if set(member.roles) & set(roles):

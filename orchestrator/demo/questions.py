@@ -29,7 +29,7 @@ from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
-from orchestrator.embedded.staff import Staff
+from orchestrator.embedded.staff import StaffEntry
 
 HIGH_ENOUGH = 40  # lines of a terminal
 ACTIONS: Mapping[Repair, Literal["retry", "skip", "replan", "end", "accept"]] = {
@@ -58,7 +58,7 @@ class AtTerminal:
         self._itself = Itself()
         self._alone = False
 
-    async def gate(self, leaver: Leaver, gate_id: str, gate: GateState, member: Staff) -> GateAnswer:
+    async def gate(self, leaver: Leaver, gate_id: str, gate: GateState, member: StaffEntry) -> GateAnswer:
         if self._alone:
             return await self._itself.gate(leaver, gate_id, gate, member)
         steps = _steps_at(leaver, gate)
@@ -85,7 +85,7 @@ class AtTerminal:
                 case _:
                     self._screen.print("One letter: a, x, r, d or f.")
 
-    async def match(self, leaver: Leaver, exception: ExceptionState, member: Staff) -> MatchAnswer:
+    async def match(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry) -> MatchAnswer:
         if self._alone:
             return await self._itself.match(leaver, exception, member)
         system = exception.opened.system or ""
@@ -113,7 +113,7 @@ class AtTerminal:
                 return MatchAnswer(accounts, await self._reason("The line manager confirms it"))
             self._screen.print(f"Numbers from 1 to {len(found.candidates)} with commas between them, or none.")
 
-    async def repair(self, leaver: Leaver, exception: ExceptionState, member: Staff, mended: bool) -> RepairAnswer:
+    async def repair(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry, mended: bool) -> RepairAnswer:
         if self._alone:
             return await self._itself.repair(leaver, exception, member, mended)
         possible = [ACTIONS[repair] for repair in RULES[exception.opened.kind].repairs if repair in ACTIONS]
@@ -136,7 +136,7 @@ class AtTerminal:
                     return RepairAnswer(one, await self._reason("Settled in the demo"))
             self._screen.print("One of these letters.")
 
-    async def tasks(self, questions: Sequence[TaskQuestion], member: Staff) -> Mapping[str, dict[str, Any]]:
+    async def tasks(self, questions: Sequence[TaskQuestion], member: StaffEntry) -> Mapping[str, dict[str, Any]]:
         if self._alone:
             return await self._itself.tasks(questions, member)
         table = Table(box=None, pad_edge=False, expand=True)
@@ -184,7 +184,7 @@ def _steps_at(leaver: Leaver, gate: GateState) -> list[PlannedStep]:
     return [step for step in leaver.state.plan.steps.values() if step.digest in gate.opened.digests]
 
 
-def _gate_panel(leaver: Leaver, gate: GateState, member: Staff, steps: Sequence[PlannedStep]) -> Panel:
+def _gate_panel(leaver: Leaver, gate: GateState, member: StaffEntry, steps: Sequence[PlannedStep]) -> Panel:
     platform, approvals = leaver.world.pinned.platform, leaver.world.pinned.approvals
     table = Table(box=None, show_header=False, pad_edge=False)
     for number, step in enumerate(steps, 1):
@@ -224,7 +224,7 @@ def _details(leaver: Leaver, gate: GateState, steps: Sequence[PlannedStep]) -> T
     return table
 
 
-def _panel(title: str, member: Staff, lines: Sequence[RenderableType], style: str) -> Panel:
+def _panel(title: str, member: StaffEntry, lines: Sequence[RenderableType], style: str) -> Panel:
     table = Table.grid(padding=0)
     for line in lines:
         table.add_row(line)

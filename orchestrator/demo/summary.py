@@ -23,7 +23,7 @@ from orchestrator.domain.run.status import access_gone_at
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.ledger.proofs.checkpoints import NoteSigner, make_checkpoint
-from orchestrator.ledger.proofs.verification import Verification, verify_database
+from orchestrator.ledger.proofs.verification import VerificationReport, verify_database
 
 ORIGIN = "offboard.example/demo"
 MAX_VALUE_CHARACTERS = 60  # letters
@@ -36,7 +36,7 @@ _TOLD_ELSEWHERE = frozenset(
 class Checked:
     """What verification found, and the checkpoint that it was compared with."""
 
-    verification: Verification
+    verification: VerificationReport
     checkpoint: str
 
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from orchestrator.documents.preview import Preview, Shown
 from orchestrator.documents.shown_matches import Answered
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 
@@ -161,8 +161,8 @@ class RunTerms(Shown):
             return None
         return parse_cutoff(self.cutoff, self.zone or person.time_zone or None)
 
-    def embargo(self) -> Embargo | None:
-        return Embargo(self.embargo_until, self.named) if self.embargo_until is not None else None
+    def embargo(self) -> EmbargoTerms | None:
+        return EmbargoTerms(self.embargo_until, self.named) if self.embargo_until is not None else None
 
 
 class PreviewAsked(RunTerms, Asked[Preview]):

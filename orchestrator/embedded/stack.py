@@ -29,7 +29,7 @@ from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.smaller_packet import without_systems
-from orchestrator.embedded.staff import STAFF, Staff
+from orchestrator.embedded.staff import STAFF, StaffEntry
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import Engine
 from orchestrator.ledger.schema.migrate import upgrade
@@ -68,7 +68,7 @@ async def stack_up(
     folder: Path,
     people: Sequence[Employee] | None = None,
     say: Say = lambda text: None,
-    staff: Sequence[Staff] = STAFF,
+    staff: Sequence[StaffEntry] = STAFF,
     port: int | None = None,
 ) -> AsyncIterator[Stack]:
     """Starts everything, adopts the starter packets and moves them to production with the owners' signatures. All of
@@ -142,7 +142,7 @@ def _mail(connections: Mapping[str, str]) -> dict[str, str]:
     return {PREFIX + name: value for name, value in given.items()}
 
 
-async def _govern(stack: Stack, staff: Sequence[Staff]) -> None:
+async def _govern(stack: Stack, staff: Sequence[StaffEntry]) -> None:
     packets = [without_systems(starter_packet(name), stack.company.missing) for name in starter_names()]
     people = stack.people(packets[0])
     actors: dict[str, Actor] = {}

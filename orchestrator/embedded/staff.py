@@ -13,7 +13,7 @@ from orchestrator.domain.permissions.levels import ActorKind
 
 
 @dataclass(frozen=True, slots=True)
-class Staff:
+class StaffEntry:
     """`alias` is what follows `--as`, and is the actor's id; `employee_number` is who HR knows behind it."""
 
     alias: str
@@ -23,18 +23,18 @@ class Staff:
     kind: ActorKind = "person"
 
 
-STAFF: tuple[Staff, ...] = (
-    Staff("hr", "E-1003", ("requester",), "HR partner: starts runs and moves cutoffs"),
-    Staff("it", "E-1006", ("it_approver",), "Identity lead: decides about access"),
-    Staff("finance", "E-1008", ("finance_approver",), "Controller: decides about cards and pay"),
-    Staff("operator", "E-1005", ("operator",), "IT operations: repairs, replays, completes tasks"),
-    Staff("value-owner", "E-1002", ("value_owner",), "Owns workflow.yaml"),
-    Staff("safety-owner", "E-1004", ("safety_owner",), "Owns platform.yaml"),
-    Staff("auditor", "E-1009", ("auditor",), "Reads everything, changes nothing"),
+STAFF: tuple[StaffEntry, ...] = (
+    StaffEntry("hr", "E-1003", ("requester",), "HR partner: starts runs and moves cutoffs"),
+    StaffEntry("it", "E-1006", ("it_approver",), "Identity lead: decides about access"),
+    StaffEntry("finance", "E-1008", ("finance_approver",), "Controller: decides about cards and pay"),
+    StaffEntry("operator", "E-1005", ("operator",), "IT operations: repairs, replays, completes tasks"),
+    StaffEntry("value-owner", "E-1002", ("value_owner",), "Owns workflow.yaml"),
+    StaffEntry("safety-owner", "E-1004", ("safety_owner",), "Owns platform.yaml"),
+    StaffEntry("auditor", "E-1009", ("auditor",), "Reads everything, changes nothing"),
 )
 
 
-def staff(alias: str) -> Staff:
+def staff(alias: str) -> StaffEntry:
     """Raises `Invalid` naming the aliases there are."""
     for member in STAFF:
         if member.alias == alias.lower():

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestrator.domain.run.exceptions import RULES
-from orchestrator.notifications.notices import Notice, Waiting
+from orchestrator.notifications.notices import Notice, PendingItem
 from orchestrator.vocabulary.states import in_sentence
 
 MOST_LISTED = 20
@@ -67,14 +67,14 @@ def _digest(notices: Sequence[Notice], public_url: str, zone: str | None, now: d
     return subject, lines
 
 
-def _thing(waiting: Waiting) -> str:
+def _thing(waiting: PendingItem) -> str:
     if waiting.embargoed or waiting.kind not in _NAMED:
         return SOMETHING
     named = _NAMED[waiting.kind]
     return f"{'an' if named[0] in 'aeiou' else 'a'} {named}"
 
 
-def _about(waiting: Waiting) -> str:
+def _about(waiting: PendingItem) -> str:
     if waiting.embargoed or waiting.kind not in _NAMED:
         return ""
     if waiting.kind in ("exception", "review"):
@@ -86,7 +86,7 @@ def _about(waiting: Waiting) -> str:
     return title
 
 
-def _by(waiting: Waiting, zone: str | None, now: datetime) -> list[str]:
+def _by(waiting: PendingItem, zone: str | None, now: datetime) -> list[str]:
     if waiting.due_at is None or waiting.embargoed:
         return []
     shown = when(waiting.due_at, zone)
@@ -95,7 +95,7 @@ def _by(waiting: Waiting, zone: str | None, now: datetime) -> list[str]:
     return [f"{_ASKED.get(waiting.kind, 'Due')} by {shown}."]
 
 
-def _link(waiting: Waiting, public_url: str) -> str:
+def _link(waiting: PendingItem, public_url: str) -> str:
     return f"{public_url}/inbox" if waiting.embargoed else f"{public_url}/runs/{waiting.run_id}"
 
 

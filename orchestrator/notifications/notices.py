@@ -21,7 +21,7 @@ RETRY_AFTER_REFUSAL = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingItem:
     """Something that waits for a person, as far as mail may tell: `title` is the packet's own for a gate or a step,
     `steps` how many a gate is about. Of an `embargoed` run nothing is told."""
 
@@ -38,7 +38,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    waiting: Waiting
+    waiting: PendingItem
     kind: Literal["first", "reminder"]
 
 
@@ -53,7 +53,7 @@ def remind_at(opened_at: datetime, due_at: datetime) -> datetime:
 
 
 def due_notices(
-    waiting: Sequence[Waiting], sent: Sent, now: datetime, gather: timedelta
+    waiting: Sequence[PendingItem], sent: Sent, now: datetime, gather: timedelta
 ) -> tuple[tuple[Notice, ...], datetime | None]:
     """What one recipient is to be told now, and when to look again (None: when something else happens). A first notice
     waits `gather` after its item began to wait, or goes along with another that is due."""
@@ -69,7 +69,7 @@ def due_notices(
     return told, min(later, default=None)
 
 
-def _next(item: Waiting, sent: Sent, now: datetime, gather: timedelta) -> tuple[Notice, datetime] | None:
+def _next(item: PendingItem, sent: Sent, now: datetime, gather: timedelta) -> tuple[Notice, datetime] | None:
     """The next notice about an item, and from when on it is due."""
     again = sent[item.item_id, "refused"] + RETRY_AFTER_REFUSAL if (item.item_id, "refused") in sent else None
     first = sent.get((item.item_id, "first"))

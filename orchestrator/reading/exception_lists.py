@@ -42,7 +42,7 @@ class ExceptionList:
 
 
 @dataclass(frozen=True, slots=True)
-class ExceptionCounts:
+class ExceptionTally:
     """`overdue` are among the `open`. `more`: there are more closed ones than were counted."""
 
     open: int
@@ -75,7 +75,7 @@ class ExceptionLists:
         more = _cursor(shown[-1], wanted.standing) if len(rows) > most else None
         return ExceptionList(lines, more, rows[0]["now"] if rows else await self._queries.now())
 
-    async def counts(self, viewer: Viewer, wanted: ExceptionFilter | None = None) -> ExceptionCounts:
+    async def counts(self, viewer: Viewer, wanted: ExceptionFilter | None = None) -> ExceptionTally:
         """Under the filter without its standing."""
         where = [await self._queries.visible(viewer), *_narrowed(wanted or ExceptionFilter())]
         of_runs = exceptions.join(runs, exceptions.c.run_id == runs.c.run_id)
@@ -85,7 +85,7 @@ class ExceptionLists:
         left = closed.limit(MAX_COUNTED + 1).subquery()
         (is_open,) = await self._all(waiting.select_from(of_runs).where(exceptions.c.closed_at.is_(None), *where))
         (over,) = await self._all(_numbers(func.count().label("n")).select_from(left))
-        return ExceptionCounts(is_open["n"], is_open["late"], min(over["n"], MAX_COUNTED), more=over["n"] > MAX_COUNTED)
+        return ExceptionTally(is_open["n"], is_open["late"], min(over["n"], MAX_COUNTED), more=over["n"] > MAX_COUNTED)
 
     async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         async with self._database.connect() as connection:

@@ -65,7 +65,7 @@ class HistoryFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class HistoryEntry:
     """One event. `by` are the accounts that did it, empty where time or a worker brought it about; `step` is the name
     in the packet, `item` the id of a gate, task or exception. `position` is None for who does not see everything."""
 
@@ -84,11 +84,11 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryPage:
+class HistorySlice:
     """`after` goes on where this page ends, None at the ledger's beginning (or that of what was asked for).
     `looked_back_to`: nothing that was asked for and is later than that is missing here, to the minute."""
 
-    happened: tuple[Happened, ...]
+    happened: tuple[HistoryEntry, ...]
     after: str | None
     looked_back_to: datetime | None
 
@@ -121,7 +121,7 @@ class History:
 
     async def page(
         self, viewer: Viewer, wanted: HistoryFilter | None = None, after: str | None = None, limit: int = 50
-    ) -> HistoryPage:
+    ) -> HistorySlice:
         """`after` is what the page before gave, under the same filter."""
         wanted = wanted or HistoryFilter()
         most = max(1, min(limit, MAX_PAGE_SIZE))
@@ -151,7 +151,7 @@ class History:
                 before, back_to = last["position"], _minute_after(last["recorded_at"])
         happened = await self._told(found, steps, everything)
         more = None if ended or before is None else self._sealed(before)
-        return HistoryPage(happened, more, wanted.since if ended else back_to)
+        return HistorySlice(happened, more, wanted.since if ended else back_to)
 
     async def _matching(self, rows: Sequence[Mapping[str, Any]], wanted: HistoryFilter, steps: _Steps) -> list[_Found]:
         found = []
@@ -225,21 +225,21 @@ class History:
             planned = json.loads(entry.public)["steps"]
             steps.known[entry.stream].update({step["step_id"]: (step["name"], step["system"]) for step in planned})
 
-    async def _told(self, found: Sequence[_Found], steps: _Steps, everything: bool) -> tuple[Happened, ...]:
+    async def _told(self, found: Sequence[_Found], steps: _Steps, everything: bool) -> tuple[HistoryEntry, ...]:
         await self._learn(steps, found)
         run_ids = [name for one in found if (name := _run_of(one.row["stream"])) is not None]
         names = await self._queries.names(run_ids)
         return tuple(self._told_one(one, steps, names, everything) for one in found)
 
     @staticmethod
-    def _told_one(one: _Found, steps: _Steps, names: Mapping[str, PersonName], everything: bool) -> Happened:
+    def _told_one(one: _Found, steps: _Steps, names: Mapping[str, PersonName], everything: bool) -> HistoryEntry:
         stream, event = one.row["stream"], one.event
         run_id = _run_of(stream)
         step, on = steps.of(stream, event)
         item = next((getattr(event, name, None) for name in ("gate_id", "task_id", "exception_id")
                      if getattr(event, name, None)), None)  # fmt: skip
         kind, _, name = stream.partition(":")
-        return Happened(
+        return HistoryEntry(
             at=one.row["recorded_at"],
             type=one.row["event_type"],
             by=_doers(event),

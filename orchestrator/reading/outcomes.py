@@ -33,7 +33,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TimeTaken:
     """How long after its cutoff a run's access was gone; 0 where it was gone before."""
 
     run_id: str
@@ -54,11 +54,11 @@ class Times:
     median: timedelta | None
     p95: timedelta | None
     worst: timedelta | None
-    each: tuple[Taken, ...]
+    each: tuple[TimeTaken, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class CauseCount:
     """Exceptions of one kind."""
 
     kind: str
@@ -67,7 +67,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class OpenExposureRow:
     """A run past its cutoff whose access is not gone: since when, and where. No systems: it is not known yet which."""
 
     run_id: str
@@ -95,9 +95,9 @@ class OutcomeReader:
     span: Span
     promised: Mapping[str, timedelta]
     times: Times
-    causes: tuple[Cause, ...]
+    causes: tuple[CauseCount, ...]
     exposed_runs: int
-    exposed: tuple[Exposure, ...]
+    exposed: tuple[OpenExposureRow, ...]
     minutes_saved: int
     saved: tuple[Saved, ...]
     now: datetime
@@ -174,11 +174,11 @@ class OutcomeQueries:
             .limit(MAX_CHARTED_RUNS)
         )
         [found] = await self._all(numbers)
-        drawn = tuple(Taken(row["run_id"], row["cutoff"], row["took"]) for row in await self._all(each))
+        drawn = tuple(TimeTaken(row["run_id"], row["cutoff"], row["took"]) for row in await self._all(each))
         lengths = {name: found[name] for name in ("median", "p95", "worst")}
         return Times(found["n"], found["within"], found["open"], found["never"], each=drawn, **lengths)
 
-    async def _causes(self, where: Sequence[ColumnElement[bool]]) -> tuple[Cause, ...]:
+    async def _causes(self, where: Sequence[ColumnElement[bool]]) -> tuple[CauseCount, ...]:
         is_open = exceptions.c.closed_at.is_(None)
         query: Select[Any] = (
             select(
@@ -191,9 +191,11 @@ class OutcomeQueries:
             .group_by(exceptions.c.kind)
             .order_by(func.count().desc(), exceptions.c.kind)
         )
-        return tuple(Cause(row["kind"], row["open"], row["closed"]) for row in await self._all(query))
+        return tuple(CauseCount(row["kind"], row["open"], row["closed"]) for row in await self._all(query))
 
-    async def _exposed(self, where: Sequence[ColumnElement[bool]], now: datetime) -> tuple[int, tuple[Exposure, ...]]:
+    async def _exposed(
+        self, where: Sequence[ColumnElement[bool]], now: datetime
+    ) -> tuple[int, tuple[OpenExposureRow, ...]]:
         past = [*where, runs.c.exposed, runs.c.cutoff <= now]
         count: Select[Any] = select(func.count().label("n")).where(*past)
         query: Select[Any] = select(runs).where(*past).order_by(runs.c.cutoff, runs.c.run_id).limit(MAX_EXPOSED_RUNS)
@@ -201,7 +203,7 @@ class OutcomeQueries:
         rows = await self._all(query)
         names = await self._queries.names([row["run_id"] for row in rows])
         exposed = tuple(
-            Exposure(
+            OpenExposureRow(
                 row["run_id"],
                 names[row["run_id"]].name if row["run_id"] in names else None,
                 row["packet_name"],

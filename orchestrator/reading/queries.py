@@ -21,7 +21,7 @@ from orchestrator.deciding.snapshots import OrganisationSnapshot, RunSnapshot
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.delegation import absent_for
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.organisation.organisation import Delegation
+from orchestrator.domain.organisation.organisation import DelegationState
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.levels import Actor
@@ -30,19 +30,19 @@ from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import inbox, runs
 from orchestrator.reading import visibility as sight
-from orchestrator.reading.rows import Inbox, Item, PacketLine, PersonName
-from orchestrator.reading.staff import Member, StaffReader
+from orchestrator.reading.rows import InboxRows, Item, PacketLine, PersonName
+from orchestrator.reading.staff import StaffMember, StaffReader
 from orchestrator.reading.visibility import Viewer
 
 __all__ = [
     "MAX_PAGE_SIZE",
-    "Inbox",
+    "InboxRows",
     "Item",
-    "Member",
     "PacketLine",
     "PersonName",
     "Queries",
     "RunPage",
+    "StaffMember",
     "StateFilter",
     "Viewer",
 ]  # fmt: skip
@@ -162,7 +162,7 @@ class Queries:
         mine: bool = True,
         after: str | None = None,
         limit: int = 100,
-    ) -> Inbox:
+    ) -> InboxRows:
         """What waits for the viewer, the most urgent first: what their roles may do and nothing forbids them, or those
         of a colleague who delegated that to them. With `mine` off, all that waits for anybody. `after` is what the
         page before gave."""
@@ -184,7 +184,7 @@ class Queries:
         names = await self.names([row["run_id"] for row in shown])
         items = tuple(Item.of(row, names) for row in shown)
         more = f"{shown[-1]['due_at'].isoformat()}/{shown[-1]['item_id']}" if len(rows) > most else None
-        return Inbox(items, rows[0]["now"] if rows else await self._ledger.now(), more)
+        return InboxRows(items, rows[0]["now"] if rows else await self._ledger.now(), more)
 
     # Packets
 
@@ -224,11 +224,11 @@ class Queries:
 
     # Who works here
 
-    async def staff(self) -> Mapping[str, Member]:
+    async def staff(self) -> Mapping[str, StaffMember]:
         """Everybody who has signed in, by actor id."""
         return await self._staff.members((await self.organisation_snapshot()).organisation)
 
-    async def delegations(self, viewer: Viewer) -> tuple[Delegation, ...]:
+    async def delegations(self, viewer: Viewer) -> tuple[DelegationState, ...]:
         """Those that the viewer gave or was given and that are not over."""
         return await self._staff.delegations(viewer.actor_id, await self.organisation_snapshot())
 

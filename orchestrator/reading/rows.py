@@ -115,7 +115,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Inbox:
+class InboxRows:
     """`after` continues the list where this page ends; None at its end. `now` is the database's time."""
 
     items: tuple[Item, ...]

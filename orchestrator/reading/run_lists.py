@@ -46,7 +46,7 @@ class RunFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class RunCounts:
+class RunTally:
     """`by_state` leaves out states that no run is in. `more`: there are so many that counting stopped, and the numbers
     are of those that were counted."""
 
@@ -95,7 +95,7 @@ class RunLists:
         """`after` is what the page before gave, under the same filter and sort."""
         return await self._page(await self._sight(viewer), wanted or RunFilter(), sort, after, limit)
 
-    async def counts(self, viewer: Viewer, wanted: RunFilter | None = None) -> RunCounts:
+    async def counts(self, viewer: Viewer, wanted: RunFilter | None = None) -> RunTally:
         """How many runs the viewer sees in each state, under the filter without its states."""
         return await self._count(await self._sight(viewer), wanted or RunFilter())
 
@@ -106,7 +106,7 @@ class RunLists:
         sort: Sort = "latest",
         after: str | None = None,
         limit: int = 50,
-    ) -> tuple[RunList, RunCounts]:
+    ) -> tuple[RunList, RunTally]:
         """Both, for less than one after the other."""
         sight, wanted = await self._sight(viewer), wanted or RunFilter()
         return await self._page(sight, wanted, sort, after, limit), await self._count(sight, wanted)
@@ -139,14 +139,14 @@ class RunLists:
         more = _cursor(shown[-1], sort) if len(rows) > most else None
         return RunList(lines, more, rows[0]["now"] if rows else await self._queries.now())
 
-    async def _count(self, sight: _Sight, wanted: RunFilter) -> RunCounts:
+    async def _count(self, sight: _Sight, wanted: RunFilter) -> RunTally:
         narrowed = _narrowed(wanted, sight.viewer)
         if not (wanted.mine or wanted.system or wanted.cutoff_from or wanted.cutoff_until):
             return _added(await self._tallied(sight, wanted, narrowed))
         left = select(runs.c.state).where(sight.visible, *narrowed).limit(MAX_COUNTED + 1).subquery()
         rows = await self._all(select(left.c.state, func.count().label("n")).group_by(left.c.state))
         counted = _added(rows)
-        return RunCounts(counted.by_state, more=counted.total > MAX_COUNTED)
+        return RunTally(counted.by_state, more=counted.total > MAX_COUNTED)
 
     async def _tallied(
         self, sight: _Sight, wanted: RunFilter, narrowed: Sequence[ColumnElement[bool]]
@@ -176,11 +176,11 @@ def _counted(*where: ColumnElement[bool]) -> Select[Any]:
     return select(runs.c.state, func.count().label("n")).where(*where).group_by(runs.c.state)
 
 
-def _added(rows: Sequence[Mapping[str, Any]]) -> RunCounts:
+def _added(rows: Sequence[Mapping[str, Any]]) -> RunTally:
     by_state: dict[str, int] = {}
     for row in rows:
         by_state[row["state"]] = by_state.get(row["state"], 0) + int(row["n"])
-    return RunCounts(by_state)
+    return RunTally(by_state)
 
 
 def _narrowed(wanted: RunFilter, viewer: Viewer) -> list[ColumnElement[bool]]:

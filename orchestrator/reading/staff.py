@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import OrganisationSnapshot
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.organisation.organisation import Delegation, Organisation
+from orchestrator.domain.organisation.organisation import DelegationState, Organisation
 from orchestrator.domain.permissions.levels import Actor
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class StaffMember:
     """Name, address and time zone are None where sign-in did not tell them, and once that person is erased."""
 
     actor: Actor
@@ -27,9 +27,9 @@ class StaffReader:
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
-        self._known: tuple[int, frozenset[str], Mapping[str, Member]] | None = None
+        self._known: tuple[int, frozenset[str], Mapping[str, StaffMember]] | None = None
 
-    async def members(self, people: Organisation) -> Mapping[str, Member]:
+    async def members(self, people: Organisation) -> Mapping[str, StaffMember]:
         """By actor id. Worked out anew when somebody signs in, loses a role, or is erased."""
         readable = await self._readable(people)
         if self._known is None or self._known[:2] != (people.version, readable):
@@ -37,7 +37,7 @@ class StaffReader:
             self._known = (people.version, readable, made)
         return self._known[2]
 
-    async def delegations(self, actor_id: str, snapshot: OrganisationSnapshot) -> tuple[Delegation, ...]:
+    async def delegations(self, actor_id: str, snapshot: OrganisationSnapshot) -> tuple[DelegationState, ...]:
         """Those that this account gave or was given and that are not over, in the order of their beginning."""
         people, now = snapshot.organisation, snapshot.now
         readable = await self._readable(people)
@@ -51,16 +51,16 @@ class StaffReader:
         return await self._runs.ledger.readable({one.human for one in people.actors.values() if one.human is not None})
 
 
-def _member(people: Organisation, actor: Actor, readable: frozenset[str]) -> Member:
+def _member(people: Organisation, actor: Actor, readable: frozenset[str]) -> StaffMember:
     said = people.recorded[actor.actor_id]
     if actor.human not in readable:
-        return Member(actor)
-    return Member(actor, said.name, said.email, said.time_zone)
+        return StaffMember(actor)
+    return StaffMember(actor, said.name, said.email, said.time_zone)
 
 
-def _without_words(held: Delegation, people: Organisation, readable: frozenset[str]) -> Delegation:
+def _without_words(held: DelegationState, people: Organisation, readable: frozenset[str]) -> DelegationState:
     by = people.actors.get(held.said.by)
     if by is not None and by.human in readable:
         return held
     said: Event = held.said.model_copy(update={"reason": None})
-    return Delegation(said, held.ended)  # type: ignore[arg-type]  # a copy is of its own kind
+    return DelegationState(said, held.ended)  # type: ignore[arg-type]  # a copy is of its own kind

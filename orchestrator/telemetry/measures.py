@@ -19,7 +19,7 @@ CALL_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 ACCESS_SECONDS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 86400)
 
 
-class Measures:
+class Instruments:
     def __init__(self, meter: Meter) -> None:
         self._attempts = meter.create_counter(
             "offboard.step.attempts", "{attempt}", "Attempts at steps that reached a result"

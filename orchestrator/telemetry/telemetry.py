@@ -25,7 +25,7 @@ from temporalio.client import Interceptor
 
 from orchestrator.telemetry.discreet import Discreet, JsonLines
 from orchestrator.telemetry.logs import code_of
-from orchestrator.telemetry.measures import Measures
+from orchestrator.telemetry.measures import Instruments
 from orchestrator.telemetry.tracing import RunTracing
 
 SCOPE = "offboard"
@@ -39,7 +39,7 @@ class Telemetry:
 
     tracing: RunTracing
     observer: SpanObserver
-    measures: Measures
+    measures: Instruments
 
     @property
     def interceptors(self) -> tuple[Interceptor, ...]:
@@ -70,7 +70,7 @@ async def telemetry(endpoint: str | None, trace_file: Path | None, service: str 
         readers.append(PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}/v1/metrics")))
     numbers = MeterProvider(readers, resource=resource, shutdown_on_exit=False) if readers else None
     meter: Meter = numbers.get_meter(SCOPE) if numbers is not None else NoOpMeter(SCOPE)
-    tracer, measures = traces.get_tracer(SCOPE), Measures(meter)
+    tracer, measures = traces.get_tracer(SCOPE), Instruments(meter)
     try:
         yield Telemetry(RunTracing(tracer), SpanObserver(tracer, measures), measures)
     finally:
@@ -91,14 +91,14 @@ async def _within(seconds: float, farewells: list[Callable[[], None]]) -> None:
 class SpanObserver:
     """A span for each step and each call, and their numbers."""
 
-    def __init__(self, tracer: Tracer, measures: Measures) -> None:
+    def __init__(self, tracer: Tracer, measures: Instruments) -> None:
         self._tracer = tracer
         self._measures = measures
 
     def step(
         self, *, run_id: str, name: str, system: str, ability: str, attempt: int
-    ) -> AbstractContextManager[Ending]:
-        def count(ending: Ending, seconds: float) -> None:
+    ) -> AbstractContextManager[SpanEnd]:
+        def count(ending: SpanEnd, seconds: float) -> None:
             self._measures.attempted(system, ability, ending.outcome, ending.after_cutoff)
 
         about: dict[str, str | int] = {
@@ -106,21 +106,21 @@ class SpanObserver:
         }  # fmt: skip
         return self._observe("step", about, count)
 
-    def call(self, call: str, *, system: str, ability: str) -> AbstractContextManager[Ending]:
-        def count(ending: Ending, seconds: float) -> None:
+    def call(self, call: str, *, system: str, ability: str) -> AbstractContextManager[SpanEnd]:
+        def count(ending: SpanEnd, seconds: float) -> None:
             self._measures.called(system, call, ending.outcome, seconds)
 
         return self._observe(call, {"call": call, "system": system, "ability": ability}, count)
 
     @contextmanager
     def _observe(
-        self, name: str, about: dict[str, str | int], count: Callable[[Ending, float], None]
-    ) -> Iterator[Ending]:
+        self, name: str, about: dict[str, str | int], count: Callable[[SpanEnd, float], None]
+    ) -> Iterator[SpanEnd]:
         began = time.monotonic()
         with self._tracer.start_as_current_span(
             name, attributes=about, record_exception=False, set_status_on_exception=False
         ) as span:
-            ending = Ending(span)
+            ending = SpanEnd(span)
             try:
                 yield ending
             except asyncio.CancelledError:
@@ -136,7 +136,7 @@ class SpanObserver:
                     count(ending, time.monotonic() - began)
 
 
-class Ending:
+class SpanEnd:
     """How a step or a call ended; see `activities.observation.Observed`."""
 
     def __init__(self, span: Span) -> None:

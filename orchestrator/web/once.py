@@ -10,7 +10,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from orchestrator.ledger.access.answers import RESPONSE_TTL, Answers, Claim, StoredResponse
+from orchestrator.ledger.access.answers import RESPONSE_TTL, Claim, StoredResponse, StoredResponses
 
 KEPT_HEADERS: Final = ("content-type", "location")
 
@@ -18,7 +18,7 @@ KEPT_HEADERS: Final = ("content-type", "location")
 class Attempt:
     """What the key was found to be. Where it is `mine`, the caller does what is asked and calls `keep`."""
 
-    def __init__(self, answers: Answers, actor_id: str, key: str, claim: Claim | StoredResponse) -> None:
+    def __init__(self, answers: StoredResponses, actor_id: str, key: str, claim: Claim | StoredResponse) -> None:
         self._answers = answers
         self._actor_id = actor_id
         self._key = key
@@ -49,7 +49,7 @@ class Attempt:
 
 @asynccontextmanager
 async def once(
-    answers: Answers, actor_id: str, key: str, request_hash: bytes, kept: timedelta = RESPONSE_TTL
+    answers: StoredResponses, actor_id: str, key: str, request_hash: bytes, kept: timedelta = RESPONSE_TTL
 ) -> AsyncIterator[Attempt]:
     """Claims the key while the block runs. A block that keeps no answer, or fails, leaves the key free for another
     attempt. Raises `LedgerUnavailable`."""

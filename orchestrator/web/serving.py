@@ -12,7 +12,7 @@ import uvicorn
 
 from orchestrator.commands import Services
 from orchestrator.engine import Engine
-from orchestrator.ledger.access.answers import Answers
+from orchestrator.ledger.access.answers import StoredResponses
 from orchestrator.ledger.access.devices import Devices
 from orchestrator.ledger.access.sessions import SessionLimits, Sessions
 from orchestrator.ledger.access.tokens import Tokens
@@ -66,7 +66,7 @@ async def serving(
             sessions=Sessions(database, services.keyring, SessionLimits(settings.session_lasts, settings.session_idle)),
             tokens=Tokens(database),
             devices=Devices(database),
-            answers=Answers(database, services.keyring),
+            answers=StoredResponses(database, services.keyring),
             templates=make_templates(),
             provider=provider,
             local=tuple(local),

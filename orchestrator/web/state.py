@@ -9,7 +9,7 @@ from fastapi import Request
 from jinja2 import Environment
 
 from orchestrator.commands import Services
-from orchestrator.ledger.access.answers import Answers
+from orchestrator.ledger.access.answers import StoredResponses
 from orchestrator.ledger.access.devices import Devices
 from orchestrator.ledger.access.sessions import Sessions
 from orchestrator.ledger.access.tokens import Tokens
@@ -46,7 +46,7 @@ class WebState:
     sessions: Sessions
     tokens: Tokens
     devices: Devices
-    answers: Answers
+    answers: StoredResponses
     templates: Environment
     provider: Provider | None = None
     local: Sequence[LocalMember] = ()

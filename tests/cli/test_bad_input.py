@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from orchestrator import commands
 from orchestrator.domain.packet.packet_files import starter_packet
-from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.schema.tables import events
@@ -150,7 +150,7 @@ async def test_an_embargoed_run_is_absent_for_all_but_the_named(
     people = stack.people(starter_packet("standard-leaver"))
     facts = await people.facts(await people.find(person.employee_number))
     hr = (await runs.organisation()).actors["hr"]
-    under = Embargo(await runs.ledger.now() + timedelta(days=1), ("it", "finance", "operator"))
+    under = EmbargoTerms(await runs.ledger.now() + timedelta(days=1), ("it", "finance", "operator"))
     cutoff = parse_cutoff("2027-01-15T18:00", "Europe/Berlin")
     done = await commands.start_run(stack.services, hr, facts, "standard-leaver", cutoff, embargo=under)
     assert isinstance(done, commands.Done)

@@ -64,7 +64,7 @@ async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(se
     run_id = await services.start(-HOUR)
     await services.approve(run_id)
     await services.work(run_id, {"freeze_card": REFUSED})
-    lines = await services.queries.exceptions(sees(OLE))
+    lines = (await services.exception_lists.page(sees(OLE))).lines
     [document] = await exception_documents(services.runs, lines)
     assert document["support"] == "Finance operations" and document["runbook"].startswith("Closing a card")
     assert document["exception_id"] == lines[0].id and "id" not in document
@@ -78,5 +78,5 @@ async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(se
 
     await commands.hold_run(services.services, SAM, run_id, "we look")
     await services.keyring.erase_person((await services.state(run_id)).asked.person_id)
-    [erased] = await exception_documents(services.runs, await services.queries.exceptions(sees(OLE)))
+    [erased] = await exception_documents(services.runs, (await services.exception_lists.page(sees(OLE))).lines)
     assert erased["person"] is None and erased["remedy"] == document["remedy"]

@@ -26,8 +26,8 @@ from run_world import (
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.deciders import IfNobody, deciders, if_nobody_acts
 from orchestrator.domain.errors import Invalid, Refusal
-from orchestrator.domain.organisation.organisation import Delegation
-from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.organisation.organisation import DelegationState
+from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor, Level
 
 ACCESS = "g-access-1"
@@ -77,10 +77,10 @@ def test_delegates_are_among_them_and_only_those_for_whom_the_run_exists() -> No
     said = e.DecisionsDelegated(delegation_id="d", by="anna", to="pat", since=MONDAY, until=EVENING)
     story = Story()
     story.knows(pat, cleo)
-    story.world = replace(story.world, delegations=(Delegation(said),))
+    story.world = replace(story.world, delegations=(DelegationState(said),))
     assert who(story, ACCESS, pat, cleo) == ("anna", "ben", "pat", "cleo")
-    hidden = Story(embargo=Embargo(EVENING, ("anna", "ben", "ole")))
-    hidden.world = replace(hidden.world, delegations=(Delegation(said),), actors={**EVERYBODY, "pat": pat})
+    hidden = Story(embargo=EmbargoTerms(EVENING, ("anna", "ben", "ole")))
+    hidden.world = replace(hidden.world, delegations=(DelegationState(said),), actors={**EVERYBODY, "pat": pat})
     assert who(hidden, ACCESS, pat, cleo) == ("anna", "ben")
 
 

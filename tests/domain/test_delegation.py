@@ -31,7 +31,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates
 from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.organisation.organisation import Delegation, Organisation
+from orchestrator.domain.organisation.organisation import DelegationState, Organisation
 from orchestrator.domain.permissions.levels import Actor, Level
 from tests.domain.organisations import organisation_of
 
@@ -43,14 +43,14 @@ KNOWN = Organisation(actors={one.actor_id: one for one in (ANNA, BEN, HR, OLE, P
 
 def lent(
     by: Actor, to: Actor, since: Any = MONDAY - HOUR, until: Any = MONDAY + 30 * DAY, *, ended: bool = False
-) -> Delegation:
+) -> DelegationState:
     said = e.DecisionsDelegated(
         delegation_id=f"d-{by.actor_id}-{to.actor_id}", by=by.actor_id, to=to.actor_id, since=since, until=until
     )
-    return Delegation(said, ended)
+    return DelegationState(said, ended)
 
 
-def among(story: Story, *held: Delegation, know: tuple[Actor, ...] = (PAT,)) -> Story:
+def among(story: Story, *held: DelegationState, know: tuple[Actor, ...] = (PAT,)) -> Story:
     story.knows(*know)
     story.world = replace(story.world, delegations=held)
     return story

@@ -33,11 +33,11 @@ from run_world import (
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.organisation.organisation import Delegation
+from orchestrator.domain.organisation.organisation import DelegationState
 from orchestrator.domain.packet.packet_checks import check_packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions import visibility
-from orchestrator.domain.permissions.embargo import Embargo, change_embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
 from orchestrator.domain.permissions.levels import Actor
 
 FRIDAY = MONDAY + 4 * DAY
@@ -47,7 +47,7 @@ READERS = packet(platform=("levels:\n", "levels:\n  - {who: auditor, up_to: read
 
 
 def hidden(named: tuple[str, ...] = CREW, until: datetime = FRIDAY, **more: Any) -> Story:
-    return Story(more.pop("pinned", READERS), embargo=Embargo(until, named), **more)
+    return Story(more.pop("pinned", READERS), embargo=EmbargoTerms(until, named), **more)
 
 
 def refused(act: Any) -> Refusal:
@@ -91,11 +91,11 @@ def test_those_named_must_be_able_to_carry_it_through(named: tuple[str, ...], mi
         actor("nobody-hr-knows", "approver", human=None),
     )
     known = {**EVERYBODY, **{one.actor_id: one for one in extra}}
-    refusal = refused(lambda: ask(Embargo(FRIDAY, named), known))
+    refusal = refused(lambda: ask(EmbargoTerms(FRIDAY, named), known))
     assert refusal.code == "embargo_lacks_people" and missing in refusal.message
 
 
-def ask(embargo: Embargo | None, known: dict[str, Actor], by: Actor = HR, **more: Any) -> e.RunRequested:
+def ask(embargo: EmbargoTerms | None, known: dict[str, Actor], by: Actor = HR, **more: Any) -> e.RunRequested:
     return requests.request_run(
         run_id="r1", person_id=PERSON_ID, person=PERSON, cutoff=cutoff(EVENING), urgent=more.pop("urgent", False),
         actor=by, packet=more.pop("pinned", READERS), phase="production", open_run=None, now=MONDAY, embargo=embargo,
@@ -105,27 +105,33 @@ def ask(embargo: Embargo | None, known: dict[str, Actor], by: Actor = HR, **more
 
 def test_an_approver_without_the_level_does_not_count() -> None:
     stricter = packet(platform=("{who: approver, up_to: change}", "{who: approver, up_to: stage}"))
-    refusal = refused(lambda: ask(Embargo(FRIDAY, CREW), EVERYBODY, pinned=stricter))
+    refusal = refused(lambda: ask(EmbargoTerms(FRIDAY, CREW), EVERYBODY, pinned=stricter))
     assert refusal.code == "embargo_lacks_people" and "0 may decide" in refusal.message
 
 
 def test_an_urgent_start_needs_its_reviewer_among_those_named() -> None:
-    refusal = refused(lambda: ask(Embargo(FRIDAY, CREW), EVERYBODY, urgent=True))
+    refusal = refused(lambda: ask(EmbargoTerms(FRIDAY, CREW), EVERYBODY, urgent=True))
     assert "reviews the urgent start (safety owner)" in refusal.message
-    assert ask(Embargo(FRIDAY, (*CREW, "sam")), EVERYBODY, urgent=True).named == ("anna", "ben", "hr", "ole", "sam")
+    assert ask(EmbargoTerms(FRIDAY, (*CREW, "sam")), EVERYBODY, urgent=True).named == (
+        "anna",
+        "ben",
+        "hr",
+        "ole",
+        "sam",
+    )
 
 
 def test_strangers_and_an_end_in_the_past_are_refused() -> None:
-    assert refused(lambda: ask(Embargo(FRIDAY, (*CREW, "nosuch")), EVERYBODY)).code == "unknown_actor"
-    assert refused(lambda: ask(Embargo(MONDAY, CREW), EVERYBODY)).code == "embargo_over"
+    assert refused(lambda: ask(EmbargoTerms(FRIDAY, (*CREW, "nosuch")), EVERYBODY)).code == "unknown_actor"
+    assert refused(lambda: ask(EmbargoTerms(MONDAY, CREW), EVERYBODY)).code == "embargo_over"
 
 
 def test_what_the_packet_demands_and_what_was_asked_for_add_up() -> None:
     demanding = packet(approvals=("exceptions:\n", "embargo: {for: P2D, named: [anna, ole]}\nexceptions:\n"))
     assert refused(lambda: ask(None, EVERYBODY, pinned=demanding)).code == "embargo_lacks_people"
-    asked = ask(Embargo(MONDAY + DAY, ("ben",)), EVERYBODY, pinned=demanding)
+    asked = ask(EmbargoTerms(MONDAY + DAY, ("ben",)), EVERYBODY, pinned=demanding)
     assert asked.embargo_until == EVENING + 2 * DAY and asked.named == ("anna", "ben", "hr", "ole")
-    later = ask(Embargo(FRIDAY + DAY, ("ben",)), EVERYBODY, pinned=demanding)
+    later = ask(EmbargoTerms(FRIDAY + DAY, ("ben",)), EVERYBODY, pinned=demanding)
     assert later.embargo_until == FRIDAY + DAY
 
 
@@ -187,9 +193,9 @@ def test_a_colleagues_delegate_hears_of_it_only_if_named_as_well() -> None:
     pat = actor("pat")
     said = e.DecisionsDelegated(delegation_id="d", by="anna", to="pat", since=MONDAY, until=FRIDAY)
     for named, absent, may in ((CREW, "anna", False), ((*CREW, "pat"), "anna", True), ((*CREW, "pat"), "lea", False)):
-        story = Story(READERS, embargo=Embargo(FRIDAY, named), actors={**EVERYBODY, "pat": pat})
+        story = Story(READERS, embargo=EmbargoTerms(FRIDAY, named), actors={**EVERYBODY, "pat": pat})
         story.knows(pat)
-        held = Delegation(said.model_copy(update={"by": absent}))
+        held = DelegationState(said.model_copy(update={"by": absent}))
         story.world = replace(story.world, delegations=(held,))
         story.at(MONDAY + DAY)  # the gate is the lead's too by now
         assert visibility.sees(story.state, pat, story.world) is may

@@ -11,14 +11,14 @@ from packet_texts import ABILITIES, SETTINGS, packet_files
 
 from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.packet_files import parse_packet
-from orchestrator.domain.packet.packet_yaml import Problem
+from orchestrator.domain.packet.packet_yaml import PacketProblem
 from orchestrator.domain.packet.step_order import find_cycle, needed_before
 from orchestrator.domain.permissions.levels import Actor
 
 ROLES = {"requester", "approver", "operator", "value_owner", "safety_owner"}
 
 
-def problems(files: dict[str, bytes]) -> list[Problem]:
+def problems(files: dict[str, bytes]) -> list[PacketProblem]:
     return check_packet(parse_packet(files), ABILITIES, settings=SETTINGS, roles_known=ROLES)
 
 

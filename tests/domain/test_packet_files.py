@@ -14,16 +14,16 @@ from packet_texts import FILES, WORKFLOW, packet_files
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import packet_version
 from orchestrator.domain.packet.packet_files import parse_packet, read_packet_folder
-from orchestrator.domain.packet.packet_yaml import MAX_FILE_BYTES, PacketProblems, Problem
+from orchestrator.domain.packet.packet_yaml import MAX_FILE_BYTES, PacketProblem, PacketProblems
 
 
-def problems(files: dict[str, bytes]) -> list[Problem]:
+def problems(files: dict[str, bytes]) -> list[PacketProblem]:
     with pytest.raises(PacketProblems) as refused:
         parse_packet(files)
     return refused.value.problems
 
 
-def only(files: dict[str, bytes]) -> Problem:
+def only(files: dict[str, bytes]) -> PacketProblem:
     found = problems(files)
     assert len(found) == 1, [str(problem) for problem in found]
     return found[0]

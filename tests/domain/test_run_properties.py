@@ -45,7 +45,7 @@ from orchestrator.domain.approvals.delegation import delegate
 from orchestrator.domain.commands import operating, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.organisation.organisation import Organisation, fold_organisation
-from orchestrator.domain.permissions.embargo import Embargo, change_embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
 from orchestrator.domain.permissions.levels import Actor, granted_level
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.consequences import with_consequences
@@ -112,7 +112,7 @@ class Attempts(RuleBasedStateMachine):
     def start(
         self, which: Any, urgent: bool, phase: str, ahead: timedelta, found: str, well: int, hidden: timedelta | None
     ) -> None:
-        embargo = Embargo(MONDAY + hidden, CREW) if hidden is not None else None
+        embargo = EmbargoTerms(MONDAY + hidden, CREW) if hidden is not None else None
         self.story = Story(which, urgent=urgent, phase=phase, at=EVENING + ahead, ready=False, embargo=embargo)
         self.story.knows(*ALL)
         self.finds("code", found)

@@ -27,8 +27,8 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals.delegation import delegate
 from orchestrator.domain.approvals.presettled import settle_beforehand, who_may_settle, why_not_settle
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.organisation.organisation import Delegation, Organisation
-from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.organisation.organisation import DelegationState, Organisation
+from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.planning.matching import FoundAccount
 from orchestrator.domain.planning.searching import judge
@@ -206,7 +206,7 @@ def test_who_may_say_it_is_named_and_under_an_embargo_only_of_those_for_whom_it_
 
 def test_under_an_embargo_an_operator_who_asks_for_the_run_settles_it() -> None:
     everybody = ("anna", "ben", "ole", "sam", "hr")
-    story, _ = said(ADA, embargo=Embargo(MONDAY + 30 * DAY, everybody))
+    story, _ = said(ADA, embargo=EmbargoTerms(MONDAY + 30 * DAY, everybody))
     story.finds["code"] = [ADA, ADA_2]
     story.search()
     assert story.state.named == tuple(sorted(everybody)) and story.exceptions() == []
@@ -230,7 +230,7 @@ def test_in_an_operators_absence_their_colleague_says_it_for_them() -> None:
     known = Organisation(actors=story.world.actors)
     [given] = delegate(known, "d1", OLE, "pia", MONDAY, MONDAY + DAY, None, MONDAY)
     assert isinstance(given, e.DecisionsDelegated)
-    story.world = replace(story.world, delegations=(Delegation(given),))
+    story.world = replace(story.world, delegations=(DelegationState(given),))
     event = settle_beforehand(
         story.state.asked, shown(story, ADA, ADA_2), ("a-code-ada",), None, pia, story.world
     )  # fmt: skip

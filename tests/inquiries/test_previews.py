@@ -11,7 +11,7 @@ import pytest
 from activities.previews import Previews
 from orchestrator import commands
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.reading.queries import Queries
@@ -142,7 +142,7 @@ async def test_a_run_that_the_asker_may_not_see_makes_no_difference(asking: Aski
         before = await inquiries.ask("hr-2", question)
         hidden = await commands.start_run(
             here.services, here.actors["hr"], await here.facts(person), PACKET, parse_cutoff(FAR_FUTURE, ZONE),
-            embargo=Embargo(FAR_AWAY, named),
+            embargo=EmbargoTerms(FAR_AWAY, named),
         )  # fmt: skip
         assert isinstance(hidden, commands.Done)
         after = await inquiries.ask("hr-2", question)

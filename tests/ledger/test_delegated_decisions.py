@@ -15,7 +15,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.approvals.deciders import deciders
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
-from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.visibility import sees as may_see
 from orchestrator.reading.queries import Viewer
@@ -123,7 +123,7 @@ async def test_a_vote_does_not_stand_on_a_delegation_that_ended_a_moment_before(
 async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let_see(here: SmallOffice) -> None:
     """Rows and domain, asked for everybody in runs of many kinds."""
     until = await here.ledger.now() + 30 * DAY
-    under = Embargo(until, ("fern", "ivo", "ole"))
+    under = EmbargoTerms(until, ("fern", "ivo", "ole"))
     ended = await here.start()
     await commands.end_run(here.services, HANNA, ended, "called off")
     ids = [

@@ -13,7 +13,7 @@ from orchestrator.commands import Received
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.visibility import sees as may_see
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
@@ -58,7 +58,7 @@ async def here(database_url: str) -> AsyncIterator[SmallOffice]:
 
 async def hidden(here: SmallOffice, span: timedelta = 10 * DAY) -> str:
     until = await here.ledger.now() + span
-    return await here.start(embargo=Embargo(until, CREW))
+    return await here.start(embargo=EmbargoTerms(until, CREW))
 
 
 async def facts(here: SmallOffice, run_id: str) -> PersonFacts:
@@ -220,7 +220,9 @@ async def test_what_would_be_refused_is_refused_alike_whether_or_not_there_is_a_
     elsewhere = there.model_copy(update={"hr_id": "S-99999", "employee_number": "S-99999"})
     now = await here.ledger.now()
 
-    async def said(by: Actor, person: PersonFacts, cutoff: Cutoff | None, embargo: Embargo | None) -> tuple[str, str]:
+    async def said(
+        by: Actor, person: PersonFacts, cutoff: Cutoff | None, embargo: EmbargoTerms | None
+    ) -> tuple[str, str]:
         with pytest.raises(Refusal) as refusal:
             await commands.start_run(here.services, by, person, here.packet.name, cutoff, embargo=embargo)
         return refusal.value.code, refusal.value.message
@@ -229,8 +231,8 @@ async def test_what_would_be_refused_is_refused_alike_whether_or_not_there_is_a_
         (NOBODY, LATER, None),
         (AUDREY, LATER, None),
         (HENRI, None, None),
-        (HENRI, LATER, Embargo(now + DAY, ("ole",))),
-        (HENRI, LATER, Embargo(now - DAY, CREW)),
+        (HENRI, LATER, EmbargoTerms(now + DAY, ("ole",))),
+        (HENRI, LATER, EmbargoTerms(now - DAY, CREW)),
     ):
         assert await said(by, there, cutoff, embargo) == await said(by, elsewhere, cutoff, embargo)
     assert (await here.state(run_id)).second_requests == ()
@@ -265,7 +267,7 @@ async def test_a_run_that_somebody_may_not_read_is_as_hidden_to_their_request(he
 
 async def test_a_hidden_run_is_carried_through_by_those_named(here: SmallOffice) -> None:
     until = await here.ledger.now() + 90 * DAY
-    run_id = await here.whole(embargo=Embargo(until, CREW))
+    run_id = await here.whole(embargo=EmbargoTerms(until, CREW))
     await here.advance_clock(40 * DAY)
     for _ in range(5):
         await here.runs.advance(run_id)

@@ -13,7 +13,7 @@ from orchestrator import commands
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events import run_stream
 from orchestrator.reading import history as module
-from orchestrator.reading.history import Happened, History, HistoryFilter
+from orchestrator.reading.history import History, HistoryEntry, HistoryFilter
 from orchestrator.reading.queries import Viewer
 from tests.ledger.small_office import (
     AUDREY,
@@ -43,8 +43,8 @@ def history(services: SmallOffice) -> History:
 
 async def whole(
     history: History, viewer: Viewer, wanted: HistoryFilter | None = None, most: int = 30
-) -> list[Happened]:
-    found: list[Happened] = []
+) -> list[HistoryEntry]:
+    found: list[HistoryEntry] = []
     after: str | None = None
     for _ in range(1000):
         page = await history.page(viewer, wanted, after, most)

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, read, write
 from orchestrator.ledger.book.store import Ledger, StreamAppend
 from orchestrator.ledger.proofs.checkpoints import CheckpointInvalid, NoteSigner, make_checkpoint, open_checkpoint
-from orchestrator.ledger.proofs.verification import Verification, export_rows, verify_database, verify_file
+from orchestrator.ledger.proofs.verification import VerificationReport, export_rows, verify_database, verify_file
 from orchestrator.ledger.schema.database import Database
 from tests.ledger.sample_events import counts
 
@@ -57,7 +57,7 @@ def rewrite(url: str, position: int, **changes: object) -> None:
             )
 
 
-def check(url: str, *notes: str) -> Verification:
+def check(url: str, *notes: str) -> VerificationReport:
     return verify_database(url, against=notes, verifier_key=KEY)
 
 

@@ -9,16 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.notifications.notice_words import letter, when
-from orchestrator.notifications.notices import Notice, Waiting, due_notices, remind_at
+from orchestrator.notifications.notices import Notice, PendingItem, due_notices, remind_at
 
 URL = "https://offboard.example.com"
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
-def gate(number: int = 1, *, opened: datetime = NOW, due: datetime | None = None, embargoed: bool = False) -> Waiting:
+def gate(
+    number: int = 1, *, opened: datetime = NOW, due: datetime | None = None, embargoed: bool = False
+) -> PendingItem:
     due = due or datetime(2026, 11, 27, 17, 0, tzinfo=UTC)
-    return Waiting(f"r{number}/g-access-1", f"r{number}", "gate", opened, due, "Take away access", 6, "", embargoed)
+    return PendingItem(f"r{number}/g-access-1", f"r{number}", "gate", opened, due, "Take away access", 6, "", embargoed)
 
 
 def test_one_decision_in_its_own_words() -> None:
@@ -42,8 +44,8 @@ def test_a_reminder_says_that_it_is_one() -> None:
 
 
 def test_several_are_one_digest() -> None:
-    exception = Waiting("r2/x-1", "r2", "exception", NOW, NOW + DAY, exception="outcome_unknown")
-    task = Waiting("r3/t-1", "r3", "task", NOW, NOW + DAY, "Collect the laptop")
+    exception = PendingItem("r2/x-1", "r2", "exception", NOW, NOW + DAY, exception="outcome_unknown")
+    task = PendingItem("r3/t-1", "r3", "task", NOW, NOW + DAY, "Collect the laptop")
     told = letter([Notice(gate(), "first"), Notice(exception, "first"), Notice(task, "reminder")], URL, None, NOW)
     assert told.subject == "Offboard: 3 things wait for you"
     assert "1. A decision: Take away access, 6 steps. Decide by" in told.text
@@ -55,7 +57,7 @@ def test_several_are_one_digest() -> None:
 
 def test_of_an_embargo_nothing_is_said() -> None:
     for kind in ("gate", "task", "exception", "review"):
-        secret = Waiting("r9/x-9", "r9", kind, NOW, NOW + DAY, "Take away access", 6, "step_failed", embargoed=True)
+        secret = PendingItem("r9/x-9", "r9", kind, NOW, NOW + DAY, "Take away access", 6, "step_failed", embargoed=True)
         told = letter([Notice(secret, "first")], URL, "Europe/Berlin", NOW)
         assert told.subject == "Offboard: something waits for you"
         assert told.text.startswith("Something waits for you.\n\nhttps://offboard.example.com/inbox\n")

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from orchestrator import commands
-from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.domain.run.run import RunState
 from orchestrator.workflows.notices import notices_id
@@ -191,7 +191,7 @@ async def test_of_a_run_under_embargo_those_named_hear_that_something_waits(inst
         done = await commands.start_run(
             here.services, here.actors["hr"], await here.facts(person), here.packet.name,
             parse_cutoff(FAR_FUTURE, ZONE),
-            embargo=Embargo(until, ("hr", "it", "operator")),
+            embargo=EmbargoTerms(until, ("hr", "it", "operator")),
         )  # fmt: skip
         assert isinstance(done, commands.Done)
         await here.wait_until(done.run_id, gate_open, "an open gate")
@@ -210,7 +210,7 @@ async def test_when_an_embargo_ends_the_others_hear_as_well(install: Install, hi
         done = await commands.start_run(
             here.services, here.actors["hr"], await here.facts(person), here.packet.name,
             parse_cutoff(FAR_FUTURE, ZONE),
-            embargo=Embargo(until, ("hr", "it", "operator")),
+            embargo=EmbargoTerms(until, ("hr", "it", "operator")),
         )  # fmt: skip
         assert isinstance(done, commands.Done)
         await here.wait_until(done.run_id, gate_open, "an open gate")

@@ -20,10 +20,10 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 
 from orchestrator import commands
 from orchestrator.domain.events import StepStarted, run_stream
-from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.engine import Engine
-from orchestrator.telemetry.measures import Measures
+from orchestrator.telemetry.measures import Instruments
 from orchestrator.telemetry.telemetry import telemetry
 from orchestrator.telemetry.tracing import trace_of
 from orchestrator.worker import engine_address, keep_quiet, relaying, working
@@ -188,7 +188,7 @@ async def test_steps_and_calls_of_a_run_under_embargo_are_in_no_number(install: 
         async with install(packet=quick_packet(), worker=False) as here:
             people = await hire(2)
             async with telemetry(collector.url, None) as watched, working(here.settings, watched=watched):
-                embargo = Embargo(datetime.now(UTC) + timedelta(days=3), tuple(here.actors))
+                embargo = EmbargoTerms(datetime.now(UTC) + timedelta(days=3), tuple(here.actors))
                 hidden = await commands.start_run(
                     here.services, here.actors["hr"], await here.facts(people[0]), here.packet.name,
                     parse_cutoff(PAST, ZONE), embargo=embargo,
@@ -206,7 +206,7 @@ async def test_steps_and_calls_of_a_run_under_embargo_are_in_no_number(install: 
 def test_what_is_open_no_more_is_told_as_none_and_what_is_unknown_not_at_all() -> None:
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
-    measures = Measures(provider.get_meter("test"))
+    measures = Instruments(provider.get_meter("test"))
 
     def seen() -> dict[str, float]:
         data = reader.get_metrics_data()
@@ -243,7 +243,7 @@ async def test_a_run_under_embargo_leaves_no_trace_in_whichever_process(
         for engine in (here.engine, traced):
             services = replace(here.services, engine=engine)
             one, other = await hire(2)
-            embargo = Embargo(datetime.now(UTC) + timedelta(days=3), tuple(here.actors))
+            embargo = EmbargoTerms(datetime.now(UTC) + timedelta(days=3), tuple(here.actors))
             done = await commands.start_run(
                 services, here.actors["hr"], await here.facts(one), here.packet.name, parse_cutoff(PAST, ZONE),
                 embargo=embargo,

@@ -132,8 +132,8 @@ def test_starting_at_once_takes_a_fresh_sign_in(facts: dict[str, object], fresh:
     settings = WebSettings(public_url="https://o.example", oidc=oidc)
     caller = _caller(**facts)
     if fresh:
-        caller.demand_step_up(settings)
+        caller.require_step_up(settings)
     else:
         with pytest.raises(NotAllowed) as refused:
-            caller.demand_step_up(settings)
+            caller.require_step_up(settings)
         assert refused.value.code == "step_up_needed"

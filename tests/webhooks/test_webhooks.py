@@ -16,7 +16,7 @@ from temporalio.client import WorkflowExecutionStatus
 from orchestrator import commands
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import run_stream
-from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.company.certificate import write_certificate
 from orchestrator.embedded.company.people import Employee
@@ -60,7 +60,7 @@ async def start_under_embargo(here: Installation, person: Employee, lasts: timed
     until = await here.backend.ledger.now() + lasts
     done = await commands.start_run(
         here.services, here.actors["hr"], await here.facts(person), here.packet.name, parse_cutoff(FAR_FUTURE, ZONE),
-        embargo=Embargo(until, ("hr", "it", "operator")),
+        embargo=EmbargoTerms(until, ("hr", "it", "operator")),
     )  # fmt: skip
     assert isinstance(done, commands.Done)
     return done.run_id, (await here.backend.ledger.firsts([run_stream(done.run_id)]))[0].position

@@ -19,7 +19,7 @@ from orchestrator.settings import PREFIX, SettingMissing
 
 if TYPE_CHECKING:
     from orchestrator.ledger.book.rebuild import Rebuilt
-    from orchestrator.ledger.proofs.verification import Verification
+    from orchestrator.ledger.proofs.verification import VerificationReport
 
 VERIFIER = PREFIX + "CHECKPOINT_VERIFIER"
 
@@ -81,7 +81,7 @@ def verify(
 ) -> None:
     """Read every row again with code of its own, and name the first wrong one."""
 
-    async def work() -> Verification:
+    async def work() -> VerificationReport:
         from orchestrator.cli.server.installation import server_settings
         from orchestrator.ledger.proofs.verification import verify_database, verify_file
 

@@ -17,7 +17,7 @@ from orchestrator.domain.errors import Invalid
 
 if TYPE_CHECKING:
     from orchestrator.domain.packet.packet import Packet
-    from orchestrator.domain.packet.packet_yaml import Problem
+    from orchestrator.domain.packet.packet_yaml import PacketProblem
 
 PHASES = ("draft", "shadow", "pilot", "production", "retired")
 FolderOrName = Annotated[
@@ -48,7 +48,7 @@ def check(
         raise typer.Exit(REFUSED)
 
 
-def _checked(named: str) -> tuple[Packet | None, list[Problem]]:
+def _checked(named: str) -> tuple[Packet | None, list[PacketProblem]]:
     from connectors.registry import SETTINGS, connector_kinds
     from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
     from orchestrator.domain.packet.packet_files import read_packet_folder, starter_names, starter_packet
@@ -63,7 +63,7 @@ def _checked(named: str) -> tuple[Packet | None, list[Problem]]:
     return packet, check_packet(packet, connector_kinds(), settings=SETTINGS, roles_known=roles)
 
 
-def _count(problems: list[Problem]) -> str:
+def _count(problems: list[PacketProblem]) -> str:
     return "one problem" if len(problems) == 1 else f"{len(problems)} problems"
 
 

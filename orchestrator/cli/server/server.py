@@ -49,7 +49,7 @@ class Unreachable(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class StreamedEvent:
     """An event of a run as the stream tells it."""
 
     version: int
@@ -154,7 +154,7 @@ class Server:
 
     async def follow(
         self, run_id: str, after: int, lost: Callable[[], None] = lambda: None
-    ) -> AsyncGenerator[Happened, None]:
+    ) -> AsyncGenerator[StreamedEvent, None]:
         """What happens in a run after that version, until nothing comes any more. A stream that breaks is opened again
         where it was: nothing is missed, and nothing told twice. `lost` is called where that takes more than a try."""
         pause, opened = COME_AGAIN, False
@@ -167,7 +167,7 @@ class Server:
                             return
                         if version > after:
                             after = version
-                            yield Happened(version, json.loads(data))
+                            yield StreamedEvent(version, json.loads(data))
             except Refused as error:
                 if error.status < 500 or not opened:
                     raise

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.organisation.organisation import Delegation, Organisation
+from orchestrator.domain.organisation.organisation import DelegationState, Organisation
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.run import RunState
 
@@ -25,7 +25,7 @@ MAX_DELEGATION: Final = timedelta(days=90)
 
 
 def absent_for(
-    actor: Actor, delegations: Iterable[Delegation], actors: Mapping[str, Actor], now: datetime
+    actor: Actor, delegations: Iterable[DelegationState], actors: Mapping[str, Actor], now: datetime
 ) -> tuple[Actor, ...]:
     """Those for whom this actor decides now, as they are known now. None for assistants and services, and for somebody
     whom HR does not know."""

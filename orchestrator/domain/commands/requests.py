@@ -14,8 +14,8 @@ from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.expressions import Expression, ExpressionFailed
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.embargo import (
-    Embargo,
-    Leaving,
+    EmbargoTerms,
+    ExcludedPeople,
     moved_embargo,
     require_embargo_works,
     wanted_embargo,
@@ -39,7 +39,7 @@ def request_run(
     phase: str,
     open_run: str | None,
     now: datetime,
-    embargo: Embargo | None = None,
+    embargo: EmbargoTerms | None = None,
     reason: str | None = None,
     actors: Mapping[str, Actor] = MappingProxyType({}),
     abilities: Catalogue = MappingProxyType({}),
@@ -76,7 +76,7 @@ def request_run(
     ends = cutoff.instant if cutoff is not None and not urgent else now
     under = wanted_embargo(packet, ends, embargo, actor.actor_id)
     if under is not None:
-        leaving = Leaving(person_id, actor.actor_id, actor.human, urgent)
+        leaving = ExcludedPeople(person_id, actor.actor_id, actor.human, urgent)
         require_embargo_works(under, packet, leaving, {**actors, actor.actor_id: actor}, abilities, now)
     zone = cutoff.zone if cutoff is not None else person.time_zone or "UTC"
     return e.RunRequested(

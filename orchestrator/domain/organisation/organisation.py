@@ -14,7 +14,7 @@ from orchestrator.domain.permissions.levels import Actor, Level
 
 
 @dataclass(frozen=True, slots=True)
-class Delegation:
+class DelegationState:
     """`to` may decide what `by` may, from `since` until before `until`, unless it was ended."""
 
     said: e.DecisionsDelegated
@@ -37,7 +37,7 @@ class Organisation:
     actors: Mapping[str, Actor] = field(default_factory=dict)
     recorded: Mapping[str, e.ActorRecorded] = field(default_factory=dict)
     revoked: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    delegations: Mapping[str, Delegation] = field(default_factory=dict)
+    delegations: Mapping[str, DelegationState] = field(default_factory=dict)
 
 
 def fold_organisation(state: Organisation, event: Event) -> Organisation:
@@ -61,7 +61,7 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
                 state, actors={**state.actors, actor_id: fewer}, revoked={**state.revoked, actor_id: revoked}
             )
         case e.DecisionsDelegated(delegation_id=id_):
-            return replace(state, delegations={**state.delegations, id_: Delegation(event)})
+            return replace(state, delegations={**state.delegations, id_: DelegationState(event)})
         case e.DelegationEnded(delegation_id=id_) if id_ in state.delegations:
             ended = replace(state.delegations[id_], ended=True)
             return replace(state, delegations={**state.delegations, id_: ended})

@@ -16,12 +16,12 @@ from orchestrator.domain.packet.expressions import (
 )
 from orchestrator.domain.packet.formulas import formulas_in
 from orchestrator.domain.packet.packet import APPROVALS_FILE, WORKFLOW_FILE, Approvals, Workflow
-from orchestrator.domain.packet.packet_yaml import Document, Path, Problem
+from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, Path
 
 
 def expression_problems(
     workflow: Workflow | None, approvals: Approvals | None, documents: Mapping[str, Document]
-) -> list[Problem]:
+) -> list[PacketProblem]:
     """Compiles every expression of the files that could be read. The list is empty where all are well typed."""
     found = []
     for file, path, kind, source, variables in _expressions(workflow, approvals):

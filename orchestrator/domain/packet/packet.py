@@ -36,7 +36,7 @@ class _Written(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Outcomes(_Written):
+class OutcomeTargets(_Written):
     """What the business promises itself. `access_gone_within` counts from the cutoff to the last verified step that
     cuts access."""
 
@@ -98,7 +98,7 @@ class Workflow(_Written):
     title: Sentence
     purpose: Sentence
     value_owner: Slug
-    outcomes: Outcomes
+    outcomes: OutcomeTargets
     thresholds: Thresholds = Thresholds()
     pilot: str | None = None
     steps: Annotated[tuple[WorkflowStep, ...], Field(min_length=1)]

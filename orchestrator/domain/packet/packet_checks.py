@@ -14,12 +14,12 @@ from typing import Final
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingFacts
 from orchestrator.domain.packet.expression_checks import expression_problems
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet, WorkflowStep
-from orchestrator.domain.packet.packet_yaml import Document, Path, Problem, read_documents
+from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, Path, read_documents
 from orchestrator.domain.packet.step_order import find_cycle, needed_before
 from orchestrator.domain.permissions.embargo import missing_people
 from orchestrator.domain.permissions.levels import Actor, Level, granted_level
 
-__all__ = ["AbilityFacts", "Catalogue", "Problem", "SettingFacts", "check_packet", "roles_spoken_of"]
+__all__ = ["AbilityFacts", "Catalogue", "PacketProblem", "SettingFacts", "check_packet", "roles_spoken_of"]
 
 DELETES: Final = ("delete_", "purge_", "release_")
 """How the abilities begin after which something is gone that somebody could still need."""
@@ -36,14 +36,14 @@ def check_packet(
     roles_known: Collection[str] | None = None,
     actors: Collection[Actor] | None = None,
     requesters: Collection[str] | None = None,
-) -> list[Problem]:
+) -> list[PacketProblem]:
     """All problems, in the order of the files and lines.
 
     `settings` are what each connector kind can be told; `roles_known` and `actors` are the roles and people of this
     installation; each is checked only where it is given. `requesters` are the roles that ask for runs: `requester` if
     the platform file speaks of it, else every role it speaks of."""
     documents = read_documents(packet.files)
-    check = _Check(packet, abilities, documents, _requesters(packet, requesters))
+    check = _PacketCheck(packet, abilities, documents, _requesters(packet, requesters))
     problems = [
         *expression_problems(packet.workflow, packet.approvals, documents),
         *check.step_names(),
@@ -95,20 +95,20 @@ def _requesters(packet: Packet, given: Collection[str] | None) -> Collection[str
 
 
 @dataclass(frozen=True, slots=True)
-class _Check:
+class _PacketCheck:
     packet: Packet
     abilities: Catalogue
     documents: Mapping[str, Document]
     requesters: Collection[str]
 
-    def _problem(self, file: str, path: Path, message: str, remedy: str) -> Problem:
+    def _problem(self, file: str, path: Path, message: str, remedy: str) -> PacketProblem:
         return self.documents[file].problem(path, message, remedy)
 
     def _ability(self, step: WorkflowStep) -> AbilityFacts | None:
         spec = self.packet.platform.systems.get(step.system or "")
         return self.abilities.get(spec.connector, {}).get(step.ability or "") if spec is not None else None
 
-    def step_names(self) -> Iterator[Problem]:
+    def step_names(self) -> Iterator[PacketProblem]:
         """Every name once, every need a step, no cycle, every ability once a system."""
         steps = self.packet.workflow.steps
         names: dict[str, int] = {}
@@ -135,7 +135,7 @@ class _Check:
             path = ("steps", names[cycle[0]], "needs")
             yield self._problem(WORKFLOW_FILE, path, f"the steps go in a circle: {circle}", "take out one of the needs")
 
-    def steps(self) -> Iterator[Problem]:
+    def steps(self) -> Iterator[PacketProblem]:
         """What each step names exists, and stands behind a gate where it must."""
         for index, step in enumerate(self.packet.workflow.steps):
             here: Path = ("steps", index)
@@ -161,7 +161,7 @@ class _Check:
                 continue
             yield from self._act(here, step, ability)
 
-    def _act(self, here: Path, step: WorkflowStep, ability: AbilityFacts) -> Iterator[Problem]:
+    def _act(self, here: Path, step: WorkflowStep, ability: AbilityFacts) -> Iterator[PacketProblem]:
         spec = self.packet.platform.systems[step.system or ""]
         if ability.needs_account and not spec.match:
             said = f"{ability.name!r} acts on an account, and {step.system!r} does not say how to find one"
@@ -183,7 +183,7 @@ class _Check:
                 said = f"{ability.name!r} comes later than 'access_gone_within' promises"
                 yield self._problem(WORKFLOW_FILE, (*here, "at"), said, "write 'at: cutoff', or promise less")
 
-    def deletions(self) -> Iterator[Problem]:
+    def deletions(self) -> Iterator[PacketProblem]:
         """Nothing is deleted before the hand-over, and before something on that system was read back."""
         steps = {step.name: step for step in self.packet.workflow.steps}
         before = needed_before({name: step.needs for name, step in steps.items()})
@@ -208,7 +208,7 @@ class _Check:
         ability = self._ability(step)
         return step.system == system and ability is not None and ability.read_back and ability.level == "change"
 
-    def systems(self, settings: Mapping[str, Iterable[SettingFacts]] | None) -> Iterator[Problem]:
+    def systems(self, settings: Mapping[str, Iterable[SettingFacts]] | None) -> Iterator[PacketProblem]:
         """Connectors exist, their settings are known and whole, and no secret is written down."""
         platform = self.packet.platform
         if platform.hr.system not in platform.systems:
@@ -246,7 +246,7 @@ class _Check:
                     remedy = f"add it, for example {setting}: env:{name.upper()}_{setting.upper()}"
                     yield self._problem(PLATFORM_FILE, (*here, "connection"), said, remedy)
 
-    def levels(self) -> Iterator[Problem]:
+    def levels(self) -> Iterator[PacketProblem]:
         """Grants name systems that exist, and each step has somebody who may cause it."""
         platform = self.packet.platform
         for index, rule in enumerate(platform.levels):
@@ -280,7 +280,7 @@ class _Check:
         levels = [granted_level(rules, actor, step.system or "", name) for actor in possible]
         return any(level is not None and Level(ability.level) <= level for level in levels)
 
-    def gates(self, actors: Collection[Actor] | None) -> Iterator[Problem]:
+    def gates(self, actors: Collection[Actor] | None) -> Iterator[PacketProblem]:
         """Every gate has somebody who can decide it."""
         for name, gate in self.packet.approvals.gates.items():
             path: Path = ("gates", name, "decided_by")
@@ -297,7 +297,7 @@ class _Check:
                     remedy = f"give somebody a role of {', '.join(sorted(roles))}, or lower 'quorum'"
                     yield self._problem(APPROVALS_FILE, ("gates", name, "quorum"), said, remedy)
 
-    def urgent(self) -> Iterator[Problem]:
+    def urgent(self) -> Iterator[PacketProblem]:
         """Whoever may start at once has the level for what then begins at once."""
         urgent = self.packet.approvals.urgent
         if urgent is None:
@@ -312,7 +312,7 @@ class _Check:
                 remedy = f"grant it for {step.system!r} in {PLATFORM_FILE}, or change 'urgent' in {APPROVALS_FILE}"
                 yield self._problem(WORKFLOW_FILE, ("steps", index), said, remedy)
 
-    def embargo(self, actors: Collection[Actor]) -> Iterator[Problem]:
+    def embargo(self, actors: Collection[Actor]) -> Iterator[PacketProblem]:
         """Whoever an embargo names is known here, and they can carry a run through among themselves."""
         spec = self.packet.approvals.embargo
         if spec is None:
@@ -327,7 +327,7 @@ class _Check:
         for missing in missing_people(self.packet, named, self.abilities):
             yield self._problem(APPROVALS_FILE, ("embargo", "named"), missing, "name somebody who may")
 
-    def roles(self, known: Collection[str]) -> Iterator[Problem]:
+    def roles(self, known: Collection[str]) -> Iterator[PacketProblem]:
         """Every role of people that the packet speaks of is one that somebody can have."""
         for file, path, role in self._named_roles():
             if role != "*" and role not in known:

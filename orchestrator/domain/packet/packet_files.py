@@ -19,7 +19,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet import packet as models
 from orchestrator.domain.packet.expression_checks import expression_problems
 from orchestrator.domain.packet.packet import FILE_NAMES, Approvals, Packet, Platform, Workflow, packet_version
-from orchestrator.domain.packet.packet_yaml import Document, PacketProblems, Path, Problem, read_documents
+from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, PacketProblems, Path, read_documents
 
 _STARTERS: Final = "orchestrator.packets"
 
@@ -31,7 +31,7 @@ def parse_packet(files: Mapping[str, bytes]) -> Packet:
     wrong in and between the lines of each file; whether the packet makes sense as a whole, and with the connectors
     there are, is for `packet_checks.check_packet`."""
     problems = [
-        Problem(file=name, message="is missing", remedy=f"a packet is {', '.join(FILE_NAMES)} in one folder")
+        PacketProblem(file=name, message="is missing", remedy=f"a packet is {', '.join(FILE_NAMES)} in one folder")
         for name in FILE_NAMES
         if name not in files
     ]
@@ -84,11 +84,11 @@ def _is_packet(entry: Any) -> bool:
     return bool(entry.is_dir() and entry.joinpath(models.WORKFLOW_FILE).is_file())
 
 
-def _by_place(problem: Problem) -> tuple[int, int]:
+def _by_place(problem: PacketProblem) -> tuple[int, int]:
     return FILE_NAMES.index(problem.file), problem.line or 0
 
 
-def _read(model: type[M], document: Document | None, problems: list[Problem]) -> M | None:
+def _read(model: type[M], document: Document | None, problems: list[PacketProblem]) -> M | None:
     if document is None or document.data is None:
         return None
     try:

@@ -69,7 +69,7 @@ class PacketMoved(Event):
 PACKET_EVENTS: tuple[type[Event], ...] = (PacketAdopted, PacketSigned, PacketMoved)
 
 
-class Signature(BaseModel):
+class SignatureRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     owner: Owner
@@ -87,10 +87,10 @@ class VersionState(BaseModel):
     phase: Phase = "draft"
     value_owner: str
     safety_owner: str
-    signatures: tuple[Signature, ...] = ()
+    signatures: tuple[SignatureRecord, ...] = ()
     changes: int = 0
 
-    def signed(self, owner: Owner, phase: Phase) -> Signature | None:
+    def signed(self, owner: Owner, phase: Phase) -> SignatureRecord | None:
         return next((known for known in self.signatures if (known.owner, known.phase) == (owner, phase)), None)
 
 
@@ -123,7 +123,7 @@ class PacketState(BaseModel):
         return shown.phase if shown is not None else "draft"
 
     @property
-    def signatures(self) -> tuple[Signature, ...]:
+    def signatures(self) -> tuple[SignatureRecord, ...]:
         """Of the newest version."""
         return self.newest.signatures if self.newest is not None else ()
 
@@ -181,7 +181,7 @@ def _after(state: PacketState, event: Event) -> PacketState:
             )
             return PacketState(name=event.name, versions=(*others, adopted))
         case PacketSigned():
-            signature = Signature(owner=event.owner, phase=event.phase, by=event.by, human=event.human)
+            signature = SignatureRecord(owner=event.owner, phase=event.phase, by=event.by, human=event.human)
             return _changed(state, event.version, signature=signature)
         case PacketMoved():
             return _changed(state, event.version, phase=event.to_phase)
@@ -190,7 +190,7 @@ def _after(state: PacketState, event: Event) -> PacketState:
 
 
 def _changed(
-    state: PacketState, version: str, *, signature: Signature | None = None, phase: Phase | None = None
+    state: PacketState, version: str, *, signature: SignatureRecord | None = None, phase: Phase | None = None
 ) -> PacketState:
     def change(known: VersionState) -> VersionState:
         if known.version != version:

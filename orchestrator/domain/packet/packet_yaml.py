@@ -22,7 +22,7 @@ Path = tuple[str | int, ...]
 Lines = dict[Path, int]
 
 
-class Problem(BaseModel):
+class PacketProblem(BaseModel):
     """Something wrong with a packet. `line` counts from 1; `field` is the place in the file, `steps[2].when`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,7 +42,7 @@ class Problem(BaseModel):
 class PacketProblems(Invalid):
     """Everything that is wrong with a packet, at once. Code `packet_problems`."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[PacketProblem]) -> None:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         listed = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(
@@ -64,7 +64,7 @@ def field_text(path: Path) -> str:
 class Document:
     """One file, read: `data` is what it says (None where it could not be read), `lines` where each thing stands."""
 
-    def __init__(self, file: str, data: Any, lines: Lines, problems: list[Problem]) -> None:
+    def __init__(self, file: str, data: Any, lines: Lines, problems: list[PacketProblem]) -> None:
         self.file = file
         self.data = data
         self.lines = lines
@@ -77,10 +77,10 @@ class Document:
                 return found
         return None
 
-    def problem(self, path: Path, message: str, remedy: str = "", *, lines_on: int = 0) -> Problem:
+    def problem(self, path: Path, message: str, remedy: str = "", *, lines_on: int = 0) -> PacketProblem:
         """A problem at a place of this file; `lines_on` counts lines within a text of several lines."""
         line = self.line(path)
-        return Problem(
+        return PacketProblem(
             file=self.file,
             line=line + lines_on if line is not None else None,
             field=field_text(path),
@@ -94,7 +94,7 @@ def read_yaml(file: str, content: bytes) -> Document:
     document = Document(file, None, {}, [])
 
     def refuse(line: int | None, message: str, remedy: str) -> Document:
-        document.problems.append(Problem(file=file, line=line, message=message, remedy=remedy))
+        document.problems.append(PacketProblem(file=file, line=line, message=message, remedy=remedy))
         return document
 
     if len(content) > MAX_FILE_BYTES:
@@ -185,13 +185,15 @@ def _construct(document: Document, node: yaml.Node, path: Path) -> Any:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
             document.problems.append(
-                Problem(file=document.file, line=line, field=field_text(path), message="a name must be plain text")
+                PacketProblem(
+                    file=document.file, line=line, field=field_text(path), message="a name must be plain text"
+                )
             )
             continue
         key = str(key_node.value)
         if key in found:
             document.problems.append(
-                Problem(
+                PacketProblem(
                     file=document.file,
                     line=line,
                     field=field_text((*path, key)),

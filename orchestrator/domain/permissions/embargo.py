@@ -23,7 +23,7 @@ from orchestrator.domain.run.run import RunState
 
 
 @dataclass(frozen=True, slots=True)
-class Embargo:
+class EmbargoTerms:
     """`named` are actors by their ids; whoever asks for the run is always one of them."""
 
     until: datetime
@@ -31,7 +31,7 @@ class Embargo:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class ExcludedPeople:
     """Whom a run is about and who asked for it: neither decides in it."""
 
     person_id: str
@@ -44,19 +44,24 @@ class Leaving:
         return asked or actor.human == self.person_id or self.person_id in actor.managers
 
 
-def wanted_embargo(packet: Packet, cutoff: datetime, wish: Embargo | None, requester: str) -> Embargo | None:
+def wanted_embargo(packet: Packet, cutoff: datetime, wish: EmbargoTerms | None, requester: str) -> EmbargoTerms | None:
     """What the packet demands and what was wished for, together; None where neither says anything."""
     spec = packet.approvals.embargo
-    demanded = Embargo(cutoff + spec.lasts, spec.named) if spec is not None else None
+    demanded = EmbargoTerms(cutoff + spec.lasts, spec.named) if spec is not None else None
     both = [one for one in (demanded, wish) if one is not None]
     if not both:
         return None
     named = {requester, *(actor_id for one in both for actor_id in one.named)}
-    return Embargo(max(one.until for one in both), tuple(sorted(named)))
+    return EmbargoTerms(max(one.until for one in both), tuple(sorted(named)))
 
 
 def require_embargo_works(
-    embargo: Embargo, packet: Packet, leaving: Leaving, actors: Mapping[str, Actor], abilities: Catalogue, now: datetime
+    embargo: EmbargoTerms,
+    packet: Packet,
+    leaving: ExcludedPeople,
+    actors: Mapping[str, Actor],
+    abilities: Catalogue,
+    now: datetime,
 ) -> None:
     """Raises `Invalid` for an end that has passed, for somebody unknown, and where those named could not carry the run
     through."""
@@ -79,7 +84,7 @@ def require_embargo_works(
 
 
 def missing_people(
-    packet: Packet, named: Collection[Actor], abilities: Catalogue, leaving: Leaving | None = None
+    packet: Packet, named: Collection[Actor], abilities: Catalogue, leaving: ExcludedPeople | None = None
 ) -> Iterator[str]:
     """What those named could not do, each as words; nothing where they can do everything. Without `leaving` it is said
     for a person with whom none of them has to do."""
@@ -110,7 +115,7 @@ def missing_people(
             yield f"nobody of them reviews the urgent start ({either(approvals.urgent.review_by)})"
 
 
-def _nobody(people: Iterable[Actor], roles: Collection[str], leaving: Leaving | None) -> bool:
+def _nobody(people: Iterable[Actor], roles: Collection[str], leaving: ExcludedPeople | None) -> bool:
     return all(
         one.roles.isdisjoint(roles) or (leaving is not None and one.human == leaving.person_id) for one in people
     )
@@ -153,9 +158,9 @@ def change_embargo(
         return []
     # Whoever only adds people or time takes nothing away that the run needs.
     if not state.finished and not set(everybody) >= set(state.named):
-        leaving = Leaving(asked.person_id, asked.requested_by, asked.requester_human, asked.urgent)
+        leaving = ExcludedPeople(asked.person_id, asked.requested_by, asked.requester_human, asked.urgent)
         require_embargo_works(
-            Embargo(until, everybody), world.pinned, leaving, world.actors, world.abilities, world.now
+            EmbargoTerms(until, everybody), world.pinned, leaving, world.actors, world.abilities, world.now
         )
     elif strangers := [actor_id for actor_id in everybody if actor_id not in {*world.actors, *state.named}]:
         raise Invalid(

@@ -29,7 +29,7 @@ class SearchState:
 
 
 @dataclass(frozen=True, slots=True)
-class Accounts:
+class AccountState:
     """Everything by system. `planned_on` is the answer that the plan rests on; `changed_systems` answered differently
     when they were asked again. `settled` are the accounts that a person confirmed, `presettled` what the requester said
     before the run began. `details` maps an account's opaque id to what the system shows of it."""
@@ -56,7 +56,7 @@ def same_accounts(one: e.SystemSearched | None, other: e.SystemSearched) -> bool
     )
 
 
-def makes_plan_stale(accounts: Accounts, event: e.AccountsSearched) -> bool:
+def makes_plan_stale(accounts: AccountState, event: e.AccountsSearched) -> bool:
     """Whether a search for a plan found other accounts than those that the plan rests on."""
     return any(
         result.outcome != "failed"
@@ -67,13 +67,13 @@ def makes_plan_stale(accounts: Accounts, event: e.AccountsSearched) -> bool:
 
 
 @singledispatch
-def fold_accounts(event: Event, run: RunState, at: datetime) -> Accounts:
+def fold_accounts(event: Event, run: RunState, at: datetime) -> AccountState:
     """The accounts after one more event; as before where the event is about another part of the run."""
     return run.accounts
 
 
 @fold_accounts.register(e.AccountsSearched)
-def _(event: e.AccountsSearched, run: RunState, at: datetime) -> Accounts:
+def _(event: e.AccountsSearched, run: RunState, at: datetime) -> AccountState:
     known = run.accounts
     searches, planned_on, settled = dict(known.searches), dict(known.planned_on), dict(known.settled)
     presettled, changed = dict(known.presettled), set(known.changed_systems)
@@ -97,19 +97,19 @@ def _(event: e.AccountsSearched, run: RunState, at: datetime) -> Accounts:
             planned_on[result.system] = result
             if (said := presettled.get(result.system)) is not None and not same_accounts(said.seen, result):
                 del presettled[result.system]
-    return Accounts(
+    return AccountState(
         searches=searches, planned_on=planned_on, changed_systems=frozenset(changed), settled=settled,
         presettled=presettled, details={**known.details, **(event.details or {})},
     )  # fmt: skip
 
 
 @fold_accounts.register(e.MatchSettled)
-def _(event: e.MatchSettled, run: RunState, at: datetime) -> Accounts:
+def _(event: e.MatchSettled, run: RunState, at: datetime) -> AccountState:
     known = run.accounts
     rest = {system: said for system, said in known.presettled.items() if system != event.system}
     return replace(known, settled={**known.settled, event.system: event.accounts}, presettled=rest)
 
 
 @fold_accounts.register(e.MatchSettledBeforehand)
-def _(event: e.MatchSettledBeforehand, run: RunState, at: datetime) -> Accounts:
+def _(event: e.MatchSettledBeforehand, run: RunState, at: datetime) -> AccountState:
     return replace(run.accounts, presettled={**run.accounts.presettled, event.system: event})

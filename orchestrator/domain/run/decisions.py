@@ -58,7 +58,7 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
+class DecisionState:
     """`gates` by id. `approved`, `excluded` and `rejected` map a step's digest to the latest decision about it."""
 
     gates: Mapping[str, GateState] = field(default_factory=dict)
@@ -66,29 +66,29 @@ class Decisions:
     excluded: Mapping[str, str] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
 
-    def with_gate(self, gate_id: str, **changes: Any) -> Decisions:
+    def with_gate(self, gate_id: str, **changes: Any) -> DecisionState:
         return replace(self, gates={**self.gates, gate_id: replace(self.gates[gate_id], **changes)})
 
 
 @singledispatch
-def fold_decisions(event: Event, run: RunState, at: datetime) -> Decisions:
+def fold_decisions(event: Event, run: RunState, at: datetime) -> DecisionState:
     """The decisions after one more event; as before where the event is about another part of the run."""
     return run.decisions
 
 
 @fold_decisions.register(e.GateOpened)
-def _(event: e.GateOpened, run: RunState, at: datetime) -> Decisions:
+def _(event: e.GateOpened, run: RunState, at: datetime) -> DecisionState:
     return replace(run.decisions, gates={**run.decisions.gates, event.gate_id: GateState(event, at)})
 
 
 @fold_decisions.register(e.GateVoted)
-def _(event: e.GateVoted, run: RunState, at: datetime) -> Decisions:
+def _(event: e.GateVoted, run: RunState, at: datetime) -> DecisionState:
     votes = run.decisions.gates[event.gate_id].votes
     return run.decisions.with_gate(event.gate_id, votes=(*votes, (event, at)))
 
 
 @fold_decisions.register(e.GateDecided)
-def _(event: e.GateDecided, run: RunState, at: datetime) -> Decisions:
+def _(event: e.GateDecided, run: RunState, at: datetime) -> DecisionState:
     known = run.decisions.with_gate(event.gate_id, outcome=event.outcome, decided_at=at)
     opened = known.gates[event.gate_id].opened
     # The latest decision about a digest is the only one: an older one never comes back.
@@ -106,15 +106,15 @@ def _(event: e.GateDecided, run: RunState, at: datetime) -> Decisions:
 
 
 @fold_decisions.register(e.GateEscalated)
-def _(event: e.GateEscalated, run: RunState, at: datetime) -> Decisions:
+def _(event: e.GateEscalated, run: RunState, at: datetime) -> DecisionState:
     return run.decisions.with_gate(event.gate_id, escalated_at=at, escalated_to=event.roles)
 
 
 @fold_decisions.register(e.GateWithdrawn)
-def _(event: e.GateWithdrawn, run: RunState, at: datetime) -> Decisions:
+def _(event: e.GateWithdrawn, run: RunState, at: datetime) -> DecisionState:
     return run.decisions.with_gate(event.gate_id, outcome="withdrawn", decided_at=at)
 
 
 @fold_decisions.register(e.RunReplanned)
-def _(event: e.RunReplanned, run: RunState, at: datetime) -> Decisions:
+def _(event: e.RunReplanned, run: RunState, at: datetime) -> DecisionState:
     return replace(run.decisions, rejected={}, excluded={})

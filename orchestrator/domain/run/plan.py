@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlanState:
     """`steps` are the steps by id, and those of an earlier plan that were started. `open_steps` are the packet's names
     of steps that wait for the question which accounts are the person's. `wanted_since` is when a plan was last asked
     for; `stale` says that the plan no longer fits what is known."""
@@ -34,28 +34,28 @@ class Plan:
 
 
 @singledispatch
-def fold_plan(event: Event, run: RunState, at: datetime) -> Plan:
+def fold_plan(event: Event, run: RunState, at: datetime) -> PlanState:
     """The plan after one more event; as before where the event is about another part of the run."""
     return run.plan
 
 
 @fold_plan.register(e.RunRequested)
-def _(event: e.RunRequested, run: RunState, at: datetime) -> Plan:
+def _(event: e.RunRequested, run: RunState, at: datetime) -> PlanState:
     return replace(run.plan, wanted_since=at)
 
 
 @fold_plan.register(e.AccountsSearched)
-def _(event: e.AccountsSearched, run: RunState, at: datetime) -> Plan:
+def _(event: e.AccountsSearched, run: RunState, at: datetime) -> PlanState:
     return replace(run.plan, stale=True) if makes_plan_stale(run.accounts, event) else run.plan
 
 
 @fold_plan.register(e.MatchSettled)
-def _(event: e.MatchSettled, run: RunState, at: datetime) -> Plan:
+def _(event: e.MatchSettled, run: RunState, at: datetime) -> PlanState:
     return replace(run.plan, stale=True)
 
 
 @fold_plan.register(e.PlanFrozen)
-def _(event: e.PlanFrozen, run: RunState, at: datetime) -> Plan:
+def _(event: e.PlanFrozen, run: RunState, at: datetime) -> PlanState:
     steps = {step.step_id: step for step in event.steps}
     # A step that was started stays in the run, whatever a later plan says.
     steps |= {
@@ -69,5 +69,5 @@ def _(event: e.PlanFrozen, run: RunState, at: datetime) -> Plan:
 
 
 @fold_plan.register(e.RunReplanned)
-def _(event: e.RunReplanned, run: RunState, at: datetime) -> Plan:
+def _(event: e.RunReplanned, run: RunState, at: datetime) -> PlanState:
     return replace(run.plan, wanted_since=at, stale=True)

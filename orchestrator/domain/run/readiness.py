@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from orchestrator.domain.organisation.organisation import Delegation
+from orchestrator.domain.organisation.organisation import DelegationState
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, Level, highest_level
@@ -44,7 +44,7 @@ class World:
     abilities: Catalogue = field(default_factory=dict)
     holds: frozenset[str] = frozenset()
     actors: Mapping[str, Actor] = field(default_factory=dict)
-    delegations: tuple[Delegation, ...] = ()
+    delegations: tuple[DelegationState, ...] = ()
     read_at: float = 0.0
     # Looked up once a world, since every step asks; a changed world (`replace`) begins anew.
     _levels: dict[tuple[str, str, str], Level | None] = field(

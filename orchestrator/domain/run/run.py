@@ -18,11 +18,11 @@ from typing import Literal
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.accounts import Accounts, fold_accounts
-from orchestrator.domain.run.decisions import Approval, Decisions, fold_decisions
-from orchestrator.domain.run.plan import Plan, fold_plan
+from orchestrator.domain.run.accounts import AccountState, fold_accounts
+from orchestrator.domain.run.decisions import Approval, DecisionState, fold_decisions
+from orchestrator.domain.run.plan import PlanState, fold_plan
 from orchestrator.domain.run.time import LONG_AGO
-from orchestrator.domain.run.work import Work, fold_work
+from orchestrator.domain.run.work import WorkState, fold_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ class RunState:
     second_requests: tuple[tuple[e.SecondRequestReceived, int], ...] = ()
     finish: Literal["clean", "with_exceptions", "shadow", "ended"] | None = None
     finished_at: datetime | None = None
-    accounts: Accounts = field(default_factory=Accounts)
-    plan: Plan = field(default_factory=Plan)
-    decisions: Decisions = field(default_factory=Decisions)
-    work: Work = field(default_factory=Work)
+    accounts: AccountState = field(default_factory=AccountState)
+    plan: PlanState = field(default_factory=PlanState)
+    decisions: DecisionState = field(default_factory=DecisionState)
+    work: WorkState = field(default_factory=WorkState)
 
     @property
     def finished(self) -> bool:

@@ -72,7 +72,7 @@ class ExceptionState:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkState:
     """`steps`, `tasks` and `exceptions` by id. `remembered` are steps that the current plan no longer has: one that
     comes back goes on where it was."""
 
@@ -84,24 +84,24 @@ class Work:
     def open_exceptions(self) -> list[ExceptionState]:
         return [exception for exception in self.exceptions.values() if exception.open]
 
-    def with_step(self, step_id: str, at: datetime, **changes: Any) -> Work:
+    def with_step(self, step_id: str, at: datetime, **changes: Any) -> WorkState:
         return replace(self, steps={**self.steps, step_id: replace(self.steps[step_id], changed_at=at, **changes)})
 
-    def with_task(self, task_id: str, task: TaskState) -> Work:
+    def with_task(self, task_id: str, task: TaskState) -> WorkState:
         return replace(self, tasks={**self.tasks, task_id: task})
 
-    def with_exception(self, exception_id: str, exception: ExceptionState) -> Work:
+    def with_exception(self, exception_id: str, exception: ExceptionState) -> WorkState:
         return replace(self, exceptions={**self.exceptions, exception_id: exception})
 
 
 @singledispatch
-def fold_work(event: Event, run: RunState, at: datetime) -> Work:
+def fold_work(event: Event, run: RunState, at: datetime) -> WorkState:
     """The work after one more event; as before where the event is about another part of the run."""
     return run.work
 
 
 @fold_work.register(e.PlanFrozen)
-def _(event: e.PlanFrozen, run: RunState, at: datetime) -> Work:
+def _(event: e.PlanFrozen, run: RunState, at: datetime) -> WorkState:
     steps = {}
     remembered = {**run.work.remembered, **run.work.steps}
     for step in event.steps:
@@ -116,7 +116,7 @@ def _(event: e.PlanFrozen, run: RunState, at: datetime) -> Work:
 
 
 @fold_work.register(e.RunRescheduled)
-def _(event: e.RunRescheduled, run: RunState, at: datetime) -> Work:
+def _(event: e.RunRescheduled, run: RunState, at: datetime) -> WorkState:
     steps = dict(run.work.steps)
     for id_, step in run.plan.steps.items():
         known = steps[id_]
@@ -134,7 +134,7 @@ def _(event: e.RunRescheduled, run: RunState, at: datetime) -> Work:
 
 
 @fold_work.register(e.StepStarted)
-def _(event: e.StepStarted, run: RunState, at: datetime) -> Work:
+def _(event: e.StepStarted, run: RunState, at: datetime) -> WorkState:
     before = run.work.steps[event.step_id]
     return run.work.with_step(
         event.step_id, at,
@@ -143,7 +143,7 @@ def _(event: e.StepStarted, run: RunState, at: datetime) -> Work:
     )  # fmt: skip
 
 
-def _done(run: RunState, event: e.StepVerified | e.StepAttested, status: StepStatus, at: datetime) -> Work:
+def _done(run: RunState, event: e.StepVerified | e.StepAttested, status: StepStatus, at: datetime) -> WorkState:
     return run.work.with_step(
         event.step_id, at,
         status=status, lease_until=None, failing_since=None, code="", settled_generation=event.generation,
@@ -151,17 +151,17 @@ def _done(run: RunState, event: e.StepVerified | e.StepAttested, status: StepSta
 
 
 @fold_work.register(e.StepVerified)
-def _(event: e.StepVerified, run: RunState, at: datetime) -> Work:
+def _(event: e.StepVerified, run: RunState, at: datetime) -> WorkState:
     return _done(run, event, "verified", at)
 
 
 @fold_work.register(e.StepAttested)
-def _(event: e.StepAttested, run: RunState, at: datetime) -> Work:
+def _(event: e.StepAttested, run: RunState, at: datetime) -> WorkState:
     return _done(run, event, "attested", at)
 
 
 @fold_work.register(e.StepAttemptFailed)
-def _(event: e.StepAttemptFailed, run: RunState, at: datetime) -> Work:
+def _(event: e.StepAttemptFailed, run: RunState, at: datetime) -> WorkState:
     before = run.work.steps[event.step_id]
     return run.work.with_step(
         event.step_id, at,
@@ -171,7 +171,7 @@ def _(event: e.StepAttemptFailed, run: RunState, at: datetime) -> Work:
 
 
 @fold_work.register(e.StepFailed)
-def _(event: e.StepFailed, run: RunState, at: datetime) -> Work:
+def _(event: e.StepFailed, run: RunState, at: datetime) -> WorkState:
     unknown = event.happened == "unknown"
     return run.work.with_step(
         event.step_id, at,
@@ -181,7 +181,7 @@ def _(event: e.StepFailed, run: RunState, at: datetime) -> Work:
 
 
 @fold_work.register(e.StepRetryOrdered)
-def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> Work:
+def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> WorkState:
     before = run.work.steps[event.step_id]
     anew = event.generation > before.generation
     return run.work.with_step(
@@ -194,33 +194,33 @@ def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> Work:
 
 
 @fold_work.register(e.StepSkipped)
-def _(event: e.StepSkipped, run: RunState, at: datetime) -> Work:
+def _(event: e.StepSkipped, run: RunState, at: datetime) -> WorkState:
     return run.work.with_step(event.step_id, at, status="skipped", lease_until=None, retry_at=None)
 
 
 @fold_work.register(e.TaskOpened)
-def _(event: e.TaskOpened, run: RunState, at: datetime) -> Work:
+def _(event: e.TaskOpened, run: RunState, at: datetime) -> WorkState:
     return run.work.with_task(event.task_id, TaskState(event, at))
 
 
 @fold_work.register(e.TaskCompleted)
-def _(event: e.TaskCompleted, run: RunState, at: datetime) -> Work:
+def _(event: e.TaskCompleted, run: RunState, at: datetime) -> WorkState:
     task = replace(run.work.tasks[event.task_id], outcome=event.outcome, by=event.by)
     return run.work.with_task(event.task_id, task)
 
 
 @fold_work.register(e.TaskWithdrawn)
-def _(event: e.TaskWithdrawn, run: RunState, at: datetime) -> Work:
+def _(event: e.TaskWithdrawn, run: RunState, at: datetime) -> WorkState:
     return run.work.with_task(event.task_id, replace(run.work.tasks[event.task_id], outcome="withdrawn"))
 
 
 @fold_work.register(e.ExceptionOpened)
-def _(event: e.ExceptionOpened, run: RunState, at: datetime) -> Work:
+def _(event: e.ExceptionOpened, run: RunState, at: datetime) -> WorkState:
     return run.work.with_exception(event.exception_id, ExceptionState(event, at))
 
 
 @fold_work.register(e.ExceptionClosed)
-def _(event: e.ExceptionClosed, run: RunState, at: datetime) -> Work:
+def _(event: e.ExceptionClosed, run: RunState, at: datetime) -> WorkState:
     known = run.work.exceptions[event.exception_id]
     closed = replace(known, disposition=event.disposition, by=event.by, closed_at=at)
     return run.work.with_exception(event.exception_id, closed)

@@ -35,7 +35,7 @@ class StoredResponse:
 Claim = Literal["mine", "another_request", "under_way"]
 
 
-class Answers:
+class StoredResponses:
     """Raises `LedgerUnavailable`."""
 
     def __init__(self, database: Database, keyring: Keyring) -> None:

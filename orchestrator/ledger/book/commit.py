@@ -98,7 +98,7 @@ async def commit_group(connection: Connection, group: Sequence[PreparedAppend]) 
         taken = await connection.execute(_TAKEN, ([k[0] for k in keys], [k[1] for k in keys])) if keys else None
     row = await locked.fetchone()
     assert row is not None, "ledger.head has lost its row"
-    draft = _Group(row[0], row[1])
+    draft = _CommitGroup(row[0], row[1])
     draft.tails = {stream: (version, bytes(digest)) for stream, version, digest in await tails.fetchall()}
     draft.taken = set(await taken.fetchall()) if taken is not None else set()
 
@@ -142,7 +142,7 @@ async def was_committed(connection: Connection, witness: tuple[int, UUID]) -> bo
     return row is not None and row[0] == append_id
 
 
-class _Group:
+class _CommitGroup:
     """The state of the ledger as this group sees it, append after append."""
 
     def __init__(self, position: int, now: datetime) -> None:

@@ -69,7 +69,7 @@ class Files:
 
     async def seal(self, person_id: str, content: bytes, name: str) -> Sealed:
         """The file as it is kept, without keeping it. Raises like `keep`."""
-        demand_size(len(content), name)
+        require_size(len(content), name)
         try:
             key = await self._keyring.person_key(person_id)
         except PersonErased as erased:
@@ -100,7 +100,7 @@ class Files:
                 f"Attach {MAX_FILES} at most; put the others into one archive.",
             )
         for file in attachments:
-            demand_size(len(file.content), file.name)
+            require_size(len(file.content), file.name)
         return [await self.keep(person_id, file.content, file.name) for file in attachments]
 
     async def open(self, person_id: str, stored: str) -> bytes:
@@ -126,7 +126,7 @@ class Files:
         return await asyncio.to_thread(key.open, _context(kind, size), bytes(sealed))
 
 
-def demand_size(size: int, name: str) -> None:
+def require_size(size: int, name: str) -> None:
     """Raises `Invalid` for a file that would not be kept."""
     if size > MAX_FILE_BYTES:
         raise Invalid(

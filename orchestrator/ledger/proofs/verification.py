@@ -60,7 +60,7 @@ class Wrong:
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class VerificationReport:
     """`ok` when nothing is wrong. `events`, `streams` and `root` tell how far it came; `checkpoints` how many signed
     roots were met on the way, `files` how many stored files are what their digests say."""
 
@@ -76,7 +76,7 @@ class Verification:
         return self.wrong is None
 
 
-def verify_database(url: str, *, against: Sequence[str] = (), verifier_key: str | None = None) -> Verification:
+def verify_database(url: str, *, against: Sequence[str] = (), verifier_key: str | None = None) -> VerificationReport:
     """Reads every row of `ledger.events` that was there when it began, and every stored file. `against` are
     checkpoints (signed notes, as text) kept elsewhere, in any order, `verifier_key` the key they must be signed with.
     Blocks: call it in a thread.
@@ -89,7 +89,7 @@ def verify_database(url: str, *, against: Sequence[str] = (), verifier_key: str 
         return _with_files(connection, found) if found.ok else found
 
 
-def verify_file(path: Path, *, against: Sequence[str] = (), verifier_key: str | None = None) -> Verification:
+def verify_file(path: Path, *, against: Sequence[str] = (), verifier_key: str | None = None) -> VerificationReport:
     """The same for a file that `export_rows` wrote; stored files are not in it."""
     with path.open(encoding="utf-8") as lines:
         return verify_rows(_parse_lines(path.name, lines), against=against, verifier_key=verifier_key)
@@ -129,9 +129,9 @@ def verify_rows(
     against: Sequence[str] = (),
     verifier_key: str | None = None,
     head: Sequence[int] | None = None,
-) -> Verification:
+) -> VerificationReport:
     """`rows` in order of position; `head` the positions found in `ledger.head`, if there is such a table."""
-    check = _Check()
+    check = _Verifier()
     met = 0
     try:
         marks = _signed_roots(against, verifier_key)
@@ -158,11 +158,11 @@ def verify_rows(
                 )
             )
     except _FirstWrong as bad:
-        return Verification(check.events, len(check.tails), check.root(), met, bad.wrong)
-    return Verification(check.events, len(check.tails), check.root(), met)
+        return VerificationReport(check.events, len(check.tails), check.root(), met, bad.wrong)
+    return VerificationReport(check.events, len(check.tails), check.root(), met)
 
 
-class _Check:
+class _Verifier:
     """What has been seen so far."""
 
     def __init__(self) -> None:
@@ -324,7 +324,7 @@ def _rows(connection: psycopg.Connection[Any], last: int) -> Iterator[Row]:
                 yield Row(*fields)
 
 
-def _with_files(connection: psycopg.Connection[Any], found: Verification) -> Verification:
+def _with_files(connection: psycopg.Connection[Any], found: VerificationReport) -> VerificationReport:
     """Each file's ciphertext against its digest, a few at a time: one has up to 10 MiB."""
     count, after = 0, b""
     if connection.execute("SELECT to_regclass('ledger.files')").fetchone() == (None,):

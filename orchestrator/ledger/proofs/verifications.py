@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select, text
 
-from orchestrator.ledger.proofs.verification import Verification, verify_database
+from orchestrator.ledger.proofs.verification import VerificationReport, verify_database
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.inquiry_tables import verifications
 
@@ -45,7 +45,7 @@ async def verify_and_keep(database: Database, url: str) -> VerificationKept:
     return await keep_verification(database, found)
 
 
-async def keep_verification(database: Database, found: Verification) -> VerificationKept:
+async def keep_verification(database: Database, found: VerificationReport) -> VerificationKept:
     """Raises `LedgerUnavailable`."""
     wrong = found.wrong
     made = (

@@ -65,7 +65,7 @@ class Caller:
             return self.auth_time
         return max(self.auth_time or self.session.created_at, self.session.created_at)
 
-    def demand_step_up(self, settings: WebSettings) -> None:
+    def require_step_up(self, settings: WebSettings) -> None:
         """What is done at once, before anybody approves, is for somebody who has just proved who they are. Raises
         `NotAllowed` (`step_up_needed`)."""
         proved = self.proved_at(settings)

@@ -47,7 +47,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Measures:
+class ChartScale:
     """In seconds."""
 
     median: float
@@ -55,7 +55,7 @@ class Measures:
     worst: float
 
 
-def measures(values: Sequence[float]) -> Measures | None:
+def measures(values: Sequence[float]) -> ChartScale | None:
     """Median, 95th percentile (what 95 of 100 do not go beyond, by nearest rank) and worst; None for nothing."""
     if not values:
         return None
@@ -64,11 +64,11 @@ def measures(values: Sequence[float]) -> Measures | None:
     def rank(share: float) -> float:
         return ordered[max(math.ceil(share * len(ordered)), 1) - 1]
 
-    return Measures(rank(0.5), rank(0.95), ordered[-1])
+    return ChartScale(rank(0.5), rank(0.95), ordered[-1])
 
 
 def times_chart(
-    values: Sequence[float], *, threshold: float | None, title: str, id_: str, measured: Measures | None = None
+    values: Sequence[float], *, threshold: float | None, title: str, id_: str, measured: ChartScale | None = None
 ) -> Markup:
     """How lengths of time (seconds) are spread: a dot each, the threshold as a line, and marks for median, 95th and
     worst (`measured`, where the page has them already). What came before its time (below 0) counts as 0. Empty for no

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import AwareDatetime, Field
 
 from orchestrator import commands
-from orchestrator.domain.organisation.organisation import Delegation as Held
+from orchestrator.domain.organisation.organisation import DelegationState as Held
 from orchestrator.domain.permissions.levels import ActorKind
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute

@@ -12,7 +12,7 @@ from orchestrator.deciding.runs import RUN_EVENT_TYPES
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.proofs.verifications import last_verification
-from orchestrator.reading.history import Happened, History, HistoryFilter
+from orchestrator.reading.history import History, HistoryEntry, HistoryFilter
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.read_permissions import require_reading, sees_everything
 from orchestrator.web.api.admin.verification import Verification, verified
@@ -124,7 +124,7 @@ async def last(request: Request, caller: ApiCaller) -> Verification:
     return verified(kept, whole=await sees_everything(web, caller))
 
 
-def _event(one: Happened) -> EventInHistory:
+def _event(one: HistoryEntry) -> EventInHistory:
     shown = person(one.person) if one.person is not None else None
     return EventInHistory(
         at=one.at, type=one.type, by=list(one.by), run_id=one.run_id, person=shown, packet=one.packet,

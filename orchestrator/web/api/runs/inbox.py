@@ -14,7 +14,7 @@ from orchestrator.documents.inbox import if_nobody_does, item_document, subject,
 from orchestrator.domain.approvals.deciders import deciders, if_nobody_acts
 from orchestrator.domain.errors import Refusal
 from orchestrator.reading.rows import Item
-from orchestrator.reading.staff import Member
+from orchestrator.reading.staff import StaffMember
 from orchestrator.web.access.caller import ApiCaller, Caller
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
@@ -106,6 +106,6 @@ def _words(item: Item, packet: Any) -> dict[str, str]:
     return {"subject": subject(item), "title": title(item, packet)}
 
 
-def _colleague(actor_id: str, member: Member | None, caller: Caller) -> Colleague:
+def _colleague(actor_id: str, member: StaffMember | None, caller: Caller) -> Colleague:
     shown = member.name if member is not None and caller.actor.kind == "person" else None
     return Colleague(actor_id=actor_id, name=shown)

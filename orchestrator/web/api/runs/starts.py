@@ -113,7 +113,7 @@ async def start(
     """409 names the run that is open for this person already, if the caller sees it."""
     web = state_of(request)
     if asked.urgent:
-        caller.demand_step_up(web.settings)
+        caller.require_step_up(web.settings)
     await may_prepare(web, caller, asked.packet)
     settled = tuple(Answered(one.question, tuple(one.accounts), one.reason) for one in asked.answers)
     question = StartAsked(**_terms(asked), reason=asked.reason, answers=settled)

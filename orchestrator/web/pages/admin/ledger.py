@@ -16,8 +16,8 @@ from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.proofs.verifications import last_verification
-from orchestrator.reading.history import Happened, History, HistoryFilter, HistoryPage
-from orchestrator.reading.staff import Member
+from orchestrator.reading.history import History, HistoryEntry, HistoryFilter, HistorySlice
+from orchestrator.reading.staff import StaffMember
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form
 from orchestrator.web.access.read_permissions import reads_runs, require_reading, sees_everything
@@ -102,7 +102,7 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     )  # fmt: skip
 
 
-async def _history(request: Request, caller: Caller, typed: Mapping[str, str]) -> tuple[HistoryPage, Refusal | None]:
+async def _history(request: Request, caller: Caller, typed: Mapping[str, str]) -> tuple[HistorySlice, Refusal | None]:
     """A filter that cannot be so shows nothing, and why."""
     web = state_of(request)
     found = History(web.database, web.services.keyring, EventCodec(RUN_EVENT_TYPES), web.queries)
@@ -116,14 +116,14 @@ async def _history(request: Request, caller: Caller, typed: Mapping[str, str]) -
         )
         return await found.page(caller.viewer, wanted, _after(request), A_PAGE), None
     except Refusal as refused:
-        return HistoryPage((), None, None), refused
+        return HistorySlice((), None, None), refused
 
 
 def _instant(text: str, zone: str, what: str) -> datetime | None:
     return instant_given(text, zone, what) if text else None
 
 
-def _line(one: Happened, systems: Mapping[str, str], staff: Mapping[str, Member]) -> dict[str, object]:
+def _line(one: HistoryEntry, systems: Mapping[str, str], staff: Mapping[str, StaffMember]) -> dict[str, object]:
     return {
         "one": one,
         "by": [name_in(staff, actor_id) for actor_id in one.by],

@@ -44,7 +44,7 @@ class DiffLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class PacketActions:
     """What the caller may do with a version, by the domain's own word: the phase and owner that they may sign for, and
     the phases to which they may move it."""
 
@@ -171,7 +171,7 @@ async def _page(
     )  # fmt: skip
 
 
-def _signature(known: history.VersionState, owner: history.Owner) -> history.Signature | None:
+def _signature(known: history.VersionState, owner: history.Owner) -> history.SignatureRecord | None:
     """Theirs for the next phase, where there is one."""
     following = _following(known)
     return known.signed(owner, following) if following is not None else None
@@ -183,7 +183,7 @@ def _following(known: history.VersionState) -> history.Phase | None:
     return history.FORWARD[history.FORWARD.index(known.phase) + 1]
 
 
-def _offered(shelf: PacketShelf, known: history.VersionState, caller: Caller) -> Offered:
+def _offered(shelf: PacketShelf, known: history.VersionState, caller: Caller) -> PacketActions:
     sign: tuple[history.Owner, history.Phase] | None = None
     try:
         for draft in history.sign(shelf.history, known.version, caller.actor):
@@ -198,7 +198,7 @@ def _offered(shelf: PacketShelf, known: history.VersionState, caller: Caller) ->
                 moves.append(phase)
         except Refusal:
             continue
-    return Offered(sign, tuple(moves))
+    return PacketActions(sign, tuple(moves))
 
 
 async def _holders(web: WebState, known: history.VersionState) -> dict[str, list[str]]:

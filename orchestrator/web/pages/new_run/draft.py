@@ -20,7 +20,7 @@ from orchestrator.documents.preview import Shown
 from orchestrator.documents.questions import PersonMatch, PreviewAsked, StartAsked
 from orchestrator.documents.shown_matches import Answered
 from orchestrator.domain.errors import Invalid, Refusal
-from orchestrator.domain.permissions.embargo import Embargo
+from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 from orchestrator.ledger.book.errors import UnreadableEvent
 from orchestrator.ledger.persons.keys import Keyring
@@ -32,7 +32,7 @@ _OF_ZONE = ("unknown_zone", "cutoff_without_zone")
 _TWICE = "This time happens twice there: the clocks are put back over it. Choose below which one is meant."
 
 
-class Draft(Shown):
+class RunDraft(Shown):
     """`cutoff` and `embargo_until` are local times in `zone`, as typed; `offset` (`+01:00`) says which of two is meant
     where the clocks are put back. `sure` is the confirmation of an urgent start."""
 
@@ -48,13 +48,13 @@ class Draft(Shown):
     named: tuple[str, ...] = ()
 
     @classmethod
-    def begin(cls, packet: str, person: PersonMatch, zone: str) -> Draft:
+    def begin(cls, packet: str, person: PersonMatch, zone: str) -> RunDraft:
         """With what HR says: their zone (`zone` where HR knows none), and when they leave."""
         theirs = person.time_zone or zone
         return cls(packet=packet, person=person, cutoff=as_local(person.leaving_at, theirs), zone=theirs)
 
     @classmethod
-    def of(cls, asked: PreviewAsked) -> Draft:
+    def of(cls, asked: PreviewAsked) -> RunDraft:
         """What a preview was asked for. Raises `Invalid` for one that no page asked for."""
         if asked.chosen is None:
             raise Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
@@ -73,7 +73,7 @@ class Draft(Shown):
             named=asked.named,
         )
 
-    def typed(self, form: FormData) -> Draft:
+    def typed(self, form: FormData) -> RunDraft:
         """With what was filled in."""
         cutoff = text(form, "cutoff")[:40]
         return self.model_copy(
@@ -138,13 +138,13 @@ class Draft(Shown):
             return {}
         return {at.isoformat()[-6:]: at.strftime("%H:%M %Z") for at in both}
 
-    def embargo(self) -> Embargo | None:
+    def embargo(self) -> EmbargoTerms | None:
         """None where none is wished for. Raises `Invalid` where its end is no time."""
         if not self.embargoed:
             return None
         if not self.embargo_until:
             raise Invalid("embargo_end_missing", "The embargo has no end.", "Say until when it lasts.")
-        return Embargo(instant_given(self.embargo_until, self.zone, "The embargo's end"), self.named)
+        return EmbargoTerms(instant_given(self.embargo_until, self.zone, "The embargo's end"), self.named)
 
     def question(self, actor_id: str) -> PreviewAsked:
         """Raises `Invalid` where `faults` has some."""
@@ -169,15 +169,15 @@ class Draft(Shown):
         }
 
 
-def sealed(keyring: Keyring, actor_id: str, draft: Draft) -> str:
+def sealed(keyring: Keyring, actor_id: str, draft: RunDraft) -> str:
     """Opaque, and for this actor's forms alone."""
     return base64.urlsafe_b64encode(keyring.seal(_context(actor_id), draft.model_dump_json().encode())).decode()
 
 
-def opened(keyring: Keyring, actor_id: str, handle: str) -> Draft:
+def opened(keyring: Keyring, actor_id: str, handle: str) -> RunDraft:
     """Raises `Invalid` for what was not made here for this actor."""
     try:
-        return Draft.model_validate_json(keyring.open(_context(actor_id), base64.urlsafe_b64decode(handle.encode())))
+        return RunDraft.model_validate_json(keyring.open(_context(actor_id), base64.urlsafe_b64decode(handle.encode())))
     except (UnreadableEvent, binascii.Error, ValueError) as error:
         raise Invalid("nobody_chosen", "Nobody is chosen.", "Find the person first.") from error
 

@@ -31,7 +31,7 @@ from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.start_permissions import packets_to_start
 from orchestrator.web.inquiries import FindPeople, Preview, PreviewAsked, Started
 from orchestrator.web.once import once
-from orchestrator.web.pages.new_run.draft import Draft, opened, sealed, sentence, zones_for
+from orchestrator.web.pages.new_run.draft import RunDraft, opened, sealed, sentence, zones_for
 from orchestrator.web.pages.new_run.preview_words import preview_page
 from orchestrator.web.pages.new_run.settling import Said
 from orchestrator.web.pages.page import back_to, page
@@ -57,7 +57,7 @@ AWAY = Refusal(
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class PacketChoice:
     """A packet under which the caller may start runs. `urgent` is whether they may start at once."""
 
     packet: Packet
@@ -109,7 +109,7 @@ async def people(request: Request, caller: PageCaller, form: Form) -> Response:
 async def _find_page(
     request: Request,
     caller: Caller,
-    offered: Sequence[Offered],
+    offered: Sequence[PacketChoice],
     *,
     chosen: str = "",
     text: str = "",
@@ -121,7 +121,7 @@ async def _find_page(
     web = state_of(request)
     packet = chosen or (offered[0].name if offered else "")
     matches = [
-        (person, sealed(web.services.keyring, caller.actor.actor_id, Draft.begin(packet, person, caller.zone)))
+        (person, sealed(web.services.keyring, caller.actor.actor_id, RunDraft.begin(packet, person, caller.zone)))
         for person in (found.people if found is not None else ())
     ]
     return await page(
@@ -157,7 +157,7 @@ async def look_ahead(request: Request, caller: PageCaller, form: Form) -> Respon
 async def _terms_page(
     request: Request,
     caller: Caller,
-    draft: Draft,
+    draft: RunDraft,
     *,
     faults: Sequence[tuple[str, str]] = (),
     refused: Refusal | None = None,
@@ -239,7 +239,7 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
             return await back_to(request, caller, _address(inquiry_id), already)
         try:
             if draft.urgent:
-                caller.demand_step_up(web.settings)
+                caller.require_step_up(web.settings)
             wanted = draft.start(said.reason or None, said.answers(questions))
             done = await starts.start(web.services, web.inquiries, caller.actor, wanted)
         except (Refusal, EngineUnavailable) as error:
@@ -250,7 +250,7 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
         return await back_to(request, caller, to, _told(done, draft))
 
 
-def _told(done: Started, draft: Draft) -> Flash:
+def _told(done: Started, draft: RunDraft) -> Flash:
     if done.run_id is None:
         return Flash("done", done.message)
     if not done.nudged:
@@ -264,7 +264,7 @@ def _told(done: Started, draft: Draft) -> Flash:
     return Flash("done", "The run is started. Systems are being asked which accounts are theirs.")
 
 
-async def _refused_page(request: Request, caller: Caller, draft: Draft, refused: Refusal) -> Response:
+async def _refused_page(request: Request, caller: Caller, draft: RunDraft, refused: Refusal) -> Response:
     """The form again, with what was typed, and the refusal at its field where it is about one."""
     status = status_of(request, refused)
     if refused.code.startswith("cutoff_"):
@@ -274,11 +274,11 @@ async def _refused_page(request: Request, caller: Caller, draft: Draft, refused:
     return await _terms_page(request, caller, draft, refused=refused, status=status)
 
 
-async def _draft(web: WebState, caller: Caller, inquiry_id: str) -> Draft:
+async def _draft(web: WebState, caller: Caller, inquiry_id: str) -> RunDraft:
     question = await web.inquiries.question(inquiry_id, caller.actor.actor_id)
     if not isinstance(question, PreviewAsked):
         raise Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
-    return Draft.of(question)
+    return RunDraft.of(question)
 
 
 async def _questions(web: WebState, caller: Caller, inquiry_id: str) -> tuple[MatchQuestion, ...]:
@@ -290,19 +290,19 @@ async def _questions(web: WebState, caller: Caller, inquiry_id: str) -> tuple[Ma
     return answer.questions if isinstance(answer, Preview) else ()
 
 
-async def _offered(web: WebState, caller: Caller) -> list[Offered]:
+async def _offered(web: WebState, caller: Caller) -> list[PacketChoice]:
     """The packets under which the caller may start runs, those in production first; none where there is no packet in
     use. Raises `NotAllowed` as the domain does for somebody who may start none."""
-    offered: list[Offered] = []
+    offered: list[PacketChoice] = []
     for current, shelf in packets_to_start(caller.actor, (await web.queries.organisation_snapshot()).shelves.values()):
         urgent = current.approvals.urgent
         may = urgent is not None and caller.actor.kind == "person" and bool(caller.actor.roles & set(urgent.allowed_to))
-        offered.append(Offered(current, shelf.history.phase, may))
+        offered.append(PacketChoice(current, shelf.history.phase, may))
     order = ("production", "pilot", "shadow")
     return sorted(offered, key=lambda one: (order.index(one.phase), -len(one.packet.workflow.steps), one.name))
 
 
-def _chosen(offered: Sequence[Offered], name: str) -> Offered:
+def _chosen(offered: Sequence[PacketChoice], name: str) -> PacketChoice:
     for one in offered:
         if one.name == name:
             return one
@@ -316,12 +316,12 @@ def _hr(packet: Packet) -> tuple[str, Any]:
     return packet.platform.hr.system, packet.platform.systems[packet.platform.hr.system]
 
 
-def _steps_up(web: WebState, caller: Caller, draft: Draft, inquiry_id: str) -> str | None:
+def _steps_up(web: WebState, caller: Caller, draft: RunDraft, inquiry_id: str) -> str | None:
     """Where an urgent start's fresh sign-in is had; None where it is not needed or there already."""
     if not draft.urgent:
         return None
     try:
-        caller.demand_step_up(web.settings)
+        caller.require_step_up(web.settings)
     except NotAllowed:
         way = "/sign-in/start?step_up=true&to=" if web.provider is not None else "/sign-in?to="
         return f"{way}{_address(inquiry_id)}"

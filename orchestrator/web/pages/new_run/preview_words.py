@@ -10,9 +10,9 @@ from typing import Any
 
 from orchestrator.documents.preview import Preview, PreviewAccount, PreviewGate, PreviewStep
 from orchestrator.domain.permissions.levels import Level
-from orchestrator.reading.queries import Member
+from orchestrator.reading.queries import StaffMember
 from orchestrator.vocabulary.durations import length
-from orchestrator.web.pages.new_run.draft import Draft
+from orchestrator.web.pages.new_run.draft import RunDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class GateLine:
     steps: tuple[str, ...]
 
 
-def preview_page(preview: Preview, draft: Draft, staff: Mapping[str, Member]) -> dict[str, Any]:
+def preview_page(preview: Preview, draft: RunDraft, staff: Mapping[str, StaffMember]) -> dict[str, Any]:
     """The context of the preview's template."""
     titles = {step.name: step.title for step in preview.steps}
     systems = {system.system: system.title for system in preview.systems}
@@ -110,5 +110,5 @@ def _undone(step: PreviewStep) -> str | None:
     return step.reversible
 
 
-def _names(actor_ids: tuple[str, ...], staff: Mapping[str, Member]) -> tuple[str, ...]:
+def _names(actor_ids: tuple[str, ...], staff: Mapping[str, StaffMember]) -> tuple[str, ...]:
     return tuple((staff[one].name if one in staff else None) or one for one in actor_ids)

@@ -28,8 +28,8 @@ async def hold(request: Request, caller: PageCaller, form: Form, run_id: str) ->
         came_of_it = await commands.hold_run(
             state_of(request).services, caller.actor, run_id, text(form, "reason") or None
         )
-    except Refusal as no:
-        return await refused(request, caller, form, no, run_id)
+    except Refusal as refusal:
+        return await refused(request, caller, form, refusal, run_id)
     said = "On hold: nothing further is begun until it is released." if came_of_it.events else "It was on hold already."
     return await carried_out(request, caller, form, done(said, came_of_it))
 
@@ -38,8 +38,8 @@ async def hold(request: Request, caller: PageCaller, form: Form, run_id: str) ->
 async def release(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
     try:
         came_of_it = await commands.release_run(state_of(request).services, caller.actor, run_id)
-    except Refusal as no:
-        return await refused(request, caller, form, no, run_id)
+    except Refusal as refusal:
+        return await refused(request, caller, form, refusal, run_id)
     said = "Released: the run goes on." if came_of_it.events else "It was not on hold."
     return await carried_out(request, caller, form, done(said, came_of_it))
 
@@ -50,8 +50,8 @@ async def reschedule(request: Request, caller: PageCaller, form: Form, run_id: s
     try:
         cutoff = parse_cutoff(text(form, "cutoff"), text(form, "zone"))
         came_of_it = await commands.reschedule_run(state_of(request).services, caller.actor, run_id, cutoff)
-    except Refusal as no:
-        return await refused(request, caller, form, no, run_id)
+    except Refusal as refusal:
+        return await refused(request, caller, form, refusal, run_id)
     seen = await load_run(state_of(request), caller, run_id)
     when = instant(seen.state.cutoff, seen.state.zone)
     said = f"The cutoff is now {when}." if came_of_it.events else f"The cutoff was {when} already."
@@ -62,8 +62,8 @@ async def reschedule(request: Request, caller: PageCaller, form: Form, run_id: s
 async def end(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
     try:
         came_of_it = await commands.end_run(state_of(request).services, caller.actor, run_id, text(form, "reason"))
-    except Refusal as no:
-        return await refused(request, caller, form, no, run_id)
+    except Refusal as refusal:
+        return await refused(request, caller, form, refusal, run_id)
     said = "The run is ended. What was done stays done; nothing further is."
     return await carried_out(request, caller, form, done(said, came_of_it))
 
@@ -79,8 +79,8 @@ async def embargo(request: Request, caller: PageCaller, form: Form, run_id: str)
         came_of_it: Done = await commands.set_embargo(
             state_of(request).services, caller.actor, run_id, until, texts(form, "named")
         )
-    except Refusal as no:
-        return await refused(request, caller, form, no, run_id)
+    except Refusal as refusal:
+        return await refused(request, caller, form, refusal, run_id)
     if over:
         said = "The embargo is over: everybody concerned can read the whole record."
     else:

@@ -35,8 +35,8 @@ async def decide(request: Request, caller: PageCaller, form: Form, run_id: str, 
                 came_of_it = await commands.reject_gate(web.services, caller.actor, run_id, gate_id, reason)
             case _:
                 raise Invalid("verdict_missing", "Neither yes nor no was said.", "Approve or reject.")
-    except Refusal as no:
-        return await refused(request, caller, form, no, run_id, gate_id)
+    except Refusal as error:
+        return await refused(request, caller, form, error, run_id, gate_id)
     seen = await load_run(web, caller, run_id)
     return await carried_out(request, caller, form, decision(seen, gate_id, came_of_it))
 
@@ -52,9 +52,13 @@ async def decide_together(request: Request, caller: PageCaller, form: Form) -> R
         )
     try:
         outcomes = await commands.approve_gates(web.services, caller.actor, selection, text(form, "reason") or None)
-    except Refusal as no:
+    except Refusal as error:
         return await again(
-            request, caller, form, problem_of(no, request.path_params).status, Flash("refused", no.message, no.remedy)
+            request,
+            caller,
+            form,
+            problem_of(error, request.path_params).status,
+            Flash("refused", error.message, error.remedy),
         )
     flashes, statuses = [], []
     for outcome in outcomes:
@@ -84,8 +88,8 @@ async def answer_task(request: Request, caller: PageCaller, form: Form, run_id: 
         came_of_it = await commands.complete_task(
             web.services, caller.actor, run_id, task_id, text(form, "outcome"), said, files
         )
-    except Refusal as no:
-        return await refused(request, caller, form, no, run_id, task_id)
+    except Refusal as error:
+        return await refused(request, caller, form, error, run_id, task_id)
     seen = await load_run(web, caller, run_id)
     task = seen.state.work.tasks[task_id]
     step = seen.state.plan.steps.get(task.opened.step_id)

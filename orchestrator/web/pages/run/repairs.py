@@ -105,8 +105,8 @@ async def _carry_out(
 ) -> Response:
     try:
         came_of_it = await work()
-    except Refusal as no:
-        return await refused(request, caller, form, no, run_id, item_id)
+    except Refusal as refusal:
+        return await refused(request, caller, form, refusal, run_id, item_id)
     seen = await load_run(state_of(request), caller, run_id)
     return await carried_out(request, caller, form, done(told(seen), came_of_it))
 

@@ -14,7 +14,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.readiness import World, due_at
 from orchestrator.domain.run.run import RunState
-from orchestrator.reading.staff import Member
+from orchestrator.reading.staff import StaffMember
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.pages.run.permissions import Permissions
 from orchestrator.web.state import WebState
@@ -29,7 +29,7 @@ class RunAccess:
 
     situation: RunSnapshot
     caller: Caller
-    staff: Mapping[str, Member]
+    staff: Mapping[str, StaffMember]
 
     @property
     def state(self) -> RunState:
@@ -89,7 +89,7 @@ class RunAccess:
         }
 
 
-def name_in(staff: Mapping[str, Member], actor_id: str | None) -> str:
+def name_in(staff: Mapping[str, StaffMember], actor_id: str | None) -> str:
     """What somebody is called; the beginning of their account's id where nobody can say any more."""
     if not actor_id:
         return ""
