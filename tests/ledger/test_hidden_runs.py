@@ -20,6 +20,7 @@ from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 from orchestrator.ledger.book.rebuild import rebuild
 from orchestrator.reading.history import History, HistoryFilter
 from orchestrator.reading.open_counts import OpenCounts, open_counts
+from orchestrator.reading.outcomes import OutcomeQueries
 from orchestrator.reading.run_lists import RunFilter
 from tests.ledger.small_office import (
     AUDREY,
@@ -94,10 +95,24 @@ async def finds(here: SmallOffice, actor: Actor, run_id: str) -> bool:
                     await asked
                 assert unknown.value.code == "unknown_run"
     assert not any(item.run_id == run_id for item in (await queries.inbox(viewer)).items) or answers[0]
+    if not answers[0]:
+        await nothing_is_counted(here, actor)
     situation = await here.runs.load(run_id)
     answers.append(may_see(situation.state, actor, situation.world))
     assert len(set(answers)) == 1, (actor.actor_id, answers)
     return answers[0]
+
+
+async def nothing_is_counted(here: SmallOffice, actor: Actor) -> None:
+    """In lists and numbers of exceptions and outcomes, where the only run there is is hidden."""
+    viewer = sees(actor)
+    assert await here.exceptions(viewer, "all") == ()
+    counts = await here.exception_lists.counts(viewer)
+    assert (counts.open, counts.overdue, counts.closed) == (0, 0, 0)
+    found = await OutcomeQueries(here.database, here.queries, here.runs).outcomes(viewer)
+    assert found.times.each == found.causes == found.exposed == found.saved == ()
+    assert (found.times.runs, found.times.open, found.times.never) == (0, 0, 0)
+    assert (found.exposed_runs, found.minutes_saved) == (0, 0)
 
 
 async def test_it_is_found_by_those_named_until_the_embargo_ends(here: SmallOffice) -> None:
