@@ -39,8 +39,8 @@ class PersonMatch(Shown):
     email: str
     department: str
     title: str
-    time_zone: str
-    leaving: bool
+    time_zone: str = Field(description="An IANA name, empty where HR does not know")
+    leaving: bool = Field(description="Whether HR says that they leave")
     leaving_at: datetime | None = None
 
 

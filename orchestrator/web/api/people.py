@@ -5,7 +5,6 @@ Names stand in bodies and never in an address: addresses end up in logs and hist
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -18,7 +17,7 @@ from orchestrator.web.access.packets import readable
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id
-from orchestrator.web.inquiries import FindPeople, PersonFactsAsked
+from orchestrator.web.inquiries import FindPeople, PersonFactsAsked, PersonMatch
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["people"], route_class=IdempotentRoute)
@@ -44,16 +43,8 @@ class PersonLookup(RequestModel):
     wanted: Wanted
 
 
-class PersonFound(ResponseModel):
-    hr_id: str
-    name: str
-    employee_number: str
-    email: str
-    department: str
-    title: str
-    time_zone: str = Field(description="An IANA name, empty where HR does not know")
-    leaving: bool = Field(description="Whether HR says that they leave")
-    leaving_at: datetime | None = None
+class PersonFound(PersonMatch, ResponseModel):
+    pass
 
 
 class PeopleFound(ResponseModel):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from orchestrator.documents.preview import PreviewPerson
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.status import RunStatus
@@ -15,14 +16,8 @@ from orchestrator.web.api.schema.description import ResponseModel
 SearchWord = Literal["matched", "none", "ambiguous", "weak", "failed"]
 
 
-class Person(ResponseModel):
+class Person(PreviewPerson, ResponseModel):
     """Whom a run is about, as HR said when it was asked for."""
-
-    name: str | None = None
-    employee_number: str | None = None
-    email: str | None = None
-    department: str | None = None
-    time_zone: str | None = None
 
 
 class Summary(ResponseModel):
