@@ -8,7 +8,7 @@ from dataclasses import replace
 from connectors.abilities import Account
 
 
-class Found:
+class AccountSet:
     def __init__(self) -> None:
         self._accounts: dict[str, Account] = {}
 
@@ -21,6 +21,6 @@ class Found:
         return list(self._accounts.values())
 
 
-def equal_but_for_case(shown: str | None, asked: str) -> bool:
+def equals_ignoring_case(shown: str | None, asked: str) -> bool:
     """Every answer is compared again here, since a system may match prefixes or ignore a parameter it does not know."""
     return shown is not None and shown.casefold() == asked.casefold()

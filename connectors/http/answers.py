@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
-_LONGEST_RETRY_AFTER = 86_400.0  # a system that names a later time than a day is asked again after a day
+_MAX_RETRY_AFTER_SECONDS = 86_400.0  # a system that names a later time than a day is asked again after a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def read_retry_after(value: str | None) -> float | None:
             seconds = (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds()
         except ValueError:
             return None
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER_SECONDS)
 
 
 def read_json(body: bytes) -> Any:

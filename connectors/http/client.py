@@ -46,7 +46,7 @@ Shape = TypeVar("Shape", bound=BaseModel)
 Happened = Literal["no", "unknown"]
 
 _READS = frozenset({"GET", "HEAD"})
-_EXCERPT = 300
+_EXCERPT_BYTES = 300
 
 
 class HttpSettings(BaseModel):
@@ -175,7 +175,7 @@ class Call:
             url = url.copy_merge_params(dict(params))
         sent = False
 
-        async def notice(event: str, _: Mapping[str, Any]) -> None:
+        async def on_trace(event: str, _: Mapping[str, Any]) -> None:
             nonlocal sent
             sent = sent or event.endswith("send_request_headers.started")
 
@@ -188,7 +188,7 @@ class Call:
             async with (
                 asyncio.timeout_at(self._until),
                 system._client.stream(
-                    method, url, content=content, headers=request_headers, extensions={"trace": notice}
+                    method, url, content=content, headers=request_headers, extensions={"trace": on_trace}
                 ) as response,
             ):
                 body = await self._read(method, response)
@@ -216,11 +216,11 @@ class Call:
             )  # fmt: skip
         return self._judge(method, url, response, body, missing_ok=missing_ok)
 
-    def understand(self, answer: Answer, shape: type[Shape]) -> Shape:
+    def parse(self, answer: Answer, shape: type[Shape]) -> Shape:
         """The answer's body as `shape`. Raises `ActionRequiredError("answer_not_understood")`."""
-        return self.understand_value(answer.body, shape)
+        return self.parse_value(answer.body, shape)
 
-    def understand_value(self, value: Any, shape: type[Shape]) -> Shape:
+    def parse_value(self, value: Any, shape: type[Shape]) -> Shape:
         """A part of an answer as `shape`. The error names the fields that are wrong, never their values."""
         try:
             return shape.model_validate(value)
@@ -231,7 +231,7 @@ class Call:
             )
             self._fail(ActionRequiredError, "answer_not_understood", f"Unexpected {shape.__name__}: {places}")
 
-    def misunderstood(self, what: str) -> NoReturn:
+    def unexpected(self, what: str) -> NoReturn:
         """Raise `ActionRequiredError("answer_not_understood")` with what was wrong."""
         self._fail(ActionRequiredError, "answer_not_understood", what)
 
@@ -255,7 +255,7 @@ class Call:
 
     def _judge(self, method: str, url: httpx.URL, response: httpx.Response, body: bytes, *, missing_ok: bool) -> Answer:
         status = response.status_code
-        said = f"{method} {url.path} was answered with {status}: {body[:_EXCERPT].decode(errors='replace')}"
+        said = f"{method} {url.path} was answered with {status}: {body[:_EXCERPT_BYTES].decode(errors='replace')}"
         if 300 <= status < 400:
             self._redirected(method, url, response)
         if status in (401, 403):

@@ -20,7 +20,7 @@ from ldap3.utils.conv import escape_filter_chars
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
-from connectors.account_set import Found, equal_but_for_case
+from connectors.account_set import AccountSet, equals_ignoring_case
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.http.hosts import require_allowed
 from connectors.http.tls import require_private, trust
@@ -163,7 +163,7 @@ class LdapConnector:
         self._directory.close()
 
     def _find(self, session: Session, lookups: Sequence[Lookup]) -> Sequence[Account]:
-        found = Found()
+        found = AccountSet()
         for lookup in lookups:
             if not lookup.value.strip():
                 continue
@@ -172,7 +172,7 @@ class LdapConnector:
             attributes = [*_READ, lookup.attribute]
             for entry in session.search(self._settings.people_base, filter_text, attributes):
                 shown = entry.values.get(lookup.attribute.lower(), ())
-                same = next((value for value in shown if equal_but_for_case(value, lookup.value)), None)
+                same = next((value for value in shown if equals_ignoring_case(value, lookup.value)), None)
                 if same is not None:
                     found.add(self._account(session, entry), lookup.attribute, same)
         return found.accounts()

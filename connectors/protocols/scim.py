@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import Field
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
-from connectors.account_set import Found
+from connectors.account_set import AccountSet
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.answers import Answer
 from connectors.http.client import Call, Fields, HttpSettings, JsonHttp
@@ -26,7 +26,7 @@ from connectors.parameters import account_gone, account_of, names_of, unknown_ab
 _PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 _ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 _PAGE = 100
-_MOST_RESOURCES = 20_000  # a search that goes on beyond this many is a server that never ends its pages
+_MAX_RESOURCES = 20_000  # a search that goes on beyond this many is a server that never ends its pages
 # RFC 7644 section 3.4.2.2: [URI ":"] attribute name ["." sub-attribute name]
 _ATTRIBUTE = re.compile(r"^(?P<schema>urn:[A-Za-z0-9:._-]+:)?(?P<path>[A-Za-z$][\w$-]*(\.[A-Za-z$][\w$-]*)?)$")
 
@@ -130,7 +130,7 @@ class ScimConnector:
     async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
         call = self._http.call(deadline)
         offers = await self._offers(call)
-        found = Found()
+        found = AccountSet()
         for lookup in lookups:
             if not _ATTRIBUTE.match(lookup.attribute):
                 raise unknown_attribute("scim", lookup.attribute, ["userName", "externalId", "emails.value"])
@@ -141,7 +141,7 @@ class ScimConnector:
                 matching = _matching_value(document, lookup)
                 if matching is None:  # a server that ignores filters, or compares more loosely than equal
                     continue
-                found.add(self._account(call.understand_value(document, _User)), lookup.attribute, matching)
+                found.add(self._account(call.parse_value(document, _User)), lookup.attribute, matching)
         accounts = found.accounts()
         members = await self._privileged_members(call) if accounts and self._privileged else set()
         return [replace(each, privileged=each.privileged or each.native_id in members) for each in accounts]
@@ -169,7 +169,7 @@ class ScimConnector:
         if answer.status == 404:
             gone = effect.ability == "delete_account" and _is_scim_error(answer)
             return ReadBack("done" if gone else "unknown", {"present": False})
-        user = call.understand(answer, _User)
+        user = call.parse(answer, _User)
         state = {"present": True, "id": user.id, "user_name": user.user_name, "active": user.active}
         match effect.ability:
             case "delete_account":
@@ -198,7 +198,7 @@ class ScimConnector:
         if self._known_offers is None:
             answer = await call.send("GET", "ServiceProviderConfig", missing_ok=True)
             # A server without it is taken at what RFC 7644 makes every server do: PUT, no entity tags.
-            self._known_offers = _Offers() if answer.status == 404 else call.understand(answer, _Offers)
+            self._known_offers = _Offers() if answer.status == 404 else call.parse(answer, _Offers)
         return self._known_offers
 
     async def _resources(self, call: Call, kind: str, condition: str | None) -> AsyncIterator[dict[str, Any]]:
@@ -208,14 +208,14 @@ class ScimConnector:
             asked = {"startIndex": str(start), "count": str(_PAGE)}
             if condition is not None:
                 asked["filter"] = condition
-            page = call.understand(await call.send("GET", kind, params=asked), _Page)
+            page = call.parse(await call.send("GET", kind, params=asked), _Page)
             for document in page.resources or ():
                 yield document
             start += len(page.resources or ())
             if not page.resources or start > page.total:
                 return
-            if start > _MOST_RESOURCES:
-                call.misunderstood(f"A search in {kind} goes on beyond {_MOST_RESOURCES} resources.")
+            if start > _MAX_RESOURCES:
+                call.unexpected(f"A search in {kind} goes on beyond {_MAX_RESOURCES} resources.")
 
     def _account(self, user: _User) -> Account:
         names = {str(role.get("value", role.get("display", ""))).casefold() for role in user.roles or ()}
@@ -234,7 +234,7 @@ class ScimConnector:
         condition = names if (await self._offers(call)).filter.supported else None
         members: set[str] = set()
         async for document in self._resources(call, "Groups", condition):
-            group = call.understand_value(document, _Group)
+            group = call.parse_value(document, _Group)
             if group.name.casefold() in self._privileged:
                 members |= {str(member.get("value")) for member in group.members or ()}
         return members
@@ -268,7 +268,7 @@ class ScimConnector:
         fetched = await call.send("GET", "Groups", group.id, missing_ok=True)
         if fetched.status == 404:
             return
-        members = call.understand(fetched, _Group).members or []
+        members = call.parse(fetched, _Group).members or []
         remaining = [member for member in members if member.get("value") != account_id]
         if len(remaining) != len(members):
             await self._put(call, ("Groups", group.id), fetched, {"members": remaining}, effect)
@@ -296,7 +296,7 @@ class ScimConnector:
             condition = f"members.value eq {_quoted(account_id)}"
         groups = []
         async for document in self._resources(call, "Groups", condition):
-            group = call.understand_value(document, _Group)
+            group = call.parse_value(document, _Group)
             is_member = condition is not None or any(
                 member.get("value") == account_id for member in group.members or ()
             )
@@ -314,7 +314,7 @@ class ScimConnector:
             nobody = 'members.value eq "nobody-has-this-id"'
             try:
                 answer = await call.send("GET", "Groups", params={"filter": nobody, "count": "1"})
-                self._filters_members = call.understand(answer, _Page).total == 0
+                self._filters_members = call.parse(answer, _Page).total == 0
             except RefusedError:
                 self._filters_members = False
         return self._filters_members
@@ -332,12 +332,12 @@ class ScimConnector:
         self, call: Call, path: tuple[str, str], fetched: Answer, change: dict[str, Any], effect: Effect
     ) -> Answer:
         if not isinstance(fetched.body, dict):
-            call.misunderstood(f"{path[0]} answered with something that is not a resource.")
+            call.unexpected(f"{path[0]} answered with something that is not a resource.")
         headers = {"Effect-Key": effect.effect_key}
         if (await self._offers(call)).etag.supported:
             version = fetched.etag or fetched.body.get("meta", {}).get("version")
             if not isinstance(version, str):
-                call.misunderstood("The server offers entity tags, and the resource it sent has none.")
+                call.unexpected("The server offers entity tags, and the resource it sent has none.")
             headers["If-Match"] = version
         return await call.send("PUT", *path, document={**fetched.body, **change}, headers=headers, missing_ok=True)
 

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
-from connectors.account_set import Found, equal_but_for_case
+from connectors.account_set import AccountSet, equals_ignoring_case
 from connectors.http.client import Call, Fields, HttpSettings, JsonHttp
 from connectors.parameters import account_gone, account_of, unknown_ability, unknown_attribute
 
@@ -79,7 +79,7 @@ class CardsConnector:
 
     async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
         call = self._http.call(deadline)
-        found = Found()
+        found = AccountSet()
         for lookup in lookups:
             if lookup.attribute not in _ATTRIBUTES:
                 raise unknown_attribute("cards", lookup.attribute, _ATTRIBUTES)
@@ -100,7 +100,7 @@ class CardsConnector:
         )
         if answer.status == 404:
             raise account_gone(effect)
-        return Reply({"state": call.understand(answer, _Card).state})
+        return Reply({"state": call.parse(answer, _Card).state})
 
     async def read_back(self, effect: Effect) -> ReadBack:
         if effect.ability not in ABILITIES:
@@ -127,9 +127,9 @@ class CardsConnector:
             card = await self._card(call, lookup.value)
             return [card] if card is not None and card.id == lookup.value else []
         answer = await call.send("GET", "cards", params={lookup.attribute: lookup.value})
-        cards = call.understand(answer, _Cards).cards
-        return [card for card in cards if equal_but_for_case(card.shown(lookup.attribute), lookup.value)]
+        cards = call.parse(answer, _Cards).cards
+        return [card for card in cards if equals_ignoring_case(card.shown(lookup.attribute), lookup.value)]
 
     async def _card(self, call: Call, card_id: str) -> _Card | None:
         answer = await call.send("GET", "cards", card_id, missing_ok=True)
-        return None if answer.status == 404 else call.understand(answer, _Card)
+        return None if answer.status == 404 else call.parse(answer, _Card)

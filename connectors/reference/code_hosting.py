@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
-from connectors.account_set import Found, equal_but_for_case
+from connectors.account_set import AccountSet, equals_ignoring_case
 from connectors.errors import RefusedError
 from connectors.http.client import Call, Fields, HttpSettings, JsonHttp
 from connectors.parameters import account_gone, account_of, text_of, unknown_ability, unknown_attribute
@@ -133,7 +133,7 @@ class CodeHostingConnector:
 
     async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
         call = self._http.call(deadline)
-        found = Found()
+        found = AccountSet()
         for lookup in lookups:
             if lookup.attribute not in _ATTRIBUTES:
                 raise unknown_attribute("code_hosting", lookup.attribute, _ATTRIBUTES)
@@ -205,20 +205,20 @@ class CodeHostingConnector:
             account = await self._account(call, value)
             return [account] if account is not None and account.id == value else []
         answer = await call.send("GET", "accounts", params={attribute: value})
-        accounts = call.understand(answer, _Accounts).accounts
-        return [account for account in accounts if equal_but_for_case(account.shown(attribute), value)]
+        accounts = call.parse(answer, _Accounts).accounts
+        return [account for account in accounts if equals_ignoring_case(account.shown(attribute), value)]
 
     async def _account(self, call: Call, account_id: str) -> _Account | None:
         answer = await call.send("GET", "accounts", account_id, missing_ok=True)
-        return None if answer.status == 404 else call.understand(answer, _Account)
+        return None if answer.status == 404 else call.parse(answer, _Account)
 
     async def _sessions(self, call: Call, account_id: str) -> list[dict[str, Any]]:
         answer = await call.send("GET", "accounts", account_id, "sessions")
-        return [session.model_dump() for session in call.understand(answer, _Sessions).sessions]
+        return [session.model_dump() for session in call.parse(answer, _Sessions).sessions]
 
     async def _tokens(self, call: Call, account_id: str) -> list[dict[str, Any]]:
         answer = await call.send("GET", "accounts", account_id, "tokens")
-        return [token.model_dump() for token in call.understand(answer, _Tokens).tokens]
+        return [token.model_dump() for token in call.parse(answer, _Tokens).tokens]
 
     async def _transfer(self, call: Call, account_id: str, effect: Effect) -> Reply:
         recipient = await self._recipient(call, effect)
@@ -255,7 +255,7 @@ class CodeHostingConnector:
         )
         if answer.status == 404:
             raise account_gone(effect)
-        return call.understand(answer, to)
+        return call.parse(answer, to)
 
 
 def _stands(stands: bool, evidence: dict[str, Any]) -> ReadBack:

@@ -10,14 +10,14 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
-from connectors.account_set import Found, equal_but_for_case
+from connectors.account_set import AccountSet, equals_ignoring_case
 from connectors.errors import RefusedError
 from connectors.http.client import Call, Fields, HttpSettings, JsonHttp
 from connectors.parameters import account_gone, account_of, instant_of, unknown_ability, unknown_attribute
 
 _ATTRIBUTES = ("id", "employee_number", "email")
-_LONGEST_CHAIN = 50
-_MOST_PEOPLE = 10_000
+_MAX_CHAIN_LENGTH = 50
+_MAX_PEOPLE = 10_000
 
 ABILITIES: Mapping[str, Ability] = {
     ability.name: ability
@@ -172,19 +172,19 @@ class HrConnector:
             person = await self._person(call, person.manager_id)
             if person is not None:
                 chain.append(person.as_person())
-            if len(chain) > _LONGEST_CHAIN:
-                call.misunderstood(f"A reporting line goes on beyond {_LONGEST_CHAIN} people.")
+            if len(chain) > _MAX_CHAIN_LENGTH:
+                call.unexpected(f"A reporting line goes on beyond {_MAX_CHAIN_LENGTH} people.")
         return chain
 
     async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
         call = self._http.call(deadline)
-        found = Found()
+        found = AccountSet()
         for lookup in lookups:
             if lookup.attribute not in _ATTRIBUTES:
                 raise unknown_attribute("hr", lookup.attribute, _ATTRIBUTES)
             if not lookup.value.strip():
                 continue
-            for person in await self._search(call, {lookup.attribute: lookup.value}, _MOST_PEOPLE):
+            for person in await self._search(call, {lookup.attribute: lookup.value}, _MAX_PEOPLE):
                 attributes = {"employee_number": person.employee_number, "email": person.email}
                 account = Account(person.id, person.display_name, attributes, person.status != "left")
                 found.add(account, lookup.attribute, getattr(person, lookup.attribute))
@@ -203,7 +203,7 @@ class HrConnector:
         answer = await call.send("POST", "people", person_id, path, document=document, headers=headers, missing_ok=True)
         if answer.status == 404:
             raise account_gone(effect)
-        return Reply(_state(call.understand(answer, _Person)))
+        return Reply(_state(call.parse(answer, _Person)))
 
     async def read_back(self, effect: Effect) -> ReadBack:
         if effect.ability not in ABILITIES:
@@ -216,7 +216,7 @@ class HrConnector:
         if effect.ability == "record_leaving":
             recorded = person.status != "active" and person.leaving_at == instant_of(effect, "at")
             return ReadBack("done" if recorded else "not_done", _state(person))
-        payments = call.understand(await call.send("GET", "people", person_id, "final-payments"), _Payments).payments
+        payments = call.parse(await call.send("GET", "people", person_id, "final-payments"), _Payments).payments
         ours = [payment.model_dump() for payment in payments if payment.key == effect.effect_key]
         # Payments that are not ours are shown too: somebody else's final payment is what a person must look at.
         evidence = {**_state(person), "payments": ours, "other_payments": len(payments) - len(ours)}
@@ -230,7 +230,7 @@ class HrConnector:
 
     async def _person(self, call: Call, person_id: str) -> _Person | None:
         answer = await call.send("GET", "people", person_id, missing_ok=True)
-        return None if answer.status == 404 else call.understand(answer, _Person)
+        return None if answer.status == 404 else call.parse(answer, _Person)
 
     async def _search(self, call: Call, asked: Mapping[str, str], limit: int) -> list[_Person]:
         exact = {name: value for name, value in asked.items() if name in _ATTRIBUTES}
@@ -238,14 +238,14 @@ class HrConnector:
         cursors: set[str] = set()
         params = {**asked, "limit": str(min(limit, 100))}
         while True:
-            page = call.understand(await call.send("GET", "people", params=params), _People)
+            page = call.parse(await call.send("GET", "people", params=params), _People)
             for person in page.people:
-                if all(equal_but_for_case(getattr(person, name), value) for name, value in exact.items()):
+                if all(equals_ignoring_case(getattr(person, name), value) for name, value in exact.items()):
                     found.append(person)
             if len(found) >= limit or not page.next:
                 return found[:limit]
             if page.next in cursors:
-                call.misunderstood("HR's pages run in a circle.")
+                call.unexpected("HR's pages run in a circle.")
             cursors.add(page.next)
             params["cursor"] = page.next
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
-from connectors.account_set import Found, equal_but_for_case
+from connectors.account_set import AccountSet, equals_ignoring_case
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.http.client import Call, Fields, HttpSettings, JsonHttp
 from connectors.http.hosts import require_allowed
@@ -111,14 +111,14 @@ class MailConnector:
 
     async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
         call = self._administration(deadline)
-        found = Found()
+        found = AccountSet()
         for lookup in lookups:
             if lookup.attribute != "address":
                 raise unknown_attribute("mail", lookup.attribute, ["address"])
             if not lookup.value.strip():
                 continue
             mailbox = await self._mailbox(call, lookup.value)
-            if mailbox is not None and equal_but_for_case(mailbox.address, lookup.value):
+            if mailbox is not None and equals_ignoring_case(mailbox.address, lookup.value):
                 found.add(Account(mailbox.address, mailbox.address), "address", mailbox.address)
         return found.accounts()
 
@@ -142,7 +142,7 @@ class MailConnector:
         if mailbox is None:
             return ReadBack("unknown", {"present": False})
         if effect.ability == "forward_mail":
-            done = equal_but_for_case(mailbox.forward_to, text_of(effect, "forward_to"))
+            done = equals_ignoring_case(mailbox.forward_to, text_of(effect, "forward_to"))
         else:
             done = not mailbox.license
         return ReadBack("done" if done else "not_done", mailbox.evidence())
@@ -171,7 +171,7 @@ class MailConnector:
 
     async def _mailbox(self, call: Call, address: str) -> _Mailbox | None:
         answer = await call.send("GET", "mailboxes", address, missing_ok=True)
-        return None if answer.status == 404 else call.understand(answer, _Mailbox)
+        return None if answer.status == 404 else call.parse(answer, _Mailbox)
 
     async def _change(self, effect: Effect, change: dict[str, Any]) -> Reply:
         """PUT replaces the whole document, so it is the one just fetched with the one change."""
@@ -180,7 +180,7 @@ class MailConnector:
         fetched = await call.send("GET", "mailboxes", address, missing_ok=True)
         if fetched.status == 404:
             raise account_gone(effect)
-        before = call.understand(fetched, _Mailbox)
+        before = call.parse(fetched, _Mailbox)
         answer = await call.send(
             "PUT",
             "mailboxes",
@@ -191,7 +191,7 @@ class MailConnector:
         )
         if answer.status == 404:
             raise account_gone(effect)
-        return Reply({"before": before.evidence(), "after": call.understand(answer, _Mailbox).evidence()})
+        return Reply({"before": before.evidence(), "after": call.parse(answer, _Mailbox).evidence()})
 
     async def _send_notice(self, effect: Effect) -> Reply:
         recipients = _addresses(effect)

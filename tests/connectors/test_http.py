@@ -122,7 +122,7 @@ async def test_a_wrong_shape_names_the_field_and_no_value() -> None:
         call = system.call(1.0)
         answer = await call.send("GET", "things")
         with pytest.raises(ActionRequiredError, match="answer_not_understood") as raised:
-            call.understand(answer, Thing)
+            call.parse(answer, Thing)
     assert "size" in raised.value.detail
     assert "Ottilie" not in raised.value.detail
     assert raised.value.happened == "no"
@@ -133,7 +133,7 @@ async def test_a_later_failure_remembers_an_earlier_change() -> None:
         call = system.call(5.0)
         await call.send("POST", "things")
         with pytest.raises(ActionRequiredError) as raised:
-            call.misunderstood("after a change")
+            call.unexpected("after a change")
     assert raised.value.happened == "unknown"
 
 
