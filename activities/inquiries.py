@@ -20,7 +20,7 @@ from activities.previews import Previews
 from activities.reachability import check_systems
 from activities.starts import Starts
 from connectors.errors import ConnectorError
-from connectors.reference.hr import Person
+from connectors.people import Person
 from orchestrator.commands import Services
 from orchestrator.documents import questions as q
 from orchestrator.documents.preview import Preview

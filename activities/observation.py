@@ -10,7 +10,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
-from connectors.abilities import Ability, Account, Connector, Effect, Lookup, Reachability, ReadBack, Reply
+from connectors.abilities import (
+    Ability,
+    Account,
+    Connector,
+    Effect,
+    Lookup,
+    Pace,
+    Reachability,
+    ReadBack,
+    Reply,
+    unpaced,
+)
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
 
 Call = Literal["find_accounts", "attempt", "read_back"]
@@ -79,38 +90,40 @@ class _ObservedConnector:
     def abilities(self) -> Mapping[str, Ability]:
         return self._connector.abilities
 
-    async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
+    async def find_accounts(
+        self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Account]:
         with self._observer.call("find_accounts", system=self._system, ability="find_accounts") as call:
             try:
-                found = await self._connector.find_accounts(lookups, deadline=deadline)
+                found = await self._connector.find_accounts(lookups, deadline=deadline, pace=pace)
             except ConnectorError as error:
                 call.ended(reaction(error), error.code)
                 raise
             call.ended("answered")
             return found
 
-    async def attempt(self, effect: Effect) -> Reply:
+    async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
         with self._observer.call("attempt", system=self._system, ability=effect.ability) as call:
             try:
-                reply = await self._connector.attempt(effect)
+                reply = await self._connector.attempt(effect, pace=pace)
             except ConnectorError as error:
                 call.ended(reaction(error), error.code)
                 raise
             call.ended("answered")
             return reply
 
-    async def read_back(self, effect: Effect) -> ReadBack:
+    async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
         with self._observer.call("read_back", system=self._system, ability=effect.ability) as call:
             try:
-                look = await self._connector.read_back(effect)
+                look = await self._connector.read_back(effect, pace=pace)
             except ConnectorError as error:
                 call.ended(reaction(error), error.code)
                 raise
             call.ended(look.outcome)
             return look
 
-    async def check(self, *, deadline: float = 10.0) -> Reachability:
-        return await self._connector.check(deadline=deadline)
+    async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
+        return await self._connector.check(deadline=deadline, pace=pace)
 
     async def aclose(self) -> None:
         await self._connector.aclose()

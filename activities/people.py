@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from activities.connections import Connections
 from connectors.errors import ActionRequiredError
-from connectors.reference.hr import HrConnector, Person
+from connectors.people import PeopleSource, Person
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
@@ -25,39 +24,24 @@ class People:
 
     async def find(self, wanted: str) -> Person:
         """By HR's id, employee number or mail address. Raises `Invalid` unless exactly one person is found."""
-        hr = await self._hr()
-        found: dict[str, Person] = {}
-        for person in (
-            *([known] if (known := await hr.person(wanted)) is not None else []),
-            *await hr.find_people(employee_number=wanted),
-            *await hr.find_people(email=wanted),
-        ):
-            found[person.id] = person
+        found = await (await self._source()).find_person(wanted)
         if len(found) != 1:
             raise Invalid(
                 "unknown_person" if not found else "several_people",
                 f"HR knows {'nobody' if not found else 'several people'} by what was given.",
                 "Give the employee number or the work mail address as HR has it.",
             )
-        return next(iter(found.values()))
+        return found[0]
 
     async def search(self, text: str, most: int) -> list[Person]:
-        """At most `most` people whom HR finds by what somebody has typed so far. An employee number or a mail address
-        that is whole finds its owner, whatever HR makes of it as words."""
-        hr = await self._hr()
-        asked = [hr.find_people(query=text, limit=most)]
-        if "@" in text:
-            asked.append(hr.find_people(email=text, limit=most))
-        if any(letter.isdigit() for letter in text):
-            asked.append(hr.find_people(employee_number=text, limit=most))
-        answers = await asyncio.gather(*asked)
-        found = {person.id: person for people in reversed(answers) for person in people}
-        return list(found.values())[:most]
+        """At most `most` people whom HR finds by what a user has typed so far."""
+        return list(await (await self._source()).search_people(text, limit=most))
 
     async def facts(self, person: Person) -> PersonFacts:
-        manager = None
-        if person.manager_id is not None:
-            manager = await (await self._hr()).person(person.manager_id)
+        manager_email = person.manager_email
+        if person.manager_id is not None and manager_email is None:
+            manager = await (await self._source()).person(person.manager_id)
+            manager_email = manager.email if manager is not None else None
         return PersonFacts(
             hr_id=person.id,
             employee_number=person.employee_number,
@@ -70,7 +54,7 @@ class People:
             department=person.department,
             title=person.title,
             manager_hr_id=person.manager_id,
-            manager_email=manager.email if manager is not None else None,
+            manager_email=manager_email,
             country=person.country,
             time_zone=person.time_zone,
         )
@@ -86,7 +70,7 @@ class People:
         self, person: Person, actor_id: str, roles: Iterable[str], kind: ActorKind = "person", *, record: bool = True
     ) -> Actor:
         """The same for a person who was found already."""
-        chain = await (await self._hr()).chain(person.id)
+        chain = await (await self._source()).managers(person.id)
         return Actor(
             actor_id=actor_id,
             kind=kind,
@@ -98,10 +82,10 @@ class People:
     async def _id(self, hr_id: str, record: bool) -> str:
         return await self._keyring.person_for("hr", hr_id, create=record) or new_person_id()
 
-    async def _hr(self) -> HrConnector:
+    async def _source(self) -> PeopleSource:
         name = self._packet.platform.hr.system
         connector = await self._connections.to(name, self._packet.platform.systems[name])
-        if not isinstance(connector, HrConnector):
+        if not isinstance(connector, PeopleSource):
             raise ActionRequiredError(
                 "not_an_hr_system",
                 f"System {name} is named under 'hr' in platform.yaml, and its connector is no HR system's.",

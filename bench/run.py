@@ -28,7 +28,7 @@ from pathlib import Path
 from temporalio import activity, workflow
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
+from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
 from orchestrator import commands
 from orchestrator.commands import Done, Services
 from orchestrator.domain.organisation.person import PersonFacts
@@ -56,16 +56,18 @@ class InstantSystem:
         name: Ability(name, "change", "does nothing", reversible="yes") for name in LAYERS
     }
 
-    async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
+    async def find_accounts(
+        self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Account]:
         return [Account(f"native-{look.value}", "account", {look.attribute: look.value}) for look in lookups]
 
-    async def attempt(self, effect: Effect) -> Reply:
+    async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
         return Reply({"ok": True})
 
-    async def read_back(self, effect: Effect) -> ReadBack:
+    async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
         return ReadBack("done", {"ok": True})
 
-    async def check(self, *, deadline: float = 10.0) -> Reachability:
+    async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
         return Reachability(True, "")
 
     async def aclose(self) -> None:

@@ -6,7 +6,7 @@ A connector tries once and says truthfully what happened; retries, gates and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, Protocol
@@ -98,9 +98,19 @@ class Reachability:
     detail: str
 
 
+Pace = Callable[[], Awaitable[None]]
+"""Awaited before each request to a system, so that all workers together keep to the system's rate. It returns when the
+request may be sent, or raises `connectors.errors.TryAgainError` with `happened="no"`. The time counts under the
+deadline of the call."""
+
+
+async def unpaced() -> None:
+    """The pace of a system without a rate."""
+
+
 class Connector(Protocol):
     """One kind of system. Every method raises `connectors.errors.ConnectorError` and nothing else, and ends within
-    its deadline."""
+    its deadline. `pace` is awaited before every request that a method sends."""
 
     @property
     def kind(self) -> str: ...
@@ -110,20 +120,22 @@ class Connector(Protocol):
         """By name; without `find_accounts`, which every connector has."""
         ...
 
-    async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
+    async def find_accounts(
+        self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Account]:
         """Every account that answers at least one lookup, each once. Never a prefix or substring match; a system
         that compares case-insensitively may return more than the exact value, and the caller compares again."""
         ...
 
-    async def attempt(self, effect: Effect) -> Reply:
+    async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
         """Try once."""
         ...
 
-    async def read_back(self, effect: Effect) -> ReadBack:
+    async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
         """Look whether the effect stands. Changes nothing."""
         ...
 
-    async def check(self, *, deadline: float = 10.0) -> Reachability:
+    async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
         """Is the system there, and does it accept our credential? Changes nothing, never raises."""
         ...
 

@@ -11,8 +11,13 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from connectors.abilities import Ability, Connector
 from connectors.errors import ActionRequiredError
-from connectors.protocols import ldap, scim
-from connectors.reference import cards, code_hosting, hr, mail
+from connectors.http.connector import HttpConnector, HttpKind
+from connectors.protocols import ldap
+from connectors.protocols.scim import SCIM
+from connectors.reference import mail
+from connectors.reference.cards import CARDS
+from connectors.reference.code_hosting import CODE_HOSTING
+from connectors.reference.hr import HR, HrConnector, HrSettings
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -37,19 +42,21 @@ class _Kind(Generic[Settings]):
         return self.make(_read(self.settings, settings, place), allowed_hosts)
 
 
+def _over_http(kind: HttpKind[Any, Any]) -> _Kind[Any]:
+    return _Kind(kind.settings, lambda told, hosts: HttpConnector(kind, told, allowed_hosts=hosts), kind.acts.abilities)
+
+
 _KINDS: Mapping[str, _Kind[Any]] = {
-    "scim": _Kind(scim.ScimSettings, lambda told, hosts: scim.ScimConnector(told, allowed_hosts=hosts), scim.ABILITIES),
-    "ldap": _Kind(ldap.LdapSettings, lambda told, hosts: ldap.LdapConnector(told, allowed_hosts=hosts), ldap.ABILITIES),
-    "hr": _Kind(hr.HrSettings, lambda told, hosts: hr.HrConnector(told, allowed_hosts=hosts), hr.ABILITIES),
-    "code_hosting": _Kind(
-        code_hosting.CodeHostingSettings,
-        lambda told, hosts: code_hosting.CodeHostingConnector(told, allowed_hosts=hosts),
-        code_hosting.ABILITIES,
+    "scim": _over_http(SCIM),
+    "ldap": _Kind(
+        ldap.LdapSettings, lambda told, hosts: ldap.LdapConnector(told, allowed_hosts=hosts), ldap.ACTS.abilities
     ),
-    "cards": _Kind(
-        cards.CardsSettings, lambda told, hosts: cards.CardsConnector(told, allowed_hosts=hosts), cards.ABILITIES
+    "hr": _Kind(HrSettings, lambda told, hosts: HrConnector(told, allowed_hosts=hosts), HR.acts.abilities),
+    "code_hosting": _over_http(CODE_HOSTING),
+    "cards": _over_http(CARDS),
+    "mail": _Kind(
+        mail.MailSettings, lambda told, hosts: mail.MailConnector(told, allowed_hosts=hosts), mail.ACTS.abilities
     ),
-    "mail": _Kind(mail.MailSettings, lambda told, hosts: mail.MailConnector(told, allowed_hosts=hosts), mail.ABILITIES),
 }
 
 

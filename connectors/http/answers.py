@@ -1,38 +1,71 @@
-"""What a system answered over HTTP, and how the parts of an answer are read."""
+"""How the body of an answer is unpacked and read as JSON."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn
+import zlib
+from typing import Any, NoReturn, Protocol
 
-_MAX_RETRY_AFTER_SECONDS = 86_400.0  # a system that names a later time than a day is asked again after a day
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`body` is a JSON value, None where the answer was empty. `status` is 2xx, or 404 where that was allowed (then
-    `body` is None too where it is not JSON)."""
-
-    status: int
-    body: Any
-    etag: str | None
+ACCEPTED_ENCODINGS = "gzip, deflate"
+"""The content codings (RFC 9110 section 8.4.1) that are asked for and unpacked."""
 
 
-def read_retry_after(value: str | None) -> float | None:
-    """RFC 9110 section 10.2.3: a number of seconds or a date. None where there is none, or none that makes sense."""
-    if value is None:
+class Unpacker(Protocol):
+    def unpack(self, data: bytes, max_bytes: int) -> bytes:
+        """At most `max_bytes` of what `data` unpacks to. Raises `ValueError` for data that is not packed so."""
+        ...
+
+    def finish(self) -> None:
+        """Raises `ValueError` where the packed data ended too early."""
+        ...
+
+
+class _Plain:
+    def unpack(self, data: bytes, max_bytes: int) -> bytes:
+        return data[:max_bytes]
+
+    def finish(self) -> None:
         return None
-    if value.strip().isdecimal():
-        seconds = float(value)
-    else:
+
+
+class _Zlib:
+    """gzip, and deflate both as RFC 9110 section 8.4.1.2 has it (with a zlib header) and without the header, as some
+    servers send it."""
+
+    def __init__(self, *, deflate: bool) -> None:
+        self._deflate = deflate
+        self._decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)  # detects gzip and zlib headers
+        self._begun = False
+
+    def unpack(self, data: bytes, max_bytes: int) -> bytes:
         try:
-            seconds = (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds()
-        except ValueError:
-            return None
-    return min(max(seconds, 0.0), _MAX_RETRY_AFTER_SECONDS)
+            try:
+                unpacked = self._decompressor.decompress(data, max_bytes)
+            except zlib.error:
+                if self._begun or not self._deflate:
+                    raise
+                self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
+                unpacked = self._decompressor.decompress(data, max_bytes)
+        except zlib.error:
+            raise ValueError("the body cannot be unpacked") from None
+        self._begun = self._begun or bool(data)
+        return unpacked
+
+    def finish(self) -> None:
+        if self._begun and not self._decompressor.eof:
+            raise ValueError("the packed body ended too early")
+
+
+def unpacker_for(content_encoding: str) -> Unpacker:
+    """For the value of a Content-Encoding header. Raises `ValueError` for a coding that was not asked for."""
+    match content_encoding.strip().lower():
+        case "" | "identity":
+            return _Plain()
+        case "gzip" | "x-gzip":
+            return _Zlib(deflate=False)
+        case "deflate":
+            return _Zlib(deflate=True)
+    raise ValueError("the body is packed in a way that was not asked for")
 
 
 def read_json(body: bytes) -> Any:

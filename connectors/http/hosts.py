@@ -1,13 +1,15 @@
 """Which hosts a connector may speak to, and what of theirs may be repeated.
 
-An allow-list entry is `host` (any port) or `host:port`, compared without case. An empty list allows nothing: whoever
-runs a worker says where it may go, so that a wrong or forged setting cannot send a credential somewhere else.
+An allow-list entry is `host` (any port) or `host:port`, compared without case. An empty list allows nothing, so that a
+wrong or forged setting cannot send a credential to a host that no operator named.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
+
+import httpx
 
 from connectors.errors import ActionRequiredError
 
@@ -37,6 +39,27 @@ def require_allowed(host: str, port: int, allowed_hosts: Collection[str]) -> Non
         remedy=f"If this system is really there, add {name} (or {name}:{port}) to the allowed hosts.",
         happened="no",
     )
+
+
+def base_url(text: str) -> httpx.URL:
+    """The base address of a system. Raises `ActionRequiredError("setting_invalid")`."""
+    try:
+        url = httpx.URL(text)
+        usable = url.scheme in ("http", "https") and bool(url.host) and not url.userinfo and not url.query
+    except httpx.InvalidURL:
+        usable = False
+    if not usable:
+        raise ActionRequiredError(
+            "setting_invalid",
+            "The setting url is not an address of the form https://host/path.",
+            remedy="Write url without user name, password or query.",
+            happened="no",
+        ) from None
+    return url
+
+
+def port_of(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
 
 
 class Redaction:

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import re
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,12 +19,13 @@ from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
 from ldap3.utils.conv import escape_filter_chars
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
+from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
 from connectors.account_set import AccountSet, equals_ignoring_case
+from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.http.hosts import require_allowed
 from connectors.http.tls import require_private, trust
-from connectors.parameters import account_gone, account_of, names_of, unknown_ability, unknown_attribute
+from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
 from connectors.protocols.ldap_session import Directory, Entry, LdapRefusedError, Session
 
 _LOCKED_FOR_GOOD = "000001010000Z"
@@ -33,32 +34,6 @@ _READ = ("entryUUID", "uid", "cn", "mail", "employeeNumber", "pwdAccountLockedTi
 _MEMBERSHIPS = ("member", "uniqueMember", "memberUid")
 # RFC 4511 appendix A.1
 _NO_SUCH_ATTRIBUTE, _UNDEFINED_ATTRIBUTE, _CONSTRAINT, _OBJECT_CLASS = 16, 17, 19, 65
-
-ABILITIES: Mapping[str, Ability] = {
-    ability.name: ability
-    for ability in (
-        Ability("snapshot_access", "read", "records the entry's lock and groups", reversible="yes"),
-        Ability(
-            "lock_account",
-            "change",
-            "locks the entry for good, so that no password signs it in",
-            reversible="yes",
-            cuts_access=True,
-        ),
-        Ability(
-            "remove_from_groups",
-            "change",
-            "removes the entry from all groups, or from those named in `groups`",
-            reversible="yes",  # the groups it was in are in the reply and in the snapshot
-            cuts_access=True,
-        ),
-        Ability(
-            "scramble_password",
-            "change",
-            "replaces the password by one that nobody knows, and where there is a password policy locks the account",
-        ),
-    )
-}
 
 
 class LdapSettings(BaseModel):
@@ -88,7 +63,6 @@ class LdapConnector:
     native id is entryUUID (RFC 4530), since a DN changes when somebody is renamed or moved."""
 
     kind = "ldap"
-    abilities = ABILITIES
 
     def __init__(self, settings: LdapSettings, *, allowed_hosts: Collection[str]) -> None:
         host, port, ldaps = _address(settings.url)
@@ -111,50 +85,51 @@ class LdapConnector:
     def __repr__(self) -> str:
         return f"LdapConnector({self._directory!r})"
 
-    async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
+    @property
+    def abilities(self) -> Mapping[str, Ability]:
+        return ACTS.abilities
+
+    async def find_accounts(
+        self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Account]:
         for lookup in lookups:
             if not _ATTRIBUTE.match(lookup.attribute):
                 raise unknown_attribute("ldap", lookup.attribute, ["uid", "mail", "employeeNumber"])
-        return await self._directory.converse(lambda session: self._find(session, lookups), deadline=deadline)
+        return await self._directory.converse(
+            lambda session: self._find(session, lookups), deadline=deadline, pace=pace
+        )
 
-    async def attempt(self, effect: Effect) -> Reply:
-        acts = {
-            "lock_account": self._lock,
-            "remove_from_groups": self._leave_groups,
-            "scramble_password": self._scramble,
-        }
-        if effect.ability not in ABILITIES:
-            raise unknown_ability("ldap", effect.ability)
+    async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
+        do = ACTS.act(effect.ability).do
         native_id = _uuid(account_of(effect).native_id)
-        act = acts.get(effect.ability)
-        if act is None:
+        if do is None:
             return Reply()  # snapshot_access looks only when it is read back
 
         def work(session: Session) -> Reply:
             entry = self._entry(session, native_id)
             if entry is None:
                 raise account_gone(effect)
-            return act(session, entry, effect)
+            return do(self, session, entry, effect)
 
-        return await self._directory.converse(work, deadline=effect.deadline)
+        return await self._directory.converse(work, deadline=effect.deadline, pace=pace)
 
-    async def read_back(self, effect: Effect) -> ReadBack:
-        if effect.ability not in ABILITIES:
-            raise unknown_ability("ldap", effect.ability)
+    async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
+        look = ACTS.act(effect.ability).look
         native_id = _uuid(account_of(effect).native_id)
+        assert look is not None  # every ability of this kind is read back
 
         def work(session: Session) -> ReadBack:
             entry = self._entry(session, native_id)
-            return ReadBack("unknown", {"present": False}) if entry is None else self._look(session, entry, effect)
+            return ReadBack("unknown", {"present": False}) if entry is None else look(self, session, entry, effect)
 
-        return await self._directory.converse(work, deadline=effect.deadline)
+        return await self._directory.converse(work, deadline=effect.deadline, pace=pace)
 
-    async def check(self, *, deadline: float = 10.0) -> Reachability:
+    async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
         def work(session: Session) -> None:
             session.search(self._settings.people_base, "(objectClass=*)", ["1.1"], scope="BASE")
 
         try:
-            await self._directory.converse(work, deadline=deadline)
+            await self._directory.converse(work, deadline=deadline, pace=pace)
         except ConnectorError as error:
             return Reachability(False, f"{error.code}. {error.remedy}".strip())
         return Reachability(True, "answered, credential accepted, people_base is there")
@@ -217,23 +192,26 @@ class LdapConnector:
                     groups.append((attribute, group))
         return groups
 
-    def _look(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
-        lock, changed = entry.first("pwdAccountLockedTime"), entry.first("pwdChangedTime")
-        state: dict[str, Any] = {"dn": entry.dn, "pwdAccountLockedTime": lock, "pwdChangedTime": changed}
-        if effect.ability == "lock_account":
-            return ReadBack("done" if lock == _LOCKED_FOR_GOOD else "not_done", state)
-        if effect.ability == "scramble_password":
-            ours = session.compare(entry.dn, "userPassword", _unusable_password(effect.effect_key))
-            evidence = {**state, "password_is_ours": ours}
-            if ours and _has_policy(entry) and lock != _LOCKED_FOR_GOOD:
-                return ReadBack("not_done", evidence)
-            outcome = {True: "done", False: "not_done", None: "unknown"}
-            return ReadBack(outcome[ours], evidence)  # type: ignore[arg-type]  # all three
-        groups = [_shown(group) for _, group in self._groups(session, entry, names_of(effect, "groups"))]
-        stands = effect.ability == "snapshot_access" or not groups
-        return ReadBack("done" if stands else "not_done", {**state, "groups": groups})
+    def look_at_lock(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
+        return _seen(entry.first("pwdAccountLockedTime") == _LOCKED_FOR_GOOD, _state(entry))
 
-    def _lock(self, session: Session, entry: Entry, effect: Effect) -> Reply:
+    def look_at_password(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
+        ours = session.compare(entry.dn, "userPassword", _unusable_password(effect.effect_key))
+        evidence = {**_state(entry), "password_is_ours": ours}
+        if ours is None:
+            return ReadBack("unknown", evidence)
+        locked = not _has_policy(entry) or entry.first("pwdAccountLockedTime") == _LOCKED_FOR_GOOD
+        return _seen(ours and locked, evidence)
+
+    def look_at_groups(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
+        groups = [_shown(group) for _, group in self._groups(session, entry, names_of(effect, "groups"))]
+        return _seen(not groups, {**_state(entry), "groups": groups})
+
+    def snapshot(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
+        groups = [_shown(group) for _, group in self._groups(session, entry, names_of(effect, "groups"))]
+        return _seen(True, {**_state(entry), "groups": groups})
+
+    def lock(self, session: Session, entry: Entry, effect: Effect) -> Reply:
         before = entry.first("pwdAccountLockedTime")
         if before != _LOCKED_FOR_GOOD:
             try:
@@ -249,7 +227,7 @@ class LdapConnector:
                 ) from error
         return Reply({"pwdAccountLockedTime": {"before": before, "after": _LOCKED_FOR_GOOD}})
 
-    def _leave_groups(self, session: Session, entry: Entry, effect: Effect) -> Reply:
+    def leave_groups(self, session: Session, entry: Entry, effect: Effect) -> Reply:
         left, last_in = [], []
         for attribute, group in self._groups(session, entry, names_of(effect, "groups")):
             value = entry.first("uid") if attribute == "memberUid" else entry.dn
@@ -283,7 +261,7 @@ class LdapConnector:
             session.modify(group.dn, {attribute: [placeholder, removal]})
         return True
 
-    def _scramble(self, session: Session, entry: Entry, effect: Effect) -> Reply:
+    def scramble(self, session: Session, entry: Entry, effect: Effect) -> Reply:
         """A new password lifts a lock in slapd's ppolicy overlay, so the account is locked afterwards; whether it was
         before cannot be asked once that happened."""
         value = _unusable_password(effect.effect_key)
@@ -302,8 +280,63 @@ class LdapConnector:
                 ) from error
         now = self._entry(session, _uuid(account_of(effect).native_id))
         if now is not None and _has_policy(now):
-            self._lock(session, now, effect)
+            self.lock(session, now, effect)
         return Reply({"scrambled": True, "already": already})
+
+
+ACTS: ActTable[
+    Callable[[LdapConnector, Session, Entry, Effect], Reply],
+    Callable[[LdapConnector, Session, Entry, Effect], ReadBack],
+] = ActTable(
+    "ldap",
+    Act(
+        Ability("snapshot_access", "read", "records the entry's lock and groups", reversible="yes"),
+        look=LdapConnector.snapshot,
+    ),
+    Act(
+        Ability(
+            "lock_account",
+            "change",
+            "locks the entry for good, so that no password signs it in",
+            reversible="yes",
+            cuts_access=True,
+        ),
+        LdapConnector.lock,
+        LdapConnector.look_at_lock,
+    ),
+    Act(
+        Ability(
+            "remove_from_groups",
+            "change",
+            "removes the entry from all groups, or from those named in `groups`",
+            reversible="yes",  # the groups it was in are in the reply and in the snapshot
+            cuts_access=True,
+        ),
+        LdapConnector.leave_groups,
+        LdapConnector.look_at_groups,
+    ),
+    Act(
+        Ability(
+            "scramble_password",
+            "change",
+            "replaces the password by one that is unknown, and where there is a password policy locks the account",
+        ),
+        LdapConnector.scramble,
+        LdapConnector.look_at_password,
+    ),
+)
+
+
+def _seen(done: bool, evidence: Mapping[str, Any]) -> ReadBack:
+    return ReadBack("done" if done else "not_done", evidence)
+
+
+def _state(entry: Entry) -> dict[str, Any]:
+    return {
+        "dn": entry.dn,
+        "pwdAccountLockedTime": entry.first("pwdAccountLockedTime"),
+        "pwdChangedTime": entry.first("pwdChangedTime"),
+    }
 
 
 def _has_policy(entry: Entry) -> bool:

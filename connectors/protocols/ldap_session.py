@@ -30,6 +30,7 @@ from ldap3.core.exceptions import (
     LDAPStartTLSError,
 )
 
+from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.http.hosts import Redaction
 
@@ -234,8 +235,9 @@ class Directory:
     def __repr__(self) -> str:
         return f"Directory({self._host}:{self._port})"
 
-    async def converse(self, work: Callable[[Session], T], *, deadline: float) -> T:
-        """Connect, sign in, do the work, part. Raises `ConnectorError` and nothing else."""
+    async def converse(self, work: Callable[[Session], T], *, deadline: float, pace: Pace = unpaced) -> T:
+        """Connect, sign in, do the work, part. `pace` is awaited once: a conversation counts as one request. Raises
+        `ConnectorError` and nothing else."""
         session = self._session(time.monotonic() + deadline)
 
         def in_thread() -> T:
@@ -247,6 +249,7 @@ class Directory:
 
         try:
             async with asyncio.timeout(deadline):
+                await pace()
                 return await asyncio.wrap_future(self._threads.submit(in_thread))
         except ConnectorError:
             raise

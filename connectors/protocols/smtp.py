@@ -11,6 +11,7 @@ from typing import Literal, NoReturn
 
 import aiosmtplib
 
+from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.http.hosts import Redaction
 from connectors.http.tls import trust
@@ -33,16 +34,20 @@ class MailServer:
     def __repr__(self) -> str:
         return f"MailServer({self._host}:{self._port})"
 
-    async def check(self, *, deadline: float) -> None:
+    async def check(self, *, deadline: float, pace: Pace = unpaced) -> None:
         """Connect and sign in, send nothing. Raises `ConnectorError`."""
-        await self._converse(None, [], deadline)
+        await self._converse(None, [], deadline, pace)
 
-    async def send(self, message: EmailMessage, recipients: Sequence[str], *, deadline: float) -> str:
+    async def send(
+        self, message: EmailMessage, recipients: Sequence[str], *, deadline: float, pace: Pace = unpaced
+    ) -> str:
         """Hand the message in for all recipients or, where the server refuses one of them, for none. Returns the
         server's words of acceptance, which usually hold its queue id."""
-        return await self._converse(message, recipients, deadline)
+        return await self._converse(message, recipients, deadline, pace)
 
-    async def _converse(self, message: EmailMessage | None, recipients: Sequence[str], deadline: float) -> str:
+    async def _converse(
+        self, message: EmailMessage | None, recipients: Sequence[str], deadline: float, pace: Pace
+    ) -> str:
         client = aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
@@ -54,6 +59,7 @@ class MailServer:
         handed_over = False  # once the text itself is on its way, only the server knows whether it took it
         try:
             async with asyncio.timeout(deadline):
+                await pace()
                 await client.connect()
                 if self._username:
                     await client.login(self._username, self._password)

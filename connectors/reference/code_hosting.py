@@ -1,67 +1,40 @@
-"""Code hosting over its HTTP interface: accounts, sessions, personal access tokens, repositories."""
+"""Code hosting: accounts, sessions, personal access tokens, repositories.
+
+Only the embedded company speaks this interface: it stands for a real code hosting in the demo and in tests. It records
+the header `Effect-Key`, by which tests count what an effect did; no vendor's connector sends it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
-from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
-from connectors.account_set import AccountSet, equals_ignoring_case
+from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
+from connectors.account_set import equals_ignoring_case
+from connectors.acts import Act, ActTable
 from connectors.errors import RefusedError
-from connectors.http.client import Call, Fields, HttpSettings, JsonHttp
-from connectors.parameters import account_gone, account_of, text_of, unknown_ability, unknown_attribute
+from connectors.http.connector import HttpKind, TokenSettings, account_missing, answers, bearer, find_by, seen
+from connectors.http.flows import Fields, all_pages, ask, ask_if_present, change, parse
+from connectors.http.pages import Cursor
+from connectors.http.requests import Answer, Flow, Operation
+from connectors.parameters import account_of, text_of
 
-_ATTRIBUTES = ("id", "username", "email", "employee_number")
+_PAGES = Cursor(items_at=("accounts",), next_at=("next",), parameter="cursor")
 
-ABILITIES: Mapping[str, Ability] = {
-    ability.name: ability
-    for ability in (
-        Ability(
-            "snapshot_access",
-            "read",
-            "records state, rights, sessions, tokens and repositories",
-            reversible="yes",
-        ),
-        Ability(
-            "suspend_account",
-            "change",
-            "suspends the account, so that it can neither sign in nor push",
-            reversible="yes",
-            cuts_access=True,
-        ),
-        Ability(
-            "revoke_sessions",
-            "change",
-            "ends every session of the account",
-            reversible="yes",  # nothing is lost: whoever may still sign in signs in again
-            cuts_access=True,
-        ),
-        Ability(
-            "revoke_tokens",
-            "change",
-            "deletes the account's personal access tokens; what runs with them stops",
-            cuts_access=True,
-        ),
-        Ability(
-            "demote_admin",
-            "change",
-            "takes the administrator's rights away",
-            reversible="yes",
-            cuts_access=True,
-        ),
-        Ability(
-            "transfer_repositories",
-            "change",
-            "gives the account's repositories to `to_account` (an id) or to whoever has the address `to_email`",
-            reversible="yes",  # the reply names what was transferred, and it can be transferred back
-        ),
-    )
-}
+LIST_ACCOUNTS = Operation("GET", "/accounts")
+GET_ACCOUNT = Operation("GET", "/accounts/{id}")
+SUSPEND_ACCOUNT = Operation("POST", "/accounts/{id}/suspend")
+DEMOTE_ACCOUNT = Operation("POST", "/accounts/{id}/demote")
+LIST_SESSIONS = Operation("GET", "/accounts/{id}/sessions")
+END_SESSIONS = Operation("DELETE", "/accounts/{id}/sessions")
+LIST_TOKENS = Operation("GET", "/accounts/{id}/tokens")
+DELETE_TOKENS = Operation("DELETE", "/accounts/{id}/tokens")
+TRANSFER_REPOSITORIES = Operation("POST", "/accounts/{id}/repositories/transfer")
 
 
-class CodeHostingSettings(HttpSettings):
+class CodeHostingSettings(TokenSettings):
     """How to reach the code hosting."""
 
 
@@ -74,22 +47,13 @@ class _Account(Fields):
     admin: bool
     repositories: list[str]
 
-    def shown(self, attribute: str) -> str | None:
-        return {
-            "id": self.id,
-            "username": self.username,
-            "email": self.email,
-            "employee_number": self.employee_number,
-        }[attribute]
-
     def as_account(self) -> Account:
-        shown = {name: self.shown(name) for name in _ATTRIBUTES if name != "id"}
+        shown = {"username": self.username, "email": self.email, "employee_number": self.employee_number}
         attributes = {name: value for name, value in shown.items() if value is not None}
         return Account(self.id, self.username, attributes, self.state == "active", self.admin)
 
-
-class _Accounts(Fields):
-    accounts: list[_Account]
+    def evidence(self) -> dict[str, Any]:
+        return {"id": self.id, "username": self.username, "state": self.state}
 
 
 class _Session(Fields):
@@ -119,144 +83,209 @@ class _Removed(Fields):
     removed: int
 
 
-class CodeHostingConnector:
-    """See `connectors.abilities.Connector`; lookups take `id`, `username`, `email` and `employee_number`."""
+def _by_id(settings: CodeHostingSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
+    return [account.as_account() for account in (yield from _accounts("id", lookup.value))]
 
-    kind = "code_hosting"
-    abilities = ABILITIES
 
-    def __init__(self, settings: CodeHostingSettings, *, allowed_hosts: Collection[str]) -> None:
-        self._http = JsonHttp(settings, allowed_hosts=allowed_hosts)
+def _by_search(settings: CodeHostingSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
+    return [account.as_account() for account in (yield from _accounts(lookup.attribute, lookup.value))]
 
-    def __repr__(self) -> str:
-        return f"CodeHostingConnector({self._http!r})"
 
-    async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
-        call = self._http.call(deadline)
-        found = AccountSet()
-        for lookup in lookups:
-            if lookup.attribute not in _ATTRIBUTES:
-                raise unknown_attribute("code_hosting", lookup.attribute, _ATTRIBUTES)
-            for account in await self._search(call, lookup.attribute, lookup.value):
-                found.add(account.as_account(), lookup.attribute, account.shown(lookup.attribute) or "")
-        return found.accounts()
+def _accounts(attribute: str, value: str) -> Flow[list[_Account]]:
+    if attribute == "id":
+        account = yield from ask_if_present(GET_ACCOUNT.request(value, missing_ok=True), _Account)
+        return [account] if account is not None and account.id == value else []
+    request = LIST_ACCOUNTS.request(params={attribute: value})
+    found = [parse(item, _Account) for item in (yield from all_pages(request, _PAGES))]
+    return [account for account in found if equals_ignoring_case(getattr(account, attribute), value)]
 
-    async def attempt(self, effect: Effect) -> Reply:
-        if effect.ability not in ABILITIES:
-            raise unknown_ability("code_hosting", effect.ability)
-        account_id = account_of(effect).native_id
-        call = self._http.call(effect.deadline)
-        path = ("accounts", account_id)
-        match effect.ability:
-            case "suspend_account":
-                return Reply({"state": (await self._change(call, effect, "POST", *path, "suspend", to=_Account)).state})
-            case "demote_admin":
-                return Reply({"admin": (await self._change(call, effect, "POST", *path, "demote", to=_Account)).admin})
-            case "revoke_sessions":
-                return Reply({"removed": (await self._change(call, effect, "DELETE", *path, "sessions")).removed})
-            case "revoke_tokens":
-                return Reply({"removed": (await self._change(call, effect, "DELETE", *path, "tokens")).removed})
-            case "transfer_repositories":
-                return await self._transfer(call, account_id, effect)
-        return Reply()  # snapshot_access looks only when it is read back
 
-    async def read_back(self, effect: Effect) -> ReadBack:
-        if effect.ability not in ABILITIES:
-            raise unknown_ability("code_hosting", effect.ability)
-        account_id = account_of(effect).native_id
-        call = self._http.call(effect.deadline)
-        account = await self._account(call, account_id)
-        if account is None:
-            return ReadBack("unknown", {"present": False})
-        state: dict[str, Any] = {"id": account.id, "username": account.username, "state": account.state}
-        match effect.ability:
-            case "suspend_account":
-                return _stands(account.state == "suspended", state)
-            case "demote_admin":
-                return _stands(not account.admin, {**state, "admin": account.admin})
-            case "revoke_sessions":
-                sessions = await self._sessions(call, account_id)
-                return _stands(not sessions, {**state, "sessions": sessions})
-            case "revoke_tokens":
-                tokens = await self._tokens(call, account_id)
-                return _stands(not tokens, {**state, "tokens": tokens})
-            case "transfer_repositories":
-                recipient = await self._recipient(call, effect)
-                received = {"to": recipient.id, "recipient_repositories": recipient.repositories}
-                return _stands(not account.repositories, {**state, "repositories": account.repositories, **received})
-        access = {
-            "admin": account.admin,
-            "repositories": account.repositories,
-            "sessions": await self._sessions(call, account_id),
-            "tokens": await self._tokens(call, account_id),
-        }
-        return ReadBack("done", {**state, **access})
+def _change(operation: Operation, effect: Effect, json: Any = None) -> Flow[Answer]:
+    key = {"Effect-Key": effect.effect_key}
+    request = operation.request(account_of(effect).native_id, json=json, headers=key, missing_ok=True)
+    return (yield from change(request, effect))
 
-    async def check(self, *, deadline: float = 10.0) -> Reachability:
-        return await self._http.check("accounts", "0", deadline=deadline, missing_ok=True)
 
-    async def aclose(self) -> None:
-        await self._http.aclose()
+def _suspend(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    return {"state": parse((yield from _change(SUSPEND_ACCOUNT, effect)).body, _Account).state}
 
-    async def _search(self, call: Call, attribute: str, value: str) -> list[_Account]:
-        if not value.strip():
-            return []
-        if attribute == "id":
-            account = await self._account(call, value)
-            return [account] if account is not None and account.id == value else []
-        answer = await call.send("GET", "accounts", params={attribute: value})
-        accounts = call.parse(answer, _Accounts).accounts
-        return [account for account in accounts if equals_ignoring_case(account.shown(attribute), value)]
 
-    async def _account(self, call: Call, account_id: str) -> _Account | None:
-        answer = await call.send("GET", "accounts", account_id, missing_ok=True)
-        return None if answer.status == 404 else call.parse(answer, _Account)
+def _demote(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    return {"admin": parse((yield from _change(DEMOTE_ACCOUNT, effect)).body, _Account).admin}
 
-    async def _sessions(self, call: Call, account_id: str) -> list[dict[str, Any]]:
-        answer = await call.send("GET", "accounts", account_id, "sessions")
-        return [session.model_dump() for session in call.parse(answer, _Sessions).sessions]
 
-    async def _tokens(self, call: Call, account_id: str) -> list[dict[str, Any]]:
-        answer = await call.send("GET", "accounts", account_id, "tokens")
-        return [token.model_dump() for token in call.parse(answer, _Tokens).tokens]
+def _end_sessions(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    return {"removed": parse((yield from _change(END_SESSIONS, effect)).body, _Removed).removed}
 
-    async def _transfer(self, call: Call, account_id: str, effect: Effect) -> Reply:
-        recipient = await self._recipient(call, effect)
-        if recipient.id == account_id or recipient.state != "active":
-            raise RefusedError(
-                "recipient_not_usable",
-                "Repositories can go to another account only, and to one that is active.",
-                remedy="Name another recipient in the step's parameters.",
-                happened="no",
-            )
-        path = ("accounts", account_id, "repositories", "transfer")
-        transferred = await self._change(
-            call, effect, "POST", *path, to=_Transferred, document={"to": recipient.id}
-        )  # fmt: skip
-        return Reply({"to": recipient.id, "transferred": transferred.transferred})
 
-    async def _recipient(self, call: Call, effect: Effect) -> _Account:
-        attribute, name = ("id", "to_account") if "to_account" in effect.parameters else ("email", "to_email")
-        recipients = await self._search(call, attribute, text_of(effect, name))
-        if len(recipients) == 1:
-            return recipients[0]
+def _delete_tokens(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    return {"removed": parse((yield from _change(DELETE_TOKENS, effect)).body, _Removed).removed}
+
+
+def _transfer(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    recipient = yield from _recipient(effect)
+    if recipient.id == account_of(effect).native_id or recipient.state != "active":
         raise RefusedError(
-            "recipient_ambiguous" if recipients else "recipient_not_found",
-            f"{len(recipients)} accounts answer to {name}; exactly one must.",
-            remedy="Give the recipient's account id in to_account.",
+            "recipient_not_usable",
+            "Repositories can go to another account only, and to one that is active.",
+            remedy="Name another recipient in the step's parameters.",
             happened="no",
         )
-
-    async def _change(
-        self, call: Call, effect: Effect, method: str, *path: str, to: Any = _Removed, document: Any = None
-    ) -> Any:
-        answer = await call.send(
-            method, *path, document=document, headers={"Effect-Key": effect.effect_key}, missing_ok=True
-        )
-        if answer.status == 404:
-            raise account_gone(effect)
-        return call.parse(answer, to)
+    answer = yield from _change(TRANSFER_REPOSITORIES, effect, {"to": recipient.id})
+    return {"to": recipient.id, "transferred": parse(answer.body, _Transferred).transferred}
 
 
-def _stands(stands: bool, evidence: dict[str, Any]) -> ReadBack:
-    return ReadBack("done" if stands else "not_done", evidence)
+def _recipient(effect: Effect) -> Flow[_Account]:
+    attribute, name = ("id", "to_account") if "to_account" in effect.parameters else ("email", "to_email")
+    recipients = yield from _accounts(attribute, text_of(effect, name))
+    if len(recipients) == 1:
+        return recipients[0]
+    raise RefusedError(
+        "recipient_ambiguous" if recipients else "recipient_not_found",
+        f"{len(recipients)} accounts answer to {name}; exactly one must.",
+        remedy="Give the recipient's account id in to_account.",
+        happened="no",
+    )
+
+
+def _sessions(account_id: str) -> Flow[list[dict[str, Any]]]:
+    found = yield from ask(LIST_SESSIONS.request(account_id), _Sessions)
+    return [session.model_dump() for session in found.sessions]
+
+
+def _tokens(account_id: str) -> Flow[list[dict[str, Any]]]:
+    found = yield from ask(LIST_TOKENS.request(account_id), _Tokens)
+    return [token.model_dump() for token in found.tokens]
+
+
+def _account(effect: Effect) -> Flow[_Account | None]:
+    request = GET_ACCOUNT.request(account_of(effect).native_id, missing_ok=True)
+    return (yield from ask_if_present(request, _Account))
+
+
+def _look_at_state(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:
+    account = yield from _account(effect)
+    if account is None:
+        return account_missing()
+    return seen(account.state == "suspended", account.evidence())
+
+
+def _look_at_rights(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:
+    account = yield from _account(effect)
+    if account is None:
+        return account_missing()
+    return seen(not account.admin, {**account.evidence(), "admin": account.admin})
+
+
+def _look_at_sessions(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:
+    account = yield from _account(effect)
+    if account is None:
+        return account_missing()
+    sessions = yield from _sessions(account.id)
+    return seen(not sessions, {**account.evidence(), "sessions": sessions})
+
+
+def _look_at_tokens(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:
+    account = yield from _account(effect)
+    if account is None:
+        return account_missing()
+    tokens = yield from _tokens(account.id)
+    return seen(not tokens, {**account.evidence(), "tokens": tokens})
+
+
+def _look_at_repositories(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:
+    account = yield from _account(effect)
+    if account is None:
+        return account_missing()
+    recipient = yield from _recipient(effect)
+    received = {"to": recipient.id, "recipient_repositories": recipient.repositories}
+    evidence = {**account.evidence(), "repositories": account.repositories, **received}
+    return seen(not account.repositories, evidence)
+
+
+def _snapshot(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:
+    account = yield from _account(effect)
+    if account is None:
+        return account_missing()
+    access = {"admin": account.admin, "repositories": account.repositories}
+    sessions = yield from _sessions(account.id)
+    tokens = yield from _tokens(account.id)
+    return seen(True, {**account.evidence(), **access, "sessions": sessions, "tokens": tokens})
+
+
+CODE_HOSTING = HttpKind(
+    "code_hosting",
+    CodeHostingSettings,
+    auth=bearer,
+    prepare=lambda settings: settings,
+    find=find_by(
+        "code_hosting", {"id": _by_id, "username": _by_search, "email": _by_search, "employee_number": _by_search}
+    ),
+    check=answers(GET_ACCOUNT.request("0")),
+    acts=ActTable(
+        "code_hosting",
+        Act(
+            Ability(
+                "snapshot_access",
+                "read",
+                "records state, rights, sessions, tokens and repositories",
+                reversible="yes",
+            ),
+            look=_snapshot,
+        ),
+        Act(
+            Ability(
+                "suspend_account",
+                "change",
+                "suspends the account, so that it can neither sign in nor push",
+                reversible="yes",
+                cuts_access=True,
+            ),
+            _suspend,
+            _look_at_state,
+        ),
+        Act(
+            Ability(
+                "revoke_sessions",
+                "change",
+                "ends every session of the account",
+                reversible="yes",  # nothing is lost: an account that may still sign in signs in again
+                cuts_access=True,
+            ),
+            _end_sessions,
+            _look_at_sessions,
+        ),
+        Act(
+            Ability(
+                "revoke_tokens",
+                "change",
+                "deletes the account's personal access tokens; what runs with them stops",
+                cuts_access=True,
+            ),
+            _delete_tokens,
+            _look_at_tokens,
+        ),
+        Act(
+            Ability(
+                "demote_admin",
+                "change",
+                "takes the administrator's rights away",
+                reversible="yes",
+                cuts_access=True,
+            ),
+            _demote,
+            _look_at_rights,
+        ),
+        Act(
+            Ability(
+                "transfer_repositories",
+                "change",
+                "gives the account's repositories to the account `to_account` (an id) or to that with the address "
+                "`to_email`",
+                reversible="yes",  # the reply names what was transferred, and it can be transferred back
+            ),
+            _transfer,
+            _look_at_repositories,
+        ),
+    ),
+)

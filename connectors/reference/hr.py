@@ -1,77 +1,48 @@
-"""The HR system: who people are, whom they report to, when they leave, and what they are still paid."""
+"""The HR system: who people are, whom they report to, when they leave, and what they are still paid.
+
+Only the embedded company speaks this interface: it stands for a real HR system in the demo and in tests. It records the
+header `Effect-Key`, by which tests count what an effect did; no vendor's connector sends it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
-from connectors.account_set import AccountSet, equals_ignoring_case
+from connectors.abilities import Ability, Account, Effect, Lookup, Pace, ReadBack, unpaced
+from connectors.acts import Act, ActTable
 from connectors.errors import RefusedError
-from connectors.http.client import Call, Fields, HttpSettings, JsonHttp
-from connectors.parameters import account_gone, account_of, instant_of, unknown_ability, unknown_attribute
+from connectors.http.connector import (
+    HttpConnector,
+    HttpKind,
+    TokenSettings,
+    account_missing,
+    answers,
+    bearer,
+    find_by,
+    seen,
+)
+from connectors.http.flows import Fields, all_pages, ask, ask_if_present, change, parse
+from connectors.http.pages import Cursor
+from connectors.http.requests import Answer, Flow, Operation
+from connectors.parameters import account_of, instant_of
+from connectors.people import Asset, Person
 
-_ATTRIBUTES = ("id", "employee_number", "email")
-_MAX_CHAIN_LENGTH = 50
-_MAX_PEOPLE = 10_000
+_MAX_PAGE = 100
+_PAGES = Cursor(items_at=("people",), next_at=("next",), parameter="cursor")
 
-ABILITIES: Mapping[str, Ability] = {
-    ability.name: ability
-    for ability in (
-        Ability(
-            "record_leaving",
-            "stage",
-            "records in HR that the person leaves at the instant `at`",
-            reversible="yes",
-        ),
-        Ability(
-            "schedule_final_pay",
-            "change",
-            "books the final payment; HR books another one each time it is asked",
-            repeat="never",
-        ),
-    )
-}
+LIST_PEOPLE = Operation("GET", "/people")
+GET_PERSON = Operation("GET", "/people/{id}")
+LIST_MANAGERS = Operation("GET", "/people/{id}/managers")
+RECORD_LEAVING = Operation("POST", "/people/{id}/leaving")
+BOOK_FINAL_PAY = Operation("POST", "/people/{id}/final-pay")
+LIST_FINAL_PAYMENTS = Operation("GET", "/people/{id}/final-payments")
 
 
-class HrSettings(HttpSettings):
+class HrSettings(TokenSettings):
     """How to reach the HR system."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """Something the company lent: a laptop, a badge."""
-
-    tag: str
-    kind: str
-    returned: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A person as HR tells it. `id` never changes and is never given to anybody else; everything else may."""
-
-    id: str
-    employee_number: str
-    given_name: str
-    family_name: str
-    display_name: str
-    email: str
-    former_emails: tuple[str, ...]
-    former_names: tuple[str, ...]
-    department: str
-    title: str
-    manager_id: str | None
-    country: str
-    time_zone: str
-    status: Literal["active", "leaving", "left"]
-    leaving_at: datetime | None
-    payroll: Literal["running", "final_pay", "stopped"]
-    assets: tuple[Asset, ...]
 
 
 class _Asset(Fields):
@@ -92,6 +63,7 @@ class _Person(Fields):
     department: str = ""
     title: str = ""
     manager_id: str | None = None
+    manager_email: str | None = None
     country: str = ""
     time_zone: str = ""
     status: Literal["active", "leaving", "left"]
@@ -103,10 +75,13 @@ class _Person(Fields):
         fields = {name: getattr(self, name) for name in type(self).model_fields if name != "assets"}
         return Person(**fields, assets=tuple(Asset(asset.tag, asset.kind, asset.returned) for asset in self.assets))
 
+    def as_account(self) -> Account:
+        attributes = {"employee_number": self.employee_number, "email": self.email}
+        return Account(self.id, self.display_name, attributes, self.status != "left")
 
-class _People(Fields):
-    people: list[_Person]
-    next: str | None = None
+    def evidence(self) -> dict[str, Any]:
+        leaving_at = self.leaving_at.isoformat() if self.leaving_at else None
+        return {"status": self.status, "leaving_at": leaving_at, "payroll": self.payroll}
 
 
 class _Payment(Fields):
@@ -119,140 +94,129 @@ class _Payments(Fields):
     payments: list[_Payment]
 
 
-class HrConnector:
-    """See `connectors.abilities.Connector`; lookups take `id`, `employee_number` and `email`. Besides, HR answers
-    questions about people, which is what everything else starts from."""
+def _people(conditions: Mapping[str, str], at_most: int | None = None) -> Flow[list[_Person]]:
+    size = str(_MAX_PAGE if at_most is None else min(at_most, _MAX_PAGE))
+    request = LIST_PEOPLE.request(params={**conditions, "limit": size})
+    return [parse(item, _Person) for item in (yield from all_pages(request, _PAGES, at_most=at_most))]
 
-    kind = "hr"
-    abilities = ABILITIES
+
+def find_person(identifier: str) -> Flow[list[Person]]:
+    if not identifier.strip():
+        return []
+    wanted = identifier.casefold()
+    found = yield from _people({"identifier": identifier})
+    return [
+        person.as_person()
+        for person in found
+        if identifier == person.id or wanted in (person.employee_number.casefold(), person.email.casefold())
+    ]
+
+
+def search_people(text: str, limit: int) -> Flow[list[Person]]:
+    return [person.as_person() for person in (yield from _people({"q": text}, limit))]
+
+
+def get_person(person_id: str) -> Flow[Person | None]:
+    found = yield from ask_if_present(GET_PERSON.request(person_id, missing_ok=True), _Person)
+    return None if found is None else found.as_person()
+
+
+def list_managers(person_id: str) -> Flow[list[Person]]:
+    answer = yield LIST_MANAGERS.request(person_id, missing_ok=True)
+    if answer.missing:
+        raise RefusedError("not_found", "HR has no person with this id.", happened="no")
+    return [parse(item, _Person).as_person() for item in _PAGES.items(answer)]
+
+
+def _find(settings: HrSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
+    return [person.as_account() for person in (yield from _people({lookup.attribute: lookup.value}))]
+
+
+def _change(operation: Operation, effect: Effect, json: Any) -> Flow[Answer]:
+    key = {"Effect-Key": effect.effect_key}
+    request = operation.request(account_of(effect).native_id, json=json, headers=key, missing_ok=True)
+    return (yield from change(request, effect))
+
+
+def _record_leaving(settings: HrSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    answer = yield from _change(RECORD_LEAVING, effect, {"at": instant_of(effect, "at").isoformat()})
+    return parse(answer.body, _Person).evidence()
+
+
+def _book_final_pay(settings: HrSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    return parse((yield from _change(BOOK_FINAL_PAY, effect, {})).body, _Person).evidence()
+
+
+def _look_at_leaving(settings: HrSettings, effect: Effect) -> Flow[ReadBack]:
+    request = GET_PERSON.request(account_of(effect).native_id, missing_ok=True)
+    person = yield from ask_if_present(request, _Person)
+    if person is None:
+        return account_missing()
+    return seen(person.status != "active" and person.leaving_at == instant_of(effect, "at"), person.evidence())
+
+
+def _look_at_payments(settings: HrSettings, effect: Effect) -> Flow[ReadBack]:
+    person_id = account_of(effect).native_id
+    person = yield from ask_if_present(GET_PERSON.request(person_id, missing_ok=True), _Person)
+    if person is None:
+        return account_missing()
+    payments = (yield from ask(LIST_FINAL_PAYMENTS.request(person_id), _Payments)).payments
+    ours = [payment.model_dump() for payment in payments if payment.key == effect.effect_key]
+    # Payments that are not ours are shown too: a person must look at a final payment that was booked elsewhere.
+    evidence = {**person.evidence(), "payments": ours, "other_payments": len(payments) - len(ours)}
+    return seen(bool(ours), evidence)
+
+
+HR = HttpKind(
+    "hr",
+    HrSettings,
+    auth=bearer,
+    prepare=lambda settings: settings,
+    find=find_by("hr", {"id": _find, "employee_number": _find, "email": _find}),
+    check=answers(GET_PERSON.request("0")),
+    acts=ActTable(
+        "hr",
+        Act(
+            Ability(
+                "record_leaving",
+                "stage",
+                "records in HR that the person leaves at the instant `at`",
+                reversible="yes",
+            ),
+            _record_leaving,
+            _look_at_leaving,
+        ),
+        Act(
+            Ability(
+                "schedule_final_pay",
+                "change",
+                "books the final payment; HR books another one each time it is asked",
+                repeat="never",
+            ),
+            _book_final_pay,
+            _look_at_payments,
+        ),
+    ),
+)
+
+
+class HrConnector(HttpConnector[HrSettings, HrSettings]):
+    """See `connectors.abilities.Connector` and `connectors.people.PeopleSource`. One request finds a person by id,
+    number or address, and one request reads the whole reporting line."""
 
     def __init__(self, settings: HrSettings, *, allowed_hosts: Collection[str]) -> None:
-        self._http = JsonHttp(settings, allowed_hosts=allowed_hosts)
+        super().__init__(HR, settings, allowed_hosts=allowed_hosts)
 
-    def __repr__(self) -> str:
-        return f"HrConnector({self._http!r})"
+    async def find_person(self, identifier: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
+        return await self._client.run(find_person(identifier), deadline=deadline, pace=pace)
 
-    async def find_people(
-        self,
-        *,
-        employee_number: str | None = None,
-        email: str | None = None,
-        person_id: str | None = None,
-        query: str | None = None,
-        limit: int = 50,
-        deadline: float = 30.0,
+    async def search_people(
+        self, text: str, *, limit: int = 50, deadline: float = 30.0, pace: Pace = unpaced
     ) -> Sequence[Person]:
-        """At most `limit` people who answer every criterion: the exact number, address (whatever its case) or id;
-        `query` is what somebody types, and HR matches it as it does. Without any criterion: everybody."""
-        exact = {"employee_number": employee_number, "email": email, "id": person_id}
-        asked = {name: value for name, value in exact.items() if value is not None}
-        if any(not value.strip() for value in asked.values()):
-            return []
-        if query is not None:
-            asked["q"] = query
-        found = await self._search(self._http.call(deadline), asked, limit)
-        return [person.as_person() for person in found]
+        return await self._client.run(search_people(text, limit), deadline=deadline, pace=pace)
 
-    async def person(self, person_id: str, *, deadline: float = 30.0) -> Person | None:
-        """The person with this id, None where HR knows none."""
-        found = await self._person(self._http.call(deadline), person_id)
-        return None if found is None else found.as_person()
+    async def person(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Person | None:
+        return await self._client.run(get_person(person_id), deadline=deadline, pace=pace)
 
-    async def chain(self, person_id: str, *, deadline: float = 30.0) -> Sequence[Person]:
-        """The manager, the manager's manager and so on to the top. Ends where HR's data run in a circle.
-        Raises `RefusedError("not_found")` for an unknown person."""
-        call = self._http.call(deadline)
-        person = await self._person(call, person_id)
-        if person is None:
-            raise RefusedError("not_found", "HR knows nobody with this id.", happened="no")
-        seen = {person.id}
-        chain: list[Person] = []
-        while person is not None and person.manager_id and person.manager_id not in seen:
-            seen.add(person.manager_id)
-            person = await self._person(call, person.manager_id)
-            if person is not None:
-                chain.append(person.as_person())
-            if len(chain) > _MAX_CHAIN_LENGTH:
-                call.unexpected(f"A reporting line goes on beyond {_MAX_CHAIN_LENGTH} people.")
-        return chain
-
-    async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
-        call = self._http.call(deadline)
-        found = AccountSet()
-        for lookup in lookups:
-            if lookup.attribute not in _ATTRIBUTES:
-                raise unknown_attribute("hr", lookup.attribute, _ATTRIBUTES)
-            if not lookup.value.strip():
-                continue
-            for person in await self._search(call, {lookup.attribute: lookup.value}, _MAX_PEOPLE):
-                attributes = {"employee_number": person.employee_number, "email": person.email}
-                account = Account(person.id, person.display_name, attributes, person.status != "left")
-                found.add(account, lookup.attribute, getattr(person, lookup.attribute))
-        return found.accounts()
-
-    async def attempt(self, effect: Effect) -> Reply:
-        if effect.ability not in ABILITIES:
-            raise unknown_ability("hr", effect.ability)
-        person_id = account_of(effect).native_id
-        call = self._http.call(effect.deadline)
-        if effect.ability == "record_leaving":
-            path, document = "leaving", {"at": instant_of(effect, "at").isoformat()}
-        else:
-            path, document = "final-pay", {}
-        headers = {"Effect-Key": effect.effect_key}
-        answer = await call.send("POST", "people", person_id, path, document=document, headers=headers, missing_ok=True)
-        if answer.status == 404:
-            raise account_gone(effect)
-        return Reply(_state(call.parse(answer, _Person)))
-
-    async def read_back(self, effect: Effect) -> ReadBack:
-        if effect.ability not in ABILITIES:
-            raise unknown_ability("hr", effect.ability)
-        person_id = account_of(effect).native_id
-        call = self._http.call(effect.deadline)
-        person = await self._person(call, person_id)
-        if person is None:
-            return ReadBack("unknown", {"present": False})
-        if effect.ability == "record_leaving":
-            recorded = person.status != "active" and person.leaving_at == instant_of(effect, "at")
-            return ReadBack("done" if recorded else "not_done", _state(person))
-        payments = call.parse(await call.send("GET", "people", person_id, "final-payments"), _Payments).payments
-        ours = [payment.model_dump() for payment in payments if payment.key == effect.effect_key]
-        # Payments that are not ours are shown too: somebody else's final payment is what a person must look at.
-        evidence = {**_state(person), "payments": ours, "other_payments": len(payments) - len(ours)}
-        return ReadBack("done" if ours else "not_done", evidence)
-
-    async def check(self, *, deadline: float = 10.0) -> Reachability:
-        return await self._http.check("people", "0", deadline=deadline, missing_ok=True)
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
-
-    async def _person(self, call: Call, person_id: str) -> _Person | None:
-        answer = await call.send("GET", "people", person_id, missing_ok=True)
-        return None if answer.status == 404 else call.parse(answer, _Person)
-
-    async def _search(self, call: Call, asked: Mapping[str, str], limit: int) -> list[_Person]:
-        exact = {name: value for name, value in asked.items() if name in _ATTRIBUTES}
-        found: list[_Person] = []
-        cursors: set[str] = set()
-        params = {**asked, "limit": str(min(limit, 100))}
-        while True:
-            page = call.parse(await call.send("GET", "people", params=params), _People)
-            for person in page.people:
-                if all(equals_ignoring_case(getattr(person, name), value) for name, value in exact.items()):
-                    found.append(person)
-            if len(found) >= limit or not page.next:
-                return found[:limit]
-            if page.next in cursors:
-                call.unexpected("HR's pages run in a circle.")
-            cursors.add(page.next)
-            params["cursor"] = page.next
-
-
-def _state(person: _Person) -> dict[str, Any]:
-    return {
-        "status": person.status,
-        "leaving_at": person.leaving_at.isoformat() if person.leaving_at else None,
-        "payroll": person.payroll,
-    }
+    async def managers(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
+        return await self._client.run(list_managers(person_id), deadline=deadline, pace=pace)

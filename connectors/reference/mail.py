@@ -1,9 +1,14 @@
-"""Mail: notices over SMTP, and mailboxes over the mail system's administration interface (HTTP)."""
+"""Mail: notices over SMTP, and mailboxes over the mail system's administration interface (HTTP).
+
+SMTP is the standard protocol and works with every mail server. Only the embedded company speaks the administration
+interface: it stands for a real one in the demo and in tests. It records the header `Effect-Key`, by which tests count
+what an effect did; no vendor's connector sends it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -11,41 +16,22 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from connectors.abilities import Ability, Account, Effect, Lookup, Reachability, ReadBack, Reply
-from connectors.account_set import AccountSet, equals_ignoring_case
+from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
+from connectors.account_set import equals_ignoring_case
+from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
-from connectors.http.client import Call, Fields, HttpSettings, JsonHttp
+from connectors.http.auth import BearerToken
+from connectors.http.client import HttpClient
+from connectors.http.connector import account_missing, answers, find_by, seen
+from connectors.http.flows import Fields, ask_if_present, change, parse
 from connectors.http.hosts import require_allowed
+from connectors.http.requests import Flow, Operation
 from connectors.http.tls import require_private
-from connectors.parameters import account_gone, account_of, text_of, unknown_ability, unknown_attribute
+from connectors.parameters import account_of, text_of
 from connectors.protocols.smtp import MailServer, Security, message_id
 
-ABILITIES: Mapping[str, Ability] = {
-    ability.name: ability
-    for ability in (
-        Ability(
-            "send_notice",
-            "change",
-            "sends a message with `subject` and `text` to `to`, one address or several",
-            repeat="never",
-            read_back=False,
-            needs_account=False,
-        ),
-        Ability(
-            "forward_mail",
-            "change",
-            "forwards what arrives in the mailbox to the address `forward_to`",
-            reversible="yes",
-        ),
-        Ability(
-            "release_license",
-            "change",
-            "gives the mailbox's licence back; mail systems keep an unlicensed mailbox for a while only",
-            reversible="limited",
-            reversible_for=timedelta(days=30),
-        ),
-    )
-}
+GET_MAILBOX = Operation("GET", "/mailboxes/{address}")
+PUT_MAILBOX = Operation("PUT", "/mailboxes/{address}")
 
 
 class MailSettings(BaseModel):
@@ -75,12 +61,39 @@ class _Mailbox(Fields):
         return {"address": self.address, "forward_to": self.forward_to, "license": self.license}
 
 
+def _mailbox(address: str) -> Flow[_Mailbox | None]:
+    return (yield from ask_if_present(GET_MAILBOX.request(address, missing_ok=True), _Mailbox))
+
+
+def find_mailboxes(lookups: Sequence[Lookup]) -> Flow[Sequence[Account]]:
+    def find(context: None, lookup: Lookup) -> Flow[Sequence[Account]]:
+        mailbox = yield from _mailbox(lookup.value)
+        return [] if mailbox is None else [Account(mailbox.address, mailbox.address, {"address": mailbox.address})]
+
+    return (yield from find_by("mail", {"address": find})(None, lookups))
+
+
+def change_mailbox(effect: Effect, values: Mapping[str, Any]) -> Flow[Reply]:
+    """PUT replaces the whole document, so it is the one just fetched with the one change."""
+    address = account_of(effect).native_id
+    fetched = yield from change(GET_MAILBOX.request(address, missing_ok=True), effect)
+    before = parse(fetched.body, _Mailbox)
+    key = {"Effect-Key": effect.effect_key}
+    request = PUT_MAILBOX.request(address, json={**fetched.body, **values}, headers=key, missing_ok=True)
+    answer = yield from change(request, effect)
+    return Reply({"before": before.evidence(), "after": parse(answer.body, _Mailbox).evidence()})
+
+
+def look_at_mailbox(effect: Effect, done: Callable[[_Mailbox], bool]) -> Flow[ReadBack]:
+    mailbox = yield from _mailbox(account_of(effect).native_id)
+    return account_missing() if mailbox is None else seen(done(mailbox), mailbox.evidence())
+
+
 class MailConnector:
-    """See `connectors.abilities.Connector`; lookups take `address`. A mailbox's native id is its address: mail
-    systems of this kind have no other, so a step on a mailbox should be matched by a person's HR record first."""
+    """See `connectors.abilities.Connector`; lookups take `address`. A mailbox's native id is its address, since mail
+    systems of this kind have no other: match a mailbox by a person's HR record first."""
 
     kind = "mail"
-    abilities = ABILITIES
 
     def __init__(self, settings: MailSettings, *, allowed_hosts: Collection[str]) -> None:
         require_allowed(settings.smtp_host, settings.smtp_port, allowed_hosts)
@@ -98,102 +111,63 @@ class MailConnector:
         if settings.admin_url:
             if not settings.admin_token.get_secret_value():
                 raise _setting_missing("admin_token")
-            administration = HttpSettings(
-                url=settings.admin_url,
-                token=settings.admin_token,
+            self._http = HttpClient(
+                settings.admin_url,
+                BearerToken(settings.admin_token.get_secret_value()),
+                allowed_hosts=allowed_hosts,
                 ca_file=settings.ca_file,
                 max_answer_bytes=settings.max_answer_bytes,
             )
-            self._http = JsonHttp(administration, allowed_hosts=allowed_hosts)
 
     def __repr__(self) -> str:
         return f"MailConnector({self._server!r})"
 
-    async def find_accounts(self, lookups: Sequence[Lookup], *, deadline: float = 30.0) -> Sequence[Account]:
-        call = self._administration(deadline)
-        found = AccountSet()
-        for lookup in lookups:
-            if lookup.attribute != "address":
-                raise unknown_attribute("mail", lookup.attribute, ["address"])
-            if not lookup.value.strip():
-                continue
-            mailbox = await self._mailbox(call, lookup.value)
-            if mailbox is not None and equals_ignoring_case(mailbox.address, lookup.value):
-                found.add(Account(mailbox.address, mailbox.address), "address", mailbox.address)
-        return found.accounts()
+    @property
+    def abilities(self) -> Mapping[str, Ability]:
+        return ACTS.abilities
 
-    async def attempt(self, effect: Effect) -> Reply:
-        match effect.ability:
-            case "send_notice":
-                return await self._send_notice(effect)
-            case "forward_mail":
-                forward_to = _one_address(text_of(effect, "forward_to"), "the parameter forward_to")
-                return await self._change(effect, {"forward_to": forward_to})
-            case "release_license":
-                return await self._change(effect, {"license": False})
-        raise unknown_ability("mail", effect.ability)
+    async def find_accounts(
+        self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Account]:
+        return await self.administration.run(find_mailboxes(lookups), deadline=deadline, pace=pace)
 
-    async def read_back(self, effect: Effect) -> ReadBack:
-        if effect.ability not in ABILITIES:
-            raise unknown_ability("mail", effect.ability)
-        if effect.ability == "send_notice":
-            return ReadBack("unknown")  # nobody can look into the recipients' mailboxes
-        mailbox = await self._mailbox(self._administration(effect.deadline), account_of(effect).native_id)
-        if mailbox is None:
-            return ReadBack("unknown", {"present": False})
-        if effect.ability == "forward_mail":
-            done = equals_ignoring_case(mailbox.forward_to, text_of(effect, "forward_to"))
-        else:
-            done = not mailbox.license
-        return ReadBack("done" if done else "not_done", mailbox.evidence())
+    async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
+        act = ACTS.act(effect.ability)
+        assert act.do is not None  # no ability of this kind has the level read
+        return await act.do(self, effect, pace)
 
-    async def check(self, *, deadline: float = 10.0) -> Reachability:
+    async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
+        act = ACTS.act(effect.ability)
+        return ReadBack("unknown") if act.look is None else await act.look(self, effect, pace)
+
+    async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
         clock = asyncio.get_running_loop().time
         until = clock() + deadline
         try:
-            await self._server.check(deadline=deadline)
+            await self._server.check(deadline=deadline, pace=pace)
         except ConnectorError as error:
             return Reachability(False, f"mail server: {error.code}. {error.remedy}".strip())
         if self._http is None:
             return Reachability(True, "mail server answered; no mailbox administration is set")
-        left = max(until - clock(), 0.0)
-        administration = await self._http.check("mailboxes", "nobody@invalid", deadline=left, missing_ok=True)
-        return Reachability(administration.reachable, f"mailbox administration: {administration.detail}")
+        check = answers(GET_MAILBOX.request("no-mailbox@invalid"))
+        try:
+            said = await self._http.run(check(None), deadline=max(until - clock(), 0.0), pace=pace)
+        except ConnectorError as error:
+            return Reachability(False, f"mailbox administration: {error.code}. {error.remedy}".strip())
+        return Reachability(True, f"mailbox administration: {said}")
 
     async def aclose(self) -> None:
         if self._http is not None:
             await self._http.aclose()
 
-    def _administration(self, deadline: float) -> Call:
+    @property
+    def administration(self) -> HttpClient:
+        """Raises `ActionRequiredError("setting_missing")`."""
         if self._http is None:
             raise _setting_missing("admin_url")
-        return self._http.call(deadline)
+        return self._http
 
-    async def _mailbox(self, call: Call, address: str) -> _Mailbox | None:
-        answer = await call.send("GET", "mailboxes", address, missing_ok=True)
-        return None if answer.status == 404 else call.parse(answer, _Mailbox)
-
-    async def _change(self, effect: Effect, change: dict[str, Any]) -> Reply:
-        """PUT replaces the whole document, so it is the one just fetched with the one change."""
-        address = account_of(effect).native_id
-        call = self._administration(effect.deadline)
-        fetched = await call.send("GET", "mailboxes", address, missing_ok=True)
-        if fetched.status == 404:
-            raise account_gone(effect)
-        before = call.parse(fetched, _Mailbox)
-        answer = await call.send(
-            "PUT",
-            "mailboxes",
-            address,
-            document={**fetched.body, **change},
-            headers={"Effect-Key": effect.effect_key},
-            missing_ok=True,
-        )
-        if answer.status == 404:
-            raise account_gone(effect)
-        return Reply({"before": before.evidence(), "after": call.parse(answer, _Mailbox).evidence()})
-
-    async def _send_notice(self, effect: Effect) -> Reply:
+    async def send_notice(self, effect: Effect, pace: Pace) -> Reply:
         recipients = _addresses(effect)
         message = EmailMessage()
         try:
@@ -206,8 +180,75 @@ class MailConnector:
         message["Message-ID"] = message_id(effect.effect_key, self._sender)
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: out-of-office programmes do not answer it
         message.set_content(text_of(effect, "text"))
-        accepted = await self._server.send(message, recipients, deadline=effect.deadline)
+        accepted = await self._server.send(message, recipients, deadline=effect.deadline, pace=pace)
         return Reply({"to": recipients, "message_id": str(message["Message-ID"]), "accepted": accepted})
+
+
+async def _send_notice(mail: MailConnector, effect: Effect, pace: Pace) -> Reply:
+    return await mail.send_notice(effect, pace)
+
+
+async def _forward(mail: MailConnector, effect: Effect, pace: Pace) -> Reply:
+    account_of(effect)
+    forward_to = _one_address(text_of(effect, "forward_to"), "the parameter forward_to")
+    flow = change_mailbox(effect, {"forward_to": forward_to})
+    return await mail.administration.run(flow, deadline=effect.deadline, pace=pace)
+
+
+async def _look_at_forwarding(mail: MailConnector, effect: Effect, pace: Pace) -> ReadBack:
+    wanted = text_of(effect, "forward_to")
+    flow = look_at_mailbox(effect, lambda mailbox: equals_ignoring_case(mailbox.forward_to, wanted))
+    return await mail.administration.run(flow, deadline=effect.deadline, pace=pace)
+
+
+async def _release_license(mail: MailConnector, effect: Effect, pace: Pace) -> Reply:
+    flow = change_mailbox(effect, {"license": False})
+    return await mail.administration.run(flow, deadline=effect.deadline, pace=pace)
+
+
+async def _look_at_license(mail: MailConnector, effect: Effect, pace: Pace) -> ReadBack:
+    flow = look_at_mailbox(effect, lambda mailbox: not mailbox.license)
+    return await mail.administration.run(flow, deadline=effect.deadline, pace=pace)
+
+
+ACTS: ActTable[
+    Callable[[MailConnector, Effect, Pace], Awaitable[Reply]],
+    Callable[[MailConnector, Effect, Pace], Awaitable[ReadBack]],
+] = ActTable(
+    "mail",
+    Act(
+        Ability(
+            "send_notice",
+            "change",
+            "sends a message with `subject` and `text` to `to`, one address or several",
+            repeat="never",
+            read_back=False,  # the recipients' mailboxes cannot be read
+            needs_account=False,
+        ),
+        _send_notice,
+    ),
+    Act(
+        Ability(
+            "forward_mail",
+            "change",
+            "forwards what arrives in the mailbox to the address `forward_to`",
+            reversible="yes",
+        ),
+        _forward,
+        _look_at_forwarding,
+    ),
+    Act(
+        Ability(
+            "release_license",
+            "change",
+            "gives the mailbox's licence back; mail systems keep an unlicensed mailbox for a while only",
+            reversible="limited",
+            reversible_for=timedelta(days=30),
+        ),
+        _release_license,
+        _look_at_license,
+    ),
+)
 
 
 def _addresses(effect: Effect) -> list[str]:

@@ -102,7 +102,8 @@ async def effect_for(case: Case, connector: Connector, person: Employee, heir: E
 
 
 class Counter:
-    """Counts what an effect key left in the company's own log. LDAP carries no key, so there it is everything since."""
+    """Counts what an effect key left in the company's own log. LDAP and SCIM carry no key, so there it is everything
+    since."""
 
     def __init__(self, company: Company, case: Case, effect: Effect, before: int) -> None:
         self._company, self._case, self._effect, self._before = company, case, effect, before
@@ -113,7 +114,7 @@ class Counter:
 
     async def count(self) -> int:
         since = (await self._company.effects(SYSTEM_OF[self._case.kind]))[self._before :]
-        if self._case.kind == "ldap":
+        if self._case.kind in ("ldap", "scim"):
             return len(since)
         key = self._effect.effect_key
         if self._case.ability == "send_notice":

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import ssl
 import time
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from company_settings import ALLOWED
 from raw_servers import Serve, http_answer, listening, silence
 
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.http.client import Fields, HttpSettings, JsonHttp
+from connectors.http.answers import ACCEPTED_ENCODINGS
+from connectors.http.auth import BearerToken
+from connectors.http.client import HttpClient
+from connectors.http.flows import Fields, ask, unexpected
+from connectors.http.requests import Answer, Flow, Request
 from orchestrator.embedded.company.certificate import write_certificate
 
 TOKEN = "T0ken-that-nobody-may-read"
 
 
+def client(url: str, token: str = TOKEN, allowed: tuple[str, ...] = ALLOWED, **options: Any) -> HttpClient:
+    return HttpClient(url, BearerToken(token), allowed_hosts=allowed, **options)
+
+
 @asynccontextmanager
-async def speaking_to(serve: Serve, **settings: object) -> AsyncIterator[JsonHttp]:
+async def speaking_to(serve: Serve, **options: Any) -> AsyncIterator[HttpClient]:
     async with listening(serve) as port:
-        url = f"http://127.0.0.1:{port}/api"
-        system = JsonHttp(HttpSettings.model_validate({"url": url, "token": TOKEN} | settings), allowed_hosts=ALLOWED)
+        system = client(f"http://127.0.0.1:{port}/api", **options)
         yield system
         await system.aclose()
 
 
-async def failure(serve: Serve, method: str = "POST", **settings: object) -> ConnectorError:
-    async with speaking_to(serve, **settings) as system:
+def one(request: Request) -> Flow[Answer]:
+    return (yield request)
+
+
+async def failure(serve: Serve, method: str = "POST", **options: Any) -> ConnectorError:
+    async with speaking_to(serve, **options) as system:
         with pytest.raises(ConnectorError) as raised:
-            await system.call(1.0).send(method, "things")
+            await system.run(one(Request(method, ("things",))), deadline=1.0)
     return raised.value
 
 
@@ -103,8 +119,36 @@ async def test_what_is_not_json_is_not_understood(body: bytes) -> None:
     assert (error.code, error.happened) == ("answer_not_understood", "unknown")
 
 
-async def test_a_compressed_answer_is_not_unpacked() -> None:
-    error = await failure(http_answer("200 OK", b"\x1f\x8b", "Content-Encoding: gzip"))
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "raw deflate"])
+async def test_a_packed_answer_is_unpacked(coding: str) -> None:
+    body = b'{"a": "' + b"x" * 5000 + b'"}'
+    if coding == "gzip":
+        packed = gzip.compress(body)
+    else:
+        packer = zlib.compressobj(wbits=zlib.MAX_WBITS if coding == "deflate" else -zlib.MAX_WBITS)
+        packed = packer.compress(body) + packer.flush()
+    header = f"Content-Encoding: {coding.rpartition(' ')[2]}"
+    async with speaking_to(http_answer("200 OK", packed, header)) as system:
+        answer = await system.run(one(Request("GET", ("things",))), deadline=1.0)
+    assert answer.body == {"a": "x" * 5000}
+    assert (await failure(http_answer("200 OK", packed[:-20], header))).code == "answer_not_understood"
+
+
+async def test_the_cap_counts_unpacked_bytes() -> None:
+    bomb = gzip.compress(b'"' + b" " * 50_000_000 + b'"')
+    assert len(bomb) < 100_000
+    tracemalloc.start()
+    error = await failure(http_answer("200 OK", bomb, "Content-Encoding: gzip"), max_answer_bytes=100_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert error.code == "answer_too_large"
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip, gzip"])
+async def test_a_coding_that_was_not_asked_for_is_not_understood(coding: str) -> None:
+    assert coding not in ACCEPTED_ENCODINGS
+    error = await failure(http_answer("200 OK", b"\x1f\x8b", f"Content-Encoding: {coding}"))
     assert error.code == "answer_not_understood"
 
 
@@ -119,21 +163,21 @@ async def test_a_wrong_shape_names_the_field_and_no_value() -> None:
         size: int
 
     async with speaking_to(http_answer("200 OK", b'{"size": "Ottilie"}')) as system:
-        call = system.call(1.0)
-        answer = await call.send("GET", "things")
         with pytest.raises(ActionRequiredError, match="answer_not_understood") as raised:
-            call.parse(answer, Thing)
+            await system.run(ask(Request("GET", ("things",)), Thing), deadline=1.0)
     assert "size" in raised.value.detail
     assert "Ottilie" not in raised.value.detail
     assert raised.value.happened == "no"
 
 
 async def test_a_later_failure_remembers_an_earlier_change() -> None:
+    def changes_and_fails() -> Flow[None]:
+        yield Request("POST", ("things",))
+        unexpected("after a change")
+
     async with speaking_to(http_answer("200 OK", b"{}")) as system:
-        call = system.call(5.0)
-        await call.send("POST", "things")
         with pytest.raises(ActionRequiredError) as raised:
-            call.unexpected("after a change")
+            await system.run(changes_and_fails(), deadline=5.0)
     assert raised.value.happened == "unknown"
 
 
@@ -141,9 +185,29 @@ async def test_silence_ends_with_the_deadline() -> None:
     began = time.monotonic()
     async with speaking_to(silence) as system:
         with pytest.raises(TryAgainError, match="deadline_over") as raised:
-            await system.call(0.3).send("POST", "things")
+            await system.run(one(Request("POST", ("things",))), deadline=0.3)
     assert time.monotonic() - began < 1.0
     assert raised.value.happened == "unknown"
+
+
+async def test_each_request_waits_for_the_pace_under_the_deadline() -> None:
+    paced = 0
+
+    async def pace() -> None:
+        nonlocal paced
+        paced += 1
+        if paced == 3:
+            await asyncio.sleep(60)
+
+    def three() -> Flow[None]:
+        for _ in range(3):
+            yield Request("GET", ("things",))
+
+    async with speaking_to(http_answer("200 OK", b"{}")) as system:
+        with pytest.raises(TryAgainError, match="deadline_over") as raised:
+            await system.run(three(), deadline=1.0, pace=pace)
+    assert paced == 3
+    assert raised.value.happened == "no"
 
 
 async def test_an_echoed_credential_is_taken_out() -> None:
@@ -156,9 +220,29 @@ async def test_an_echoed_credential_is_taken_out() -> None:
 async def test_an_id_cannot_name_another_resource(segment: str) -> None:
     async with speaking_to(silence) as system:
         with pytest.raises(RefusedError, match="invalid_id"):
-            await system.call(1.0).send("GET", "things", segment)
-        assert (await system.call(1.0).send("GET", "things", segment, missing_ok=True)).status == 404
-        assert system.address(("things", "a/../b?c#d")).raw_path == b"/api/things/a%2F..%2Fb%3Fc%23d"
+            await system.run(one(Request("GET", ("things", segment))), deadline=1.0)
+        missing = await system.run(one(Request("GET", ("things", segment), missing_ok=True)), deadline=1.0)
+        assert missing.status == 404
+        address = system.address(Request("GET", ("things", "a/../b?c#d")))
+        assert address.raw_path == b"/api/things/a%2F..%2Fb%3Fc%23d"
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("https://elsewhere.example/next", "host_not_allowed"),
+        ("//elsewhere.example/next", "host_not_allowed"),
+        ("http://allowed.example/next", "not_encrypted"),
+        ("ftp://allowed.example/next", "answer_not_understood"),
+        ("https://user:password@allowed.example/next", "answer_not_understood"),
+        ("http://[broken", "host_not_allowed"),
+    ],
+)
+async def test_a_whole_address_must_be_on_an_allowed_host(url: str, code: str) -> None:
+    system = client("https://allowed.example/api", allowed=("allowed.example",))
+    with pytest.raises(ActionRequiredError, match=code):
+        await system.run(one(Request("GET", url=url)), deadline=1.0)
+    await system.aclose()
 
 
 async def test_certificates_are_verified(tmp_path: Path) -> None:
@@ -167,15 +251,12 @@ async def test_certificates_are_verified(tmp_path: Path) -> None:
     tls.load_cert_chain(certificate)
     async with listening(http_answer("200 OK", b"{}"), tls) as port:
         for ca_file in (str(authority), ""):
-            settings = HttpSettings.model_validate(
-                {"url": f"https://localhost:{port}", "token": TOKEN, "ca_file": ca_file}
-            )
-            system = JsonHttp(settings, allowed_hosts=ALLOWED)
+            system = client(f"https://localhost:{port}", ca_file=ca_file)
             if ca_file:
-                assert (await system.call(2.0).send("GET", "things")).body == {}
+                assert (await system.run(one(Request("GET", ("things",))), deadline=2.0)).body == {}
             else:
                 with pytest.raises(ActionRequiredError, match="certificate_refused") as raised:
-                    await system.call(2.0).send("POST", "things")
+                    await system.run(one(Request("POST", ("things",))), deadline=2.0)
                 assert raised.value.happened == "no"
             await system.aclose()
 
@@ -183,11 +264,11 @@ async def test_certificates_are_verified(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["ftp://x", "https://u:p@x", "https://", "x", "https://x?token=1"])
 def test_an_address_of_another_form_is_refused(url: str) -> None:
     with pytest.raises(ActionRequiredError, match="setting_invalid"):
-        JsonHttp(HttpSettings.model_validate({"url": url, "token": TOKEN}), allowed_hosts=["x"])
+        client(url, allowed=("x",))
 
 
 @pytest.mark.parametrize("token", [" ", "a\nb", "naïve"])
 def test_a_token_that_no_header_can_carry_is_refused(token: str) -> None:
     with pytest.raises(ActionRequiredError, match="setting_invalid") as raised:
-        JsonHttp(HttpSettings.model_validate({"url": "https://x", "token": token}), allowed_hosts=["x"])
+        BearerToken(token)
     assert token not in raised.value.detail or token == " "

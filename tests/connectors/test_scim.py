@@ -61,9 +61,10 @@ async def test_without_patch_the_fetched_document_is_put_back(plain: Connector, 
     for ability in ("disable_account", "remove_from_groups"):
         effect = Effect(ability, secrets.token_hex(8), account)
         assert (await plain.read_back(effect)).outcome == "not_done"
+        known = len(await plain_company.effects("identity"))
         await plain.attempt(effect)
         assert (await plain.read_back(effect)).outcome == "done"
-        done = [entry for entry in await plain_company.effects("identity") if entry["key"] == effect.effect_key]
+        done = (await plain_company.effects("identity"))[known:]
         assert done
         assert all(entry["action"].startswith("PUT") for entry in done)
     async with door(plain_company) as client:

@@ -24,6 +24,7 @@ class HrSystem:
             routes=[
                 Route("/people", self.find),
                 Route("/people/{id}", self.read),
+                Route("/people/{id}/managers", self.managers),
                 Route("/people/{id}/leaving", self.record_leaving, methods=["POST"]),
                 Route("/people/{id}/final-pay", self.book_final_pay, methods=["POST"]),
                 Route("/people/{id}/final-payments", self.final_payments),
@@ -36,11 +37,28 @@ class HrSystem:
 
     async def find(self, request: Request) -> JSONResponse:
         wanted = request.query_params
-        found = [person for person in self.people.values() if _answers(person, wanted)]
+        found = [self._view(person) for person in self.people.values() if _answers(person, wanted)]
+        typed = wanted.get("q", "").casefold()
+        found.sort(key=lambda person: typed not in (person["employee_number"].casefold(), person["email"].casefold()))
         return JSONResponse(page_of("people", found, wanted))
 
     async def read(self, request: Request) -> JSONResponse:
-        return JSONResponse(self._person(request))
+        return JSONResponse(self._view(self._person(request)))
+
+    async def managers(self, request: Request) -> JSONResponse:
+        """The reporting line from the manager to the top; it ends where it would run in a circle."""
+        person = self._person(request)
+        seen, line = {person["id"]}, []
+        while (manager := self.people.get(person["manager_id"] or "")) is not None and manager["id"] not in seen:
+            seen.add(manager["id"])
+            line.append(self._view(manager))
+            person = manager
+        return JSONResponse({"people": line})
+
+    def _view(self, person: Document) -> Document:
+        """The person with the manager's address, so that it need not be asked for."""
+        manager = self.people.get(person["manager_id"] or "")
+        return {**person, "manager_email": manager["email"] if manager is not None else None}
 
     async def record_leaving(self, request: Request) -> JSONResponse:
         person = self._person(request)
@@ -74,8 +92,15 @@ class HrSystem:
 
 
 def _answers(person: Document, wanted: Any) -> bool:
-    """All given conditions hold: `q` as people type (parts of the name, or how the number or the mail address begins),
-    the rest exact."""
+    """All given conditions hold: `identifier` is the id, the number or the address, `q` what a user types (parts of the
+    name, or how the number or the address begins), the rest exact."""
+    if "identifier" in wanted:
+        identifier = wanted["identifier"].casefold()
+        if wanted["identifier"] != person["id"] and identifier not in (
+            person["employee_number"].casefold(),
+            person["email"].casefold(),
+        ):
+            return False
     if "id" in wanted and person["id"] != wanted["id"]:
         return False
     if "employee_number" in wanted and person["employee_number"] != wanted["employee_number"]:

@@ -1,0 +1,67 @@
+"""The table of what a connector does: each ability with how it is done and how it is read back.
+
+A table that declares an ability without the code for it cannot be built, so a connector with a gap fails when it is
+imported, and not in the middle of a run.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from connectors.abilities import Ability
+from connectors.parameters import unknown_ability
+
+Do = TypeVar("Do")
+Look = TypeVar("Look")
+
+
+class IncompleteActError(TypeError):
+    """An ability was declared without the code that it needs. A mistake in the connector, found when it is imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act(Generic[Do, Look]):
+    """One ability. `do` carries it out; it is None for the level `read` only, which changes nothing. `look` reads it
+    back; it is None only where the ability declares `read_back=False`. Raises `IncompleteActError`."""
+
+    ability: Ability
+    do: Do | None = None
+    look: Look | None = None
+
+    def __post_init__(self) -> None:
+        ability = self.ability
+        if (self.do is None) != (ability.level == "read"):
+            raise IncompleteActError(
+                f"{ability.name} reads only and has code that does something"
+                if self.do is not None
+                else f"{ability.name} has no code that does it"
+            )
+        if (self.look is None) == ability.read_back:
+            raise IncompleteActError(
+                f"{ability.name} has no code that reads it back"
+                if self.look is None
+                else f"{ability.name} has code that reads it back and declares read_back=False"
+            )
+
+
+class ActTable(Generic[Do, Look]):
+    """The acts of one kind, by the name of the ability. Raises `IncompleteActError` for a name given twice."""
+
+    def __init__(self, kind: str, *acts: Act[Do, Look]) -> None:
+        self._kind = kind
+        self._acts = {act.ability.name: act for act in acts}
+        if len(self._acts) != len(acts):
+            raise IncompleteActError(f"{kind} declares an ability twice")
+        self.abilities: Mapping[str, Ability] = types.MappingProxyType(
+            {name: act.ability for name, act in self._acts.items()}
+        )
+
+    def act(self, ability: str) -> Act[Do, Look]:
+        """Raises `RefusedError("unknown_ability")`."""
+        act = self._acts.get(ability)
+        if act is None:
+            raise unknown_ability(self._kind, ability)
+        return act

@@ -1,0 +1,194 @@
+"""The one connector class for all kinds of systems that are spoken to over HTTP.
+
+A kind is an `HttpKind`: its settings, its authentication, how accounts are found, and its table of acts. All of these
+are data and flows (`connectors.http.requests`), so a new vendor is one file without I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from connectors.abilities import (
+    Ability,
+    Account,
+    Effect,
+    Lookup,
+    Pace,
+    Reachability,
+    ReadBack,
+    Reply,
+    unpaced,
+)
+from connectors.account_set import AccountSet, equals_ignoring_case
+from connectors.acts import ActTable
+from connectors.errors import ConnectorError
+from connectors.http.auth import Auth, BearerToken
+from connectors.http.client import DEFAULT_MAX_ANSWER_BYTES, HttpClient
+from connectors.http.dialect import Dialect
+from connectors.http.flows import unexpected
+from connectors.http.requests import Flow, Request
+from connectors.parameters import account_of, unknown_attribute
+
+
+class HttpSettings(BaseModel):
+    """What every HTTP connector must or may be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(description="address of the system's interface, https://host/path")
+    ca_file: str = Field(default="", description="certificates to trust instead of the public ones (PEM file)")
+    max_answer_bytes: int = Field(
+        default=DEFAULT_MAX_ANSWER_BYTES, gt=0, description="largest answer that is read, in bytes"
+    )
+
+
+class TokenSettings(HttpSettings):
+    """The same for a system that takes a bearer token."""
+
+    token: SecretStr = Field(description="bearer token (RFC 6750)")
+
+
+def bearer(settings: TokenSettings) -> Auth:
+    return BearerToken(settings.token.get_secret_value())
+
+
+S = TypeVar("S", bound=HttpSettings)
+C = TypeVar("C")
+C_contra = TypeVar("C_contra", contravariant=True)
+
+HttpDo = Callable[[C, Effect], Flow[Mapping[str, Any]]]
+"""Carries an effect out and returns the reply's detail. `C` is what the kind prepares from its settings."""
+HttpLook = Callable[[C, Effect], Flow[ReadBack]]
+Find = Callable[[C, Sequence[Lookup]], Flow[Sequence[Account]]]
+FindOne = Callable[[C, Lookup], Flow[Sequence[Account]]]
+"""Accounts that may answer one lookup. Each shows in its attributes the value that it was found by, except for the
+attribute `id`, which is the native id."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpKind(Generic[S, C]):
+    """One kind of system over HTTP.
+
+    `prepare` makes from the settings what the flows are given: the settings themselves, or an object that also
+    remembers what the system offers. `check` is a flow that shows whether the system answers and accepts the
+    credential, and returns what to say about it; it raises `ConnectorError` where not."""
+
+    name: str
+    settings: type[S]
+    auth: Callable[[S], Auth]
+    prepare: Callable[[S], C]
+    find: Find[C]
+    acts: ActTable[HttpDo[C], HttpLook[C]]
+    check: Callable[[C], Flow[str]]
+    dialect: Dialect = field(default_factory=Dialect)
+    media_type: str = "application/json"
+
+
+class HttpConnector(Generic[S, C]):
+    """See `connectors.abilities.Connector`."""
+
+    def __init__(self, kind: HttpKind[S, C], settings: S, *, allowed_hosts: Collection[str]) -> None:
+        """Raises `ActionRequiredError`: setting_invalid, host_not_allowed, not_encrypted."""
+        self._kind = kind
+        self._context = kind.prepare(settings)
+        self._client = HttpClient(
+            settings.url,
+            kind.auth(settings),
+            allowed_hosts=allowed_hosts,
+            ca_file=settings.ca_file,
+            max_answer_bytes=settings.max_answer_bytes,
+            media_type=kind.media_type,
+            dialect=kind.dialect,
+        )
+
+    def __repr__(self) -> str:
+        return f"HttpConnector({self.kind}, {self._client!r})"
+
+    @property
+    def kind(self) -> str:
+        return self._kind.name
+
+    @property
+    def abilities(self) -> Mapping[str, Ability]:
+        return self._kind.acts.abilities
+
+    async def find_accounts(
+        self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Account]:
+        return await self._client.run(self._kind.find(self._context, lookups), deadline=deadline, pace=pace)
+
+    async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
+        act = self._kind.acts.act(effect.ability)
+        if act.ability.needs_account:
+            account_of(effect)
+        if act.do is None:
+            return Reply()  # an ability of the level read looks only when it is read back
+        return Reply(await self._client.run(act.do(self._context, effect), deadline=effect.deadline, pace=pace))
+
+    async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
+        act = self._kind.acts.act(effect.ability)
+        if act.ability.needs_account:
+            account_of(effect)
+        if act.look is None:
+            return ReadBack("unknown")
+        return await self._client.run(act.look(self._context, effect), deadline=effect.deadline, pace=pace)
+
+    async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
+        try:
+            said = await self._client.run(self._kind.check(self._context), deadline=deadline, pace=pace)
+        except ConnectorError as error:
+            return Reachability(False, f"{error.code}. {error.remedy}".strip())
+        return Reachability(True, said)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def find_by(kind: str, finders: Mapping[str, FindOne[C]]) -> Find[C]:
+    """Finds accounts by the attributes that `finders` names. Every account is compared again with what was asked,
+    since a system may match prefixes or ignore a parameter that it does not know.
+
+    The flow raises `RefusedError("unknown_attribute")`."""
+
+    def find(context: C, lookups: Sequence[Lookup]) -> Flow[Sequence[Account]]:
+        for lookup in lookups:
+            if lookup.attribute not in finders:
+                raise unknown_attribute(kind, lookup.attribute, finders)
+        found = AccountSet()
+        for lookup in dict.fromkeys(lookups):
+            if not lookup.value.strip():
+                continue
+            for account in (yield from finders[lookup.attribute](context, lookup)):
+                shown = account.native_id if lookup.attribute == "id" else account.attributes.get(lookup.attribute)
+                if equals_ignoring_case(shown, lookup.value):
+                    found.add(account, lookup.attribute, shown or "")
+        return found.accounts()
+
+    return find
+
+
+def answers(request: Request) -> Callable[[Any], Flow[str]]:
+    """A check that sends one request and needs an answer of the system's own. With `missing_ok` a 404 counts, as long
+    as it has a JSON body: a gateway's 404 says nothing about the system behind it."""
+
+    def check(context: Any) -> Flow[str]:
+        answer = yield replace(request, missing_ok=True)
+        if answer.body is None:
+            unexpected("The check was answered without a JSON body.")
+        return "answered, credential accepted"
+
+    return check
+
+
+def seen(done: bool, evidence: Mapping[str, Any]) -> ReadBack:
+    """Done or not, with the evidence for it."""
+    return ReadBack("done" if done else "not_done", evidence)
+
+
+def account_missing() -> ReadBack:
+    """The system does not know the account any more: that shows neither that the effect stands nor that it does not."""
+    return ReadBack("unknown", {"present": False})

@@ -1,0 +1,127 @@
+"""How a vendor says over HTTP that something went wrong, and when to come back.
+
+The defaults are HTTP's own (RFC 9110, RFC 6585). A vendor's `Dialect` adds where its error code is in a body, and what
+a pair of status and code means where that differs from what the status alone means.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any
+
+MAX_RETRY_AFTER_SECONDS = 86_400.0
+"""A system that names a later time than a day is asked again after a day."""
+_EPOCH_SECONDS_FROM = 1_000_000_000.0  # a larger number is a time since 1970, a smaller one a number of seconds
+_EPOCH_MILLISECONDS_FROM = 1_000_000_000_000.0
+
+
+class Verdict(Enum):
+    """What an answer means for the request."""
+
+    DONE = "done"  # as good as a success: the state is already the wanted one
+    MISSING = "missing"  # as a 404
+    RETRY = "retry"  # nothing happened; the same request may be answered later
+    RATE_LIMITED = "rate_limited"  # nothing happened; too many requests
+    CHANGED_MEANWHILE = "changed_meanwhile"  # nothing happened; what was read before is out of date
+    FAILED = "failed"  # the system failed, and may have done it
+    CREDENTIAL = "credential"  # the credential or its rights are not accepted
+    REFUSED = "refused"  # a refusal that will stay one
+
+
+def no_code(body: Any) -> str:
+    """For systems whose errors have no code in the body."""
+    return ""
+
+
+def error_member(body: Any) -> bool:
+    """Whether a body has a member `error` or `errors` that is not empty."""
+    return isinstance(body, dict) and bool(body.get("error") or body.get("errors"))
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """`code` finds a vendor's error code in a body, empty where there is none. `verdicts` are looked up by status and
+    code. `failed_success` says of the body of a 2xx whether there is an error in it; its code is looked up in
+    `verdicts` too. `limit_headers` name headers that say when to come back, by name in lower case: a number of
+    seconds, a date, or a time since 1970. `remaining_headers` say how many requests are left."""
+
+    code: Callable[[Any], str] = no_code
+    verdicts: Mapping[tuple[int, str], Verdict] = field(default_factory=dict)
+    failed_success: Callable[[Any], bool] = error_member
+    limit_headers: tuple[str, ...] = (
+        "retry-after",  # RFC 9110 section 10.2.3
+        "x-ratelimit-reset",  # GitHub, GitLab, Slack's SCIM API
+        "x-rate-limit-reset",  # Okta
+        "ratelimit-reset",  # draft-ietf-httpapi-ratelimit-headers-07
+    )
+    remaining_headers: tuple[str, ...] = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
+
+    def verdict(self, status: int, body: Any, headers: Mapping[str, str]) -> Verdict:
+        """What an answer with this status means; not asked for redirects and for 401, which mean the same for all.
+
+        A 403 that names a time to come back, or says that no requests are left, is a rate limit and not a missing
+        right (GitHub's secondary limits: docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api)."""
+        if 200 <= status < 300 and not self.failed_success(body):
+            return Verdict.DONE
+        code = self.code(body)
+        if code and (status, code) in self.verdicts:
+            return self.verdicts[status, code]
+        if (status, "") in self.verdicts:
+            return self.verdicts[status, ""]
+        if status == 403 and self._limited(headers):
+            return Verdict.RATE_LIMITED
+        return _meaning_of(status)
+
+    def retry_after(self, headers: Mapping[str, str]) -> float | None:
+        """In how many seconds to come back, None where no header says so in a way that makes sense."""
+        for name in self.limit_headers:
+            seconds = read_retry_after(headers.get(name))
+            if seconds is not None:
+                return seconds
+        return None
+
+    def _limited(self, headers: Mapping[str, str]) -> bool:
+        if read_retry_after(headers.get("retry-after")) is not None:
+            return True
+        return any(headers.get(name, "").strip() == "0" for name in self.remaining_headers)
+
+
+def _meaning_of(status: int) -> Verdict:
+    if status == 404:
+        return Verdict.MISSING
+    if status == 403:
+        return Verdict.CREDENTIAL
+    if status == 412:
+        return Verdict.CHANGED_MEANWHILE
+    if status == 429:
+        return Verdict.RATE_LIMITED
+    if status in (408, 425, 503):
+        return Verdict.RETRY
+    if status >= 500 and status != 501:
+        return Verdict.FAILED
+    return Verdict.REFUSED
+
+
+def read_retry_after(value: str | None) -> float | None:
+    """A number of seconds, a date (RFC 9110 section 10.2.3), or a time since 1970 in seconds or milliseconds. None
+    where there is none, or none that makes sense."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.replace(".", "", 1).isdecimal():
+        seconds = float(text)
+        if seconds >= _EPOCH_MILLISECONDS_FROM:
+            seconds /= 1000
+        if seconds >= _EPOCH_SECONDS_FROM:
+            seconds -= time.time()
+    else:
+        try:
+            seconds = (parsedate_to_datetime(text).astimezone(UTC) - datetime.now(UTC)).total_seconds()
+        except ValueError:
+            return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)

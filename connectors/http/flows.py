@@ -1,0 +1,90 @@
+"""What flows have in common: parsing a part of an answer, and asking for one resource or for all of a list."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from connectors.abilities import Effect
+from connectors.errors import ActionRequiredError
+from connectors.http.pages import Pages
+from connectors.http.requests import Answer, Flow, Request
+from connectors.parameters import account_gone
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+_MAX_NAMED_FIELDS = 5
+
+
+class Fields(BaseModel):
+    """The part of an answer that a connector relies on; everything else that a system sends is ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def parse(value: Any, shape: type[Shape]) -> Shape:
+    """An answer's body, or a part of it, as `shape`. Raises `ActionRequiredError("answer_not_understood")`, which
+    names the fields that are wrong and never their values."""
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_context=False, include_url=False)[:_MAX_NAMED_FIELDS]
+        places = ", ".join(
+            f"{'.'.join(str(part) for part in problem['loc']) or 'answer'}: {problem['type']}" for problem in problems
+        )
+        raise _unexpected(
+            f"Unexpected {shape.__name__.lstrip('_')}: {places}"
+        ) from None  # what pydantic raises repeats the values
+
+
+def unexpected(what: str) -> NoReturn:
+    """Raise `ActionRequiredError("answer_not_understood")` with what was wrong."""
+    raise _unexpected(what)
+
+
+def _unexpected(what: str) -> ActionRequiredError:
+    return ActionRequiredError("answer_not_understood", what, happened="no")
+
+
+def ask(request: Request, shape: type[Shape]) -> Flow[Shape]:
+    """The answer to the request, as `shape`."""
+    answer = yield request
+    return parse(answer.body, shape)
+
+
+def ask_if_present(request: Request, shape: type[Shape]) -> Flow[Shape | None]:
+    """The answer as `shape`; None where a request with `missing_ok` was answered with a 404."""
+    answer = yield request
+    return None if answer.missing else parse(answer.body, shape)
+
+
+def change(request: Request, effect: Effect) -> Flow[Answer]:
+    """Send a change to the account of `effect`. Raises `RefusedError("account_gone")` where a request with
+    `missing_ok` was answered with a 404."""
+    answer = yield request
+    if answer.missing:
+        raise account_gone(effect)
+    return answer
+
+
+def all_pages(first: Request, pages: Pages, *, at_most: int | None = None) -> Flow[list[Any]]:
+    """Every item of a list, or the first `at_most`. Raises `ActionRequiredError("answer_not_understood")` where the
+    list cannot be read to its end: a part of a list is never returned as if it were all of it."""
+    found: list[Any] = []
+    request: Request | None = pages.first(first)
+    asked: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+    while request is not None:
+        place = (request.url, tuple(sorted(request.params.items())))
+        if place in asked:
+            unexpected("The pages of a list run in a circle.")
+        asked.add(place)
+        answer = yield request
+        items = pages.items(answer)
+        found += items
+        if at_most is not None and len(found) >= at_most:
+            return found[:at_most]
+        if len(found) > pages.max_items:
+            unexpected(f"A list goes on beyond {pages.max_items} items.")
+        request = pages.next(request, answer, len(items))
+    return found

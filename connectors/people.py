@@ -1,0 +1,75 @@
+"""What Offboard needs of an HR system: who people are and whom they report to.
+
+A connector that has these methods is a people source, and can be named under `hr` in `platform.yaml`. The methods are
+cut so that a system is asked as few times as it allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
+
+from connectors.abilities import Pace, unpaced
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """Something the company lent: a laptop, a badge."""
+
+    tag: str
+    kind: str
+    returned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as the HR system has them. `id` never changes and is never given to another person; everything else
+    may change. `manager_email` is None where there is no manager, or where the system does not say it with the person:
+    then the manager is asked for by `manager_id`."""
+
+    id: str
+    employee_number: str
+    given_name: str
+    family_name: str
+    display_name: str
+    email: str
+    former_emails: tuple[str, ...]
+    former_names: tuple[str, ...]
+    department: str
+    title: str
+    manager_id: str | None
+    manager_email: str | None
+    country: str
+    time_zone: str
+    status: Literal["active", "leaving", "left"]
+    leaving_at: datetime | None
+    payroll: Literal["running", "final_pay", "stopped"]
+    assets: tuple[Asset, ...]
+
+
+@runtime_checkable
+class PeopleSource(Protocol):
+    """Every method raises `connectors.errors.ConnectorError` and nothing else, and ends within its deadline in
+    seconds. `pace` is awaited before every request that a method sends."""
+
+    async def find_person(self, identifier: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
+        """Every person whose id, employee number or mail address (in any case) is exactly `identifier`, each once."""
+        ...
+
+    async def search_people(
+        self, text: str, *, limit: int = 50, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Person]:
+        """At most `limit` people whom the system finds by what a user has typed so far. A person whose employee number
+        or mail address is exactly `text` comes first."""
+        ...
+
+    async def person(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Person | None:
+        """The person with this id, None where the system knows none."""
+        ...
+
+    async def managers(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
+        """The manager, the manager's manager and so on to the top. Ends where the system's data run in a circle.
+        Raises `RefusedError("not_found")` for an unknown person."""
+        ...
