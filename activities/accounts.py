@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from activities.connections import Connections
 from activities.failures import log_unexpected
 from activities.observation import Observer, observed
+from activities.pacing import SystemPace, paced, rate_kept
 from connectors.abilities import Lookup
-from connectors.errors import ConnectorError, TryAgainError
+from connectors.errors import ConnectorError
 from orchestrator.domain.events import SystemSearched
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
@@ -89,9 +90,10 @@ async def _ask(
     spec = current.platform.systems.get(system, packet.platform.systems[system])
     questions = [Lookup(attribute, value) for attribute, value in lookups(person, keys)]
     try:
-        connector = observed(await connections.to(system, spec), system, observer)
-        if rates is not None and spec.rate_per_second is not None:
-            await _turn(rates, system, spec.rate_per_second)
+        pace = SystemPace(rates, system, spec.rate_per_second)
+        connector = observed(paced(await connections.to(system, spec), pace), system, observer)
+        if spec.rate_per_second is not None:
+            await _turn(pace, system, spec.rate_per_second)
         answered = await connector.find_accounts(questions, deadline=spec.deadline.total_seconds())
     except ConnectorError as error:
         failed = SystemSearched(system=system, purpose=purpose, outcome="failed", code=error.code)
@@ -119,17 +121,11 @@ async def _ask(
     return judged, [account for account in accounts if account.account_id in shown], ""
 
 
-async def _turn(rates: Rates, system: str, per_second: float) -> None:
+async def _turn(pace: SystemPace, system: str, per_second: float) -> None:
     """Raises `TryAgainError` where the queue is so long that the other systems' answers had better not wait."""
     now = asyncio.get_running_loop().time
     until = now() + LONGEST_WAIT
-    while (busy_for := await rates.wait(system, per_second, at_most=NEAR)) is not None:
+    while (busy_for := await pace.take(at_most=NEAR)) is not None:
         if now() + busy_for - NEAR > until:
-            raise TryAgainError(
-                "rate_kept",
-                f"System {system} is asked {per_second:g} times a second at most, and its turns are taken.",
-                remedy="Nothing has to be done: it is tried again by itself. If it goes on, raise rate_per_second in "
-                "platform.yaml, if the system may be asked more often.",
-                happened="no",
-            )  # fmt: skip
+            raise rate_kept(system, per_second)
         await asyncio.sleep(max(busy_for - NEAR, 0.1))

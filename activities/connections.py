@@ -7,10 +7,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from activities.observation import NOBODY, Observer
+from activities.pacing import SystemPace
 from connectors import registry
-from connectors.abilities import Connector
+from connectors.abilities import Connector, Pace
 from connectors.errors import ActionRequiredError
 from orchestrator.domain.packet.packet import SystemSpec
+from orchestrator.ledger.engine.rates import Rates
 
 Connect = Callable[[str, SystemSpec], Connector]
 
@@ -20,7 +22,8 @@ _OURS = "OFFBOARD_"
 
 class Connections:
     """One connector per system and setting, made when first needed. A changed setting makes a new one. `observer`
-    hears of what activities do with them. `secrets_folder` is where the files are that a packet may name."""
+    hears of what activities do with them. `secrets_folder` is where the files are that a packet may name. `rates` is
+    the limiter that all workers share; without it nothing is paced."""
 
     def __init__(
         self,
@@ -29,11 +32,13 @@ class Connections:
         observer: Observer = NOBODY,
         *,
         secrets_folder: Path,
+        rates: Rates | None = None,
     ) -> None:
         self.observer = observer
         self._environment = environment
         self._secrets_folder = secrets_folder
         self._connect = connect
+        self._rates = rates
         self._open: dict[str, tuple[object, Connector]] = {}
 
     async def to(self, system: str, spec: SystemSpec) -> Connector:
@@ -51,6 +56,10 @@ class Connections:
         if known is not None:
             await known[1].aclose()
         return connector
+
+    def pace(self, system: str, spec: SystemSpec, *, deadline: float) -> Pace:
+        """The pace of one call to a system that ends within `deadline` seconds."""
+        return SystemPace(self._rates, system, spec.rate_per_second).within(deadline)
 
     async def aclose(self) -> None:
         for _, connector in self._open.values():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypedDict
 
 from activities.connections import Connections
+from connectors.abilities import Pace
 from connectors.errors import ActionRequiredError
 from connectors.people import PeopleSource, Person
 from orchestrator.domain.errors import Invalid
@@ -12,6 +14,14 @@ from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, ActorKind
 from orchestrator.ledger.persons.keys import Keyring, new_person_id
+
+DEADLINE_SECONDS = 30.0
+"""One question to the HR system, its turn included."""
+
+
+class _Limits(TypedDict):
+    deadline: float
+    pace: Pace
 
 
 class People:
@@ -24,7 +34,7 @@ class People:
 
     async def find(self, wanted: str) -> Person:
         """By HR's id, employee number or mail address. Raises `Invalid` unless exactly one person is found."""
-        found = await (await self._source()).find_person(wanted)
+        found = await (await self._source()).find_person(wanted, **self._limits())
         if len(found) != 1:
             raise Invalid(
                 "unknown_person" if not found else "several_people",
@@ -35,12 +45,12 @@ class People:
 
     async def search(self, text: str, most: int) -> list[Person]:
         """At most `most` people whom HR finds by what a user has typed so far."""
-        return list(await (await self._source()).search_people(text, limit=most))
+        return list(await (await self._source()).search_people(text, limit=most, **self._limits()))
 
     async def facts(self, person: Person) -> PersonFacts:
         manager_email = person.manager_email
         if person.manager_id is not None and manager_email is None:
-            manager = await (await self._source()).person(person.manager_id)
+            manager = await (await self._source()).person(person.manager_id, **self._limits())
             manager_email = manager.email if manager is not None else None
         return PersonFacts(
             hr_id=person.id,
@@ -70,7 +80,7 @@ class People:
         self, person: Person, actor_id: str, roles: Iterable[str], kind: ActorKind = "person", *, record: bool = True
     ) -> Actor:
         """The same for a person who was found already."""
-        chain = await (await self._source()).managers(person.id)
+        chain = await (await self._source()).managers(person.id, **self._limits())
         return Actor(
             actor_id=actor_id,
             kind=kind,
@@ -81,6 +91,12 @@ class People:
 
     async def _id(self, hr_id: str, record: bool) -> str:
         return await self._keyring.person_for("hr", hr_id, create=record) or new_person_id()
+
+    def _limits(self) -> _Limits:
+        """The deadline and the pace of one call."""
+        name = self._packet.platform.hr.system
+        pace = self._connections.pace(name, self._packet.platform.systems[name], deadline=DEADLINE_SECONDS)
+        return {"deadline": DEADLINE_SECONDS, "pace": pace}
 
     async def _source(self) -> PeopleSource:
         name = self._packet.platform.hr.system

@@ -60,7 +60,8 @@ async def _look(
 async def _answer(connections: Connections, system: str, spec: SystemSpec) -> tuple[bool, str, str]:
     try:
         connector = await connections.to(system, spec)
-        answered = await connector.check(deadline=min(LONGEST, spec.deadline.total_seconds()))
+        deadline = min(LONGEST, spec.deadline.total_seconds())
+        answered = await connector.check(deadline=deadline, pace=connections.pace(system, spec, deadline=deadline))
     except ConnectorError as error:
         return False, error.code, f"{error.detail} {error.remedy}".strip() or error.code
     except Exception as error:

@@ -18,6 +18,7 @@ from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
 from activities.observation import NOBODY, Observer, observed, reaction
+from activities.pacing import SystemPace, paced
 from activities.results import Results, ResultTold
 from connectors.abilities import Account, Connector, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError
@@ -169,10 +170,10 @@ class SystemActivities:
         spec = world.current.platform.systems.get(step.system, world.pinned.platform.systems[step.system])
         try:
             effect = _effect(state, intent)
-            connector = observed(
-                await self._connections.to(step.system, spec), step.system, self._observer(state, world)
-            )
-            return await self._look_and_act(connector, effect, intent, _Turns(self._rates, step, spec.rate_per_second))
+            pace = SystemPace(self._rates, step.system, spec.rate_per_second)
+            connector = paced(await self._connections.to(step.system, spec), pace)
+            connector = observed(connector, step.system, self._observer(state, world))
+            return await self._look_and_act(connector, effect, intent, _Turns(pace, step))
         except ExpressionFailed as error:
             detail = {"parameter": error.source, "reason": error.reason}
             return AttemptResult("action_required", "no", "parameter_unknown", detail=detail)
@@ -233,30 +234,23 @@ class SystemActivities:
 
 
 class _Turns:
-    """When the calls of one attempt at a step may go to a system: each call takes a turn of its own where the system
-    has a rate, and nobody waits where it has none."""
+    """The turns of one attempt at a step at its system, each request's own where the system has a rate."""
 
-    def __init__(self, rates: Rates, step: PlannedStep, per_second: float | None) -> None:
-        self._rates = rates
+    def __init__(self, pace: SystemPace, step: PlannedStep) -> None:
+        self._pace = pace
         self._step = step
-        self._per_second = per_second
-        self.between_looks = LOOK_AGAIN if per_second is None else LOOK_AGAIN_AT_A_RATE
+        self.between_looks = LOOK_AGAIN_AT_A_RATE if pace.limited else LOOK_AGAIN
 
     async def soon(self) -> float | None:
         """For a call that may as well be made later: None when its turn has come, else in how many seconds one may
         be free. The lease is for the calls, not for a long queue before them."""
-        return await self._wait(min(SHORT_WAIT, self._step.deadline))
+        return await self._pace.take(at_most=min(SHORT_WAIT, self._step.deadline))
 
     async def next(self) -> None:
         """For the look after a call. What the call did must be seen, or a person is asked about it: after a whole
-        deadline of waiting it is made out of turn. Whoever has not acted yet waits for less and gives way, so the
+        deadline of waiting it is made out of turn. A call that has not acted yet waits for less and gives way, so the
         queue is hardly ever that long."""
-        await self._wait(self._step.deadline)
-
-    async def _wait(self, at_most: float) -> float | None:
-        if self._per_second is None:
-            return None
-        return await self._rates.wait(self._step.system, self._per_second, at_most=at_most)
+        await self._pace.take_or_go_on(at_most=self._step.deadline)
 
 
 def _effect(state: RunState, intent: Intent) -> Effect:

@@ -132,6 +132,7 @@ async def working(
             connect,
             watched.observer if watched else NOBODY,
             secrets_folder=settings.secrets_folder,
+            rates=Rates(backend.database),
         )
         stack.push_async_callback(connections.aclose)
         systems = make_activities(backend.runs, backend.keyring, connections, Rates(backend.database), reports)

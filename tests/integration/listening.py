@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 
 from activities.connections import Connections
 from activities.observation import Call, Nobody, Observed
@@ -21,7 +21,7 @@ class Listener(Nobody):
     """`calls`: system, what for, and the loop's time at which it began, in seconds."""
 
     def __init__(self, when_confirmed: Callable[[], None] | None = None) -> None:
-        """`when_confirmed` is called when the code hosting is searched for the second time, just before its steps."""
+        """`when_confirmed` is called when the second search of the code hosting has ended, just before its steps."""
         self._when_confirmed = when_confirmed
         self.calls: list[tuple[str, Call, float]] = []
 
@@ -29,8 +29,14 @@ class Listener(Nobody):
         self.calls.append((system, call, asyncio.get_running_loop().time()))
         searches = [each for each in self.calls if each[:2] == ("code", "find_accounts")]
         if self._when_confirmed is not None and (system, call) == ("code", "find_accounts") and len(searches) == 2:
-            self._when_confirmed()
+            return self._confirming(self._when_confirmed)
         return super().call(call, system=system, ability=ability)
+
+    @contextmanager
+    def _confirming(self, ended: Callable[[], None]) -> Iterator[Observed]:
+        with super().call("find_accounts", system="code", ability="find_accounts") as call:
+            yield call
+        ended()
 
     def systems(self, *what: Call) -> set[str]:
         return {system for system, call, _ in self.calls if call in what}

@@ -1,0 +1,113 @@
+"""When requests may go to a system that has a rate: all workers together send no more than the packet allows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from connectors.abilities import (
+    Ability,
+    Account,
+    Connector,
+    Effect,
+    Lookup,
+    Pace,
+    Reachability,
+    ReadBack,
+    Reply,
+    unpaced,
+)
+from connectors.errors import TryAgainError
+from orchestrator.ledger.engine.rates import Rates
+
+
+class SystemPace:
+    """The turns of one caller at one system; each request takes a turn of its own. Where the system has no rate,
+    nothing waits.
+
+    The turn of a call's first request may be taken before the call, with `take`, so that the call's deadline is not
+    spent in a queue and a call whose turn is far off is not begun at all."""
+
+    def __init__(self, rates: Rates | None, system: str, per_second: float | None) -> None:
+        self._rates = rates if per_second is not None else None
+        self._system = system
+        self._per_second = per_second or 0.0
+        self._taken = False
+
+    @property
+    def limited(self) -> bool:
+        return self._rates is not None
+
+    async def take(self, *, at_most: float) -> float | None:
+        """Takes the next turn and waits for it. If it is more than `at_most` seconds off, takes none and returns how
+        many. Raises `LedgerUnavailable`."""
+        if self._rates is None or self._taken:
+            return None
+        seconds = await self._rates.wait(self._system, self._per_second, at_most=at_most)
+        self._taken = seconds is None
+        return seconds
+
+    async def take_or_go_on(self, *, at_most: float) -> None:
+        """The same, and where the turn is further off, the next request goes out of turn."""
+        await self.take(at_most=at_most)
+        self._taken = True
+
+    def within(self, deadline: float) -> Pace:
+        """The pace of one call that ends within `deadline` seconds. It raises `TryAgainError("rate_kept")` where a
+        turn is further off than that."""
+        until = asyncio.get_running_loop().time() + deadline
+
+        async def pace() -> None:
+            seconds = await self.take(at_most=max(until - asyncio.get_running_loop().time(), 0.0))
+            self._taken = False
+            if seconds is not None:
+                raise rate_kept(self._system, self._per_second, seconds)
+
+        return pace
+
+
+def paced(connector: Connector, pace: SystemPace) -> Connector:
+    """The connector, each request of each call at its turn; itself where the system has no rate."""
+    return _PacedConnector(connector, pace) if pace.limited else connector
+
+
+class _PacedConnector:
+    def __init__(self, connector: Connector, pace: SystemPace) -> None:
+        self._connector = connector
+        self._pace = pace
+
+    @property
+    def kind(self) -> str:
+        return self._connector.kind
+
+    @property
+    def abilities(self) -> Mapping[str, Ability]:
+        return self._connector.abilities
+
+    async def find_accounts(
+        self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Account]:
+        return await self._connector.find_accounts(lookups, deadline=deadline, pace=self._pace.within(deadline))
+
+    async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
+        return await self._connector.attempt(effect, pace=self._pace.within(effect.deadline))
+
+    async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
+        return await self._connector.read_back(effect, pace=self._pace.within(effect.deadline))
+
+    async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
+        return await self._connector.check(deadline=deadline, pace=self._pace.within(deadline))
+
+    async def aclose(self) -> None:
+        await self._connector.aclose()
+
+
+def rate_kept(system: str, per_second: float, retry_after: float | None = None) -> TryAgainError:
+    return TryAgainError(
+        "rate_kept",
+        f"System {system} takes {per_second:g} requests a second at most, and its turns are taken.",
+        remedy="Nothing has to be done: it is tried again by itself. If it goes on, raise rate_per_second in "
+        "platform.yaml, if the system may be asked more often.",
+        happened="no",
+        retry_after=retry_after,
+    )
