@@ -25,6 +25,9 @@ class Ability:
     `reversible` is `no`, `yes`, or `limited` to `reversible_for`.
     `settles_within` is how long the system may show the old state after it accepted a change.
     `cuts_access` marks what an urgent run may do before its gates.
+    `destroys`: after it, something is gone that another person could still need, so a hand-over comes first.
+    `hands_over`: it gives what the person has to another person.
+    `destroys_nothing_because`: why an ability of the level `change` that cannot be undone is neither of the two.
     """
 
     name: str
@@ -38,6 +41,9 @@ class Ability:
     cuts_access: bool = False
     needs_account: bool = True
     settles_within: timedelta = timedelta(0)
+    destroys: bool = False
+    hands_over: bool = False
+    destroys_nothing_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

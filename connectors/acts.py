@@ -45,6 +45,12 @@ class Act(Generic[Do, Look]):
                 if self.look is None
                 else f"{ability.name} has code that reads it back and declares read_back=False"
             )
+        declared = ability.destroys or ability.hands_over or ability.destroys_nothing_because
+        if ability.level == "change" and ability.reversible == "no" and not declared:
+            raise IncompleteActError(
+                f"{ability.name} cannot be undone: declare destroys or hands_over, or say why it is neither in "
+                "destroys_nothing_because"
+            )
 
 
 class ActTable(Generic[Do, Look]):

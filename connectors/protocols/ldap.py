@@ -320,6 +320,7 @@ ACTS: ActTable[
             "scramble_password",
             "change",
             "replaces the password by one that is unknown, and where there is a password policy locks the account",
+            destroys_nothing_because="the entry and all it holds stay; an administrator can set another password",
         ),
         LdapConnector.scramble,
         LdapConnector.look_at_password,

@@ -353,7 +353,11 @@ SCIM = HttpKind(
             _leave_groups,
             _look_at_groups,
         ),
-        Act(Ability("delete_account", "change", "deletes the account for good"), _delete, _look_at_deletion),
+        Act(
+            Ability("delete_account", "change", "deletes the account for good", destroys=True),
+            _delete,
+            _look_at_deletion,
+        ),
     ),
 )
 

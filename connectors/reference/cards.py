@@ -113,6 +113,7 @@ CARDS = HttpKind(
                 "closes the card for good; each closing may cost a fee",
                 repeat="keyed",
                 keyed_for=_KEYED_FOR,
+                destroys_nothing_because="the card programme keeps the balance and the statements of a closed card",
             ),
             _close,
             _look,

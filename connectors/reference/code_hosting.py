@@ -261,6 +261,7 @@ CODE_HOSTING = HttpKind(
                 "change",
                 "deletes the account's personal access tokens; what runs with them stops",
                 cuts_access=True,
+                destroys_nothing_because="a token holds nothing; what ran with it can be given another one",
             ),
             _delete_tokens,
             _look_at_tokens,
@@ -283,6 +284,7 @@ CODE_HOSTING = HttpKind(
                 "gives the account's repositories to the account `to_account` (an id) or to that with the address "
                 "`to_email`",
                 reversible="yes",  # the reply names what was transferred, and it can be transferred back
+                hands_over=True,
             ),
             _transfer,
             _look_at_repositories,

@@ -192,6 +192,7 @@ HR = HttpKind(
                 "change",
                 "books the final payment; HR books another one each time it is asked",
                 repeat="never",
+                destroys_nothing_because="a payment adds an entry and removes none",
             ),
             _book_final_pay,
             _look_at_payments,

@@ -224,6 +224,7 @@ ACTS: ActTable[
             repeat="never",
             read_back=False,  # the recipients' mailboxes cannot be read
             needs_account=False,
+            destroys_nothing_because="a message removes nothing",
         ),
         _send_notice,
     ),
@@ -233,6 +234,7 @@ ACTS: ActTable[
             "change",
             "forwards what arrives in the mailbox to the address `forward_to`",
             reversible="yes",
+            hands_over=True,
         ),
         _forward,
         _look_at_forwarding,
@@ -244,6 +246,7 @@ ACTS: ActTable[
             "gives the mailbox's licence back; mail systems keep an unlicensed mailbox for a while only",
             reversible="limited",
             reversible_for=timedelta(days=30),
+            destroys=True,
         ),
         _release_license,
         _look_at_license,

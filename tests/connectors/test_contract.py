@@ -49,6 +49,14 @@ def test_every_ability_has_a_case() -> None:
     assert {(case.kind, case.ability) for case in CASES} == declared
 
 
+@pytest.mark.parametrize("kind", sorted(connector_kinds()))
+def test_what_cannot_be_undone_says_what_it_destroys(kind: str) -> None:
+    for ability in connector_kinds()[kind].values():
+        if ability.level == "change" and ability.reversible == "no":
+            assert ability.destroys or ability.hands_over or ability.destroys_nothing_because, ability.name
+        assert not (ability.destroys and ability.destroys_nothing_because), ability.name
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_exact_account_is_found_once(kind: str, connectors: dict[str, Connector], hire: Hire) -> None:
     (person,) = await hire(traits=["admin"])

@@ -97,6 +97,8 @@ class Act:
     cuts_access: bool = False
     needs_account: bool = True
     settles_within: timedelta = timedelta(0)
+    destroys: bool = False
+    hands_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,9 @@ ABILITIES = {
         for act in (
             Act("snapshot", level="read"),
             Act("disable", cuts_access=True),
-            Act("delete_account", reversible="no"),
+            Act("delete_account", reversible="no", destroys=True),
+            Act("wipe_account", reversible="no", destroys=True),
+            Act("pass_on", hands_over=True),
             Act("pay", repeat="never"),
             Act("rename"),
         )

@@ -270,6 +270,27 @@ def test_without_any_hand_over_nothing_may_be_deleted() -> None:
     ]
 
 
+def test_what_destroys_is_declared_and_not_read_from_a_name() -> None:
+    files = packet_files(workflow=("ability: delete_account", "ability: wipe_account"))
+    assert problems(files) == []
+    files["workflow.yaml"] = files["workflow.yaml"].replace(b"[disable, hand_over]", b"[disable]")
+    assert [problem.message for problem in problems(files)] == [
+        "'wipe_account' would delete before the hand-over is done"
+    ]
+
+
+def test_an_ability_that_hands_over_counts_whatever_its_name() -> None:
+    hand_over = "name: hand_over\n    title: Hand over\n    task: {role: operator, instruction: Hand everything over.}"
+    step = "name: give\n    title: Give\n    system: code\n    ability: {}\n    at: cutoff\n    gate: access"
+    for ability, complaints in (
+        ("pass_on", []),
+        ("rename", ["'delete_account' would delete before anything is handed over"]),
+    ):
+        files = packet_files(workflow=(hand_over, step.format(ability)))
+        files["workflow.yaml"] = files["workflow.yaml"].replace(b", hand_over]", b", give]")
+        assert [problem.message for problem in problems(files)] == complaints
+
+
 def test_whoever_starts_urgently_needs_the_level_for_it() -> None:
     urgent = "urgent: {allowed_to: [requester], review_by: [safety_owner], review_within: P1D}\nexceptions:"
     found = problems(packet_files(approvals=("exceptions:", urgent)))

@@ -21,10 +21,8 @@ from orchestrator.domain.permissions.levels import Actor, Level, granted_level
 
 __all__ = ["AbilityFacts", "Catalogue", "PacketProblem", "SettingFacts", "check_packet", "roles_spoken_of"]
 
-DELETES: Final = ("delete_", "purge_", "release_")
-"""How the abilities begin after which something is gone that somebody could still need."""
-HANDS_OVER: Final = ("hand_over", "transfer_", "forward_")
-"""How steps (their name or ability) begin which give what the person has to somebody else."""
+HAND_OVER_TASKS: Final = ("hand_over", "transfer_", "forward_")
+"""How the names of tasks begin that hand something over. An ability declares it; a task has no connector to do so."""
 _SECRET_NAMES: Final = ("token", "password", "secret", "key", "credential")
 
 
@@ -187,9 +185,10 @@ class _PacketCheck:
         """Nothing is deleted before the hand-over, and before something on that system was read back."""
         steps = {step.name: step for step in self.packet.workflow.steps}
         before = needed_before({name: step.needs for name, step in steps.items()})
-        hand_overs = {name for name, step in steps.items() if _begins(HANDS_OVER, name, step.ability)}
+        hand_overs = {name for name, step in steps.items() if self._hands_over(step)}
         for index, step in enumerate(self.packet.workflow.steps):
-            if not _begins(DELETES, step.ability):
+            ability = self._ability(step)
+            if ability is None or not ability.destroys:
                 continue
             earlier = before[step.name] - {step.name}
             path: Path = ("steps", index, "needs")
@@ -203,6 +202,12 @@ class _PacketCheck:
             if not any(self._verified_on(steps[name], step.system) for name in earlier):
                 remedy = f"let it need a step on {step.system!r} whose effect is read back, such as disabling"
                 yield self._problem(WORKFLOW_FILE, path, f"{said}anything there was verified", remedy)
+
+    def _hands_over(self, step: WorkflowStep) -> bool:
+        ability = self._ability(step)
+        if ability is not None:
+            return ability.hands_over
+        return step.task is not None and step.name.startswith(HAND_OVER_TASKS)
 
     def _verified_on(self, step: WorkflowStep, system: str | None) -> bool:
         ability = self._ability(step)
@@ -353,10 +358,6 @@ class _PacketCheck:
                 for position, role in enumerate(roles):
                     yield APPROVALS_FILE, ("urgent", field, position), role
         yield APPROVALS_FILE, ("exceptions", "owner"), approvals.exceptions.owner
-
-
-def _begins(prefixes: tuple[str, ...], *names: str | None) -> bool:
-    return any(name is not None and name.startswith(prefixes) for name in names)
 
 
 def _sounds_secret(setting: str) -> bool:
