@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 
@@ -68,6 +69,41 @@ async def test_the_exact_account_is_found_once(kind: str, connectors: dict[str, 
     assert found[0].attributes[lookup.attribute].casefold() == lookup.value.casefold()
     both = await connectors[kind].find_accounts([lookup, STRONG_KEY[kind](neighbour)])
     assert len({account.native_id for account in both}) == 2
+
+
+@pytest.mark.parametrize("kind", ["scim", "code_hosting"])
+async def test_every_page_of_a_list_is_read(
+    kind: str, company: Company, connectors: dict[str, Connector], hire: Hire
+) -> None:
+    if kind == "scim":
+        people = await hire(2, department="Ropewalk of " + secrets.token_hex(4))
+        attribute = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"
+        lookup = Lookup(attribute, people[0].department)
+    else:
+        (person,) = await hire(traits=["recycled_number"])  # two accounts have it
+        lookup = Lookup("employee_number", person.employee_number)
+    await company.break_(SYSTEM_OF[kind], "one_a_page", method="GET")
+    found = await connectors[kind].find_accounts([lookup])
+    assert len({account.native_id for account in found}) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_each_request_waits_for_its_turn(kind: str, connectors: dict[str, Connector], hire: Hire) -> None:
+    (person,) = await hire()
+    turns = 0
+
+    async def pace() -> None:
+        nonlocal turns
+        turns += 1
+        if turns > 1:
+            raise TryAgainError("rate_kept", happened="no", retry_after=3)
+
+    await connectors[kind].check(pace=pace)
+    assert turns
+    turns = 1
+    with pytest.raises(TryAgainError, match="rate_kept") as raised:
+        await connectors[kind].find_accounts([STRONG_KEY[kind](person)], pace=pace)
+    assert (raised.value.happened, raised.value.retry_after) == ("no", 3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -143,6 +179,8 @@ async def test_somebody_else_is_left_alone(
 FAULTS = {
     "429": (TryAgainError, "too_many_requests", "no"),
     "503": (TryAgainError, "system_failed", "no"),
+    "limited": (TryAgainError, "too_many_requests", "no"),
+    "expired": (ActionRequiredError, "credential_refused", "no"),
     "fail": (TryAgainError, "system_failed", "unknown"),
     "lose_reply": (TryAgainError, "connection_lost", "unknown"),
     "nonsense": (ActionRequiredError, "answer_not_understood", "unknown"),
@@ -167,6 +205,8 @@ async def test_a_fault_is_named_truthfully(
     assert (type(raised.value), raised.value.code, raised.value.happened) == (kind, code, happened)
     if mode in ("429", "503"):
         assert raised.value.retry_after == 7
+    if mode == "limited":
+        assert 6 < (raised.value.retry_after or 0) <= 8
     done = mode == "lose_reply"
     assert await counter.count() == int(done)
     if case.one_request:

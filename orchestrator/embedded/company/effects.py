@@ -11,12 +11,13 @@ import asyncio
 import hmac
 import json
 import re
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import unquote_plus
 
 Scope = MutableMapping[str, Any]
@@ -25,8 +26,20 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-Mode = Literal["slow", "429", "503", "fail", "lose_reply", "nonsense", "error_in_200", "oversized"]
-MODES = ("slow", "429", "503", "fail", "lose_reply", "nonsense", "error_in_200", "oversized")
+Mode = Literal[
+    "slow",
+    "429",
+    "503",
+    "limited",
+    "expired",
+    "fail",
+    "lose_reply",
+    "nonsense",
+    "error_in_200",
+    "oversized",
+    "one_a_page",
+]
+MODES = get_args(Mode)
 OVERSIZED = 8 * 1024 * 1024  # bytes
 KEY_HEADERS = (b"effect-key", b"idempotency-key")
 
@@ -45,8 +58,9 @@ class EffectEntry:
 
 @dataclass(slots=True)
 class Fault:
-    """How to misbehave on which requests. `times` None: until removed. `seconds`: the delay of `slow`, the
-    Retry-After of `429` and `503`."""
+    """How to misbehave on which requests. `times` None: until removed. `seconds`: the delay of `slow`, the time to come
+    back of `429`, `503` and `limited` (a rate limit told by a 403 and its headers). `expired` is a 401; `one_a_page`
+    gives lists one item a page, however many were asked for."""
 
     method: str
     path: str
@@ -142,6 +156,11 @@ class GuardedSystem:
         if fault.mode == "slow":
             await asyncio.sleep(fault.seconds)
             return False
+        if fault.mode == "one_a_page":
+            size = b"count" if b"count=" in scope["query_string"] else b"limit"
+            kept = [part for part in scope["query_string"].split(b"&") if part and not part.startswith(size + b"=")]
+            await self.app({**scope, "query_string": b"&".join([*kept, size + b"=1"])}, receive, send)
+            return True
         if fault.mode == "lose_reply":
 
             async def nowhere(message: Message) -> None:
@@ -154,6 +173,12 @@ class GuardedSystem:
         if fault.mode in ("429", "503"):
             retry_after = [(b"retry-after", str(int(fault.seconds)).encode())]
             await answer(send, int(fault.mode), {"error": {"code": "busy", "message": "come back later"}}, retry_after)
+        elif fault.mode == "limited":
+            reset = str(int(time.time() + fault.seconds) + 1).encode()
+            limits = [(b"x-ratelimit-remaining", b"0"), (b"x-ratelimit-reset", reset)]
+            await answer(send, 403, {"error": {"code": "rate_limited", "message": "come back later"}}, limits)
+        elif fault.mode == "expired":
+            await answer(send, 401, {"error": {"code": "expired", "message": "the token has ended"}})
         elif fault.mode == "fail":
             await answer(send, 500, {"error": {"code": "internal", "message": "something broke"}})
         elif fault.mode == "error_in_200":
