@@ -1,0 +1,41 @@
+"""Every code of the domain has its label in `orchestrator.vocabulary.states`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import get_args, get_type_hints
+
+import pytest
+
+from orchestrator.domain.events import ExceptionClosed, ExceptionKind, SearchOutcome
+from orchestrator.domain.packet.packet_history import Phase
+from orchestrator.domain.permissions.levels import Level
+from orchestrator.domain.run.decisions import GateState
+from orchestrator.domain.run.readiness import WaitsFor
+from orchestrator.domain.run.status import RunStatus
+from orchestrator.domain.run.work import StepStatus, TaskState
+from orchestrator.vocabulary import states
+
+GROUPS_OF_STATES = {"open", "finished"}
+"""What lists of runs filter by, beside the states themselves."""
+
+CODES: Mapping[str, set[str]] = {
+    "RUN": set(get_args(RunStatus)) | GROUPS_OF_STATES,
+    "STEP": set(get_args(StepStatus)),
+    "WAITS_FOR": set(get_args(WaitsFor)),
+    "GATE": set(get_args(get_type_hints(GateState)["outcome"])),
+    "TASK": set(get_args(get_type_hints(TaskState)["outcome"])),
+    "EXCEPTION": set(get_args(ExceptionKind)),
+    "EXCEPTION_STATE": {"open", "closed"},
+    "DISPOSITION": set(get_args(get_type_hints(ExceptionClosed)["disposition"])),
+    "SEARCH": set(get_args(SearchOutcome)) | {"settled"},
+    "LEVEL": {level.name.lower() for level in Level},
+    "PHASE": set(get_args(Phase)),
+}
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_every_code_has_one_label(name: str) -> None:
+    vocabulary: states.Vocabulary = getattr(states, name)
+    assert set(vocabulary) == CODES[name]
+    assert all(label[:1].isupper() and not label.endswith(".") for label in vocabulary.values()), vocabulary
