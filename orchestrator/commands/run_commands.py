@@ -52,8 +52,8 @@ async def start_run(
     `answers` settle what a preview asked, under the rules of `settle_match`: refused is the whole start, so that nobody
     takes for settled what is not. They count where the run's search finds what the preview showed.
 
-    `start_id` names this start, for whoever may have to repeat it without knowing whether it was carried out: repeated
-    while its run is open, it is answered with that run (see also `run_started`)."""
+    `start_id` names this start, so that a caller can repeat it without knowing whether it was carried out: while its
+    run is open, the answer is that run (see also `run_started`)."""
     require_writing(actor)
     shown = [(MatchShown.opened(services.keyring, actor.actor_id, answer.question), answer) for answer in answers]
     if len({match.seen.system for match, _ in shown}) < len(shown):

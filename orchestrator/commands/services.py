@@ -62,7 +62,7 @@ class Outcome:
 
 
 def started(done: Done | Received) -> Started:
-    """What `start_run` came to, as the answer to whoever asked a worker for the start."""
+    """The result of `start_run` as a worker's answer to `StartAsked`."""
     if isinstance(done, Received):
         return Started(message=done.message)
     return Started(run_id=done.run_id, version=done.version, events=len(done.events), nudged=done.nudged)

@@ -5,7 +5,7 @@
 | `FindPeople` | `PeopleFound` | whoever may prepare runs of the packet |
 | `PersonFactsAsked` | `PersonFacts` | whoever may prepare runs of the packet |
 | `PreviewAsked` | `Preview` | whoever may start the run: refused exactly where the start would be |
-| `StartAsked` | `Started` | whoever may start the run. The answer is the start: the worker opens the run |
+| `StartAsked` | `Started` | those who may start the run. The worker opens the run and answers with it |
 | `WhoSignsIn` | `SignsIn` | the sign-in |
 | `CheckSystems` | `SystemsChecked` | whom the page lets |
 | `VerifyLedger` | `LedgerVerified` | whom the page lets |
@@ -175,8 +175,8 @@ class PreviewAsked(RunTerms, Asked[Preview]):
 
 
 class StartAsked(RunTerms, Asked[Started]):
-    """Opens a run for whoever asks, who goes no further than `up_to`, the level of the token that they came with; None
-    where that sets no limit. `answers` settle what a preview asked. `reason` is personal data."""
+    """Opens a run for the asker. `up_to` is the level of the token that the asker came with, which limits what they may
+    do; None without a limit. `answers` settle what a preview asked. `reason` is personal data."""
 
     kind: Literal["start"] = "start"
     up_to: Level | None = None

@@ -1,7 +1,7 @@
 """Starting a run from the web process: a worker is asked, and its answer is the start.
 
-Whatever comes in between (no worker answers, Temporal goes away), the start is withdrawn before anything is said of it,
-and what a worker did meanwhile is looked up: whoever is refused for lack of an answer has started nothing.
+Where no worker answers in time, or Temporal is away, the start is withdrawn, and the run is looked up by its id before
+the caller is refused: a worker may have opened it already.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from orchestrator.engine import EngineUnavailable
 from orchestrator.web.inquiries import Inquiries, InquiryFailed, NotAnswered, StartAsked, Started, new_inquiry_id
 
 WITHIN = 8.0
-"""Seconds for HR to say who somebody is and for the run to be opened, while the caller waits."""
+"""Seconds in which a worker has to ask HR and open the run, while the caller waits."""
 
 
 async def start(

@@ -7,7 +7,7 @@ It dies by SIGKILL when COUNT attempts stand at the point at the same time, so t
     during_call     the call is on its way
     after_effect    the system has answered, nobody has looked or written
     after_read_back it was read back, the result is not written
-    after_start     a run that somebody asked a worker for is opened, and the answer is not written
+    after_start     a run is opened, and the answer to `StartAsked` is not written
     never           it works until it is killed from outside
 """
 

@@ -99,7 +99,7 @@ class InquiryRows:
         return kept.rowcount == 1
 
     async def withdraw(self, inquiry_id: str, asked_by: str) -> None:
-        """Nobody begins to answer it from now on. What is answered already stays so."""
+        """No worker begins to answer it from now on. An answer that is there stays."""
         async with self.database.driver() as connection:
             await connection.execute(_WITHDRAW, (inquiry_id, asked_by))
 

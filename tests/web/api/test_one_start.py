@@ -36,7 +36,7 @@ async def hook(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
 
 @dataclass(frozen=True)
 class Known:
-    """Somebody new, and how many requests one look at them in HR takes."""
+    """A new person, and how many requests one look at them in HR takes."""
 
     person: Employee
     hr_id: str
