@@ -18,6 +18,7 @@ from connectors.reference import mail
 from connectors.reference.cards import CARDS
 from connectors.reference.code_hosting import CODE_HOSTING
 from connectors.reference.hr import HR, HrConnector, HrSettings
+from connectors.vendors.okta import OKTA
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -54,6 +55,7 @@ _KINDS: Mapping[str, _Kind[Any]] = {
     "hr": _Kind(HrSettings, lambda told, hosts: HrConnector(told, allowed_hosts=hosts), HR.acts.abilities),
     "code_hosting": _over_http(CODE_HOSTING),
     "cards": _over_http(CARDS),
+    "okta": _over_http(OKTA),
     "mail": _Kind(
         mail.MailSettings, lambda told, hosts: mail.MailConnector(told, allowed_hosts=hosts), mail.ACTS.abilities
     ),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from company_settings import KINDS
+from company_settings import KINDS as COMPANY_KINDS
 
 from connectors.errors import ActionRequiredError
 from connectors.registry import SETTINGS, connect, connector_kinds
 
+KINDS = sorted([*COMPANY_KINDS, "okta"])
 COMPLETE = {
     "url": "https://systems.example/v2",
     "token": "token-123",

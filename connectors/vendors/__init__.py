@@ -1,0 +1,1 @@
+"""Connectors for the products of vendors, one file a vendor."""

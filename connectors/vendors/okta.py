@@ -1,0 +1,398 @@
+"""Okta workforce identity: users, their sessions, groups and factors (Okta management API 2026.06).
+
+Requests are listed below as operations, each with the method, path and operation id of Okta's own description
+(github.com/okta/okta-management-openapi-spec). Okta's order of an account's end is suspended, deactivated, deleted:
+`delete_account` deletes a deactivated account only, since Okta answers the deletion of any other with a deactivation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
+from connectors.acts import Act, ActTable
+from connectors.errors import ActionRequiredError, RefusedError
+from connectors.http.auth import Auth, BearerToken
+from connectors.http.connector import HttpKind, HttpSettings, account_missing, find_by, seen
+from connectors.http.dialect import Dialect
+from connectors.http.flows import Fields, all_pages, ask, change, parse
+from connectors.http.pages import LinkHeader
+from connectors.http.requests import Answer, Flow, Operation, Request
+from connectors.http.tokens import PrivateKeyJwt, SigningKey
+from connectors.parameters import account_of, names_of
+
+LIST_USERS = Operation("GET", "/api/v1/users", "listUsers")
+GET_USER = Operation("GET", "/api/v1/users/{id}", "getUser")
+SUSPEND_USER = Operation("POST", "/api/v1/users/{id}/lifecycle/suspend", "suspendUser")
+DEACTIVATE_USER = Operation("POST", "/api/v1/users/{id}/lifecycle/deactivate", "deactivateUser")
+DELETE_USER = Operation("DELETE", "/api/v1/users/{id}", "deleteUser")
+REVOKE_SESSIONS = Operation("DELETE", "/api/v1/users/{userId}/sessions", "revokeUserSessions")
+LIST_GROUPS = Operation("GET", "/api/v1/users/{id}/groups", "listUserGroups")
+LEAVE_GROUP = Operation("DELETE", "/api/v1/groups/{groupId}/users/{userId}", "unassignUserFromGroup")
+LIST_FACTORS = Operation("GET", "/api/v1/users/{userId}/factors", "listFactors")
+RESET_FACTORS = Operation("POST", "/api/v1/users/{id}/lifecycle/reset_factors", "resetFactors")
+LIST_ROLES = Operation("GET", "/api/v1/users/{userId}/roles", "listAssignedRolesForUser")
+
+SCOPES = "okta.users.manage okta.groups.manage"
+"""What a service app asks for: all operations above but the roles', which only the check of an API token uses."""
+_NOT_FOUND = "E0000007"  # developer.okta.com/docs/reference/error-codes
+_OWN_GROUP = "OKTA_GROUP"  # groups of other types belong to an application or to Okta, and cannot be left here
+_ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
+_PAGE_SIZE = "200"
+_SETTLES = timedelta(minutes=1)  # deactivation and deletion may go on after they were accepted
+
+
+class OktaSettings(HttpSettings):
+    """How to reach one Okta organisation: with an API token, or with a service app's private key."""
+
+    url: str = Field(description="address of the organisation, such as https://example.okta.com")
+    token: SecretStr = Field(default=SecretStr(""), description="API token; or give client_id and private_key")
+    client_id: str = Field(default="", description="client id of a service app, instead of an API token")
+    private_key: SecretStr = Field(
+        default=SecretStr(""), description="the service app's private key, as PEM or JSON Web Key"
+    )
+    key_id: str = Field(default="", description="the key's id in the service app")
+
+
+class _Profile(Fields):
+    login: str = ""
+    email: str | None = None
+    employee_number: str | None = Field(default=None, alias="employeeNumber")
+
+
+class _User(Fields):
+    id: str = Field(min_length=1)
+    status: str
+    transitioning_to: str | None = Field(default=None, alias="transitioningToStatus")
+    profile: _Profile
+
+    def as_account(self) -> Account:
+        shown = {
+            "login": self.profile.login,
+            "email": self.profile.email,
+            "employeeNumber": self.profile.employee_number,
+        }
+        attributes = {name: value for name, value in shown.items() if value}
+        active = self.status not in ("SUSPENDED", "DEPROVISIONED")
+        return Account(self.id, self.profile.login or self.id, attributes, active)
+
+    def evidence(self) -> dict[str, Any]:
+        return {"id": self.id, "login": self.profile.login, "status": self.status}
+
+
+class _GroupProfile(Fields):
+    name: str = ""
+
+
+class _Group(Fields):
+    id: str = Field(min_length=1)
+    type: str
+    profile: _GroupProfile = _GroupProfile()
+
+    def shown(self) -> dict[str, str]:
+        return {"id": self.id, "name": self.profile.name, "type": self.type}
+
+
+class _Factor(Fields):
+    id: str
+    type: str = Field(default="", alias="factorType")
+    status: str = ""
+
+
+class _Role(Fields):
+    type: str = ""
+
+
+def _auth(settings: OktaSettings) -> Auth:
+    token, key = settings.token.get_secret_value(), settings.private_key.get_secret_value()
+    if token and not (settings.client_id or key):
+        return BearerToken(token, scheme="SSWS")
+    if settings.client_id and key and not token:
+        signing_key = SigningKey(key, key_id=settings.key_id)
+        url = f"{settings.url.rstrip('/')}/oauth2/v1/token"
+        return PrivateKeyJwt(url, client_id=settings.client_id, key=signing_key, scope=SCOPES)
+    raise ActionRequiredError(
+        "setting_missing",
+        "Okta needs either token, or client_id and private_key.",
+        remedy="Give one of the two, and not both.",
+        happened="no",
+    )
+
+
+def _error_code(body: Any) -> str:
+    return str(body.get("errorCode", "")) if isinstance(body, dict) else ""
+
+
+def _by_id(settings: OktaSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
+    # Okta takes a login or `me` in place of an id too: only an account with this very id counts.
+    answer = yield GET_USER.request(lookup.value, missing_ok=True)
+    user = None if answer.missing else parse(answer.body, _User)
+    return [user.as_account()] if user is not None and user.id == lookup.value else []
+
+
+def _by(parameter: str) -> Callable[[OktaSettings, Lookup], Flow[Sequence[Account]]]:
+    """By a profile attribute. `filter` sees every change at once but knows few attributes; `search` knows all."""
+
+    def find(settings: OktaSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
+        condition = f"profile.{lookup.attribute} eq {json.dumps(lookup.value, ensure_ascii=False)}"
+        request = LIST_USERS.request(params={parameter: condition, "limit": _PAGE_SIZE})
+        return [parse(item, _User).as_account() for item in (yield from all_pages(request, LinkHeader()))]
+
+    return find
+
+
+def _user(effect: Effect) -> Flow[tuple[_User | None, bool]]:
+    """The user, and, where there is none, whether Okta itself says so."""
+    answer = yield GET_USER.request(account_of(effect).native_id, missing_ok=True)
+    return (None, _is_gone(answer)) if answer.missing else (parse(answer.body, _User), False)
+
+
+def _is_gone(answer: Answer) -> bool:
+    return _error_code(answer.body) == _NOT_FOUND
+
+
+def _suspend(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    before = parse((yield from change(_request(GET_USER, effect), effect)).body, _User)
+    if before.status not in ("SUSPENDED", "DEPROVISIONED"):  # Okta refuses to suspend an account twice
+        yield from change(_request(SUSPEND_USER, effect), effect)
+    return {"before": before.status}
+
+
+def _look_at_suspension(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from _user(effect)
+    if user is None:
+        return account_missing()
+    # A deactivated account signs in as little as a suspended one.
+    return seen(user.status in ("SUSPENDED", "DEPROVISIONED"), user.evidence())
+
+
+def _deactivate(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    before = parse((yield from change(_request(GET_USER, effect), effect)).body, _User)
+    if "DEPROVISIONED" not in (before.status, before.transitioning_to):
+        yield from change(_request(DEACTIVATE_USER, effect, {"sendEmail": "false"}), effect)
+    return {"before": before.status}
+
+
+def _look_at_deactivation(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from _user(effect)
+    return account_missing() if user is None else seen(user.status == "DEPROVISIONED", user.evidence())
+
+
+def _delete(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    user, gone = yield from _user(effect)
+    if user is not None and user.status != "DEPROVISIONED":
+        raise RefusedError(
+            "not_deactivated",
+            f"The account has the status {user.status}; Okta deletes deactivated accounts only.",
+            remedy="Let the step need one that deactivates the account.",
+            happened="no",
+        )
+    if user is not None:
+        answer = yield _request(DELETE_USER, effect, {"sendEmail": "false"})
+        gone = not answer.missing or _is_gone(answer)
+    if not gone:
+        raise ActionRequiredError(
+            "answer_not_understood",
+            "A 404 came that is not Okta's own.",
+            remedy="Check that url is the address of the organisation.",
+            happened="no",
+        )
+    return {"deleted": True, "already_gone": user is None}
+
+
+def _look_at_deletion(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    user, gone = yield from _user(effect)
+    if user is None:
+        return ReadBack("done" if gone else "unknown", {"present": False})
+    return ReadBack("not_done", user.evidence())
+
+
+def _revoke_sessions(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    yield from change(_request(REVOKE_SESSIONS, effect, {"oauthTokens": "true", "forgetDevices": "true"}), effect)
+    return {"revoked": ["sessions", "oauth_tokens", "remembered_devices"]}
+
+
+def _groups(effect: Effect) -> Flow[list[_Group]]:
+    request = LIST_GROUPS.request(account_of(effect).native_id)
+    return [parse(item, _Group) for item in (yield from all_pages(request, LinkHeader()))]
+
+
+def _wanted_groups(effect: Effect) -> Flow[list[_Group]]:
+    """Those named in `groups`, by name or id; else all that can be left in Okta."""
+    names, groups = names_of(effect, "groups"), (yield from _groups(effect))
+    if names is None:
+        return [group for group in groups if group.type == _OWN_GROUP]
+    return [group for group in groups if group.id in names or group.profile.name in names]
+
+
+def _leave_groups(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    left = []
+    for group in (yield from _wanted_groups(effect)):
+        yield LEAVE_GROUP.request(group.id, account_of(effect).native_id, missing_ok=True)
+        left.append(group.shown())
+    return {"left_groups": left}
+
+
+def _look_at_groups(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from _user(effect)
+    if user is None:
+        return account_missing()
+    groups = [group.shown() for group in (yield from _wanted_groups(effect))]
+    return seen(not groups, {**user.evidence(), "groups": groups})
+
+
+def _factors(effect: Effect) -> Flow[list[dict[str, Any]]]:
+    request = LIST_FACTORS.request(account_of(effect).native_id)
+    found = [parse(item, _Factor) for item in (yield from all_pages(request, LinkHeader()))]
+    return [factor.model_dump() for factor in found]
+
+
+def _reset_factors(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    before = yield from _factors(effect)
+    if before:
+        yield from change(_request(RESET_FACTORS, effect), effect)
+    return {"factors": before}
+
+
+def _look_at_factors(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from _user(effect)
+    if user is None:
+        return account_missing()
+    factors = yield from _factors(effect)
+    return seen(not factors, {**user.evidence(), "factors": factors})
+
+
+def _snapshot(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from _user(effect)
+    if user is None:
+        return account_missing()
+    groups = [group.shown() for group in (yield from _groups(effect))]
+    factors = yield from _factors(effect)
+    return seen(True, {**user.evidence(), "groups": groups, "factors": factors})
+
+
+def _request(operation: Operation, effect: Effect, params: Mapping[str, str] | None = None) -> Request:
+    return operation.request(account_of(effect).native_id, params=params or {}, missing_ok=True)
+
+
+def _check(settings: OktaSettings) -> Flow[str]:
+    """Whether users may be read; and of an API token, whether its administrator has a role that may change them."""
+    try:
+        yield LIST_USERS.request(params={"limit": "1"})
+    except ActionRequiredError as error:
+        raise ActionRequiredError(
+            error.code,
+            error.detail,
+            remedy=f"Grant the service app the scopes {SCOPES.replace(' ', ' and ')}, and renew its key."
+            if settings.client_id
+            else "Renew the API token, and give its administrator a role that may read and manage users.",
+            happened="no",
+        ) from None
+    if settings.client_id:  # Okta issues a token only where every scope that it names is granted
+        return f"answered, credential accepted, scopes granted: {SCOPES}"
+    me = yield from ask(GET_USER.request("me"), _User)
+    try:
+        roles = {parse(item, _Role).type for item in (yield from all_pages(LIST_ROLES.request(me.id), LinkHeader()))}
+    except ActionRequiredError:
+        return "answered, credential accepted; Okta does not show which roles the token's administrator has"
+    if not roles & _ADMIN_ROLES:
+        raise ActionRequiredError(
+            "rights_missing",
+            f"The roles of the token's administrator are: {', '.join(sorted(roles)) or 'none'}.",
+            remedy="Give the token's administrator the role of group administrator (USER_ADMIN) or a custom role that "
+            "may manage users, their sessions, groups and factors.",
+            happened="no",
+        )
+    return f"answered, credential accepted, roles: {', '.join(sorted(roles))}"
+
+
+OKTA = HttpKind(
+    "okta",
+    OktaSettings,
+    auth=_auth,
+    prepare=lambda settings: settings,
+    find=find_by(
+        "okta",
+        {"id": _by_id, "login": _by("filter"), "email": _by("filter"), "employeeNumber": _by("search")},
+    ),
+    check=_check,
+    dialect=Dialect(code=_error_code, failed_success=lambda body: bool(_error_code(body))),
+    acts=ActTable(
+        "okta",
+        Act(
+            Ability("snapshot_access", "read", "records the account's status, groups and factors", reversible="yes"),
+            look=_snapshot,
+        ),
+        Act(
+            Ability(
+                "suspend_account",
+                "change",
+                "suspends the account, so that it can sign in nowhere; groups and applications stay",
+                reversible="yes",
+                cuts_access=True,
+            ),
+            _suspend,
+            _look_at_suspension,
+        ),
+        Act(
+            Ability(
+                "revoke_sessions",
+                "change",
+                "ends every session and revokes OAuth tokens and remembered devices",
+                read_back=False,  # Okta lists neither sessions nor tokens of a user
+                reversible="yes",  # an account that may still sign in signs in again
+                cuts_access=True,
+            ),
+            _revoke_sessions,
+        ),
+        Act(
+            Ability(
+                "remove_from_groups",
+                "change",
+                "removes the account from all groups of Okta's own, or from those named in `groups`",
+                reversible="yes",  # the groups it was in are in the reply and in the snapshot
+                cuts_access=True,
+            ),
+            _leave_groups,
+            _look_at_groups,
+        ),
+        Act(
+            Ability(
+                "reset_factors",
+                "change",
+                "removes every factor that the account has enrolled",
+                destroys_nothing_because="a factor belongs to the person alone, who can enrol another one",
+            ),
+            _reset_factors,
+            _look_at_factors,
+        ),
+        Act(
+            Ability(
+                # Suspending is what cuts access; this ends the account, usually some time later.
+                "deactivate_account",
+                "change",
+                "deactivates the account; applications deprovision it, and may delete what it held there",
+                destroys=True,
+                settles_within=_SETTLES,
+            ),
+            _deactivate,
+            _look_at_deactivation,
+        ),
+        Act(
+            Ability(
+                "delete_account",
+                "change",
+                "deletes a deactivated account for good",
+                destroys=True,
+                settles_within=_SETTLES,
+            ),
+            _delete,
+            _look_at_deletion,
+        ),
+    ),
+)
