@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from connectors.abilities import Ability, Connector
 from connectors.errors import ActionRequiredError
-from connectors.http.connector import HttpConnector, HttpKind
+from connectors.packages import ConnectorKind, is_named, load, over_http
 from connectors.protocols import ldap
 from connectors.protocols.scim import SCIM
 from connectors.reference import mail
@@ -21,6 +20,7 @@ from connectors.reference.hr import HR, HrConnector, HrSettings
 from connectors.vendors.okta import OKTA
 
 Settings = TypeVar("Settings", bound=BaseModel)
+Found = TypeVar("Found", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +33,22 @@ class Setting:
     summary: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind(Generic[Settings]):
-    settings: type[Settings]
-    make: Callable[[Settings, Collection[str]], Connector]
-    abilities: Mapping[str, Ability]
-
-    def connect(self, kind: str, settings: Mapping[str, str], allowed_hosts: Collection[str], place: str) -> Connector:
-        return self.make(_read(self.settings, settings, place), allowed_hosts)
-
-
-def _over_http(kind: HttpKind[Any, Any]) -> _Kind[Any]:
-    return _Kind(kind.settings, lambda told, hosts: HttpConnector(kind, told, allowed_hosts=hosts), kind.acts.abilities)
-
-
-_KINDS: Mapping[str, _Kind[Any]] = {
-    "scim": _over_http(SCIM),
-    "ldap": _Kind(
+_KINDS: Mapping[str, ConnectorKind[Any]] = {
+    "scim": over_http(SCIM),
+    "ldap": ConnectorKind(
         ldap.LdapSettings, lambda told, hosts: ldap.LdapConnector(told, allowed_hosts=hosts), ldap.ACTS.abilities
     ),
-    "hr": _Kind(HrSettings, lambda told, hosts: HrConnector(told, allowed_hosts=hosts), HR.acts.abilities),
-    "code_hosting": _over_http(CODE_HOSTING),
-    "cards": _over_http(CARDS),
-    "okta": _over_http(OKTA),
-    "mail": _Kind(
+    "hr": ConnectorKind(HrSettings, lambda told, hosts: HrConnector(told, allowed_hosts=hosts), HR.acts.abilities),
+    "code_hosting": over_http(CODE_HOSTING),
+    "cards": over_http(CARDS),
+    "okta": over_http(OKTA),
+    "mail": ConnectorKind(
         mail.MailSettings, lambda told, hosts: mail.MailConnector(told, allowed_hosts=hosts), mail.ACTS.abilities
     ),
 }
+
+
+_LOADED: dict[str, ConnectorKind[Any]] = {}  # by the whole name, once asked for
 
 
 def _describe(model: type[BaseModel]) -> tuple[Setting, ...]:
@@ -69,32 +58,75 @@ def _describe(model: type[BaseModel]) -> tuple[Setting, ...]:
     )
 
 
-SETTINGS: Mapping[str, tuple[Setting, ...]] = types.MappingProxyType(
-    {kind: _describe(entry.settings) for kind, entry in _KINDS.items()}
-)
+class _Catalogue(Mapping[str, Found]):
+    """By the name that a packet gives a connector. Iterating names the connectors that Offboard brings itself; a name
+    with a distribution is looked up when it is asked for, and counts as absent where it cannot be loaded."""
+
+    def __init__(self, view: Callable[[ConnectorKind[Any]], Found]) -> None:
+        self._view = view
+
+    def __getitem__(self, kind: str) -> Found:
+        try:
+            return self._view(_kind(kind))
+        except ActionRequiredError as error:
+            raise KeyError(kind) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_KINDS)
+
+    def __len__(self) -> int:
+        return len(_KINDS)
+
+
+SETTINGS: Mapping[str, tuple[Setting, ...]] = _Catalogue(lambda kind: _describe(kind.settings))
 """What each kind must be told, by kind."""
+
+_ABILITIES: Mapping[str, Mapping[str, Ability]] = _Catalogue(lambda kind: kind.abilities)
 
 
 def connector_kinds() -> Mapping[str, Mapping[str, Ability]]:
     """Every kind and its abilities by name, without connecting to anything."""
-    return {kind: entry.abilities for kind, entry in _KINDS.items()}
+    return _ABILITIES
+
+
+def why_missing(kind: str) -> str:
+    """Why a kind that `connector_kinds` does not have is not there, and what to do about it."""
+    try:
+        _kind(kind)
+    except ActionRequiredError as error:
+        return f"{error.detail} {error.remedy}"
+    return ""
+
+
+def _kind(kind: str) -> ConnectorKind[Any]:
+    known = _KINDS.get(kind)
+    if known is not None:
+        return known
+    if is_named(kind):
+        if kind not in _LOADED:
+            _LOADED[kind] = load(kind)
+        return _LOADED[kind]
+    raise ActionRequiredError(
+        "unknown_kind",
+        f"There is no connector kind {kind!r}.",
+        remedy=f"Choose one of: {', '.join(sorted(_KINDS))}; or name one of another distribution as "
+        "NAME@DISTRIBUTION==VERSION.",
+        happened="no",
+    )
 
 
 def connect(kind: str, settings: Mapping[str, str], *, allowed_hosts: Collection[str], system: str = "") -> Connector:
     """A long-lived connector; nothing is sent yet. `system` is how error messages name it.
 
-    Raises `ActionRequiredError`: unknown_kind, setting_missing, setting_unknown, setting_invalid, host_not_allowed,
-    not_encrypted. No message repeats a setting's value."""
+    Raises `ActionRequiredError`: unknown_kind, connector_not_installed, connector_version, connector_broken,
+    setting_missing, setting_unknown, setting_invalid, host_not_allowed, not_encrypted. No message repeats a setting's
+    value."""
     place = f"The system {system}" if system else f"A system of kind {kind}"
-    entry = _KINDS.get(kind)
-    if entry is None:
-        raise ActionRequiredError(
-            "unknown_kind",
-            f"{place} has the connector kind {kind!r}, and there is none.",
-            remedy=f"Choose one of: {', '.join(sorted(_KINDS))}.",
-            happened="no",
-        )
-    return entry.connect(kind, settings, allowed_hosts, place)
+    try:
+        entry = _kind(kind)
+    except ActionRequiredError as error:
+        raise ActionRequiredError(error.code, f"{place}: {error.detail}", remedy=error.remedy, happened="no") from None
+    return entry.make(_read(entry.settings, settings, place), allowed_hosts)
 
 
 def _read(model: type[Settings], settings: Mapping[str, str], place: str) -> Settings:

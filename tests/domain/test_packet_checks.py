@@ -11,7 +11,7 @@ from packet_texts import ABILITIES, SETTINGS, packet_files
 
 from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.packet_files import parse_packet
-from orchestrator.domain.packet.packet_yaml import PacketProblem
+from orchestrator.domain.packet.packet_yaml import PacketProblem, PacketProblems
 from orchestrator.domain.packet.step_order import find_cycle, needed_before
 from orchestrator.domain.permissions.levels import Actor
 
@@ -289,6 +289,25 @@ def test_an_ability_that_hands_over_counts_whatever_its_name() -> None:
         files = packet_files(workflow=(hand_over, step.format(ability)))
         files["workflow.yaml"] = files["workflow.yaml"].replace(b", hand_over]", b", give]")
         assert [problem.message for problem in problems(files)] == complaints
+
+
+def test_a_connector_of_another_distribution_is_named_with_its_version() -> None:
+    named = "connector: forge@offboard-forge==1.2"
+    packet = parse_packet(packet_files(platform=("connector: forge", named)))
+    assert packet.platform.systems["code"].connector_origin == "offboard-forge 1.2"
+    assert packet.platform.systems["hr"].connector_origin == "Offboard"
+    abilities = {**ABILITIES, "forge@offboard-forge==1.2": ABILITIES["forge"]}
+    assert check_packet(packet, abilities) == []
+    [problem] = check_packet(packet, ABILITIES, why_missing=lambda name: f"{name} is installed as 1.1")
+    assert (problem.field, problem.remedy) == (
+        "systems.code.connector", "forge@offboard-forge==1.2 is installed as 1.1"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("named", ["forge@", "forge@dist", "forge@dist==", "forge@a b==1", "@dist==1", "forge==1"])
+def test_a_connector_without_its_version_is_refused(named: str) -> None:
+    with pytest.raises(PacketProblems):
+        parse_packet(packet_files(platform=("connector: forge", f'connector: "{named}"')))
 
 
 def test_whoever_starts_urgently_needs_the_level_for_it() -> None:

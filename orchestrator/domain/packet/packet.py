@@ -27,6 +27,13 @@ APPROVALS_FILE: Final = "approvals.yaml"
 FILE_NAMES: Final = (WORKFLOW_FILE, PLATFORM_FILE, APPROVALS_FILE)
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+ConnectorName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z][a-z0-9_-]{0,62}(@[A-Za-z0-9][A-Za-z0-9._-]{0,99}==[A-Za-z0-9][A-Za-z0-9.!+_-]{0,49})?$"
+    ),
+]
+"""A kind of connector: one that Offboard brings, or `NAME@DISTRIBUTION==VERSION` for one of another distribution."""
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -146,7 +153,7 @@ class SystemSpec(_Written):
     here, so finding none is a question for a person; otherwise it is an answer."""
 
     title: Sentence
-    connector: Slug
+    connector: ConnectorName
     connection: dict[str, str] = Field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     match: tuple[MatchKey, ...] = ()
@@ -157,6 +164,11 @@ class SystemSpec(_Written):
     queue: Slug | None = None
     support: str = ""
     runbook: str = ""
+
+    @property
+    def connector_origin(self) -> str:
+        """The distribution and version that bring the connector, such as `offboard-wiki 1.2.0`."""
+        return self.connector.partition("@")[2].replace("==", " ") or "Offboard"
 
 
 class LevelRule(_Written):

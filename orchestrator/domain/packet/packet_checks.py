@@ -6,7 +6,7 @@ field, and what to do. An empty list is the only good answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -34,12 +34,14 @@ def check_packet(
     roles_known: Collection[str] | None = None,
     actors: Collection[Actor] | None = None,
     requesters: Collection[str] | None = None,
+    why_missing: Callable[[str], str] | None = None,
 ) -> list[PacketProblem]:
     """All problems, in the order of the files and lines.
 
     `settings` are what each connector kind can be told; `roles_known` and `actors` are the roles and people of this
     installation; each is checked only where it is given. `requesters` are the roles that ask for runs: `requester` if
-    the platform file speaks of it, else every role it speaks of."""
+    the platform file speaks of it, else every role it speaks of. `why_missing` says of a connector of another
+    distribution why it is not there."""
     documents = read_documents(packet.files)
     check = _PacketCheck(packet, abilities, documents, _requesters(packet, requesters))
     problems = [
@@ -47,7 +49,7 @@ def check_packet(
         *check.step_names(),
         *check.steps(),
         *check.deletions(),
-        *check.systems(settings),
+        *check.systems(settings, why_missing),
         *check.levels(),
         *check.gates(actors),
         *check.urgent(),
@@ -213,7 +215,9 @@ class _PacketCheck:
         ability = self._ability(step)
         return step.system == system and ability is not None and ability.read_back and ability.level == "change"
 
-    def systems(self, settings: Mapping[str, Iterable[SettingFacts]] | None) -> Iterator[PacketProblem]:
+    def systems(
+        self, settings: Mapping[str, Iterable[SettingFacts]] | None, why_missing: Callable[[str], str] | None
+    ) -> Iterator[PacketProblem]:
         """Connectors exist, their settings are known and whole, and no secret is written down."""
         platform = self.packet.platform
         if platform.hr.system not in platform.systems:
@@ -223,6 +227,8 @@ class _PacketCheck:
             here: Path = ("systems", name)
             if spec.connector not in self.abilities:
                 said, remedy = f"there is no connector {spec.connector!r}", f"write one of: {', '.join(self.abilities)}"
+                if why_missing is not None and "@" in spec.connector:
+                    remedy = why_missing(spec.connector)
                 yield self._problem(PLATFORM_FILE, (*here, "connector"), said, remedy)
             if spec.connection and not spec.hosts:
                 said = f"the system {name!r} may speak to no host at all"

@@ -9,7 +9,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from connectors.registry import SETTINGS, connector_kinds
+from connectors.registry import SETTINGS, connector_kinds, why_missing
 from orchestrator import commands
 from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
@@ -215,7 +215,13 @@ async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: Idem
     actors = list((await web.services.runs.organisation()).actors.values())
     roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))
     wrong = await asyncio.to_thread(
-        check_packet, packet, connector_kinds(), settings=SETTINGS, roles_known=roles, actors=actors
+        check_packet,
+        packet,
+        connector_kinds(),
+        settings=SETTINGS,
+        roles_known=roles,
+        actors=actors,
+        why_missing=why_missing,
     )
     if wrong:
         raise PacketProblems(wrong)

@@ -1,0 +1,95 @@
+"""Connectors that other distributions bring: entry points in the group `offboard.connectors`.
+
+A packet names such a connector in `platform.yaml` with its distribution and version, as `NAME@DISTRIBUTION==VERSION`.
+Nothing of a distribution that no packet names, or of another version than the named one, is imported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from connectors.abilities import Ability, Connector
+from connectors.errors import ActionRequiredError
+from connectors.http.connector import HttpConnector, HttpKind
+
+GROUP = "offboard.connectors"
+Settings = TypeVar("Settings", bound=BaseModel)
+
+_NAMED = re.compile(r"^(?P<name>[^@]+)@(?P<distribution>[^=@]+)==(?P<version>[^=@]+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorKind(Generic[Settings]):
+    """One kind of system: its settings, how a connector to it is made, and what it can do. An entry point names one of
+    these, or an `HttpKind`."""
+
+    settings: type[Settings]
+    make: Callable[[Settings, Collection[str]], Connector]
+    abilities: Mapping[str, Ability]
+
+
+def over_http(kind: HttpKind[Any, Any]) -> ConnectorKind[Any]:
+    return ConnectorKind(
+        kind.settings, lambda told, hosts: HttpConnector(kind, told, allowed_hosts=hosts), kind.acts.abilities
+    )
+
+
+def is_named(connector: str) -> bool:
+    """Whether `connector` names a distribution."""
+    return "@" in connector
+
+
+def load(connector: str) -> ConnectorKind[Any]:
+    """The kind that `NAME@DISTRIBUTION==VERSION` names. Raises `ActionRequiredError`: unknown_kind,
+    connector_not_installed, connector_version, connector_broken."""
+    named = _NAMED.match(connector)
+    if named is None:
+        raise _problem(
+            "unknown_kind", f"The connector {connector!r} is not of the form NAME@DISTRIBUTION==VERSION.",
+            "Correct it in platform.yaml.",
+        )  # fmt: skip
+    name, distribution, wanted = named["name"], named["distribution"], named["version"]
+    try:
+        installed = metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        raise _problem(
+            "connector_not_installed", f"The distribution {distribution} is not installed; {wanted} is wanted.",
+            f"Install it for worker and web process: pip install {distribution}=={wanted}.",
+        ) from None  # fmt: skip
+    if installed.version != wanted:
+        raise _problem(
+            "connector_version",
+            f"The distribution {distribution} is installed as {installed.version}, and {wanted} is wanted.",
+            f"Install {distribution}=={wanted}, or name {installed.version} in platform.yaml.",
+        )
+    for entry in installed.entry_points.select(group=GROUP, name=name):
+        try:
+            kind = entry.load()
+        except Exception as error:
+            raise _problem(
+                "connector_broken",
+                f"The connector {name} of {distribution} {wanted} cannot be loaded: {type(error).__name__}.",
+                "Report it to the distribution's authors.",
+            ) from error
+        if isinstance(kind, HttpKind):
+            return over_http(kind)
+        if isinstance(kind, ConnectorKind):
+            return kind
+        raise _problem(
+            "connector_broken", f"The connector {name} of {distribution} {wanted} is no HttpKind or ConnectorKind.",
+            "Report it to the distribution's authors.",
+        )  # fmt: skip
+    raise _problem(
+        "unknown_kind", f"The distribution {distribution} {wanted} brings no connector {name!r}.",
+        "Correct the name in platform.yaml.",
+    )  # fmt: skip
+
+
+def _problem(code: str, detail: str, remedy: str) -> ActionRequiredError:
+    return ActionRequiredError(code, detail, remedy=remedy, happened="no")
