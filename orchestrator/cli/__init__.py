@@ -20,6 +20,7 @@ def make_app() -> typer.Typer:
     administrators' commands need (SQLAlchemy, Temporal, the embedded servers) is imported when one of them runs."""
     from orchestrator.cli.commands import (
         away,
+        connector,
         decisions,
         exceptions,
         ledger,
@@ -48,6 +49,9 @@ def make_app() -> typer.Typer:
     _add(app, OPERATORS, operating.retry, operating.skip, operating.hold, operating.release)
     for_ledger = _group("Sign, verify and export the ledger; make the read tables anew.")
     _add(for_ledger, None, ledger.checkpoint, ledger.verify, ledger.rebuild, ledger.export, ledger.key, serving.migrate)
+    for_connectors = _group("Write connectors for further systems.")
+    _add(for_connectors, None, connector.new)
+    app.add_typer(for_connectors, name="connector", rich_help_panel=ADMINISTRATORS)
     for_packets = _group("Check, sign and move packets.")
     _add(for_packets, None, packets.check, packets.sign, packets.move)
     app.add_typer(for_packets, name="packet", rich_help_panel=OWNERS)

@@ -8,7 +8,6 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from recorded import Exchange, replay
 
 from connectors.abilities import Lookup
 from connectors.errors import ActionRequiredError
@@ -16,6 +15,7 @@ from connectors.http.dialect import Dialect, Verdict, read_retry_after
 from connectors.http.flows import all_pages
 from connectors.http.pages import Cursor, LinkHeader, NextUrl, Offset, Pages, next_link
 from connectors.http.requests import Answer, Operation, Request
+from connectors.recordings import Exchange, replay
 from connectors.reference.cards import CARDS, CardsSettings
 
 LIST = Request("GET", ("things",), params={"kind": "a"})

@@ -6,21 +6,23 @@ The recordings are written by hand from the description's schemas and examples, 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from raw_servers import http_answer, listening
-from recorded import RECORDINGS, recording, replay
 
 from connectors.abilities import Account, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.http.requests import Operation
+from connectors.recordings import read_recording, replay
 from connectors.registry import connect
 from connectors.vendors import okta
 from connectors.vendors.okta import OKTA, OktaSettings
 
+RECORDINGS = Path(__file__).parent / "recordings"
 ID = "00ub0oNGTSWTBKOLGLNR"
 SETTINGS = OktaSettings.model_validate({"url": "https://example.okta.com", "token": "t0ken"})
 APP = OktaSettings.model_validate({"url": "https://example.okta.com", "client_id": "0oa1", "private_key": "k"})
@@ -33,7 +35,7 @@ def effect(ability: str, **parameters: Any) -> Effect:
 
 
 def exchanges(name: str) -> Any:
-    return recording(f"okta/{name}", base="https://example.okta.com")
+    return read_recording(RECORDINGS / "okta" / f"{name}.json", base="https://example.okta.com")
 
 
 def do(ability: str, name: str, **parameters: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Steps through a flow with recorded exchanges: no server, no event loop, milliseconds.
+"""Steps through a flow with recorded exchanges, for the tests of connectors: no server, no event loop, milliseconds.
 
 A recording is a JSON file with a list of exchanges:
 
@@ -24,7 +24,6 @@ from connectors.http.requests import Answer, Flow, Request
 
 T = TypeVar("T")
 
-RECORDINGS = Path(__file__).parent / "recordings"
 ERRORS = {
     Verdict.CREDENTIAL: (ActionRequiredError, "credential_refused"),
     Verdict.MISSING: (RefusedError, "not_found"),
@@ -53,10 +52,9 @@ class Exchange:
         return cls(asked["method"], asked["path"], asked.get("params", {}), body, answer)
 
 
-def recording(name: str, *, base: str = "https://vendor.example") -> list[Exchange]:
-    """The exchanges of `tests/connectors/recordings/NAME.json`."""
-    documents = json.loads((RECORDINGS / f"{name}.json").read_text())
-    return [Exchange.read(document, base) for document in documents]
+def read_recording(path: Path, *, base: str = "https://vendor.example") -> list[Exchange]:
+    """The exchanges of a recording; `base` is the base address at which they are taken to have happened."""
+    return [Exchange.read(document, base) for document in json.loads(path.read_text())]
 
 
 def replay(flow: Flow[T], exchanges: Sequence[Exchange], dialect: Dialect | None = None) -> T:
@@ -65,10 +63,13 @@ def replay(flow: Flow[T], exchanges: Sequence[Exchange], dialect: Dialect | None
     try:
         request = next(flow)
         while True:
-            assert remaining, f"nothing more was recorded, and the flow asks {request.method} {_place(request)}"
+            if not remaining:
+                raise AssertionError(f"nothing more was recorded, and the flow asks {request.method} {_place(request)}")
             exchange = remaining.pop(0)
             asked = (request.method, _place(request), dict(request.params), _body(request))
-            assert asked == (exchange.method, exchange.place, exchange.params, exchange.body)
+            recorded = (exchange.method, exchange.place, exchange.params, exchange.body)
+            if asked != recorded:
+                raise AssertionError(f"the flow asks {asked}, and {recorded} was recorded")
             try:
                 answer = _judged(request, exchange.answer, dialect or Dialect())
             except (ActionRequiredError, RefusedError, TryAgainError) as error:
@@ -76,7 +77,8 @@ def replay(flow: Flow[T], exchanges: Sequence[Exchange], dialect: Dialect | None
             else:
                 request = flow.send(answer)
     except StopIteration as done:
-        assert not remaining, f"the flow ended before {remaining[0].method} {remaining[0].place}"
+        if remaining:
+            raise AssertionError(f"the flow ended before {remaining[0].method} {remaining[0].place}") from None
         result: T = done.value
         return result
 
