@@ -48,6 +48,9 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
 }
 
 
+REFERENCE_KINDS = frozenset({"hr", "code_hosting", "cards"})
+"""Kinds whose interface only the embedded company speaks. Of `mail` that is the administration of mailboxes."""
+
 _LOADED: dict[str, ConnectorKind[Any]] = {}  # by the whole name, once asked for
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from connectors.registry import REFERENCE_KINDS
 from orchestrator import commands
 from orchestrator.domain.commands.operating import hold_system, release_system
 from orchestrator.domain.errors import Refusal
@@ -41,6 +42,14 @@ class SystemLine:
     held: bool
     may_hold: bool
     may_release: bool
+
+    @property
+    def origin(self) -> str:
+        """What brings the connector, and whether it is one that only the embedded company speaks."""
+        reference = (
+            " (reference connector: it stands for a real system)" if self.spec.connector in REFERENCE_KINDS else ""
+        )
+        return self.spec.connector_origin + reference
 
     @property
     def standing(self) -> str:
