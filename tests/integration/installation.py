@@ -8,7 +8,6 @@ async with installation(database_url, temporal.address, company) as here:
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 import signal
 import sys
@@ -19,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import make_url
 
 from activities.connections import Connections
 from activities.people import People
@@ -41,6 +39,7 @@ from orchestrator.ledger.proofs.verification import verify_database
 from orchestrator.settings import PREFIX, Settings
 from orchestrator.worker import Backend, engine_address, open_backend, relaying, working
 from tests.integration.cadence import QUICK
+from tests.integration.signed_databases import MASTER_KEY, conninfo, copy_signed
 
 POLL = 0.05  # seconds between two looks
 PAST = "2026-01-05T18:00"
@@ -223,16 +222,10 @@ def exceptions_of(state: RunState, kind: str) -> list[ExceptionState]:
     return [exception for exception in state.work.exceptions.values() if exception.opened.kind == kind]
 
 
-def conninfo(database_url: str) -> str:
-    """For psycopg itself."""
-    url = make_url(database_url)
-    return psycopg.conninfo.make_conninfo(host=str(url.query["host"]), dbname=url.database, user=url.username)
-
-
 def new_settings(database_url: str, temporal_address: str, company: Company) -> Settings:
     return Settings(
         database_url=database_url,
-        master_key=base64.b64encode(os.urandom(32)).decode(),
+        master_key=MASTER_KEY,
         temporal_address=temporal_address,
         temporal_task_queue=f"test-{uuid.uuid4().hex[:12]}",
         installation="test",
@@ -263,11 +256,22 @@ async def installation(
     worker: bool = True,
     relay: bool = True,
     settings: Settings | None = None,
+    addresses: bool = False,
 ) -> AsyncIterator[Installation]:
-    """`packet` (by default `standard-leaver`) is in production, and the staff is signed in. Without `worker` nothing
-    works here but what the test starts. With `settings` of another installation this is a second process of it."""
+    """`packet` (by default `standard-leaver`) is in production, and the staff is signed in, with `addresses` also with
+    name, mail address and time zone. Without `worker` nothing works here but what the test starts. With `settings` of
+    another installation this is a second process of it."""
     settings = settings or new_settings(database_url, temporal_address, company)
     packet = packet or starter_packet("standard-leaver")
+
+    async def fill(url: str) -> None:
+        async with open_backend(replace(settings, database_url=url)) as backend:
+            connections = Connections(settings.environment, secrets_folder=settings.secrets_folder)
+            people = People(connections, packet, backend.keyring)
+            await _sign_everything(Services(backend.runs, backend.keyring, None), people, packet, addresses)
+            await connections.aclose()
+
+    copied = settings.master_key == MASTER_KEY and await copy_signed(settings.database_url, packet, addresses, fill)
     async with AsyncExitStack() as stack:
         if worker:
             backend, engine = await stack.enter_async_context(working(settings))
@@ -280,12 +284,26 @@ async def installation(
         connections = Connections(settings.environment, secrets_folder=settings.secrets_folder)
         stack.push_async_callback(connections.aclose)
         people = People(connections, packet, backend.keyring)
-        actors = {}
-        for member in STAFF:
-            actors[member.alias] = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
-            await commands.record_actor(services, actors[member.alias])
-        await put_in_production(services, packet, actors["value-owner"], actors["safety-owner"])
+        if copied:
+            known = (await backend.runs.organisation()).actors
+            actors = {member.alias: known[member.alias] for member in STAFF}
+        else:
+            actors = await _sign_everything(services, people, packet, addresses)
         yield Installation(settings, backend, engine, services, packet, company, actors, people)
+
+
+async def _sign_everything(services: Services, people: People, packet: Packet, addresses: bool) -> dict[str, Actor]:
+    actors = {}
+    for member in STAFF:
+        actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
+        actors[member.alias] = actor
+        if addresses:
+            person = await people.find(member.employee_number)
+            await commands.record_actor(services, actor, person.display_name, person.email, person.time_zone)
+        else:
+            await commands.record_actor(services, actor)
+    await put_in_production(services, packet, actors["value-owner"], actors["safety-owner"])
+    return actors
 
 
 def without_engine(here: Installation) -> Services:

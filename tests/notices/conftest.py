@@ -15,7 +15,6 @@ from orchestrator import commands
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
-from orchestrator.embedded.staff import STAFF
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.settings import MailAccount
 from tests.integration.installation import Installation, installation, new_settings
@@ -54,11 +53,8 @@ def install(database_url: str, temporal: TemporalServer, company: Company) -> In
             )
         packet = more.pop("packet", None) or quick_packet()
         async with installation(
-            database_url, temporal.address, company, packet=packet, settings=settings, **more
+            database_url, temporal.address, company, packet=packet, settings=settings, addresses=staff, **more
         ) as here:
-            if staff:
-                for member in STAFF:
-                    await signed_in(here, member.alias, member.employee_number, member.roles)
             yield here
 
     return make
