@@ -10,9 +10,10 @@ TOOLS := .cache/tools
 READY := $(VENV)/.set-up
 UV_VERSION := uv>=0.9,<1
 RUN := $(VENV)/bin
-# A process for each processor, a few at most since each starts servers of its own. A file stays whole, and files come in
-# the order of their folders: the long ones are not the last.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Two processes for each processor (tests/conftest.py), a few at most since each starts servers of its own. A file stays
+# whole, and files come in the order of their folders: the long ones are not the last.
+SIDE_BY_SIDE := -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder
+PYTEST := $(RUN)/python -m pytest
 
 # The first interpreter that is new enough; `make setup PYTHON=...` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -25,11 +26,11 @@ unexport PYTHONHOME
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo browser test lint bench clean
+.PHONY: help setup demo browser check test test-servers faults soak lint bench clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)$$/  make \1|\2/' | \
-		awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/' | \
+		awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 setup: $(READY) ## Make .venv with the locked dependencies, and install slapd where that is allowed
 	@.ci/install slapd "the directory (LDAP)" slapd
@@ -40,13 +41,20 @@ demo: setup ## One leaver after another on this machine's own small company (CSV
 browser: setup
 	@.ci/install chromium "every test in a browser" chromium fonts-dejavu-core
 
-test: lint browser ## Check the style, the types and the imports, then run every test (ARGS="-k name": some of them)
-	@$(RUN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS); code=$$?; \
-	PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v slapd >/dev/null || \
-		echo "Left out: everything about the directory (LDAP), since slapd is not installed (apt-get install slapd)."; \
-	command -v chromium >/dev/null || \
-		echo "Left out: every test in a browser, since Chromium is not installed (apt-get install chromium)."; \
-	exit $$code
+check: lint ## Check style, types and imports, then run every test that needs no server (ARGS="-k name": some of them)
+	@$(PYTEST) --without-servers -n 2 --dist loadfile $(ARGS)
+
+test: lint browser ## Check style, types and imports, then run every test but the two below (ARGS="-k name": some of them)
+	@$(PYTEST) $(SIDE_BY_SIDE) $(ARGS); code=$$?; .ci/absent; exit $$code
+
+test-servers: setup ## Run the tests that need heavy servers; those whose server is not installed are left out and named
+	@$(PYTEST) -m servers $(ARGS); code=$$?; .ci/absent; test $$code = 5 || exit $$code  # 5: there is no such test
+
+faults: setup ## Run the long trials with faults: more deaths, more rounds
+	@$(PYTEST) -m faults $(ARGS)
+
+soak: setup ## Try every route of the API with many made-up requests (EXAMPLES=n for each)
+	@OFFBOARD_TEST_EXAMPLES=$(or $(EXAMPLES),25) $(PYTEST) tests/web/api/test_api_described.py -s $(ARGS)
 
 lint: setup ## Check the style, the types and the import rules only
 	@$(RUN)/python -m ruff check .

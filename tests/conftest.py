@@ -12,9 +12,11 @@ import asyncio
 import ipaddress
 import itertools
 import os
+import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -23,12 +25,22 @@ import pytest_asyncio
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.postgres import PostgresServer
+from orchestrator.embedded.server_process import ServerProcess
 from orchestrator.embedded.temporal import TemporalServer
+from tests.tally import write_outcome
 
 if TYPE_CHECKING:
     from orchestrator.embedded.stack import Stack
 
 TEMPLATE = "migrated_template"
+SERVERS = frozenset({"postgres", "temporal", "shared_company", "stack", "chromium", "fragile", "time_skipping_server"})
+"""Fixtures that start a server, directly or by what they ask for."""
+START_SERVERS = (
+    "tests/compatibility/", "tests/demo/", "tests/embedded/", "tests/cli/test_administration.py",
+    "tests/connectors/test_scim.py", "tests/connectors/test_scim_modest.py", "tests/ledger/test_driver_pool.py",
+    "tests/ledger/test_following.py", "tests/ledger/test_store.py", "tests/web/test_rendering.py", "tests/workflows/",
+)  # fmt: skip
+"""Files and folders with tests that start one by themselves."""
 _numbers = itertools.count(1)
 
 
@@ -166,6 +178,60 @@ def _letters(number: int) -> str:
 def needs_directory(company: Company) -> None:
     if "directory" in company.missing:
         pytest.skip(company.missing["directory"])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--without-servers", action="store_true", help="leave out every test that starts a server (see `make check`)"
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes for each processor, since about half of the time a test waits for a server."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--without-servers"):
+        return
+    left_out = {
+        item
+        for item in items
+        if SERVERS.intersection(getattr(item, "fixturenames", ())) or item.nodeid.startswith(START_SERVERS)
+    }
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_server_is_started_where_none_is_wanted(request: pytest.FixtureRequest) -> Iterator[None]:
+    """So that a new test which starts one is named in `SERVERS` or `START_SERVERS`."""
+    patch = pytest.MonkeyPatch()
+    if request.config.getoption("--without-servers"):
+
+        def refuse(self: ServerProcess) -> None:
+            raise AssertionError("this test starts a server: name its fixture or its file in tests/conftest.py")
+
+        patch.setattr(ServerProcess, "start", refuse)
+    yield
+    patch.undo()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`@pytest.mark.servers("keycloak", ...)` names the programs that a test needs."""
+    for mark in item.iter_markers("servers"):
+        for program in mark.args:
+            if shutil.which(program) is None:
+                pytest.skip(f"{program} is not installed")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where TALLY names a file, the outcome is appended to it (see tests/tally.py)."""
+    path = os.environ.get("TALLY")
+    if path and not hasattr(session.config, "workerinput"):
+        write_outcome(Path(path), session.config.pluginmanager.get_plugin("terminalreporter").stats, exitstatus)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

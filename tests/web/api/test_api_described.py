@@ -37,8 +37,8 @@ from tests.conftest import Hire
 from tests.integration.installation import Installation, installation
 from tests.web.visitor import api, token_of
 
-EXAMPLES = 3
-"""Requests made up for each route: the first is made as everybody, the others as a few."""
+EXAMPLES = int(os.environ.get("OFFBOARD_TEST_EXAMPLES") or 3)
+"""Requests made up for each route: the first is made as everybody, the others as a few. `make soak` sets more."""
 A_FEW = 3
 ENDLESS = "/api/v1/runs/{run_id}/stream"
 """Followed in tests of its own: where it finds a run it does not end."""
@@ -127,7 +127,7 @@ def attempt(document: dict[str, Any], url: str, tokens: dict[str, str], number: 
     return tried
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 * max(1, EXAMPLES // 3))
 async def test_every_route_answers_everybody_as_it_is_described(
     database_url: str, temporal: TemporalServer, company: Company, hire: Hire
 ) -> None:
