@@ -7,6 +7,7 @@ refusal comes back word for word, and what failed says where, why and what to do
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import FailureError
@@ -181,8 +182,8 @@ class InquiryActivities:
                 return [self._first]
             raise Invalid(
                 "unknown_packet",
-                "There is no packet in use yet, so that it is not known which HR system to ask.",
-                "Set OFFBOARD_FIRST_PACKET for the worker to the packet that is to be adopted first.",
+                "No packet is in use yet, so the HR system is not known.",
+                setting="OFFBOARD_FIRST_PACKET",
             )
         packets = [(await governing(self._runs, self._queries, line.name, None))[1] for line in lines]
         by_system = {
@@ -223,7 +224,7 @@ def _match(person: Person) -> q.PersonMatch:
 
 
 def _refused(refused: Refusal) -> q.Refused:
-    said = {"code": refused.code, "message": refused.message, "remedy": refused.remedy}
+    said: dict[str, Any] = {"code": refused.code, "message": refused.message, "facts": dict(refused.facts)}
     match refused:
         case NotAllowed():
             return q.Refused(type="NotAllowed", **said)

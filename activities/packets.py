@@ -21,7 +21,7 @@ async def governing(
     lines = await queries.packets()
     if shelf.current is None:
         known = ", ".join(line.name for line in lines) or "none"
-        raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", f"Name one that was adopted: {known}.")
+        raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", known=known)
     if shelf.history.current is None:
         shelves = [await runs.shelf(line.name) for line in lines]
         in_use = [other.current for other in shelves if other.history.current is not None]
@@ -29,10 +29,7 @@ async def governing(
         if not owners and first is not None:
             owners = {first.platform.safety_owner}
         if actor is None or actor.roles.isdisjoint(owners):
-            who = f"; until then ask {' or '.join(sorted(owners))} to look" if owners else ""
-            raise NotAllowed(
-                "packet_not_in_use",
-                f"Packet {name} is in use for nobody, so that no system is asked on its word.",
-                f"Have both owners sign it for shadow{who}.",
-            )
+            message = f"Packet {name} is in no phase in which runs start, so its systems can't be asked."
+            asked = {"owners": " or ".join(sorted(owners))} if owners else {}
+            raise NotAllowed("packet_not_in_use", message, **asked)
     return shelf, shelf.current

@@ -38,8 +38,7 @@ class People:
         if len(found) != 1:
             raise Invalid(
                 "unknown_person" if not found else "several_people",
-                f"HR knows {'nobody' if not found else 'several people'} by what was given.",
-                "Give the employee number or the work mail address as HR has it.",
+                f"{'No one' if not found else 'More than one person'} in HR matches what was given.",
             )
         return found[0]
 

@@ -46,7 +46,7 @@ class Starts:
         person = await people.facts(await people.find(asked.wanted))
         cutoff = asked.cutoff_for(person)
         if not await waits():
-            raise TooLate("start_withdrawn", "This start was withdrawn before the run was opened.", "Ask again.")
+            raise TooLate("start_withdrawn", "This start was withdrawn before the run was opened.")
         done = await commands.start_run(
             self._services,
             actor,

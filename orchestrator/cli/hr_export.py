@@ -16,6 +16,8 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import available_timezones
 
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
@@ -65,7 +67,7 @@ def read_export(text: bytes | str, columns: Mapping[str, str]) -> Export:
     person's own time zone."""
     content = _decoded(text)
     if "employee_number" not in columns:
-        raise Invalid(
+        raise LocalRefusal(
             "export_columns_incomplete",
             "The packet does not say which column of the export holds the employee number",
             "add 'employee_number' to hr.export_columns in platform.yaml",
@@ -106,12 +108,14 @@ def _decoded(text: bytes | str) -> str:
     if isinstance(text, str):
         return text.removeprefix("\ufeff")
     if len(text) > LARGEST_EXPORT:
-        raise Invalid("export_too_large", f"The export is larger than {LARGEST_EXPORT >> 20} MiB", "split the file")
+        raise LocalRefusal(
+            "export_too_large", f"The export is larger than {LARGEST_EXPORT >> 20} MiB", "split the file"
+        )
     if text[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         return text.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     decoded = text.decode("utf-16", "replace")
     if "\ufffd" in decoded:
-        raise Invalid("export_encoding", "The export begins like UTF-16 text and is not", "save it again as UTF-8")
+        raise LocalRefusal("export_encoding", "The export begins like UTF-16 text and is not", "save it again as UTF-8")
     return decoded
 
 
@@ -146,16 +150,16 @@ def _titles(
 ) -> tuple[list[str], dict[str, int]]:
     titles = next((cells for _, cells in lines if isinstance(cells, str) or any(cell.strip() for cell in cells)), None)
     if titles is None or isinstance(titles, str):
-        raise Invalid("export_empty", "The export is empty", "export it again with a line of column titles")
+        raise LocalRefusal("export_empty", "The export is empty", "export it again with a line of column titles")
     known: dict[str, int] = {}
     for index, title in enumerate(titles):
         name = _title(title)
         if name in known and name in {_title(wanted) for wanted in columns.values()}:
-            raise Invalid("export_columns_twice", f"Two columns of the export are called {title!r}", "rename one")
+            raise LocalRefusal("export_columns_twice", f"Two columns of the export are called {title!r}", "rename one")
         known.setdefault(name, index)
     missing = sorted(title for title in columns.values() if _title(title) not in known)
     if missing:
-        raise Invalid(
+        raise LocalRefusal(
             "export_columns_missing",
             f"The export has no column {', '.join(repr(title) for title in missing)}",
             "export these columns too, or correct hr.export_columns in platform.yaml",
@@ -213,7 +217,7 @@ def _cutoff(day: str, time: str, zone: str) -> Cutoff | None:
     try:
         return parse_cutoff(f"{day}T{clock}", zone)
     except Invalid as refused:
-        raise _Unreadable(f"{refused.message}; {refused.remedy}") from None
+        raise _Unreadable(f"{refused.message} {remedy_of(refused)}") from None
 
 
 def _with_managers(rows: list[ExportRow]) -> list[ExportRow]:

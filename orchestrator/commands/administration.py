@@ -55,14 +55,14 @@ async def _current(services: Services, packet: str) -> Packet:
     """A draft, whose rules are nobody's but its author's, says of nobody that they may."""
     shelf = await services.runs.shelf(packet)
     if shelf.current is None:
-        raise Invalid("unknown_packet", f"There is no packet {packet}.", "Name one that was adopted.")
+        raise Invalid("unknown_packet", f"There is no packet {packet}.")
     if shelf.history.current is None:
         raise _not_in_use(packet)
     return shelf.current
 
 
 def _not_in_use(packet: str) -> Invalid:
-    return Invalid("packet_not_in_use", f"No packet {packet} is in use.", "Name one in shadow, pilot or production.")
+    return Invalid("packet_not_in_use", f"No packet {packet} is in use.")
 
 
 # The packet's owners
@@ -135,7 +135,7 @@ async def _require_known_owner(
 
 def _known(packet: str, events: Sequence[Event]) -> history.PacketState:
     if not events:
-        raise Invalid("unknown_packet", f"There is no packet {packet}.", "Sign its folder to adopt it.")
+        raise Invalid("unknown_packet", f"There is no packet {packet}.")
     return history.fold(events)
 
 
@@ -177,7 +177,7 @@ async def revoke_roles(services: Services, by: Actor, packet: str, actor_id: str
         revoked = operating.revoke_roles(actor_of(known, actor_id), roles, by, in_use.safety_owner)
         if strange:
             what = f"Packet {packet} gives nothing to {any_of(strange)}."
-            raise NotAllowed("role_of_others", what, "Ask the safety owner of a packet that does.")
+            raise NotAllowed("role_of_others", what)
         return revoked
 
     return bool(await services.runs.update_organisation(revoke))

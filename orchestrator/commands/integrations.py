@@ -36,9 +36,7 @@ async def make_token(
     require_harmless_roles(kind, roles, in_use)
     require_own_grants(actor, kind, roles, in_use)
     if not timedelta() < lasts <= MAX_TOKEN_LIFETIME:
-        raise Invalid(
-            "token_lasts", f"A token works for at most {MAX_TOKEN_LIFETIME.days} days.", "Make a new one in time."
-        )
+        raise Invalid("token_lasts", f"A token works for at most {MAX_TOKEN_LIFETIME.days} days.")
     token_id = new_token_id()
     program = Actor(actor_id=f"s_{token_id}", kind=kind, roles=frozenset(roles), up_to=up_to)
     await record_actor(services, program)
@@ -51,7 +49,7 @@ async def revoke_token(tokens: Tokens, actor: Actor, token_id: str) -> None:
     """One's own, or one that the actor made. Raises `Invalid` where there is none that works."""
     require_writing(actor)
     if not await tokens.revoke(token_id, made_by=actor.actor_id):
-        raise Invalid("unknown_token", "There is no such token of yours that works.", "List them first.")
+        raise Invalid("unknown_token", "You have no such active token.")
 
 
 async def add_webhook(
@@ -71,13 +69,13 @@ async def add_webhook(
     await _require_owner(services, actor, packets, what)
     for name in only or ():
         if name not in packets:
-            raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", "Name one that was adopted.")
+            raise Invalid("unknown_packet", f"There is no packet {name[:60]}.")
     reach = await _reach(services, actor, packets)
     if not reach.covers(only):
         raise NotAllowed(
             "not_an_owner",
             f"{what} is for the safety owner of each packet that it is about.",
-            f"Name packets of yours alone: {', '.join(sorted(reach.names)) or 'none'}.",
+            packets=", ".join(sorted(reach.names)) or "none",
         )
     return await webhooks.add(url, hosts, actor.actor_id, types, only)
 

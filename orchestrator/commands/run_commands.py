@@ -57,7 +57,7 @@ async def start_run(
     require_writing(actor)
     shown = [(MatchShown.opened(services.keyring, actor.actor_id, answer.question), answer) for answer in answers]
     if len({match.seen.system for match, _ in shown}) < len(shown):
-        raise Invalid("settled_twice", "A question is answered more than once.", "Give each one answer.")
+        raise Invalid("settled_twice", "A question has more than one answer.")
     person_id = await services.keyring.person_for("hr", person.hr_id)
     assert person_id is not None
     key = await services.keyring.person_key(person_id)
@@ -155,7 +155,7 @@ async def approve_gate(
 
 async def reject_gate(services: Services, actor: Actor, run_id: str, gate_id: str, reason: str) -> Done:
     if not reason.strip():
-        raise Invalid("reason_missing", "A rejection needs a reason.", "Say why: --reason TEXT.")
+        raise Invalid("reason_missing", "A rejection needs a reason.")
     return await decide_on(
         services, actor, run_id, lambda state, world: gates.vote(state, gate_id, actor, "reject", (), reason, world)
     )
@@ -168,11 +168,7 @@ async def approve_gates(
     itself. More than one only where each one's packet says so. Raises `Invalid` for a selection that is too large."""
     chosen = tuple(dict.fromkeys(selection))
     if len(chosen) > MAX_BATCH_APPROVALS:
-        raise Invalid(
-            "too_many_together",
-            f"{len(chosen)} gates are more than {MAX_BATCH_APPROVALS}.",
-            "Decide about fewer at once.",
-        )
+        raise Invalid("too_many_together", f"{len(chosen)} gates are more than {MAX_BATCH_APPROVALS}.")
     outcomes = []
     for run_id, gate_id in chosen:
 
@@ -239,7 +235,7 @@ async def complete_task(
     """Files are stored once, encrypted, and named by the evidence; none is where the command is refused. `uploaded`
     were handed over before, by the same account for the same task."""
     if outcome not in ("done", "not_done"):
-        raise Invalid("unknown_outcome", f"A task cannot end as {outcome!r}.", "Say done or not_done.")
+        raise Invalid("unknown_outcome", f"A task cannot end as {outcome!r}.")
     said = dict(evidence or {})
     if attachments or uploaded:
         situation = await services.runs.load(run_id)

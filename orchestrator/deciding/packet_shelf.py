@@ -24,11 +24,7 @@ class PacketShelf:
     def version(self, version: str) -> Packet:
         adopted = self._texts.get(version)
         if adopted is None:
-            raise Invalid(
-                "unknown_packet_version",
-                f"Packet {self.history.name} has no version {version[:12]}.",
-                "Adopt it with `offboard packet sign`, or name one that `packet check` lists.",
-            )
+            raise Invalid("unknown_packet_version", f"Packet {self.history.name} has no version {version[:12]}.")
         return _parsed(adopted)
 
     def adopted_by(self, version: str) -> str:
@@ -65,9 +61,7 @@ def version_for(shelf: PacketShelf, packet: str, person: PersonFacts) -> packet_
         pilot or shelf.history.for_run(in_pilot=False, shadow=True) or shelf.history.newest
     )
     if version is None:
-        raise Invalid(
-            "unknown_packet", f"There is no packet {packet}.", "Adopt one: `offboard packet sign FOLDER --as NAME`."
-        )
+        raise Invalid("unknown_packet", f"There is no packet {packet}.")
     return version
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.screen import complain
 from orchestrator.demo.people import BadExport, Cast, NobodyLeaves, cast_from, packaged_cast
 from orchestrator.demo.picture import Picture
@@ -51,7 +52,7 @@ def run_demo(csv: Path | None = None, yes: bool = False, keep_up: bool = False, 
         complain(nobody.message, "Nothing was started.")
         return 1
     except Refusal as refused:
-        complain(refused.message, refused.remedy, "Nothing was started.")
+        complain(refused.message, remedy_of(refused), "Nothing was started.")
         return 1
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     return asyncio.run(_until_stopped(_Demo(cast, terminal and not yes, keep_up or terminal, picture)))

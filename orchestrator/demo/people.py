@@ -11,6 +11,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from orchestrator.cli.hr_export import BadRow, Export, ExportRow, read_export
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.embedded.company.people import Employee, default_people, packaged_export, read_people, with_traits
@@ -84,12 +86,13 @@ def cast_from(path: Path, packet: Packet) -> Cast:
         content = path.read_bytes()
     except OSError as error:
         what = f"{path} cannot be read: {error.strerror}."
-        raise Invalid("export_unreadable", what, "Give CSV=path of a file.") from error
+        raise LocalRefusal("export_unreadable", what, "Give CSV=path of a file.") from error
     try:
         export = read_export(content, columns)
     except Invalid as refused:
-        remedy = f"{refused.remedy} (here: {PLATFORM_FILE})" if "platform.yaml" in refused.remedy else refused.remedy
-        raise Invalid(refused.code, f"{path.name}: {refused.message}.", remedy) from refused
+        said = remedy_of(refused)
+        remedy = f"{said} (here: {PLATFORM_FILE})" if "platform.yaml" in said else said
+        raise LocalRefusal(refused.code, f"{path.name}: {refused.message}.", remedy) from refused
     bad = sorted([*export.bad, *_unusable(export)], key=lambda row: row.line)
     if bad:
         raise BadExport(bad)

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from rich.text import Text
 
 from orchestrator import commands
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.shapes import SHAPES, mark
 from orchestrator.demo.answers import AnswerSource, Itself, TaskQuestion
 from orchestrator.demo.board import Board, Leaver
@@ -158,7 +160,7 @@ class Play:
         except TooLate:
             return True  # it was settled meanwhile; the next look shows how
         except Refusal as refused:
-            self._story(f"Refused: {refused.message} {refused.remedy}")
+            self._story(f"Refused: {refused.message} {remedy_of(refused)}")
             return True
 
     def _calm(self) -> bool:
@@ -286,4 +288,6 @@ class Play:
         for member in self._cast.staff:
             if set(member.roles) & set(roles):
                 return member
-        raise Refusal("nobody_here", f"Nobody of the demo's staff is {' or '.join(roles)}.", "Use a role that exists.")
+        raise LocalRefusal(
+            "nobody_here", f"Nobody of the demo's staff is {' or '.join(roles)}.", "Use a role that exists."
+        )

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -229,7 +230,7 @@ class Refused(Shown):
     type: Literal["Refusal", "NotAllowed", "TooLate", "Invalid"]
     code: str
     message: str
-    remedy: str = ""
+    facts: Mapping[str, str | int] = Field(default_factory=dict)
 
 
 class Failed(Shown):

@@ -68,17 +68,15 @@ class MatchShown(BaseModel):
         try:
             return cls.model_validate_json(keyring.open(_context(actor_id), base64.urlsafe_b64decode(handle.encode())))
         except (UnreadableEvent, binascii.Error, ValueError) as error:
-            raise Invalid("unknown_question", "No preview of yours asked this.", "Look ahead, then answer.") from error
+            raise Invalid("unknown_question", "This question is from no preview of yours.") from error
 
     def require_fresh(self, hr_id: str, now: datetime) -> None:
         """Raises `Invalid` where it was shown about somebody else, or too long ago."""
         if self.hr_id != hr_id:
-            raise Invalid(
-                "shown_for_another", "What is answered was asked about another person.", "Look ahead for this one."
-            )
+            raise Invalid("shown_for_another", "The answer belongs to a question about another person.")
         if now - self.looked_at > SHOWN_FOR:
             minutes = SHOWN_FOR // timedelta(minutes=1)
-            raise Invalid("preview_over", f"The preview is older than {minutes} minutes.", "Look ahead again.")
+            raise Invalid("preview_over", f"The preview is older than {minutes} minutes.")
 
     def as_of(self, key: PersonKey) -> SystemSearched:
         """What was seen, with the account ids of the run to come. `key` is the person's."""
@@ -89,9 +87,7 @@ class MatchShown(BaseModel):
         real = self._real(key)
         if strangers := [account for account in accounts if account not in real]:
             raise Invalid(
-                "not_a_candidate",
-                f"{', '.join(strangers)[:200]} is not among what {self.seen.system} showed.",
-                "Name accounts by the ids that the preview lists.",
+                "not_a_candidate", f"{', '.join(strangers)[:200]} is not among what {self.seen.system} showed."
             )
         return tuple(sorted({real[account] for account in accounts}))
 

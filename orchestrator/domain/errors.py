@@ -2,21 +2,30 @@
 
     Refusal            a command or an intent that the rules do not allow; nothing was written
     ├── NotAllowed     this actor may not do it (role, level, conflict of interest)
-    ├── TooLate        somebody was first, or a time has passed; says who and when as far as the actor may know
-    └── Invalid        the request itself is wrong: an unknown name, a cutoff in a gap
+    ├── TooLate        it is decided, done or ended already, or its time has passed
+    ├── Invalid        the request itself is wrong: an unknown name, a cutoff in a gap
+    └── TooOften       too much of it is under way
 
-Every refusal has a `code` (stable, free of personal data), a `message` (place and cause) and a `remedy`.
+A refusal has a `code` (`refusal_codes.py`), a `message` (place and cause, in words that fit every entry point) and
+`facts`. It has no remedy: pages, API and terminal each have a table of remedies by code, in their own words.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from orchestrator.domain.refusal_codes import RefusalCode
+
+Fact = str | int
+"""A value that a remedy may name, such as the names to choose from. Never about a person beyond what `message` says."""
+
 
 class Refusal(Exception):
-    def __init__(self, code: str, message: str, remedy: str = "") -> None:
+    def __init__(self, code: RefusalCode, message: str, **facts: Fact) -> None:
         super().__init__(code)
-        self.code = code
+        self.code: str = code
         self.message = message
-        self.remedy = remedy
+        self.facts: Mapping[str, Fact] = facts
 
 
 class NotAllowed(Refusal):
@@ -34,6 +43,22 @@ class Invalid(Refusal):
 class TooOften(Refusal):
     """So much of this is under way that no more is taken; `again_after` so many seconds there may be room."""
 
-    def __init__(self, code: str, message: str, remedy: str, again_after: int) -> None:
-        super().__init__(code, message, remedy)
+    def __init__(self, code: RefusalCode, message: str, *, again_after: int, **facts: Fact) -> None:
+        super().__init__(code, message, **facts)
         self.again_after = again_after
+
+
+Remedies = Mapping[str, str | tuple[str, ...]]
+"""By code a sentence, which may name facts in braces. Of several sentences the first counts whose facts are there; the
+last names none."""
+
+
+def remedy_in(remedies: Remedies, code: str, facts: Mapping[str, Fact]) -> str:
+    """The sentence of an entry point's table for a refusal; empty for a code that the table does not have."""
+    found = remedies.get(code, "")
+    for sentence in (found,) if isinstance(found, str) else found:
+        try:
+            return sentence.format_map(facts)
+        except KeyError:
+            continue
+    return ""

@@ -16,9 +16,7 @@ def stack_environment(folder: Path) -> Mapping[str, str]:
     try:
         environment: Mapping[str, str] = json.loads((folder / ADDRESS_FILE).read_text())
     except (OSError, ValueError) as error:
-        raise Invalid(
-            "no_stack", "No embedded Offboard is up here.", "Start one in another terminal: `offboard up`."
-        ) from error
+        raise Invalid("no_stack", "No embedded Offboard is up here.") from error
     return environment
 
 

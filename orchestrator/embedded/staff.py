@@ -40,4 +40,4 @@ def staff(alias: str) -> StaffEntry:
         if member.alias == alias.lower():
             return member
     known = ", ".join(member.alias for member in STAFF)
-    raise Invalid("unknown_actor", f"Nobody acts here as {alias!r}.", f"Use one of: {known}.")
+    raise Invalid("unknown_actor", f"No local account is called {alias!r}.", known=known)

@@ -67,13 +67,9 @@ def target_of(url: str, hosts: Sequence[str]) -> Target:
     `NotAllowed` for a host that is not on the list."""
     target = _parsed(url)
     if not any(_fits(target.host, entry) for entry in hosts):
-        raise NotAllowed(
-            "host_not_allowed",
-            "The host of this URL is not on the list of hosts that webhooks may go to.",
-            "Ask whoever runs Offboard to add it to OFFBOARD_WEBHOOK_HOSTS.",
-        )
+        raise NotAllowed("host_not_allowed", "The host of this URL is not on the list of allowed webhook hosts.")
     if not target.encrypted and not (_is_this_machine(target.host) and target.host in hosts):
-        raise Invalid("not_encrypted", "Webhooks go over https.", "Give a URL that begins with https://.")
+        raise Invalid("not_encrypted", "Webhook URLs must use https.")
     if (address := _address(target.host)) is not None:
         require_reachable(target, address, hosts)
     return target
@@ -85,19 +81,11 @@ def require_reachable(target: Target, address: Address, hosts: Sequence[str]) ->
         target.host == "localhost" and "localhost" in hosts and address.is_loopback
     )
     if not listed and not _is_public(address):
-        raise NotAllowed(
-            "address_not_allowed",
-            "The host of this URL leads to an address that is not public.",
-            "If it is meant, ask whoever runs Offboard to add the address itself to OFFBOARD_WEBHOOK_HOSTS.",
-        )
+        raise NotAllowed("address_not_allowed", "The host of this URL resolves to an address that is not public.")
 
 
 def _parsed(url: str) -> Target:
-    wrong = Invalid(
-        "url_not_understood",
-        "This is no URL that a webhook can go to.",
-        "Give https://HOST/PATH, without user name, password and fragment.",
-    )
+    wrong = Invalid("url_not_understood", "This URL can't be used for a webhook.")
     if len(url) > MAX_URL_CHARACTERS or not url.isascii() or not url.isprintable() or " " in url:
         raise wrong
     try:

@@ -120,9 +120,7 @@ def _in_standing(standing: Standing) -> list[ColumnElement[bool]]:
             return [exceptions.c.closed_at.is_not(None)]
         case "all":
             return []
-    raise Invalid(
-        "unknown_standing", f"No exception can be {str(standing)[:40]!r}.", "Say open, overdue, closed or all."
-    )
+    raise Invalid("unknown_standing", f"No exception can be {str(standing)[:40]!r}.")
 
 
 def _sorted_by(standing: Standing) -> str:
@@ -153,5 +151,5 @@ def _placed(after: str, standing: Standing) -> tuple[datetime, str]:
     except ValueError:
         place = None
     if named != standing or not exception_id or place is None or place.tzinfo is None:
-        raise Invalid("bad_cursor", "This is not where a list went on.", "Begin at the list's first page again.")
+        raise Invalid("bad_cursor", "Invalid cursor.")
     return place, exception_id

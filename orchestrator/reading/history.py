@@ -270,9 +270,7 @@ class History:
         try:
             return int(self._keyring.open(_CONTEXT, base64.urlsafe_b64decode(after + "=" * (-len(after) % 4))))
         except (UnreadableEvent, ValueError, binascii.Error):
-            raise Invalid(
-                "bad_cursor", "This is not where a list went on.", "Begin at the list's first page again."
-            ) from None
+            raise Invalid("bad_cursor", "Invalid cursor.") from None
 
 
 def _chunk(seen: Select[Any], before: int | None, floor: int, size: int) -> Select[Any]:

@@ -118,7 +118,7 @@ class Queries:
         if len(found) == 1:
             return str(found[0])
         if found:
-            raise Invalid("several_runs", f"Several runs begin with {named}.", "Give more of the run's id.")
+            raise Invalid("several_runs", f"Several runs begin with {named}.")
         raise visibility.unknown_run(named)
 
     async def open_run_of(self, viewer: Viewer, person_id: str) -> str | None:
@@ -265,7 +265,7 @@ def in_state(state: str) -> ColumnElement[bool]:
         return runs.c.closed_at.is_not(None)
     if state not in StateFilter.__args__:  # type: ignore[attr-defined]  # what a Literal is made of
         known = ", ".join(StateFilter.__args__)  # type: ignore[attr-defined]
-        raise Invalid("unknown_state", f"No run can be {state[:40]!r}.", f"Name one of: {known}.")
+        raise Invalid("unknown_state", f"No run can be {state[:40]!r}.", known=known)
     return runs.c.state == state
 
 
@@ -276,5 +276,5 @@ def _cursor(after: str) -> tuple[datetime, str]:
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None or not slash or not run_id:
-        raise Invalid("bad_cursor", "This is not where a list went on.", "Give --after as the page before named it.")
+        raise Invalid("bad_cursor", "Invalid cursor.")
     return instant, run_id

@@ -219,7 +219,7 @@ def _ordered(query: Select[Any], sort: Sort, after: str | None) -> Select[Any]:
             query = query.where(tuple_(runs.c.requested_at, runs.c.run_id) < tuple_(*place))
         return query.order_by(runs.c.requested_at.desc(), runs.c.run_id.desc())
     if sort not in ("cutoff", "due"):
-        raise Invalid("unknown_sort", f"Runs are not sorted by {str(sort)[:40]!r}.", "Name latest, cutoff or due.")
+        raise Invalid("unknown_sort", f"Runs are not sorted by {str(sort)[:40]!r}.")
     column: ColumnElement[Any] = runs.c.cutoff if sort == "cutoff" else _DUE
     if place is not None:
         query = query.where(tuple_(column, runs.c.run_id) > tuple_(*place))
@@ -239,5 +239,5 @@ def _placed(after: str, sort: Sort) -> tuple[Any, str]:
     except ValueError:
         place = None
     if named != sort or not run_id or place is None or (isinstance(place, datetime) and place.tzinfo is None):
-        raise Invalid("bad_cursor", "This is not where a list went on.", "Begin at the list's first page again.")
+        raise Invalid("bad_cursor", "Invalid cursor.")
     return place, run_id

@@ -35,6 +35,7 @@ from orchestrator.documents.questions import (
 )
 from orchestrator.domain import errors
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.refusal_codes import RefusalCode
 from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger.engine.inquiries import INQUIRY_TTL, InquiryAnswer, InquiryRows
 from orchestrator.ledger.persons.keys import Keyring
@@ -59,7 +60,9 @@ class NotAnswered(errors.Refusal):
     """There is no answer: nobody gave one in time, and `Inquiries.result` may have it later."""
 
     def __init__(self, code: str, place: str, cause: str, remedy: str = "", *, inquiry_id: str = "") -> None:
-        super().__init__(code, f"{place}: {cause.removesuffix('.')}.", remedy)
+        """`remedy` is what a system or a worker said can be done; empty where the tables of remedies say it."""
+        super().__init__(cast(RefusalCode, code), f"{place}: {cause.removesuffix('.')}.")
+        self.remedy = remedy
         self.place = place
         self.cause = cause
         self.inquiry_id = inquiry_id
@@ -153,7 +156,6 @@ class Inquiries:
             "not_answered",
             f"The workers of the task queue {queue}",
             f"none of them answered within {within:g} seconds",
-            "Ask again. If it goes on, see that a worker runs and that the systems it asks can be reached.",
             inquiry_id=inquiry_id,
         )
 
@@ -163,7 +165,7 @@ def new_inquiry_id() -> str:
 
 
 def _unknown() -> Invalid:
-    return Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
+    return Invalid("unknown_inquiry", "This request was not found, or it has expired.")
 
 
 def _told(answered: InquiryAnswer) -> q.Answer:
@@ -173,7 +175,7 @@ def _told(answered: InquiryAnswer) -> q.Answer:
         case "refused":
             refused = q.Refused.model_validate_json(answered.answer)
             kind: type[errors.Refusal] = getattr(errors, refused.type)
-            raise kind(refused.code, refused.message, refused.remedy)
+            raise kind(cast(RefusalCode, refused.code), refused.message, **refused.facts)
         case "failed":
             failed = q.Failed.model_validate_json(answered.answer)
             raise InquiryFailed(failed.code, failed.place, failed.cause, failed.remedy)

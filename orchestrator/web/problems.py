@@ -25,16 +25,17 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate, TooOften
+from orchestrator.domain.errors import Fact, Invalid, NotAllowed, Refusal, TooLate, TooOften, remedy_in
 from orchestrator.domain.packet.packet_yaml import PacketProblems
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable
 from orchestrator.web.access.caller import SignInNeeded, TokenNeeded
 from orchestrator.web.access.provider import SignInFailed
 from orchestrator.web.access.routes import sign_in_address
+from orchestrator.web.api import remedies as api
 from orchestrator.web.inquiries import NotAnswered
+from orchestrator.web.pages import remedies as pages
 from orchestrator.web.pages.page import page
-from orchestrator.web.pages.run.flashes import REMEDIES
 
 log = logging.getLogger("offboard.web")
 
@@ -79,8 +80,8 @@ _OF_THE_ADDRESS = ("unknown_verification",)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`detail` says place and cause, `remedy` what to do; `code` is stable and free of personal data. `errors` names
-    the parts of a request that are wrong."""
+    """`detail` says place and cause, `remedy` what a client of the API can do; `code` is stable and free of personal
+    data. `errors` names the parts of a request that are wrong, `facts` what other remedies for the code may name."""
 
     status: int
     code: str
@@ -88,6 +89,7 @@ class Problem:
     remedy: str = ""
     errors: tuple[dict[str, str], ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -102,22 +104,22 @@ class Problem:
             "code": self.code,
             "remedy": self.remedy,
         }
-        return body | ({"errors": list(self.errors)} if self.errors else {})
+        more = {"errors": list(self.errors), "facts": dict(self.facts)}
+        return body | {name: value for name, value in more.items() if value}
 
 
 def refused(refusal: Refusal, path: Mapping[str, object]) -> Problem:
     """`path` are the parts of the address that was asked, by their names."""
+    headers: dict[str, str] = {}
     match refusal:
         case NotAllowed():
             status = 403
         case TooLate():
             status = 409
         case TooOften():
-            headers = {"Retry-After": str(refusal.again_after)}
-            return Problem(429, refusal.code, refusal.message, refusal.remedy, headers=headers)
+            status, headers = 429, {"Retry-After": str(refusal.again_after)}
         case NotAnswered():
-            headers = {"Retry-After": TRY_AGAIN_AFTER}
-            return Problem(503, refusal.code, refusal.message, refusal.remedy, headers=headers)
+            status, headers = 503, {"Retry-After": TRY_AGAIN_AFTER}
         case Invalid() if refusal.code in _OF_THE_ADDRESS or any(
             part in path for part in NAMED_BY.get(refusal.code, ())
         ):
@@ -125,7 +127,9 @@ def refused(refusal: Refusal, path: Mapping[str, object]) -> Problem:
         case _:
             status = 422
     errors = _of_packet(refusal) if isinstance(refusal, PacketProblems) else ()
-    return Problem(status, refusal.code, refusal.message, refusal.remedy, errors)
+    remedy = refusal.remedy if isinstance(refusal, NotAnswered) else ""
+    remedy = remedy or remedy_in(api.REMEDIES, refusal.code, refusal.facts)
+    return Problem(status, refusal.code, refusal.message, remedy, errors, headers, refusal.facts)
 
 
 def _of_packet(refusal: PacketProblems) -> tuple[dict[str, str], ...]:
@@ -171,7 +175,7 @@ def add_problems(app: FastAPI) -> None:
                 401,
                 "token_needed",
                 "This needs an API token that works: none was given, or it is unknown, expired or revoked.",
-                "Send `Authorization: Bearer TOKEN`; `offboard login` gets one for a person.",
+                "Send `Authorization: Bearer TOKEN`.",
                 headers={"WWW-Authenticate": "Bearer"},
             ),
         )
@@ -255,7 +259,7 @@ async def answer(request: Request, problem: Problem) -> Response:
         title=problem.title,
         status=problem.status,
         caller=getattr(request.state, "caller", None),
-        problem=replace(problem, remedy=REMEDIES.get(problem.code, problem.remedy)),
+        problem=replace(problem, remedy=remedy_in(pages.REMEDIES, problem.code, problem.facts) or problem.remedy),
     )
     response.headers.update(problem.headers)
     return response

@@ -30,14 +30,14 @@ async def count(stack: Stack) -> int:
 @pytest.mark.parametrize(
     ("words", "said", "remedy"),
     [
-        (("E-0000", "--cutoff", "2026-12-01T17:00", *BERLIN), "HR knows nobody", "employee number"),
+        (("E-0000", "--cutoff", "2026-12-01T17:00", *BERLIN), "No one in HR matches", "employee number"),
         (("E-1012", "--cutoff", "2027-03-28T02:30", *BERLIN), "does not exist in Europe/Berlin", "03:00:00 or later"),
         (("E-1012", "--cutoff", "2026-10-25T02:30", *BERLIN), "happens twice", "+01:00"),
         (("E-1012", "--cutoff", "2026-12-01T17:00", "--zone", "Europe/Berlim"), "no time zone", "Europe/Berlin"),
         (("E-1012", "--cutoff", "tomorrow", *BERLIN), "cannot be read", "Write for example"),
-        (("E-1012",), "No cutoff is given", "--cutoff"),
+        (("E-1012",), "No cutoff was given", "--cutoff"),
         (("E-1003", "--urgent"), "their own leaving", "colleague"),
-        (("E-1012", "--urgent", "--packet", "nosuch"), "There is no packet nosuch", "those that you may read"),
+        (("E-1012", "--urgent", "--packet", "nosuch"), "There is no packet nosuch", "offboard packet sign"),
     ],
 )
 @pytest.mark.parametrize("preview", [(), ("--preview",)])
@@ -70,7 +70,7 @@ async def test_who_may_not_start(offboard: Offboard, stack: Stack) -> None:
     error = await offboard.refused("start", "E-1012", "--urgent", as_="auditor")
     assert "level" in error and "ask" in error.lower()
     error = await offboard.refused("start", "E-1012", "--urgent", as_="nobody")
-    assert "Nobody acts here as 'nobody'" in error and "hr, it, finance" in error
+    assert "No local account is called 'nobody'" in error and "hr, it, finance" in error
     assert await count(stack) == before
 
 
@@ -119,9 +119,9 @@ async def test_what_does_not_exist(offboard: Offboard, started: Started) -> None
         (("retry", run_id, "disable_identity"), "nothing to try again"),
         (("tasks", "complete", run_id, "nosuch"), "has no task nosuch"),
         (("exceptions", "accept", run_id, "nosuch", "--reason", "x"), "has no exception nosuch"),
-        (("exceptions", "settle", run_id, "code", "--none"), "Nobody is asked about accounts on code"),
+        (("exceptions", "settle", run_id, "code", "--none"), "No question is open about accounts on code"),
         (("runs", "--state", "nosuch"), "state.0: Input should be 'open', 'finished'"),
-        (("runs", "--after", "nosuch"), "not where a list went on"),
+        (("runs", "--after", "nosuch"), "Invalid cursor"),
         (("hold", "--system", "nosuch"), "has no system nosuch"),
         (("packet", "move", "standard-leaver", "nosuch"), "no phase nosuch"),
         (("packet", "sign", "nosuch"), "no packet nosuch"),

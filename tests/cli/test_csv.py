@@ -36,7 +36,7 @@ async def test_broken_rows_are_named_by_line_and_nothing_starts(
     )
     path = export(tmp_path / "leavers.csv", people[:1], unknown, "short,row", gap, somebody_else)
     error = await offboard.refused("start", "--from-csv", str(path), as_="hr")
-    assert "line 3: HR knows nobody" in error and "line 4: has 2 fields" in error
+    assert "line 3: No one in HR matches" in error and "line 4: has 2 fields" in error
     assert "line 5:" in error and "does not exist in Europe/Berlin" in error
     assert "line 6: HR knows this employee number with another mail address" in error
     assert "Nothing is started: 4 rows" in error and "--skip-bad" in error

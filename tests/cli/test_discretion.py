@@ -64,5 +64,5 @@ async def test_somebody_who_is_away_has_a_colleague_decide(offboard: Offboard, s
     assert "was over" in (await offboard.done("away", "end", held["delegation_id"], as_="finance")).out
     assert "no such delegation" in await offboard.refused("away", "end", "nosuch", as_="finance")
     error = await offboard.refused("away", "to", "nobody", "--until", from_now(days=1), as_="finance")
-    assert "Nobody by this id" in error and "Choose a colleague" in error
+    assert "No one with this id" in error and "Choose a colleague" in error
     await offboard.done("end", run_id, "--reason", "called off", as_="hr")

@@ -23,7 +23,6 @@ SERVICE = actor("timer", "requester", kind="service")
 def refusal(act: Callable[[], object]) -> NotAllowed:
     with pytest.raises(NotAllowed) as refused:
         act()
-    assert refused.value.remedy
     return refused.value
 
 
@@ -96,7 +95,7 @@ def test_an_unknown_system_is_said_with_those_there_are() -> None:
     for act in (hold, release):
         with pytest.raises(Invalid) as unknown:
             act(OLE, "nosuch")
-        assert unknown.value.code == "unknown_system" and "hr, code, cards" in unknown.value.remedy
+        assert unknown.value.code == "unknown_system" and unknown.value.facts["known"] == "hr, code, cards"
 
 
 # Roles

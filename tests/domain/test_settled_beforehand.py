@@ -188,8 +188,8 @@ def test_whoever_may_not_settle_in_the_run_is_refused_in_the_same_words_before_i
             continue
         with pytest.raises(NotAllowed) as within:
             story.settle("code", "a-code-ada", by=who)
-        assert (before.code, before.message, before.remedy) == (
-            within.value.code, within.value.message, within.value.remedy
+        assert (before.code, before.message, before.facts) == (
+            within.value.code, within.value.message, within.value.facts
         )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def test_which_packets_ship() -> None:
     assert starter_names() == ("identity-only", "standard-leaver")
     with pytest.raises(Invalid) as unknown:
         starter_packet("../../etc")
-    assert "standard-leaver" in unknown.value.remedy
+    assert "standard-leaver" in str(unknown.value.facts["known"])
 
 
 @pytest.mark.parametrize("name", starter_names())

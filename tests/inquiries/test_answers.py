@@ -91,7 +91,7 @@ async def test_refusals_come_back_word_for_word(asking: Asking) -> None:
             assert getattr(asked.value, name) == getattr(told.value, name)
         with pytest.raises(Invalid) as unknown:
             await inquiries.ask("hr", FindPeople(packet="nosuch", text="umbel"))
-        assert unknown.value.code == "unknown_packet" and "standard-leaver" in unknown.value.remedy
+        assert unknown.value.code == "unknown_packet" and "standard-leaver" in str(unknown.value.facts["known"])
 
 
 async def test_who_signs_in_is_who_hr_says_with_everybody_above_them(asking: Asking) -> None:
@@ -186,7 +186,7 @@ async def test_while_nothing_is_in_use_nobody_has_systems_asked_on_a_drafts_word
             assert refused.value.code == "packet_not_in_use"
         with pytest.raises(Invalid) as unknown:
             await inquiries.ask("sign-in", WhoSignsIn(wanted="E-1006"))
-        assert unknown.value.code == "unknown_packet" and "OFFBOARD_FIRST_PACKET" in unknown.value.remedy
+        assert unknown.value.code == "unknown_packet" and unknown.value.facts["setting"] == "OFFBOARD_FIRST_PACKET"
 
 
 async def test_the_packet_that_the_installation_names_first_says_who_looks_at_drafts(
@@ -199,6 +199,6 @@ async def test_the_packet_that_the_installation_names_first_says_who_looks_at_dr
         await commands.move_packet(here.services, owner, here.packet.name, here.packet.version, "retired", names)
         with pytest.raises(NotAllowed) as refused:
             await inquiries.ask("hr", CheckSystems(packet="standard-leaver"))
-        assert refused.value.code == "packet_not_in_use" and "safety_owner" in refused.value.remedy
+        assert refused.value.code == "packet_not_in_use" and "safety_owner" in str(refused.value.facts["owners"])
         assert (await inquiries.ask("safety-owner", CheckSystems(packet="standard-leaver"))).systems
         assert (await inquiries.ask("sign-in", WhoSignsIn(wanted="E-1006"))).human == here.actors["it"].human

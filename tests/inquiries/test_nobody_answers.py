@@ -29,7 +29,7 @@ async def test_without_a_worker_it_is_said_within_the_deadline_and_answered_once
         assert 0.5 < loop.time() - began < 3
         told = nobody.value
         assert here.settings.temporal_task_queue in told.place and "0.6 seconds" in told.cause
-        assert "see that a worker runs" in told.remedy and told.code == "not_answered"
+        assert told.code == "not_answered"
         assert await inquiries.result(told.inquiry_id, "hr") is None
         async with working(here.settings):
             answer = await until_answered(inquiries, told.inquiry_id)

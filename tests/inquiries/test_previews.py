@@ -115,8 +115,8 @@ async def test_a_preview_is_refused_exactly_where_the_start_would_be(asking: Ask
             with pytest.raises(Refusal) as started:
                 await here.start(who, cutoff=FAR_FUTURE, by=by, urgent=urgent)
             assert type(refused) is type(started.value), (by, urgent)
-            assert (refused.code, refused.message, refused.remedy) == (
-                started.value.code, started.value.message, started.value.remedy
+            assert (refused.code, refused.message, refused.facts) == (
+                started.value.code, started.value.message, started.value.facts
             )  # fmt: skip
         assert isinstance(await refusal_of(inquiries, asked(first.employee_number)), TooLate)
         assert run_id in (await refusal_of(inquiries, asked(first.employee_number))).message

@@ -13,9 +13,10 @@ from rich.progress import Progress as Bar
 from orchestrator.cli.hr_export import LARGEST_EXPORT, BadRow, ExportRow, read_export
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document, Refused, Server
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.outcomes import tell
+from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.screen import complain, cutoff, name, say
-from orchestrator.domain.errors import Invalid
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ async def start_all(
             complain(f"{path.name}, line {row.line}: {row.message}", "")
         if batch.bad and not skip_bad:
             count = "one row" if len(batch.bad) == 1 else f"{len(batch.bad)} rows"
-            raise Invalid(
+            raise LocalRefusal(
                 "bad_rows", f"Nothing is started: {count} of {path.name} cannot be used.",
                 "Correct them in HR and export again, or start the others with --skip-bad.",
             )  # fmt: skip
@@ -54,7 +55,7 @@ def _read(path: Path) -> bytes:
     with path.open("rb") as file:
         content = file.read(LARGEST_EXPORT + 1)
     if len(content) > LARGEST_EXPORT:
-        raise Invalid(
+        raise LocalRefusal(
             "export_too_large", f"{path.name} is larger than {LARGEST_EXPORT >> 20} MB.", "Export fewer people at once."
         )
     return content
@@ -62,12 +63,12 @@ def _read(path: Path) -> bytes:
 
 def _require_confirmed(count: int, cap: int, packet: str, confirm: int | None) -> None:
     if confirm is not None and confirm != count:
-        raise Invalid(
+        raise LocalRefusal(
             "count_differs", f"--confirm says {confirm}, and {count} runs would start. Nothing is started.",
             f"Look at the export again; if {count} is right, say --confirm {count}.",
         )  # fmt: skip
     if count > cap and confirm is None:
-        raise Invalid(
+        raise LocalRefusal(
             "over_the_cap",
             f"{count} runs would start; packet {packet} starts no more than {cap} from one list. Nothing is started.",
             f"If all {count} are meant, say --confirm {count}.",
@@ -87,7 +88,7 @@ async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> _Bat
             except Refused as refused:
                 if refused.status not in (404, 422):
                     raise  # about whoever asks, or about HR, and so about every row
-                batch.bad.append(BadRow(row.line, f"{refused.message} {refused.remedy}"))
+                batch.bad.append(BadRow(row.line, f"{refused.message} {remedy_of(refused)}"))
                 continue
             if row.person.email and row.person.email.casefold() not in {
                 address.casefold() for address in (facts["email"], *facts["former_emails"])
@@ -116,7 +117,7 @@ async def _start_each(server: Server, ready: list[tuple[ExportRow, Document]], p
             if error.status not in (404, 409, 422) and error.code != "own_run":
                 raise
             refused += 1
-            complain(f"{path.name}, line {row.line}: {error.message}", error.remedy)
+            complain(f"{path.name}, line {row.line}: {error.message}", remedy_of(error))
             continue
         if "message" in done:
             say(f"Line {row.line}: {done['message']}")

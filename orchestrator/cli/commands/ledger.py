@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, Folder, Json
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
@@ -61,7 +62,7 @@ async def _written(path: Path, text: str, mode: int = 0o644) -> None:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:
-            raise Invalid("file_exists", f"{path} is there already.", "Name a new file.") from None
+            raise LocalRefusal("file_exists", f"{path} is there already.", "Name a new file.") from None
 
     await asyncio.to_thread(write)
 
@@ -152,7 +153,7 @@ def export(out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.
         try:
             return await asyncio.to_thread(export_rows, server_settings(folder).database_url, out)
         except FileExistsError:
-            raise Invalid("file_exists", f"{out} is there already.", "Name a new file.") from None
+            raise LocalRefusal("file_exists", f"{out} is there already.", "Name a new file.") from None
 
     with _busy("Writing every row"):
         count = carry_out(work())

@@ -9,11 +9,11 @@ import typer
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document, Server
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Reason
 from orchestrator.cli.terminal.refusals import REFUSED, told
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import complain, print_json, say
-from orchestrator.domain.errors import Invalid
 
 if TYPE_CHECKING:
     from orchestrator.domain.packet.packet import Packet
@@ -140,5 +140,5 @@ def _tell(packet: str, state: Document) -> None:
 
 def _phase(text: str) -> str:
     if text not in PHASES:
-        raise Invalid("unknown_phase", f"There is no phase {text[:40]}.", f"Name one of: {', '.join(PHASES)}.")
+        raise LocalRefusal("unknown_phase", f"There is no phase {text[:40]}.", f"Name one of: {', '.join(PHASES)}.")
     return text

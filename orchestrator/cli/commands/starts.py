@@ -15,13 +15,13 @@ from orchestrator.cli.commands.preview import print_preview
 from orchestrator.cli.commands.settling import answers
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document, Refused, Server
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
 from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, Reason, Zone
 from orchestrator.cli.terminal.outcomes import tell
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, name, print_json, say
-from orchestrator.domain.errors import Invalid
 
 PREVIEW_TIMEOUT_SECONDS = 120.0
 """Seconds in which a worker looks into every system. Its answer is kept for a quarter of an hour."""
@@ -171,7 +171,7 @@ async def _embargo(server: Server, until: str | None, named: list[str]) -> Docum
 
 def _demand_cutoff(asked: Document) -> None:
     if asked["zone"] is not None and asked["cutoff"] is None:
-        raise Invalid("cutoff_missing", "A time zone is given and no cutoff.", "Add --cutoff 2026-11-30T17:00.")
+        raise LocalRefusal("cutoff_missing", "A time zone is given and no cutoff.", "Add --cutoff 2026-11-30T17:00.")
 
 
 @contextmanager

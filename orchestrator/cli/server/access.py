@@ -22,7 +22,8 @@ import typer
 from orchestrator.cli.server import sign_ins
 from orchestrator.cli.server.server import Server, address
 from orchestrator.cli.server.sign_ins import SignIn
-from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.domain.errors import Refusal
 from orchestrator.embedded.address import stack_url
 
 SERVER, TOKEN, TOKEN_FILE = "OFFBOARD_SERVER", "OFFBOARD_TOKEN", "OFFBOARD_TOKEN_FILE"  # names
@@ -66,7 +67,9 @@ def which(folder: Path, alias: str | None) -> Way:
         if server is None:
             server = stack_url(folder)
             if server is None:
-                raise Invalid("server_missing", f"{TOKEN} is set, and {SERVER} is not.", f"Set {SERVER} to its URL.")
+                raise LocalRefusal(
+                    "server_missing", f"{TOKEN} is set, and {SERVER} is not.", f"Set {SERVER} to its URL."
+                )
         over = (f"{server} does not accept the token in {TOKEN}: it has expired, was revoked, or is none.",
                 "Set one that works, or unset it and sign in: `offboard login`.")  # fmt: skip
         return Way(server, token, over=over)
@@ -77,12 +80,14 @@ def which(folder: Path, alias: str | None) -> Way:
             return _signed_in(known[server])
         if alias is not None:
             return Way(server, alias=alias)
-        raise Invalid("not_signed_in", f"You are not signed in at {server}.", f"Sign in: `offboard login {server}`.")
+        raise LocalRefusal(
+            "not_signed_in", f"You are not signed in at {server}.", f"Sign in: `offboard login {server}`."
+        )
     if alias is not None:
         url = stack_url(folder)
         if url is None:
             elsewhere = f" Leave --as out to act at {next(iter(known))}." if known else ""
-            raise Invalid(
+            raise LocalRefusal(
                 "no_stack", "No embedded Offboard is up here.",
                 f"Start one in another terminal: `offboard up`.{elsewhere}",
             )  # fmt: skip
@@ -91,7 +96,9 @@ def which(folder: Path, alias: str | None) -> Way:
         raise typer.BadParameter(WHO)
     if len(known) > 1:
         servers = ", ".join(sorted(known))
-        raise Invalid("several_servers", f"You are signed in at several: {servers}.", f"Set {SERVER} to one of them.")
+        raise LocalRefusal(
+            "several_servers", f"You are signed in at several: {servers}.", f"Set {SERVER} to one of them."
+        )
     return _signed_in(next(iter(known.values())))
 
 
@@ -106,13 +113,13 @@ def _token() -> str | None:
     if not given:
         return None
     if not given.isascii() or not given.isprintable() or " " in given:
-        raise Invalid("not_a_token", f"What {TOKEN} holds is no token.", "Set it to one, whole and alone.")
+        raise LocalRefusal("not_a_token", f"What {TOKEN} holds is no token.", "Set it to one, whole and alone.")
     return given
 
 
 def _alone(alias: str | None, why: str) -> None:
     if alias is not None:
-        raise Invalid(
+        raise LocalRefusal(
             "as_with_token", f"{why}, and --as {alias} as well: who acts is whose the token is.",
             "Leave --as out, and unset OFFBOARD_AS.",
         )  # fmt: skip
@@ -121,6 +128,6 @@ def _alone(alias: str | None, why: str) -> None:
 def _signed_in(sign_in: SignIn) -> Way:
     remedy = f"Sign in again: `offboard login {sign_in.server}`."
     if sign_in.ended:
-        raise Invalid("sign_in_over", f"Your sign-in at {sign_in.server} has ended.", remedy)
+        raise LocalRefusal("sign_in_over", f"Your sign-in at {sign_in.server} has ended.", remedy)
     over = (f"Your sign-in at {sign_in.server} has ended, or was revoked.", remedy)
     return Way(sign_in.server, sign_in.token, over=over)

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import httpx
 import typer
 
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, Folder
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import say
-from orchestrator.domain.errors import Refusal
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -32,7 +32,7 @@ POLL_SECONDS = 0.5
 WEB_TIMEOUT_SECONDS = 10.0
 
 
-class Unwell(Refusal):
+class Unwell(LocalRefusal):
     """What does not work, and what to look at."""
 
 

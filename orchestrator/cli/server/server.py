@@ -19,7 +19,8 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.domain.errors import Fact
 
 Document = dict[str, Any]
 
@@ -36,15 +37,19 @@ COME_AGAIN, COME_AGAIN_AT_MOST = 1.0, 10.0
 """Seconds before a lost stream is opened again, and how long that may become."""
 
 
-class Refused(Refusal):
-    """What the server refused: place and cause, and the remedy, in its own words (RFC 9457)."""
+class Refused(LocalRefusal):
+    """What the server refused (RFC 9457): place and cause, and facts for a remedy. `remedy` is the server's own, which
+    speaks of the API: the terminal uses it for codes that its table does not have."""
 
-    def __init__(self, status: int, code: str, message: str, remedy: str = "") -> None:
+    def __init__(
+        self, status: int, code: str, message: str, remedy: str = "", facts: Mapping[str, Fact] | None = None
+    ) -> None:
         super().__init__(code, message, remedy)
         self.status = status
+        self.facts = facts or {}
 
 
-class Unreachable(Refusal):
+class Unreachable(LocalRefusal):
     """There was no answer."""
 
 
@@ -66,11 +71,11 @@ def address(given: str) -> str:
         port = -1
     host = parts.hostname or ""
     if not host or port == -1 or parts.path or parts.query or parts.fragment or parts.username is not None:
-        raise Invalid(
+        raise LocalRefusal(
             "not_an_address", f"{given[:200]!r} is not where an Offboard is.", "Name https://HOST or https://HOST:PORT."
         )
     if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
-        raise Invalid(
+        raise LocalRefusal(
             "not_encrypted",
             f"{given[:200]} is not encrypted: whoever listens in between could act as you.",
             "Name it with https://; http:// is for this machine's own address alone.",
@@ -146,7 +151,7 @@ class Server:
     async def run(self, named: str, *, events: bool = False) -> Document:
         """A run by its id or a beginning of it that fits one only; with everything that happened in it, if wanted."""
         if not named.strip():
-            raise Invalid("unknown_run", "There is no run without an id.", "List the runs: offboard runs.")
+            raise LocalRefusal("unknown_run", "There is no run without an id.", "List the runs: offboard runs.")
         found = await self.get("runs", named, events=events or None)
         if not events:
             found.pop("events", None)
@@ -249,7 +254,9 @@ class Server:
             # Told for programs: where it stands in the request, which people see as options of theirs.
             wrong = (f"{str(one['where']).partition('.')[2]}: {one['what']}" for one in problem["errors"])
             return Refused(status, code, f"This cannot be understood: {'; '.join(wrong)}", "--help says what may be.")
-        return Refused(status, code, detail or str(problem.get("title") or status), remedy)
+        facts = problem.get("facts")
+        known = {name: value for name, value in facts.items() if isinstance(value, str | int)} if facts else {}
+        return Refused(status, code, detail or str(problem.get("title") or status), remedy, known)
 
     def _silent(self, error: httpx.TransportError, *, perhaps_done: bool = False) -> Unreachable:
         why = str(error).strip() or {"ReadTimeout": "it took too long"}.get(type(error).__name__, type(error).__name__)

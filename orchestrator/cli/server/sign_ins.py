@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.domain.errors import Invalid
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 
 _TOKEN = re.compile(r"obt_([0-9a-f]{16})_[A-Za-z0-9_-]+")
 
@@ -53,7 +53,7 @@ def kept() -> dict[str, SignIn]:
     try:
         with path.open(encoding="utf-8") as opened:
             if os.fstat(opened.fileno()).st_mode & 0o077:
-                raise Invalid(
+                raise LocalRefusal(
                     "sign_ins_open",
                     f"{path}: others can read it, and act as you with it.",
                     f"Make it yours alone: `chmod 600 {path}`.",
@@ -63,7 +63,7 @@ def kept() -> dict[str, SignIn]:
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:
-        raise Invalid(
+        raise LocalRefusal(
             "sign_ins_unreadable", f"{path} cannot be understood.", "Delete it, and sign in again."
         ) from error
 

@@ -18,11 +18,12 @@ from orchestrator.cli.server import sign_ins
 from orchestrator.cli.server.access import entering, named_server
 from orchestrator.cli.server.server import Document, Refused, Server, Unreachable, address
 from orchestrator.cli.server.sign_ins import SignIn
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import clean, instant, length, note, print_json, say
-from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.domain.errors import Refusal
 from orchestrator.embedded.address import stack_url
 
 SLOWER = 5.0
@@ -99,7 +100,7 @@ async def _confirmed(server: Server, device: Document) -> Document:
                     raise
             except Unreachable:
                 continue  # a server that is started again meanwhile does not make anybody type another code
-    raise Invalid("expired_token", "Nobody confirmed the code in time.", "Begin anew: `offboard login`.")
+    raise LocalRefusal("expired_token", "Nobody confirmed the code in time.", "Begin anew: `offboard login`.")
 
 
 def logout(url: Url = None, folder: Folder = FOLDER) -> None:
@@ -112,11 +113,15 @@ async def _logout(url: str | None, folder: Path) -> None:
     named = (address(url) if url is not None else None) or named_server()
     if named is None:
         if len(known) > 1:
-            raise Invalid("several_servers", f"You are signed in at several: {', '.join(sorted(known))}.", "Name one.")
+            raise LocalRefusal(
+                "several_servers", f"You are signed in at several: {', '.join(sorted(known))}.", "Name one."
+            )
         named = next(iter(known), None)
     sign_in = known.get(named or "")
     if sign_in is None:
-        raise Invalid("not_signed_in", f"You are not signed in{f' at {named}' if named else ''}.", "Nothing is left.")
+        raise LocalRefusal(
+            "not_signed_in", f"You are not signed in{f' at {named}' if named else ''}.", "Nothing is left."
+        )
     told: Refusal | None = None
     if sign_in.token_id is not None and not sign_in.ended:
         try:
@@ -129,7 +134,7 @@ async def _logout(url: str | None, folder: Path) -> None:
     sign_ins.forget(sign_in.server)
     say(f"You are signed out at {sign_in.server}.")
     if told is not None:
-        raise Invalid(
+        raise LocalRefusal(
             "not_revoked",
             f"The token is deleted here and not revoked there: {told.message}",
             f"It ends by itself at {instant(sign_in.expires_at)}; revoke it on the page of tokens, if it must be now.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.domain.errors import Invalid
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 
 MAX_ATTACHMENT_BYTES = 10 << 20
 """Bytes; the server takes no more of a file, and is not sent more."""
@@ -14,16 +14,16 @@ def attachment(file: Path) -> tuple[str, bytes]:
     """Its name and its content. Raises `Invalid` for a file that cannot be read or is too large."""
     try:
         if not file.is_file():  # a pipe or a device would be waited for
-            raise Invalid("attachment_unreadable", f"{file}: there is no such file.", "Name a file with --attach.")
+            raise LocalRefusal("attachment_unreadable", f"{file}: there is no such file.", "Name a file with --attach.")
         with file.open("rb") as opened:
             content = opened.read(MAX_ATTACHMENT_BYTES + 1)
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise Invalid(
+        raise LocalRefusal(
             "attachment_unreadable", f"{file} cannot be read: {why}.", "Name a file that you may read."
         ) from error
     if len(content) > MAX_ATTACHMENT_BYTES:
-        raise Invalid(
+        raise LocalRefusal(
             "attachment_too_large",
             f"{file.name} is larger than {MAX_ATTACHMENT_BYTES >> 20} MiB, the most that an attachment may have.",
             "Make it smaller; or keep it where such files are kept, and say where in the words of the evidence.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from orchestrator.domain.errors import Invalid
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 
 
 def instant_given(text: str) -> str:
@@ -12,6 +12,6 @@ def instant_given(text: str) -> str:
     try:
         return datetime.fromisoformat(text.strip()).astimezone().isoformat()
     except (ValueError, OverflowError):
-        raise Invalid(
+        raise LocalRefusal(
             "time_unreadable", f"The time {text[:40]!r} cannot be read.", "Write for example 2026-11-30T17:00."
         ) from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.cli.server.server import Document
-from orchestrator.domain.errors import Invalid
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 
 MIN_ACCOUNT_CHARACTERS = 6
 """Characters of an account's id that may stand for it, where no other candidate begins so."""
@@ -22,7 +22,7 @@ def gate_named(run: Document, named: str) -> str:
     still_open = [gate for gate in same if gate["state"] == "open"]
     if len(still_open) > 1:
         ids = ", ".join(gate["gate_id"] for gate in still_open)
-        raise Invalid("several_gates", f"Several gates {named} are open.", f"Name one: {ids}.")
+        raise LocalRefusal("several_gates", f"Several gates {named} are open.", f"Name one: {ids}.")
     return str((still_open or same or [{"gate_id": named}])[-1]["gate_id"])
 
 
@@ -53,7 +53,7 @@ def exception_named(run: Document, named: str) -> str:
         if known["state"] == "open" and named in (known["kind"], known["system"])
     ]  # fmt: skip
     if len(same) > 1:
-        raise Invalid(
+        raise LocalRefusal(
             "several_exceptions", f"Several open exceptions are meant by {named}.", f"Name one: {', '.join(same)}."
         )
     return same[0] if same else named
@@ -73,7 +73,7 @@ def accounts_named(run: Document, system: str, named: Sequence[str]) -> list[str
             if (len(text) >= MIN_ACCOUNT_CHARACTERS and id_.startswith(text)) or label == text
         ]  # fmt: skip
         if len(fits) > 1 and text not in candidates:
-            raise Invalid("several_accounts", f"Several accounts on {system} are meant by what was given.",
+            raise LocalRefusal("several_accounts", f"Several accounts on {system} are meant by what was given.",
                           "Give more of the account's id.")  # fmt: skip
         meant.append(fits[0] if len(fits) == 1 else text)
     return meant
@@ -85,5 +85,5 @@ def colleague_named(members: Sequence[Document], named: str) -> str:
         return named
     same = [str(member["actor_id"]) for member in members if (member["name"] or "").casefold() == named.casefold()]
     if len(same) > 1:
-        raise Invalid("several_colleagues", f"Several are called {named}.", f"Name an account: {', '.join(same)}.")
+        raise LocalRefusal("several_colleagues", f"Several are called {named}.", f"Name an account: {', '.join(same)}.")
     return same[0] if same else named

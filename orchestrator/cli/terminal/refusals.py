@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import typer
 
+from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.screen import complain
 from orchestrator.domain.errors import Refusal
 
@@ -34,7 +35,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except Refusal as refused:
-        complain(refused.message, refused.remedy, *_further(refused))
+        complain(refused.message, remedy_of(refused), *_further(refused))
     except (typer.Exit, typer.BadParameter):
         raise
     except OSError as error:
@@ -53,8 +54,6 @@ def _further(refused: Refusal) -> tuple[str, ...]:
     match refused.code:
         case "ledger_unavailable":
             return (RUNS_GO_ON,)
-        case "step_up_needed":
-            return ("On a server, that is: `offboard login`.",)
     return ()
 
 

@@ -76,28 +76,20 @@ def delegate(
 ) -> list[Event]:
     """Somebody has a colleague decide for them. One at a time, so that it is always clear who does."""
     if actor.kind != "person" or actor.human is None:
-        raise NotAllowed(
-            "only_people_delegate",
-            "Decisions are delegated by people whom HR knows.",
-            "Sign in as yourself; where HR's record and the account are not linked, have them linked.",
-        )
+        raise NotAllowed("only_people_delegate", "Only people whom HR knows can delegate decisions.")
     colleague = known.actors.get(to)
     if colleague is None or colleague.kind != "person" or colleague.human is None:
-        raise Invalid(
-            "unknown_colleague",
-            "Nobody by this id can decide for somebody else.",
-            "Choose a colleague who has signed in here and whom HR knows.",
-        )
+        raise Invalid("unknown_colleague", "No one with this id can decide for others.")
     if colleague.human == actor.human:
-        raise Invalid("own_colleague", "Nobody decides for themselves in their absence.", "Choose a colleague.")
+        raise Invalid("own_colleague", "You can't delegate your decisions to yourself.")
     since = max(since, now)
     if until <= since:
-        raise Invalid("delegation_over", "It would be over before it began.", "Give an end that lies after its start.")
+        raise Invalid("delegation_over", "It would be over before it began.")
     if until - since > MAX_DELEGATION:
         raise Invalid(
             "delegation_too_long",
             f"Decisions are delegated for {MAX_DELEGATION.days} days at most.",
-            f"End it by {since + MAX_DELEGATION:%Y-%m-%d %H:%M} UTC; it can be given again.",
+            latest=f"{since + MAX_DELEGATION:%Y-%m-%d %H:%M} UTC",
         )
     for held in known.delegations.values():
         said = held.said
@@ -105,7 +97,6 @@ def delegate(
             raise Invalid(
                 "delegated_already",
                 f"Your decisions are delegated from {said.since:%Y-%m-%d %H:%M} to {said.until:%Y-%m-%d %H:%M} UTC.",
-                "End that delegation first, or choose another time.",
             )
     return [
         e.DecisionsDelegated(
@@ -118,11 +109,9 @@ def end_delegation(known: Organisation, delegation_id: str, actor: Actor, now: d
     """Before its time, by either of the two. Nothing happens where it is over."""
     held = known.delegations.get(delegation_id)
     if held is None or actor.actor_id not in (held.said.by, held.said.to):
-        raise Invalid("unknown_delegation", "There is no such delegation of yours.", "Look at the page Away.")
+        raise Invalid("unknown_delegation", "You have no such delegation.")
     if held.ended:
         return []
     if held.over(now):
-        raise TooLate(
-            "delegation_over", f"It ended at {held.said.until:%Y-%m-%d %H:%M} UTC.", "Nothing is left to end."
-        )
+        raise TooLate("delegation_over", f"It ended at {held.said.until:%Y-%m-%d %H:%M} UTC.")
     return [e.DelegationEnded(delegation_id=delegation_id, by=actor.actor_id)]

@@ -92,22 +92,15 @@ def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed
     """Why this actor may not decide at this gate, whatever they would say; None where they may."""
     if actor.kind != "person":
         return NotAllowed(
-            "only_people_decide",
-            f"Gate {gate.opened.gate_id} is decided by people; a {actor.kind} never decides.",
-            "Ask somebody who holds one of the gate's roles.",
+            "only_people_decide", f"Gate {gate.opened.gate_id} is decided by people; a {actor.kind} never decides."
         )
     if actor.human is None:
         return NotAllowed(
             "unknown_to_hr",
-            "HR does not know the person behind this account, so it cannot be said whether they may decide.",
-            "Have HR's record and the account linked, then sign in again.",
+            "HR has no record that is linked to this account, so conflicts of interest can't be checked.",
         )
     if not actor.roles & gate.roles:
-        return NotAllowed(
-            "role_missing",
-            f"Gate {gate.opened.gate_id} is decided by {any_of(gate.roles)}.",
-            "Ask somebody who holds one of these roles.",
-        )
+        return NotAllowed("role_missing", f"Gate {gate.opened.gate_id} is decided by {any_of(gate.roles)}.")
     return _conflict(state, actor)
 
 
@@ -131,18 +124,12 @@ def _candidates(state: RunState, gate: GateState, actor: Actor, world: World) ->
 def _conflict(state: RunState, actor: Actor) -> NotAllowed | None:
     asked = state.asked
     if actor.human == asked.requester_human or actor.actor_id == asked.requested_by:
-        return NotAllowed(
-            "requester_never_decides",
-            "Whoever asked for a run does not decide about it.",
-            "Ask somebody else who holds one of the gate's roles.",
-        )
+        return NotAllowed("requester_never_decides", "The requester can't approve their own request.")
     if (own := own_run(actor, asked.person_id)) is not None:
         return own
     if asked.person_id in actor.managers:
         return NotAllowed(
-            "reports_to_person",
-            "Whoever reports to the person, directly or further down, does not decide about their leaving.",
-            "Ask somebody outside the person's reporting line.",
+            "reports_to_person", "People who report to the person, directly or indirectly, can't decide about this run."
         )
     return None
 
@@ -161,7 +148,7 @@ def vote(
     gate = state.decisions.gates.get(gate_id)
     if gate is None:
         known = ", ".join(g for g, s in state.decisions.gates.items() if s.open) or "none"
-        raise Invalid("unknown_gate", f"Run {state.run_id} has no gate {gate_id}; open there: {known}.", "Look again.")
+        raise Invalid("unknown_gate", f"Run {state.run_id} has no gate {gate_id}; open there: {known}.")
     candidates = _candidates(state, gate, actor, world)
     refused = why_not_decide(state, gate, actor) if not candidates else None
     if not gate.open:
@@ -178,7 +165,6 @@ def vote(
         raise TooLate(
             "gate_lapsed",
             f"A decision at gate {gate_id} would have held until {gate.opened.valid_until:%Y-%m-%d %H:%M:%S} UTC.",
-            "Look again: what still needs a decision is asked at a new gate.",
         )
     for earlier, _ in gate.votes:
         if earlier.human == actor.human:
@@ -194,7 +180,7 @@ def vote(
     rests_on = candidates[0]
     if verdict == "approve":
         if len(digests) == len(gate.opened.digests):
-            raise Invalid("nothing_left", "Every step is excluded; that is a rejection.", "Reject the gate instead.")
+            raise Invalid("nothing_left", "Excluding every step is a rejection.")
         rests_on = authority(candidates, lambda one: _level_missing(state, gate, actor, one, digests, world))
     instead_of = on_behalf_of(actor, rests_on)
     return [
@@ -213,12 +199,11 @@ def require_together(state: RunState, gate_id: str, world: World) -> None:
         raise Invalid(
             "decided_one_by_one",
             f"Gate {gate_id} is decided by itself: its packet does not let several be decided at once.",
-            "Look at this one and decide about it alone.",
         )
 
 
 def _voted(said: str) -> TooLate:
-    return TooLate("already_voted", said, "An operator can replan the run, which asks again.")
+    return TooLate("already_voted", said)
 
 
 def too_late(gate: GateState) -> TooLate:
@@ -227,15 +212,10 @@ def too_late(gate: GateState) -> TooLate:
             "gate_withdrawn",
             f"Gate {gate.opened.gate_id} was withdrawn at {gate.decided_at:%Y-%m-%d %H:%M:%S} UTC: its steps "
             "no longer need a decision, or are asked about again at another gate.",
-            "Look again: open gates are in the inbox.",
         )
     who = ", ".join(f"{vote.by} ({vote.verdict}, {at:%Y-%m-%d %H:%M:%S} UTC)" for vote, at in gate.votes)
     when = f"{gate.decided_at:%Y-%m-%d %H:%M:%S} UTC" if gate.decided_at else "already"
-    return TooLate(
-        "gate_decided",
-        f"Gate {gate.opened.gate_id} was {gate.outcome} at {when} by {who or 'nobody'}.",
-        "The decision stands; an operator can replan the run, which asks again about what is not done.",
-    )
+    return TooLate("gate_decided", f"Gate {gate.opened.gate_id} was {gate.outcome} at {when} by {who or 'no one'}.")
 
 
 def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -248,11 +228,7 @@ def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> 
             if id_ in (s.step_id, s.name) and s.digest in gate.opened.digests
         ]
         if not named:
-            raise Invalid(
-                "not_at_this_gate",
-                f"Step {id_} is not decided at gate {gate.opened.gate_id}.",
-                "Name steps by their ids as `show` lists them.",
-            )
+            raise Invalid("not_at_this_gate", f"Step {id_} is not decided at gate {gate.opened.gate_id}.")
         digests.extend(named)
     return tuple(dict.fromkeys(digests))
 

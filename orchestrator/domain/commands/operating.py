@@ -30,9 +30,7 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
     # What stopped because whoever asked for it lost the level goes on when somebody who has it orders it.
     takes_over = known.status == "planned" and readiness(state, planned, world).waits_for == "level"
     if known.status not in ("failed", "unknown", "retrying") and not takes_over:
-        raise TooLate(
-            "nothing_to_retry", f"Step {step_id} is {known.status}; there is nothing to try again.", "Look with `show`."
-        )
+        raise TooLate("nothing_to_retry", f"Step {step_id} is {known.status}; there is nothing to try again.")
     happened: list[Event] = [
         e.StepRetryOrdered(
             step_id=step_id,
@@ -51,10 +49,10 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     step_id, known = _step(state, step)
     rests_on = _operator(state, actor, world)
     if not reason.strip():
-        raise Invalid("reason_missing", "Leaving a step out needs a reason.", "Say why: --reason TEXT.")
+        raise Invalid("reason_missing", "Leaving a step out needs a reason.")
     only_people(actor, "Leaving a step out")
     if known.final or known.status == "started":
-        raise TooLate("step_not_open", f"Step {step_id} is {known.status}.", "A step under way or done stays.")
+        raise TooLate("step_not_open", f"Step {step_id} is {known.status}.")
     happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
     kinds = tuple(x.opened.kind for x in state.work.open_exceptions() if x.opened.step_id == step_id)
     return happened + _closed(state, step_id, "skipped", actor, rests_on, reason, kinds)
@@ -68,18 +66,15 @@ def settle(
     only_people(actor, "Saying whose an account is")
     rests_on = _operator(state, actor, world, system, Level.PREPARE)
     if system not in set(unsettled(state, world.pinned)):
-        raise TooLate("nothing_to_settle", f"Nobody is asked about accounts on {system}.", "Look with `exceptions`.")
+        raise TooLate("nothing_to_settle", f"No question is open about accounts on {system}.")
     found = state.accounts.planned_on.get(system)
     if found is None:
-        raise TooLate(
-            "not_searched", f"System {system} has not answered yet.", "Wait until it does; the search goes on."
-        )
+        raise TooLate("not_searched", f"System {system} has not answered yet.")
     strangers = [account for account in accounts if account not in found.candidates]
     if strangers:
         raise Invalid(
             "not_a_candidate",
             f"{', '.join(strangers)} is not among what {system} showed: {', '.join(found.candidates) or 'nothing'}.",
-            "Name accounts by the ids that the exception lists.",
         )
     happened: list[Event] = [
         e.MatchSettled(
@@ -114,7 +109,6 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
         raise Invalid(
             "not_acceptable",
             f"An exception of the kind {kind} is closed by what is done about it, not by accepting it.",
-            "Use retry, skip, settle or replan, as `exceptions` says.",
         )
     if RULES[kind].is_review:
         if (refused := own_review(state, actor)) is not None:
@@ -122,7 +116,7 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
         rests_on = _authority(state, actor, exception.opened.owners, world, lambda one: own_review(state, one))
     only_people(actor, "Accepting an exception")
     if not reason.strip():
-        raise Invalid("reason_missing", "Closing an exception needs a reason.", "Say why: --reason TEXT.")
+        raise Invalid("reason_missing", "Closing an exception needs a reason.")
     return [_closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
 
 
@@ -130,9 +124,7 @@ def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
     same_person = actor.human is not None and actor.human == state.asked.requester_human
     if actor.actor_id != state.asked.requested_by and not same_person:
         return None
-    return NotAllowed(
-        "own_review", "Whoever started an urgent run does not review the start.", "Ask a colleague to review it."
-    )
+    return NotAllowed("own_review", "The requester of an urgent run can't review its start.")
 
 
 def complete_task(
@@ -142,22 +134,18 @@ def complete_task(
     words, and the reason where it was not done."""
     task = state.work.tasks.get(task_id)
     if task is None:
-        raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.", "Look with `offboard tasks`.")
+        raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.")
     rests_on = on_behalf_of(actor, _authority(state, actor, (task.opened.role,), world))
     still_going(state)
     if not task.open or state.work.steps[task.opened.step_id].final:
-        raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.", "Nothing is left.")
+        raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.")
     only_people(actor, "Completing a task")
     step_id = task.opened.step_id
     step, known = state.plan.steps[step_id], state.work.steps[step_id]
     if outcome == "done" and not evidence and (step.evidence_required or not step.is_task):
-        raise Invalid(
-            "evidence_missing", f"Task {task_id} is completed with evidence.", "Say what shows it: --evidence TEXT."
-        )
+        raise Invalid("evidence_missing", f"Task {task_id} is completed with evidence.")
     if outcome != "done" and not str((evidence or {}).get("note") or "").strip():
-        raise Invalid(
-            "reason_missing", f"That task {task_id} was not done needs a reason.", "Say why not: --evidence TEXT."
-        )
+        raise Invalid("reason_missing", f"That task {task_id} was not done needs a reason.")
     happened: list[Event] = [
         e.TaskCompleted.model_validate({
             "task_id": task_id, "by": actor.actor_id, "outcome": outcome, "evidence": evidence,
@@ -204,7 +192,7 @@ def _may_hold_system(system: str, actor: Actor, packet: Packet) -> None:
     systems = packet.platform.systems
     if system != e.EVERYTHING and system not in systems:
         known = ", ".join(systems)
-        raise Invalid("unknown_system", f"Packet {packet.name} has no system {system}.", f"Name one of {known}, or *.")
+        raise Invalid("unknown_system", f"Packet {packet.name} has no system {system}.", known=known)
     _holds_one(actor, (packet.approvals.exceptions.owner, packet.platform.safety_owner))
     for one in systems if system == e.EVERYTHING else (system,):
         require_level(packet.platform, packet.platform, actor, one, packet.name, Level.PREPARE)
@@ -270,7 +258,7 @@ def _authority(
 
 def _holds_one(actor: Actor, roles: Collection[str]) -> None:
     if actor.roles.isdisjoint(roles):
-        raise NotAllowed("role_missing", f"This is for {any_of(roles)}.", "Ask somebody who holds such a role.")
+        raise NotAllowed("role_missing", f"This is for {any_of(roles)}.")
 
 
 def _may_prepare(state: RunState, actor: Actor, world: World) -> None:
@@ -286,21 +274,18 @@ def _step(state: RunState, named: str) -> tuple[str, StepState]:
     raise Invalid(
         "unknown_step",
         f"Run {state.run_id} has no step {named}." if not same else f"Several steps are called {named}.",
-        f"Name one by its id: {', '.join(same) or ', '.join(state.plan.steps)}.",
+        known=", ".join(same) or ", ".join(state.plan.steps),
     )
 
 
 def _open_exception(state: RunState, exception_id: str) -> ExceptionState:
     exception = state.work.exceptions.get(exception_id)
     if exception is None:
-        raise Invalid(
-            "unknown_exception", f"Run {state.run_id} has no exception {exception_id}.", "Look with `exceptions`."
-        )
+        raise Invalid("unknown_exception", f"Run {state.run_id} has no exception {exception_id}.")
     if not exception.open:
         raise TooLate(
             "exception_closed",
             f"Exception {exception_id} was closed ({exception.disposition}) by {exception.by or 'what came since'}.",
-            "Nothing is left to do about it.",
         )
     return exception
 

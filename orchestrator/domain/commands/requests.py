@@ -52,27 +52,18 @@ def request_run(
     require_prepare(actor, packet, packet, packet.name)
     not_own(actor, person_id)
     if phase in ("draft", "retired"):
-        raise Invalid(
-            "packet_not_live",
-            f"Packet {packet.name} is in phase {phase}; it starts no runs.",
-            "Have both owners sign it and move it on: `offboard packet sign`, `offboard packet move`.",
-        )
+        raise Invalid("packet_not_live", f"Packet {packet.name} is in phase {phase}; it starts no runs.")
     if phase == "pilot" and not in_pilot(packet, person):
         raise Invalid(
             "not_in_pilot",
             f"Packet {packet.name} is in its pilot phase, and this person is not in the pilot's population.",
-            "Use a packet in production, or widen 'pilot' in workflow.yaml.",
         )
     if open_run is not None:
-        raise TooLate(
-            "run_open",
-            f"This person has an open run already: {open_run}.",
-            f"Look at it with `offboard show {open_run}`; move its cutoff with `offboard reschedule`.",
-        )
+        raise TooLate("run_open", f"This person has an open run already: {open_run}.", run_id=open_run)
     if urgent:
         _may_start_urgently(actor, packet)
     if cutoff is None and not urgent:
-        raise Invalid("cutoff_missing", "No cutoff is given.", "Say when access ends: --cutoff 2026-12-31T18:00.")
+        raise Invalid("cutoff_missing", "No cutoff was given.")
     ends = cutoff.instant if cutoff is not None and not urgent else now
     under = wanted_embargo(packet, ends, embargo, actor.actor_id)
     if under is not None:
@@ -142,7 +133,7 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     not_own(actor, state.asked.person_id)
     only_people(actor, "Ending a run")
     if not reason.strip():
-        raise Invalid("reason_missing", "Ending a run needs a reason.", "Say why: --reason TEXT.")
+        raise Invalid("reason_missing", "Ending a run needs a reason.")
     happened: list[Event] = [
         e.ExceptionClosed(exception_id=id_, disposition="ended", by=actor.actor_id)
         for id_, exception in state.work.exceptions.items()
@@ -161,15 +152,13 @@ def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str
 def only_people(actor: Actor, what: str) -> None:
     """Judgements about somebody, and what brings changes forward, are people's, whatever an assistant is granted."""
     if actor.kind != "person":
-        raise NotAllowed("only_people", f"{what} is for people, not for {actor.kind}s.", "Ask one of its owners.")
+        raise NotAllowed("only_people", f"{what} is for people, not for {actor.kind}s.")
 
 
 def run_finished(state: RunState) -> TooLate:
     """What is said to whoever comes after a run's end."""
     return TooLate(
-        "run_finished",
-        f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.",
-        "Nothing further is done in it. Start a new run if the person is leaving again.",
+        "run_finished", f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC."
     )
 
 
@@ -182,7 +171,7 @@ def own_run(actor: Actor, person_id: str) -> NotAllowed | None:
     """The refusal of somebody who acts on, or decides about, their own leaving; None for everybody else."""
     if actor.human is None or actor.human != person_id:
         return None
-    return NotAllowed("own_run", "Nobody acts on their own leaving.", "Ask a colleague with the same role.")
+    return NotAllowed("own_run", "You can't act on your own offboarding.")
 
 
 def not_own(actor: Actor, person_id: str) -> None:
@@ -204,8 +193,4 @@ def _may_start_urgently(actor: Actor, packet: Packet) -> None:
     urgent = packet.approvals.urgent
     if urgent is None or not actor.roles & set(urgent.allowed_to) or actor.kind != "person":
         allowed = ", ".join(urgent.allowed_to) if urgent is not None else "nobody"
-        raise NotAllowed(
-            "urgent_not_allowed",
-            f"Packet {packet.name} lets these roles start at once: {allowed}.",
-            "Start without --urgent, or ask somebody with one of these roles.",
-        )
+        raise NotAllowed("urgent_not_allowed", f"Packet {packet.name} lets these roles start at once: {allowed}.")

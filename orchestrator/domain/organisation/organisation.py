@@ -106,7 +106,7 @@ def actor_of(state: Organisation, actor_id: str) -> Actor:
     """Raises `NotAllowed` for an account that never signed in."""
     known = state.actors.get(actor_id)
     if known is None:
-        raise NotAllowed("unknown_actor", "This account has not signed in here.", "Sign in first.")
+        raise NotAllowed("unknown_actor", "This account has not signed in here.")
     return known
 
 

@@ -59,7 +59,7 @@ class ExpressionInvalid(Invalid):
     """The expression cannot be understood or has the wrong type. `line` and `column` count from 1 within it."""
 
     def __init__(self, message: str, *, line: int = 1, column: int = 1) -> None:
-        super().__init__("expression_invalid", message, "correct the expression")
+        super().__init__("expression_invalid", message)
         self.line = line
         self.column = column
 

@@ -50,13 +50,11 @@ def parse_packet(files: Mapping[str, bytes]) -> Packet:
 def read_packet_folder(path: Folder) -> Packet:
     """Raises `PacketProblems`, also where a file is not there, and `Invalid` where the folder cannot be read."""
     if not path.is_dir():
-        raise Invalid("no_packet_folder", f"There is no folder {path.name!r}", f"name a folder with {FILE_NAMES[0]}")
+        raise Invalid("no_packet_folder", f"There is no folder {path.name!r}.", file=FILE_NAMES[0])
     try:
         files = {name: (path / name).read_bytes() for name in FILE_NAMES if (path / name).is_file()}
     except OSError as failed:
-        raise Invalid(
-            "packet_unreadable", f"A file of the packet in {path.name!r} cannot be read", "look at its permissions"
-        ) from failed
+        raise Invalid("packet_unreadable", f"A file of the packet in {path.name!r} cannot be read.") from failed
     return parse_packet(files)
 
 
@@ -68,9 +66,7 @@ def starter_names() -> tuple[str, ...]:
 def starter_packet(name: str) -> Packet:
     """Raises `Invalid` (code `unknown_starter`) with the names there are."""
     if name not in starter_names():
-        raise Invalid(
-            "unknown_starter", f"No starter packet is called {name!r}", f"name one of {', '.join(starter_names())}"
-        )
+        raise Invalid("unknown_starter", f"No starter packet is called {name!r}.", known=", ".join(starter_names()))
     folder = resources.files(_STARTERS).joinpath(name)
     return parse_packet({file: folder.joinpath(file).read_bytes() for file in FILE_NAMES})
 

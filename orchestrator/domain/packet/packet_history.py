@@ -131,11 +131,7 @@ class PacketState(BaseModel):
         """Raises `Invalid` (code `unknown_packet_version`). A beginning that fits one version only is enough."""
         found = [known for known in self.versions if len(version) >= 8 and known.version.startswith(version)]
         if len(found) != 1:
-            raise Invalid(
-                "unknown_packet_version",
-                f"The packet {self.name!r} has no version {version[:16]!r}",
-                "name one that was adopted, with at least its first 8 characters",
-            )
+            raise Invalid("unknown_packet_version", f"The packet {self.name!r} has no version {version[:16]!r}.")
         return found[0]
 
     def for_run(self, *, in_pilot: bool, shadow: bool = False) -> VersionState | None:
@@ -215,7 +211,7 @@ def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
     by those of the version before: otherwise a file could give itself away. That another role owns a file from now on
     is for its owner of today: otherwise one owner could take the other's file, and sign for both."""
     if state.name and state.name != packet.name:
-        raise Invalid("packet_renamed", f"This is the packet {state.name!r}, not {packet.name!r}", "keep its name")
+        raise Invalid("packet_renamed", f"This is the packet {state.name!r}, not {packet.name!r}.")
     _require_person(actor, "adopt")
     owners = {packet.workflow.value_owner, packet.platform.safety_owner}
     if state.newest is not None:
@@ -257,8 +253,8 @@ def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None 
     if phase is not None and phase != following:
         raise Invalid(
             "not_the_next_phase",
-            f"The version {known.version[:12]} is in phase {known.phase!r}; its next is {following!r}, not {phase!r}",
-            "sign for the next phase; each is signed for when it comes",
+            f"The version {known.version[:12]} is in phase {known.phase!r}; its next is {following!r}, not {phase!r}.",
+            following=following,
         )
     mine: list[Owner] = []
     if known.value_owner in actor.roles:
@@ -273,14 +269,13 @@ def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None 
             return []
         raise NotAllowed(
             "one_person_signs_once",
-            "This person has signed for the other owner already; the two owners are two people",
-            "let somebody else with that role sign",
+            "This person has already signed for the other owner; the two owners must be two people.",
         )
     missing = [owner for owner in mine if known.signed(owner, following) is None]
     if not missing:
         taken = known.signed(mine[0], following)
         who = taken.by if taken is not None else "somebody"
-        raise TooLate("already_signed", f"{who} has signed as {mine[0]} owner for {following!r} already", "")
+        raise TooLate("already_signed", f"{who} has signed as {mine[0]} owner for {following!r} already.")
     event = PacketSigned(
         version=known.version, owner=missing[0], phase=following, by=actor.actor_id, human=actor.human or ""
     )
@@ -297,23 +292,21 @@ def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason
     if known.phase == to_phase:
         return []
     if known.phase == "retired":
-        raise TooLate("packet_retired", f"The version {known.version[:12]} is retired", "adopt the files anew")
+        raise TooLate("packet_retired", f"The version {known.version[:12]} is retired.")
     if to_phase != "retired" and FORWARD.index(to_phase) > FORWARD.index(known.phase):
         following = _following(known)
         if to_phase != following:
             raise Invalid(
                 "not_the_next_phase",
-                f"From {known.phase!r} a packet goes to {following!r}, not straight to {to_phase!r}",
-                f"move it to {following!r} first",
+                f"From {known.phase!r} a packet goes to {following!r}, not straight to {to_phase!r}.",
+                following=following,
             )
         missing = [owner for owner in ("value", "safety") if known.signed(owner, to_phase) is None]
         if missing:
             roles = {"value": known.value_owner, "safety": known.safety_owner}
             named = " and ".join(f"the {owner} owner (role {roles[owner]!r})" for owner in missing)
             raise NotAllowed(
-                "signature_missing",
-                f"The move of {known.version[:12]} to {to_phase!r} is not signed by {named}",
-                "each owner signs with 'offboard packet sign'",
+                "signature_missing", f"The move of {known.version[:12]} to {to_phase!r} is not signed by {named}."
             )
     event = PacketMoved(
         version=known.version, from_phase=known.phase, to_phase=to_phase, by=actor.actor_id, reason=reason
@@ -324,7 +317,7 @@ def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason
 def _following(known: VersionState) -> Phase:
     if known.phase in ("production", "retired"):
         raise TooLate(
-            "no_next_phase", f"The version {known.version[:12]} is in phase {known.phase!r}; none comes after it", ""
+            "no_next_phase", f"The version {known.version[:12]} is in phase {known.phase!r}; none comes after it."
         )
     return FORWARD[FORWARD.index(known.phase) + 1]
 
@@ -332,16 +325,10 @@ def _following(known: VersionState) -> Phase:
 def _require_person(actor: Actor, act: str) -> None:
     if actor.kind != "person" or actor.human is None:
         raise NotAllowed(
-            "only_people_govern",
-            f"Only a person whom HR knows may {act} a packet; this is a {actor.kind}",
-            "let one of the packet's owners do it",
+            "only_people_govern", f"Only a person whom HR knows may {act} a packet; this is a {actor.kind}."
         )
 
 
 def _not_an_owner(actor: Actor, act: str, owners: set[str]) -> NotAllowed:
     roles = ", ".join(role_words(role) for role in sorted(actor.roles)) or "no role"
-    return NotAllowed(
-        "not_an_owner",
-        f"To {act} this packet takes a role of {either(owners)}; this actor has {roles}.",
-        "Ask one of the owners.",
-    )
+    return NotAllowed("not_an_owner", f"To {act} this packet takes a role of {either(owners)}; this actor has {roles}.")

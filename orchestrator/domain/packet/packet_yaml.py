@@ -48,7 +48,6 @@ class PacketProblems(Invalid):
         super().__init__(
             "packet_problems",
             f"The packet has {count}:\n{listed}",
-            "correct the files and check again with 'offboard packet check'",
         )
         self.problems = problems
 

@@ -66,21 +66,14 @@ def require_embargo_works(
     """Raises `Invalid` for an end that has passed, for somebody unknown, and where those named could not carry the run
     through."""
     if embargo.until <= now:
-        raise Invalid("embargo_over", "The embargo would be over already.", "Give an end that is still to come.")
+        raise Invalid("embargo_over", "The embargo would be over already.")
     strangers = [actor_id for actor_id in embargo.named if actor_id not in actors and actor_id != leaving.requested_by]
     if strangers:
-        raise Invalid(
-            "unknown_actor", f"Nobody has signed in here as {', '.join(strangers)[:80]}.",
-            "Name people who have signed in, by the ids of their accounts.",
-        )  # fmt: skip
+        raise Invalid("unknown_actor", f"No one has signed in as {', '.join(strangers)[:80]}.")  # fmt: skip
     named = [actors[actor_id] for actor_id in embargo.named if actor_id in actors]
     missing = list(missing_people(packet, named, abilities, leaving))
     if missing:
-        raise Invalid(
-            "embargo_lacks_people",
-            f"Those named could not carry the run through: {'; '.join(missing)}.",
-            "Name more people, or ask for the run without an embargo.",
-        )
+        raise Invalid("embargo_lacks_people", f"Those named could not carry the run through: {'; '.join(missing)}.")
 
 
 def missing_people(
@@ -137,20 +130,16 @@ def change_embargo(
     may do more than read. Once it is over it
     stays over: what everybody could read is not hidden again."""
     if state.embargo_until is None or world.now >= state.embargo_until:
-        raise TooLate("embargo_over", f"Run {state.run_id} is under no embargo.", "Everybody concerned can read it.")
+        raise TooLate("embargo_over", f"Run {state.run_id} is under no embargo.")
     if actor.kind != "person":
-        raise NotAllowed("only_people", "Changing an embargo is for people.", "Ask one of those named.")
+        raise NotAllowed("only_people", "Changing an embargo is for people.")
     asked = state.asked
     levels = [
         highest_level(world.pinned.platform, world.current.platform, actor, system, asked.packet)
         for system in world.pinned.platform.systems
     ]
     if not any(level is not None and level >= Level.PREPARE for level in levels):
-        raise NotAllowed(
-            "level_not_granted",
-            "Whoever may only read a run changes nothing about its embargo.",
-            "Ask one of those named who works on the run.",
-        )
+        raise NotAllowed("level_not_granted", "An account that may only read the run can't change its embargo.")
     everybody = tuple(sorted({asked.requested_by, *(named or state.named)}))
     if until is None or until <= world.now:
         return [e.EmbargoChanged(until=None, named=state.named, by=actor.actor_id)]
@@ -163,10 +152,7 @@ def change_embargo(
             EmbargoTerms(until, everybody), world.pinned, leaving, world.actors, world.abilities, world.now
         )
     elif strangers := [actor_id for actor_id in everybody if actor_id not in {*world.actors, *state.named}]:
-        raise Invalid(
-            "unknown_actor", f"Nobody has signed in here as {', '.join(strangers)[:80]}.",
-            "Name people who have signed in, by the ids of their accounts.",
-        )  # fmt: skip
+        raise Invalid("unknown_actor", f"No one has signed in as {', '.join(strangers)[:80]}.")  # fmt: skip
     return [e.EmbargoChanged(until=until, named=everybody, by=actor.actor_id)]
 
 

@@ -113,25 +113,22 @@ def require_level(
         return
     if not actor.reaches(needed):
         raise limited(actor, needed)
-    owner = rules_current.safety_owner
+    condition = " with 'kind: assistant'" if actor.kind == "assistant" else ""
     roles = ", ".join(role_words(role) for role in sorted(actor.roles)) or "no role"
     may = f"the level granted there is {granted.value!r}" if granted is not None else "nothing is granted there"
     raise NotAllowed(
         "level_not_granted",
         f"{_described(actor)} ({roles}) needs the level {needed.value!r} on system {system!r} "
         f"in workflow {workflow!r}; {may}.",
-        _remedy(actor, owner),
+        owner=rules_current.safety_owner,
+        condition=condition,
     )
 
 
 def limited(actor: Actor, needed: Level = Level.PREPARE) -> NotAllowed:
     """The refusal of somebody whose access is narrower than what they are granted."""
     reach = actor.up_to.value if actor.up_to is not None else "nothing"
-    return NotAllowed(
-        "access_limited",
-        f"The access used here goes up to {reach!r}; this needs {needed.value!r}.",
-        "Sign in, or use a token that goes as far.",
-    )
+    return NotAllowed("access_limited", f"The access used here goes up to {reach!r}; this needs {needed.value!r}.")
 
 
 def require_writing(actor: Actor) -> None:
@@ -142,10 +139,3 @@ def require_writing(actor: Actor) -> None:
 
 def _described(actor: Actor) -> str:
     return {"person": "A person", "service": "A service", "assistant": "An AI assistant"}[actor.kind]
-
-
-def _remedy(actor: Actor, owner: str) -> str:
-    ask = f"Ask whoever holds the role {owner!r}, who owns platform.yaml, for a grant under 'levels'"
-    if actor.kind == "assistant":
-        return f"{ask} with 'kind: assistant'; grants to people never cover an assistant."
-    return f"{ask}; a run keeps the file it started under, so a wider grant counts for new runs only."

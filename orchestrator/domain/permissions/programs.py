@@ -18,7 +18,7 @@ def require_safety_owner(actor: Actor, packets: Iterable[Packet], what: str) -> 
     owners = {packet.platform.safety_owner for packet in packets}
     if actor.roles.isdisjoint(owners):
         named = any_of(owners) or "nobody, since no packet is in use"
-        raise NotAllowed("not_an_owner", f"{what} is for {named}.", "Ask somebody who holds such a role.")
+        raise NotAllowed("not_an_owner", f"{what} is for {named}.")
 
 
 def require_known_safety_owner(actor: Actor, packet: Packet, packets: Iterable[Packet]) -> None:
@@ -28,9 +28,7 @@ def require_known_safety_owner(actor: Actor, packet: Packet, packets: Iterable[P
     if owners and packet.platform.safety_owner not in owners and actor.roles.isdisjoint(owners):
         named = " or ".join(sorted(owners))
         raise NotAllowed(
-            "not_an_owner",
-            f"The platform file of a new packet is owned by {named}, as in the packets that are in use.",
-            f"Write 'safety_owner: {min(owners)}', or ask somebody who holds that role to adopt it.",
+            "not_an_owner", f"The platform file of a new packet is owned by {named}, as in the packets that are in use."
         )
 
 
@@ -40,13 +38,9 @@ def require_harmless_roles(kind: ActorKind, roles: Collection[str], packets: Ite
     deciding = {role for packet in packets for role in _deciding(packet)}
     wrong = sorted(deciding.intersection(roles))
     if kind == "person":
-        raise Invalid("person_signs_in", "A person's own token comes from signing in.", "Use `offboard login`.")
+        raise Invalid("person_signs_in", "Tokens of people are issued when they sign in.")
     if wrong:
-        raise Invalid(
-            "role_of_people",
-            f"Only people hold the role {', '.join(wrong)}.",
-            "Give a role that platform.yaml grants something with 'kind: service' or 'kind: assistant'.",
-        )
+        raise Invalid("role_of_people", f"Only people hold the role {', '.join(wrong)}.")
 
 
 def require_own_grants(actor: Actor, kind: ActorKind, roles: Collection[str], packets: Iterable[Packet]) -> None:
@@ -59,7 +53,6 @@ def require_own_grants(actor: Actor, kind: ActorKind, roles: Collection[str], pa
                 "not_an_owner",
                 f"What {', '.join(sorted(granted))} may do in packet {packet.name} is for "
                 f"{packet.platform.safety_owner} to give.",
-                "Ask somebody who holds that role, or leave the role out.",
             )
 
 

@@ -39,7 +39,7 @@ def require_visible(state: RunState, actor: Actor, world: World) -> None:
 
 
 def unknown_run(named: str) -> Invalid:
-    return Invalid("unknown_run", f"There is no run {named[:40]}.", "List them with `offboard runs`.")
+    return Invalid("unknown_run", f"There is no run {named[:40]}.")
 
 
 def _roles(state: RunState, actor: Actor, world: World) -> set[str]:

@@ -21,7 +21,6 @@ from orchestrator.domain.errors import Invalid
 _LOCAL: Final = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})(?:[T ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?P<offset>Z|[+-]\d{2}:?\d{2})?)?"
 )
-_EXAMPLE: Final = "write for example 2026-11-30T17:00 with the zone Europe/Berlin"
 
 
 class Cutoff(BaseModel):
@@ -44,20 +43,21 @@ def parse_cutoff(text: str, zone: str | None) -> Cutoff:
     found = _LOCAL.fullmatch(text.strip())
     if found is None or found["time"] is None:
         what = "has no time of day" if found is not None else "cannot be read as a date and time"
-        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} {what}", _EXAMPLE)
+        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} {what}.")
     try:
         naive = datetime.fromisoformat(f"{found['date']}T{found['time']}")
     except ValueError:
-        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} is no date that exists", _EXAMPLE) from None
+        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} is no date that exists.") from None
     if not 1971 <= naive.year <= 9998:
-        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} lies outside of all calendars", _EXAMPLE)
+        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} lies outside of all calendars.")
     possible = _instants(naive, where)
     if not possible:
         before, after = _around_gap(naive, where)
         raise Invalid(
             "cutoff_in_gap",
-            f"The time {_shown(text)} does not exist in {where.key}: the clocks are put forward over it",
-            f"choose {_wall(before)} or earlier, or {_wall(after)} or later",
+            f"The time {_shown(text)} does not exist in {where.key}: the clocks are put forward over it.",
+            before=_wall(before),
+            after=_wall(after),
         )
     if found["offset"] is not None:
         offset = _offset(found["offset"])
@@ -66,22 +66,21 @@ def parse_cutoff(text: str, zone: str | None) -> Cutoff:
             right = " or ".join(_offset_text(instant) for instant in _instants(naive, where))
             raise Invalid(
                 "cutoff_offset_differs",
-                f"In {where.key} the offset at {_wall(naive)} is {right}, not {found['offset']}",
-                "leave the offset out, or name the zone that it belongs to",
+                f"In {where.key} the offset at {_wall(naive)} is {right}, not {found['offset']}.",
             )
     if len(possible) > 1:
         both = " or ".join(f"{naive.isoformat()}{_offset_text(instant)}" for instant in possible)
         raise Invalid(
             "cutoff_twice",
-            f"The time {_shown(text)} happens twice in {where.key}: the clocks are put back over it",
-            f"say which one: {both}",
+            f"The time {_shown(text)} happens twice in {where.key}: the clocks are put back over it.",
+            both=both,
         )
     return Cutoff(instant=possible[0].astimezone(UTC), zone=where.key, local=possible[0].isoformat())
 
 
 def _zone(name: str | None) -> ZoneInfo:
     if name is None or not name.strip():
-        raise Invalid("cutoff_without_zone", "The cutoff has no time zone", _EXAMPLE)
+        raise Invalid("cutoff_without_zone", "The cutoff has no time zone.")
     wanted = name.strip()
     known = _zones()
     # Asking by the list keeps file names out of the lookup and makes "europe/berlin" an error on every file system.
@@ -89,12 +88,14 @@ def _zone(name: str | None) -> ZoneInfo:
         close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
         by_case = [zone for zone in known if zone.casefold() == wanted.casefold()]
         meant = by_case or close
-        remedy = f"did you mean {meant[0]}?" if meant else "name a zone of the IANA database, such as Europe/Berlin"
-        raise Invalid("unknown_zone", f"There is no time zone {_shown(wanted)}", remedy)
+        message = f"There is no time zone {_shown(wanted)}."
+        raise Invalid("unknown_zone", message, suggestion=meant[0]) if meant else Invalid("unknown_zone", message)
     try:
         return ZoneInfo(wanted)
     except (ZoneInfoNotFoundError, ValueError) as broken:
-        raise Invalid("unknown_zone", f"The time zone {_shown(wanted)} cannot be loaded", "install tzdata") from broken
+        raise Invalid(
+            "unknown_zone", f"The time zone {_shown(wanted)} cannot be loaded, since tzdata is not installed."
+        ) from broken
 
 
 def _instants(naive: datetime, zone: ZoneInfo) -> list[datetime]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import delete, func, insert, select, update
 
@@ -17,6 +18,9 @@ LASTS = timedelta(minutes=10)
 INTERVAL = timedelta(seconds=2)
 """A program asks no more often than this (RFC 8628, section 3.5)."""
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # RFC 8628, section 6.1: no vowels, so that no words come up
+
+
+Pending = Literal["authorization_pending", "slow_down", "access_denied", "expired_token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Devices:
         async with self._database.connect() as connection:
             return (await connection.execute(answered)).rowcount > 0
 
-    async def poll(self, secret: str) -> Confirmed | str:
+    async def poll(self, secret: str) -> Confirmed | Pending:
         """Who confirmed, once; or RFC 8628's `authorization_pending`, `slow_down`, `access_denied`, `expired_token`."""
         hashed, now = hash_of(secret), func.engine.now()
         async with self._database.transaction() as connection:

@@ -25,6 +25,5 @@ async def require_quota(connection: AsyncConnection, table: Table, source: bytes
         raise TooOften(
             "too_many_sign_ins",
             f"{of_one if of_one >= MAX_PER_SOURCE else of_all} sign-ins that were begun {whose} are not finished.",
-            "Finish one that you have begun, or try again in some minutes: those that nobody comes back to end.",
-            RETRY_AFTER_SECONDS,
+            again_after=RETRY_AFTER_SECONDS,
         )

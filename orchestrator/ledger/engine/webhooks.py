@@ -89,15 +89,15 @@ class Webhooks:
         for type_ in types:
             if type_ not in TYPES and type_ not in KINDS:
                 known = ", ".join((*KINDS, *TYPES))
-                raise Invalid("unknown_event_type", f"Nothing is told as {type_[:60]!r}.", f"Name some of: {known}.")
+                raise Invalid("unknown_event_type", f"There is no event type {type_[:60]!r}.", known=known)
         if packets is not None and not packets:
-            raise Invalid("no_packets", "The list of packets is empty.", "Name packets, or leave the list out for all.")
+            raise Invalid("no_packets", "The list of packets is empty.")
         hook_id, secret = f"w_{secrets.token_hex(8)}", secrets.token_bytes(SECRET_BYTES)
         async with self._database.transaction() as connection:
             await connection.execute(text("LOCK TABLE access.webhooks IN SHARE ROW EXCLUSIVE MODE"))
             alive = select(func.count()).select_from(webhooks).where(webhooks.c.disabled_at.is_(None))
             if (await connection.execute(alive)).scalar_one() >= MAX_WEBHOOKS:
-                raise Invalid("too_many_webhooks", f"There are {MAX_WEBHOOKS} webhooks already.", "Disable one first.")
+                raise Invalid("too_many_webhooks", f"There are {MAX_WEBHOOKS} webhooks already.")
             await connection.execute(
                 insert(webhooks).values(
                     hook_id=hook_id,
@@ -207,7 +207,7 @@ class Webhooks:
 
 
 def unknown_webhook(hook_id: str) -> Invalid:
-    return Invalid("unknown_webhook", f"There is no webhook {hook_id[:40]}.", "List them first.")
+    return Invalid("unknown_webhook", f"There is no webhook {hook_id[:40]}.")
 
 
 def _context(hook_id: str) -> str:

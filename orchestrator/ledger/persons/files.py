@@ -74,9 +74,7 @@ class Files:
             key = await self._keyring.person_key(person_id)
         except PersonErased as erased:
             raise Invalid(
-                "person_erased",
-                "What is known about this person was erased, so that no file about them is kept.",
-                "Complete the task without files.",
+                "person_erased", "The personal data of this person was erased, so no files about them can be stored."
             ) from erased
         kind = media_type(content)
         sealed = await asyncio.to_thread(key.seal, _context(kind, len(content)), content)
@@ -97,7 +95,7 @@ class Files:
             raise Invalid(
                 "too_many_attachments",
                 f"{len(attachments)} files are more than can be attached at once.",
-                f"Attach {MAX_FILES} at most; put the others into one archive.",
+                most=MAX_FILES,
             )
         for file in attachments:
             require_size(len(file.content), file.name)
@@ -107,7 +105,7 @@ class Files:
         """The file's content. Raises `Invalid`: `file_erased` once the person is; `unknown_file` for one that is not
         there or is about somebody else. Who may read it is for the caller to say: whoever sees a run whose evidence
         names it."""
-        unknown = Invalid("unknown_file", f"There is no file {stored[:64]}.", "Name one as the evidence names it.")
+        unknown = Invalid("unknown_file", f"There is no file {stored[:64]}.")
         try:
             digest = bytes.fromhex(stored)
         except ValueError:
@@ -121,7 +119,7 @@ class Files:
             key = await self._keyring.person_key(person_id)
         except PersonErased as erased:
             raise Invalid(
-                "file_erased", "What is known about this person was erased, and this file with it.", ""
+                "file_erased", "The personal data of this person was erased, including this file."
             ) from erased
         return await asyncio.to_thread(key.open, _context(kind, size), bytes(sealed))
 
@@ -132,10 +130,9 @@ def require_size(size: int, name: str) -> None:
         raise Invalid(
             "attachment_too_large",
             f"{_plain(name)} is larger than {MAX_FILE_BYTES >> 20} MiB, the most that an attachment may have.",
-            "Make it smaller; or keep it where such files are kept, and say where in the words of the evidence.",
         )
     if size == 0:
-        raise Invalid("attachment_empty", f"{_plain(name)} is empty.", "Attach the file that shows it.")
+        raise Invalid("attachment_empty", f"{_plain(name)} is empty.")
 
 
 def _context(kind: str, size: int) -> str:

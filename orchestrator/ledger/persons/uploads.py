@@ -63,9 +63,8 @@ class Uploads:
             raise TooOften(
                 "too_many_uploads",
                 f"You have uploaded {much} with which no task has been completed.",
-                f"Complete the task with them (at most {MAX_FILES} files; put more into one archive). "
-                "What is not used goes after a day.",
-                AGAIN_AFTER,
+                again_after=AGAIN_AFTER,
+                most=MAX_FILES,
             )
         sealed = await self._files.seal(person_id, content, name)
         values = (sealed.digest, person_id, actor_id, _task(run_id, task_id), sealed.kind, len(content), sealed.content)

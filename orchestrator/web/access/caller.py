@@ -72,9 +72,8 @@ class Caller:
         if proved is None or not -AHEAD <= self.now - proved <= settings.step_up_within:
             raise NotAllowed(
                 "step_up_needed",
-                "Starting at once takes a sign-in of the last few minutes.",
-                "Sign in again, and repeat this within "
-                f"{max(int(settings.step_up_within.total_seconds() // 60), 1)} minutes.",
+                "An urgent start needs a recent sign-in.",
+                minutes=max(int(settings.step_up_within.total_seconds() // 60), 1),
             )
 
 

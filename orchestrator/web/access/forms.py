@@ -27,7 +27,7 @@ async def checked_form(request: Request, caller: PageCaller) -> AsyncIterator[Fo
         given = request.headers.get(HEADER) or form.get(FIELD)
         assert caller.session is not None
         if not isinstance(given, str) or not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
-            raise NotAllowed("form_not_ours", "This form is not from a page of your session.", "Load the page again.")
+            raise NotAllowed("form_not_ours", "This form is not from a page of your session.")
         yield form
 
 
@@ -37,9 +37,7 @@ def from_our_pages(request: Request) -> None:
     origin = request.headers.get("origin")
     ours = (state_of(request).settings.public_url, f"{request.url.scheme}://{request.headers.get('host', '')}")
     if site not in ("same-origin", "none") or (origin is not None and origin not in ours):
-        raise NotAllowed(
-            "form_not_ours", "This form was sent from another site.", "Load the page here, and send it anew."
-        )
+        raise NotAllowed("form_not_ours", "This form was sent from another site.")
 
 
 def text(form: FormData, name: str) -> str:

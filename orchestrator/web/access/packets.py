@@ -17,4 +17,4 @@ async def readable(web: WebState, caller: Caller, name: str) -> Packet:
     for packet in await web.queries.readable_packets(caller.viewer):
         if packet.name == name:
             return packet
-    raise Invalid("unknown_packet", f"There is no packet {name[:60]}.", "List those that you may read.")
+    raise Invalid("unknown_packet", f"There is no packet {name[:60]}.")

@@ -16,9 +16,7 @@ async def reads_runs(web: WebState, caller: Caller) -> bool:
 async def require_reading(web: WebState, caller: Caller) -> None:
     """Raises `NotAllowed` for whoever may read no packet's runs."""
     if not await reads_runs(web, caller):
-        raise NotAllowed(
-            "nothing_granted", "The ledger is verified by those who may read runs.", "Ask a safety owner for a grant."
-        )
+        raise NotAllowed("nothing_granted", "Only people who may read runs can verify the ledger.")
 
 
 async def sees_everything(web: WebState, caller: Caller) -> bool:
@@ -34,9 +32,7 @@ def looks_after(caller: Caller, packet: Packet) -> bool:
 def require_looking_after(caller: Caller, packet: Packet) -> None:
     """Raises `NotAllowed` for whoever has systems looked at that they do not look after."""
     if not looks_after(caller, packet):
-        raise NotAllowed(
-            "not_an_operator", "Having systems looked at is for those who look after them.", "Ask an operator."
-        )
+        raise NotAllowed("not_an_operator", "Only operators can check systems.")
 
 
 def _may_hold(caller: Caller, system: str, packet: Packet) -> bool:

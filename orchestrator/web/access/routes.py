@@ -43,7 +43,7 @@ async def start(request: Request, to: str = "/", step_up: bool = False) -> Respo
     """Off to the identity provider. A link, and no form: a page's policy lets forms go nowhere else."""
     web = state_of(request)
     if web.provider is None:
-        raise Invalid("no_provider", "No identity provider is set here.", "Set OFFBOARD_OIDC_ISSUER and its client.")
+        raise Invalid("no_provider", "No identity provider is configured.")
     url, state, kept = await web.provider.begin(step_up=step_up)
     await web.sessions.begin_sign_in(state, {**kept, "to": safe_path(to)}, SIGN_IN_WITHIN, source_of(request))
     answer = RedirectResponse(url, 303)
@@ -94,11 +94,11 @@ async def sign_in_locally(request: Request) -> Response:
 async def local_arrival(web: WebState, alias: str) -> Arrival:
     """Raises `NotAllowed` where nobody signs in by name, `Invalid` for a name that nobody has."""
     if not web.local:
-        raise NotAllowed("no_local_sign_in", "Nobody signs in by name alone here.", "Sign in with your account.")
+        raise NotAllowed("no_local_sign_in", "Signing in by name is not available here.")
     member = next((member for member in web.local if member.alias == alias.lower()), None)
     if member is None:
         known = ", ".join(member.alias for member in web.local)
-        raise Invalid("unknown_actor", f"Nobody acts here as {alias[:40]!r}.", f"Use one of: {known}.")
+        raise Invalid("unknown_actor", f"No local account is called {alias[:40]!r}.", known=known)
     return Arrival(
         actor_id=member.alias,
         roles=frozenset(member.roles),

@@ -66,9 +66,7 @@ async def arrive(web: WebState, arrival: Arrival) -> Arrived:
             name, email, zone = name or who.name, email or who.email, zone or who.time_zone
     actor = Actor(actor_id=arrival.actor_id, roles=arrival.roles, human=human, managers=managers)
     if human is not None and await left_since(web.database, human, await web.services.runs.ledger.now()):
-        raise NotAllowed(
-            "has_left", "This account's person has left: their cutoff has passed.", "If that is wrong, ask HR."
-        )
+        raise NotAllowed("has_left", "This account belongs to a person whose cutoff has passed.")
     await commands.record_actor(web.services, actor, name=name, email=email, time_zone=zone)
     return Arrived(actor, name, zone, known=asked or human is not None)
 

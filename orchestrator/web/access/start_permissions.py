@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.refusal_codes import RefusalCode
 
 
 def in_use(shelf: PacketShelf) -> Packet | None:
@@ -32,7 +34,8 @@ def packets_to_start(actor: Actor, shelves: Iterable[PacketShelf]) -> list[tuple
         else:
             allowed.append((current, shelf))
     if refused is not None and not allowed:
-        raise NotAllowed(refused.code, "Your roles do not go as far as starting a run.", refused.remedy)
+        code = cast(RefusalCode, refused.code)
+        raise NotAllowed(code, "Your roles do not allow starting a run.", **refused.facts)
     return allowed
 
 

@@ -3,6 +3,7 @@ trusted."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Request, Response
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.levels import Level
-from orchestrator.ledger.access.devices import INTERVAL, LASTS
+from orchestrator.ledger.access.devices import INTERVAL, LASTS, Pending
 from orchestrator.ledger.access.sessions import left_since
 from orchestrator.web.access.forms import from_our_pages
 from orchestrator.web.access.routes import local_arrival
@@ -70,20 +71,20 @@ async def confirmed(request: Request, asked: DeviceSecret, response: Response) -
     web = state_of(request)
     answer = await web.devices.poll(asked.device_secret)
     if isinstance(answer, str):
-        raise NotAllowed(answer, _PENDING[answer][0], _PENDING[answer][1])
+        raise NotAllowed(answer, _PENDING[answer])
     holder = (await web.services.runs.organisation()).actors[answer.actor_id]
     now = await web.services.runs.ledger.now()
     if holder.human is not None and await left_since(web.database, holder.human, now - LASTS):
-        raise NotAllowed("access_denied", *_PENDING["access_denied"])  # they left between confirming and this
+        raise NotAllowed("access_denied", _PENDING["access_denied"])  # they left between confirming and this
     response.headers["cache-control"] = "no-store"
     return await _persons_token(web, answer.actor_id, "command line", answer.auth_time, answer.acr)
 
 
-_PENDING = {
-    "authorization_pending": ("The person has not confirmed yet.", "Ask again after `interval` seconds."),
-    "slow_down": ("This was asked too soon again.", "Ask again after `interval` seconds, and no sooner."),
-    "access_denied": ("The person refused.", "Begin anew, if that was a mistake."),
-    "expired_token": ("Nobody confirmed in time, or this was answered already.", "Begin anew."),
+_PENDING: Mapping[Pending, str] = {
+    "authorization_pending": "The person has not confirmed yet.",
+    "slow_down": "This was asked again too soon.",
+    "access_denied": "The person refused.",
+    "expired_token": "The code was not confirmed in time, or it was used already.",
 }
 
 

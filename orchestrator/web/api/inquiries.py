@@ -42,7 +42,7 @@ async def inquiry(request: Request, caller: ApiCaller, inquiry_id: Id) -> Inquir
         case LedgerVerified():
             shown = verified(answer, whole=await web.queries.sees_everything(caller.viewer))
             return Inquiry(inquiry_id=inquiry_id, state="answered", verification=shown)
-    raise Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
+    raise Invalid("unknown_inquiry", "This request was not found, or it has expired.")
 
 
 def inquiry_address(inquiry_id: str) -> str:

@@ -7,13 +7,11 @@ from fastapi import Request
 from orchestrator.domain.errors import Refusal
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import Flash
-from orchestrator.web.pages.run.flashes import remedy
+from orchestrator.web.pages.remedies import remedy_of
 from orchestrator.web.problems import refused as problem_of
 
 NOBODY_LOOKS = Refusal(
-    "engine_unavailable",
-    "Nobody can look into the systems now: Temporal cannot be reached. Nothing was done.",
-    "Try again in a moment; if it goes on, tell whoever runs this server.",
+    "engine_unavailable", "Nobody can look into the systems now: Temporal cannot be reached. Nothing was done."
 )
 
 
@@ -24,7 +22,7 @@ def refusal_of(error: Refusal | EngineUnavailable, away: Refusal = NOBODY_LOOKS)
 
 def told(request: Request, error: Refusal | EngineUnavailable, away: Refusal = NOBODY_LOOKS) -> tuple[Flash, int]:
     refused = refusal_of(error, away)
-    return Flash("refused", refused.message, remedy(refused)), status_of(request, refused)
+    return Flash("refused", refused.message, remedy_of(refused)), status_of(request, refused)
 
 
 def status_of(request: Request, refused: Refusal) -> int:

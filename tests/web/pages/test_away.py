@@ -45,7 +45,7 @@ async def test_a_delegation_that_cannot_be_is_refused_and_what_was_typed_stays(v
         ({"to": "finance", "until": "2020-01-01T10:00"}, 422, "over before it began"),
         ({"to": "finance", "until": "2031-01-01T10:00"}, 422, "90 days at most"),
         ({"to": "finance", "until": ""}, 422, "The end"),
-        ({"to": "", "until": "2031-01-01T10:00"}, 422, "Nobody is chosen"),
+        ({"to": "", "until": "2031-01-01T10:00"}, 422, "No colleague was selected"),
         ({"to": "it", "until": _local("UTC", timedelta(days=1))}, 422, "Nobody decides for themselves"),
     ):
         page = await it.submit("/away", {"reason": "Kept words", **fields})
@@ -56,4 +56,4 @@ async def test_a_delegation_that_cannot_be_is_refused_and_what_was_typed_stays(v
 async def test_somebody_elses_delegation_is_none_of_ones_own(visit: Visit) -> None:
     hr = await visit("hr")
     unknown = await hr.submit("/away/d0000000000000000/end")
-    assert unknown.status_code == 404 and "There is no such delegation of yours" in unknown.text
+    assert unknown.status_code == 404 and "You have no such delegation" in unknown.text

@@ -40,8 +40,8 @@ async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, start
     neither = await press(operator, "/exceptions?kind=ambiguous_match", "What is ticked is theirs", inside=place)
     both = await press(operator, "/exceptions?kind=ambiguous_match", "None of them", inside=place, tick=[one])
     assert (neither.status_code, both.status_code) == (422, 422)
-    assert "No account was ticked" in Page(neither.text).text
-    assert "it was said that none is theirs" in Page(both.text).text
+    assert "No account was selected" in Page(neither.text).text
+    assert "also that none belongs to the person" in Page(both.text).text
 
     answer = await press(
         operator, "/exceptions?kind=ambiguous_match", "What is ticked is theirs", inside=place,

@@ -180,7 +180,7 @@ async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, start
     answer = await press(operator, f"/runs/{run_id}", "It is done", inside=anchor(run_id, task["task_id"]))
 
     assert answer.status_code == 422
-    assert "Say what shows it, or attach a file." in Page(answer.text).text
+    assert "Add a note or attach a file." in Page(answer.text).text
     assert not any(t["state"] == "done" for t in (await run_of(program, run_id))["tasks"])
 
 

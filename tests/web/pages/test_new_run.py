@@ -195,7 +195,7 @@ async def test_a_run_under_embargo_exists_for_those_named_and_a_second_request_i
 async def test_who_may_not_start_runs_is_told_so_at_once(visit: Visit) -> None:
     browser = await visit("auditor")
     answer = await browser.get("/runs/new")
-    assert answer.status_code == 403 and "Your roles do not go as far" in html.unescape(answer.text)
+    assert answer.status_code == 403 and "Your roles do not allow starting a run" in html.unescape(answer.text)
     assert (await browser.submit("/runs/new/people", {"packet": "standard-leaver", "text": "an"})).status_code == 403
 
 

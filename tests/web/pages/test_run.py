@@ -88,7 +88,7 @@ async def test_an_ending_without_a_reason_is_refused(visit: Visit, started: Star
     run_id = await started(asked={"cutoff": FUTURE})
     answer = await press(await visit("hr"), f"/runs/{run_id}", "End this run")
     assert answer.status_code == 422
-    assert "Say why, and send it again." in Page(answer.text).text
+    assert "Enter a reason and submit again." in Page(answer.text).text
     assert (await run_of(program, run_id))["finished_at"] is None
 
 
@@ -116,7 +116,7 @@ async def test_a_run_that_is_not_there_is_the_same_on_every_route(visit: Visit) 
     for answer in answers:
         assert answer.status_code == 404, (answer.request.url.path, answer.text[:400])
         assert f"There is no run {missing}." in answer.text
-        assert "Open one from the list of runs." in answer.text
+        assert "Open a run from the list of runs." in answer.text
 
 
 async def test_under_an_embargo_a_run_is_found_by_nobody_who_is_not_named(visit: Visit, started: Started) -> None:

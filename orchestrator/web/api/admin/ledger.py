@@ -120,7 +120,7 @@ async def last(request: Request, caller: ApiCaller) -> Verification:
     web = state_of(request)
     kept = await last_verification(web.database)
     if kept is None:
-        raise Invalid("unknown_verification", "The ledger was never verified.", "POST /api/v1/ledger/verifications.")
+        raise Invalid("unknown_verification", "The ledger has not been verified yet.")
     return verified(kept, whole=await sees_everything(web, caller))
 
 

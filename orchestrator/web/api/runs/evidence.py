@@ -71,7 +71,7 @@ async def download(request: Request, caller: ApiCaller, run_id: RunId, stored: S
     found = await web.queries.run_page(caller.viewer, run_id)
     named = next((file for file in attachments(found) if file.get("stored") == stored), None)
     if named is None:
-        raise Invalid("unknown_file", f"There is no file {stored[:12]} in this run.", "Name one as the evidence does.")
+        raise Invalid("unknown_file", f"There is no file {stored[:12]} in this run.")
     content = await files_of(web).open(found.situation.state.asked.person_id, stored)
     return as_attachment(content, str(named.get("name") or "file"))
 
@@ -108,10 +108,10 @@ def _may_attach(page: RunPage, actor: Any, task_id: str) -> None:
     state, world = page.situation.state, page.situation.world
     task = state.work.tasks.get(task_id)
     if task is None:
-        raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id[:60]}.", "List them first.")
+        raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id[:60]}.")
     require_writing(actor)
     if actor.kind != "person" or not may_act(state, actor, (task.opened.role,), world):
         who = any_of((task.opened.role,))
-        raise NotAllowed("role_missing", f"This is for {who}.", "Ask somebody who holds this role.")
+        raise NotAllowed("role_missing", f"This is for {who}.")
     if not task.open or state.finished:
-        raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.", "Nothing is left.")
+        raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.")

@@ -64,7 +64,7 @@ async def decide(
     if asked.verdict == "approve":
         done = await commands.approve_gate(services, caller.actor, run_id, gate_id, asked.excluded, asked.reason)
     elif asked.excluded:
-        raise Invalid("excluded_from_rejection", "A rejection is of the whole gate.", "Approve and exclude, or reject.")
+        raise Invalid("excluded_from_rejection", "A rejection covers the whole gate, so no step can be excluded.")
     else:
         done = await commands.reject_gate(services, caller.actor, run_id, gate_id, asked.reason or "")
     return run_outcome(done, response)

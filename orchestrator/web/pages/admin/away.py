@@ -34,7 +34,7 @@ async def delegate(request: Request, caller: PageCaller, form: Form) -> Response
     web = state_of(request)
     try:
         if not typed["to"]:
-            raise Invalid("unknown_colleague", "Nobody is chosen.", "Choose who decides for you.")
+            raise Invalid("unknown_colleague", "No colleague was selected.")
         since = instant_given(typed["since"], caller.zone, "The start") if typed["since"] else None
         until = instant_given(typed["until"], caller.zone, "The end")
         await commands.delegate(web.services, caller.actor, typed["to"], since, until, typed["reason"] or None)

@@ -234,7 +234,7 @@ def _phase(phase: str) -> history.Phase:
     for known in PHASES:
         if known == phase:
             return known
-    raise Invalid("unknown_phase", f"There is no phase {phase[:40]!r}.", "Choose one of those that are offered.")
+    raise Invalid("unknown_phase", f"There is no phase {phase[:40]!r}.")
 
 
 def _address(name: str, version: str) -> str:

@@ -121,13 +121,13 @@ async def _roles(web: WebState) -> tuple[str, ...]:
 
 def _name(name: str) -> str:
     if not name:
-        raise Invalid("token_name_missing", "The token has no name.", "Say what it is for.")
+        raise Invalid("token_name_missing", "The token has no name.")
     return name
 
 
 def _kind(kind: str) -> ActorKind:
     if kind not in KINDS:
-        raise Invalid("unknown_kind", "It is not said what acts with the token.", "Choose a service or an assistant.")
+        raise Invalid("unknown_kind", "No kind of token was selected.")
     return KINDS[kind]
 
 
@@ -135,12 +135,10 @@ def _level(level: str) -> Level:
     try:
         return Level(level)
     except ValueError:
-        raise Invalid("unknown_level", "It is not said how far the token goes.", "Choose a level.") from None
+        raise Invalid("unknown_level", "No level was selected.") from None
 
 
 def _days(days: str) -> timedelta:
     if not days.isdecimal() or len(days) > 3 or not 0 < int(days) <= MAX_TOKEN_LIFETIME.days:
-        raise Invalid(
-            "token_lasts", f"A token works for at most {MAX_TOKEN_LIFETIME.days} days.", "Choose how long it works."
-        )
+        raise Invalid("token_lasts", f"A token works for at most {MAX_TOKEN_LIFETIME.days} days.")
     return timedelta(days=int(days))

@@ -26,6 +26,7 @@ from orchestrator.ledger.book.errors import UnreadableEvent
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.web.access.forms import text, texts
 from orchestrator.web.pages.new_run.local_times import as_local, instant_given
+from orchestrator.web.pages.remedies import remedy_of
 
 MAX_NAMED = 100
 _OF_ZONE = ("unknown_zone", "cutoff_without_zone")
@@ -57,7 +58,7 @@ class RunDraft(Shown):
     def of(cls, asked: PreviewAsked) -> RunDraft:
         """What a preview was asked for. Raises `Invalid` for one that no page asked for."""
         if asked.chosen is None:
-            raise Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
+            raise Invalid("unknown_inquiry", "This request was not found, or it has expired.")
         zone = asked.zone or asked.chosen.time_zone
         until = asked.embargo_until
         return cls(
@@ -143,7 +144,7 @@ class RunDraft(Shown):
         if not self.embargoed:
             return None
         if not self.embargo_until:
-            raise Invalid("embargo_end_missing", "The embargo has no end.", "Say until when it lasts.")
+            raise Invalid("embargo_end_missing", "The embargo has no end.")
         return EmbargoTerms(instant_given(self.embargo_until, self.zone, "The embargo's end"), self.named)
 
     def question(self, actor_id: str) -> PreviewAsked:
@@ -179,13 +180,12 @@ def opened(keyring: Keyring, actor_id: str, handle: str) -> RunDraft:
     try:
         return RunDraft.model_validate_json(keyring.open(_context(actor_id), base64.urlsafe_b64decode(handle.encode())))
     except (UnreadableEvent, binascii.Error, ValueError) as error:
-        raise Invalid("nobody_chosen", "Nobody is chosen.", "Find the person first.") from error
+        raise Invalid("nobody_chosen", "No person was selected.") from error
 
 
 def sentence(refused: Refusal) -> str:
     """A refusal in one paragraph."""
-    parts = [part[:1].upper() + part[1:].rstrip(".") for part in (refused.message, refused.remedy) if part]
-    return " ".join(f"{part}." for part in parts)
+    return f"{refused.message} {remedy_of(refused)}".rstrip()
 
 
 def zones_for(*first: str) -> list[tuple[str, list[str]]]:

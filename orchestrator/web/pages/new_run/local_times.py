@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import cast
 
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.refusal_codes import RefusalCode
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.web.times import zone_of
 
@@ -18,7 +20,8 @@ def instant_given(text: str, zone: str, what: str) -> datetime:
     try:
         return parse_cutoff(text[:40], zone).instant
     except Invalid as refused:
-        raise Invalid(refused.code, refused.message.replace("The cutoff", what), refused.remedy) from refused
+        code = cast(RefusalCode, refused.code)
+        raise Invalid(code, refused.message.replace("The cutoff", what), **refused.facts) from refused
 
 
 def as_local(at: datetime | None, zone: str) -> str:

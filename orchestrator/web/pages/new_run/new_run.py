@@ -49,10 +49,7 @@ ONE_START = timedelta(hours=1)
 """For how long pressing Start twice under one preview starts one run."""
 NOTHING_SAID = Said()
 AWAY = Refusal(
-    "engine_unavailable",
-    "Nobody can look into the systems now: Temporal cannot be reached. Nothing was started.",
-    "Try again in a moment. If access must end at once, have it cut in the identity provider by hand, and start the "
-    "run when Temporal is back.",
+    "engine_unavailable", "Nobody can look into the systems now: Temporal cannot be reached. Nothing was started."
 )
 
 
@@ -277,7 +274,7 @@ async def _refused_page(request: Request, caller: Caller, draft: RunDraft, refus
 async def _draft(web: WebState, caller: Caller, inquiry_id: str) -> RunDraft:
     question = await web.inquiries.question(inquiry_id, caller.actor.actor_id)
     if not isinstance(question, PreviewAsked):
-        raise Invalid("unknown_inquiry", "There is no such question of yours, or it has expired.", "Ask again.")
+        raise Invalid("unknown_inquiry", "This request was not found, or it has expired.")
     return RunDraft.of(question)
 
 
@@ -308,7 +305,7 @@ def _chosen(offered: Sequence[PacketChoice], name: str) -> PacketChoice:
             return one
     if not name and offered:
         return offered[0]
-    raise Invalid("unknown_packet", f"There is no packet {name[:60]} to start runs under.", "Choose one of the list.")
+    raise Invalid("unknown_packet", f"There is no packet {name[:60]} to start runs under.")
 
 
 def _hr(packet: Packet) -> tuple[str, Any]:

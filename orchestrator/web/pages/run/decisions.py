@@ -12,6 +12,7 @@ from orchestrator.ledger.access.sessions import Flash
 from orchestrator.ledger.persons.files import MAX_FILE_BYTES, Attachment
 from orchestrator.web.access.caller import PageCaller
 from orchestrator.web.access.forms import Form, text, texts
+from orchestrator.web.pages.remedies import remedy_of
 from orchestrator.web.pages.run.flashes import decision, done, refusal
 from orchestrator.web.pages.run.form_responses import again, carried_out, refused
 from orchestrator.web.pages.run.run_access import load_run
@@ -34,7 +35,7 @@ async def decide(request: Request, caller: PageCaller, form: Form, run_id: str, 
             case "reject":
                 came_of_it = await commands.reject_gate(web.services, caller.actor, run_id, gate_id, reason)
             case _:
-                raise Invalid("verdict_missing", "Neither yes nor no was said.", "Approve or reject.")
+                raise Invalid("verdict_missing", "Choose Approve or Reject.")
     except Refusal as error:
         return await refused(request, caller, form, error, run_id, gate_id)
     seen = await load_run(web, caller, run_id)
@@ -58,14 +59,14 @@ async def decide_together(request: Request, caller: PageCaller, form: Form) -> R
             caller,
             form,
             problem_of(error, request.path_params).status,
-            Flash("refused", error.message, error.remedy),
+            Flash("refused", error.message, remedy_of(error)),
         )
     flashes, statuses = [], []
     for outcome in outcomes:
         try:
             seen = await load_run(web, caller, outcome.run_id)
         except Invalid as unknown:
-            flashes.append(Flash("refused", unknown.message, unknown.remedy))
+            flashes.append(Flash("refused", unknown.message, remedy_of(unknown)))
             statuses.append(404)
             continue
         if outcome.refused is not None:

@@ -3,13 +3,14 @@ than at a command line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 from orchestrator.commands import Done
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.vocabulary.states import in_sentence
+from orchestrator.web.pages.remedies import remedy_of
 from orchestrator.web.pages.run.run_access import RunAccess
 from orchestrator.web.rendering import person_label
 from orchestrator.web.times import instant
@@ -17,41 +18,23 @@ from orchestrator.web.words import words
 
 LATER = "Temporal cannot be reached now: it stands, and is carried on as soon as that is back."
 
-REMEDIES: Mapping[str, str] = {
-    "reason_missing": "Say why, and send it again.",
-    "evidence_missing": "Say what shows it, or attach a file.",
-    "not_acceptable": "Use one of the other ways to settle it.",
-    "nothing_to_retry": "Look at the step as it is now.",
-    "nothing_to_settle": "Look at the exceptions that are open now.",
-    "not_a_candidate": "Choose among the accounts that are shown.",
-    "unknown_step": "Look at the plan as it is now.",
-    "unknown_task": "Look at the run as it is now.",
-    "unknown_exception": "Look at the run as it is now.",
-    "unknown_gate": "Look at the run as it is now.",
-    "not_at_this_gate": "Choose among the steps that are shown.",
-    "unknown_packet": "Look at the packets that there are.",
-    "unknown_packet_version": "Look at the packet as it is now.",
-    "run_open": "Open it from the list of runs; its cutoff can be moved there.",
-    "packet_not_live": "Have both owners sign it and move it on, on the packet's own page.",
-    "ledger_unavailable": "Try again in a moment; if it goes on, tell whoever runs this server. Nothing was lost.",
-    "level_not_granted": "Ask somebody whose role goes further; each packet's page shows whose does.",
-}
-"""For refusals whose own remedy is a command to type."""
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A refusal as a template draws it."""
+
+    message: str
+    remedy: str
 
 
-def remedy(refused: Refusal) -> str:
-    return REMEDIES.get(refused.code, refused.remedy)
-
-
-def on_page(refused: Refusal | None) -> Refusal | None:
-    """The same, with what can be done about it on a page."""
-    return None if refused is None else Refusal(refused.code, refused.message, remedy(refused))
+def on_page(refused: Refusal | None) -> Notice | None:
+    return None if refused is None else Notice(refused.message, remedy_of(refused))
 
 
 def refusal(seen: RunAccess, refused: Refusal, item_id: str = "") -> Flash:
     """A refusal, told; where somebody was first, who and when."""
     text = _outcome(seen, refused, item_id) or refused.message
-    return Flash("refused", text, remedy(refused))
+    return Flash("refused", text, remedy_of(refused))
 
 
 def _outcome(seen: RunAccess, refused: Refusal, item_id: str) -> str:

@@ -42,12 +42,9 @@ async def settle(request: Request, caller: PageCaller, form: Form, run_id: str) 
     async def work() -> Done:
         none = bool(text(form, "none"))
         if none and accounts:
-            raise Invalid(
-                "none_and_some", "An account was ticked, and it was said that none is theirs.",
-                "Say one or the other.",
-            )  # fmt: skip
+            raise Invalid("none_and_some", "You selected an account and also that none belongs to the person.")
         if not none and not accounts:
-            raise Invalid("nothing_chosen", "No account was ticked.", "Tick theirs, or say that none of them is.")
+            raise Invalid("nothing_chosen", "No account was selected.")
         return await commands.settle_match(
             state_of(request).services, caller.actor, run_id, system, accounts, text(form, "reason") or None
         )

@@ -124,4 +124,4 @@ def as_unknown() -> Iterator[None]:
     except Invalid as refused:
         if refused.code not in ("unknown_run", "several_runs"):
             raise
-        raise Invalid("unknown_run", refused.message, "Open one from the list of runs.") from None
+        raise Invalid("unknown_run", refused.message) from None

@@ -1,0 +1,16 @@
+"""What the command line refuses itself, before or instead of asking a server."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.refusal_codes import RefusalCode
+
+
+class LocalRefusal(Invalid):
+    """Place and cause, and the remedy in the terminal's own words. Its code is the command line's own."""
+
+    def __init__(self, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(cast(RefusalCode, code), message)
+        self.remedy = remedy

@@ -1,0 +1,53 @@
+"""The codes of refusals. They are frozen: clients and tables of remedies depend on them.
+
+A new code is a word here and a sentence in the tables of remedies that cover its group. mypy checks every place that
+refuses, `tests/structure/test_remedies.py` the tables.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+CommonCode = Literal[
+    "access_limited", "address_not_allowed", "already_signed", "already_voted", "attachment_empty",
+    "attachment_too_large", "bad_cursor", "cutoff_in_gap", "cutoff_missing", "cutoff_not_understood",
+    "cutoff_offset_differs", "cutoff_twice", "cutoff_without_zone", "decided_one_by_one", "delegated_already",
+    "delegation_over", "delegation_too_long", "embargo_lacks_people", "embargo_over", "engine_unavailable",
+    "evidence_missing", "exception_closed", "expression_invalid", "file_erased", "gate_decided", "gate_lapsed",
+    "gate_withdrawn", "has_left", "host_not_allowed", "level_not_granted", "no_local_sign_in", "no_next_phase",
+    "no_packet_folder", "no_packets", "no_provider", "not_a_candidate", "not_acceptable", "not_an_operator",
+    "not_an_owner", "not_answered", "not_at_this_gate", "not_encrypted", "not_in_pilot", "not_searched",
+    "not_the_next_phase", "nothing_granted", "nothing_left", "nothing_to_retry", "nothing_to_settle",
+    "one_person_signs_once", "only_people", "only_people_decide", "only_people_delegate", "only_people_govern",
+    "own_colleague", "own_review", "own_run", "packet_not_in_use", "packet_not_live", "packet_problems",
+    "packet_renamed", "packet_retired", "packet_unreadable", "person_erased", "person_signs_in", "preview_over",
+    "reason_missing", "reports_to_person", "requester_never_decides", "role_missing", "role_of_others",
+    "role_of_people", "run_finished", "run_open", "settled_twice", "several_people", "several_runs",
+    "shown_for_another", "signature_missing", "start_withdrawn", "step_not_open", "step_up_needed", "task_done",
+    "token_lasts", "too_many_attachments", "too_many_sign_ins", "too_many_together", "too_many_uploads",
+    "too_many_webhooks", "unknown_actor", "unknown_colleague", "unknown_delegation", "unknown_event_type",
+    "unknown_exception", "unknown_file", "unknown_gate", "unknown_inquiry", "unknown_item", "unknown_outcome",
+    "unknown_packet", "unknown_packet_version", "unknown_person", "unknown_question", "unknown_run", "unknown_sort",
+    "unknown_standing", "unknown_starter", "unknown_state", "unknown_step", "unknown_system", "unknown_task",
+    "unknown_to_hr", "unknown_token", "unknown_webhook", "unknown_zone", "urgent_not_allowed", "url_not_understood",
+]  # fmt: skip
+"""Refused by what every entry point calls."""
+
+PageCode = Literal[
+    "embargo_end_missing", "form_not_ours", "nobody_chosen", "none_and_some", "nothing_chosen",
+    "token_name_missing", "unknown_kind", "unknown_level", "unknown_phase", "verdict_missing",
+]  # fmt: skip
+"""Refused by pages, about their own forms."""
+
+ApiCode = Literal[
+    "access_denied", "authorization_pending", "excluded_from_rejection", "expired_token", "slow_down",
+    "unknown_verification",
+]  # fmt: skip
+"""Refused by the API, about its own requests. The terminal, which is a client of it, gets these too."""
+
+TerminalCode = Literal[
+    "no_stack",
+]  # fmt: skip
+"""Refused on this machine, before any server is asked."""
+
+RefusalCode = CommonCode | PageCode | ApiCode | TerminalCode
