@@ -129,6 +129,12 @@ async def test_what_does_not_exist(offboard: Offboard, started: Started) -> None
     for words, said in cases:
         who = "it" if words[0] == "approve" else "value-owner" if words[0] == "packet" else "operator"
         assert said in await offboard.refused(*words, as_=who), words
+    # The remedy is the terminal's own, and not the API's.
+    assert "List the runs: `offboard runs`." in await offboard.refused("show", "r00", as_="operator")
+    settled = await offboard.refused("exceptions", "settle", run_id, "code", "--none", as_="operator")
+    assert "Look at the open exceptions: `offboard exceptions`." in settled
+    unknown = await offboard.refused("hold", "--system", "nosuch", as_="operator")
+    assert "Use one of: " in unknown and "or * for all." in unknown
 
 
 async def test_who_may_not_decide_and_who_comes_too_late(offboard: Offboard, started: Started) -> None:

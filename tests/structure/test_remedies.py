@@ -7,8 +7,11 @@ from collections.abc import Collection
 from typing import get_args
 
 import pytest
+from typer.main import get_command
 
+from orchestrator.cli import make_app
 from orchestrator.cli.terminal import remedies as terminal
+from orchestrator.cli.terminal.repairs import COMMANDS as COMMANDS_OF_REPAIRS
 from orchestrator.domain.errors import Remedies, remedy_in
 from orchestrator.domain.refusal_codes import ApiCode, CommonCode, PageCode, TerminalCode
 from orchestrator.vocabulary.remedies import COMMON
@@ -45,6 +48,25 @@ def test_only_the_terminal_speaks_of_commands() -> None:
     assert any(COMMANDS.search(sentence) for sentence in sentences(terminal.REMEDIES))
     for sentence in sentences(terminal.REMEDIES):
         assert "page" not in sentence.casefold() and "/api/" not in sentence, sentence
+
+
+def test_the_commands_that_the_terminal_names_exist() -> None:
+    known = list_commands(get_command(make_app()))
+    named = {
+        match.group(1)
+        for sentence in (*sentences(terminal.REMEDIES), *COMMANDS_OF_REPAIRS.values())
+        for match in re.finditer(
+            r"offboard ((?:packet |ledger |exceptions (?=[a-z])|tasks (?=[a-z]))?[a-z]+)", sentence
+        )
+    }
+    assert named and named <= known, named - known
+
+
+def list_commands(group: object, prefix: str = "") -> set[str]:
+    found = set()
+    for name, command in getattr(group, "commands", {}).items():
+        found |= {f"{prefix}{name}"} | list_commands(command, f"{prefix}{name} ")
+    return found
 
 
 def test_a_remedy_names_facts_where_they_are_there() -> None:

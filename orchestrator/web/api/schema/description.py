@@ -18,8 +18,9 @@ for services and assistants are made by a safety owner, go no further than their
 same key with the same request gets the same answer, for 24 hours; nothing is done twice.
 
 **What goes wrong** is answered as problem details (RFC 9457, `application/problem+json`): `detail` says where and why,
-`remedy` what to do, `code` is stable. 409 means that somebody was first, and says what came of it. 202 means that it
-stands in the ledger, and is carried on once Temporal answers; `Location` is where to look.
+`remedy` what to do, `code` is stable; `facts` has values that a remedy of your own may name. 409 means that somebody
+was first, and says what came of it. 202 means that it stands in the ledger, and is carried on once Temporal answers;
+`Location` is where to look.
 
 **Lists** are read by cursor: give `after` as the page before named it, until it is null.
 
@@ -68,6 +69,7 @@ class ProblemDocument(BaseModel):
     code: str = Field(description="Stable, for programs")
     remedy: str = Field(description="What can be done about it")
     errors: list[dict[str, str]] | None = Field(None, description="The parts of the request that are wrong")
+    facts: dict[str, str | int] | None = Field(None, description="Values that a remedy of your own may name")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
