@@ -34,9 +34,9 @@ async def count(stack: Stack) -> int:
         (("E-1012", "--cutoff", "2027-03-28T02:30", *BERLIN), "does not exist in Europe/Berlin", "03:00:00 or later"),
         (("E-1012", "--cutoff", "2026-10-25T02:30", *BERLIN), "happens twice", "+01:00"),
         (("E-1012", "--cutoff", "2026-12-01T17:00", "--zone", "Europe/Berlim"), "no time zone", "Europe/Berlin"),
-        (("E-1012", "--cutoff", "tomorrow", *BERLIN), "cannot be read", "Write for example"),
+        (("E-1012", "--cutoff", "tomorrow", *BERLIN), "cannot be read", "Use the form 2026"),
         (("E-1012",), "No cutoff was given", "--cutoff"),
-        (("E-1003", "--urgent"), "their own leaving", "colleague"),
+        (("E-1003", "--urgent"), "your own offboarding", "colleague"),
         (("E-1012", "--urgent", "--packet", "nosuch"), "There is no packet nosuch", "offboard packet sign"),
     ],
 )
