@@ -11,6 +11,7 @@ them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,14 +64,19 @@ class Relay:
         self._webhooks = webhooks
         self._cadence = cadence or Cadence()
         self._notices_every = notices_every
+        self._stopped = asyncio.Event()
         self._notices_after = 0.0
         self._notices_wait = True
 
+    def stop(self) -> None:
+        """Ends `run` after the look that is under way: a cancelled query may leave its connection unreturned."""
+        self._stopped.set()
+
     async def run(self) -> None:
-        """Survives the ledger and the engine being away: both are asked again."""
+        """Until `stop`. Survives the ledger and the engine being away: both are asked again."""
         loop = asyncio.get_running_loop()
         next_sweep = 0.0
-        while True:
+        while not self._stopped.is_set():
             try:
                 moved = await self.follow()
                 if moved or loop.time() >= next_sweep:
@@ -80,7 +86,8 @@ class Relay:
                 await self._look_after_notices(moved, loop.time())
             except (LedgerError, EngineUnavailable) as error:
                 log.warning("relay waits: %s", type(error).__name__)
-            await asyncio.sleep(self._cadence.follow)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), self._cadence.follow)
 
     async def follow(self) -> bool:
         """Nudges the runs that new events outside of them concern, then moves the stored cursor past what is there;

@@ -52,6 +52,7 @@ WIDEST_LAYER = 20
 """Steps that a workflow may begin at once without asking the server first (eager activities)."""
 CLUSTER_EVERY = 10.0  # seconds between two looks at which cluster it is
 COUNT_EVERY = 30.0  # seconds between two looks at how much is open, where somebody measures
+RELAY_STOPS_WITHIN_SECONDS = 5.0  # after that its look is cancelled
 MakeActivities = Callable[[Runs, Keyring, Connections, Rates, EngineReports], SystemActivities]
 
 
@@ -240,6 +241,8 @@ async def relaying(
     try:
         yield relay
     finally:
+        relay.stop()
+        await asyncio.wait(tasks[:1], timeout=RELAY_STOPS_WITHIN_SECONDS)
         for task in tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
