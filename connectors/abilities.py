@@ -1,4 +1,4 @@
-"""What a connector can do, what it may be told to do, and what it answers.
+"""What a connector can do, what it may be asked to do, and what it answers.
 
 Connectors stand alone: this module uses the standard library only, and no connector imports the rest of Offboard.
 A connector tries once and says truthfully what happened; retries, gates and the record are other people's work.
@@ -57,7 +57,7 @@ class Lookup:
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account as a system described it. `native_id` is the system's immutable id for it, never a user name that
-    can be given to somebody else. `attributes` are strings under the system's own attribute names, at least those
+    can be given to another person. `attributes` are strings under the system's own attribute names, at least those
     that were asked for."""
 
     native_id: str

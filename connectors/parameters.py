@@ -88,6 +88,6 @@ def account_gone(effect: Effect) -> RefusedError:
     return RefusedError(
         "account_gone",
         "The system does not know the account's id any more.",
-        remedy="Find the accounts again; if the account was deleted by somebody, resolve the step by hand.",
+        remedy="Find the accounts again; if the account was deleted by hand, resolve the step by hand.",
         happened="no",
     )

@@ -35,7 +35,7 @@ from connectors.parameters import account_of, unknown_attribute
 
 
 class HttpSettings(BaseModel):
-    """What every HTTP connector must or may be told."""
+    """What every HTTP connector must or may be given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -119,7 +119,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request in the form in which it is sent, for whoever signs it."""
+    """A request in the form in which it is sent, for the object that signs it."""
 
     method: str
     url: httpx.URL

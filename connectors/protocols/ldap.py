@@ -2,7 +2,7 @@
 
 A lock is `pwdAccountLockedTime` with the value that means for good (draft-behera-ldap-password-policy-11 section
 5.3.3). A scrambled password is a salted SHA-1 value (RFC 2307 section 5.3) made from the effect key instead of from a
-password: nobody knows a password that gives it, and that it is ours can be read back exactly.
+password: no password is known that gives it, and that it is ours can be read back exactly.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class LdapSettings(BaseModel):
 
 class LdapConnector:
     """See `connectors.abilities.Connector`; lookups take attribute names such as `uid`, `mail`, `employeeNumber`. The
-    native id is entryUUID (RFC 4530), since a DN changes when somebody is renamed or moved."""
+    native id is entryUUID (RFC 4530), since a DN changes when a person is renamed or moved."""
 
     kind = "ldap"
 
@@ -239,8 +239,8 @@ class LdapConnector:
         if last_in:
             raise RefusedError(
                 "last_member",
-                f"Nobody else is in {', '.join(sorted(last_in))}, and the schema forbids an empty group; left {left}.",
-                remedy="Put somebody else into these groups, or set placeholder_member, and retry.",
+                f"No other member is in {', '.join(sorted(last_in))}, and the schema forbids an empty group; left {left}.",
+                remedy="Put another member into these groups, or set placeholder_member, and retry.",
                 happened=session.happened,
             )
         return Reply({"left_groups": left})
@@ -251,7 +251,7 @@ class LdapConnector:
         try:
             session.modify(group.dn, {attribute: [removal]})
         except LdapRefusedError as error:
-            if error.result_code == _NO_SUCH_ATTRIBUTE:  # somebody else was quicker
+            if error.result_code == _NO_SUCH_ATTRIBUTE:  # it was removed in the meantime
                 return True
             if error.result_code != _OBJECT_CLASS:
                 raise

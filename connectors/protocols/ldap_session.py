@@ -211,7 +211,7 @@ class Session:
 
 class Directory:
     """One LDAP server with our credential. There is no anonymous fallback (RFC 4513 section 5.1.2: a bind without a
-    password succeeds as nobody, so an empty one is never sent)."""
+    password succeeds anonymously, so an empty one is never sent)."""
 
     def __init__(
         self,

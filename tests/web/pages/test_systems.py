@@ -16,7 +16,7 @@ async def test_an_operator_has_systems_looked_at_and_everybody_reads_what_came_o
     assert page.status_code == 200 and "answers and accepts our credential" in page.text
     text = html.unescape((await (await visit("auditor")).get("/systems")).text)
     assert "Reachable" in text and "Identity team" in text and "Look at the provider's status page" in text
-    assert "At most 10 calls a second" in text
+    assert "At most 10 requests a second" in text
 
 
 async def test_a_system_is_held_with_a_reason_and_released(visit: Visit) -> None:
