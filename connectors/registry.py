@@ -25,7 +25,7 @@ Found = TypeVar("Found", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One thing a connector must or may be given. A secret comes from the environment or a file, never from a packet."""
+    """One thing a connector must or may get. A secret comes from the environment or a file, never from a packet."""
 
     name: str
     secret: bool

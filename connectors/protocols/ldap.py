@@ -239,7 +239,7 @@ class LdapConnector:
         if last_in:
             raise RefusedError(
                 "last_member",
-                f"No other member is in {', '.join(sorted(last_in))}, and the schema forbids an empty group; left {left}.",
+                f"No other member is in {', '.join(sorted(last_in))}, and a group cannot be empty; left {left}.",
                 remedy="Put another member into these groups, or set placeholder_member, and retry.",
                 happened=session.happened,
             )
