@@ -106,7 +106,7 @@ def settled_or_asked(state: RunState) -> bool:
 
 @pytest.mark.parametrize(
     ("people", "rounds"),
-    [(3, 3), pytest.param(6, 12, marks=[pytest.mark.faults, pytest.mark.timeout(900)])],
+    [(4, 5), pytest.param(6, 12, marks=[pytest.mark.faults, pytest.mark.timeout(900)])],
     ids=["short", "long"],
 )
 async def test_workers_killed_at_random(

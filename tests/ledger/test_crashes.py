@@ -27,7 +27,7 @@ from tests.ledger.sample_events import EVENT_TYPES, counted, counts
 
 
 @pytest.mark.parametrize(
-    "rounds", [2, pytest.param(12, marks=[pytest.mark.faults, pytest.mark.timeout(900)])], ids=["short", "long"]
+    "rounds", [4, pytest.param(12, marks=[pytest.mark.faults, pytest.mark.timeout(900)])], ids=["short", "long"]
 )
 async def test_a_process_killed_while_it_commits_leaves_nothing_half(
     url: str, database: Database, new_ledger: Callable[[], Ledger], rounds: int
