@@ -10,7 +10,8 @@ from orchestrator.documents import packet_words as words
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet import APPROVALS_FILE, FILE_NAMES, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_history import PacketAdopted, PacketMoved, PacketSigned
-from orchestrator.domain.permissions.levels import Actor, ActorKind, granted_level
+from orchestrator.domain.permissions.grants import granted_level
+from orchestrator.domain.permissions.levels import Actor, ActorKind
 from orchestrator.ledger.book.records import Recorded
 
 Document = dict[str, Any]

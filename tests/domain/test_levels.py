@@ -9,7 +9,8 @@ import pytest
 
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.packet.packet import HrSpec, LevelRule, Platform
-from orchestrator.domain.permissions.levels import Actor, Level, highest_level, require_level
+from orchestrator.domain.permissions.grants import highest_level, require_level
+from orchestrator.domain.permissions.levels import Actor, Level
 
 
 def platform(*rules: dict[str, Any]) -> Platform:

@@ -9,14 +9,8 @@ from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.organisation import record_sign_in
-from orchestrator.domain.permissions.levels import (
-    Actor,
-    Level,
-    granted_level,
-    highest_level,
-    require_level,
-    require_writing,
-)
+from orchestrator.domain.permissions.grants import granted_level, highest_level, require_level
+from orchestrator.domain.permissions.levels import Actor, Level, require_writing
 from orchestrator.domain.run.steps import begin
 from tests.domain.organisations import organisation_of
 

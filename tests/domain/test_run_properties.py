@@ -46,7 +46,8 @@ from orchestrator.domain.commands import operating, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.organisation.organisation import Organisation, fold_organisation
 from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
-from orchestrator.domain.permissions.levels import Actor, granted_level
+from orchestrator.domain.permissions.grants import granted_level
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.run import RunState

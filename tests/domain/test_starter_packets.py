@@ -16,7 +16,8 @@ from orchestrator.domain.packet.packet import FILE_NAMES, Packet
 from orchestrator.domain.packet.packet_checks import check_packet
 from orchestrator.domain.packet.packet_files import parse_packet, read_packet_folder, starter_names, starter_packet
 from orchestrator.domain.packet.step_order import needed_before
-from orchestrator.domain.permissions.levels import Actor, highest_level
+from orchestrator.domain.permissions.grants import highest_level
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.planning.matching import FoundAccount
 
 ROLES = {"requester", "it_approver", "finance_approver", "operator", "value_owner", "safety_owner", "auditor"}

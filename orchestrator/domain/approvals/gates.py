@@ -14,7 +14,8 @@ from orchestrator.domain.commands.requests import own_run, run_finished
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.permissions.levels import Actor, limited, require_level
+from orchestrator.domain.permissions.grants import require_level
+from orchestrator.domain.permissions.levels import Actor, limited
 from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState

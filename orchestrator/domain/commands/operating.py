@@ -12,7 +12,8 @@ from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.permissions.levels import Actor, Level, limited, require_level
+from orchestrator.domain.permissions.grants import require_level
+from orchestrator.domain.permissions.levels import Actor, Level, limited
 from orchestrator.domain.planning.searching import unsettled
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES

@@ -20,7 +20,8 @@ from orchestrator.domain.permissions.embargo import (
     require_embargo_works,
     wanted_embargo,
 )
-from orchestrator.domain.permissions.levels import Actor, Level, require_level
+from orchestrator.domain.permissions.grants import require_level
+from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World

@@ -17,7 +17,8 @@ from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WOR
 from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, Path, read_documents
 from orchestrator.domain.packet.step_order import find_cycle, needed_before
 from orchestrator.domain.permissions.embargo import missing_people
-from orchestrator.domain.permissions.levels import Actor, Level, granted_level
+from orchestrator.domain.permissions.grants import granted_level
+from orchestrator.domain.permissions.levels import Actor, Level
 
 __all__ = ["AbilityFacts", "Catalogue", "PacketProblem", "SettingFacts", "check_packet", "roles_spoken_of"]
 

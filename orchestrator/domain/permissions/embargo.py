@@ -17,7 +17,8 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.roles import either, role_words
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet import Packet, WorkflowStep
-from orchestrator.domain.permissions.levels import Actor, Level, granted_level, highest_level
+from orchestrator.domain.permissions.grants import granted_level, highest_level
+from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 

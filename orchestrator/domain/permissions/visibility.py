@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from orchestrator.domain.approvals.delegation import absent_in
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.permissions.levels import Actor, granted_level
+from orchestrator.domain.permissions.grants import granted_level
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 

@@ -13,7 +13,8 @@ from typing import Literal
 from orchestrator.domain.organisation.organisation import DelegationState
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.permissions.levels import Actor, Level, highest_level
+from orchestrator.domain.permissions.grants import highest_level
+from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.time import LONG_AGO

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field, StringConstraints
 
 from orchestrator import commands
-from orchestrator.domain.permissions.levels import ActorKind, Level, granted_level
+from orchestrator.domain.permissions.grants import granted_level
+from orchestrator.domain.permissions.levels import ActorKind, Level
 from orchestrator.ledger.access.tokens import MAX_TOKEN_LIFETIME, Token
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names

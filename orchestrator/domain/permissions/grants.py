@@ -1,0 +1,73 @@
+"""Which level an actor has on a system in a workflow: one rule for people, services and AI assistants.
+
+`platform.yaml` lists grants by role, system and workflow. What no grant covers is not allowed. Where several grants
+cover, the furthest holds. A run keeps the platform file it started under, and today's file counts as well: of what
+the two say, the stricter holds, so that taking a grant back works at once and widening one never reaches back.
+
+An assistant has only what is granted to assistants by name (`kind: assistant`), a service what is granted to services;
+a grant to a person with the same role, and a grant to everybody, do not cover them. An actor who comes
+with an API token goes no further than that token, whatever their roles are granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.organisation.roles import role_words
+from orchestrator.domain.packet.packet import LevelRule, Platform
+from orchestrator.domain.permissions.levels import Actor, Level, limited
+
+
+def granted_level(rules: Iterable[LevelRule], actor: Actor, system: str, workflow: str) -> Level | None:
+    """The furthest level that one platform file grants, no further than the actor's own access goes, or `None` where
+    nothing covers this actor here."""
+    granted = [
+        rule.up_to
+        for rule in rules
+        if rule.kind == actor.kind
+        and (rule.who == "*" or rule.who in actor.roles)
+        and ("*" in rule.systems or system in rule.systems)
+        and ("*" in rule.workflows or workflow in rule.workflows)
+    ]
+    furthest = max(granted, key=lambda level: level.rank, default=None)
+    if furthest is None or actor.up_to is None:
+        return furthest
+    return min(furthest, actor.up_to, key=lambda level: level.rank)
+
+
+def highest_level(
+    rules_pinned: Platform, rules_current: Platform, actor: Actor, system: str, workflow: str
+) -> Level | None:
+    """The stricter of what the run's own platform file grants and what today's grants; `None` is "not even read"."""
+    pinned = granted_level(rules_pinned.levels, actor, system, workflow)
+    current = granted_level(rules_current.levels, actor, system, workflow)
+    if pinned is None or current is None:
+        return None
+    return min(pinned, current, key=lambda level: level.rank)
+
+
+def require_level(
+    rules_pinned: Platform, rules_current: Platform, actor: Actor, system: str, workflow: str, needed: Level
+) -> None:
+    """Raises `NotAllowed` (code `level_not_granted`) unless the actor may go as far as `needed`. The message names the
+    actor's roles, the system, the workflow, what is granted, and who owns the file that grants."""
+    granted = highest_level(rules_pinned, rules_current, actor, system, workflow)
+    if granted is not None and needed <= granted:
+        return
+    if not actor.reaches(needed):
+        raise limited(actor, needed)
+    condition = " with 'kind: assistant'" if actor.kind == "assistant" else ""
+    roles = ", ".join(role_words(role) for role in sorted(actor.roles)) or "no role"
+    may = f"the level granted there is {granted.value!r}" if granted is not None else "nothing is granted there"
+    raise NotAllowed(
+        "level_not_granted",
+        f"{_described(actor)} ({roles}) needs the level {needed.value!r} on system {system!r} "
+        f"in workflow {workflow!r}; {may}.",
+        owner=rules_current.safety_owner,
+        condition=condition,
+    )
+
+
+def _described(actor: Actor) -> str:
+    return {"person": "A person", "service": "A service", "assistant": "An AI assistant"}[actor.kind]
