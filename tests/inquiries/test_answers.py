@@ -87,7 +87,7 @@ async def test_refusals_come_back_word_for_word(asking: Asking) -> None:
         with pytest.raises(Invalid) as asked:
             await inquiries.ask("hr", PersonFactsAsked(packet="standard-leaver", wanted="E-0000"))
         assert type(asked.value) is type(told.value)
-        for name in ("code", "message", "remedy"):
+        for name in ("code", "message", "facts"):
             assert getattr(asked.value, name) == getattr(told.value, name)
         with pytest.raises(Invalid) as unknown:
             await inquiries.ask("hr", FindPeople(packet="nosuch", text="umbel"))

@@ -39,7 +39,7 @@ async def test_only_whoever_asked_reads_the_answer(asking: Asking) -> None:
         for id_, actor in ((inquiry_id, "it"), (inquiry_id, "HR"), ("i" + "0" * 32, "hr"), ("", "hr")):
             with pytest.raises(Invalid) as refused:
                 await inquiries.result(id_, actor)
-            said.append((refused.value.code, refused.value.message, dict(refused.value.facts)))
+            said.append((refused.value.code, refused.value.message, tuple(refused.value.facts.items())))
         assert len(set(said)) == 1, "somebody else's is refused in the words for what does not exist"
 
 

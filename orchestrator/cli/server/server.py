@@ -249,7 +249,7 @@ class Server:
     def _refused(self, status: int, problem: Mapping[str, Any]) -> Refused:
         code, detail, remedy = (str(problem.get(name) or "") for name in ("code", "detail", "remedy"))
         if status == 401 and self._over is not None:
-            return Refused(status, code, *self._over)
+            return Refused(status, "sign_in_over", *self._over)
         if code == "invalid_request" and problem.get("errors"):
             # Told for programs: where it stands in the request, which people see as options of theirs.
             wrong = (f"{str(one['where']).partition('.')[2]}: {one['what']}" for one in problem["errors"])
