@@ -171,7 +171,8 @@ async def test_every_command_is_refused_as_if_there_were_no_such_run(here: Small
             for act in acts(actor, run):
                 with pytest.raises(Refusal) as refusal:
                     await act()
-                said.append((refusal.value.code, refusal.value.message.replace(run, "RUN"), refusal.value.remedy))
+                message = refusal.value.message.replace(run, "RUN")
+                said.append((refusal.value.code, message, *refusal.value.facts.items()))
         assert len(set(said)) == 1, actor.actor_id
         [outcome] = await commands.approve_gates(services, actor, [(run_id, gate)])
         assert outcome.refused is not None and outcome.refused.code == "unknown_run"

@@ -122,7 +122,7 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
     await operator.told("settled which account is theirs")
     await expect(operator.card("Several possible matches", person.name)).to_have_count(0)
     await hr.see(hr.page.locator("#run-plan tr", has_text="Suspend the code hosting account"))
-    card = operator.card("A step was left out of an approval", person.name)
+    card = operator.card("Step excluded from approval", person.name)
     await operator.open(card.get_by_text("Leave the step out", exact=False).and_(operator.page.locator("summary")))
     await hand.write(card.get_by_label("Why", exact=True), "Finance looks after the shared card.")
     await hand.press(card.get_by_role("button", name="Leave it out"))

@@ -46,7 +46,7 @@ async def test_a_delegation_that_cannot_be_is_refused_and_what_was_typed_stays(v
         ({"to": "finance", "until": "2031-01-01T10:00"}, 422, "90 days at most"),
         ({"to": "finance", "until": ""}, 422, "The end"),
         ({"to": "", "until": "2031-01-01T10:00"}, 422, "No colleague was selected"),
-        ({"to": "it", "until": _local("UTC", timedelta(days=1))}, 422, "Nobody decides for themselves"),
+        ({"to": "it", "until": _local("UTC", timedelta(days=1))}, 422, "You can't delegate your decisions to yourself"),
     ):
         page = await it.submit("/away", {"reason": "Kept words", **fields})
         assert page.status_code == status, (fields, page.status_code)
