@@ -104,7 +104,7 @@ async def test_whoever_hr_could_not_be_asked_about_is_signed_in_for_minutes(stac
         )
     async with served(stack, oidc=at(issuer)) as url, Visitor(url) as browser:
         landed = await sign_in_at_provider(browser, "/sign-in/start?to=/device", "gone")
-        assert landed.status_code == 403 and "has left" in landed.text
+        assert landed.status_code == 403 and "a person whose cutoff has passed" in landed.text
 
 
 async def test_whom_hr_does_not_know_is_signed_in_as_long_as_anybody(stack: Stack, issuer: str) -> None:
