@@ -13,7 +13,7 @@ from orchestrator.commands import Services
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain import events as e
 from orchestrator.domain.permissions.levels import Actor, Level
-from orchestrator.reading.queries import Member, Queries
+from orchestrator.reading.queries import Queries, StaffMember
 from tests.ledger.small_office import IVO, OLE, SAM, SmallOffice, acting, small_office
 
 MANY = 1000
@@ -37,11 +37,11 @@ async def test_a_sign_in_tells_name_address_and_time_zone_once(here: SmallOffice
         await commands.record_actor(here.services, IVO)
     assert await sign_ins(here) == before + 1
     member = (await here.queries.staff())["ivo"]
-    assert member == Member(IVO, "Ivo Ilic", "ivo@x.example", "Europe/Zagreb")
-    assert (await here.queries.staff())["ole"] == Member(OLE)
+    assert member == StaffMember(IVO, "Ivo Ilic", "ivo@x.example", "Europe/Zagreb")
+    assert (await here.queries.staff())["ole"] == StaffMember(OLE)
     moved = IVO.model_copy(update={"managers": frozenset({"p_sam"}), "up_to": Level.STAGE})
     await commands.record_actor(here.services, moved)
-    assert (await here.queries.staff())["ivo"] == Member(moved, "Ivo Ilic", "ivo@x.example", "Europe/Zagreb")
+    assert (await here.queries.staff())["ivo"] == StaffMember(moved, "Ivo Ilic", "ivo@x.example", "Europe/Zagreb")
 
 
 async def test_roles_are_those_that_hold_now(here: SmallOffice) -> None:
@@ -69,7 +69,7 @@ async def test_names_are_encrypted_under_each_ones_own_key_and_go_with_it(here: 
     await here.keyring.erase_person(IVO.human)
     for queries in (here.queries, elsewhere):
         members = await queries.staff()
-        assert members["ivo"] == Member(IVO), "also in what is cached"
+        assert members["ivo"] == StaffMember(IVO), "also in what is cached"
         assert members["ole"].name == "Ole Olsen"
 
 
