@@ -130,9 +130,8 @@ async def test_an_exception_is_listed_and_settled_and_a_step_is_left_out(program
     closed = (await operator.get("/exceptions", params={"run": run_id, "standing": "closed"})).json()["exceptions"]
     assert [(one["disposition"], one["closed_by"]) for one in closed] == [("settled", "operator")]
 
-    step = next(
-        one for one in (await until(hr, run_id, lambda run: not open_in(run)))["steps"] if one["status"] == "planned"
-    )
+    run = await until(hr, run_id, lambda run: not open_in(run))
+    step = next(one for one in run["steps"] if one["gate"] and one["status"] == "planned")  # waits for an approval
     refused(await operator.post(f"/runs/{run_id}/steps/{step['step_id']}/retry", json={}), 409, "nothing_to_retry")
     refused(await operator.post(f"/runs/{run_id}/steps/nosuch/skip", json={"reason": "x"}), 404, "unknown_step")
     refused(await it.post(f"/runs/{run_id}/steps/{step['step_id']}/skip", json={"reason": "x"}), 403, "role_missing")
