@@ -11,7 +11,7 @@ from collections.abc import Callable
 import typer
 
 HR, APPROVERS, OPERATORS, OWNERS, SIGNING_IN, ADMINISTRATORS = (
-    "HR and everybody", "Approvers", "Operators", "The packet's owners", "Signing in on a server", "Administrators",
+    "HR and general use", "Approvers", "Operators", "Packet owners", "Sign-in", "Administrators",
 )  # fmt: skip
 
 
@@ -35,24 +35,24 @@ def make_app() -> typer.Typer:
     )
     from orchestrator.cli.server import healthy, signing_in
 
-    app = _group("Removes what a leaving person can reach, step by step, with approvals and a record to check.")
+    app = _group("Offboard people: remove access step by step, with approvals and a verifiable record.")
     _add(app, HR, starts.start, runs.reschedule, runs.end, runs.embargo, runs.runs, runs.show, watching.watch)
     _add(app, APPROVERS, decisions.inbox, decisions.approve, decisions.reject)
-    _listing(app, APPROVERS, "away", "Have a colleague decide for a time.", away.away, away.to, away.end)
-    of_tasks = "List what only a person can do, and say that it is done."
+    _listing(app, APPROVERS, "away", "Delegate your approvals to a colleague for a time.", away.away, away.to, away.end)
+    of_tasks = "List and complete manual tasks."
     _listing(app, OPERATORS, "tasks", of_tasks, tasks.tasks, tasks.complete)
-    of_exceptions = "List what did not go as planned, and settle it."
+    of_exceptions = "List and resolve exceptions."
     settling = (exceptions.settle, exceptions.accept, exceptions.replan)
     _listing(app, OPERATORS, "exceptions", of_exceptions, exceptions.exceptions, *settling)
-    of_systems = "List the systems of a packet, and look whether they answer."
+    of_systems = "List a packet's systems and check that they respond."
     _listing(app, OPERATORS, "systems", of_systems, systems.systems, systems.check)
     _add(app, OPERATORS, operating.retry, operating.skip, operating.hold, operating.release)
-    for_ledger = _group("Sign, verify and export the ledger; make the read tables anew.")
+    for_ledger = _group("Sign, verify and export the ledger; rebuild the read tables.")
     _add(for_ledger, None, ledger.checkpoint, ledger.verify, ledger.rebuild, ledger.export, ledger.key, serving.migrate)
-    for_connectors = _group("Write connectors for further systems.")
+    for_connectors = _group("Create connector packages for other systems.")
     _add(for_connectors, None, connector.new)
     app.add_typer(for_connectors, name="connector", rich_help_panel=ADMINISTRATORS)
-    for_packets = _group("Check, sign and move packets.")
+    for_packets = _group("Check and sign packets, and change their phase.")
     _add(for_packets, None, packets.check, packets.sign, packets.move)
     app.add_typer(for_packets, name="packet", rich_help_panel=OWNERS)
     app.add_typer(for_ledger, name="ledger", rich_help_panel=ADMINISTRATORS)

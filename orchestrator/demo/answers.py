@@ -77,24 +77,22 @@ class Itself:
     async def match(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry) -> MatchAnswer:
         accounts = probably_theirs(leaver, exception.opened.system or "")
         if not accounts:
-            return MatchAnswer((), "The line manager and HR confirm: none of these is theirs")
+            return MatchAnswer((), "Confirmed with the line manager and HR: none of these accounts")
         many = len(accounts) > 1
-        return MatchAnswer(
-            accounts, f"The line manager confirms: {'these accounts are all' if many else 'this account is'} theirs"
-        )
+        return MatchAnswer(accounts, f"Confirmed with the line manager: {'these accounts' if many else 'this account'}")
 
     async def repair(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry, mended: bool) -> RepairAnswer:
         if mended:
             return RepairAnswer("retry", "Finance operations unlocked the record")
         match exception.opened.kind:
             case "accounts_changed":
-                return RepairAnswer("replan", "Accounts changed; look again")
+                return RepairAnswer("replan", "Accounts changed since planning")
             case kind if Repair.ACCEPT in RULES[kind].repairs:
-                return RepairAnswer("accept", "Seen and in order")
+                return RepairAnswer("accept", "Reviewed")
             case "step_failed" if exception.opened.step_id not in self._tried:
                 self._tried.add(exception.opened.step_id)
-                return RepairAnswer("retry", "Tried once more")
-        return RepairAnswer("leave", "Nobody could say")
+                return RepairAnswer("retry", "Retried once")
+        return RepairAnswer("leave", "Not resolved in the demo")
 
     async def tasks(self, questions: Sequence[TaskQuestion], member: StaffEntry) -> Mapping[str, dict[str, Any]]:
         return {q.task_id: evidence_for(q) for q in questions if q.task.opened.kind == "work"}
@@ -123,5 +121,5 @@ _EVIDENCE = {
 
 def evidence_for(question: TaskQuestion) -> dict[str, Any]:
     number = int(question.step.digest[:6], 16) % 9000 + 1000
-    said = _EVIDENCE.get(question.step.name, "Done, and checked by a second pair of eyes")
+    said = _EVIDENCE.get(question.step.name, "Done, and checked by a second person")
     return {"note": said, "reference": f"DEMO-{number}"}

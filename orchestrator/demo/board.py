@@ -14,6 +14,7 @@ from orchestrator.cli.terminal.shapes import SHAPES, Kind, StepView, Wait, mark
 from orchestrator.demo.progress import status_words, view_step, waits
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.vocabulary.states import SEARCH, in_sentence, label
 
 PEOPLE = ""
 """Stands where a system's name stands, for what people do."""
@@ -57,7 +58,7 @@ class Board:
         if len(shown) < len(self.leavers):
             others = [leaver for leaver in self.leavers if leaver not in shown]
             closed = sum(leaver.state.finished for leaver in others)
-            parts.append(Text(f"And {len(others)} more who leave, {closed} of them closed.", style="dim"))
+            parts.append(Text(f"And {len(others)} more leavers, {closed} of them finished.", style="dim"))
         parts.append(self._legend(shown, systems, ascii_only))
         taken = len(console.render_lines(Group(*parts), options, pad=False))
         # The title above the list and the count below it, and a line that the cursor stands in.
@@ -68,7 +69,7 @@ class Board:
         closed = sum(leaver.state.finished for leaver in self.leavers)
         minutes, seconds = divmod(int(self.elapsed), 60)
         return Text.assemble(
-            ("Offboard", "bold"), f"   {minutes:02d}:{seconds:02d} elapsed   {closed} of {len(self.leavers)} closed"
+            ("Offboard", "bold"), f"   {minutes:02d}:{seconds:02d} elapsed   {closed} of {len(self.leavers)} finished"
         )
 
     def _shown(self, width: int) -> list[Leaver]:
@@ -93,7 +94,7 @@ class Board:
             table.add_column(head.append(f" {words}", style=SHAPES[kind].style), ratio=4, overflow="fold")
         for system in systems:
             known = self.leavers[0].world.pinned.platform.systems
-            title = known[system].title if system in known else "People's tasks"
+            title = known[system].title if system in known else "Manual tasks"
             table.add_row(title, *(_cell(leaver, system, compact, ascii_only) for leaver in shown))
         return table
 
@@ -114,7 +115,7 @@ class Board:
         if not alike or room < 1:
             return []
         rows = sorted(alike.items(), key=lambda row: -SHAPES[row[0].kind].pressing)
-        lines = [Text("\nWhat waits for whom", style="bold")]
+        lines = [Text("\nOpen items", style="bold")]
         for wait, concerned in rows[:room]:
             names = concerned[0].name + (f" and {len(concerned) - 1} more" if len(concerned) > 1 else "")
             line = mark(wait.kind, ascii_only=ascii_only).append(f" {wait.who}: ", style="bold")
@@ -147,14 +148,14 @@ def _cell(leaver: Leaver, system: str, compact: bool, ascii_only: bool) -> Text:
 def _without_steps(leaver: Leaver, system: str, ascii_only: bool) -> Text:
     state = leaver.state
     kind: Kind = "waiting"
-    words = "looking" if state.plan.planned_at is None else "nothing to do"
+    words = "searching" if state.plan.planned_at is None else "no steps"
     found = state.accounts.planned_on.get(system)
     if state.plan.planned_at is None and found is not None:
-        words = "found" if found.outcome == "matched" else found.outcome
+        words = in_sentence(label(found.outcome, SEARCH))
     elif found is not None and found.outcome == "none":
-        words = "no account"
+        words = in_sentence(label("none", SEARCH))
     elif found is not None and found.outcome in ("ambiguous", "weak") and system not in state.accounts.settled:
-        kind, words = "question", "whose account?"
+        kind, words = "question", in_sentence(label(found.outcome, SEARCH))
     elif (look := state.accounts.searches.get(system)) is not None and look.at is None:
-        kind, words = "again", "does not answer"
+        kind, words = "again", in_sentence(label("failed", SEARCH))
     return Text.assemble(mark(kind, ascii_only=ascii_only), (f" {words}", SHAPES[kind].style))

@@ -45,7 +45,7 @@ def run_demo(csv: Path | None = None, yes: bool = False, keep_up: bool = False, 
     try:
         cast = cast_from(csv, packet) if csv is not None else packaged_cast(packet.platform.hr.export_columns)
     except BadExport as bad:
-        complain(f"{csv} has {len(bad.rows)} broken rows; nothing was started.", "Correct these lines:",
+        complain(f"{csv} has {len(bad.rows)} invalid rows; nothing was started.", "Correct these lines:",
                  *(f"line {row.line} {row.message}" for row in bad.rows))  # fmt: skip
         return 1
     except NobodyLeaves as nobody:
@@ -80,17 +80,19 @@ class _Demo:
                     code = await self._show(stack)
                     await self._console(stack)
                     self.interruptible = False
-                    self.screen.say("Taking everything down again")
-        self.screen.say("Everything that was started is gone.")
+                    self.screen.say("Stopping all servers")
+        self.screen.say("All servers stopped, temporary data deleted.")
         return code
 
     async def _show(self, stack: Stack) -> int:
         screen = self.screen
-        screen.say(f"All is up. Leavers come from {self.cast.source}.", "bold")
+        screen.say(f"All servers are running. Leavers come from {self.cast.source}.", "bold")
         for note in self.cast.notes:
             screen.say(note)
         if self.cast.left_over:
-            screen.say(f"{self.cast.left_over} further leavers are left out: one list starts no more than the cap.")
+            screen.say(
+                f"{self.cast.left_over} further leavers are skipped: the packet limits the number of runs per list."
+            )
         play = Play(stack, self.cast, screen, self.picture.see if self.picture is not None else None)
         await play.begin()
         await play.go()
@@ -102,15 +104,17 @@ class _Demo:
         """Says where the pages are, and at a terminal leaves them up."""
         screen = self.screen
         if not self.keep_up:
-            screen.say(f"The console was at {stack.url}; at a terminal, or with --keep-up, it stays up until Ctrl-C.")
+            screen.say(
+                f"The web pages were at {stack.url}. At a terminal, or with --keep-up, they stay up until Ctrl-C."
+            )
             return
         self.looked_around = asyncio.Event()
         acting = {member.employee_number for member in self.cast.staff}
         free = (p.employee_number for p in stack.company.people if not p.leaving and p.employee_number not in acting)
-        screen.say(f"The console is at {stack.url} until Ctrl-C. Sign-in is local: a name, no password.", "bold")
-        screen.say("As auditor: each run with its graph and timeline, and under Outcomes how long access stayed open.")
-        whom = next(free, "somebody")
-        screen.say(f"As hr: a new run, say for {whom}, previewed first; then as it: decide about it in the inbox.")
+        screen.say(f"The web pages are at {stack.url} until Ctrl-C. Local sign-in, no password.", "bold")
+        screen.say("As auditor: open a run to see its plan and activity; Outcomes shows how long access stayed open.")
+        whom = next(free, "an employee")
+        screen.say(f"As hr: preview and start a new run, for example for {whom}. Then approve it in the inbox as it.")
         if self.screen.gone:
             return  # nobody is there any more who could end it
         await self.looked_around.wait()
@@ -121,24 +125,24 @@ class _Demo:
         history = await histories(stack, leavers)
         for leaver in leavers:
             screen.print(leaver_table(leaver, history[leaver.run_id], ascii_only))
-        screen.print(Text("\nIn all", style="bold"), overview(leavers, ascii_only))
+        screen.print(Text("\nSummary", style="bold"), overview(leavers, ascii_only))
         for title, lines in (
-            ("What went wrong, and how it was resolved", [*exception_lines(leavers, history)]),
-            ("What came right by itself", [*retry_lines(leavers, history)]),
+            ("Exceptions and how they were resolved", [*exception_lines(leavers, history)]),
+            ("Resolved automatically", [*retry_lines(leavers, history)]),
         ):
             if lines:
                 screen.print(Text(f"\n{title}", style="bold"), *lines)
         checked = await check_ledger(stack)
-        screen.print(Text("\nThe ledger", style="bold"), *ledger_lines(checked))
+        screen.print(Text("\nLedger", style="bold"), *ledger_lines(checked))
         for system, why in stack.company.missing.items():
-            screen.print(Text(f"\nLeft out: everything about the {system}, since {why}.", style="yellow"))
+            screen.print(Text(f"\nSkipped: all steps on the {system}, because {why}.", style="yellow"))
         wrong = shortcomings(leavers)
         screen.print("")
         for line in wrong:
             screen.print(Text(f"Not done: {line}", style="bold red"))
         if wrong or not checked.verification.ok:
             return 1
-        screen.say(f"{len(leavers)} people left in {screen.elapsed:.0f} s, and the record shows it.", "bold green")
+        screen.say(f"{len(leavers)} people offboarded in {screen.elapsed:.0f} s.", "bold green")
         return 0
 
 
@@ -157,7 +161,7 @@ async def _until_stopped(demo: _Demo) -> int:
         elif not stopped:
             stopped.append(number)
             demo.screen.freeze()
-            demo.screen.say("Stopping: everything that was started is taken down.")
+            demo.screen.say("Stopping all servers.")
             demo.stop_wanted = True
             if demo.interruptible:
                 work.cancel()
@@ -171,7 +175,7 @@ async def _until_stopped(demo: _Demo) -> int:
     except EmbeddedServerError as error:
         if stopped:
             return STOPPED_BY[stopped[0]]
-        complain(str(error), "Nothing of it is left running; try again once that is mended.")
+        complain(str(error), "All servers are stopped. Correct the problem and try again.")
         return 1
     finally:
         demo.screen.freeze()

@@ -37,7 +37,7 @@ class NobodyLeaves(Exception):
     """`message` says what to put into the file."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("nobody leaves")
+        super().__init__("no leavers")
         self.message = message
 
 
@@ -114,7 +114,9 @@ def _unusable(export: Export) -> list[BadRow]:
             said = "has no mail address" if not address else "has a mail address without @"
             bad.append(BadRow(row.line, f"{said}; the demo needs one to make accounts for this person"))
         elif address in first:
-            bad.append(BadRow(row.line, f"has the mail address of line {first[address]}; give each person their own"))
+            bad.append(
+                BadRow(row.line, f"has the same mail address as line {first[address]}; each person needs their own")
+            )
         else:
             first[address] = row.line
     return bad
@@ -124,14 +126,14 @@ def _how_to_leave(path: Path, columns: Mapping[str, str]) -> str:
     day = columns.get("cutoff_date")
     if day is None:
         return (
-            f"Nobody in {path.name} leaves: platform.yaml does not say which column holds the last day.\n"
+            f"No leavers in {path.name}: platform.yaml does not set the column of the last day.\n"
             f"Add `cutoff_date: <title of the column>` under hr.export_columns in {PLATFORM_FILE}."
         )
     time, zone = columns.get("cutoff_time"), columns.get("time_zone")
-    hint = f"Nobody in {path.name} leaves. Put a last day such as {datetime.now(UTC):%Y-%m-%d} into the column {day!r}"
-    hint += f" (and perhaps a time such as 17:00 into {time!r})" if time else ""
+    hint = f"No leavers in {path.name}. Put a last day such as {datetime.now(UTC):%Y-%m-%d} into the column {day!r}"
+    hint += f" (and optionally a time such as 17:00 into {time!r})" if time else ""
     hint += f", with a zone such as Europe/Berlin in {zone!r}" if zone else ""
-    return f"{hint}, in the row of whoever leaves."
+    return f"{hint}, in the row of each leaver."
 
 
 def _company(
@@ -148,13 +150,11 @@ def _company(
             replaced += 1
         everybody[number] = replace(everybody[number], manager_number=manager or chief)
     if replaced:
-        notes.append(
-            f"{replaced} of those who leave had no line manager in the file who stays; the next one up takes over."
-        )
+        notes.append(f"{replaced} leavers have no line manager in the file who stays; the next manager up takes over.")
     if len(everybody) > MAX_PEOPLE:
         wanted = {*leaving, *(everybody[number].manager_number for number in leaving)}
         rest = [number for number in everybody if number not in wanted][: MAX_PEOPLE - len(wanted)]
-        notes.append(f"The company has {MAX_PEOPLE} of the {len(everybody)} people in the file: enough for a demo.")
+        notes.append(f"The demo uses {MAX_PEOPLE} of the {len(everybody)} people in the file.")
         everybody = {number: everybody[number] for number in everybody if number in {*wanted, *rest}}
     known = {*everybody, chief}
     people = [

@@ -197,7 +197,7 @@ class Play:
         labels = ", ".join(leaver.state.accounts.details[account]["label"] for account in found.candidates)
         self._story(
             f"{leaver.world.pinned.platform.systems[system].title} shows {labels or 'no account'} for {leaver.name}, "
-            "and nothing there says for certain what is theirs. Nothing is planned there until a person has said."
+            "but no exact match. Nothing is planned there until an operator confirms the match."
         )
         answer = await self._answers.match(leaver, exception, member)
         actor = self._actors[member.alias]
@@ -210,8 +210,8 @@ class Play:
             step = leaver.state.plan.steps[opened.step_id or ""]
             system = leaver.world.pinned.platform.systems[step.system].title
             self._story(
-                f"{system} answered 200 OK, with an error inside: the record is locked. Offboard did not take that "
-                f"for a yes: it read back, saw nothing changed, and stopped this one step ({step.title})."
+                f"{system} responded 200 OK with an error in the body: the record is locked. Offboard read the account "
+                f"back, saw no change, and stopped this step ({step.title})."
             )
             await self._locked.mend()
         answer = await self._answers.repair(leaver, exception, member, mended)
@@ -289,5 +289,7 @@ class Play:
             if set(member.roles) & set(roles):
                 return member
         raise LocalRefusal(
-            "nobody_here", f"Nobody of the demo's staff is {' or '.join(roles)}.", "Use a role that exists."
+            "nobody_here",
+            f"No member of the demo's staff has the role {' or '.join(roles)}.",
+            "Use a role that exists.",
         )

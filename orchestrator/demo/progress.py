@@ -1,12 +1,27 @@
-"""Where the demo's runs and their steps stand, and what they wait for, in words."""
+"""The state of the demo's runs and steps, and who has to act, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from orchestrator.cli.terminal.shapes import RUN_WORDS, Kind, StepView, Wait, code_words, role_words, seconds_words
-from orchestrator.cli.terminal.step_words import BEGINS, LOOKING, attested, by_status, by_wait, counted
+from orchestrator.cli.terminal.shapes import Kind, StepView, Wait, code_words, rest_words, role_words, run_words
+from orchestrator.cli.terminal.step_words import (
+    CHECKING,
+    STARTING,
+    after,
+    attested,
+    awaiting_approval,
+    blocked,
+    by_status,
+    by_wait,
+    checking_again,
+    counted,
+    failed,
+    retrying,
+    scheduled,
+    task_for,
+)
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.plan import PlannedStep
@@ -28,8 +43,7 @@ def view_step(state: RunState, step: PlannedStep, world: World) -> StepView:
             next((t.by for t in state.work.tasks.values() if t.opened.step_id == step.step_id and t.by), None)
         )
     if known.status == "failed":
-        owner = any_of((world.pinned.approvals.exceptions.owner,))
-        return StepView("stopped", f"stopped, {code_words(known.code)}: needs {owner}", "stopped")
+        return failed(known.code, any_of((world.pinned.approvals.exceptions.owner,)))
     return _not_begun(state, step, world)
 
 
@@ -40,35 +54,32 @@ def _not_begun(state: RunState, step: PlannedStep, world: World) -> StepView:
         return view
     match where.waits_for:
         case "predecessors":
-            return StepView("waiting", f"after: {_unfinished_need(state, step)}", "waits")
+            return after(_unfinished_need(state, step))
         case "time":
-            return StepView("time", f"waits for the cutoff, in {seconds_words(rest)}", f"in {seconds_words(rest)}")
+            return scheduled(rest_words(rest))
         case "gate":
             title, roles = _gate_of(state, step, world.pinned)
-            return StepView("gate", f'waits for gate "{title}" ({roles})', f"gate: {step.gate}")
+            return awaiting_approval(f'"{title}" ({roles})', step.gate or "")
         case "another_attempt":
-            words = f"trying again in {seconds_words(rest)}: {code_words(known.code)}"
-            return StepView("again", words, f"again in {seconds_words(rest)}")
+            return retrying(rest_words(rest), known.code)
         case "fresh_look":
             look = state.accounts.searches.get(step.system)
             if look is None or not look.failures:
-                return LOOKING
+                return CHECKING
             rest = look.tried_at + backoff(look.failures) - world.now
-            words = f"looking again in {seconds_words(rest)}: {code_words(look.code)}"
-            return StepView("again", words, f"again in {seconds_words(rest)}")
+            return checking_again(rest_words(rest), look.code)
         case "exception" | "task":
-            return StepView("stopped", f"stopped: {_why_stopped(state, step)}", "stopped")
+            return blocked(_why_blocked(state, step))
     if step.is_task:
-        role = role_words((step.task_role or "",))
-        return StepView("task", f"task for {role}", role)
-    return BEGINS
+        return task_for(role_words((step.task_role or "",)))
+    return STARTING
 
 
 def _unfinished_need(state: RunState, step: PlannedStep) -> str:
     titles = [
         s.title for s in state.plan.steps.values() if s.name in step.needs and not state.work.steps[s.step_id].final
     ]
-    return titles[0] if titles else "an account that is still in question"
+    return titles[0] if titles else "an account match"
 
 
 def _gate_of(state: RunState, step: PlannedStep, packet: Packet) -> tuple[str, str]:
@@ -79,13 +90,13 @@ def _gate_of(state: RunState, step: PlannedStep, packet: Packet) -> tuple[str, s
     return (spec.title, role_words(spec.decided_by)) if spec else (step.gate or "", "")
 
 
-def _why_stopped(state: RunState, step: PlannedStep) -> str:
+def _why_blocked(state: RunState, step: PlannedStep) -> str:
     if step.digest in state.decisions.rejected:
-        return "rejected at its gate"
+        return "approval rejected"
     if step.digest in state.decisions.excluded:
-        return "left out at its gate"
+        return "excluded from approval"
     if step.system in state.accounts.changed_systems:
-        return "the accounts are not those of the plan"
+        return "accounts changed since planning"
     return "needs an operator"
 
 
@@ -96,18 +107,18 @@ def waits(state: RunState, world: World) -> Iterator[Wait]:
     for gate in state.decisions.gates.values():
         if gate.open:
             title = world.pinned.approvals.gates[gate.opened.gate].title
-            what = f'decide at gate "{title}" about {counted(len(gate.opened.digests))}'
+            what = f'approve {counted(len(gate.opened.digests))} at gate "{title}"'
             yield Wait("gate", role_words(gate.roles), what)
     for task in state.work.tasks.values():
         if task.open:
             yield Wait("task", role_words((task.opened.role,)), state.plan.steps[task.opened.step_id].title)
     for system, (views, code) in _failing(state, world).items():
         title = world.pinned.platform.systems[system].title
-        yield Wait("again", title, f"{code_words(code)}; {views[0].short.replace('again', 'tried again')}")
+        yield Wait("again", title, f"{code_words(code)}; {views[0].short}")
     times = [s for s in state.plan.steps.values() if readiness(state, s, world).waits_for == "time"]
     if times:
         rest = min(u for s in times if (u := readiness(state, s, world).until) is not None) - world.now
-        yield Wait("time", "the clock", f"{counted(len(times))} at the cutoff, in {seconds_words(rest)}")
+        yield Wait("time", "Scheduled", f"{counted(len(times))} at the cutoff, in {rest_words(rest)}")
 
 
 def _failing(state: RunState, world: World) -> dict[str, tuple[list[StepView], str]]:
@@ -121,12 +132,12 @@ def _failing(state: RunState, world: World) -> dict[str, tuple[list[StepView], s
     for system, look in state.accounts.searches.items():
         if look.failures and system not in failing and not state.plan.steps:
             rest = look.tried_at + backoff(look.failures) - world.now
-            failing[system] = ([StepView("again", "", f"again in {seconds_words(rest)}")], look.code)
+            failing[system] = ([StepView("again", "", f"retry in {rest_words(rest)}")], look.code)
     return failing
 
 
 def exception_words(exception: ExceptionState, state: RunState, world: World) -> str:
-    """What went otherwise than planned, in a sentence without a person's name."""
+    """The exception with its place, without a person's name."""
     opened = exception.opened
     system = world.pinned.platform.systems[opened.system].title if opened.system else ""
     planned = state.plan.steps.get(opened.step_id or "")
@@ -141,4 +152,4 @@ def exception_words(exception: ExceptionState, state: RunState, world: World) ->
 
 
 def status_words(state: RunState) -> tuple[Kind, str]:
-    return RUN_WORDS[run_status(state)]
+    return run_words(run_status(state))

@@ -40,11 +40,11 @@ ACTIONS: Mapping[Repair, Literal["retry", "skip", "replan", "end", "accept"]] = 
     Repair.ACCEPT: "accept",
 }
 _WORDS = {
-    "retry": "[t] try again",
-    "skip": "[s] leave the step out for good",
-    "replan": "[p] look everything up again, and ask again",
-    "end": "[e] end this run",
-    "accept": "[a] seen, and in order",
+    "retry": "[t] retry",
+    "skip": "[s] skip the step",
+    "replan": "[p] re-plan",
+    "end": "[e] cancel the run",
+    "accept": "[a] accept",
 }
 _LETTERS = {"t": "retry", "s": "skip", "p": "replan", "e": "end", "a": "accept"}
 
@@ -65,8 +65,8 @@ class AtTerminal:
         self._pause()
         self._screen.print(_gate_panel(leaver, gate, member, steps))
         while True:
-            choice = await self._choose("[A] approve  [x] approve, leave steps out  [r] reject  [d] details  "
-                                        "[f] approve all from here on:", "a")  # fmt: skip
+            choice = await self._choose("[A] approve  [x] exclude steps  [r] reject  [d] details  "
+                                        "[f] approve everything from now on:", "a")  # fmt: skip
             match choice:
                 case "a":
                     return GateAnswer("approve")
@@ -74,7 +74,7 @@ class AtTerminal:
                     excluded = await self._which(steps)
                     if excluded and len(excluded) < len(steps):
                         return GateAnswer("approve", excluded, await self._reason("Not now"))
-                    self._screen.print("That would be all: reject instead." if excluded else "Nothing was left out.")
+                    self._screen.print("To exclude all steps, reject instead." if excluded else "No step was excluded.")
                 case "r":
                     return GateAnswer("reject", (), await self._reason("Not like this"))
                 case "d":
@@ -83,7 +83,7 @@ class AtTerminal:
                     self._alone = True
                     return GateAnswer("approve")
                 case _:
-                    self._screen.print("One letter: a, x, r, d or f.")
+                    self._screen.print("Type one letter: a, x, r, d or f.")
 
     async def match(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry) -> MatchAnswer:
         if self._alone:
@@ -96,14 +96,14 @@ class AtTerminal:
             shown = leaver.state.accounts.details[account]
             known = ", ".join(f"{name} {value}" for name, value in shown["attributes"].items())
             lines.append(Text(f"  {number}  {shown['label']}   {known}"))
-        lines.append(Text("Nothing is planned for an account before somebody has said whose it is.", style="dim"))
+        lines.append(Text("Nothing is planned for an account until the match is confirmed.", style="dim"))
         lines.append(Text(leaver.world.pinned.platform.systems[system].runbook, style="dim"))
         self._pause()
-        self._screen.print(_panel(f"Exception: whose account?  {leaver.name}", member, lines, "magenta"))
+        self._screen.print(_panel(f"Exception: account match  {leaver.name}", member, lines, "magenta"))
         numbers = [str(number) for number, account in enumerate(found.candidates, 1) if account in likely]
         usual = ",".join(numbers) or "none"
         while True:
-            typed = await self._choose(f"Which are theirs? Numbers, or none [{usual}]:", usual)
+            typed = await self._choose(f"Which accounts match? Numbers, or none [{usual}]:", usual)
             if typed in (None, "f"):
                 self._alone = True
                 return await self._itself.match(leaver, exception, member)
@@ -111,7 +111,7 @@ class AtTerminal:
             if typed == "none" or chosen:
                 accounts = tuple(found.candidates[number - 1] for number in chosen or ())
                 return MatchAnswer(accounts, await self._reason("The line manager confirms it"))
-            self._screen.print(f"Numbers from 1 to {len(found.candidates)} with commas between them, or none.")
+            self._screen.print(f"Type numbers from 1 to {len(found.candidates)}, separated by commas, or none.")
 
     async def repair(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry, mended: bool) -> RepairAnswer:
         if self._alone:
@@ -119,7 +119,7 @@ class AtTerminal:
         possible = [ACTIONS[repair] for repair in RULES[exception.opened.kind].repairs if repair in ACTIONS]
         lines: list[RenderableType] = [Text(exception_words(exception, leaver.state, leaver.world))]
         if mended:
-            lines.append(Text("Somebody has unlocked the record meanwhile: trying again will work now."))
+            lines.append(Text("The record has been unlocked meanwhile: a retry will succeed."))
         elif exception.opened.system:
             lines.append(Text(leaver.world.pinned.platform.systems[exception.opened.system].runbook, style="dim"))
         self._pause()
@@ -133,22 +133,22 @@ class AtTerminal:
             action = _LETTERS.get(typed or "")
             for one in possible:
                 if one == action:
-                    return RepairAnswer(one, await self._reason("Settled in the demo"))
-            self._screen.print("One of these letters.")
+                    return RepairAnswer(one, await self._reason("Resolved in the demo"))
+            self._screen.print("Type one of these letters.")
 
     async def tasks(self, questions: Sequence[TaskQuestion], member: StaffEntry) -> Mapping[str, dict[str, Any]]:
         if self._alone:
             return await self._itself.tasks(questions, member)
         table = Table(box=None, pad_edge=False, expand=True)
-        table.add_column("Who leaves", ratio=3)
+        table.add_column("Person", ratio=3)
         table.add_column("Task", ratio=4)
         table.add_column("Evidence to attach", ratio=5)
         for question in questions:
             evidence = evidence_for(question)
             table.add_row(question.leaver.name, question.step.title, f"{evidence['note']} ({evidence['reference']})")
         self._pause()
-        self._screen.print(_panel("Tasks that no connector can do", member, [table], "blue"))
-        typed = await self._choose("[Enter] done, with this evidence; or type your own note for all of them:", "")
+        self._screen.print(_panel("Manual tasks", member, [table], "blue"))
+        typed = await self._choose("[Enter] complete with this evidence, or type a note for all tasks:", "")
         if typed is None:
             self._alone = True
         note = {"note": typed} if typed else {}
@@ -162,10 +162,10 @@ class AtTerminal:
         return None if typed is None else (typed.casefold() if len(typed) <= 4 else typed) or usual
 
     async def _reason(self, usual: str) -> str:
-        return await self._screen.ask(f"Why? [{usual}]:") or usual
+        return await self._screen.ask(f"Reason [{usual}]:") or usual
 
     async def _which(self, steps: Sequence[PlannedStep]) -> tuple[str, ...]:
-        typed = await self._screen.ask("Which steps are left out? Numbers with commas between them:")
+        typed = await self._screen.ask("Steps to exclude? Numbers, separated by commas:")
         return tuple(steps[number - 1].step_id for number in _numbers(typed, len(steps)))
 
 
@@ -193,7 +193,7 @@ def _gate_panel(leaver: Leaver, gate: GateState, member: StaffEntry, steps: Sequ
             Text(str(number), style="dim"), step.title + _which_account(leaver, step, steps), Text(system, style="dim"),
             Text("cannot be undone" if step.reversible == "no" and not step.is_task else "", style="bold yellow"),
         )  # fmt: skip
-    asked = Text(f"Asked: {role_words(gate.roles)}. What nobody decides is not done; what is done is read back.")
+    asked = Text(f"Approvers: {role_words(gate.roles)}. Only approved steps run; every change is read back.")
     title = f"Gate: {approvals.gates[gate.opened.gate].title}  {leaver.name}"
     return _panel(title, member, [asked, table], "blue")
 
@@ -209,7 +209,7 @@ def _details(leaver: Leaver, gate: GateState, steps: Sequence[PlannedStep]) -> T
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     table.add_column("Ability", no_wrap=True)
-    for column in ("Level", "Account", "When", "Digest"):
+    for column in ("Permission", "Account", "When", "Digest"):
         table.add_column(column, overflow="fold")
     for number, step in enumerate(steps, 1):
         account = leaver.state.accounts.details.get(step.account_id, {}).get("label", "")
@@ -217,9 +217,9 @@ def _details(leaver: Leaver, gate: GateState, steps: Sequence[PlannedStep]) -> T
         ability = f"{step.system}.{step.ability}" if step.system else step.name
         table.add_row(str(number), ability, step.level.value, account, when, step.digest[:8])
     table.caption = (
-        f"Decide by {gate.opened.decide_by:%Y-%m-%d %H:%M} UTC, then it goes to others as well; acted on until "
-        f"{gate.opened.valid_until:%Y-%m-%d %H:%M} UTC. Whoever asked for the run, the person, and those who report "
-        "to the person never count."
+        f"Due {gate.opened.decide_by:%Y-%m-%d %H:%M} UTC, then escalated; an approval is valid until "
+        f"{gate.opened.valid_until:%Y-%m-%d %H:%M} UTC. The requester, the leaver and the leaver's reports cannot "
+        "approve."
     )
     return table
 
@@ -230,5 +230,5 @@ def _panel(title: str, member: StaffEntry, lines: Sequence[RenderableType], styl
         table.add_row(line)
     return Panel(
         table, title=Text(title, style="bold"), title_align="left", border_style=style,
-        subtitle=Text(f"you answer as {member.alias}: {member.duty}", style="dim"), subtitle_align="left",
+        subtitle=Text(f"you act as {member.alias}: {member.duty}", style="dim"), subtitle_align="left",
     )  # fmt: skip

@@ -37,7 +37,7 @@ class Outage:
             return
         self.since = now
         await self.company.stop(DOWN)
-        self.tell("Code hosting goes down just now: its servers refuse every connection.")
+        self.tell("Simulated outage: code hosting refuses every connection.")
 
     async def go_on(self, leavers: Sequence[Leaver], now: float) -> None:
         if self.since is None:
@@ -49,12 +49,12 @@ class Outage:
             await self.company.restart(DOWN)
             self.ended = now
             self.tell(
-                f"Code hosting is back after {now - self.since:.0f} s. Offboard had tried {attempts} times, each time "
-                "waiting longer. Steps on other systems went on meanwhile."
+                f"Code hosting is back after {now - self.since:.0f} s. Offboard made {attempts} attempts with a "
+                "growing delay. Steps on other systems continued meanwhile."
             )
         elif not self.told and not any(_failures(leaver) for leaver in leavers):
             self.told = True
-            self.tell("What had waited for code hosting goes on by itself. Nobody had to do anything.")
+            self.tell("The steps on code hosting continue automatically.")
 
     @property
     def going_on(self) -> bool:

@@ -13,8 +13,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.terminal.screen import clean, length
-from orchestrator.cli.terminal.shapes import SHAPES, mark, seconds_words
+from orchestrator.cli.terminal.screen import clean
+from orchestrator.cli.terminal.shapes import SHAPES, mark, rest_words
 from orchestrator.demo.board import Leaver
 from orchestrator.demo.progress import exception_words, status_words, view_step
 from orchestrator.domain import events as e
@@ -24,6 +24,8 @@ from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.ledger.proofs.checkpoints import NoteSigner, make_checkpoint
 from orchestrator.ledger.proofs.verification import VerificationReport, verify_database
+from orchestrator.vocabulary.durations import length
+from orchestrator.vocabulary.states import DISPOSITION, in_sentence, label
 
 ORIGIN = "offboard.example/demo"
 MAX_VALUE_CHARACTERS = 60  # letters
@@ -64,9 +66,9 @@ def leaver_table(leaver: Leaver, history: Sequence[Recorded], ascii_only: bool) 
         title=title, title_justify="left", title_style="", box=box.ASCII if ascii_only else box.SIMPLE_HEAD,
         pad_edge=False, expand=True,
     )  # fmt: skip
-    table.add_column("System, and what was found", ratio=5)
-    table.add_column("What was done", ratio=6)
-    table.add_column("What was read back", ratio=6)
+    table.add_column("System and accounts", ratio=5)
+    table.add_column("Step", ratio=6)
+    table.add_column("Evidence read back", ratio=6)
     evidence = _evidence(leaver, history)
     systems = leaver.world.pinned.platform.systems
     for system in [*systems, ""]:
@@ -77,7 +79,7 @@ def leaver_table(leaver: Leaver, history: Sequence[Recorded], ascii_only: bool) 
         head = Text().append(systems[system].title if system else "People", style="bold")
         head.append(f"\n{found}" if found else "", style="dim")
         if not steps:
-            table.add_row(head, "nothing to do", "")
+            table.add_row(head, "no steps", "")
         for number, step in enumerate(steps):
             view = view_step(leaver.state, step, leaver.world)
             done = mark(view.kind, ascii_only=ascii_only).append(f" {step.title}")
@@ -91,10 +93,10 @@ def leaver_table(leaver: Leaver, history: Sequence[Recorded], ascii_only: bool) 
 
 def overview(leavers: Sequence[Leaver], ascii_only: bool) -> Table:
     table = Table(box=box.ASCII if ascii_only else box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    table.add_column("Who left", ratio=4, overflow="fold")
+    table.add_column("Person", ratio=4, overflow="fold")
     table.add_column("Result", ratio=3)
     table.add_column("Steps", ratio=4)
-    table.add_column("Access stayed open", ratio=4)
+    table.add_column("Open exposure", ratio=4)
     table.add_column("Manual work saved", ratio=2)
     for leaver in leavers:
         kind, words = status_words(leaver.state)
@@ -106,7 +108,7 @@ def overview(leavers: Sequence[Leaver], ascii_only: bool) -> Table:
         result = mark(kind, ascii_only=ascii_only).append(f" {words}")
         table.add_row(leaver.name, result, counted, open_for(leaver), f"{minutes} min")
     for promised in {leaver.world.pinned.workflow.outcomes.access_gone_within for leaver in leavers}:
-        table.caption = f"Promised: access is gone within {length(promised)} of the cutoff."
+        table.caption = f"Target: access removed within {length(promised)} of the cutoff."
     return table
 
 
@@ -117,13 +119,13 @@ def open_for(leaver: Leaver) -> str:
     if gone is None:
         open_ones = [s for s in state.plan.steps.values() if s.cuts_access and not _done(leaver, s)]
         if state.plan.open_steps and not open_ones:
-            return "still open: nobody has said whose account it is"
-        return f"still open: {len(open_ones)} steps not done" if open_ones else "nothing to cut"
+            return "still open: waiting for account match"
+        return f"still open: {len(open_ones)} steps not done" if open_ones else "no access to remove"
     since = max(state.cutoff, state.requested_at)
     words = f"{_length(gone - since)} after the cutoff"
     late = state.requested_at - state.cutoff
     if late > timedelta(seconds=90):
-        return f"{_length(gone - since)} from HR's request, which came {seconds_words(late)} after the cutoff"
+        return f"{_length(gone - since)} from HR's request, which came {rest_words(late)} after the cutoff"
     return words
 
 
@@ -141,9 +143,9 @@ def exception_lines(leavers: Sequence[Leaver], histories: Mapping[str, Sequence[
                 yield line.append(" - still open", style="bold red")
                 continue
             took = _length(exception.closed_at - exception.opened_at)
-            by = f" by {exception.by}" if exception.by else " by itself"
+            by = f" by {exception.by}" if exception.by else ""
             reason = f" ({clean(reasons.get(id_, ''))})" if reasons.get(id_) else ""
-            yield line.append(f" - {exception.disposition}{by} after {took}{reason}")
+            yield line.append(f" - {in_sentence(label(exception.disposition, DISPOSITION))}{by} after {took}{reason}")
 
 
 def retry_lines(leavers: Sequence[Leaver], histories: Mapping[str, Sequence[Recorded]]) -> Iterator[Text]:
@@ -158,19 +160,19 @@ def retry_lines(leavers: Sequence[Leaver], histories: Mapping[str, Sequence[Reco
     for title, attempts in failed.items():
         line = Text().append(f"{title}: ", style="bold")
         yield line.append(
-            f"{len(attempts)} attempts at {len(set(attempts))} steps did not work; each was made again, a little later "
-            "every time, until the system said yes"
+            f"{len(attempts)} attempts at {len(set(attempts))} steps failed; each was retried with a growing delay "
+            "until it succeeded"
         )
 
 
 def ledger_lines(checked: Checked) -> Iterator[RenderableType]:
     found = checked.verification
     if not found.ok:
-        yield Text(f"The ledger is NOT as it was written. {found.wrong}", style="bold red")
+        yield Text(f"The ledger was changed after it was written. {found.wrong}", style="bold red")
         return
     yield Text(
-        f"Ledger verified: {found.events} events in {found.streams} streams, every row read again by code of "
-        "its own, every hash and the tree worked out afresh, and compared with a signed checkpoint.",
+        f"Ledger verified: {found.events} events in {found.streams} streams. Independent code read every row, "
+        "recomputed every hash and the Merkle tree, and compared them with a signed checkpoint.",
         style="green",
     )
     yield Text(f"Root {found.root.hex()}")
@@ -191,7 +193,7 @@ def shortcomings(leavers: Sequence[Leaver]) -> list[str]:
             if exception.opened.step_id is None:
                 found.append(f"{leaver.name}: {exception_words(exception, state, leaver.world)}")
         if not state.finished and not any(line.startswith(f"{leaver.name}:") for line in found):
-            found.append(f"{leaver.name}: the run did not close")
+            found.append(f"{leaver.name}: the run did not complete")
     return found
 
 
@@ -208,9 +210,9 @@ def _found(leaver: Leaver, system: str) -> str:
     if not labels:
         return "no account"
     if system in leaver.state.accounts.settled:
-        return f"{labels} (an operator said so)"
+        return f"{labels} (confirmed by an operator)"
     keys = found.matched_on.replace("_", " ").split(",")
-    return f"{labels} (by {' and '.join(keys)})"
+    return f"{labels} (matched by {' and '.join(keys)})"
 
 
 def _evidence(leaver: Leaver, history: Sequence[Recorded]) -> dict[str, str]:
@@ -234,7 +236,7 @@ def _evidence(leaver: Leaver, history: Sequence[Recorded]) -> dict[str, str]:
         step = leaver.state.plan.steps[recorded.event.step_id]
         before = known.setdefault(f"{step.system} {step.account_id}", {})
         fresh = {name: value for name, value in shown.items() if name not in before or before[name] != value}
-        words[recorded.event.step_id] = ", ".join(_pairs(fresh)) or ", ".join(_pairs(shown)) or "as it should be"
+        words[recorded.event.step_id] = ", ".join(_pairs(fresh)) or ", ".join(_pairs(shown)) or "as expected"
         before.update(shown)
     return words
 
@@ -259,11 +261,11 @@ def _value(value: Any) -> str:
             text = ", ".join(value)
             return clean(text) if len(text) <= MAX_VALUE_CHARACTERS else str(len(value))
         case list() | dict():
-            return f"{len(value)} of them"
+            return f"{len(value)} entries"
     text = clean(str(value))
     return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:MAX_VALUE_CHARACTERS]}…"
 
 
 def _length(length: timedelta) -> str:
     seconds = max(length.total_seconds(), 0.0)
-    return f"{seconds:.1f} s" if seconds < 90 else seconds_words(length)
+    return f"{seconds:.1f} s" if seconds < 90 else rest_words(length)

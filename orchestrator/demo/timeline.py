@@ -9,6 +9,7 @@ from orchestrator.demo.board import Leaver
 from orchestrator.demo.progress import exception_words
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
+from orchestrator.vocabulary.states import DISPOSITION, in_sentence, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +27,37 @@ def told(event: Event, leaver: Leaver) -> Told | None:
         case e.StepVerified() | e.StepAttested() | e.StepAttemptFailed() | e.StepFailed():
             return _of_step(event, leaver)
         case e.RunRequested():
-            return Told("running", f"run asked for by {event.requested_by}, cutoff {event.local_cutoff or 'at once'}")
+            return Told(
+                "running", f"run requested by {event.requested_by}, cutoff {event.local_cutoff or 'immediately'}"
+            )
         case e.PlanFrozen():
             known = leaver.world.pinned.platform.systems
             systems = len({step.system for step in event.steps if step.system})
             words = f"plan {event.revision}: {len(event.steps)} steps on {systems} of {len(known)} systems"
-            return Told("running", words + (", some left open" if event.open_steps else ""))
+            return Told("running", words + (", some await account matches" if event.open_steps else ""))
         case e.GateOpened():
             title = leaver.world.pinned.approvals.gates[event.gate].title
-            return Told("gate", f'gate "{title}": {role_words(event.roles)} decides about {len(event.digests)} steps')
+            return Told(
+                "gate", f'gate "{title}": {len(event.digests)} steps await approval by {role_words(event.roles)}'
+            )
         case e.GateDecided():
             gate = leaver.state.decisions.gates[event.gate_id].opened.gate
             title = leaver.world.pinned.approvals.gates[gate].title
-            out = f", {len(event.excluded)} steps left out" if event.excluded else ""
+            out = f", {len(event.excluded)} steps excluded" if event.excluded else ""
             return Told("gate", f'gate "{title}" {event.outcome} by {", ".join(event.by)}{out}', weighty=True)
         case e.RunRescheduled():
-            return Told("time", f"cutoff moved to {event.local_cutoff} by {event.by}", weighty=True)
+            return Told("time", f"cutoff changed to {event.local_cutoff} by {event.by}", weighty=True)
         case e.ExceptionOpened():
             exception = leaver.state.work.exceptions[event.exception_id]
             return Told("stopped", f"exception: {exception_words(exception, leaver.state, leaver.world)}", weighty=True)
         case e.ExceptionClosed():
-            by = f" by {event.by}" if event.by else " by itself"
+            by = f" by {event.by}" if event.by else ""
             reason = f": {event.reason}" if event.reason else ""
-            return Told("verified", f"exception {event.disposition}{by}{reason}", weighty=True)
+            return Told(
+                "verified",
+                f"exception closed: {in_sentence(label(event.disposition, DISPOSITION))}{by}{reason}",
+                weighty=True,
+            )
         case e.TaskCompleted():
             task = leaver.state.work.tasks[event.task_id].opened
             words = "done" if event.outcome == "done" else "not done"
@@ -57,10 +66,10 @@ def told(event: Event, leaver: Leaver) -> Told | None:
                 "attested", f"{leaver.state.plan.steps[task.step_id].title}: {words}, by {event.by} ({evidence})"
             )
         case e.RunClosed():
-            counted = f"{event.verified} verified, {event.attested} attested, {event.skipped} left out"
-            return Told("verified", f"run closed: {counted}", weighty=True)
+            counted = f"{event.verified} verified, {event.attested} attested, {event.skipped} skipped"
+            return Told("verified", f"run completed: {counted}", weighty=True)
         case e.RunEnded():
-            return Told("left_out", f"run ended by {event.by}", weighty=True)
+            return Told("skipped", f"run cancelled by {event.by}", weighty=True)
     return None
 
 
@@ -77,5 +86,5 @@ def _of_step(event: StepResult, leaver: Leaver) -> Told | None:
             return None if event.by else Told("attested", f"{step.title}: attested by the system")
         case e.StepAttemptFailed():
             why = code_words(event.code)
-            return Told("again", f"{step.title}: attempt {event.attempt} did not work, {why}; another follows")
-    return Told("stopped", f"{step.title}: stopped, {code_words(event.code)}")
+            return Told("again", f"{step.title}: attempt {event.attempt} failed, {why}; retrying")
+    return Told("stopped", f"{step.title}: failed, {code_words(event.code)}")

@@ -1,4 +1,4 @@
-"""What waits for people as documents: what it is about in a few words, and what happens if nobody does anything."""
+"""Open items as documents: a short subject, and what happens if they are not completed in time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.run.run import RunState
 from orchestrator.reading.rows import Item
 from orchestrator.vocabulary.durations import spelled
+from orchestrator.vocabulary.states import EXCEPTION, FAILURE, in_sentence, label
 
 Document = dict[str, Any]
 
@@ -22,40 +23,37 @@ def item_document(item: Item) -> Document:
 
 
 def subject(item: Item) -> str:
-    """What waits, in a few words that name nobody: `Decide access: 3 steps`."""
+    """A short subject without a person's name: `Approve access: 3 steps`."""
     detail = item.detail
     if item.kind == "gate":
         steps = f"{detail['steps']} step{'s' if detail['steps'] != 1 else ''}"
         votes = f", {detail['approvals']} of {detail['quorum']}" if detail["quorum"] > 1 else ""
-        return f"Decide {detail['gate']}: {steps}{votes}" + (" (escalated)" if detail["escalated"] else "")
+        return f"Approve {detail['gate']}: {steps}{votes}" + (" (escalated)" if detail["escalated"] else "")
     if item.kind == "task":
-        return f"{'Find out' if detail['task'] == 'confirm_outcome' else 'Do'} {detail['step']}"
+        return f"{'Confirm the outcome of' if detail['task'] == 'confirm_outcome' else 'Complete'} {detail['step']}"
     about = detail.get("step") or item.system
-    code = f" ({detail['code']})" if detail["code"] else ""
-    return str(detail["exception"]) + (f": {about}" if about else "") + code
+    code = f" ({in_sentence(label(detail['code'], FAILURE))})" if detail["code"] else ""
+    return label(detail["exception"], EXCEPTION) + (f": {about}" if about else "") + code
 
 
 def if_nobody_does(item: Item, packet: Packet) -> str:
-    """What happens if nobody does anything by its date, as the run's own packet has it."""
+    """What happens if the item is not completed by its due date, by the run's own packet."""
     owner = roles((packet.approvals.exceptions.owner,))
     match item.kind:
         case "gate":
             gate = packet.approvals.gates.get(str(item.detail["gate"]))
             if gate is None:
-                return "The steps that wait for it are not begun."
-            held = (
-                f"nothing of it is begun until it is decided; {spelled(gate.valid_for)} after the cutoff it is too late"
-            )
+                return "The steps that need this approval do not start."
+            latest = spelled(gate.valid_for)
+            held = f"the steps do not start until they are approved, at the latest {latest} after the cutoff"
             if gate.escalate_to and not item.detail["escalated"]:
-                return sentence(f"{roles(gate.escalate_to, 'and')} may decide as well then; {held}")
+                return sentence(f"it escalates to {roles(gate.escalate_to, 'and')}; {held}")
             return sentence(held)
         case "task":
-            return sentence(
-                f"an exception opens for the role {owner}; the task stays to be done, and the run stays open"
-            )
+            return sentence(f"an exception opens for the role {owner}; the task and the run stay open")
         case "review":
-            return "It stays open as overdue. What was cut stays cut."
-    return "It stays open as overdue, and so does the run. What does not hang on it goes on."
+            return "It stays open as overdue. Removed access stays removed."
+    return "The exception stays open as overdue, and the run stays open. Steps that do not depend on it continue."
 
 
 def title(item: Item, packet: Packet) -> str:

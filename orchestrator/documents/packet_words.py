@@ -11,21 +11,21 @@ from orchestrator.domain.packet.packet import GateSpec, Packet, SystemSpec, Work
 from orchestrator.vocabulary.durations import spelled
 
 NEVER_DECIDE = (
-    "Whoever asked for a run, the person who leaves, and everybody who reports to that person never decide about it, "
-    "whatever their role. Several decisions are those of several people, whatever accounts they use."
+    "The requester of a run, the leaver and the leaver's reports cannot approve it, whatever their role. Where several "
+    "approvals are needed, they come from different people, whatever accounts they use."
 )
-LEFT_OUT = "A step that was left out, or never planned, holds up nothing that would come after it."
+LEFT_OUT = "A step that is skipped or not planned does not block the steps after it."
 DOES = {
-    "read": "It looks and changes nothing",
+    "read": "It reads and changes nothing",
     "prepare": "It changes nothing outside Offboard",
-    "stage": "It leaves something there that takes effect later",
-    "change": "It takes effect at once",
+    "stage": "It prepares a change that takes effect later",
+    "change": "It takes effect immediately",
 }
 LEVELS = {
-    "read": "may look",
-    "prepare": "may prepare: plans, drafts and what else stays inside Offboard",
-    "stage": "may leave something in the system that takes effect later, or not at all",
-    "change": "may change what is there",
+    "read": "can read",
+    "prepare": "can create plans and drafts inside Offboard",
+    "stage": "can prepare changes in the system that take effect later or not at all",
+    "change": "can change data in the system",
 }
 
 
@@ -38,12 +38,12 @@ def step_sentence(step: WorkflowStep, packet: Packet, catalogue: Catalogue) -> s
     begins = sentence(f"Offboard does this in {quoted(system.title)}, {_begins(step, packet)}")
     parts = [begins]
     if step.when is not None:
-        parts.append(f"It is planned only where this holds: {step.when}.")
+        parts.append(f"It is planned only if: {step.when}.")
     parts.append(_effect(ability))
     if ability.repeat == "never":
-        parts.append("It is tried once, and never again where it is in doubt whether it worked.")
+        parts.append("It is attempted once, and not retried if the outcome is unknown.")
     if not ability.read_back:
-        parts.append("Nobody can look afterwards whether it worked: the system's word counts.")
+        parts.append("The result cannot be read back; the system's response counts as evidence.")
     if step.minutes_saved:
         parts.append(f"It saves {minutes(step.minutes_saved)} of manual work.")
     return " ".join(parts)
@@ -53,12 +53,12 @@ def _task(step: WorkflowStep, packet: Packet) -> str:
     assert step.task is not None
     due = step.task.due_within or packet.workflow.thresholds.task_due_within
     parts = [
-        sentence(f"Somebody with the role {role_words(step.task.role)} does this, {_begins(step, packet)}"),
-        f"They have {spelled(due)} from then on.",
+        sentence(f"A person with the role {role_words(step.task.role)} does this, {_begins(step, packet)}"),
+        f"It is due {spelled(due)} later.",
     ]
     if step.when is not None:
-        parts.insert(1, f"It is planned only where this holds: {step.when}.")
-    parts.append("They say what shows that it is done." if step.task.evidence_required else "Their word is enough.")
+        parts.insert(1, f"It is planned only if: {step.when}.")
+    parts.append("Evidence is required." if step.task.evidence_required else "Evidence is optional.")
     if step.minutes_saved:
         parts.append(f"It saves {minutes(step.minutes_saved)} of manual work.")
     return " ".join(parts)
@@ -70,9 +70,9 @@ def _begins(step: WorkflowStep, packet: Packet) -> str:
     if after:
         conditions.append(f"{joined(after)} {'is' if len(after) == 1 else 'are'} done")
     if step.gate is not None:
-        conditions.append(f"the gate {quoted(packet.approvals.gates[step.gate].title)} has approved it")
+        conditions.append(f"it is approved at the gate {quoted(packet.approvals.gates[step.gate].title)}")
     if step.at.anchor == "approval":
-        return f"as soon as {joined(conditions)}" if conditions else "as soon as there is a plan"
+        return f"as soon as {joined(conditions)}" if conditions else "as soon as the run is planned"
     return f"{_moment(step.at.offset)}{', once ' + joined(conditions) if conditions else ''}"
 
 
@@ -87,7 +87,7 @@ def _effect(ability: AbilityFacts) -> str:
     if ability.level in ("read", "prepare"):
         return f"{does}."
     if ability.cuts_access:
-        does = "It takes access away at once" if ability.level == "change" else "It takes access away later"
+        does = "It removes access immediately" if ability.level == "change" else "It removes access later"
     match ability.reversible:
         case "yes":
             undone = "can be undone"
@@ -103,22 +103,22 @@ def gate_sentence(name: str, gate: GateSpec, packet: Packet) -> str:
     who = f"{number(gate.quorum)} different people" if many else "one person"
     parts = [
         sentence(
-            f"{who} with the role {roles(gate.decided_by)} {'decide' if many else 'decides'}, within "
-            f"{spelled(gate.decide_within)} of being asked"
+            f"{who} with the role {roles(gate.decided_by)} {'decide' if many else 'decides'} within "
+            f"{spelled(gate.decide_within)}"
         )
     ]
     if gate.escalate_to:
-        parts.append(sentence(f"if that has not happened by then, {_everybody(gate.escalate_to)} is asked as well"))
+        parts.append(sentence(f"it escalates to the role {roles(gate.escalate_to)} if it is not decided by then"))
     else:
-        parts.append("If that has not happened by then, it goes on waiting for them.")
-    parts.append(f"What is approved may be done until {spelled(gate.valid_for)} after the cutoff.")
+        parts.append("There is no escalation if it is not decided by then.")
+    parts.append(f"An approval is valid until {spelled(gate.valid_for)} after the cutoff.")
     if gate.needed_when is not None:
         parts.append(
-            f"It is asked where this holds: {gate.needed_when}. Elsewhere a step that can be undone goes on without "
-            "it; what cannot be undone is always asked about."
+            f"Approval is needed if: {gate.needed_when}. Otherwise, reversible steps run without approval; "
+            "irreversible steps always need it."
         )
     if gate.decide_together:
-        parts.append("The same decision may be given for several runs in one go; each is recorded on its own.")
+        parts.append("Several runs can be decided together; each decision is recorded separately.")
     return " ".join(parts)
 
 
@@ -128,12 +128,10 @@ def gate_steps(name: str, packet: Packet) -> list[str]:
 
 
 def outcome_sentences(packet: Packet) -> list[str]:
-    """What the business promises itself, and what it hopes to save."""
+    """The target for the removal of access, and the manual work that a run saves."""
     within = spelled(packet.workflow.outcomes.access_gone_within)
     saved = sum(step.minutes_saved for step in packet.workflow.steps)
-    told = [
-        f"{within[:1].upper()}{within[1:]} after the cutoff at the latest, all access is gone and that is verified."
-    ]
+    told = [f"All access is removed, and the removal verified, within {within} of the cutoff."]
     if saved:
         told.append(f"A run with every step saves {minutes(saved)} of manual work.")
     return told
@@ -143,32 +141,33 @@ def threshold_sentences(packet: Packet) -> list[str]:
     limits = packet.workflow.thresholds
     exceptions = packet.approvals.exceptions
     told = [
-        f"Whoever starts more than {number(limits.batch_cap)} runs from one list has to repeat their number.",
-        "A system that does not answer is tried again and again; after "
-        f"{spelled(limits.retries_become_exception_after)} an exception opens, so that a person knows of it, and the "
-        "trying goes on.",
-        "Before something is changed in a system, its accounts are looked at again, unless that was done within the "
-        f"last {_last(limits.accounts_fresh_for)}.",
-        f"A task is to be done within {spelled(limits.task_due_within)}, where it does not say otherwise.",
-        f"What does not go as planned is looked after by {_everybody((exceptions.owner,))}, and settled within "
+        f"Starting more than {number(limits.batch_cap)} runs from one list needs a confirmation of their number.",
+        "Failed attempts are retried. After "
+        f"{spelled(limits.retries_become_exception_after)} an exception opens as well, and the retries continue.",
+        "Before a change in a system, its accounts are searched again, unless that was done within the last "
+        f"{_last(limits.accounts_fresh_for)}.",
+        f"A task is due within {spelled(limits.task_due_within)}, unless its step sets another time.",
+        f"Exceptions belong to the role {role_words(exceptions.owner)} and are due within "
         f"{spelled(exceptions.due_within)}.",
     ]
     if packet.workflow.pilot is not None:
-        told.append(f"While the packet is in its pilot, it is for people of whom this holds: {packet.workflow.pilot}.")
+        told.append(f"In the pilot phase, the packet applies to people for whom: {packet.workflow.pilot}.")
     return told
 
 
 def urgent_sentences(packet: Packet) -> list[str]:
     urgent = packet.approvals.urgent
     if urgent is None:
-        return ["Nobody may start a run urgently: every cut of access waits for its gate."]
+        return ["Urgent starts are not allowed: every removal of access needs approval."]
     return [
         sentence(
-            f"Somebody with the role {roles(urgent.allowed_to)} may start a run urgently: steps that take access away "
-            "and can be undone then begin at once, before the gates are decided"
+            f"A person with the role {roles(urgent.allowed_to)} can start an urgent run: reversible steps that remove "
+            "access then start immediately, before approval"
         ),
-        "Everything else waits for its gate as always.",
-        sentence(f"{_everybody(urgent.review_by)} reviews such a start within {spelled(urgent.review_within)}"),
+        "All other steps need approval as usual.",
+        sentence(
+            f"an urgent start is reviewed by the role {roles(urgent.review_by)} within {spelled(urgent.review_within)}"
+        ),
     ]
 
 
@@ -177,21 +176,21 @@ def embargo_sentences(packet: Packet) -> list[str]:
     if embargo is None:
         return []
     return [
-        f"Until {spelled(embargo.lasts)} after the cutoff a run exists only for whoever asked for it and for "
-        f"{joined(embargo.named)}. Nobody else finds it anywhere."
+        f"Until {spelled(embargo.lasts)} after the cutoff, a run is visible only to its requester and to "
+        f"{joined(embargo.named)}."
     ]
 
 
 def system_sentences(name: str, packet: Packet) -> list[str]:
-    """How an account is told to be somebody's, and how hard the system is asked."""
+    """How accounts are matched to the person, and the limits on calls to the system."""
     system = packet.platform.systems[name]
-    told = ["Offboard learns from it who works here."] if packet.platform.hr.system == name else []
+    told = ["It is the HR system of record."] if packet.platform.hr.system == name else []
     told += _matching(system) if any(step.system == name for step in packet.workflow.steps) else []
-    told.append(f"One attempt takes {spelled(system.deadline)} at most.")
+    told.append(f"An attempt times out after {spelled(system.deadline)}.")
     if system.rate_per_second is not None:
-        told.append(f"It is asked {system.rate_per_second:g} times a second at most.")
+        told.append(f"At most {system.rate_per_second:g} calls a second.")
     if system.queue is not None:
-        told.append(f"A worker of its own serves it, on the queue {system.queue}.")
+        told.append(f"A separate worker serves it, on the task queue {system.queue}.")
     return told
 
 
@@ -201,20 +200,19 @@ def _matching(system: SystemSpec) -> list[str]:
     weak = [_key(key.key) for key in system.match if key.strength == "weak"]
     if strong:
         told.append(
-            f"An account is theirs where exactly one fits by {joined(strong, 'or')}; where several fit, a person is "
-            "asked."
+            f"An account is matched if exactly one fits by {joined(strong, 'or')}. If several fit, an exception opens."
         )
     if weak:
-        told.append(f"One that fits by {joined(weak, 'or')} alone is only ever a question for a person.")
+        told.append(f"An account that fits by {joined(weak, 'or')} alone is a possible match, which a person confirms.")
     if system.match and not system.expected:
-        told.append("Not everybody has an account there: finding none is an answer.")
+        told.append("Having no account there is normal.")
     elif system.match:
-        told.append("Everybody has an account there: where none is found, a person is asked.")
+        told.append("An account is expected there: if none is found, an exception opens.")
     return told
 
 
 def _key(name: str) -> str:
-    return {"email": "mail address", "former_emails": "a former mail address", "hr_id": "HR's own id"}.get(
+    return {"email": "mail address", "former_emails": "a former mail address", "hr_id": "HR ID"}.get(
         name, name.replace("_", " ")
     )
 
@@ -223,8 +221,3 @@ def _last(span: timedelta) -> str:
     """`hour`, `2 hours`, `1 hour 30 minutes`: after "within the last"."""
     said = spelled(span)
     return said.removeprefix("1 ") if said.count(" ") == 1 else said
-
-
-def _everybody(slugs: tuple[str, ...]) -> str:
-    """A role as those who hold it: `whoever has the role operator`."""
-    return f"whoever has the role {roles(slugs)}"

@@ -53,8 +53,8 @@ class PreviewAccount(Shown):
 
 
 class PreviewSystem(Shown):
-    """`outcome` is `matched`, `none`, `ambiguous`, `weak` or `failed`; `trouble` is what a system said that could not
-    be looked at."""
+    """`outcome` is `matched`, `none`, `ambiguous`, `weak` or `failed`; `trouble` is the error of a system that could
+    not be checked."""
 
     system: str
     title: str
@@ -67,7 +67,7 @@ class PreviewSystem(Shown):
 
 
 class NotLookedAt(Shown):
-    """A system of which the preview knows nothing, and `why`; `support` is the packet's word on whom to ask."""
+    """A system that could not be checked, and `why`; `support` is its support contact in the packet."""
 
     system: str
     title: str
@@ -77,10 +77,10 @@ class NotLookedAt(Shown):
 
 
 class MatchQuestion(Shown):
-    """What a person will be asked before steps on this system can be planned. `kind` is the exception's that the run
-    will open; `candidates` are what they choose from, and may be nobody's; `conflict` names the key that speaks
-    against what was found. `handle` is what the start takes an answer under, `why_not` why whoever looked may give
-    none (None where they may), and `settled_by` are the accounts known here that may."""
+    """A question that a person has to answer before steps on this system can be planned. `kind` is the kind of
+    exception that the run would open; `candidates` are the possible accounts; `conflict` names the key that contradicts
+    the match. `handle` identifies the answer in the request that starts the run, `why_not` is the reason why the caller
+    cannot answer (None if they can), and `settled_by` are the users who can."""
 
     system: str
     title: str
@@ -95,8 +95,8 @@ class MatchQuestion(Shown):
 
 
 class PreviewStep(Shown):
-    """`reversible_until` is the instant after which a `limited` step cannot be taken back any more, where it is known
-    when the step is done; `before_gates` is true for what an urgent start does at once."""
+    """`reversible_until` is the time after which a `limited` step cannot be undone any more, if it is known when the
+    step runs; `before_gates` is true for steps that an urgent start runs immediately."""
 
     step_id: str
     name: str
@@ -116,8 +116,8 @@ class PreviewStep(Shown):
 
 
 class PreviewGate(Shown):
-    """`roles` decide, `quorum` of them. `deciders` are the accounts known here of whom nothing forbids it for this run:
-    whoever asked for it, the person and those below them are none, nor is who will not see it under its embargo."""
+    """`quorum` people with one of the `roles` decide. `deciders` are the users who can approve this run: not the
+    requester, the leaver and the leaver's reports, nor users who cannot see the run under its embargo."""
 
     gate: str
     title: str
@@ -129,8 +129,8 @@ class PreviewGate(Shown):
 
 
 class Preview(Shown):
-    """`looked_at` is when. `steps_left_open` are names of steps that cannot be planned before somebody has said whose
-    account it is, or a system has answered."""
+    """`looked_at` is the time of the search. `steps_left_open` are names of steps that cannot be planned before an
+    account match is confirmed or a system responds."""
 
     person: PreviewPerson | None
     packet: str

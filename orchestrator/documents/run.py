@@ -220,7 +220,7 @@ def instruction(step: PlannedStep | None, kind: str) -> str | None:
     if step is None:
         return None
     if kind == "confirm_outcome":
-        return f"Find out in {step.system or 'the system'} whether this was done, and say so with what shows it."
+        return f"Check in {step.system or 'the system'} whether this step took effect. Record the result with evidence."
     return step.task_instruction or None
 
 

@@ -1,7 +1,7 @@
-"""What a notice says. It travels through mail systems that others read, so its words give nothing away: no person's
-name, number, department or account, only what kind of thing waits, the packet's own title for it, and by when.
+"""The text of a notice. Mail passes through systems that other people can read, so a notice has no person's name,
+number, department or account: only the kind of item, the packet's title for it, and the due date.
 
-Of a run under embargo not even that: something waits.
+A notice about a run under embargo has only "an item".
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from orchestrator.vocabulary.states import in_sentence
 
 MOST_LISTED = 20
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in any locale
-SOMETHING = "something"
+UNNAMED = "item"
 
-_NAMED = {"gate": "decision", "task": "task", "exception": "exception", "review": "review"}
-_ASKED = {"gate": "Decide", "task": "Do it", "exception": "Settle it", "review": "Review it"}
+_NAMED = {"gate": "approval", "task": "task", "exception": "exception", "review": "review"}
+_REQUESTED = {"gate": "Approve or reject", "task": "Complete", "exception": "Resolve", "review": "Review"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,41 +37,37 @@ def letter(notices: Sequence[Notice], public_url: str, zone: str | None, now: da
         subject, lines = _single(notices[0], public_url, zone, now)
     else:
         subject, lines = _digest(notices, public_url, zone, now)
-    lines += ["", f"All that waits for you: {inbox}", "", *_WHY]
+    lines += ["", f"Your inbox: {inbox}", "", *_FOOTER]
     return Letter(f"Offboard: {subject}", "\n".join(lines) + "\n")
 
 
-_WHY = (
-    "Offboard sends this to those whose roles let them act. Nobody reads answers to it.",
-)  # fmt: skip
+_FOOTER = ("You receive this message because your role can act on it. Please do not reply.",)
 
 
 def _single(notice: Notice, public_url: str, zone: str | None, now: datetime) -> tuple[str, list[str]]:
     waiting = notice.waiting
-    what = _thing(waiting)
-    waits = f"{what} still waits for you" if notice.kind == "reminder" else f"{what} waits for you"
-    return waits, [_sentence(f"{waits}{_about(waiting)}."), *_by(waiting, zone, now), "", _link(waiting, public_url)]
+    needed = f"{_item(waiting)} {'still needs' if notice.kind == 'reminder' else 'needs'} your attention"
+    return needed, [f"{needed}{_about(waiting)}.", *_by(waiting, zone, now), "", _link(waiting, public_url)]
 
 
 def _digest(notices: Sequence[Notice], public_url: str, zone: str | None, now: datetime) -> tuple[str, list[str]]:
     still = all(notice.kind == "reminder" for notice in notices)
-    subject = f"{len(notices)} things {'still wait' if still else 'wait'} for you"
-    lines = [f"{subject}, the most urgent first:"]
+    subject = f"{len(notices)} items {'still need' if still else 'need'} your attention"
+    lines = [f"{subject}, most urgent first:"]
     for number, notice in enumerate(notices[:MOST_LISTED], start=1):
         waiting = notice.waiting
         reminder = " (reminder)" if notice.kind == "reminder" and not still else ""
-        told = [_sentence(f"{_thing(waiting)}{_about(waiting)}{reminder}."), *_by(waiting, zone, now)]
-        lines += ["", f"{number}. {' '.join(told)}", f"   {_link(waiting, public_url)}"]
+        sentences = [f"{_item(waiting)}{_about(waiting)}{reminder}.", *_by(waiting, zone, now)]
+        lines += ["", f"{number}. {' '.join(sentences)}", f"   {_link(waiting, public_url)}"]
     if len(notices) > MOST_LISTED:
         lines += ["", f"And {len(notices) - MOST_LISTED} more."]
     return subject, lines
 
 
-def _thing(waiting: PendingItem) -> str:
-    if waiting.embargoed or waiting.kind not in _NAMED:
-        return SOMETHING
-    named = _NAMED[waiting.kind]
-    return f"{'an' if named[0] in 'aeiou' else 'a'} {named}"
+def _item(waiting: PendingItem) -> str:
+    """`An approval`; with a capital letter, since it begins a sentence."""
+    named = UNNAMED if waiting.embargoed else _NAMED.get(waiting.kind, UNNAMED)
+    return f"{'An' if named[0] in 'aeiou' else 'A'} {named}"
 
 
 def _about(waiting: PendingItem) -> str:
@@ -91,16 +87,12 @@ def _by(waiting: PendingItem, zone: str | None, now: datetime) -> list[str]:
         return []
     shown = when(waiting.due_at, zone)
     if waiting.due_at <= now:
-        return [f"It was due by {shown}."]
-    return [f"{_ASKED.get(waiting.kind, 'Due')} by {shown}."]
+        return [f"It was due on {shown}."]
+    return [f"{_REQUESTED.get(waiting.kind, 'Due')} by {shown}."]
 
 
 def _link(waiting: PendingItem, public_url: str) -> str:
     return f"{public_url}/inbox" if waiting.embargoed else f"{public_url}/runs/{waiting.run_id}"
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def when(at: datetime, zone: str | None) -> str:

@@ -31,7 +31,7 @@ def make_application(web: WebState) -> FastAPI:
     host = urlsplit(web.settings.public_url).hostname or ""
     app = FastAPI(
         title="Offboard",
-        summary="Removes what a leaving person can reach, step by step, with approvals and a record to check.",
+        summary="Offboard people: remove access step by step, with approvals and a verifiable record.",
         description=DESCRIPTION,
         version=importlib.metadata.version("offboard"),
         openapi_tags=TAGS,

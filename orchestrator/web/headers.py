@@ -62,17 +62,17 @@ ALWAYS = {
 }
 RETRY_AFTER = b"60"  # seconds
 TOO_LARGE = {
-    "title": "Too large", "status": 413, "code": "too_large",
-    "detail": "The request is larger than may be sent here.",
-    "remedy": "Send less. A file of evidence has at most 10 MiB.",
+    "title": "Request too large", "status": 413, "code": "too_large",
+    "detail": "The request exceeds the size limit.",
+    "remedy": "Send a smaller request. A file of evidence has at most 10 MiB.",
 }  # fmt: skip
 NO_ADDRESS = {
-    "title": "The request cannot be understood", "status": 400, "code": "bad_request",
-    "detail": "The address has a NUL in it, which nothing here is called by.", "remedy": "Begin at the inbox.",
+    "title": "Malformed request", "status": 400, "code": "bad_request",
+    "detail": "The address contains a NUL character.", "remedy": "Correct the address.",
 }  # fmt: skip
 TOO_MANY = {
-    "title": "Too often", "status": 429, "code": "too_many_streams",
-    "detail": f"{MAX_STREAMS} streams of events are open already.", "remedy": "Close some that nobody looks at.",
+    "title": "Too many requests", "status": 429, "code": "too_many_streams",
+    "detail": f"{MAX_STREAMS} event streams are already open.", "remedy": "Close streams that are not used.",
 }  # fmt: skip
 
 
@@ -80,7 +80,7 @@ class TooLarge(HTTPException):
     """A request went on beyond what it may have."""
 
     def __init__(self) -> None:
-        super().__init__(413, "The request is larger than may be sent here.")
+        super().__init__(413, "The request exceeds the size limit.")
 
 
 class EdgeMiddleware:
@@ -159,7 +159,7 @@ class EdgeMiddleware:
                 answer = await self._fault(Request(scope), error)
             except Exception as worse:  # what draws the page may be what failed
                 log.error("fault: %s", type(worse).__name__)
-                answer = PlainTextResponse("Something went wrong here. Tell an operator.", 500)
+                answer = PlainTextResponse("An unexpected error occurred. Contact the server's administrator.", 500)
             if not status:
                 await answer(scope, receive, sent)
         finally:

@@ -155,7 +155,7 @@ class Inquiries:
         return NotAnswered(
             "not_answered",
             f"The workers of the task queue {queue}",
-            f"none of them answered within {within:g} seconds",
+            f"no worker responded within {within:g} seconds",
             inquiry_id=inquiry_id,
         )
 

@@ -1,4 +1,4 @@
-"""What went wrong, in words for whoever asked: problem details (RFC 9457) for programs, a page for people.
+"""Errors as responses: problem details (RFC 9457) for programs, a page for people.
 
 | what | status |
 |---|---|
@@ -7,9 +7,9 @@
 | `Invalid` | 404 where the address itself names what is not there, else 422 |
 | `TooOften` | 429, with when to try again |
 | `NotAnswered` | 503, with when to try again |
-| nobody is signed in | 401, or the way to the sign-in page |
-| the ledger or Temporal is away | 503, with when to try again |
-| anything else | 500 with a number that stands in the log; never its words |
+| not signed in | 401, or a redirect to the sign-in page |
+| the ledger or Temporal is not available | 503, with when to try again |
+| anything else | 500 with a number that is in the log; never the error's text |
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ API = "/api/"
 MEDIA_TYPE = "application/problem+json"
 TRY_AGAIN_AFTER = "5"  # seconds
 _TITLES = {
-    400: "The request cannot be understood",
-    401: "Nobody is signed in",
+    400: "Malformed request",
+    401: "Not signed in",
     403: "Not allowed",
     404: "Not found",
-    405: "Not possible here",
+    405: "Method not allowed",
     409: "Too late",
-    413: "Too large",
-    415: "Not a format that is taken here",
-    422: "This cannot be so",
-    429: "Too often",
-    500: "A fault of ours",
-    503: "Not now",
+    413: "Request too large",
+    415: "Unsupported format",
+    422: "Invalid request",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Service unavailable",
 }
 
 NAMED_BY: Mapping[str, tuple[str, ...]] = {
@@ -93,7 +93,7 @@ class Problem:
 
     @property
     def title(self) -> str:
-        return _TITLES.get(self.status, "This did not work")
+        return _TITLES.get(self.status, "Request failed")
 
     def document(self) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -146,8 +146,8 @@ def invalid_request(errors: Sequence[Any]) -> Problem:
     return Problem(
         422,
         "invalid_request",
-        f"The request cannot be understood{first}",
-        "Correct what `errors` names; /api/v1/openapi.json describes each request.",
+        f"The request is invalid{first}",
+        "Correct the fields in `errors`. /api/v1/openapi.json describes each request.",
         named,
     )
 
@@ -163,9 +163,7 @@ def add_problems(app: FastAPI) -> None:
     async def _sign_in(request: Request, error: SignInNeeded) -> Response:
         if request.method in ("GET", "HEAD") and "text/event-stream" not in request.headers.get("accept", ""):
             return RedirectResponse(sign_in_address(request), 303)
-        return await answer(
-            request, Problem(401, "not_signed_in", "You are not signed in, or no longer.", "Sign in, and do it again.")
-        )
+        return await answer(request, Problem(401, "not_signed_in", "You are not signed in.", "Sign in and try again."))
 
     @app.exception_handler(TokenNeeded)
     async def _token(request: Request, error: TokenNeeded) -> Response:
@@ -174,7 +172,7 @@ def add_problems(app: FastAPI) -> None:
             Problem(
                 401,
                 "token_needed",
-                "This needs an API token that works: none was given, or it is unknown, expired or revoked.",
+                "A valid API token is required. The token is missing, unknown, expired or revoked.",
                 "Send `Authorization: Bearer TOKEN`.",
                 headers={"WWW-Authenticate": "Bearer"},
             ),
@@ -193,7 +191,9 @@ def add_problems(app: FastAPI) -> None:
             Problem(
                 503 if away else 500,
                 "ledger_unavailable" if away else "ledger_fault",
-                f"The ledger cannot be asked: {error.cause}." if away else "The ledger holds something unreadable.",
+                f"The ledger is not available: {error.cause}."
+                if away
+                else "The ledger has an event that cannot be read.",
                 error.remedy,
                 headers={"Retry-After": TRY_AGAIN_AFTER} if away else {},
             ),
@@ -206,8 +206,8 @@ def add_problems(app: FastAPI) -> None:
             Problem(
                 503,
                 "engine_unavailable",
-                "Temporal cannot be reached, so that nobody can be asked to look into the systems.",
-                "What was decided stands. Try this again once Temporal is back.",
+                "Temporal cannot be reached, so no worker can search the systems.",
+                "Recorded decisions are not affected. Try again once Temporal is back.",
                 headers={"Retry-After": TRY_AGAIN_AFTER},
             ),
         )
@@ -219,8 +219,8 @@ def add_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
         codes = {404: "unknown_address", 405: "method_not_allowed", 413: "too_large", 400: "bad_request"}
-        remedy = "See /api/v1/openapi.json for what there is." if is_api(request) else "Begin at the inbox."
-        detail = "There is nothing here." if error.status_code == 404 else str(error.detail)
+        remedy = "See /api/v1/openapi.json for the available addresses." if is_api(request) else "Go to the inbox."
+        detail = "There is no page at this address." if error.status_code == 404 else str(error.detail)
         return await answer(
             request,
             Problem(
@@ -241,7 +241,12 @@ async def fault(request: Request, error: Exception) -> Response:
     log.error("fault %s: %s in %s", number, type(error).__name__, place)
     return await answer(
         request,
-        Problem(500, "fault", f"Something went wrong here. It is in the log as {number}.", "Tell an operator."),
+        Problem(
+            500,
+            "fault",
+            f"An unexpected error occurred. It is in the log as {number}.",
+            "Contact the server's administrator.",
+        ),
     )
 
 

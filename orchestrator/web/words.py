@@ -1,8 +1,9 @@
-"""Every word of the domain in plain English, in one place: labels for marks, sentences where a label says too little.
+"""The labels of the pages, and sentences where a label says too little. Labels of states are those of
+`orchestrator/vocabulary/states.py`.
 
-A vocabulary is named after what it speaks of (`run`, `step`, `waits_for`, …), because one code means different things
-in different mouths: `open` of a gate is no `open` of an exception. `words` never fails: a code that is new to us is
-shown as it is, without its underscores, and a test finds it missing here.
+A vocabulary is named after its subject (`run`, `step`, `waits_for`, …), because one code has several meanings: `open`
+of a gate is not `open` of an exception. `words` never fails: an unknown code is shown without its underscores, and a
+test finds it missing here.
 """
 
 from __future__ import annotations
@@ -17,78 +18,78 @@ from orchestrator.web import words_of_events
 VERDICT: Vocabulary = {"approve": "Approve", "reject": "Reject"}
 
 TASK_KIND: Vocabulary = {
-    "work": "Work for a person",
-    "confirm_outcome": "Find out whether it was done",
+    "work": "Manual task",
+    "confirm_outcome": "Confirm the outcome",
 }
 
 LEVEL_MEANING: Vocabulary = {
-    "read": "Looks, and changes nothing.",
-    "prepare": "Writes only inside Offboard: a plan, a draft.",
-    "stage": "Leaves something inert or scheduled in the system.",
-    "change": "Takes effect in the system.",
+    "read": "Reads, and changes nothing.",
+    "prepare": "Creates plans and drafts inside Offboard only.",
+    "stage": "Prepares a change in the system that takes effect later or not at all.",
+    "change": "Changes data in the system.",
 }
 
 REVERSIBLE: Vocabulary = {
     "no": "Cannot be undone",
     "yes": "Can be undone",
-    "limited": "Can be undone for a time",
+    "limited": "Can be undone for a limited time",
 }
 
 REPEAT: Vocabulary = {
-    "freely": "May be tried as often as needed",
-    "keyed": "Is tried again under the same key",
-    "never": "Is tried once, and never again on a doubt",
+    "freely": "Can be retried",
+    "keyed": "Is retried with the same idempotency key",
+    "never": "Is not retried if the outcome is unknown",
 }
 
 PHASE_MEANING: Vocabulary = {
-    "draft": "Not used for anybody yet.",
-    "shadow": "Reads and plans; changes nothing in any system.",
-    "pilot": "Works for the people whom its pilot covers.",
-    "production": "Works for everybody.",
-    "retired": "Out of use; runs that began under it go on.",
+    "draft": "Not in use yet.",
+    "shadow": "Runs search accounts and make plans, but change nothing in any system.",
+    "pilot": "Applies to the people that the packet's pilot condition selects.",
+    "production": "Applies to everyone.",
+    "retired": "No longer in use. Runs that started with this version continue.",
 }
 
 OWNER: Vocabulary = {"value": "Value owner", "safety": "Safety owner"}
 
 ACTOR_KIND: Vocabulary = {"person": "Person", "service": "Service", "assistant": "Assistant"}
 
-ANCHOR: Vocabulary = {"approval": "As soon as it is approved", "cutoff": "At the cutoff"}
+ANCHOR: Vocabulary = {"approval": "When approved", "cutoff": "At the cutoff"}
 
-STRENGTH: Vocabulary = {"strong": "Decides by itself", "weak": "A person is asked"}
+STRENGTH: Vocabulary = {"strong": "Exact match", "weak": "Possible match"}
 
-HAPPENED: Vocabulary = {"no": "Nothing happened in the system", "unknown": "It may have taken effect"}
+HAPPENED: Vocabulary = {"no": "Nothing was changed in the system", "unknown": "It may have taken effect"}
 
-READ_BACK: Vocabulary = {"done": "Done", "not_done": "Not done", "unknown": "Cannot be told"}
+READ_BACK: Vocabulary = {"done": "Done", "not_done": "Not done", "unknown": "Unknown"}
 
 STANDING: Vocabulary = {
-    "final": "Over",
-    "ready": "Begins now",
-    "waiting": "Waits",
-    "stopped": "Stopped",
+    "final": "Finished",
+    "ready": "Starting",
+    "waiting": "Waiting",
+    "stopped": "Blocked",
 }
 
-PURPOSE: Vocabulary = {"plan": "To make a plan", "confirm": "To confirm the plan before a change"}
+PURPOSE: Vocabulary = {"plan": "For the plan", "confirm": "To confirm the plan before a change"}
 
 ANSWER: Vocabulary = {
     "none": "No error",
-    "try_again": "Later may be better",
-    "action_required": "A person must change something first",
-    "refused": "The system said no",
+    "try_again": "Temporary failure, will retry",
+    "action_required": "Action required before a retry",
+    "refused": "Rejected by the system",
 }
 
 SPEAKS_OF: Vocabulary = {"person": "The person", "account": "The account", "run": "The run", "step": "The step"}
-"""What a packet's conditions may ask about."""
+"""What a packet's conditions can use."""
 
 PROOF: Vocabulary = {
     "verified": "Read back",
-    "attested": "By somebody's word",
-    "unverifiable": "Cannot be shown",
+    "attested": "Attested",
+    "unverifiable": "Cannot be verified",
 }
-"""What it rests on that access is gone."""
+"""The proof that access is removed."""
 
 NOTICE: Vocabulary = {"first": "Notice", "reminder": "Reminder"}
 
-TIMING: Vocabulary = {"late": "Late", "soon": "Soon due"}
+TIMING: Vocabulary = {"late": "Overdue", "soon": "Due soon"}
 
 VOCABULARIES: Mapping[str, Vocabulary] = {
     "run": states.RUN,
@@ -129,7 +130,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
 
 
 def words(code: object, vocabulary: str | None = None) -> str:
-    """A code in words; empty for None. Without a vocabulary the first that knows the code speaks. A vocabulary that
+    """A code's label; empty for None. Without a vocabulary, the first one that has the code is used. A vocabulary that
     does not exist is a `KeyError`: that is a fault of the page."""
     if code is None:
         return ""

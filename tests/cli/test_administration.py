@@ -29,7 +29,7 @@ async def test_checkpoint_verify_and_export(
     secret = tmp_path / "note.key"
     verifier = (await offboard.done("ledger", "key", "example.org/ledger", "--out", str(secret))).out.strip()
     assert secret.stat().st_mode & 0o777 == 0o600 and verifier.startswith("example.org/ledger+")
-    assert "is there already" in await offboard.refused("ledger", "key", "example.org/ledger", "--out", str(secret))
+    assert "already exists" in await offboard.refused("ledger", "key", "example.org/ledger", "--out", str(secret))
     monkeypatch.setenv("OFFBOARD_CHECKPOINT_KEY_FILE", str(secret))
     kept = tmp_path / "checkpoint"
     await offboard.done("ledger", "checkpoint", "--out", str(kept))
@@ -37,20 +37,20 @@ async def test_checkpoint_verify_and_export(
     monkeypatch.delenv("OFFBOARD_CHECKPOINT_KEY_FILE")
 
     plain = await offboard.done("ledger", "verify")
-    assert "In order" in plain.out and "--against" in plain.err
+    assert "Verified, no tampering found" in plain.out and "--against" in plain.err
     assert "CHECKPOINT_VERIFIER" in await offboard.refused("ledger", "verify", "--against", str(kept))
     found = (await offboard.done("ledger", "verify", "--against", str(kept), "--key", verifier, "--json")).json
     assert found["ok"] and found["checkpoints"] == 1 and found["wrong"] is None
 
     rows = tmp_path / "rows.jsonl"
     await offboard.done("ledger", "export", str(rows))
-    assert "is there already" in await offboard.refused("ledger", "export", str(rows))
+    assert "already exists" in await offboard.refused("ledger", "export", str(rows))
     checked = await offboard.done("ledger", "verify", "--rows", str(rows), "--against", str(kept), "--key", verifier)
     assert "with the checkpoint" in checked.out
     lines = rows.read_text().splitlines()
     rows.write_text("\n".join([*lines[:4], lines[4].replace('"version": ', '"version": 7'), *lines[5:]]) + "\n")
     error = await offboard.refused("ledger", "verify", "--rows", str(rows))
-    assert "wrong at position 5" in error and "4 events before it are in order" in error
+    assert "Verification failed at position 5" in error and "4 events before it are verified" in error
 
 
 async def test_a_rebuild_differs_in_nothing_and_repairs_what_was_tampered_with(
@@ -62,7 +62,7 @@ async def test_a_rebuild_differs_in_nothing_and_repairs_what_was_tampered_with(
     await offboard.done("end", run_id, "--reason", "called off", as_="hr")
     await until(offboard, urgent, lambda run: any(s["status"] == "verified" for s in run["steps"]))
     same = await offboard.done("ledger", "rebuild")
-    assert "as the events have them" in same.out, same.out
+    assert "agree with the events" in same.out, same.out
 
     async with stack.backend.database.transaction() as connection:
         await connection.exec_driver_sql("UPDATE read.runs SET state = 'clean' WHERE run_id = %s", (run_id,))
@@ -74,7 +74,7 @@ async def test_a_rebuild_differs_in_nothing_and_repairs_what_was_tampered_with(
     gates = (await offboard.done("show", urgent, "--json", as_="it")).json["summary"]["open_gates"]
     made = {line.split()[0]: line.split()[1:] for line in (await offboard.done("ledger", "rebuild")).out.splitlines()}
     assert (made["runs"][1], made["inbox"][1], made["exceptions"][1], made["packets"][1]) == ("1", str(gates), "1", "0")
-    assert "as the events have them" in (await offboard.done("ledger", "rebuild")).out
+    assert "agree with the events" in (await offboard.done("ledger", "rebuild")).out
     assert (await offboard.done("show", run_id, "--json", as_="it")).json["state"] == "ended"
 
 
@@ -87,10 +87,10 @@ async def test_a_packet_is_checked_signed_and_moved(offboard: Offboard, tmp_path
     assert checked["ok"] and checked["packet"] == "mine" and checked["problems"] == []
     assert checked["purpose"].startswith("Whoever has left can no longer sign in")
     plain = (await offboard.done("packet", "check", "standard-leaver")).out
-    assert "is in order" in plain and "they can reach nothing any more" in plain
+    assert "is valid" in plain and "they can reach nothing any more" in plain
 
     signed = await offboard.done("packet", "sign", str(folder), as_="value-owner")
-    assert "Signed for shadow by the value owner" in signed.out
+    assert "Signed for shadow by" in signed.out and "(value owner)" in signed.out
     error = await offboard.refused("packet", "move", "mine", "shadow", as_="value-owner")
     assert "not signed by the safety owner" in error
     assert "takes a role of" in await offboard.refused("packet", "sign", "mine", as_="it")
@@ -145,7 +145,7 @@ def test_up_is_up_until_it_is_ended_and_a_worker_serves_it(tmp_path: Path) -> No
             _wait(address.exists)
             assert once("runs").stdout == "No runs.\n"
             again = once("up")
-            assert again.returncode == 1 and "is up in this folder already" in again.stderr
+            assert again.returncode == 1 and "is already running in this folder" in again.stderr
             assert once("start", "E-1012", "--urgent").returncode == 0
             assert json.loads(once("runs", "--json").stdout)["runs"][0]["urgent"] is True
             settings = {**environment, **json.loads(address.read_text())}
@@ -155,7 +155,7 @@ def test_up_is_up_until_it_is_ended_and_a_worker_serves_it(tmp_path: Path) -> No
                 log.open("w") as errors,
                 subprocess.Popen([_program(), "worker", "--relay"], env=settings, stderr=errors) as worker,
             ):
-                _wait(lambda: "The worker works" in log.read_text())
+                _wait(lambda: "Worker running" in log.read_text())
                 worker.send_signal(signal.SIGTERM)
                 assert worker.wait(30) == 0
         finally:
@@ -163,7 +163,7 @@ def test_up_is_up_until_it_is_ended_and_a_worker_serves_it(tmp_path: Path) -> No
             assert up.wait(60) == 0
         assert not address.exists()
         printed = up.stdout.read() if up.stdout is not None else ""
-        assert "--as" in printed and f"Pages and API: {settings['OFFBOARD_PUBLIC_URL']}" in printed
+        assert "--as" in printed and f"Web pages and API: {settings['OFFBOARD_PUBLIC_URL']}" in printed
     assert "offboard up" in once("runs").stderr
 
 

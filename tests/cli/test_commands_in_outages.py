@@ -25,7 +25,7 @@ async def test_without_temporal_a_decision_stands_and_is_carried_on_later(fragil
     await fragile.temporal.crash()
     try:
         answer = await offboard.done("approve", run_id, "access", as_="it")
-        assert "is approved" in answer.out and "stands in the ledger" in answer.err
+        assert ": approved" in answer.out and "The change is recorded" in answer.err
         shown = (await offboard.done("show", run_id, "--json", as_="it")).json
         assert {gate["gate_id"]: gate["state"] for gate in shown["gates"]}["g-access-1"] == "approved"
     finally:
@@ -42,7 +42,7 @@ async def test_without_the_database_everything_is_refused(fragile: Stack) -> Non
     try:
         for words in (("runs",), ("start", "E-1012", "--urgent"), ("approve", "r1234567", "access"), ("inbox",)):
             error = await offboard.refused(*words, as_="it")
-            assert "The ledger cannot be asked" in error and "go on by themselves" in error, error
+            assert "The ledger is not available" in error and "continue automatically" in error, error
         for words in (("ledger", "verify"), ("ledger", "rebuild"), ("ledger", "migrate")):
             assert "cannot be reached" in await offboard.refused(*words)
     finally:
@@ -58,7 +58,7 @@ async def test_a_system_that_is_down_is_named(fragile: Stack) -> None:
         line = next(line for line in answer.out.splitlines() if line.startswith("code "))
         assert answer.code == 1 and " no " in line and "Developer platform team" in line
         preview = await offboard.done("start", "E-1010", "--urgent", "--preview", as_="hr")
-        assert "code could not be looked at" in preview.out and "Not planned yet" in preview.out
+        assert "code could not be checked" in preview.out and "Not planned until" in preview.out
     finally:
         await fragile.company.restart("code")
     await fragile.company.stop("hr")

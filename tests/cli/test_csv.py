@@ -47,7 +47,7 @@ async def test_broken_rows_are_named_by_line_and_nothing_starts(
     assert answer.code == 0 and f"({number})" in answer.out and "line 4:" in answer.err
     assert number in (await offboard.done("runs", as_="hr")).out
     again = await offboard("start", "--from-csv", str(path), "--skip-bad", as_="hr")
-    assert "line 2: this person has an open run already: r" in again.err and "run r" not in again.out
+    assert "line 2: this person already has an open run: r" in again.err and "run r" not in again.out
 
 
 async def test_more_than_the_cap_wants_the_number_repeated(offboard: Offboard, leaver: Leaver, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ async def test_an_embargoed_start_is_seen_by_those_named_until_it_ends(offboard:
     few = await offboard.refused("start", person.employee_number, *CUTOFF, *embargo[:4], as_="hr")
     assert "could not carry the run through" in few and "Name more people" in few
     shown = await offboard.done("start", person.employee_number, *CUTOFF, *embargo, "--preview", as_="hr")
-    assert "nothing is written" in shown.out
+    assert "Nothing is saved" in shown.out
     said = await offboard.done("start", person.employee_number, *CUTOFF, *embargo, "--reason", "quietly", as_="hr")
     run_id = said.out.split()[1]
     assert (await offboard.done("show", run_id, "--json", as_="value-owner")).json["embargo"]["named"]
@@ -33,10 +33,10 @@ async def test_an_embargoed_start_is_seen_by_those_named_until_it_ends(offboard:
     wrong = await offboard.refused("embargo", run_id, "--until", "tomorrow", as_="hr")
     assert "cannot be read" in wrong and "2026-11-30T17:00" in wrong
     moved = await offboard.done("embargo", run_id, "--until", from_now(days=1), *named[:6], as_="hr")
-    assert "embargoed until" in moved.out
+    assert "under embargo until" in moved.out
     assert await offboard.refused("show", run_id, as_="value-owner") == hidden
     over = await offboard.done("embargo", run_id, "--end", as_="hr")
-    assert "exists for everybody" in over.out
+    assert "the embargo has ended" in over.out
     assert person.employee_number in (await offboard.done("show", run_id, as_="auditor")).out
     for words in (("--end", "--until", from_now(days=1)), (), ("--end", "--named", "it")):
         assert (await offboard("embargo", run_id, *words, as_="hr")).code == 2
@@ -48,20 +48,20 @@ async def test_somebody_who_is_away_has_a_colleague_decide(offboard: Offboard, s
     run_id = await started(cutoff="2027-01-15T18:00")
     await until(offboard, run_id, lambda run: len(run["gates"]) == 3)
     assert "decided by a finance approver" in await offboard.refused("approve", run_id, "money", as_="operator")
-    assert "Nobody decides for you" in (await offboard.done("away", as_="finance")).out
+    assert "You have no delegations" in (await offboard.done("away", as_="finance")).out
     said = await offboard.done("away", "to", "operator", "--until", from_now(days=3), "--reason", "sea", as_="finance")
-    assert "operator decides for you until" in said.out
+    assert "operator is your delegate until" in said.out
     [held] = (await offboard.done("away", "--json", as_="operator")).json["delegations"]
     assert (held["by"], held["to"], held["reason"]) == ("finance", "operator", "sea")
     try:
         assert "For      finance" in (await offboard.done("whoami", as_="operator")).out
         assert ", for finance" in (await offboard.done("inbox", as_="operator")).out
         approved = await offboard.done("approve", run_id, "money", as_="operator")
-        assert "is approved" in approved.out
+        assert ": approved" in approved.out
     finally:
         ended = await offboard.done("away", "end", held["delegation_id"], as_="finance")
-        assert "is ended" in ended.out
-    assert "was over" in (await offboard.done("away", "end", held["delegation_id"], as_="finance")).out
+        assert "is cancelled" in ended.out
+    assert "had already ended" in (await offboard.done("away", "end", held["delegation_id"], as_="finance")).out
     assert "no such delegation" in await offboard.refused("away", "end", "nosuch", as_="finance")
     error = await offboard.refused("away", "to", "nobody", "--until", from_now(days=1), as_="finance")
     assert "No one with this id" in error and "Choose a colleague" in error

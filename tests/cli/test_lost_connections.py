@@ -19,7 +19,7 @@ async def test_a_start_whose_answer_is_lost_is_asked_again_and_starts_one_run(
     person = await leaver()
     async with broken_wire(stack.url, "POST /api/v1/runs HTTP") as wire:
         said = await offboard("start", person.employee_number, *LATER, as_="hr", env={"OFFBOARD_SERVER": wire.url})
-    assert said.code == 0 and "is started" in said.out, said.err
+    assert said.code == 0 and "started for" in said.out, said.err
     assert wire.cuts == 1 and len(wire.keys) == 2 and len(set(wire.keys)) == 1
     listed = (await offboard.done("runs", "--json", as_="hr")).json["runs"]
     # Another test's person may be erased.

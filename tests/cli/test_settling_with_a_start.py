@@ -44,7 +44,7 @@ async def test_what_does_not_answer_the_whole_question_starts_nothing(offboard: 
         (("--theirs", f"code={mine}", "--not-theirs", "code=nobody"), "There is no nobody among what code showed"),
         (("--theirs", f"code={mine}", "--not-theirs", f"code={mine}"), f"System code shows {other} as well"),
         (("--theirs", "identity=x"), "Nobody is asked which account on identity is theirs"),
-        (("--theirs", "code"), "names no account on a system"),
+        (("--theirs", "code"), "is not an account on a system"),
         (("--theirs", f"code={mine}", "--theirs", f"code={other}", "--not-theirs", f"code={mine}"), "named twice"),
     ):
         refused = " ".join(

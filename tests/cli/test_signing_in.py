@@ -60,7 +60,7 @@ async def test_a_login_is_confirmed_in_a_browser_and_lasts_until_the_logout(
         assert "signed in as you" in (await browser.submit("/device", {"code": code.lower()})).text
         returned, out, err = await ended(process)
     assert returned == 0 and f"signed in at {stack.url} as operator" in out, (out, err)
-    assert "Waiting until you have confirmed" in err
+    assert "Waiting for confirmation" in err
     [kept] = tmp_path.rglob("*.json")
     assert kept.stat().st_mode & 0o777 == 0o600 and kept.parent.stat().st_mode & 0o777 == 0o700
     token = json.loads(kept.read_text())[stack.url]["token"]
@@ -72,11 +72,11 @@ async def test_a_login_is_confirmed_in_a_browser_and_lasts_until_the_logout(
     both = await offboard("runs", as_="hr", env=config)
     assert both.code == 0, "without OFFBOARD_SERVER, --as means the embedded stack"
     both = await offboard("runs", as_="hr", env={**config, "OFFBOARD_SERVER": stack.url})
-    assert both.code == 1 and "You are signed in at" in both.err and "Leave --as out" in both.err
+    assert both.code == 1 and "You are signed in at" in both.err and "Omit --as" in both.err
 
     kept.chmod(0o644)
     opened = await offboard("runs", env=config)
-    assert opened.code == 1 and "others can read it" in opened.err and "chmod 600" in opened.err
+    assert opened.code == 1 and "can be read by other users" in opened.err and "chmod 600" in opened.err
     kept.chmod(0o600)
 
     out_again = await offboard("logout", env=config)
@@ -96,7 +96,7 @@ async def test_a_login_that_is_refused_or_given_up_signs_nobody_in(stack: Stack,
         await browser.sign_in("it")
         await browser.submit("/device", {"code": code, "answer": "refuse"})
         returned, _, err = await ended(process)
-    assert returned == 1 and "The person refused" in err
+    assert returned == 1 and "The person rejected the sign-in" in err
     async with logging_in(stack.url, tmp_path) as (process, _):
         process.send_signal(signal.SIGINT)
         returned, _, err = await ended(process)
@@ -110,10 +110,10 @@ async def test_at_a_terminal_a_browser_opens_where_the_code_is_confirmed(stack: 
     browser.chmod(0o755)
     kept_in = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "BROWSER": str(browser)}
     async with at_a_terminal(stack.folder, "login", "--no-browser", **kept_in) as screen:
-        await screen.until("Waiting until you have confirmed there; the code")
+        await screen.until("Waiting for confirmation; the code")
         assert not opened.exists()
     async with at_a_terminal(stack.folder, "login", **kept_in) as screen:
-        await screen.until("lasts 9 min yet")
+        await screen.until("expires in 9 min")
         async with asyncio.timeout(WITHIN):
             while not opened.exists() or not opened.read_text().endswith("\n"):
                 await asyncio.sleep(0.05)
@@ -134,7 +134,7 @@ async def test_a_sign_in_that_is_over_says_how_to_sign_in_again(
 
     signed_in("2026-01-01T00:00:00Z")
     over = await offboard("inbox", env=config)
-    assert over.code == 1 and "has ended" in over.err and f"offboard login {stack.url}" in over.err
+    assert over.code == 1 and "has expired" in over.err and f"offboard login {stack.url}" in over.err
     signed_in("2099-01-01T00:00:00Z")
     assert (await offboard("inbox", env=config)).code == 0
     async with api(stack.url, token) as program:
@@ -145,7 +145,7 @@ async def test_a_sign_in_that_is_over_says_how_to_sign_in_again(
     kept.write_text("{")
     kept.chmod(0o600)
     broken = await offboard("inbox", env=config)
-    assert broken.code == 1 and "cannot be understood" in broken.err
+    assert broken.code == 1 and "is damaged" in broken.err
 
 
 async def test_a_token_from_the_environment(offboard: Offboard, stack: Stack, tmp_path: Path) -> None:
@@ -157,13 +157,13 @@ async def test_a_token_from_the_environment(offboard: Offboard, stack: Stack, tm
     file.write_text(token + "\n")
     assert (await offboard("runs", env={**server, "OFFBOARD_TOKEN_FILE": str(file)})).code == 0
     both = await offboard("runs", as_="hr", env={**server, "OFFBOARD_TOKEN": token})
-    assert both.code == 1 and "A token is given, and --as hr as well" in both.err
+    assert both.code == 1 and "A token is given, so --as hr cannot be used" in both.err
     for wrong in (token[:-3] + "xyz", "nonsense"):
         refused = await offboard("runs", env={**server, "OFFBOARD_TOKEN": wrong})
         assert refused.code == 1 and "does not accept the token in OFFBOARD_TOKEN" in refused.err
         assert wrong not in refused.err
     garbled = await offboard("runs", env={**server, "OFFBOARD_TOKEN": "two words"})
-    assert garbled.code == 1 and "is no token" in garbled.err
+    assert garbled.code == 1 and "is not a token" in garbled.err
     nowhere = await Offboard(tmp_path)("runs", env={"OFFBOARD_TOKEN": token})
     assert nowhere.code == 1 and "OFFBOARD_SERVER is not" in nowhere.err
 
@@ -173,11 +173,11 @@ async def test_a_token_from_the_environment(offboard: Offboard, stack: Stack, tm
     [
         ("http://offboard.example.com", "is not encrypted", "https://"),
         ("http://127.0.0.1.example.com", "is not encrypted", "https://"),
-        ("http://localhost@example.com", "is not where an Offboard is", "https://HOST"),
-        ("https://somebody:secret@example.com", "is not where an Offboard is", "https://HOST"),
-        ("https://example.com/offboard", "is not where an Offboard is", "https://HOST"),
-        ("https://example.com:port", "is not where an Offboard is", "https://HOST"),
-        ("", "is not where an Offboard is", "https://HOST"),
+        ("http://localhost@example.com", "is not the address of a server", "https://HOST"),
+        ("https://somebody:secret@example.com", "is not the address of a server", "https://HOST"),
+        ("https://example.com/offboard", "is not the address of a server", "https://HOST"),
+        ("https://example.com:port", "is not the address of a server", "https://HOST"),
+        ("", "is not the address of a server", "https://HOST"),
     ],
 )
 async def test_only_what_is_encrypted_is_talked_to(offboard: Offboard, url: str, said: str, remedy: str) -> None:
@@ -192,9 +192,9 @@ async def test_a_server_that_does_not_answer_or_is_another(offboard: Offboard, u
     nobody = f"http://127.0.0.1:{unused_tcp_port}"
     for words in (("runs",), ("approve", "r1234567", "access"), ("watch", "r1234567")):
         silent = await offboard(*words, env={"OFFBOARD_SERVER": nobody, "OFFBOARD_TOKEN": "obt_x"})
-        assert silent.code == 1 and f"{nobody} does not answer" in silent.err and "is up there" in silent.err
+        assert silent.code == 1 and f"{nobody} does not respond" in silent.err and "is running there" in silent.err
     silent = await offboard("login", nobody)
-    assert silent.code == 1 and "does not answer" in silent.err
+    assert silent.code == 1 and "does not respond" in silent.err
 
     async def another(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -205,7 +205,7 @@ async def test_a_server_that_does_not_answer_or_is_another(offboard: Offboard, u
 
     async with await asyncio.start_server(another, "127.0.0.1", unused_tcp_port):
         other = await offboard("runs", env={"OFFBOARD_SERVER": nobody, "OFFBOARD_TOKEN": "obt_x"})
-    assert other.code == 1 and "answers 302, and not as Offboard does" in other.err
+    assert other.code == 1 and "responds with 302, but not as an Offboard server does" in other.err
 
 
 async def test_peoples_commands_load_no_database_engine_or_server() -> None:

@@ -26,7 +26,7 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
 
     # HR
     shown = await offboard.done("start", number, *cutoff, "--preview", as_="hr")
-    assert name in shown.out and "nothing is written" in shown.out and "access opens for IT approver" in shown.out
+    assert name in shown.out and "Nothing is saved" in shown.out and "access: approval by IT approver" in shown.out
     listed = (await offboard.done("runs", "--json", as_="hr")).json["runs"]
     assert number not in {run["person"]["employee_number"] for run in listed if run["person"]}
     said = await offboard.done("start", number, *cutoff, as_="hr")
@@ -49,15 +49,15 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
     assert {item["id"] for item in waits if item["run_id"] == run_id} == {"g-access-1", "g-deletion-1"}
     assert not (await offboard.done("inbox", "--json", as_="hr")).json["items"]
     listing = await offboard.done("inbox", as_="finance")
-    assert "Decide money: 2 steps" in listing.out
+    assert "Approve money: 2 steps" in listing.out
     assert "finance approver" in listing.out and "finance_approver" not in listing.out
     approved = await offboard.done("approve", run_id[:9], "access", "--exclude", "freeze_card", as_="it")
-    assert f"Gate access of run {run_id} is approved, without freeze_card" in approved.out
+    assert f"Gate access of run {run_id}: approved, without freeze_card" in approved.out
     await offboard.done("approve", run_id, "g-money-1", "--reason", "looked at", as_="finance")
     rejected = await offboard.done("reject", run_id, "deletion", "--reason", "keep the mailbox", as_="safety-owner")
     assert "rejected" in rejected.out
 
-    # Operators: one exception skipped, one planned anew, and every task done.
+    # Operators: one exception skipped, one re-planned, and every task done.
     found = (await offboard.done("exceptions", "--run", run_id, "--json", as_="operator")).json["exceptions"]
     assert {known["kind"] for known in found} == {"excluded_from_approval", "gate_rejected"}
     assert {known["repairs"][0] for known in found} == {"skip", "replan"}
@@ -65,7 +65,7 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
     assert f"offboard skip {run_id} freeze_card" in " ".join(listing.split())
     await offboard.done("skip", run_id, "freeze_card", "--reason", "there is no card in use", as_="operator")
     replanned = await offboard.done("exceptions", "replan", run_id, "--reason", "asked again", as_="operator")
-    assert "planned anew" in replanned.out
+    assert "re-planned" in replanned.out
     await until(offboard, run_id, lambda run: any(gate["gate_id"] == "g-deletion-2" for gate in run["gates"]))
     await offboard.done("approve", run_id, "deletion", as_="it")
     for _ in range(4):
@@ -90,7 +90,7 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
     assert not any(role in page for role in ("it_approver", "finance_approver", "safety_owner"))
     digest = hashlib.sha256(photo.read_bytes()).hexdigest()
     assert f"desk.txt (image/png, 1048576 bytes, sha256 {digest})" in page
-    assert run["access_gone_at"] is None and "Access gone" not in page, "freeze_card was left out"
+    assert run["access_gone_at"] is None and "Access removed" not in page, "freeze_card was left out"
     [evidence] = [step["evidence"] for step in run["steps"] if step["name"] == "collect_equipment"]
     assert evidence["note"] == "receipt 7" and [file["name"] for file in evidence["attachments"]] == [
         "receipt.txt", "desk.txt",
@@ -107,7 +107,7 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
     assert all(event["run_id"] == run_id and event["hash"] for event in followed)
     assert followed[-1]["type"] == "RunClosed" and '"content"' not in "".join(lines)
     watched = await offboard.done("watch", run_id, as_="hr")
-    assert watched.out.rstrip().endswith(f"Run {run_id} has ended: with_exceptions.")
+    assert watched.out.rstrip().endswith(f"Run {run_id}: completed with exceptions.")
 
 
 async def test_an_account_is_settled_and_a_failed_step_tried_again(
@@ -120,17 +120,17 @@ async def test_an_account_is_settled_and_a_failed_step_tried_again(
     listing = await offboard.done("exceptions", "--run", run_id, as_="operator")
     [known] = (await offboard.done("exceptions", "--run", run_id, "--json", as_="operator")).json["exceptions"]
     assert known["support"] == "Developer platform team" and "line manager" in known["runbook"]
-    assert "code, looked after by Developer platform team: For two accounts" in listing.out
+    assert "code, support Developer platform team: For two accounts" in listing.out
     assert all(candidate["label"] in listing.out for candidate in question["candidates"])
     candidate = question["candidates"][0]["account_id"]
     settled = await offboard.done("exceptions", "settle", run_id, "code", candidate[:12], as_="operator")
-    assert "1 account on code settled" in settled.out
+    assert "1 account on code confirmed" in settled.out
 
     await stack.company.break_("code", "fail", path="suspend")
     try:
         run = await until(offboard, run_id, lambda run: len([g for g in run["gates"] if g["gate"] == "access"]) == 2)
         # The later gate asks only about what the answer brought up.
-        assert "Several gates access are open" in await offboard.refused("approve", run_id, "access", as_="it")
+        assert "Several gates named access are open" in await offboard.refused("approve", run_id, "access", as_="it")
         for gate in ("g-access-1", "g-access-2"):
             await offboard.done("approve", run_id, gate, as_="it")
         await until(
@@ -145,12 +145,12 @@ async def test_an_account_is_settled_and_a_failed_step_tried_again(
                 assert "nothing to try again" in retried.err, retried.err
     finally:
         await stack.company.mend("code")
-    assert "tried again" in retried.out
+    assert "being retried" in retried.out
     await until(
         offboard, run_id,
         lambda run: any(s["name"] == "suspend_code" and s["status"] == "verified" for s in run["steps"]),
     )  # fmt: skip
-    assert "is ended" in (await offboard.done("end", run_id, "--reason", "called off", as_="hr")).out
+    assert "is cancelled" in (await offboard.done("end", run_id, "--reason", "called off", as_="hr")).out
     shown = (await offboard.done("show", run_id, "--json", as_="hr")).json
     assert shown["state"] == "ended"
 
@@ -172,7 +172,7 @@ async def test_an_urgent_start_is_reviewed(offboard: Offboard, started: Started)
     run = await until(offboard, run_id, lambda run: run["access_gone_at"] is not None)
     assert run["access_gone_within"] == 3600
     page = (await offboard.done("show", run_id, as_="hr")).out
-    assert re.search(r"Access gone \d+ (s|min) after the cutoff \(promised: within 1 h\)", page)
+    assert re.search(r"Access removed \d+ (s|min) after the cutoff \(target: within 1 h\)", page)
 
 
 async def test_files_that_cannot_be_attached(offboard: Offboard, started: Started, tmp_path: Path) -> None:
@@ -183,10 +183,10 @@ async def test_files_that_cannot_be_attached(offboard: Offboard, started: Starte
     os.mkfifo(pipe)
     task = ("tasks", "complete", run_id, "collect_equipment", "--evidence", "see there")
     error = await offboard.refused(*task, "--attach", str(large), as_="operator")
-    assert large.name in error and "larger than 10 MiB" in error and "Make it smaller" in error
+    assert large.name in error and "larger than 10 MiB" in error and "Attach a smaller file" in error
     for unreadable in (tmp_path / "none", tmp_path, pipe):
         error = await offboard.refused(*task, "--attach", str(unreadable), as_="operator")
-        assert str(unreadable) in error and "Name a file" in error
+        assert str(unreadable) in error and "Give a file" in error
     run = (await offboard.done("show", run_id, "--json", as_="operator")).json
     assert any(task["step"] == "collect_equipment" and task["state"] == "open" for task in run["tasks"])
     # A file alone is evidence too.
@@ -220,12 +220,12 @@ def test_what_a_file_is_shows_in_its_content(content: bytes, wanted: str) -> Non
 
 
 async def test_a_system_is_held_in_all_runs(offboard: Offboard) -> None:
-    assert "on hold." in (await offboard.done("hold", "--system", "mail", as_="operator")).out
+    assert "are paused." in (await offboard.done("hold", "--system", "mail", as_="operator")).out
     systems = {
         s["system"]: s for s in (await offboard.done("systems", "check", "--json", as_="operator")).json["systems"]
     }
     assert systems["mail"]["held"] and not systems["hr"]["held"] and all(s["reachable"] for s in systems.values())
-    assert "no longer" in (await offboard.done("release", "--system", "mail", as_="operator")).out
+    assert "are resumed" in (await offboard.done("release", "--system", "mail", as_="operator")).out
     seen = (await offboard.done("systems", as_="it")).out
-    assert "held" not in seen and "yes" in seen and "not looked at" not in seen, "as the operator has just seen them"
+    assert "paused" not in seen and "yes" in seen and "not checked" not in seen, "as the operator has just seen them"
     assert "Ask an operator" in await offboard.refused("systems", "check", as_="it")

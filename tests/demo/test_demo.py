@@ -111,7 +111,7 @@ def start(tmp_path: Path, demos: list[Demo]) -> object:
 
 def test_it_decides_by_itself_and_ends_well(start) -> None:
     demo = start("--yes")
-    demo.until("All is up")
+    demo.until("All servers are running")
     up = time.monotonic()
     code = demo.end()
     printed = demo.printed()
@@ -121,20 +121,20 @@ def test_it_decides_by_itself_and_ends_well(start) -> None:
     assert demo.left_behind() == []
     assert "\x1b[" not in printed, "nothing moves the cursor where nobody looks"
     for line in (
-        "Code hosting goes down just now",
-        "goes on by itself. Nobody had to do anything.",
-        "exception: Code hosting: several possible matches: 2 accounts",
-        "exception settled by operator",
-        "Company cards answered 200 OK, with an error inside",
-        "exception retried by operator",
-        "What was read back",
+        "Simulated outage: code hosting refuses every connection.",
+        "The steps on code hosting continue automatically.",
+        "exception: Code hosting: several possible account matches (2)",
+        "exception closed: account match resolved by operator",
+        "Company cards responded 200 OK with an error in the body",
+        "exception closed: retried by operator",
+        "Evidence read back",
         "attested by the mail system: ",
-        "Access stayed open",
-        "Promised: access is gone within 1 h of the cutoff.",
-        "What went wrong, and how it was resolved",
+        "Open exposure",
+        "Target: access removed within 1 h of the cutoff.",
+        "Exceptions and how they were resolved",
         "Ledger verified:",
-        "4 people left",
-        "The console was at http://127.0.0.1:",
+        "4 people offboarded",
+        "The web pages were at http://127.0.0.1:",
     ):
         assert line in printed, line
 
@@ -162,7 +162,7 @@ def test_a_pipe_that_is_closed_leaves_nothing(start) -> None:
     demo = start("--yes", out=writing)
     os.close(writing)
     printed = b""
-    while b"All is up" not in printed:
+    while b"All servers are running" not in printed:
         demo.look()
         printed += os.read(reading, 4096)
     os.close(reading)
@@ -183,9 +183,9 @@ def test_any_export_of_people(start, tmp_path: Path) -> None:
     code = demo.end()
     printed = demo.printed()
     assert code == 0, printed
-    assert "Chi Łódź: cutoff moved to" in printed, "nobody waits for 2099"
+    assert "Chi Łódź: cutoff changed to" in printed, "nobody waits for 2099"
     assert 'Bö Straße "B" [x]' in printed
-    assert "2 people left" in printed
+    assert "2 people offboarded" in printed
     assert demo.left_behind() == []
 
 
@@ -194,7 +194,7 @@ def test_one_leaver_without_anything_but_number_and_address(start, tmp_path: Pat
     export.write_text(TITLES + "1,,,,a@x.example,,,,,,Europe/Berlin,2026-10-01,\n")
     demo = start("--yes", "--csv", str(export))
     assert demo.end() == 0, demo.printed()
-    assert "several possible matches: 2 accounts" in demo.printed()
+    assert "several possible account matches (2)" in demo.printed()
 
 
 def test_broken_rows_are_named_and_nothing_starts(start, tmp_path: Path) -> None:

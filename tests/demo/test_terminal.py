@@ -98,15 +98,15 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 def test_a_person_decides(terminal: Terminal) -> None:
-    terminal.until("Which are theirs?")
+    terminal.until("Which accounts match?")
     terminal.type("9\n")  # no such account
-    terminal.until("Numbers from 1 to 2")
+    terminal.until("numbers from 1 to 2")
     terminal.type("\n")
-    terminal.until("Why?")
+    terminal.until("Reason [")
     terminal.type("asked around\n")
-    terminal.until("Which are theirs?")
+    terminal.until("Which accounts match?")
     terminal.type("1\n")
-    terminal.until("Why?")
+    terminal.until("Reason [")
     terminal.type("\n")
     terminal.until("Gate: Take away access")
     terminal.until("[A] approve")
@@ -114,62 +114,62 @@ def test_a_person_decides(terminal: Terminal) -> None:
     terminal.until("identity.disable_account")
     terminal.until("[A] approve")
     terminal.type("x\n")
-    terminal.until("Which steps are left out?")
+    terminal.until("Steps to exclude?")
     terminal.type("1\n")
-    terminal.until("Why?")
+    terminal.until("Reason [")
     terminal.type("\n")
-    terminal.until("step excluded from approval")
-    terminal.until("[s] leave the step out for good")
+    terminal.until("excluded from approval")
+    terminal.until("[s] skip the step")
     terminal.type("s\n")
-    terminal.until("Why?")
+    terminal.until("Reason [")
     terminal.type("\n")
-    terminal.until("Somebody has unlocked the record")
-    terminal.until("[t] try again")
+    terminal.until("The record has been unlocked")
+    terminal.until("[t] retry")
     terminal.type("t\n")
-    terminal.until("Why?")
+    terminal.until("Reason [")
     terminal.type("\n")
     terminal.until("[A] approve")
     terminal.type("r\n")
-    terminal.until("Why?")
+    terminal.until("Reason [")
     terminal.type("not yet\n")
-    terminal.until("look everything up again")
+    terminal.until("[p] re-plan")
     terminal.type("p\n")
-    terminal.until("Why?")
+    terminal.until("Reason [")
     terminal.type("\n")
     terminal.until("[A] approve")
     terminal.type("f\n")
     terminal.until("asked around")
     terminal.until("Ledger verified:")
-    terminal.until("The console is at ")
+    terminal.until("The web pages are at ")
     terminal.until(" until Ctrl-C")
     address = re.search(r"http://127\.0\.0\.1:\d+", terminal.passed)
     assert address is not None
     with urllib.request.urlopen(f"{address[0]}/sign-in", timeout=WITHIN) as page:
         assert "auditor" in page.read().decode()
-    terminal.until("As hr: a new run, say for E-")
+    terminal.until("for example for E-")
     terminal.type("\x03")
     assert terminal.end() == 0
     assert terminal.left_behind() == []
 
 
 def test_ctrl_c_at_a_question(terminal: Terminal) -> None:
-    terminal.until("Which are theirs?")
+    terminal.until("Which accounts match?")
     terminal.type("\x03")
     assert terminal.end() == 128 + signal.SIGINT
     assert terminal.left_behind() == []
 
 
 def test_a_hang_up_at_a_question(terminal: Terminal) -> None:
-    terminal.until("Which are theirs?")
+    terminal.until("Which accounts match?")
     terminal.hang_up()
     assert terminal.end() == 128 + signal.SIGHUP
     assert terminal.left_behind() == []
 
 
 def test_input_that_ends_leaves_the_rest_to_the_demo(terminal: Terminal) -> None:
-    terminal.until("Which are theirs?")
+    terminal.until("Which accounts match?")
     terminal.type("\x04")
     terminal.until("Ledger verified:")
-    terminal.until("The console is at ")
+    terminal.until("The web pages are at ")
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.end() == 0

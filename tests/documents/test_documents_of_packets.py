@@ -47,8 +47,8 @@ def test_what_the_starters_do_not_use_has_words_too() -> None:
     )
     said = gate_sentence("money", money, changed)
     assert said.startswith("Two different people with the role finance approver decide, within 1 day 12 hours")
-    assert "it goes on waiting for them" in said and "where this holds: step.privileged." in said
-    assert "several runs in one go" in said
+    assert "There is no escalation" in said and "Approval is needed if: step.privileged." in said
+    assert "Several runs can be decided together" in said
 
 
 def test_levels_are_the_furthest_that_any_line_grants() -> None:

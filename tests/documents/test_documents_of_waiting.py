@@ -32,13 +32,13 @@ async def test_an_item_says_what_it_is_and_what_happens_if_nobody_does_anything(
     items = await waiting(services)
     gate, task = items["access"], items["hand_over_duties"]
     assert (gate.packet, gate.packet_version) == ("standard-leaver", services.packet.version)
-    assert subject(gate).startswith("Decide access: ") and title(gate, services.packet) == "Take away access"
+    assert subject(gate).startswith("Approve access: ") and title(gate, services.packet) == "Take away access"
     said = if_nobody_does(gate, services.packet)
     assert said == (
-        "Safety owner may decide as well then; nothing of it is begun until it is decided; 7 days after the cutoff it "
-        "is too late."
+        "It escalates to safety owner; the steps do not start until they are approved, at the latest 7 days after the "
+        "cutoff."
     )
-    assert subject(task) == "Do hand_over_duties"
+    assert subject(task) == "Complete hand_over_duties"
     assert title(task, services.packet) == "Give what they approve and own to somebody else"
     assert if_nobody_does(task, services.packet).startswith("An exception opens for the role operator;")
     document = with_instruction(item_document(task), await services.state(run_id))
@@ -48,7 +48,7 @@ async def test_an_item_says_what_it_is_and_what_happens_if_nobody_does_anything(
     await services.advance_clock(timedelta(days=2))
     await services.runs.advance(run_id)
     gate = (await waiting(services))["access"]
-    assert set(gate.roles) == {"it_approver", "safety_owner"} and "Safety owner" not in if_nobody_does(
+    assert set(gate.roles) == {"it_approver", "safety_owner"} and "safety owner" not in if_nobody_does(
         gate, services.packet
     )
 
@@ -56,8 +56,8 @@ async def test_an_item_says_what_it_is_and_what_happens_if_nobody_does_anything(
 async def test_an_urgent_start_waits_for_its_review(services: SmallOffice) -> None:
     await services.start(urgent=True)
     review = (await waiting(services))["urgent_review"]
-    assert subject(review) == "urgent_review" == title(review, services.packet)
-    assert "stays cut" in if_nobody_does(review, services.packet)
+    assert subject(review) == "Urgent run needs review" == title(review, services.packet)
+    assert "stays removed" in if_nobody_does(review, services.packet)
 
 
 async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(services: SmallOffice) -> None:

@@ -25,10 +25,10 @@ def gate(
 
 def test_one_decision_in_its_own_words() -> None:
     told = letter([Notice(gate(), "first")], URL, "Europe/Berlin", NOW)
-    assert told.subject == "Offboard: a decision waits for you"
+    assert told.subject == "Offboard: An approval needs your attention"
     assert told.text.splitlines()[:4] == [
-        "A decision waits for you: Take away access, 6 steps.",
-        "Decide by 27 Nov 2026 18:00 (Europe/Berlin).",
+        "An approval needs your attention: Take away access, 6 steps.",
+        "Approve or reject by 27 Nov 2026 18:00 (Europe/Berlin).",
         "",
         f"{URL}/runs/r1",
     ]
@@ -37,34 +37,34 @@ def test_one_decision_in_its_own_words() -> None:
 
 def test_a_reminder_says_that_it_is_one() -> None:
     told = letter([Notice(gate(), "reminder")], URL, "America/New_York", NOW)
-    assert told.subject == "Offboard: a decision still waits for you"
+    assert told.subject == "Offboard: An approval still needs your attention"
     assert "27 Nov 2026 12:00 (America/New_York)" in told.text
     late = letter([Notice(gate(due=NOW - HOUR, opened=NOW - DAY), "first")], URL, None, NOW)
-    assert "It was due by 25 Nov 2026 08:00 (UTC)." in late.text
+    assert "It was due on 25 Nov 2026 08:00 (UTC)." in late.text
 
 
 def test_several_are_one_digest() -> None:
     exception = PendingItem("r2/x-1", "r2", "exception", NOW, NOW + DAY, exception="outcome_unknown")
     task = PendingItem("r3/t-1", "r3", "task", NOW, NOW + DAY, "Collect the laptop")
     told = letter([Notice(gate(), "first"), Notice(exception, "first"), Notice(task, "reminder")], URL, None, NOW)
-    assert told.subject == "Offboard: 3 things wait for you"
-    assert "1. A decision: Take away access, 6 steps. Decide by" in told.text
-    assert "2. An exception: outcome unknown. Settle it by" in told.text
-    assert "3. A task: Collect the laptop (reminder). Do it by" in told.text
+    assert told.subject == "Offboard: 3 items need your attention"
+    assert "1. An approval: Take away access, 6 steps. Approve or reject by" in told.text
+    assert "2. An exception: outcome unknown. Resolve by" in told.text
+    assert "3. A task: Collect the laptop (reminder). Complete by" in told.text
     many = letter([Notice(gate(n), "first") for n in range(50)], URL, None, NOW)
-    assert many.subject == "Offboard: 50 things wait for you" and "And 30 more." in many.text
+    assert many.subject == "Offboard: 50 items need your attention" and "And 30 more." in many.text
 
 
 def test_of_an_embargo_nothing_is_said() -> None:
     for kind in ("gate", "task", "exception", "review"):
         secret = PendingItem("r9/x-9", "r9", kind, NOW, NOW + DAY, "Take away access", 6, "step_failed", embargoed=True)
         told = letter([Notice(secret, "first")], URL, "Europe/Berlin", NOW)
-        assert told.subject == "Offboard: something waits for you"
-        assert told.text.startswith("Something waits for you.\n\nhttps://offboard.example.com/inbox\n")
-        for word in ("r9", "access", "Nov", "decision", "step", "embargo"):
+        assert told.subject == "Offboard: An item needs your attention"
+        assert told.text.startswith("An item needs your attention.\n\nhttps://offboard.example.com/inbox\n")
+        for word in ("r9", "access", "Nov", "approval", "decision", "step", "embargo"):
             assert word not in told.text, word
         both = letter([Notice(secret, "first"), Notice(gate(), "first")], URL, None, NOW).text
-        assert "1. Something.\n   https://offboard.example.com/inbox\n" in both and "r9" not in both
+        assert "1. An item.\n   https://offboard.example.com/inbox\n" in both and "r9" not in both
 
 
 def test_an_unknown_zone_is_utc() -> None:

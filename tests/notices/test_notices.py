@@ -89,8 +89,9 @@ async def test_who_decides_is_mailed_once_and_reads_nothing_about_anybody(instal
         await here.wait_until(run, gate_open, "an open gate")
         [mail] = await mails_until(here, bool, "a notice")
         assert mail["to"] == [await address_of(here, "E-1006")] and mail["tls"]
-        assert mail["subject"] == "Offboard: a decision waits for you"
-        assert "A decision waits for you: " in mail["text"] and ", 8 steps.\nDecide by " in mail["text"]
+        assert mail["subject"] == "Offboard: An approval needs your attention"
+        assert "An approval needs your attention: " in mail["text"]
+        assert ", 8 steps.\nApprove or reject by " in mail["text"]
         assert "(Europe/Dublin)" in mail["text"] and f"{PUBLIC_URL}/runs/{run}" in mail["text"]
         assert needles.in_bytes(f"{mail['subject']} {mail['text']}".encode()) == []
         assert person.department not in mail["text"]
@@ -112,7 +113,7 @@ async def test_several_things_are_one_digest(install: Install, hire: Hire) -> No
         await here.set_clock_ahead(GATHER + 1)
         await here.engine.nudge_notices()  # the relay nudges once in that time at most, by its own clock
         [mail] = await mails_until(here, bool, "a digest")
-        assert mail["subject"] == "Offboard: 3 things wait for you"
+        assert mail["subject"] == "Offboard: 3 items need your attention"
         for run in runs:
             assert f"{PUBLIC_URL}/runs/{run}" in mail["text"]
         await no_more_than(here, 1)
@@ -131,7 +132,8 @@ async def test_a_reminder_comes_before_it_is_due_by_time_alone(install: Install,
         # Nothing happens in the ledger: the relay finds that a look is overdue by the database's clock.
         await here.set_clock_ahead((left * 0.76).total_seconds())
         sent = await mails_until(here, lambda sent: len(sent) == 2, "a reminder")
-        assert sent[1]["subject"] == "Offboard: a decision still waits for you" and sent[0]["id"] != sent[1]["id"]
+        assert sent[1]["subject"] == "Offboard: An approval still needs your attention"
+        assert sent[0]["id"] != sent[1]["id"]
         await here.set_clock_ahead((left * 0.9).total_seconds())
         await no_more_than(here, 2)
 
@@ -157,7 +159,7 @@ async def test_nothing_is_mailed_twice_by_a_worker_that_comes_after(install: Ins
     async with install(settings=settings) as here:
         run = await here.start(second, cutoff=FAR_FUTURE)
         sent = await mails_until(here, lambda sent: len(sent) == 2, "the other notice")
-        assert sent[1]["subject"] == "Offboard: a decision waits for you" and run in sent[1]["text"]
+        assert sent[1]["subject"] == "Offboard: An approval needs your attention" and run in sent[1]["text"]
         await no_more_than(here, 2)
 
 
@@ -197,7 +199,7 @@ async def test_of_a_run_under_embargo_those_named_hear_that_something_waits(inst
         await here.wait_until(done.run_id, gate_open, "an open gate")
         [mail] = await mails_until(here, bool, "a notice")
         assert mail["to"] == [await address_of(here, "E-1006")], "who is not named hears nothing"
-        assert mail["subject"] == "Offboard: something waits for you"
+        assert mail["subject"] == "Offboard: An item needs your attention"
         assert done.run_id not in mail["text"] and "decision" not in mail["text"] and "step" not in mail["text"]
         await no_more_than(here, 1)
 

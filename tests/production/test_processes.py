@@ -168,7 +168,7 @@ async def test_a_worker_that_is_not_there_is_missed(site: Site) -> None:
     assert (await site.run("worker", "healthy")).code == 0
     checked = await site.check("worker")
     assert checked.code == 1
-    assert "No worker on this host asks for work" in checked.said
+    assert "No worker on this host polls" in checked.said
 
 
 async def test_people_sign_in_at_their_provider_and_a_first_run_starts(
@@ -299,7 +299,7 @@ async def test_backups_in_two_parts_are_a_whole_ledger_again(site: Site) -> None
     assert (await administer("ledger", "verify")).code == 0
     await _postgres("pg_restore", "--exit-on-error", "-d", target, keyring)
     rebuilt = await administer("ledger", "rebuild")
-    assert rebuilt.code == 0 and "as the events have them" in rebuilt.said, rebuilt.said
+    assert rebuilt.code == 0 and "agree with the events" in rebuilt.said, rebuilt.said
     async with await psycopg.AsyncConnection.connect(target) as raw:
         row = await (await raw.execute("SELECT count(*) FROM keyring.person_keys WHERE wrapped IS NOT NULL")).fetchone()
     assert row is not None and row[0] > 0

@@ -137,7 +137,7 @@ def gallery_context() -> dict[str, Any]:
         "durations": [m * 60.0 for m in minutes],
         "threshold": 3600.0,
         "spread": [30.0, 40, 55, 60, 60, 70, 90, 120, 400, 86_400 * 2],
-        "causes": [Bar("A step failed", 7), Bar("Several accounts could be theirs", 5), Bar("A task is overdue", 2)],
+        "causes": [Bar("Step failed", 7), Bar("Several possible account matches", 5), Bar("Task overdue", 2)],
         "exposed": [
             Bar("Ada Example, company cards", 9000, "2 h 30 min", late=True),
             Bar("Ada Example, code hosting", 2520, "42 min"),

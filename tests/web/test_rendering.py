@@ -114,7 +114,7 @@ async def test_a_keyboard_reaches_the_content_first_and_sees_where_it_is(
     page = await open_page(browser, f"{moving[0]}/gallery", complaints)
     await page.keyboard.press("Tab")
     skip = page.locator(":focus")
-    await expect(skip).to_have_text("Skip to the content")
+    await expect(skip).to_have_text("Skip to content")
     await expect(skip).to_be_in_viewport()
     await page.keyboard.press("Enter")
     await expect(page.locator("#main")).to_be_focused()
@@ -140,7 +140,7 @@ async def test_a_live_part_moves_and_takes_nothing_from_whoever_is_typing(
     address, state = moving
     page = await open_page(browser, f"{address}/moving", complaints)
     before = state.step
-    await expect(page.locator("[data-live-mark]")).to_have_text("Updates arrive by themselves")
+    await expect(page.locator("[data-live-mark]")).to_have_text("Live")
     await page.click("#evidence > summary")
     await page.check("#left-out")
     await page.fill("#reason", "Agreed with the line ")

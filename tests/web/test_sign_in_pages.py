@@ -79,7 +79,7 @@ async def test_a_denied_or_foreign_sign_in_signs_nobody_in(provided: str) -> Non
         authorised = await attacker.post(form.headers["location"], data={"sub": "it-lead"})
         # The attacker sends their own code and state to somebody else, who would act in the attacker's name.
         answer = await victim.get(authorised.headers["location"])
-        assert answer.status_code == 403 and "not begun in this browser" in answer.text
+        assert answer.status_code == 403 and "started in another browser" in answer.text
 
 
 async def test_a_session_is_new_at_sign_in_and_over_at_sign_out(stack: Stack, visit: Visit) -> None:
@@ -139,7 +139,9 @@ async def test_a_command_line_is_signed_in_once_its_person_confirms(stack: Stack
     asked = {"device_secret": begun["device_secret"]}
     waiting = await terminal.post("/api/v1/device/token", json=asked)
     assert (waiting.status_code, waiting.json()["code"]) == (403, "authorization_pending")
-    assert "No command line waits" in (await browser.submit("/device", {"code": "AAAA-AAAA", "answer": "confirm"})).text
+    assert (
+        "This code is not valid" in (await browser.submit("/device", {"code": "AAAA-AAAA", "answer": "confirm"})).text
+    )
     await browser.submit("/device", {"code": begun["code"].lower(), "answer": "confirm"})
     given = (await terminal.post("/api/v1/device/token", json=asked)).json()
     assert given["actor_id"] == "operator"

@@ -17,7 +17,7 @@ from orchestrator.cli.terminal.screen import instant, print_json, say, table
 
 
 def away(context: typer.Context, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
-    """List who decides for whom, as far as it is about you."""
+    """List your delegations: your delegates, and the colleagues you are a delegate for."""
     if context.invoked_subcommand is not None:
         return
 
@@ -30,10 +30,10 @@ def away(context: typer.Context, alias: As = None, json: Json = False, folder: F
         print_json(found)
         return
     if not found["delegations"]:
-        say("Nobody decides for you, and you for nobody.")
+        say("You have no delegations.")
         return
     table(
-        ("Delegation", "For", "Decides", "From", "Until"),
+        ("Delegation", "Delegator", "Delegate", "From", "Until"),
         [
             (held["delegation_id"], held["by"], held["to"], instant(held["since"]), instant(held["until"]))
             for held in found["delegations"]
@@ -43,13 +43,15 @@ def away(context: typer.Context, alias: As = None, json: Json = False, folder: F
 
 def to(
     colleague: Annotated[str, typer.Argument(metavar="NAME", help="A colleague's account, or their name.")],
-    until: Annotated[str, typer.Option("--until", metavar="TIME", help="Before then; 90 days later at most.")],
-    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From then on; now, if left out.")] = None,
+    until: Annotated[
+        str, typer.Option("--until", metavar="TIME", help="When it ends; at most 90 days after it starts.")
+    ],
+    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="When it starts. Default: now.")] = None,
     reason: Reason = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Have a colleague decide what you may decide, and never more."""
+    """Delegate your approvals to a colleague. Your delegate gets no permission beyond yours."""
     carry_out(_delegate(colleague, since, until, reason, alias, folder))
 
 
@@ -62,8 +64,8 @@ async def _delegate(
         account = colleague_named((await server.get("staff"))["members"], colleague)
         said = {"to": account, "since": begins, "until": ends, "reason": reason}
         made = await server.post("delegations", body=said)
-        say(f"{account} decides for you until {instant(ends)}.")
-        say(f"To end it early: offboard away end {made['delegation_id']}")
+        say(f"{account} is your delegate until {instant(ends)}.")
+        say(f"To end the delegation early: offboard away end {made['delegation_id']}")
 
 
 def end(
@@ -71,11 +73,15 @@ def end(
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """End a delegation early; either of the two may."""
+    """End a delegation early. The delegator and the delegate can both do this."""
 
     async def work() -> None:
         async with entering(folder, alias) as server:
             ended = await server.post("delegations", delegation, "end")
-            say(f"Delegation {delegation} is ended." if ended["changed"] else f"Delegation {delegation} was over.")
+            say(
+                f"Delegation {delegation} has ended."
+                if ended["changed"]
+                else f"Delegation {delegation} had already ended."
+            )
 
     carry_out(work())

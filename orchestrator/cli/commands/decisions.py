@@ -15,19 +15,22 @@ from orchestrator.cli.terminal.outcomes import tell
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
 from orchestrator.cli.terminal.shapes import role_words
+from orchestrator.vocabulary.states import GATE, in_sentence, label
 
-Gate = Annotated[str, typer.Argument(metavar="GATE", help="The gate's id, or its name where one of it is open.")]
+Gate = Annotated[
+    str, typer.Argument(metavar="GATE", help="The gate's ID, or its name if only one gate of that name is open.")
+]
 MAX_TOGETHER = 200
 """Items of an inbox: the most urgent."""
 
 
 def inbox(
     alias: As = None,
-    everybody: Annotated[bool, typer.Option("--all", help="Also what waits for others.")] = False,
+    everybody: Annotated[bool, typer.Option("--all", help="Include items for other people.")] = False,
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:
-    """What waits for you: gates to decide, tasks, exceptions, reviews."""
+    """List your open items: approvals, tasks, exceptions and reviews."""
 
     async def work() -> Document:
         async with entering(folder, alias) as server:
@@ -38,10 +41,10 @@ def inbox(
         print_json(found)
         return
     if not found["items"]:
-        say("Nothing waits for you." if not everybody else "Nothing waits for anybody.")
+        say("You're all caught up." if not everybody else "There are no open items.")
         return
     table(
-        ("What", "Run", "Person", "Cutoff", "Due", "For", "Id"),
+        ("Item", "Run", "Person", "Cutoff", "Due", "Role", "ID"),
         [
             (
                 item["subject"] + (f", for {item['on_behalf_of']}" if item["on_behalf_of"] else ""),
@@ -67,17 +70,17 @@ def approve(
     gate: Gate,
     alias: As = None,
     exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="STEP", help="Not this step; repeatable.")
+        list[str] | None, typer.Option("--exclude", metavar="STEP", help="Exclude this step. Repeatable.")
     ] = None,
     reason: Reason = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Approve what a gate asks about, all of it or with exclusions."""
+    """Approve the steps of a gate, all of them or with exclusions."""
     carry_out(_decide(run_id, gate, {"verdict": "approve", "excluded": exclude or [], "reason": reason}, alias, folder))
 
 
 def reject(run_id: Run, gate: Gate, reason: NeededReason, alias: As = None, folder: Folder = FOLDER) -> None:
-    """Reject what a gate asks about. An exception opens, from which the run is planned anew or ended."""
+    """Reject the steps of a gate. An exception opens; an operator re-plans or cancels the run."""
     carry_out(_decide(run_id, gate, {"verdict": "reject", "reason": reason.strip() or None}, alias, folder))
 
 
@@ -94,11 +97,11 @@ async def _tell(server: Server, run_id: str, gate_id: str, done: Document) -> No
     gate = next(gate for gate in run["gates"] if gate["gate_id"] == gate_id)
     which = f"Gate {gate_name(run, gate_id)} of run {run_id}"
     if not done["events"]:
-        say(f"{which}: you had said so already.")
+        say(f"{which}: you had already made this decision.")
     elif gate["state"] != "open":
         excluded = [step["name"] for step in gate["steps"] if step["excluded"]]
         without = f", without {', '.join(excluded)}" if excluded else ""
-        say(f"{which} is {gate['state']}{without}.")
+        say(f"{which}: {in_sentence(label(gate['state'], GATE))}{without}.")
     else:
-        say(f"{which}: {len(gate['votes'])} of {gate['quorum']} have approved.")
+        say(f"{which}: {len(gate['votes'])} of {gate['quorum']} approvals.")
     tell(done)

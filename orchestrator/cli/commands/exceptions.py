@@ -17,6 +17,7 @@ from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.run_pages import candidate_words
 from orchestrator.cli.terminal.screen import instant, name, print_json, say, table
 from orchestrator.cli.terminal.shapes import role_words
+from orchestrator.vocabulary.states import DISPOSITION, EXCEPTION_STATE, label
 
 A_PAGE = 200
 
@@ -24,13 +25,13 @@ A_PAGE = 200
 def exceptions(
     context: typer.Context,
     alias: As = None,
-    run_id: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Of this run only.")] = None,
-    closed: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
-    after: Annotated[str | None, typer.Option("--after", help="Go on where the list before ended.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only this run.")] = None,
+    closed: Annotated[bool, typer.Option("--all", help="Include closed exceptions.")] = False,
+    after: Annotated[str | None, typer.Option("--after", help="Continue after the end of the previous page.")] = None,
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:
-    """List what did not go as planned, who looks after it, and what can be done."""
+    """List exceptions with their owner and how to resolve them."""
     if context.invoked_subcommand is None:
         found = carry_out(_list(run_id, closed, after, alias, folder))
         if json:
@@ -51,7 +52,7 @@ def _print(found: Document, closed: bool) -> None:
         say("No exceptions." if closed else "No open exceptions.")
         return
     table(
-        ("Exception", "Run", "Person", "About", "Owner", "Due", "State", "What can be done"),
+        ("Exception", "Run", "Person", "Step or system", "Owner", "Due", "State", "How to resolve"),
         [
             (
                 known["exception_id"],
@@ -60,7 +61,7 @@ def _print(found: Document, closed: bool) -> None:
                 known["step"] or known["system"],
                 role_words(known["owners"]),
                 instant(known["due_at"]),
-                known["disposition"] or "open",
+                label(known["disposition"], DISPOSITION) if known["disposition"] else label("open", EXCEPTION_STATE),
                 " or ".join(commands_for(known["run_id"], known)) if known["closed_at"] is None else "",
             )
             for known in documents
@@ -69,30 +70,31 @@ def _print(found: Document, closed: bool) -> None:
     told_of = {(d["system"], d["support"] or "", d["runbook"] or "") for d in documents if d["system"]}
     for system, support, runbook in sorted(told_of):
         if support or runbook:
-            say(f"{system}, looked after by {support or 'nobody named'}: {runbook}")
+            say(f"{system}, support {support or 'not set'}: {runbook}")
     for document in documents:
         if document["candidates"]:
-            say(f"Whose account on {document['system']} is it, for {name(document['person'])}?")
+            say(f"Possible accounts of {name(document['person'])} on {document['system']}:")
             for candidate in document["candidates"]:
                 say(f"  {candidate_words(candidate)}")
     if found["after"] is not None:
-        say(f"There are more: offboard exceptions{' --all' if closed else ''} --after {found['after']}")
+        say(f"Next page: offboard exceptions{' --all' if closed else ''} --after {found['after']}")
 
 
 def settle(
     run_id: Run,
     system: Annotated[str, typer.Argument(metavar="SYSTEM")],
     account: Annotated[
-        list[str] | None, typer.Argument(metavar="ACCOUNT…", help="As `exceptions` lists them.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="ACCOUNT…", help="The account, as `exceptions` lists it.", show_default=False),
     ] = None,
-    none: Annotated[bool, typer.Option("--none", help="None of them is this person's.")] = False,
+    none: Annotated[bool, typer.Option("--none", help="None of the accounts belongs to the person.")] = False,
     reason: Reason = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Say which of the accounts that were found are the person's."""
+    """Confirm which of the accounts found belong to the person."""
     if bool(account) == none:
-        raise typer.BadParameter("Name accounts, or say --none.")
+        raise typer.BadParameter("Give one or more accounts, or --none.")
 
     async def work() -> None:
         async with entering(folder, alias) as server:
@@ -100,7 +102,7 @@ def settle(
             found, meant = run["run_id"], accounts_named(run, system, account or [])
             said = {"accounts": meant, "reason": reason}
             done = await server.post("runs", found, "systems", system, "accounts", body=said)
-            say(f"Run {found}: {len(meant) or 'no'} account{'s' if len(meant) != 1 else ''} on {system} settled.")
+            say(f"Run {found}: {len(meant) or 'no'} account{'s' if len(meant) != 1 else ''} on {system} confirmed.")
             tell(done)
 
     carry_out(work())
@@ -108,12 +110,15 @@ def settle(
 
 def accept(
     run_id: Run,
-    exception: Annotated[str, typer.Argument(metavar="EXCEPTION", help="Its id; or its kind, where one is open.")],
+    exception: Annotated[
+        str,
+        typer.Argument(metavar="EXCEPTION", help="The exception's ID, or its kind if only one of that kind is open."),
+    ],
     reason: NeededReason,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Close an exception that needs only that somebody has looked."""
+    """Accept an exception: close it with a justification, without changing a step."""
 
     async def work() -> None:
         async with entering(folder, alias) as server:
@@ -128,13 +133,13 @@ def accept(
 
 
 def replan(run_id: Run, reason: Reason = None, alias: As = None, folder: Folder = FOLDER) -> None:
-    """Look everything up again and plan anew. What was decided and did not change stays decided."""
+    """Re-plan a run: search all systems again. Approvals of steps that did not change stay valid."""
 
     async def work() -> None:
         async with entering(folder, alias) as server:
             found = (await server.run(run_id))["run_id"]
             done = await server.post("runs", found, "replan", body={"reason": reason})
-            say(f"Run {found} is being planned anew.")
+            say(f"Run {found} is being re-planned.")
             tell(done)
 
     carry_out(work())

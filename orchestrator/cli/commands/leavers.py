@@ -39,12 +39,12 @@ async def start_all(
         if batch.bad and not skip_bad:
             count = "one row" if len(batch.bad) == 1 else f"{len(batch.bad)} rows"
             raise LocalRefusal(
-                "bad_rows", f"Nothing is started: {count} of {path.name} cannot be used.",
-                "Correct them in HR and export again, or start the others with --skip-bad.",
+                "bad_rows", f"No run was started: {count} of {path.name} cannot be used.",
+                "Correct them in HR and export again, or start the other rows with --skip-bad.",
             )  # fmt: skip
         _require_confirmed(len(batch.ready), current["batch_cap"], packet, confirm)
         if not batch.ready:
-            say("Nobody in this export has a last day." if not batch.bad else "Nothing is started.")
+            say("No row of this export has a last day." if not batch.bad else "No run was started.")
             return
         refused = await _start_each(server, batch.ready, packet, path)
     if refused:
@@ -64,14 +64,14 @@ def _read(path: Path) -> bytes:
 def _require_confirmed(count: int, cap: int, packet: str, confirm: int | None) -> None:
     if confirm is not None and confirm != count:
         raise LocalRefusal(
-            "count_differs", f"--confirm says {confirm}, and {count} runs would start. Nothing is started.",
-            f"Look at the export again; if {count} is right, say --confirm {count}.",
+            "count_differs", f"--confirm is {confirm}, but {count} runs would start. No run was started.",
+            f"Check the export; if {count} is right, use --confirm {count}.",
         )  # fmt: skip
     if count > cap and confirm is None:
         raise LocalRefusal(
             "over_the_cap",
-            f"{count} runs would start; packet {packet} starts no more than {cap} from one list. Nothing is started.",
-            f"If all {count} are meant, say --confirm {count}.",
+            f"{count} runs would start; the limit of packet {packet} is {cap} per list. No run was started.",
+            f"If {count} is right, use --confirm {count}.",
         )
 
 
@@ -93,11 +93,11 @@ async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> _Bat
             if row.person.email and row.person.email.casefold() not in {
                 address.casefold() for address in (facts["email"], *facts["former_emails"])
             }:
-                said = "HR knows this employee number with another mail address; see whose it is, and export again"
+                said = "HR has another mail address for this employee number; correct it and export again"
                 batch.bad.append(BadRow(row.line, said))
                 continue
             if facts["open_run"] is not None:
-                batch.bad.append(BadRow(row.line, f"this person has an open run already: {facts['open_run']}"))
+                batch.bad.append(BadRow(row.line, f"this person already has an open run: {facts['open_run']}"))
                 continue
             batch.ready.append((row, facts))
     return batch

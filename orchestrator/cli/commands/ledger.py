@@ -26,10 +26,10 @@ VERIFIER = PREFIX + "CHECKPOINT_VERIFIER"
 
 
 def checkpoint(
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Into this file, which is new.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A new file to write to.")] = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Sign how large the ledger is and what its root is. Keep what comes out somewhere else."""
+    """Sign a checkpoint of the ledger: its size and its root. Keep the checkpoint on another system."""
 
     async def work() -> str:
         from orchestrator.cli.server.installation import server_settings
@@ -38,14 +38,14 @@ def checkpoint(
 
         settings = server_settings(folder)
         if settings.checkpoint_key is None:
-            raise SettingMissing(PREFIX + "CHECKPOINT_KEY", "the key that signs; make one with `offboard ledger key`")
+            raise SettingMissing(PREFIX + "CHECKPOINT_KEY", "the signing key; create one with `offboard ledger key`")
         database = Database(settings.database_url)
         try:
             return await make_checkpoint(database, NoteSigner.parse(settings.checkpoint_key))
         finally:
             await database.aclose()
 
-    with _busy("Reading what came since the last checkpoint"):
+    with _busy("Reading the events since the last checkpoint"):
         signed = carry_out(work())
     if out is None:
         typer.echo(signed, nl=False)
@@ -62,25 +62,29 @@ async def _written(path: Path, text: str, mode: int = 0o644) -> None:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:
-            raise LocalRefusal("file_exists", f"{path} is there already.", "Name a new file.") from None
+            raise LocalRefusal("file_exists", f"{path} already exists.", "Give the name of a new file.") from None
 
     await asyncio.to_thread(write)
 
 
 def verify(
     against: Annotated[
-        list[Path] | None, typer.Option("--against", metavar="FILE", help="A checkpoint kept elsewhere. Repeatable.")
+        list[Path] | None,
+        typer.Option("--against", metavar="FILE", help="A checkpoint kept on another system. Repeatable."),
     ] = None,
     verifier: Annotated[
         str | None, typer.Option("--key", metavar="KEY", envvar=VERIFIER, help="The verifier key: NAME+ID+BASE64.")
     ] = None,
     rows: Annotated[
-        Path | None, typer.Option("--rows", metavar="FILE", help="What `ledger export` wrote, not the database.")
+        Path | None,
+        typer.Option(
+            "--rows", metavar="FILE", help="Verify the file that `ledger export` wrote, instead of the database."
+        ),
     ] = None,
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:
-    """Read every row again with code of its own, and name the first wrong one."""
+    """Verify the ledger: read every row with independent code, and report the first row that is wrong."""
 
     async def work() -> VerificationReport:
         from orchestrator.cli.server.installation import server_settings
@@ -114,16 +118,18 @@ def verify(
             }
         )
     elif found.wrong is not None:
-        complain(f"The ledger is wrong at {found.wrong.place}: {found.wrong.what}", found.wrong.remedy)
-        note(f"{found.events} events before it are in order.")
+        complain(f"Verification failed at {found.wrong.place}: {found.wrong.what}", found.wrong.remedy)
+        note(f"The {found.events} events before it are verified.")
     else:
         with_them = f" and with {found.checkpoints} checkpoints" if found.checkpoints > 1 else ""
         with_them = " and with the checkpoint" if found.checkpoints == 1 else with_them
         counted = f"{found.events} events in {found.streams} streams"
-        say(f"In order: {counted} agree with each other{with_them}.", style="green")
+        say(f"Verified, no tampering found: {counted} agree with each other{with_them}.", style="green")
         say(f"Root {found.root.hex()}")
         if not found.checkpoints:
-            note("Against whoever may write to the database, only a checkpoint kept elsewhere helps: --against FILE.")
+            note(
+                "To detect changes by database administrators, verify with a checkpoint kept elsewhere: --against FILE."
+            )
     if not found.ok:
         raise typer.Exit(REFUSED)
 
@@ -139,12 +145,12 @@ def _verifier(given: str | None, folder: Path) -> str:
     except (SettingMissing, Invalid):
         secret = None
     if secret is None:
-        raise SettingMissing(VERIFIER, "the verifier key that belongs to the checkpoint; also as --key")
+        raise SettingMissing(VERIFIER, "the verifier key of the checkpoint; or use --key")
     return NoteSigner.parse(secret).verifier_text()
 
 
 def export(out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")], folder: Folder = FOLDER) -> None:
-    """Write every row into a file, to be verified elsewhere. Personal data stays encrypted."""
+    """Export all rows to a file, to verify them on another machine. Personal data stays encrypted."""
 
     async def work() -> int:
         from orchestrator.cli.server.installation import server_settings
@@ -153,15 +159,15 @@ def export(out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.
         try:
             return await asyncio.to_thread(export_rows, server_settings(folder).database_url, out)
         except FileExistsError:
-            raise LocalRefusal("file_exists", f"{out} is there already.", "Name a new file.") from None
+            raise LocalRefusal("file_exists", f"{out} already exists.", "Give the name of a new file.") from None
 
-    with _busy("Writing every row"):
+    with _busy("Exporting all rows"):
         count = carry_out(work())
     say(f"{count} events in {out}.")
 
 
 def rebuild(folder: Folder = FOLDER) -> None:
-    """Make the read tables anew from the events, and say whether they differed. Appends wait meanwhile."""
+    """Rebuild the read tables from the events and report differences. Appends wait meanwhile."""
 
     async def work() -> dict[str, Rebuilt]:
         from orchestrator.cli.server.installation import server_settings
@@ -176,24 +182,24 @@ def rebuild(folder: Folder = FOLDER) -> None:
         finally:
             await database.aclose()
 
-    with _busy("Folding every event"):
+    with _busy("Reading all events"):
         made = carry_out(work())
     table(
-        ("Table", "Rows", "Differed"),
+        ("Table", "Rows", "Corrected"),
         [(name, str(rebuilt.rows), str(rebuilt.differed)) for name, rebuilt in made.items()],
     )
     wrong = sum(rebuilt.differed for rebuilt in made.values())
     if wrong:
-        say(f"{wrong} rows differed from the events and are right now.", style="yellow")
+        say(f"{wrong} rows differed from the events and were corrected.", style="yellow")
     else:
-        say("The read tables were as the events have them.", style="green")
+        say("The read tables agree with the events.", style="green")
 
 
 def key(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The ledger's name: offboard.example.com/ledger.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file for the secret half.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file for the signing key.")],
 ) -> None:
-    """Make a key for checkpoints. The secret half goes into a file, the verifier key is printed."""
+    """Create a key pair for checkpoints. The signing key is written to a file, the verifier key is printed."""
 
     async def work() -> str:
         from orchestrator.ledger.proofs.checkpoints import NoteSigner
@@ -204,7 +210,7 @@ def key(
 
     verifier = carry_out(work())
     typer.echo(verifier)
-    note(f"Set {PREFIX}CHECKPOINT_KEY_FILE to {out}; give the line above to whoever verifies, as --key or {VERIFIER}.")
+    note(f"Set {PREFIX}CHECKPOINT_KEY_FILE to {out}; give the line above to the auditors, as --key or {VERIFIER}.")
 
 
 def _busy(doing: str):  # type: ignore[no-untyped-def]  # rich's status, a context manager

@@ -13,10 +13,13 @@ from orchestrator.cli.terminal.outcomes import tell, tell_closing
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import say
 
-Step = Annotated[str, typer.Argument(metavar="STEP", help="The step's name or id.")]
-HeldRun = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id, or its beginning.")]
+Step = Annotated[str, typer.Argument(metavar="STEP", help="The step's name or ID.")]
+HeldRun = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's ID, or the start of it.")]
 System = Annotated[
-    str | None, typer.Option("--system", metavar="NAME", help="Not a run but this system, or * for all, in all runs.")
+    str | None,
+    typer.Option(
+        "--system", metavar="NAME", help="Pause this system in all runs instead of one run; * for all systems."
+    ),
 ]
 EVERYTHING = "*"
 
@@ -26,32 +29,32 @@ def retry(
     step: Step,
     alias: As = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Do it anew, although the first time may have worked too.")
+        bool, typer.Option("--again", help="Run the step again even if the first attempt may have taken effect.")
     ] = False,
     reason: Reason = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Try a step once more that failed or whose outcome is unknown."""
+    """Retry a step that failed or whose outcome is unknown."""
 
     async def work() -> None:
         async with entering(folder, alias) as server:
             found = (await server.run(run_id))["run_id"]
             said = {"again": again, "reason": reason}
             done = await server.post("runs", found, "steps", step, "retry", body=said)
-            say(f"Run {found}: {step} is tried again.")
+            say(f"Run {found}: {step} is being retried.")
             tell(done)
 
     carry_out(work())
 
 
 def skip(run_id: Run, step: Step, reason: NeededReason, alias: As = None, folder: Folder = FOLDER) -> None:
-    """Leave a step out for good. What needs it goes on."""
+    """Skip a step. It is never run; steps that depend on it continue."""
 
     async def work() -> None:
         async with entering(folder, alias) as server:
             found = (await server.run(run_id))["run_id"]
             done = await server.post("runs", found, "steps", step, "skip", body={"reason": reason})
-            say(f"Run {found}: {step} is left out.")
+            say(f"Run {found}: {step} is skipped.")
             await tell_closing(server, found, done)
 
     carry_out(work())
@@ -65,7 +68,7 @@ def hold(
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Hold back every further step of a run, or every change on a system."""
+    """Pause a run, or all changes on a system."""
     carry_out(_switch(True, run_id, system, packet, reason, alias, folder))
 
 
@@ -76,7 +79,7 @@ def release(
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Let a held run, or changes on a system, go on."""
+    """Resume a paused run, or changes on a system."""
     carry_out(_switch(False, run_id, system, packet, None, alias, folder))
 
 
@@ -84,21 +87,21 @@ async def _switch(
     on: bool, run_id: str | None, system: str | None, packet: str, reason: str | None, alias: str | None, folder: Path
 ) -> None:
     if (run_id is None) == (system is None):
-        raise typer.BadParameter("Name one RUN, or a system with --system.")
+        raise typer.BadParameter("Give one RUN, or a system with --system.")
     verb = "hold" if on else "release"
     async with entering(folder, alias) as server:
         if system is not None:
             said = {"packet": packet, "reason": reason}
             changed = (await server.post("systems", system, verb, body=said))["changed"]
-            words = ("on hold", "on hold already") if on else ("no longer on hold", "not on hold")
-            say(f"{_named(system)} {words[0 if changed else 1]}.")
+            words = ("paused", "already paused") if on else ("resumed", "not paused")
+            say(f"Changes on {_named(system)} are {words[0 if changed else 1]}.")
             return
         found = (await server.run(str(run_id)))["run_id"]
         done = await server.post("runs", found, verb, body={"reason": reason} if on else None)
-        words = ("is held", "is held already") if on else ("goes on", "was not held")
+        words = ("is paused", "is already paused") if on else ("is resumed", "was not paused")
         say(f"Run {found} {words[0 if done['events'] else 1]}.")
         tell(done)
 
 
 def _named(system: str) -> str:
-    return "All systems are" if system == EVERYTHING else f"System {system} is"
+    return "all systems" if system == EVERYTHING else f"system {system}"

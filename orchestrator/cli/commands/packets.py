@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PHASES = ("draft", "shadow", "pilot", "production", "retired")
 FolderOrName = Annotated[
-    str, typer.Argument(metavar="PACKET", help="A folder with the three files, or the name of a packet.")
+    str, typer.Argument(metavar="PACKET", help="A folder with the three files, or a packet's name.")
 ]
 
 
@@ -29,7 +29,7 @@ def check(
     packet: FolderOrName,
     json: Json = False,
 ) -> None:
-    """Check a packet's three files: every problem by file, line and field. Needs no server."""
+    """Check a packet's three files and list every problem by file, line and field. Needs no server."""
     with told():
         found, problems = _checked(packet)
     name, version = (found.name, found.version) if found is not None else (None, None)
@@ -42,8 +42,8 @@ def check(
             complain(str(problem), "")
         complain(f"The packet has {_count(problems)}.", "Correct the files and check again.")
     else:
-        say(f"Packet {name} {(version or '')[:12]} is in order.")
-        say(f"What it is for: {purpose}")
+        say(f"Packet {name} {(version or '')[:12]} is valid.")
+        say(f"Purpose: {purpose}")
     if problems:
         raise typer.Exit(REFUSED)
 
@@ -71,15 +71,15 @@ def _count(problems: list[PacketProblem]) -> str:
 def sign(
     packet: FolderOrName,
     phase: Annotated[
-        str | None, typer.Option("--phase", help="For which phase; the next one, where it is not said.")
+        str | None, typer.Option("--phase", help="The phase to sign for. Default: the next phase.")
     ] = None,
     version: Annotated[
-        str | None, typer.Option("--version", help="Which version of a packet that is known; the newest otherwise.")
+        str | None, typer.Option("--version", help="A version of an adopted packet. Default: the newest.")
     ] = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Sign a packet for its next phase as one of its owners. A folder is checked, and adopted first."""
+    """Sign a packet for its next phase, as one of its owners. A folder is checked and adopted first."""
     with told():
         wanted = _phase(phase) if phase is not None else None
         files = _files(Path(packet)) if Path(packet).is_dir() else None
@@ -94,7 +94,7 @@ def sign(
             state = await server.post("packets", name, "versions", known, "signatures", body={"phase": wanted})
             _tell(name, state)
             for signature in state["signatures"]:
-                say(f"Signed for {signature['phase']} by the {signature['owner']} owner: {signature['by']}.")
+                say(f"Signed for {signature['phase']} by {signature['by']} ({signature['owner']} owner).")
 
     carry_out(work())
 
@@ -116,13 +116,15 @@ async def _version(server: Server, packet: str, version: str | None) -> str:
 
 def move(
     packet: Annotated[str, typer.Argument(metavar="PACKET", help="The packet's name.")],
-    phase: Annotated[str, typer.Argument(metavar="PHASE", help="draft, shadow, pilot, production or retired.")],
-    version: Annotated[str | None, typer.Option("--version", help="Which version; the newest otherwise.")] = None,
+    phase: Annotated[
+        str, typer.Argument(metavar="PHASE", help="draft, shadow (dry run), pilot, production or retired.")
+    ],
+    version: Annotated[str | None, typer.Option("--version", help="The version. Default: the newest.")] = None,
     reason: Reason = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Move a packet to another phase: forward with both owners' signatures, back by either owner alone."""
+    """Change a packet's phase: forward with both owners' signatures, back by either owner alone."""
 
     async def work() -> None:
         wanted = _phase(phase)
@@ -140,5 +142,5 @@ def _tell(packet: str, state: Document) -> None:
 
 def _phase(text: str) -> str:
     if text not in PHASES:
-        raise LocalRefusal("unknown_phase", f"There is no phase {text[:40]}.", f"Name one of: {', '.join(PHASES)}.")
+        raise LocalRefusal("unknown_phase", f"There is no phase {text[:40]}.", f"Use one of: {', '.join(PHASES)}.")
     return text

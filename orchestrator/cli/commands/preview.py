@@ -5,38 +5,41 @@ from __future__ import annotations
 from orchestrator.cli.commands.settling import told
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.run_pages import label
-from orchestrator.cli.terminal.screen import cutoff, instant, length, name, say, table
-from orchestrator.cli.terminal.shapes import role_words
+from orchestrator.cli.terminal.screen import cutoff, instant, name, say, table
+from orchestrator.cli.terminal.shapes import code_words, role_words
+from orchestrator.vocabulary.durations import length
+from orchestrator.vocabulary.states import SEARCH
+from orchestrator.vocabulary.states import label as label_of
 
 
 def print_preview(document: Document) -> None:
-    say(f"Preview for {name(document['person'])}: nothing is written.", style="bold")
+    say(f"Preview for {name(document['person'])}. Nothing is saved or changed.", style="bold")
     ends = "now (urgent)" if document["urgent"] else cutoff(document["cutoff"], document["zone"])
     say(f"Access ends {ends}, under packet {document['packet']} ({document['phase']}).")
     say("")
     table(
-        ("System", "Found", "Accounts", "On"),
+        ("System", "Result", "Accounts", "Matched by"),
         [
             (
                 system["system"],
-                system["outcome"],
+                label_of(system["outcome"], SEARCH),
                 ", ".join(label(account) for account in system["accounts"] or system["candidates"]) or "none",
-                system["trouble"] or system["matched_on"] or system["code"],
+                system["trouble"] or system["matched_on"] or (code_words(system["code"]) if system["code"] else ""),
             )
             for system in document["systems"]
         ],
     )
     say("")
     table(
-        ("Step", "System", "Account", "Level", "When", "Gate", "Can be undone"),
+        ("Step", "System", "Account", "Permission", "When", "Gate", "Reversible"),
         [
             (
                 step["name"],
                 step["system"] or f"task for {role_words((step['task_for'],))}",
                 label(step["account"]),
-                step["level"] + (" (withheld)" if step["withheld"] else ""),
+                step["level"] + (" (not run)" if step["withheld"] else ""),
                 _when(step),
-                "before its gate" if step["before_gates"] and step["gate"] else step["gate"],
+                "before approval" if step["before_gates"] and step["gate"] else step["gate"],
                 _undone(step),
             )
             for step in document["steps"]
@@ -46,22 +49,22 @@ def print_preview(document: Document) -> None:
     for gate in document["gates"]:
         people = "one person" if gate["quorum"] == 1 else f"{gate['quorum']} people"
         say(
-            f"Gate {gate['gate']} opens for {role_words(gate['roles'])} ({people}, within "
+            f"Gate {gate['gate']}: approval by {role_words(gate['roles'])} ({people}, within "
             f"{length(gate['decide_within'])}): {', '.join(gate['steps'])}"
         )
     for question in document["questions"]:
         for line in told(question):
             say(line, style="yellow")
     for system in document["not_looked_at"]:
-        say(f"{system['system']} could not be looked at: {system['why']}", style="yellow")
+        say(f"{system['system']} could not be checked: {system['why']}", style="yellow")
     if document["steps_left_open"]:
-        say(f"Not planned yet, until that is known: {', '.join(document['steps_left_open'])}", style="yellow")
+        say(f"Not planned until this is answered: {', '.join(document['steps_left_open'])}", style="yellow")
 
 
 def _when(step: Document) -> str:
     if step["due_at"] is not None:
         return instant(step["due_at"])
-    return "when approved" if step["gate"] and not step["before_gates"] else "at once"
+    return "when approved" if step["gate"] and not step["before_gates"] else "immediately"
 
 
 def _undone(step: Document) -> str:

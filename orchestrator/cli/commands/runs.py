@@ -17,20 +17,23 @@ from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededRe
 from orchestrator.cli.terminal.outcomes import tell
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import print_run
-from orchestrator.cli.terminal.screen import cutoff, instant, length, name, print_json, say, table, when
+from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
+from orchestrator.vocabulary.durations import length
+from orchestrator.vocabulary.states import RUN, label
 
 
 def runs(
     alias: As = None,
     state: Annotated[
-        list[str] | None, typer.Option("--state", help="Only these: open, finished, or a state as listed. Repeatable.")
+        list[str] | None,
+        typer.Option("--state", help="Filter: open, finished or the code of a state (docs/json.md). Repeatable."),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=500)] = 50,
-    after: Annotated[str | None, typer.Option("--after", help="Go on where the list before ended.")] = None,
+    after: Annotated[str | None, typer.Option("--after", help="Continue after the end of the previous page.")] = None,
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:
-    """List runs, the latest first."""
+    """List runs, newest first."""
 
     async def work() -> Document:
         async with entering(folder, alias) as server:
@@ -44,12 +47,12 @@ def runs(
         say("No runs.")
         return
     table(
-        ("Run", "Person", "State", "Cutoff", "Steps", "Waits", "Next due"),
+        ("Run", "Person", "State", "Cutoff", "Steps", "Open items", "Next due"),
         [
             (
                 run["run_id"],
                 name(run["person"]),
-                run["state"],
+                label(run["state"], RUN),
                 cutoff(run["cutoff"], run["zone"]),
                 f"{run['summary']['final']}/{run['summary']['steps']}",
                 waiting(run["summary"]),
@@ -59,7 +62,7 @@ def runs(
         ],
     )
     if found["after"] is not None:
-        say(f"There are more: offboard runs --after {found['after']}")
+        say(f"Next page: offboard runs --after {found['after']}")
 
 
 def waiting(summary: dict[str, int]) -> str:
@@ -71,11 +74,11 @@ def waiting(summary: dict[str, int]) -> str:
 def show(
     run_id: Run,
     alias: As = None,
-    events: Annotated[bool, typer.Option("--events", help="With everything that happened, in order.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Include the activity, in order.")] = False,
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:
-    """Show one run: its steps with evidence, who decided, what waits and for whom."""
+    """Show a run: its steps with evidence, decisions, and open items with their owner."""
 
     async def work() -> Document:
         async with entering(folder, alias) as server:
@@ -99,22 +102,22 @@ def _attached(document: Document) -> Iterator[str]:
 
 
 def _access_gone(document: Document) -> Iterator[str]:
-    gone, promised = document["access_gone_at"], f"promised: within {length(document['access_gone_within'])}"
+    gone, promised = document["access_gone_at"], f"target: within {length(document['access_gone_within'])}"
     if gone is None:
         return
     late = when(gone) - when(document["cutoff"])
     words = f"{length(late)} after the cutoff" if late >= timedelta(0) else f"{length(-late)} before the cutoff"
-    yield f"Access gone {words} ({promised})"
+    yield f"Access removed {words} ({promised})"
 
 
 def reschedule(
     run_id: Run,
     moved_to: Annotated[str, typer.Option("--cutoff", metavar="TIME", help="When access ends: 2026-11-30T17:00.")],
-    zone: Annotated[str | None, typer.Option("--zone", help="The time zone it is said in, else the run's.")] = None,
+    zone: Annotated[str | None, typer.Option("--zone", help="The time zone of the cutoff. Default: the run's.")] = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Move a run's cutoff."""
+    """Change a run's cutoff."""
 
     async def work() -> None:
         async with entering(folder, alias) as server:
@@ -125,20 +128,20 @@ def reschedule(
                 run = await server.run(run["run_id"])
                 say(f"Run {run['run_id']}: access ends {cutoff(run['cutoff'], run['zone'])}.")
             else:
-                say(f"Run {run['run_id']}: that is its cutoff already.")
+                say(f"Run {run['run_id']}: the cutoff is already set to this time.")
             tell(done)
 
     carry_out(work())
 
 
 def end(run_id: Run, reason: NeededReason, alias: As = None, folder: Folder = FOLDER) -> None:
-    """Call a leaving off. What is done stays done; nothing further is."""
+    """Cancel a run. Completed steps stay completed; no further step runs."""
 
     async def work() -> None:
         async with entering(folder, alias) as server:
             found = (await server.run(run_id))["run_id"]
             done = await server.post("runs", found, "end", body={"reason": reason})
-            say(f"Run {found} is ended.")
+            say(f"Run {found} is cancelled.")
             tell(done)
 
     carry_out(work())
@@ -148,19 +151,23 @@ def embargo(
     run_id: Run,
     until: Annotated[
         str | None,
-        typer.Option("--until", metavar="TIME", help="Its new end: 2026-11-30T17:00, here or with an offset."),
+        typer.Option(
+            "--until", metavar="TIME", help="The new end: 2026-11-30T17:00, in your time zone or with an offset."
+        ),
     ] = None,
-    over: Annotated[bool, typer.Option("--end", help="End it now; the whole record is readable then.")] = False,
+    over: Annotated[
+        bool, typer.Option("--end", help="End the embargo now. The complete record becomes visible.")
+    ] = False,
     named: Annotated[
         list[str] | None,
-        typer.Option("--named", metavar="NAME", help="For whom the run exists until then. Repeatable."),
+        typer.Option("--named", metavar="NAME", help="Who can see the run until then. Repeatable."),
     ] = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Move or end a run's embargo: until then it exists for those named only."""
+    """Change or end a run's embargo. Until its end the run is visible only to the people named."""
     if (until is None) == (not over) or (over and named):
-        raise typer.BadParameter("Say --until TIME, with --named where that changes, or --end.")
+        raise typer.BadParameter("Use --until TIME (and --named to change who can see the run), or --end.")
     carry_out(_embargo(run_id, until, named or [], alias, folder))
 
 
@@ -171,5 +178,5 @@ async def _embargo(run_id: str, until: str | None, named: list[str], alias: str 
         members = (await server.get("staff"))["members"] if named else []
         said = {"until": at, "named": [colleague_named(members, one) for one in named]}
         done = await server.post("runs", found, "embargo", body=said, with_nulls=True)
-        say(f"Run {found}: " + ("it exists for everybody now." if at is None else f"embargoed until {instant(at)}."))
+        say(f"Run {found}: " + ("the embargo has ended." if at is None else f"under embargo until {instant(at)}."))
         tell(done)

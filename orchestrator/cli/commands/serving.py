@@ -23,12 +23,12 @@ from orchestrator.domain.errors import Invalid
 
 def up(
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="Of pages and API; else whichever is free.")
+        int | None,
+        typer.Option("--port", min=1, max=65535, help="Port of the web pages and the API. Default: a free port."),
     ] = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Start all of Offboard on this machine: ledger, Temporal, worker, relay, pages and a small company. Ctrl-C ends
-    it."""
+    """Start all of Offboard on this machine with sample data. Ctrl-C stops it."""
     carry_out(_up(folder.absolute(), "" if folder == FOLDER else f" --folder {folder}", port))
 
 
@@ -41,20 +41,20 @@ async def _up(folder: Path, where: str, port: int | None) -> None:
         raise _not_installed(error) from error
     if await is_up(folder):
         raise LocalRefusal(
-            "already_up", "Offboard is up in this folder already.", "Use that one, or name another --folder."
+            "already_up", "Offboard is already running in this folder.", "Use it, or give another --folder."
         )
 
     async with stopping() as stopped, stack_up(folder, say=note, port=port) as stack:
-        say(f"Offboard is up, with {len(stack.company.people)} people to try it on. Sign-in is local: no password.")
+        say(f"Offboard is running with {len(stack.company.people)} sample people. Local sign-in, no password.")
         for system, missing in stack.company.missing.items():
             note(f"Without {system}: {missing}")
-        table(("--as", "What they do"), [(member.alias, member.duty) for member in STAFF])
+        table(("--as", "Role"), [(member.alias, member.duty) for member in STAFF])
         leaver = next((person for person in stack.company.people if person.leaving), stack.company.people[-1])
-        say(f"Pages and API: {stack.url}", style="bold")
+        say(f"Web pages and API: {stack.url}", style="bold")
         say(f"Try: offboard start {leaver.employee_number} --urgent --as hr{where}")
-        say("Ctrl-C ends it.")
+        say("Press Ctrl-C to stop.")
         await stopped.wait()
-        note("Ending")
+        note("Stopping")
 
 
 def _not_installed(error: ModuleNotFoundError) -> Invalid:
@@ -83,9 +83,9 @@ async def is_up(folder: Path) -> bool:
 
 
 def worker(
-    relay: Annotated[bool, typer.Option("--relay", help="Run the relay in this process as well.")] = False,
+    relay: Annotated[bool, typer.Option("--relay", help="Also run the relay in this process.")] = False,
 ) -> None:
-    """Run a worker: it carries steps out. Settings come from the environment."""
+    """Run a worker, which runs the steps. Settings come from the environment."""
     carry_out(_worker(relay))
 
 
@@ -101,7 +101,7 @@ async def _worker(with_relay: bool) -> None:
         telemetry_of(settings) as watched,
         working(settings, watched=watched) as (backend, engine),
     ):
-        note("The worker works. Ctrl-C or SIGTERM ends it, once it has finished what it began.")
+        note("Worker running. Ctrl-C or SIGTERM stops it after the current steps finish.")
         async with (
             relaying(backend, engine, watched=watched, settings=settings) if with_relay else contextlib.nullcontext()
         ):
@@ -109,7 +109,7 @@ async def _worker(with_relay: bool) -> None:
 
 
 def relay() -> None:
-    """Run the relay alone: it wakes runs that have not heard. Settings come from the environment."""
+    """Run the relay alone. It notifies Temporal of new events in the ledger. Settings come from the environment."""
     carry_out(_relay())
 
 
@@ -125,12 +125,12 @@ async def _relay() -> None:
         keep_quiet(watched, backend)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         async with relaying(backend, engine, watched=watched, settings=settings):
-            note("The relay follows the ledger. Ctrl-C or SIGTERM ends it.")
+            note("Relay running. Ctrl-C or SIGTERM stops it.")
             await stopped.wait()
 
 
 def web() -> None:
-    """Serve the pages and the API. Settings come from the environment."""
+    """Serve the web pages and the API. Settings come from the environment."""
     carry_out(_web())
 
 
@@ -152,15 +152,15 @@ async def _web() -> None:
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         services = Services(backend.runs, backend.keyring, engine)
         async with serving(web_settings, services, engine, backend.database, on):
-            note(f"Pages and API are on {web_settings.host}:{web_settings.port}, for {web_settings.public_url}.")
+            note(f"Listening on {web_settings.host}:{web_settings.port} for {web_settings.public_url}.")
             gc.freeze()  # what has been loaded stays: no answer waits while it is searched for garbage again
             if web_settings.oidc is None:
-                note("Nobody can sign in: no identity provider is set (OFFBOARD_OIDC_ISSUER).")
+                note("Sign-in is disabled: no identity provider is set (OFFBOARD_OIDC_ISSUER).")
             await stopped.wait()
 
 
 def migrate(folder: Folder = FOLDER) -> None:
-    """Bring the database to this version's tables. Needs the owner's login; safe to run again."""
+    """Migrate the database to this version. Needs the owner's login; safe to run again."""
 
     async def work() -> None:
         from orchestrator.cli.server.installation import server_settings
@@ -179,11 +179,11 @@ def migrate(folder: Folder = FOLDER) -> None:
 
 def demo(
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Your own HR export.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Decide by itself at every gate.")] = False,
-    keep_up: Annotated[bool, typer.Option("--keep-up", help="Stay up at the end, to look around.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve every gate automatically.")] = False,
+    keep_up: Annotated[bool, typer.Option("--keep-up", help="Keep running at the end.")] = False,
     picture: Annotated[Path | None, typer.Option("--picture", metavar="FILE", hidden=True)] = None,
 ) -> None:
-    """See it work: a small company, people who leave, and you who decide."""
+    """Run a demo: a sample company, people who leave, and approvals by you."""
     try:
         from orchestrator.demo.demo import run_demo
     except ModuleNotFoundError as error:

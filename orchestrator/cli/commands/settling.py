@@ -22,8 +22,8 @@ def answers(preview: Document, theirs: Sequence[str], others: Sequence[str], rea
     for system in dict.fromkeys((*chosen, *left)):
         if system not in questions:
             raise LocalRefusal(
-                "nothing_to_settle", f"Nobody is asked which account on {system} is theirs.",
-                "Look what would be asked: --preview.",
+                "nothing_to_settle", f"System {system} has no open question about accounts.",
+                "Use --preview to list the questions.",
             )  # fmt: skip
         question = questions[system]
         accounts = _named(question, chosen.get(system, ()))
@@ -31,12 +31,10 @@ def answers(preview: Document, theirs: Sequence[str], others: Sequence[str], rea
         if missing := [one["label"] for one in question["candidates"] if one["account_id"] not in named]:
             raise LocalRefusal(
                 "not_all_named", f"System {system} shows {', '.join(missing)} as well.",
-                f"Say it of each account: --theirs {system}=ACCOUNT or --not-theirs {system}=ACCOUNT.",
+                f"Answer for each account: --theirs {system}=ACCOUNT or --not-theirs {system}=ACCOUNT.",
             )  # fmt: skip
         if len(set(named)) < len(named):
-            raise LocalRefusal(
-                "named_twice", f"An account on {system} is named twice.", "Say of each what it is, once."
-            )
+            raise LocalRefusal("named_twice", f"An account on {system} is given twice.", "Give each account once.")
         found.append({"question": question["handle"], "accounts": accounts, "reason": reason})
     return found
 
@@ -45,13 +43,13 @@ def told(question: Document) -> Iterable[str]:
     """A question of a preview, with what it takes to answer it."""
     system = question["system"]
     if question["kind"] == "no_account":
-        yield f"A person will be asked about {system}: an account is expected there."
+        yield f"Needs an answer in the run: an account on {system} is expected, and none was found."
         return
-    yield f"A person will be asked which account on {system} is theirs:"
+    yield f"Needs an answer in the run: which account on {system} belongs to the person?"
     for candidate in question["candidates"]:
         yield f"  {candidate_words(candidate).partition('  ')[2]}"
     if question["why_not"] is None:
-        yield f"  You can say it with the start, of each: --theirs {system}=ACCOUNT or --not-theirs {system}=ACCOUNT"
+        yield f"  To answer now, give each account: --theirs {system}=ACCOUNT or --not-theirs {system}=ACCOUNT"
 
 
 def _by_system(given: Iterable[str]) -> dict[str, list[str]]:
@@ -60,7 +58,7 @@ def _by_system(given: Iterable[str]) -> dict[str, list[str]]:
         system, equals, account = text.partition("=")
         if not (system and equals and account):
             raise LocalRefusal(
-                "account_not_understood", f"{text[:80]!r} names no account on a system.",
+                "account_not_understood", f"{text[:80]!r} is not an account on a system.",
                 "Write SYSTEM=ACCOUNT, as --preview lists them.",
             )  # fmt: skip
         found.setdefault(system, []).append(account)
@@ -75,13 +73,13 @@ def _named(question: Document, named: Iterable[str]) -> list[str]:
         if not fits:
             shown = ", ".join(str(one["label"]) for one in question["candidates"])
             raise LocalRefusal(
-                "not_a_candidate", f"There is no {label[:80]} among what {question['system']} showed: {shown}.",
-                "Name accounts as --preview lists them.",
+                "not_a_candidate", f"{label[:80]} is not one of the accounts of {question['system']}: {shown}.",
+                "Give accounts as --preview lists them.",
             )  # fmt: skip
         if len(fits) > 1:
             raise LocalRefusal(
                 "several_accounts", f"Several accounts on {question['system']} are called {label[:80]}.",
-                "Start the run without this, and settle it there: `offboard exceptions settle`.",
+                "Start the run without this answer, then use `offboard exceptions settle`.",
             )  # fmt: skip
         found += fits
     return found

@@ -30,7 +30,7 @@ POLL_SECONDS = 1.0
 
 def start(
     person: Annotated[
-        str | None, typer.Argument(metavar="PERSON", help="Employee number, mail address or HR's id.")
+        str | None, typer.Argument(metavar="PERSON", help="Employee number, mail address or HR ID.")
     ] = None,
     packet: PacketName = PACKET,
     when: Annotated[
@@ -38,61 +38,68 @@ def start(
     ] = None,
     zone: Zone = None,
     urgent: Annotated[
-        bool, typer.Option("--urgent", help="Begin at once with what cuts access and can be taken back.")
+        bool, typer.Option("--urgent", help="Immediately run the reversible steps that remove access, before approval.")
     ] = False,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Only look what would be done. Nothing is written anywhere.")
+        bool, typer.Option("--preview", help="Only preview the run. Nothing is saved or changed.")
     ] = False,
     embargo_until: Annotated[
-        str | None, typer.Option("--embargo-until", metavar="TIME", help="Until then only those named see the run.")
+        str | None,
+        typer.Option("--embargo-until", metavar="TIME", help="Until then, only the people named can see the run."),
     ] = None,
     named: Annotated[
-        list[str] | None, typer.Option("--named", metavar="NAME", help="Who sees it, beside you. Repeatable.")
+        list[str] | None, typer.Option("--named", metavar="NAME", help="Who can see the run besides you. Repeatable.")
     ] = None,
     reason: Reason = None,
     theirs: Annotated[
         list[str] | None,
-        typer.Option("--theirs", metavar="SYSTEM=ACCOUNT", help="Settle what --preview asks: theirs. Repeatable."),
+        typer.Option("--theirs", metavar="SYSTEM=ACCOUNT", help="Confirm an account from --preview. Repeatable."),
     ] = None,
     not_theirs: Annotated[
         list[str] | None,
-        typer.Option("--not-theirs", metavar="SYSTEM=ACCOUNT", help="The same: not theirs. Name each account."),
+        typer.Option(
+            "--not-theirs", metavar="SYSTEM=ACCOUNT", help="Rule out an account from --preview. Give every account."
+        ),
     ] = None,
     from_csv: Annotated[
-        Path | None, typer.Option("--from-csv", metavar="FILE", help="Everybody in this HR export who has a last day.")
+        Path | None,
+        typer.Option("--from-csv", metavar="FILE", help="Start a run for each row of this HR export with a last day."),
     ] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Start the good rows although others are bad.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Start the valid rows even if other rows are invalid.")
+    ] = False,
     confirm: Annotated[
-        int | None, typer.Option("--confirm", metavar="N", help="Repeat the number of runs, where it is over the cap.")
+        int | None,
+        typer.Option("--confirm", metavar="N", help="Confirm the number of runs if it exceeds the packet's limit."),
     ] = None,
     json: Json = False,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Start offboarding somebody, or everybody who leaves by an HR export."""
+    """Start a run for one person, or for each leaver in an HR export."""
     if (person is None) == (from_csv is None):
-        raise typer.BadParameter("Name one PERSON, or a file with --from-csv.")
+        raise typer.BadParameter("Give one PERSON, or a file with --from-csv.")
     if named and embargo_until is None:
-        raise typer.BadParameter("--named goes with --embargo-until.")
+        raise typer.BadParameter("--named needs --embargo-until.")
     if from_csv is not None:
         single = {
             "--preview": preview, "--cutoff": when, "--zone": zone, "--urgent": urgent, "--json": json,
             "--embargo-until": embargo_until, "--reason": reason, "--theirs": theirs, "--not-theirs": not_theirs,
         }  # fmt: skip
         if given := [option for option, value in single.items() if value]:
-            raise typer.BadParameter(f"{', '.join(given)} goes with one PERSON, not with --from-csv.")
+            raise typer.BadParameter(f"{', '.join(given)} can only be used with one PERSON, not with --from-csv.")
         from orchestrator.cli.commands.leavers import start_all  # reading exports takes what nothing else here needs
 
         carry_out(start_all(alias, from_csv, packet, skip_bad, confirm, folder))
         return
     if skip_bad or confirm is not None:
-        raise typer.BadParameter("--skip-bad and --confirm go with --from-csv.")
+        raise typer.BadParameter("--skip-bad and --confirm need --from-csv.")
     if json and not preview:
-        raise typer.BadParameter("--json goes with --preview.")
+        raise typer.BadParameter("--json needs --preview.")
     if urgent and when is not None:
-        raise typer.BadParameter("--urgent begins now: leave --cutoff out.")
+        raise typer.BadParameter("--urgent starts immediately and cannot be used with --cutoff.")
     if preview and (theirs or not_theirs):
-        raise typer.BadParameter("--theirs and --not-theirs go with a start, not with --preview.")
+        raise typer.BadParameter("--theirs and --not-theirs cannot be used with --preview.")
     asked = {"person": person, "packet": packet, "cutoff": when, "zone": zone, "urgent": urgent}
     if preview:
         carry_out(_preview(asked, embargo_until, named or [], json, alias, folder))
@@ -115,7 +122,7 @@ async def _start_one(
         body = {**asked, "embargo": await _embargo(server, until, named)}
         answered: list[Document] = []
         if any(settled):
-            with looking("Looking into every system"):
+            with looking("Searching all systems"):
                 preview = await _answered(server, await server.post("previews", body=body))
             answered = answers(preview, *settled, reason)
         done = await server.post("runs", body={**body, "reason": reason, "answers": answered})
@@ -123,12 +130,14 @@ async def _start_one(
             say(done["message"])
             return
         run = await server.run(done["run_id"])
-        say(f"Run {run['run_id']} is started for {name(run['person'])}.")
+        say(f"Run {run['run_id']} started for {name(run['person'])}.")
         say(f"Access ends {'now' if run['urgent'] else cutoff(run['cutoff'], run['zone'])}.")
         say(f"Follow it: offboard watch {run['run_id']}")
         for one in answered:
             number = len(one["accounts"])
-            say(f"{number or 'No'} account{'s' if number != 1 else ''} settled, if the search finds the same.")
+            say(
+                f"{number or 'No'} account{'s' if number != 1 else ''} confirmed if the search finds the same accounts."
+            )
         tell(done)
 
 
@@ -137,7 +146,7 @@ async def _preview(
 ) -> None:
     _demand_cutoff(asked)
     async with entering(folder, alias) as server:
-        with looking("Looking into every system"):
+        with looking("Searching all systems"):
             body = {**asked, "embargo": await _embargo(server, until, named)}
             document = await _answered(server, await server.post("previews", body=body))
     if json:
@@ -154,7 +163,7 @@ async def _answered(server: Server, answer: Document) -> Document:
         if loop.time() > until:
             raise Refused(
                 503, "not_answered", f"No worker has answered within {PREVIEW_TIMEOUT_SECONDS:g} seconds.",
-                "Ask again. If it goes on, see that a worker runs and that the systems it asks can be reached.",
+                "Try again. If it fails again, check that a worker is running and that it can reach the systems.",
             )  # fmt: skip
         await asyncio.sleep(POLL_SECONDS)
         answer = await server.get("inquiries", answer["inquiry_id"])
@@ -171,7 +180,7 @@ async def _embargo(server: Server, until: str | None, named: list[str]) -> Docum
 
 def _demand_cutoff(asked: Document) -> None:
     if asked["zone"] is not None and asked["cutoff"] is None:
-        raise LocalRefusal("cutoff_missing", "A time zone is given and no cutoff.", "Add --cutoff 2026-11-30T17:00.")
+        raise LocalRefusal("cutoff_missing", "--zone needs --cutoff.", "Add --cutoff 2026-11-30T17:00.")
 
 
 @contextmanager

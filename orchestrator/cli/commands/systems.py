@@ -11,7 +11,7 @@ from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, table
 
-REACHABLE = {True: "yes", False: "no", None: "not looked at"}
+REACHABLE = {True: "yes", False: "no", None: "not checked"}
 
 
 def systems(
@@ -21,7 +21,7 @@ def systems(
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:
-    """List a packet's systems as they were last seen."""
+    """List a packet's systems with the result of the last check."""
     if context.invoked_subcommand is not None:
         return
 
@@ -33,7 +33,7 @@ def systems(
 
 
 def check(alias: As = None, packet: PacketName = PACKET, json: Json = False, folder: Folder = FOLDER) -> None:
-    """Look whether every system of a packet answers and accepts our credential. Changes nothing."""
+    """Check that every system of a packet responds and accepts the credentials. Changes nothing."""
 
     async def work() -> Document:
         async with entering(folder, alias) as server:
@@ -50,13 +50,13 @@ def _show(found: Document, json: bool) -> None:
         print_json(found)
         return
     table(
-        ("System", "Kind", "Reachable", "On hold", "Looked at", "What it says", "Support"),
+        ("System", "Connector", "Reachable", "Changes", "Last check", "Details", "Support"),
         [
             (
                 system["system"],
                 system["kind"],
                 REACHABLE[system["reachable"]],
-                "held" if system["held"] else "",
+                "paused" if system["held"] else "",
                 instant(system["checked_at"]),
                 system["detail"],
                 system["support"] if not system["reachable"] else "",

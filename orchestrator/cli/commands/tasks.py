@@ -18,16 +18,17 @@ from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.refusals import told
 from orchestrator.cli.terminal.screen import name, print_json, say, table
 from orchestrator.cli.terminal.shapes import role_words
+from orchestrator.vocabulary.states import TASK, in_sentence, label
 
 
 def tasks(
     context: typer.Context,
     alias: As = None,
-    everybody: Annotated[bool, typer.Option("--all", help="Also those of others.")] = False,
+    everybody: Annotated[bool, typer.Option("--all", help="Include tasks for other people.")] = False,
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:
-    """List what only a person can do."""
+    """List manual tasks."""
     if context.invoked_subcommand is not None:
         return
 
@@ -43,7 +44,7 @@ def tasks(
         say("No tasks.")
         return
     table(
-        ("Task", "Run", "Person", "For", "Due", "What"),
+        ("Task", "Run", "Person", "Role", "Due", "Instructions"),
         [
             (
                 item["id"],
@@ -60,21 +61,21 @@ def tasks(
 
 def complete(
     run_id: Run,
-    task: Annotated[str, typer.Argument(metavar="TASK", help="The task's id, or the name of its step.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task's ID, or the name of its step.")],
     alias: As = None,
     evidence: Annotated[
-        str | None, typer.Option("--evidence", help="What shows it, or why it was not done; kept encrypted.")
+        str | None, typer.Option("--evidence", help="Evidence, or why the task was not done. Kept encrypted.")
     ] = None,
     attach: Annotated[
         list[Path] | None,
-        typer.Option("--attach", metavar="FILE", help="A file that shows it, 10 MiB at most; repeatable."),
+        typer.Option("--attach", metavar="FILE", help="A file as evidence, at most 10 MiB. Repeatable."),
     ] = None,
     outcome: Annotated[str, typer.Option("--outcome", help="done or not_done.")] = "done",
     folder: Folder = FOLDER,
 ) -> None:
-    """Say that a task is done, or that it could not be. What shows it, words and files, is kept encrypted."""
+    """Complete a task as done or not done, with evidence. Evidence is kept encrypted."""
     if outcome not in ("done", "not_done"):
-        raise typer.BadParameter("A task is done or not_done.", param_hint="--outcome")
+        raise typer.BadParameter("Use done or not_done.", param_hint="--outcome")
     with told():
         files = [attachment(file) for file in attach or ()]
 
@@ -88,7 +89,7 @@ def complete(
                 stored.append({"stored": kept["stored"], "name": kept["name"]})
             said = {"outcome": outcome, "note": (evidence or "").strip() or None, "files": stored}
             done = await server.post("runs", found, "tasks", task_id, "completion", body=said)
-            say(f"Task {task_id} of run {found}: {outcome}.")
+            say(f"Task {task_id} of run {found}: {in_sentence(label(outcome, TASK))}.")
             await tell_closing(server, found, done)
 
     carry_out(work())

@@ -17,6 +17,7 @@ from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import event_line
 from orchestrator.cli.terminal.run_view import RunView
 from orchestrator.cli.terminal.screen import note, say
+from orchestrator.vocabulary.states import RUN, in_sentence, label
 
 
 def watch(run_id: Run, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
@@ -39,7 +40,7 @@ async def _watch(run_id: str, alias: str | None, folder: Path, json: bool) -> No
             run = await _live(server, run, console)
         else:
             run = await _plainly(server, run)
-        say(f"Run {run['run_id']} has ended: {run['state']}.")
+        say(f"Run {run['run_id']}: {in_sentence(label(run['state'], RUN))}.")
 
 
 async def _live(server: Server, run: Document, console: Console) -> Document:
@@ -82,4 +83,4 @@ async def _as_json(server: Server, run_id: str) -> None:
 
 
 def _lost() -> None:
-    note("The server does not answer. The run goes on, and so does this once it answers again.")
+    note("The server does not respond; reconnecting. The run continues.")

@@ -28,7 +28,7 @@ from orchestrator.embedded.address import stack_url
 
 SERVER, TOKEN, TOKEN_FILE = "OFFBOARD_SERVER", "OFFBOARD_TOKEN", "OFFBOARD_TOKEN_FILE"  # names
 SIGN_OUT_TIMEOUT_SECONDS = 2.0  # seconds
-WHO = "Say who you are: sign in with `offboard login URL`, or --as NAME on the embedded stack (`offboard up`)."
+WHO = "Not signed in. Use `offboard login URL`, or --as NAME on the embedded stack (`offboard up`)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def which(folder: Path, alias: str | None) -> Way:
                 raise LocalRefusal(
                     "server_missing", f"{TOKEN} is set, and {SERVER} is not.", f"Set {SERVER} to its URL."
                 )
-        over = (f"{server} does not accept the token in {TOKEN}: it has expired, was revoked, or is none.",
-                "Set one that works, or unset it and sign in: `offboard login`.")  # fmt: skip
+        over = (f"{server} does not accept the token in {TOKEN}: it is invalid, expired or revoked.",
+                f"Set a valid token, or unset {TOKEN} and run `offboard login`.")  # fmt: skip
         return Way(server, token, over=over)
     known = sign_ins.kept()
     if server is not None:
@@ -86,9 +86,9 @@ def which(folder: Path, alias: str | None) -> Way:
     if alias is not None:
         url = stack_url(folder)
         if url is None:
-            elsewhere = f" Leave --as out to act at {next(iter(known))}." if known else ""
+            elsewhere = f" Omit --as to use {next(iter(known))}." if known else ""
             raise LocalRefusal(
-                "no_stack", "No embedded Offboard is up here.",
+                "no_stack", "The embedded stack is not running.",
                 f"Start one in another terminal: `offboard up`.{elsewhere}",
             )  # fmt: skip
         return Way(url, alias=alias)
@@ -97,7 +97,7 @@ def which(folder: Path, alias: str | None) -> Way:
     if len(known) > 1:
         servers = ", ".join(sorted(known))
         raise LocalRefusal(
-            "several_servers", f"You are signed in at several: {servers}.", f"Set {SERVER} to one of them."
+            "several_servers", f"You are signed in to several servers: {servers}.", f"Set {SERVER} to one of them."
         )
     return _signed_in(next(iter(known.values())))
 
@@ -113,21 +113,21 @@ def _token() -> str | None:
     if not given:
         return None
     if not given.isascii() or not given.isprintable() or " " in given:
-        raise LocalRefusal("not_a_token", f"What {TOKEN} holds is no token.", "Set it to one, whole and alone.")
+        raise LocalRefusal("not_a_token", f"The value of {TOKEN} is not a token.", "Set it to exactly one token.")
     return given
 
 
 def _alone(alias: str | None, why: str) -> None:
     if alias is not None:
         raise LocalRefusal(
-            "as_with_token", f"{why}, and --as {alias} as well: who acts is whose the token is.",
-            "Leave --as out, and unset OFFBOARD_AS.",
+            "as_with_token", f"{why}, so --as {alias} cannot be used: you act as the owner of the token.",
+            "Omit --as, and unset OFFBOARD_AS.",
         )  # fmt: skip
 
 
 def _signed_in(sign_in: SignIn) -> Way:
     remedy = f"Sign in again: `offboard login {sign_in.server}`."
     if sign_in.ended:
-        raise LocalRefusal("sign_in_over", f"Your sign-in at {sign_in.server} has ended.", remedy)
-    over = (f"Your sign-in at {sign_in.server} has ended, or was revoked.", remedy)
+        raise LocalRefusal("sign_in_over", f"Your sign-in at {sign_in.server} has expired.", remedy)
+    over = (f"Your sign-in at {sign_in.server} has expired or was revoked.", remedy)
     return Way(sign_in.server, sign_in.token, over=over)

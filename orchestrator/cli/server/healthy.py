@@ -37,12 +37,12 @@ class Unwell(LocalRefusal):
 
 
 def healthy(
-    worker: Annotated[bool, typer.Option("--worker", help="A worker on this host asks for work.")] = False,
-    relay: Annotated[bool, typer.Option("--relay", help="A relay follows the ledger.")] = False,
-    web: Annotated[bool, typer.Option("--web", help="Pages and API are served on this host.")] = False,
+    worker: Annotated[bool, typer.Option("--worker", help="Check that a worker on this host polls for work.")] = False,
+    relay: Annotated[bool, typer.Option("--relay", help="Check that a relay follows the ledger.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Check that this host serves the web pages and the API.")] = False,
     folder: Folder = FOLDER,
 ) -> None:
-    """Look whether the ledger and Temporal can be worked with from here. Changes nothing; exit code 0 or 1."""
+    """Check that the ledger and Temporal can be used from here. Changes nothing; exit code 0 or 1."""
     carry_out(_served() if web else _healthy(worker, relay, folder))
 
 
@@ -57,10 +57,16 @@ async def _served() -> None:
         async with httpx.AsyncClient(timeout=WEB_TIMEOUT_SECONDS) as client:
             answered = await client.get(address, headers={"Host": urlsplit(settings.public_url).netloc})
     except httpx.HTTPError as error:
-        raise Unwell("silent", f"{address} does not answer ({type(error).__name__}).", "See the web log.") from error
+        raise Unwell(
+            "silent", f"{address} does not answer ({type(error).__name__}).", "Check the log of the web process."
+        ) from error
     if answered.status_code != 200:
-        raise Unwell("not_ready", f"{address} answers {answered.status_code}.", "See that the ledger can be reached.")
-    say("Well.")
+        raise Unwell(
+            "not_ready",
+            f"{address} answers {answered.status_code}.",
+            "Check that the web process can reach the ledger.",
+        )
+    say("Healthy.")
 
 
 async def _healthy(worker: bool, relay: bool, folder: Folder) -> None:
@@ -77,7 +83,7 @@ async def _healthy(worker: bool, relay: bool, folder: Folder) -> None:
             await _asks_for_work(engine, settings)
         if relay:
             await _is_followed(backend)
-    say("Well.")
+    say("Healthy.")
 
 
 async def _asks_for_work(engine: Engine, settings: Settings) -> None:
@@ -100,11 +106,11 @@ async def _asks_for_work(engine: Engine, settings: Settings) -> None:
             told = await engine.client.workflow_service.describe_task_queue(request, timeout=ANSWER_WITHIN)
         except RPCError as error:
             raise Unwell(
-                "namespace", f"Temporal does not tell about the queue {queue}: {error.status.name}.",
-                f"See that the namespace {settings.temporal_namespace} is there and open to this worker.",
+                "namespace", f"Temporal does not describe the task queue {queue}: {error.status.name}.",
+                f"Check that the namespace {settings.temporal_namespace} exists and that this worker may use it.",
             ) from error  # fmt: skip
         if not any(p.identity.endswith(here) and _instant(p.last_access_time) > oldest for p in told.pollers):
-            raise Unwell("idle", f"No worker on this host asks for work in the queue {queue}.", "See the worker's log.")
+            raise Unwell("idle", f"No worker on this host polls the task queue {queue}.", "Check the worker's log.")
 
 
 def _instant(stamp: Timestamp) -> datetime:
@@ -121,5 +127,7 @@ async def _is_followed(backend: Backend) -> None:
     tail = await backend.ledger.tail_position()
     while (position := await engine_reports.position_of(backend.database, CURSOR)) < tail:
         if loop.time() >= until:
-            raise Unwell("behind", f"The relay stands at {position} and the ledger at {tail}.", "See the relay's log.")
+            raise Unwell(
+                "behind", f"The relay is at position {position}, the ledger at {tail}.", "Check the relay's log."
+            )
         await asyncio.sleep(POLL_SECONDS)

@@ -72,13 +72,15 @@ def address(given: str) -> str:
     host = parts.hostname or ""
     if not host or port == -1 or parts.path or parts.query or parts.fragment or parts.username is not None:
         raise LocalRefusal(
-            "not_an_address", f"{given[:200]!r} is not where an Offboard is.", "Name https://HOST or https://HOST:PORT."
+            "not_an_address",
+            f"{given[:200]!r} is not the address of a server.",
+            "Use https://HOST or https://HOST:PORT.",
         )
     if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
         raise LocalRefusal(
             "not_encrypted",
-            f"{given[:200]} is not encrypted: whoever listens in between could act as you.",
-            "Name it with https://; http:// is for this machine's own address alone.",
+            f"{given[:200]} is not encrypted: your token could be stolen on the way.",
+            "Use https://. http:// is accepted for this machine's own address only.",
         )
     named = f"[{host}]" if ":" in host else host
     standard = {"https": 443, "http": 80}[parts.scheme]
@@ -151,7 +153,7 @@ class Server:
     async def run(self, named: str, *, events: bool = False) -> Document:
         """A run by its id or a beginning of it that fits one only; with everything that happened in it, if wanted."""
         if not named.strip():
-            raise LocalRefusal("unknown_run", "There is no run without an id.", "List the runs: offboard runs.")
+            raise LocalRefusal("unknown_run", "The run's ID is missing.", "To list runs: offboard runs.")
         found = await self.get("runs", named, events=events or None)
         if not events:
             found.pop("events", None)
@@ -242,8 +244,8 @@ class Server:
         raise Refused(
             502,
             "not_offboard",
-            f"{self.url} answers {response.status_code}, and not as Offboard does.",
-            "See that the address is right, and what stands in between.",
+            f"{self.url} responds with {response.status_code}, but not as an Offboard server does.",
+            "Check the address, and any proxy in between.",
         )
 
     def _refused(self, status: int, problem: Mapping[str, Any]) -> Refused:
@@ -253,21 +255,21 @@ class Server:
         if code == "invalid_request" and problem.get("errors"):
             # Told for programs: where it stands in the request, which people see as options of theirs.
             wrong = (f"{str(one['where']).partition('.')[2]}: {one['what']}" for one in problem["errors"])
-            return Refused(status, code, f"This cannot be understood: {'; '.join(wrong)}", "--help says what may be.")
+            return Refused(status, code, f"Invalid input: {'; '.join(wrong)}", "See --help.")
         facts = problem.get("facts")
         known = {name: value for name, value in facts.items() if isinstance(value, str | int)} if facts else {}
         return Refused(status, code, detail or str(problem.get("title") or status), remedy, known)
 
     def _silent(self, error: httpx.TransportError, *, perhaps_done: bool = False) -> Unreachable:
-        why = str(error).strip() or {"ReadTimeout": "it took too long"}.get(type(error).__name__, type(error).__name__)
+        why = str(error).strip() or {"ReadTimeout": "timed out"}.get(type(error).__name__, type(error).__name__)
         if perhaps_done:
             return Unreachable(
                 "answer_lost",
-                f"{self.url} was asked, and its answer was lost ({why}): nobody here knows whether it was done.",
-                "Look there first, once it answers again; then do what is still to be done.",
+                f"The response of {self.url} was lost ({why}). The change may or may not have been made.",
+                "Once the server responds again, check the run's state before you try again.",
             )
-        remedy = "See that the address is right and that Offboard is up there."
-        return Unreachable("unreachable", f"{self.url} does not answer ({why}).", remedy)
+        remedy = "Check the address, and that Offboard is running there."
+        return Unreachable("unreachable", f"{self.url} does not respond ({why}).", remedy)
 
     def _note_time(self, response: httpx.Response) -> None:
         try:

@@ -55,17 +55,15 @@ def kept() -> dict[str, SignIn]:
             if os.fstat(opened.fileno()).st_mode & 0o077:
                 raise LocalRefusal(
                     "sign_ins_open",
-                    f"{path}: others can read it, and act as you with it.",
-                    f"Make it yours alone: `chmod 600 {path}`.",
+                    f"{path} can be read by other users, who could act as you.",
+                    f"Restrict it: `chmod 600 {path}`.",
                 )
             found = json.load(opened)
         return {server: SignIn(server=server, **fields) for server, fields in found.items()}
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:
-        raise LocalRefusal(
-            "sign_ins_unreadable", f"{path} cannot be understood.", "Delete it, and sign in again."
-        ) from error
+        raise LocalRefusal("sign_ins_unreadable", f"{path} is damaged.", "Delete it and sign in again.") from error
 
 
 def keep(sign_in: SignIn) -> None:

@@ -22,23 +22,26 @@ from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.screen import clean, instant, length, note, print_json, say
+from orchestrator.cli.terminal.screen import clean, instant, note, print_json, say
 from orchestrator.domain.errors import Refusal
 from orchestrator.embedded.address import stack_url
+from orchestrator.vocabulary.durations import length
 
 SLOWER = 5.0
 """Seconds by which to ask more seldom where the server says so (RFC 8628, section 3.5)."""
 Url = Annotated[
-    str | None, typer.Argument(metavar="URL", help="https://HOST; else OFFBOARD_SERVER, else the embedded stack.")
+    str | None, typer.Argument(metavar="URL", help="https://HOST. Default: OFFBOARD_SERVER, then the embedded stack.")
 ]
 
 
 def login(
     url: Url = None,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address; open nothing.")] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only print the address; do not open a browser.")
+    ] = False,
     folder: Folder = FOLDER,
 ) -> None:
-    """Sign in on a server: confirm in a browser the code that is shown here. Ctrl-C gives up."""
+    """Sign in to a server: confirm the code shown here in a browser. Ctrl-C cancels."""
     try:
         carry_out(_login(url, no_browser, folder))
     except KeyboardInterrupt:
@@ -51,7 +54,7 @@ async def _login(url: str | None, no_browser: bool, folder: Path) -> None:
     sign_ins.kept()  # what cannot be kept is said before anybody has confirmed anything
     async with Server(server_url) as server:
         device = await server.post("device")
-        say(f"Open {device['confirm_at']} in a browser, and type the code {device['code']} there.")
+        say(f"Open {device['confirm_at']} in a browser and enter the code {device['code']}.")
         if not no_browser:
             _open_browser(str(device["confirm_at"]))
         token = await _confirmed(server, device)
@@ -62,7 +65,7 @@ async def _login(url: str | None, no_browser: bool, folder: Path) -> None:
 def _server(url: str | None, folder: Path) -> str:
     found = (address(url) if url is not None else None) or named_server() or stack_url(folder)
     if found is None:
-        raise typer.BadParameter("Name the server: offboard login https://HOST, or set OFFBOARD_SERVER.")
+        raise typer.BadParameter("Give the server: offboard login https://HOST, or set OFFBOARD_SERVER.")
     return found
 
 
@@ -85,11 +88,11 @@ async def _confirmed(server: Server, device: Document) -> Document:
     until, every = loop.time() + float(device["expires_in"]), float(device["interval"])
     console = Console(stderr=True)
     if not console.is_terminal:
-        note(f"Waiting until you have confirmed there, for {length(device['expires_in'])} at most. Ctrl-C gives up.")
+        note(f"Waiting for confirmation, at most {length(device['expires_in'])}. Ctrl-C cancels.")
     with console.status("") as moving:
         while loop.time() < until:
             left = length(timedelta(seconds=int(until - loop.time())))
-            moving.update(clean(f"Waiting until you have confirmed there; the code {device['code']} lasts {left} yet"))
+            moving.update(clean(f"Waiting for confirmation; the code {device['code']} expires in {left}"))
             await asyncio.sleep(every)
             try:
                 return await server.post("device", "token", body={"device_secret": device["device_secret"]})
@@ -100,11 +103,11 @@ async def _confirmed(server: Server, device: Document) -> Document:
                     raise
             except Unreachable:
                 continue  # a server that is started again meanwhile does not make anybody type another code
-    raise LocalRefusal("expired_token", "Nobody confirmed the code in time.", "Begin anew: `offboard login`.")
+    raise LocalRefusal("expired_token", "The code has expired.", "Run `offboard login` again.")
 
 
 def logout(url: Url = None, folder: Folder = FOLDER) -> None:
-    """Revoke this machine's sign-in at a server, and delete it here."""
+    """Sign out of a server: revoke this machine's token and delete it."""
     carry_out(_logout(url, folder))
 
 
@@ -114,13 +117,15 @@ async def _logout(url: str | None, folder: Path) -> None:
     if named is None:
         if len(known) > 1:
             raise LocalRefusal(
-                "several_servers", f"You are signed in at several: {', '.join(sorted(known))}.", "Name one."
+                "several_servers",
+                f"You are signed in to several servers: {', '.join(sorted(known))}.",
+                "Give one of them.",
             )
         named = next(iter(known), None)
     sign_in = known.get(named or "")
     if sign_in is None:
         raise LocalRefusal(
-            "not_signed_in", f"You are not signed in{f' at {named}' if named else ''}.", "Nothing is left."
+            "not_signed_in", f"You are not signed in{f' at {named}' if named else ''}.", "There is nothing to do."
         )
     told: Refusal | None = None
     if sign_in.token_id is not None and not sign_in.ended:
@@ -136,13 +141,13 @@ async def _logout(url: str | None, folder: Path) -> None:
     if told is not None:
         raise LocalRefusal(
             "not_revoked",
-            f"The token is deleted here and not revoked there: {told.message}",
-            f"It ends by itself at {instant(sign_in.expires_at)}; revoke it on the page of tokens, if it must be now.",
+            f"The token is deleted on this machine but not revoked on the server: {told.message}",
+            f"It expires at {instant(sign_in.expires_at)}. To revoke it now, use the server's Tokens page.",
         )
 
 
 def whoami(alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
-    """Say as whom you act, and where."""
+    """Show who you are signed in as, and on which server."""
 
     async def work() -> Document:
         async with entering(folder, alias) as server:
@@ -156,8 +161,8 @@ def whoami(alias: As = None, json: Json = False, folder: Folder = FOLDER) -> Non
     say(f"{me['actor_id']}{called} at {me['server']}", style="bold")
     say(f"Roles    {', '.join(me['roles']) or 'none'}")
     if not me["known_to_hr"]:
-        say("HR does not know this account: it decides at no gate.")
+        say("This account is not linked to a person in HR, so it cannot approve.")
     if me["decides_for"]:
-        say(f"For      {', '.join(me['decides_for'])}, who are away")
+        say(f"For      {', '.join(me['decides_for'])} (delegate)")
     if me["token_expires_at"] is not None:
         say(f"Until    {instant(me['token_expires_at'])}")

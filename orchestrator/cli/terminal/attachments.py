@@ -14,18 +14,20 @@ def attachment(file: Path) -> tuple[str, bytes]:
     """Its name and its content. Raises `Invalid` for a file that cannot be read or is too large."""
     try:
         if not file.is_file():  # a pipe or a device would be waited for
-            raise LocalRefusal("attachment_unreadable", f"{file}: there is no such file.", "Name a file with --attach.")
+            raise LocalRefusal(
+                "attachment_unreadable", f"{file} does not exist.", "Give an existing file with --attach."
+            )
         with file.open("rb") as opened:
             content = opened.read(MAX_ATTACHMENT_BYTES + 1)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise LocalRefusal(
-            "attachment_unreadable", f"{file} cannot be read: {why}.", "Name a file that you may read."
+            "attachment_unreadable", f"{file} cannot be read: {why}.", "Give a file that you can read."
         ) from error
     if len(content) > MAX_ATTACHMENT_BYTES:
         raise LocalRefusal(
             "attachment_too_large",
-            f"{file.name} is larger than {MAX_ATTACHMENT_BYTES >> 20} MiB, the most that an attachment may have.",
-            "Make it smaller; or keep it where such files are kept, and say where in the words of the evidence.",
+            f"{file.name} is larger than {MAX_ATTACHMENT_BYTES >> 20} MiB, the limit for an attachment.",
+            "Attach a smaller file, or store it elsewhere and give its location in --evidence.",
         )
     return file.name, content

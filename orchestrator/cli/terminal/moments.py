@@ -13,5 +13,5 @@ def instant_given(text: str) -> str:
         return datetime.fromisoformat(text.strip()).astimezone().isoformat()
     except (ValueError, OverflowError):
         raise LocalRefusal(
-            "time_unreadable", f"The time {text[:40]!r} cannot be read.", "Write for example 2026-11-30T17:00."
+            "time_unreadable", f"{text[:40]!r} is not a valid time.", "Example: 2026-11-30T17:00."
         ) from None

@@ -22,7 +22,7 @@ def gate_named(run: Document, named: str) -> str:
     still_open = [gate for gate in same if gate["state"] == "open"]
     if len(still_open) > 1:
         ids = ", ".join(gate["gate_id"] for gate in still_open)
-        raise LocalRefusal("several_gates", f"Several gates {named} are open.", f"Name one: {ids}.")
+        raise LocalRefusal("several_gates", f"Several gates named {named} are open.", f"Give one of these IDs: {ids}.")
     return str((still_open or same or [{"gate_id": named}])[-1]["gate_id"])
 
 
@@ -54,7 +54,9 @@ def exception_named(run: Document, named: str) -> str:
     ]  # fmt: skip
     if len(same) > 1:
         raise LocalRefusal(
-            "several_exceptions", f"Several open exceptions are meant by {named}.", f"Name one: {', '.join(same)}."
+            "several_exceptions",
+            f"{named} matches several open exceptions.",
+            f"Give one of these IDs: {', '.join(same)}.",
         )
     return same[0] if same else named
 
@@ -73,8 +75,8 @@ def accounts_named(run: Document, system: str, named: Sequence[str]) -> list[str
             if (len(text) >= MIN_ACCOUNT_CHARACTERS and id_.startswith(text)) or label == text
         ]  # fmt: skip
         if len(fits) > 1 and text not in candidates:
-            raise LocalRefusal("several_accounts", f"Several accounts on {system} are meant by what was given.",
-                          "Give more of the account's id.")  # fmt: skip
+            raise LocalRefusal("several_accounts", f"The given text matches several accounts on {system}.",
+                          "Give more of the account's ID.")  # fmt: skip
         meant.append(fits[0] if len(fits) == 1 else text)
     return meant
 
@@ -85,5 +87,9 @@ def colleague_named(members: Sequence[Document], named: str) -> str:
         return named
     same = [str(member["actor_id"]) for member in members if (member["name"] or "").casefold() == named.casefold()]
     if len(same) > 1:
-        raise LocalRefusal("several_colleagues", f"Several are called {named}.", f"Name an account: {', '.join(same)}.")
+        raise LocalRefusal(
+            "several_colleagues",
+            f"Several people are named {named}.",
+            f"Give one of these accounts: {', '.join(same)}.",
+        )
     return same[0] if same else named

@@ -13,19 +13,19 @@ As = Annotated[
         "--as",
         metavar="NAME",
         envvar="OFFBOARD_AS",
-        help="Who you are on the embedded stack: hr, it, finance, operator, … On a server, `offboard login` says it.",
+        help="Your user on the embedded stack: hr, it, finance, operator, … On a server, use `offboard login` instead.",
     ),
 ]
 Folder = Annotated[
     Path,
-    typer.Option("--folder", envvar="OFFBOARD_FOLDER", help="Where `offboard up` keeps its things."),
+    typer.Option("--folder", envvar="OFFBOARD_FOLDER", help="The folder in which `offboard up` keeps its data."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="As JSON (docs/json.md says what stands in it).")]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its beginning.")]
-Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the ledger, encrypted.")]
-NeededReason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger, encrypted.")]
-PacketName = Annotated[str, typer.Option("--packet", metavar="NAME", help="Under which packet.")]
-Zone = Annotated[str | None, typer.Option("--zone", help="The time zone it is said in, else the person's own.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON. Its fields are in docs/json.md.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's ID, or the start of it.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="The reason. Kept encrypted in the ledger.")]
+NeededReason = Annotated[str, typer.Option("--reason", help="The reason. Kept encrypted in the ledger.")]
+PacketName = Annotated[str, typer.Option("--packet", metavar="NAME", help="The packet.")]
+Zone = Annotated[str | None, typer.Option("--zone", help="The time zone of the cutoff. Default: the person's.")]
 
 FOLDER = Path(".offboard")
 PACKET = "standard-leaver"

@@ -9,11 +9,11 @@ from orchestrator.cli.terminal.screen import note, say
 def tell(done: Document) -> None:
     """A decision stands, whether Temporal heard of it or not."""
     if not done["carried_on"]:
-        note("Temporal cannot be reached. This stands in the ledger, and is carried on once Temporal is back.")
+        note("Temporal cannot be reached. The change is recorded, and the run continues once Temporal is back.")
 
 
 async def tell_closing(server: Server, run_id: str, done: Document) -> None:
     """For what may be the last that a run waited for."""
     if done["events"] and (await server.run(run_id))["state"] in ("clean", "with_exceptions", "shadow"):
-        say(f"With that, run {run_id} is closed.")
+        say(f"Run {run_id} is completed.")
     tell(done)

@@ -21,7 +21,7 @@ from orchestrator.domain.errors import Refusal
 T = TypeVar("T")
 
 REFUSED = 1
-RUNS_GO_ON = "Open runs go on by themselves when it is back."
+RUNS_GO_ON = "Open runs continue automatically once it is back."
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -77,8 +77,8 @@ def _beside_the_database(error: Exception) -> tuple[str, ...] | None:
             return error.detail or error.code, error.remedy
         case psycopg.OperationalError():
             state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-            cause = f"PostgreSQL cannot be reached or went away{state}"
-            return cause, "See that it runs and that the address is right."
+            cause = f"PostgreSQL cannot be reached{state}"
+            return cause, "Check that it is running and that the address is correct."
         case EngineUnavailable() | SettingMissing() | EmbeddedServerError():
             return str(error), ""
     return None

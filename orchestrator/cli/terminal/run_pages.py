@@ -9,7 +9,19 @@ from orchestrator.cli.terminal import screen
 from orchestrator.cli.terminal.names import gate_name
 from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table
-from orchestrator.cli.terminal.shapes import role_words
+from orchestrator.cli.terminal.shapes import code_words, role_words
+from orchestrator.vocabulary.states import (
+    DISPOSITION,
+    EXCEPTION,
+    EXCEPTION_STATE,
+    GATE,
+    RUN,
+    SEARCH,
+    STEP,
+    TASK,
+    WAITS_FOR,
+)
+from orchestrator.vocabulary.states import label as label_of
 
 MAX_EVIDENCE_CHARACTERS = 160
 """Characters of evidence in a table; `--json` has it whole."""
@@ -28,16 +40,16 @@ def print_run(document: Document) -> None:
 
 def print_header(document: Document) -> None:
     say(f"{name(document['person'])}  ·  run {document['run_id']}", style="bold")
-    held = " (held)" if document["held"] and document["state"] != "held" else ""
+    held = " (paused)" if document["held"] and document["state"] != "held" else ""
     urgent = ", urgent" if document["urgent"] else ""
-    say(f"State    {document['state']}{held}{urgent}")
-    say(f"Cutoff   {cutoff(document['cutoff'], document['zone'])}")
-    say(f"Packet   {document['packet']} {document['packet_version'][:12]} ({document['phase']})")
-    say(f"Asked    {document['requested_by']}, {instant(document['requested_at'])}")
+    say(f"State      {label_of(document['state'], RUN)}{held}{urgent}")
+    say(f"Cutoff     {cutoff(document['cutoff'], document['zone'])}")
+    say(f"Packet     {document['packet']} {document['packet_version'][:12]} ({document['phase']})")
+    say(f"Requested  {document['requested_by']}, {instant(document['requested_at'])}")
     if document["finished_at"] is not None:
-        say(f"Ended    {instant(document['finished_at'])}")
+        say(f"Finished   {instant(document['finished_at'])}")
     if document["holds"]:
-        say(f"On hold  {', '.join(document['holds'])}")
+        say(f"Paused     {', '.join(document['holds'])}")
 
 
 def print_systems(document: Document) -> None:
@@ -48,15 +60,22 @@ def print_systems(document: Document) -> None:
     for system in document["systems"]:
         shown = system["accounts"] if system["accounts"] is not None else system["candidates"]
         labels = ", ".join(label(account) for account in shown) or "none"
-        outcome = "settled" if system["settled"] else system["outcome"]
-        rows.append((system["system"], outcome, labels, system["matched_on"] or system["code"] or ""))
-    table(("System", "Found", "Accounts", "On"), rows)
+        outcome = label_of("settled" if system["settled"] else system["outcome"], SEARCH)
+        rows.append(
+            (
+                system["system"],
+                outcome,
+                labels,
+                system["matched_on"] or (code_words(system["code"]) if system["code"] else ""),
+            )
+        )
+    table(("System", "Result", "Accounts", "Matched by"), rows)
 
 
 def print_steps(document: Document) -> None:
     say("")
     table(
-        ("Step", "System", "Status", "Account", "Evidence"),
+        ("Step", "System", "State", "Account", "Evidence"),
         [
             (step["name"], step["system"], status(step), label(step["account"]), summary(step["evidence"]))
             for step in document["steps"]
@@ -66,19 +85,13 @@ def print_steps(document: Document) -> None:
 
 def status(step: Document) -> str:
     if step["task_for"] and step["status"] == "planned" and step["waits_for"] is None:
-        return f"task for {role_words((step['task_for'],))}"
+        return f"Task for {role_words((step['task_for'],))}"
     if step["waits_for"] is None or step["status"] in ("failed", "unknown"):
-        return f"{step['status']}: {step['code']}" if step["code"] else str(step["status"])
+        state = label_of(step["status"], STEP)
+        return f"{state}: {code_words(step['code'])}" if step["code"] else state
     if step["waits_for"] == "time" and step["waits_until"] is not None:
-        return f"waits until {instant(step['waits_until'])}"
-    return "waits: " + WAITS.get(step["waits_for"], str(step["waits_for"]))
-
-
-WAITS = {
-    "predecessors": "earlier steps", "gate": "decision", "another_attempt": "another attempt", "lease": "attempt",
-    "fresh_look": "fresh look", "open_question": "whose account?", "task": "a task", "exception": "exception",
-    "level": "a level", "nothing": "left undone",
-}  # fmt: skip
+        return f"{label_of('time', WAITS_FOR)}: {instant(step['waits_until'])}"
+    return label_of(step["waits_for"], WAITS_FOR)
 
 
 def print_gates(document: Document) -> None:
@@ -97,12 +110,12 @@ def print_gates(document: Document) -> None:
         rows.append(
             (
                 gate_name(document, gate["gate_id"]),
-                gate["state"],
-                votes or ("waits for " + waits if gate["state"] == "open" else ""),
+                label_of(gate["state"], GATE),
+                votes or (waits if gate["state"] == "open" else ""),
                 about + (f" (without {', '.join(excluded)})" if excluded else ""),
             )
         )
-    table(("Gate", "State", "Decided by", "Steps"), rows)
+    table(("Gate", "State", "Decisions", "Steps"), rows)
 
 
 def print_exceptions(document: Document) -> None:
@@ -110,16 +123,18 @@ def print_exceptions(document: Document) -> None:
         return
     say("")
     table(
-        ("Exception", "Kind", "About", "State", "Owner and due date, or who closed it"),
+        ("Exception", "Kind", "Step or system", "State", "Owner and due date, or closed by"),
         [
             (
                 known["exception_id"],
-                known["kind"],
+                label_of(known["kind"], EXCEPTION),
                 known["step"] or known["system"] or gate_name(document, known["gate_id"]),
-                "open" if known["state"] == "open" else known["disposition"],
+                label_of("open", EXCEPTION_STATE)
+                if known["state"] == "open"
+                else label_of(known["disposition"], DISPOSITION),
                 f"{role_words(known['owners'])}, {instant(known['due_at'])}"
                 if known["state"] == "open"
-                else f"{known['by'] or 'by itself'}, {instant(known['closed_at'])}",
+                else f"{known['by'] or 'Offboard'}, {instant(known['closed_at'])}",
             )
             for known in document["exceptions"]
         ],
@@ -133,7 +148,7 @@ def print_question(document: Document, known: Document) -> None:
     if known["state"] != "open":
         return
     about = known["step"] or known["system"] or gate_name(document, known["gate_id"]) or "the start"
-    say(f"{known['kind']}, {about}: {known['remedy']}")
+    say(f"{label_of(known['kind'], EXCEPTION)}, {about}: {known['remedy']}")
     for command in commands_for(document["run_id"], known):
         say(f"  {command}")
     for candidate in known["candidates"]:
@@ -151,11 +166,11 @@ def print_tasks(document: Document) -> None:
         return
     say("")
     table(
-        ("Task", "State", "For", "Due", "What"),
+        ("Task", "State", "Role or person", "Due", "Title"),
         [
             (
                 task["task_id"],
-                task["state"],
+                label_of(task["state"], TASK),
                 task["by"] or role_words((task["role"],)),
                 instant(task["due_at"]) if task["state"] == "open" else "",
                 task["title"] or task["step"],
@@ -168,7 +183,7 @@ def print_tasks(document: Document) -> None:
 def print_events(document: Document) -> None:
     say("")
     table(
-        ("No.", "When", "What", "About", "Hash"),
+        ("No.", "Time", "Event", "Details", "Hash"),
         [
             (
                 str(event["version"]),

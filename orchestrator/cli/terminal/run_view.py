@@ -1,5 +1,4 @@
-"""What a run looks like while somebody watches it, drawn from its document: every step by system with where it stands,
-and what waits for whom."""
+"""A run as `offboard watch` draws it from its document: every step by system with its state, and who has to act."""
 
 from __future__ import annotations
 
@@ -16,17 +15,33 @@ from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.names import gate_name
 from orchestrator.cli.terminal.screen import clean, name, when
 from orchestrator.cli.terminal.shapes import (
-    RUN_WORDS,
     SHAPES,
     StepView,
     Wait,
     code_words,
     mark,
+    rest_words,
     role_words,
-    seconds_words,
+    run_words,
 )
-from orchestrator.cli.terminal.step_words import BEGINS, LOOKING, attested, by_status, by_wait, counted
+from orchestrator.cli.terminal.step_words import (
+    CHECKING,
+    STARTING,
+    after,
+    attested,
+    awaiting_approval,
+    blocked,
+    by_status,
+    by_wait,
+    checking_again,
+    counted,
+    failed,
+    retrying,
+    scheduled,
+    task_for,
+)
 from orchestrator.domain.organisation.roles import any_of
+from orchestrator.vocabulary.states import EXCEPTION, label
 
 FINAL = ("verified", "attested", "skipped", "withheld")
 PEOPLE = "people"
@@ -40,35 +55,31 @@ def view_step(run: Document, step: Document, now: datetime) -> StepView:
     if step["status"] == "attested":
         return attested(next((t["by"] for t in run["tasks"] if t["step_id"] == step["step_id"] and t["by"]), None))
     if step["status"] == "failed":
-        return StepView("stopped", f"stopped, {code_words(code)}: needs {_owner(run, step)}", "stopped")
+        return failed(code, _owner(run, step))
     return _not_begun(run, step, code, now)
 
 
 def _not_begun(run: Document, step: Document, code: str, now: datetime) -> StepView:
-    rest = seconds_words(when(step["waits_until"]) - now) if step["waits_until"] is not None else ""
-    again = f" in {rest}" if rest else ""
+    rest = rest_words(when(step["waits_until"]) - now) if step["waits_until"] is not None else ""
     if (view := by_wait(step["waits_for"])) is not None:
         return view
     match step["waits_for"]:
         case "predecessors":
-            return StepView("waiting", f"after: {_unfinished_need(run, step)}", "waits")
+            return after(_unfinished_need(run, step))
         case "time":
-            return StepView("time", f"waits for its time{f', in {rest}' if rest else ''}", f"in {rest}")
+            return scheduled(rest)
         case "gate":
-            return StepView("gate", f"waits at gate {_gate(run, step)}", f"gate: {step['gate']}")
+            return awaiting_approval(_gate(run, step), step["gate"])
         case "another_attempt":
-            return StepView("again", f"trying again{again}: {code_words(code)}", f"again{again}")
+            return retrying(rest, code)
         case "fresh_look":
             look = next((s["code"] for s in run["systems"] if s["system"] == step["system"] and s["failing_since"]), "")
-            if not look:
-                return LOOKING
-            return StepView("again", f"looking again{again}: {code_words(look)}", f"again{again}")
+            return checking_again(rest, look) if look else CHECKING
         case None:
             if step["task_for"]:
-                role = role_words((step["task_for"],))
-                return StepView("task", f"task for {role}", role)
-            return BEGINS
-    return StepView("stopped", f"stopped: needs {_owner(run, step)}", "stopped")
+                return task_for(role_words((step["task_for"],)))
+            return STARTING
+    return blocked(f"needs {_owner(run, step)}")
 
 
 def _owner(run: Document, step: Document) -> str:
@@ -80,7 +91,7 @@ def _owner(run: Document, step: Document) -> str:
 
 def _unfinished_need(run: Document, step: Document) -> str:
     needed = (s for s in run["steps"] if s["name"] in step["needs"] and s["status"] not in FINAL)
-    return next((str(s["title"]) for s in needed), "an account that is still in question")
+    return next((str(s["title"]) for s in needed), "an account match")
 
 
 def _gate(run: Document, step: Document) -> str:
@@ -95,23 +106,23 @@ def waits(run: Document, now: datetime) -> Iterator[Wait]:
     for known in run["exceptions"]:
         if known["state"] == "open":
             about = known["step"] or known["system"] or gate_name(run, known["gate_id"])
-            words = known["kind"].replace("_", " ") + (f", {about}" if about else "")
+            words = label(known["kind"], EXCEPTION) + (f", {about}" if about else "")
             why = f": {code_words(known['code'])}" if known["code"] else ""
             yield Wait("stopped", role_words(tuple(known["owners"])), words + why)
     for gate in run["gates"]:
         if gate["state"] == "open":
-            about = f"decide at gate {gate['gate']} about {counted(len(gate['steps']))}"
+            about = f"approve {counted(len(gate['steps']))} at gate {gate['gate']}"
             yield Wait("gate", role_words(tuple(gate["roles"])), about)
     for task in run["tasks"]:
         if task["state"] == "open":
             yield Wait("task", role_words((task["role"],)), task["title"] or task["step"] or task["task_id"])
     for system in run["systems"]:
         if system["failing_since"] is not None:
-            yield Wait("again", system["system"], f"{code_words(system['code'] or '')}; it is asked again")
+            yield Wait("again", system["system"], f"{code_words(system['code'] or '')}; retrying")
     times = [step for step in run["steps"] if step["waits_for"] == "time" and step["waits_until"] is not None]
     if times:
         first = min(when(step["waits_until"]) for step in times)
-        yield Wait("time", "the clock", f"{counted(len(times))}, the first in {seconds_words(first - now)}")
+        yield Wait("time", "Scheduled", f"{counted(len(times))}, the first in {rest_words(first - now)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +134,7 @@ class RunView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         ascii_only, run, now = options.ascii_only, self.run, self.clock()
-        kind, words = RUN_WORDS.get(run["state"], ("running", str(run["state"])))
+        kind, words = run_words(run["state"])
         head = Text.assemble(mark(kind, ascii_only=ascii_only), f" {clean(name(run['person']))}  {words}")
         head.append(f"  {run['summary']['final']} of {run['summary']['steps']} steps", style="dim")
         parts: list[Text | Table] = [head, self._table(ascii_only, options.max_width, now)]
@@ -136,7 +147,7 @@ class RunView:
         table.add_column("System", no_wrap=width >= 100)
         table.add_column("Step", overflow="fold")
         table.add_column("", no_wrap=True)
-        table.add_column("Where it stands", overflow="fold")
+        table.add_column("State", overflow="fold")
         order = list(dict.fromkeys(step["system"] or PEOPLE for step in self.run["steps"]))
         before = None
         for step in sorted(self.run["steps"], key=lambda step: order.index(step["system"] or PEOPLE)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,18 +15,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.vocabulary.states import EXCEPTION_STATE, GATE, RUN, STEP, TASK, Vocabulary, label
+
 Instant = datetime | str
 
 MAX_COLUMNS = 10_000
 """Columns of output that no terminal shows: a row stays one line there, so that other programs can read it."""
 
-STYLES = {
-    "verified": "green", "attested": "green", "clean": "green", "approved": "green", "production": "green",
-    "failed": "red", "unknown": "red", "needs_attention": "red", "rejected": "red", "no": "red",
-    "retrying": "yellow", "awaiting_decision": "yellow", "open": "yellow", "held": "yellow", "waits": "yellow",
-    "with_exceptions": "yellow", "started": "cyan", "in_progress": "cyan", "skipped": "dim", "withheld": "dim",
-    "withdrawn": "dim",
-}  # fmt: skip
+_COLOURED: Sequence[tuple[str, Vocabulary, Sequence[str]]] = (
+    ("green", STEP, ("verified", "attested")), ("green", RUN, ("clean",)), ("green", GATE, ("approved",)),
+    ("red", STEP, ("failed", "unknown")), ("red", RUN, ("needs_attention",)), ("red", GATE, ("rejected",)),
+    ("yellow", STEP, ("retrying",)), ("yellow", RUN, ("awaiting_decision", "held", "with_exceptions")),
+    ("yellow", TASK, ("open",)), ("yellow", EXCEPTION_STATE, ("open",)),
+    ("cyan", STEP, ("started",)), ("dim", STEP, ("skipped", "withheld")), ("dim", GATE, ("withdrawn",)),
+)  # fmt: skip
+STYLES = {label(code, vocabulary): style for style, vocabulary, codes in _COLOURED for code in codes} | {"no": "red"}
+"""By label: what a cell of a table says whole. `no` is a system that is not reachable."""
 
 
 def out() -> Console:
@@ -118,18 +122,6 @@ def cutoff(at: Instant, zone: str) -> str:
         return f"{here:%Y-%m-%d %H:%M} ({zone})"
     beside = f"{there:%H:%M}" if there.date() == here.date() else f"{there:%Y-%m-%d %H:%M}"
     return f"{here:%Y-%m-%d %H:%M %Z} ({beside} in {zone})"
-
-
-def length(span: timedelta | float | None) -> str:
-    """In words: `7 days`, `2 h 30 min`. A number is of seconds, as in documents."""
-    if span is None:
-        return ""
-    seconds = int(span.total_seconds() if isinstance(span, timedelta) else span)
-    if seconds % 86400 == 0 and seconds:
-        return "1 day" if seconds == 86400 else f"{seconds // 86400} days"
-    hours, minutes = seconds // 3600, seconds % 3600 // 60
-    parts = [f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
-    return " ".join(part for part in parts if part) or f"{seconds} s"
 
 
 def name(person: Mapping[str, Any] | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,10 +10,12 @@ from typing import Literal
 from rich.text import Text
 
 from orchestrator.domain.organisation.roles import either
+from orchestrator.vocabulary.durations import coarse
+from orchestrator.vocabulary.states import FAILURE, RUN, STEP, WAITS_FOR, in_sentence, label
 
 Kind = Literal[
     "verified", "attested", "running", "again", "question", "stopped", "gate", "task", "time", "hold", "waiting",
-    "left_out", "withheld",
+    "skipped", "withheld",
 ]  # fmt: skip
 
 
@@ -31,56 +32,43 @@ class Shape:
 
 
 SHAPES: Mapping[Kind, Shape] = {
-    "verified": Shape("✓", "v", "green", "verified", 0),
-    "attested": Shape("✎", "a", "green", "attested", 0),
-    "left_out": Shape("–", "-", "dim", "left out", 0),
-    "withheld": Shape("◌", "o", "dim", "withheld", 0),
-    "waiting": Shape("·", ".", "dim", "waits its turn", 1),
-    "time": Shape("◷", "c", "blue", "waits for its time", 2),
-    "task": Shape("□", "T", "blue", "task for a person", 3),
-    "gate": Shape("◆", "G", "blue", "waits at a gate", 4),
-    "running": Shape("▶", ">", "cyan", "under way", 5),
-    "hold": Shape("‖", "H", "yellow", "on hold", 6),
-    "again": Shape("↻", "r", "yellow", "tries again", 7),
-    "question": Shape("?", "?", "magenta", "whose account?", 8),
-    "stopped": Shape("✗", "X", "bold red", "stopped", 9),
+    "verified": Shape("✓", "v", "green", label("verified", STEP), 0),
+    "attested": Shape("✎", "a", "green", label("attested", STEP), 0),
+    "skipped": Shape("–", "-", "dim", label("skipped", STEP), 0),
+    "withheld": Shape("◌", "o", "dim", label("withheld", STEP), 0),
+    "waiting": Shape("·", ".", "dim", label("predecessors", WAITS_FOR), 1),
+    "time": Shape("◷", "c", "blue", label("time", WAITS_FOR), 2),
+    "task": Shape("□", "T", "blue", "Task", 3),
+    "gate": Shape("◆", "G", "blue", label("gate", WAITS_FOR), 4),
+    "running": Shape("▶", ">", "cyan", label("started", STEP), 5),
+    "hold": Shape("‖", "H", "yellow", label("hold", WAITS_FOR), 6),
+    "again": Shape("↻", "r", "yellow", label("retrying", STEP), 7),
+    "question": Shape("?", "?", "magenta", label("open_question", WAITS_FOR), 8),
+    "stopped": Shape("✗", "X", "bold red", "Blocked", 9),
 }
 
-RUN_WORDS: Mapping[str, tuple[Kind, str]] = {
-    "searching": ("running", "looking for accounts"),
-    "awaiting_decision": ("gate", "to be decided"),
-    "scheduled": ("time", "scheduled"),
-    "in_progress": ("running", "under way"),
-    "needs_attention": ("stopped", "needs attention"),
-    "held": ("hold", "on hold"),
-    "clean": ("verified", "closed"),
-    "with_exceptions": ("attested", "closed, with exceptions"),
-    "shadow": ("withheld", "closed, shadow only"),
-    "ended": ("left_out", "ended by a person"),
+RUN_KINDS: Mapping[str, Kind] = {
+    "searching": "running",
+    "awaiting_decision": "gate",
+    "scheduled": "time",
+    "in_progress": "running",
+    "needs_attention": "stopped",
+    "held": "hold",
+    "clean": "verified",
+    "with_exceptions": "attested",
+    "shadow": "withheld",
+    "ended": "skipped",
 }
 
-_CODES = {
-    "unreachable": "it does not answer",
-    "connection_lost": "the connection broke off",
-    "deadline_over": "it took too long",
-    "too_many_requests": "it asked us to slow down",
-    "system_failed": "it failed",
-    "error_in_answer": "it said no",
-    "refused": "it said no",
-    "credential_refused": "it refused our credential",
-    "answer_not_understood": "its answer makes no sense",
-    "not_shown": "it does not show the change",
-    "parameter_unknown": "a value that the step needs is missing",
-    "recipient_not_found": "nobody is there to take it over",
-    "recipient_not_usable": "whoever was to take it over cannot",
-    "setting_missing": "a setting is missing",
-    "not_found": "the account is gone",
-}
+
+def run_words(status: str) -> tuple[Kind, str]:
+    """The shape and the label of a run's state."""
+    return RUN_KINDS.get(status, "running"), label(status, RUN)
 
 
 def code_words(code: str) -> str:
-    """A connector's code in plain words; one that is new to us is shown as it is."""
-    return _CODES.get(code, code.replace("_", " ") or "no reason was given")
+    """A failure code's label, for the middle of a sentence."""
+    return in_sentence(label(code, FAILURE)) if code else "no reason given"
 
 
 def role_words(roles: Iterable[str]) -> str:
@@ -88,14 +76,9 @@ def role_words(roles: Iterable[str]) -> str:
     return either(roles)
 
 
-def seconds_words(length: timedelta) -> str:
-    """`4 s`, `3 min`, `5 h`, `12 days`."""
-    seconds = max(length.total_seconds(), 0.0)
-    if seconds < 90:
-        return f"{math.ceil(seconds)} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
+def rest_words(rest: timedelta) -> str:
+    """How long something still takes: `4 s`, `3 min`, `5 h`, `12 days`; nothing less than a second."""
+    return coarse(max(rest, timedelta(seconds=1)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,38 @@
-"""Where a step stands, as far as its status and what it waits for say it by themselves: the same for a run's document
-and for the demo's runs."""
+"""The state of a step in words, as far as its status and what it waits for give them: the same for a run's document and
+for the demo's runs. Each begins with the label of `orchestrator/vocabulary/states.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.cli.terminal.shapes import StepView
+from orchestrator.cli.terminal.shapes import Kind, StepView, code_words
+from orchestrator.vocabulary.states import STEP, WAITS_FOR, label
 
-UNDER_WAY = StepView("running", "under way", "under way")
-LOOKING = StepView("running", "looking at the account once more", "looking")
-BEGINS = StepView("running", "begins now", "begins")
+
+def _of_status(kind: Kind, status: str, short: str, further: str = "") -> StepView:
+    return StepView(kind, f"{label(status, STEP)}{further}", short)
+
+
+def _of_wait(kind: Kind, waits_for: str, short: str, further: str = "") -> StepView:
+    return StepView(kind, f"{label(waits_for, WAITS_FOR)}{further}", short)
+
+
+STARTED = _of_status("running", "started", "in progress")
+CHECKING = _of_wait("running", "fresh_look", "checking")
+STARTING = StepView("running", "Starting", "starting")
 
 _BY_STATUS: Mapping[str, StepView] = {
-    "verified": StepView("verified", "verified", "done"),
-    "skipped": StepView("left_out", "left out by an operator", "left out"),
-    "withheld": StepView("withheld", "not done: the packet is in its shadow phase", "withheld"),
-    "started": UNDER_WAY,
-    "unknown": StepView("stopped", "stopped: nobody knows yet whether it took effect", "in doubt"),
+    "verified": _of_status("verified", "verified", "done"),
+    "skipped": _of_status("skipped", "skipped", "skipped"),
+    "withheld": _of_status("withheld", "withheld", "not run"),
+    "started": STARTED,
+    "unknown": _of_status("stopped", "unknown", "unknown"),
 }
 _BY_WAIT: Mapping[str, StepView] = {
-    "lease": UNDER_WAY,
-    "hold": StepView("hold", "on hold", "on hold"),
-    "open_question": StepView("question", "whose account is it? Somebody is asked", "whose?"),
-    "level": StepView("stopped", "stopped: whoever caused it may not go so far", "stopped"),
+    "lease": STARTED,
+    "hold": _of_wait("hold", "hold", "paused"),
+    "open_question": _of_wait("question", "open_question", "match?"),
+    "level": _of_wait("stopped", "level", "blocked"),
 }
 
 
@@ -32,12 +42,48 @@ def by_status(status: str) -> StepView | None:
 
 
 def by_wait(waits_for: str | None) -> StepView | None:
-    """None where more is to be told than what it waits for."""
+    """None where the view needs more than what the step waits for."""
     return _BY_WAIT.get(waits_for or "")
 
 
 def attested(by: str | None) -> StepView:
-    return StepView("attested", f"attested by {by or 'the system'}", "done")
+    return _of_status("attested", "attested", "done", f" by {by or 'the system'}")
+
+
+def failed(code: str, owner: str) -> StepView:
+    return _of_status("stopped", "failed", "failed", f", {code_words(code)}: needs {owner}")
+
+
+def after(step: str) -> StepView:
+    """`step` is the title of an earlier step that is not done."""
+    return _of_wait("waiting", "predecessors", "waiting", f": {step}")
+
+
+def scheduled(rest: str) -> StepView:
+    """`rest` is how long until then; empty where that is not known."""
+    return _of_wait("time", "time", f"in {rest}", f", in {rest}" if rest else "")
+
+
+def awaiting_approval(gate: str, short: str) -> StepView:
+    return _of_wait("gate", "gate", f"gate: {short}", f" at gate {gate}")
+
+
+def retrying(rest: str, code: str) -> StepView:
+    again = f" in {rest}" if rest else ""
+    return _of_wait("again", "another_attempt", f"retry{again}", f"{again}: {code_words(code)}")
+
+
+def checking_again(rest: str, code: str) -> StepView:
+    again = f", again in {rest}" if rest else ""
+    return _of_wait("again", "fresh_look", f"retry in {rest}" if rest else "retry", f"{again}: {code_words(code)}")
+
+
+def task_for(role: str) -> StepView:
+    return StepView("task", f"Task for {role}", role)
+
+
+def blocked(why: str) -> StepView:
+    return StepView("stopped", f"Blocked: {why}", "blocked")
 
 
 def counted(number: int) -> str:

@@ -16,8 +16,8 @@ ActorKind = Literal["person", "service", "assistant"]
 
 
 class Level(StrEnum):
-    """`read` looks; `prepare` writes only inside Offboard; `stage` leaves something inert or scheduled in the system;
-    `change` takes effect there. Ordered: whoever may `change` may do everything before it."""
+    """`read` reads; `prepare` writes only inside Offboard; `stage` prepares a change in the system that takes effect
+    later or not at all; `change` changes data there. Each level includes the ones before it."""
 
     READ = "read"
     PREPARE = "prepare"

@@ -245,7 +245,7 @@ _RULES: Final = (
     ),
     ExceptionRule(
         kind="search_failed",
-        title="A system could not be checked",
+        title="System could not be checked",
         meaning="The system did not answer when accounts were searched. The search is retried automatically.",
         remedy="Wait for the next attempt; or accept that this system is not checked, and give a reason.",
         repairs=(Repair.ACCEPT,),
@@ -259,7 +259,7 @@ _RULES: Final = (
     ),
     ExceptionRule(
         kind="accounts_changed",
-        title="Accounts differ from the plan",
+        title="Accounts changed since planning",
         meaning="The check just before the change found other accounts than the plan was made for.",
         remedy="Re-plan the run, so that the new accounts are planned and approved.",
         repairs=(Repair.REPLAN,),
@@ -281,7 +281,7 @@ _RULES: Final = (
         kind="excluded_from_approval",
         title="Step excluded from approval",
         meaning="The gate was approved without this step, so the step is not carried out.",
-        remedy="Skip the step for good; or re-plan the run, which asks for approval again.",
+        remedy="Skip the step; or re-plan the run, which asks for approval again.",
         repairs=(Repair.SKIP, Repair.REPLAN),
         opens=(Trigger(Subject.STEP, _excluded),),
         overcome=_while(lambda context, step_id: _excluded(context, step_id) is not None),
@@ -330,7 +330,7 @@ _RULES: Final = (
     ),
     ExceptionRule(
         kind="account_gone",
-        title="Planned account is gone",
+        title="Account no longer matches",
         meaning="The account of this step no longer exists, or no longer belongs to the person.",
         remedy="Skip the step; or re-plan the run if the account does belong to the person.",
         repairs=(Repair.SKIP, Repair.REPLAN),

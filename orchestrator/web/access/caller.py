@@ -22,7 +22,9 @@ from orchestrator.web.state import WebState, state_of
 AHEAD = timedelta(minutes=1)
 """By how much an identity provider's clock may be ahead of ours."""
 
-TOKEN = HTTPBearer(scheme_name="token", description="A person's, a service's or an assistant's token", auto_error=False)
+TOKEN = HTTPBearer(
+    scheme_name="token", description="The token of a person, a service or an AI assistant", auto_error=False
+)
 """For the description alone: what is wrong with a token is told by `token_caller`."""
 
 

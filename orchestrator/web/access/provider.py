@@ -111,7 +111,7 @@ class Provider:
             raise _unreachable(type(error).__name__) from error
         written = token.get("id_token")
         if not isinstance(written, str):
-            raise SignInFailed("The identity provider sent no ID token.", "Have the client's scopes include openid.")
+            raise SignInFailed("The identity provider sent no ID token.", "Add openid to the client's scopes.")
         claims = dict(await self._claims(written, kept["nonce"]))
         wanted = {self.settings.roles_claim, self.settings.person_claim, "email_verified"}
         if not wanted <= claims.keys():
@@ -148,8 +148,8 @@ class Provider:
                 continue
             return dict(claims)
         raise SignInFailed(
-            f"The identity provider's ID token does not hold ({type(failed).__name__}).",
-            "Sign in again; if that repeats, have issuer, client and clocks compared.",
+            f"The identity provider's ID token is not valid ({type(failed).__name__}).",
+            "Sign in again. If it fails again, an administrator has to check the issuer, the client and the clocks.",
             ours=True,
         ) from failed
 
@@ -201,8 +201,8 @@ class Provider:
             metadata = found.raise_for_status().json()
             if metadata["issuer"].rstrip("/") != issuer.rstrip("/"):
                 raise SignInFailed(
-                    "The identity provider calls itself by another name than our settings do.",
-                    "Set OFFBOARD_OIDC_ISSUER to what its discovery document says.",
+                    "The identity provider's issuer differs from the setting.",
+                    "Set OFFBOARD_OIDC_ISSUER to the issuer in its discovery document.",
                     ours=True,
                 )
             keys = (await self._http.get(metadata["jwks_uri"])).raise_for_status().json()
@@ -228,7 +228,7 @@ def _text(value: object) -> str | None:
 
 def _unreachable(cause: str) -> SignInFailed:
     return SignInFailed(
-        f"The identity provider cannot be asked ({cause}).",
-        "Try again in a minute; if that repeats, see that its address is right and that it can be reached from here.",
+        f"The identity provider is not available ({cause}).",
+        "Try again in a minute. If the problem continues, an administrator has to check its address and the network.",
         ours=True,
     )

@@ -57,13 +57,15 @@ async def callback(request: Request, state: str = "", error: str = "") -> Respon
     """Back from the identity provider."""
     web = state_of(request)
     if error:
-        raise SignInFailed("The identity provider refused the sign-in.", "Sign in again, or ask who looks after it.")
+        raise SignInFailed(
+            "The identity provider refused the sign-in.", "Sign in again, or ask the provider's administrator."
+        )
     state_cookie = f"{cookie_name(web.settings)}-state"
     kept = None
     if state and request.cookies.get(state_cookie) == state:
         kept = await web.sessions.finish_sign_in(state)
     if web.provider is None or kept is None:
-        raise SignInFailed("This sign-in was not begun in this browser, or too long ago.", "Sign in again.")
+        raise SignInFailed("This sign-in was started in another browser or has expired.", "Sign in again.")
     identity = await web.provider.finish(request.url.query, state, kept)
     arrival = Arrival(
         actor_id=f"a_{web.services.keyring.lookup_tag('actor', identity.subject).hex()[:24]}",
@@ -121,7 +123,7 @@ async def sign_out(request: Request, caller: PageCaller, form: Form) -> Response
 async def device(request: Request, caller: PageCaller) -> Response:
     """Where somebody types the code that their command line shows. The code is never in the address: a link that was
     sent by somebody else confirms nothing (RFC 8628, section 5.4)."""
-    return await page(request, "device.html", caller=caller, title="Sign in a command line")
+    return await page(request, "device.html", caller=caller, title="Sign in on the command line")
 
 
 @router.post("/device")
@@ -130,15 +132,13 @@ async def confirm_device(request: Request, caller: PageCaller, form: Form) -> Re
     refused = text(form, "answer") == "refuse"
     assert caller.session is not None
     if caller.session.passing and not refused:
-        flash = Flash("refused", "HR could not be asked who you are.", "Sign out and in again; then confirm the code.")
+        flash = Flash("refused", "HR could not confirm who you are.", "Sign out and in again, then confirm the code.")
         return await back_to(request, caller, "/device", flash)
     confirmed = None if refused else Confirmed(caller.actor.actor_id, caller.proved_at(web.settings), caller.acr)
     if not await web.devices.confirm(text(form, "code"), confirmed):
-        flash = Flash(
-            "refused", "No command line waits with this code.", "Look at the code again, or begin anew there."
-        )
+        flash = Flash("refused", "This code is not valid.", "Check the code, or run “offboard login” again.")
     elif refused:
-        flash = Flash("done", "The command line was refused. It cannot act as you.")
+        flash = Flash("done", "The sign-in was rejected. The command line cannot act as you.")
     else:
         flash = Flash("done", "The command line is signed in as you. You can close this page.")
     return await back_to(request, caller, "/device", flash)

@@ -26,7 +26,7 @@ PERSONS_TOKEN = timedelta(hours=12)
 
 
 class Device(BaseModel):
-    """Show `code` and `confirm_at` to the person, and ask with `device_secret` every `interval` seconds."""
+    """Show `code` and `confirm_at` to the person, and poll with `device_secret` every `interval` seconds."""
 
     device_secret: str
     code: str = Field(examples=["BCDF-GHJK"])
@@ -51,7 +51,7 @@ class LocalSignIn(BaseModel):
     alias: str = Field(max_length=60)
 
 
-@router.post("/device", summary="Begin to sign in a command line", responses=problems(413, 429))
+@router.post("/device", summary="Start a command-line sign-in", responses=problems(413, 429))
 async def begin(request: Request) -> Device:
     web = state_of(request)
     secret, code = await web.devices.ask(source_of(request))
@@ -64,10 +64,10 @@ async def begin(request: Request) -> Device:
     )
 
 
-@router.post("/device/token", summary="Has the person confirmed?", responses=problems(403, 413))
+@router.post("/device/token", summary="Poll for the token", responses=problems(403, 413))
 async def confirmed(request: Request, asked: DeviceSecret, response: Response) -> PersonsToken:
-    """403 with the code `authorization_pending` until they have; `slow_down`, `access_denied` and `expired_token` as of
-    RFC 8628, section 3.5."""
+    """403 with the code `authorization_pending` until the person has confirmed; `slow_down`, `access_denied` and
+    `expired_token` as in RFC 8628, section 3.5."""
     web = state_of(request)
     answer = await web.devices.poll(asked.device_secret)
     if isinstance(answer, str):
@@ -82,17 +82,15 @@ async def confirmed(request: Request, asked: DeviceSecret, response: Response) -
 
 _PENDING: Mapping[Pending, str] = {
     "authorization_pending": "The person has not confirmed yet.",
-    "slow_down": "This was asked again too soon.",
-    "access_denied": "The person refused.",
-    "expired_token": "The code was not confirmed in time, or it was used already.",
+    "slow_down": "The token was polled too soon.",
+    "access_denied": "The person rejected the sign-in.",
+    "expired_token": "The code has expired or has been used.",
 }
 
 
-@router.post(
-    "/sign-in/local", summary="Sign in by name, on the embedded stack alone", responses=problems(403, 404, 413)
-)
+@router.post("/sign-in/local", summary="Sign in by name (embedded stack only)", responses=problems(403, 404, 413))
 async def locally(request: Request, asked: LocalSignIn) -> PersonsToken:
-    """The embedded stack trusts whoever reaches it; anywhere else this is refused."""
+    """The embedded stack trusts every caller that can reach it. All other installations reject this."""
     from_our_pages(request)  # a page elsewhere, open in the same machine's browser, gets no token
     web = state_of(request)
     arrival = await local_arrival(web, asked.alias)

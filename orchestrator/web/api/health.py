@@ -15,28 +15,28 @@ router = APIRouter(prefix="/api/v1", tags=["health"])
 
 
 class Health(BaseModel):
-    """`ok` as long as the process answers at all."""
+    """`ok` as long as the process responds."""
 
     status: Literal["ok"] = "ok"
 
 
 class Readiness(BaseModel):
-    """Pages and API need the ledger. Without Temporal what people decide stands, and is carried on later."""
+    """Pages and API need the ledger. Without Temporal, decisions are recorded and the runs continue later."""
 
     ready: bool
     ledger: bool
     temporal: bool
 
 
-@router.get("/health", summary="Is this process alive?")
+@router.get("/health", summary="Liveness")
 async def health() -> Health:
     return Health()
 
 
 @router.get(
     "/readiness",
-    summary="Can it serve?",
-    responses={503: {"model": Readiness, "description": "The ledger is away: send nobody here"}},
+    summary="Readiness",
+    responses={503: {"model": Readiness, "description": "The ledger is not available: send no traffic here"}},
 )
 async def readiness(request: Request, response: Response) -> Readiness:
     web = state_of(request)

@@ -46,40 +46,46 @@ _ID: Final = re.compile(r"[!-~]{1,200}")
 _PREFIX: Final = "whsec_"
 
 _UNSIGNED = Problem(
-    401, "signature_does_not_match", "The signature does not match.", "Sign with the secret that is set on both sides."
+    401,
+    "signature_does_not_match",
+    "The signature does not match.",
+    "Sign with the secret that is configured on both sides.",
 )
 _OUT_OF_TIME = Problem(
     401,
     "out_of_time",
-    "The delivery was signed more than five minutes ago, or its clock is ahead of ours.",
-    "Sign it anew for each attempt, and keep clocks in step.",
+    "The signature is older than five minutes, or its time is in the future.",
+    "Sign each attempt again, and synchronise the clocks.",
 )
 _ANOTHER = Problem(
-    422, "delivery_reused", "This webhook-id came with another body before.", "Give each delivery an id of its own."
+    422, "delivery_reused", "This webhook-id was used with another body before.", "Use a new ID for each delivery."
 )
 _UNDER_WAY = Problem(
-    409, "request_under_way", "This delivery is being worked on.", "Send it again in a moment.",
+    409, "request_under_way", "This delivery is being processed.", "Send it again in a moment.",
     headers={"Retry-After": "5"},
 )  # fmt: skip
 
 
 class Leaving(RequestModel):
-    """Somebody leaves."""
+    """A person leaves."""
 
     person: Wanted
     packet: Id = Field(examples=["standard-leaver"])
     cutoff: Local
-    zone: Zone | None = Field(None, description="By default the person's own, as HR knows it")
+    zone: Zone | None = Field(None, description="Default: the person's time zone in HR")
 
 
 @router.post(
     "/hr",
-    summary="HR reports that somebody leaves",
+    summary="Report a leaver from HR",
     status_code=201,
     responses={
         **problems_of_post(404),
         201: {"model": RunStanding, "headers": {"Location": {"schema": {"type": "string"}}}},
-        202: {"model": RunStanding | Receipt, "description": "It stands, and is carried on or looked at later"},
+        202: {
+            "model": RunStanding | Receipt,
+            "description": "The request is recorded, and continues or is reviewed later",
+        },
     },
     openapi_extra={
         "requestBody": {
@@ -91,12 +97,12 @@ class Leaving(RequestModel):
 )
 async def leaving(
     request: Request,
-    webhook_id: Annotated[str | None, Header(description="The delivery's own; the same for each attempt")] = None,
-    webhook_timestamp: Annotated[str | None, Header(description="When it was signed: seconds since 1970")] = None,
-    webhook_signature: Annotated[str | None, Header(description="`v1,BASE64`; several with spaces between")] = None,
+    webhook_id: Annotated[str | None, Header(description="The delivery's ID; the same for each attempt")] = None,
+    webhook_timestamp: Annotated[str | None, Header(description="When it was signed, in seconds since 1970")] = None,
+    webhook_signature: Annotated[str | None, Header(description="`v1,BASE64`; several are separated by spaces")] = None,
 ) -> Response:
-    """404 where the installation has no secret for it. A repeated delivery is answered alike, and starts nothing
-    twice."""
+    """404 if the installation has no secret for it. A repeated delivery gets the same response and starts no second
+    run."""
     web = state_of(request)
     secret = web.settings.hr_webhook_secret
     if secret is None:

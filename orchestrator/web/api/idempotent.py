@@ -28,7 +28,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=MAX_KEY_CHARACTERS,
-        description="Any text; the same key with the same request gets the same answer for 24 hours.",
+        description="Any text. For 24 hours, the same key with the same request gets the same response.",
     ),
 ]
 
@@ -100,13 +100,13 @@ async def _parts(request: Request) -> list[bytes]:
 _REUSED = Problem(
     422,
     "idempotency_key_reused",
-    "This Idempotency-Key was given with another request.",
-    "Give each request a key of its own; repeat a request unchanged under its key.",
+    "This Idempotency-Key was used with another request.",
+    "Use a new key for each request; repeat a request unchanged with its key.",
 )
 _UNDER_WAY = Problem(
     409,
     "request_under_way",
-    "The first request with this Idempotency-Key is not answered yet.",
-    "Ask again in a moment.",
+    "The first request with this Idempotency-Key is still being processed.",
+    "Try again in a moment.",
     headers={"Retry-After": "1"},
 )

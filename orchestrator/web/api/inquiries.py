@@ -21,17 +21,17 @@ router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
 
 
 class Inquiry(ResponseModel):
-    """`preview` or `verification` is there once a worker has answered, whichever was asked for."""
+    """`preview` or `verification` is set once a worker has responded."""
 
     inquiry_id: str
     state: Literal["waiting", "answered"]
     preview: Preview | None = None
-    verification: Verification | None = Field(None, description="What a verification of the ledger found")
+    verification: Verification | None = Field(None, description="The result of a verification of the ledger")
 
 
-@router.get("/inquiries/{inquiry_id}", summary="What a worker answered", responses=problems(403, 404, 409))
+@router.get("/inquiries/{inquiry_id}", summary="Get the result of a worker", responses=problems(403, 404, 409))
 async def inquiry(request: Request, caller: ApiCaller, inquiry_id: Id) -> Inquiry:
-    """Answers are kept for a quarter of an hour. Where the worker refused, so does this, in the same words."""
+    """Results are kept for 15 minutes. If the worker refused the request, this responds with the same problem."""
     web = state_of(request)
     answer = await web.inquiries.result(inquiry_id, caller.actor.actor_id)
     match answer:

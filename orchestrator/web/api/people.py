@@ -27,14 +27,14 @@ WITHIN = 8.0
 Wanted = Annotated[
     str,
     StringConstraints(min_length=1, max_length=320, pattern=TEXT, strip_whitespace=True),
-    Field(description="Employee number, mail address or HR's id", examples=["E-1012"]),
+    Field(description="Employee number, mail address or HR ID", examples=["E-1012"]),
 ]
 
 
 class PeopleSearch(RequestModel):
     packet: Id = Field(examples=["standard-leaver"])
     text: Annotated[str, StringConstraints(max_length=200, pattern=TEXT)] = Field(
-        description="Parts of a name, an employee number or a mail address; two letters at least", examples=["umbel"]
+        description="Part of a name, an employee number or a mail address; at least two characters", examples=["umbel"]
     )
 
 
@@ -48,12 +48,12 @@ class PersonFound(PersonMatch, ResponseModel):
 
 
 class PeopleFound(ResponseModel):
-    people: list[PersonFound] = Field(description="In the order of HR's answer")
-    more: bool = Field(description="Whether HR found others; a longer text finds fewer")
+    people: list[PersonFound] = Field(description="In the order of HR's response")
+    more: bool = Field(description="Whether HR found more people; refine the search")
 
 
 class PersonFacts(ResponseModel):
-    """What HR says about one person. What it does not know is empty."""
+    """One person's data in HR. Unknown fields are empty."""
 
     hr_id: str
     employee_number: str
@@ -69,10 +69,10 @@ class PersonFacts(ResponseModel):
     manager_email: str | None
     country: str
     time_zone: str
-    open_run: str | None = Field(None, description="The run that is open for them, where the caller sees it")
+    open_run: str | None = Field(None, description="The person's open run, if the caller can see it")
 
 
-@router.post("/people/search", summary="Find people by what was typed so far", responses=problems_of_post())
+@router.post("/people/search", summary="Search people in HR", responses=problems_of_post())
 async def search(request: Request, caller: ApiCaller, asked: PeopleSearch, key: IdempotencyKey = None) -> PeopleFound:
     web = state_of(request)
     await may_prepare(web, caller, asked.packet)
@@ -80,9 +80,9 @@ async def search(request: Request, caller: ApiCaller, asked: PeopleSearch, key: 
     return PeopleFound.model_validate(await web.inquiries.ask(caller.actor.actor_id, question, within=WITHIN))
 
 
-@router.post("/people/lookup", summary="What HR says about one person", responses=problems_of_post())
+@router.post("/people/lookup", summary="Look up one person in HR", responses=problems_of_post())
 async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: IdempotencyKey = None) -> PersonFacts:
-    """`wanted` means exactly one person; 422 says why it does not."""
+    """`wanted` must match exactly one person; otherwise 422 gives the reason."""
     web = state_of(request)
     await may_prepare(web, caller, asked.packet)
     question = PersonFactsAsked(packet=asked.packet, wanted=asked.wanted)

@@ -11,7 +11,7 @@ REMEDIES: Final[Remedies] = completed(
     {
         "access_denied": "If the person refused by mistake, begin again.",
         "authorization_pending": "Ask again after `interval` seconds.",
-        "bad_cursor": "Give `after` as the page before named it, or leave it out.",
+        "bad_cursor": "Use the `after` of the previous page, or omit it.",
         "cutoff_missing": "Give `cutoff`, such as 2026-12-31T18:00.",
         "evidence_missing": "Give `evidence`: a note or an uploaded file.",
         "excluded_from_rejection": "Approve the gate with `excluded`, or reject it as a whole.",

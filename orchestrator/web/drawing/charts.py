@@ -90,10 +90,12 @@ def times_chart(
     parts += [_axis(across, most, ground, tenfold)]
     if threshold is not None:
         x = across(threshold)
-        label = f"threshold {length(threshold)}"
+        label = f"target {length(threshold)}"
         parts.append(f'<path class="chart-threshold" d="M{x:.1f} 16V{ground:g}"/>')
         parts.append(_beside(label, x, 13, "chart-threshold-name"))
-    for row, (name, value) in enumerate((("median", told.median), ("95th", told.high), ("worst", told.worst)), start=1):
+    for row, (name, value) in enumerate(
+        (("median", told.median), ("95th", told.high), ("maximum", told.worst)), start=1
+    ):
         x, y = across(value), ground + 22 + row * 20
         parts.append(f'<path class="chart-guide" d="M{x:.1f} {ground:g}V{y - 6:g}"/>')
         parts.append(_pointer(name, x, y))
@@ -101,12 +103,12 @@ def times_chart(
     over = sum(value > threshold for value in shown) if threshold is not None else 0
     said = (
         f"{_runs(len(shown))}. Median {length(told.median)}, 95th percentile {length(told.high)}, "
-        f"worst {length(told.worst)}."
+        f"maximum {length(told.worst)}."
     )
     if threshold is not None:
-        said += f" {over or 'None'} over the threshold of {length(threshold)}."
+        said += f" {over or 'None'} over the target of {length(threshold)}."
     if tenfold:
-        said += " The scale grows by multiples."
+        said += " Logarithmic scale."
     return _svg(id_, title, said, ground + 96, parts)
 
 
@@ -118,7 +120,7 @@ def bars(rows: Sequence[Bar], *, title: str, id_: str, unit: str = "") -> Markup
     most = max((row.value for row in rows), default=0.0) or 1.0
     parts, y = [], 4.0
     for row in rows:
-        told = (row.told or f"{row.value:g}") + (" · late" if row.late else "")
+        told = (row.told or f"{row.value:g}") + (" · overdue" if row.late else "")
         room = WIDE - width(told, LETTER) - 10
         long = max(row.value, 0.0) / most * WIDE
         parts.append(
@@ -131,7 +133,7 @@ def bars(rows: Sequence[Bar], *, title: str, id_: str, unit: str = "") -> Markup
         if row.late:
             parts.append(f'<path class="chart-late" d="M{max(long, 4.0) - 2:.1f} {y + 15:g}v18"/>')
         y += 42
-    said = "; ".join(f"{row.label}: {row.told or f'{row.value:g}'}{' (late)' if row.late else ''}" for row in rows)
+    said = "; ".join(f"{row.label}: {row.told or f'{row.value:g}'}{' (overdue)' if row.late else ''}" for row in rows)
     return _svg(id_, title, f"{said}{f' ({unit})' if unit else ''}.", y, parts)
 
 
@@ -222,7 +224,7 @@ def _pointer(name: str, x: float, y: float) -> str:
     shapes = {
         "median": f"M{x - 4.5:.1f} {y - 4.5:g}h9v9h-9z",
         "95th": f"M{x:.1f} {y - 6:g}l6 6-6 6-6-6z",
-        "worst": f"M{x:.1f} {y - 5.5:g}l6 10h-12z",
+        "maximum": f"M{x:.1f} {y - 5.5:g}l6 10h-12z",
     }
     return f'<path class="chart-pointer" d="{shapes[name]}"/>'
 

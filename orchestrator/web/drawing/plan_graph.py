@@ -82,7 +82,9 @@ def description(steps: Sequence[Document]) -> str:
     often = sorted(states.items(), key=lambda pair: (-pair[1], pair[0]))
     told = "; ".join(f"{word}: {number}" for word, number in often)
     number = "1 step" if len(steps) == 1 else f"{len(steps)} steps"
-    return f"{number}. {told}. Each needs those to its left that a line joins it to; the table of steps says the same."
+    return (
+        f"{number}. {told}. Lines connect each step to the steps it depends on. The table of steps has the same data."
+    )
 
 
 def _state(step: Document) -> _State:
@@ -97,18 +99,15 @@ def _state(step: Document) -> _State:
 
 
 _BRIEF: Final = {
-    "predecessors": "waits its turn", "time": "waits for its time", "gate": "waits for decision",
-    "another_attempt": "tries again soon", "lease": "under way", "hold": "on hold", "fresh_look": "looks once more",
-    "open_question": "whose account?", "task": "waits for a task", "exception": "exception open",
-    "level": "level missing", "plan": "waits for new plan", "nothing": "left undone",
+    "predecessors": "Waiting", "open_question": "Account match", "exception": "Blocked", "plan": "Waiting for plan",
 }  # fmt: skip
-"""What a step waits for, in as many letters as a box holds."""
+"""Shorter forms of labels that leave no room for the system in a box; the box's title has the whole label."""
 
 
 def _brief(state: _State) -> str:
     if state.vocabulary == "task":
-        return "task for a person"
-    return _BRIEF[state.code] if state.vocabulary == "waits_for" and state.code in _BRIEF else state.word.lower()
+        return "Manual task"
+    return _BRIEF.get(state.code, state.word) if state.vocabulary == "waits_for" else state.word
 
 
 def _box(step: Document, gate: Document | None, at: tuple[float, float]) -> str:

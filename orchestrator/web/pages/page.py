@@ -21,7 +21,7 @@ NAVIGATION = (
     ("systems", "Systems", "/systems"),
     ("ledger", "Ledger", "/ledger"),
     ("outcomes", "Outcomes", "/outcomes"),
-    ("away", "Away", "/away"),
+    ("away", "Delegation", "/away"),
 )
 
 

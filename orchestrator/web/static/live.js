@@ -135,7 +135,7 @@
       mark.textContent = words;
       if (told) say(words);
     };
-    const stopped = (words) => show("stopped", words || "Updates have stopped. Trying to connect again.");
+    const stopped = (words) => show("stopped", words || "Disconnected. Reconnecting.");
 
     const look = async () => {
       if (looking) {
@@ -147,7 +147,7 @@
         const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
         if (answer.redirected || answer.status === 401 || answer.status === 403) {
           close();
-          stopped("Updates have stopped. Load the page again to sign in.");
+          stopped("Disconnected. Reload the page to sign in.");
           return;
         }
         if (answer.ok) takeOverParts(new DOMParser().parseFromString(await answer.text(), "text/html"));
@@ -177,7 +177,7 @@
       source.onopen = () => {
         if (tries > 0) soon(); // whatever happened while nobody listened
         tries = 0;
-        show("live", "Updates arrive by themselves");
+        show("live", "Live");
       };
       source.onmessage = soon;
       for (const name of (region.dataset.streamEvents || "").split(" ")) {

@@ -88,14 +88,14 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
         await hand.press(hr.page.get_by_role("button", name="Find"))
     await hand.press(hr.page.get_by_role("button", name=person.name))
     await expect(hr.page.get_by_role("heading", level=1)).to_have_text("When and how")
-    await hand.set_time(hr.page.get_by_label("Last moment of access"))
-    await hand.press(hr.page.get_by_role("button", name="Look what would happen"))
+    await hand.set_time(hr.page.get_by_label("Access ends"))
+    await hand.press(hr.page.get_by_role("button", name="Preview"))
     await expect(hr.page.get_by_role("heading", level=1)).to_have_text(person.name)
     await expect(hr.page.locator("#open")).to_contain_text("Code hosting")
     await expect(hr.page.locator("#steps")).to_contain_text("Disable the sign-in account")
     assert person.family_name not in hr.page.url
     await expect(it.card("Take away access", person.name)).to_have_count(0)
-    await hand.press(hr.page.get_by_role("button", name="Start this run"))
+    await hand.press(hr.page.get_by_role("button", name="Start run"))
     await expect(hr.page.get_by_role("heading", level=1)).to_contain_text(person.name)
     await hr.wait_here()
 
@@ -105,7 +105,7 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
     await it.open(card.get_by_text("See the steps, or leave some out"))
     await hand.tick(card.get_by_role("checkbox", name=LEFT_OUT))
     await hand.write(card.get_by_label("Reason").first, "They share it with the team.")
-    await hand.press(card.get_by_role("button", name="Approve the others"))
+    await hand.press(card.get_by_role("button", name="Approve remaining steps"))
     await it.told("Approved")
     await expect(it.card("Take away access", person.name)).to_have_count(0)
 
@@ -125,8 +125,8 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
     card = operator.card("Step excluded from approval", person.name)
     await operator.open(card.get_by_text("Leave the step out", exact=False).and_(operator.page.locator("summary")))
     await hand.write(card.get_by_label("Why", exact=True), "Finance looks after the shared card.")
-    await hand.press(card.get_by_role("button", name="Leave it out"))
-    await operator.told("left out for good")
+    await hand.press(card.get_by_role("button", name="Skip step"))
+    await operator.told("skipped")
 
     # What was found meanwhile comes to IT anew, and nothing of what was decided does.
     await it.wait_here()
@@ -151,8 +151,8 @@ async def _to_the_end(browsing: Browsing, hand: Hand, it: Desk, operator: Desk, 
         await operator.wait_here()
         card = operator.page.locator("#run-waiting li.card").filter(has_text="Task").first
         await operator.see(card)
-        await operator.open(card.get_by_text("Answer it"))
+        await operator.open(card.get_by_text("Complete task"))
         await hand.write(card.get_by_role("textbox"), "Done with their line manager.")
-        await hand.press(card.get_by_role("button", name="It is done"))
+        await hand.press(card.get_by_role("button", name="Mark as done"))
         await operator.told("done")
-    await hr.see(hr.page.locator("#run-head").get_by_text("Closed, with exceptions").first)
+    await hr.see(hr.page.locator("#run-head").get_by_text("Completed with exceptions").first)

@@ -63,5 +63,5 @@ async def followed(visitor: Visitor, page: httpx.Response) -> httpx.Response:
 async def start(visitor: Visitor, person: Employee, **fields: Any) -> httpx.Response:
     """Previews and starts; where the browser ends up."""
     preview = await look_ahead(visitor, person, **fields)
-    assert preview.status_code == 200 and "Start it" in preview.text, preview.text
+    assert preview.status_code == 200 and "Start the run" in preview.text, preview.text
     return await visitor.submit(preview.url.path)

@@ -28,9 +28,9 @@ async def test_decisions_are_delegated_seen_by_both_and_given_back(visit: Visit)
     assert zone is not None
     until = _local(zone[1].replace(" ", "_"), timedelta(days=3))
     made = await it.submit("/away", {"to": "finance", "since": "", "until": until, "reason": "In the mountains"})
-    assert made.status_code == 200 and "decides for you in that time" in made.text
+    assert made.status_code == 200 and "is your delegate for this time" in made.text
     text = html.unescape((await finance.get("/away")).text)
-    assert "You decide for" in text and "In the mountains" in text
+    assert "I am delegate for" in text and "In the mountains" in text
     path = re.search(r'action="(/away/[^"]+/end)"', text)
     assert path is not None
     given_back = await finance.submit(path[1])

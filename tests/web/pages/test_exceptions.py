@@ -37,18 +37,18 @@ async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, start
     place, operator = anchor(run_id, exception["exception_id"]), await visit("operator")
     one = exception["candidates"][0]["account_id"]
 
-    neither = await press(operator, "/exceptions?kind=ambiguous_match", "What is ticked is theirs", inside=place)
-    both = await press(operator, "/exceptions?kind=ambiguous_match", "None of them", inside=place, tick=[one])
+    neither = await press(operator, "/exceptions?kind=ambiguous_match", "Confirm selected", inside=place)
+    both = await press(operator, "/exceptions?kind=ambiguous_match", "None of these", inside=place, tick=[one])
     assert (neither.status_code, both.status_code) == (422, 422)
     assert "No account was selected" in Page(neither.text).text
     assert "also that none belongs to the person" in Page(both.text).text
 
     answer = await press(
-        operator, "/exceptions?kind=ambiguous_match", "What is ticked is theirs", inside=place,
+        operator, "/exceptions?kind=ambiguous_match", "Confirm selected", inside=place,
         tick=[one], fill={"reason": "Their manager says so"},
     )  # fmt: skip
 
-    assert "Code hosting: settled which account is theirs." in Page(answer.text).text
+    assert "Code hosting: account match confirmed." in Page(answer.text).text
     assert answer.url.path == "/exceptions"
     settled = await closed(program, run_id, exception["exception_id"])
     assert (settled["disposition"], settled["by"]) == ("settled", "operator")
@@ -61,9 +61,9 @@ async def test_none_of_the_accounts_is_an_answer_too(visit: Visit, started: Star
     exception = await exception_of(program, run_id, "ambiguous_match")
     place = anchor(run_id, exception["exception_id"])
 
-    answer = await press(await visit("operator"), f"/runs/{run_id}", "None of them is theirs", inside=place)
+    answer = await press(await visit("operator"), f"/runs/{run_id}", "None of these", inside=place)
 
-    assert "Code hosting: no account is theirs." in Page(answer.text).text
+    assert "Code hosting: no account of this person." in Page(answer.text).text
     assert (await closed(program, run_id, exception["exception_id"]))["disposition"] == "settled"
 
 
@@ -78,13 +78,13 @@ async def test_an_urgent_start_is_reviewed_by_somebody_else_with_words(
     assert silent.status_code == 422
     answer = await press(owner, "/", "Accept", inside=place, fill={"reason": "Seen: sessions were cut"})
 
-    assert "Accepted as it is." in Page(answer.text).text
+    assert "Accepted. The exception is closed." in Page(answer.text).text
     assert (await closed(program, run_id, review["exception_id"]))["disposition"] == "accepted"
     late = await owner.submit(
         f"/runs/{run_id}/accept", {"exception": review["exception_id"], "reason": "again", "back": "/"}
     )
     assert late.status_code == 409
-    assert "This exception is closed: accepted as it is, by Ysolinde Karpatenau." in Page(late.text).text
+    assert "This exception is already closed: accepted, by Ysolinde Karpatenau." in Page(late.text).text
 
 
 async def test_a_step_that_failed_is_tried_again_or_left_out(
@@ -97,16 +97,16 @@ async def test_a_step_that_failed_is_tried_again_or_left_out(
     failed = await exception_of(program, run_id, "step_failed")
     place = anchor(run_id, failed["exception_id"])
 
-    again = await press(operator, f"/runs/{run_id}", "Try again", inside=place)
-    assert "it is tried again now." in Page(again.text).text
+    again = await press(operator, f"/runs/{run_id}", "Retry", inside=place)
+    assert "retrying now." in Page(again.text).text
     assert (await closed(program, run_id, failed["exception_id"]))["disposition"] == "retried"
 
     failed = await exception_of(program, run_id, "step_failed")
     place = anchor(run_id, failed["exception_id"])
     left_out = await press(
-        operator, "/exceptions?kind=step_failed", "Leave it out", inside=place, fill={"reason": "Done by hand"}
+        operator, "/exceptions?kind=step_failed", "Skip step", inside=place, fill={"reason": "Done by hand"}
     )
-    assert "left out for good" in Page(left_out.text).text
+    assert "skipped. Steps that depend on it continue." in Page(left_out.text).text
     step = next(
         step
         for step in (await (await program("auditor")).get(f"/runs/{run_id}")).json()["steps"]
@@ -124,11 +124,11 @@ async def test_after_a_rejection_the_run_is_planned_anew_from_the_exception(
     rejected = await exception_of(program, run_id, "gate_rejected")
 
     answer = await press(
-        await visit("operator"), "/exceptions?kind=gate_rejected", "Plan anew",
+        await visit("operator"), "/exceptions?kind=gate_rejected", "Re-plan",
         inside=anchor(run_id, rejected["exception_id"]),
     )  # fmt: skip
 
-    assert "planned anew" in Page(answer.text).text
+    assert "being re-planned" in Page(answer.text).text
     assert (await closed(program, run_id, rejected["exception_id"]))["disposition"] == "replanned"
 
 
@@ -150,8 +150,8 @@ async def test_the_list_is_narrowed_by_standing_owner_and_kind(
     assert [query for query, there in shown.items() if there] == [
         "", "standing=all", "owner=operator", "kind=ambiguous_match", "system=code",
     ]  # fmt: skip
-    assert not Page((await auditor.get("/exceptions")).text).has_button("What is ticked", place)
-    by_hand = await press(auditor, "/exceptions", "Show", fill={"kind": "weak_match"})
+    assert not Page((await auditor.get("/exceptions")).text).has_button("Confirm selected", place)
+    by_hand = await press(auditor, "/exceptions", "Apply", fill={"kind": "weak_match"})
     assert place not in by_hand.text
     assert by_hand.url.params["kind"] == "weak_match"
 
@@ -162,7 +162,7 @@ async def test_closed_exceptions_say_what_became_of_them_and_by_whom(
     run_id = await started("two_code_accounts")
     exception = await exception_of(program, run_id, "ambiguous_match")
     place = anchor(run_id, exception["exception_id"])
-    await press(await visit("operator"), f"/runs/{run_id}", "None of them is theirs", inside=place)
+    await press(await visit("operator"), f"/runs/{run_id}", "None of these", inside=place)
 
     text = (await (await visit("auditor")).get("/exceptions?standing=closed")).text
 

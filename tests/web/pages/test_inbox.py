@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -47,11 +48,11 @@ async def test_steps_that_are_ticked_stay_out_of_an_approval(visit: Visit, start
     it = await visit("it")
 
     answer = await press(
-        it, "/", "Approve the others", inside=access(run_id),
+        it, "/", "Approve remaining steps", inside=access(run_id),
         tick=[steps[0]["step_id"]], fill={"reason": "They keep it for a week"},
     )  # fmt: skip
 
-    assert "without 1 step" in Page(answer.text).text
+    assert "excluding 1 step" in Page(answer.text).text
     gate = gate_of(await run_of(program, run_id), "access")
     assert [step["step_id"] for step in gate["steps"] if step["excluded"]] == [steps[0]["step_id"]]
     assert gate["votes"][0]["reason"] == "They keep it for a week"
@@ -98,7 +99,7 @@ async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
     answer = await press(it, "/", "Approve all", inside=access(run_id))
     assert "1 of 2 approvals: one more is needed" in Page(answer.text).text
     again = await it.submit(f"/runs/{run_id}/gates/g-access-1", {"verdict": "approve", "back": "/"})
-    assert "You had said so already" in Page(again.text).text
+    assert "You have already made this decision" in Page(again.text).text
     assert access(run_id) not in again.text
     assert "1 of 2 approvals" in Page((await it.get(f"/runs/{run_id}")).text).text
 
@@ -131,7 +132,7 @@ async def test_the_selection_on_the_page_is_the_one_that_is_sent(
     one, other = await started(), await started()
     it = await visit("it")
 
-    nothing = await press(it, "/?kind=gate", "Approve what is selected")
+    nothing = await press(it, "/?kind=gate", "Approve selected")
     assert nothing.status_code == 422
     text = await page_with(it, "/?kind=gate", access(one))
     assert f'value="{one}/g-access-1" form="together"' in text
@@ -151,11 +152,11 @@ async def test_a_task_is_answered_with_a_note_and_files_that_can_be_had_again(
     operator = await visit("operator")
 
     answer = await press(
-        operator, f"/runs/{run_id}", "It is done", inside=anchor(run_id, task["task_id"]),
+        operator, f"/runs/{run_id}", "Mark as done", inside=anchor(run_id, task["task_id"]),
         fill={"note": "Badge is in the safe"}, files=[("Quittung Ü.pdf", b"%PDF-1.7 receipt")],
     )  # fmt: skip
 
-    assert "done. One file is kept with it." in Page(answer.text).text
+    assert "done. One file was attached." in Page(answer.text).text
     stored = re.search(rf"/runs/{run_id}/files/([0-9a-f]{{64}})", (await operator.get(f"/runs/{run_id}")).text)
     assert stored is not None
     saved = await operator.get(stored[0])
@@ -168,7 +169,7 @@ async def test_a_task_is_answered_with_a_note_and_files_that_can_be_had_again(
     assert (await operator.get(f"/runs/{other}/files/{stored[1]}")).status_code == 404
     too_late = await operator.submit(f"/runs/{run_id}/tasks/{task['task_id']}", {"outcome": "done", "note": "again"})
     assert too_late.status_code == 409
-    assert "answered already, by Radomirko Flensterby" in Page(too_late.text).text
+    assert "already been completed by Radomirko Flensterby" in Page(too_late.text).text
 
 
 async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, started: Started, program: Program) -> None:
@@ -177,7 +178,7 @@ async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, start
     task = next(task for task in run["tasks"] if task["state"] == "open")
     operator = await visit("operator")
 
-    answer = await press(operator, f"/runs/{run_id}", "It is done", inside=anchor(run_id, task["task_id"]))
+    answer = await press(operator, f"/runs/{run_id}", "Mark as done", inside=anchor(run_id, task["task_id"]))
 
     assert answer.status_code == 422
     assert "Add a note or attach a file." in Page(answer.text).text
@@ -191,15 +192,15 @@ async def test_that_a_task_was_not_done_is_refused_without_a_reason_and_what_was
     run = await until(await program("auditor"), run_id, lambda run: any(t["state"] == "open" for t in run["tasks"]))
     task = next(task for task in run["tasks"] if task["state"] == "open")
     operator, place = await visit("operator"), anchor(run_id, task["task_id"])
-    assert "If it cannot be done, say why." in Page(await page_with(operator, "/", place)).text
+    assert "If it can't be done, give the reason." in Page(await page_with(operator, "/", place)).text
 
     for path in ("/", f"/runs/{run_id}"):
-        silent = await press(operator, path, "It cannot be done", inside=place)
+        silent = await press(operator, path, "Can't be done", inside=place)
         assert silent.status_code == 422
-        assert "An answer that it was not done needs a reason." in Page(silent.text).text
+        assert "A reason is required if the task was not done." in Page(silent.text).text
         assert f'id="{place}-note-error"' in silent.text and f'id="{place}-answer" open' in silent.text
     too_large = await press(
-        operator, f"/runs/{run_id}", "It cannot be done", inside=place,
+        operator, f"/runs/{run_id}", "Can't be done", inside=place,
         fill={"note": "Lost on the way"}, files=[("list.pdf", b"%PDF-1.7" + bytes(10 * 1024 * 1024))],
     )  # fmt: skip
     assert too_large.status_code == 422 and ">Lost on the way</textarea>" in too_large.text
@@ -208,7 +209,7 @@ async def test_that_a_task_was_not_done_is_refused_without_a_reason_and_what_was
     )
 
     said = await press(
-        operator, f"/runs/{run_id}", "It cannot be done", inside=place, fill={"note": "It was never handed out"}
+        operator, f"/runs/{run_id}", "Can't be done", inside=place, fill={"note": "It was never handed out"}
     )
     assert said.status_code == 200 and "not done." in Page(said.text).text
 
@@ -228,7 +229,7 @@ async def test_what_waits_for_others_is_shown_on_the_other_list_without_their_bu
     card = all_of_it[all_of_it.index(f'id="{access(run_id)}"') :]
     assert not Page(all_of_it).has_button("Approve", access(run_id))
     said = Page(card[: card.index("</form>") if "</form>" in card else None]).text
-    assert re.search(r"Wendelgard Oxtomiro( and it-2)? can decide\.", said), said[:600]
+    assert re.search(r"Wendelgard Oxtomiro( and it-2)? can approve\.", said), said[:600]
 
 
 async def test_a_form_from_elsewhere_decides_nothing(visit: Visit, started: Started, program: Program) -> None:
@@ -272,7 +273,7 @@ async def test_names_are_words_and_never_markup(visit: Visit, started: Started) 
 async def test_an_empty_inbox_says_what_to_do_next(visit: Visit) -> None:
     auditor = await visit("auditor")
     answer = await auditor.get("/")
-    assert "Nothing waits for you." in answer.text
+    assert "You're all caught up" in html.unescape(answer.text)
     assert 'href="/runs?state=open"' in answer.text
 
 

@@ -57,13 +57,13 @@ async def test_hr_finds_somebody_looks_ahead_and_starts(stack: Stack, visit: Vis
     preview = await look_ahead(browser, person)
     text = html.unescape(preview.text)
     assert heading(preview.text) == name_of(person)
-    for words in ("Nothing has been written", "Disable the sign-in account", "Take away access", "30 Jun 2027"):
+    for words in ("Nothing has been saved", "Disable the sign-in account", "Take away access", "30 Jun 2027"):
         assert words in text, words
     assert person.employee_number not in (await browser.get("/runs")).text, "a preview writes nothing"
     landed = await browser.submit(preview.url.path, {"reason": "Moves to another country"})
     assert landed.status_code == 200 and landed.url.path.startswith("/runs/r")
-    assert "The run is started" in landed.text and name_of(person) in html.unescape(landed.text)
-    assert "The run is started" not in (await browser.get(landed.url.path)).text, "it is said once"
+    assert "Run started" in landed.text and name_of(person) in html.unescape(landed.text)
+    assert "Run started" not in (await browser.get(landed.url.path)).text, "it is said once"
 
 
 async def test_pressing_start_several_times_starts_one_run(stack: Stack, visit: Visit, leaver: Leaver) -> None:
@@ -99,9 +99,9 @@ async def test_the_list_alone_is_answered_while_somebody_types(visit: Visit, lea
     part = await browser.post("/runs/new/people", data=fields, headers={"X-Fragment": "results"})
     assert person.email in part.text and "<html" not in part.text
     short = await browser.post("/runs/new/people", data={**fields, "text": "x"}, headers={"X-Fragment": "results"})
-    assert "At least 2 letters" in short.text
+    assert "Enter at least 2 characters" in short.text
     nobody = await browser.submit("/runs/new/people", {"packet": "standard-leaver", "text": "zzqqxx"})
-    assert "HR finds nobody by this" in nobody.text
+    assert "No one in HR matches this search" in nobody.text
 
 
 async def test_whom_somebody_chose_is_chosen_for_nobody_else(visit: Visit, leaver: Leaver) -> None:
@@ -118,12 +118,12 @@ async def test_whom_somebody_chose_is_chosen_for_nobody_else(visit: Visit, leave
 @pytest.mark.parametrize(
     ("fields", "field", "words"),
     [
-        ({"cutoff": ""}, "cutoff", "Say when access ends"),
+        ({"cutoff": ""}, "cutoff", "Enter when access ends"),
         ({"cutoff": "2027-03-28T02:30"}, "cutoff", "does not exist in Europe/Berlin"),
-        ({"cutoff": "2027-10-31T02:30"}, "cutoff", "happens twice"),
+        ({"cutoff": "2027-10-31T02:30"}, "cutoff", "occurs twice"),
         ({"cutoff": "soon"}, "cutoff", "cannot be read"),
         ({"zone": "Europe/Wolkenmühle"}, "zone", "There is no time zone"),
-        ({"when": "urgent"}, "sure", "Confirm that it is meant"),
+        ({"when": "urgent"}, "sure", "Confirm this to continue"),
         ({"embargoed": "yes"}, "embargo_until", "The embargo has no end"),
         ({"embargoed": "yes", "embargo_until": "2027-07-30T10:00"}, "embargo_until", "could not carry the run through"),
     ],
@@ -141,9 +141,9 @@ async def test_what_cannot_be_is_said_at_its_field_and_what_was_typed_stays(
 async def test_a_time_that_happens_twice_is_settled_by_a_choice(visit: Visit, leaver: Leaver) -> None:
     browser, person = await visit("hr"), await leaver()
     page = await look_ahead(browser, person, cutoff="2027-10-31T02:30")
-    assert "Which one?" in page.text and 'value="+02:00"' in page.text and 'value="+01:00"' in page.text
+    assert "Which one do you mean?" in page.text and 'value="+02:00"' in page.text and 'value="+01:00"' in page.text
     left_out = await look_ahead(browser, person, cutoff="2027-03-28T02:30")
-    assert left_out.status_code == 422 and "Which one?" not in left_out.text
+    assert left_out.status_code == 422 and "Which one do you mean?" not in left_out.text
     later = await look_ahead(browser, person, cutoff="2027-10-31T02:30", offset="+01:00")
     assert later.status_code == 200 and "31 Oct 2027, 02:30 CET" in later.text
 
@@ -164,13 +164,13 @@ async def test_an_urgent_start_takes_a_fresh_sign_in_and_loses_nothing(
         preview = await look_ahead(browser, person, when="urgent", sure="yes")
         assert "Sign in again" in preview.text and f"/sign-in?to={preview.url.path}" in preview.text
         refused = await browser.submit(preview.url.path)
-        assert refused.status_code == 403 and "takes a sign-in of the last few minutes" in refused.text
+        assert refused.status_code == 403 and "needs a recent sign-in" in refused.text
         assert name_of(person) in html.unescape(refused.text), "the preview is still there"
     fresh = await visit("hr")
     urgent = await look_ahead(fresh, person, when="urgent", sure="yes")
-    assert "before anybody decides" in urgent.text and "Start now: cut access at once" in urgent.text
+    assert "before approval" in urgent.text and "Start and remove access immediately" in urgent.text
     landed = await fresh.submit(urgent.url.path)
-    assert landed.url.path.startswith("/runs/r") and "begins now" in landed.text
+    assert landed.url.path.startswith("/runs/r") and "start now" in landed.text
 
 
 async def test_a_run_under_embargo_exists_for_those_named_and_a_second_request_is_received(
@@ -212,7 +212,7 @@ async def test_what_is_left_of_a_form_leads_to_the_beginning(visit: Visit) -> No
     for path in ("/runs/new/people", "/runs/new/terms", "/runs/new/preview"):
         assert (await browser.get(path)).url.path == "/runs/new"
     over = await browser.get("/runs/new/preview/i00000000000000000000000000000000")
-    assert over.status_code == 404 and "Begin anew" in over.text
+    assert over.status_code == 404 and "This preview has expired" in over.text
 
 
 async def test_without_temporal_pages_say_what_can_be_done_and_keep_what_was_typed(
@@ -227,7 +227,7 @@ async def test_without_temporal_pages_say_what_can_be_done_and_keep_what_was_typ
         assert 'value="tossen"' in found.text
         fields = {"draft": handle, "when": "planned", "cutoff": "2027-06-30T17:00", "zone": "Europe/Berlin"}
         refused = await browser.submit("/runs/new/preview", fields)
-        assert refused.status_code == 503 and "Nothing was started" in refused.text
+        assert refused.status_code == 503 and "No run was started" in refused.text
         assert 'value="2027-06-30T17:00"' in refused.text and name_of(person) in html.unescape(refused.text)
         verifying = await browser.submit("/ledger/verify")
         assert verifying.status_code == 503 and "Temporal cannot be reached" in verifying.text

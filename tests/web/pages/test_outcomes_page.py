@@ -17,7 +17,7 @@ async def test_a_run_past_its_cutoff_is_open_exposure_with_name_and_link(visit: 
     async with asyncio.timeout(WITHIN):
         while name_of(person) not in (text := html.unescape((await auditor.get("/outcomes?span=all")).text)):
             await asyncio.sleep(0.2)
-    assert "Open exposure now" in text and run in text and "open past their cutoff now" in text
+    assert "Open exposure now" in text and run in text and "with open exposure now" in text
     assert 'id="exposure"' in text, "drawn, and as a table"
     hidden = html.unescape((await auditor.get("/outcomes?span=all&packet=identity-only")).text)
     assert name_of(person) not in hidden

@@ -37,7 +37,7 @@ async def test_one_look_answers_where_a_run_stands(visit: Visit, started: Starte
     said = Page(answer.text).text
     for words in (
         "Miravelda", "Access ends", "5 Jan 2026", "18:00 in Berlin", "Torvandil Maskeliung", "still open",
-        "Whole run", "Take away access", "Wendelgard Oxtomiro", "can decide", "Run requested", "Plan frozen",
+        "Whole run", "Take away access", "Wendelgard Oxtomiro", "can approve", "Run requested", "Plan created",
     ):  # fmt: skip
         assert words in said, words
     assert 'class="plan-graph"' in answer.text
@@ -50,17 +50,17 @@ async def test_a_run_is_held_released_moved_and_ended_from_its_page(
     run_id = await started(asked={"cutoff": FUTURE})
     operator, path = await visit("operator"), f"/runs/{run_id}"
 
-    held = await press(operator, path, "Hold it", fill={"reason": "HR asked for a day"})
-    assert "On hold" in Page(held.text).text
+    held = await press(operator, path, "Pause", fill={"reason": "HR asked for a day"})
+    assert "The run is paused" in Page(held.text).text
     assert (await run_of(program, run_id))["held"] is True
-    released = await press(operator, path, "Release it")
-    assert "Released: the run goes on." in Page(released.text).text
+    released = await press(operator, path, "Resume")
+    assert "The run is resumed." in Page(released.text).text
     hr = await visit("hr")
-    moved = await press(hr, path, "Move the cutoff", fill={"cutoff": "2031-12-01T09:30", "zone": "America/New_York"})
+    moved = await press(hr, path, "Change cutoff", fill={"cutoff": "2031-12-01T09:30", "zone": "America/New_York"})
     assert "The cutoff is now 1 Dec 2031, 09:30 EST." in Page(moved.text).text
     assert (await run_of(program, run_id))["zone"] == "America/New_York"
-    ended = await press(hr, path, "End this run", fill={"reason": "They stay after all"})
-    assert "The run is ended." in Page(ended.text).text
+    ended = await press(hr, path, "Cancel run", fill={"reason": "They stay after all"})
+    assert "The run is cancelled." in Page(ended.text).text
     assert (await run_of(program, run_id))["state"] == "ended"
     assert "“They stay after all”" in Page(ended.text).text
     too_late = await operator.submit(f"{path}/hold", {"back": path})
@@ -74,19 +74,19 @@ async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
     run_id = await started(asked={"cutoff": FUTURE})
     hr, path = await visit("hr"), f"/runs/{run_id}"
 
-    nowhere = await press(hr, path, "Move the cutoff", fill={"zone": "Europe/Berlim"})
-    gap = await press(hr, path, "Move the cutoff", fill={"cutoff": "2031-03-30T02:30"})
+    nowhere = await press(hr, path, "Change cutoff", fill={"zone": "Europe/Berlim"})
+    gap = await press(hr, path, "Change cutoff", fill={"cutoff": "2031-03-30T02:30"})
 
     assert (nowhere.status_code, gap.status_code) == (422, 422)
     assert "Did you mean Europe/Berlin?" in Page(nowhere.text).text
     assert "does not exist in Europe/Berlin" in Page(gap.text).text
-    assert Page(gap.text).has_button("Move the cutoff")
+    assert Page(gap.text).has_button("Change cutoff")
     assert (await run_of(program, run_id))["cutoff"].startswith("2031-11-28")
 
 
 async def test_an_ending_without_a_reason_is_refused(visit: Visit, started: Started, program: Program) -> None:
     run_id = await started(asked={"cutoff": FUTURE})
-    answer = await press(await visit("hr"), f"/runs/{run_id}", "End this run")
+    answer = await press(await visit("hr"), f"/runs/{run_id}", "Cancel run")
     assert answer.status_code == 422
     assert "Enter a reason and submit again." in Page(answer.text).text
     assert (await run_of(program, run_id))["finished_at"] is None
@@ -230,7 +230,7 @@ async def started_hidden(started: Started, named: list[str], **asked: Any) -> st
 
 async def end_embargo(visitor: Visitor, run_id: str) -> None:
     answer = await press(visitor, f"/runs/{run_id}", "End the embargo now")
-    assert "The embargo is over" in Page(answer.text).text
+    assert "The embargo has ended" in Page(answer.text).text
 
 
 class Told:

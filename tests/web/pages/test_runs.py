@@ -32,7 +32,7 @@ async def test_a_run_is_listed_with_where_it_stands_and_leads_to_its_page(visit:
     row = row[: row.index("</tr>")]
     assert f'href="/runs/{run_id}"' in row
     assert "Miravelda" in row
-    assert "3 decisions" in row
+    assert "3 approvals" in row
     assert "by Torvandil Maskeliung" in row
     assert "Miravelda" not in text.split("<table")[0]  # no name in any filter or address
     assert (await auditor.get(f"/runs/{run_id}")).status_code == 200
@@ -41,7 +41,7 @@ async def test_a_run_is_listed_with_where_it_stands_and_leads_to_its_page(visit:
 async def test_states_with_their_counts_lead_to_those_runs(visit: Visit, started: Started) -> None:
     run_id = await started(asked={"cutoff": FUTURE})
     hr, auditor = await visit("hr"), await visit("auditor")
-    await press(hr, f"/runs/{run_id}", "End this run", fill={"reason": "They stay"})
+    await press(hr, f"/runs/{run_id}", "Cancel run", fill={"reason": "They stay"})
 
     text = (await auditor.get("/runs")).text
     href, number = re.search(  # type: ignore[union-attr]  # there is one
@@ -59,17 +59,17 @@ async def test_the_list_is_narrowed_and_sorted_by_a_form(visit: Visit, started: 
     early = await started(asked={"cutoff": "2025-02-01T10:00", "packet": "identity-only"})
     auditor = await visit("auditor")
 
-    by_cutoff = RUN.findall((await press(auditor, "/runs", "Show", fill={"sort": "cutoff"})).text)
-    narrowed = RUN.findall((await press(auditor, "/runs", "Show", fill={"packet": "identity-only"})).text)
+    by_cutoff = RUN.findall((await press(auditor, "/runs", "Apply", fill={"sort": "cutoff"})).text)
+    narrowed = RUN.findall((await press(auditor, "/runs", "Apply", fill={"packet": "identity-only"})).text)
     mine = (await (await visit("it")).get("/runs?mine=yes")).text
 
     # The later one may stand on a page further on: others have runs here too.
     assert early in by_cutoff and (late not in by_cutoff or by_cutoff.index(early) < by_cutoff.index(late))
     assert early in narrowed
     assert late not in narrowed
-    assert "No run is like that." in mine
+    assert "No runs match these filters" in mine
     none = (await auditor.get("/runs?packet=identity-only&system=cards&state=finished&mine=yes")).text
-    assert RUN.findall(none) == [] and "No run is like that." in none
+    assert RUN.findall(none) == [] and "No runs match these filters" in none
 
 
 async def test_a_long_list_is_read_page_by_page_and_names_nobody_twice(
@@ -120,9 +120,9 @@ async def test_a_word_of_an_address_that_is_none_is_told_and_the_rest_is_shown(
     answer = await auditor.get(path)
     assert answer.status_code == 422 and "<b>" not in answer.text
     said = Page(answer.text).text
-    assert f"Not understood in this address: {wrong}." in said and "Choose among what is offered." in said
+    assert f"Invalid filters in the address: {wrong}." in said and "Use the filters on this page." in said
     plain = await auditor.get(path.partition("?")[0])
-    assert plain.status_code == 200 and "Not understood" not in plain.text
+    assert plain.status_code == 200 and "Invalid filters" not in plain.text
     assert heading(answer.text) == heading(plain.text), "the list stands there all the same"
 
 

@@ -49,11 +49,14 @@ async def test_an_operator_settles_whose_account_it_is_before_the_start_and_no_e
     browser, client, person = await visit("operator"), await program("operator"), await leaver(TWO)
     preview = await look_ahead(browser, person)
     text = html.unescape(preview.text)
-    assert "Which of these are theirs?" in text and "Leave it open, and the operator is asked in the run." in text
+    assert (
+        "Which of these accounts belong to the person?" in text
+        and "Leave it open, and the operator is asked in the run." in text
+    )
     ids = [value for value, _ in fields_of(preview.text)["account-code"]]
     assert len(ids) == 2 and all(re.fullmatch("[0-9a-f]{32}", one) for one in ids)
     landed = await press(
-        browser, preview.url.path, "Start this run", tick=ids[:1],
+        browser, preview.url.path, "Start run", tick=ids[:1],
         fill={"how-code": "Their line manager says so", "reason": "Moves on"},
     )  # fmt: skip
     run = await planned(client, landed)
@@ -61,7 +64,7 @@ async def test_an_operator_settles_whose_account_it_is_before_the_start_and_no_e
     assert len(labels(run)) == 1
     timeline = html.unescape((await browser.get(landed.url.path)).text)
     for words in (
-        "Settled before the start whose account it is", "As was said before the start: the search found the same.",
+        "Account match resolved before the start", "Answered before the start; the search found the same accounts.",
         "Their line manager says so", labels(run)[0],
     ):  # fmt: skip
         assert words in timeline, words
@@ -76,7 +79,7 @@ async def test_that_none_of_the_accounts_is_theirs_can_be_said_before_the_start(
 ) -> None:
     browser, client, person = await visit("operator"), await program("operator"), await leaver(TWO)
     preview = await look_ahead(browser, person)
-    landed = await press(browser, preview.url.path, "Start this run", tick=["yes"])
+    landed = await press(browser, preview.url.path, "Start run", tick=["yes"])
     run = await planned(client, landed)
     assert labels(run) == [] and not run["exceptions"]
     assert "no account is theirs" in html.unescape((await browser.get(landed.url.path)).text)
@@ -87,7 +90,7 @@ async def test_a_question_that_is_left_open_on_the_preview_is_asked_in_the_run(
 ) -> None:
     browser, client, person = await visit("operator"), await program("operator"), await leaver(TWO)
     preview = await look_ahead(browser, person)
-    run = await planned(client, await press(browser, preview.url.path, "Start this run"))
+    run = await planned(client, await press(browser, preview.url.path, "Start run"))
     assert [one["kind"] for one in run["exceptions"]] == ["ambiguous_match"]
 
 
@@ -99,7 +102,7 @@ async def test_other_candidates_at_the_search_than_on_the_preview_are_asked_abou
     [first, _] = [value for value, _ in fields_of(preview.text)["account-code"]]
     # Somebody else's account is under the same address since: one more that could be theirs.
     await leaver("code_under_former_email", former_emails=(person.email,))
-    run = await planned(client, await press(browser, preview.url.path, "Start this run", tick=[first]))
+    run = await planned(client, await press(browser, preview.url.path, "Start run", tick=[first]))
     [asked] = run["exceptions"]
     assert asked["kind"] == "ambiguous_match" and len(asked["candidates"]) == 3
     assert labels(run) == []
@@ -129,16 +132,16 @@ async def test_what_contradicts_itself_is_said_at_the_question_and_what_was_tick
     path = preview.url.path
     [first, second] = [value for value, _ in fields_of(preview.text)["account-code"]]
     both = await press(
-        browser, path, "Start this run", tick=[second, "yes"], fill={"how-code": "I asked", "reason": "Moves on"}
+        browser, path, "Start run", tick=[second, "yes"], fill={"how-code": "I asked", "reason": "Moves on"}
     )
     assert both.status_code == 422 and 'id="settle-code-error"' in both.text and 'href="#settle-code"' in both.text
-    assert "An account is ticked, and it is said that none is theirs." in html.unescape(both.text)
+    assert "Choose either accounts or “None of these”." in html.unescape(both.text)
     assert fields_of(both.text) == {
         "account-code": [(first, False), (second, True)], "none-code": [("yes", True)]
     }  # fmt: skip
     assert ">I asked</textarea>" in both.text and ">Moves on</textarea>" in both.text
-    only_words = await press(browser, path, "Start this run", fill={"how-code": "I asked"})
-    assert only_words.status_code == 422 and "It is said how you know, and not what." in only_words.text
+    only_words = await press(browser, path, "Start run", fill={"how-code": "I asked"})
+    assert only_words.status_code == 422 and "There is a justification but no answer." in only_words.text
     forged = await browser.submit(path, {"account-code": "f" * 32, "account-nothing": first, "reason": "Moves on"})
     assert forged.status_code == 422 and "Choose among the accounts that are shown." in forged.text
     assert ">Moves on</textarea>" in forged.text
@@ -152,7 +155,7 @@ async def test_an_embargoed_run_asks_those_named_only_and_takes_what_an_operator
     fields = {"embargoed": "yes", "embargo_until": "2027-07-30T10:00", "named": ["it", "finance", "safety-owner"]}
     preview = await look_ahead(browser, person, **fields)
     ids = [value for value, _ in fields_of(preview.text)["account-code"]]
-    run = await planned(client, await press(browser, preview.url.path, "Start this run", tick=ids))
+    run = await planned(client, await press(browser, preview.url.path, "Start run", tick=ids))
     assert len(labels(run)) == 2 and not run["exceptions"]
 
 

@@ -26,9 +26,9 @@ async def test_a_system_is_held_with_a_reason_and_released(visit: Visit) -> None
     held = await operator.submit("/systems/standard-leaver/hold", {"system": "cards", "reason": "Card provider moves"})
     try:
         assert held.status_code == 200 and "Company cards: changes are held back" in held.text
-        assert "Let changes go on" in held.text
+        assert "Resume changes" in held.text
         again = await operator.submit("/systems/standard-leaver/hold", {"system": "cards", "reason": "Once more"})
-        assert "It was on hold already" in again.text
+        assert "Changes were already paused" in again.text
     finally:
         released = await operator.submit("/systems/standard-leaver/release", {"system": "cards"})
     assert "Company cards: changes go on" in released.text
@@ -37,7 +37,7 @@ async def test_a_system_is_held_with_a_reason_and_released(visit: Visit) -> None
 async def test_only_who_looks_after_systems_is_offered_anything_and_others_are_refused(visit: Visit) -> None:
     auditor = await visit("auditor")
     page = await auditor.get("/systems")
-    for words in ("Check now", "Hold back changes", "Let changes go on"):
+    for words in ("Check now", "Pause changes", "Resume changes"):
         assert words not in page.text, words
     for path, fields in (
         ("/systems/standard-leaver/check", {}),

@@ -40,7 +40,7 @@ async def test_only_a_safety_owner_lets_programs_in(visit: Visit) -> None:
     for alias in ("hr", "auditor", "operator", "value-owner"):
         browser = await visit(alias)
         page = await browser.get("/tokens")
-        assert page.status_code == 200 and "Let a program in" not in page.text, alias
+        assert page.status_code == 200 and "Create API token" not in page.text, alias
         refused = await browser.submit("/tokens", NEW)
         assert refused.status_code == 403 and _TOKEN.search(refused.text) is None, alias
 

@@ -24,21 +24,21 @@ DelegationId = Annotated[str, Path(min_length=1, max_length=MAX_ID_CHARACTERS, p
 
 class Delegation(ResponseModel):
     delegation_id: str
-    by: str = Field(description="The account whose decisions these are")
-    to: str = Field(description="The account that decides for a time")
+    by: str = Field(description="The delegator's account")
+    to: str = Field(description="The delegate's account")
     since: datetime
     until: datetime = Field(description="Before this instant")
     reason: str | None
 
 
 class Delegations(ResponseModel):
-    delegations: list[Delegation] = Field(description="Given or taken, and not over")
+    delegations: list[Delegation] = Field(description="Delegations of or to the caller that have not ended")
 
 
 class NewDelegation(RequestModel):
     to: Id = Field(description="A colleague's account", examples=["finance"])
-    since: AwareDatetime | None = Field(None, description="From now on, where it is left out")
-    until: AwareDatetime = Field(description="Before this instant; 90 days later at most")
+    since: AwareDatetime | None = Field(None, description="Default: now")
+    until: AwareDatetime = Field(description="The end, exclusive; at most 90 days after the start")
     reason: Reason | None = None
 
 
@@ -48,13 +48,13 @@ class Made(ResponseModel):
 
 class DelegationEnded(ResponseModel):
     delegation_id: str
-    changed: bool = Field(description="False where it was ended already")
+    changed: bool = Field(description="False if it had already ended")
 
 
 class Member(ResponseModel):
     actor_id: str
     kind: ActorKind
-    name: str | None = Field(description="Null where sign-in did not tell it, and for programs")
+    name: str | None = Field(description="Null if sign-in did not give a name, and for programs")
     roles: list[str]
 
 
@@ -62,9 +62,10 @@ class Staff(ResponseModel):
     members: list[Member]
 
 
-@router.get("/staff", summary="Who has signed in here", responses=problems())
+@router.get("/staff", summary="List users", responses=problems())
 async def staff(request: Request, caller: ApiCaller) -> Staff:
-    """To choose a colleague from, or those whom an embargo names. Names are for people."""
+    """The users that have signed in, to select a delegate or the people who can see a run under embargo. Names are
+    visible to people only."""
     members = await state_of(request).queries.staff()
     with_names = caller.actor.kind == "person"
     return Staff(
@@ -80,15 +81,15 @@ async def staff(request: Request, caller: ApiCaller) -> Staff:
     )
 
 
-@router.get("/delegations", summary="Who decides for whom, as far as it is about the caller", responses=problems())
+@router.get("/delegations", summary="List the caller's delegations", responses=problems())
 async def delegations(request: Request, caller: ApiCaller) -> Delegations:
     found = await state_of(request).queries.delegations(caller.viewer)
     return Delegations(delegations=[_delegation(held) for held in found])
 
 
-@router.post("/delegations", summary="Have a colleague decide", status_code=201, responses=problems_of_post())
+@router.post("/delegations", summary="Create a delegation", status_code=201, responses=problems_of_post())
 async def delegate(request: Request, caller: ApiCaller, asked: NewDelegation, key: IdempotencyKey = None) -> Made:
-    """They decide what the caller may decide, and never more; not where either of the two is in conflict."""
+    """The delegate acts with the caller's permissions, and not where one of the two has a conflict of interest."""
     services = state_of(request).services
     made = await commands.delegate(services, caller.actor, asked.to, asked.since, asked.until, asked.reason)
     return Made(delegation_id=made)
@@ -98,7 +99,7 @@ async def delegate(request: Request, caller: ApiCaller, asked: NewDelegation, ke
 async def end(
     request: Request, caller: ApiCaller, delegation_id: DelegationId, key: IdempotencyKey = None
 ) -> DelegationEnded:
-    """By either of the two."""
+    """The delegator and the delegate can both do this."""
     changed = await commands.end_delegation(state_of(request).services, caller.actor, delegation_id)
     return DelegationEnded(delegation_id=delegation_id, changed=changed)
 

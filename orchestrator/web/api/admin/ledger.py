@@ -32,33 +32,33 @@ Word = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS, p
 
 
 class LedgerStanding(ResponseModel):
-    """How large it is, is for those only who see every run: its growth would tell of what is hidden."""
+    """Only callers who see every run get its size, because its growth would reveal hidden runs."""
 
-    now: datetime = Field(description="The ledger's time, which all of Offboard goes by")
-    events: int | None = Field(description="Null for who does not see all of them")
-    last_verification: Verification | None = Field(description="Null before the first")
+    now: datetime = Field(description="The ledger's clock, which all of Offboard uses")
+    events: int | None = Field(description="Null for callers who do not see every run")
+    last_verification: Verification | None = Field(description="Null before the first verification")
 
 
 class EventInHistory(ResponseModel):
     at: datetime
     type: str
-    by: list[str] = Field(description="Accounts that did it; empty where time or a worker brought it about")
+    by: list[str] = Field(description="The actors' accounts; empty if Offboard did it automatically")
     run_id: str | None
     person: Person | None
     packet: str | None
     system: str | None
     step: str | None
-    item: str | None = Field(description="The id of a gate, task or exception")
-    version: int = Field(description="Its place in its stream")
+    item: str | None = Field(description="The ID of a gate, task or exception")
+    version: int = Field(description="Its position in its stream")
     hash: str = Field(description="The event's leaf hash, hex")
-    position: int | None = Field(description="Its place in the ledger; null for who does not see everything")
+    position: int | None = Field(description="Its position in the ledger; null for callers who do not see every run")
 
 
 class HistoryPage(ResponseModel):
-    events: list[EventInHistory] = Field(description="The latest first")
-    after: str | None = Field(description="Give it as `after` for what was before; null at the beginning")
+    events: list[EventInHistory] = Field(description="Newest first")
+    after: str | None = Field(description="The value of `after` for the next page, which is older; null on the last")
     looked_back_to: datetime | None = Field(
-        description="Nothing that was asked for and is later than this is missing; a page may be short of `limit`"
+        description="The search covers everything after this time; a page can have fewer entries than `limit`"
     )
 
 
@@ -74,13 +74,13 @@ async def ledger(request: Request, caller: ApiCaller) -> LedgerStanding:
     )
 
 
-@router.get("/history", summary="What happened", responses=problems())
+@router.get("/history", summary="List events", responses=problems())
 async def history(
     request: Request,
     caller: ApiCaller,
-    run: Annotated[Word, Query(description="Only in this run")] = None,
-    system: Annotated[Word, Query(description="Only on this system")] = None,
-    actor: Annotated[Word, Query(description="Only what this account did, or had done to it")] = None,
+    run: Annotated[Word, Query(description="Only this run")] = None,
+    system: Annotated[Word, Query(description="Only this system")] = None,
+    actor: Annotated[Word, Query(description="Only events by or about this account")] = None,
     since: From = None,
     until: To = None,
     after: After = None,
@@ -102,8 +102,8 @@ async def history(
     responses={
         **problems_of_post(),
         202: {
-            "description": "A worker reads every row again; look at `Location` for what it finds",
-            "headers": {"Location": {"description": "Where the answer will be", "schema": {"type": "string"}}},
+            "description": "A worker is verifying every row; the result will be at `Location`",
+            "headers": {"Location": {"description": "The address of the result", "schema": {"type": "string"}}},
         },
     },
 )
@@ -115,7 +115,7 @@ async def verify(request: Request, caller: ApiCaller, response: Response, key: I
     return InquiryWaiting(inquiry_id=inquiry_id, address=inquiry_address(inquiry_id))
 
 
-@router.get("/verifications/last", summary="What the last verification found", responses=problems(404))
+@router.get("/verifications/last", summary="Get the last verification", responses=problems(404))
 async def last(request: Request, caller: ApiCaller) -> Verification:
     web = state_of(request)
     kept = await last_verification(web.database)

@@ -31,7 +31,7 @@ router = APIRouter(prefix="/api/v1/packets", tags=["packets"], route_class=Idemp
 
 class Signature(ResponseModel):
     owner: Owner
-    phase: Phase = Field(description="The phase it is signed for")
+    phase: Phase = Field(description="The phase that the signature is for")
     by: str
 
 
@@ -48,7 +48,7 @@ class PacketInList(ResponseModel):
     title: str
     purpose: str
     phase: Phase
-    version: str = Field(description="The one that works for people, or else the newest")
+    version: str = Field(description="The version that new runs use, or else the newest")
 
 
 class Packets(ResponseModel):
@@ -56,16 +56,16 @@ class Packets(ResponseModel):
 
 
 class PacketShown(PacketInList):
-    batch_cap: int = Field(description="How many runs are started from one list, unless their number is repeated")
-    export_columns: dict[str, str] = Field(description="Which column of HR's export holds what, by its title")
-    versions: list[PacketVersion] = Field(description="In the order of adoption, the newest last")
+    batch_cap: int = Field(description="The number of runs that can start from one list without a confirmation")
+    export_columns: dict[str, str] = Field(description="Titles of the columns in HR's export, by field")
+    versions: list[PacketVersion] = Field(description="In the order of adoption, newest last")
 
 
 class PacketFile(ResponseModel):
     name: str = Field(examples=["workflow.yaml"])
     owner: Literal["value", "safety", "both"]
     roles: list[str] = Field(description="The roles that own it")
-    text: str = Field(description="As its owner wrote it; no secret stands in it")
+    text: str = Field(description="The source text; it has no secrets")
 
 
 class PacketChange(ResponseModel):
@@ -94,7 +94,7 @@ class GateMeant(ResponseModel):
     name: str
     title: str
     sentence: str
-    steps: list[str] = Field(description="Titles of the steps that wait for it")
+    steps: list[str] = Field(description="Titles of the steps that need its approval")
 
 
 class SystemMeant(ResponseModel):
@@ -108,7 +108,7 @@ class SystemMeant(ResponseModel):
 
 
 class Meaning(ResponseModel):
-    """The three files in words."""
+    """The three files in sentences."""
 
     outcomes: list[str]
     steps: list[StepMeant]
@@ -122,8 +122,8 @@ class Meaning(ResponseModel):
 
 
 class LevelRow(ResponseModel):
-    who: str = Field(description="A role; `*` for everybody of this kind")
-    levels: dict[str, Level | None] = Field(description="By system; null: not even read")
+    who: str = Field(description="A role; `*` for every actor of this kind")
+    levels: dict[str, Level | None] = Field(description="By system; null: no permission")
 
 
 class LevelTable(ResponseModel):
@@ -138,19 +138,19 @@ class WholeVersion(ResponseModel):
     purpose: str
     version: str
     phase: Phase
-    current: bool = Field(description="Whether it is the one that works for people")
+    current: bool = Field(description="Whether new runs use this version")
     value_owner: str
     safety_owner: str
     files: list[PacketFile]
     signatures: list[Signature] = Field(description="Those that still count")
     history: list[PacketChange] = Field(description="Of all versions")
     meaning: Meaning
-    levels: list[LevelTable] = Field(description="Who may go how far, by kind of actor")
+    levels: list[LevelTable] = Field(description="Permissions by kind of actor")
     level_words: dict[str, str]
 
 
 class NewPacket(RequestModel):
-    """The texts of the three files; the packet's name stands in the first."""
+    """The texts of the three files; the first one has the packet's name."""
 
     workflow: str = Field(max_length=300_000)
     platform: str = Field(max_length=300_000)
@@ -163,7 +163,7 @@ class Adopted(ResponseModel):
 
 
 class NewSignature(RequestModel):
-    phase: Phase | None = Field(None, description="The version's next one; it is taken where this is left out")
+    phase: Phase | None = Field(None, description="The version's next phase, which is also the default")
 
 
 class NewMove(RequestModel):
@@ -171,14 +171,14 @@ class NewMove(RequestModel):
     reason: Text = ""
 
 
-@router.get("", summary="Packets that the caller may read", responses=problems())
+@router.get("", summary="List packets", responses=problems())
 async def packets(request: Request, caller: ApiCaller) -> Packets:
     web = state_of(request)
     found = await web.queries.readable_packets(caller.viewer)
     return Packets(packets=[PacketInList(**await _line(web, packet)) for packet in found])
 
 
-@router.get("/{name}", summary="One packet and its versions", responses=problems(404))
+@router.get("/{name}", summary="Get a packet and its versions", responses=problems(404))
 async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketShown:
     web = state_of(request)
     packet = await readable(web, caller, name)
@@ -192,9 +192,9 @@ async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketSh
     )
 
 
-@router.get("/{name}/versions/{version}", summary="One version whole", responses=problems(404))
+@router.get("/{name}/versions/{version}", summary="Get a packet version", responses=problems(404))
 async def whole(request: Request, caller: ApiCaller, name: PacketName, version: Version) -> WholeVersion:
-    """The three files side by side, and what they mean."""
+    """The three files with an explanation in sentences."""
     web = state_of(request)
     await readable(web, caller, name)
     shelf = await web.services.runs.shelf(name)
@@ -207,7 +207,7 @@ async def whole(request: Request, caller: ApiCaller, name: PacketName, version: 
 
 @router.post("", summary="Adopt a packet", status_code=201, responses=problems_of_post())
 async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: IdempotencyKey = None) -> Adopted:
-    """As a draft, by one of its owners. Everything that is wrong with the files is named at once, in `errors`."""
+    """As a draft, by one of its owners. `errors` lists every problem in the files."""
     web = state_of(request)
     files = {WORKFLOW_FILE: asked.workflow, PLATFORM_FILE: asked.platform, APPROVALS_FILE: asked.approvals}
     packet = await asyncio.to_thread(parse_packet, {name: text.encode() for name, text in files.items()})
@@ -229,7 +229,7 @@ async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: Idem
     return Adopted(packet=packet.name, version=version)
 
 
-@router.post("/{name}/versions/{version}/signatures", summary="Sign a version", responses=problems_of_post(404))
+@router.post("/{name}/versions/{version}/signatures", summary="Sign a packet version", responses=problems_of_post(404))
 async def sign(
     request: Request, caller: ApiCaller, name: PacketName, version: Version, asked: NewSignature,
     key: IdempotencyKey = None,
@@ -241,12 +241,14 @@ async def sign(
     return await _version(web, name, version)
 
 
-@router.post("/{name}/versions/{version}/moves", summary="Move a version", responses=problems_of_post(404))
+@router.post(
+    "/{name}/versions/{version}/moves", summary="Change the phase of a packet version", responses=problems_of_post(404)
+)
 async def move(
     request: Request, caller: ApiCaller, name: PacketName, version: Version, asked: NewMove,
     key: IdempotencyKey = None,
 ) -> PacketVersion:  # fmt: skip
-    """Forward with both owners' signatures; back or out of use by either owner alone."""
+    """Forward with both owners' signatures; back, or to retired, by either owner alone."""
     web = state_of(request)
     await readable(web, caller, name)
     names = await packet_names(web)

@@ -25,16 +25,17 @@ router = APIRouter(prefix="/api/v1", tags=["systems"], route_class=IdempotentRou
 class System(ResponseModel):
     system: str
     title: str
-    kind: str = Field(description="Its connector's")
-    held: bool = Field(description="Whether changes on it are held back")
+    kind: str = Field(description="The connector")
+    held: bool = Field(description="Whether changes on it are paused")
     reachable: bool | None = Field(
-        None, description="When it was last looked at; null before, and where it is looked at from its own network only"
+        None,
+        description="Result of the last check; null before it, and if only its own network can check it",
     )
     code: str | None = None
-    detail: str | None = Field(None, description="What the last look said, in words")
-    checked_at: datetime | None = Field(None, description="When it was last looked at")
-    answered_at: datetime | None = Field(None, description="When it last answered and accepted our credential")
-    rate_per_second: float | None = Field(None, description="How often it is called at most")
+    detail: str | None = Field(None, description="The result of the last check in words")
+    checked_at: datetime | None = Field(None, description="When it was last checked")
+    answered_at: datetime | None = Field(None, description="When it last responded and accepted the credentials")
+    rate_per_second: float | None = Field(None, description="The rate limit, in calls per second")
     support: str
     runbook: str
 
@@ -42,7 +43,7 @@ class System(ResponseModel):
 class Systems(ResponseModel):
     packet: str
     systems: list[System] = Field(description="In the packet's order")
-    all_held: bool = Field(description="Whether changes on every system are held back")
+    all_held: bool = Field(description="Whether changes on all systems are paused")
 
 
 class SystemsAsked(RequestModel):
@@ -50,21 +51,21 @@ class SystemsAsked(RequestModel):
 
 
 class Hold(RequestModel):
-    packet: Id = Field(description="By whose rules the caller may", examples=["standard-leaver"])
+    packet: Id = Field(description="The packet whose permissions apply", examples=["standard-leaver"])
     reason: Reason | None = None
 
 
 class Release(RequestModel):
-    packet: Id = Field(description="By whose rules the caller may", examples=["standard-leaver"])
+    packet: Id = Field(description="The packet whose permissions apply", examples=["standard-leaver"])
 
 
 class HoldStanding(ResponseModel):
     system: str
     held: bool
-    changed: bool = Field(description="False where it was so already")
+    changed: bool = Field(description="False if it was already in this state")
 
 
-@router.get("/systems", summary="A packet's systems, as they were last seen", responses=problems())
+@router.get("/systems", summary="List a packet's systems", responses=problems())
 async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Systems:
     web = state_of(request)
     current = await readable(web, caller, packet)
@@ -93,28 +94,28 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
     )
 
 
-@router.post("/systems/check", summary="Look whether systems can be reached", responses=problems_of_post())
+@router.post("/systems/check", summary="Check a packet's systems", responses=problems_of_post())
 async def check(request: Request, caller: ApiCaller, asked: SystemsAsked, key: IdempotencyKey = None) -> Systems:
-    """For those who look after systems. A worker looks at each, changes nothing, and what it sees is kept for
-    everybody. 503 where none answers in time."""
+    """For operators. A worker checks each system and changes nothing; the result is saved for all users. 503 if no
+    worker responds in time."""
     web = state_of(request)
     require_looking_after(caller, await readable(web, caller, asked.packet))
     await web.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=asked.packet), within=WITHIN)
     return await systems(request, caller, asked.packet)
 
 
-@router.post("/systems/{system}/hold", summary="Hold back changes on a system", responses=problems_of_post(404))
+@router.post("/systems/{system}/hold", summary="Pause changes on a system", responses=problems_of_post(404))
 async def hold(
     request: Request, caller: ApiCaller, system: SystemName, asked: Hold, key: IdempotencyKey = None
 ) -> HoldStanding:
-    """In all runs. `*` as the system holds back every change anywhere."""
+    """In all runs. The system `*` pauses all changes on all systems."""
     web = state_of(request)
     await readable(web, caller, asked.packet)
     changed = await commands.hold_system(web.services, caller.actor, system, asked.packet, asked.reason)
     return HoldStanding(system=system, held=True, changed=changed)
 
 
-@router.post("/systems/{system}/release", summary="Let changes on a system go on", responses=problems_of_post(404))
+@router.post("/systems/{system}/release", summary="Resume changes on a system", responses=problems_of_post(404))
 async def release(
     request: Request, caller: ApiCaller, system: SystemName, asked: Release, key: IdempotencyKey = None
 ) -> HoldStanding:

@@ -21,7 +21,7 @@ from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["access"], route_class=IdempotentRoute)
 
-TokenId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="As the list has it")]
+TokenId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="The token's ID from the list")]
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 
@@ -36,26 +36,26 @@ class Me(ResponseModel):
     kind: ActorKind
     name: str | None
     roles: list[str]
-    up_to: Level | None = Field(description="As far as this token goes, whatever is granted")
-    known_to_hr: bool = Field(description="Only whom HR knows decides at gates")
-    decides_for: list[str] = Field(description="Accounts whose decisions were delegated to this one, now")
-    levels: list[Granted] = Field(description="What packets in use grant, no further than the token goes")
+    up_to: Level | None = Field(description="The maximum permission of this token")
+    known_to_hr: bool = Field(description="Whether the account is linked to a person in HR, as approvals require")
+    decides_for: list[str] = Field(description="Accounts for which this one is a delegate now")
+    levels: list[Granted] = Field(description="Permissions that packets in use grant, up to the token's maximum")
     token_expires_at: datetime | None
 
 
 class NewToken(RequestModel):
     name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=TEXT)] = Field(
-        description="What it is for", examples=["Card provider's nightly report"]
+        description="The token's name", examples=["Card provider's nightly report"]
     )
     kind: Literal["service", "assistant"]
-    roles: list[Role] = Field([], max_length=20, description="Roles that platform.yaml grants something to, by kind")
-    up_to: Level = Field(description="It never goes further than this")
+    roles: list[Role] = Field([], max_length=20, description="Roles with a permission in platform.yaml, by kind")
+    up_to: Level = Field(description="The maximum permission")
     lasts_days: int = Field(description="Days until it expires", ge=1, le=MAX_TOKEN_LIFETIME.days)
 
 
 class TokenShown(ResponseModel):
     token_id: str
-    actor_id: str = Field(description="The account that acts with it")
+    actor_id: str = Field(description="The account of the token")
     name: str
     made_by: str
     up_to: Level
@@ -66,14 +66,14 @@ class TokenShown(ResponseModel):
 
 
 class TokenMade(TokenShown):
-    token: str | None = Field(description="Shown once: null where the answer is given again under the same key")
+    token: str | None = Field(description="Shown once: null if the response is repeated for the same idempotency key")
 
 
 class TokenList(ResponseModel):
-    tokens: list[TokenShown] = Field(description="Those that the caller made, the latest first")
+    tokens: list[TokenShown] = Field(description="Tokens that the caller created, newest first")
 
 
-@router.get("/me", summary="Who am I, and what may I do?", responses=problems())
+@router.get("/me", summary="Get the caller and their permissions", responses=problems())
 async def me(request: Request, caller: ApiCaller) -> Me:
     web = state_of(request)
     actor = caller.actor
@@ -97,18 +97,18 @@ async def me(request: Request, caller: ApiCaller) -> Me:
     )
 
 
-@router.get("/tokens", summary="My tokens", responses=problems())
+@router.get("/tokens", summary="List tokens", responses=problems())
 async def tokens(request: Request, caller: ApiCaller) -> TokenList:
     found = await state_of(request).tokens.made_by(caller.actor.actor_id)
     return TokenList(tokens=[_shown(token) for token in found])
 
 
 @router.post(
-    "/tokens", summary="Make a token for a service or an assistant", status_code=201, responses=problems_of_post()
+    "/tokens", summary="Create a token for a service or an AI assistant", status_code=201, responses=problems_of_post()
 )
 async def make(request: Request, caller: ApiCaller, asked: NewToken, key: IdempotencyKey = None) -> TokenMade:
-    """For the safety owner of a packet that is in use. What it may do is what `platform.yaml` grants its kind and
-    roles, and no further than `up_to`; it decides at no gate, and ends when its maker leaves."""
+    """For the safety owner of a packet that is in use. The token has the permissions that `platform.yaml` grants to its
+    kind and roles, up to `up_to`. It cannot approve, and it ends when its creator leaves."""
     web = state_of(request)
     text, token = await commands.make_token(
         web.services, web.tokens, caller.actor, await packet_names(web),
@@ -122,7 +122,7 @@ async def make(request: Request, caller: ApiCaller, asked: NewToken, key: Idempo
 
 @router.delete("/tokens/{token_id}", summary="Revoke a token", status_code=204, responses=problems(403, 404))
 async def revoke(request: Request, caller: ApiCaller, token_id: TokenId) -> Response:
-    """At once, and for good."""
+    """Takes effect immediately and cannot be reversed."""
     await commands.revoke_token(state_of(request).tokens, caller.actor, token_id)
     return Response(status_code=204)
 

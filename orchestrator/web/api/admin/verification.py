@@ -12,16 +12,16 @@ from orchestrator.web.api.schema.description import ResponseModel
 
 
 class Verification(ResponseModel):
-    """How much there is, and where something is wrong, is for those only who see every run."""
+    """Only callers who see every run get the counts and the position of an error."""
 
     verified_at: datetime
     ok: bool
-    events: int | None = Field(None, description="How many events were read; null for who does not see all of them")
+    events: int | None = Field(None, description="The number of events read; null for callers who do not see every run")
     streams: int | None = None
     root: str | None = Field(None, description="The Merkle root over them, hex")
     position: int | None = Field(None, description="Of the first wrong event")
     place: str | None = None
-    what: str | None = Field(None, description="What is wrong; null where all is in order")
+    what: str | None = Field(None, description="What is wrong; null if the verification succeeded")
     remedy: str | None = None
 
 

@@ -20,17 +20,18 @@ from orchestrator.web.state import state_of, webhooks_of
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], route_class=IdempotentRoute)
 
-HookId = Annotated[str, Path(pattern="^w_[0-9a-f]{16}$", description="As the list has it")]
+HookId = Annotated[str, Path(pattern="^w_[0-9a-f]{16}$", description="The webhook's ID from the list")]
 
 
 class NewWebhook(RequestModel):
     url: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=TEXT)] = Field(
-        description="Over https, to a host that the installation lists", examples=["https://hooks.example.com/offboard"]
+        description="An https address on a host that the installation allows",
+        examples=["https://hooks.example.com/offboard"],
     )
     types: list[Id] = Field(
         [],
         max_length=50,
-        description=f"What it is told of, of {', '.join((*KINDS, *TYPES))}; none: all",
+        description=f"The events to deliver, of {', '.join((*KINDS, *TYPES))}; empty: all",
     )
     packets: list[Id] | None = Field(None, max_length=50, description="Whose runs; null for all")
 
@@ -43,24 +44,24 @@ class WebhookShown(ResponseModel):
     made_by: str
     created_at: datetime
     disabled_at: datetime | None
-    last_status: str | None = Field(description="How the last delivery went: an HTTP status, or a code")
+    last_status: str | None = Field(description="The result of the last delivery: an HTTP status, or a code")
     last_at: datetime | None
-    given_up: int = Field(description="How many events were never delivered")
+    given_up: int = Field(description="The number of events whose delivery failed permanently")
 
 
 class WebhookMade(WebhookShown):
     secret: str | None = Field(
-        description="Signs every delivery, as Standard Webhooks say. Shown once: null where the answer is given again"
+        description="Signs every delivery (Standard Webhooks). Shown once: null if the response is repeated"
     )
 
 
 class WebhookList(ResponseModel):
-    webhooks: list[WebhookShown] = Field(description="The oldest first")
+    webhooks: list[WebhookShown] = Field(description="Oldest first")
 
 
 class WebhookSecret(ResponseModel):
     hook_id: str
-    secret: str | None = Field(description="Shown once; the former one signs beside it for a day")
+    secret: str | None = Field(description="Shown once; the previous secret stays valid for one day")
 
 
 @router.get("", summary="List webhooks", responses=problems(403))
@@ -72,7 +73,7 @@ async def all_of_them(request: Request, caller: ApiCaller) -> WebhookList:
 
 @router.post("", summary="Add a webhook", status_code=201, responses=problems_of_post())
 async def add(request: Request, caller: ApiCaller, asked: NewWebhook, key: IdempotencyKey = None) -> WebhookMade:
-    """It hears of what is recorded from now on, in the CloudEvents format."""
+    """It receives events recorded from now on, in the CloudEvents format."""
     web = state_of(request)
     hook, secret = await commands.add_webhook(
         web.services, webhooks_of(web), caller.actor, await packet_names(web),
@@ -82,7 +83,7 @@ async def add(request: Request, caller: ApiCaller, asked: NewWebhook, key: Idemp
     return _made(hook, secret)
 
 
-@router.post("/{hook_id}/secret", summary="Give a webhook a new secret", responses=problems_of_post(404))
+@router.post("/{hook_id}/secret", summary="Create a new secret for a webhook", responses=problems_of_post(404))
 async def rotate(request: Request, caller: ApiCaller, hook_id: HookId, key: IdempotencyKey = None) -> WebhookSecret:
     web = state_of(request)
     secret = await commands.replace_webhook_secret(
@@ -94,7 +95,7 @@ async def rotate(request: Request, caller: ApiCaller, hook_id: HookId, key: Idem
 
 @router.delete("/{hook_id}", summary="Disable a webhook", status_code=204, responses=problems(403, 404))
 async def disable(request: Request, caller: ApiCaller, hook_id: HookId) -> Response:
-    """For good: nothing is delivered any more, not even what is under way."""
+    """Permanently: nothing is delivered any more, including pending deliveries."""
     web = state_of(request)
     await commands.disable_webhook(web.services, webhooks_of(web), caller.actor, await packet_names(web), hook_id)
     return Response(status_code=204)

@@ -13,7 +13,7 @@ from orchestrator.web.inquiries import Started
 LATER: dict[int | str, dict[str, Any]] = {
     202: {
         "model": RunStanding,
-        "description": "It stands in the ledger, and is carried on once Temporal answers; look at `Location`",
+        "description": "The change is recorded, and the run continues once Temporal responds; see `Location`",
         "headers": {"Location": {"description": "The run", "schema": {"type": "string"}}},
     }
 }

@@ -24,17 +24,17 @@ from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["tasks"], route_class=IdempotentRoute)
 
-Stored = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="As evidence names it")]
+Stored = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The file's name in the evidence")]
 
 
 class FileKept(ResponseModel):
-    """What evidence will say about the file."""
+    """What the evidence records about the file."""
 
     name: str
-    media_type: str = Field(description="By what stands in it; what a browser would run is only bytes")
+    media_type: str = Field(description="Detected from its content; types that a browser would run are stored as bytes")
     bytes: int
     sha256: str = Field(description="Of the file, hex")
-    stored: str = Field(description="Of the file as it is kept, encrypted; names it from now on")
+    stored: str = Field(description="SHA-256 of the encrypted file; identifies it in other requests")
 
 
 @router.post(
@@ -43,8 +43,8 @@ class FileKept(ResponseModel):
 async def upload(
     request: Request, caller: ApiCaller, run_id: RunId, task_id: TaskId, file: UploadFile, key: IdempotencyKey = None
 ) -> FileKept:
-    """At most 10 MiB. It becomes part of the run's evidence when whoever uploaded it completes the task with it, and
-    goes after a day otherwise."""
+    """At most 10 MiB. It becomes part of the run's evidence when the same user completes the task with it. Otherwise it
+    is deleted after a day."""
     web = state_of(request)
     found = await web.queries.run_page(caller.viewer, run_id)
     _may_attach(found, caller.actor, task_id)
@@ -56,12 +56,12 @@ async def upload(
 
 @router.get(
     "/files/{stored}",
-    summary="Read a file of the evidence",
+    summary="Download a file of the evidence",
     response_class=Response,
     responses={
         **problems(404),
         200: {
-            "description": "The file, to be saved and never shown",
+            "description": "The file as an attachment",
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         },
     },

@@ -44,27 +44,27 @@ class ExceptionInList(ResponseModel):
     step: str | None
     step_id: str | None
     system: str | None
-    owners: list[str] = Field(description="Roles that look after it")
+    owners: list[str] = Field(description="Roles that own it")
     opened_at: datetime
     due_at: datetime | None
     closed_at: datetime | None
     disposition: str | None
     closed_by: str | None
     code: str | None
-    candidates: list[Account] = Field(description="The accounts among which somebody has to choose")
-    remedy: str = Field(description="What people can do about it")
-    repairs: list[Repair] = Field(default=[], description="The kinds of commands that make sense, the usual one first")
-    support: str | None = Field(description="The packet's word on whom to ask about the system")
+    candidates: list[Account] = Field(description="The possible accounts, of which a person selects")
+    remedy: str = Field(description="How to resolve it")
+    repairs: list[Repair] = Field(default=[], description="The commands that can resolve it, the usual one first")
+    support: str | None = Field(description="The system's support contact in the packet")
     runbook: str | None
 
 
 class ExceptionCounts(ResponseModel):
-    """Under the filter, whatever their standing."""
+    """Under the filter, in any state."""
 
     open: int
     overdue: int = Field(description="Among the open ones")
     closed: int
-    more: bool = Field(description="Whether there are more closed ones than were counted")
+    more: bool = Field(description="Whether there are more closed exceptions than were counted")
 
 
 class Exceptions(ResponseModel):
@@ -75,12 +75,13 @@ class Exceptions(ResponseModel):
 
 
 class Acceptance(RequestModel):
-    reason: Reason = Field(examples=["Looked at it with the line manager: it was right to start at once."])
+    reason: Reason = Field(examples=["Reviewed with the line manager: the urgent start was justified."])
 
 
 class Settling(RequestModel):
     accounts: list[Id] = Field(
-        max_length=100, description="Those that are theirs, by the ids that the exception lists; none is an answer too"
+        max_length=100,
+        description="The IDs of the accounts that belong to the person, as the exception lists them; empty if none",
     )
     reason: Reason | None = None
 
@@ -89,14 +90,14 @@ class Settling(RequestModel):
 async def exceptions(
     request: Request,
     caller: ApiCaller,
-    standing: Annotated[Standing, Query(description="Open ones are sorted by date, closed ones the latest first")] = (
-        "open"
-    ),
-    owner: Annotated[Word, Query(description="Only those that this role looks after")] = None,
+    standing: Annotated[
+        Standing, Query(description="Open exceptions are sorted by due date, closed ones newest first")
+    ] = ("open"),
+    owner: Annotated[Word, Query(description="Only those that this role owns")] = None,
     kind: Word = None,
     system: Word = None,
-    run: Annotated[Word, Query(description="Only in this run")] = None,
-    counts: Annotated[bool, Query(description="How many there are, as well")] = False,
+    run: Annotated[Word, Query(description="Only this run")] = None,
+    counts: Annotated[bool, Query(description="Include the counts")] = False,
     after: After = None,
     limit: Limit = 50,
 ) -> Exceptions:
@@ -117,14 +118,14 @@ async def exceptions(
 
 @router.post(
     "/runs/{run_id}/exceptions/{exception_id}/acceptance",
-    summary="Close an exception that needs only a look",
+    summary="Accept an exception",
     responses={**problems_of_post(404), **LATER},
 )
 async def accept(
     request: Request, caller: ApiCaller, run_id: RunId, exception_id: ExceptionId, asked: Acceptance,
     response: Response, key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    """What still has to be done stays to be done."""
+    """Closes it with a reason. Steps and tasks that are still open stay open."""
     services = state_of(request).services
     done = await commands.accept_exception(services, caller.actor, run_id, exception_id, asked.reason)
     return standing_of(done, response)
@@ -132,7 +133,7 @@ async def accept(
 
 @router.post(
     "/runs/{run_id}/systems/{system}/accounts",
-    summary="Say which accounts are theirs",
+    summary="Confirm account matches",
     responses={**problems_of_post(404), **LATER},
 )
 async def settle(

@@ -23,10 +23,10 @@ router = APIRouter(prefix="/api/v1", tags=["gates"], route_class=IdempotentRoute
 
 class Decision(RequestModel):
     verdict: Literal["approve", "reject"]
-    excluded: list[Id] = Field(
-        [], max_length=500, description="Steps that are to be left out of an approval, by their ids or names"
+    excluded: list[Id] = Field([], max_length=500, description="Steps to exclude from an approval, by ID or name")
+    reason: Reason | None = Field(
+        None, description="Required for a rejection. Encrypted; visible to everyone who can see the run"
     )
-    reason: Reason | None = Field(None, description="A rejection needs one. Kept encrypted, for those who see the run")
 
 
 class Selected(RequestModel):
@@ -40,7 +40,7 @@ class Selection(RequestModel):
 
 
 class DecisionOutcome(ResponseModel):
-    """One gate's of a selection: `done`, or why not."""
+    """The result for one gate of a selection: `done`, or the problem."""
 
     run_id: str
     gate_id: str
@@ -59,7 +59,7 @@ async def decide(
     request: Request, caller: ApiCaller, run_id: RunId, gate_id: GateId, asked: Decision, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    """Whoever comes after the decision gets 409, with who decided, what and when."""
+    """After the gate is decided, further requests get 409 with the decision, its time and who made it."""
     services = state_of(request).services
     if asked.verdict == "approve":
         done = await commands.approve_gate(services, caller.actor, run_id, gate_id, asked.excluded, asked.reason)
@@ -70,12 +70,12 @@ async def decide(
     return run_outcome(done, response)
 
 
-@router.post("/decisions", summary="Approve several gates at once", responses=problems_of_post())
+@router.post("/decisions", summary="Approve several gates", responses=problems_of_post())
 async def decide_together(
     request: Request, caller: ApiCaller, asked: Selection, key: IdempotencyKey = None
 ) -> Decisions:
-    """Each is a decision of its own that stands or is refused by itself; only where each gate's packet says
-    `decide_together`."""
+    """Each gate is decided and recorded separately. Only gates whose packet sets `decide_together` can be
+    approved together."""
     selection = [(one.run_id, one.gate_id) for one in asked.gates]
     outcomes = await commands.approve_gates(state_of(request).services, caller.actor, selection, asked.reason)
     return Decisions(

@@ -29,17 +29,17 @@ MostItems = Annotated[int, Query(ge=1, le=200)]
 
 class Colleague(ResponseModel):
     actor_id: str
-    name: str | None = Field(description="Null where sign-in did not tell it, and for programs that ask")
+    name: str | None = Field(description="Null if sign-in did not give a name, and if the caller is a program")
 
 
 class Waiting(ResponseModel):
-    id: str = Field(description="Of the gate, task or exception, within its run")
+    id: str = Field(description="The ID of the gate, task or exception within its run")
     run_id: str
     person: Person | None
     kind: Kind
-    subject: str = Field(description="What waits, in a few words that name nobody")
+    subject: str = Field(description="A short subject without personal data")
     title: str
-    roles: list[str] = Field(description="Any of which may see to it")
+    roles: list[str] = Field(description="Roles that can act on it")
     system: str | None
     opened_at: datetime
     due_at: datetime | None
@@ -47,26 +47,28 @@ class Waiting(ResponseModel):
     zone: str
     packet: str
     packet_version: str
-    on_behalf_of: str | None = Field(None, description="The account in whose absence the caller would act")
-    detail: dict[str, Any] = Field(description="What kind of gate, task or exception it is")
-    instruction: str | None = Field(None, description="Of a task: what is to be done")
-    others: list[Colleague] = Field(description="Who else may see to it now")
-    if_nobody_does: str = Field(description="What happens if nobody does, in words")
-    lapses_at: datetime | None = Field(None, description="Of a gate: when a decision would hold no longer")
-    steps_undone: int = Field(0, description="How many steps stay undone for it")
+    on_behalf_of: str | None = Field(None, description="The account for which the caller would act as delegate")
+    detail: dict[str, Any] = Field(description="Details by kind of item")
+    instruction: str | None = Field(None, description="The instructions of a task")
+    others: list[Colleague] = Field(description="Other users who can act on it now")
+    if_nobody_does: str = Field(
+        title="If not completed", description="What happens if it is not completed by its due date, in words"
+    )
+    lapses_at: datetime | None = Field(None, description="When the approval of a gate would expire")
+    steps_undone: int = Field(0, description="The number of steps that are blocked until then")
 
 
 class Inbox(ResponseModel):
-    items: list[Waiting] = Field(description="The most urgent first")
+    items: list[Waiting] = Field(description="Most urgent first")
     now: datetime
 
 
-@router.get("/inbox", summary="What waits", responses=problems())
+@router.get("/inbox", summary="List open items", responses=problems())
 async def inbox(
     request: Request,
     caller: ApiCaller,
     kind: Annotated[list[Kind], Query(description="Only these kinds")] = [],  # noqa: B006
-    mine: Annotated[bool, Query(description="False: what waits for anybody, in runs that the caller sees")] = True,
+    mine: Annotated[bool, Query(description="False: all open items in runs that the caller can see")] = True,
     limit: MostItems = 50,
 ) -> Inbox:
     return await waiting(state_of(request), caller, kind, mine=mine, limit=limit)

@@ -23,18 +23,18 @@ router = APIRouter(prefix="/api/v1", tags=["outcomes"], route_class=IdempotentRo
 class Taken(ResponseModel):
     run_id: str
     cutoff: datetime
-    seconds: int = Field(description="From the cutoff until its access was gone")
+    seconds: int = Field(description="From the cutoff until access was removed")
 
 
 class CutoffToVerified(ResponseModel):
-    runs: int = Field(description="Runs whose access is gone")
-    within: int = Field(description="Those of them that met their packet's promise")
-    open: int = Field(description="Runs past their cutoff whose access is not gone yet")
-    never: int = Field(description="Runs that ended with access that was left, or is not known to be gone")
+    runs: int = Field(description="Runs whose access is removed")
+    within: int = Field(description="Those of them within their packet's target")
+    open: int = Field(description="Runs past their cutoff whose access is not yet removed")
+    never: int = Field(description="Runs that finished without proof that all access was removed")
     median: int | None = Field(description="Seconds")
     p95: int | None = Field(description="Seconds")
     worst: int | None = Field(description="Seconds")
-    each: list[Taken] = Field(description="The latest cutoffs first")
+    each: list[Taken] = Field(description="Latest cutoff first")
     each_is_all: bool
 
 
@@ -51,7 +51,7 @@ class Exposed(ResponseModel):
     state: str
     since: datetime
     seconds: int
-    systems: list[str] = Field(description="Where access is left; empty where it is not known yet")
+    systems: list[str] = Field(description="Systems with remaining access; empty if not known yet")
 
 
 class OpenExposure(ResponseModel):
@@ -71,20 +71,20 @@ class MinutesSaved(ResponseModel):
 
 
 class Outcomes(ResponseModel):
-    """Of the runs that whoever asks sees, and no others."""
+    """Only the runs that the caller can see."""
 
     packet: str | None
     since: datetime | None
     until: datetime | None
     now: datetime
-    access_gone_within: dict[str, int] = Field(description="What each packet promises itself today, in seconds")
+    access_gone_within: dict[str, int] = Field(description="The current target of each packet, in seconds")
     cutoff_to_verified: CutoffToVerified
     exceptions: list[Cause]
-    open_exposure: OpenExposure = Field(description="Of now, whatever the span")
-    minutes_saved: MinutesSaved = Field(description="Manual work, by the packets' own figures")
+    open_exposure: OpenExposure = Field(description="Current runs, independent of the period")
+    minutes_saved: MinutesSaved = Field(description="Manual work, by the packets' figures")
 
 
-@router.get("/outcomes", summary="What came of runs", responses=problems())
+@router.get("/outcomes", summary="Get outcomes", responses=problems())
 async def outcomes(
     request: Request,
     caller: ApiCaller,
@@ -92,7 +92,7 @@ async def outcomes(
     since: From = None,
     until: To = None,
 ) -> Outcomes:
-    """Of runs whose cutoff lies in the span."""
+    """Of runs whose cutoff is in the period."""
     web = state_of(request)
     if packet is not None:
         await readable(web, caller, packet)

@@ -27,70 +27,73 @@ class Rescheduling(RequestModel):
 
 
 class Ending(RequestModel):
-    reason: Reason = Field(description="Why the leaving is called off", examples=["They stay after all."])
+    reason: Reason = Field(description="Why the run is cancelled", examples=["They stay after all."])
 
 
 class WithReason(RequestModel):
-    reason: Reason | None = Field(None, description="Kept encrypted, for those who see the run")
+    reason: Reason | None = Field(None, description="Encrypted; visible to everyone who can see the run")
 
 
 class EmbargoChange(RequestModel):
-    until: AwareDatetime | None = Field(description="The new end; null ends it, and the whole record is readable")
+    until: AwareDatetime | None = Field(
+        description="The new end; null ends the embargo now, and the complete record becomes visible"
+    )
     named: list[Id] = Field(
-        [], max_length=100, description="For whom the run exists until then; as it was, where none are given"
+        [], max_length=100, description="The accounts that can see the run until then; unchanged if empty"
     )
 
 
-@router.post("/reschedule", summary="Move the cutoff", responses=REFUSED)
+@router.post("/reschedule", summary="Change the cutoff", responses=REFUSED)
 async def reschedule(
     request: Request, caller: ApiCaller, run_id: RunId, asked: Rescheduling, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    """What was decided stays decided, unless the new cutoff lies beyond what the decision is valid for."""
+    """Approvals stay valid unless the new cutoff is after they expire."""
     cutoff = parse_cutoff(asked.cutoff, asked.zone)
     return run_outcome(
         await commands.reschedule_run(state_of(request).services, caller.actor, run_id, cutoff), response
     )
 
 
-@router.post("/end", summary="Call the leaving off", responses=REFUSED)
+@router.post("/end", summary="Cancel a run", responses=REFUSED)
 async def end(
     request: Request, caller: ApiCaller, run_id: RunId, asked: Ending, response: Response, key: IdempotencyKey = None
 ) -> RunStanding:
-    """What is done stays done; nothing further is."""
+    """Completed steps are not undone; no further step runs."""
     return run_outcome(await commands.end_run(state_of(request).services, caller.actor, run_id, asked.reason), response)
 
 
-@router.post("/hold", summary="Hold a run back", responses=REFUSED)
+@router.post("/hold", summary="Pause a run", responses=REFUSED)
 async def hold(
     request: Request, caller: ApiCaller, run_id: RunId, asked: WithReason, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    """Nothing is begun in it until it is released."""
+    """No further step starts until it is resumed."""
     return run_outcome(
         await commands.hold_run(state_of(request).services, caller.actor, run_id, asked.reason), response
     )
 
 
-@router.post("/release", summary="Let a run go on", responses=REFUSED)
+@router.post("/release", summary="Resume a run", responses=REFUSED)
 async def release(
     request: Request, caller: ApiCaller, run_id: RunId, response: Response, key: IdempotencyKey = None
 ) -> RunStanding:
     return run_outcome(await commands.release_run(state_of(request).services, caller.actor, run_id), response)
 
 
-@router.post("/replan", summary="Look everything up again", responses=REFUSED)
+@router.post("/replan", summary="Re-plan a run", responses=REFUSED)
 async def replan(
     request: Request, caller: ApiCaller, run_id: RunId, asked: WithReason, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    """And plan anew. What did not change stays decided; what was refused is asked again."""
+    """Searches all systems again. Approvals of unchanged steps stay valid; rejected steps are submitted for
+    approval again."""
     return run_outcome(
         await commands.replan_run(state_of(request).services, caller.actor, run_id, asked.reason), response
     )
 
 
-@router.post("/embargo", summary="Move or end the embargo", responses=REFUSED)
+@router.post("/embargo", summary="Change or end the embargo", responses=REFUSED)
 async def embargo(
     request: Request, caller: ApiCaller, run_id: RunId, asked: EmbargoChange, response: Response,
     key: IdempotencyKey = None,

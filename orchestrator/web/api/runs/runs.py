@@ -41,14 +41,14 @@ async def runs(
     packet: Word = None,
     system: Annotated[Word, Query(description="Only runs whose plan has steps on it")] = None,
     urgent: bool | None = None,
-    mine: Annotated[bool, Query(description="Only runs that the caller's own account asked for")] = False,
+    mine: Annotated[bool, Query(description="Only runs that the caller's account requested")] = False,
     cutoff_from: Instant = None,
-    cutoff_until: Annotated[Instant, Query(description="This instant itself is left out")] = None,
+    cutoff_until: Annotated[Instant, Query(description="Exclusive")] = None,
     sort: Annotated[
         Literal["latest", "cutoff", "due"],
-        Query(description="What was asked for last first; or the earliest cutoff; or what has to be done first"),
+        Query(description="By newest request, earliest cutoff or earliest due date"),
     ] = "latest",
-    counts: Annotated[bool, Query(description="How many there are in each state, as well")] = False,
+    counts: Annotated[bool, Query(description="Include the counts by state")] = False,
     after: After = None,
     limit: Limit = 50,
 ) -> Runs:
@@ -65,27 +65,27 @@ async def runs(
     )
 
 
-@router.get("/runs/{run_id}", summary="One run whole", responses=problems(404))
+@router.get("/runs/{run_id}", summary="Get a run", responses=problems(404))
 async def one(
     request: Request,
     caller: ApiCaller,
     run_id: RunId,
-    events: Annotated[bool, Query(description="Everything that happened in it, as well")] = False,
+    events: Annotated[bool, Query(description="Include the events")] = False,
 ) -> WholeRun:
     found = await state_of(request).queries.run_page(caller.viewer, run_id)
     happened = [event_in_run(recorded, found.hashes) for recorded in found.events] if events else None
     return WholeRun.model_validate(run_document(found) | {"events": happened})
 
 
-@router.get("/runs/{run_id}/events", summary="What happened in a run", responses=problems(404))
+@router.get("/runs/{run_id}/events", summary="List the events of a run", responses=problems(404))
 async def happened(
     request: Request,
     caller: ApiCaller,
     run_id: RunId,
-    after: Annotated[int, Query(description="The version after which to go on", ge=0, le=2**31 - 1)] = 0,
+    after: Annotated[int, Query(description="Only events after this version", ge=0, le=2**31 - 1)] = 0,
     limit: Limit = 100,
 ) -> Events:
-    """In the order in which it happened. `data` is what the event says; the content of attached files is left out."""
+    """Oldest first. `data` has the event's fields, without the content of attached files."""
     found = await state_of(request).queries.run_page(caller.viewer, run_id)
     return events_after(found, after, limit)
 

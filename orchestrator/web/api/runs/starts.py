@@ -35,58 +35,59 @@ Local = Annotated[
 Zone = Annotated[
     str,
     StringConstraints(max_length=100, pattern=TEXT),
-    Field(description="The IANA time zone in which it is said", examples=["Europe/Berlin"]),
+    Field(description="The IANA time zone of the cutoff", examples=["Europe/Berlin"]),
 ]
 
 
 class WantedEmbargo(RequestModel):
-    """Until then the run exists for whoever asks for it and those named only."""
+    """Until then the run is visible only to the requester and the accounts named."""
 
     until: AwareDatetime
-    named: list[Id] = Field([], max_length=100, description="Accounts, by their ids; whoever asks is always one")
+    named: list[Id] = Field([], max_length=100, description="Account IDs; the requester is always included")
 
 
 class AnswerGiven(RequestModel):
-    """Whose account it is, as a preview asked. It counts where the run's own search finds the same candidates; else the
-    question is asked as ever."""
+    """The answer to a question of a preview. It is used if the run's search finds the same accounts; otherwise an
+    exception opens."""
 
     question: str = Field(
-        min_length=1, max_length=200_000, pattern=TEXT, description="The question's `handle`, as the preview gave it"
+        min_length=1, max_length=200_000, pattern=TEXT, description="The question's `handle` from the preview"
     )
-    accounts: list[Id] = Field(
-        max_length=100, description="Those of the question's candidates that are theirs; none is an answer too"
+    accounts: list[Id] = Field(max_length=100, description="The candidates that belong to the person; empty if none")
+    reason: Reason | None = Field(
+        None, description="The justification. Encrypted; visible to everyone who can see the run"
     )
-    reason: Reason | None = Field(None, description="How you know. Kept encrypted, for those who see the run")
 
 
 class RunAsked(RequestModel):
     person: Wanted
     packet: Id = Field(examples=["standard-leaver"])
-    cutoff: Local | None = Field(None, description="Left out with `urgent`: then access ends now")
-    zone: Zone | None = Field(None, description="By default the person's own, as HR knows it")
+    cutoff: Local | None = Field(None, description="Omit with `urgent`: access then ends now")
+    zone: Zone | None = Field(None, description="Default: the person's time zone in HR")
     urgent: bool = Field(
-        False, description="Begin at once with what cuts access and can be taken back. Takes a sign-in of minutes ago."
+        False,
+        description="Immediately run the reversible steps that remove access, before approval. Needs a recent sign-in.",
     )
     embargo: WantedEmbargo | None = None
-    reason: Reason | None = Field(None, description="Kept encrypted, for those who see the run")
+    reason: Reason | None = Field(None, description="Encrypted; visible to everyone who can see the run")
     answers: list[AnswerGiven] = Field(
         [], max_length=100,
-        description="Answers to what a preview of the last quarter of an hour asked. For whoever may settle it in the "
-        "run; where one is refused, nothing is started",
+        description="Answers to the questions of a preview that is at most 15 minutes old, from a "
+        "caller who can confirm the match. If one answer is refused, no run starts",
     )  # fmt: skip
 
 
 class PreviewWanted(RequestModel):
     person: Wanted
     packet: Id = Field(examples=["standard-leaver"])
-    cutoff: Local | None = Field(None, description="Left out with `urgent`: then access ends now")
-    zone: Zone | None = Field(None, description="By default the person's own, as HR knows it")
+    cutoff: Local | None = Field(None, description="Omit with `urgent`: access then ends now")
+    zone: Zone | None = Field(None, description="Default: the person's time zone in HR")
     urgent: bool = False
     embargo: WantedEmbargo | None = None
 
 
 class InquiryWaiting(ResponseModel):
-    """Nobody has answered yet; ask again at `address`, which expires after a quarter of an hour."""
+    """No worker has responded yet; poll `address`, which expires after 15 minutes."""
 
     inquiry_id: str
     state: Literal["waiting"] = "waiting"
@@ -102,15 +103,15 @@ class InquiryWaiting(ResponseModel):
         201: {"headers": {"Location": {"description": "The run", "schema": {"type": "string"}}}},
         202: {
             "model": RunStanding | Receipt,
-            "description": "It stands in the ledger and is carried on once Temporal answers (with `Location`); or the "
-            "request was received, and is put before those who look after it",
+            "description": "The run is recorded and continues once Temporal responds (with `Location`); or the "
+            "request was received and will be reviewed",
         },
     },
 )
 async def start(
     request: Request, caller: ApiCaller, asked: RunAsked, response: Response, key: IdempotencyKey = None
 ) -> RunStanding | Receipt:
-    """409 names the run that is open for this person already, if the caller sees it."""
+    """409 names the person's open run if the caller can see it."""
     web = state_of(request)
     if asked.urgent:
         caller.require_step_up(web.settings)
@@ -138,21 +139,20 @@ def _terms(asked: RunAsked | PreviewWanted) -> dict[str, Any]:
 
 @router.post(
     "/previews",
-    summary="Look what a run would do",
+    summary="Preview a run",
     responses={
         **problems_of_post(),
         202: {
             "model": InquiryWaiting,
-            "description": "No worker has answered yet; look at `Location` in a moment",
-            "headers": {"Location": {"description": "Where the answer will be", "schema": {"type": "string"}}},
+            "description": "No worker has responded yet; poll `Location`",
+            "headers": {"Location": {"description": "The address of the result", "schema": {"type": "string"}}},
         },
     },
 )
 async def preview(
     request: Request, caller: ApiCaller, asked: PreviewWanted, response: Response, key: IdempotencyKey = None
 ) -> Preview | InquiryWaiting:
-    """Nothing is written anywhere and nothing is changed in any system. It is refused exactly where the start would
-    be."""
+    """Saves nothing and changes nothing in any system. It is refused in the same cases as the start of the run."""
     web = state_of(request)
     await may_prepare(web, caller, asked.packet)
     question = PreviewAsked(**_terms(asked), actor_id=caller.actor.actor_id)

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1/runs/{run_id}/steps/{step}", tags=["steps"], 
 
 class Retry(RequestModel):
     again: bool = Field(
-        False, description="Do it anew under a new key, where the first attempt may have taken effect too"
+        False, description="Run it again with a new idempotency key, even if the first attempt may have taken effect"
     )
     reason: Reason | None = None
 
@@ -28,7 +28,7 @@ class Skip(RequestModel):
     reason: Reason = Field(examples=["Done by hand this morning."])
 
 
-@router.post("/retry", summary="Try a step again", responses={**problems_of_post(404), **LATER})
+@router.post("/retry", summary="Retry a step", responses={**problems_of_post(404), **LATER})
 async def retry(
     request: Request, caller: ApiCaller, run_id: RunId, step: StepId, asked: Retry, response: Response,
     key: IdempotencyKey = None,
@@ -38,11 +38,11 @@ async def retry(
     return run_outcome(done, response)
 
 
-@router.post("/skip", summary="Leave a step out", responses={**problems_of_post(404), **LATER})
+@router.post("/skip", summary="Skip a step", responses={**problems_of_post(404), **LATER})
 async def skip(
     request: Request, caller: ApiCaller, run_id: RunId, step: StepId, asked: Skip, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    """For good; what needs it goes on."""
+    """The step never runs; steps that depend on it continue."""
     done = await commands.skip_step(state_of(request).services, caller.actor, run_id, step, asked.reason)
     return run_outcome(done, response)

@@ -32,13 +32,13 @@ AT_ONCE = 500
 """Events that are told in one go."""
 LastEvent = Annotated[
     str | None,
-    Header(alias="Last-Event-ID", description="The version after which to go on", pattern="^[0-9]{1,9}$"),
+    Header(alias="Last-Event-ID", description="Only events after this version", pattern="^[0-9]{1,9}$"),
 ]
 
 
 @router.get(
     "/runs/{run_id}/stream",
-    summary="Follow a run",
+    summary="Stream the events of a run",
     response_class=StreamingResponse,
     responses={
         **problems(404, 429),
@@ -50,7 +50,7 @@ LastEvent = Annotated[
     },
 )
 async def stream(request: Request, caller: ApiCaller, run_id: RunId, last_event_id: LastEvent = None) -> Response:
-    """From the run's beginning, or after `Last-Event-ID`. It ends with the run, and with the token."""
+    """From the start of the run, or after `Last-Event-ID`. The stream ends with the run or with the token."""
     web = state_of(request)
     found = await web.queries.run_page(caller.viewer, run_id)
     whole_id = found.situation.state.run_id

@@ -24,23 +24,25 @@ MAX_FILES = 20
 
 
 class FileNamed(RequestModel):
-    stored: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] = Field(description="As the upload answered it")
+    stored: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] = Field(
+        description="The value from the upload's response"
+    )
     name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=TEXT)] = "file"
 
 
 class Completion(RequestModel):
     outcome: Literal["done", "not_done"]
     note: Text | None = Field(
-        None, description="What shows it, or why it was not done. Kept encrypted, for those who see the run"
+        None, description="The evidence, or why it was not done. Encrypted; visible to everyone who can see the run"
     )
-    files: list[FileNamed] = Field([], max_length=MAX_FILES, description="Uploaded before, as evidence")
+    files: list[FileNamed] = Field([], max_length=MAX_FILES, description="Files that were uploaded as evidence")
 
 
-@router.get("/tasks", summary="Tasks that wait", responses=problems())
+@router.get("/tasks", summary="List tasks", responses=problems())
 async def tasks(
     request: Request,
     caller: ApiCaller,
-    mine: Annotated[bool, Query(description="False: those that wait for anybody")] = True,
+    mine: Annotated[bool, Query(description="False: all open tasks in runs that the caller can see")] = True,
     limit: MostItems = 50,
 ) -> Inbox:
     return await waiting(state_of(request), caller, ["task"], mine=mine, limit=limit)
@@ -48,15 +50,15 @@ async def tasks(
 
 @router.post(
     "/runs/{run_id}/tasks/{task_id}/completion",
-    summary="Say how a task ended",
+    summary="Complete a task",
     responses={**problems_of_post(404), **LATER},
 )
 async def complete(
     request: Request, caller: ApiCaller, run_id: RunId, task_id: TaskId, asked: Completion, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    """Where the packet asks for evidence, a note or a file has to show that it was done. That it was
-    not done needs a note: why."""
+    """A note or a file is required if the packet requires evidence. If the task was not done, a note with
+    the reason is required."""
     web = state_of(request)
     evidence: dict[str, Any] = {"note": asked.note} if asked.note else {}
     files = [Uploaded(file.stored, file.name) for file in asked.files]

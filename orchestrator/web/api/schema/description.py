@@ -8,53 +8,56 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
 DESCRIPTION = """\
-Start runs, decide at gates, complete tasks, settle exceptions, and read what happened. Whatever can be done here can be
-done on the pages, and is refused alike.
+Start runs, approve, complete tasks, resolve exceptions and read the activity. The API offers everything that the pages
+offer, with the same permissions.
 
-**Who asks.** Every request carries `Authorization: Bearer TOKEN`. A person's token comes from `offboard login`; tokens
-for services and assistants are made by a safety owner, go no further than their level, and expire.
+**Authentication.** Every request needs `Authorization: Bearer TOKEN`. People get a token with `offboard login`. Safety
+owners create tokens for services and AI assistants; these have a maximum permission and expire.
 
-**Asking twice.** Send an `Idempotency-Key` (any text of up to 255 characters, a UUID is best) with every POST. The
-same key with the same request gets the same answer, for 24 hours; nothing is done twice.
+**Idempotency.** Send an `Idempotency-Key` (any text of up to 255 characters, preferably a UUID) with every POST.
+For 24 hours, the same key with the same request gets the same response; nothing is done twice.
 
-**What goes wrong** is answered as problem details (RFC 9457, `application/problem+json`): `detail` says where and why,
-`remedy` what to do, `code` is stable; `facts` has values that a remedy of your own may name. 409 means that somebody
-was first, and says what came of it. 202 means that it stands in the ledger, and is carried on once Temporal answers;
-`Location` is where to look.
+**Errors** are problem details (RFC 9457, `application/problem+json`): `detail` has the place and the cause, `remedy`
+the solution, and `code` is stable; `facts` has values for remedies of your own. 409 means that the request came too
+late; `detail` has the outcome. 202 means that the change is recorded and continues once Temporal responds; `Location`
+is the address of the result.
 
-**Lists** are read by cursor: give `after` as the page before named it, until it is null.
+**Pagination.** Lists use cursors: repeat the request with the `after` of the previous page until it is null.
 
-**Times** are ISO 8601 in UTC. Lengths of time are seconds. What is not known or does not apply is null. `person` is
-null once the person is erased.
+**Formats.** Times are ISO 8601 in UTC, durations are seconds. Values that are unknown or do not apply are null.
+`person` is null after erasure.
 """
 
 TAGS: list[dict[str, Any]] = [
-    {"name": "runs", "description": "One person's offboarding each: preview, start, read, follow, reschedule, end."},
-    {"name": "inbox", "description": "What waits for whoever asks."},
-    {"name": "gates", "description": "Decisions."},
-    {"name": "tasks", "description": "What only a person can do, and the evidence for it."},
-    {"name": "exceptions", "description": "What did not go as planned, and settling it."},
-    {"name": "steps", "description": "Trying a step again, or leaving it out."},
-    {"name": "people", "description": "Finding in HR whoever leaves. Answers expire; names stand in no address."},
-    {"name": "packets", "description": "The three files that govern runs, and what they mean."},
-    {"name": "systems", "description": "Whether systems can be reached, and holding changes on them."},
-    {"name": "ledger", "description": "Its size, its verification, and what happened."},
-    {"name": "outcomes", "description": "How long access stayed open, and what was saved."},
-    {"name": "away", "description": "Delegating decisions for a time."},
-    {"name": "access", "description": "Tokens, and signing in a command line."},
+    {
+        "name": "runs",
+        "description": "Each run is one person's offboarding: preview, start, read, stream, reschedule, cancel.",
+    },
+    {"name": "inbox", "description": "Open items for the caller."},
+    {"name": "gates", "description": "Approvals."},
+    {"name": "tasks", "description": "Manual tasks and their evidence."},
+    {"name": "exceptions", "description": "Exceptions and how to resolve them."},
+    {"name": "steps", "description": "Retrying and skipping steps."},
+    {"name": "people", "description": "Searching leavers in HR. Results expire; addresses contain no names."},
+    {"name": "packets", "description": "The three files that govern runs, with an explanation in sentences."},
+    {"name": "systems", "description": "Checking systems, and pausing changes on them."},
+    {"name": "ledger", "description": "Its size, its verification and its events."},
+    {"name": "outcomes", "description": "How long access stayed open, and the manual work saved."},
+    {"name": "away", "description": "Delegation of approvals and tasks."},
+    {"name": "access", "description": "Tokens, and sign-in on the command line."},
     {"name": "webhooks", "description": "Events to and from other systems."},
-    {"name": "health", "description": "For whoever watches this process."},
+    {"name": "health", "description": "Health checks."},
 ]
 
 
 class ResponseModel(BaseModel):
-    """What the API answers: lengths of time in seconds, instants in UTC, and nothing that it does not know."""
+    """A response of the API: durations in seconds, times in UTC."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True, ser_json_timedelta="float", hide_input_in_errors=True)
 
 
 class RequestModel(BaseModel):
-    """What is sent to the API: a part that is not known is refused, never passed over."""
+    """A request to the API. Unknown fields are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -63,29 +66,29 @@ class ProblemDocument(BaseModel):
     """Problem details as of RFC 9457."""
 
     type: str = Field(description="`urn:offboard:problem:CODE`")
-    title: str = Field(description="The kind of problem, in words")
+    title: str = Field(description="The kind of problem")
     status: int
-    detail: str = Field(description="Where it went wrong, and why")
+    detail: str = Field(description="Place and cause")
     code: str = Field(description="Stable, for programs")
-    remedy: str = Field(description="What can be done about it")
-    errors: list[dict[str, str]] | None = Field(None, description="The parts of the request that are wrong")
-    facts: dict[str, str | int] | None = Field(None, description="Values that a remedy of your own may name")
+    remedy: str = Field(description="How to resolve the problem")
+    errors: list[dict[str, str]] | None = Field(None, description="The invalid parts of the request")
+    facts: dict[str, str | int] | None = Field(None, description="Values for remedies of your own")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may be refused with these statuses; those that any request may get are always
     among them."""
     words = {
-        400: "It cannot be understood, even as a request",
-        401: "No token that works",
-        403: "Not allowed for whoever asks",
-        404: "There is none, or none that whoever asks may see",
-        409: "Somebody was first, or its time has passed; `detail` says what came of it",
-        413: "Too large",
-        415: "Not a format that is taken here",
-        422: "It cannot be so, or cannot be understood",
-        429: "Too often, or too much of it is under way; try again after `Retry-After` seconds",
-        503: "The ledger or Temporal is away; try again after `Retry-After` seconds",
+        400: "Malformed request",
+        401: "No valid token",
+        403: "Not allowed",
+        404: "Not found, or not visible to the caller",
+        409: "Too late: already decided or expired; `detail` has the outcome",
+        413: "Request too large",
+        415: "Unsupported format",
+        422: "Invalid request",
+        429: "Too many requests; try again after `Retry-After` seconds",
+        503: "The ledger or Temporal is not available; try again after `Retry-After` seconds",
     }
     return {
         status: {

@@ -20,18 +20,18 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern
 
 _id = {"min_length": 1, "max_length": MAX_ID_CHARACTERS, "pattern": ID}
 
-RunId = Annotated[str, Path(description="The run's whole id, or a beginning that fits one run only", **_id)]
-GateId = Annotated[str, Path(description="The gate's id within its run", examples=["g-access-1"], **_id)]
-TaskId = Annotated[str, Path(description="The task's id within its run", **_id)]
-ExceptionId = Annotated[str, Path(description="The exception's id within its run", **_id)]
-StepId = Annotated[str, Path(description="The step's id, or its name where it is the only one of that name", **_id)]
+RunId = Annotated[str, Path(description="The run's ID, or a unique start of it", **_id)]
+GateId = Annotated[str, Path(description="The gate's ID within its run", examples=["g-access-1"], **_id)]
+TaskId = Annotated[str, Path(description="The task's ID within its run", **_id)]
+ExceptionId = Annotated[str, Path(description="The exception's ID within its run", **_id)]
+StepId = Annotated[str, Path(description="The step's ID, or its name if it is unique", **_id)]
 SystemName = Annotated[str, Path(description="The system's name in the packet", examples=["identity"], **_id)]
 PacketName = Annotated[str, Path(description="The packet's name", examples=["standard-leaver"], **_id)]
-Version = Annotated[str, Path(description="The version, or its first eight characters or more", **_id)]
+Version = Annotated[str, Path(description="The version, or at least its first eight characters", **_id)]
 
 InPacket = Annotated[str, Query(description="The packet's name", examples=["standard-leaver"], **_id)]
-After = Annotated[str | None, Query(description="Where the page before ended", max_length=400, pattern=TEXT)]
-Limit = Annotated[int, Query(description="At most so many", ge=1, le=500)]
+After = Annotated[str | None, Query(description="The cursor from the previous page", max_length=400, pattern=TEXT)]
+Limit = Annotated[int, Query(description="Maximum number of results", ge=1, le=500)]
 Instant = Annotated[AwareDatetime | None, Query()]
-From = Annotated[AwareDatetime | None, Query(alias="from", description="From this instant on")]
-To = Annotated[AwareDatetime | None, Query(alias="to", description="Before this instant")]
+From = Annotated[AwareDatetime | None, Query(alias="from", description="From this time, inclusive")]
+To = Annotated[AwareDatetime | None, Query(alias="to", description="Until this time, exclusive")]

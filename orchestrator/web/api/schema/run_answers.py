@@ -17,14 +17,14 @@ SearchWord = Literal["matched", "none", "ambiguous", "weak", "failed"]
 
 
 class Person(PreviewPerson, ResponseModel):
-    """Whom a run is about, as HR said when it was asked for."""
+    """The person of a run, with HR's data at the time of the request."""
 
 
 class Summary(ResponseModel):
-    """How many of each."""
+    """Counts by state."""
 
     steps: int = 0
-    final: int = Field(0, description="Steps that are over, however they ended")
+    final: int = Field(0, description="Steps that are finished, with any result")
     verified: int = 0
     attested: int = 0
     skipped: int = 0
@@ -34,19 +34,19 @@ class Summary(ResponseModel):
 
 
 class Account(ResponseModel):
-    account_id: str = Field(description="Opaque; the same each time the account is found")
-    label: str | None = Field(None, description="What the system calls it")
+    account_id: str = Field(description="Opaque and stable")
+    label: str | None = Field(None, description="The account's name in the system")
     active: bool | None = None
     privileged: bool | None = None
-    attributes: dict[str, str] = Field({}, description="What the system shows of it")
+    attributes: dict[str, str] = Field({}, description="Attributes from the system")
 
 
 class SystemInRun(ResponseModel):
     system: str
-    outcome: SearchWord = Field(description="What it said to the question which accounts are theirs")
-    settled: bool = Field(description="Whether a person said which accounts are theirs")
+    outcome: SearchWord = Field(description="The result of the search for accounts")
+    settled: bool = Field(description="Whether a person confirmed the match")
     matched_on: str | None
-    accounts: list[Account] | None = Field(description="Null while it is a question which are theirs")
+    accounts: list[Account] | None = Field(description="Null until the match is confirmed")
     candidates: list[Account]
     answered_at: datetime | None
     failing_since: datetime | None
@@ -61,9 +61,9 @@ class StepInRun(ResponseModel):
     account: Account | None
     level: Level
     reversible: Literal["no", "yes", "limited"]
-    task_for: str | None = Field(description="The role that does it, where it is work for a person")
+    task_for: str | None = Field(description="The role that does a manual task")
     gate: str | None
-    needs: list[str] = Field(description="Names of steps that come first")
+    needs: list[str] = Field(description="Names of the steps it depends on")
     due_at: datetime | None
     status: str = Field(
         description="`planned`, `started`, `retrying`, `failed`, `unknown`, `verified`, `attested`, `skipped` or "
@@ -71,11 +71,11 @@ class StepInRun(ResponseModel):
     )
     attempt: int
     generation: int
-    waits_for: str | None = Field(description="What stands in its way")
+    waits_for: str | None = Field(description="What the step waits for")
     waits_until: datetime | None
     code: str | None
     changed_at: datetime | None
-    evidence: dict[str, Any] | None = Field(description="What was read back, or what a person said")
+    evidence: dict[str, Any] | None = Field(description="What was read back, or a person's evidence")
 
 
 class StepAtGate(ResponseModel):
@@ -88,7 +88,7 @@ class StepAtGate(ResponseModel):
 
 class Vote(ResponseModel):
     by: str
-    on_behalf_of: str | None = Field(None, description="The account whose decisions were delegated to this one")
+    on_behalf_of: str | None = Field(None, description="The delegator's account, if a delegate acted")
     verdict: Literal["approve", "reject"]
     at: datetime
     reason: str | None
@@ -138,40 +138,40 @@ class ExceptionInRun(ResponseModel):
     closed_at: datetime | None
     disposition: str | None
     by: str | None
-    candidates: list[Account] = Field(description="The accounts among which somebody has to choose")
-    remedy: str = Field(description="What people can do about it")
-    repairs: list[Repair] = Field(default=[], description="The kinds of commands that make sense, the usual one first")
+    candidates: list[Account] = Field(description="The possible accounts, of which a person selects")
+    remedy: str = Field(description="How to resolve it")
+    repairs: list[Repair] = Field(default=[], description="The commands that can resolve it, the usual one first")
 
 
 class Embargo(ResponseModel):
-    """Until then the run exists for those named only. After it, it is as any other."""
+    """Until then the run is visible only to the accounts named. Afterwards it is like any other run."""
 
     until: datetime
-    named: list[str] = Field(description="Accounts, by their ids")
+    named: list[str] = Field(description="Account IDs")
 
 
 class RunHeader(ResponseModel):
     run_id: str = Field(examples=["r4be8a7a1f1c2d3e4"])
-    person: Person | None = Field(description="Null once the person is erased")
+    person: Person | None = Field(description="Null after erasure")
     state: RunStatus
     packet: str
     packet_version: str
-    phase: str = Field(description="The packet's when the run started")
+    phase: str = Field(description="The packet's phase when the run started")
     cutoff: datetime
-    zone: str = Field(description="The IANA name in which the cutoff was given")
-    local_cutoff: str | None = Field(description="As it was given, with its offset; null for an urgent start")
+    zone: str = Field(description="The IANA time zone of the cutoff")
+    local_cutoff: str | None = Field(description="As given, with its offset; null for an urgent start")
     urgent: bool
     requested_by: str
     requested_at: datetime
     finished_at: datetime | None
     held: bool
     embargo: Embargo | None
-    version: int = Field(description="How many events it has")
+    version: int = Field(description="The number of its events")
     summary: Summary
 
 
 class EventInRun(ResponseModel):
-    version: int = Field(description="Its place in the run; the first is 1")
+    version: int = Field(description="Its position in the run, from 1")
     at: datetime
     type: str = Field(examples=["GateVoted"])
     hash: str | None = Field(description="The event's leaf hash, hex")
@@ -179,15 +179,15 @@ class EventInRun(ResponseModel):
 
 
 class WholeRun(RunHeader):
-    access_gone_at: datetime | None = Field(description="When the last step that cuts access was done")
-    access_gone_within: timedelta = Field(description="What the packet promises, counted from the cutoff")
+    access_gone_at: datetime | None = Field(description="When the last step that removes access was completed")
+    access_gone_within: timedelta = Field(description="The packet's target, counted from the cutoff")
     systems: list[SystemInRun]
     steps: list[StepInRun] = Field(description="In the order of the plan")
     gates: list[GateInRun]
     tasks: list[TaskInRun]
     exceptions: list[ExceptionInRun]
-    holds: list[str] = Field(description="Which of its systems are held; `*`: all")
-    events: list[EventInRun] | None = Field(None, description="Where they were asked for; else `/events` has them")
+    holds: list[str] = Field(description="Its systems with paused changes; `*`: all")
+    events: list[EventInRun] | None = Field(None, description="If requested; also at `/events`")
 
 
 class RunInList(ResponseModel):
@@ -202,13 +202,13 @@ class RunInList(ResponseModel):
     requested_by: str
     requested_at: datetime
     finished_at: datetime | None
-    due_at: datetime | None = Field(description="The next date by which somebody has to do something")
+    due_at: datetime | None = Field(description="The earliest due date of its open items")
     version: int
     summary: Summary
 
 
 class RunCounts(ResponseModel):
-    """How many runs there are under the filter, whatever their state; of those that whoever asks sees."""
+    """The number of runs under the filter, in any state, of those that the caller can see."""
 
     open: int
     finished: int
@@ -217,21 +217,21 @@ class RunCounts(ResponseModel):
 
 class Runs(ResponseModel):
     runs: list[RunInList]
-    after: str | None = Field(description="Give it as `after` for the next page; null on the last")
+    after: str | None = Field(description="The value of `after` for the next page; null on the last")
     now: datetime
-    counts: RunCounts | None = Field(None, description="Where they were asked for")
+    counts: RunCounts | None = Field(None, description="If requested")
 
 
 class RunStanding(ResponseModel):
-    """What a command came to."""
+    """The result of a command."""
 
     run_id: str
-    version: int = Field(description="How many events the run has after it")
-    events: int = Field(description="How many of them this caused; 0 where it was so already")
-    carried_on: bool = Field(description="False where Temporal could not be reached: it is carried on later")
+    version: int = Field(description="The number of events of the run afterwards")
+    events: int = Field(description="The number of events that the command added; 0 if nothing changed")
+    carried_on: bool = Field(description="False if Temporal could not be reached: the run continues later")
 
 
 class Receipt(ResponseModel):
-    """A request that was received and is looked at by others. It says nothing about what there is."""
+    """A request that was received and will be reviewed. It reveals nothing about existing runs."""
 
     message: str

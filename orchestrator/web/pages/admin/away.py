@@ -41,7 +41,7 @@ async def delegate(request: Request, caller: PageCaller, form: Form) -> Response
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused), typed=typed)
     colleague = name_in(await web.queries.staff(), typed["to"])
-    return await back_to(request, caller, "/away", Flash("done", f"{colleague} decides for you in that time."))
+    return await back_to(request, caller, "/away", Flash("done", f"{colleague} is your delegate for this time."))
 
 
 @router.post("/away/{delegation_id}/end")
@@ -50,7 +50,7 @@ async def end(request: Request, caller: PageCaller, form: Form, delegation_id: s
         changed = await commands.end_delegation(state_of(request).services, caller.actor, delegation_id)
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused))
-    said = "The delegation has ended." if changed else "The delegation had ended already."
+    said = "The delegation has ended." if changed else "The delegation had already ended."
     return await back_to(request, caller, "/away", Flash("done", said))
 
 
@@ -80,7 +80,7 @@ async def _page(
         key=lambda one: one[1].casefold(),
     )
     return await page(
-        request, "away.html", title="Away", caller=caller, current="away", status=status,
+        request, "away.html", title="Delegation", caller=caller, current="away", status=status,
         flashes=(flash,) if flash is not None else (),
         given=[one for one in held if one["mine"]], taken=[one for one in held if not one["mine"]],
         colleagues=colleagues, typed=typed or dict.fromkeys(FIELDS, ""),

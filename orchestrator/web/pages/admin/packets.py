@@ -134,7 +134,7 @@ async def move(request: Request, caller: PageCaller, form: Form, name: str, vers
         await commands.move_packet(web.services, caller.actor, name, known.version, phase, names, why)
     except Refusal as refused:
         return await _page(request, caller, name, version, *told(request, refused), default=OWNERS)
-    said = f"Version {known.version[:12]} is in {words(phase, 'phase').lower()} now."
+    said = f"Version {known.version[:12]} is now in the phase {words(phase, 'phase').lower()}."
     return await back_to(request, caller, f"{_address(name, known.version)}?part={OWNERS}", Flash("done", said))
 
 

@@ -89,9 +89,9 @@ async def check(request: Request, caller: PageCaller, form: Form, packet: str) -
     silent = [system.title for system in checked.systems if system.reachable is False]
     if silent:
         said = f"Not reachable: {', '.join(silent)}."
-        flash = Flash("refused", said, "What each one said stands below, with whom to ask.")
+        flash = Flash("refused", said, "Details and support contacts are shown below.")
     else:
-        flash = Flash("done", "Every system that could be looked at answers and accepts our credential.")
+        flash = Flash("done", "All systems that can be checked from here respond and accept the credentials.")
     return await back_to(request, caller, f"/systems#{current.name}", flash)
 
 
@@ -106,7 +106,7 @@ async def hold(request: Request, caller: PageCaller, form: Form, packet: str) ->
         changed = await commands.hold_system(web.services, caller.actor, system, current.name, reason or None)
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused))
-    said = f"{_title(current, system)}: changes are held back in all runs." if changed else "It was on hold already."
+    said = f"{_title(current, system)}: changes are paused in all runs." if changed else "Changes were already paused."
     return await back_to(request, caller, _place(current, system), Flash("done", said))
 
 
@@ -119,7 +119,7 @@ async def release(request: Request, caller: PageCaller, form: Form, packet: str)
         changed = await commands.release_system(web.services, caller.actor, system, current.name)
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused))
-    said = f"{_title(current, system)}: changes go on." if changed else "It was not on hold."
+    said = f"{_title(current, system)}: changes are resumed." if changed else "Changes were not paused."
     return await back_to(request, caller, _place(current, system), Flash("done", said))
 
 

@@ -26,11 +26,11 @@ from orchestrator.web.state import WebState, state_of
 router = APIRouter()
 
 LENGTHS = (
-    (1, "A day"),
+    (1, "1 day"),
     (30, "30 days"),
     (90, "90 days"),
-    (180, "Half a year"),
-    (MAX_TOKEN_LIFETIME.days - 1, "A year"),
+    (180, "180 days"),
+    (MAX_TOKEN_LIFETIME.days - 1, "1 year"),
 )
 """Days that a token may last, as they are offered."""
 KINDS: Mapping[str, Literal["service", "assistant"]] = {"service": "service", "assistant": "assistant"}
@@ -68,7 +68,7 @@ async def revoke(request: Request, caller: PageCaller, form: Form, token_id: str
         await commands.revoke_token(state_of(request).tokens, caller.actor, token_id)
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused))
-    said = Flash("done", "The token is revoked. It works no more, from now on and for good.")
+    said = Flash("done", "The token is revoked.")
     return await back_to(request, caller, "/tokens", said)
 
 
@@ -103,7 +103,7 @@ async def _page(
 async def _may_make(web: WebState, caller: Caller) -> bool:
     names = await packet_names(web)
     try:
-        await require_owner_of_one(web.services, caller.actor, names, "Letting a program in")
+        await require_owner_of_one(web.services, caller.actor, names, "Creating an API token")
     except Refusal:
         return False
     return True

@@ -65,7 +65,7 @@ async def disable(request: Request, caller: PageCaller, form: Form, hook_id: str
         await commands.disable_webhook(web.services, webhooks_of(web), caller.actor, names, hook_id)
     except Refusal as refused:
         return await _page(request, caller, *told(request, refused))
-    said = Flash("done", "The webhook is disabled. Nothing is delivered to it any more.")
+    said = Flash("done", "The webhook is disabled. It receives no further events.")
     return await back_to(request, caller, "/webhooks", said)
 
 
@@ -99,10 +99,10 @@ def _standing(hook: Webhook) -> tuple[str, str, str]:
     if hook.disabled_at is not None:
         return "minus", "quiet", "Disabled"
     if hook.last_status is None:
-        return "clock", "quiet", "Nothing was sent yet"
+        return "clock", "quiet", "No delivery yet"
     if hook.last_status.startswith("2"):
-        return "check", "good", f"Taken ({hook.last_status})"
-    return "cross", "bad", f"Refused ({hook.last_status})" if hook.last_status.isdigit() else hook.last_status
+        return "check", "good", f"Delivered ({hook.last_status})"
+    return "cross", "bad", f"Failed ({hook.last_status})" if hook.last_status.isdigit() else hook.last_status
 
 
 def _kinds() -> list[tuple[str, list[str]]]:

@@ -27,8 +27,8 @@ def understood(query: QueryParams, known: Mapping[str, Collection[str]]) -> tupl
     without = "it" if len(wrong) == 1 else "them"
     said = Flash(
         "refused",
-        f"Not understood in this address: {', '.join(wrong[:5])}.",
-        f"What follows is shown without {without}. Choose among what is offered.",
+        f"Invalid filters in the address: {', '.join(wrong[:5])}.",
+        f"The list is shown without {without}. Use the filters on this page.",
     )
     return QueryParams(kept), (said,)
 

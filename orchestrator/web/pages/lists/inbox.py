@@ -68,7 +68,7 @@ async def show_inbox(
         kinds=[(kind, address(mine, (kind,) if kind else ())) for kind in ("", *KINDS)],
         tabs=[
             ("mine", "For me", address(True, kinds), None),
-            ("all", "Everything that waits", address(False, kinds), None),
+            ("all", "All open items", address(False, kinds), None),
         ],
         cards=cards,
         more=address(mine, kinds, after=found.after) if found.after else None,

@@ -26,7 +26,7 @@ from orchestrator.web.words import words
 
 router = APIRouter()
 
-SPANS = {"30": "Last 30 days", "90": "Last 90 days", "365": "Last year", "all": "All time", "own": "From and until"}
+SPANS = {"30": "Last 30 days", "90": "Last 90 days", "365": "Last year", "all": "All time", "own": "Custom period"}
 """By days; `own` takes two dates."""
 FIRST_SPAN = "90"
 MAX_ROWS = 50

@@ -27,7 +27,7 @@ STATES: tuple[str, ...] = get_args(StateFilter)
 OPEN = ("needs_attention", "awaiting_decision", "in_progress", "scheduled", "searching", "held")
 FINISHED = ("clean", "with_exceptions", "shadow", "ended")
 SORTS: tuple[tuple[Sort, str], ...] = (
-    ("latest", "Asked for last"), ("cutoff", "Cutoff, the earliest first"), ("due", "Due, the earliest first"),
+    ("latest", "Newest request"), ("cutoff", "Earliest cutoff"), ("due", "Earliest due date"),
 )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def waits(line: RunRow) -> list[str]:
     told = []
     for name, one, several in (
         ("open_exceptions", "1 exception", "exceptions"),
-        ("open_gates", "1 decision", "decisions"),
+        ("open_gates", "1 approval", "approvals"),
         ("open_tasks", "1 task", "tasks"),
     ):
         number = line.summary.get(name, 0)

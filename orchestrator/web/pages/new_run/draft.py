@@ -30,7 +30,7 @@ from orchestrator.web.pages.remedies import remedy_of
 
 MAX_NAMED = 100
 _OF_ZONE = ("unknown_zone", "cutoff_without_zone")
-_TWICE = "This time happens twice there: the clocks are put back over it. Choose below which one is meant."
+_TWICE = "This time occurs twice because the clocks are set back. Choose one below."
 
 
 class RunDraft(Shown):
@@ -98,9 +98,9 @@ class RunDraft(Shown):
     def _cutoff_faults(self) -> Iterator[tuple[str, str]]:
         if self.urgent:
             if not self.sure:
-                yield "sure", "An urgent start takes access away before anybody approves. Confirm that it is meant."
+                yield "sure", "An urgent start removes access before approval. Confirm this to continue."
         elif not self.cutoff:
-            yield "cutoff", "Say when access ends."
+            yield "cutoff", "Enter when access ends."
         else:
             try:
                 self.cutoff_given()

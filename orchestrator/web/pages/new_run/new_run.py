@@ -48,9 +48,7 @@ FIRST_LOOK, LONG_LOOK, MOST_LOOKS = 0.8, 8.0, 8
 ONE_START = timedelta(hours=1)
 """For how long pressing Start twice under one preview starts one run."""
 NOTHING_SAID = Said()
-AWAY = Refusal(
-    "engine_unavailable", "Nobody can look into the systems now: Temporal cannot be reached. Nothing was started."
-)
+AWAY = Refusal("engine_unavailable", "The systems cannot be searched: Temporal cannot be reached. No run was started.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +196,12 @@ async def _preview_page(
         if refused.code != "unknown_inquiry":
             return await _refused_page(request, caller, draft, refused)
         return await page(
-            request, "new_run_expired.html", title="This preview is over", caller=caller, current="new-run", status=404
+            request,
+            "new_run_expired.html",
+            title="This preview has expired",
+            caller=caller,
+            current="new-run",
+            status=404,
         )
     except Refusal as refused:
         return await _refused_page(request, caller, draft, refused)
@@ -232,7 +235,9 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
         if attempt.earlier is not None:
             return RedirectResponse(attempt.earlier.headers["location"], 303)
         if not attempt.mine:
-            already = Flash("done", "The run is being started already.", "Look at the list of runs in a moment.")
+            already = Flash(
+                "done", "The run is already being started.", "It will appear in the list of runs in a moment."
+            )
             return await back_to(request, caller, _address(inquiry_id), already)
         try:
             if draft.urgent:
@@ -253,12 +258,12 @@ def _told(done: Started, draft: RunDraft) -> Flash:
     if not done.nudged:
         return Flash(
             "done",
-            "The run stands in the ledger. Temporal cannot be reached at the moment.",
-            "It goes on by itself once Temporal is back; nothing has to be done again.",
+            "The run has been recorded. Temporal cannot be reached at the moment.",
+            "The run continues automatically once Temporal is back.",
         )
     if draft.urgent:
-        return Flash("done", "The run is started. What cuts access and can be taken back begins now.")
-    return Flash("done", "The run is started. Systems are being asked which accounts are theirs.")
+        return Flash("done", "Run started. Reversible steps that remove access start now.")
+    return Flash("done", "Run started. All systems are being searched for the person's accounts.")
 
 
 async def _refused_page(request: Request, caller: Caller, draft: RunDraft, refused: Refusal) -> Response:

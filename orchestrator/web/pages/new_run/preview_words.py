@@ -96,12 +96,12 @@ def _line(
 def _when(step: PreviewStep, now: datetime) -> str:
     """Empty for a date that is still to come."""
     if step.before_gates:
-        return "At once, before anybody decides"
+        return "Immediately, before approval"
     if step.due_at is not None and step.due_at > now:
         return ""
     if step.gate is not None:
-        return "As soon as it is approved"
-    return "After what it needs" if step.needs else "As soon as the run begins"
+        return "When approved"
+    return "When earlier steps are finished" if step.needs else "When the run starts"
 
 
 def _undone(step: PreviewStep) -> str | None:

@@ -33,9 +33,9 @@ class Ticked:
     def fault(self) -> str:
         """What cannot be so, in words; empty where it can."""
         if self.none and self.accounts:
-            return "An account is ticked, and it is said that none is theirs. Say one or the other."
+            return "Choose either accounts or “None of these”."
         if self.reason and not (self.none or self.accounts):
-            return "It is said how you know, and not what. Tick what is theirs, or that nothing is."
+            return "There is a justification but no answer. Select accounts, or choose “None of these”."
         return ""
 
 

@@ -64,19 +64,19 @@ def _if_nobody(seen: RunAccess, item_id: str) -> str:
     state, then = seen.state, if_nobody_acts(seen.state, item_id, seen.world)
     late = then.at is not None and then.at <= seen.world.now
     asked = state.decisions.gates[item_id].roles if item_id in state.decisions.gates else frozenset()
-    also = " and the ".join(in_sentence(words(role, "role")) for role in then.escalates_to if role not in asked)
+    also = " and ".join(in_sentence(words(role, "role")) for role in then.escalates_to if role not in asked)
     said = []
     if item_id in state.decisions.gates and also and not late:
-        said.append(f"If nobody decides in time, the {also} can decide as well.")
+        said.append(f"Escalates to {also} if not decided by the due date.")
     elif item_id in state.work.tasks and not late:
-        said.append(f"If nobody does it in time, an exception opens for the {also}.")
+        said.append(f"If not completed by the due date, an exception opens for the {also}.")
     elif item_id in state.work.exceptions and RULES[state.work.exceptions[item_id].opened.kind].tried_automatically:
-        said.append("It is tried again by itself, and this closes once that works.")
+        said.append("It is retried automatically, and the exception closes when a retry succeeds.")
     if then.undone:
-        steps = "1 step does" if len(then.undone) == 1 else f"{len(then.undone)} steps do"
-        said.append(f"Until then {steps} not happen.")
+        blocked = "1 step is" if len(then.undone) == 1 else f"{len(then.undone)} steps are"
+        said.append(f"{blocked[:1].upper()}{blocked[1:]} blocked until then.")
     elif not state.finished:
-        said.append("Until then the run stays open.")
+        said.append("The run stays open until then.")
     return " ".join(said)
 
 

@@ -30,7 +30,11 @@ async def hold(request: Request, caller: PageCaller, form: Form, run_id: str) ->
         )
     except Refusal as refusal:
         return await refused(request, caller, form, refusal, run_id)
-    said = "On hold: nothing further is begun until it is released." if came_of_it.events else "It was on hold already."
+    said = (
+        "The run is paused. No further step starts until it is resumed."
+        if came_of_it.events
+        else "The run was already paused."
+    )
     return await carried_out(request, caller, form, done(said, came_of_it))
 
 
@@ -40,7 +44,7 @@ async def release(request: Request, caller: PageCaller, form: Form, run_id: str)
         came_of_it = await commands.release_run(state_of(request).services, caller.actor, run_id)
     except Refusal as refusal:
         return await refused(request, caller, form, refusal, run_id)
-    said = "Released: the run goes on." if came_of_it.events else "It was not on hold."
+    said = "The run is resumed." if came_of_it.events else "The run was not paused."
     return await carried_out(request, caller, form, done(said, came_of_it))
 
 
@@ -54,7 +58,7 @@ async def reschedule(request: Request, caller: PageCaller, form: Form, run_id: s
         return await refused(request, caller, form, refusal, run_id)
     seen = await load_run(state_of(request), caller, run_id)
     when = instant(seen.state.cutoff, seen.state.zone)
-    said = f"The cutoff is now {when}." if came_of_it.events else f"The cutoff was {when} already."
+    said = f"The cutoff is now {when}." if came_of_it.events else f"The cutoff was already {when}."
     return await carried_out(request, caller, form, done(said, came_of_it))
 
 
@@ -64,7 +68,7 @@ async def end(request: Request, caller: PageCaller, form: Form, run_id: str) -> 
         came_of_it = await commands.end_run(state_of(request).services, caller.actor, run_id, text(form, "reason"))
     except Refusal as refusal:
         return await refused(request, caller, form, refusal, run_id)
-    said = "The run is ended. What was done stays done; nothing further is."
+    said = "The run is cancelled. Completed steps are not undone; no further step runs."
     return await carried_out(request, caller, form, done(said, came_of_it))
 
 
@@ -82,7 +86,7 @@ async def embargo(request: Request, caller: PageCaller, form: Form, run_id: str)
     except Refusal as refusal:
         return await refused(request, caller, form, refusal, run_id)
     if over:
-        said = "The embargo is over: everybody concerned can read the whole record."
+        said = "The embargo has ended. The complete record is visible to everyone with access to this packet's runs."
     else:
-        said = f"The run exists for those named until {instant(until, caller.zone)}."
+        said = f"The run is visible only to the people selected until {instant(until, caller.zone)}."
     return await carried_out(request, caller, form, done(said, came_of_it))

@@ -49,7 +49,7 @@ async def decide_together(request: Request, caller: PageCaller, form: Form) -> R
     selection = [(run_id, gate_id) for run_id, _, gate_id in (one.partition("/") for one in texts(form, "gate"))]
     if not selection:
         return await again(
-            request, caller, form, 422, Flash("refused", "No decision was selected.", "Select those to approve.")
+            request, caller, form, 422, Flash("refused", "No approval was selected.", "Select the approvals first.")
         )
     try:
         outcomes = await commands.approve_gates(web.services, caller.actor, selection, text(form, "reason") or None)
@@ -95,7 +95,7 @@ async def answer_task(request: Request, caller: PageCaller, form: Form, run_id: 
     task = seen.state.work.tasks[task_id]
     step = seen.state.plan.steps.get(task.opened.step_id)
     what = f"{step.title if step is not None else 'The task'}: {'done' if task.outcome == 'done' else 'not done'}."
-    kept = {0: "", 1: " One file is kept with it."}.get(len(files), f" {len(files)} files are kept with it.")
+    kept = {0: "", 1: " One file was attached."}.get(len(files), f" {len(files)} files were attached.")
     return await carried_out(request, caller, form, done(f"{what}{kept}", came_of_it))
 
 

@@ -16,7 +16,7 @@ from orchestrator.web.rendering import person_label
 from orchestrator.web.times import instant
 from orchestrator.web.words import words
 
-LATER = "Temporal cannot be reached now: it stands, and is carried on as soon as that is back."
+LATER = "Temporal cannot be reached. The change is recorded, and the run continues once Temporal is back."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +48,31 @@ def _outcome(seen: RunAccess, refused: Refusal, item_id: str) -> str:
             for vote, _ in gate.votes
         )
         when = instant(gate.decided_at, zone, seconds=True)
-        return f"{seen.gate_title(gate.opened.gate)} was {gate.outcome} at {when} by {votes or 'nobody'}."
+        return f"{seen.gate_title(gate.opened.gate)} was {gate.outcome} at {when}{f' by {votes}' if votes else ''}."
     if refused.code == "gate_withdrawn" and gate is not None:
         when = instant(gate.decided_at, zone, seconds=True)
         title = seen.gate_title(gate.opened.gate)
-        return f"{title} was withdrawn at {when}: its steps need no decision any more, or are asked about anew."
+        return f"{title} was withdrawn at {when}: its steps need no approval any more, or need a new one."
     if refused.code == "gate_lapsed" and gate is not None:
-        return f"A decision here would have held until {instant(gate.opened.valid_until, zone)}."
+        return f"An approval would have been valid until {instant(gate.opened.valid_until, zone)}."
     if refused.code == "already_voted" and gate is not None:
         mine = next((vote for vote, _ in gate.votes if vote.by == seen.caller.actor.actor_id), None)
         if mine is not None:
-            return f"You had decided here already: {words(mine.verdict, 'verdict').lower()}."
+            return f"You have already decided this: {words(mine.verdict, 'verdict').lower()}."
         by = ", ".join(seen.name(vote.by) for vote, _ in gate.votes)
-        return f"The vote that you could cast here was cast already, by {by}."
+        return f"Your vote has already been cast, by {by}."
     if refused.code == "task_done" and task is not None:
-        return f"This task was answered already{f', by {seen.name(task.by)}' if task.by else ''}."
+        return f"This task has already been completed{f' by {seen.name(task.by)}' if task.by else ''}."
     if refused.code == "exception_closed" and exception is not None:
         how = words(exception.disposition, "disposition").lower()
-        return f"This exception is closed: {how}{f', by {seen.name(exception.by)}' if exception.by else ''}."
+        return f"This exception is already closed: {how}{f', by {seen.name(exception.by)}' if exception.by else ''}."
     if refused.code == "evidence_missing":
-        return "This is answered with something that shows it."
+        return "Evidence is required: add a note or attach a file."
     if refused.code == "reason_missing" and task is not None:
-        return "An answer that it was not done needs a reason."
+        return "A reason is required if the task was not done."
     if refused.code == "run_finished":
         when = instant(state.finished_at, zone, seconds=True)
-        return f"This run ended at {when}: {words(state.finish, 'run').lower()}."
+        return f"This run finished at {when}: {in_sentence(words(state.finish, 'run'))}."
     return ""
 
 
@@ -88,13 +88,13 @@ def decision(seen: RunAccess, gate_id: str, came_of_it: Done) -> Flash:
     if decided is not None and decided.outcome == "rejected":
         owner = in_sentence(words(seen.world.pinned.approvals.exceptions.owner, "role"))
         return done(
-            f"Rejected: {what}. An exception is open for the {owner}, to plan anew or to end the run.", came_of_it
+            f"Rejected: {what}. An exception is open for the {owner}, who can re-plan or cancel the run.", came_of_it
         )
     if decided is not None:
-        left = f", without {_steps(len(decided.excluded))}" if decided.excluded else ""
+        left = f", excluding {_steps(len(decided.excluded))}" if decided.excluded else ""
         return done(f"Approved: {what}{left}.", came_of_it)
     if not came_of_it.events:
-        return Flash("done", f"You had said so already: {what}.")
+        return Flash("done", f"You have already made this decision: {what}.")
     have, wanted = sum(vote.verdict == "approve" for vote, _ in gate.votes), gate.opened.quorum
     more = "one more is" if wanted - have == 1 else f"{wanted - have} more are"
     return done(f"{have} of {wanted} approvals: {more} needed. {what}.", came_of_it)

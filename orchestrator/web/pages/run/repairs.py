@@ -30,7 +30,7 @@ async def accept(request: Request, caller: PageCaller, form: Form, run_id: str) 
         lambda: commands.accept_exception(
             state_of(request).services, caller.actor, run_id, exception_id, text(form, "reason")
         ),
-        lambda seen: "Accepted as it is. The exception is closed.",
+        lambda seen: "Accepted. The exception is closed.",
     )  # fmt: skip
 
 
@@ -50,8 +50,8 @@ async def settle(request: Request, caller: PageCaller, form: Form, run_id: str) 
         )
 
     def told(seen: RunAccess) -> str:
-        which = "no account is theirs" if not accounts else "settled which account is theirs"
-        return f"{seen.system(system)}: {which}. The run is planned anew with that."
+        which = "no account of this person" if not accounts else "account match confirmed"
+        return f"{seen.system(system)}: {which}. The run is being re-planned."
 
     return await _carry_out(request, caller, form, run_id, text(form, "exception"), work, told)
 
@@ -66,7 +66,7 @@ async def retry(request: Request, caller: PageCaller, form: Form, run_id: str) -
             state_of(request).services, caller.actor, run_id, step,
             again=bool(text(form, "again")), reason=text(form, "reason") or None,
         ),
-        lambda seen: f"{_title(seen, step)}: it is tried again now.",
+        lambda seen: f"{_title(seen, step)}: retrying now.",
     )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ async def skip(request: Request, caller: PageCaller, form: Form, run_id: str) ->
     return await _carry_out(
         request, caller, form, run_id, text(form, "exception"),
         lambda: commands.skip_step(state_of(request).services, caller.actor, run_id, step, text(form, "reason")),
-        lambda seen: f"{_title(seen, step)}: left out for good. What needs it goes on.",
+        lambda seen: f"{_title(seen, step)}: skipped. Steps that depend on it continue.",
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ async def replan(request: Request, caller: PageCaller, form: Form, run_id: str) 
         lambda: commands.replan_run(
             state_of(request).services, caller.actor, run_id, text(form, "reason") or None
         ),
-        lambda seen: "Everything is looked up again and planned anew. What did not change stays decided.",
+        lambda seen: "The run is being re-planned. Approvals of unchanged steps stay valid.",
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
         "waiting": waiting,
         "over": [card for card in (*gates, *tasks, *exceptions) if card["state"] != "open"],
         "systems": [system | {"title": seen.system(system["system"])} for system in document["systems"]],
-        "holds": [seen.system(name) if name != "*" else "every system" for name in document["holds"]],
+        "holds": [seen.system(name) if name != "*" else "all systems" for name in document["holds"]],
         "asked_by": seen.name(state.asked.requested_by),
         "reason": state.asked.reason,
         "title": world.pinned.workflow.title,

@@ -79,28 +79,28 @@ def about(seen: RunAccess, event: Event) -> str:
         case e.AccountsSearched():
             return " ".join(_searched(seen, event.results))
         case e.MatchSettled():
-            said = " As was said before the start: the search found the same." if event.beforehand else ""
+            said = " Answered before the start; the search found the same accounts." if event.beforehand else ""
             return f"{_settled(seen, event)}{said}"
         case e.MatchSettledBeforehand():
-            return f"{_settled(seen, event)} It counts if the search finds what the preview showed."
+            return f"{_settled(seen, event)} Used if the search finds the accounts of the preview."
         case e.PlanFrozen():
-            left = f", {_number(len(event.open_steps), 'more')} once it is settled whose accounts they are on"
+            left = f", {_number(len(event.open_steps), 'more')} once the account matches are confirmed"
             return f"Revision {event.revision}: {_number(len(event.steps), 'step')}{left if event.open_steps else ''}."
         case e.RunRescheduled():
             return f"Now {instant(event.cutoff, event.zone)}."
         case e.RunClosed():
-            done = f"{event.verified} verified, {event.attested} attested, {event.skipped} left out"
+            done = f"{event.verified} verified, {event.attested} attested, {event.skipped} skipped"
             return f"{words(event.outcome, 'run')}: {done}."
         case e.EmbargoChanged():
             if event.until is None:
-                return "It is over: the whole record is readable as any other."
-            return f"Until {instant(event.until, seen.caller.zone)}, for {', '.join(seen.names(event.named))}."
+                return "Ended. The complete record is visible like that of any other run."
+            return f"Until {instant(event.until, seen.caller.zone)}. Visible to {', '.join(seen.names(event.named))}."
         case e.SecondRequestReceived():
             return f"Cutoff {instant(event.cutoff, event.zone)}{', urgent' if event.urgent else ''}."
         case e.TaskOpened():
             kind = words(event.kind, "task_kind").lower()
             who = in_sentence(words(event.role, "role"))
-            return f"{_step(seen, event.step_id)}: {kind}, for the {who}, by {instant(event.due, seen.caller.zone)}."
+            return f"{_step(seen, event.step_id)}: {kind} for the {who}, due {instant(event.due, seen.caller.zone)}."
         case e.TaskCompleted() | e.TaskWithdrawn():
             task = seen.state.work.tasks.get(event.task_id)
             said = f": {words(event.outcome, 'task').lower()}" if isinstance(event, e.TaskCompleted) else ""
@@ -122,7 +122,7 @@ def about(seen: RunAccess, event: Event) -> str:
 
 def _settled(seen: RunAccess, event: e.MatchSettled | e.MatchSettledBeforehand) -> str:
     chosen = [_account(seen, id_) for id_ in event.accounts]
-    return f"{seen.system(event.system)}: {', '.join(chosen) or 'no account is theirs'}."
+    return f"{seen.system(event.system)}: {', '.join(chosen) or 'no account of this person'}."
 
 
 def _searched(seen: RunAccess, results: Sequence[e.SystemSearched]) -> list[str]:
@@ -143,16 +143,16 @@ def _gate(seen: RunAccess, event: Any) -> str:
             roles = " or ".join(in_sentence(words(role, "role")) for role in event.roles)
             some = f"{event.quorum} of " if event.quorum > 1 else ""
             number = _number(len(event.digests), "step")
-            return f"{title}: {number}, for {some}{roles}, by {instant(event.decide_by, seen.caller.zone)}."
+            return f"{title}: {number}, approval by {some}{roles}, due {instant(event.decide_by, seen.caller.zone)}."
         case e.GateVoted():
-            left = f", without {_number(len(event.excluded), 'step')}" if event.excluded else ""
+            left = f", excluding {_number(len(event.excluded), 'step')}" if event.excluded else ""
             return f"{title}: {words(event.verdict, 'verdict').lower()}{left}."
         case e.GateDecided():
-            left = f", without {_number(len(event.excluded), 'step')}" if event.excluded else ""
+            left = f", excluding {_number(len(event.excluded), 'step')}" if event.excluded else ""
             return f"{title}: {words(event.outcome, 'gate').lower()}{left}."
         case e.GateEscalated():
             also = " and ".join(in_sentence(words(role, "role")) for role in event.roles)
-            return f"{title}: nobody decided in time; the {also} can decide as well." if also else f"{title}."
+            return f"{title}: not decided by the due date, escalated to {also}." if also else f"{title}."
     return f"{title}."
 
 
@@ -164,11 +164,11 @@ def _of_step(seen: RunAccess, event: Any) -> str:
         case e.StepAttemptFailed():
             again = instant(event.retry_at, seen.caller.zone, seconds=True)
             failed = f"{words(event.code, 'code').lower()}. {words(event.happened, 'happened')}."
-            return f"{where}: {failed} Tried again at {again}."
+            return f"{where}: {failed} Retry at {again}."
         case e.StepFailed():
             return f"{where}: {words(event.code, 'code').lower()}. {words(event.happened, 'happened')}."
         case e.StepRetryOrdered():
-            return f"{where}{', anew' if event.generation > 1 else ''}."
+            return f"{where}{', run again' if event.generation > 1 else ''}."
     return f"{where}."
 
 
