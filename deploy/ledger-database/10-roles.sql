@@ -12,7 +12,7 @@
 \set owner_password `cat :'owner_file'`
 \set worker_password `cat :'worker_file'`
 
--- What the program may do; the migrations grant it. Nobody logs in under this name.
+-- What the program may do; the migrations grant it. No login uses this name.
 CREATE ROLE offboard_app NOLOGIN;
 -- The workers' and the relay's login: appends, reads, and cannot change what was appended.
 CREATE ROLE offboard_worker LOGIN IN ROLE offboard_app PASSWORD :'worker_password';

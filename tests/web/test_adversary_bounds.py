@@ -53,7 +53,7 @@ async def test_sign_ins_at_a_provider_that_nobody_finishes_are_bounded_as_well(s
             assert (await browser.get("/sign-in/start", headers=here)).status_code == 303
         answer = await browser.get("/sign-in/start", headers=here)
         assert answer.status_code == 429 and int(answer.headers["retry-after"]) > 0
-        assert "Too often" in answer.text and "try again in a few minutes" in answer.text
+        assert "Too many requests" in answer.text and "try again in a few minutes" in answer.text
         assert (await browser.get("/sign-in/start")).status_code == 303, "others sign in"
 
 

@@ -77,7 +77,7 @@ def test_a_state_is_told_by_shape_word_and_tone_and_the_gate_by_its_name() -> No
     failed = told[f"#step-{next(step['step_id'] for step in steps if step['status'] == 'failed')}"]
     assert failed.attrib["aria-label"] == "Freeze the company cards, cards: Failed. Gate access: Approved"
     assert "tone-bad" in failed.attrib["class"]
-    assert {"failed", "access"} <= {text.text for text in failed.iter(f"{SVG}text")}
+    assert {"Failed", "access"} <= {text.text for text in failed.iter(f"{SVG}text")}
     shapes = {ET.tostring(link.findall(f"{SVG}g")[0][0]) + ET.tostring(link.findall(f"{SVG}g")[0][-1])
               for link in told.values()}  # fmt: skip
     assert len(shapes) >= 9
@@ -87,7 +87,7 @@ def test_a_plan_is_described_for_whoever_does_not_see_it() -> None:
     drawing = read(plan_graph(run_steps()))
     said = drawing.find(f"{SVG}desc")
     assert said is not None
-    assert (said.text or "").startswith("25 steps. Verified: 7; Waits for earlier steps: 5; To be done: 3; ")
+    assert (said.text or "").startswith("25 steps. Verified: 7; Waiting for earlier steps: 5; To do: 3; ")
     assert drawing.attrib["aria-describedby"] == said.attrib["id"]
 
 
@@ -163,10 +163,10 @@ def test_the_times_chart_says_in_words_what_it_shows() -> None:
     said = drawing.find(f"{SVG}desc")
     assert said is not None
     assert said.text == (
-        "4 runs. Median 2 min, 95th percentile 1 h 6 min, worst 1 h 6 min. 1 over the threshold of 1 h."
+        "4 runs. Median 2 min, 95th percentile 1 h 6 min, maximum 1 h 6 min. 1 over the target of 1 h."
     )
     assert len(list(drawing.iter(f"{SVG}circle"))) == 4
-    assert {"median 2 min", "threshold 1 h", "worst 1 h 6 min"} <= {text.text for text in drawing.iter(f"{SVG}text")}
+    assert {"median 2 min", "target 1 h", "maximum 1 h 6 min"} <= {text.text for text in drawing.iter(f"{SVG}text")}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_chart_of_any_times_stays_inside_its_frame(values: list[float]) -> Non
 
 def test_bars_have_their_label_and_value_beside_them_and_what_is_late_says_so() -> None:
     drawing = read(bars([Bar("Cards", 9000, "2 h 30 min", late=True), Bar("Code", 60)], title="Open now", id_="c"))
-    assert {"Cards", "2 h 30 min · late", "Code", "60"} <= {text.text for text in drawing.iter(f"{SVG}text")}
+    assert {"Cards", "2 h 30 min · overdue", "Code", "60"} <= {text.text for text in drawing.iter(f"{SVG}text")}
     lengths = [float(bar.attrib["width"]) for bar in drawing.iter(f"{SVG}rect") if "chart-bar" in bar.attrib["class"]]
     assert lengths[0] > lengths[1] >= 2
 

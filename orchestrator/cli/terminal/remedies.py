@@ -12,7 +12,7 @@ REMEDIES: Final[Remedies] = completed(
     {
         "access_denied": "If the person refused by mistake, run `offboard login` again.",
         "authorization_pending": "Confirm the code in a browser.",
-        "bad_cursor": "Use the --after of the previous page, or omit it.",
+        "bad_cursor": "Use the --after of the previous list, or omit it.",
         "cutoff_missing": "Say when access ends: --cutoff 2026-12-31T18:00.",
         "evidence_missing": "Say what shows it: --evidence TEXT or --attach FILE.",
         "excluded_from_rejection": "Use `offboard approve` with --exclude, or reject the gate as a whole.",

@@ -114,7 +114,7 @@ async def test_whoever_may_not_settle_it_is_told_who_is_asked_and_is_refused_whe
     browser, person = await visit("hr"), await leaver(TWO)
     preview = await look_ahead(browser, person)
     text = Page(preview.text).text
-    assert "You cannot settle it: This is for an operator." in text and "In the run the operator is asked:" in text
+    assert "You cannot answer this: This is for an operator." in text and "The operator answers it in the run:" in text
     assert fields_of(preview.text) == {}
     forged = {"account-code": "0" * 32, "how-code": "I know"}
     for fields in (forged, {"none-code": "yes"}):
