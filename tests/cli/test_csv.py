@@ -38,8 +38,8 @@ async def test_broken_rows_are_named_by_line_and_nothing_starts(
     error = await offboard.refused("start", "--from-csv", str(path), as_="hr")
     assert "line 3: No one in HR matches" in error and "line 4: has 2 fields" in error
     assert "line 5:" in error and "does not exist in Europe/Berlin" in error
-    assert "line 6: HR knows this employee number with another mail address" in error
-    assert "Nothing is started: 4 rows" in error and "--skip-bad" in error
+    assert "line 6: HR has another mail address for this employee number" in error
+    assert "No run was started: 4 rows" in error and "--skip-bad" in error
     number = people[0].employee_number
     assert number not in (await offboard.done("runs", as_="hr")).out
 
@@ -53,9 +53,9 @@ async def test_broken_rows_are_named_by_line_and_nothing_starts(
 async def test_more_than_the_cap_wants_the_number_repeated(offboard: Offboard, leaver: Leaver, tmp_path: Path) -> None:
     path = export(tmp_path / "many.csv", [await leaver() for _ in range(11)])
     error = await offboard.refused("start", "--from-csv", str(path), as_="hr")
-    assert "11 runs would start" in error and "no more than 10" in error and "--confirm 11" in error
+    assert "11 runs would start" in error and "is 10 per list" in error and "--confirm 11" in error
     error = await offboard.refused("start", "--from-csv", str(path), "--confirm", "12", as_="hr")
-    assert "--confirm says 12, and 11 runs would start" in error
+    assert "--confirm is 12, but 11 runs would start" in error
     answer = await offboard.done("start", "--from-csv", str(path), "--confirm", "11", as_="hr")
     assert answer.out.count("run r") == 11
 

@@ -27,7 +27,7 @@ async def test_a_start_says_which_accounts_are_theirs_and_which_are_not(offboard
     refused = await offboard.refused("start", person.employee_number, *WHEN, *settled, as_="hr")
     assert "This is for an operator." in refused
     started = (await offboard.done("start", person.employee_number, *WHEN, *settled, as_="operator")).out
-    assert "1 account settled, if the search finds the same." in started
+    assert "1 account confirmed if the search finds the same accounts." in started
     run_id = started.split()[1]
     run = await until(offboard, run_id, lambda run: run["steps"])
     assert run["exceptions"] == []
@@ -41,11 +41,11 @@ async def test_what_does_not_answer_the_whole_question_starts_nothing(offboard: 
     mine, other = await labels(offboard, person)
     for settled, said in (
         (("--theirs", f"code={mine}"), f"System code shows {other} as well"),
-        (("--theirs", f"code={mine}", "--not-theirs", "code=nobody"), "There is no nobody among what code showed"),
+        (("--theirs", f"code={mine}", "--not-theirs", "code=nobody"), "is not one of the accounts of code"),
         (("--theirs", f"code={mine}", "--not-theirs", f"code={mine}"), f"System code shows {other} as well"),
-        (("--theirs", "identity=x"), "Nobody is asked which account on identity is theirs"),
+        (("--theirs", "identity=x"), "System identity has no open question about accounts"),
         (("--theirs", "code"), "is not an account on a system"),
-        (("--theirs", f"code={mine}", "--theirs", f"code={other}", "--not-theirs", f"code={mine}"), "named twice"),
+        (("--theirs", f"code={mine}", "--theirs", f"code={other}", "--not-theirs", f"code={mine}"), "given twice"),
     ):
         refused = " ".join(
             (await offboard.refused("start", person.employee_number, *WHEN, *settled, as_="operator")).split()

@@ -20,7 +20,7 @@ from tests.cli.command_line import Offboard
 from tests.cli.terminal import at_a_terminal
 from tests.web.visitor import Visitor, api, token_of
 
-CODE = re.compile(r"the code ([A-Z]{4}-[A-Z]{4}) there")
+CODE = re.compile(r"enter the code ([A-Z]{4}-[A-Z]{4})")
 WITHIN = 60.0  # seconds
 
 

@@ -16,7 +16,7 @@ async def test_a_run_moves_while_it_is_watched(offboard: Offboard, stack: Stack,
     async with at_a_terminal(stack.folder, "watch", run_id, "--as", "hr") as screen:
         await screen.until("Needs attention")
         await screen.until("Awaiting approval at gate access (IT approver)")
-        await screen.until("operator: Several possible account matches, code")
+        await screen.until("operator: Several possible matches, code")
         await screen.until("IT approver: approve ")
         await offboard.done("approve", run_id, "access", as_="it")
         await screen.until("Verified")

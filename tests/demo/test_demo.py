@@ -123,7 +123,7 @@ def test_it_decides_by_itself_and_ends_well(start) -> None:
     for line in (
         "Simulated outage: code hosting refuses every connection.",
         "The steps on code hosting continue automatically.",
-        "exception: Code hosting: several possible account matches (2)",
+        "exception: Code hosting: several possible matches: 2 accounts",
         "exception closed: account match resolved by operator",
         "Company cards responded 200 OK with an error in the body",
         "exception closed: retried by operator",
@@ -194,7 +194,7 @@ def test_one_leaver_without_anything_but_number_and_address(start, tmp_path: Pat
     export.write_text(TITLES + "1,,,,a@x.example,,,,,,Europe/Berlin,2026-10-01,\n")
     demo = start("--yes", "--csv", str(export))
     assert demo.end() == 0, demo.printed()
-    assert "several possible account matches (2)" in demo.printed()
+    assert "several possible matches: 2 accounts" in demo.printed()
 
 
 def test_broken_rows_are_named_and_nothing_starts(start, tmp_path: Path) -> None:

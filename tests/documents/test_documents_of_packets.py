@@ -46,7 +46,7 @@ def test_what_the_starters_do_not_use_has_words_too() -> None:
         update={"escalate_to": (), "needed_when": "step.privileged", "decide_together": True}
     )
     said = gate_sentence("money", money, changed)
-    assert said.startswith("Two different people with the role finance approver decide, within 1 day 12 hours")
+    assert said.startswith("Two different people with the role finance approver decide within 1 day 12 hours")
     assert "There is no escalation" in said and "Approval is needed if: step.privileged." in said
     assert "Several runs can be decided together" in said
 

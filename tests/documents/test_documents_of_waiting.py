@@ -73,7 +73,7 @@ async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(se
     assert document["closed_by"] is None and document["person"]["employee_number"].startswith("S-")
     assert exception_document(lines[0])["support"] is None, "a list that looks at no run says less"
     assert if_nobody_does((await waiting(services))["freeze_card"], services.packet).startswith(
-        "It stays open as overdue"
+        "The exception stays open as overdue"
     )
 
     await commands.hold_run(services.services, SAM, run_id, "we look")

@@ -21,12 +21,12 @@ from orchestrator.vocabulary.states import RUN, in_sentence, label
 
 
 def watch(run_id: Run, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
-    """Follow a run until it ends. Ctrl-C stops watching; the run goes on. With --json, one line an event."""
+    """Follow a run until it ends. Ctrl-C stops watching; the run continues. With --json, one line an event."""
     try:
         carry_out(_watch(run_id, alias, folder, json))
     except KeyboardInterrupt:
         if not json:
-            say("The run goes on.")
+            say("The run continues.")
 
 
 async def _watch(run_id: str, alias: str | None, folder: Path, json: bool) -> None:

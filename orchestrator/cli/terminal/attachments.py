@@ -15,7 +15,7 @@ def attachment(file: Path) -> tuple[str, bytes]:
     try:
         if not file.is_file():  # a pipe or a device would be waited for
             raise LocalRefusal(
-                "attachment_unreadable", f"{file} does not exist.", "Give an existing file with --attach."
+                "attachment_unreadable", f"{file} is not an existing file.", "Give a file with --attach."
             )
         with file.open("rb") as opened:
             content = opened.read(MAX_ATTACHMENT_BYTES + 1)

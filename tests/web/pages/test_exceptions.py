@@ -168,6 +168,6 @@ async def test_closed_exceptions_say_what_became_of_them_and_by_whom(
 
     row = text[text.index(f'id="{place}"') :]
     row = row[: row.index("</tr>")]
-    assert "Settled" in row
+    assert "Account match resolved" in row
     assert "by Radomirko Flensterby" in row
     assert re.search(r"\d+ (s|min)", row)

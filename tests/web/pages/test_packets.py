@@ -36,7 +36,7 @@ async def test_a_packet_is_read_in_words_levels_files_and_history(visit: Visit) 
     assert "An employee leaves" in listed and "Production" in listed
     for part, words in (
         ("means", ("Disable the sign-in account", "at the cutoff", "Take away access", "Urgent starts")),
-        ("levels", ("IT approver", "Identity provider", "AI assistants", "Everybody")),
+        ("levels", ("IT approver", "Identity provider", "AI assistants", "Everyone")),
         ("files", ("workflow.yaml", "platform.yaml", "approvals.yaml", "access_gone_within: PT1H")),
         ("owners", ("Moved from pilot to production", "Signed for production as safety owner")),
     ):
@@ -56,22 +56,22 @@ async def test_two_owners_sign_a_version_and_move_it_on(
     at = f"/packets/{NAME}/versions/{first.version}"
     value, safety = await visit("value-owner"), await visit("safety-owner")
     page = await value.get(f"{at}?part=owners")
-    assert "Sign for shadow" in page.text and "not yet" in page.text
+    assert "Sign for dry run" in page.text and "not yet" in page.text
     early = await value.submit(f"{at}/move", {"phase": "shadow"})
     assert early.status_code == 403 and "is not signed by" in html.unescape(early.text)
     assert (await value.submit(f"{at}/sign", {"phase": "pilot"})).status_code == 422, "another phase than the next"
     signed = await value.submit(f"{at}/sign", {"phase": "shadow"})
-    assert f"You have signed version {first.version[:12]} for shadow" in signed.text
-    assert "Sign for shadow" not in signed.text, "one person signs once"
+    assert f"You have signed version {first.version[:12]} for dry run" in signed.text
+    assert "Sign for dry run" not in signed.text, "one person signs once"
     assert "needs your signature as safety owner" in (await safety.get(at)).text
     await safety.submit(f"{at}/sign", {"phase": "shadow"})
     moved = await safety.submit(f"{at}/move", {"phase": "shadow", "reason": "Both agree"})
-    assert "is in shadow now" in moved.text and "Both agree" in moved.text
+    assert "is now in the phase dry run" in moved.text and "Both agree" in moved.text
     await commands.adopt_packet(stack.services, owner, second, ["standard-leaver"])
     compared = html.unescape((await value.get(f"/packets/{NAME}/differences")).text)
     assert "A first title" in compared and "A second title" in compared and "No differences" in compared
     retired = await value.submit(f"{at}/move", {"phase": "retired"})
-    assert "is in retired now" in retired.text
+    assert "is now in the phase retired" in retired.text
 
 
 async def test_signing_and_moving_is_the_owners_and_what_is_not_there_is_not_found(visit: Visit) -> None:

@@ -65,7 +65,7 @@ async def test_a_run_is_held_released_moved_and_ended_from_its_page(
     assert "“They stay after all”" in Page(ended.text).text
     too_late = await operator.submit(f"{path}/hold", {"back": path})
     assert too_late.status_code == 409
-    assert re.search(r"This run ended at .*: ended by a person\.", Page(too_late.text).text)
+    assert re.search(r"This run finished at .*: cancelled\.", Page(too_late.text).text)
 
 
 async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
@@ -229,7 +229,7 @@ async def started_hidden(started: Started, named: list[str], **asked: Any) -> st
 
 
 async def end_embargo(visitor: Visitor, run_id: str) -> None:
-    answer = await press(visitor, f"/runs/{run_id}", "End the embargo now")
+    answer = await press(visitor, f"/runs/{run_id}", "End embargo now")
     assert "The embargo has ended" in Page(answer.text).text
 
 

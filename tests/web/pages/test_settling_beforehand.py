@@ -51,7 +51,7 @@ async def test_an_operator_settles_whose_account_it_is_before_the_start_and_no_e
     text = html.unescape(preview.text)
     assert (
         "Which of these accounts belong to the person?" in text
-        and "Leave it open, and the operator is asked in the run." in text
+        and "If you leave this open, the operator answers it in the run." in text
     )
     ids = [value for value, _ in fields_of(preview.text)["account-code"]]
     assert len(ids) == 2 and all(re.fullmatch("[0-9a-f]{32}", one) for one in ids)
@@ -82,7 +82,7 @@ async def test_that_none_of_the_accounts_is_theirs_can_be_said_before_the_start(
     landed = await press(browser, preview.url.path, "Start run", tick=["yes"])
     run = await planned(client, landed)
     assert labels(run) == [] and not run["exceptions"]
-    assert "no account is theirs" in html.unescape((await browser.get(landed.url.path)).text)
+    assert "no account of this person" in html.unescape((await browser.get(landed.url.path)).text)
 
 
 async def test_a_question_that_is_left_open_on_the_preview_is_asked_in_the_run(

@@ -13,7 +13,7 @@ async def test_an_operator_has_systems_looked_at_and_everybody_reads_what_came_o
 ) -> None:
     operator = await visit("operator")
     page = await operator.submit("/systems/standard-leaver/check")
-    assert page.status_code == 200 and "answers and accepts our credential" in page.text
+    assert page.status_code == 200 and "respond and accept the credentials" in page.text
     text = html.unescape((await (await visit("auditor")).get("/systems")).text)
     assert "Reachable" in text and "Identity team" in text and "Look at the provider's status page" in text
     assert "At most 10 requests a second" in text
@@ -25,13 +25,13 @@ async def test_a_system_is_held_with_a_reason_and_released(visit: Visit) -> None
     assert unknown.status_code == 422 and "has no system moon" in unknown.text
     held = await operator.submit("/systems/standard-leaver/hold", {"system": "cards", "reason": "Card provider moves"})
     try:
-        assert held.status_code == 200 and "Company cards: changes are held back" in held.text
+        assert held.status_code == 200 and "Company cards: changes are paused" in held.text
         assert "Resume changes" in held.text
         again = await operator.submit("/systems/standard-leaver/hold", {"system": "cards", "reason": "Once more"})
         assert "Changes were already paused" in again.text
     finally:
         released = await operator.submit("/systems/standard-leaver/release", {"system": "cards"})
-    assert "Company cards: changes go on" in released.text
+    assert "Company cards: changes are resumed" in released.text
 
 
 async def test_only_who_looks_after_systems_is_offered_anything_and_others_are_refused(visit: Visit) -> None:
@@ -59,4 +59,4 @@ async def test_a_system_that_does_not_answer_is_named_with_whom_to_ask(stack: St
     finally:
         await stack.company.restart()
     mended = await operator.submit("/systems/standard-leaver/check")
-    assert "answers and accepts our credential" in mended.text
+    assert "respond and accept the credentials" in mended.text
