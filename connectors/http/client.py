@@ -1,13 +1,12 @@
-"""The one way in which connectors exchange JSON with a system over HTTP: it sends what a flow yields.
+"""How connectors exchange JSON with a system over HTTP: the client sends what a flow yields.
 
-What is promised here, once, for all of them:
+`connectors.http.sending` sends each request. The client promises beyond that, for all connectors:
 
-- one total deadline for all requests of a flow: waiting for the rate, fetching a token, name lookup, connection,
-  request, answer and body;
-- TLS certificates are verified; without TLS only this machine itself is spoken to;
+- one total deadline for all requests of a flow, waiting for the rate and fetching a token included;
+- without TLS only this machine itself is spoken to;
 - every address, including that of a next page or a token endpoint, is on the list of allowed hosts; redirects are
   never followed, since a followed redirect could carry the credential elsewhere;
-- an answer is read up to a cap on its unpacked bytes; it must be JSON (RFC 8259) and have the expected shape;
+- an answer is JSON (RFC 8259), of a limited size, and has the expected shape;
 - each request is tried once, and once more where a 401 shows that a token ended early: a 401 did nothing;
 - one mapping from what went wrong to who must react, which a vendor's `Dialect` may refine:
 
@@ -24,14 +23,13 @@ What is promised here, once, for all of them:
 
   `happened` is `no` for a request that only reads, and `unknown` as soon as an earlier request of the same flow has
   changed something;
-- our secrets are in no error, no repr and no log line; httpx's own log lines, which name addresses, are dropped.
+- our secrets are in no error, no repr and no log line.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NoReturn, TypeVar
@@ -41,12 +39,13 @@ import httpx
 
 from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.http.answers import ACCEPTED_ENCODINGS, json_or_none, read_json, unpacker_for
+from connectors.http.answers import json_or_none, read_json
 from connectors.http.auth import Auth
 from connectors.http.dialect import Dialect, Verdict
 from connectors.http.hosts import Redaction, base_url, port_of, require_allowed
 from connectors.http.requests import Answer, Flow, Outgoing, Request
-from connectors.http.tls import require_private, trust
+from connectors.http.sending import NotReceived, Received, new_client, send
+from connectors.http.tls import require_private
 
 T = TypeVar("T")
 Happened = Literal["no", "unknown"]
@@ -54,23 +53,6 @@ Happened = Literal["no", "unknown"]
 DEFAULT_MAX_ANSWER_BYTES = 1_048_576
 _EXCERPT_BYTES = 300
 _FORM = "application/x-www-form-urlencoded"
-
-
-class _NoAddresses(logging.Filter):
-    """httpx writes every URL it asks at INFO, httpcore more at DEBUG; both hold names and mail addresses."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING
-
-
-_NO_ADDRESSES = _NoAddresses()
-_HTTP_LOGGERS = ("httpx", "httpcore", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
-
-
-def keep_addresses_out_of_logs() -> None:
-    """For this process, from now on. Everything that uses httpx calls this first."""
-    for name in _HTTP_LOGGERS:
-        logging.getLogger(name).addFilter(_NO_ADDRESSES)
 
 
 class HttpClient:
@@ -94,20 +76,13 @@ class HttpClient:
         self._base = base_url(url)
         self._allowed_hosts = tuple(allowed_hosts)
         self.require_allowed(self._base, setting="url")
-        keep_addresses_out_of_logs()
         self.auth = auth
         self.auth_lock = asyncio.Lock()
         self.clock = clock
         self.dialect = dialect or Dialect()
         self.max_answer_bytes = max_answer_bytes
         self.media_type = media_type
-        self.http = httpx.AsyncClient(
-            headers={"Accept": media_type, "Accept-Encoding": ACCEPTED_ENCODINGS},
-            verify=trust(ca_file),
-            follow_redirects=False,
-            timeout=None,  # noqa: S113 - a flow has one total deadline over all of it
-            trust_env=False,  # an environment variable must not reroute a credential
-        )
+        self.http = new_client(ca_file=ca_file, headers={"Accept": media_type})
 
     def __repr__(self) -> str:
         return f"HttpClient({self._base.host})"
@@ -188,15 +163,15 @@ class _Run:
             if request.missing_ok:  # what cannot be named is not there
                 return Answer(404)
             raise
-        if not request.authenticated:
-            return self._judge(request, *await self._send(request, url, {}))
         outgoing = _outgoing(request, url, self._client.media_type)
+        if not request.authenticated:
+            return self._judge(request, await self._send(request, outgoing, {}))
         credential = await self._credential(request, outgoing)
-        response, body = await self._send(request, url, credential, outgoing.content)
-        if response.status_code == 401 and self._client.auth.refused(credential):
+        received = await self._send(request, outgoing, credential)
+        if received.status == 401 and self._client.auth.refused(credential):
             credential = await self._credential(request, outgoing)
-            response, body = await self._send(request, url, credential, outgoing.content)
-        return self._judge(request, response, body)
+            received = await self._send(request, outgoing, credential)
+        return self._judge(request, received)
 
     async def _credential(self, request: Request, outgoing: Outgoing) -> Mapping[str, str]:
         """The headers that show who we are; several requests at once share one token request."""
@@ -221,75 +196,58 @@ class _Run:
         finally:
             self._client.auth_lock.release()
 
-    async def _send(
-        self, request: Request, url: httpx.URL, credential: Mapping[str, str], content: bytes | None = None
-    ) -> tuple[httpx.Response, bytes]:
-        """Send once. Nothing is said about the status yet."""
-        client = self._client
-        method, sent = request.method, False
-
-        async def on_trace(event: str, _: Mapping[str, Any]) -> None:
-            nonlocal sent
-            sent = sent or event.endswith("send_request_headers.started")
-
-        outgoing = _outgoing(request, url, client.media_type)
-        headers = {**outgoing.headers, **credential}
+    async def _send(self, request: Request, outgoing: Outgoing, credential: Mapping[str, str]) -> Received:
+        """Send once. The body is complete and unpacked; the status is not judged yet."""
         try:
-            async with asyncio.timeout_at(self._until):
-                await self._pace()
-                async with client.http.stream(
-                    method,
-                    url,
-                    content=content or outgoing.content or None,
-                    headers=headers,
-                    extensions={"trace": on_trace},
-                ) as response:
-                    return response, await self._read(request, response)
-        except TimeoutError:
-            # `from None` in `_fail`: what httpx raises carries the request, and with it our credential.
+            received = await send(
+                self._client.http,
+                outgoing.method,
+                outgoing.url,
+                until=self._until,
+                max_bytes=self._client.max_answer_bytes,
+                headers={**outgoing.headers, **credential},
+                content=outgoing.content or None,
+                pace=self._pace,
+            )
+        except NotReceived as failed:
+            self._not_received(request, outgoing, failed)
+        if not received.complete:
             self._broken(
-                request, TryAgainError, "deadline_over", f"{method} {url.path} was not answered in time.", sent
+                request,
+                ActionRequiredError,
+                "answer_too_large",
+                f"The answer to {request.method} is larger than {self._client.max_answer_bytes} bytes.",
+                remedy="Check what the system sends; raise max_answer_bytes if it is right.",
             )
-        except httpx.ConnectError as error:
-            certificate = "CERTIFICATE" in str(error).upper()
-            _fail(
-                ActionRequiredError if certificate else TryAgainError,
-                "certificate_refused" if certificate else "unreachable",
-                f"No connection to {url.host}: {error}",
-                remedy="Give the system a certificate that ca_file or the public authorities vouch for."
-                if certificate
-                else "Check that the system is up and can be reached from this worker.",
-                happened="no",
-            )
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            self._broken(
-                request, TryAgainError, "connection_lost", f"{method} {url.path}: {type(error).__name__}", sent
-            )
+        if received.unreadable:
+            detail = f"The answer is broken: {received.unreadable}."
+            self._broken(request, ActionRequiredError, "answer_not_understood", detail)
+        return received
 
-    async def _read(self, request: Request, response: httpx.Response) -> bytes:
-        """The body, unpacked. httpx would unpack all of a small packed body before its size could be seen."""
-        limit, body = self._client.max_answer_bytes, bytearray()
-        try:
-            unpacker = unpacker_for(response.headers.get("content-encoding", ""))
-            async for chunk in response.aiter_raw():
-                body += unpacker.unpack(chunk, limit + 1 - len(body))
-                if len(body) > limit:
-                    self._broken(
-                        request, ActionRequiredError, "answer_too_large",
-                        f"The answer to {request.method} is larger than {limit} bytes.",
-                        remedy="Check what the system sends; raise max_answer_bytes if it is right.",
-                    )  # fmt: skip
-            unpacker.finish()
-        except ValueError as error:
-            self._broken(request, ActionRequiredError, "answer_not_understood", f"The answer is broken: {error}.")
-        return bytes(body)
+    def _not_received(self, request: Request, outgoing: Outgoing, failed: NotReceived) -> NoReturn:
+        url = outgoing.url
+        error: type[ConnectorError] = TryAgainError
+        remedy = ""
+        match failed.code:
+            case "deadline_over":
+                detail = f"{request.method} {url.path} was not answered in time."
+            case "connection_lost":
+                detail = f"{request.method} {url.path}: {failed.detail}"
+            case "unreachable":
+                detail = f"No connection to {url.host}: {failed.detail}"
+                remedy = "Check that the system is up and can be reached from this worker."
+            case "certificate_refused":
+                error = ActionRequiredError
+                detail = f"No connection to {url.host}: {failed.detail}"
+                remedy = "Give the system a certificate that ca_file or the public authorities vouch for."
+        self._broken(request, error, failed.code, detail, failed.sent, remedy=remedy)
 
-    def _judge(self, request: Request, response: httpx.Response, body: bytes) -> Answer:
-        status, url, method = response.status_code, response.url, request.method
+    def _judge(self, request: Request, received: Received) -> Answer:
+        status, url, body, method = received.status, received.url, received.body, request.method
         said = f"{method} {url.path} was answered with {status}: {body[:_EXCERPT_BYTES].decode(errors='replace')}"
         if 300 <= status < 400:
-            self._redirected(request, response)
-        headers = {name.lower(): value for name, value in response.headers.items()}
+            self._redirected(request, received)
+        headers = {name.lower(): value for name, value in received.headers.items()}
         success = 200 <= status < 300
         value = self._json(request, url, body) if success else json_or_none(body)
         dialect = self._client.dialect if request.authenticated else Dialect()
@@ -333,10 +291,10 @@ class _Run:
                 remedy="Check that url is the system's interface and not a page or a proxy.",
             )  # fmt: skip
 
-    def _redirected(self, request: Request, response: httpx.Response) -> NoReturn:
-        url = response.url
+    def _redirected(self, request: Request, received: Received) -> NoReturn:
+        url = received.url
         try:
-            target = url.join(response.headers.get("location", ""))
+            target = url.join(received.headers.get("location", ""))
             self._client.require_allowed(target, setting="url")
             elsewhere = target.host != url.host
         except (httpx.InvalidURL, ActionRequiredError):

@@ -1,21 +1,27 @@
-"""One HTTP request and its answer, with the care that every request of ours takes.
+"""One HTTP request and its answer. Connectors and webhooks send every HTTP request with `send`.
 
-- Nothing is waited for beyond the deadline: name lookup, connection, request, answer and body together.
-- Certificates are verified; redirects are not followed; the environment reroutes nothing.
-- A body is read up to a limit and no further, and taken as it comes: nothing is unpacked.
-- What went wrong is a `NotReceived` with a code. What httpx raises carries the request, and with it the credential, so
-  it is neither a cause nor a context of what is raised here.
+- One deadline covers waiting for the rate, name lookup, connection, request, answer and body.
+- Certificates are verified; redirects are not followed; environment variables such as proxies are ignored.
+- A body is unpacked while it is read, and no more than a limit of unpacked bytes is kept.
+- httpx's own log lines, which name addresses, are dropped.
+- Where there is no answer, `NotReceived` is raised with a code. An error of httpx carries the request, and with it the
+  credential, so it is neither the cause nor the context of what is raised here.
+
+Callers check the address first: connectors with `connectors.http.hosts`, webhooks with their own list of hosts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import httpx
 
+from connectors.abilities import Pace, unpaced
+from connectors.http.answers import ACCEPTED_ENCODINGS, unpacker_for
 from connectors.http.tls import trust
 
 Code = Literal["deadline_over", "certificate_refused", "unreachable", "connection_lost"]
@@ -34,22 +40,40 @@ class NotReceived(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """`complete` is false where the body was longer than the limit; then `body` is its beginning."""
+    """`body` is unpacked. `complete` is false where it was longer than the limit; then it is the beginning.
+    `unreadable` says why the body could not be unpacked, and is empty where it could."""
 
     status: int
+    url: httpx.URL
     headers: httpx.Headers
     body: bytes
-    complete: bool
+    complete: bool = True
+    unreadable: str = ""
 
 
-def new_client(*, encrypted: bool, ca_file: str = "", headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
-    """A client for `send`. `ca_file` names certificates to trust instead of the public ones. Raises
-    `ActionRequiredError` where they cannot be read."""
+class _NoAddresses(logging.Filter):
+    """httpx writes every URL it asks at INFO, httpcore more at DEBUG; both hold names and mail addresses."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING
+
+
+_NO_ADDRESSES = _NoAddresses()
+_HTTP_LOGGERS = ("httpx", "httpcore", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
+
+
+def new_client(
+    *, encrypted: bool = True, ca_file: str = "", headers: Mapping[str, str] | None = None
+) -> httpx.AsyncClient:
+    """A client for `send`. `headers` are sent with each request. `ca_file` names certificates to trust instead of the
+    public ones. Raises `ActionRequiredError("setting_invalid")` where they cannot be read."""
+    for name in _HTTP_LOGGERS:
+        logging.getLogger(name).addFilter(_NO_ADDRESSES)
     return httpx.AsyncClient(
-        headers={"Accept-Encoding": "identity", **(headers or {})},
+        headers={"Accept-Encoding": ACCEPTED_ENCODINGS, **(headers or {})},
         verify=trust(ca_file) if encrypted else True,
         follow_redirects=False,
-        timeout=None,  # noqa: S113 - `send` puts one total deadline over all of it
+        timeout=None,  # noqa: S113 - `send` has one total deadline over all of it
         trust_env=False,  # an environment variable must not reroute a credential, or an address that was checked
     )
 
@@ -64,9 +88,11 @@ async def send(
     headers: Mapping[str, str] | None = None,
     content: bytes | None = None,
     server_name: str | None = None,
+    pace: Pace = unpaced,
 ) -> Received:
-    """`until` is a moment on the event loop's clock, in seconds. `server_name` is the name whose certificate counts,
-    where `url` has an address instead. Raises `NotReceived`."""
+    """Send one request, once. `until` is a moment on the event loop's clock, in seconds. `max_bytes` limits the
+    unpacked body. `server_name` is the name whose certificate counts, where `url` has an address instead. `pace` is
+    awaited first. Raises `NotReceived`, and what `pace` raises."""
     sent = False
 
     async def on_trace(event: str, _: Mapping[str, Any]) -> None:
@@ -77,15 +103,10 @@ async def send(
     if server_name is not None:
         extensions["sni_hostname"] = server_name
     try:
-        async with (
-            asyncio.timeout_at(until),
-            client.stream(method, url, headers=headers, content=content, extensions=extensions) as response,
-        ):
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > max_bytes:
-                    break
+        async with asyncio.timeout_at(until):
+            await pace()
+            async with client.stream(method, url, headers=headers, content=content, extensions=extensions) as response:
+                return await _read(response, max_bytes)
     except TimeoutError:
         failed = NotReceived("deadline_over", "It was not answered in time.", sent=sent)
     except httpx.ConnectError as error:
@@ -93,6 +114,27 @@ async def send(
         failed = NotReceived("certificate_refused" if refused else "unreachable", str(error), sent=False)
     except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
         failed = NotReceived("connection_lost", type(error).__name__, sent=sent)
-    else:
-        return Received(response.status_code, response.headers, bytes(body[:max_bytes]), len(body) <= max_bytes)
     raise failed
+
+
+async def _read(response: httpx.Response, max_bytes: int) -> Received:
+    """httpx would unpack all of a small packed body before its size could be seen, so the body is unpacked here."""
+    body, unreadable = bytearray(), ""
+    try:
+        unpacker = unpacker_for(response.headers.get("content-encoding", ""))
+        async for chunk in response.aiter_raw():
+            body += unpacker.unpack(chunk, max_bytes + 1 - len(body))
+            if len(body) > max_bytes:
+                break
+        else:
+            unpacker.finish()
+    except ValueError as error:
+        unreadable = str(error)
+    return Received(
+        response.status_code,
+        response.url,
+        response.headers,
+        bytes(body[:max_bytes]),
+        complete=len(body) <= max_bytes,
+        unreadable=unreadable,
+    )

@@ -119,6 +119,22 @@ def test_workflow_code_loads_no_native_expression_library() -> None:
     assert done.stdout.strip() == "False"
 
 
+def test_connectors_and_webhooks_send_http_requests_in_one_place() -> None:
+    """What `connectors.http.sending` promises of a request holds for all of them."""
+    making = {"AsyncClient", "Client", "request", "stream", "get", "post", "put", "patch", "delete"}
+    found = {
+        name_of(path)
+        for path in python_files("connectors", "activities")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "httpx"
+        and node.func.attr in making
+    }
+    assert found == {"connectors/http/sending.py"}
+
+
 def test_only_entry_points_read_the_environment() -> None:
     for path in python_files(*PACKAGES):
         if name_of(path).startswith(ENTRY_POINTS):
