@@ -6,12 +6,12 @@ account, no parameter, no answer of a system, no message of an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
+from activities.wrapping import WrappingConnector
 from connectors.abilities import (
-    Ability,
     Account,
     Connector,
     Effect,
@@ -76,19 +76,11 @@ def observed(connector: Connector, system: str, observer: Observer) -> Connector
     return connector if observer is NOBODY else _ObservedConnector(connector, system, observer)
 
 
-class _ObservedConnector:
+class _ObservedConnector(WrappingConnector):
     def __init__(self, connector: Connector, system: str, observer: Observer) -> None:
-        self._connector = connector
+        super().__init__(connector)
         self._system = system
         self._observer = observer
-
-    @property
-    def kind(self) -> str:
-        return self._connector.kind
-
-    @property
-    def abilities(self) -> Mapping[str, Ability]:
-        return self._connector.abilities
 
     async def find_accounts(
         self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
@@ -124,9 +116,6 @@ class _ObservedConnector:
 
     async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
         return await self._connector.check(deadline=deadline, pace=pace)
-
-    async def aclose(self) -> None:
-        await self._connector.aclose()
 
 
 def reaction(error: ConnectorError) -> Literal["try_again", "action_required", "refused"]:

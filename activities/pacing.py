@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from activities.wrapping import WrappingConnector
 from connectors.abilities import (
-    Ability,
     Account,
     Connector,
     Effect,
@@ -71,18 +71,10 @@ def paced(connector: Connector, pace: SystemPace) -> Connector:
     return _PacedConnector(connector, pace) if pace.limited else connector
 
 
-class _PacedConnector:
+class _PacedConnector(WrappingConnector):
     def __init__(self, connector: Connector, pace: SystemPace) -> None:
-        self._connector = connector
+        super().__init__(connector)
         self._pace = pace
-
-    @property
-    def kind(self) -> str:
-        return self._connector.kind
-
-    @property
-    def abilities(self) -> Mapping[str, Ability]:
-        return self._connector.abilities
 
     async def find_accounts(
         self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
@@ -97,9 +89,6 @@ class _PacedConnector:
 
     async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
         return await self._connector.check(deadline=deadline, pace=self._pace.within(deadline))
-
-    async def aclose(self) -> None:
-        await self._connector.aclose()
 
 
 def rate_kept(system: str, per_second: float, retry_after: float | None = None) -> TryAgainError:

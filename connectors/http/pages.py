@@ -44,56 +44,51 @@ class Pages(Protocol):
         ...
 
 
+class _ListInBody:
+    """Pages whose first request is the list's own, and whose items are at `items_at` in the body."""
+
+    __slots__ = ()
+    items_at: tuple[str, ...]
+
+    def first(self, request: Request) -> Request:
+        return request
+
+    def items(self, answer: Answer) -> list[Any]:
+        return _list_at(answer.body, self.items_at)
+
+
 @dataclass(frozen=True, slots=True)
-class LinkHeader:
+class LinkHeader(_ListInBody):
     """The address of the next page is in the Link header with the relation `next` (RFC 8288). `items_at` is the path
     of keys to the list in the body, empty where the body is the list."""
 
     items_at: tuple[str, ...] = ()
     max_items: int = MAX_ITEMS
 
-    def first(self, request: Request) -> Request:
-        return request
-
-    def items(self, answer: Answer) -> list[Any]:
-        return _list_at(answer.body, self.items_at)
-
     def next(self, request: Request, answer: Answer, count: int) -> Request | None:
         return _following(request, answer, next_link(answer.headers.get("link", "")))
 
 
 @dataclass(frozen=True, slots=True)
-class NextUrl:
+class NextUrl(_ListInBody):
     """The address of the next page is in the body, such as Microsoft Graph's `@odata.nextLink`."""
 
     next_at: tuple[str, ...]
     items_at: tuple[str, ...] = ()
     max_items: int = MAX_ITEMS
 
-    def first(self, request: Request) -> Request:
-        return request
-
-    def items(self, answer: Answer) -> list[Any]:
-        return _list_at(answer.body, self.items_at)
-
     def next(self, request: Request, answer: Answer, count: int) -> Request | None:
         return _following(request, answer, _text_at(answer.body, self.next_at))
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(_ListInBody):
     """A cursor or page token is in the body and goes into the query parameter `parameter` of the next request."""
 
     next_at: tuple[str, ...]
     parameter: str
     items_at: tuple[str, ...] = ()
     max_items: int = MAX_ITEMS
-
-    def first(self, request: Request) -> Request:
-        return request
-
-    def items(self, answer: Answer) -> list[Any]:
-        return _list_at(answer.body, self.items_at)
 
     def next(self, request: Request, answer: Answer, count: int) -> Request | None:
         cursor = _text_at(answer.body, self.next_at)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict, Unpack
 
 from cel_expr_python import cel
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -73,6 +73,15 @@ class ExpressionFailed(Exception):
         self.reason = reason
 
 
+class EvaluationFacts(TypedDict, total=False):
+    """What an expression is evaluated over, by the name of the variable."""
+
+    person: PersonFacts | None
+    account: FoundAccount | None
+    run: RunFacts | None
+    step: StepFacts | None
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A condition: true or false, nothing else."""
@@ -91,16 +100,9 @@ class Expression:
             raise ExpressionInvalid(f"a condition must be true or false; this one is a {is_now}")
         return cls(source, names, program)
 
-    def evaluate(
-        self,
-        *,
-        person: PersonFacts | None = None,
-        account: FoundAccount | None = None,
-        run: RunFacts | None = None,
-        step: StepFacts | None = None,
-    ) -> bool:
+    def evaluate(self, **facts: Unpack[EvaluationFacts]) -> bool:
         """Raises `ExpressionFailed` where a value that is asked for is unknown or the evaluation breaks off."""
-        answer = _evaluated(self.source, self._program, person, account, run, step)
+        answer = _evaluated(self.source, self._program, facts)
         # A failed evaluation is a value too, of the type ERROR and with a text that Python takes for true.
         if answer.type() != cel.Type.BOOL:
             raise ExpressionFailed(self.source, "did not come out as true or false: a value it needs is missing")
@@ -125,16 +127,9 @@ class Formula:
             raise ExpressionInvalid(f"a parameter cannot be a {kind.lower()}; make it a text, a number or a list")
         return cls(source, names, program)
 
-    def evaluate(
-        self,
-        *,
-        person: PersonFacts | None = None,
-        account: FoundAccount | None = None,
-        run: RunFacts | None = None,
-        step: StepFacts | None = None,
-    ) -> JsonValue:
+    def evaluate(self, **facts: Unpack[EvaluationFacts]) -> JsonValue:
         """Raises `ExpressionFailed`. A moment comes out as ISO 8601 text with its offset."""
-        answer = _evaluated(self.source, self._program, person, account, run, step)
+        answer = _evaluated(self.source, self._program, facts)
         if answer.type() == cel.Type.ERROR or answer.type() == cel.Type.UNKNOWN:
             raise ExpressionFailed(self.source, "did not come out as a value: something it needs is missing")
         return _as_json(self.source, answer.plain_value())
@@ -232,20 +227,13 @@ def _variable(name: str) -> Variable:
     return next(known for known in _declared() if known == name)
 
 
-def _evaluated(
-    source: str,
-    program: Any,
-    person: PersonFacts | None,
-    account: FoundAccount | None,
-    run: RunFacts | None,
-    step: StepFacts | None,
-) -> Any:
+def _evaluated(source: str, program: Any, facts: EvaluationFacts) -> Any:
     values: dict[str, Any] = {}
-    for name, facts in (("person", person), ("account", account), ("run", run), ("step", step)):
-        if facts is None:
+    for name, known in facts.items():
+        if known is None:
             continue
         for field in _declared()[_variable(name)]:
-            value = getattr(facts, field)
+            value = getattr(known, field)
             if name == "person" and value is None:
                 value = ""
             if value is not None:  # an unknown value stays undeclared, so that asking for it fails
