@@ -15,7 +15,7 @@ async def test_a_run_moves_while_it_is_watched(offboard: Offboard, stack: Stack,
     await until(offboard, run_id, lambda run: len(run["gates"]) >= 2 and run["summary"]["open_exceptions"])
     async with at_a_terminal(stack.folder, "watch", run_id, "--as", "hr") as screen:
         await screen.until("Needs attention")
-        await screen.until("Awaiting approval at gate access (IT approver)")
+        await screen.until("Awaiting approval: access (IT approver)")
         await screen.until("operator: Several possible matches, code")
         await screen.until("IT approver: approve ")
         await offboard.done("approve", run_id, "access", as_="it")
@@ -29,7 +29,7 @@ async def test_a_run_moves_while_it_is_watched(offboard: Offboard, stack: Stack,
 async def test_whoever_stops_watching_stops_nothing(offboard: Offboard, stack: Stack, started: Started) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     async with at_a_terminal(stack.folder, "watch", run_id, "--as", "hr") as screen:
-        await screen.until("Awaiting approval at gate")
+        await screen.until("Awaiting approval: ")
         screen.process.send_signal(signal.SIGINT)
         await screen.until("The run continues.")
         async with asyncio.timeout(WITHIN):

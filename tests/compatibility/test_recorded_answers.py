@@ -22,11 +22,13 @@ from tests.compatibility.small_company import SmallCompany
 
 Recorded = dict[str, Any]
 ANSWERS: dict[str, dict[str, Any]] = read_json("answers.json.gz")
-FREE = ("now", "remedy", "if_nobody_does")
+FREE = ("now", "remedy", "subject", "if_nobody_does")
 """The time of the answer, and sentences for people."""
 OF_A_REFUSAL = ("type", "status", "code")
 GROWS = re.compile(r"/outcomes/open_exposure/longest/\d+/seconds:|/ledger/history/after:")
 """What is counted up to now, and a place in a list that is encrypted anew for each answer."""
+TITLED_BY_CODE = re.compile(r"/inbox/items/\d+/title: '(ambiguous_match: code|gate_rejected|urgent_review)' became")
+"""An exception in the inbox had its code for a title, and has the words for it now."""
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -56,7 +58,8 @@ async def test_the_api_answers_what_it_answered(alias: str, staff: Staff) -> Non
         if answer.status_code != 200:
             body = {name: body[name] for name in OF_A_REFUSAL}
         differences += changed(body, answer.json(), path, passed_over=FREE)
-    assert not [line for line in differences if not GROWS.match(line)], "\n".join(differences[:20])
+    other = [line for line in differences if not GROWS.match(line) and not TITLED_BY_CODE.match(line)]
+    assert not other, "\n".join(other[:20])
 
 
 async def test_open_exposure_goes_on_from_what_it_was(staff: Staff) -> None:

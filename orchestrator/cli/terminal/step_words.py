@@ -56,7 +56,7 @@ def failed(code: str, owner: str) -> StepView:
 
 def after(step: str) -> StepView:
     """`step` is the title of an earlier step that is not done."""
-    return _of_wait("waiting", "predecessors", "waiting", f": {step}")
+    return StepView("waiting", f"Waiting for: {step}", "waiting")
 
 
 def scheduled(rest: str) -> StepView:
@@ -65,7 +65,7 @@ def scheduled(rest: str) -> StepView:
 
 
 def awaiting_approval(gate: str, short: str) -> StepView:
-    return _of_wait("gate", "gate", f"gate: {short}", f" at gate {gate}")
+    return _of_wait("gate", "gate", f"gate: {short}", f": {gate}")
 
 
 def retrying(rest: str, code: str) -> StepView:

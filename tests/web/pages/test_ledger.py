@@ -14,7 +14,7 @@ from tests.web.pages.forms import followed, name_of, start
 async def test_whoever_reads_runs_has_the_ledger_verified(visit: Visit) -> None:
     auditor = await visit("auditor")
     page = await followed(auditor, await auditor.submit("/ledger/verify"))
-    assert page.status_code == 200 and page.url.path == "/ledger" and "Verified, no tampering found" in page.text
+    assert page.status_code == 200 and page.url.path == "/ledger" and "No tampering found" in page.text
     foreign = await (await visit("hr")).get("/ledger/verifications/i00000000000000000000000000000000")
     assert foreign.status_code == 404
 
