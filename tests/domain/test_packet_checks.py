@@ -270,6 +270,41 @@ def test_without_any_hand_over_nothing_may_be_deleted() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "declared", "hands_over"),
+    [
+        ("clear_desk", "hands_over: true", True),
+        ("clear_desk", "hands_over: false", False),
+        ("hand_over", "hands_over: false", False),
+        # As packets from before the field are read: by the name.
+        ("hand_over", "", True),
+        ("hand_over_duties", "", True),
+        ("transfer_files", "", True),
+        ("forward_calls", "", True),
+        ("clear_desk", "", False),
+        ("handover", "", False),
+    ],
+)
+def test_a_task_that_hands_over_declares_it(name: str, declared: str, hands_over: bool) -> None:
+    task = f"task: {{role: operator, instruction: Hand everything over.{', ' * bool(declared)}{declared}}}"
+    files = packet_files(
+        workflow=("name: hand_over\n", f"name: {name}\n"),
+    )
+    text = files["workflow.yaml"].decode()
+    text = text.replace("task: {role: operator, instruction: Hand everything over.}", task)
+    files["workflow.yaml"] = text.replace(", hand_over]", f", {name}]").encode()
+    assert parse_packet(files).workflow.step(name).is_hand_over_task is hands_over
+    missing = ["'delete_account' would delete before anything is handed over"]
+    assert [problem.message for problem in problems(files)] == ([] if hands_over else missing)
+
+
+def test_a_step_on_a_system_is_no_hand_over_task() -> None:
+    files = packet_files(workflow=("name: look\n", "name: hand_over_look\n"))
+    files["workflow.yaml"] = files["workflow.yaml"].replace(b"[look]", b"[hand_over_look]")
+    assert not parse_packet(files).workflow.step("hand_over_look").is_hand_over_task
+    assert problems(files) == []
+
+
 def test_what_destroys_is_declared_and_not_read_from_a_name() -> None:
     files = packet_files(workflow=("ability: delete_account", "ability: wipe_account"))
     assert problems(files) == []

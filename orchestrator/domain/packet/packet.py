@@ -63,12 +63,19 @@ class Thresholds(_Written):
 
 
 class TaskSpec(_Written):
-    """Work that only a person can do."""
+    """Work that only a person can do. `hands_over`: it gives what the person has to another person; where the file
+    does not say so, the step's name decides (`WorkflowStep.is_hand_over_task`)."""
 
     role: Slug
     instruction: Sentence
     evidence_required: bool = True
     due_within: PositiveDuration | None = None
+    hands_over: bool | None = None
+
+
+_HAND_OVER_NAMES: Final = ("hand_over", "transfer_", "forward_")
+"""How the names of hand-over tasks begin in packets that do not declare `hands_over`. Packets signed before the field
+existed keep their meaning by it."""
 
 
 class WorkflowStep(_Written):
@@ -95,6 +102,15 @@ class WorkflowStep(_Written):
         if on_system == (self.task is not None) or (self.system is None) != (self.ability is None):
             raise ValueError("say either 'system' with 'ability', or 'task', and not both")
         return self
+
+    @property
+    def is_hand_over_task(self) -> bool:
+        """Whether this is a task that gives what the person has to another person."""
+        if self.task is None:
+            return False
+        if self.task.hands_over is None:
+            return self.name.startswith(_HAND_OVER_NAMES)
+        return self.task.hands_over
 
 
 class Workflow(_Written):

@@ -22,8 +22,6 @@ from orchestrator.domain.permissions.levels import Actor, Level
 
 __all__ = ["AbilityFacts", "Catalogue", "PacketProblem", "SettingFacts", "check_packet", "roles_spoken_of"]
 
-HAND_OVER_TASKS: Final = ("hand_over", "transfer_", "forward_")
-"""How the names of tasks begin that hand something over. An ability declares it; a task has no connector to do so."""
 _SECRET_NAMES: Final = ("token", "password", "secret", "key", "credential")
 
 
@@ -200,7 +198,7 @@ class _PacketCheck:
                 names = ", ".join(repr(name) for name in missing)
                 yield self._problem(WORKFLOW_FILE, path, f"{said}the hand-over is done", f"let it need {names}")
             elif not hand_overs:
-                remedy = "add a step or task 'hand_over_…' and let this one need it"
+                remedy = "add a step that hands over, or a task with 'hands_over: true', and let this one need it"
                 yield self._problem(WORKFLOW_FILE, path, f"{said}anything is handed over", remedy)
             if not any(self._verified_on(steps[name], step.system) for name in earlier):
                 remedy = f"let it need a step on {step.system!r} whose effect is read back, such as disabling"
@@ -208,9 +206,7 @@ class _PacketCheck:
 
     def _hands_over(self, step: WorkflowStep) -> bool:
         ability = self._ability(step)
-        if ability is not None:
-            return ability.hands_over
-        return step.task is not None and step.name.startswith(HAND_OVER_TASKS)
+        return step.is_hand_over_task if ability is None else ability.hands_over
 
     def _verified_on(self, step: WorkflowStep, system: str | None) -> bool:
         ability = self._ability(step)
