@@ -26,8 +26,8 @@ _NAMED = re.compile(r"^(?P<name>[^@]+)@(?P<distribution>[^=@]+)==(?P<version>[^=
 
 @dataclass(frozen=True, slots=True)
 class ConnectorKind(Generic[Settings]):
-    """One kind of system: its settings, how a connector to it is made, and what it can do. An entry point names one of
-    these, or an `HttpKind`."""
+    """One kind of system: its settings, what it can do, and how a connector is made from settings and allowed hosts. An
+    entry point names one of these, or an `HttpKind`."""
 
     settings: type[Settings]
     make: Callable[[Settings, Collection[str]], Connector]
@@ -35,9 +35,10 @@ class ConnectorKind(Generic[Settings]):
 
 
 def over_http(kind: HttpKind[Any, Any]) -> ConnectorKind[Any]:
-    return ConnectorKind(
-        kind.settings, lambda told, hosts: HttpConnector(kind, told, allowed_hosts=hosts), kind.acts.abilities
-    )
+    def make(settings: Any, allowed_hosts: Collection[str]) -> Connector:
+        return HttpConnector(kind, settings, allowed_hosts=allowed_hosts)
+
+    return ConnectorKind(kind.settings, make, kind.acts.abilities)
 
 
 def is_named(connector: str) -> bool:

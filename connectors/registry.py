@@ -1,4 +1,4 @@
-"""Every kind of system there is a connector for: what it can do, what it must be told, how it is connected."""
+"""Every kind of system that there is a connector for: its abilities, its settings, and how a connector is made."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from connectors.reference.hr import HR, HrConnector, HrSettings
 from connectors.vendors.okta import OKTA
 
 Settings = TypeVar("Settings", bound=BaseModel)
-Found = TypeVar("Found", covariant=True)
+Entry = TypeVar("Entry", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One thing a connector must or may get. A secret comes from the environment or a file, never from a packet."""
+    """One setting of a connector. A secret comes from the environment or a file, never from a packet."""
 
     name: str
     secret: bool
@@ -33,25 +33,33 @@ class Setting:
     summary: str
 
 
+def _ldap(settings: ldap.LdapSettings, allowed_hosts: Collection[str]) -> Connector:
+    return ldap.LdapConnector(settings, allowed_hosts=allowed_hosts)
+
+
+def _hr(settings: HrSettings, allowed_hosts: Collection[str]) -> Connector:
+    return HrConnector(settings, allowed_hosts=allowed_hosts)
+
+
+def _mail(settings: mail.MailSettings, allowed_hosts: Collection[str]) -> Connector:
+    return mail.MailConnector(settings, allowed_hosts=allowed_hosts)
+
+
 _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "scim": over_http(SCIM),
-    "ldap": ConnectorKind(
-        ldap.LdapSettings, lambda told, hosts: ldap.LdapConnector(told, allowed_hosts=hosts), ldap.ACTS.abilities
-    ),
-    "hr": ConnectorKind(HrSettings, lambda told, hosts: HrConnector(told, allowed_hosts=hosts), HR.acts.abilities),
+    "ldap": ConnectorKind(ldap.LdapSettings, _ldap, ldap.ACTS.abilities),
+    "hr": ConnectorKind(HrSettings, _hr, HR.acts.abilities),
     "code_hosting": over_http(CODE_HOSTING),
     "cards": over_http(CARDS),
     "okta": over_http(OKTA),
-    "mail": ConnectorKind(
-        mail.MailSettings, lambda told, hosts: mail.MailConnector(told, allowed_hosts=hosts), mail.ACTS.abilities
-    ),
+    "mail": ConnectorKind(mail.MailSettings, _mail, mail.ACTS.abilities),
 }
-
 
 REFERENCE_KINDS = frozenset({"hr", "code_hosting", "cards"})
 """Kinds whose interface only the embedded company speaks. Of `mail` that is the administration of mailboxes."""
 
-_LOADED: dict[str, ConnectorKind[Any]] = {}  # by the whole name, once asked for
+_LOADED: dict[str, ConnectorKind[Any]] = {}
+"""Kinds of other distributions that were asked for, by the whole name."""
 
 
 def _describe(model: type[BaseModel]) -> tuple[Setting, ...]:
@@ -61,14 +69,14 @@ def _describe(model: type[BaseModel]) -> tuple[Setting, ...]:
     )
 
 
-class _Catalogue(Mapping[str, Found]):
+class _Catalogue(Mapping[str, Entry]):
     """By the name that a packet gives a connector. Iterating names the connectors that Offboard brings itself; a name
     with a distribution is looked up when it is asked for, and counts as absent where it cannot be loaded."""
 
-    def __init__(self, view: Callable[[ConnectorKind[Any]], Found]) -> None:
+    def __init__(self, view: Callable[[ConnectorKind[Any]], Entry]) -> None:
         self._view = view
 
-    def __getitem__(self, kind: str) -> Found:
+    def __getitem__(self, kind: str) -> Entry:
         try:
             return self._view(_kind(kind))
         except ActionRequiredError as error:
@@ -82,7 +90,7 @@ class _Catalogue(Mapping[str, Found]):
 
 
 SETTINGS: Mapping[str, tuple[Setting, ...]] = _Catalogue(lambda kind: _describe(kind.settings))
-"""What each kind must be told, by kind."""
+"""The settings of each kind, by kind."""
 
 _ABILITIES: Mapping[str, Mapping[str, Ability]] = _Catalogue(lambda kind: kind.abilities)
 
@@ -93,7 +101,7 @@ def connector_kinds() -> Mapping[str, Mapping[str, Ability]]:
 
 
 def why_missing(kind: str) -> str:
-    """Why a kind that `connector_kinds` does not have is not there, and what to do about it."""
+    """Why `connector_kinds` does not have the kind, and what to do about it; empty where it has."""
     try:
         _kind(kind)
     except ActionRequiredError as error:

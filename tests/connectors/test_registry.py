@@ -1,4 +1,4 @@
-"""The catalogue, and the settings that each kind must be told."""
+"""The catalogue of kinds, and the settings of each."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ COMPLETE = {
 
 def complete(kind: str) -> dict[str, str]:
     known = {setting.name for setting in SETTINGS[kind]}
-    told = {name: value for name, value in COMPLETE.items() if name in known}
-    return told | ({"url": "ldaps://systems.example"} if kind == "ldap" else {})
+    settings = {name: value for name, value in COMPLETE.items() if name in known}
+    return settings | ({"url": "ldaps://systems.example"} if kind == "ldap" else {})
 
 
 def test_every_kind_is_described() -> None:
@@ -54,12 +54,12 @@ def test_what_cuts_access_before_gates_can_be_undone() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_each_required_setting_is_asked_for_by_name(kind: str) -> None:
-    told = complete(kind)
-    await connect(kind, told, allowed_hosts=["systems.example"]).aclose()
+    settings = complete(kind)
+    await connect(kind, settings, allowed_hosts=["systems.example"]).aclose()
     for setting in SETTINGS[kind]:
         if setting.required:
-            for absent in (told.keys() - {setting.name}, told.keys()):
-                given = {name: told[name] if name != setting.name else " " for name in absent}
+            for absent in (settings.keys() - {setting.name}, settings.keys()):
+                given = {name: settings[name] if name != setting.name else " " for name in absent}
                 with pytest.raises(ActionRequiredError, match="setting_missing") as raised:
                     connect(kind, given, allowed_hosts=["systems.example"], system="the-tenant")
                 assert "the-tenant" in raised.value.detail
@@ -72,8 +72,8 @@ def test_no_message_repeats_a_value(kind: str) -> None:
     for changed in ({"max_answer_bytes": "s3cret-x"}, {"max_entries": "s3cret-x"}, {"tokken": "s3cret-x"}):
         with pytest.raises(ActionRequiredError, match=r"setting_(invalid|unknown)") as raised:
             connect(kind, complete(kind) | changed, allowed_hosts=["systems.example"])
-        told = json.dumps([raised.value.detail, raised.value.remedy, repr(raised.value)])
-        assert "s3cret" not in told
+        said = json.dumps([raised.value.detail, raised.value.remedy, repr(raised.value)])
+        assert "s3cret" not in said
         assert raised.value.__suppress_context__ or raised.value.__context__ is None
 
 
