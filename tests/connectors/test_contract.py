@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 import pytest
 from company_settings import ADDRESS, ALLOWED, KINDS, SECRETS, SYSTEM_OF, connect_to, settings_for
@@ -20,6 +21,7 @@ from contract import (
     effect_for,
     the_account,
 )
+from raw_servers import forwarded_to, listening
 
 from connectors.abilities import Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
@@ -29,6 +31,7 @@ from orchestrator.embedded.company.people import Employee
 
 Hire = Callable[..., Awaitable[list[Employee]]]
 HTTP_KINDS = [kind for kind in KINDS if kind != "ldap"]
+EFFECT_KEY_KINDS = {"hr", "code_hosting", "mail"}
 
 INJECTIONS = (
     "*",
@@ -174,6 +177,27 @@ async def test_somebody_else_is_left_alone(
     await connector.attempt(await effect_for(case, connector, person, heir))
     if case.declared.read_back and case.declared.needs_account:
         assert (await connector.read_back(await effect_for(case, connector, namesake, heir))).outcome == "not_done"
+
+
+@pytest.mark.parametrize("case", HTTP_CHANGES, ids=str)
+async def test_only_systems_that_know_an_effect_key_are_sent_one(case: Case, company: Company, hire: Hire) -> None:
+    """`Effect-Key` is a header of the embedded company's own interfaces, and would be noise to any other system."""
+    sent = bytearray()
+
+    async def keep(data: bytes) -> None:
+        sent.extend(data.lower())
+
+    address = urlsplit(settings_for(company, case.kind)[ADDRESS[case.kind]])
+    assert address.port is not None
+    (person,), (heir,) = await hire(traits=["admin"]), await hire()
+    async with listening(forwarded_to(address.port, keep)) as port:
+        through = address._replace(netloc=f"127.0.0.1:{port}").geturl()
+        connector = connect_to(company, case.kind, **{ADDRESS[case.kind]: through})
+        await connector.attempt(await effect_for(case, connector, person, heir))
+        await connector.aclose()
+    assert case.method.lower().encode() in sent
+    assert (b"\r\neffect-key:" in sent) == (case.kind in EFFECT_KEY_KINDS)
+    assert (b"\r\nidempotency-key:" in sent) == (case.declared.repeat == "keyed")
 
 
 FAULTS = {

@@ -1,0 +1,204 @@
+"""What every connector over HTTP makes of answers that the company's systems do not give: lists without an end, rate
+limits in each vendor's spelling, refused tokens, and packed bodies. Over real sockets."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from raw_servers import listening
+from scripted_server import Answered, Asked, ScriptedServer
+
+from connectors.abilities import Connector, Lookup
+from connectors.errors import ActionRequiredError, TryAgainError
+from connectors.registry import connect
+
+BOMB = gzip.compress(b'"' + b" " * 20_000_000 + b'"')
+GZIP = {"Content-Encoding": "gzip"}
+
+ACCOUNT = {
+    "id": "7",
+    "username": "isa",
+    "employee_number": "E-1",
+    "state": "active",
+    "admin": False,
+    "repositories": [],
+}
+CARD = {"id": "7", "employee_number": "E-1", "last4": "4242", "state": "active", "balance_cents": 0}
+PERSON = {
+    "id": "7", "employee_number": "E-1", "given_name": "Isa", "family_name": "Lund", "display_name": "Isa Lund",
+    "email": "isa.lund@vendor.example", "status": "active",
+}  # fmt: skip
+OKTA_USER = {"id": "7", "status": "ACTIVE", "profile": {"login": "isa.lund@vendor.example", "employeeNumber": "E-1"}}
+SCIM_USER = {"id": "7", "userName": "isa.lund@vendor.example", "externalId": "E-1", "active": True}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of system: the lookup that asks for a list, and the answer that holds one account. `page` makes a page
+    that names the given page as the next one; None where the kind reads no list by an address or a cursor."""
+
+    name: str
+    lookup: Lookup
+    last_page: Any
+    page: Callable[[str], Answered] | None = None
+
+    @asynccontextmanager
+    async def connected(
+        self, answer: Callable[[Asked], Answered], **settings: str
+    ) -> AsyncIterator[tuple[Connector, ScriptedServer]]:
+        server = ScriptedServer(answer)
+        async with listening(server.serve) as port:
+            address = f"http://127.0.0.1:{port}"
+            known = {"url": address, "token": "t0ken"}
+            if self.name == "mail":
+                known = {
+                    "smtp_host": "127.0.0.1", "sender": "offboard@vendor.example",
+                    "admin_url": address, "admin_token": "t0ken",
+                }  # fmt: skip
+            connector = connect(self.name, known | settings, allowed_hosts=["127.0.0.1"])
+            yield connector, server
+            await connector.aclose()
+
+    def answers(self, asked: Asked) -> Answered:
+        """One account, on one page."""
+        if self.name == "scim" and asked.path == "/ServiceProviderConfig":
+            return Answered(404)
+        if self.name == "scim" and asked.path == "/Groups":
+            return Answered(200, {"totalResults": 0})
+        return Answered(200, self.last_page)
+
+
+def cursor(items: str, item: Mapping[str, Any]) -> Callable[[str], Answered]:
+    return lambda following: Answered(200, {items: [item], "next": following})
+
+
+KINDS = (
+    Kind("scim", Lookup("externalId", "E-1"), {"totalResults": 1, "Resources": [SCIM_USER]}),
+    Kind(
+        "okta",
+        Lookup("employeeNumber", "E-1"),
+        [OKTA_USER],
+        lambda following: Answered(200, [OKTA_USER], {"Link": f'<{following}>; rel="next"'}),
+    ),
+    Kind("code_hosting", Lookup("employee_number", "E-1"), {"accounts": [ACCOUNT]}, cursor("accounts", ACCOUNT)),
+    Kind("cards", Lookup("employee_number", "E-1"), {"cards": [CARD]}, cursor("cards", CARD)),
+    Kind("hr", Lookup("employee_number", "E-1"), {"people": [PERSON]}, cursor("people", PERSON)),
+    Kind("mail", Lookup("address", "isa@vendor.example"), {"address": "isa@vendor.example"}),
+)
+PAGED = tuple(kind for kind in KINDS if kind.page is not None)
+
+
+def named(kind: Kind) -> str:
+    return kind.name
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=named)
+async def test_a_packed_answer_is_read(kind: Kind) -> None:
+    def packed(asked: Asked) -> Answered:
+        assert "gzip" in asked.headers["accept-encoding"]
+        answer = kind.answers(asked)
+        body = answer.written().partition(b"\r\n\r\n")[2]
+        return Answered(answer.status, gzip.compress(body), GZIP)
+
+    async with kind.connected(packed) as (connector, _):
+        [account] = await connector.find_accounts([kind.lookup])
+    assert account.native_id in ("7", "isa@vendor.example")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=named)
+async def test_the_limit_of_an_answer_counts_unpacked_bytes(kind: Kind) -> None:
+    async with kind.connected(lambda asked: Answered(200, BOMB, GZIP), max_answer_bytes="100000") as (connector, _):
+        with pytest.raises(ActionRequiredError, match="answer_too_large") as raised:
+            await connector.find_accounts([kind.lookup])
+    assert len(BOMB) < 100_000
+    assert raised.value.happened == "no"
+
+
+@pytest.mark.parametrize("kind", PAGED, ids=named)
+async def test_a_list_whose_pages_run_in_a_circle_is_an_error(kind: Kind) -> None:
+    page = kind.page
+    assert page is not None
+    async with kind.connected(lambda asked: page("/again?cursor=1")) as (connector, server):
+        with pytest.raises(ActionRequiredError, match="answer_not_understood") as raised:
+            await connector.find_accounts([kind.lookup])
+    assert raised.value.happened == "no"
+    assert len(server.asked) == 2
+
+
+async def test_a_list_that_ends_before_its_total_is_an_error() -> None:
+    scim = KINDS[0]
+
+    def answer(asked: Asked) -> Answered:
+        if asked.path != "/Users":
+            return scim.answers(asked)
+        return Answered(200, {"totalResults": 3, "Resources": [SCIM_USER] if "startIndex=1&" in asked.target else []})
+
+    async with scim.connected(answer) as (connector, server):
+        with pytest.raises(ActionRequiredError, match="answer_not_understood") as raised:
+            await connector.find_accounts([scim.lookup])
+    assert "3 items" in raised.value.detail
+    assert [asked.path for asked in server.asked] == ["/ServiceProviderConfig", "/Users", "/Users"]
+
+
+@pytest.mark.parametrize("kind", PAGED, ids=named)
+async def test_a_next_page_on_another_host_is_never_asked(kind: Kind) -> None:
+    page = kind.page
+    assert page is not None
+    elsewhere = ScriptedServer(kind.answers)
+    async with listening(elsewhere.serve, host="127.0.0.2") as port:
+        address = f"http://127.0.0.2:{port}/next"
+        async with kind.connected(lambda asked: page(address)) as (connector, server):
+            with pytest.raises(ActionRequiredError) as raised:
+                await connector.find_accounts([kind.lookup])
+    assert elsewhere.asked == []
+    # A cursor is never an address: it goes into the query, and comes back again and again.
+    assert (raised.value.code, len(server.asked)) == (
+        ("host_not_allowed", 1) if kind.name == "okta" else ("answer_not_understood", 2)
+    )
+
+
+def limits() -> Mapping[str, tuple[int, dict[str, str]]]:
+    reset = int(time.time()) + 8
+    return {
+        "429, Retry-After": (429, {"Retry-After": "7"}),
+        "429, Okta": (429, {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": str(reset)}),
+        "403, Retry-After": (403, {"Retry-After": "7"}),
+        "403, GitHub": (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(reset)}),
+        "403, Okta": (403, {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": str(reset)}),
+        "403, the IETF draft": (403, {"RateLimit-Remaining": "0", "RateLimit-Reset": "7"}),
+    }
+
+
+@pytest.mark.parametrize("limit", limits())
+@pytest.mark.parametrize("kind", KINDS, ids=named)
+async def test_a_rate_limit_says_when_to_come_back(kind: Kind, limit: str) -> None:
+    status, headers = limits()[limit]
+    async with kind.connected(lambda asked: Answered(status, {}, headers)) as (connector, server):
+        with pytest.raises(TryAgainError, match="too_many_requests") as raised:
+            await connector.find_accounts([kind.lookup])
+    assert raised.value.happened == "no"
+    assert 5 < (raised.value.retry_after or 0) <= 8
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "7"}])
+@pytest.mark.parametrize("kind", KINDS, ids=named)
+async def test_another_403_needs_a_person(kind: Kind, headers: dict[str, str]) -> None:
+    async with kind.connected(lambda asked: Answered(403, {}, headers)) as (connector, _):
+        with pytest.raises(ActionRequiredError, match="credential_refused"):
+            await connector.find_accounts([kind.lookup])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=named)
+async def test_a_token_that_cannot_be_renewed_is_sent_once(kind: Kind) -> None:
+    async with kind.connected(lambda asked: Answered(401, {"error": "expired"})) as (connector, server):
+        with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
+            await connector.find_accounts([kind.lookup])
+    assert raised.value.happened == "no"
+    assert len(server.asked) == 1
