@@ -1,1 +1,1 @@
-"""HTTP for connectors: one client, which hosts it may reach, and how answers are read."""
+"""HTTP for connectors: requests, authentication, pages, and what answers mean."""

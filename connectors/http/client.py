@@ -39,13 +39,13 @@ import httpx
 
 from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.hosts import Redaction, base_url, port_of, require_allowed
 from connectors.http.answers import json_or_none, read_json
 from connectors.http.auth import Auth
 from connectors.http.dialect import Dialect, Verdict
-from connectors.http.hosts import Redaction, base_url, port_of, require_allowed
 from connectors.http.requests import Answer, Flow, Outgoing, Request
 from connectors.http.sending import NotReceived, Received, new_client, send
-from connectors.http.tls import require_private
+from connectors.tls import require_private
 
 T = TypeVar("T")
 Happened = Literal["no", "unknown"]

@@ -7,7 +7,7 @@
 - Where there is no answer, `NotReceived` is raised with a code. An error of httpx carries the request, and with it the
   credential, so it is neither the cause nor the context of what is raised here.
 
-Callers check the address first: connectors with `connectors.http.hosts`, webhooks with their own list of hosts.
+Callers check the address first: connectors with `connectors.hosts`, webhooks with their own list of hosts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import httpx
 
 from connectors.abilities import Pace, unpaced
 from connectors.http.answers import ACCEPTED_ENCODINGS, unpacker_for
-from connectors.http.tls import trust
+from connectors.tls import trust
 
 Code = Literal["deadline_over", "certificate_refused", "unreachable", "connection_lost"]
 

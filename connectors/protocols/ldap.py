@@ -23,10 +23,10 @@ from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachab
 from connectors.account_set import AccountSet, equals_ignoring_case
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
-from connectors.http.hosts import require_allowed
-from connectors.http.tls import require_private, trust
+from connectors.hosts import require_allowed
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
 from connectors.protocols.ldap_session import Directory, Entry, LdapRefusedError, Session
+from connectors.tls import require_private, trust
 
 _LOCKED_FOR_GOOD = "000001010000Z"
 _ATTRIBUTE = re.compile(r"^[A-Za-z][A-Za-z0-9-]*$")  # RFC 4512 section 1.4, keystring

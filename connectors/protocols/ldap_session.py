@@ -32,7 +32,7 @@ from ldap3.core.exceptions import (
 
 from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.http.hosts import Redaction
+from connectors.hosts import Redaction
 
 T = TypeVar("T")
 

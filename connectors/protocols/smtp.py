@@ -13,8 +13,8 @@ import aiosmtplib
 
 from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.http.hosts import Redaction
-from connectors.http.tls import trust
+from connectors.hosts import Redaction
+from connectors.tls import trust
 
 Security = Literal["starttls", "tls", "none"]
 

@@ -20,15 +20,15 @@ from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachab
 from connectors.account_set import equals_ignoring_case
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
+from connectors.hosts import require_allowed
 from connectors.http.auth import BearerToken
 from connectors.http.client import HttpClient
 from connectors.http.connector import account_missing, answers, find_by, seen
 from connectors.http.flows import Fields, ask_if_present, change, parse
-from connectors.http.hosts import require_allowed
 from connectors.http.requests import Flow, Operation
-from connectors.http.tls import require_private
 from connectors.parameters import account_of, text_of
 from connectors.protocols.smtp import MailServer, Security, message_id
+from connectors.tls import require_private
 
 GET_MAILBOX = Operation("GET", "/mailboxes/{address}")
 PUT_MAILBOX = Operation("PUT", "/mailboxes/{address}")
