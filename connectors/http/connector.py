@@ -182,13 +182,3 @@ def answers(request: Request) -> Callable[[Any], Flow[str]]:
         return "answered, credential accepted"
 
     return check
-
-
-def seen(done: bool, evidence: Mapping[str, Any]) -> ReadBack:
-    """Done or not, with the evidence for it."""
-    return ReadBack("done" if done else "not_done", evidence)
-
-
-def account_missing() -> ReadBack:
-    """The system does not know the account any more: that shows neither that the effect stands nor that it does not."""
-    return ReadBack("unknown", {"present": False})

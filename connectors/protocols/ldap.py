@@ -26,6 +26,7 @@ from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.hosts import require_allowed
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
 from connectors.protocols.ldap_session import Directory, Entry, LdapRefusedError, Session
+from connectors.read_backs import account_missing, seen
 from connectors.tls import require_private, trust
 
 _LOCKED_FOR_GOOD = "000001010000Z"
@@ -120,7 +121,7 @@ class LdapConnector:
 
         def work(session: Session) -> ReadBack:
             entry = self._entry(session, native_id)
-            return ReadBack("unknown", {"present": False}) if entry is None else look(self, session, entry, effect)
+            return account_missing() if entry is None else look(self, session, entry, effect)
 
         return await self._directory.converse(work, deadline=effect.deadline, pace=pace)
 
@@ -193,7 +194,7 @@ class LdapConnector:
         return groups
 
     def look_at_lock(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
-        return _seen(entry.first("pwdAccountLockedTime") == _LOCKED_FOR_GOOD, _state(entry))
+        return seen(entry.first("pwdAccountLockedTime") == _LOCKED_FOR_GOOD, _state(entry))
 
     def look_at_password(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
         ours = session.compare(entry.dn, "userPassword", _unusable_password(effect.effect_key))
@@ -201,15 +202,15 @@ class LdapConnector:
         if ours is None:
             return ReadBack("unknown", evidence)
         locked = not _has_policy(entry) or entry.first("pwdAccountLockedTime") == _LOCKED_FOR_GOOD
-        return _seen(ours and locked, evidence)
+        return seen(ours and locked, evidence)
 
     def look_at_groups(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
         groups = [_shown(group) for _, group in self._groups(session, entry, names_of(effect, "groups"))]
-        return _seen(not groups, {**_state(entry), "groups": groups})
+        return seen(not groups, {**_state(entry), "groups": groups})
 
     def snapshot(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
         groups = [_shown(group) for _, group in self._groups(session, entry, names_of(effect, "groups"))]
-        return _seen(True, {**_state(entry), "groups": groups})
+        return seen(True, {**_state(entry), "groups": groups})
 
     def lock(self, session: Session, entry: Entry, effect: Effect) -> Reply:
         before = entry.first("pwdAccountLockedTime")
@@ -326,10 +327,6 @@ ACTS: ActTable[
         LdapConnector.look_at_password,
     ),
 )
-
-
-def _seen(done: bool, evidence: Mapping[str, Any]) -> ReadBack:
-    return ReadBack("done" if done else "not_done", evidence)
 
 
 def _state(entry: Entry) -> dict[str, Any]:

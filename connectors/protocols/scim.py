@@ -19,12 +19,13 @@ from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.account_set import AccountSet
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
-from connectors.http.connector import HttpKind, TokenSettings, answers, bearer, seen
+from connectors.http.connector import HttpKind, TokenSettings, answers, bearer
 from connectors.http.flows import Fields, all_pages, change, parse, unexpected
 from connectors.http.pages import Offset
 from connectors.http.requests import Answer, Flow, Operation
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
 from connectors.protocols.scim_attributes import is_attribute_path, matching_value
+from connectors.read_backs import account_missing, seen
 
 _PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 _ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
@@ -283,7 +284,7 @@ def _look_at_deletion(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
 def _look_at_state(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
-        return ReadBack("unknown", {"present": False})
+        return account_missing()
     if user.active is None:
         return ReadBack("unknown", user.evidence())  # RFC 7643 lets a server leave `active` out: nothing is proven
     return seen(not user.active, user.evidence())
@@ -292,7 +293,7 @@ def _look_at_state(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
 def _look_at_groups(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
-        return ReadBack("unknown", {"present": False})
+        return account_missing()
     groups = yield from _group_names(server, effect)
     return seen(not groups, {**user.evidence(), "groups": groups})
 
@@ -300,7 +301,7 @@ def _look_at_groups(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
 def _snapshot(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
-        return ReadBack("unknown", {"present": False})
+        return account_missing()
     groups = yield from _group_names(server, effect)
     access = {"groups": groups, "roles": user.roles or [], "entitlements": user.entitlements or []}
     return seen(True, {**user.evidence(), **access})

@@ -13,11 +13,12 @@ from pydantic import Field
 
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.acts import Act, ActTable
-from connectors.http.connector import HttpKind, TokenSettings, account_missing, answers, bearer, find_by, seen
+from connectors.http.connector import HttpKind, TokenSettings, answers, bearer, find_by
 from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of
+from connectors.read_backs import account_missing, seen
 
 _KEYED_FOR = timedelta(hours=24)
 _PAGES = Cursor(items_at=("cards",), next_at=("next",), parameter="cursor")

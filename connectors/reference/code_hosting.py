@@ -15,11 +15,12 @@ from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.account_set import equals_ignoring_case
 from connectors.acts import Act, ActTable
 from connectors.errors import RefusedError
-from connectors.http.connector import HttpKind, TokenSettings, account_missing, answers, bearer, find_by, seen
+from connectors.http.connector import HttpKind, TokenSettings, answers, bearer, find_by
 from connectors.http.flows import Fields, all_pages, ask, ask_if_present, change, parse
 from connectors.http.pages import Cursor
 from connectors.http.requests import Answer, Flow, Operation
 from connectors.parameters import account_of, text_of
+from connectors.read_backs import account_missing, seen
 
 _PAGES = Cursor(items_at=("accounts",), next_at=("next",), parameter="cursor")
 

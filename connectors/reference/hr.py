@@ -18,17 +18,16 @@ from connectors.http.connector import (
     HttpConnector,
     HttpKind,
     TokenSettings,
-    account_missing,
     answers,
     bearer,
     find_by,
-    seen,
 )
 from connectors.http.flows import Fields, all_pages, ask, ask_if_present, change, parse
 from connectors.http.pages import Cursor
 from connectors.http.requests import Answer, Flow, Operation
 from connectors.parameters import account_of, instant_of
 from connectors.people import Asset, Person
+from connectors.read_backs import account_missing, seen
 
 _MAX_PAGE = 100
 _PAGES = Cursor(items_at=("people",), next_at=("next",), parameter="cursor")

@@ -23,11 +23,12 @@ from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.hosts import require_allowed
 from connectors.http.auth import BearerToken
 from connectors.http.client import HttpClient
-from connectors.http.connector import account_missing, answers, find_by, seen
+from connectors.http.connector import answers, find_by
 from connectors.http.flows import Fields, ask_if_present, change, parse
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, text_of
 from connectors.protocols.smtp import MailServer, Security, message_id
+from connectors.read_backs import account_missing, seen
 from connectors.tls import require_private
 
 GET_MAILBOX = Operation("GET", "/mailboxes/{address}")

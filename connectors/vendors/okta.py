@@ -18,13 +18,14 @@ from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.auth import Auth, BearerToken
-from connectors.http.connector import HttpKind, HttpSettings, account_missing, find_by, seen
+from connectors.http.connector import HttpKind, HttpSettings, find_by
 from connectors.http.dialect import Dialect
 from connectors.http.flows import Fields, all_pages, ask, change, parse
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.http.tokens import PrivateKeyJwt, SigningKey
 from connectors.parameters import account_of, names_of
+from connectors.read_backs import account_missing, seen
 
 LIST_USERS = Operation("GET", "/api/v1/users", "listUsers")
 GET_USER = Operation("GET", "/api/v1/users/{id}", "getUser")

@@ -39,11 +39,12 @@ from typing import Any
 
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.acts import Act, ActTable
-from connectors.http.connector import HttpKind, TokenSettings, account_missing, answers, bearer, find_by, seen
+from connectors.http.connector import HttpKind, TokenSettings, answers, bearer, find_by
 from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of
+from connectors.read_backs import account_missing, seen
 from pydantic import Field
 
 # Method, path below the base address, and the vendor's operation id.
