@@ -38,6 +38,8 @@ class _Zlib:
         self._begun = False
 
     def unpack(self, data: bytes, max_bytes: int) -> bytes:
+        if self._decompressor.eof:  # zlib would keep what comes after the end
+            return b""
         try:
             try:
                 unpacked = self._decompressor.decompress(data, max_bytes)

@@ -179,7 +179,8 @@ class ScimServer:
             unexpected(f"{operation.path} answered with something that is not a resource.")
         headers = {}
         if (yield from self.offers()).etag.supported:
-            version = fetched.etag or fetched.body.get("meta", {}).get("version")
+            meta = fetched.body.get("meta")
+            version = fetched.etag or (meta.get("version") if isinstance(meta, dict) else None)
             if not isinstance(version, str):
                 unexpected("The server offers entity tags, and the resource it sent has none.")
             headers["If-Match"] = version
@@ -206,6 +207,8 @@ def _find(server: ScimServer, lookups: Sequence[Lookup]) -> Flow[Sequence[Accoun
             continue
         condition = f"{lookup.attribute} eq {_quoted(lookup.value)}" if offers.filter.supported else None
         for document in (yield from _resources(LIST_USERS, condition)):
+            if not isinstance(document, dict):
+                unexpected("A list of users holds something that is not a resource.")
             matching = matching_value(document, lookup)
             if matching is None:  # a server that ignores filters, or compares more loosely than equal
                 continue

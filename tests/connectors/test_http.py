@@ -145,6 +145,25 @@ async def test_the_cap_counts_unpacked_bytes() -> None:
     assert peak < 5_000_000
 
 
+async def test_what_follows_the_end_of_a_packed_body_is_not_kept() -> None:
+    packed = gzip.compress(b"{}") + b"x" * 20_000_000
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n")
+        for start in range(0, len(packed), 65_536):
+            writer.write(packed[start : start + 65_536])
+            await writer.drain()
+
+    async with speaking_to(serve) as system:
+        tracemalloc.start()
+        answer = await system.run(one(Request("GET", ("things",))), deadline=10.0)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert answer.body == {}
+    assert peak < 5_000_000
+
+
 @pytest.mark.parametrize("coding", ["br", "gzip, gzip"])
 async def test_a_coding_that_was_not_asked_for_is_not_understood(coding: str) -> None:
     assert coding not in ACCEPTED_ENCODINGS

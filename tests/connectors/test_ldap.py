@@ -82,6 +82,20 @@ async def test_accounts_are_found_by_any_spelling_and_told_apart(connectors: dic
     assert not (await the_account(connectors["ldap"], person)).privileged
 
 
+async def test_more_entries_than_the_limit_are_an_error_and_no_short_list(company: Company, hire: Hire) -> None:
+    family = "Tangen-" + secrets.token_hex(4)
+    await hire(3, family_name=family)
+    for limit in ("2", "3"):
+        connector = connect_to(company, "ldap", max_entries=limit)
+        if limit == "3":
+            assert len(await connector.find_accounts([Lookup("sn", family)])) == 3
+        else:
+            with pytest.raises(ActionRequiredError, match="answer_too_large") as raised:
+                await connector.find_accounts([Lookup("sn", family)])
+            assert raised.value.happened == "no"
+        await connector.aclose()
+
+
 @pytest.mark.parametrize("name", ["Štěpánka (von) *Öß\\Łącka*", "Ægir)(uid=*"])
 async def test_names_with_special_letters_are_found(
     name: str, company: Company, connectors: dict[str, Connector], hire: Hire

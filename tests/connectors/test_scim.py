@@ -19,12 +19,15 @@ from raw_servers import forwarded_to, http_answer, listening
 
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, TryAgainError
+from connectors.http.requests import Answer
+from connectors.protocols.scim import SCIM, ScimServer, ScimSettings
 from connectors.registry import connect
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 
 Hire = Callable[..., Awaitable[list[Employee]]]
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+SETTINGS = ScimSettings.model_validate({"url": "https://systems.example/v2", "token": "t"})
 LEAVER = Employee("N-1", "Ansgar", "Quidde", "ansgar.quidde@wolkenmuehle.example", department="Storehouse")
 STAYING = Employee("N-2", "Berta", "Quidde", "berta.quidde@wolkenmuehle.example", department="Storehouse")
 
@@ -142,6 +145,25 @@ async def test_a_second_delete_is_done_and_a_disable_then_says_gone(
     assert (await scim.read_back(again)).outcome == "done"
     assert await scim.find_accounts([STRONG_KEY["scim"](person)]) == []
     assert (await scim.read_back(Effect("disable_account", "third", account))).outcome == "unknown"
+
+
+def test_a_list_that_holds_no_resources_is_not_understood() -> None:
+    flow = SCIM.find(ScimServer(SETTINGS), [Lookup("userName", "isa")])
+    next(flow)
+    flow.send(Answer(404))
+    with pytest.raises(ActionRequiredError, match="answer_not_understood"):
+        flow.send(Answer(200, {"totalResults": 1, "Resources": ["isa"]}))
+
+
+@pytest.mark.parametrize("meta", [None, "W/1", {}, {"version": 1}])
+def test_a_resource_without_the_entity_tag_that_was_promised_is_not_put_back(meta: object) -> None:
+    do = SCIM.acts.act("disable_account").do
+    assert do is not None
+    flow = do(ScimServer(SETTINGS), Effect("disable_account", "key", Account("7", "isa")))
+    next(flow)
+    flow.send(Answer(200, {"patch": {"supported": False}, "etag": {"supported": True}}))
+    with pytest.raises(ActionRequiredError, match="answer_not_understood"):
+        flow.send(Answer(200, {"id": "7", "meta": meta}))
 
 
 async def test_a_404_of_somebody_else_proves_no_deletion() -> None:
