@@ -1,7 +1,7 @@
 """What a connector can do, what it may be asked to do, and what it answers.
 
-Connectors stand alone: this module uses the standard library only, and no connector imports the rest of Offboard.
-A connector tries once and says truthfully what happened; retries, gates and the record are other people's work.
+This module uses the standard library only, and no connector imports the rest of Offboard. A connector tries once and
+reports what happened; its caller retries, asks for approval and keeps the record.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 Level = Literal["read", "prepare", "stage", "change"]
-"""`read` looks; `prepare` writes only inside Offboard; `stage` leaves something inert or scheduled in the system;
-`change` takes effect there."""
+"""`read` changes nothing; `prepare` writes only inside Offboard; `stage` leaves something inert or scheduled in the
+system; `change` takes effect there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Ability:
     """One thing a connector can do to one account (or, where `needs_account` is false, for one person).
 
     `repeat` says what a second attempt with the same effect key does: `freely` lands in the same state, `keyed` is
-    recognised by the system for `keyed_for`, `never` may do the effect twice.
+    recognised by the system for `keyed_for`, `never` may do the effect a second time.
     `reversible` is `no`, `yes`, or `limited` to `reversible_for`.
     `settles_within` is how long the system may show the old state after it accepted a change.
     `cuts_access` marks what an urgent run may do before its gates.
@@ -71,7 +71,7 @@ class Account:
 class Effect:
     """What to do: to which account, with which parameters, under which key.
 
-    `effect_key` names this effect for good; it is passed on wherever the system supports idempotency.
+    `effect_key` never names another effect; it is passed on wherever the system supports idempotency.
     `deadline` is the total time in seconds that one attempt (or one read-back) may take, name lookup included."""
 
     ability: str
@@ -138,11 +138,11 @@ class Connector(Protocol):
         ...
 
     async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
-        """Look whether the effect stands. Changes nothing."""
+        """Whether the system now shows the effect. Changes nothing."""
         ...
 
     async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
-        """Is the system there, and does it accept our credential? Changes nothing, never raises."""
+        """Whether the system answers and accepts our credential. Changes nothing, never raises."""
         ...
 
     async def aclose(self) -> None: ...

@@ -22,5 +22,5 @@ class AccountSet:
 
 
 def equals_ignoring_case(shown: str | None, asked: str) -> bool:
-    """Every answer is compared again here, since a system may match prefixes or ignore a parameter it does not know."""
+    """Every account found is compared with it, since a system may match prefixes or ignore an unknown parameter."""
     return shown is not None and shown.casefold() == asked.casefold()

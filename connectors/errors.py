@@ -3,7 +3,7 @@
     ConnectorError
     ├── TryAgainError          the system or the way to it failed; later may be better
     ├── ActionRequiredError    a person must change something first: a credential, a setting, the system
-    └── RefusedError           the system understood and said no; the same attempt will be refused again
+    └── RefusedError           the system refused; it will refuse the same attempt again
 
 `happened` says what the caller may assume: `no` (certainly no effect), or `unknown` (it may have taken effect, so
 read back before anything else). `code` is short, stable and free of personal data: it may be logged and counted.
@@ -16,7 +16,7 @@ from typing import Literal
 
 
 class ConnectorError(Exception):
-    """Root of the tree. `str(error)` is the code alone, so that an accidental log line tells nothing about anybody."""
+    """Root of the tree. `str(error)` is the code alone, so that an accidental log line holds no personal data."""
 
     def __init__(
         self,
@@ -44,4 +44,4 @@ class ActionRequiredError(ConnectorError):
 
 
 class RefusedError(ConnectorError):
-    """The system's own no: a 4xx that will stay one, an LDAP constraint, an error inside a 200."""
+    """The system refused: a 4xx that a repeat will not change, an LDAP constraint, an error inside a 200."""

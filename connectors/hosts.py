@@ -1,4 +1,4 @@
-"""Which hosts a connector may speak to, and what of theirs may be repeated.
+"""Which hosts a connector may reach, and how its secrets are removed from what they answer.
 
 An allow-list entry is `host` (any port) or `host:port`, compared without case. An empty list allows nothing, so that a
 wrong or forged setting cannot send a credential to a host that no operator named.
@@ -27,7 +27,7 @@ def _parse(entry: str) -> tuple[str, int | None]:
 
 
 def require_allowed(host: str, port: int, allowed_hosts: Collection[str]) -> None:
-    """Raises `ActionRequiredError("host_not_allowed")` unless host and port stand on the list."""
+    """Raises `ActionRequiredError("host_not_allowed")` unless host and port are on the list."""
     name = host.strip("[]").lower()
     for entry in allowed_hosts:
         allowed_host, allowed_port = _parse(entry)
@@ -63,7 +63,7 @@ def port_of(url: httpx.URL) -> int:
 
 
 class Redaction:
-    """Takes our own secrets out of text that a system sent back, since systems do echo credentials in messages."""
+    """Removes our own secrets from text that a system sent back, since some systems echo credentials in messages."""
 
     def __init__(self, secrets: Collection[str]) -> None:
         self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)

@@ -83,9 +83,10 @@ def load(connector: str) -> ConnectorKind[Any]:
         if isinstance(kind, ConnectorKind):
             return kind
         raise _problem(
-            "connector_broken", f"The connector {name} of {distribution} {wanted} is no HttpKind or ConnectorKind.",
+            "connector_broken",
+            f"The connector {name} of {distribution} {wanted} is neither an HttpKind nor a ConnectorKind.",
             "Report it to the distribution's authors.",
-        )  # fmt: skip
+        )
     raise _problem(
         "unknown_kind", f"The distribution {distribution} {wanted} brings no connector {name!r}.",
         "Correct the name in platform.yaml.",

@@ -1,4 +1,4 @@
-"""What an effect must bring with it, and what is said where it does not."""
+"""Account and parameters of an effect, and the errors where they are missing or wrong."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def instant_of(effect: Effect, name: str) -> datetime:
 
 
 def names_of(effect: Effect, name: str) -> frozenset[str] | None:
-    """A parameter that may be a list of names; None where it was not given, which means all of them."""
+    """A parameter that may be a list of names; None where it was not given, which means all of them. Raises
+    `RefusedError("parameter_invalid")`."""
     value = effect.parameters.get(name)
     if value is None:
         return None
@@ -60,7 +61,7 @@ def names_of(effect: Effect, name: str) -> frozenset[str] | None:
         raise RefusedError(
             "parameter_invalid",
             f"{effect.ability} needs {name} as a list of names.",
-            remedy=f"Write {name} as a list in workflow.yaml, or leave it out to mean all.",
+            remedy=f"Write {name} as a list in workflow.yaml, or omit it to mean all.",
             happened="no",
         )
     return frozenset(value)
@@ -87,7 +88,7 @@ def unknown_attribute(kind: str, attribute: str, known: Iterable[str]) -> Refuse
 def account_gone(effect: Effect) -> RefusedError:
     return RefusedError(
         "account_gone",
-        "The system does not know the account's id any more.",
-        remedy="Find the accounts again; if the account was deleted by hand, resolve the step by hand.",
+        "The system does not have the account's id any more.",
+        remedy="Find the accounts again; if the account was deleted by hand, skip the step.",
         happened="no",
     )

@@ -1,4 +1,4 @@
-"""Whose certificates are believed, and that credentials do not cross a network in the clear."""
+"""Which certificates are trusted, and that credentials cross a network encrypted only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def trust(ca_file: str) -> ssl.SSLContext:
     """Verifying TLS settings: the given certificates (PEM), or the public ones. Raises `ActionRequiredError`."""
     try:
         return ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context()
-    except OSError:  # also what is no certificate: ssl.SSLError is one of its kinds
+    except OSError:  # ssl.SSLError, for a file without certificates, is an OSError too
         raise ActionRequiredError(
             "setting_invalid",
             "The file named in the setting ca_file cannot be read as certificates.",
@@ -34,12 +34,12 @@ def is_loopback(host: str) -> bool:
 
 
 def require_private(host: str, *, encrypted: bool, setting: str) -> None:
-    """Raises `ActionRequiredError("not_encrypted")` where a credential would cross a network in the clear."""
+    """Raises `ActionRequiredError("not_encrypted")` where a credential would cross a network unencrypted."""
     if encrypted or is_loopback(host):
         return
     raise ActionRequiredError(
         "not_encrypted",
-        f"The setting {setting} points at {host} without TLS; our credential could be read on the way.",
+        f"The setting {setting} points at {host} without TLS; the network could read our credential.",
         remedy=f"Use an encrypted connection in {setting}; without TLS only this machine itself is accepted.",
         happened="no",
     )

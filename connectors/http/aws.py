@@ -44,7 +44,7 @@ class AwsSignature:
         request = AWSRequest(
             method=outgoing.method, url=str(outgoing.url), data=outgoing.content, headers=dict(outgoing.headers)
         )
-        self._signer.add_auth(request)  # at the library's own clock, whose date is in the header that it adds
+        self._signer.add_auth(request)  # uses the library's clock, and adds a header with its date
         return {name: request.headers[name] for name in _SIGNED if name in request.headers}
         yield  # makes this a generator, which sends nothing
 

@@ -114,7 +114,7 @@ class HttpClient:
                 usable = False
             if not usable:
                 raise ActionRequiredError(
-                    "answer_not_understood", "A request goes to what is not an address.", happened="no"
+                    "answer_not_understood", "The next request goes to an invalid address.", happened="no"
                 ) from None
             self.require_allowed(url, setting="url")
         else:
@@ -212,7 +212,7 @@ class _Run:
         except NotReceived as failed:
             self._not_received(request, outgoing, failed)
         if not received.complete:
-            self._broken(
+            self._fail_sent(
                 request,
                 ActionRequiredError,
                 "answer_too_large",
@@ -221,7 +221,7 @@ class _Run:
             )
         if received.unreadable:
             detail = f"The answer is broken: {received.unreadable}."
-            self._broken(request, ActionRequiredError, "answer_not_understood", detail)
+            self._fail_sent(request, ActionRequiredError, "answer_not_understood", detail)
         return received
 
     def _not_received(self, request: Request, outgoing: Outgoing, failed: NotReceived) -> NoReturn:
@@ -240,7 +240,7 @@ class _Run:
                 error = ActionRequiredError
                 detail = f"No connection to {url.host}: {failed.detail}"
                 remedy = "Give the system a certificate that ca_file or the public authorities vouch for."
-        self._broken(request, error, failed.code, detail, failed.sent, remedy=remedy)
+        self._fail_sent(request, error, failed.code, detail, failed.sent, remedy=remedy)
 
     def _judge(self, request: Request, received: Received) -> Answer:
         status, url, body, method = received.status, received.url, received.body, request.method
@@ -273,7 +273,7 @@ class _Run:
                 _fail(TryAgainError, code, said, happened="no", retry_after=dialect.retry_after(headers))
             case Verdict.FAILED:
                 retry_after = dialect.retry_after(headers)
-                self._broken(request, TryAgainError, "system_failed", said, retry_after=retry_after)
+                self._fail_sent(request, TryAgainError, "system_failed", said, retry_after=retry_after)
         raise RefusedError(
             "error_in_answer" if success else "refused",
             said,
@@ -285,7 +285,7 @@ class _Run:
         try:
             return read_json(body)
         except ValueError:
-            self._broken(
+            self._fail_sent(
                 request, ActionRequiredError, "answer_not_understood",
                 f"The answer to {request.method} {url.path} is not JSON.",
                 remedy="Check that url is the system's interface and not a page or a proxy.",
@@ -299,7 +299,7 @@ class _Run:
             elsewhere = target.host != url.host
         except (httpx.InvalidURL, ActionRequiredError):
             elsewhere = True
-        self._broken(
+        self._fail_sent(
             request,
             ActionRequiredError,
             "host_not_allowed" if elsewhere else "redirected",
@@ -307,7 +307,7 @@ class _Run:
             remedy="Set url to the address that the system answers at.",
         )
 
-    def _broken(
+    def _fail_sent(
         self,
         request: Request,
         error: type[ConnectorError],
@@ -318,7 +318,7 @@ class _Run:
         remedy: str = "",
         retry_after: float | None = None,
     ) -> NoReturn:
-        """Fail where a request that was sent may have taken effect."""
+        """Raise `error`. The effect is unknown where the request was sent and changes something."""
         happened: Happened = "unknown" if sent and request.changes else "no"
         _fail(error, code, detail, remedy=remedy, happened=happened, retry_after=retry_after)
 

@@ -1,4 +1,4 @@
-"""The one connector class for all kinds of systems that are spoken to over HTTP.
+"""The connector class for all kinds of systems that are reached over HTTP.
 
 A kind is an `HttpKind`: its settings, its authentication, how accounts are found, and its table of acts. All of these
 are data and flows (`connectors.http.requests`), so a new vendor is one file without I/O.
@@ -35,7 +35,7 @@ from connectors.parameters import account_of, unknown_attribute
 
 
 class HttpSettings(BaseModel):
-    """What every HTTP connector must or may be given."""
+    """The settings of every HTTP connector."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -126,7 +126,7 @@ class HttpConnector(Generic[S, C]):
         if act.ability.needs_account:
             account_of(effect)
         if act.do is None:
-            return Reply()  # an ability of the level read looks only when it is read back
+            return Reply()  # an ability of the level read is carried out by its read-back
         return Reply(await self._client.run(act.do(self._context, effect), deadline=effect.deadline, pace=pace))
 
     async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:

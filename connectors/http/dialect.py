@@ -23,14 +23,14 @@ _EPOCH_MILLISECONDS_FROM = 1_000_000_000_000.0
 class Verdict(Enum):
     """What an answer means for the request."""
 
-    DONE = "done"  # as good as a success: the state is already the wanted one
+    DONE = "done"  # a success, or the state is already the wanted one
     MISSING = "missing"  # as a 404
     RETRY = "retry"  # nothing happened; the same request may be answered later
     RATE_LIMITED = "rate_limited"  # nothing happened; too many requests
     CHANGED_MEANWHILE = "changed_meanwhile"  # nothing happened; what was read before is out of date
     FAILED = "failed"  # the system failed, and may have done it
     CREDENTIAL = "credential"  # the credential or its rights are not accepted
-    REFUSED = "refused"  # a refusal that will stay one
+    REFUSED = "refused"  # the same request will be refused again
 
 
 def no_code(body: Any) -> str:
@@ -78,7 +78,7 @@ class Dialect:
         return _meaning_of(status)
 
     def retry_after(self, headers: Mapping[str, str]) -> float | None:
-        """In how many seconds to come back, None where no header says so in a way that makes sense."""
+        """In how many seconds to come back, None where no header says so in a known form."""
         for name in self.limit_headers:
             seconds = read_retry_after(headers.get(name))
             if seconds is not None:
@@ -109,7 +109,7 @@ def _meaning_of(status: int) -> Verdict:
 
 def read_retry_after(value: str | None) -> float | None:
     """A number of seconds, a date (RFC 9110 section 10.2.3), or a time since 1970 in seconds or milliseconds. None
-    where there is none, or none that makes sense."""
+    for anything else."""
     if value is None:
         return None
     text = value.strip()

@@ -1,4 +1,4 @@
-"""What flows have in common: parsing a part of an answer, and asking for one resource or for all of a list."""
+"""Steps that flows share: parsing a part of an answer, and asking for one resource or for all of a list."""
 
 from __future__ import annotations
 

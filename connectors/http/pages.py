@@ -147,13 +147,13 @@ def next_link(header: str) -> str | None:
 
 
 def _following(request: Request, answer: Answer, address: str | None) -> Request | None:
-    """The request for an address that an answer named: whatever it asks for is in the address."""
+    """The request for an address that an answer named. The address holds all parameters."""
     if not address:
         return None
     try:
         url = httpx.URL(answer.url).join(address) if answer.url else httpx.URL(address)
     except httpx.InvalidURL:
-        raise _unexpected("The address of the next page is not an address.") from None
+        raise _unexpected("The address of the next page is invalid.") from None
     return replace(request, path=(), url=str(url), params={})
 
 
@@ -173,7 +173,7 @@ def _list_at(body: Any, keys: tuple[str, ...]) -> list[Any]:
 def _text_at(body: Any, keys: tuple[str, ...]) -> str | None:
     text = _value_at(body, keys)
     if text is not None and not isinstance(text, str):
-        raise _unexpected(f"A page has something in {'.'.join(keys)} that does not name the next page.")
+        raise _unexpected(f"{'.'.join(keys)} of a page is not text, so it does not name the next page.")
     return text or None
 
 

@@ -1,4 +1,4 @@
-"""OAuth 2.0 and its relatives: authentication with a token that ends and is renewed.
+"""Authentication with a token that ends and is renewed: OAuth 2.0 and GitHub Apps.
 
 A token is fetched when the first request needs it, renewed before it ends, and renewed once after a 401. Token
 requests are yielded to the client like any other request. They change nothing, so a failure in one never leaves the
@@ -12,7 +12,6 @@ import json
 import secrets as random_bytes
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -34,7 +33,7 @@ JWT_CLIENT_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" 
 
 
 class SigningKey:
-    """A private key that signs JSON Web Tokens (RFC 7519). Its repr holds nothing of the key."""
+    """A private key that signs JSON Web Tokens (RFC 7519). Its repr does not show the key."""
 
     def __init__(self, key: str, *, algorithm: str = "RS256", key_id: str = "") -> None:
         """`key` is a PEM document or a JSON Web Key (RFC 7517), for the algorithms RS*, PS* and ES* (RFC 7518 section
@@ -63,7 +62,7 @@ class SigningKey:
 
 
 class TokenAuth(ABC):
-    """What all of them share: keeping the token, renewing it, and what a refusal means."""
+    """Keeps the token, renews it, and reports a refusal. Subclasses ask for the token."""
 
     def __init__(self, secrets: Collection[str]) -> None:
         self._own_secrets = tuple(secrets)
@@ -108,11 +107,7 @@ class TokenAuth(ABC):
         return True
 
     def secrets(self) -> Collection[str]:
-        return [
-            *self._own_secrets,
-            *([self._token] if self._token else []),
-            *([self._assertion] * bool(self._assertion)),
-        ]
+        return [secret for secret in (*self._own_secrets, self._token, self._assertion) if secret]
 
     def assertion(self, key: SigningKey, claims: Mapping[str, Any]) -> str:
         """A signed assertion, which is a credential too and is kept out of errors."""
@@ -253,11 +248,7 @@ class GitHubApp(TokenAuth):
 
     def read_token(self, answer: Answer, now: float) -> tuple[str, float | None]:
         read = _InstallationToken.model_validate(answer.body)
-        return read.token, _timestamp(read.expires_at)
-
-
-def _timestamp(at: datetime) -> float:
-    return at.timestamp()
+        return read.token, read.expires_at.timestamp()
 
 
 def _renewal(now: float, ends_at: float | None) -> float:

@@ -1,8 +1,8 @@
 """LDAP directories in the OpenLDAP style: password policy overlay, entryUUID, groups that list their members.
 
-A lock is `pwdAccountLockedTime` with the value that means for good (draft-behera-ldap-password-policy-11 section
+A lock is `pwdAccountLockedTime` with the value of a permanent lock (draft-behera-ldap-password-policy-11 section
 5.3.3). A scrambled password is a salted SHA-1 value (RFC 2307 section 5.3) made from the effect key instead of from a
-password: no password is known that gives it, and that it is ours can be read back exactly.
+password: no known password matches it, and a read-back can tell that it is ours.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from connectors.protocols.ldap_session import Directory, Entry, LdapRefusedError
 from connectors.read_backs import account_missing, seen
 from connectors.tls import require_private, trust
 
-_LOCKED_FOR_GOOD = "000001010000Z"
+_LOCKED_PERMANENTLY = "000001010000Z"
 _ATTRIBUTE = re.compile(r"^[A-Za-z][A-Za-z0-9-]*$")  # RFC 4512 section 1.4, keystring
 _READ = ("entryUUID", "uid", "cn", "mail", "employeeNumber", "pwdAccountLockedTime", "pwdChangedTime")
 _MEMBERSHIPS = ("member", "uniqueMember", "memberUid")
@@ -44,7 +44,7 @@ class LdapSettings(BaseModel):
 
     url: str = Field(description="ldaps://host:port, or ldap://host:port with start_tls or on this machine")
     start_tls: bool = Field(default=False, description="begin TLS on an ldap:// connection (RFC 4511 section 4.14)")
-    bind_dn: str = Field(description="whom we sign in as")
+    bind_dn: str = Field(description="entry that we sign in as")
     password: SecretStr = Field(description="its password")
     people_base: str = Field(description="entry below which people are")
     groups_base: str = Field(description="entry below which groups are")
@@ -104,7 +104,7 @@ class LdapConnector:
         do = ACTS.act(effect.ability).do
         native_id = _uuid(account_of(effect).native_id)
         if do is None:
-            return Reply()  # snapshot_access looks only when it is read back
+            return Reply()  # an ability of the level read is carried out by its read-back
 
         def work(session: Session) -> Reply:
             entry = self._entry(session, native_id)
@@ -171,8 +171,8 @@ class LdapConnector:
             native_id=native_id,
             label=entry.first("uid") or entry.first("cn") or native_id,
             attributes={name: value for name, value in shown.items() if value is not None},
-            # Any other value is a lock that ends by itself, so it says neither.
-            active=True if lock is None else False if lock == _LOCKED_FOR_GOOD else None,
+            # Any other value is a temporary lock: the account is neither active nor locked permanently.
+            active=True if lock is None else False if lock == _LOCKED_PERMANENTLY else None,
             privileged=privileged,
         )
 
@@ -194,14 +194,14 @@ class LdapConnector:
         return groups
 
     def look_at_lock(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
-        return seen(entry.first("pwdAccountLockedTime") == _LOCKED_FOR_GOOD, _state(entry))
+        return seen(entry.first("pwdAccountLockedTime") == _LOCKED_PERMANENTLY, _state(entry))
 
     def look_at_password(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
         ours = session.compare(entry.dn, "userPassword", _unusable_password(effect.effect_key))
         evidence = {**_state(entry), "password_is_ours": ours}
         if ours is None:
             return ReadBack("unknown", evidence)
-        locked = not _has_policy(entry) or entry.first("pwdAccountLockedTime") == _LOCKED_FOR_GOOD
+        locked = not _has_policy(entry) or entry.first("pwdAccountLockedTime") == _LOCKED_PERMANENTLY
         return seen(ours and locked, evidence)
 
     def look_at_groups(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
@@ -214,9 +214,9 @@ class LdapConnector:
 
     def lock(self, session: Session, entry: Entry, effect: Effect) -> Reply:
         before = entry.first("pwdAccountLockedTime")
-        if before != _LOCKED_FOR_GOOD:
+        if before != _LOCKED_PERMANENTLY:
             try:
-                session.modify(entry.dn, {"pwdAccountLockedTime": [(MODIFY_REPLACE, [_LOCKED_FOR_GOOD])]})
+                session.modify(entry.dn, {"pwdAccountLockedTime": [(MODIFY_REPLACE, [_LOCKED_PERMANENTLY])]})
             except LdapRefusedError as error:
                 if error.result_code != _UNDEFINED_ATTRIBUTE:
                     raise
@@ -226,7 +226,7 @@ class LdapConnector:
                     remedy="Load the directory's password policy overlay (ppolicy); without it nothing can be locked.",
                     happened=error.happened,
                 ) from error
-        return Reply({"pwdAccountLockedTime": {"before": before, "after": _LOCKED_FOR_GOOD}})
+        return Reply({"pwdAccountLockedTime": {"before": before, "after": _LOCKED_PERMANENTLY}})
 
     def leave_groups(self, session: Session, entry: Entry, effect: Effect) -> Reply:
         left, last_in = [], []
@@ -252,7 +252,7 @@ class LdapConnector:
         try:
             session.modify(group.dn, {attribute: [removal]})
         except LdapRefusedError as error:
-            if error.result_code == _NO_SUCH_ATTRIBUTE:  # it was removed in the meantime
+            if error.result_code == _NO_SUCH_ATTRIBUTE:  # another client removed it
                 return True
             if error.result_code != _OBJECT_CLASS:
                 raise
@@ -298,7 +298,7 @@ ACTS: ActTable[
         Ability(
             "lock_account",
             "change",
-            "locks the entry for good, so that no password signs it in",
+            "locks the entry permanently, so that no password signs it in",
             reversible="yes",
             cuts_access=True,
         ),
@@ -343,7 +343,7 @@ def _has_policy(entry: Entry) -> bool:
 
 
 def _unusable_password(effect_key: str) -> str:
-    """`{SSHA}` of 20 bytes that are no digest of anything known, with a salt that tells whose it is."""
+    """`{SSHA}` with 20 bytes that are no digest of a known password, and a salt; both are made from the effect key."""
     made = hashlib.sha512(f"scramble_password\0{effect_key}".encode()).digest()
     return "{SSHA}" + base64.b64encode(made[:20] + made[20:36]).decode("ascii")
 

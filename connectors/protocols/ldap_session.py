@@ -44,7 +44,7 @@ _LATER = frozenset({3, 11, 51, 52, 80})
 
 
 class LdapRefusedError(RefusedError):
-    """The directory's own no, with the LDAP result code."""
+    """The directory refused. `result_code` is the LDAP result code."""
 
     def __init__(self, result_code: int, detail: str, *, happened: Literal["no", "unknown"]) -> None:
         super().__init__(
@@ -68,7 +68,7 @@ class Entry:
 
 
 class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # ldap3 has no types
-    """ldap3's own check of the host name was taken out of Python; this is the standard library's."""
+    """Checks the host name with the standard library. ldap3 uses a function that Python has removed."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__(validate=ssl.CERT_REQUIRED)
@@ -79,7 +79,7 @@ class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # ldap3 has no types
 
 
 class Session:
-    """What `Directory.converse` gives to the work it runs. For that work's thread only."""
+    """The connection that `Directory.converse` gives to the work it runs, for that work's thread only."""
 
     def __init__(self, connection: Any, until: float, redact: Redaction, max_entries: int) -> None:
         self._connection = connection
@@ -136,11 +136,11 @@ class Session:
         self._uncertain = True
         self._connection.modify(dn, {name: [(op, list(values)) for op, values in ops] for name, ops in changes.items()})
         if self._connection.result["result"] != 0 and certain_before:
-            self._uncertain = False  # an answer that says no: nothing was changed
+            self._uncertain = False  # the directory refused: nothing was changed
         self._judge()
 
     def compare(self, dn: str, attribute: str, value: str) -> bool | None:
-        """RFC 4511 section 4.10; None where we may not compare."""
+        """Whether the entry has the value (RFC 4511 section 4.10); None where our rights do not allow to compare."""
         self._in_time()
         self._connection.compare(dn, attribute, value)
         code = self._connection.result["result"]
@@ -161,14 +161,15 @@ class Session:
         self._connection.bind()
         self._judge()
 
-    def part(self) -> None:
+    def close(self) -> None:
+        """Sign out and disconnect."""
         with contextlib.suppress(LDAPExceptionError, OSError):
             self._connection.unbind()
         if self._connection.socket is not None:  # ldap3 leaves it open where it could not connect
             self._connection.socket.close()
 
     def abandon(self) -> None:
-        """From any thread: begin nothing more, and end what waits for the socket."""
+        """Begin no further operation, and end one that waits for the socket. Callable from any thread."""
         self._until = 0.0
         with contextlib.suppress(OSError, AttributeError):
             self._connection.socket.shutdown(socket.SHUT_RDWR)
@@ -236,8 +237,8 @@ class Directory:
         return f"Directory({self._host}:{self._port})"
 
     async def converse(self, work: Callable[[Session], T], *, deadline: float, pace: Pace = unpaced) -> T:
-        """Connect, sign in, do the work, part. `pace` is awaited once: a conversation counts as one request. Raises
-        `ConnectorError` and nothing else."""
+        """Connect, sign in, do the work, disconnect. `pace` is awaited once: a conversation counts as one request.
+        Raises `ConnectorError` and nothing else."""
         session = self._session(time.monotonic() + deadline)
 
         def in_thread() -> T:
@@ -245,7 +246,7 @@ class Directory:
                 session.open(start_tls=self._start_tls)
                 return work(session)
             finally:
-                session.part()
+                session.close()
 
         try:
             async with asyncio.timeout(deadline):
@@ -301,13 +302,13 @@ class Directory:
             ) from None
         if isinstance(error, LDAPStartTLSError):
             raise ActionRequiredError(
-                "not_encrypted", detail, remedy="Switch StartTLS on at the directory, or use ldaps.", happened="no"
+                "not_encrypted", detail, remedy="Enable StartTLS at the directory, or use ldaps.", happened="no"
             ) from None
         if isinstance(error, LDAPSocketOpenError):
             raise TryAgainError(
                 "unreachable",
                 detail,
-                remedy="Look whether the directory is up and can be reached from this worker.",
+                remedy="Check that the directory is up and can be reached from this worker.",
                 happened="no",
             ) from None
         raise TryAgainError("connection_lost", detail, happened=happened) from None

@@ -70,7 +70,7 @@ class _FilterSupported(Fields):
 
 
 class _Offers(Fields):
-    """The part of ServiceProviderConfig that decides how we ask."""
+    """The part of ServiceProviderConfig on which our requests depend."""
 
     patch: _Supported = _Supported()
     etag: _Supported = _Supported()
@@ -108,7 +108,8 @@ class _Group(Fields):
 
 
 class ScimServer:
-    """What the flows know of one server: whose accounts are privileged, and, once asked, what the server offers."""
+    """What the flows know of one server: the names of privileged roles and groups, and what the server offers, which
+    is asked once."""
 
     def __init__(self, settings: ScimSettings) -> None:
         self.privileged = {name.strip().casefold() for name in settings.privileged.split(",") if name.strip()}
@@ -118,7 +119,7 @@ class ScimServer:
     def offers(self) -> Flow[_Offers]:
         if self.known_offers is None:
             answer = yield GET_OFFERS.request(missing_ok=True)
-            # A server without it is taken at what RFC 7644 makes every server do: PUT, no entity tags.
+            # A server without it is asked only for what RFC 7644 requires of every server: PUT, no entity tags.
             self.known_offers = _Offers() if answer.missing else parse(answer.body, _Offers)
         return self.known_offers
 
@@ -259,8 +260,8 @@ def _delete(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
     answer = yield DELETE_USER.request(account_of(effect).native_id, missing_ok=True)
     if not answer.missing:
         return {"deleted": True}
-    # The id was recorded when the account was found, so a 404 in SCIM's own words means that it is gone; any other 404
-    # may be a wrong address that knows no account at all.
+    # The id was recorded when the account was found, so a 404 with a SCIM error means that the account is gone. Any
+    # other 404 may come from a wrong address.
     if _is_scim_error(answer):
         return {"deleted": True, "already_gone": True}
     raise ActionRequiredError(
@@ -358,7 +359,7 @@ SCIM = HttpKind(
             _look_at_groups,
         ),
         Act(
-            Ability("delete_account", "change", "deletes the account for good", destroys=True),
+            Ability("delete_account", "change", "deletes the account permanently", destroys=True),
             _delete,
             _look_at_deletion,
         ),

@@ -1,4 +1,4 @@
-"""Hands one message to a mail server (RFC 5321), tries once, and knows whether the message may have gone out."""
+"""Hands one message to a mail server (RFC 5321), once, and reports whether it may have been accepted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ Security = Literal["starttls", "tls", "none"]
 
 
 class MailServer:
-    """Where messages are handed in. TLS certificates are verified; without TLS no password is sent."""
+    """The server that accepts our messages. TLS certificates are verified; callers see to it that no password crosses
+    a network without TLS (`connectors.tls.require_private`)."""
 
     def __init__(self, host: str, port: int, *, security: Security, username: str, password: str, ca_file: str) -> None:
         self._host = host
@@ -42,7 +43,7 @@ class MailServer:
         self, message: EmailMessage, recipients: Sequence[str], *, deadline: float, pace: Pace = unpaced
     ) -> str:
         """Hand the message in for all recipients or, where the server refuses one of them, for none. Returns the
-        server's words of acceptance, which usually hold its queue id."""
+        server's answer, which usually holds its queue id. Raises `ConnectorError`."""
         return await self._converse(message, recipients, deadline, pace)
 
     async def _converse(
@@ -56,7 +57,7 @@ class MailServer:
             tls_context=self._tls,
             timeout=None,
         )
-        handed_over = False  # once the text itself is on its way, only the server knows whether it took it
+        handed_in = False  # once the text itself is being sent, only the server knows whether it accepted it
         try:
             async with asyncio.timeout(deadline):
                 await pace()
@@ -68,44 +69,43 @@ class MailServer:
                 await client.mail(str(message["From"].addresses[0].addr_spec))
                 for recipient in recipients:
                     await client.rcpt(recipient)
-                handed_over = True
+                handed_in = True
                 response = await client.data(message.as_bytes(policy=SMTP_POLICY.clone(cte_type="7bit")))
                 return self._redact(response.message)
         except (TimeoutError, aiosmtplib.SMTPException, OSError) as error:
             # `from None`, since a library's error may quote the line that failed, and with it the credential.
-            self._fail(error, handed_over)
+            self._fail(error, handed_in)
         finally:
             client.close()
 
-    def _fail(self, error: Exception, handed_over: bool) -> NoReturn:
+    def _fail(self, error: Exception, handed_in: bool) -> NoReturn:
         kind: type[ConnectorError]
-        unsure: Literal["no", "unknown"] = "unknown" if handed_over else "no"
+        happened: Literal["no", "unknown"] = "unknown" if handed_in else "no"
         detail, remedy = self._redact(f"{type(error).__name__}: {error}"), ""
         if isinstance(error, aiosmtplib.SMTPAuthenticationError) and error.code >= 500:
             kind, code = ActionRequiredError, "credential_refused"
             remedy = "Renew the user name and password for the mail server."
         elif isinstance(error, aiosmtplib.SMTPResponseException):
-            # An answer is an answer: 4yz asks to come back, 5yz is final, and in both nothing was taken
-            # (RFC 5321 section 4.2.1).
-            unsure = "no"
+            # 4yz asks to come back, 5yz is final, and in both cases nothing was accepted (RFC 5321 section 4.2.1).
+            happened = "no"
             kind, code = (RefusedError, "refused") if error.code >= 500 else (TryAgainError, "system_failed")
         elif "CERTIFICATE" in str(error).upper():
             kind, code = ActionRequiredError, "certificate_refused"
             remedy = "Give the mail server a certificate that ca_file or the public authorities vouch for."
         elif isinstance(error, aiosmtplib.SMTPNotSupported) or "STARTTLS" in str(error).upper():
             kind, code = ActionRequiredError, "not_encrypted"
-            remedy = "Switch STARTTLS and AUTH on at the mail server, or choose another smtp_security."
+            remedy = "Enable STARTTLS and AUTH at the mail server, or choose another smtp_security."
         elif isinstance(error, TimeoutError) and not isinstance(error, aiosmtplib.SMTPException):
             kind, code = TryAgainError, "deadline_over"
         elif isinstance(error, aiosmtplib.SMTPConnectError):
             kind, code = TryAgainError, "unreachable"
         else:
             kind, code = TryAgainError, "connection_lost"
-        raise kind(code, detail, remedy=remedy, happened=unsure) from None
+        raise kind(code, detail, remedy=remedy, happened=happened) from None
 
 
 def message_id(effect_key: str, sender: str) -> str:
     """The same for every attempt of one effect, so that mail systems can drop a second copy (RFC 5322 section
-    3.6.4); a digest, since ids travel through other people's logs."""
+    3.6.4); a digest, since ids are written to logs of other organisations."""
     digest = hashlib.sha256(f"message-id\0{effect_key}".encode()).hexdigest()[:32]
     return f"<{digest}@{sender.rpartition('@')[2]}>"

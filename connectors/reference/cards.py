@@ -1,6 +1,6 @@
 """Company cards. The card programme recognises a repeated `Idempotency-Key` for 24 hours.
 
-Only the embedded company speaks this interface: it stands for a real card programme in the demo and in tests.
+Only the embedded company speaks this interface: the demo and tests use it in place of a real card programme.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _look(settings: CardsSettings, effect: Effect) -> Flow[ReadBack]:
     card = yield from ask_if_present(GET_CARD.request(account_of(effect).native_id, missing_ok=True), _Card)
     if card is None:
         return account_missing()
-    # A closed card pays as little as a frozen one, so closing it answers for freezing it too.
+    # Neither a frozen nor a closed card can pay, so a closed card counts as frozen.
     enough = {"freeze_card": {"frozen", "closed"}, "close_card": {"closed"}}.get(effect.ability, {card.state})
     return seen(card.state in enough, card.evidence())
 
@@ -111,7 +111,7 @@ CARDS = HttpKind(
             Ability(
                 "close_card",
                 "change",
-                "closes the card for good; each closing may cost a fee",
+                "closes the card permanently; each closing may cost a fee",
                 repeat="keyed",
                 keyed_for=_KEYED_FOR,
                 destroys_nothing_because="the card programme keeps the balance and the statements of a closed card",

@@ -1,6 +1,6 @@
 """Code hosting: accounts, sessions, personal access tokens, repositories.
 
-Only the embedded company speaks this interface: it stands for a real code hosting in the demo and in tests. It records
+Only the embedded company speaks this interface: the demo and tests use it in place of a real code hosting. It records
 the header `Effect-Key`, by which tests count what an effect did; no vendor's connector sends it.
 """
 
@@ -84,11 +84,7 @@ class _Removed(Fields):
     removed: int
 
 
-def _by_id(settings: CodeHostingSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
-    return [account.as_account() for account in (yield from _accounts("id", lookup.value))]
-
-
-def _by_search(settings: CodeHostingSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
+def _find(settings: CodeHostingSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
     return [account.as_account() for account in (yield from _accounts(lookup.attribute, lookup.value))]
 
 
@@ -143,7 +139,7 @@ def _recipient(effect: Effect) -> Flow[_Account]:
         return recipients[0]
     raise RefusedError(
         "recipient_ambiguous" if recipients else "recipient_not_found",
-        f"{len(recipients)} accounts answer to {name}; exactly one must.",
+        f"{len(recipients)} accounts match {name}; exactly one must.",
         remedy="Give the recipient's account id in to_account.",
         happened="no",
     )
@@ -219,9 +215,7 @@ CODE_HOSTING = HttpKind(
     CodeHostingSettings,
     auth=bearer,
     prepare=lambda settings: settings,
-    find=find_by(
-        "code_hosting", {"id": _by_id, "username": _by_search, "email": _by_search, "employee_number": _by_search}
-    ),
+    find=find_by("code_hosting", {"id": _find, "username": _find, "email": _find, "employee_number": _find}),
     check=answers(GET_ACCOUNT.request("0")),
     acts=ActTable(
         "code_hosting",

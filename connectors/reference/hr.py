@@ -1,6 +1,6 @@
 """The HR system: who people are, whom they report to, when they leave, and what they are still paid.
 
-Only the embedded company speaks this interface: it stands for a real HR system in the demo and in tests. It records the
+Only the embedded company speaks this interface: the demo and tests use it in place of a real HR system. It records the
 header `Effect-Key`, by which tests count what an effect did; no vendor's connector sends it.
 """
 

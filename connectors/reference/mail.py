@@ -1,7 +1,7 @@
 """Mail: notices over SMTP, and mailboxes over the mail system's administration interface (HTTP).
 
 SMTP is the standard protocol and works with every mail server. Only the embedded company speaks the administration
-interface: it stands for a real one in the demo and in tests. It records the header `Effect-Key`, by which tests count
+interface: the demo and tests use it in place of a real one. It records the header `Effect-Key`, by which tests count
 what an effect did; no vendor's connector sends it.
 """
 
@@ -22,7 +22,7 @@ from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.hosts import require_allowed
 from connectors.http.auth import BearerToken
-from connectors.http.client import HttpClient
+from connectors.http.client import DEFAULT_MAX_ANSWER_BYTES, HttpClient
 from connectors.http.connector import answers, find_by
 from connectors.http.flows import Fields, ask_if_present, change, parse
 from connectors.http.requests import Flow, Operation
@@ -36,7 +36,7 @@ PUT_MAILBOX = Operation("PUT", "/mailboxes/{address}")
 
 
 class MailSettings(BaseModel):
-    """Where notices are handed in and, where mailboxes are to be changed too, how to administer them."""
+    """The mail server for notices and, where mailboxes are to be changed too, their administration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,7 +49,9 @@ class MailSettings(BaseModel):
     admin_url: str = Field(default="", description="address of the mailbox administration; empty: notices only")
     admin_token: SecretStr = Field(default=SecretStr(""), description="bearer token of the mailbox administration")
     ca_file: str = Field(default="", description="certificates to trust instead of the public ones (PEM file)")
-    max_answer_bytes: int = Field(default=1_048_576, gt=0, description="largest answer that is read, in bytes")
+    max_answer_bytes: int = Field(
+        default=DEFAULT_MAX_ANSWER_BYTES, gt=0, description="largest answer that is read, in bytes"
+    )
 
 
 class _Mailbox(Fields):
@@ -99,7 +101,7 @@ class MailConnector:
     def __init__(self, settings: MailSettings, *, allowed_hosts: Collection[str]) -> None:
         require_allowed(settings.smtp_host, settings.smtp_port, allowed_hosts)
         require_private(settings.smtp_host, encrypted=settings.smtp_security != "none", setting="smtp_host")
-        self._sender = _one_address(settings.sender, "the setting sender")
+        self._sender = _mail_address(settings.sender, ActionRequiredError, "The setting sender")
         self._server = MailServer(
             settings.smtp_host,
             settings.smtp_port,
@@ -179,7 +181,7 @@ class MailConnector:
             raise _parameter_invalid("subject", "one line") from None
         message["Date"] = datetime.now(UTC)
         message["Message-ID"] = message_id(effect.effect_key, self._sender)
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: out-of-office programmes do not answer it
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: so that out-of-office programmes do not answer it
         message.set_content(text_of(effect, "text"))
         accepted = await self._server.send(message, recipients, deadline=effect.deadline, pace=pace)
         return Reply({"to": recipients, "message_id": str(message["Message-ID"]), "accepted": accepted})
@@ -191,7 +193,7 @@ async def _send_notice(mail: MailConnector, effect: Effect, pace: Pace) -> Reply
 
 async def _forward(mail: MailConnector, effect: Effect, pace: Pace) -> Reply:
     account_of(effect)
-    forward_to = _one_address(text_of(effect, "forward_to"), "the parameter forward_to")
+    forward_to = _mail_address(text_of(effect, "forward_to"), RefusedError, "The parameter forward_to")
     flow = change_mailbox(effect, {"forward_to": forward_to})
     return await mail.administration.run(flow, deadline=effect.deadline, pace=pace)
 
@@ -260,17 +262,16 @@ def _addresses(effect: Effect) -> list[str]:
     addresses = to if isinstance(to, list | tuple) else [text_of(effect, "to")]
     if not addresses:
         raise _parameter_invalid("to", "one mail address or several")
-    return [_one_address(address, "the parameter to") for address in addresses]
+    return [_mail_address(address, RefusedError, "The parameter to") for address in addresses]
 
 
-def _one_address(value: object, place: str) -> str:
-    """An address as RFC 5322 writes it, without a display name."""
+def _mail_address(value: object, error: type[ConnectorError], place: str) -> str:
+    """An address as RFC 5322 has it, without a display name. Raises `error`, which names the place."""
     try:
         return Address(addr_spec=value if isinstance(value, str) else "").addr_spec
     except (ValueError, IndexError):
-        problem = RefusedError if "parameter" in place else ActionRequiredError
-        raise problem(
-            "not_an_address", f"What stands in {place} is not one mail address.", remedy="Correct it.", happened="no"
+        raise error(
+            "not_an_address", f"{place} is not a single mail address.", remedy="Correct it.", happened="no"
         ) from None
 
 
@@ -286,7 +287,7 @@ def _parameter_invalid(name: str, form: str) -> RefusedError:
 def _setting_missing(name: str) -> ActionRequiredError:
     return ActionRequiredError(
         "setting_missing",
-        f"The mail connector needs the setting {name} to look after mailboxes.",
+        f"The mail connector needs the setting {name} to change mailboxes.",
         remedy=f"Give {name} in the system's connection settings.",
         happened="no",
     )

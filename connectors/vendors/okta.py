@@ -1,7 +1,7 @@
 """Okta workforce identity: users, their sessions, groups and factors (Okta management API 2026.06).
 
 Requests are listed below as operations, each with the method, path and operation id of Okta's own description
-(github.com/okta/okta-management-openapi-spec). Okta's order of an account's end is suspended, deactivated, deleted:
+(github.com/okta/okta-management-openapi-spec). In Okta an account is suspended, then deactivated, then deleted:
 `delete_account` deletes a deactivated account only, since Okta answers the deletion of any other with a deactivation.
 """
 
@@ -168,7 +168,7 @@ def _look_at_suspension(settings: OktaSettings, effect: Effect) -> Flow[ReadBack
     user, _ = yield from _user(effect)
     if user is None:
         return account_missing()
-    # A deactivated account signs in as little as a suspended one.
+    # Neither a suspended nor a deactivated account can sign in.
     return seen(user.status in ("SUSPENDED", "DEPROVISIONED"), user.evidence())
 
 
@@ -199,7 +199,7 @@ def _delete(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
     if not gone:
         raise ActionRequiredError(
             "answer_not_understood",
-            "A 404 came that is not Okta's own.",
+            "The answer was a 404 without Okta's error code.",
             remedy="Check that url is the address of the organisation.",
             happened="no",
         )
@@ -388,7 +388,7 @@ OKTA = HttpKind(
             Ability(
                 "delete_account",
                 "change",
-                "deletes a deactivated account for good",
+                "deletes a deactivated account permanently",
                 destroys=True,
                 settles_within=_SETTLES,
             ),
