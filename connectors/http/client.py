@@ -51,7 +51,7 @@ T = TypeVar("T")
 Happened = Literal["no", "unknown"]
 
 DEFAULT_MAX_ANSWER_BYTES = 1_048_576
-_EXCERPT_BYTES = 300
+_MAX_EXCERPT_CHARACTERS = 300
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -243,8 +243,7 @@ class _Run:
         self._fail_sent(request, error, failed.code, detail, failed.sent, remedy=remedy)
 
     def _judge(self, request: Request, received: Received) -> Answer:
-        status, url, body, method = received.status, received.url, received.body, request.method
-        said = f"{method} {url.path} was answered with {status}: {body[:_EXCERPT_BYTES].decode(errors='replace')}"
+        status, url, body = received.status, received.url, received.body
         if 300 <= status < 400:
             self._redirected(request, received)
         headers = {name.lower(): value for name, value in received.headers.items()}
@@ -252,13 +251,15 @@ class _Run:
         value = self._json(request, url, body) if success else json_or_none(body)
         dialect = self._client.dialect if request.authenticated else Dialect()
         verdict = Verdict.CREDENTIAL if status == 401 else dialect.verdict(status, value, headers)
-        answer = Answer(status, value, headers, str(url))
+        if verdict is Verdict.DONE:
+            self._changed = self._changed or request.changes
+            return Answer(status, value, headers, str(url))
+        if verdict is Verdict.MISSING and request.missing_ok:  # the flow sees whether the body is the system's own
+            return Answer(404, value, headers, str(url))
+        # Redacted before it is cut: a part of a secret would not be recognised.
+        excerpt = self._client.redact(body.decode(errors="replace"))[:_MAX_EXCERPT_CHARACTERS]
+        said = f"{request.method} {url.path} was answered with {status}: {excerpt}"
         match verdict:
-            case Verdict.DONE:
-                self._changed = self._changed or request.changes
-                return answer
-            case Verdict.MISSING if request.missing_ok:  # the flow decides; it sees whether the body is the system's
-                return Answer(404, value, headers, str(url))
             case Verdict.MISSING:
                 _fail(RefusedError, "not_found", said, happened="no")
             case Verdict.CREDENTIAL:

@@ -67,6 +67,7 @@ class TokenAuth(ABC):
     def __init__(self, secrets: Collection[str]) -> None:
         self._own_secrets = tuple(secrets)
         self._token: str | None = None
+        self._replaced = ""  # it may still be accepted, and be in an answer that is on its way
         self._renew_at = 0.0
         self._assertion = ""
 
@@ -83,7 +84,7 @@ class TokenAuth(ABC):
 
     def headers(self, outgoing: Outgoing, now: float) -> Flow[Mapping[str, str]]:
         if self._token is None or now >= self._renew_at:
-            self._token = None
+            self._drop_token()
             try:
                 answer = yield self.token_request(now)
             except RefusedError as error:  # RFC 6749 section 5.2: the client, its key or its rights are not accepted
@@ -103,11 +104,14 @@ class TokenAuth(ABC):
 
     def refused(self, sent: Mapping[str, str]) -> bool:
         if self._token is not None and sent.get("Authorization") == f"Bearer {self._token}":
-            self._token = None
+            self._drop_token()
         return True
 
+    def _drop_token(self) -> None:
+        self._replaced, self._token = self._token or self._replaced, None
+
     def secrets(self) -> Collection[str]:
-        return [secret for secret in (*self._own_secrets, self._token, self._assertion) if secret]
+        return [secret for secret in (*self._own_secrets, self._token, self._replaced, self._assertion) if secret]
 
     def assertion(self, key: SigningKey, claims: Mapping[str, Any]) -> str:
         """A signed assertion, which is a credential too and is kept out of errors."""

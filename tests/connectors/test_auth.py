@@ -210,6 +210,16 @@ async def test_a_token_that_ended_early_is_renewed_once() -> None:
         assert server.things == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
 
 
+async def test_a_token_that_was_replaced_stays_secret() -> None:
+    held: list[TokenServer] = []
+    async with asking(credentials, issue(held)) as (client, server):
+        held.append(server)
+        await client.run(thing(), deadline=5)
+        server.accepted.clear()
+        await client.run(thing(), deadline=5)
+        assert "token-1" not in client.redact("token-1 and token-2") and "token-2" not in client.redact("token-2")
+
+
 async def test_two_refusals_in_a_row_need_a_person() -> None:
     def answer() -> tuple[str, Any]:
         return "200 OK", {"access_token": "never-accepted", "expires_in": 3600}

@@ -237,6 +237,12 @@ async def test_an_echoed_credential_is_taken_out() -> None:
     assert "[secret]" in error.detail
 
 
+@pytest.mark.parametrize("before", range(270, 300, 5))
+async def test_an_echoed_credential_at_the_end_of_the_excerpt_is_taken_out(before: int) -> None:
+    error = await failure(http_answer("400 Bad Request", b"x" * before + TOKEN.encode()))
+    assert TOKEN[:4] not in error.detail
+
+
 @pytest.mark.parametrize("segment", ["..", ".", ""])
 async def test_an_id_cannot_name_another_resource(segment: str) -> None:
     async with speaking_to(silence) as system:
