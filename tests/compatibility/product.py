@@ -34,6 +34,8 @@ from orchestrator.domain.planning.plan import effect_key as effect_key
 from orchestrator.domain.planning.plan import plan_digest as plan_digest
 from orchestrator.domain.planning.plan import step_digest as step_digest
 from orchestrator.domain.planning.plan import step_id as step_id
+from orchestrator.domain.run.run import RunState as RunState
+from orchestrator.domain.run.run import fold as fold
 from orchestrator.domain.run.status import RunStatus as RunStatus
 from orchestrator.embedded.company.__main__ import CompanyProcess as CompanyProcess
 from orchestrator.embedded.company.certificate import write_certificate as write_certificate

@@ -79,3 +79,14 @@ def test_a_system_that_was_sent_the_cutoff_is_sent_the_new_one(parameters: str) 
     story.attempt("look")
     assert story.events(e.StepStarted)[-1].effect_key != first
     assert story.state.work.steps[story.id("look")].status == "verified"
+    [moved] = story.events(e.RunRescheduled)
+    assert moved.repeated_steps == (story.id("look"),)
+
+
+def test_a_change_of_cutoff_says_that_no_step_is_repeated() -> None:
+    story = Story()
+    story.attempt("look")
+    story.reschedule(EVENING + DAY)
+    [moved] = story.events(e.RunRescheduled)
+    assert moved.repeated_steps == ()
+    assert story.step("look").status == "verified"

@@ -26,6 +26,7 @@ from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.work import steps_to_repeat
 
 
 def request_run(
@@ -121,7 +122,13 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
         return []
     if cutoff.instant < state.cutoff:
         only_people(actor, "Bringing a cutoff forward")
-    moved = e.RunRescheduled(cutoff=cutoff.instant, zone=cutoff.zone, local_cutoff=cutoff.local, by=actor.actor_id)
+    moved = e.RunRescheduled(
+        cutoff=cutoff.instant,
+        zone=cutoff.zone,
+        local_cutoff=cutoff.local,
+        by=actor.actor_id,
+        repeated_steps=steps_to_repeat(state),
+    )
     return [moved, *moved_embargo(state, cutoff.instant, actor, world)]
 
 

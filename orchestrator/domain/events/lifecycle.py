@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from orchestrator.domain.events.event import Event, Personal
 
 
@@ -30,10 +32,22 @@ class RunRequested(Event):
 
 
 class RunRescheduled(Event):
+    """`repeated_steps` are the ids of the steps that are carried out again, since a system was sent the cutoff before.
+    None in events of versions that did not record them."""
+
     cutoff: datetime
     zone: str
     local_cutoff: str
     by: str
+    repeated_steps: tuple[str, ...] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """An event that was stored without the field is encoded to the same bytes."""
+        fields: dict[str, Any] = handler(self)
+        if self.repeated_steps is None:
+            del fields["repeated_steps"]
+        return fields
 
 
 class EmbargoChanged(Event):

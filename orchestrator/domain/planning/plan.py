@@ -86,6 +86,13 @@ def sends_cutoff(step: PlannedStep) -> bool:
     return reads_cutoff(step.parameters)
 
 
+def sent_cutoff_by_first_rule(step: PlannedStep) -> bool:
+    """What `sends_cutoff` was while events did not record which steps are repeated. Old events keep this meaning."""
+    return any(
+        isinstance(value, str) and value.startswith("=") and "run.cutoff" in value for value in step.parameters.values()
+    )
+
+
 def plan_digest(steps: tuple[PlannedStep, ...]) -> str:
     return _digest(sorted(step.digest for step in steps))
 

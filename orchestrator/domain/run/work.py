@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import singledispatch
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.levels import Level
-from orchestrator.domain.planning.plan import sends_cutoff
+from orchestrator.domain.planning.plan import PlannedStep, sends_cutoff, sent_cutoff_by_first_rule
 
 if TYPE_CHECKING:
     from orchestrator.domain.run.run import RunState
@@ -94,6 +94,22 @@ class WorkState:
         return replace(self, exceptions={**self.exceptions, exception_id: exception})
 
 
+def steps_to_repeat(run: RunState) -> tuple[str, ...]:
+    """The ids of the steps that are carried out again when the cutoff moves: a system has, or is being sent, a date
+    that no longer holds."""
+    return _sent_to_a_system(run, sends_cutoff)
+
+
+def _sent_to_a_system(run: RunState, sends: Callable[[PlannedStep], bool]) -> tuple[str, ...]:
+    return tuple(
+        id_
+        for id_, step in run.plan.steps.items()
+        if step.repeat == "freely"
+        and (run.work.steps[id_].status in ("verified", "attested") or run.work.steps[id_].may_have_taken_effect)
+        and sends(step)
+    )
+
+
 @singledispatch
 def fold_work(event: Event, run: RunState, at: datetime) -> WorkState:
     """The work after one more event; as before where the event is about another part of the run."""
@@ -118,18 +134,18 @@ def _(event: e.PlanFrozen, run: RunState, at: datetime) -> WorkState:
 @fold_work.register(e.RunRescheduled)
 def _(event: e.RunRescheduled, run: RunState, at: datetime) -> WorkState:
     steps = dict(run.work.steps)
-    for id_, step in run.plan.steps.items():
+    repeated = event.repeated_steps
+    if repeated is None:
+        repeated = _sent_to_a_system(run, sent_cutoff_by_first_rule)
+    for id_ in repeated:
+        # An effect of its own, after any attempt that is still in progress.
         known = steps[id_]
-        sent = known.status in ("verified", "attested") or known.may_have_taken_effect
-        if sent and step.repeat == "freely" and sends_cutoff(step):
-            # The system has, or is being sent, a date that no longer holds. It is sent the new one as an effect of its
-            # own, after any attempt that is still in progress.
-            steps[id_] = StepState(
-                generation=known.generation + 1,
-                lease_until=known.lease_until,
-                settled_generation=known.settled_generation,
-                changed_at=at,
-            )
+        steps[id_] = StepState(
+            generation=known.generation + 1,
+            lease_until=known.lease_until,
+            settled_generation=known.settled_generation,
+            changed_at=at,
+        )
     return replace(run.work, steps=steps)
 
 
