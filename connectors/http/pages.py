@@ -19,9 +19,11 @@ from connectors.http.requests import Answer, Request
 
 MAX_ITEMS = 20_000
 """A list with more items than this is taken for a system that never ends its pages."""
+_MAX_LINK_CHARACTERS = 16_384
 # RFC 8288 section 3: <address>; parameter=value; parameter="value", <address> ...
-_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w!#$&+.^`|~-]+\*?\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?)*)')
-_LINK_PARAMETER = re.compile(r';\s*([\w!#$&+.^`|~-]+\*?)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*))')
+# The quantifiers are possessive (`*+`), so that matching takes linear time whatever a system sends.
+_LINK = re.compile(r'<([^<>]*+)>((?:\s*+;\s*+[\w!#$&+.^`|~-]++\*?+\s*+(?:=\s*+(?:"(?:[^"\\]|\\.)*+"|[^\s,;"]*+))?+)*+)')
+_LINK_PARAMETER = re.compile(r';\s*+([\w!#$&+.^`|~-]++\*?+)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,;"]*+))')
 
 
 class Pages(Protocol):
@@ -136,7 +138,10 @@ class Offset:
 
 def next_link(header: str) -> str | None:
     """The address with the relation `next` in a Link header (RFC 8288 section 3), None where there is none. A header
-    may hold several links, and a link several relations (section 3.3)."""
+    may hold several links, and a link several relations (section 3.3). Raises
+    `ActionRequiredError("answer_not_understood")` for a header that is too long."""
+    if len(header) > _MAX_LINK_CHARACTERS:
+        raise _unexpected(f"The Link header is longer than {_MAX_LINK_CHARACTERS} characters.")
     for match in _LINK.finditer(header):
         parameters: Mapping[str, str] = {
             name.lower(): quoted or plain for name, quoted, plain in reversed(_LINK_PARAMETER.findall(match[2]))

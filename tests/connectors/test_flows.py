@@ -73,6 +73,29 @@ def test_links_are_read_as_rfc_8288_writes_them(header: str, address: str | None
     assert next_link(header) == address
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "<" * 16_000,
+        "<a>; a" + " " * 16_000 + "!",
+        "<a>" + " " * 16_000,
+        "<a>" + ";a" * 8_000,
+        '<a>;a="' + '\\"' * 8_000,
+        "<a>" + ';a="' * 4_000,
+        '<a>;rel="' + "n " * 8_000 + '"',
+    ],
+)
+def test_links_are_read_in_linear_time(header: str) -> None:
+    began = time.perf_counter()
+    assert next_link(header) is None
+    assert time.perf_counter() - began < 0.2
+
+
+def test_a_link_header_that_is_too_long_is_an_error() -> None:
+    with pytest.raises(ActionRequiredError, match="answer_not_understood"):
+        next_link("<" * 95_000)
+
+
 def test_the_next_address_in_the_body() -> None:
     pages = NextUrl(next_at=("@odata.nextLink",), items_at=("value",))
     next_url = f"{BASE}/api/things?$skiptoken=2"
