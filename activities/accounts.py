@@ -67,8 +67,8 @@ def nobody_there(systems: Iterable[tuple[str, Purpose, str]]) -> Found:
         tuple(SystemSearched(system=s, purpose=why, outcome="failed", code="queue_unserved") for s, why, _ in named),
         (),
         {
-            system: f"System {system} is looked at by workers of the task queue {queue!r} only, and none took the "
-            "search. Start a worker that serves this queue, or see why it does not work."
+            system: f"System {system} is searched only by workers of the task queue {queue!r}, and none of them took "
+            "the search. Start a worker that serves this queue, or check its log."
             for system, _, queue in named
         },
     )

@@ -71,14 +71,15 @@ class Connections:
         if kind == "env":
             if where.startswith(_OURS):
                 raise ActionRequiredError(
-                    "setting_invalid", f"System {system}: its setting {name!r} names {where}, which is Offboard's own.",
-                    remedy="Give the system a variable of its own.", happened="no",
+                    "setting_invalid", f"System {system}: the setting {name!r} uses {where}, which is reserved for "
+                        "Offboard.",
+                    remedy="Use a different variable for the system.", happened="no",
                 )  # fmt: skip
             value = self._environment.get(where)
             if value is None:
                 raise _missing(
                     system, name, f"the environment variable {where} is not set",
-                    f"Set {where} for the worker, start it again, then retry.",
+                    f"Set {where} for the worker, restart it, then retry.",
                 )  # fmt: skip
             return value
         if kind == "file":
@@ -88,7 +89,7 @@ class Connections:
             except (OSError, ValueError) as error:
                 raise _missing(
                     system, name, f"the file {where} cannot be read",
-                    f"Put the secret into {where}, readable for the worker, then retry.",
+                    f"Write the secret to {where}, readable by the worker, then retry.",
                 ) from error  # fmt: skip
         return written
 
@@ -100,9 +101,8 @@ class Connections:
         if not found.is_relative_to(folder):
             raise ActionRequiredError(
                 "setting_invalid",
-                f"System {system}: its setting {name!r} names the file {where}, which is not in "
-                f"{self._secrets_folder}.",
-                remedy=f"Put the secret into a file in {self._secrets_folder} (OFFBOARD_SECRETS_FOLDER), and name it.",
+                f"System {system}: the setting {name!r} uses the file {where}, which is not in {self._secrets_folder}.",
+                remedy=f"Use a file in {self._secrets_folder} (OFFBOARD_SECRETS_FOLDER).",
                 happened="no",
             )
         return found
@@ -114,5 +114,5 @@ def _host(written: str) -> str:
 
 def _missing(system: str, name: str, what: str, remedy: str) -> ActionRequiredError:
     return ActionRequiredError(
-        "setting_missing", f"System {system}: its setting {name!r} is missing: {what}.", remedy=remedy, happened="no"
+        "setting_missing", f"System {system}: the setting {name!r} is missing: {what}.", remedy=remedy, happened="no"
     )

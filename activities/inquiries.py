@@ -93,7 +93,7 @@ class InquiryActivities:
             return "refused", _refused(refused)
         except ConnectorError as error:
             # Other systems that fail are part of an answer; only HR, who says who people are, cannot be done without.
-            cause = f"it cannot be asked: {error.detail or error.code}"
+            cause = f"it could not be queried: {error.detail or error.code}"
             return "failed", q.Failed(code=error.code, place="The HR system", cause=cause, remedy=error.remedy)
         except (LedgerUnavailable, FailureError):
             raise
@@ -102,8 +102,8 @@ class InquiryActivities:
             return "failed", q.Failed(code=code, place=error.place, cause=error.cause, remedy=error.remedy)
         except Exception as error:
             # A fault of ours: whoever waits is told at once, instead of the same fault again and again.
-            cause = f"the question could not be answered: {log_unexpected('an inquiry', error)}"
-            remedy = "Look at the worker's log, and report it."
+            cause = f"an unexpected error occurred: {log_unexpected('an inquiry', error)}"
+            remedy = "Check the worker's log and report the error."
             return "failed", q.Failed(code="unexpected", place="The worker", cause=cause, remedy=remedy)
 
     async def _start(self, inquiry_id: str, asked_by: str, question: q.StartAsked) -> q.Started:

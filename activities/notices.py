@@ -95,7 +95,7 @@ class NoticeActivities:
                 break
         if sending.failure is not None:
             # Not a word of the server's: it may quote an address.
-            log.warning("notices wait for the mail server: %s", sending.failure.code)
+            log.warning("notices are delayed, the mail server is not available: %s", sending.failure.code)
             raise ApplicationError("mail server", type=f"MailServer.{sending.failure.code}")
         wait = LONGEST_SLEEP.total_seconds()
         if sending.used_up:
@@ -130,7 +130,7 @@ class NoticeActivities:
                 continue
             accounts.setdefault(address.casefold(), []).append(actor)
         if without:
-            log.info("notices: %d accounts for which something may wait have no mail address", without)
+            log.info("notices: %d accounts with open items have no mail address", without)
         if len(accounts) > MOST_RECIPIENTS:
             log.error("notices: %d recipients, of whom %d are mailed", len(accounts), MOST_RECIPIENTS)
         found = []
@@ -153,7 +153,7 @@ class NoticeActivities:
             await asyncio.shield(self._book.keep([(n.waiting.item_id, n.kind) for n in due], recipient.actor_ids[0]))
         elif outcome == "refused":
             await self._book.keep([(n.waiting.item_id, "refused") for n in due], recipient.actor_ids[0])
-            log.warning("notices: the mail server refuses an address of account %s", recipient.actor_ids[0])
+            log.warning("notices: the mail server rejects the address of account %s", recipient.actor_ids[0])
             later = now + RETRY_AFTER_REFUSAL
             return later if again is None else min(again, later)
         return again

@@ -94,9 +94,9 @@ class _PacedConnector(WrappingConnector):
 def rate_kept(system: str, per_second: float, retry_after: float | None = None) -> TryAgainError:
     return TryAgainError(
         "rate_kept",
-        f"System {system} takes {per_second:g} requests a second at most, and its turns are taken.",
-        remedy="Nothing has to be done: it is tried again by itself. If it goes on, raise rate_per_second in "
-        "platform.yaml, if the system may be asked more often.",
+        f"The rate limit of system {system} is reached: {per_second:g} requests per second.",
+        remedy="No action is needed: the request is retried automatically. If this continues, raise rate_per_second in "
+        "platform.yaml if the system allows more requests.",
         happened="no",
         retry_after=retry_after,
     )

@@ -29,7 +29,7 @@ async def governing(
         if not owners and first is not None:
             owners = {first.platform.safety_owner}
         if actor is None or actor.roles.isdisjoint(owners):
-            message = f"Packet {name} is in no phase in which runs start, so its systems can't be asked."
+            message = f"Packet {name} is not in use, so its systems can't be contacted."
             asked = {"owners": " or ".join(sorted(owners))} if owners else {}
             raise NotAllowed("packet_not_in_use", message, **asked)
     return shelf, shelf.current

@@ -38,7 +38,7 @@ class People:
         if len(found) != 1:
             raise Invalid(
                 "unknown_person" if not found else "several_people",
-                f"{'No one' if not found else 'More than one person'} in HR matches what was given.",
+                f"{'No one' if not found else 'More than one person'} in HR matches this search.",
             )
         return found[0]
 
@@ -103,8 +103,8 @@ class People:
         if not isinstance(connector, PeopleSource):
             raise ActionRequiredError(
                 "not_an_hr_system",
-                f"System {name} is named under 'hr' in platform.yaml, and its connector is no HR system's.",
-                remedy="Name the HR system there.",
+                f"System {name} is set as the HR system in platform.yaml, but its connector is not for an HR system.",
+                remedy="Set `hr.system` in platform.yaml to the HR system.",
                 happened="no",
             )
         return connector

@@ -20,8 +20,8 @@ def elsewhere(system: str, spec: SystemSpec, queues: frozenset[str] | None) -> s
     if spec.queue is None or queues is None or spec.queue in queues:
         return None
     return (
-        f"System {system} is looked at from its own network only, by workers of the task queue {spec.queue!r}. "
-        "Runs look at it there."
+        f"System {system} can be checked only from its own network, by workers of the task queue {spec.queue!r}. "
+        "Runs check it there."
     )
 
 

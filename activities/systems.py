@@ -46,8 +46,9 @@ LOOK_AGAIN = 0.2  # seconds between two looks while a system settles
 LOOK_AGAIN_AT_A_RATE = 1.0  # the same where the system's calls are numbered
 SHORT_WAIT = 3.0  # seconds that a step may wait for its turn at a system with a rate
 REMEDIES = {
-    "try_again": "Nothing has to be done: it is tried again by itself. If it goes on, follow the system's runbook.",
-    "refused": "See what the system said, put it right there, then retry the step, or skip it with a reason.",
+    "try_again": "No action is needed: the step is retried automatically. If this continues, follow the system's "
+    "runbook.",
+    "refused": "Correct the cause in the system, then retry the step; or skip it and give a reason.",
     "action_required": "Follow the system's runbook in platform.yaml, then retry the step.",
 }
 """For connectors that know no better one."""
@@ -257,7 +258,7 @@ def _effect(state: RunState, intent: Intent) -> Effect:
     """Raises `ExpressionFailed` where a parameter cannot be worked out, `ActionRequiredError` for an erased person."""
     step = intent.step
     if state.asked.facts is None:
-        raise ActionRequiredError("person_erased", remedy="End the run: nothing is known of the person any more.",
+        raise ActionRequiredError("person_erased", remedy="Cancel the run: the person's data has been erased.",
                                   happened="no")  # fmt: skip
     person = PersonFacts.model_validate(state.asked.facts)
     details = state.accounts.details.get(step.account_id) if step.account_id else None

@@ -35,20 +35,20 @@ class Act(Generic[Do, Look]):
         ability = self.ability
         if (self.do is None) != (ability.level == "read"):
             raise IncompleteActError(
-                f"{ability.name} reads only and has code that does something"
+                f"{ability.name} is read-only, but has code that changes something"
                 if self.do is not None
-                else f"{ability.name} has no code that does it"
+                else f"{ability.name} has no code that carries it out"
             )
         if (self.look is None) == ability.read_back:
             raise IncompleteActError(
                 f"{ability.name} has no code that reads it back"
                 if self.look is None
-                else f"{ability.name} has code that reads it back and declares read_back=False"
+                else f"{ability.name} has code that reads it back, but declares read_back=False"
             )
         declared = ability.destroys or ability.hands_over or ability.destroys_nothing_because
         if ability.level == "change" and ability.reversible == "no" and not declared:
             raise IncompleteActError(
-                f"{ability.name} cannot be undone: declare destroys or hands_over, or say why it is neither in "
+                f"{ability.name} cannot be undone: declare destroys or hands_over, or give the reason in "
                 "destroys_nothing_because"
             )
 

@@ -36,7 +36,7 @@ def require_allowed(host: str, port: int, allowed_hosts: Collection[str]) -> Non
     raise ActionRequiredError(
         "host_not_allowed",
         f"The host {name}:{port} is not on the list of allowed hosts.",
-        remedy=f"If this system is really there, add {name} (or {name}:{port}) to the allowed hosts.",
+        remedy=f"If this is the address of the system, add {name} (or {name}:{port}) to the allowed hosts.",
         happened="no",
     )
 
@@ -52,7 +52,7 @@ def base_url(text: str) -> httpx.URL:
         raise ActionRequiredError(
             "setting_invalid",
             "The setting url is not an address of the form https://host/path.",
-            remedy="Write url without user name, password or query.",
+            remedy="Set url without user name, password or query.",
             happened="no",
         ) from None
     return url

@@ -60,14 +60,15 @@ def load(connector: str) -> ConnectorKind[Any]:
         installed = metadata.distribution(distribution)
     except metadata.PackageNotFoundError:
         raise _problem(
-            "connector_not_installed", f"The distribution {distribution} is not installed; {wanted} is wanted.",
-            f"Install it for worker and web process: pip install {distribution}=={wanted}.",
+            "connector_not_installed", f"The distribution {distribution} is not installed; version {wanted} is "
+                "required.",
+            f"Install it for the worker and the web process: pip install {distribution}=={wanted}.",
         ) from None  # fmt: skip
     if installed.version != wanted:
         raise _problem(
             "connector_version",
-            f"The distribution {distribution} is installed as {installed.version}, and {wanted} is wanted.",
-            f"Install {distribution}=={wanted}, or name {installed.version} in platform.yaml.",
+            f"The distribution {distribution} has version {installed.version} installed; version {wanted} is required.",
+            f"Install {distribution}=={wanted}, or use {installed.version} in platform.yaml.",
         )
     for entry in installed.entry_points.select(group=GROUP, name=name):
         try:
@@ -76,7 +77,7 @@ def load(connector: str) -> ConnectorKind[Any]:
             raise _problem(
                 "connector_broken",
                 f"The connector {name} of {distribution} {wanted} cannot be loaded: {type(error).__name__}.",
-                "Report it to the distribution's authors.",
+                "Report this to the authors of the distribution.",
             ) from error
         if isinstance(kind, HttpKind):
             return over_http(kind)
@@ -88,7 +89,7 @@ def load(connector: str) -> ConnectorKind[Any]:
             "Report it to the distribution's authors.",
         )
     raise _problem(
-        "unknown_kind", f"The distribution {distribution} {wanted} brings no connector {name!r}.",
+        "unknown_kind", f"The distribution {distribution} {wanted} has no connector {name!r}.",
         "Correct the name in platform.yaml.",
     )  # fmt: skip
 

@@ -14,8 +14,8 @@ def account_of(effect: Effect) -> Account:
     if effect.account is None or not effect.account.native_id:
         raise RefusedError(
             "account_needed",
-            f"{effect.ability} acts on one account, and none with a native id was given.",
-            remedy="Find the account again and plan the step for it.",
+            f"{effect.ability} needs an account with a native ID, and there is none.",
+            remedy="Re-plan the run to search for the account again.",
             happened="no",
         )
     return effect.account
@@ -27,8 +27,8 @@ def text_of(effect: Effect, name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise RefusedError(
             "parameter_missing",
-            f"{effect.ability} needs the parameter {name}, a text that is not empty.",
-            remedy=f"Give {name} in the step's parameters in workflow.yaml.",
+            f"{effect.ability} needs the parameter {name} as non-empty text.",
+            remedy=f"Set {name} in the step's parameters in workflow.yaml.",
             happened="no",
         )
     return value
@@ -45,7 +45,7 @@ def instant_of(effect: Effect, name: str) -> datetime:
         raise RefusedError(
             "parameter_invalid",
             f"{effect.ability} needs {name} as an ISO 8601 instant with its offset from UTC.",
-            remedy=f"Write {name} like 2026-11-30T17:00:00+01:00.",
+            remedy=f"Write {name} in the format 2026-11-30T17:00:00+01:00.",
             happened="no",
         ) from None
     return instant
@@ -71,7 +71,7 @@ def unknown_ability(kind: str, ability: str) -> RefusedError:
     return RefusedError(
         "unknown_ability",
         f"A connector of kind {kind} has no ability {ability}.",
-        remedy="Name one of the abilities that the kind declares in the packet.",
+        remedy="Use one of the abilities of this kind in the packet.",
         happened="no",
     )
 
@@ -79,7 +79,7 @@ def unknown_ability(kind: str, ability: str) -> RefusedError:
 def unknown_attribute(kind: str, attribute: str, known: Iterable[str]) -> RefusedError:
     return RefusedError(
         "unknown_attribute",
-        f"Accounts of kind {kind} cannot be looked up by {attribute!r}; known are: {', '.join(sorted(known))}.",
+        f"Accounts of kind {kind} cannot be searched by {attribute!r}; available: {', '.join(sorted(known))}.",
         remedy="Correct the match key in platform.yaml.",
         happened="no",
     )

@@ -64,12 +64,14 @@ def replay(flow: Flow[T], exchanges: Sequence[Exchange], dialect: Dialect | None
         request = next(flow)
         while True:
             if not remaining:
-                raise AssertionError(f"nothing more was recorded, and the flow asks {request.method} {_place(request)}")
+                raise AssertionError(
+                    f"the recording has no more exchanges, but the flow sends {request.method} {_place(request)}"
+                )
             exchange = remaining.pop(0)
             asked = (request.method, _place(request), dict(request.params), _body(request))
             recorded = (exchange.method, exchange.place, exchange.params, exchange.body)
             if asked != recorded:
-                raise AssertionError(f"the flow asks {asked}, and {recorded} was recorded")
+                raise AssertionError(f"the flow sends {asked}, but {recorded} was recorded")
             try:
                 answer = _judged(request, exchange.answer, dialect or Dialect())
             except (ActionRequiredError, RefusedError, TryAgainError) as error:

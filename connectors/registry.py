@@ -120,7 +120,7 @@ def _kind(kind: str) -> ConnectorKind[Any]:
     raise ActionRequiredError(
         "unknown_kind",
         f"There is no connector kind {kind!r}.",
-        remedy=f"Choose one of: {', '.join(sorted(_KINDS))}; or name one of another distribution as "
+        remedy=f"Choose one of: {', '.join(sorted(_KINDS))}; or use one of another distribution as "
         "NAME@DISTRIBUTION==VERSION.",
         happened="no",
     )
@@ -146,7 +146,9 @@ def _read(model: type[Settings], settings: Mapping[str, str], place: str) -> Set
     described = {setting.name: setting for setting in _describe(model)}
     for name in given:
         if name not in described:
-            raise _problem("setting_unknown", place, name, "is not one of its settings", f"Remove or correct {name}.")
+            raise _problem(
+                "setting_unknown", place, name, "is not a setting of this connector", f"Remove or correct {name}."
+            )
     for setting in described.values():
         if setting.required and setting.name not in given:
             what = "secret setting" if setting.secret else "setting"
@@ -154,8 +156,8 @@ def _read(model: type[Settings], settings: Mapping[str, str], place: str) -> Set
                 "setting_missing",
                 place,
                 setting.name,
-                f"is a {what} that it needs ({setting.summary}), and it is not given",
-                f"Give {setting.name} in the environment or in a file." if setting.secret else f"Give {setting.name}.",
+                f"is a required {what} ({setting.summary}), and it is missing",
+                f"Set {setting.name} in the environment or in a file." if setting.secret else f"Set {setting.name}.",
             )
     try:
         return model.model_validate(given)

@@ -17,8 +17,8 @@ def trust(ca_file: str) -> ssl.SSLContext:
     except OSError:  # ssl.SSLError, for a file without certificates, is an OSError too
         raise ActionRequiredError(
             "setting_invalid",
-            "The file named in the setting ca_file cannot be read as certificates.",
-            remedy="Point ca_file at a readable PEM file.",
+            "The file in the setting ca_file has no readable certificates.",
+            remedy="Set ca_file to a readable PEM file.",
             happened="no",
         ) from None
 

@@ -152,7 +152,7 @@ class Engine:
         except RPCError as error:
             raise self._unavailable(error) from error
         except TimeoutError as error:
-            raise EngineUnavailable(self.client.service_client.config.target_host, "it did not answer") from error
+            raise EngineUnavailable(self.client.service_client.config.target_host, "it did not respond") from error
 
     async def nudge_notices(self) -> None:
         """Something may wait for somebody who was not told yet. Raises `EngineUnavailable`."""

@@ -85,7 +85,7 @@ class Relay:
                 await self.follow_for_webhooks()
                 await self._look_after_notices(moved, loop.time())
             except (LedgerError, EngineUnavailable) as error:
-                log.warning("relay waits: %s", type(error).__name__)
+                log.warning("relay paused, retrying: %s", type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), self._cadence.follow)
 
@@ -140,4 +140,4 @@ class Relay:
         for run_id in run_ids:
             await self._engine.nudge(run_id)
         if run_ids:
-            log.info("relay nudged %d runs", len(run_ids))
+            log.info("relay notified Temporal of %d runs", len(run_ids))

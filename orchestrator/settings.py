@@ -27,8 +27,8 @@ class SettingMissing(Exception):
 
     def __init__(self, name: str, meaning: str) -> None:
         super().__init__(
-            f"The setting {name} is missing ({meaning}). Give it in the environment, or the path of a file that holds "
-            f"it as {name}_FILE."
+            f"The setting {name} is missing ({meaning}). Set it in the environment, or set {name}_FILE to the path of "
+            "a file with the value."
         )
         self.name = name
 
@@ -37,7 +37,7 @@ class SettingWrong(SettingMissing):
     """Given, and of no use: names the setting and what it may be, never what it is."""
 
     def __init__(self, name: str, allowed: str) -> None:
-        Exception.__init__(self, f"The setting {name} has a value that cannot be used. Allowed: {allowed}.")
+        Exception.__init__(self, f"The setting {name} has an invalid value. Allowed: {allowed}.")
         self.name = name
 
 
@@ -111,9 +111,7 @@ class Settings:
             raise SettingWrong(f"{PREFIX}LOG_LEVEL", ", ".join(LEVELS))
         return cls(
             database_url=database_address(given),
-            master_key=_needed(
-                given, "MASTER_KEY", "32 bytes in base64 or hex under which every person's key is wrapped"
-            ),
+            master_key=_needed(given, "MASTER_KEY", "32 bytes in base64 or hex that encrypt every person's key"),
             temporal_address=get("TEMPORAL_ADDRESS") or "127.0.0.1:7233",
             temporal_namespace=get("TEMPORAL_NAMESPACE") or "default",
             temporal_task_queue=get("TEMPORAL_TASK_QUEUE") or "offboard",
@@ -143,7 +141,7 @@ def database_address(environment: Mapping[str, str] | None = None) -> str:
     """Where the ledger is and who logs in there, which is all that a migration may know. A password that stands in a
     file of its own (`OFFBOARD_DATABASE_PASSWORD_FILE`) is put into the URL. Raises like `Settings.read`."""
     given = dict(os.environ if environment is None else environment)
-    url = _needed(given, "DATABASE_URL", "where the ledger is: postgresql+psycopg://user@host/database")
+    url = _needed(given, "DATABASE_URL", "the address of the ledger: postgresql+psycopg://user@host/database")
     password = given_value(given, "DATABASE_PASSWORD")
     if password is None:
         return url
@@ -151,7 +149,8 @@ def database_address(environment: Mapping[str, str] | None = None) -> str:
     user, _, host = parts.netloc.rpartition("@")
     if not user or ":" in user:
         raise SettingWrong(
-            f"{PREFIX}DATABASE_URL", "beside a password of its own: postgresql://USER@HOST/DATABASE, without one"
+            f"{PREFIX}DATABASE_URL",
+            "postgresql://USER@HOST/DATABASE without a password, since DATABASE_PASSWORD is set",
         )
     return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
@@ -161,7 +160,7 @@ def _public_url(written: str | None) -> str | None:
         return None
     parts = urlsplit(written)
     if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc or parts.query:
-        raise SettingWrong(f"{PREFIX}PUBLIC_URL", "the address at which people reach Offboard, https://HOST")
+        raise SettingWrong(f"{PREFIX}PUBLIC_URL", "the address of the web pages, https://HOST")
     return written.rstrip("/")
 
 
@@ -169,13 +168,13 @@ def _mail(given: Mapping[str, str]) -> MailAccount | None:
     host = given_value(given, "MAIL_HOST")
     if host is None:
         return None
-    _needed(given, "PUBLIC_URL", "mail links to it: the address at which people reach Offboard, https://HOST")
+    _needed(given, "PUBLIC_URL", "the address of the web pages, for links in mails: https://HOST")
     security = (given_value(given, "MAIL_SECURITY") or "starttls").lower()
     if security not in MAIL_SECURITY or (security == "none" and host not in ("localhost", "127.0.0.1", "::1")):
-        raise SettingWrong(f"{PREFIX}MAIL_SECURITY", "starttls, tls, or none where the mail server is this machine")
-    sender = _needed(given, "MAIL_SENDER", "the address that notices come from")
+        raise SettingWrong(f"{PREFIX}MAIL_SECURITY", "starttls, tls, or none if the mail server is this machine")
+    sender = _needed(given, "MAIL_SENDER", "the sender address of notices")
     if not sender.isprintable() or sender.count("@") != 1 or " " in sender:
-        raise SettingWrong(f"{PREFIX}MAIL_SENDER", "one plain mail address")
+        raise SettingWrong(f"{PREFIX}MAIL_SENDER", "one mail address")
     return MailAccount(
         host=host,
         sender=sender,
@@ -204,7 +203,7 @@ def webhook_hosts(written: str) -> tuple[str, ...]:
     try:
         return parse_hosts(written)
     except ValueError as error:
-        raise SettingWrong(f"{PREFIX}WEBHOOK_HOSTS", "host names, *.NAME or addresses, with commas between") from error
+        raise SettingWrong(f"{PREFIX}WEBHOOK_HOSTS", "host names, *.NAME or addresses, separated by commas") from error
 
 
 def given_value(given: Mapping[str, str], name: str) -> str | None:

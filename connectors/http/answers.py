@@ -49,13 +49,13 @@ class _Zlib:
                 self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
                 unpacked = self._decompressor.decompress(data, max_bytes)
         except zlib.error:
-            raise ValueError("the body cannot be unpacked") from None
+            raise ValueError("the body cannot be decompressed") from None
         self._begun = self._begun or bool(data)
         return unpacked
 
     def finish(self) -> None:
         if self._begun and not self._decompressor.eof:
-            raise ValueError("the packed body ended too early")
+            raise ValueError("the compressed body ended too early")
 
 
 def unpacker_for(content_encoding: str) -> Unpacker:
@@ -67,7 +67,7 @@ def unpacker_for(content_encoding: str) -> Unpacker:
             return _Zlib(deflate=False)
         case "deflate":
             return _Zlib(deflate=True)
-    raise ValueError("the body is packed in a way that was not asked for")
+    raise ValueError("the body has an encoding that was not requested")
 
 
 def read_json(body: bytes) -> Any:

@@ -39,7 +39,7 @@ class StaticHeaders:
             if not (value.isascii() and value.isprintable() and value.strip()):
                 raise ActionRequiredError(
                     "setting_invalid",
-                    "The credential is empty or holds characters that no header can carry.",
+                    "The credential is empty, or has characters that are not allowed in a header.",
                     remedy="Copy the credential again.",
                     happened="no",
                 )
@@ -81,7 +81,7 @@ class BasicAuth(StaticHeaders):
         if ":" in username or not username.isprintable() or not password.isprintable() or not password.strip():
             raise ActionRequiredError(
                 "setting_invalid",
-                "The user name holds a colon, or user name or password hold characters that cannot be sent.",
+                "The user name has a colon, or the user name or password has characters that are not allowed.",
                 remedy="Copy user name and password again.",
                 happened="no",
             )

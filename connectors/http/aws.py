@@ -27,8 +27,8 @@ class AwsSignature:
         except ImportError:
             raise ActionRequiredError(
                 "library_missing",
-                "Requests to AWS are signed by the library botocore, and it is not installed.",
-                remedy="Install the extra aws: pip install offboard[aws].",
+                "The library botocore, which signs requests to AWS, is not installed.",
+                remedy="Install the extra `aws`: pip install offboard[aws].",
                 happened="no",
             ) from None
         self._secrets = [secret for secret in (secret_access_key, session_token) if secret]

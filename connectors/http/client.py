@@ -120,7 +120,7 @@ class HttpClient:
         else:
             segments = [quote(segment, safe="") for segment in request.path]
             if any(segment in ("", ".", "..") for segment in segments):
-                raise RefusedError("invalid_id", "An id is empty or made of dots only.", happened="no")
+                raise RefusedError("invalid_id", "An ID is empty or has only dots.", happened="no")
             path = "/".join([self._base.path.rstrip("/"), *segments])
             url = self._base.copy_with(raw_path=path.encode("ascii"))
         return url.copy_merge_params(dict(request.params)) if request.params else url
@@ -179,7 +179,7 @@ class _Run:
             async with asyncio.timeout_at(self._until):
                 await self._client.auth_lock.acquire()
         except TimeoutError:
-            _fail(TryAgainError, "deadline_over", f"No token for {request.method} in time.", happened="no")
+            _fail(TryAgainError, "deadline_over", f"No token was received for {request.method} in time.", happened="no")
         try:
             flow = self._client.auth.headers(outgoing, self._client.clock())
             asked = next(flow)
@@ -216,8 +216,8 @@ class _Run:
                 request,
                 ActionRequiredError,
                 "answer_too_large",
-                f"The answer to {request.method} is larger than {self._client.max_answer_bytes} bytes.",
-                remedy="Check what the system sends; raise max_answer_bytes if it is right.",
+                f"The response to {request.method} is larger than {self._client.max_answer_bytes} bytes.",
+                remedy="Check the response of the system; raise max_answer_bytes if it is correct.",
             )
         if received.unreadable:
             detail = f"The answer is broken: {received.unreadable}."
@@ -230,12 +230,12 @@ class _Run:
         remedy = ""
         match failed.code:
             case "deadline_over":
-                detail = f"{request.method} {url.path} was not answered in time."
+                detail = f"{request.method} {url.path} had no response in time."
             case "connection_lost":
                 detail = f"{request.method} {url.path}: {failed.detail}"
             case "unreachable":
                 detail = f"No connection to {url.host}: {failed.detail}"
-                remedy = "Check that the system is up and can be reached from this worker."
+                remedy = "Check that the system is running and that this worker can reach it."
             case "certificate_refused":
                 error = ActionRequiredError
                 detail = f"No connection to {url.host}: {failed.detail}"
@@ -265,7 +265,7 @@ class _Run:
             case Verdict.CREDENTIAL:
                 _fail(
                     ActionRequiredError, "credential_refused", said, happened="no",
-                    remedy="Renew the system's credential, or give it the rights that this ability needs.",
+                    remedy="Renew the system's credential, or grant it the permissions that this ability needs.",
                 )  # fmt: skip
             case Verdict.CHANGED_MEANWHILE:
                 _fail(TryAgainError, "changed_meanwhile", said, happened="no")
@@ -278,7 +278,7 @@ class _Run:
         raise RefusedError(
             "error_in_answer" if success else "refused",
             said,
-            remedy="Read what the system said; change the account there or the step's parameters.",
+            remedy="Check the system's message; correct the account there or the step's parameters.",
             happened="unknown" if success and request.changes else "no",
         )
 
@@ -288,8 +288,8 @@ class _Run:
         except ValueError:
             self._fail_sent(
                 request, ActionRequiredError, "answer_not_understood",
-                f"The answer to {request.method} {url.path} is not JSON.",
-                remedy="Check that url is the system's interface and not a page or a proxy.",
+                f"The response to {request.method} {url.path} is not JSON.",
+                remedy="Check that url is the address of the system's API, not of a page or a proxy.",
             )  # fmt: skip
 
     def _redirected(self, request: Request, received: Received) -> NoReturn:
@@ -304,8 +304,8 @@ class _Run:
             request,
             ActionRequiredError,
             "host_not_allowed" if elsewhere else "redirected",
-            f"{request.method} {url.path} was answered with a redirect, which is never followed.",
-            remedy="Set url to the address that the system answers at.",
+            f"{request.method} {url.path} responded with a redirect, which is not followed.",
+            remedy="Set url to the final address of the system.",
         )
 
     def _fail_sent(

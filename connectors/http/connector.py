@@ -39,10 +39,10 @@ class HttpSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = Field(description="address of the system's interface, https://host/path")
+    url: str = Field(description="address of the system's API, https://host/path")
     ca_file: str = Field(default="", description="certificates to trust instead of the public ones (PEM file)")
     max_answer_bytes: int = Field(
-        default=DEFAULT_MAX_ANSWER_BYTES, gt=0, description="largest answer that is read, in bytes"
+        default=DEFAULT_MAX_ANSWER_BYTES, gt=0, description="size limit of a response, in bytes"
     )
 
 
@@ -178,7 +178,7 @@ def answers(request: Request) -> Callable[[Any], Flow[str]]:
     def check(context: Any) -> Flow[str]:
         answer = yield replace(request, missing_ok=True)
         if answer.body is None:
-            unexpected("The check was answered without a JSON body.")
-        return "answered, credential accepted"
+            unexpected("The response to the check has no JSON body.")
+        return "reachable, credential accepted"
 
     return check

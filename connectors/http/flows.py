@@ -77,7 +77,7 @@ def all_pages(first: Request, pages: Pages, *, at_most: int | None = None) -> Fl
     while request is not None:
         place = (request.url, tuple(sorted(request.params.items())))
         if place in asked:
-            unexpected("The pages of a list run in a circle.")
+            unexpected("The pages of a list repeat.")
         asked.add(place)
         answer = yield request
         items = pages.items(answer)
@@ -85,6 +85,6 @@ def all_pages(first: Request, pages: Pages, *, at_most: int | None = None) -> Fl
         if at_most is not None and len(found) >= at_most:
             return found[:at_most]
         if len(found) > pages.max_items:
-            unexpected(f"A list goes on beyond {pages.max_items} items.")
+            unexpected(f"A list has more than {pages.max_items} items.")
         request = pages.next(request, answer, len(items))
     return found

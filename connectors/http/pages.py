@@ -126,7 +126,7 @@ class Offset:
         if self.total_at:
             total = _value_at(answer.body, self.total_at)
             if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-                raise _unexpected(f"A page does not say in {'.'.join(self.total_at)} how many items there are.")
+                raise _unexpected(f"A page has no total in {'.'.join(self.total_at)} of its items.")
             if position - self.first_position >= total:
                 return None
             if count == 0:
@@ -171,7 +171,7 @@ def _value_at(body: Any, keys: tuple[str, ...]) -> Any:
 def _list_at(body: Any, keys: tuple[str, ...]) -> list[Any]:
     items = _value_at(body, keys)
     if not isinstance(items, list):
-        raise _unexpected(f"A page holds no list{' in ' + '.'.join(keys) if keys else ''}.")
+        raise _unexpected(f"A page has no list{' in ' + '.'.join(keys) if keys else ''}.")
     return items
 
 

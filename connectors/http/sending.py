@@ -108,7 +108,7 @@ async def send(
             async with client.stream(method, url, headers=headers, content=content, extensions=extensions) as response:
                 return await _read(response, max_bytes)
     except TimeoutError:
-        failed = NotReceived("deadline_over", "It was not answered in time.", sent=sent)
+        failed = NotReceived("deadline_over", "There was no response in time.", sent=sent)
     except httpx.ConnectError as error:
         refused = "CERTIFICATE" in str(error).upper()
         failed = NotReceived("certificate_refused" if refused else "unreachable", str(error), sent=False)

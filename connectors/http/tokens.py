@@ -48,8 +48,8 @@ class SigningKey:
         if not private:
             raise ActionRequiredError(
                 "setting_invalid",
-                "The private key is not a PEM document or JSON Web Key that signs.",
-                remedy="Give the private key as the vendor issued it.",
+                "The private key is not a PEM document or JSON Web Key that can sign.",
+                remedy="Set the private key as the vendor issued it.",
                 happened="no",
             ) from None
         self._header = {"alg": algorithm, "typ": "JWT"} | ({"kid": key_id} if key_id else {})
@@ -94,7 +94,7 @@ class TokenAuth(ABC):
             except ValidationError:
                 raise ActionRequiredError(
                     "answer_not_understood",
-                    "The answer to the token request does not hold a token.",
+                    "The response to the token request has no token.",
                     remedy="Check the address of the token endpoint.",
                     happened="no",
                 ) from None
@@ -265,6 +265,6 @@ def _refused(detail: str) -> ActionRequiredError:
     return ActionRequiredError(
         "credential_refused",
         detail,
-        remedy="Renew the client's secret or key, or grant it the rights that it asks for.",
+        remedy="Renew the client's secret or key, or grant it the permissions that it requests.",
         happened="no",
     )

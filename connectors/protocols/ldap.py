@@ -53,10 +53,11 @@ class LdapSettings(BaseModel):
         default="", description="names of groups, separated by commas, whose members are privileged"
     )
     placeholder_member: str = Field(
-        default="", description="entry put into a group that would be left empty, where the schema forbids that"
+        default="",
+        description="entry that is added to a group that would become empty, if the schema forbids empty groups",
     )
     ca_file: str = Field(default="", description="certificates to trust instead of the public ones (PEM file)")
-    max_entries: int = Field(default=5000, gt=0, description="most entries that one search may find")
+    max_entries: int = Field(default=5000, gt=0, description="limit of entries per search")
 
 
 class LdapConnector:
@@ -133,7 +134,7 @@ class LdapConnector:
             await self._directory.converse(work, deadline=deadline, pace=pace)
         except ConnectorError as error:
             return Reachability(False, f"{error.code}. {error.remedy}".strip())
-        return Reachability(True, "answered, credential accepted, people_base is there")
+        return Reachability(True, "reachable, credential accepted, people_base exists")
 
     async def aclose(self) -> None:
         self._directory.close()
@@ -158,8 +159,8 @@ class LdapConnector:
         if native_id is None:
             raise ActionRequiredError(
                 "answer_not_understood",
-                "The directory does not show us entryUUID.",
-                remedy="Let bind_dn read the operational attributes of people.",
+                "The directory does not return entryUUID.",
+                remedy="Allow bind_dn to read the operational attributes of people.",
                 happened="no",
             )
         shown = {name: entry.first(name) for name in ("uid", "cn", "mail", "employeeNumber")}
@@ -223,7 +224,8 @@ class LdapConnector:
                 raise RefusedError(
                     "password_policy_missing",
                     error.detail,
-                    remedy="Load the directory's password policy overlay (ppolicy); without it nothing can be locked.",
+                    remedy="Load the directory's password policy overlay (ppolicy); accounts cannot be locked without "
+                    "it.",
                     happened=error.happened,
                 ) from error
         return Reply({"pwdAccountLockedTime": {"before": before, "after": _LOCKED_PERMANENTLY}})
@@ -240,8 +242,9 @@ class LdapConnector:
         if last_in:
             raise RefusedError(
                 "last_member",
-                f"No other member is in {', '.join(sorted(last_in))}, and a group cannot be empty; left {left}.",
-                remedy="Put another member into these groups, or set placeholder_member, and retry.",
+                f"No other member is in {', '.join(sorted(last_in))}, and a group cannot be empty; removed from "
+                f"{left}.",
+                remedy="Add another member to these groups, or set placeholder_member, then retry.",
                 happened=session.happened,
             )
         return Reply({"left_groups": left})
@@ -276,7 +279,7 @@ class LdapConnector:
                 raise RefusedError(
                     "password_policy_refused",
                     error.detail,
-                    remedy="Let bind_dn set hashed passwords (pwdCheckQuality 0 or 1 in its policy).",
+                    remedy="Allow bind_dn to set hashed passwords (pwdCheckQuality 0 or 1 in its policy).",
                     happened=error.happened,
                 ) from error
         now = self._entry(session, _uuid(account_of(effect).native_id))
@@ -309,7 +312,7 @@ ACTS: ActTable[
         Ability(
             "remove_from_groups",
             "change",
-            "removes the entry from all groups, or from those named in `groups`",
+            "removes the entry from all groups, or from those in `groups`",
             reversible="yes",  # the groups it was in are in the reply and in the snapshot
             cuts_access=True,
         ),
@@ -320,8 +323,8 @@ ACTS: ActTable[
         Ability(
             "scramble_password",
             "change",
-            "replaces the password by one that is unknown, and where there is a password policy locks the account",
-            destroys_nothing_because="the entry and all it holds stay; an administrator can set another password",
+            "replaces the password with an unknown one, and locks the account if there is a password policy",
+            destroys_nothing_because="the entry and its data are kept; an administrator can set another password",
         ),
         LdapConnector.scramble,
         LdapConnector.look_at_password,
@@ -358,8 +361,8 @@ def _uuid(native_id: str) -> str:
     except ValueError:
         raise RefusedError(
             "invalid_id",
-            "The account's native id is not an entryUUID.",
-            remedy="Find the account again.",
+            "The account's native ID is not an entryUUID.",
+            remedy="Re-plan the run to search for the account again.",
             happened="no",
         ) from None
 
@@ -375,7 +378,7 @@ def _address(url: str) -> tuple[str, int, bool]:
         raise ActionRequiredError(
             "setting_invalid",
             "The setting url is not of the form ldaps://host:port.",
-            remedy="Write url without user name, password or base.",
+            remedy="Set url without user name, password or base.",
             happened="no",
         )
     return host, port or (636 if parts.scheme == "ldaps" else 389), parts.scheme == "ldaps"

@@ -50,7 +50,7 @@ class LdapRefusedError(RefusedError):
         super().__init__(
             "refused",
             detail,
-            remedy="Read what the directory said; change the entry there or the connector's rights.",
+            remedy="Check the directory's message; correct the entry there or the connector's permissions.",
             happened=happened,
         )
         self.result_code = result_code
@@ -121,7 +121,7 @@ class Session:
                 raise ActionRequiredError(
                     "answer_too_large",
                     f"A search found more than {self._max_entries} entries.",
-                    remedy="Narrow the search base; raise max_entries if the number is right.",
+                    remedy="Use a narrower search base; raise max_entries if the number is correct.",
                     happened=self.happened,
                 )
             controls = self._connection.result.get("controls") or {}
@@ -176,19 +176,19 @@ class Session:
 
     def _in_time(self) -> None:
         if time.monotonic() >= self._until:
-            raise TryAgainError("deadline_over", "The directory did not answer in time.", happened=self.happened)
+            raise TryAgainError("deadline_over", "The directory did not respond in time.", happened=self.happened)
 
     def _judge(self) -> None:
         result = self._connection.result
         code = result["result"]
         if code == 0:
             return
-        said = self._redact(f"The directory answered {code} ({result['description']}): {result['message']}")
+        said = self._redact(f"The directory responded with {code} ({result['description']}): {result['message']}")
         if code in _CREDENTIAL:
             raise ActionRequiredError(
                 "credential_refused",
                 said,
-                remedy="Renew the password of bind_dn, or give it the rights that this ability needs.",
+                remedy="Renew the password of bind_dn, or grant it the permissions that this ability needs.",
                 happened=self.happened,
             )
         if code in _LATER:
@@ -197,14 +197,14 @@ class Session:
             raise ActionRequiredError(
                 "redirected",
                 said,
-                remedy="Set url to the server that may write; referrals are not followed.",
+                remedy="Set url to the writable server; referrals are not followed.",
                 happened=self.happened,
             )
         if code == 4:
             raise ActionRequiredError(
                 "answer_too_large",
                 said,
-                remedy="Narrow the search base or raise the server's limit for bind_dn.",
+                remedy="Use a narrower search base, or raise the server's limit for bind_dn.",
                 happened=self.happened,
             )
         raise LdapRefusedError(code, said, happened=self.happened)
@@ -257,7 +257,7 @@ class Directory:
         except TimeoutError:
             session.abandon()
             raise TryAgainError(
-                "deadline_over", "The directory did not answer in time.", happened=session.happened
+                "deadline_over", "The directory did not respond in time.", happened=session.happened
             ) from None
         except (LDAPExceptionError, OSError) as error:
             self._fail(error, session.happened)
@@ -297,7 +297,7 @@ class Directory:
             raise ActionRequiredError(
                 "certificate_refused",
                 detail,
-                remedy="Give the directory a certificate that ca_file or the public authorities vouch for.",
+                remedy="Use a certificate that ca_file or a public authority has signed.",
                 happened="no",
             ) from None
         if isinstance(error, LDAPStartTLSError):

@@ -177,13 +177,13 @@ class ScimServer:
     def put(self, operation: Operation, fetched: Answer, values: dict[str, Any]) -> Flow[Answer]:
         """Put a resource back as it was fetched, with the given values changed. The answer may be a 404."""
         if not isinstance(fetched.body, dict):
-            unexpected(f"{operation.path} answered with something that is not a resource.")
+            unexpected(f"{operation.path} responded with something that is not a resource.")
         headers = {}
         if (yield from self.offers()).etag.supported:
             meta = fetched.body.get("meta")
             version = fetched.etag or (meta.get("version") if isinstance(meta, dict) else None)
             if not isinstance(version, str):
-                unexpected("The server offers entity tags, and the resource it sent has none.")
+                unexpected("The server supports entity tags, but its resource has none.")
             headers["If-Match"] = version
         resource_id = str(fetched.body.get("id", ""))
         request = operation.request(resource_id, json={**fetched.body, **values}, headers=headers, missing_ok=True)
@@ -266,7 +266,7 @@ def _delete(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
         return {"deleted": True, "already_gone": True}
     raise ActionRequiredError(
         "answer_not_understood",
-        "The delete was answered with a 404 that is not a SCIM error.",
+        "The delete request got a 404 that is not a SCIM error.",
         remedy="Check that url is the base of the SCIM service.",
         happened="no",
     )
@@ -340,7 +340,7 @@ SCIM = HttpKind(
             Ability(
                 "disable_account",
                 "change",
-                "sets the account inactive, so that it can sign in nowhere",
+                "deactivates the account, so that it cannot sign in",
                 reversible="yes",
                 cuts_access=True,
             ),
@@ -351,7 +351,7 @@ SCIM = HttpKind(
             Ability(
                 "remove_from_groups",
                 "change",
-                "removes the account from all groups, or from those named in `groups`",
+                "removes the account from all groups, or from those in `groups`",
                 reversible="yes",  # the groups it was in are in the reply and in the snapshot
                 cuts_access=True,
             ),

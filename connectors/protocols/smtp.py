@@ -91,7 +91,7 @@ class MailServer:
             kind, code = (RefusedError, "refused") if error.code >= 500 else (TryAgainError, "system_failed")
         elif "CERTIFICATE" in str(error).upper():
             kind, code = ActionRequiredError, "certificate_refused"
-            remedy = "Give the mail server a certificate that ca_file or the public authorities vouch for."
+            remedy = "Use a certificate that ca_file or a public authority has signed."
         elif isinstance(error, aiosmtplib.SMTPNotSupported) or "STARTTLS" in str(error).upper():
             kind, code = ActionRequiredError, "not_encrypted"
             remedy = "Enable STARTTLS and AUTH at the mail server, or choose another smtp_security."

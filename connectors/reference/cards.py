@@ -98,7 +98,7 @@ CARDS = HttpKind(
             Ability(
                 "freeze_card",
                 "change",
-                "freezes the card, so that it pays nothing until it is thawed",
+                "freezes the card, so that no payment is possible until it is unfrozen",
                 repeat="keyed",
                 keyed_for=_KEYED_FOR,
                 reversible="yes",

@@ -124,8 +124,8 @@ def _transfer(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str
     if recipient.id == account_of(effect).native_id or recipient.state != "active":
         raise RefusedError(
             "recipient_not_usable",
-            "Repositories can go to another account only, and to one that is active.",
-            remedy="Name another recipient in the step's parameters.",
+            "Repositories can be transferred only to another active account.",
+            remedy="Set another recipient in the step's parameters.",
             happened="no",
         )
     answer = yield from _change(TRANSFER_REPOSITORIES, effect, {"to": recipient.id})
@@ -223,7 +223,7 @@ CODE_HOSTING = HttpKind(
             Ability(
                 "snapshot_access",
                 "read",
-                "records state, rights, sessions, tokens and repositories",
+                "records state, permissions, sessions, tokens and repositories",
                 reversible="yes",
             ),
             look=_snapshot,
@@ -232,7 +232,7 @@ CODE_HOSTING = HttpKind(
             Ability(
                 "suspend_account",
                 "change",
-                "suspends the account, so that it can neither sign in nor push",
+                "suspends the account, so that it cannot sign in or push",
                 reversible="yes",
                 cuts_access=True,
             ),
@@ -254,9 +254,9 @@ CODE_HOSTING = HttpKind(
             Ability(
                 "revoke_tokens",
                 "change",
-                "deletes the account's personal access tokens; what runs with them stops",
+                "deletes the account's personal access tokens; programs that use them stop",
                 cuts_access=True,
-                destroys_nothing_because="a token holds nothing; what ran with it can be given another one",
+                destroys_nothing_because="a token has no data; programs that used it can get a new one",
             ),
             _delete_tokens,
             _look_at_tokens,
@@ -265,7 +265,7 @@ CODE_HOSTING = HttpKind(
             Ability(
                 "demote_admin",
                 "change",
-                "takes the administrator's rights away",
+                "removes administrator permissions",
                 reversible="yes",
                 cuts_access=True,
             ),
@@ -276,8 +276,8 @@ CODE_HOSTING = HttpKind(
             Ability(
                 "transfer_repositories",
                 "change",
-                "gives the account's repositories to the account `to_account` (an id) or to that with the address "
-                "`to_email`",
+                "transfers the account's repositories to the account `to_account` (an ID) or the one with the "
+                "address `to_email`",
                 reversible="yes",  # the reply names what was transferred, and it can be transferred back
                 hands_over=True,
             ),

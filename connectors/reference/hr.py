@@ -123,7 +123,7 @@ def get_person(person_id: str) -> Flow[Person | None]:
 def list_managers(person_id: str) -> Flow[list[Person]]:
     answer = yield LIST_MANAGERS.request(person_id, missing_ok=True)
     if answer.missing:
-        raise RefusedError("not_found", "HR has no person with this id.", happened="no")
+        raise RefusedError("not_found", "HR has no person with this ID.", happened="no")
     return [parse(item, _Person).as_person() for item in _PAGES.items(answer)]
 
 
@@ -179,7 +179,7 @@ HR = HttpKind(
             Ability(
                 "record_leaving",
                 "stage",
-                "records in HR that the person leaves at the instant `at`",
+                "records in HR that the person leaves at the time `at`",
                 reversible="yes",
             ),
             _record_leaving,
@@ -189,7 +189,7 @@ HR = HttpKind(
             Ability(
                 "schedule_final_pay",
                 "change",
-                "books the final payment; HR books another one each time it is asked",
+                "books the final payment; HR books another one for each request",
                 repeat="never",
                 destroys_nothing_because="a payment adds an entry and removes none",
             ),

@@ -40,13 +40,13 @@ class MailSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    smtp_host: str = Field(description="mail server that takes our notices")
+    smtp_host: str = Field(description="mail server that accepts notices")
     smtp_port: int = Field(default=587, gt=0, lt=65536, description="its port")
     smtp_security: Security = Field(default="starttls", description="starttls, tls, or none (this machine only)")
     username: str = Field(default="", description="user name at the mail server, empty for none")
     password: SecretStr = Field(default=SecretStr(""), description="password at the mail server")
-    sender: str = Field(description="address that notices come from")
-    admin_url: str = Field(default="", description="address of the mailbox administration; empty: notices only")
+    sender: str = Field(description="sender address of notices")
+    admin_url: str = Field(default="", description="address of the mailbox administration API; empty: notices only")
     admin_token: SecretStr = Field(default=SecretStr(""), description="bearer token of the mailbox administration")
     ca_file: str = Field(default="", description="certificates to trust instead of the public ones (PEM file)")
     max_answer_bytes: int = Field(
@@ -151,7 +151,7 @@ class MailConnector:
         except ConnectorError as error:
             return Reachability(False, f"mail server: {error.code}. {error.remedy}".strip())
         if self._http is None:
-            return Reachability(True, "mail server answered; no mailbox administration is set")
+            return Reachability(True, "mail server reachable; no mailbox administration is set")
         check = answers(GET_MAILBOX.request("no-mailbox@invalid"))
         try:
             said = await self._http.run(check(None), deadline=max(until - clock(), 0.0), pace=pace)
@@ -235,7 +235,7 @@ ACTS: ActTable[
         Ability(
             "forward_mail",
             "change",
-            "forwards what arrives in the mailbox to the address `forward_to`",
+            "forwards mail to the address `forward_to`",
             reversible="yes",
             hands_over=True,
         ),
@@ -246,7 +246,7 @@ ACTS: ActTable[
         Ability(
             "release_license",
             "change",
-            "gives the mailbox's licence back; mail systems keep an unlicensed mailbox for a while only",
+            "releases the mailbox's licence; mail systems keep an unlicensed mailbox for a limited time",
             reversible="limited",
             reversible_for=timedelta(days=30),
             destroys=True,

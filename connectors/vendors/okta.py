@@ -52,12 +52,12 @@ class OktaSettings(HttpSettings):
     """How to reach one Okta organisation: with an API token, or with a service app's private key."""
 
     url: str = Field(description="address of the organisation, such as https://example.okta.com")
-    token: SecretStr = Field(default=SecretStr(""), description="API token; or give client_id and private_key")
-    client_id: str = Field(default="", description="client id of a service app, instead of an API token")
+    token: SecretStr = Field(default=SecretStr(""), description="API token; or set client_id and private_key")
+    client_id: str = Field(default="", description="client ID of a service app, instead of an API token")
     private_key: SecretStr = Field(
         default=SecretStr(""), description="the service app's private key, as PEM or JSON Web Key"
     )
-    key_id: str = Field(default="", description="the key's id in the service app")
+    key_id: str = Field(default="", description="the key's ID in the service app")
 
 
 class _Profile(Fields):
@@ -119,8 +119,8 @@ def _auth(settings: OktaSettings) -> Auth:
         return PrivateKeyJwt(url, client_id=settings.client_id, key=signing_key, scope=SCOPES)
     raise ActionRequiredError(
         "setting_missing",
-        "Okta needs either token, or client_id and private_key.",
-        remedy="Give one of the two, and not both.",
+        "Okta needs either a token, or client_id and private_key.",
+        remedy="Set one of the two, not both.",
         happened="no",
     )
 
@@ -190,7 +190,7 @@ def _delete(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
         raise RefusedError(
             "not_deactivated",
             f"The account has the status {user.status}; Okta deletes deactivated accounts only.",
-            remedy="Let the step need one that deactivates the account.",
+            remedy="Add a step that deactivates the account to the needs of this step.",
             happened="no",
         )
     if user is not None:
@@ -291,25 +291,26 @@ def _check(settings: OktaSettings) -> Flow[str]:
             error.detail,
             remedy=f"Grant the service app the scopes {SCOPES.replace(' ', ' and ')}, and renew its key."
             if settings.client_id
-            else "Renew the API token, and give its administrator a role that may read and manage users.",
+            else "Renew the API token, and grant its administrator a role that can read and manage users.",
             happened="no",
         ) from None
     if settings.client_id:  # Okta issues a token only where every scope that it names is granted
-        return f"answered, credential accepted, scopes granted: {SCOPES}"
+        return f"reachable, credential accepted, scopes granted: {SCOPES}"
     me = yield from ask(GET_USER.request("me"), _User)
     try:
         roles = {parse(item, _Role).type for item in (yield from all_pages(LIST_ROLES.request(me.id), LinkHeader()))}
     except ActionRequiredError:
-        return "answered, credential accepted; Okta does not show which roles the token's administrator has"
+        return "reachable, credential accepted; Okta does not show the roles of the token's administrator"
     if not roles & _ADMIN_ROLES:
         raise ActionRequiredError(
             "rights_missing",
             f"The roles of the token's administrator are: {', '.join(sorted(roles)) or 'none'}.",
-            remedy="Give the token's administrator the role of group administrator (USER_ADMIN) or a custom role that "
-            "may manage users, their sessions, groups and factors.",
+            remedy="Grant the token's administrator the role of group administrator (USER_ADMIN), or a custom role "
+            "that "
+            "can manage users, their sessions, groups and factors.",
             happened="no",
         )
-    return f"answered, credential accepted, roles: {', '.join(sorted(roles))}"
+    return f"reachable, credential accepted, roles: {', '.join(sorted(roles))}"
 
 
 OKTA = HttpKind(
@@ -333,7 +334,7 @@ OKTA = HttpKind(
             Ability(
                 "suspend_account",
                 "change",
-                "suspends the account, so that it can sign in nowhere; groups and applications stay",
+                "suspends the account, so that it cannot sign in; groups and applications are kept",
                 reversible="yes",
                 cuts_access=True,
             ),
@@ -355,7 +356,7 @@ OKTA = HttpKind(
             Ability(
                 "remove_from_groups",
                 "change",
-                "removes the account from all groups of Okta's own, or from those named in `groups`",
+                "removes the account from all Okta groups, or from those in `groups`",
                 reversible="yes",  # the groups it was in are in the reply and in the snapshot
                 cuts_access=True,
             ),
@@ -366,8 +367,8 @@ OKTA = HttpKind(
             Ability(
                 "reset_factors",
                 "change",
-                "removes every factor that the account has enrolled",
-                destroys_nothing_because="a factor belongs to the person alone, who can enrol another one",
+                "removes every enrolled factor of the account",
+                destroys_nothing_because="the person can enrol another factor",
             ),
             _reset_factors,
             _look_at_factors,
@@ -377,7 +378,7 @@ OKTA = HttpKind(
                 # Suspending is what cuts access; this ends the account, usually some time later.
                 "deactivate_account",
                 "change",
-                "deactivates the account; applications deprovision it, and may delete what it held there",
+                "deactivates the account; applications deprovision it, and may delete its data",
                 destroys=True,
                 settles_within=_SETTLES,
             ),

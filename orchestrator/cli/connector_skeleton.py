@@ -27,9 +27,9 @@ include = ["offboard_$name.py"]
 """
 
 _CONNECTOR = '''\
-"""$name: what Offboard does there. Replace the operations, shapes and acts by the vendor's.
+"""$name: what Offboard does there. Replace the operations, shapes and acts with the vendor's.
 
-The vendor's description of these operations: ADDRESS. The least rights that the credential needs: RIGHTS.
+The vendor's description of these operations: ADDRESS. The minimum permissions of the credential: PERMISSIONS.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def read_export(text: bytes | str, columns: Mapping[str, str]) -> Export:
     if "employee_number" not in columns:
         raise LocalRefusal(
             "export_columns_incomplete",
-            "The packet does not say which column of the export holds the employee number",
+            "The packet does not set the column of the employee number in the export",
             "add 'employee_number' to hr.export_columns in platform.yaml",
         )
     lines = _rows(content, _delimiter(content, columns))
@@ -89,7 +89,7 @@ def read_export(text: bytes | str, columns: Mapping[str, str]) -> Export:
             continue
         number = row.person.employee_number
         if number in first_line:
-            said = f"the employee number is in line {first_line[number]} already; keep one of the two rows"
+            said = f"line {first_line[number]} has the same employee number; keep one of the two rows"
             export.bad.append(BadRow(line, said))
             continue
         first_line[number] = line
@@ -115,7 +115,9 @@ def _decoded(text: bytes | str) -> str:
         return text.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     decoded = text.decode("utf-16", "replace")
     if "\ufffd" in decoded:
-        raise LocalRefusal("export_encoding", "The export begins like UTF-16 text and is not", "save it again as UTF-8")
+        raise LocalRefusal(
+            "export_encoding", "The export starts like UTF-16 text, but is not valid UTF-16", "save it again as UTF-8"
+        )
     return decoded
 
 
@@ -140,7 +142,7 @@ def _rows(content: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]
         except StopIteration:
             return
         except csv.Error:
-            yield begins, "has a quotation mark that is not closed, or not doubled within a text; correct it"
+            yield begins, "has a quotation mark that is not closed, or not doubled inside a value; correct it"
         else:
             yield begins, cells
 
@@ -155,7 +157,9 @@ def _titles(
     for index, title in enumerate(titles):
         name = _title(title)
         if name in known and name in {_title(wanted) for wanted in columns.values()}:
-            raise LocalRefusal("export_columns_twice", f"Two columns of the export are called {title!r}", "rename one")
+            raise LocalRefusal(
+                "export_columns_twice", f"Two columns of the export have the title {title!r}", "rename one"
+            )
         known.setdefault(name, index)
     missing = sorted(title for title in columns.values() if _title(title) not in known)
     if missing:
@@ -173,7 +177,9 @@ def _title(text: str) -> str:
 
 def _row(line: int, cells: list[str], width: int, places: Mapping[str, int]) -> ExportRow:
     if len(cells) != width:
-        raise _Unreadable(f"has {len(cells)} fields where the titles have {width}; look for a separator in a text")
+        raise _Unreadable(
+            f"has {len(cells)} fields, but there are {width} titles; check for a separator inside a value"
+        )
     values = {name: cells[place].strip() for name, place in places.items()}
     if any(_NOT_UTF8.search(value) for value in values.values()):
         raise _Unreadable("has bytes that are not UTF-8 text; save the file again with the encoding UTF-8")
@@ -205,14 +211,14 @@ _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 def _cutoff(day: str, time: str, zone: str) -> Cutoff | None:
     if not day:
         if time:
-            raise _Unreadable("has a leaving time and no last day; add the day, or remove the time")
+            raise _Unreadable("has a leaving time, but no last day; add the day, or remove the time")
         return None
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day):
         raise _Unreadable(f"has the last day {_shown(day)}; write it as year-month-day, for example 2026-11-30")
     if time and not re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", time):
         raise _Unreadable(f"has the leaving time {_shown(time)}; write it as hours and minutes, for example 17:00")
     if not zone:
-        raise _Unreadable("has a last day and no time zone; add the zone, for example Europe/Berlin")
+        raise _Unreadable("has a last day, but no time zone; add the zone, for example Europe/Berlin")
     clock = (time or END_OF_DAY).zfill(8 if time.count(":") == 2 else 5)
     try:
         return parse_cutoff(f"{day}T{clock}", zone)

@@ -14,7 +14,7 @@ from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.organisation import Organisation, actor_of, holds_of, record_sign_in
-from orchestrator.domain.organisation.roles import any_of
+from orchestrator.domain.organisation.roles import either
 from orchestrator.domain.packet import packet_history as history
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_checks import roles_named_in
@@ -62,7 +62,7 @@ async def _current(services: Services, packet: str) -> Packet:
 
 
 def _not_in_use(packet: str) -> Invalid:
-    return Invalid("packet_not_in_use", f"No packet {packet} is in use.")
+    return Invalid("packet_not_in_use", f"No version of packet {packet} is in use.")
 
 
 # The packet's owners
@@ -176,7 +176,7 @@ async def revoke_roles(services: Services, by: Actor, packet: str, actor_id: str
     def revoke(known: Organisation, now: datetime) -> Sequence[Event]:
         revoked = operating.revoke_roles(actor_of(known, actor_id), roles, by, in_use.safety_owner)
         if strange:
-            what = f"Packet {packet} gives nothing to {any_of(strange)}."
+            what = f"Packet {packet} does not use the role {either(strange)}."
             raise NotAllowed("role_of_others", what)
         return revoked
 

@@ -31,7 +31,7 @@ async def make_token(
     """A token for a service or an assistant: its text, which cannot be had again, and what is kept of it. The account
     behind it is recorded like one that signed in, so that what it causes is checked like everything else. `packets`
     are the names of those there are."""
-    await _require_owner(services, actor, packets, "Letting a program in")
+    await _require_owner(services, actor, packets, "create an API token")
     in_use = await packets_in_use(services, packets)
     require_harmless_roles(kind, roles, in_use)
     require_own_grants(actor, kind, roles, in_use)
@@ -65,8 +65,7 @@ async def add_webhook(
 ) -> tuple[Webhook, str]:
     """A webhook and its secret, which cannot be had again. `only` are packets whose runs it hears of, None for all:
     those that the actor is a safety owner of, and all only for that of all that are in use."""
-    what = "Adding a webhook"
-    await _require_owner(services, actor, packets, what)
+    await _require_owner(services, actor, packets, "add a webhook")
     for name in only or ():
         if name not in packets:
             raise Invalid("unknown_packet", f"There is no packet {name[:60]}.")
@@ -74,7 +73,7 @@ async def add_webhook(
     if not reach.covers(only):
         raise NotAllowed(
             "not_an_owner",
-            f"{what} is for the safety owner of each packet that it is about.",
+            "Only the safety owner of every packet that the webhook covers can add it.",
             packets=", ".join(sorted(reach.names)) or "none",
         )
     return await webhooks.add(url, hosts, actor.actor_id, types, only)
@@ -84,7 +83,7 @@ async def list_webhooks(
     services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str]
 ) -> tuple[Webhook, ...]:
     """Those about packets that the actor is a safety owner of, and no others."""
-    await require_owner_of_one(services, actor, packets, "Seeing webhooks")
+    await require_owner_of_one(services, actor, packets, "list webhooks")
     reach = await _reach(services, actor, packets)
     return tuple(hook for hook in await webhooks.all() if reach.covers(hook.packets))
 
@@ -93,7 +92,7 @@ async def replace_webhook_secret(
     services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
 ) -> str:
     """The new secret, which cannot be had again; the former one signs beside it for a day."""
-    await _require_owner(services, actor, packets, "Changing a webhook's secret")
+    await _require_owner(services, actor, packets, "replace a webhook's secret")
     await _require_theirs(services, webhooks, actor, packets, hook_id)
     return await webhooks.replace_secret(hook_id)
 
@@ -101,7 +100,7 @@ async def replace_webhook_secret(
 async def disable_webhook(
     services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
 ) -> None:
-    await _require_owner(services, actor, packets, "Disabling a webhook")
+    await _require_owner(services, actor, packets, "disable a webhook")
     await _require_theirs(services, webhooks, actor, packets, hook_id)
     await webhooks.disable(hook_id)
 

@@ -168,7 +168,7 @@ async def approve_gates(
     itself. More than one only where each one's packet says so. Raises `Invalid` for a selection that is too large."""
     chosen = tuple(dict.fromkeys(selection))
     if len(chosen) > MAX_BATCH_APPROVALS:
-        raise Invalid("too_many_together", f"{len(chosen)} gates are more than {MAX_BATCH_APPROVALS}.")
+        raise Invalid("too_many_together", f"{len(chosen)} gates were selected; the limit is {MAX_BATCH_APPROVALS}.")
     outcomes = []
     for run_id, gate_id in chosen:
 
@@ -235,7 +235,7 @@ async def complete_task(
     """Files are stored once, encrypted, and named by the evidence; none is where the command is refused. `uploaded`
     were handed over before, by the same account for the same task."""
     if outcome not in ("done", "not_done"):
-        raise Invalid("unknown_outcome", f"A task cannot end as {outcome!r}.")
+        raise Invalid("unknown_outcome", f"{outcome!r} is not an outcome of a task.")
     said = dict(evidence or {})
     if attachments or uploaded:
         situation = await services.runs.load(run_id)

@@ -48,7 +48,7 @@ class Received:
     """The answer to a request that was received and is looked at by others. It is the same in every such case, and says
     nothing about what there is."""
 
-    message: str = "The request was received. Those who look after it will see to it."
+    message: str = "The request was received and will be reviewed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,6 @@ async def nudge(services: Services, run_id: str, hint: Progress | None = None) -
     try:
         await services.engine.nudge(run_id, hint)
     except EngineUnavailable:
-        log.warning("the engine could not be nudged; the relay will do it")
+        log.warning("Temporal could not be notified; the relay notifies it later")
         return False
     return True

@@ -115,7 +115,7 @@ _EVIDENCE = {
     "hand_over_duties": "List of duties and their new owners, checked with the line manager",
     "rotate_shared_secrets": "List of what was changed; the new values are in the vault",
     "collect_equipment": "Signed receipt for laptop and security keys",
-    "collect_office_key": "Receipt for key and badge; the badge is blocked at the door system",
+    "collect_office_key": "Receipt for key and badge; the badge is blocked in the access control system",
 }
 
 

@@ -104,9 +104,7 @@ class _Demo:
         """Says where the pages are, and at a terminal leaves them up."""
         screen = self.screen
         if not self.keep_up:
-            screen.say(
-                f"The web pages were at {stack.url}. At a terminal, or with --keep-up, they stay up until Ctrl-C."
-            )
+            screen.say(f"The web pages were at {stack.url}. In a terminal, or with --keep-up, they run until Ctrl-C.")
             return
         self.looked_around = asyncio.Event()
         acting = {member.employee_number for member in self.cast.staff}

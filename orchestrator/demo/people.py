@@ -29,7 +29,7 @@ class BadExport(Exception):
     """`rows` are the broken ones, by line."""
 
     def __init__(self, rows: Sequence[BadRow]) -> None:
-        super().__init__(f"{len(rows)} broken rows")
+        super().__init__(f"{len(rows)} invalid rows")
         self.rows = list(rows)
 
 
@@ -150,7 +150,10 @@ def _company(
             replaced += 1
         everybody[number] = replace(everybody[number], manager_number=manager or chief)
     if replaced:
-        notes.append(f"{replaced} leavers have no line manager in the file who stays; the next manager up takes over.")
+        notes.append(
+            f"{replaced} leavers have no line manager in the file who stays; the demo uses the next manager in the "
+            "reporting line."
+        )
     if len(everybody) > MAX_PEOPLE:
         wanted = {*leaving, *(everybody[number].manager_number for number in leaving)}
         rest = [number for number in everybody if number not in wanted][: MAX_PEOPLE - len(wanted)]

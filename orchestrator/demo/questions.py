@@ -73,10 +73,10 @@ class AtTerminal:
                 case "x":
                     excluded = await self._which(steps)
                     if excluded and len(excluded) < len(steps):
-                        return GateAnswer("approve", excluded, await self._reason("Not now"))
+                        return GateAnswer("approve", excluded, await self._reason("Excluded for now"))
                     self._screen.print("To exclude all steps, reject instead." if excluded else "No step was excluded.")
                 case "r":
-                    return GateAnswer("reject", (), await self._reason("Not like this"))
+                    return GateAnswer("reject", (), await self._reason("Rejected in the demo"))
                 case "d":
                     self._screen.print(_details(leaver, gate, steps))
                 case "f" | None:
@@ -119,7 +119,7 @@ class AtTerminal:
         possible = [ACTIONS[repair] for repair in RULES[exception.opened.kind].repairs if repair in ACTIONS]
         lines: list[RenderableType] = [Text(exception_words(exception, leaver.state, leaver.world))]
         if mended:
-            lines.append(Text("The record has been unlocked meanwhile: a retry will succeed."))
+            lines.append(Text("The record has been unlocked: a retry will succeed."))
         elif exception.opened.system:
             lines.append(Text(leaver.world.pinned.platform.systems[exception.opened.system].runbook, style="dim"))
         self._pause()

@@ -103,7 +103,7 @@ def overview(leavers: Sequence[Leaver], ascii_only: bool) -> Table:
         statuses = [known.status for known in leaver.state.work.steps.values()]
         counted = f"{statuses.count('verified')} verified, {statuses.count('attested')} attested"
         if rest := len(statuses) - statuses.count("verified") - statuses.count("attested"):
-            counted += f", {rest} not"
+            counted += f", {rest} not done"
         minutes = sum(s.minutes_saved for s in leaver.state.plan.steps.values() if _done(leaver, s))
         result = mark(kind, ascii_only=ascii_only).append(f" {words}")
         table.add_row(leaver.name, result, counted, open_for(leaver), f"{minutes} min")
@@ -125,7 +125,7 @@ def open_for(leaver: Leaver) -> str:
     words = f"{_length(gone - since)} after the cutoff"
     late = state.requested_at - state.cutoff
     if late > timedelta(seconds=90):
-        return f"{_length(gone - since)} from HR's request, which came {rest_words(late)} after the cutoff"
+        return f"{_length(gone - since)} after HR's request, which came {rest_words(late)} after the cutoff"
     return words
 
 

@@ -188,7 +188,7 @@ def system_sentences(name: str, packet: Packet) -> list[str]:
     told += _matching(system) if any(step.system == name for step in packet.workflow.steps) else []
     told.append(f"An attempt times out after {spelled(system.deadline)}.")
     if system.rate_per_second is not None:
-        told.append(f"At most {system.rate_per_second:g} calls a second.")
+        told.append(f"At most {system.rate_per_second:g} requests per second.")
     if system.queue is not None:
         told.append(f"A separate worker serves it, on the task queue {system.queue}.")
     return told

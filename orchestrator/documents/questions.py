@@ -40,8 +40,8 @@ class PersonMatch(Shown):
     email: str
     department: str
     title: str
-    time_zone: str = Field(description="An IANA name, empty where HR does not know")
-    leaving: bool = Field(description="Whether HR says that they leave")
+    time_zone: str = Field(description="An IANA time zone; empty if HR has none")
+    leaving: bool = Field(description="Whether HR has recorded that the person leaves")
     leaving_at: datetime | None = None
 
 

@@ -68,12 +68,12 @@ class MatchShown(BaseModel):
         try:
             return cls.model_validate_json(keyring.open(_context(actor_id), base64.urlsafe_b64decode(handle.encode())))
         except (UnreadableEvent, binascii.Error, ValueError) as error:
-            raise Invalid("unknown_question", "This question is from no preview of yours.") from error
+            raise Invalid("unknown_question", "This question is not from one of your previews.") from error
 
     def require_fresh(self, hr_id: str, now: datetime) -> None:
         """Raises `Invalid` where it was shown about somebody else, or too long ago."""
         if self.hr_id != hr_id:
-            raise Invalid("shown_for_another", "The answer belongs to a question about another person.")
+            raise Invalid("shown_for_another", "The answer is for a question about another person.")
         if now - self.looked_at > SHOWN_FOR:
             minutes = SHOWN_FOR // timedelta(minutes=1)
             raise Invalid("preview_over", f"The preview is older than {minutes} minutes.")
@@ -87,7 +87,8 @@ class MatchShown(BaseModel):
         real = self._real(key)
         if strangers := [account for account in accounts if account not in real]:
             raise Invalid(
-                "not_a_candidate", f"{', '.join(strangers)[:200]} is not among what {self.seen.system} showed."
+                "not_a_candidate",
+                f"{', '.join(strangers)[:200]} is not one of the accounts found on {self.seen.system}.",
             )
         return tuple(sorted({real[account] for account in accounts}))
 

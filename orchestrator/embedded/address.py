@@ -16,7 +16,7 @@ def stack_environment(folder: Path) -> Mapping[str, str]:
     try:
         environment: Mapping[str, str] = json.loads((folder / ADDRESS_FILE).read_text())
     except (OSError, ValueError) as error:
-        raise Invalid("no_stack", "No embedded Offboard is up here.") from error
+        raise Invalid("no_stack", "Offboard is not running in this folder.") from error
     return environment
 
 

@@ -178,7 +178,8 @@ def _short_folder(user: ServerUser | None) -> Path:
             os.chown(folder, user.uid, user.gid)
         return folder
     raise EmbeddedServerError(
-        "found no short folder for PostgreSQL's socket: set TMPDIR to a writable folder of at most 70 characters"
+        "there is no folder with a short path for PostgreSQL's socket: set TMPDIR to a writable folder of at most 70 "
+        "characters"
     )
 
 
@@ -194,7 +195,7 @@ def _data_folder(folder: Path, sockets: Path, user: ServerUser | None, keep: boo
     status = data.lstat()
     expected = {os.geteuid(), user.uid} if user else {os.geteuid()}
     if data.is_symlink() or status.st_uid not in expected:
-        raise EmbeddedServerError(f"{data} belongs to somebody else: remove it, or run in another folder")
+        raise EmbeddedServerError(f"{data} belongs to another user: remove it, or use another folder")
     if user is not None:
         os.chown(data, user.uid, user.gid)
     return data
@@ -236,7 +237,8 @@ def _forget_stale_server(data: Path) -> None:
             command = []
         if os.fsencode(data) in command:
             raise EmbeddedServerError(
-                f"a PostgreSQL (process {pid}) already runs on {data}: end the other `offboard up` or demo of this "
+                f"a PostgreSQL (process {pid}) is already running on {data}: stop the other `offboard up` or demo of "
+                "this "
                 "folder first"
             )
         pid_file.unlink()

@@ -118,7 +118,8 @@ class ServerProcess:
         if self.running:
             return
         raise EmbeddedServerError(
-            f"{self.wish.name} ended by itself (exit code {self._exit_code}); the end of its log {self.wish.log}:\n"
+            f"{self.wish.name} stopped unexpectedly (exit code {self._exit_code}); the end of its log "
+            f"{self.wish.log}:\n"
             f"{self.last_lines()}"
         )
 
@@ -187,7 +188,8 @@ class ServerProcess:
             with self._changed:
                 if not self._changed.wait_for(condition, seconds):
                     raise EmbeddedServerError(
-                        f"{self.wish.name}: its minder did not answer within {seconds:.0f} s; see {self.wish.log}"
+                        f"{self.wish.name}: its supervisor process did not respond within {seconds:.0f} s; see "
+                        f"{self.wish.log}"
                     )
 
         await asyncio.to_thread(wait)

@@ -24,10 +24,10 @@ class StaffEntry:
 
 
 STAFF: tuple[StaffEntry, ...] = (
-    StaffEntry("hr", "E-1003", ("requester",), "HR partner: starts runs and moves cutoffs"),
-    StaffEntry("it", "E-1006", ("it_approver",), "Identity lead: decides about access"),
-    StaffEntry("finance", "E-1008", ("finance_approver",), "Controller: decides about cards and pay"),
-    StaffEntry("operator", "E-1005", ("operator",), "IT operations: repairs, replays, completes tasks"),
+    StaffEntry("hr", "E-1003", ("requester",), "HR partner: starts runs and changes cutoffs"),
+    StaffEntry("it", "E-1006", ("it_approver",), "Identity lead: approves the removal of access"),
+    StaffEntry("finance", "E-1008", ("finance_approver",), "Controller: approves steps for cards and pay"),
+    StaffEntry("operator", "E-1005", ("operator",), "IT operations: resolves exceptions, completes tasks"),
     StaffEntry("value-owner", "E-1002", ("value_owner",), "Owns workflow.yaml"),
     StaffEntry("safety-owner", "E-1004", ("safety_owner",), "Owns platform.yaml"),
     StaffEntry("auditor", "E-1009", ("auditor",), "Reads everything, changes nothing"),
@@ -40,4 +40,4 @@ def staff(alias: str) -> StaffEntry:
         if member.alias == alias.lower():
             return member
     known = ", ".join(member.alias for member in STAFF)
-    raise Invalid("unknown_actor", f"No local account is called {alias!r}.", known=known)
+    raise Invalid("unknown_actor", f"There is no local account {alias!r}.", known=known)

@@ -91,7 +91,7 @@ class TemporalServer:
             self._process.require_alive()
             if time.monotonic() > deadline:
                 raise EmbeddedServerError(
-                    f"the Temporal server did not answer within {READY_WITHIN:.0f} s; the end of its log "
+                    f"the Temporal server did not respond within {READY_WITHIN:.0f} s; the end of its log "
                     f"{self._process.wish.log}:\n{self._process.last_lines()}"
                 )
             await asyncio.sleep(0.02)

@@ -27,7 +27,7 @@ def server_user() -> ServerUser | None:
             continue
         return ServerUser(entry.pw_uid, entry.pw_gid)
     raise EmbeddedServerError(
-        f"PostgreSQL does not run as root, and this machine has none of the users {', '.join(CANDIDATES)}: "
+        f"PostgreSQL cannot run as root, and this machine has none of the users {', '.join(CANDIDATES)}: "
         "add one of them (useradd --system postgres), or run as a normal user"
     )
 

@@ -58,7 +58,7 @@ def parse_hosts(written: str) -> tuple[str, ...]:
     for entry in entries:
         name = entry.removeprefix("*.")
         if _address(name) is None and (not _NAME.fullmatch(name) or (entry != name and "." not in name)):
-            raise ValueError("an entry is neither a host name, nor *.NAME, nor an address")
+            raise ValueError("an entry is not a host name, *.NAME or an address")
     return entries
 
 

@@ -107,4 +107,4 @@ def signature(secrets: Sequence[bytes], message_id: str, timestamp: int, body: b
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")  # RFC 3339
-    raise TypeError(f"a {type(value).__name__} has no place in a webhook")
+    raise TypeError(f"a {type(value).__name__} cannot be sent in a webhook")

@@ -64,7 +64,7 @@ RETRY_AFTER = b"60"  # seconds
 TOO_LARGE = {
     "title": "Request too large", "status": 413, "code": "too_large",
     "detail": "The request exceeds the size limit.",
-    "remedy": "Send a smaller request. A file of evidence has at most 10 MiB.",
+    "remedy": "Send a smaller request. An evidence file can have at most 10 MiB.",
 }  # fmt: skip
 NO_ADDRESS = {
     "title": "Malformed request", "status": 400, "code": "bad_request",
@@ -186,7 +186,7 @@ _PAGE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     '<meta name="color-scheme" content="light dark"><title>{title} · Offboard</title>'
     '<link rel="stylesheet" href="/static/offboard.css"><link rel="stylesheet" href="/static/parts.css"></head>'
-    '<body><main><h1>{title}</h1><p>{detail} {remedy}</p><p><a class="button" href="/">To the inbox</a></p></main>'
+    '<body><main><h1>{title}</h1><p>{detail} {remedy}</p><p><a class="button" href="/">Go to the inbox</a></p></main>'
     "</body></html>"
 )
 """Whole in itself: it is said before anything is known about whoever asks."""

@@ -118,7 +118,7 @@ class Inquiries:
         """Asks without waiting for an answer, and for Temporal no longer than `within`. Returns the inquiry's id, for
         `result`; `inquiry_id` is one that the caller has made."""
         if self._engine is None:
-            raise EngineUnavailable("its address", "it has not been reached since this process began")
+            raise EngineUnavailable("its address", "it has not been reached since this process started")
         inquiry_id = inquiry_id or new_inquiry_id()
         kind = str(getattr(question, "kind", ""))
         kept = timedelta(seconds=within) + ANSWER_READ_WITHIN if isinstance(question, StartAsked) else INQUIRY_TTL

@@ -48,7 +48,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
-    409: "Too late",
+    409: "Not possible in the current state",
     413: "Request too large",
     415: "Unsupported format",
     422: "Invalid request",
@@ -191,9 +191,7 @@ def add_problems(app: FastAPI) -> None:
             Problem(
                 503 if away else 500,
                 "ledger_unavailable" if away else "ledger_fault",
-                f"The ledger is not available: {error.cause}."
-                if away
-                else "The ledger has an event that cannot be read.",
+                f"The ledger is not available: {error.cause}." if away else "An event in the ledger cannot be read.",
                 error.remedy,
                 headers={"Retry-After": TRY_AGAIN_AFTER} if away else {},
             ),
@@ -220,7 +218,8 @@ def add_problems(app: FastAPI) -> None:
     async def _http(request: Request, error: HTTPException) -> Response:
         codes = {404: "unknown_address", 405: "method_not_allowed", 413: "too_large", 400: "bad_request"}
         remedy = "See /api/v1/openapi.json for the available addresses." if is_api(request) else "Go to the inbox."
-        detail = "There is no page at this address." if error.status_code == 404 else str(error.detail)
+        missing = f"There is no {'resource' if is_api(request) else 'page'} at this address."
+        detail = missing if error.status_code == 404 else str(error.detail)
         return await answer(
             request,
             Problem(
@@ -244,7 +243,7 @@ async def fault(request: Request, error: Exception) -> Response:
         Problem(
             500,
             "fault",
-            f"An unexpected error occurred. It is in the log as {number}.",
+            f"An unexpected error occurred. Its number in the log is {number}.",
             "Contact the server's administrator.",
         ),
     )

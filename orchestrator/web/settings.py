@@ -65,13 +65,13 @@ class WebSettings:
 
         public_url = (get("PUBLIC_URL") or "").rstrip("/")
         if not public_url:
-            raise SettingMissing(f"{PREFIX}PUBLIC_URL", "where browsers find the pages: https://offboard.example.com")
+            raise SettingMissing(f"{PREFIX}PUBLIC_URL", "the address of the web pages: https://offboard.example.com")
         parts = urlsplit(public_url)
         local = parts.hostname in LOOPBACK
         if parts.scheme not in ("https", "http") or not parts.hostname or parts.path or parts.query:
-            raise SettingWrong(f"{PREFIX}PUBLIC_URL", "https://HOST or https://HOST:PORT, and no path")
+            raise SettingWrong(f"{PREFIX}PUBLIC_URL", "https://HOST or https://HOST:PORT, without a path")
         if parts.scheme == "http" and not local:
-            raise SettingWrong(f"{PREFIX}PUBLIC_URL", "https, but for this machine's own address")
+            raise SettingWrong(f"{PREFIX}PUBLIC_URL", "https; http only for this machine's own address")
         return cls(
             public_url=public_url,
             host=get("WEB_HOST") or "127.0.0.1",
@@ -91,15 +91,17 @@ def _oidc(get: Callable[[str], str | None]) -> OidcSettings | None:
         return None
     parts = urlsplit(issuer)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise SettingWrong(f"{PREFIX}OIDC_ISSUER", "an https address, as the provider's discovery document names it")
+        raise SettingWrong(f"{PREFIX}OIDC_ISSUER", "an https address, as in the provider's discovery document")
     client_id, client_secret = get("OIDC_CLIENT_ID"), get("OIDC_CLIENT_SECRET")
     if not client_id:
-        raise SettingMissing(f"{PREFIX}OIDC_CLIENT_ID", "the client that was registered for Offboard at the provider")
+        raise SettingMissing(
+            f"{PREFIX}OIDC_CLIENT_ID", "the ID of the client that is registered for Offboard at the provider"
+        )
     if not client_secret:
-        raise SettingMissing(f"{PREFIX}OIDC_CLIENT_SECRET", "that client's secret")
+        raise SettingMissing(f"{PREFIX}OIDC_CLIENT_SECRET", "the secret of the client")
     roles = _roles(get("OIDC_ROLES") or "")
     if not roles:
-        raise SettingMissing(f"{PREFIX}OIDC_ROLES", "what groups are worth here: hr-partners=requester;it=it_approver")
+        raise SettingMissing(f"{PREFIX}OIDC_ROLES", "the roles of each group: hr-partners=requester;it=it_approver")
     scopes = tuple((get("OIDC_SCOPES") or "openid profile email").split())
     return OidcSettings(
         issuer=issuer.rstrip("/") if parts.path in ("", "/") else issuer,
@@ -125,7 +127,7 @@ def _hook_secret(written: str | None) -> str | None:
         key = b""
     if len(key) < MIN_SECRET_CHARACTERS:
         raise SettingWrong(
-            f"{PREFIX}HR_WEBHOOK_SECRET", f"whsec_ and {MIN_SECRET_CHARACTERS} random bytes or more in base64"
+            f"{PREFIX}HR_WEBHOOK_SECRET", f"whsec_ and at least {MIN_SECRET_CHARACTERS} random bytes in base64"
         )
     return written
 

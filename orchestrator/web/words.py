@@ -46,7 +46,7 @@ PHASE_MEANING: Vocabulary = {
     "shadow": "Runs search accounts and make plans, but change nothing in any system.",
     "pilot": "Applies to the people that the packet's pilot condition selects.",
     "production": "Applies to everyone.",
-    "retired": "No longer in use. Runs that started with this version continue.",
+    "retired": "No longer in use. Open runs of this version continue.",
 }
 
 OWNER: Vocabulary = {"value": "Value owner", "safety": "Safety owner"}

@@ -85,19 +85,19 @@ async def test_a_packet_is_checked_signed_and_moved(offboard: Offboard, tmp_path
     (folder / "workflow.yaml").write_text(workflow.replace("name: identity-only", "name: mine"))
     checked = (await offboard.done("packet", "check", str(folder), "--json")).json
     assert checked["ok"] and checked["packet"] == "mine" and checked["problems"] == []
-    assert checked["purpose"].startswith("Whoever has left can no longer sign in")
+    assert checked["purpose"].startswith("From the cutoff on, the person can no longer sign in")
     plain = (await offboard.done("packet", "check", "standard-leaver")).out
-    assert "is valid" in plain and "they can reach nothing any more" in plain
+    assert "is valid" in plain and "Access ends at the cutoff" in plain
 
     signed = await offboard.done("packet", "sign", str(folder), as_="value-owner")
     assert "Signed for shadow by" in signed.out and "(value owner)" in signed.out
     error = await offboard.refused("packet", "move", "mine", "shadow", as_="value-owner")
     assert "not signed by the safety owner" in error
-    assert "takes a role of" in await offboard.refused("packet", "sign", "mine", as_="it")
+    assert "Only a safety owner or a value owner" in await offboard.refused("packet", "sign", "mine", as_="it")
     await offboard.done("packet", "sign", "mine", "--phase", "shadow", as_="safety-owner")
     moved = await offboard.done("packet", "move", "mine", "shadow", as_="value-owner")
     assert "is in phase shadow" in moved.out
-    assert "straight to" in await offboard.refused("packet", "move", "mine", "production", as_="value-owner")
+    assert "not 'production'" in await offboard.refused("packet", "move", "mine", "production", as_="value-owner")
     back = await offboard.done("packet", "move", "mine", "retired", "--reason", "only a try", as_="safety-owner")
     assert "is in phase retired" in back.out
 

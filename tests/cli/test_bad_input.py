@@ -32,9 +32,9 @@ async def count(stack: Stack) -> int:
     [
         (("E-0000", "--cutoff", "2026-12-01T17:00", *BERLIN), "No one in HR matches", "employee number"),
         (("E-1012", "--cutoff", "2027-03-28T02:30", *BERLIN), "does not exist in Europe/Berlin", "03:00:00 or later"),
-        (("E-1012", "--cutoff", "2026-10-25T02:30", *BERLIN), "happens twice", "+01:00"),
+        (("E-1012", "--cutoff", "2026-10-25T02:30", *BERLIN), "occurs twice", "+01:00"),
         (("E-1012", "--cutoff", "2026-12-01T17:00", "--zone", "Europe/Berlim"), "no time zone", "Europe/Berlin"),
-        (("E-1012", "--cutoff", "tomorrow", *BERLIN), "cannot be read", "Use the form 2026"),
+        (("E-1012", "--cutoff", "tomorrow", *BERLIN), "cannot be read", "Use the format 2026"),
         (("E-1012",), "No cutoff was given", "--cutoff"),
         (("E-1003", "--urgent"), "your own offboarding", "colleague"),
         (("E-1012", "--urgent", "--packet", "nosuch"), "There is no packet nosuch", "offboard packet sign"),
@@ -70,7 +70,7 @@ async def test_who_may_not_start(offboard: Offboard, stack: Stack) -> None:
     error = await offboard.refused("start", "E-1012", "--urgent", as_="auditor")
     assert "level" in error and "ask" in error.lower()
     error = await offboard.refused("start", "E-1012", "--urgent", as_="nobody")
-    assert "No local account is called 'nobody'" in error and "hr, it, finance" in error
+    assert "There is no local account 'nobody'" in error and "hr, it, finance" in error
     assert await count(stack) == before
 
 
@@ -113,13 +113,13 @@ async def test_what_does_not_exist(offboard: Offboard, started: Started) -> None
         (("show", "r0000000000000000"), "There is no run r0000000000000000"),
         (("show", "r"), "There is no run r"),
         (("watch", "nosuch"), "There is no run"),
-        (("approve", run_id, "nosuch"), "open there: g-access-1"),
-        (("approve", run_id, "access", "--exclude", "nosuch"), "nosuch is not decided at gate"),
+        (("approve", run_id, "nosuch"), "Open gates: g-access-1"),
+        (("approve", run_id, "access", "--exclude", "nosuch"), "has no step nosuch"),
         (("skip", run_id, "nosuch", "--reason", "x"), "has no step nosuch"),
-        (("retry", run_id, "disable_identity"), "nothing to try again"),
+        (("retry", run_id, "disable_identity"), "so it can't be retried"),
         (("tasks", "complete", run_id, "nosuch"), "has no task nosuch"),
         (("exceptions", "accept", run_id, "nosuch", "--reason", "x"), "has no exception nosuch"),
-        (("exceptions", "settle", run_id, "code", "--none"), "No question is open about accounts on code"),
+        (("exceptions", "settle", run_id, "code", "--none"), "No account match on code needs an answer"),
         (("runs", "--state", "nosuch"), "state.0: Input should be 'open', 'finished'"),
         (("runs", "--after", "nosuch"), "Invalid cursor"),
         (("hold", "--system", "nosuch"), "has no system nosuch"),
@@ -132,17 +132,17 @@ async def test_what_does_not_exist(offboard: Offboard, started: Started) -> None
     # The remedy is the terminal's own, and not the API's.
     assert "List the runs: `offboard runs`." in await offboard.refused("show", "r00", as_="operator")
     settled = await offboard.refused("exceptions", "settle", run_id, "code", "--none", as_="operator")
-    assert "Look at the open exceptions: `offboard exceptions`." in settled
+    assert "List the open exceptions: `offboard exceptions`." in settled
     unknown = await offboard.refused("hold", "--system", "nosuch", as_="operator")
     assert "Use one of: " in unknown and "or * for all." in unknown
 
 
 async def test_who_may_not_decide_and_who_comes_too_late(offboard: Offboard, started: Started) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
-    assert "decided by an IT approver" in await offboard.refused("approve", run_id, "access", as_="finance")
-    assert "decided by an IT approver" in await offboard.refused("approve", run_id, "access", as_="hr")
-    assert "is for an operator" in await offboard.refused("exceptions", "replan", run_id, as_="it")
-    assert "needs the level" in await offboard.refused("end", run_id, "--reason", "x", as_="auditor")
+    assert "Only an IT approver can decide" in await offboard.refused("approve", run_id, "access", as_="finance")
+    assert "Only an IT approver can decide" in await offboard.refused("approve", run_id, "access", as_="hr")
+    assert "Only an operator can do this" in await offboard.refused("exceptions", "replan", run_id, as_="it")
+    assert "needs the permission" in await offboard.refused("end", run_id, "--reason", "x", as_="auditor")
     assert "needs a reason" in await offboard.refused("reject", run_id, "access", "--reason", " ", as_="it")
     await offboard.done("approve", run_id, "access", as_="it")
     error = await offboard.refused("reject", run_id, "access", "--reason", "late", as_="it")

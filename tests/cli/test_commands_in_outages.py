@@ -64,6 +64,6 @@ async def test_a_system_that_is_down_is_named(fragile: Stack) -> None:
     await fragile.company.stop("hr")
     try:
         error = await offboard.refused("start", "E-1010", "--urgent", as_="hr")
-        assert "The HR system: it cannot be asked" in error and "Check that the system is up" in error
+        assert "The HR system: it could not be queried" in error and "Check that the system is running" in error
     finally:
         await fragile.company.restart("hr")

@@ -38,7 +38,7 @@ async def test_broken_rows_are_named_by_line_and_nothing_starts(
     error = await offboard.refused("start", "--from-csv", str(path), as_="hr")
     assert "line 3: No one in HR matches" in error and "line 4: has 2 fields" in error
     assert "line 5:" in error and "does not exist in Europe/Berlin" in error
-    assert "line 6: HR has another mail address for this employee number" in error
+    assert "line 6: HR has a different mail address for this employee number" in error
     assert "No run was started: 4 rows" in error and "--skip-bad" in error
     number = people[0].employee_number
     assert number not in (await offboard.done("runs", as_="hr")).out

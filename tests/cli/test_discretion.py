@@ -18,7 +18,7 @@ async def test_an_embargoed_start_is_seen_by_those_named_until_it_ends(offboard:
     named = [word for one in ("it", "finance", "operator", "value-owner") for word in ("--named", one)]
     embargo = ("--embargo-until", from_now(days=2), *named)
     few = await offboard.refused("start", person.employee_number, *CUTOFF, *embargo[:4], as_="hr")
-    assert "could not carry the run through" in few and "Name more people" in few
+    assert "cannot complete the run" in few and "Add more people" in few
     shown = await offboard.done("start", person.employee_number, *CUTOFF, *embargo, "--preview", as_="hr")
     assert "Nothing is saved" in shown.out
     said = await offboard.done("start", person.employee_number, *CUTOFF, *embargo, "--reason", "quietly", as_="hr")
@@ -47,7 +47,7 @@ async def test_an_embargoed_start_is_seen_by_those_named_until_it_ends(offboard:
 async def test_somebody_who_is_away_has_a_colleague_decide(offboard: Offboard, started: Started) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     await until(offboard, run_id, lambda run: len(run["gates"]) == 3)
-    assert "decided by a finance approver" in await offboard.refused("approve", run_id, "money", as_="operator")
+    assert "Only a finance approver can decide" in await offboard.refused("approve", run_id, "money", as_="operator")
     assert "You have no delegations" in (await offboard.done("away", as_="finance")).out
     said = await offboard.done("away", "to", "operator", "--until", from_now(days=3), "--reason", "sea", as_="finance")
     assert "operator is your delegate until" in said.out
@@ -64,5 +64,5 @@ async def test_somebody_who_is_away_has_a_colleague_decide(offboard: Offboard, s
     assert "had already ended" in (await offboard.done("away", "end", held["delegation_id"], as_="finance")).out
     assert "no such delegation" in await offboard.refused("away", "end", "nosuch", as_="finance")
     error = await offboard.refused("away", "to", "nobody", "--until", from_now(days=1), as_="finance")
-    assert "No one with this id" in error and "Choose a colleague" in error
+    assert "No user with this ID" in error and "Choose a colleague" in error
     await offboard.done("end", run_id, "--reason", "called off", as_="hr")

@@ -25,7 +25,7 @@ async def test_a_start_says_which_accounts_are_theirs_and_which_are_not(offboard
     ), "who may not settle it is offered nothing"
     settled = ("--theirs", f"code={mine}", "--not-theirs", f"code={other}", "--reason", "Their lead says so.")
     refused = await offboard.refused("start", person.employee_number, *WHEN, *settled, as_="hr")
-    assert "This is for an operator." in refused
+    assert "Only an operator can do this." in refused
     started = (await offboard.done("start", person.employee_number, *WHEN, *settled, as_="operator")).out
     assert "1 account confirmed if the search finds the same accounts." in started
     run_id = started.split()[1]

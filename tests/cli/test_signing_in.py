@@ -205,7 +205,7 @@ async def test_a_server_that_does_not_answer_or_is_another(offboard: Offboard, u
 
     async with await asyncio.start_server(another, "127.0.0.1", unused_tcp_port):
         other = await offboard("runs", env={"OFFBOARD_SERVER": nobody, "OFFBOARD_TOKEN": "obt_x"})
-    assert other.code == 1 and "responds with 302, but not as an Offboard server does" in other.err
+    assert other.code == 1 and "responds with 302, but not like an Offboard server" in other.err
 
 
 async def test_peoples_commands_load_no_database_engine_or_server() -> None:

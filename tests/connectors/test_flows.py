@@ -216,5 +216,5 @@ def test_every_page_of_cards_is_read() -> None:
 
 
 def test_a_replay_notices_what_was_not_recorded() -> None:
-    with pytest.raises(AssertionError, match="nothing more was recorded"):
+    with pytest.raises(AssertionError, match="the recording has no more exchanges"):
         replay(all_pages(LIST, LinkHeader()), [])

@@ -108,7 +108,7 @@ def test_a_person_decides(terminal: Terminal) -> None:
     terminal.type("1\n")
     terminal.until("Reason [")
     terminal.type("\n")
-    terminal.until("Gate: Take away access")
+    terminal.until("Gate: Remove access")
     terminal.until("[A] approve")
     terminal.type("d\n")
     terminal.until("identity.disable_account")

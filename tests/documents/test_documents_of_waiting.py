@@ -32,17 +32,17 @@ async def test_an_item_says_what_it_is_and_what_happens_if_nobody_does_anything(
     items = await waiting(services)
     gate, task = items["access"], items["hand_over_duties"]
     assert (gate.packet, gate.packet_version) == ("standard-leaver", services.packet.version)
-    assert subject(gate).startswith("Approve access: ") and title(gate, services.packet) == "Take away access"
+    assert subject(gate).startswith("Approve access: ") and title(gate, services.packet) == "Remove access"
     said = if_nobody_does(gate, services.packet)
     assert said == (
         "It escalates to safety owner; the steps do not start until they are approved, at the latest 7 days after the "
         "cutoff."
     )
     assert subject(task) == "Complete hand_over_duties"
-    assert title(task, services.packet) == "Give what they approve and own to somebody else"
+    assert title(task, services.packet) == "Hand over approvals and ownership"
     assert if_nobody_does(task, services.packet).startswith("An exception opens for the role operator;")
     document = with_instruction(item_document(task), await services.state(run_id))
-    assert document["instruction"].startswith("Go through the snapshots.") and document["person"]["name"]
+    assert document["instruction"].startswith("Review the snapshots.") and document["person"]["name"]
     assert "voted" not in item_document(gate)["detail"]
 
     await services.advance_clock(timedelta(days=2))
@@ -66,7 +66,7 @@ async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(se
     await services.work(run_id, {"freeze_card": REFUSED})
     lines = (await services.exception_lists.page(sees(OLE))).lines
     [document] = await exception_documents(services.runs, lines)
-    assert document["support"] == "Finance operations" and document["runbook"].startswith("Closing a card")
+    assert document["support"] == "Finance operations" and document["runbook"].startswith("A card with an open balance")
     assert document["exception_id"] == lines[0].id and "id" not in document
     assert document["remedy"].startswith("Correct the cause") and document["candidates"] == []
     assert document["repairs"] == ["retry", "skip"]

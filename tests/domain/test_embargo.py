@@ -67,18 +67,18 @@ def test_a_run_under_embargo_names_whoever_asked_for_it_too() -> None:
 @pytest.mark.parametrize(
     ("named", "missing"),
     [
-        ((), "'Access' needs 1 of approver, and 0 may decide"),
-        (("anna", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
-        (("anna", "ben"), "looks after what goes wrong (operator)"),
-        (("anna", "ben"), "does the task 'Hand over' (operator)"),
-        (("anna", "anna-too", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
-        (("anna", "report", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
-        (("anna", "hr-too", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
-        (("anna", "ada", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
-        (("anna", "robot", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
-        (("anna", "nobody-hr-knows", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
-        (("anna", "lea", "ole"), "'Money' needs 2 of approver, and 1 may decide"),
-        (("anna", "ben", "robot"), "looks after what goes wrong (operator)"),
+        ((), "'Access' needs 1 with the role approver; 0 of them can decide"),
+        (("anna", "ole"), "'Money' needs 2 with the role approver; 1 of them can decide"),
+        (("anna", "ben"), "can resolve exceptions (operator)"),
+        (("anna", "ben"), "can complete the task 'Hand over' (operator)"),
+        (("anna", "anna-too", "ole"), "'Money' needs 2 with the role approver; 1 of them can decide"),
+        (("anna", "report", "ole"), "'Money' needs 2 with the role approver; 1 of them can decide"),
+        (("anna", "hr-too", "ole"), "'Money' needs 2 with the role approver; 1 of them can decide"),
+        (("anna", "ada", "ole"), "'Money' needs 2 with the role approver; 1 of them can decide"),
+        (("anna", "robot", "ole"), "'Money' needs 2 with the role approver; 1 of them can decide"),
+        (("anna", "nobody-hr-knows", "ole"), "'Money' needs 2 with the role approver; 1 of them can decide"),
+        (("anna", "lea", "ole"), "'Money' needs 2 with the role approver; 1 of them can decide"),
+        (("anna", "ben", "robot"), "can resolve exceptions (operator)"),
     ],
 )
 def test_those_named_must_be_able_to_carry_it_through(named: tuple[str, ...], missing: str) -> None:
@@ -105,12 +105,12 @@ def ask(embargo: EmbargoTerms | None, known: dict[str, Actor], by: Actor = HR, *
 def test_an_approver_without_the_level_does_not_count() -> None:
     stricter = packet(platform=("{who: approver, up_to: change}", "{who: approver, up_to: stage}"))
     refusal = refused(lambda: ask(EmbargoTerms(FRIDAY, CREW), EVERYBODY, pinned=stricter))
-    assert refusal.code == "embargo_lacks_people" and "0 may decide" in refusal.message
+    assert refusal.code == "embargo_lacks_people" and "0 of them can decide" in refusal.message
 
 
 def test_an_urgent_start_needs_its_reviewer_among_those_named() -> None:
     refusal = refused(lambda: ask(EmbargoTerms(FRIDAY, CREW), EVERYBODY, urgent=True))
-    assert "reviews the urgent start (safety owner)" in refusal.message
+    assert "can review the urgent start (safety owner)" in refusal.message
     assert ask(EmbargoTerms(FRIDAY, (*CREW, "sam")), EVERYBODY, urgent=True).named == (
         "anna",
         "ben",
@@ -158,7 +158,7 @@ def test_a_packets_embargo_is_checked_against_who_is_there() -> None:
     [stranger] = problems("embargo: {for: P7D, named: [anna, ole, nosuch]}", people)
     assert "embargo.named[2]" in stranger and "'nosuch'" in stranger
     lacking = problems("embargo: {for: P7D, named: [ole]}", people)
-    assert len(lacking) == 1 and "'Access' needs 1 of approver" in lacking[0]
+    assert len(lacking) == 1 and "'Access' needs 1 with the role approver" in lacking[0]
     for wrong in ("embargo: {for: P0D, named: [anna]}", "embargo: {for: P7D, named: []}", "embargo: {for: P7D}"):
         with pytest.raises(Invalid):
             problems(wrong, people)

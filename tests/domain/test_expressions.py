@@ -67,12 +67,12 @@ def test_a_gates_condition_sees_the_step() -> None:
 @pytest.mark.parametrize(
     ("source", "said", "line", "column"),
     [
-        ('person.departmnet == "x"', "'person' has no 'departmnet'; it has country, department", 1, 7),
+        ('person.departmnet == "x"', "'person' has no field 'departmnet'; its fields: country, department", 1, 7),
         ("person.department == 1", "found no matching overload", 1, 19),
-        ('run.urgent &&\n  person.age == "1"', "'person' has no 'age'", 2, 9),
-        ("account.privileged", "'account' is not known here; only person, run", 1, 8),
-        ("person.department", "a condition must be true or false; this one is a string", 1, 1),
-        ("person", "say which of person's fields", 1, 1),
+        ('run.urgent &&\n  person.age == "1"', "'person' has no field 'age'", 2, 9),
+        ("account.privileged", "'account' is not available here; available: person, run", 1, 8),
+        ("person.department", "a condition must be true or false; this one is of the type string", 1, 1),
+        ("person", "use one of the fields of 'person'", 1, 1),
         ("person.department ==", "mismatched input", 1, 21),
         ("now() > run.cutoff", "undeclared reference to 'now'", 1, 4),
         ("", "empty", 1, 1),

@@ -100,17 +100,17 @@ def test_rows_without_values_are_passed_over() -> None:
     [
         (changed(employee_number=" "), "no employee number"),
         (changed(time_zone="Berlin"), "the time zone 'Berlin', which does not exist"),
-        (changed(time_zone=""), "a last day and no time zone"),
+        (changed(time_zone=""), "a last day, but no time zone"),
         (changed(cutoff_date="30.11.2026"), "the last day '30.11.2026'; write it as year-month-day"),
-        (changed(cutoff_date="2026-02-30"), "no date that exists"),
-        (changed(cutoff_date=""), "a leaving time and no last day"),
+        (changed(cutoff_date="2026-02-30"), "not a valid date"),
+        (changed(cutoff_date=""), "a leaving time, but no last day"),
         (changed(cutoff_time="5pm"), "the leaving time '5pm'"),
-        (changed(cutoff_time="25:00"), "no date that exists"),
+        (changed(cutoff_time="25:00"), "not a valid date"),
         (changed(cutoff_date="2026-03-29", cutoff_time="02:30"), "does not exist in Europe/Berlin"),
-        (changed(cutoff_date="2026-10-25", cutoff_time="02:30"), "happens twice"),
+        (changed(cutoff_date="2026-10-25", cutoff_time="02:30"), "occurs twice"),
         (changed(given_name="Zo\x00ë"), "control character"),
-        (ZOE[:-1], "has 10 fields where the titles have 11"),
-        ([*ZOE, "more"], "has 12 fields where the titles have 11"),
+        (ZOE[:-1], "has 10 fields, but there are 11 titles"),
+        ([*ZOE, "more"], "has 12 fields, but there are 11 titles"),
     ],
 )
 def test_a_bad_row_is_named_by_its_line_and_the_others_are_read(row: list[str], said: str) -> None:
@@ -125,7 +125,7 @@ def test_every_bad_row_is_named() -> None:
 
 
 def test_a_number_that_comes_twice_names_the_first_line() -> None:
-    assert bad(ZOE, ADA, ZOE) == [BadRow(4, "the employee number is in line 2 already; keep one of the two rows")]
+    assert bad(ZOE, ADA, ZOE) == [BadRow(4, "line 2 has the same employee number; keep one of the two rows")]
 
 
 def test_bytes_that_are_not_utf8_spoil_their_row_only() -> None:

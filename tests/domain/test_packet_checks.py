@@ -47,7 +47,7 @@ UNGATED_DISABLE = ("    at: cutoff\n    gate: access\n", "    at: cutoff\n")
             "workflow",
             19,
             "steps[2].needs[0]",
-            "needs 'lok', and no step is called so",
+            "needs 'lok', which is not a step",
         ),
         (
             packet_files(workflow=("    ability: snapshot\n", "    ability: snapshot\n    needs: [disable]\n")),
@@ -73,28 +73,28 @@ UNGATED_DISABLE = ("    at: cutoff\n    gate: access\n", "    at: cutoff\n")
             "workflow",
             18,
             "steps[2].ability",
-            "already done by the step 'look'",
+            "already used by the step 'look'",
         ),
         (
             packet_files(workflow=("name: hand_over", "name: look")),
             "workflow",
             12,
             "steps[1].name",
-            "two steps are called",
+            "two steps have the name",
         ),
         (
             packet_files(workflow=("    at: cutoff+P30D\n    gate: access\n", "    at: cutoff+P30D\n")),
             "workflow",
             22,
             "steps[3]",
-            "cannot be undone, and no gate",
+            "cannot be undone, so it needs approval",
         ),
         (
             packet_files(workflow=UNGATED_DISABLE),
             "workflow",
             15,
             "steps[2]",
-            "nobody who asks for a run (requester) may go as far as 'change'",
+            "no role that starts runs (requester) has the permission 'change'",
         ),
         (packet_files(workflow=("    at: cutoff\n", "")), "workflow", 15, "steps[2].at", "before the cutoff"),
         (
@@ -109,7 +109,7 @@ UNGATED_DISABLE = ("    at: cutoff\n    gate: access\n", "    at: cutoff\n")
             "workflow",
             20,
             "steps[2].at",
-            "promises",
+            "than the target",
         ),
         (
             packet_files(workflow=("[disable, hand_over]", "[disable]")),
@@ -123,14 +123,14 @@ UNGATED_DISABLE = ("    at: cutoff\n    gate: access\n", "    at: cutoff\n")
             "workflow",
             26,
             "steps[3].needs",
-            "before anything there was verified",
+            "before a verified step on that system",
         ),
         (
             packet_files(workflow=("role: operator", "role: oprator")),
             "workflow",
             14,
             "steps[1].task.role",
-            "nobody here can have the role",
+            "users of this installation cannot have the role",
         ),
         (
             packet_files(platform=("connector: forge", "connector: forget")),
@@ -144,14 +144,14 @@ UNGATED_DISABLE = ("    at: cutoff\n    gate: access\n", "    at: cutoff\n")
             "platform",
             11,
             "systems.code.connection.token",
-            "a secret must not stand",
+            "must not contain secrets",
         ),
         (
             packet_files(platform=("token: env:CODE_TOKEN", 'token: "env:"')),
             "platform",
             11,
             "systems.code.connection.token",
-            "nothing stands behind",
+            "has no name after it",
         ),
         (
             packet_files(platform=("https://code.example", "https://a:b@code.example")),
@@ -174,7 +174,7 @@ UNGATED_DISABLE = ("    at: cutoff\n    gate: access\n", "    at: cutoff\n")
             "systems.code.connection.tokn",
             "no setting 'tokn'",
         ),
-        (packet_files(platform=("    hosts: [code.example]\n", "")), "platform", 8, "systems.code", "to no host"),
+        (packet_files(platform=("    hosts: [code.example]\n", "")), "platform", 8, "systems.code", "no allowed hosts"),
         (
             packet_files(platform=("  system: hr", "  system: people")),
             "platform",
@@ -189,7 +189,13 @@ UNGATED_DISABLE = ("    at: cutoff\n    gate: access\n", "    at: cutoff\n")
             "levels[0].systems[0]",
             "no system 'coed'",
         ),
-        (packet_files(approvals=("[approver]", "[]")), "approvals", 4, "gates.access.decided_by", "nobody can decide"),
+        (
+            packet_files(approvals=("[approver]", "[]")),
+            "approvals",
+            4,
+            "gates.access.decided_by",
+            "no roles that decide it",
+        ),
         (
             packet_files(approvals=("owner: operator", "owner: nobody")),
             "approvals",
@@ -220,7 +226,7 @@ def test_each_fault_is_found_at_its_line(files: dict[str, bytes], file: str, lin
 def test_a_role_that_the_files_give_nothing_to_is_nobodys(files: dict[str, bytes], line: int, field: str) -> None:
     packet = parse_packet(files)
     found = check_packet(packet, ABILITIES, settings=SETTINGS, roles_known=roles_spoken_of(packet))
-    spelt = [problem for problem in found if "nobody here can have the role" in problem.message]
+    spelt = [problem for problem in found if "users of this installation cannot have the role" in problem.message]
     assert [(problem.file, problem.line, problem.field) for problem in spelt] == [("approvals.yaml", line, field)]
     assert "approver" in spelt[0].remedy
 
@@ -236,19 +242,19 @@ def test_what_takes_effect_twice_needs_a_gate() -> None:
     files = packet_files(
         workflow=("ability: disable\n    needs: [look]\n    at: cutoff\n    gate: access", "ability: pay")
     )
-    assert "takes effect a second time" in problems(files)[0].message
+    assert "takes effect twice" in problems(files)[0].message
     assert problems(packet_files(workflow=("ability: disable", "ability: pay"))) == []
 
 
 def test_an_account_cannot_be_found_without_keys() -> None:
     keys = "    match:\n      - {key: employee_number, attribute: number}\n"
-    assert "does not say how to find one" in problems(packet_files(platform=(keys, "")))[0].message
+    assert "has no match keys to find one" in problems(packet_files(platform=(keys, "")))[0].message
 
 
 def test_a_gate_whose_deciders_lack_the_level_is_found() -> None:
     found = problems(packet_files(platform=("{who: approver, up_to: change}", "{who: approver, up_to: stage}")))
     assert [problem.field for problem in found] == ["steps[2]", "steps[3]"]
-    assert "who decides the gate 'access' (approver)" in found[0].message
+    assert "that decides the gate 'access' (approver)" in found[0].message
 
 
 def test_an_ungated_step_that_a_requester_may_cause_is_fine() -> None:
@@ -265,9 +271,7 @@ def test_a_service_may_be_what_causes_a_step() -> None:
 def test_without_any_hand_over_nothing_may_be_deleted() -> None:
     files = packet_files(workflow=("name: hand_over", "name: clear_desk"))
     files["workflow.yaml"] = files["workflow.yaml"].replace(b", hand_over]", b", clear_desk]")
-    assert [problem.message for problem in problems(files)] == [
-        "'delete_account' would delete before anything is handed over"
-    ]
+    assert [problem.message for problem in problems(files)] == ["'delete_account' would delete data before a hand-over"]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +298,7 @@ def test_a_task_that_hands_over_declares_it(name: str, declared: str, hands_over
     text = text.replace("task: {role: operator, instruction: Hand everything over.}", task)
     files["workflow.yaml"] = text.replace(", hand_over]", f", {name}]").encode()
     assert parse_packet(files).workflow.step(name).is_hand_over_task is hands_over
-    missing = ["'delete_account' would delete before anything is handed over"]
+    missing = ["'delete_account' would delete data before a hand-over"]
     assert [problem.message for problem in problems(files)] == ([] if hands_over else missing)
 
 
@@ -310,7 +314,7 @@ def test_what_destroys_is_declared_and_not_read_from_a_name() -> None:
     assert problems(files) == []
     files["workflow.yaml"] = files["workflow.yaml"].replace(b"[disable, hand_over]", b"[disable]")
     assert [problem.message for problem in problems(files)] == [
-        "'wipe_account' would delete before the hand-over is done"
+        "'wipe_account' would delete data before the hand-over is done"
     ]
 
 
@@ -319,7 +323,7 @@ def test_an_ability_that_hands_over_counts_whatever_its_name() -> None:
     step = "name: give\n    title: Give\n    system: code\n    ability: {}\n    at: cutoff\n    gate: access"
     for ability, complaints in (
         ("pass_on", []),
-        ("rename", ["'delete_account' would delete before anything is handed over"]),
+        ("rename", ["'delete_account' would delete data before a hand-over"]),
     ):
         files = packet_files(workflow=(hand_over, step.format(ability)))
         files["workflow.yaml"] = files["workflow.yaml"].replace(b", hand_over]", b", give]")
@@ -349,7 +353,7 @@ def test_whoever_starts_urgently_needs_the_level_for_it() -> None:
     urgent = "urgent: {allowed_to: [requester], review_by: [safety_owner], review_within: P1D}\nexceptions:"
     found = problems(packet_files(approvals=("exceptions:", urgent)))
     assert [problem.field for problem in found] == ["steps[2]"]
-    assert "an urgent start by requester could not do this step" in found[0].message
+    assert "an urgent start by requester cannot run this step" in found[0].message
 
 
 def person(human: str, *roles: str) -> Actor:

@@ -125,7 +125,7 @@ def test_signing_twice_changes_nothing_and_a_second_owner_comes_too_late(life: L
     other = Actor(actor_id="w", human="h-w", roles=frozenset({"value_owner"}))
     with pytest.raises(TooLate) as late:
         sign(life.state, ONE.version, other)
-    assert late.value.message.startswith("v has signed")
+    assert late.value.message.startswith("v has already signed")
 
 
 @pytest.mark.parametrize("actor", [STRANGER, ASSISTANT, UNKNOWN])

@@ -114,7 +114,7 @@ def test_the_notice_fits_whoever_leaves(leaver: Packet, facts: dict[str, str], c
     )
     values = parameter_values(told.parameters, person=person)
     assert values["to"] == "lead@firm.example"
-    assert str(values["text"]).startswith(f"{called} no longer works with us")
+    assert str(values["text"]).startswith(f"{called} has left the company")
     assert "\n" not in str(values["subject"]) and len(str(values["text"]).splitlines()) == 3
     condition = Expression.compile(told.when or "", WHEN_VARIABLES)
     nobody = FoundAccount(system="", account_id="", native_id="")

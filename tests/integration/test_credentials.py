@@ -61,7 +61,7 @@ class Credential:
 
     def must_be_named(self, said: str) -> None:
         assert "System code" in said and "'token'" in said and self.place in said, said
-        assert ("Set CODE_TOKEN" if self.kind == "env" else "Put the secret into") in said and "retry" in said, said
+        assert ("Set CODE_TOKEN" if self.kind == "env" else "Write the secret to") in said and "retry" in said, said
         assert self.token not in said
 
 

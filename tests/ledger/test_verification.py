@@ -78,8 +78,12 @@ async def test_an_empty_ledger_verifies(url: str, database: Database) -> None:
 @pytest.mark.parametrize(
     ("statement", "position", "what"),
     [
-        ("UPDATE ledger.events SET stored = stored || '\\x00' WHERE position IN (5, 9)", 5, "do not hash"),
-        ("UPDATE ledger.events SET leaf_hash = sha256('x') WHERE position = 4", 4, "do not hash"),
+        (
+            "UPDATE ledger.events SET stored = stored || '\\x00' WHERE position IN (5, 9)",
+            5,
+            "the hash of the stored bytes",
+        ),
+        ("UPDATE ledger.events SET leaf_hash = sha256('x') WHERE position = 4", 4, "the hash of the stored bytes"),
         ("UPDATE ledger.events SET event_type = 'Noted' WHERE position = 7", 7, "column event_type differs"),
         ("UPDATE ledger.events SET subject = 'p_x' WHERE position = 7", 7, "column subject differs"),
         ("UPDATE ledger.events SET event_key = 'other' WHERE position = 7", 7, "column event_key differs"),
@@ -121,7 +125,7 @@ async def test_changed_bytes_with_a_fitting_hash_break_the_stream(filled: Ledger
     )
     found = verify_database(url)
     assert found.wrong is not None and found.wrong.position == 5
-    assert "version 2 of its stream: that one was changed" in found.wrong.what
+    assert "version 2 of its stream: that version was changed" in found.wrong.what
 
 
 @pytest.mark.parametrize("changes", [{"key": "n1"}, {"version": 9}])

@@ -20,14 +20,14 @@ def gate(
     number: int = 1, *, opened: datetime = NOW, due: datetime | None = None, embargoed: bool = False
 ) -> PendingItem:
     due = due or datetime(2026, 11, 27, 17, 0, tzinfo=UTC)
-    return PendingItem(f"r{number}/g-access-1", f"r{number}", "gate", opened, due, "Take away access", 6, "", embargoed)
+    return PendingItem(f"r{number}/g-access-1", f"r{number}", "gate", opened, due, "Remove access", 6, "", embargoed)
 
 
 def test_one_decision_in_its_own_words() -> None:
     told = letter([Notice(gate(), "first")], URL, "Europe/Berlin", NOW)
     assert told.subject == "Offboard: An approval needs your attention"
     assert told.text.splitlines()[:4] == [
-        "An approval needs your attention: Take away access, 6 steps.",
+        "An approval needs your attention: Remove access, 6 steps.",
         "Approve or reject by 27 Nov 2026 18:00 (Europe/Berlin).",
         "",
         f"{URL}/runs/r1",
@@ -48,7 +48,7 @@ def test_several_are_one_digest() -> None:
     task = PendingItem("r3/t-1", "r3", "task", NOW, NOW + DAY, "Collect the laptop")
     told = letter([Notice(gate(), "first"), Notice(exception, "first"), Notice(task, "reminder")], URL, None, NOW)
     assert told.subject == "Offboard: 3 items need your attention"
-    assert "1. An approval: Take away access, 6 steps. Approve or reject by" in told.text
+    assert "1. An approval: Remove access, 6 steps. Approve or reject by" in told.text
     assert "2. An exception: outcome unknown. Resolve by" in told.text
     assert "3. A task: Collect the laptop (reminder). Complete by" in told.text
     many = letter([Notice(gate(n), "first") for n in range(50)], URL, None, NOW)
@@ -57,7 +57,7 @@ def test_several_are_one_digest() -> None:
 
 def test_of_an_embargo_nothing_is_said() -> None:
     for kind in ("gate", "task", "exception", "review"):
-        secret = PendingItem("r9/x-9", "r9", kind, NOW, NOW + DAY, "Take away access", 6, "step_failed", embargoed=True)
+        secret = PendingItem("r9/x-9", "r9", kind, NOW, NOW + DAY, "Remove access", 6, "step_failed", embargoed=True)
         told = letter([Notice(secret, "first")], URL, "Europe/Berlin", NOW)
         assert told.subject == "Offboard: An item needs your attention"
         assert told.text.startswith("An item needs your attention.\n\nhttps://offboard.example.com/inbox\n")

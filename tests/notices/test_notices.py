@@ -175,7 +175,7 @@ async def test_a_mail_server_that_is_down_loses_nothing(
         await here.engine.nudge_notices()  # the relay nudges once in that time at most, by its own clock
         loop = asyncio.get_running_loop()
         until = loop.time() + 30
-        while "notices wait for the mail server: unreachable" not in caplog.text:
+        while "notices are delayed, the mail server is not available: unreachable" not in caplog.text:
             assert loop.time() < until, "nobody tried to mail"
             await asyncio.sleep(0.1)
         await here.company.restart("mail")

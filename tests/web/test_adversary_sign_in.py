@@ -95,7 +95,7 @@ async def test_whoever_hr_could_not_be_asked_about_is_signed_in_for_minutes(stac
         assert session is not None and session.expires_at - session.created_at < UNTIL_KNOWN + timedelta(seconds=1)
         begun = (await browser.post("/api/v1/device")).json()
         said = await browser.submit("/device", {"code": begun["code"], "answer": "confirm"})
-        assert "HR could not confirm who you are" in said.text
+        assert "Your identity could not be confirmed in HR" in said.text
         asked = {"device_secret": begun["device_secret"]}
         refused(await browser.post("/api/v1/device/token", json=asked), 403, "authorization_pending")
         local = (await browser.post("/api/v1/sign-in/local", json={"alias": "hr"})).json()

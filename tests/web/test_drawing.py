@@ -75,7 +75,7 @@ def test_a_state_is_told_by_shape_word_and_tone_and_the_gate_by_its_name() -> No
     drawing = read(plan_graph(steps, run_gates(steps)))
     told = {link.attrib["href"]: link for link in drawing.iter(f"{SVG}a")}
     failed = told[f"#step-{next(step['step_id'] for step in steps if step['status'] == 'failed')}"]
-    assert failed.attrib["aria-label"] == "Freeze the company cards, cards: Failed. Gate access: Approved"
+    assert failed.attrib["aria-label"] == "Freeze the company cards, cards: Failed. Approval access: Approved"
     assert "tone-bad" in failed.attrib["class"]
     assert {"Failed", "access"} <= {text.text for text in failed.iter(f"{SVG}text")}
     shapes = {ET.tostring(link.findall(f"{SVG}g")[0][0]) + ET.tostring(link.findall(f"{SVG}g")[0][-1])

@@ -81,7 +81,7 @@ async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> _Bat
     batch = _Batch()
     console = Console(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
-        for row in bar.track(rows, description="Looking people up in HR"):
+        for row in bar.track(rows, description="Searching people in HR"):
             try:
                 wanted = {"packet": packet, "wanted": row.person.employee_number}
                 facts = await server.post("people", "lookup", body=wanted)
@@ -93,7 +93,7 @@ async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> _Bat
             if row.person.email and row.person.email.casefold() not in {
                 address.casefold() for address in (facts["email"], *facts["former_emails"])
             }:
-                said = "HR has another mail address for this employee number; correct it and export again"
+                said = "HR has a different mail address for this employee number; correct it and export again"
                 batch.bad.append(BadRow(row.line, said))
                 continue
             if facts["open_run"] is not None:

@@ -78,7 +78,7 @@ def _named(question: Document, named: Iterable[str]) -> list[str]:
             )  # fmt: skip
         if len(fits) > 1:
             raise LocalRefusal(
-                "several_accounts", f"Several accounts on {question['system']} are called {label[:80]}.",
+                "several_accounts", f"Several accounts on {question['system']} are named {label[:80]}.",
                 "Start the run without this answer, then use `offboard exceptions settle`.",
             )  # fmt: skip
         found += fits

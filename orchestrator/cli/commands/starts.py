@@ -162,7 +162,7 @@ async def _answered(server: Server, answer: Document) -> Document:
     while answer.get("state") == "waiting":
         if loop.time() > until:
             raise Refused(
-                503, "not_answered", f"No worker has answered within {PREVIEW_TIMEOUT_SECONDS:g} seconds.",
+                503, "not_answered", f"No worker has responded within {PREVIEW_TIMEOUT_SECONDS:g} seconds.",
                 "Try again. If it fails again, check that a worker is running and that it can reach the systems.",
             )  # fmt: skip
         await asyncio.sleep(POLL_SECONDS)

@@ -58,12 +58,12 @@ async def _served() -> None:
             answered = await client.get(address, headers={"Host": urlsplit(settings.public_url).netloc})
     except httpx.HTTPError as error:
         raise Unwell(
-            "silent", f"{address} does not answer ({type(error).__name__}).", "Check the log of the web process."
+            "silent", f"{address} does not respond ({type(error).__name__}).", "Check the log of the web process."
         ) from error
     if answered.status_code != 200:
         raise Unwell(
             "not_ready",
-            f"{address} answers {answered.status_code}.",
+            f"{address} responds with {answered.status_code}.",
             "Check that the web process can reach the ledger.",
         )
     say("Healthy.")
@@ -106,8 +106,8 @@ async def _asks_for_work(engine: Engine, settings: Settings) -> None:
             told = await engine.client.workflow_service.describe_task_queue(request, timeout=ANSWER_WITHIN)
         except RPCError as error:
             raise Unwell(
-                "namespace", f"Temporal does not describe the task queue {queue}: {error.status.name}.",
-                f"Check that the namespace {settings.temporal_namespace} exists and that this worker may use it.",
+                "namespace", f"Temporal cannot describe the task queue {queue}: {error.status.name}.",
+                f"Check that the namespace {settings.temporal_namespace} exists and that this worker can use it.",
             ) from error  # fmt: skip
         if not any(p.identity.endswith(here) and _instant(p.last_access_time) > oldest for p in told.pollers):
             raise Unwell("idle", f"No worker on this host polls the task queue {queue}.", "Check the worker's log.")

@@ -79,7 +79,7 @@ def address(given: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
         raise LocalRefusal(
             "not_encrypted",
-            f"{given[:200]} is not encrypted: your token could be stolen on the way.",
+            f"{given[:200]} is not encrypted: your token could be intercepted.",
             "Use https://. http:// is accepted for this machine's own address only.",
         )
     named = f"[{host}]" if ":" in host else host
@@ -244,8 +244,8 @@ class Server:
         raise Refused(
             502,
             "not_offboard",
-            f"{self.url} responds with {response.status_code}, but not as an Offboard server does.",
-            "Check the address, and any proxy in between.",
+            f"{self.url} responds with {response.status_code}, but not like an Offboard server.",
+            "Check the address and any proxy in front of the server.",
         )
 
     def _refused(self, status: int, problem: Mapping[str, Any]) -> Refused:

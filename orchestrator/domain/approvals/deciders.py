@@ -105,4 +105,4 @@ def _with_successors(state: RunState, stopped: set[str]) -> tuple[str, ...]:
 
 
 def _unknown(state: RunState, item_id: str) -> Invalid:
-    return Invalid("unknown_item", f"Nothing in run {state.run_id} is called {item_id[:80]}.")
+    return Invalid("unknown_item", f"Run {state.run_id} has no item {item_id[:80]}.")

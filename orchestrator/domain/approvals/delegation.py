@@ -56,7 +56,7 @@ def authority(candidates: Iterable[Actor], refusal: Callable[[Actor], NotAllowed
         if refused is None:
             return candidate
         first = first or refused
-    assert first is not None, "there is whoever acts"
+    assert first is not None, "candidates includes the actor"
     raise first
 
 
@@ -76,19 +76,19 @@ def delegate(
 ) -> list[Event]:
     """Somebody has a colleague decide for them. One at a time, so that it is always clear who does."""
     if actor.kind != "person" or actor.human is None:
-        raise NotAllowed("only_people_delegate", "Only people whom HR knows can delegate decisions.")
+        raise NotAllowed("only_people_delegate", "Only people with a record in HR can delegate decisions.")
     colleague = known.actors.get(to)
     if colleague is None or colleague.kind != "person" or colleague.human is None:
-        raise Invalid("unknown_colleague", "No one with this id can decide for others.")
+        raise Invalid("unknown_colleague", "No user with this ID can be a delegate.")
     if colleague.human == actor.human:
         raise Invalid("own_colleague", "You can't delegate your decisions to yourself.")
     since = max(since, now)
     if until <= since:
-        raise Invalid("delegation_over", "It would be over before it began.")
+        raise Invalid("delegation_over", "The delegation would end before it starts.")
     if until - since > MAX_DELEGATION:
         raise Invalid(
             "delegation_too_long",
-            f"Decisions are delegated for {MAX_DELEGATION.days} days at most.",
+            f"A delegation lasts at most {MAX_DELEGATION.days} days.",
             latest=f"{since + MAX_DELEGATION:%Y-%m-%d %H:%M} UTC",
         )
     for held in known.delegations.values():
@@ -96,7 +96,7 @@ def delegate(
         if said.by == actor.actor_id and not held.over(now) and said.since < until and since < said.until:
             raise Invalid(
                 "delegated_already",
-                f"Your decisions are delegated from {said.since:%Y-%m-%d %H:%M} to {said.until:%Y-%m-%d %H:%M} UTC.",
+                f"You already have a delegate from {said.since:%Y-%m-%d %H:%M} to {said.until:%Y-%m-%d %H:%M} UTC.",
             )
     return [
         e.DecisionsDelegated(
@@ -113,5 +113,5 @@ def end_delegation(known: Organisation, delegation_id: str, actor: Actor, now: d
     if held.ended:
         return []
     if held.over(now):
-        raise TooLate("delegation_over", f"It ended at {held.said.until:%Y-%m-%d %H:%M} UTC.")
+        raise TooLate("delegation_over", f"The delegation ended at {held.said.until:%Y-%m-%d %H:%M} UTC.")
     return [e.DelegationEnded(delegation_id=delegation_id, by=actor.actor_id)]

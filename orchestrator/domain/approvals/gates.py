@@ -93,15 +93,16 @@ def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed
     """Why this actor may not decide at this gate, whatever they would say; None where they may."""
     if actor.kind != "person":
         return NotAllowed(
-            "only_people_decide", f"Gate {gate.opened.gate_id} is decided by people; a {actor.kind} never decides."
+            "only_people_decide",
+            f"Only people can decide at gate {gate.opened.gate_id}; this account's type is {actor.kind}.",
         )
     if actor.human is None:
         return NotAllowed(
             "unknown_to_hr",
-            "HR has no record that is linked to this account, so conflicts of interest can't be checked.",
+            "This account is not linked to a person in HR, so conflicts of interest can't be checked.",
         )
     if not actor.roles & gate.roles:
-        return NotAllowed("role_missing", f"Gate {gate.opened.gate_id} is decided by {any_of(gate.roles)}.")
+        return NotAllowed("role_missing", f"Only {any_of(gate.roles)} can decide at gate {gate.opened.gate_id}.")
     return _conflict(state, actor)
 
 
@@ -130,7 +131,7 @@ def _conflict(state: RunState, actor: Actor) -> NotAllowed | None:
         return own
     if asked.person_id in actor.managers:
         return NotAllowed(
-            "reports_to_person", "People who report to the person, directly or indirectly, can't decide about this run."
+            "reports_to_person", "People who report to the leaver, directly or indirectly, can't approve or reject."
         )
     return None
 
@@ -149,7 +150,7 @@ def vote(
     gate = state.decisions.gates.get(gate_id)
     if gate is None:
         known = ", ".join(g for g, s in state.decisions.gates.items() if s.open) or "none"
-        raise Invalid("unknown_gate", f"Run {state.run_id} has no gate {gate_id}; open there: {known}.")
+        raise Invalid("unknown_gate", f"Run {state.run_id} has no gate {gate_id}. Open gates: {known}.")
     candidates = _candidates(state, gate, actor, world)
     refused = why_not_decide(state, gate, actor) if not candidates else None
     if not gate.open:
@@ -165,23 +166,23 @@ def vote(
     if gate.lapsed(state.cutoff, world.now):
         raise TooLate(
             "gate_lapsed",
-            f"A decision at gate {gate_id} would have held until {gate.opened.valid_until:%Y-%m-%d %H:%M:%S} UTC.",
+            f"Gate {gate_id} expired at {gate.opened.valid_until:%Y-%m-%d %H:%M:%S} UTC.",
         )
     for earlier, _ in gate.votes:
         if earlier.human == actor.human:
             if earlier.verdict == verdict and set(earlier.excluded) == set(_digests_of(state, gate, excluded)):
                 return []
-            raise _voted(f"You already decided at gate {gate_id}: {earlier.verdict}.")
+            raise _voted(f"You have already decided at gate {gate_id}: {earlier.verdict}.")
         if earlier.for_human == actor.human:
-            raise _voted(f"{earlier.by} decided for you at gate {gate_id}: {earlier.verdict}.")
+            raise _voted(f"{earlier.by} has already decided for you at gate {gate_id}: {earlier.verdict}.")
     candidates = [one for one in candidates if one.human not in gate.voters]
     if not candidates:
-        raise _voted(f"Whoever you decide for decided at gate {gate_id} already.")
+        raise _voted(f"The person you are a delegate for has already decided at gate {gate_id}.")
     digests = _digests_of(state, gate, excluded)
     rests_on = candidates[0]
     if verdict == "approve":
         if len(digests) == len(gate.opened.digests):
-            raise Invalid("nothing_left", "Excluding every step is a rejection.")
+            raise Invalid("nothing_left", "An approval can't exclude every step.")
         rests_on = authority(candidates, lambda one: _level_missing(state, gate, actor, one, digests, world))
     instead_of = on_behalf_of(actor, rests_on)
     return [
@@ -199,7 +200,7 @@ def require_together(state: RunState, gate_id: str, world: World) -> None:
     if gate is not None and not world.pinned.approvals.gates[gate.opened.gate].decide_together:
         raise Invalid(
             "decided_one_by_one",
-            f"Gate {gate_id} is decided by itself: its packet does not let several be decided at once.",
+            f"Gate {gate_id} can't be approved together with others: its packet does not allow it.",
         )
 
 
@@ -212,11 +213,13 @@ def too_late(gate: GateState) -> TooLate:
         return TooLate(
             "gate_withdrawn",
             f"Gate {gate.opened.gate_id} was withdrawn at {gate.decided_at:%Y-%m-%d %H:%M:%S} UTC: its steps "
-            "no longer need a decision, or are asked about again at another gate.",
+            "no longer need approval, or need it at another gate.",
         )
     who = ", ".join(f"{vote.by} ({vote.verdict}, {at:%Y-%m-%d %H:%M:%S} UTC)" for vote, at in gate.votes)
     when = f"{gate.decided_at:%Y-%m-%d %H:%M:%S} UTC" if gate.decided_at else "already"
-    return TooLate("gate_decided", f"Gate {gate.opened.gate_id} was {gate.outcome} at {when} by {who or 'no one'}.")
+    return TooLate(
+        "gate_decided", f"Gate {gate.opened.gate_id} was {gate.outcome} at {when}{f' by {who}' if who else ''}."
+    )
 
 
 def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -229,7 +232,7 @@ def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> 
             if id_ in (s.step_id, s.name) and s.digest in gate.opened.digests
         ]
         if not named:
-            raise Invalid("not_at_this_gate", f"Step {id_} is not decided at gate {gate.opened.gate_id}.")
+            raise Invalid("not_at_this_gate", f"Gate {gate.opened.gate_id} has no step {id_}.")
         digests.extend(named)
     return tuple(dict.fromkeys(digests))
 

@@ -31,7 +31,7 @@ def settle_beforehand(
                 seen=seen, accounts=settled.accounts, by=settled.by, on_behalf_of=settled.on_behalf_of,
                 reason=settled.reason,
             )  # fmt: skip
-    raise AssertionError("a match that may be settled is settled")
+    raise AssertionError("a match that may be confirmed is confirmed")
 
 
 def why_not_settle(asked: e.RunRequested, seen: e.SystemSearched, actor: Actor, world: World) -> Refusal | None:

@@ -31,7 +31,7 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
     # What stopped because whoever asked for it lost the level goes on when somebody who has it orders it.
     takes_over = known.status == "planned" and readiness(state, planned, world).waits_for == "level"
     if known.status not in ("failed", "unknown", "retrying") and not takes_over:
-        raise TooLate("nothing_to_retry", f"Step {step_id} is {known.status}; there is nothing to try again.")
+        raise TooLate("nothing_to_retry", f"Step {step_id} is {known.status}, so it can't be retried.")
     happened: list[Event] = [
         e.StepRetryOrdered(
             step_id=step_id,
@@ -50,10 +50,10 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     step_id, known = _step(state, step)
     rests_on = _operator(state, actor, world)
     if not reason.strip():
-        raise Invalid("reason_missing", "Leaving a step out needs a reason.")
-    only_people(actor, "Leaving a step out")
+        raise Invalid("reason_missing", "A reason is required to skip a step.")
+    only_people(actor, "skip a step")
     if known.final or known.status == "started":
-        raise TooLate("step_not_open", f"Step {step_id} is {known.status}.")
+        raise TooLate("step_not_open", f"Step {step_id} is {known.status}, so it can't be skipped.")
     happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
     kinds = tuple(x.opened.kind for x in state.work.open_exceptions() if x.opened.step_id == step_id)
     return happened + _closed(state, step_id, "skipped", actor, rests_on, reason, kinds)
@@ -64,18 +64,19 @@ def settle(
 ) -> list[Event]:
     """Say which of the found accounts on a system are the person's; none is an answer too."""
     _operator(state, actor, world)
-    only_people(actor, "Saying whose an account is")
+    only_people(actor, "confirm an account match")
     rests_on = _operator(state, actor, world, system, Level.PREPARE)
     if system not in set(unsettled(state, world.pinned)):
-        raise TooLate("nothing_to_settle", f"No question is open about accounts on {system}.")
+        raise TooLate("nothing_to_settle", f"No account match on {system} needs an answer.")
     found = state.accounts.planned_on.get(system)
     if found is None:
-        raise TooLate("not_searched", f"System {system} has not answered yet.")
+        raise TooLate("not_searched", f"System {system} has not been searched yet.")
     strangers = [account for account in accounts if account not in found.candidates]
     if strangers:
         raise Invalid(
             "not_a_candidate",
-            f"{', '.join(strangers)} is not among what {system} showed: {', '.join(found.candidates) or 'nothing'}.",
+            f"{', '.join(strangers)} is not one of the accounts found on {system}: "
+            f"{', '.join(found.candidates) or 'none'}.",
         )
     happened: list[Event] = [
         e.MatchSettled(
@@ -109,15 +110,15 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
     if Repair.ACCEPT not in RULES[kind].repairs:
         raise Invalid(
             "not_acceptable",
-            f"An exception of the kind {kind} is closed by what is done about it, not by accepting it.",
+            f"An exception of the kind {kind} can't be accepted; it closes when its cause is resolved.",
         )
     if RULES[kind].is_review:
         if (refused := own_review(state, actor)) is not None:
             raise refused
         rests_on = _authority(state, actor, exception.opened.owners, world, lambda one: own_review(state, one))
-    only_people(actor, "Accepting an exception")
+    only_people(actor, "accept an exception")
     if not reason.strip():
-        raise Invalid("reason_missing", "Closing an exception needs a reason.")
+        raise Invalid("reason_missing", "A reason is required to accept an exception.")
     return [_closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
 
 
@@ -125,7 +126,7 @@ def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
     same_person = actor.human is not None and actor.human == state.asked.requester_human
     if actor.actor_id != state.asked.requested_by and not same_person:
         return None
-    return NotAllowed("own_review", "The requester of an urgent run can't review its start.")
+    return NotAllowed("own_review", "The requester of an urgent run can't review it.")
 
 
 def complete_task(
@@ -139,14 +140,14 @@ def complete_task(
     rests_on = on_behalf_of(actor, _authority(state, actor, (task.opened.role,), world))
     still_going(state)
     if not task.open or state.work.steps[task.opened.step_id].final:
-        raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.")
-    only_people(actor, "Completing a task")
+        raise TooLate("task_done", f"Task {task_id} is already closed{f', by {task.by}' if task.by else ''}.")
+    only_people(actor, "complete a task")
     step_id = task.opened.step_id
     step, known = state.plan.steps[step_id], state.work.steps[step_id]
     if outcome == "done" and not evidence and (step.evidence_required or not step.is_task):
-        raise Invalid("evidence_missing", f"Task {task_id} is completed with evidence.")
+        raise Invalid("evidence_missing", f"Evidence is required to complete task {task_id}.")
     if outcome != "done" and not str((evidence or {}).get("note") or "").strip():
-        raise Invalid("reason_missing", f"That task {task_id} was not done needs a reason.")
+        raise Invalid("reason_missing", f"A reason is required if task {task_id} was not done.")
     happened: list[Event] = [
         e.TaskCompleted.model_validate({
             "task_id": task_id, "by": actor.actor_id, "outcome": outcome, "evidence": evidence,
@@ -170,7 +171,7 @@ def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> lis
 
 def release(state: RunState, actor: Actor, world: World) -> list[Event]:
     _may_hold(state, actor, world)
-    only_people(actor, "Releasing a run")
+    only_people(actor, "resume a run")
     return [e.RunReleased(by=actor.actor_id)] if state.held else []
 
 
@@ -185,7 +186,7 @@ def hold_system(held: bool, system: str, reason: str | None, actor: Actor, packe
 def release_system(held: bool, system: str, actor: Actor, packet: Packet) -> list[Event]:
     """Changes go on. For people only, as with a run."""
     _may_hold_system(system, actor, packet)
-    only_people(actor, "Releasing a system")
+    only_people(actor, "resume changes on a system")
     return [e.HoldReleased(by=actor.actor_id)] if held else []
 
 
@@ -203,7 +204,7 @@ def revoke_roles(known: Actor, roles: Collection[str], by: Actor, safety_owner: 
     """Takes roles from an account at once. `safety_owner` is the role that owns a packet's platform file. Nothing
     happens where the account has none of the roles."""
     _holds_one(by, (safety_owner,))
-    only_people(by, "Taking roles away")
+    only_people(by, "revoke roles")
     gone = tuple(sorted(known.roles & set(roles)))
     return [e.RolesRevoked(actor_id=known.actor_id, roles=gone, by=by.actor_id)] if gone else []
 
@@ -259,7 +260,7 @@ def _authority(
 
 def _holds_one(actor: Actor, roles: Collection[str]) -> None:
     if actor.roles.isdisjoint(roles):
-        raise NotAllowed("role_missing", f"This is for {any_of(roles)}.")
+        raise NotAllowed("role_missing", f"Only {any_of(roles)} can do this.")
 
 
 def _may_prepare(state: RunState, actor: Actor, world: World) -> None:
@@ -274,7 +275,7 @@ def _step(state: RunState, named: str) -> tuple[str, StepState]:
         return same[0], state.work.steps[same[0]]
     raise Invalid(
         "unknown_step",
-        f"Run {state.run_id} has no step {named}." if not same else f"Several steps are called {named}.",
+        f"Run {state.run_id} has no step {named}." if not same else f"Several steps are named {named}.",
         known=", ".join(same) or ", ".join(state.plan.steps),
     )
 
@@ -286,7 +287,7 @@ def _open_exception(state: RunState, exception_id: str) -> ExceptionState:
     if not exception.open:
         raise TooLate(
             "exception_closed",
-            f"Exception {exception_id} was closed ({exception.disposition}) by {exception.by or 'what came since'}.",
+            f"Exception {exception_id} is already closed ({exception.disposition}, by {exception.by or 'Offboard'}).",
         )
     return exception
 

@@ -54,14 +54,14 @@ def request_run(
     require_prepare(actor, packet, packet, packet.name)
     not_own(actor, person_id)
     if phase in ("draft", "retired"):
-        raise Invalid("packet_not_live", f"Packet {packet.name} is in phase {phase}; it starts no runs.")
+        raise Invalid("packet_not_live", f"Packet {packet.name} is in phase {phase}, so no run can start from it.")
     if phase == "pilot" and not in_pilot(packet, person):
         raise Invalid(
             "not_in_pilot",
-            f"Packet {packet.name} is in its pilot phase, and this person is not in the pilot's population.",
+            f"Packet {packet.name} is in its pilot phase, and this person is not in the pilot.",
         )
     if open_run is not None:
-        raise TooLate("run_open", f"This person has an open run already: {open_run}.", run_id=open_run)
+        raise TooLate("run_open", f"This person already has an open run: {open_run}.", run_id=open_run)
     if urgent:
         _may_start_urgently(actor, packet)
     if cutoff is None and not urgent:
@@ -121,7 +121,7 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
     if cutoff.instant == state.cutoff and cutoff.zone == state.zone:
         return []
     if cutoff.instant < state.cutoff:
-        only_people(actor, "Bringing a cutoff forward")
+        only_people(actor, "move a cutoff to an earlier time")
     moved = e.RunRescheduled(
         cutoff=cutoff.instant,
         zone=cutoff.zone,
@@ -139,9 +139,9 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
     not_own(actor, state.asked.person_id)
-    only_people(actor, "Ending a run")
+    only_people(actor, "cancel a run")
     if not reason.strip():
-        raise Invalid("reason_missing", "Ending a run needs a reason.")
+        raise Invalid("reason_missing", "A reason is required to cancel a run.")
     happened: list[Event] = [
         e.ExceptionClosed(exception_id=id_, disposition="ended", by=actor.actor_id)
         for id_, exception in state.work.exceptions.items()
@@ -160,13 +160,13 @@ def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str
 def only_people(actor: Actor, what: str) -> None:
     """Judgements about somebody, and what brings changes forward, are people's, whatever an assistant is granted."""
     if actor.kind != "person":
-        raise NotAllowed("only_people", f"{what} is for people, not for {actor.kind}s.")
+        raise NotAllowed("only_people", f"Only people can {what}; this account's type is {actor.kind}.")
 
 
 def run_finished(state: RunState) -> TooLate:
     """What is said to whoever comes after a run's end."""
     return TooLate(
-        "run_finished", f"Run {state.run_id} ended ({state.finish}) at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC."
+        "run_finished", f"Run {state.run_id} finished at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC ({state.finish})."
     )
 
 
@@ -200,5 +200,7 @@ def in_pilot(packet: Packet, person: PersonFacts) -> bool:
 def _may_start_urgently(actor: Actor, packet: Packet) -> None:
     urgent = packet.approvals.urgent
     if urgent is None or not actor.roles & set(urgent.allowed_to) or actor.kind != "person":
-        allowed = ", ".join(urgent.allowed_to) if urgent is not None else "nobody"
-        raise NotAllowed("urgent_not_allowed", f"Packet {packet.name} lets these roles start at once: {allowed}.")
+        allowed = ", ".join(urgent.allowed_to) if urgent is not None else "none"
+        raise NotAllowed(
+            "urgent_not_allowed", f"Packet {packet.name} allows urgent starts by these roles only: {allowed}."
+        )

@@ -49,4 +49,4 @@ class Draft(BaseModel):
 
     def model_post_init(self, _: Any) -> None:
         if self.subject is None and any(getattr(self.event, name) is not None for name in self.event.personal_fields()):
-            raise ValueError(f"{self.event.type_name()} has personal fields and names no subject")
+            raise ValueError(f"{self.event.type_name()} has personal fields, but no subject")

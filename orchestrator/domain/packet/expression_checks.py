@@ -34,7 +34,7 @@ def expression_problems(
                 document.problem(
                     path,
                     f"the expression is wrong at column {refused.column}: {refused.message}",
-                    f"correct it; it may use {known}",
+                    f"correct it; available: {known}",
                     lines_on=refused.line - 1,
                 )
             )

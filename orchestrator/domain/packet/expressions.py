@@ -97,7 +97,7 @@ class Expression:
         program = _compiled(source, names)
         if program.return_type() != cel.Type.BOOL:
             is_now = program.return_type().name().lower()
-            raise ExpressionInvalid(f"a condition must be true or false; this one is a {is_now}")
+            raise ExpressionInvalid(f"a condition must be true or false; this one is of the type {is_now}")
         return cls(source, names, program)
 
     def evaluate(self, **facts: Unpack[EvaluationFacts]) -> bool:
@@ -105,7 +105,7 @@ class Expression:
         answer = _evaluated(self.source, self._program, facts)
         # A failed evaluation is a value too, of the type ERROR and with a text that Python takes for true.
         if answer.type() != cel.Type.BOOL:
-            raise ExpressionFailed(self.source, "did not come out as true or false: a value it needs is missing")
+            raise ExpressionFailed(self.source, "is not true or false: a value that it uses is missing")
         return bool(answer.value())
 
 
@@ -124,14 +124,14 @@ class Formula:
         program = _compiled(source, names)
         kind = program.return_type().name()
         if re.search(r"\b(TYPE|BYTES|DURATION|NULL)\b", kind):
-            raise ExpressionInvalid(f"a parameter cannot be a {kind.lower()}; make it a text, a number or a list")
+            raise ExpressionInvalid(f"a parameter cannot be of the type {kind.lower()}; use text, a number or a list")
         return cls(source, names, program)
 
     def evaluate(self, **facts: Unpack[EvaluationFacts]) -> JsonValue:
         """Raises `ExpressionFailed`. A moment comes out as ISO 8601 text with its offset."""
         answer = _evaluated(self.source, self._program, facts)
         if answer.type() == cel.Type.ERROR or answer.type() == cel.Type.UNKNOWN:
-            raise ExpressionFailed(self.source, "did not come out as a value: something it needs is missing")
+            raise ExpressionFailed(self.source, "has no value: a value that it uses is missing")
         return _as_json(self.source, answer.plain_value())
 
 
@@ -215,11 +215,11 @@ def _refusal(told: str, variables: Sequence[Variable]) -> ExpressionInvalid:
         name, field = unknown[1], unknown[2]
         fields = ", ".join(sorted(_declared()[_variable(name)]))
         if name not in variables:
-            reason = f"{name!r} is not known here; only {', '.join(variables)} may be used"
+            reason = f"{name!r} is not available here; available: {', '.join(variables)}"
         elif field:
-            reason = f"{name!r} has no {field!r}; it has {fields}"
+            reason = f"{name!r} has no field {field!r}; its fields: {fields}"
         else:
-            reason = f"say which of {name}'s fields: {fields}"
+            reason = f"use one of the fields of {name!r}: {fields}"
     return ExpressionInvalid(reason[:500], line=line, column=column)
 
 
@@ -242,7 +242,7 @@ def _evaluated(source: str, program: Any, facts: EvaluationFacts) -> Any:
         return program.eval(data=values)
     except Exception as broken:
         # The library's text can quote values, which may be personal: it is dropped, also from the chain.
-        raise ExpressionFailed(source, f"broke off ({type(broken).__name__})") from None
+        raise ExpressionFailed(source, f"failed ({type(broken).__name__})") from None
 
 
 def _as_json(source: str, value: Any) -> JsonValue:
@@ -254,4 +254,4 @@ def _as_json(source: str, value: Any) -> JsonValue:
         return [_as_json(source, inner) for inner in value]
     if isinstance(value, dict):
         return {str(name): _as_json(source, inner) for name, inner in value.items()}
-    raise ExpressionFailed(source, "came out as something that cannot be written as JSON")
+    raise ExpressionFailed(source, "has a value that cannot be written as JSON")

@@ -100,7 +100,7 @@ class WorkflowStep(_Written):
     def _ability_or_task(self) -> WorkflowStep:
         on_system = self.system is not None and self.ability is not None
         if on_system == (self.task is not None) or (self.system is None) != (self.ability is None):
-            raise ValueError("say either 'system' with 'ability', or 'task', and not both")
+            raise ValueError("use either 'system' with 'ability', or 'task'")
         return self
 
     @property
@@ -146,13 +146,13 @@ class MatchKey(_Written):
     @classmethod
     def _known(cls, key: str) -> str:
         if key not in MATCHABLE:
-            raise ValueError(f"nobody can be matched by {key!r}; write one of {', '.join(sorted(MATCHABLE))}")
+            raise ValueError(f"people can't be matched by {key!r}; use one of {', '.join(sorted(MATCHABLE))}")
         return key
 
     @model_validator(mode="after")
     def _truly_strong(self) -> MatchKey:
         if self.strength == "strong" and self.key in NEVER_STRONG:
-            raise ValueError(f"{self.key!r} can belong to several people over time; write 'strength: weak'")
+            raise ValueError(f"{self.key!r} can belong to several people over time; add 'strength: weak'")
         return self
 
 
@@ -208,7 +208,7 @@ class HrSpec(_Written):
     def _known(cls, columns: dict[str, str]) -> dict[str, str]:
         for name in columns:
             if name not in EXPORTABLE:
-                raise ValueError(f"{name!r} is none of ours; write one of {', '.join(sorted(EXPORTABLE))}")
+                raise ValueError(f"{name!r} is not a field of people; use one of {', '.join(sorted(EXPORTABLE))}")
         return columns
 
 

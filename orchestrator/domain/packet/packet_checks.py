@@ -115,24 +115,26 @@ class _PacketCheck:
         for index, step in enumerate(steps):
             here: Path = ("steps", index)
             if step.name in names:
-                remedy = "give each step a name of its own"
-                yield self._problem(WORKFLOW_FILE, (*here, "name"), f"two steps are called {step.name!r}", remedy)
+                remedy = "give each step a different name"
+                yield self._problem(WORKFLOW_FILE, (*here, "name"), f"two steps have the name {step.name!r}", remedy)
             names.setdefault(step.name, index)
             if step.system is not None and step.ability is not None:
                 first = acts.setdefault((step.system, step.ability), step.name)
                 if first != step.name:
-                    said = f"{step.ability!r} on {step.system!r} is already done by the step {first!r}"
-                    yield self._problem(WORKFLOW_FILE, (*here, "ability"), said, "do it in one step")
+                    said = f"{step.ability!r} on {step.system!r} is already used by the step {first!r}"
+                    yield self._problem(WORKFLOW_FILE, (*here, "ability"), said, "combine the two steps")
         for index, step in enumerate(steps):
             for position, need in enumerate(step.needs):
                 if need not in names:
                     path: Path = ("steps", index, "needs", position)
-                    said = f"the step {step.name!r} needs {need!r}, and no step is called so"
-                    yield self._problem(WORKFLOW_FILE, path, said, "name a step of this file")
+                    said = f"the step {step.name!r} needs {need!r}, which is not a step"
+                    yield self._problem(WORKFLOW_FILE, path, said, "use the name of a step in this file")
         if cycle := find_cycle({step.name: step.needs for step in steps}):
             circle = " needs ".join(cycle)
             path = ("steps", names[cycle[0]], "needs")
-            yield self._problem(WORKFLOW_FILE, path, f"the steps go in a circle: {circle}", "take out one of the needs")
+            yield self._problem(
+                WORKFLOW_FILE, path, f"the steps depend on each other: {circle}", "remove one of the needs"
+            )
 
     def steps(self) -> Iterator[PacketProblem]:
         """What each step names exists, and stands behind a gate where it must."""
@@ -163,24 +165,24 @@ class _PacketCheck:
     def _act(self, here: Path, step: WorkflowStep, ability: AbilityFacts) -> Iterator[PacketProblem]:
         spec = self.packet.platform.systems[step.system or ""]
         if ability.needs_account and not spec.match:
-            said = f"{ability.name!r} acts on an account, and {step.system!r} does not say how to find one"
+            said = f"{ability.name!r} acts on an account, and {step.system!r} has no match keys to find one"
             remedy = f"give the system {step.system!r} match keys in {PLATFORM_FILE}"
             yield self._problem(WORKFLOW_FILE, (*here, "ability"), said, remedy)
         if ability.level == "change" and step.gate is None:
             if ability.repeat == "never":
-                said = f"{ability.name!r} takes effect a second time if it is done twice, and no gate stands before it"
-                yield self._problem(WORKFLOW_FILE, here, said, "give the step a 'gate'")
+                said = f"{ability.name!r} takes effect twice if it is repeated, so it needs approval"
+                yield self._problem(WORKFLOW_FILE, here, said, "add a 'gate' to the step")
             elif ability.reversible == "no":
-                said = f"{ability.name!r} cannot be undone, and no gate stands before it"
-                yield self._problem(WORKFLOW_FILE, here, said, "give the step a 'gate'")
+                said = f"{ability.name!r} cannot be undone, so it needs approval"
+                yield self._problem(WORKFLOW_FILE, here, said, "add a 'gate' to the step")
         if ability.cuts_access:
             promise = self.packet.workflow.outcomes.access_gone_within
             if step.at.anchor != "cutoff" or step.at.offset < timedelta(0):
-                said = f"{ability.name!r} takes access away before the cutoff, while the person still works"
+                said = f"{ability.name!r} removes access before the cutoff, while the person still works"
                 yield self._problem(WORKFLOW_FILE, (*here, "at"), said, "write 'at: cutoff'")
             elif step.at.offset > promise:
-                said = f"{ability.name!r} comes later than 'access_gone_within' promises"
-                yield self._problem(WORKFLOW_FILE, (*here, "at"), said, "write 'at: cutoff', or promise less")
+                said = f"{ability.name!r} runs later than the target 'access_gone_within'"
+                yield self._problem(WORKFLOW_FILE, (*here, "at"), said, "write 'at: cutoff', or raise the target")
 
     def deletions(self) -> Iterator[PacketProblem]:
         """Nothing is deleted before the hand-over, and before something on that system was read back."""
@@ -193,16 +195,16 @@ class _PacketCheck:
                 continue
             earlier = before[step.name] - {step.name}
             path: Path = ("steps", index, "needs")
-            said = f"{step.ability!r} would delete before "
+            said = f"{step.ability!r} would delete data before "
             if missing := sorted(hand_overs - earlier):
                 names = ", ".join(repr(name) for name in missing)
-                yield self._problem(WORKFLOW_FILE, path, f"{said}the hand-over is done", f"let it need {names}")
+                yield self._problem(WORKFLOW_FILE, path, f"{said}the hand-over is done", f"add {names} to its needs")
             elif not hand_overs:
-                remedy = "add a step that hands over, or a task with 'hands_over: true', and let this one need it"
-                yield self._problem(WORKFLOW_FILE, path, f"{said}anything is handed over", remedy)
+                remedy = "add a step that hands over, or a task with 'hands_over: true', to the needs of this step"
+                yield self._problem(WORKFLOW_FILE, path, f"{said}a hand-over", remedy)
             if not any(self._verified_on(steps[name], step.system) for name in earlier):
-                remedy = f"let it need a step on {step.system!r} whose effect is read back, such as disabling"
-                yield self._problem(WORKFLOW_FILE, path, f"{said}anything there was verified", remedy)
+                remedy = f"add a step on {step.system!r} whose effect is read back, such as disabling, to its needs"
+                yield self._problem(WORKFLOW_FILE, path, f"{said}a verified step on that system", remedy)
 
     def _hands_over(self, step: WorkflowStep) -> bool:
         ability = self._ability(step)
@@ -218,7 +220,7 @@ class _PacketCheck:
         """Connectors exist, their settings are known and whole, and no secret is written down."""
         platform = self.packet.platform
         if platform.hr.system not in platform.systems:
-            said, remedy = f"there is no system {platform.hr.system!r}", "name one of the systems above"
+            said, remedy = f"there is no system {platform.hr.system!r}", "use one of the systems above"
             yield self._problem(PLATFORM_FILE, ("hr", "system"), said, remedy)
         for name, spec in platform.systems.items():
             here: Path = ("systems", name)
@@ -228,7 +230,7 @@ class _PacketCheck:
                     remedy = why_missing(spec.connector)
                 yield self._problem(PLATFORM_FILE, (*here, "connector"), said, remedy)
             if spec.connection and not spec.hosts:
-                said = f"the system {name!r} may speak to no host at all"
+                said = f"the system {name!r} has no allowed hosts"
                 yield self._problem(PLATFORM_FILE, here, said, "list its hosts under 'hosts'")
             known = None if settings is None else settings.get(spec.connector)
             facts = None if known is None else {setting.name: setting for setting in known}
@@ -240,13 +242,16 @@ class _PacketCheck:
                 source, _, rest = value.partition(":")
                 if source in ("env", "file"):
                     if not rest.strip():
-                        said, remedy = f"nothing stands behind '{source}:'", "name where the value comes from"
+                        said, remedy = f"'{source}:' has no name after it", "add the name of the variable or file"
                         yield self._problem(PLATFORM_FILE, path, said, remedy)
                 elif facts[setting].secret if facts is not None and setting in facts else _sounds_secret(setting):
-                    said, remedy = "a secret must not stand in this file", "write env:NAME or file:PATH, and change it"
+                    said, remedy = (
+                        "this file must not contain secrets",
+                        "write env:NAME or file:PATH, and replace the secret",
+                    )
                     yield self._problem(PLATFORM_FILE, path, said, remedy)
                 elif "@" in value.partition("://")[2].partition("/")[0]:
-                    said, remedy = "an address with a password in it must not stand in this file", "write env:NAME"
+                    said, remedy = "this file must not contain an address with a password", "write env:NAME"
                     yield self._problem(PLATFORM_FILE, path, said, remedy)
             for setting in sorted(facts or ()):
                 if facts is not None and facts[setting].required and setting not in spec.connection:
@@ -268,15 +273,15 @@ class _PacketCheck:
                 continue
             gate = self.packet.approvals.gates.get(step.gate or "")
             if gate is not None:
-                causes, who = (*gate.decided_by, *gate.escalate_to), f"who decides the gate {step.gate!r}"
+                causes, who = (*gate.decided_by, *gate.escalate_to), f"that decides the gate {step.gate!r}"
             elif step.gate is not None:
                 continue  # an unknown gate is said already
             else:
-                causes, who = tuple(self.requesters), "who asks for a run"
+                causes, who = tuple(self.requesters), "that starts runs"
             if causes and not self._anybody(causes, step, ability, services=gate is None):
                 path = ("steps", index)
-                said = f"nobody {who} ({', '.join(sorted(set(causes)))}) may go as far as {ability.level!r}"
-                remedy = f"grant it for {step.system!r} in {PLATFORM_FILE}, or let a gate decide whose roles may"
+                said = f"no role {who} ({', '.join(sorted(set(causes)))}) has the permission {ability.level!r}"
+                remedy = f"grant it for {step.system!r} in {PLATFORM_FILE}, or use a gate whose roles have it"
                 yield self._problem(WORKFLOW_FILE, path, f"{said} on {step.system!r}", remedy)
 
     def _anybody(self, roles: Iterable[str], step: WorkflowStep, ability: AbilityFacts, *, services: bool) -> bool:
@@ -293,7 +298,7 @@ class _PacketCheck:
         for name, gate in self.packet.approvals.gates.items():
             path: Path = ("gates", name, "decided_by")
             if not gate.decided_by:
-                said = f"nobody can decide the gate {name!r}"
+                said = f"the gate {name!r} has no roles that decide it"
                 yield self._problem(APPROVALS_FILE, path, said, "name at least one role")
             elif actors is not None:
                 roles = {*gate.decided_by, *gate.escalate_to}
@@ -301,8 +306,10 @@ class _PacketCheck:
                     actor.human for actor in actors if actor.kind == "person" and actor.human and actor.roles & roles
                 }
                 if len(people) < gate.quorum:
-                    said = f"the gate {name!r} needs {gate.quorum} to decide, and there are {len(people)}"
-                    remedy = f"give somebody a role of {', '.join(sorted(roles))}, or lower 'quorum'"
+                    said = (
+                        f"the gate {name!r} needs {gate.quorum} people to decide, but only {len(people)} have its roles"
+                    )
+                    remedy = f"assign one of the roles {', '.join(sorted(roles))}, or lower 'quorum'"
                     yield self._problem(APPROVALS_FILE, ("gates", name, "quorum"), said, remedy)
 
     def urgent(self) -> Iterator[PacketProblem]:
@@ -316,7 +323,7 @@ class _PacketCheck:
                 continue
             if not self._anybody(urgent.allowed_to, step, ability, services=False):
                 roles = ", ".join(urgent.allowed_to)
-                said = f"an urgent start by {roles} could not do this step: nobody of them may {ability.level!r} there"
+                said = f"an urgent start by {roles} cannot run this step: none of them has {ability.level!r} there"
                 remedy = f"grant it for {step.system!r} in {PLATFORM_FILE}, or change 'urgent' in {APPROVALS_FILE}"
                 yield self._problem(WORKFLOW_FILE, ("steps", index), said, remedy)
 
@@ -328,18 +335,18 @@ class _PacketCheck:
         known = {actor.actor_id: actor for actor in actors}
         for position, actor_id in enumerate(spec.named):
             if actor_id not in known:
-                said = f"nobody has signed in here as {actor_id!r}"
-                remedy = "name people who have, by the ids of their accounts"
+                said = f"no user with the ID {actor_id!r} has signed in"
+                remedy = "use the IDs of users who have signed in"
                 yield self._problem(APPROVALS_FILE, ("embargo", "named", position), said, remedy)
         named = [known[actor_id] for actor_id in spec.named if actor_id in known]
         for missing in missing_people(self.packet, named, self.abilities):
-            yield self._problem(APPROVALS_FILE, ("embargo", "named"), missing, "name somebody who may")
+            yield self._problem(APPROVALS_FILE, ("embargo", "named"), missing, "add a person who can")
 
     def roles(self, known: Collection[str]) -> Iterator[PacketProblem]:
         """Every role of people that the packet speaks of is one that somebody can have."""
         for file, path, role in self._named_roles():
             if role != "*" and role not in known:
-                said = f"nobody here can have the role {role!r}"
+                said = f"users of this installation cannot have the role {role!r}"
                 yield self._problem(file, path, said, f"the roles are: {', '.join(sorted(known))}")
 
     def _named_roles(self) -> Iterator[tuple[str, Path, str]]:

@@ -66,7 +66,7 @@ def starter_names() -> tuple[str, ...]:
 def starter_packet(name: str) -> Packet:
     """Raises `Invalid` (code `unknown_starter`) with the names there are."""
     if name not in starter_names():
-        raise Invalid("unknown_starter", f"No starter packet is called {name!r}.", known=", ".join(starter_names()))
+        raise Invalid("unknown_starter", f"There is no starter packet {name!r}.", known=", ".join(starter_names()))
     folder = resources.files(_STARTERS).joinpath(name)
     return parse_packet({file: folder.joinpath(file).read_bytes() for file in FILE_NAMES})
 
@@ -136,21 +136,21 @@ def _in_plain_words(error: ErrorDetails) -> tuple[str, str]:
     if kind == "extra_forbidden":
         known = _known_names()
         if name in known:
-            return f"{name!r} is not known here", "it belongs to another part of the packet"
+            return f"{name!r} is not a field here", "it belongs to another part of the packet"
         close = difflib.get_close_matches(name, known, n=1)
-        return f"{name!r} is not known here", f"did you mean {close[0]!r}?" if close else "remove it"
+        return f"{name!r} is not a field here", f"did you mean {close[0]!r}?" if close else "remove it"
     if kind == "value_error":
         return str(context.get("error", error["msg"])), ""
     if kind == "string_type":
-        return "must be a text", "put it in quotation marks"
+        return "must be text", "put it in quotation marks"
     if kind == "string_pattern_mismatch":
         return "is not a name", "use lower-case letters, digits, '_' and '-', and begin with a letter"
     if kind in ("literal_error", "enum"):
-        return "is none of the words that are possible here", f"write {context.get('expected', 'one of them')}"
+        return "is not an allowed value", f"write {context.get('expected', 'one of them')}"
     if kind in ("tuple_type", "list_type"):
         return "must be a list", "write [first, second], or one per line behind a '-'"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
-        return "must hold 'name: value' lines", ""
+        return "must have 'name: value' lines", ""
     if kind == "too_short":
         return "must not be empty", ""
     return error["msg"][:1].lower() + error["msg"][1:], ""

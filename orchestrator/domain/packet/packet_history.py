@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft, Event
-from orchestrator.domain.organisation.roles import either, role_words
+from orchestrator.domain.organisation.roles import any_of, role_words
 from orchestrator.domain.packet.packet import FILE_NAMES, Packet
 from orchestrator.domain.permissions.levels import Actor
 
@@ -131,7 +131,7 @@ class PacketState(BaseModel):
         """Raises `Invalid` (code `unknown_packet_version`). A beginning that fits one version only is enough."""
         found = [known for known in self.versions if len(version) >= 8 and known.version.startswith(version)]
         if len(found) != 1:
-            raise Invalid("unknown_packet_version", f"The packet {self.name!r} has no version {version[:16]!r}.")
+            raise Invalid("unknown_packet_version", f"Packet {self.name!r} has no version {version[:16]!r}.")
         return found[0]
 
     def for_run(self, *, in_pilot: bool, shadow: bool = False) -> VersionState | None:
@@ -253,7 +253,8 @@ def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None 
     if phase is not None and phase != following:
         raise Invalid(
             "not_the_next_phase",
-            f"The version {known.version[:12]} is in phase {known.phase!r}; its next is {following!r}, not {phase!r}.",
+            f"Version {known.version[:12]} is in phase {known.phase!r}; its next phase is {following!r}, not "
+            f"{phase!r}.",
             following=following,
         )
     mine: list[Owner] = []
@@ -269,13 +270,13 @@ def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None 
             return []
         raise NotAllowed(
             "one_person_signs_once",
-            "This person has already signed for the other owner; the two owners must be two people.",
+            "You have already signed as the other owner; the two owners must be different people.",
         )
     missing = [owner for owner in mine if known.signed(owner, following) is None]
     if not missing:
         taken = known.signed(mine[0], following)
-        who = taken.by if taken is not None else "somebody"
-        raise TooLate("already_signed", f"{who} has signed as {mine[0]} owner for {following!r} already.")
+        who = taken.by if taken is not None else "Another user"
+        raise TooLate("already_signed", f"{who} has already signed as {mine[0]} owner for {following!r}.")
     event = PacketSigned(
         version=known.version, owner=missing[0], phase=following, by=actor.actor_id, human=actor.human or ""
     )
@@ -292,13 +293,13 @@ def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason
     if known.phase == to_phase:
         return []
     if known.phase == "retired":
-        raise TooLate("packet_retired", f"The version {known.version[:12]} is retired.")
+        raise TooLate("packet_retired", f"Version {known.version[:12]} is retired.")
     if to_phase != "retired" and FORWARD.index(to_phase) > FORWARD.index(known.phase):
         following = _following(known)
         if to_phase != following:
             raise Invalid(
                 "not_the_next_phase",
-                f"From {known.phase!r} a packet goes to {following!r}, not straight to {to_phase!r}.",
+                f"The next phase after {known.phase!r} is {following!r}, not {to_phase!r}.",
                 following=following,
             )
         missing = [owner for owner in ("value", "safety") if known.signed(owner, to_phase) is None]
@@ -306,7 +307,8 @@ def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason
             roles = {"value": known.value_owner, "safety": known.safety_owner}
             named = " and ".join(f"the {owner} owner (role {roles[owner]!r})" for owner in missing)
             raise NotAllowed(
-                "signature_missing", f"The move of {known.version[:12]} to {to_phase!r} is not signed by {named}."
+                "signature_missing",
+                f"The change of version {known.version[:12]} to {to_phase!r} is not signed by {named}.",
             )
     event = PacketMoved(
         version=known.version, from_phase=known.phase, to_phase=to_phase, by=actor.actor_id, reason=reason
@@ -317,7 +319,7 @@ def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason
 def _following(known: VersionState) -> Phase:
     if known.phase in ("production", "retired"):
         raise TooLate(
-            "no_next_phase", f"The version {known.version[:12]} is in phase {known.phase!r}; none comes after it."
+            "no_next_phase", f"Version {known.version[:12]} is in phase {known.phase!r}, which has no next phase."
         )
     return FORWARD[FORWARD.index(known.phase) + 1]
 
@@ -325,10 +327,11 @@ def _following(known: VersionState) -> Phase:
 def _require_person(actor: Actor, act: str) -> None:
     if actor.kind != "person" or actor.human is None:
         raise NotAllowed(
-            "only_people_govern", f"Only a person whom HR knows may {act} a packet; this is a {actor.kind}."
+            "only_people_govern",
+            f"Only people with a record in HR can {act} a packet; this account's type is {actor.kind}.",
         )
 
 
 def _not_an_owner(actor: Actor, act: str, owners: set[str]) -> NotAllowed:
-    roles = ", ".join(role_words(role) for role in sorted(actor.roles)) or "no role"
-    return NotAllowed("not_an_owner", f"To {act} this packet takes a role of {either(owners)}; this actor has {roles}.")
+    roles = ", ".join(role_words(role) for role in sorted(actor.roles)) or "none"
+    return NotAllowed("not_an_owner", f"Only {any_of(owners)} can {act} this packet; your roles: {roles}.")

@@ -110,22 +110,22 @@ def read_yaml(file: str, content: bytes) -> Document:
         line = text[: broken.position].count("\n") + 1
         return refuse(line, "has a character that YAML does not allow", "remove it")
     except _NotUsedHere as refused:
-        return refuse(refused.line, refused.message, "write it out in plain words")
+        return refuse(refused.line, refused.message, "write it without this YAML feature")
     except yaml.MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
         said = "; ".join(part for part in (broken.context, broken.problem) if part)
         return refuse(mark.line + 1 if mark else None, f"is not well-formed: {said}", "correct the YAML at this line")
     except RecursionError:
-        return refuse(None, "is nested too deeply", "write it flatter")
+        return refuse(None, "is nested too deeply", "use fewer levels")
     except (ValueError, OverflowError):  # PyYAML lets them through for an escape such as "\\Uffffffff"
-        return refuse(None, "has an escape sequence that stands for no character", "write the character itself")
+        return refuse(None, "has an escape sequence for a character that does not exist", "write the character itself")
     if not isinstance(root, yaml.MappingNode):
-        return refuse(1, "does not hold 'name: value' lines", "begin from one of the starter packets")
+        return refuse(1, "does not have 'name: value' lines", "start from one of the starter packets")
     document.lines[()] = 1
     try:
         document.data = _construct(document, root, ())
     except RecursionError:
-        return refuse(None, "is nested too deeply", "write it flatter")
+        return refuse(None, "is nested too deeply", "use fewer levels")
     return document
 
 
@@ -157,11 +157,11 @@ class _Loader(
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves the parser untyped
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise _NotUsedHere(event, "anchors and aliases are not used here")
+            raise _NotUsedHere(event, "anchors and aliases are not supported")
         if getattr(event, "tag", None) is not None:
-            raise _NotUsedHere(event, "tags ('!') are not used here")
+            raise _NotUsedHere(event, "tags ('!') are not supported")
         if isinstance(event, yaml.ScalarEvent) and _LONE_SURROGATE.search(str(event.value)):
-            raise _NotUsedHere(event, "an escape stands for no character")
+            raise _NotUsedHere(event, "an escape sequence is for a character that does not exist")
         return super().compose_node(parent, index)
 
 
@@ -196,7 +196,7 @@ def _construct(document: Document, node: yaml.Node, path: Path) -> Any:
                     file=document.file,
                     line=line,
                     field=field_text((*path, key)),
-                    message=f"{key!r} is written twice, first in line {document.lines[(*path, key)]}",
+                    message=f"{key!r} occurs twice, first in line {document.lines[(*path, key)]}",
                     remedy="keep one of them",
                 )
             )

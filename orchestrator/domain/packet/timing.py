@@ -23,7 +23,7 @@ def parse_duration(text: str) -> timedelta:
     """Raises `ValueError` with an example of what is meant."""
     found = _DURATION.fullmatch(text.strip())
     if found is None:
-        raise ValueError("not a length of time; write for example PT15M (15 minutes), PT1H, P1D (a day) or P2W")
+        raise ValueError("not a duration; write for example PT15M (15 minutes), PT1H, P1D (a day) or P2W")
     return timedelta(**{unit: float(number) for unit, number in found.groupdict().items() if number is not None})
 
 
@@ -42,18 +42,18 @@ def _read_duration(value: Any) -> Any:
         return parse_duration(value)
     if isinstance(value, timedelta):
         return value
-    raise ValueError("write a length of time as text, for example PT15M (15 minutes), PT1H, P1D (a day) or P2W")
+    raise ValueError("write the duration as text, for example PT15M (15 minutes), PT1H, P1D (a day) or P2W")
 
 
 def _not_negative(value: timedelta) -> timedelta:
     if value < timedelta(0):
-        raise ValueError("a length of time cannot be negative")
+        raise ValueError("a duration cannot be negative")
     return value
 
 
 def _some(value: timedelta) -> timedelta:
     if value <= timedelta(0):
-        raise ValueError("must be longer than nothing")
+        raise ValueError("must be longer than zero")
     return value
 
 
@@ -77,14 +77,14 @@ class Timing(BaseModel):
             return value
         found = _TIMING.fullmatch(value.strip().replace(" ", ""))
         if found is None:
-            raise ValueError("write 'approval', 'cutoff', or 'cutoff' with a length of time: cutoff+P30D, cutoff-P7D")
+            raise ValueError("write 'approval', 'cutoff', or 'cutoff' with a duration: cutoff+P30D, cutoff-P7D")
         offset = parse_duration(found["offset"]) if found["offset"] else timedelta(0)
         return {"anchor": found["anchor"], "offset": -offset if found["sign"] == "-" else offset}
 
     @model_validator(mode="after")
     def _only_cutoff_moves(self) -> Timing:
         if self.anchor == "approval" and self.offset:
-            raise ValueError("only 'cutoff' can be moved; what waits for approval begins when it is approved")
+            raise ValueError("only 'cutoff' can have an offset; 'approval' means as soon as the step is approved")
         return self
 
     @model_serializer

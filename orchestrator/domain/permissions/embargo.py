@@ -67,14 +67,14 @@ def require_embargo_works(
     """Raises `Invalid` for an end that has passed, for somebody unknown, and where those named could not carry the run
     through."""
     if embargo.until <= now:
-        raise Invalid("embargo_over", "The embargo would be over already.")
+        raise Invalid("embargo_over", "The embargo's end is in the past.")
     strangers = [actor_id for actor_id in embargo.named if actor_id not in actors and actor_id != leaving.requested_by]
     if strangers:
         raise Invalid("unknown_actor", f"No one has signed in as {', '.join(strangers)[:80]}.")  # fmt: skip
     named = [actors[actor_id] for actor_id in embargo.named if actor_id in actors]
     missing = list(missing_people(packet, named, abilities, leaving))
     if missing:
-        raise Invalid("embargo_lacks_people", f"Those named could not carry the run through: {'; '.join(missing)}.")
+        raise Invalid("embargo_lacks_people", f"The people named cannot complete the run: {'; '.join(missing)}.")
 
 
 def missing_people(
@@ -95,18 +95,18 @@ def missing_people(
             and all(_may(one, step, packet, abilities) for step in steps)
         }
         if len(deciders) < gate.quorum:
-            wanted = f"{gate.quorum} of {either(gate.decided_by)}"
-            yield f"the gate {gate.title!r} needs {wanted}, and {len(deciders)} may decide"
+            wanted = f"{gate.quorum} with the role {either(gate.decided_by)}"
+            yield f"the gate {gate.title!r} needs {wanted}; {len(deciders)} of them can decide"
     if _nobody(people, (approvals.exceptions.owner,), leaving):
-        yield f"nobody of them looks after what goes wrong ({role_words(approvals.exceptions.owner)})"
+        yield f"none of them can resolve exceptions ({role_words(approvals.exceptions.owner)})"
     for step in packet.workflow.steps:
         if step.task is not None and _nobody(people, (step.task.role,), leaving):
-            yield f"nobody of them does the task {step.title!r} ({role_words(step.task.role)})"
+            yield f"none of them can complete the task {step.title!r} ({role_words(step.task.role)})"
     if leaving is not None and leaving.urgent and approvals.urgent is not None:
         reviewers = [one for one in people if one.actor_id != leaving.requested_by]
         reviewers = [one for one in reviewers if one.human is None or one.human != leaving.requester_human]
         if _nobody(reviewers, approvals.urgent.review_by, leaving):
-            yield f"nobody of them reviews the urgent start ({either(approvals.urgent.review_by)})"
+            yield f"none of them can review the urgent start ({either(approvals.urgent.review_by)})"
 
 
 def _nobody(people: Iterable[Actor], roles: Collection[str], leaving: ExcludedPeople | None) -> bool:
@@ -131,16 +131,16 @@ def change_embargo(
     may do more than read. Once it is over it
     stays over: what everybody could read is not hidden again."""
     if state.embargo_until is None or world.now >= state.embargo_until:
-        raise TooLate("embargo_over", f"Run {state.run_id} is under no embargo.")
+        raise TooLate("embargo_over", f"Run {state.run_id} is not under embargo.")
     if actor.kind != "person":
-        raise NotAllowed("only_people", "Changing an embargo is for people.")
+        raise NotAllowed("only_people", f"Only people can change an embargo; this account's type is {actor.kind}.")
     asked = state.asked
     levels = [
         highest_level(world.pinned.platform, world.current.platform, actor, system, asked.packet)
         for system in world.pinned.platform.systems
     ]
     if not any(level is not None and level >= Level.PREPARE for level in levels):
-        raise NotAllowed("level_not_granted", "An account that may only read the run can't change its embargo.")
+        raise NotAllowed("level_not_granted", "This account can only read the run, so it can't change the embargo.")
     everybody = tuple(sorted({asked.requested_by, *(named or state.named)}))
     if until is None or until <= world.now:
         return [e.EmbargoChanged(until=None, named=state.named, by=actor.actor_id)]

@@ -59,11 +59,11 @@ def require_level(
         raise limited(actor, needed)
     condition = " with 'kind: assistant'" if actor.kind == "assistant" else ""
     roles = ", ".join(role_words(role) for role in sorted(actor.roles)) or "no role"
-    may = f"the level granted there is {granted.value!r}" if granted is not None else "nothing is granted there"
+    held = f"its permission there is {granted.value!r}" if granted is not None else "it has no permission there"
     raise NotAllowed(
         "level_not_granted",
-        f"{_described(actor)} ({roles}) needs the level {needed.value!r} on system {system!r} "
-        f"in workflow {workflow!r}; {may}.",
+        f"{_described(actor)} ({roles}) needs the permission {needed.value!r} on system {system!r} "
+        f"in packet {workflow!r}; {held}.",
         owner=rules_current.safety_owner,
         condition=condition,
     )

@@ -66,8 +66,10 @@ class Actor(BaseModel):
 
 def limited(actor: Actor, needed: Level = Level.PREPARE) -> NotAllowed:
     """The refusal of somebody whose access is narrower than what they are granted."""
-    reach = actor.up_to.value if actor.up_to is not None else "nothing"
-    return NotAllowed("access_limited", f"The access used here goes up to {reach!r}; this needs {needed.value!r}.")
+    reach = actor.up_to.value if actor.up_to is not None else "none"
+    return NotAllowed(
+        "access_limited", f"The maximum permission of this access is {reach!r}; this needs {needed.value!r}."
+    )
 
 
 def require_writing(actor: Actor) -> None:

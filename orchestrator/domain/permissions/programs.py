@@ -17,8 +17,8 @@ def require_safety_owner(actor: Actor, packets: Iterable[Packet], what: str) -> 
     only_people(actor, what)
     owners = {packet.platform.safety_owner for packet in packets}
     if actor.roles.isdisjoint(owners):
-        named = any_of(owners) or "nobody, since no packet is in use"
-        raise NotAllowed("not_an_owner", f"{what} is for {named}.")
+        named = any_of(owners) or "a safety owner of a packet in use"
+        raise NotAllowed("not_an_owner", f"Only {named} can {what}.")
 
 
 def require_known_safety_owner(actor: Actor, packet: Packet, packets: Iterable[Packet]) -> None:
@@ -27,9 +27,7 @@ def require_known_safety_owner(actor: Actor, packet: Packet, packets: Iterable[P
     owners = {known.platform.safety_owner for known in packets}
     if owners and packet.platform.safety_owner not in owners and actor.roles.isdisjoint(owners):
         named = " or ".join(sorted(owners))
-        raise NotAllowed(
-            "not_an_owner", f"The platform file of a new packet is owned by {named}, as in the packets that are in use."
-        )
+        raise NotAllowed("not_an_owner", f"The safety owner of a new packet must be {named}, as in the packets in use.")
 
 
 def require_harmless_roles(kind: ActorKind, roles: Collection[str], packets: Iterable[Packet]) -> None:
@@ -38,9 +36,9 @@ def require_harmless_roles(kind: ActorKind, roles: Collection[str], packets: Ite
     deciding = {role for packet in packets for role in _deciding(packet)}
     wrong = sorted(deciding.intersection(roles))
     if kind == "person":
-        raise Invalid("person_signs_in", "Tokens of people are issued when they sign in.")
+        raise Invalid("person_signs_in", "People get their tokens by signing in.")
     if wrong:
-        raise Invalid("role_of_people", f"Only people hold the role {', '.join(wrong)}.")
+        raise Invalid("role_of_people", f"Only people can have the role {', '.join(wrong)}.")
 
 
 def require_own_grants(actor: Actor, kind: ActorKind, roles: Collection[str], packets: Iterable[Packet]) -> None:
@@ -51,8 +49,8 @@ def require_own_grants(actor: Actor, kind: ActorKind, roles: Collection[str], pa
         if granted and packet.platform.safety_owner not in actor.roles:
             raise NotAllowed(
                 "not_an_owner",
-                f"What {', '.join(sorted(granted))} may do in packet {packet.name} is for "
-                f"{packet.platform.safety_owner} to give.",
+                f"Packet {packet.name} grants permissions to the role {', '.join(sorted(granted))}; only "
+                f"{any_of((packet.platform.safety_owner,))} can create a token with it.",
             )
 
 

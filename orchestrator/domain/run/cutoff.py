@@ -47,15 +47,15 @@ def parse_cutoff(text: str, zone: str | None) -> Cutoff:
     try:
         naive = datetime.fromisoformat(f"{found['date']}T{found['time']}")
     except ValueError:
-        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} is no date that exists.") from None
+        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} is not a valid date.") from None
     if not 1971 <= naive.year <= 9998:
-        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} lies outside of all calendars.")
+        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} is not in the years 1971 to 9998.")
     possible = _instants(naive, where)
     if not possible:
         before, after = _around_gap(naive, where)
         raise Invalid(
             "cutoff_in_gap",
-            f"The time {_shown(text)} does not exist in {where.key}: the clocks are put forward over it.",
+            f"The time {_shown(text)} does not exist in {where.key}: the clocks are set forward at this time.",
             before=_wall(before),
             after=_wall(after),
         )
@@ -72,7 +72,7 @@ def parse_cutoff(text: str, zone: str | None) -> Cutoff:
         both = " or ".join(f"{naive.isoformat()}{_offset_text(instant)}" for instant in possible)
         raise Invalid(
             "cutoff_twice",
-            f"The time {_shown(text)} happens twice in {where.key}: the clocks are put back over it.",
+            f"The time {_shown(text)} occurs twice in {where.key}: the clocks are set back at this time.",
             both=both,
         )
     return Cutoff(instant=possible[0].astimezone(UTC), zone=where.key, local=possible[0].isoformat())

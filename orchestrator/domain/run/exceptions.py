@@ -227,26 +227,28 @@ _RULES: Final = (
     _question(
         "ambiguous_match",
         "Several possible matches",
-        "More than one account on this system matches the person. No step is planned there until this is settled.",
+        "More than one account on this system matches the person. No step is planned there until the match is "
+        "confirmed.",
         "Select the accounts that belong to the person, or none.",
     ),
     _question(
         "weak_match",
         "Possible match",
-        "An account matches on a weak key only, such as a name. No step is planned for it until this is settled.",
+        "An account matches on a weak key only, such as a name. No step is planned for it until the match is "
+        "confirmed.",
         "Confirm whether the account belongs to the person.",
     ),
     _question(
         "no_account",
         "No account found",
-        "An account was expected on this system, and none was found.",
-        "Confirm that there is none; or have the account corrected, then re-plan the run.",
+        "An account is expected on this system, but none was found.",
+        "Confirm that there is no account; or correct the account in the system, then re-plan the run.",
         Repair.REPLAN,
     ),
     ExceptionRule(
         kind="search_failed",
         title="System could not be checked",
-        meaning="The system did not answer when accounts were searched. The search is retried automatically.",
+        meaning="The search for accounts on this system failed. It is retried automatically.",
         remedy="Wait for the next attempt; or accept that this system is not checked, and give a reason.",
         repairs=(Repair.ACCEPT,),
         opens=(
@@ -260,8 +262,8 @@ _RULES: Final = (
     ExceptionRule(
         kind="accounts_changed",
         title="Accounts changed since planning",
-        meaning="The check just before the change found other accounts than the plan was made for.",
-        remedy="Re-plan the run, so that the new accounts are planned and approved.",
+        meaning="The check before the change found accounts that differ from the plan.",
+        remedy="Re-plan the run to plan and approve steps for the current accounts.",
         repairs=(Repair.REPLAN,),
         opens=(Trigger(Subject.SEARCHED_SYSTEM, _accounts_changed),),
         overcome=_accounts_as_planned,
@@ -270,8 +272,8 @@ _RULES: Final = (
     ExceptionRule(
         kind="gate_rejected",
         title="Approval rejected",
-        meaning="An approver rejected this gate. Its steps are not carried out.",
-        remedy="Re-plan the run, which asks for approval again; or end the run.",
+        meaning="An approver rejected this gate. Its steps do not run.",
+        remedy="Re-plan the run to request approval again, or cancel the run.",
         repairs=(Repair.REPLAN, Repair.END),
         opens=(Trigger(Subject.GATE, _rejected),),
         overcome=_not_rejected,
@@ -280,8 +282,8 @@ _RULES: Final = (
     ExceptionRule(
         kind="excluded_from_approval",
         title="Step excluded from approval",
-        meaning="The gate was approved without this step, so the step is not carried out.",
-        remedy="Skip the step; or re-plan the run, which asks for approval again.",
+        meaning="The gate was approved without this step, so the step does not run.",
+        remedy="Skip the step, or re-plan the run to request approval again.",
         repairs=(Repair.SKIP, Repair.REPLAN),
         opens=(Trigger(Subject.STEP, _excluded),),
         overcome=_while(lambda context, step_id: _excluded(context, step_id) is not None),
@@ -300,8 +302,9 @@ _RULES: Final = (
     ExceptionRule(
         kind="outcome_unknown",
         title="Outcome unknown",
-        meaning="The step may or may not have taken effect, and reading the system back did not show which.",
-        remedy="Check the system and complete the task with what you found; or retry the step under the same key.",
+        meaning="The step may have taken effect. Reading the system back did not show whether it did.",
+        remedy="Check the system and complete the task with what you found; or retry the step with the same "
+        "idempotency key.",
         repairs=(Repair.COMPLETE_TASK, Repair.RETRY, Repair.RETRY_ANEW, Repair.SKIP),
         opens=_for_step(_is_unknown, with_code=True),
         overcome=_while(_is_unknown),
@@ -320,9 +323,9 @@ _RULES: Final = (
     ExceptionRule(
         kind="level_missing",
         title="Permission missing",
-        meaning="The person whose decision this step rests on does not have the level that it needs on this system.",
-        remedy="Grant the level in the packet's platform.yaml, or let an operator who has it retry the step; or skip "
-        "the step and give a reason.",
+        meaning="The requester or approver of this step does not have the permission that it needs on this system.",
+        remedy="Grant the permission in the packet's platform.yaml; or let an operator who has it retry the step; or "
+        "skip the step and give a reason.",
         repairs=(Repair.RETRY, Repair.SKIP),
         opens=_for_step(_lacks_level),
         overcome=_while(_lacks_level),
@@ -340,8 +343,8 @@ _RULES: Final = (
     ExceptionRule(
         kind="condition_unclear",
         title="Condition could not be evaluated",
-        meaning="The packet has a condition for this step that could not be evaluated for this account.",
-        remedy="Decide about the step at its gate; or skip it and give a reason.",
+        meaning="The packet's condition for this step could not be evaluated for this account.",
+        remedy="Approve or exclude the step at its gate; or skip it and give a reason.",
         repairs=(Repair.SKIP,),
         opens=(Trigger(Subject.STEP, _unclear),),
         overcome=_while(_is_unapproved),
@@ -349,7 +352,7 @@ _RULES: Final = (
     ExceptionRule(
         kind="not_carried_out",
         title="Step not started",
-        meaning="The step was due and no worker started it.",
+        meaning="The step is due, but no worker has started it.",
         remedy="Check that a worker serves the system; or skip the step and give a reason.",
         repairs=(Repair.SKIP,),
         opens=_for_step(_is_idle),

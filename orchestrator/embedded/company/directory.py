@@ -113,7 +113,7 @@ class Directory:
             except OSError as error:
                 self._process.require_alive()
                 if time.monotonic() > deadline:
-                    raise EmbeddedServerError(f"slapd did not answer within {READY_WITHIN:.0f} s") from error
+                    raise EmbeddedServerError(f"slapd did not respond within {READY_WITHIN:.0f} s") from error
                 await asyncio.sleep(0.01)
             else:
                 writer.close()

@@ -24,6 +24,6 @@ async def require_quota(connection: AsyncConnection, table: Table, source: bytes
         whose = "from this address" if of_one >= MAX_PER_SOURCE else "here"
         raise TooOften(
             "too_many_sign_ins",
-            f"{of_one if of_one >= MAX_PER_SOURCE else of_all} sign-ins that were begun {whose} are not finished.",
+            f"{of_one if of_one >= MAX_PER_SOURCE else of_all} sign-ins that were started {whose} are not finished.",
             again_after=RETRY_AFTER_SECONDS,
         )

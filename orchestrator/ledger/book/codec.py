@@ -132,4 +132,4 @@ def _demand_personal_on_top(kind: type[Event]) -> None:
 
 
 def _unknown(name: str) -> UnreadableEvent:
-    return UnreadableEvent(f"event type {name}", "this program does not know it", "Register it, or update this process")
+    return UnreadableEvent(f"event type {name}", "it is unknown to this program", "Register it, or update this process")

@@ -97,7 +97,7 @@ async def commit_group(connection: Connection, group: Sequence[PreparedAppend]) 
         tails = await connection.execute(_TAILS, (streams,))
         taken = await connection.execute(_TAKEN, ([k[0] for k in keys], [k[1] for k in keys])) if keys else None
     row = await locked.fetchone()
-    assert row is not None, "ledger.head has lost its row"
+    assert row is not None, "ledger.head has no row"
     draft = _CommitGroup(row[0], row[1])
     draft.tails = {stream: (version, bytes(digest)) for stream, version, digest in await tails.fetchall()}
     draft.taken = set(await taken.fetchall()) if taken is not None else set()

@@ -34,8 +34,8 @@ class VersionConflict(LedgerError):
     def __init__(self, stream: str, expected: int, actual: int) -> None:
         super().__init__(
             f"stream {stream}",
-            f"version {expected} was expected, it stands at {actual}",
-            "Read the stream again and decide again",
+            f"version {expected} was expected, the stream has version {actual}",
+            "Read the stream again and repeat the command",
         )
         self.stream = stream
         self.expected = expected
@@ -45,7 +45,7 @@ class VersionConflict(LedgerError):
 class EventKeyTaken(LedgerError):
     def __init__(self, stream: str, key: str) -> None:
         super().__init__(
-            f"stream {stream}", f"an event with the key {key} is there already", "Read the stream; the fact is recorded"
+            f"stream {stream}", f"it already has an event with the key {key}", "Read the stream; the event is recorded"
         )
         self.stream = stream
         self.key = key
@@ -70,15 +70,13 @@ class UnreadableEvent(LedgerError):
 
 class PersonErased(LedgerError):
     def __init__(self, person_id: str) -> None:
-        super().__init__(f"person {person_id}", "the key has been destroyed", "Nothing can bring the data back")
+        super().__init__(f"person {person_id}", "the key has been destroyed", "The data cannot be restored")
         self.person_id = person_id
 
 
 class PersonUnknown(LedgerError):
     def __init__(self, person_id: str) -> None:
-        super().__init__(
-            f"person {person_id}", "no key was ever made", "Create the person before naming it as a subject"
-        )
+        super().__init__(f"person {person_id}", "there is no key", "Create the person before naming it as a subject")
         self.person_id = person_id
 
 

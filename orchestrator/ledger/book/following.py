@@ -60,8 +60,8 @@ class _Listener:
 
 
 def _silent(seconds: float) -> LedgerUnavailable:
-    cause = f"it has not answered for {seconds:g} seconds"
-    return LedgerUnavailable("PostgreSQL", cause, "It is asked again until it answers")
+    cause = f"it has not responded for {seconds:g} seconds"
+    return LedgerUnavailable("PostgreSQL", cause, "The query is repeated until it responds")
 
 
 class Following:
@@ -139,7 +139,7 @@ class Following:
                 pause = min(pause * 2, AWAY_AT_MOST)
                 self._lose(error if isinstance(error, LedgerUnavailable) else _silent(self._longest_look))
             except LedgerError as error:
-                log.exception("following the ledger failed; it is tried again")
+                log.exception("following the ledger failed; retrying")
                 pause = AWAY_AT_MOST
                 self._lose(error)
             await asyncio.sleep(pause)

@@ -61,7 +61,7 @@ def write(entry: Entry) -> bytes:
 def read(stored: bytes) -> Entry:
     """Raises `UnreadableEvent` if the bytes are not exactly one event of this format."""
     if stored[:4] != MAGIC:
-        raise UnreadableEvent("stored event", "it does not begin with the mark of format 1", _DAMAGED)
+        raise UnreadableEvent("stored event", "it does not begin with the marker of format 1", _DAMAGED)
     parts = split(stored, 4)
     if len(parts) != _FIELDS:
         raise UnreadableEvent("stored event", f"it has {len(parts)} fields, not {_FIELDS}", _DAMAGED)

@@ -137,4 +137,4 @@ async def _replace(connection: psycopg.AsyncConnection[Any], name: str, rows: It
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
-    raise TypeError(f"a read table holds no {type(value).__name__}")
+    raise TypeError(f"a read table cannot store a {type(value).__name__}")

@@ -31,7 +31,7 @@ def check_row(write: RowWrite) -> None:
     try:
         _json([write.key, write.values or {}], datetime.now(UTC))
     except (ValueError, TypeError) as error:
-        raise AppendRefused(f"row of read.{write.table}", "it holds a value that is no JSON") from error
+        raise AppendRefused(f"row of read.{write.table}", "it has a value that is not JSON") from error
 
 
 def statements(writes: Iterable[RowWrite], recorded_at: datetime) -> list[Statement]:
@@ -93,10 +93,10 @@ def _plain(value: object) -> object:
     match value:
         case datetime():
             if value.tzinfo is None:
-                raise AppendRefused("row of a read table", "it holds an instant without a time zone")
+                raise AppendRefused("row of a read table", "it has an instant without a time zone")
             return value.isoformat()
         case UUID():
             return str(value)
         case set() | frozenset():
             return sorted(value)
-    raise AppendRefused("row of a read table", f"it holds a {type(value).__name__}, which is no JSON")
+    raise AppendRefused("row of a read table", f"it has a {type(value).__name__}, which is not JSON")

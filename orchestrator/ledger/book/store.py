@@ -103,9 +103,9 @@ class Ledger:
         without its personal fields. If the caller is cancelled, the append is written whole or not at all.
         """
         if len({part.stream for part in appends}) != len(appends):
-            raise ValueError("append: a stream is named twice. Put its drafts into one StreamAppend")
+            raise ValueError("append: a stream occurs twice. Put its drafts into one StreamAppend")
         if not appends:
-            raise ValueError("append: no stream is named. Name at least one, with the version that was read")
+            raise ValueError("append: there is no stream. Give at least one, with the version that was read")
         for row in rows:
             check_row(row)
         return await self._writer.submit(await self._prepare(appends, rows))

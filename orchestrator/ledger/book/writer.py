@@ -90,7 +90,9 @@ class GroupWriter:
             for waiting in self._waiting:
                 if not waiting.outcome.done():
                     waiting.outcome.set_exception(
-                        LedgerUnavailable("this process", "its ledger's writer was stopped", "Try again elsewhere")
+                        LedgerUnavailable(
+                            "this process", "its ledger's writer was stopped", "Try again in another process"
+                        )
                     )
             await self._drop()
 
@@ -158,20 +160,20 @@ class GroupWriter:
             except TimeoutError as error:
                 # Before the COMMIT was sent: the connection is dropped and with it the transaction.
                 await self._drop()
-                raise LedgerUnavailable(self._database.place, "it did not answer in time", "Try again") from error
+                raise LedgerUnavailable(self._database.place, "it did not respond in time", "Try again") from error
             except Exception:
                 # A fault of ours under the lock: let go of it at once, with the connection.
                 await self._drop()
                 raise
-        raise fault or LedgerUnavailable(self._database.place, "the connection broke again and again", "Try again")
+        raise fault or LedgerUnavailable(self._database.place, "the connection failed repeatedly", "Try again")
 
     async def _one_by_one(self, group: list[PreparedAppend], error: psycopg.Error) -> list[Outcome]:
         """So that one append's fault fails that append only."""
         if len(group) == 1:
             refused = AppendRefused(
                 f"append to {', '.join(part.stream for part in group[0].streams)}",
-                f"the database refuses it ({type(error).__name__}, SQLSTATE {error.sqlstate})",
-                "This is a fault in the program: see which value does not fit which column",
+                f"the database rejects it ({type(error).__name__}, SQLSTATE {error.sqlstate})",
+                "This is a bug: check which value does not fit its column",
             )
             refused.__cause__ = error
             return [refused]

@@ -97,7 +97,7 @@ class Webhooks:
             await connection.execute(text("LOCK TABLE access.webhooks IN SHARE ROW EXCLUSIVE MODE"))
             alive = select(func.count()).select_from(webhooks).where(webhooks.c.disabled_at.is_(None))
             if (await connection.execute(alive)).scalar_one() >= MAX_WEBHOOKS:
-                raise Invalid("too_many_webhooks", f"There are {MAX_WEBHOOKS} webhooks already.")
+                raise Invalid("too_many_webhooks", f"There are already {MAX_WEBHOOKS} webhooks, which is the limit.")
             await connection.execute(
                 insert(webhooks).values(
                     hook_id=hook_id,

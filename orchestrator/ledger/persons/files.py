@@ -74,7 +74,7 @@ class Files:
             key = await self._keyring.person_key(person_id)
         except PersonErased as erased:
             raise Invalid(
-                "person_erased", "The personal data of this person was erased, so no files about them can be stored."
+                "person_erased", "The personal data of this person has been erased, so no files can be stored for them."
             ) from erased
         kind = media_type(content)
         sealed = await asyncio.to_thread(key.seal, _context(kind, len(content)), content)
@@ -94,7 +94,7 @@ class Files:
         if len(attachments) > MAX_FILES:
             raise Invalid(
                 "too_many_attachments",
-                f"{len(attachments)} files are more than can be attached at once.",
+                f"{len(attachments)} files are too many to attach at once.",
                 most=MAX_FILES,
             )
         for file in attachments:
@@ -119,7 +119,7 @@ class Files:
             key = await self._keyring.person_key(person_id)
         except PersonErased as erased:
             raise Invalid(
-                "file_erased", "The personal data of this person was erased, including this file."
+                "file_erased", "The personal data of this person has been erased, including this file."
             ) from erased
         return await asyncio.to_thread(key.open, _context(kind, size), bytes(sealed))
 
@@ -129,7 +129,7 @@ def require_size(size: int, name: str) -> None:
     if size > MAX_FILE_BYTES:
         raise Invalid(
             "attachment_too_large",
-            f"{_plain(name)} is larger than {MAX_FILE_BYTES >> 20} MiB, the most that an attachment may have.",
+            f"{_plain(name)} is larger than {MAX_FILE_BYTES >> 20} MiB, the limit for an attachment.",
         )
     if size == 0:
         raise Invalid("attachment_empty", f"{_plain(name)} is empty.")

@@ -52,7 +52,7 @@ def load_master_key(text_of_key: str, place: str = "master key") -> bytes:
         key = b""
     if len(key) != KEY_BYTES:
         raise WrongMasterKey(
-            place, f"it is not {KEY_BYTES} bytes in base64 or hex", "Make one: openssl rand -base64 32"
+            place, f"it is not {KEY_BYTES} bytes in base64 or hex", "Create one: openssl rand -base64 32"
         )
     return key
 
@@ -179,14 +179,16 @@ class Keyring:
         place = f"keyring, person {person_id}"
         if wrapped[:1] != _WRAPPED_MARK or not hmac.compare_digest(wrapped[1:9], self._wrapping_id):
             raise WrongMasterKey(
-                place, "it was wrapped under another master key", "Give the master key it was made with"
+                place, "it was encrypted with another master key", "Set the master key that it was created with"
             )
         try:
             secret = self._wrapping.decrypt(
                 wrapped[9:21], wrapped[21:], prefixed(b"offboard person", person_id.encode())
             )
         except InvalidTag as error:
-            raise WrongMasterKey(place, "its wrapped key is damaged", "Restore the keyring from its backup") from error
+            raise WrongMasterKey(
+                place, "its encrypted key is damaged", "Restore the keyring from its backup"
+            ) from error
         return PersonKey(person_id, secret)
 
 

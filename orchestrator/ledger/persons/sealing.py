@@ -123,6 +123,6 @@ def expand(extracted: bytes, info: bytes) -> bytes:
 def _not_ours(place: str) -> UnreadableEvent:
     return UnreadableEvent(
         place,
-        "it does not open under this key",
-        "Check that keyring and ledger belong together; then run ledger verify",
+        "it cannot be decrypted with this key",
+        "Check that the keyring belongs to this ledger; then run `offboard ledger verify`",
     )

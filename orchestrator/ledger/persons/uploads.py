@@ -62,7 +62,7 @@ class Uploads:
             much = f"{of_task} files" if of_task >= MAX_FILES else f"{size >> 20} MiB"
             raise TooOften(
                 "too_many_uploads",
-                f"You have uploaded {much} with which no task has been completed.",
+                f"You have uploaded {much} that no completed task uses.",
                 again_after=AGAIN_AFTER,
                 most=MAX_FILES,
             )

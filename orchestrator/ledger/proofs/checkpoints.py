@@ -53,7 +53,7 @@ class NoteSigner:
 
     def __init__(self, name: str, seed: bytes) -> None:
         if not name or re.search(r"[\s+]", name):
-            raise CheckpointInvalid("note key", "its name is empty or has white space or a plus sign in it")
+            raise CheckpointInvalid("note key", "its name is empty, or has white space or a plus sign")
         self.name = name
         self._seed = seed
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
@@ -77,7 +77,7 @@ class NoteSigner:
             raise CheckpointInvalid("note key", "it is not an Ed25519 key")
         signer = NoteSigner(parts[2], secret[1:])
         if _key_id(signer.name, signer._public).hex() != parts[3]:
-            raise CheckpointInvalid("note key", "its id does not belong to it; a part was mistyped")
+            raise CheckpointInvalid("note key", "its ID does not match the key; check for typing errors")
         return signer
 
     def secret_text(self) -> str:
@@ -103,7 +103,7 @@ def open_checkpoint(note: str, verifier_text: str) -> Checkpoint:
     text, mark, signatures = note.rpartition("\n\n")
     if not mark or not signatures.endswith("\n") or len(note) > _MAX_NOTE:
         raise CheckpointInvalid(
-            "checkpoint", "it is not a signed note", "Give the file as `ledger checkpoint` wrote it"
+            "checkpoint", "it is not a signed note", "Give the file that `offboard ledger checkpoint` wrote"
         )
     text += "\n"
     signed = False
@@ -111,7 +111,7 @@ def open_checkpoint(note: str, verifier_text: str) -> Checkpoint:
         dash, _, rest = line.partition(" ")
         signer, _, encoded = rest.partition(" ")
         if dash != "—" or not signer:
-            raise CheckpointInvalid("checkpoint", "it has a line among its signatures that is none")
+            raise CheckpointInvalid("checkpoint", "one of its signature lines is not a signature")
         signature = _decode(encoded, "checkpoint")
         if signer != name or signature[:4] != key_id:
             continue
@@ -153,7 +153,9 @@ async def make_checkpoint(database: Database, signer: NoteSigner) -> str:
             ).all()
             for position, leaf in leaves:
                 if position != tree.size + 1:
-                    raise LedgerError(f"ledger.events, position {tree.size + 1}", "it is missing", "Run ledger verify")
+                    raise LedgerError(
+                        f"ledger.events, position {tree.size + 1}", "it is missing", "Run `offboard ledger verify`"
+                    )
                 tree.append(bytes(leaf))
             if len(leaves) < _BATCH:
                 break
@@ -176,7 +178,7 @@ def _parse_verifier(text: str) -> tuple[str, bytes, Ed25519PublicKey]:
         raise CheckpointInvalid("verifier key", "it is not NAME+ID+BASE64")
     encoded = _decode(parts[2], "verifier key")
     if len(encoded) != 33 or encoded[:1] != _ED25519 or _key_id(parts[0], encoded[1:]).hex() != parts[1]:
-        raise CheckpointInvalid("verifier key", "it is not an Ed25519 key, or its id does not belong to it")
+        raise CheckpointInvalid("verifier key", "it is not an Ed25519 key, or its ID does not match the key")
     return parts[0], bytes.fromhex(parts[1]), Ed25519PublicKey.from_public_bytes(encoded[1:])
 
 
@@ -189,4 +191,4 @@ def _decode(text: str, place: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise CheckpointInvalid(place, "it is not base64 where it should be") from error
+        raise CheckpointInvalid(place, "a part of it is not base64") from error

@@ -33,7 +33,7 @@ def read_signed_root(note: str, verifier_key: str) -> SignedRoot:
         raise NoteRefused("the verifier key is not NAME+ID+BASE64") from error
     expected_id = hashlib.sha256(name.encode() + b"\n" + algorithm_and_key).digest()[:4]
     if algorithm_and_key[:1] != b"\x01" or len(algorithm_and_key) != 33 or expected_id.hex() != key_id:
-        raise NoteRefused("the verifier key is not an Ed25519 key, or its id does not belong to it")
+        raise NoteRefused("the verifier key is not an Ed25519 key, or its ID does not match the key")
     end = note.rfind("\n\n")
     if end < 0:
         raise NoteRefused("it is not a signed note: there is no empty line before the signatures")
@@ -48,7 +48,7 @@ def read_signed_root(note: str, verifier_key: str) -> SignedRoot:
             if signature[:4] == expected_id:
                 break
     else:
-        raise NoteRefused(f"{name} has not signed it with this key")
+        raise NoteRefused(f"it has no signature of {name} with this key")
     try:
         Ed25519PublicKey.from_public_bytes(algorithm_and_key[1:]).verify(signature[4:], body.encode())
     except InvalidSignature as error:

@@ -175,12 +175,12 @@ class _Verifier:
     def row(self, row: Row) -> None:
         expected = self.events + 1
         if row.position != expected:
-            what = "it is there twice" if row.position < expected else f"it is missing; the next row is {row.position}"
+            what = "it occurs twice" if row.position < expected else f"it is missing; the next row is {row.position}"
             at = min(row.position, expected)
             raise _FirstWrong(Wrong(at, f"position {at}", what))
         leaf = hashlib.sha256(b"\x00" + row.stored).digest()
         if leaf != row.leaf_hash:
-            raise self._wrong(row, "the stored bytes do not hash to leaf_hash: one of the two was changed")
+            raise self._wrong(row, "the hash of the stored bytes is not leaf_hash: one of the two was changed")
         found = _parse(row.stored)
         if found is None:
             raise self._wrong(row, "the stored bytes are not in the written format")
@@ -200,10 +200,10 @@ class _Verifier:
         if row.version != version + 1:
             raise self._wrong(row, f"version {row.version} of its stream follows version {version}")
         if found["previous"] != previous:
-            raise self._wrong(row, f"it does not follow from version {version} of its stream: that one was changed")
+            raise self._wrong(row, f"it does not continue version {version} of its stream: that version was changed")
         key = hashlib.sha256(json.dumps([row.stream, row.event_key]).encode()).digest()[:16]
         if key in self._keys:
-            raise self._wrong(row, "its event key is in its stream already")
+            raise self._wrong(row, "its event key occurs twice in its stream")
         self._keys.add(key)
         self.tails[row.stream] = (row.version, leaf)
         self.events += 1
@@ -272,7 +272,7 @@ def _parse(stored: bytes) -> dict[str, object] | None:
 
 def _signed_roots(notes: Sequence[str], verifier_key: str | None) -> list[SignedRoot]:
     if notes and verifier_key is None:
-        raise ValueError("verification: checkpoints were given without the verifier key they were signed with")
+        raise ValueError("verification: checkpoints need the verifier key that they were signed with")
     roots = []
     for number, note in enumerate(notes, 1):
         try:
@@ -335,7 +335,7 @@ def _with_files(connection: psycopg.Connection[Any], found: VerificationReport) 
         ).fetchall()
         for digest, sealed in rows:
             if hashlib.sha256(sealed).digest() != digest:
-                what = "its bytes do not hash to its digest: one of the two was changed"
+                what = "the hash of its bytes is not its digest: one of the two was changed"
                 return replace(found, files=count, wrong=Wrong(None, f"file {bytes(digest).hex()}", what))
             count += 1
             after = bytes(digest)
@@ -352,6 +352,6 @@ def _parse_lines(name: str, lines: Iterable[str]) -> Iterator[Row]:
             fields["recorded_at"] = datetime.fromisoformat(fields["recorded_at"])
             row = Row(**fields)
         except (ValueError, TypeError, KeyError) as error:
-            what = f"it is not a row as `ledger export` writes them ({type(error).__name__})"
+            what = f"it is not a row that `offboard ledger export` wrote ({type(error).__name__})"
             raise _FirstWrong(Wrong(None, f"{name}, line {number}", what, "Export again")) from error
         yield row

@@ -123,7 +123,7 @@ class Database:
             raise
         except PoolTimeout as error:
             raise LedgerUnavailable(
-                self.place, "every connection of this process is in use", "Try again, or raise the pool's size"
+                self.place, "all connections of this process are in use", "Try again, or raise the pool's size"
             ) from error
         except (OperationalError, InterfaceError) as error:
             raise self._cannot_reach(error.orig) from error
@@ -138,7 +138,7 @@ class Database:
         """The error as ours if it will pass or an administrator must act; None if it is a fault of the statement."""
         if error.sqlstate in _SCHEMA_IS_MISSING:
             return LedgerUnavailable(
-                self.place, "the ledger's tables are not there", "Run the migrations: offboard ledger migrate"
+                self.place, "the ledger's tables do not exist", "Run the migrations: offboard ledger migrate"
             )
         if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
             return self._cannot_reach(error)
@@ -150,11 +150,11 @@ class Database:
             return LedgerUnavailable(
                 self.place,
                 f"it took too long (SQLSTATE {state})",
-                "Try again; see who holds the lock in pg_stat_activity",
+                "Try again; pg_stat_activity shows which session holds the lock",
             )
         cause = f"SQLSTATE {state}" if state else type(error).__name__
         return LedgerUnavailable(
             self.place,
-            f"it cannot be reached or went away ({cause})",
-            "See that PostgreSQL runs and that the address and the credentials are right; nothing was lost",
+            f"it cannot be reached, or closed the connection ({cause})",
+            "Check that PostgreSQL is running and that the address and credentials are correct. No data was lost",
         )

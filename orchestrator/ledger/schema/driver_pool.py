@@ -75,7 +75,7 @@ class DriverPool:
                 finally:
                     self._waiting.discard(limit)
         except TimeoutError as error:
-            raise psycopg.OperationalError("no connection is left, and the server takes no new one") from error
+            raise psycopg.OperationalError("all connections are in use, and the server accepts no new one") from error
 
     async def _connected(self, connection: Connection) -> None:
         self.last_attempt_failed = False

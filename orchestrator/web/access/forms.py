@@ -27,7 +27,7 @@ async def checked_form(request: Request, caller: PageCaller) -> AsyncIterator[Fo
         given = request.headers.get(HEADER) or form.get(FIELD)
         assert caller.session is not None
         if not isinstance(given, str) or not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
-            raise NotAllowed("form_not_ours", "This form is not from a page of your session.")
+            raise NotAllowed("form_not_ours", "This form belongs to another session.")
         yield form
 
 

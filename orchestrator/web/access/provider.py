@@ -149,7 +149,7 @@ class Provider:
             return dict(claims)
         raise SignInFailed(
             f"The identity provider's ID token is not valid ({type(failed).__name__}).",
-            "Sign in again. If it fails again, an administrator has to check the issuer, the client and the clocks.",
+            "Sign in again. If it fails again, ask an administrator to check the issuer, the client and the clocks.",
             ours=True,
         ) from failed
 
@@ -229,6 +229,6 @@ def _text(value: object) -> str | None:
 def _unreachable(cause: str) -> SignInFailed:
     return SignInFailed(
         f"The identity provider is not available ({cause}).",
-        "Try again in a minute. If the problem continues, an administrator has to check its address and the network.",
+        "Try again in a minute. If it fails again, ask an administrator to check its address and the network.",
         ours=True,
     )

@@ -96,11 +96,11 @@ async def sign_in_locally(request: Request) -> Response:
 async def local_arrival(web: WebState, alias: str) -> Arrival:
     """Raises `NotAllowed` where nobody signs in by name, `Invalid` for a name that nobody has."""
     if not web.local:
-        raise NotAllowed("no_local_sign_in", "Signing in by name is not available here.")
+        raise NotAllowed("no_local_sign_in", "Local sign-in is not available on this installation.")
     member = next((member for member in web.local if member.alias == alias.lower()), None)
     if member is None:
         known = ", ".join(member.alias for member in web.local)
-        raise Invalid("unknown_actor", f"No local account is called {alias[:40]!r}.", known=known)
+        raise Invalid("unknown_actor", f"There is no local account {alias[:40]!r}.", known=known)
     return Arrival(
         actor_id=member.alias,
         roles=frozenset(member.roles),
@@ -132,7 +132,9 @@ async def confirm_device(request: Request, caller: PageCaller, form: Form) -> Re
     refused = text(form, "answer") == "refuse"
     assert caller.session is not None
     if caller.session.passing and not refused:
-        flash = Flash("refused", "HR could not confirm who you are.", "Sign out and in again, then confirm the code.")
+        flash = Flash(
+            "refused", "Your identity could not be confirmed in HR.", "Sign out, sign in again, then confirm the code."
+        )
         return await back_to(request, caller, "/device", flash)
     confirmed = None if refused else Confirmed(caller.actor.actor_id, caller.proved_at(web.settings), caller.acr)
     if not await web.devices.confirm(text(form, "code"), confirmed):

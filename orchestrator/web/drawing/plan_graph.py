@@ -126,7 +126,7 @@ def _box(step: Document, gate: Document | None, at: tuple[float, float]) -> str:
     )
     whole = f"{', '.join(filter(None, (step['title'], step.get('system'))))}: {state.word}"
     if gate is not None:
-        whole += f". Gate {gate['gate']}: {words(gate['state'], 'gate')}"
+        whole += f". Approval {gate['gate']}: {words(gate['state'], 'gate')}"
     return (
         f'<a class="plan-step tone-{tone}" href="#step-{escape(step["step_id"])}"'
         f' aria-label="{escape(whole)}"><title>{escape(whole)}</title>'

@@ -11,7 +11,7 @@ from orchestrator.web.pages.remedies import remedy_of
 from orchestrator.web.problems import refused as problem_of
 
 NOBODY_LOOKS = Refusal(
-    "engine_unavailable", "The systems cannot be searched: Temporal cannot be reached. Nothing was done."
+    "engine_unavailable", "The systems cannot be searched: Temporal cannot be reached. Nothing was changed."
 )
 
 

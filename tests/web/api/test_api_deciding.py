@@ -22,7 +22,7 @@ async def test_a_gate_waits_in_the_inbox_is_decided_once_and_the_rest_hear_the_o
         for one in (await it.get("/inbox", params={"kind": "gate", "limit": 200})).json()["items"]
         if (one["run_id"], one["id"]) == (run_id, gate["gate_id"])
     ]
-    assert item["due_at"] == gate["decide_by"] and item["title"] == "Take away access"
+    assert item["due_at"] == gate["decide_by"] and item["title"] == "Remove access"
     assert "safety owner" in item["if_nobody_does"].lower()
     assert item["lapses_at"] == gate["valid_until"] and item["steps_undone"]
     assert run_id not in [one["run_id"] for one in (await hr.get("/inbox")).json()["items"]]

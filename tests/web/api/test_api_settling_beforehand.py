@@ -64,7 +64,7 @@ async def test_whoever_may_not_settle_is_refused_by_the_domain_and_nothing_is_st
 ) -> None:
     hr, person = await program("hr"), await leaver(TWO)
     asked = await question(hr, person)
-    assert asked["why_not"] == "This is for an operator."
+    assert asked["why_not"] == "Only an operator can do this."
     given = [answer(asked, asked["candidates"][0]["account_id"])]
     before = refused(await hr.post("/runs", json=wanted(person, answers=given)), 403, "role_missing")
     assert person.employee_number not in (await hr.get("/runs", params={"limit": 500})).text

@@ -94,20 +94,20 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
     await expect(hr.page.locator("#open")).to_contain_text("Code hosting")
     await expect(hr.page.locator("#steps")).to_contain_text("Disable the sign-in account")
     assert person.family_name not in hr.page.url
-    await expect(it.card("Take away access", person.name)).to_have_count(0)
+    await expect(it.card("Remove access", person.name)).to_have_count(0)
     await hand.press(hr.page.get_by_role("button", name="Start run"))
     await expect(hr.page.get_by_role("heading", level=1)).to_contain_text(person.name)
     await hr.wait_here()
 
     # It comes to IT and to the operator by itself; IT leaves one step out.
-    card = it.card("Take away access", person.name)
+    card = it.card("Remove access", person.name)
     await it.see(card)
     await it.open(card.get_by_text("Review or exclude steps"))
     await hand.tick(card.get_by_role("checkbox", name=LEFT_OUT))
     await hand.write(card.get_by_label("Reason").first, "They share it with the team.")
     await hand.press(card.get_by_role("button", name="Approve remaining steps"))
     await it.told("Approved")
-    await expect(it.card("Take away access", person.name)).to_have_count(0)
+    await expect(it.card("Remove access", person.name)).to_have_count(0)
 
     # HR sees the decision and what follows from it, without doing anything.
     await hr.see(hr.page.locator("#run-happened").get_by_text("They share it with the team."))
@@ -130,7 +130,7 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
 
     # What was found meanwhile comes to IT anew, and nothing of what was decided does.
     await it.wait_here()
-    card = it.card("Take away access", person.name)
+    card = it.card("Remove access", person.name)
     await it.see(card)
     await hand.press(card.get_by_role("button", name="Approve all"))
     await it.told("Approved")
@@ -143,7 +143,7 @@ async def _to_the_end(browsing: Browsing, hand: Hand, it: Desk, operator: Desk, 
     """Money and deletion are approved, and every task is done."""
     finance = Desk(await browsing(), hand, True)
     await finance.sit_down("finance")
-    for desk, what in ((finance, "Final pay and company cards"), (it, "What is gone for good")):
+    for desk, what in ((finance, "Final pay and company cards"), (it, "Irreversible clean-up")):
         await hand.press(desk.card(what, name).get_by_role("button", name="Approve").first)
         await desk.told("Approved")
     await operator.page.goto(hr.page.url)

@@ -42,8 +42,8 @@ async def test_a_delegation_that_cannot_be_is_refused_and_what_was_typed_stays(v
     it = await visit("it")
     await _end_all(it)
     for fields, status, words in (
-        ({"to": "finance", "until": "2020-01-01T10:00"}, 422, "over before it began"),
-        ({"to": "finance", "until": "2031-01-01T10:00"}, 422, "90 days at most"),
+        ({"to": "finance", "until": "2020-01-01T10:00"}, 422, "would end before it starts"),
+        ({"to": "finance", "until": "2031-01-01T10:00"}, 422, "at most 90 days"),
         ({"to": "finance", "until": ""}, 422, "The end"),
         ({"to": "", "until": "2031-01-01T10:00"}, 422, "No colleague was selected"),
         ({"to": "it", "until": _local("UTC", timedelta(days=1))}, 422, "You can't delegate your decisions to yourself"),

@@ -41,7 +41,7 @@ async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, start
     both = await press(operator, "/exceptions?kind=ambiguous_match", "None of these", inside=place, tick=[one])
     assert (neither.status_code, both.status_code) == (422, 422)
     assert "No account was selected" in Page(neither.text).text
-    assert "also that none belongs to the person" in Page(both.text).text
+    assert "also “None of these”" in Page(both.text).text
 
     answer = await press(
         operator, "/exceptions?kind=ambiguous_match", "Confirm selected", inside=place,

@@ -34,11 +34,11 @@ async def test_a_gate_is_approved_on_the_page_and_said_once(visit: Visit, starte
 
     assert answer.status_code == 200
     assert answer.history[0].status_code == 303
-    assert "Approved: Take away access, for Miravelda" in Page(answer.text).text
+    assert "Approved: Remove access, for Miravelda" in Page(answer.text).text
     gate = gate_of(await run_of(program, run_id), "access")
     assert (gate["state"], [vote["by"] for vote in gate["votes"]]) == ("approved", ["it"])
     again = await it.get("/")
-    assert "Approved: Take away access" not in again.text
+    assert "Approved: Remove access" not in again.text
     assert access(run_id) not in again.text
 
 
@@ -70,7 +70,7 @@ async def test_a_rejection_needs_a_reason_and_opens_an_exception(
     assert gate_of(await run_of(program, run_id), "access")["state"] == "open"
 
     answer = await press(it, "/", "Reject", inside=access(run_id), fill={"reason": "Not this one"})
-    assert "Rejected: Take away access" in Page(answer.text).text
+    assert "Rejected: Remove access" in Page(answer.text).text
     run = await run_of(program, run_id)
     assert gate_of(run, "access")["state"] == "rejected"
     assert any(one["kind"] == "gate_rejected" for one in run["exceptions"])
@@ -87,7 +87,7 @@ async def test_whoever_comes_second_is_told_what_came_of_it(visit: Visit, starte
 
     assert second.status_code == 409
     said = Page(second.text).text
-    assert re.search(r"Take away access was approved at .* by Wendelgard Oxtomiro\.", said), said[:2000]
+    assert re.search(r"Remove access was approved at .* by Wendelgard Oxtomiro\.", said), said[:2000]
 
 
 async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
@@ -119,7 +119,7 @@ async def test_several_gates_are_approved_at_once_each_for_itself(
     answer = await it.submit("/decisions", {"gate": [f"{run}/g-access-1" for run in (one, other, third)], "back": "/"})
 
     said = Page(answer.text).text
-    assert said.count("Approved: Take away access") == 2
+    assert said.count("Approved: Remove access") == 2
     assert "was rejected at" in said
     for run_id in (one, other):
         gate = gate_of(await run_of(program, run_id), "access")

@@ -57,7 +57,7 @@ async def test_hr_finds_somebody_looks_ahead_and_starts(stack: Stack, visit: Vis
     preview = await look_ahead(browser, person)
     text = html.unescape(preview.text)
     assert heading(preview.text) == name_of(person)
-    for words in ("Nothing has been saved", "Disable the sign-in account", "Take away access", "30 Jun 2027"):
+    for words in ("Nothing has been saved", "Disable the sign-in account", "Remove access", "30 Jun 2027"):
         assert words in text, words
     assert person.employee_number not in (await browser.get("/runs")).text, "a preview writes nothing"
     landed = await browser.submit(preview.url.path, {"reason": "Moves to another country"})
@@ -125,7 +125,7 @@ async def test_whom_somebody_chose_is_chosen_for_nobody_else(visit: Visit, leave
         ({"zone": "Europe/Wolkenmühle"}, "zone", "There is no time zone"),
         ({"when": "urgent"}, "sure", "Confirm this to continue"),
         ({"embargoed": "yes"}, "embargo_until", "The embargo has no end"),
-        ({"embargoed": "yes", "embargo_until": "2027-07-30T10:00"}, "embargo_until", "could not carry the run through"),
+        ({"embargoed": "yes", "embargo_until": "2027-07-30T10:00"}, "embargo_until", "cannot complete the run"),
     ],
 )  # fmt: skip
 async def test_what_cannot_be_is_said_at_its_field_and_what_was_typed_stays(
@@ -152,7 +152,7 @@ async def test_a_preview_is_refused_where_the_start_would_be(visit: Visit, leave
     browser, person = await visit("hr"), await leaver()
     assert (await start(browser, person)).url.path.startswith("/runs/r")
     again = await look_ahead(browser, person)
-    assert again.status_code == 409 and "has an open run already" in html.unescape(again.text)
+    assert again.status_code == 409 and "already has an open run" in html.unescape(again.text)
 
 
 async def test_an_urgent_start_takes_a_fresh_sign_in_and_loses_nothing(
@@ -179,7 +179,7 @@ async def test_a_run_under_embargo_exists_for_those_named_and_a_second_request_i
     hr, it, person = await visit("hr"), await visit("it"), await leaver()
     fields = {"embargoed": "yes", "embargo_until": "2027-07-30T10:00"}
     lacking = await look_ahead(hr, person, **fields, named=["finance"])
-    assert lacking.status_code == 422 and "could not carry the run through" in html.unescape(lacking.text)
+    assert lacking.status_code == 422 and "cannot complete the run" in html.unescape(lacking.text)
     landed = await start(hr, person, **fields, named=["it", "finance", "operator"])
     run = landed.url.path
     assert run.startswith("/runs/r")

@@ -33,9 +33,9 @@ def trial() -> tuple[Packet, Packet]:
 async def test_a_packet_is_read_in_words_levels_files_and_history(visit: Visit) -> None:
     auditor = await visit("auditor")
     listed = html.unescape((await auditor.get("/packets")).text)
-    assert "An employee leaves" in listed and "Production" in listed
+    assert "Employee offboarding" in listed and "Production" in listed
     for part, words in (
-        ("means", ("Disable the sign-in account", "at the cutoff", "Take away access", "Urgent starts")),
+        ("means", ("Disable the sign-in account", "at the cutoff", "Remove access", "Urgent starts")),
         ("levels", ("IT approver", "Identity provider", "AI assistants", "Everyone")),
         ("files", ("workflow.yaml", "platform.yaml", "approvals.yaml", "access_gone_within: PT1H")),
         ("owners", ("Moved from pilot to production", "Signed for production as safety owner")),

@@ -37,7 +37,7 @@ async def test_one_look_answers_where_a_run_stands(visit: Visit, started: Starte
     said = Page(answer.text).text
     for words in (
         "Miravelda", "Access ends", "5 Jan 2026", "18:00 in Berlin", "Torvandil Maskeliung", "still open",
-        "Whole run", "Take away access", "Wendelgard Oxtomiro", "can approve", "Run requested", "Plan created",
+        "Whole run", "Remove access", "Wendelgard Oxtomiro", "can approve", "Run requested", "Plan created",
     ):  # fmt: skip
         assert words in said, words
     assert 'class="plan-graph"' in answer.text

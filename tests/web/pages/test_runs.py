@@ -96,7 +96,7 @@ async def test_a_long_list_is_read_page_by_page_and_names_nobody_twice(
 async def test_a_cursor_that_is_none_is_refused_in_words(visit: Visit) -> None:
     answer = await (await visit("auditor")).get("/runs?after=latest/never")
     assert answer.status_code == 422
-    assert "Start at the first page" in Page(answer.text).text
+    assert "Go to the first page" in Page(answer.text).text
 
 
 @pytest.mark.parametrize(

@@ -114,13 +114,14 @@ async def test_whoever_may_not_settle_it_is_told_who_is_asked_and_is_refused_whe
     browser, person = await visit("hr"), await leaver(TWO)
     preview = await look_ahead(browser, person)
     text = Page(preview.text).text
-    assert "You cannot answer this: This is for an operator." in text and "The operator answers it in the run:" in text
+    assert "You cannot answer this: Only an operator can do this." in text
+    assert "The operator answers it in the run:" in text
     assert fields_of(preview.text) == {}
     forged = {"account-code": "0" * 32, "how-code": "I know"}
     for fields in (forged, {"none-code": "yes"}):
         refused = await browser.submit(preview.url.path, fields)
         assert refused.url.path == preview.url.path and refused.status_code in (403, 422), refused.text
-    assert refused.status_code == 403 and "This is for an operator." in html.unescape(refused.text)
+    assert refused.status_code == 403 and "Only an operator can do this." in html.unescape(refused.text)
     assert name_of(person) not in html.unescape((await browser.get("/runs")).text), "nothing was started"
 
 
@@ -143,7 +144,7 @@ async def test_what_contradicts_itself_is_said_at_the_question_and_what_was_tick
     only_words = await press(browser, path, "Start run", fill={"how-code": "I asked"})
     assert only_words.status_code == 422 and "There is a justification but no answer." in only_words.text
     forged = await browser.submit(path, {"account-code": "f" * 32, "account-nothing": first, "reason": "Moves on"})
-    assert forged.status_code == 422 and "Choose among the accounts that are shown." in forged.text
+    assert forged.status_code == 422 and "Select from the accounts shown." in forged.text
     assert ">Moves on</textarea>" in forged.text
     assert name_of(person) not in html.unescape((await browser.get("/runs")).text), "nothing was started"
 
@@ -171,7 +172,7 @@ async def test_an_answer_given_with_a_second_request_tells_nothing_and_settles_n
     # Who may settle nothing hears that, whether there is a run or not.
     preview = await look_ahead(outsider, person)
     refused = await outsider.submit(preview.url.path, {"none-code": "yes"})
-    assert refused.status_code == 403 and "This is for an operator." in html.unescape(refused.text)
+    assert refused.status_code == 403 and "Only an operator can do this." in html.unescape(refused.text)
     received = await outsider.submit(preview.url.path)
     assert received.url.path == "/runs" and "The request was received" in received.text
     after = (await client.get(f"/runs/{run['run_id']}")).json()

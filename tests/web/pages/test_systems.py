@@ -15,7 +15,7 @@ async def test_an_operator_has_systems_looked_at_and_everybody_reads_what_came_o
     page = await operator.submit("/systems/standard-leaver/check")
     assert page.status_code == 200 and "respond and accept the credentials" in page.text
     text = html.unescape((await (await visit("auditor")).get("/systems")).text)
-    assert "Reachable" in text and "Identity team" in text and "Look at the provider's status page" in text
+    assert "Reachable" in text and "Identity team" in text and "Check the provider's status page" in text
     assert "At most 10 requests a second" in text
 
 

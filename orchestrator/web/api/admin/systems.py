@@ -35,7 +35,7 @@ class System(ResponseModel):
     detail: str | None = Field(None, description="The result of the last check in words")
     checked_at: datetime | None = Field(None, description="When it was last checked")
     answered_at: datetime | None = Field(None, description="When it last responded and accepted the credentials")
-    rate_per_second: float | None = Field(None, description="The rate limit, in calls per second")
+    rate_per_second: float | None = Field(None, description="The rate limit, in requests per second")
     support: str
     runbook: str
 

@@ -112,6 +112,6 @@ def _may_attach(page: RunPage, actor: Any, task_id: str) -> None:
     require_writing(actor)
     if actor.kind != "person" or not may_act(state, actor, (task.opened.role,), world):
         who = any_of((task.opened.role,))
-        raise NotAllowed("role_missing", f"This is for {who}.")
+        raise NotAllowed("role_missing", f"Only {who} can do this.")
     if not task.open or state.finished:
-        raise TooLate("task_done", f"Task {task_id} was completed by {task.by or 'other means'}.")
+        raise TooLate("task_done", f"Task {task_id} is already closed{f', by {task.by}' if task.by else ''}.")

@@ -90,7 +90,7 @@ def _item(item: Item, situation: RunSnapshot, staff: Any, caller: Caller) -> Wai
         consequence = if_nobody_acts(state, item.id, world)
     except Refusal:  # it was seen to since the list was read
         return Waiting.model_validate(
-            document | _words(item, packet) | {"others": [], "if_nobody_does": "It was seen to."}
+            document | _words(item, packet) | {"others": [], "if_nobody_does": "It was completed."}
         )
     return Waiting.model_validate(
         document

@@ -27,7 +27,7 @@ class Rescheduling(RequestModel):
 
 
 class Ending(RequestModel):
-    reason: Reason = Field(description="Why the run is cancelled", examples=["They stay after all."])
+    reason: Reason = Field(description="Why the run is cancelled", examples=["The person stays with the company."])
 
 
 class WithReason(RequestModel):

@@ -44,7 +44,7 @@ LastEvent = Annotated[
         **problems(404, 429),
         200: {
             "description": "Events as they happen: `id` is the version, `event` the type, `data` the event as "
-            "`/events` has it; `event: end` where nothing comes any more",
+            "`/events` has it; `event: end` when the stream is finished",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
     },

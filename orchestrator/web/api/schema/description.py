@@ -11,16 +11,17 @@ DESCRIPTION = """\
 Start runs, approve, complete tasks, resolve exceptions and read the activity. The API offers everything that the pages
 offer, with the same permissions.
 
-**Authentication.** Every request needs `Authorization: Bearer TOKEN`. People get a token with `offboard login`. Safety
-owners create tokens for services and AI assistants; these have a maximum permission and expire.
+**Authentication.** Every request needs `Authorization: Bearer TOKEN`. People get a token with the device sign-in
+(`POST /api/v1/device`). Safety owners create tokens for services and AI assistants; these have a maximum
+permission and expire.
 
 **Idempotency.** Send an `Idempotency-Key` (any text of up to 255 characters, preferably a UUID) with every POST.
 For 24 hours, the same key with the same request gets the same response; nothing is done twice.
 
 **Errors** are problem details (RFC 9457, `application/problem+json`): `detail` has the place and the cause, `remedy`
-the solution, and `code` is stable; `facts` has values for remedies of your own. 409 means that the request came too
-late; `detail` has the outcome. 202 means that the change is recorded and continues once Temporal responds; `Location`
-is the address of the result.
+the solution, and `code` is stable; `facts` has values for your own remedies. 409 means that the current state does not
+allow the request, for example because the gate is already decided; `detail` has the reason. 202 means that the change
+is recorded and continues once Temporal responds; `Location` is the address of the result.
 
 **Pagination.** Lists use cursors: repeat the request with the `after` of the previous page until it is null.
 
@@ -72,7 +73,7 @@ class ProblemDocument(BaseModel):
     code: str = Field(description="Stable, for programs")
     remedy: str = Field(description="How to resolve the problem")
     errors: list[dict[str, str]] | None = Field(None, description="The invalid parts of the request")
-    facts: dict[str, str | int] | None = Field(None, description="Values for remedies of your own")
+    facts: dict[str, str | int] | None = Field(None, description="Values for your own remedies")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -83,7 +84,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         401: "No valid token",
         403: "Not allowed",
         404: "Not found, or not visible to the caller",
-        409: "Too late: already decided or expired; `detail` has the outcome",
+        409: "Not possible in the current state, for example already decided; `detail` has the reason",
         413: "Request too large",
         415: "Unsupported format",
         422: "Invalid request",

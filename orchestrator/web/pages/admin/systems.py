@@ -46,9 +46,7 @@ class SystemLine:
     @property
     def origin(self) -> str:
         """What brings the connector, and whether it is one that only the embedded company speaks."""
-        reference = (
-            " (reference connector: it stands for a real system)" if self.spec.connector in REFERENCE_KINDS else ""
-        )
+        reference = " (reference connector: represents a real system)" if self.spec.connector in REFERENCE_KINDS else ""
         return self.spec.connector_origin + reference
 
     @property

@@ -103,7 +103,7 @@ async def _page(
 async def _may_make(web: WebState, caller: Caller) -> bool:
     names = await packet_names(web)
     try:
-        await require_owner_of_one(web.services, caller.actor, names, "Creating an API token")
+        await require_owner_of_one(web.services, caller.actor, names, "create an API token")
     except Refusal:
         return False
     return True
@@ -127,7 +127,7 @@ def _name(name: str) -> str:
 
 def _kind(kind: str) -> ActorKind:
     if kind not in KINDS:
-        raise Invalid("unknown_kind", "No kind of token was selected.")
+        raise Invalid("unknown_kind", "No token type was selected.")
     return KINDS[kind]
 
 
@@ -135,10 +135,10 @@ def _level(level: str) -> Level:
     try:
         return Level(level)
     except ValueError:
-        raise Invalid("unknown_level", "No level was selected.") from None
+        raise Invalid("unknown_level", "No maximum permission was selected.") from None
 
 
 def _days(days: str) -> timedelta:
     if not days.isdecimal() or len(days) > 3 or not 0 < int(days) <= MAX_TOKEN_LIFETIME.days:
-        raise Invalid("token_lasts", f"A token works for at most {MAX_TOKEN_LIFETIME.days} days.")
+        raise Invalid("token_lasts", f"A token is valid for at most {MAX_TOKEN_LIFETIME.days} days.")
     return timedelta(days=int(days))

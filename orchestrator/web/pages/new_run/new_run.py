@@ -310,7 +310,7 @@ def _chosen(offered: Sequence[PacketChoice], name: str) -> PacketChoice:
             return one
     if not name and offered:
         return offered[0]
-    raise Invalid("unknown_packet", f"There is no packet {name[:60]} to start runs under.")
+    raise Invalid("unknown_packet", f"There is no packet {name[:60]}.")
 
 
 def _hr(packet: Packet) -> tuple[str, Any]:

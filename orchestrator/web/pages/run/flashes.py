@@ -52,15 +52,15 @@ def _outcome(seen: RunAccess, refused: Refusal, item_id: str) -> str:
     if refused.code == "gate_withdrawn" and gate is not None:
         when = instant(gate.decided_at, zone, seconds=True)
         title = seen.gate_title(gate.opened.gate)
-        return f"{title} was withdrawn at {when}: its steps need no approval any more, or need a new one."
+        return f"{title} was withdrawn at {when}: its steps no longer need approval, or need a new one."
     if refused.code == "gate_lapsed" and gate is not None:
-        return f"An approval would have been valid until {instant(gate.opened.valid_until, zone)}."
+        return f"This approval expired on {instant(gate.opened.valid_until, zone)}."
     if refused.code == "already_voted" and gate is not None:
         mine = next((vote for vote, _ in gate.votes if vote.by == seen.caller.actor.actor_id), None)
         if mine is not None:
             return f"You have already decided this: {words(mine.verdict, 'verdict').lower()}."
         by = ", ".join(seen.name(vote.by) for vote, _ in gate.votes)
-        return f"Your vote has already been cast, by {by}."
+        return f"{by} has already decided this for you."
     if refused.code == "task_done" and task is not None:
         return f"This task has already been completed{f' by {seen.name(task.by)}' if task.by else ''}."
     if refused.code == "exception_closed" and exception is not None:

@@ -42,7 +42,7 @@ async def settle(request: Request, caller: PageCaller, form: Form, run_id: str) 
     async def work() -> Done:
         none = bool(text(form, "none"))
         if none and accounts:
-            raise Invalid("none_and_some", "You selected an account and also that none belongs to the person.")
+            raise Invalid("none_and_some", "You selected an account and also “None of these”.")
         if not none and not accounts:
             raise Invalid("nothing_chosen", "No account was selected.")
         return await commands.settle_match(
