@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from connectors.storable import storable_text
+
 
 class ConnectorError(Exception):
     """Root of the tree. `str(error)` is the code alone, so that an accidental log line holds no personal data."""
@@ -29,7 +31,7 @@ class ConnectorError(Exception):
     ) -> None:
         super().__init__(code)
         self.code = code
-        self.detail = detail
+        self.detail = storable_text(detail)
         self.remedy = remedy
         self.happened: Literal["no", "unknown"] = happened
         self.retry_after = retry_after  # seconds, when the system named a time (RFC 9110 section 10.2.3)

@@ -6,6 +6,8 @@ import json
 import zlib
 from typing import Any, NoReturn, Protocol
 
+from connectors.storable import is_storable
+
 ACCEPTED_ENCODINGS = "gzip, deflate"
 """The content codings (RFC 9110 section 8.4.1) that are asked for and unpacked."""
 
@@ -71,13 +73,19 @@ def unpacker_for(content_encoding: str) -> Unpacker:
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON value (RFC 8259; so no NaN), None for an empty body. Raises `ValueError`."""
+    """The JSON value (RFC 8259: in UTF-8, and no NaN), None for an empty body. Raises `ValueError`, also for text that
+    cannot be stored."""
     if not body.strip():
         return None
+    text = body.decode("utf-8-sig")
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    # JSON takes NUL and lone surrogates as escape sequences only.
+    if "\\u" in text and not is_storable(value):
+        raise ValueError("holds a NUL or a lone surrogate")
+    return value
 
 
 def json_or_none(body: bytes) -> Any:

@@ -33,6 +33,7 @@ from ldap3.core.exceptions import (
 from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.hosts import Redaction
+from connectors.storable import is_storable
 
 T = TypeVar("T")
 
@@ -116,6 +117,13 @@ class Session:
                     for name, raw in found["raw_attributes"].items()
                     if raw
                 }
+                if not is_storable([found["dn"], values]):
+                    raise ActionRequiredError(
+                        "answer_not_understood",
+                        "An entry holds a NUL character.",
+                        remedy="Correct the entry in the directory.",
+                        happened=self.happened,
+                    )
                 entries.append(Entry(found["dn"], values))
             if len(entries) > self._max_entries:
                 raise ActionRequiredError(

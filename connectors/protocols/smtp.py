@@ -14,6 +14,7 @@ import aiosmtplib
 from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.hosts import Redaction
+from connectors.storable import storable_text
 from connectors.tls import trust
 
 Security = Literal["starttls", "tls", "none"]
@@ -71,7 +72,7 @@ class MailServer:
                     await client.rcpt(recipient)
                 handed_in = True
                 response = await client.data(message.as_bytes(policy=SMTP_POLICY.clone(cte_type="7bit")))
-                return self._redact(response.message)
+                return storable_text(self._redact(response.message))
         except (TimeoutError, aiosmtplib.SMTPException, OSError) as error:
             # `from None`, since a library's error may quote the line that failed, and with it the credential.
             self._fail(error, handed_in)

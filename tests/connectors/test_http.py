@@ -112,11 +112,34 @@ async def test_a_redirect_is_never_followed(target: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b'{"a": NaN}', b"[" * 100_000, b"\xff\xfe", b'{"a": 1} trailing', b"{'a': 1}"]
+    "body",
+    [
+        b"<html>",
+        b'{"a": NaN}',
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b'{"a": 1} trailing',
+        b"{'a': 1}",
+        b'{"a": "\\ud800"}',
+        b'{"a": ["b", {"\\udfff": 1}]}',
+        b'{"a": "b\\u0000"}',
+        b'{"a": "\xed\xa0\x80"}',
+    ],
 )
 async def test_what_is_not_json_is_not_understood(body: bytes) -> None:
     error = await failure(http_answer("200 OK", body))
     assert (error.code, error.happened) == ("answer_not_understood", "unknown")
+
+
+async def test_escaped_characters_beyond_the_bmp_are_read() -> None:
+    async with speaking_to(http_answer("200 OK", b'\xef\xbb\xbf["\\ud83d\\ude00", "\\\\ud800"]')) as system:
+        answer = await system.run(one(Request("GET", ("things",))), deadline=1.0)
+    assert answer.body == ["\U0001f600", "\\ud800"]
+
+
+async def test_an_excerpt_of_an_answer_can_be_stored() -> None:
+    error = await failure(http_answer("400 Bad Request", b"a\x00\xed\xa0\x80b"))
+    assert error.detail.encode().count(b"\x00") == 0
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "raw deflate"])

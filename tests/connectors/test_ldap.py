@@ -126,6 +126,24 @@ async def test_the_last_member_needs_a_placeholder(company: Company, hire: Hire)
         await with_placeholder.aclose()
 
 
+async def test_an_entry_that_cannot_be_stored_is_not_understood(
+    company: Company, connectors: dict[str, Connector], hire: Hire
+) -> None:
+    (person,) = await hire()
+    entry = user_dn((await the_account(connectors["ldap"], person)).label)
+
+    def add_a_name_with_nul() -> None:
+        given = company.connections
+        parts = urlsplit(given["DIRECTORY_URL"])
+        server = ldap3.Server(parts.hostname, parts.port, get_info=ldap3.NONE)
+        with ldap3.Connection(server, given["DIRECTORY_BIND_DN"], given["DIRECTORY_PASSWORD"]) as connection:
+            assert connection.modify(entry, {"cn": [(ldap3.MODIFY_ADD, [b"Isa\x00Lund"])]})
+
+    await asyncio.to_thread(add_a_name_with_nul)
+    with pytest.raises(ActionRequiredError, match="answer_not_understood"):
+        await the_account(connectors["ldap"], person)
+
+
 async def _members(company: Company, group: str) -> Sequence[str]:
     def search() -> Sequence[str]:
         given = company.connections

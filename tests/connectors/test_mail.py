@@ -15,6 +15,7 @@ from raw_servers import Serve, listening, silence
 from connectors.abilities import Account, Connector, Effect
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.protocols.smtp import message_id
+from connectors.storable import is_storable
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 
@@ -26,7 +27,7 @@ def notice(**parameters: Any) -> Effect:
     return Effect("send_notice", secrets.token_hex(8), None, told, deadline=5.0)
 
 
-def smtp_server(*, at: str, answer: str | None) -> Serve:
+def smtp_server(*, at: str, answer: str | bytes | None) -> Serve:
     """Speaks just enough SMTP, and answers the command `at` so, or breaks off there."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -42,7 +43,7 @@ def smtp_server(*, at: str, answer: str | None) -> Serve:
             if step == at:
                 if answer is None:
                     return
-                writer.write(f"{answer}\r\n".encode())
+                writer.write((answer.encode() if isinstance(answer, str) else answer) + b"\r\n")
                 text = False
                 continue
             writer.write(b"354 go on\r\n" if step == "DATA" else b"250 fine\r\n")
@@ -104,6 +105,20 @@ async def test_where_it_broke_off_decides_what_may_have_happened(
         with pytest.raises(ConnectorError) as raised:
             await mail.attempt(notice())
         assert (type(raised.value), raised.value.code, raised.value.happened) == (kind, code, happened)
+        await mail.aclose()
+
+
+@pytest.mark.parametrize("at", ["END", "RCPT"])
+async def test_what_a_server_says_outside_utf_8_can_be_stored(at: str, company: Company) -> None:
+    answer = b"250 queued as \xed\xa0\x80" if at == "END" else b"550 no \xff\x00"
+    async with listening(smtp_server(at=at, answer=answer)) as port:
+        mail = connect_to(company, "mail", smtp_port=str(port), smtp_security="none", username="")
+        if at == "END":
+            assert is_storable((await mail.attempt(notice())).detail)
+        else:
+            with pytest.raises(RefusedError) as raised:
+                await mail.attempt(notice())
+            assert is_storable(raised.value.detail)
         await mail.aclose()
 
 
