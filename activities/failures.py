@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import logging
-import traceback
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from temporalio.exceptions import FailureError
+
+from connectors.unforeseen import kinds_of, places_of
 
 log = logging.getLogger("offboard.activities")
 
@@ -47,19 +47,6 @@ def redacted(
 
 def log_unexpected(what: str, error: Exception) -> str:
     """Logs that something failed in a way that nobody foresaw: the kinds of error and the places, which it returns."""
-    kinds, places = _kinds(error), _places(error)
+    kinds, places = kinds_of(error), places_of(error)
     log.error("%s failed: %s at %s", what, kinds, places)
     return f"{kinds} at {places}"
-
-
-def _kinds(error: BaseException) -> str:
-    kinds = [type(error).__name__]
-    while (cause := error.__cause__ or error.__context__) is not None and len(kinds) < 5:
-        kinds.append(type(cause).__name__)
-        error = cause
-    return " from ".join(kinds)
-
-
-def _places(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    return " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
