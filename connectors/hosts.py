@@ -14,6 +14,7 @@ import httpx
 from connectors.errors import ActionRequiredError
 
 _ENTRY = re.compile(r"^(\[[^\]]+\]|[^:]+)(?::(\d+))?$")
+_MAX_PORT = 65_535
 
 
 def _parse(entry: str) -> tuple[str, int | None]:
@@ -41,25 +42,35 @@ def require_allowed(host: str, port: int, allowed_hosts: Collection[str]) -> Non
     )
 
 
+def read_url(text: str, base: httpx.URL | None = None) -> httpx.URL | None:
+    """An address over HTTP or HTTPS, relative to `base` if that is given. None for anything else, for a host name that
+    is not valid, and for an address with a user name."""
+    try:
+        url = httpx.URL(text) if base is None else base.join(text)
+        # Reading `host` decodes an internationalised name (IDNA), which is a `ValueError` where it is not one.
+        usable = url.scheme in ("http", "https") and bool(url.host) and not url.userinfo
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return url if usable and 0 < port_of(url) <= _MAX_PORT else None
+
+
 def base_url(text: str) -> httpx.URL:
     """The base address of a system. Raises `ActionRequiredError("setting_invalid")`."""
-    try:
-        url = httpx.URL(text)
-        usable = url.scheme in ("http", "https") and bool(url.host) and not url.userinfo and not url.query
-    except httpx.InvalidURL:
-        usable = False
-    if not usable:
+    url = read_url(text)
+    if url is None or url.query:
         raise ActionRequiredError(
             "setting_invalid",
             "The setting url is not an address of the form https://host/path.",
             remedy="Set url without user name, password or query.",
             happened="no",
-        ) from None
+        )
     return url
 
 
 def port_of(url: httpx.URL) -> int:
-    return url.port or (443 if url.scheme == "https" else 80)
+    if url.port is not None:
+        return url.port
+    return 443 if url.scheme == "https" else 80
 
 
 class Redaction:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from connectors.abilities import Ability, Connector
+from connectors.boundary import checked
 from connectors.errors import ActionRequiredError
 from connectors.packages import ConnectorKind, is_named, load, over_http
 from connectors.protocols import ldap
@@ -137,7 +138,7 @@ def connect(kind: str, settings: Mapping[str, str], *, allowed_hosts: Collection
         entry = _kind(kind)
     except ActionRequiredError as error:
         raise ActionRequiredError(error.code, f"{place}: {error.detail}", remedy=error.remedy, happened="no") from None
-    return entry.make(_read(entry.settings, settings, place), allowed_hosts)
+    return checked(entry.make(_read(entry.settings, settings, place), allowed_hosts))
 
 
 def _read(model: type[Settings], settings: Mapping[str, str], place: str) -> Settings:

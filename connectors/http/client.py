@@ -39,7 +39,7 @@ import httpx
 
 from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.hosts import Redaction, base_url, port_of, require_allowed
+from connectors.hosts import Redaction, base_url, port_of, read_url, require_allowed
 from connectors.http.answers import json_or_none, read_json
 from connectors.http.auth import Auth
 from connectors.http.dialect import Dialect, Verdict
@@ -107,15 +107,11 @@ class HttpClient:
         """Where a request goes. Every path segment is quoted, so that an id with a slash or dots in it cannot name
         another resource. Raises `RefusedError("invalid_id")`, `ActionRequiredError`."""
         if request.url:
-            try:
-                url = self._base.join(request.url)
-                usable = url.scheme in ("http", "https") and bool(url.host) and not url.userinfo
-            except httpx.InvalidURL:
-                usable = False
-            if not usable:
+            url = read_url(request.url, self._base)
+            if url is None:
                 raise ActionRequiredError(
                     "answer_not_understood", "The next request goes to an invalid address.", happened="no"
-                ) from None
+                )
             self.require_allowed(url, setting="url")
         else:
             segments = [quote(segment, safe="") for segment in request.path]
@@ -294,12 +290,13 @@ class _Run:
 
     def _redirected(self, request: Request, received: Received) -> NoReturn:
         url = received.url
-        try:
-            target = url.join(received.headers.get("location", ""))
-            self._client.require_allowed(target, setting="url")
-            elsewhere = target.host != url.host
-        except (httpx.InvalidURL, ActionRequiredError):
-            elsewhere = True
+        target = read_url(received.headers.get("location", ""), url)
+        elsewhere = target is None or target.host != url.host
+        if target is not None:
+            try:
+                self._client.require_allowed(target, setting="url")
+            except ActionRequiredError:
+                elsewhere = True
         self._fail_sent(
             request,
             ActionRequiredError,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
@@ -121,7 +120,7 @@ def read_retry_after(value: str | None) -> float | None:
             seconds -= time.time()
     else:
         try:
-            seconds = (parsedate_to_datetime(text).astimezone(UTC) - datetime.now(UTC)).total_seconds()
-        except ValueError:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, TypeError, IndexError, OverflowError):  # the parser lets several through
             return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import httpx
 
 from connectors.errors import ActionRequiredError
+from connectors.hosts import read_url
 from connectors.http.requests import Answer, Request
 
 MAX_ITEMS = 20_000
@@ -155,10 +156,9 @@ def _following(request: Request, answer: Answer, address: str | None) -> Request
     """The request for an address that an answer named. The address holds all parameters."""
     if not address:
         return None
-    try:
-        url = httpx.URL(answer.url).join(address) if answer.url else httpx.URL(address)
-    except httpx.InvalidURL:
-        raise _unexpected("The address of the next page is invalid.") from None
+    url = read_url(address, httpx.URL(answer.url) if answer.url else None)
+    if url is None:
+        raise _unexpected("The address of the next page is invalid.")
     return replace(request, path=(), url=str(url), params={})
 
 

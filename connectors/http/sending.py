@@ -24,6 +24,7 @@ from connectors.abilities import Pace, unpaced
 from connectors.http.answers import ACCEPTED_ENCODINGS, unpacker_for
 from connectors.tls import trust
 
+_TOO_LATE = "There was no response in time."
 Code = Literal["deadline_over", "certificate_refused", "unreachable", "connection_lost"]
 
 
@@ -105,14 +106,18 @@ async def send(
     try:
         async with asyncio.timeout_at(until):
             await pace()
+    except TimeoutError:
+        raise NotReceived("deadline_over", _TOO_LATE, sent=False) from None
+    try:
+        async with asyncio.timeout_at(until):
             async with client.stream(method, url, headers=headers, content=content, extensions=extensions) as response:
                 return await _read(response, max_bytes)
     except TimeoutError:
-        failed = NotReceived("deadline_over", "There was no response in time.", sent=sent)
+        failed = NotReceived("deadline_over", _TOO_LATE, sent=sent)
     except httpx.ConnectError as error:
         refused = "CERTIFICATE" in str(error).upper()
         failed = NotReceived("certificate_refused" if refused else "unreachable", str(error), sent=False)
-    except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
+    except Exception as error:  # httpx lets errors of the libraries below it through, for names, ports and answers
         failed = NotReceived("connection_lost", type(error).__name__, sent=sent)
     raise failed
 

@@ -377,4 +377,5 @@ def _quoted(value: str) -> str:
 
 
 def _is_scim_error(answer: Answer) -> bool:
-    return isinstance(answer.body, dict) and _ERROR in (answer.body.get("schemas") or [])
+    schemas = answer.body.get("schemas") if isinstance(answer.body, dict) else None
+    return isinstance(schemas, list) and _ERROR in schemas

@@ -131,6 +131,8 @@ def test_an_offset_counts_what_came() -> None:
         (Cursor(("next",), "cursor", ("v",)), [page({"v": [1], "next": 7})]),
         (Cursor(("next",), "cursor", ("v",), max_items=1), [page({"v": [1, 2]})]),
         (LinkHeader(), [page({"error": "no list"})]),
+        (LinkHeader(), [page([1], '<https://xn--/>; rel="next"')]),
+        (NextUrl(("next",), ("v",)), [page({"v": [1], "next": "https://vendor.example:99999/"})]),
         (LinkHeader(), [page([1], '</things?kind=b>; rel="next"'), page([1], '</things?kind=b>; rel="next"')]),
     ],
 )

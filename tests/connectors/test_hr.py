@@ -10,20 +10,20 @@ from contract import the_account
 
 from connectors.abilities import Connector, Effect
 from connectors.errors import RefusedError
-from connectors.reference.hr import HrConnector
+from connectors.people import PeopleSource
 from orchestrator.embedded.company.people import Employee
 
 Hire = Callable[..., Awaitable[list[Employee]]]
 
 
 @pytest.fixture
-def hr(connectors: dict[str, Connector]) -> HrConnector:
+def hr(connectors: dict[str, Connector]) -> PeopleSource:
     connector = connectors["hr"]
-    assert isinstance(connector, HrConnector)
+    assert isinstance(connector, PeopleSource)
     return connector
 
 
-async def test_a_person_is_read_whole(hr: HrConnector, hire: Hire) -> None:
+async def test_a_person_is_read_whole(hr: PeopleSource, hire: Hire) -> None:
     (manager,) = await hire()
     (hired,) = await hire(
         given_name="Żaneta",
@@ -46,7 +46,7 @@ async def test_a_person_is_read_whole(hr: HrConnector, hire: Hire) -> None:
         assert await hr.person(unknown) is None
 
 
-async def test_a_person_is_found_and_their_managers_read_with_one_request_each(hr: HrConnector, hire: Hire) -> None:
+async def test_a_person_is_found_and_their_managers_read_with_one_request_each(hr: PeopleSource, hire: Hire) -> None:
     (top,) = await hire(manager_number="")
     (person,) = await hire(manager_number=top.employee_number)
     requests = 0
@@ -61,7 +61,7 @@ async def test_a_person_is_found_and_their_managers_read_with_one_request_each(h
     assert requests == 2
 
 
-async def test_people_are_searched_in_pages(hr: HrConnector, hire: Hire) -> None:
+async def test_people_are_searched_in_pages(hr: PeopleSource, hire: Hire) -> None:
     family = "Zwirnle" + secrets.token_hex(4)
     hired = await hire(120, family_name=family)
     assert len(await hr.search_people(family.lower(), limit=7)) == 7
@@ -70,7 +70,7 @@ async def test_people_are_searched_in_pages(hr: HrConnector, hire: Hire) -> None
 
 
 async def test_a_search_takes_parts_of_a_name_and_the_beginning_of_a_number_or_address(
-    hr: HrConnector, hire: Hire
+    hr: PeopleSource, hire: Hire
 ) -> None:
     family = "Quirntal" + secrets.token_hex(4)
     (person,) = await hire(family_name=family)
@@ -84,14 +84,14 @@ async def test_a_search_takes_parts_of_a_name_and_the_beginning_of_a_number_or_a
     assert await hr.search_people(person.email[1:]) == [], "an address is found by how it begins"
 
 
-async def test_an_exact_number_comes_first(hr: HrConnector, hire: Hire) -> None:
+async def test_an_exact_number_comes_first(hr: PeopleSource, hire: Hire) -> None:
     number = "Q-" + secrets.token_hex(4)
     for suffix in ("1", "2", ""):
         await hire(employee_number=number + suffix, email=f"{number}{suffix}x@wolkenmuehle.example")
     assert [person.employee_number for person in await hr.search_people(number, limit=1)] == [number]
 
 
-async def test_the_reporting_line_goes_to_the_top(hr: HrConnector, hire: Hire) -> None:
+async def test_the_reporting_line_goes_to_the_top(hr: PeopleSource, hire: Hire) -> None:
     (top,) = await hire(manager_number="")
     (middle,) = await hire(manager_number=top.employee_number)
     (below,) = await hire(manager_number=middle.employee_number)
@@ -102,7 +102,7 @@ async def test_the_reporting_line_goes_to_the_top(hr: HrConnector, hire: Hire) -
         await hr.managers("hr-unknown")
 
 
-async def test_leaving_is_an_instant_in_any_zone(hr: HrConnector, hire: Hire) -> None:
+async def test_leaving_is_an_instant_in_any_zone(hr: PeopleSource, hire: Hire) -> None:
     account = await the_account(hr, (await hire())[0])
     told = Effect("record_leaving", secrets.token_hex(8), account, {"at": "2027-01-15T17:00:00+01:00"})
     await hr.attempt(told)
@@ -115,7 +115,7 @@ async def test_leaving_is_an_instant_in_any_zone(hr: HrConnector, hire: Hire) ->
             await hr.attempt(Effect("record_leaving", "key", account, {"at": at}))
 
 
-async def test_somebody_elses_final_payment_is_not_ours(hr: HrConnector, hire: Hire) -> None:
+async def test_somebody_elses_final_payment_is_not_ours(hr: PeopleSource, hire: Hire) -> None:
     account = await the_account(hr, (await hire())[0])
     await hr.attempt(Effect("schedule_final_pay", "theirs-" + secrets.token_hex(8), account))
     ours = Effect("schedule_final_pay", "ours-" + secrets.token_hex(8), account)

@@ -85,10 +85,17 @@ async def test_retry_after_is_seconds_or_a_date() -> None:
         (format_datetime(now + timedelta(seconds=90), usegmt=True), 60, 90),
         (format_datetime(now - timedelta(hours=1), usegmt=True), 0, 0),
         ("999999999", 86400, 86400),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 86400, 86400),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0, 0),
     ):
         error = await failure(http_answer("429 Too Many Requests", b"", f"Retry-After: {value}"))
         assert error.retry_after is not None
         assert least <= error.retry_after <= most
+
+
+async def test_a_redirect_to_a_name_that_is_not_valid_is_coded() -> None:
+    error = await failure(http_answer("302 Found", b"", "Location: https://xn--/"))
+    assert (type(error), error.code, error.happened) == (TryAgainError, "connection_lost", "unknown")
 
 
 @pytest.mark.parametrize("value", ["soon", "-3", ""])
@@ -104,6 +111,7 @@ async def test_a_retry_after_without_sense_is_none(value: str) -> None:
         ("http://127.0.0.2/", "host_not_allowed"),
         ("/other", "redirected"),
         ("http://[broken", "host_not_allowed"),
+        ("http://127.0.0.1:99999/", "host_not_allowed"),
     ],
 )
 async def test_a_redirect_is_never_followed(target: str, code: str) -> None:
@@ -286,6 +294,10 @@ async def test_an_id_cannot_name_another_resource(segment: str) -> None:
         ("ftp://allowed.example/next", "answer_not_understood"),
         ("https://user:password@allowed.example/next", "answer_not_understood"),
         ("http://[broken", "host_not_allowed"),
+        ("https://xn--/next", "answer_not_understood"),
+        ("https://xn--a-.example/next", "answer_not_understood"),
+        ("https://allowed.example:99999/next", "answer_not_understood"),
+        ("https://allowed.example:0/next", "answer_not_understood"),
     ],
 )
 async def test_a_whole_address_must_be_on_an_allowed_host(url: str, code: str) -> None:
@@ -311,7 +323,9 @@ async def test_certificates_are_verified(tmp_path: Path) -> None:
             await system.aclose()
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "https://u:p@x", "https://", "x", "https://x?token=1"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "https://u:p@x", "https://", "x", "https://x?token=1", "https://xn--/", "https://x:0"]
+)
 def test_an_address_of_another_form_is_refused(url: str) -> None:
     with pytest.raises(ActionRequiredError, match="setting_invalid"):
         client(url, allowed=("x",))

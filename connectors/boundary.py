@@ -1,0 +1,160 @@
+"""The last check of what a connector returns and raises, around every connector that `connectors.registry` makes.
+
+- An exception that is not a `ConnectorError`, from a fault in a connector or an answer that it did not foresee, becomes
+  `TryAgainError("unexpected")`. Its detail names kinds of error and places in the code, and no text of an answer. After
+  an attempt, `happened` is `unknown`.
+- A result that cannot be stored becomes `ActionRequiredError("answer_not_understood")`.
+
+What the pace raises is the caller's own and is passed on unchanged.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal, TypeVar
+
+from connectors.abilities import (
+    Ability,
+    Account,
+    Connector,
+    Effect,
+    Lookup,
+    Pace,
+    Reachability,
+    ReadBack,
+    Reply,
+    unpaced,
+)
+from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
+from connectors.people import PeopleSource, Person
+from connectors.storable import is_storable, storable_text
+from connectors.unforeseen import kinds_of, places_of
+
+log = logging.getLogger("offboard.connectors")
+
+T = TypeVar("T")
+Happened = Literal["no", "unknown"]
+
+
+def checked(connector: Connector) -> Connector:
+    """The connector with this check; a people source stays one."""
+    if isinstance(connector, PeopleSource):
+        return _CheckedPeopleSource(connector, connector)
+    return _CheckedConnector(connector)
+
+
+class _CheckedConnector:
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+
+    def __repr__(self) -> str:
+        return repr(self._connector)
+
+    @property
+    def kind(self) -> str:
+        return self._connector.kind
+
+    @property
+    def abilities(self) -> Mapping[str, Ability]:
+        return self._connector.abilities
+
+    async def find_accounts(
+        self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Account]:
+        found = await _call(lambda paced: self._connector.find_accounts(lookups, deadline=deadline, pace=paced), pace)
+        for account in found:
+            _require_storable([account.native_id, account.label, account.attributes])
+        return found
+
+    async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
+        reply = await _call(lambda paced: self._connector.attempt(effect, pace=paced), pace, happened="unknown")
+        _require_storable(reply.detail, happened="unknown")
+        return reply
+
+    async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
+        look = await _call(lambda paced: self._connector.read_back(effect, pace=paced), pace)
+        _require_storable(look.evidence)
+        return look
+
+    async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
+        try:
+            answer = await _call(lambda paced: self._connector.check(deadline=deadline, pace=paced), pace)
+        except ConnectorError as error:
+            return Reachability(False, f"{error.code}. {error.remedy}".strip())
+        return Reachability(answer.reachable, storable_text(answer.detail))
+
+    async def aclose(self) -> None:
+        await self._connector.aclose()
+
+
+class _CheckedPeopleSource(_CheckedConnector):
+    def __init__(self, connector: Connector, people: PeopleSource) -> None:
+        super().__init__(connector)
+        self._people = people
+
+    async def find_person(self, identifier: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
+        return _storable(
+            await _call(lambda paced: self._people.find_person(identifier, deadline=deadline, pace=paced), pace)
+        )
+
+    async def search_people(
+        self, text: str, *, limit: int = 50, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Person]:
+        return _storable(
+            await _call(
+                lambda paced: self._people.search_people(text, limit=limit, deadline=deadline, pace=paced), pace
+            )
+        )
+
+    async def person(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Person | None:
+        person = await _call(lambda paced: self._people.person(person_id, deadline=deadline, pace=paced), pace)
+        return None if person is None else _storable([person])[0]
+
+    async def managers(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
+        return _storable(
+            await _call(lambda paced: self._people.managers(person_id, deadline=deadline, pace=paced), pace)
+        )
+
+
+async def _call(call: Callable[[Pace], Awaitable[T]], pace: Pace, *, happened: Happened = "no") -> T:
+    raised_by_pace: list[Exception] = []
+
+    async def noted() -> None:
+        try:
+            await pace()
+        except Exception as error:
+            raised_by_pace.append(error)
+            raise
+
+    try:
+        return await call(noted)
+    except ConnectorError:
+        raise
+    except Exception as error:
+        if any(error is each for each in raised_by_pace):
+            raise
+        what = f"{kinds_of(error)} at {places_of(error)}"
+    # Outside of the except clause, so that the message is not the context of what is raised.
+    log.error("a connector failed: %s", what)
+    raise TryAgainError(
+        "unexpected", f"The connector failed: {what}.", remedy="Report it to the connector's authors.",
+        happened=happened,
+    )  # fmt: skip
+
+
+def _require_storable(value: Any, *, happened: Happened = "no") -> None:
+    if not is_storable(value):
+        raise ActionRequiredError(
+            "answer_not_understood",
+            "What the connector read is not JSON, or holds a NUL or a lone surrogate.",
+            remedy="Correct the value in the system, or report it to the connector's authors.",
+            happened=happened,
+        )
+
+
+def _storable(people: Sequence[Person]) -> Sequence[Person]:
+    for person in people:
+        _require_storable([value for name, value in asdict(person).items() if name != "leaving_at"])
+    return people
