@@ -17,7 +17,7 @@ from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.shapes import SHAPES, mark
 from orchestrator.demo.answers import AnswerSource, Itself, TaskQuestion
 from orchestrator.demo.board import Board, Leaver
-from orchestrator.demo.people import Cast
+from orchestrator.demo.people import PACKET, Cast
 from orchestrator.demo.progress import view_step
 from orchestrator.demo.questions import AtTerminal
 from orchestrator.demo.screen import Screen
@@ -39,7 +39,6 @@ from orchestrator.embedded.staff import StaffEntry
 from orchestrator.web.inquiries import Inquiries, StartAsked
 from orchestrator.web.starts import start
 
-PACKET = "standard-leaver"
 POLL_SECONDS = 0.2  # seconds
 SMALL = 20  # lines of the board above a question
 STUCK_AFTER_SECONDS = 40.0  # seconds in which nothing at all happens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import json
 import os
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from typer.testing import CliRunner
+import click
+import typer.main
+from click.testing import CliRunner
 
 from orchestrator.cli import make_app
 from orchestrator.embedded.company.people import Employee
@@ -20,6 +23,11 @@ from orchestrator.embedded.stack import Stack
 
 WITHIN = 30.0  # seconds
 _numbers = itertools.count(1)
+
+
+@functools.cache
+def _command() -> click.Command:
+    return typer.main.get_command(make_app())
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Offboard:
     async def __call__(self, *words: str, as_: str | None = None, env: dict[str, str] | None = None) -> Answer:
         arguments, environment = self._typed(words, as_, env)
         # In a thread: a command runs an event loop of its own.
-        done = await asyncio.to_thread(CliRunner().invoke, make_app(), arguments, env=environment)
+        done = await asyncio.to_thread(CliRunner().invoke, _command(), arguments, env=environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Answer(done.exit_code, done.stdout, done.stderr)

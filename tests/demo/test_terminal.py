@@ -19,14 +19,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-DEMO = "from orchestrator.demo.demo import run_demo; import os; os._exit(run_demo())"
+DEMO = (
+    "import os, sys; from pathlib import Path; from orchestrator.demo.demo import run_demo;"
+    " os._exit(run_demo(csv=Path(sys.argv[1]) if sys.argv[1:] else None))"
+)
 WITHIN = 90.0  # seconds
 
 
 class Terminal:
     """A pseudo-terminal of 100 columns and 44 lines with the demo in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, export: Path | None = None) -> None:
         self.folder = folder
         self.seen = ""
         self.passed = ""
@@ -34,7 +37,7 @@ class Terminal:
         self.master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 100, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", DEMO],
+            [sys.executable, "-c", DEMO, *([str(export)] if export else [])],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -88,7 +91,16 @@ class Terminal:
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    opened = Terminal(tmp_path)
+    yield from _opened(Terminal(tmp_path))
+
+
+@pytest.fixture
+def short(tmp_path: Path, one_leaver: Path) -> Iterator[Terminal]:
+    """With one person who leaves."""
+    yield from _opened(Terminal(tmp_path, one_leaver))
+
+
+def _opened(opened: Terminal) -> Iterator[Terminal]:
     yield opened
     if opened.process.poll() is None:
         opened.process.kill()
@@ -166,10 +178,10 @@ def test_a_hang_up_at_a_question(terminal: Terminal) -> None:
     assert terminal.left_behind() == []
 
 
-def test_input_that_ends_leaves_the_rest_to_the_demo(terminal: Terminal) -> None:
-    terminal.until("Which accounts match?")
-    terminal.type("\x04")
-    terminal.until("Ledger verified:")
-    terminal.until("The web pages are at ")
-    terminal.process.send_signal(signal.SIGTERM)
-    assert terminal.end() == 0
+def test_input_that_ends_leaves_the_rest_to_the_demo(short: Terminal) -> None:
+    short.until("Which accounts match?")
+    short.type("\x04")
+    short.until("Ledger verified:")
+    short.until("The web pages are at ")
+    short.process.send_signal(signal.SIGTERM)
+    assert short.end() == 0

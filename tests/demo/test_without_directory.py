@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.smaller_packet import without_systems
 
 DEMO = """
 import os, sys
+from pathlib import Path
 from orchestrator.embedded.company import directory
 found = directory._program
 directory._program = lambda name: None if name == "slapd" else found(name)
 from orchestrator.demo.demo import run_demo
-code = run_demo(yes=True)
+code = run_demo(csv=Path(sys.argv[1]), yes=True)
 sys.stdout.flush()
 os._exit(code)
 """
 
 
-def test_the_demo_without_slapd() -> None:
+def test_the_demo_without_slapd(one_leaver: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", DEMO], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-c", DEMO, str(one_leaver)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Skipped: all steps on the directory" in done.stdout

@@ -1,4 +1,4 @@
-"""A thousand people decide at one gate of quorum two, at once, over the API: two count, the others hear the outcome."""
+"""Many people decide at one gate of quorum two, at once, over the API: two count, the others hear the outcome."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from orchestrator.ledger.access.tokens import Tokens
 from orchestrator.ledger.book.records import StreamAppend
 from tests.cli.command_line import hired
 
-DECIDERS = 1_000
 CLIENTS = 40
 QUORUM_OF_TWO = "crowd"
 
@@ -40,12 +39,12 @@ async def _packet(stack: Stack) -> None:
     await put_in_production(stack.services, parse_packet(files), actors["value-owner"], actors["safety-owner"])
 
 
-async def _crowd(stack: Stack) -> list[str]:
-    """Tokens of a thousand approvers, each another person."""
+async def _crowd(stack: Stack, deciders: int) -> list[str]:
+    """Tokens of approvers, each another person."""
     tokens = Tokens(stack.backend.database)
     manager = (await stack.backend.runs.organisation()).actors["it"].managers
 
-    people = await asyncio.gather(*(stack.backend.keyring.create_person() for _ in range(DECIDERS)))
+    people = await asyncio.gather(*(stack.backend.keyring.create_person() for _ in range(deciders)))
     await _recorded(
         stack,
         [
@@ -61,7 +60,7 @@ async def _crowd(stack: Stack) -> list[str]:
         lasts = timedelta(hours=1)
         return (await tokens.make(actor, label="crowd", made_by=actor, up_to=Level.CHANGE, lasts=lasts))[0]
 
-    return list(await asyncio.gather(*(one(number) for number in range(DECIDERS))))
+    return list(await asyncio.gather(*(one(number) for number in range(deciders))))
 
 
 async def _recorded(stack: Stack, arrived: Sequence[Event]) -> None:
@@ -71,17 +70,18 @@ async def _recorded(stack: Stack, arrived: Sequence[Event]) -> None:
 
 
 @pytest_asyncio.fixture
-async def dismissed(stack: Stack) -> AsyncIterator[None]:
+async def dismissed(stack: Stack, deciders: int) -> AsyncIterator[None]:
     """Afterwards nobody of the crowd has a role: other tests look at who else could decide."""
     yield
     await _recorded(
-        stack, [ActorRecorded(actor_id=f"crowd-{number}", kind="person", roles=()) for number in range(DECIDERS)]
+        stack, [ActorRecorded(actor_id=f"crowd-{number}", kind="person", roles=()) for number in range(deciders)]
     )
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("dismissed")
-async def test_of_a_thousand_deciders_two_count_and_all_others_are_told(stack: Stack) -> None:
+@pytest.mark.parametrize("deciders", [200, pytest.param(1_000, marks=pytest.mark.faults)])
+async def test_of_many_deciders_two_count_and_all_others_get_the_outcome(stack: Stack, deciders: int) -> None:
     await _packet(stack)
     person = await hired(stack)
     packet = (await stack.backend.runs.shelf(QUORUM_OF_TWO)).current
@@ -94,7 +94,7 @@ async def test_of_a_thousand_deciders_two_count_and_all_others_are_told(stack: S
     )
     assert isinstance(done, Done)
     gate_id = await _gate(stack, done.run_id)
-    tokens = await _crowd(stack)
+    tokens = await _crowd(stack, deciders)
     async with AsyncExitStack() as open_ones:
         # Many clients, since one looks through all that waits in it whenever anything moves.
         limits = httpx.Limits(max_connections=10, max_keepalive_connections=10)
@@ -114,7 +114,7 @@ async def test_of_a_thousand_deciders_two_count_and_all_others_are_told(stack: S
 
         said = await asyncio.gather(*(decide(number, token) for number, token in enumerate(tokens)))
     counted = Counter((status, code) for status, code, _ in said)
-    assert counted[409, "gate_decided"] == DECIDERS - 2, counted
+    assert counted[409, "gate_decided"] == deciders - 2, counted
     assert sum(count for (status, _), count in counted.items() if status in (200, 202)) == 2, counted
     assert all("was approved at" in detail for status, _, detail in said if status == 409)
     stream = run_stream(done.run_id)

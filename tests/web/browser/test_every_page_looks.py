@@ -1,7 +1,7 @@
 """Every page as people see it: light, dark and as wide as a phone, each kept as a picture. Nothing in it is wrong by
 axe's rules or by the browser's own, and nothing has to be scrolled sideways, not at four times the size either.
 
-Pictures are kept in the folder that OFFBOARD_SCREENSHOTS names, or else in pytest's own (`--basetemp`).
+Pictures are made and kept where OFFBOARD_SCREENSHOTS names a folder.
 """
 
 from __future__ import annotations
@@ -27,8 +27,6 @@ LAPTOP, PHONE, MAGNIFIED = (
     {"width": 390, "height": 844},
     {"width": 320, "height": 256},  # 1280 by 1024 at 400 % (WCAG 2.2, success criterion 1.4.10)
 )
-COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"], "resultTypes": ["violations"]}
-"""What a theme can change."""
 
 TOO_WIDE = """() => [...document.querySelectorAll('main *')]
   .filter(one => one.getBoundingClientRect().right > innerWidth && !one.closest('.scroll'))
@@ -71,13 +69,17 @@ ALIKE = {"api": "section#runs ~ section, section#runs article ~ article ~ articl
 """On a page that is very long: parts that are like those before them, and need not be looked at as well."""
 TITLES: dict[str, str] = {}
 """Of pages that were looked at, and where each is."""
+SESSIONS: dict[str | None, Any] = {}
+"""Cookies of the staff."""
 REFUSED = {"refused": 403, "nowhere": 404}
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pictures() -> Path | None:
     named = os.environ.get("OFFBOARD_SCREENSHOTS")
-    folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    if not named:
+        return None
+    folder = Path(named)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -90,20 +92,25 @@ async def furnished(stack: Stack) -> AsyncIterator[Furnished]:
         await auditor.post(f"/delegations/{made.delegation}/end")
 
 
-async def looked_at(page: Page, name: str, pictures: Path) -> None:
-    """In both themes and at every width. The page is not loaded anew: whoever turns a phone does not do that either."""
+async def looked_at(page: Page, name: str, pictures: Path | None) -> None:
+    """By all of axe's rules: the light theme on a laptop and the dark one on a phone. The page is not loaded again, as
+    when a person turns a phone."""
     assert await page.locator("html").get_attribute("lang") == "en"
     await expect(page.locator("h1")).to_have_count(1)
-    await page.screenshot(path=pictures / f"{name}-light.png", full_page=True)
+    await kept(page, f"{name}-light", pictures)
     await nothing_wrong(page)
     await page.emulate_media(color_scheme="dark")
-    await page.screenshot(path=pictures / f"{name}-dark.png", full_page=True)
-    await nothing_wrong(page, COLOURS)
-    await page.emulate_media(color_scheme="light")
+    await kept(page, f"{name}-dark", pictures)
     await fits(page)
-    await page.screenshot(path=pictures / f"{name}-phone.png", full_page=True)
+    await kept(page, f"{name}-phone", pictures)
     await nothing_wrong(page)
+    await page.emulate_media(color_scheme="light")
     await page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]  # as above
+
+
+async def kept(page: Page, name: str, pictures: Path | None) -> None:
+    if pictures is not None:
+        await page.screenshot(path=pictures / f"{name}.png", full_page=True)
 
 
 async def fits(page: Page) -> None:
@@ -114,17 +121,27 @@ async def fits(page: Page) -> None:
         assert wider <= 0, f"{wider} px wider than a screen of {size['width']} px: {await page.evaluate(TOO_WIDE)}"
 
 
-async def nothing_wrong(page: Page, options: dict[str, Any] | None = None) -> None:
-    found = (await Axe().run(page, options=options or {"resultTypes": ["violations"]})).response["violations"]
+async def nothing_wrong(page: Page) -> None:
+    found = (await Axe().run(page, options={"resultTypes": ["violations"]})).response["violations"]
     assert [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found] == []
+
+
+async def signed_in(browsing: Browsing, alias: str | None) -> Page:
+    """Each of the staff signs in once, and is still signed in at the next page."""
+    known = SESSIONS.get(alias)
+    # Without motion, since colours that fade would be half way.
+    page = await browsing(alias if known is None else None, "/device", reduced_motion="reduce", storage_state=known)
+    if alias is not None and known is None:
+        SESSIONS[alias] = await page.context.storage_state()
+    return page
 
 
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_is_sound_in_both_themes_and_at_every_width(
-    browsing: Browsing, furnished: Furnished, pictures: Path, name: str
+    browsing: Browsing, furnished: Furnished, pictures: Path | None, name: str
 ) -> None:
     alias, to = PAGES[name]
-    page = await browsing(alias, "/device", reduced_motion="reduce")  # colours that fade would be half way
+    page = await signed_in(browsing, alias)
     answer = await page.goto(to if isinstance(to, str) else to(furnished))
     assert answer is not None and answer.status == REFUSED.get(name, 200)
     title = await page.title()
@@ -141,7 +158,7 @@ async def test_a_page_is_sound_in_both_themes_and_at_every_width(
 
 
 async def test_a_new_run_is_sound_in_each_of_its_steps(
-    browsing: Browsing, furnished: Furnished, pictures: Path
+    browsing: Browsing, furnished: Furnished, pictures: Path | None
 ) -> None:
     page = await browsing("hr", "/runs/new", reduced_motion="reduce")
     await page.get_by_label("Person", exact=True).press_sequentially("lindaroza")  # two of one name
@@ -165,7 +182,7 @@ async def test_a_new_run_is_sound_in_each_of_its_steps(
 
 
 async def test_a_preview_whose_questions_can_be_settled_is_sound_and_answered_by_keyboard(
-    browsing: Browsing, furnished: Furnished, pictures: Path
+    browsing: Browsing, furnished: Furnished, pictures: Path | None
 ) -> None:
     page = await browsing("operator", "/runs/new", reduced_motion="reduce")
     await page.get_by_label("Person", exact=True).press_sequentially("Undertreeholm")

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from orchestrator.embedded.company.people import Employee
-from orchestrator.embedded.stack import Stack
 from orchestrator.web.pages.lists import runs as listed
 from orchestrator.web.pages.lists.inbox import A_PAGE
 from orchestrator.web.pages.run.cards import anchor
@@ -73,8 +72,9 @@ async def test_the_list_is_narrowed_and_sorted_by_a_form(visit: Visit, started: 
 
 
 async def test_a_long_list_is_read_page_by_page_and_names_nobody_twice(
-    stack: Stack, visit: Visit, program: Program, leaver: Callable[..., Awaitable[Employee]]
+    monkeypatch: pytest.MonkeyPatch, visit: Visit, program: Program, leaver: Callable[..., Awaitable[Employee]]
 ) -> None:
+    monkeypatch.setattr(listed, "A_PAGE", 7)
     hr, auditor = await program("hr"), await visit("auditor")
     made = {await start_run(hr, await leaver(), packet="identity-only") for _ in range(listed.A_PAGE + 3)}
 
