@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.abilities import Effect
 from connectors.errors import ActionRequiredError
-from connectors.http.pages import Pages
+from connectors.http.pages import MAX_EMPTY_PAGES, MAX_PAGES, Pages
 from connectors.http.requests import Answer, Flow, Request
 from connectors.parameters import account_gone
 
@@ -74,10 +74,13 @@ def all_pages(first: Request, pages: Pages, *, at_most: int | None = None) -> Fl
     found: list[Any] = []
     request: Request | None = pages.first(first)
     asked: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+    empty = 0
     while request is not None:
         place = (request.url, tuple(sorted(request.params.items())))
         if place in asked:
             unexpected("The pages of a list repeat.")
+        if len(asked) == MAX_PAGES:
+            unexpected(f"A list has more than {MAX_PAGES} pages.")
         asked.add(place)
         answer = yield request
         items = pages.items(answer)
@@ -86,5 +89,8 @@ def all_pages(first: Request, pages: Pages, *, at_most: int | None = None) -> Fl
             return found[:at_most]
         if len(found) > pages.max_items:
             unexpected(f"A list has more than {pages.max_items} items.")
+        empty = 0 if items else empty + 1
+        if empty > MAX_EMPTY_PAGES:
+            unexpected(f"A list has more than {MAX_EMPTY_PAGES} empty pages in a row.")
         request = pages.next(request, answer, len(items))
     return found

@@ -20,6 +20,9 @@ from connectors.http.requests import Answer, Request
 
 MAX_ITEMS = 20_000
 """A list with more items than this is taken for a system that never ends its pages."""
+MAX_PAGES = 1_000
+MAX_EMPTY_PAGES = 50
+"""In a row. Systems that filter after they have cut pages send empty ones, but not that many."""
 _MAX_LINK_CHARACTERS = 16_384
 # RFC 8288 section 3: <address>; parameter=value; parameter="value", <address> ...
 # The quantifiers are possessive (`*+`), so that matching takes linear time whatever a system sends.
@@ -101,8 +104,8 @@ class Cursor(_ListInBody):
 @dataclass(frozen=True, slots=True)
 class Offset:
     """Pages are asked for by the position of their first item. A system may send fewer items than asked for, so the
-    next position is counted from what came; the list ends at the total, or, where `total_at` is empty, at a page
-    shorter than `size`. `missing_items_ok`: the list may be left out where it is empty (RFC 7644 section 3.4.2)."""
+    next position is counted from what came; the list ends at the total, or, where `total_at` is empty, at an empty
+    page. `missing_items_ok`: the list may be left out where it is empty (RFC 7644 section 3.4.2)."""
 
     items_at: tuple[str, ...]
     total_at: tuple[str, ...]
@@ -132,7 +135,7 @@ class Offset:
                 return None
             if count == 0:
                 raise _unexpected(f"A list of {total} items ended after {position - self.first_position}.")
-        elif count < self.size:
+        elif count == 0:
             return None
         return request.with_params(**{self.start_parameter: str(position)})
 
@@ -176,6 +179,9 @@ def _list_at(body: Any, keys: tuple[str, ...]) -> list[Any]:
 
 
 def _text_at(body: Any, keys: tuple[str, ...]) -> str | None:
+    for depth in range(len(keys)):
+        if not isinstance(_value_at(body, keys[:depth]), dict | None):
+            raise _unexpected(f"A page is of another form, and {'.'.join(keys)} cannot be read in it.")
     text = _value_at(body, keys)
     if text is not None and not isinstance(text, str):
         raise _unexpected(f"{'.'.join(keys)} of a page is not text, so it does not name the next page.")

@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"  # RFC 2696
 _PAGE = 200
+_MAX_PAGES = 1_000
 _THREADS = 4
 _CREDENTIAL = frozenset({8, 13, 48, 49, 50})
 _LATER = frozenset({3, 11, 51, 52, 80})
@@ -98,7 +99,7 @@ class Session:
         escaped already (`ldap3.utils.conv.escape_filter_chars`, RFC 4515 section 3)."""
         entries: list[Entry] = []
         cookie: Any = None
-        while True:
+        for _ in range(_MAX_PAGES):
             self._in_time()
             self._connection.search(
                 base,
@@ -136,6 +137,12 @@ class Session:
             cookie = controls.get(_PAGED_RESULTS, {}).get("value", {}).get("cookie")
             if not cookie:
                 return entries
+        raise ActionRequiredError(
+            "answer_not_understood",
+            f"The result of a search has more than {_MAX_PAGES} pages.",
+            remedy="Narrow the search base, or check the directory's paged results.",
+            happened=self.happened,
+        )
 
     def modify(self, dn: str, changes: Mapping[str, Sequence[tuple[str, Sequence[str]]]]) -> None:
         """One atomic modification (RFC 4511 section 4.6). Raises `LdapRefusedError` with the result code."""

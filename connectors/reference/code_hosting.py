@@ -16,13 +16,15 @@ from connectors.account_set import equals_ignoring_case
 from connectors.acts import Act, ActTable
 from connectors.errors import RefusedError
 from connectors.http.connector import HttpKind, TokenSettings, answers, bearer, find_by
-from connectors.http.flows import Fields, all_pages, ask, ask_if_present, change, parse
+from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
 from connectors.http.pages import Cursor
 from connectors.http.requests import Answer, Flow, Operation
 from connectors.parameters import account_of, text_of
 from connectors.read_backs import account_missing, seen
 
 _PAGES = Cursor(items_at=("accounts",), next_at=("next",), parameter="cursor")
+_SESSION_PAGES = Cursor(items_at=("sessions",), next_at=("next",), parameter="cursor")
+_TOKEN_PAGES = Cursor(items_at=("tokens",), next_at=("next",), parameter="cursor")
 
 LIST_ACCOUNTS = Operation("GET", "/accounts")
 GET_ACCOUNT = Operation("GET", "/accounts/{id}")
@@ -62,18 +64,10 @@ class _Session(Fields):
     created_at: str | None = None
 
 
-class _Sessions(Fields):
-    sessions: list[_Session]
-
-
 class _Token(Fields):
     id: str
     name: str | None = None
     created_at: str | None = None
-
-
-class _Tokens(Fields):
-    tokens: list[_Token]
 
 
 class _Transferred(Fields):
@@ -146,13 +140,13 @@ def _recipient(effect: Effect) -> Flow[_Account]:
 
 
 def _sessions(account_id: str) -> Flow[list[dict[str, Any]]]:
-    found = yield from ask(LIST_SESSIONS.request(account_id), _Sessions)
-    return [session.model_dump() for session in found.sessions]
+    found = yield from all_pages(LIST_SESSIONS.request(account_id), _SESSION_PAGES)
+    return [parse(item, _Session).model_dump() for item in found]
 
 
 def _tokens(account_id: str) -> Flow[list[dict[str, Any]]]:
-    found = yield from ask(LIST_TOKENS.request(account_id), _Tokens)
-    return [token.model_dump() for token in found.tokens]
+    found = yield from all_pages(LIST_TOKENS.request(account_id), _TOKEN_PAGES)
+    return [parse(item, _Token).model_dump() for item in found]
 
 
 def _account(effect: Effect) -> Flow[_Account | None]:

@@ -13,7 +13,6 @@ from pydantic import AwareDatetime, Field
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, ReadBack, unpaced
 from connectors.acts import Act, ActTable
-from connectors.errors import RefusedError
 from connectors.http.connector import (
     HttpConnector,
     HttpKind,
@@ -22,7 +21,7 @@ from connectors.http.connector import (
     bearer,
     find_by,
 )
-from connectors.http.flows import Fields, all_pages, ask, ask_if_present, change, parse
+from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
 from connectors.http.pages import Cursor
 from connectors.http.requests import Answer, Flow, Operation
 from connectors.parameters import account_of, instant_of
@@ -31,6 +30,7 @@ from connectors.read_backs import account_missing, seen
 
 _MAX_PAGE = 100
 _PAGES = Cursor(items_at=("people",), next_at=("next",), parameter="cursor")
+_PAYMENT_PAGES = Cursor(items_at=("payments",), next_at=("next",), parameter="cursor")
 
 LIST_PEOPLE = Operation("GET", "/people")
 GET_PERSON = Operation("GET", "/people/{id}")
@@ -89,10 +89,6 @@ class _Payment(Fields):
     key: str | None = None
 
 
-class _Payments(Fields):
-    payments: list[_Payment]
-
-
 def _people(conditions: Mapping[str, str], at_most: int | None = None) -> Flow[list[_Person]]:
     size = str(_MAX_PAGE if at_most is None else min(at_most, _MAX_PAGE))
     request = LIST_PEOPLE.request(params={**conditions, "limit": size})
@@ -121,10 +117,8 @@ def get_person(person_id: str) -> Flow[Person | None]:
 
 
 def list_managers(person_id: str) -> Flow[list[Person]]:
-    answer = yield LIST_MANAGERS.request(person_id, missing_ok=True)
-    if answer.missing:
-        raise RefusedError("not_found", "HR has no person with this ID.", happened="no")
-    return [parse(item, _Person).as_person() for item in _PAGES.items(answer)]
+    managers = yield from all_pages(LIST_MANAGERS.request(person_id), _PAGES)
+    return [parse(item, _Person).as_person() for item in managers]
 
 
 def _find(settings: HrSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
@@ -159,7 +153,8 @@ def _look_at_payments(settings: HrSettings, effect: Effect) -> Flow[ReadBack]:
     person = yield from ask_if_present(GET_PERSON.request(person_id, missing_ok=True), _Person)
     if person is None:
         return account_missing()
-    payments = (yield from ask(LIST_FINAL_PAYMENTS.request(person_id), _Payments)).payments
+    found = yield from all_pages(LIST_FINAL_PAYMENTS.request(person_id), _PAYMENT_PAGES)
+    payments = [parse(item, _Payment) for item in found]
     ours = [payment.model_dump() for payment in payments if payment.key == effect.effect_key]
     # Payments that are not ours are shown too: a person must look at a final payment that was booked elsewhere.
     evidence = {**person.evidence(), "payments": ours, "other_payments": len(payments) - len(ours)}

@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from raw_servers import listening
 from scripted_server import Answered, Asked, ScriptedServer
 
-from connectors.abilities import Connector, Lookup
-from connectors.errors import ActionRequiredError, TryAgainError
+from connectors.abilities import Account, Connector, Effect, Lookup
+from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
+from connectors.people import PeopleSource
 from connectors.registry import connect
 
 BOMB = gzip.compress(b'"' + b" " * 20_000_000 + b'"')
@@ -202,3 +204,47 @@ async def test_a_token_that_cannot_be_renewed_is_sent_once(kind: Kind) -> None:
             await connector.find_accounts([kind.lookup])
     assert raised.value.happened == "no"
     assert len(server.asked) == 1
+
+
+def in_pages(name: str, items: list[Any]) -> Callable[[Asked], Answered]:
+    """The list `name`, one item on each page; below it, the resource itself."""
+
+    def answer(asked: Asked) -> Answered:
+        query = parse_qs(asked.target.partition("?")[2])
+        number = int(query.get("cursor", ["0"])[0])
+        following = str(number + 1) if number + 1 < len(items) else None
+        return Answered(200, {name: items[number : number + 1], "next": following})
+
+    return answer
+
+
+async def test_every_manager_is_read() -> None:
+    line = [PERSON | {"id": str(number)} for number in range(3)]
+    async with KINDS[4].connected(in_pages("people", line)) as (connector, _):
+        assert isinstance(connector, PeopleSource)
+        assert [person.id for person in await connector.managers("7")] == ["0", "1", "2"]
+    async with KINDS[4].connected(lambda asked: Answered(404, {"error": "unknown"})) as (connector, _):
+        assert isinstance(connector, PeopleSource)
+        with pytest.raises(RefusedError, match="not_found"):
+            await connector.managers("7")
+
+
+@pytest.mark.parametrize(
+    ("kind", "ability", "resource", "name", "read"),
+    [
+        (KINDS[2], "revoke_sessions", ACCOUNT, "sessions", lambda evidence: len(evidence["sessions"])),
+        (KINDS[2], "revoke_tokens", ACCOUNT, "tokens", lambda evidence: len(evidence["tokens"])),
+        (KINDS[4], "schedule_final_pay", PERSON, "payments", lambda evidence: evidence["other_payments"]),
+    ],
+)
+async def test_every_page_of_a_list_of_a_resource_is_read(
+    kind: Kind, ability: str, resource: Any, name: str, read: Callable[[Mapping[str, Any]], int]
+) -> None:
+    listed = in_pages(name, [{"id": str(number), "at": "2026-11-29T12:00:00Z"} for number in range(3)])
+
+    def answer(asked: Asked) -> Answered:
+        return listed(asked) if asked.path.count("/") == 3 else Answered(200, resource)
+
+    async with kind.connected(answer) as (connector, _):
+        look = await connector.read_back(Effect(ability, "key", Account("7", "isa")))
+    assert read(look.evidence) == 3

@@ -118,7 +118,10 @@ def test_an_offset_counts_what_came() -> None:
     assert items == [1, 2, 3]
     assert [params["startAt"] for _, params in asked] == ["0", "2"]
     without_total = Offset(items_at=(), total_at=(), size=2)
-    assert walk(without_total, page([1, 2]), page([3]))[0] == [1, 2, 3]
+    # The system sends at most 1 item on a page, whatever size was asked for.
+    items, asked = walk(without_total, page([1]), page([2]), page([]))
+    assert items == [1, 2]
+    assert [params["startAt"] for _, params in asked] == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +133,10 @@ def test_an_offset_counts_what_came() -> None:
         (Cursor(("next",), "cursor", ("v",)), [page({"v": [1], "next": "a"}), page({"v": [1], "next": "a"})]),
         (Cursor(("next",), "cursor", ("v",)), [page({"v": [1], "next": 7})]),
         (Cursor(("next",), "cursor", ("v",), max_items=1), [page({"v": [1, 2]})]),
+        (Cursor(("meta", "next"), "cursor", ("v",)), [page({"v": [1], "meta": ["a"]})]),
+        (NextUrl(("next",)), [page([1])]),
+        (Cursor(("next",), "cursor", ("v",)), [page({"v": [], "next": f"{n}"}) for n in range(51)]),
+        (Cursor(("next",), "cursor", ("v",)), [page({"v": [n], "next": f"{n}"}) for n in range(1000)]),
         (LinkHeader(), [page({"error": "no list"})]),
         (LinkHeader(), [page([1], '<https://xn--/>; rel="next"')]),
         (NextUrl(("next",), ("v",)), [page({"v": [1], "next": "https://vendor.example:99999/"})]),

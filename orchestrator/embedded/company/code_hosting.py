@@ -53,10 +53,10 @@ class CodeHosting:
         return self._change(request, "POST /accounts/{id}/demote", "admin", False)
 
     async def sessions(self, request: Request) -> JSONResponse:
-        return JSONResponse({"sessions": self._account(request)["sessions"]})
+        return JSONResponse(page_of("sessions", self._account(request)["sessions"], request.query_params))
 
     async def tokens(self, request: Request) -> JSONResponse:
-        return JSONResponse({"tokens": self._account(request)["tokens"]})
+        return JSONResponse(page_of("tokens", self._account(request)["tokens"], request.query_params))
 
     async def end_sessions(self, request: Request) -> JSONResponse:
         return self._remove(request, "sessions")

@@ -53,7 +53,7 @@ class HrSystem:
             seen.add(manager["id"])
             line.append(self._view(manager))
             person = manager
-        return JSONResponse({"people": line})
+        return JSONResponse(page_of("people", line, request.query_params))
 
     def _view(self, person: Document) -> Document:
         """The person with the manager's address, so that it need not be asked for."""
@@ -82,7 +82,8 @@ class HrSystem:
         return JSONResponse(person)
 
     async def final_payments(self, request: Request) -> JSONResponse:
-        return JSONResponse({"payments": self.payments.get(self._person(request)["id"], [])})
+        payments = self.payments.get(self._person(request)["id"], [])
+        return JSONResponse(page_of("payments", payments, request.query_params))
 
     def _person(self, request: Request) -> Document:
         person = self.people.get(request.path_params["id"])
