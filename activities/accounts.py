@@ -16,7 +16,7 @@ from orchestrator.domain.events import SystemSearched
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.matching import FoundAccount, lookups
-from orchestrator.domain.planning.searching import Purpose, judge
+from orchestrator.domain.planning.searching import Purpose, judge, reached_by
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.persons.sealing import PersonKey
@@ -87,7 +87,7 @@ async def _ask(
 ) -> tuple[SystemSearched, list[FoundAccount], str]:
     # How accounts are matched is pinned with the run; how the system is reached is today's.
     keys = packet.platform.systems[system].match
-    spec = current.platform.systems.get(system, packet.platform.systems[system])
+    spec = reached_by(system, packet, current)
     questions = [Lookup(attribute, value) for attribute, value in lookups(person, keys)]
     try:
         pace = SystemPace(rates, system, spec.rate_per_second)

@@ -23,6 +23,7 @@ from connectors.abilities import (
     unpaced,
 )
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
+from orchestrator.domain.planning.missing_connectors import MISSING_CODES
 
 Call = Literal["find_accounts", "attempt", "read_back"]
 
@@ -126,4 +127,5 @@ def reaction(error: ConnectorError) -> Literal["try_again", "action_required", "
         case RefusedError():
             return "refused"
         case _:
-            return "action_required"
+            # A connector that is installed later is found by the next attempt.
+            return "try_again" if error.code in MISSING_CODES else "action_required"

@@ -111,7 +111,7 @@ class Previews:
         troubles: dict[str, str] = {}
         searched = searching.searched_systems(pinned)
         for system in searched:
-            spec = current.platform.systems.get(system, pinned.platform.systems[system])
+            spec = searching.reached_by(system, pinned, current)
             if (why := elsewhere(system, spec, self._queues)) is None:
                 here.append((system, "plan"))
             else:

@@ -30,7 +30,7 @@ from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.expressions import ExpressionFailed, parameter_values
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.planning import run_facts
-from orchestrator.domain.planning.searching import queue_of, searches_due
+from orchestrator.domain.planning.searching import queue_of, reached_by, searches_due
 from orchestrator.domain.run import steps
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.readiness import World, readiness
@@ -168,7 +168,7 @@ class SystemActivities:
 
     async def _carry_out(self, state: RunState, world: World, intent: Intent) -> AttemptResult:
         step = intent.step
-        spec = world.current.platform.systems.get(step.system, world.pinned.platform.systems[step.system])
+        spec = reached_by(step.system, world.pinned, world.current)
         try:
             effect = _effect(state, intent)
             pace = SystemPace(self._rates, step.system, spec.rate_per_second)

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import RunSnapshot
+from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.documents.run import account_of
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
@@ -39,7 +40,9 @@ def exception_document(line: ExceptionLine, situation: RunSnapshot | None = None
     document["support"] = document["runbook"] = None
     if line.system is None or situation is None:
         return document
-    spec = situation.world.pinned.platform.systems.get(line.system)
+    pinned = situation.world.pinned
+    document["remedy"] = exception_remedy(line.kind, line.code, line.system, pinned)
+    spec = pinned.platform.systems.get(line.system)
     if spec is not None:
         document["support"], document["runbook"] = spec.support or None, spec.runbook or None
     if line.closed_at is None and Repair.SETTLE in repairs:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from orchestrator.documents.plain_words import joined, minutes, number, quoted, roles, sentence
 from orchestrator.domain.organisation.roles import role_words
-from orchestrator.domain.packet.ability import AbilityFacts, Catalogue
+from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, find_ability
 from orchestrator.domain.packet.packet import GateSpec, Packet, SystemSpec, WorkflowStep
 from orchestrator.vocabulary.durations import spelled
 
@@ -34,11 +34,14 @@ def step_sentence(step: WorkflowStep, packet: Packet, catalogue: Catalogue) -> s
         return _task(step, packet)
     assert step.system is not None and step.ability is not None
     system = packet.platform.systems[step.system]
-    ability = catalogue[system.connector][step.ability]
+    ability = find_ability(catalogue, system.connector, step.ability)
     begins = sentence(f"Offboard does this in {quoted(system.title)}, {_begins(step, packet)}")
     parts = [begins]
     if step.when is not None:
         parts.append(f"It is planned only if: {step.when}.")
+    if ability is None:
+        parts.append(f"Its effect cannot be shown here: {missing_connector(system)}")
+        return " ".join(parts)
     parts.append(_effect(ability))
     if ability.repeat == "never":
         parts.append("It is attempted once, and not retried if the outcome is unknown.")
@@ -47,6 +50,10 @@ def step_sentence(step: WorkflowStep, packet: Packet, catalogue: Catalogue) -> s
     if step.minutes_saved:
         parts.append(f"It saves {minutes(step.minutes_saved)} of manual work.")
     return " ".join(parts)
+
+
+def missing_connector(system: SystemSpec) -> str:
+    return f"the connector {system.connector} is not installed in this version."
 
 
 def _task(step: WorkflowStep, packet: Packet) -> str:
@@ -181,8 +188,15 @@ def embargo_sentences(packet: Packet) -> list[str]:
     ]
 
 
-def system_sentences(name: str, packet: Packet) -> list[str]:
+def system_sentences(name: str, packet: Packet, catalogue: Catalogue) -> list[str]:
     """How accounts are matched to the person, and the limits on calls to the system."""
+    system = packet.platform.systems[name]
+    if system.connector not in catalogue:
+        return [sentence(missing_connector(system)), *_system(name, packet)]
+    return _system(name, packet)
+
+
+def _system(name: str, packet: Packet) -> list[str]:
     system = packet.platform.systems[name]
     told = ["It is the HR system of record."] if packet.platform.hr.system == name else []
     told += _matching(system) if any(step.system == name for step in packet.workflow.steps) else []

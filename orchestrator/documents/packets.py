@@ -82,7 +82,7 @@ def meaning(packet: Packet, catalogue: Catalogue) -> Document:
                 "hosts": list(system.hosts),
                 "support": system.support or None,
                 "runbook": system.runbook or None,
-                "sentences": words.system_sentences(name, packet),
+                "sentences": words.system_sentences(name, packet, catalogue),
             }
             for name, system in packet.platform.systems.items()
         ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.domain import events as e
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.exception_rule import Repair
@@ -31,7 +32,7 @@ def run_document(page: RunPage, *, with_events: bool = False) -> Document:
         "steps": steps(state, world, page.events),
         "gates": [_gate(state, gate_id) for gate_id in state.decisions.gates],
         "tasks": [_task(state, task_id) for task_id in state.work.tasks],
-        "exceptions": [_exception(state, exception_id) for exception_id in state.work.exceptions],
+        "exceptions": [_exception(state, world, exception_id) for exception_id in state.work.exceptions],
         "holds": sorted(world.holds & {"*", *world.pinned.platform.systems}),
     }
     if with_events:
@@ -224,7 +225,7 @@ def instruction(step: PlannedStep | None, kind: str) -> str | None:
     return step.task_instruction or None
 
 
-def _exception(state: RunState, exception_id: str) -> Document:
+def _exception(state: RunState, world: World, exception_id: str) -> Document:
     known = state.work.exceptions[exception_id]
     opened = known.opened
     step = state.plan.steps.get(opened.step_id or "")
@@ -247,7 +248,7 @@ def _exception(state: RunState, exception_id: str) -> Document:
         "disposition": known.disposition,
         "by": known.by or None,
         "candidates": [account_of(state, id_) for id_ in found.candidates] if asks and found is not None else [],
-        "remedy": rule.remedy,
+        "remedy": exception_remedy(opened.kind, opened.code, opened.system, world.pinned),
         "repairs": list(rule.repairs),
     }
 

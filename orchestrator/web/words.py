@@ -101,7 +101,6 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "task_kind": TASK_KIND,
     "exception": states.EXCEPTION,
     "exception_meaning": {kind: rule.meaning for kind, rule in RULES.items()},
-    "exception_remedy": {kind: rule.remedy for kind, rule in RULES.items()},
     "exception_state": states.EXCEPTION_STATE,
     "disposition": states.DISPOSITION,
     "event": words_of_events.EVENT,

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.registry import connector_kinds
 from orchestrator.documents.packet_words import gate_sentence, step_sentence
-from orchestrator.documents.packets import level_tables, packet_document
+from orchestrator.documents.packets import level_tables, meaning, packet_document
 from orchestrator.documents.plain_words import joined, minutes, sentence
 from orchestrator.domain.organisation.roles import role_words
 from orchestrator.domain.packet.packet_files import starter_names, starter_packet
@@ -78,6 +78,17 @@ async def test_a_packet_has_its_files_signatures_and_history(services: SmallOffi
     }  # fmt: skip
     assert document["history"][-1]["phase"] == "production" and document["history"][-1]["at"] is not None
     assert document["versions"] == [{"version": services.packet.version, "phase": "production"}]
+
+
+def test_a_packet_whose_connector_is_not_installed_is_shown_and_names_it() -> None:
+    named = "cards@offboard-cards==1.0"
+    changed = renamed(STANDARD, "other", platform=("connector: cards", f"connector: {named}"))
+    said = meaning(changed, connector_kinds())
+    [step] = [step for step in said["steps"] if step["name"] == "freeze_card"]
+    missing = f"the connector {named} is not installed in this version."
+    assert step["sentence"].endswith(f"Its effect cannot be shown here: {missing}")
+    [system] = [system for system in said["systems"] if system["name"] == "cards"]
+    assert system["sentences"][0] == f"T{missing[1:]}"
 
 
 def test_small_words() -> None:

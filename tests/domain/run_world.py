@@ -180,7 +180,7 @@ REFUSED = AttemptResult("refused", "no", "refused")
 
 
 class Story:
-    """`finds` is what each system would show now; None where it does not answer."""
+    """`finds` is what each system would show now; None where it does not answer, which has the code `failure`."""
 
     def __init__(
         self, pinned: Packet | None = None, *, urgent: bool = False, phase: str = "production",
@@ -192,6 +192,7 @@ class Story:
             now=MONDAY, pinned=pinned, current=pinned, abilities=CATALOGUE, holds=frozenset(holds), actors=EVERYBODY
         )
         self.finds: dict[str, list[FoundAccount] | None] = {"code": [account("code")], "cards": [account("cards")]}
+        self.failure = "down"
         self.state = RunState()
         self.log: list[tuple[Event, datetime]] = []
         self.keys: set[str] = set()
@@ -273,7 +274,7 @@ class Story:
         for system, purpose in due.systems:
             found = self.finds[system]
             if found is None:
-                results.append(e.SystemSearched(system=system, purpose=purpose, outcome="failed", code="down"))
+                results.append(e.SystemSearched(system=system, purpose=purpose, outcome="failed", code=self.failure))
                 continue
             results.append(judge(PERSON, self.world.pinned, system, purpose, found))
             details.update({a.account_id: a.model_dump(mode="json") for a in found})

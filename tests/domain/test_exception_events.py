@@ -213,9 +213,21 @@ def erased() -> Story:
     return story
 
 
+def connector_missing() -> Story:
+    story = Story(ready=False)
+    abilities = story.world.abilities
+    story.world = replace(story.world, abilities={kind: abilities[kind] for kind in ("people", "forge")})
+    story.search()
+    story.attempt("look")
+    story.later(HOUR)
+    story.world = replace(story.world, abilities=abilities)
+    story.later(MINUTE)
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
-    steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased,
+    steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

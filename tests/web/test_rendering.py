@@ -234,7 +234,7 @@ def test_every_event_and_exception_is_told_in_words_and_has_a_shape() -> None:
     events |= {kind.__name__ for kind in Event.__subclasses__() if kind.__module__.startswith("orchestrator.domain.")}
     assert events <= VOCABULARIES["event"].keys(), events - VOCABULARIES["event"].keys()
     assert events <= MARKS["event"].keys(), events - MARKS["event"].keys()
-    for vocabulary in ("exception", "exception_meaning", "exception_remedy"):
+    for vocabulary in ("exception", "exception_meaning"):
         assert set(ExceptionKind.__args__) == set(VOCABULARIES[vocabulary])
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from orchestrator.domain.packet.ability import find_ability
 from orchestrator.domain.packet.packet import WorkflowStep
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.readiness import World
@@ -63,9 +64,13 @@ def exposure(state: RunState, world: World) -> Exposure:
     cuts: dict[str, list[PlannedStep]] = {}
     undecided: set[str] = set()
     for spec in world.pinned.workflow.steps:
-        if spec.system is None or not _cuts(spec, world):
+        if spec.system is None or not _may_cut(spec, world):
             continue
-        planned = [step for step in state.plan.steps.values() if step.name == spec.name and step.system == spec.system]
+        planned = [
+            step
+            for step in state.plan.steps.values()
+            if (step.name, step.system) == (spec.name, spec.system) and step.cuts_access
+        ]
         if planned:
             cuts.setdefault(spec.system, []).extend(planned)
         elif state.plan.planned_at is None or spec.name in state.plan.open_steps:
@@ -82,10 +87,11 @@ def exposure(state: RunState, world: World) -> Exposure:
     return Exposure(_clock(state, everything, bool(undecided), world.now), systems)
 
 
-def _cuts(spec: WorkflowStep, world: World) -> bool:
+def _may_cut(spec: WorkflowStep, world: World) -> bool:
+    """Also what this process does not know: a step that is left open for want of its connector may cut access."""
     connector = world.pinned.platform.systems[spec.system or ""].connector
-    ability = world.abilities.get(connector, {}).get(spec.ability or "")
-    return ability is not None and ability.cuts_access
+    ability = find_ability(world.abilities, connector, spec.ability)
+    return spec.ability is not None and (ability is None or ability.cuts_access)
 
 
 def _clock(state: RunState, steps: list[PlannedStep], undecided: bool, now: datetime) -> Clock:

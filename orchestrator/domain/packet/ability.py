@@ -52,3 +52,8 @@ class SettingFacts(Protocol):
 
 Catalogue = Mapping[str, Mapping[str, AbilityFacts]]
 """Connector kind -> ability name -> ability. Every connector can find accounts; that is not listed."""
+
+
+def find_ability(catalogue: Catalogue, connector: str, ability: str | None) -> AbilityFacts | None:
+    """None where this process does not have the connector, or the connector not the ability."""
+    return catalogue.get(connector, {}).get(ability or "")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingFacts
+from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingFacts, find_ability
 from orchestrator.domain.packet.expression_checks import expression_problems
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet, WorkflowStep
 from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, Path, read_documents
@@ -105,7 +105,7 @@ class _PacketCheck:
 
     def _ability(self, step: WorkflowStep) -> AbilityFacts | None:
         spec = self.packet.platform.systems.get(step.system or "")
-        return self.abilities.get(spec.connector, {}).get(step.ability or "") if spec is not None else None
+        return find_ability(self.abilities, spec.connector, step.ability) if spec is not None else None
 
     def step_names(self) -> Iterator[PacketProblem]:
         """Every name once, every need a step, no cycle, every ability once a system."""

@@ -15,7 +15,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.roles import either, role_words
-from orchestrator.domain.packet.ability import Catalogue
+from orchestrator.domain.packet.ability import Catalogue, find_ability
 from orchestrator.domain.packet.packet import Packet, WorkflowStep
 from orchestrator.domain.permissions.grants import granted_level, highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
@@ -117,7 +117,7 @@ def _nobody(people: Iterable[Actor], roles: Collection[str], leaving: ExcludedPe
 
 def _may(actor: Actor, step: WorkflowStep, packet: Packet, abilities: Catalogue) -> bool:
     spec = packet.platform.systems.get(step.system or "")
-    ability = abilities.get(spec.connector, {}).get(step.ability or "") if spec is not None else None
+    ability = find_ability(abilities, spec.connector, step.ability) if spec is not None else None
     if ability is None:
         return True  # a task; or what is said elsewhere to be unknown
     granted = granted_level(packet.platform.levels, actor, step.system or "", packet.name)

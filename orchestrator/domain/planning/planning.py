@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.domain.events import PlanFrozen
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.packet.ability import AbilityFacts, Catalogue
+from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, find_ability
 from orchestrator.domain.packet.expressions import Expression, ExpressionFailed, RunFacts, StepFacts
 from orchestrator.domain.packet.packet import Packet, WorkflowStep
 from orchestrator.domain.permissions.levels import Level
@@ -15,7 +15,8 @@ from orchestrator.domain.run.run import RunState
 
 
 def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFrozen:
-    """The plan for what is known now. Steps on systems whose accounts are still a question are left open."""
+    """The plan for what is known now. Steps are left open on systems whose accounts are still a question, and on
+    systems whose connector this process does not have; of the latter the steps of the plan before are kept."""
     person = PersonFacts.model_validate(state.asked.facts)
     run = run_facts(state)
     unsettled = set(searching.unsettled(state, packet))
@@ -26,8 +27,11 @@ def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFroz
             planned += _for_account(step, None, None, packet, person, run)
             continue
         assert step.system is not None and step.ability is not None
-        ability = catalogue[packet.platform.systems[step.system].connector][step.ability]
-        if not ability.needs_account:
+        ability = find_ability(catalogue, packet.platform.systems[step.system].connector, step.ability)
+        if ability is None:
+            left_open.append(step.name)
+            planned += _planned_before(state, step)
+        elif not ability.needs_account:
             planned += _for_account(step, ability, None, packet, person, run)
         elif step.system in unsettled:
             left_open.append(step.name)
@@ -39,6 +43,16 @@ def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFroz
     return PlanFrozen(
         revision=state.plan.revision + 1, digest=plan_digest(steps), steps=steps, open_steps=tuple(left_open)
     )
+
+
+def _planned_before(state: RunState, step: WorkflowStep) -> list[PlannedStep]:
+    """What the plan before has of a packet's step, without accounts that are not the person's any more."""
+    accounts = state.accounts.of(step.system or "") or ()
+    return [
+        known
+        for known in state.plan.steps.values()
+        if known.name == step.name and (not known.account_id or known.account_id in accounts)
+    ]
 
 
 def run_facts(state: RunState) -> RunFacts:

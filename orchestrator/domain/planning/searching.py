@@ -13,7 +13,7 @@ from typing import Literal
 
 from orchestrator.domain.events import SystemSearched
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet import Packet, SystemSpec
 from orchestrator.domain.planning import matching
 from orchestrator.domain.run.readiness import StepReadiness, World, backoff, look_is_old, needs_fresh_look
 from orchestrator.domain.run.run import RunState
@@ -82,8 +82,16 @@ def unseen_since_cutoff(state: RunState, world: World) -> set[str]:
 def queue_of(system: str, world: World) -> str | None:
     """The task queue in which a system is looked at, None for the installation's own. Like the connection it is the
     current packet's: where a system can be reached from is a matter of today."""
-    spec = world.current.platform.systems.get(system, world.pinned.platform.systems[system])
-    return spec.queue
+    return reached_by(system, world.pinned, world.current).queue
+
+
+def reached_by(system: str, pinned: Packet, current: Packet) -> SystemSpec:
+    """How a run reaches a system: as the current packet says, while that names the same connector. With another
+    connector, or another version of it, the packet version that the run started under decides: its steps were planned
+    and approved for that connector."""
+    planned_for = pinned.platform.systems[system]
+    today = current.platform.systems.get(system)
+    return today if today is not None and today.connector == planned_for.connector else planned_for
 
 
 def all_asked(state: RunState, packet: Packet, holds: Set[str] = frozenset()) -> bool:

@@ -15,6 +15,7 @@ from orchestrator.domain.approvals import presettled as beforehand
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning import searching
+from orchestrator.domain.planning.missing_connectors import can_plan_more
 from orchestrator.domain.planning.planning import make_plan
 from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.exception_events import opened_exceptions, overcome_exceptions
@@ -55,7 +56,7 @@ def _next(state: RunState, standings: ReadinessByStep, world: World) -> Iterator
     if borne_out := list(beforehand.borne_out(state)):
         yield from borne_out
         return
-    if state.plan.stale and searching.all_asked(state, world.pinned, world.holds) and state.asked.facts is not None:
+    if state.asked.facts is not None and _plan_is_due(state, world):
         yield make_plan(state, world.pinned, world.abilities)
         return
     context = ExceptionContext(state, standings, world, tuple(searching.unsettled(state, world.pinned)))
@@ -70,6 +71,12 @@ def _next(state: RunState, standings: ReadinessByStep, world: World) -> Iterator
     closing = None if following else _closing(state, standings, world)
     if closing is not None:
         yield closing
+
+
+def _plan_is_due(state: RunState, world: World) -> bool:
+    if state.plan.stale:
+        return searching.all_asked(state, world.pinned, world.holds)
+    return can_plan_more(state, world.pinned, world.abilities)
 
 
 def _gates(state: RunState, standings: dict[str, StepReadiness], world: World) -> Iterator[Event]:

@@ -12,6 +12,7 @@ from enum import Enum, StrEnum
 
 from orchestrator.domain import events as e
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.planning.missing_connectors import MISSING_CODES, missing_systems
 from orchestrator.domain.planning.searching import searched_systems
 from orchestrator.domain.run.readiness import StepReadiness, World
 from orchestrator.domain.run.run import RunState
@@ -48,6 +49,7 @@ class Subject(Enum):
     GATE = "each gate"
     STEP = "each step that is not final"
     TASK = "each task"
+    CONNECTOR_MISSING = "each system whose connector is missing: in this process, or where it was searched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,10 @@ def subjects(subject: Subject, context: ExceptionContext) -> list[str]:
             return [step_id for step_id in state.plan.steps if not state.work.steps[step_id].final]
         case Subject.TASK:
             return list(state.work.tasks)
+        case Subject.CONNECTOR_MISSING:
+            looks = state.accounts.searches.items()
+            failing = [system for system, look in looks if look.code in MISSING_CODES]
+            return list(dict.fromkeys([*failing, *missing_systems(state, world.pinned, world.abilities)]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 A new kind is one rule here and one word in `events.ExceptionKind`. Ids and the order of rules are frozen, since both
 decide which events a run gets.
+
+Over 400 lines: one table.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Final
 
 from orchestrator.domain import events as e
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.planning.missing_connectors import MISSING, MISSING_CODES
 from orchestrator.domain.run.exception_rule import (
     ExceptionContext,
     ExceptionRule,
@@ -21,6 +24,7 @@ from orchestrator.domain.run.exception_rule import (
     Subject,
     Trigger,
     Wanted,
+    subjects,
 )
 from orchestrator.domain.run.readiness import account_gone, ready_since
 from orchestrator.domain.run.work import StepState
@@ -49,6 +53,8 @@ def _match_question(kind: e.ExceptionKind) -> tuple[tuple[Trigger, ...], Overcom
 
 def _search_fails(context: ExceptionContext, system: str) -> Wanted | None:
     look = context.state.accounts.searches[system]
+    if look.code in MISSING_CODES:
+        return None  # connector_missing
     if look.failing_since is None or context.world.now - look.failing_since < context.patience:
         return None
     return Wanted(f"{system}-{_stamp(look.failing_since)}", system=system, code=look.code)
@@ -69,6 +75,19 @@ def _not_asked(context: ExceptionContext, system: str) -> Wanted | None:
 def _search_works(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
     look = context.state.accounts.searches.get(opened.system or "")
     return look is not None and not look.failures
+
+
+def _connector_missing(context: ExceptionContext, system: str) -> Wanted | None:
+    look = context.state.accounts.searches.get(system)
+    failing = look if look is not None and look.code in MISSING_CODES else None
+    since = failing.failing_since if failing is not None else context.state.plan.planned_at
+    if since is None or context.world.now - since < context.patience:
+        return None
+    return Wanted(system, recurring=True, system=system, code=failing.code if failing is not None else MISSING)
+
+
+def _connector_is_there(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return (opened.system or "") not in subjects(Subject.CONNECTOR_MISSING, context)
 
 
 def _accounts_changed(context: ExceptionContext, system: str) -> Wanted | None:
@@ -257,6 +276,18 @@ _RULES: Final = (
             Trigger(Subject.UNASKED_SYSTEM, _not_asked),
         ),
         overcome=_search_works,
+        tried_automatically=True,
+    ),
+    ExceptionRule(
+        kind="connector_missing",
+        title="Connector missing",
+        meaning="The packet version of this run names a connector that is not installed in that version. Until it is, "
+        "no step is planned on this system. Other systems are not affected.",
+        remedy="Once the connector is installed in that version, the run continues automatically. Or end the run, and "
+        "start it again under the current packet version.",
+        repairs=(Repair.REPLAN, Repair.END),
+        opens=(Trigger(Subject.CONNECTOR_MISSING, _connector_missing),),
+        overcome=_connector_is_there,
         tried_automatically=True,
     ),
     ExceptionRule(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from orchestrator.domain.planning.missing_connectors import missing_systems
 from orchestrator.domain.planning.searching import all_asked, queue_of, searches_due
 from orchestrator.domain.run.progress import Progress, StepDue
-from orchestrator.domain.run.readiness import StepReadiness, World, readiness, ready_since
+from orchestrator.domain.run.readiness import MAX_BACKOFF, StepReadiness, World, readiness, ready_since
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import lease
 
@@ -67,5 +68,8 @@ def _deadlines(state: RunState, standings: Mapping[str, StepReadiness], world: W
     dates += [
         look.failing_since + patience for look in state.accounts.searches.values() if look.failing_since is not None
     ]
+    if missing_systems(state, world.pinned, world.abilities) and state.plan.planned_at is not None:
+        # A worker with the connector plans its steps, when the run next asks.
+        dates += [state.plan.planned_at + patience, world.now + MAX_BACKOFF]
     dates += [known.failing_since + patience for known in state.work.steps.values() if known.failing_since is not None]
     return [date for date in dates if date > world.now]

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator import commands
 from orchestrator.domain.organisation.organisation import actor_of
-from orchestrator.domain.packet.packet import WORKFLOW_FILE, Packet
+from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.embedded.stack import Stack
 from tests.web.conftest import Visit
@@ -83,3 +83,17 @@ async def test_signing_and_moving_is_the_owners_and_what_is_not_there_is_not_fou
     assert (await operator.submit(f"{at}/move", {"phase": "shadow"})).status_code == 403
     for path in ("/packets/none", "/packets/none/differences", "/packets/standard-leaver/versions/0123456789abcdef"):
         assert (await operator.get(path)).status_code == 404, path
+
+
+async def test_a_packet_whose_connector_is_not_installed_is_shown(stack: Stack, visit: Visit) -> None:
+    """As after an upgrade of the distribution: the packet was adopted before."""
+    files = dict(starter_packet("identity-only").files)
+    files[WORKFLOW_FILE] = files[WORKFLOW_FILE].replace(b"name: identity-only", b"name: page-missing")
+    files[PLATFORM_FILE] = files[PLATFORM_FILE].replace(b"connector: scim", b"connector: scim@offboard-scim==1.0")
+    known = await stack.backend.runs.organisation()
+    owner = actor_of(known, "value-owner")
+    await commands.adopt_packet(stack.services, owner, parse_packet(files), ["standard-leaver"])
+    value = await visit("value-owner")
+    shown = await value.get("/packets/page-missing?part=means")
+    assert shown.status_code == 200
+    assert "the connector scim@offboard-scim==1.0 is not installed in this version." in html.unescape(shown.text)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.documents import run as documents
+from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.domain.approvals.deciders import deciders, if_nobody_acts
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
@@ -197,6 +198,7 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
         "account": documents.account(state, step) if step is not None else None,
         "gate": seen.gate_title(state.decisions.gates[opened.gate_id].opened.gate) if opened.gate_id else None,
         "code": opened.code,
+        "remedy": exception_remedy(opened.kind, opened.code, opened.system, seen.world.pinned),
         "second": second,
         **(_repairs(seen, exception_id, known) if known.open else CLOSED),
         **_elsewhere(seen, exception_id, known.open),
