@@ -60,7 +60,7 @@ async def find_accounts(
     )
 
 
-def nobody_there(systems: Iterable[tuple[str, Purpose, str]]) -> Found:
+def unserved_searches(systems: Iterable[tuple[str, Purpose, str]]) -> Found:
     """What is known of systems, each with its purpose and task queue, whose own queue no worker reads."""
     named = tuple(systems)
     return Found(

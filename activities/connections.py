@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from activities.observation import NOBODY, Observer
+from activities.observation import NO_OBSERVER, Observer
 from activities.pacing import SystemPace
 from connectors import registry
 from connectors.abilities import Connector, Pace
@@ -29,7 +29,7 @@ class Connections:
         self,
         environment: Mapping[str, str],
         connect: Connect | None = None,
-        observer: Observer = NOBODY,
+        observer: Observer = NO_OBSERVER,
         *,
         secrets_folder: Path,
         rates: Rates | None = None,

@@ -37,7 +37,7 @@ log = logging.getLogger("offboard.notices")
 
 ONE_MAIL = 20.0  # seconds for handing in one message
 SENDING_FOR = 60.0  # seconds of handing in, after which the rest is left to another attempt
-MOST_RECIPIENTS = 2000
+MAX_RECIPIENTS = 2000
 LONGEST_SLEEP = timedelta(days=1)
 
 
@@ -89,7 +89,7 @@ class NoticeActivities:
         looks = await self._other_looks(organisation, now)
         for recipient in await self._recipients(organisation):
             activity.heartbeat()
-            if (again := await self._tell(recipient, sending)) is not None:
+            if (again := await self._notify(recipient, sending)) is not None:
                 looks.append(again)
             if sending.broken or sending.used_up:
                 break
@@ -131,16 +131,16 @@ class NoticeActivities:
             accounts.setdefault(address.casefold(), []).append(actor)
         if without:
             log.info("notices: %d accounts with open items have no mail address", without)
-        if len(accounts) > MOST_RECIPIENTS:
-            log.error("notices: %d recipients, of whom %d are mailed", len(accounts), MOST_RECIPIENTS)
+        if len(accounts) > MAX_RECIPIENTS:
+            log.error("notices: %d recipients, of whom %d are mailed", len(accounts), MAX_RECIPIENTS)
         found = []
-        for actors in list(accounts.values())[:MOST_RECIPIENTS]:
+        for actors in list(accounts.values())[:MAX_RECIPIENTS]:
             said = organisation.recorded[actors[0].actor_id]
             assert said.email is not None
             found.append(Recipient(said.email, said.time_zone, tuple(actors)))
         return found
 
-    async def _tell(self, recipient: Recipient, sending: _Sending) -> datetime | None:
+    async def _notify(self, recipient: Recipient, sending: _Sending) -> datetime | None:
         """Mails one recipient what is due, and returns when they are to be looked at again."""
         waiting, now = await self._waiting_for(recipient)
         sent = await self._book.sent_to(recipient.actor_ids)

@@ -51,7 +51,7 @@ class Observer(Protocol):
         ...
 
 
-class Nobody:
+class NoObserver:
     """Where nothing is configured: hears nothing, costs nothing."""
 
     def step(
@@ -69,12 +69,12 @@ class _Unheard:
 
 
 _NOTHING: nullcontext[Observed] = nullcontext(_Unheard())
-NOBODY = Nobody()
+NO_OBSERVER = NoObserver()
 
 
 def observed(connector: Connector, system: str, observer: Observer) -> Connector:
     """The connector, each of its calls observed; itself where nobody observes."""
-    return connector if observer is NOBODY else _ObservedConnector(connector, system, observer)
+    return connector if observer is NO_OBSERVER else _ObservedConnector(connector, system, observer)
 
 
 class _ObservedConnector(WrappingConnector):

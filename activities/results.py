@@ -30,7 +30,7 @@ class Results:
         self._missing = expected
         self._waiting: list[tuple[Decide, asyncio.Future[None]]] = []
         self._writing = False
-        self._telling: asyncio.Task[None] | None = None  # kept, so that it is not collected half-way
+        self._notification: asyncio.Task[None] | None = None  # kept, so that it is not collected half-way
         self.last: RunDecision | None = None
 
     async def record(self, conclude: Decide) -> None:
@@ -54,7 +54,7 @@ class Results:
                 for alone in batch:
                     await self._written([alone], last_try=True)
             if self._missing and not self._waiting and self.last is not None:
-                self._tell_the_workflow(self.last)
+                self._notify_workflow(self.last)
 
     async def _written(self, batch: list[tuple[Decide, asyncio.Future[None]]], *, last_try: bool = False) -> bool:
         try:
@@ -73,7 +73,7 @@ class Results:
                 done.set_result(None)
         return True
 
-    def _tell_the_workflow(self, decided: RunDecision) -> None:
+    def _notify_workflow(self, decided: RunDecision) -> None:
         """In a task of its own: no result waits for it, and if it is lost, the activity's answer says the same."""
         progress = decided.progress
         if not (progress.steps or progress.search):
@@ -82,14 +82,14 @@ class Results:
         assert info.workflow_id is not None
         handle = activity.client().get_workflow_handle(info.workflow_id)
 
-        async def tell() -> None:
+        async def notify() -> None:
             with contextlib.suppress(RPCError, TimeoutError):
                 await handle.signal("nudge", Nudge(hint=progress), rpc_timeout=TELLING_WITHIN)
 
-        self._telling = asyncio.create_task(tell())
+        self._notification = asyncio.create_task(notify())
 
 
-class ResultTold:
+class ObservedResult:
     """What an observer hears of a step's result: the last that was decided is the one that was recorded."""
 
     def __init__(self, step: PlannedStep) -> None:

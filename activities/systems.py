@@ -13,13 +13,13 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import FailureError
 
-from activities.accounts import find_accounts, nobody_there
+from activities.accounts import find_accounts, unserved_searches
 from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
-from activities.observation import NOBODY, Observer, observed, reaction
+from activities.observation import NO_OBSERVER, Observer, observed, reaction
 from activities.pacing import SystemPace, paced
-from activities.results import Results, ResultTold
+from activities.results import ObservedResult, Results
 from connectors.abilities import Account, Connector, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError
 from orchestrator.deciding.runs import Runs
@@ -42,9 +42,9 @@ from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.workflows.activity_stubs import ExecuteSteps, SearchAccounts
 
-LOOK_AGAIN = 0.2  # seconds between two looks while a system settles
-LOOK_AGAIN_AT_A_RATE = 1.0  # the same where the system's calls are numbered
-SHORT_WAIT = 3.0  # seconds that a step may wait for its turn at a system with a rate
+READ_BACK_INTERVAL_SECONDS = 0.2  # seconds between two looks while a system settles
+PACED_READ_BACK_INTERVAL_SECONDS = 1.0  # the same where the system's calls are numbered
+MAX_PACE_WAIT_SECONDS = 3.0  # seconds that a step may wait for its turn at a system with a rate
 REMEDIES = {
     "try_again": "No action is needed: the step is retried automatically. If this continues, follow the system's "
     "runbook.",
@@ -93,7 +93,7 @@ class SystemActivities:
             return self._heard(search.run_id, decided)
         person = PersonFacts.model_validate(state.asked.facts)
         if search.given_up:
-            found = nobody_there((system, purpose, queue_of(system, world) or here) for system, purpose in due)
+            found = unserved_searches((system, purpose, queue_of(system, world) or here) for system, purpose in due)
         else:
             observer = self._observer(state, world)
             found = await find_accounts(
@@ -137,20 +137,20 @@ class SystemActivities:
             attempt=intent.started.attempt,
         ) as seen:
             answer = await self._carry_out(begun.state, begun.world, intent)
-            told = ResultTold(step)
+            observed_result = ObservedResult(step)
 
             def record_fact(state: RunState, world: World) -> list[Event]:
                 result = steps.verdict(state, intent, answer, world.now)
-                told.will_be(result, state, world)
+                observed_result.will_be(result, state, world)
                 return [result] if result is not None else []
 
             await results.record(record_fact)
-            seen.ended(told.outcome, told.code, told.after_cutoff)
+            seen.ended(observed_result.outcome, observed_result.code, observed_result.after_cutoff)
 
     def _observer(self, state: RunState, world: World) -> Observer:
         """Numbers and traces are read by people for whom a run under embargo does not exist."""
         hidden = state.embargo_until is not None and world.now < state.embargo_until
-        return NOBODY if hidden else self._connections.observer
+        return NO_OBSERVER if hidden else self._connections.observer
 
     # The four moments at which a worker can die and leave something behind have names, so that tests can kill it there.
 
@@ -240,12 +240,12 @@ class _Turns:
     def __init__(self, pace: SystemPace, step: PlannedStep) -> None:
         self._pace = pace
         self._step = step
-        self.between_looks = LOOK_AGAIN_AT_A_RATE if pace.limited else LOOK_AGAIN
+        self.between_looks = PACED_READ_BACK_INTERVAL_SECONDS if pace.limited else READ_BACK_INTERVAL_SECONDS
 
     async def soon(self) -> float | None:
         """For a call that may as well be made later: None when its turn has come, else in how many seconds one may
         be free. The lease is for the calls, not for a long queue before them."""
-        return await self._pace.take(at_most=min(SHORT_WAIT, self._step.deadline))
+        return await self._pace.take(at_most=min(MAX_PACE_WAIT_SECONDS, self._step.deadline))
 
     async def next(self) -> None:
         """For the look after a call. What the call did must be seen, or a person is asked about it: after a whole

@@ -23,13 +23,13 @@ from connectors.http.sending import NotReceived, new_client, send
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.ledger.engine.webhooks import Happening, Webhook, Webhooks
 from orchestrator.notifications.hook_addresses import Target, require_reachable, target_of
-from orchestrator.notifications.hook_events import MEDIA_TYPE, cloud_event, signature, told_id
+from orchestrator.notifications.hook_events import MEDIA_TYPE, cloud_event, event_id, signature
 from orchestrator.workflows.activity_stubs import Attempted, Delivery
 
 log = logging.getLogger("offboard.webhooks")
 
 DEADLINE = 10.0  # seconds for name lookup, connection, request and answer together
-MOST_ANSWER_BYTES = 1024
+MAX_RESPONSE_BYTES = 1024
 GONE = "410"
 OVER = Attempted(over=True)
 
@@ -84,7 +84,7 @@ class WebhookActivities:
 
     async def _send(self, hook: Webhook, happening: Happening) -> _Sent:
         recorded = happening.recorded
-        message_id = told_id(happening.run_id, recorded.version)
+        message_id = event_id(happening.run_id, recorded.version)
         body = cloud_event(
             happening.run_id, recorded.version, recorded.event, recorded.recorded_at, self._outside.source
         )
@@ -127,7 +127,7 @@ class WebhookActivities:
                 "POST",
                 f"{scheme}://{host}:{target.port}{target.path}",
                 until=until,
-                max_bytes=MOST_ANSWER_BYTES,
+                max_bytes=MAX_RESPONSE_BYTES,
                 headers=headers | {"Host": target.authority},
                 content=body,
                 server_name=target.host,

@@ -15,7 +15,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.connections import Connect, Connections
 from activities.inquiries import InquiryActivities
 from activities.notices import NoticeActivities, Post
-from activities.observation import NOBODY
+from activities.observation import NO_OBSERVER
 from activities.runs import RunActivities
 from activities.systems import SystemActivities
 from activities.webhooks import Outside, WebhookActivities
@@ -131,7 +131,7 @@ async def working(
         connections = Connections(
             settings.environment,
             connect,
-            watched.observer if watched else NOBODY,
+            watched.observer if watched else NO_OBSERVER,
             secrets_folder=settings.secrets_folder,
             rates=Rates(backend.database),
         )
@@ -157,7 +157,7 @@ async def working(
                 activities=[
                     *activities,
                     inquiries.answer_inquiry,
-                    *_telling(settings, backend, lambda: engine.cluster),
+                    *_notification_activities(settings, backend, lambda: engine.cluster),
                 ],
                 # The sandbox costs up to half the throughput; import rules, sandboxed tests and replays keep us honest.
                 workflow_runner=UnsandboxedWorkflowRunner(),
@@ -171,7 +171,9 @@ async def working(
         yield backend, engine
 
 
-def _telling(settings: Settings, backend: Backend, cluster: Callable[[], str]) -> list[Callable[..., Any]]:
+def _notification_activities(
+    settings: Settings, backend: Backend, cluster: Callable[[], str]
+) -> list[Callable[..., Any]]:
     """The activities that tell people by mail and programs by webhook: in the installation's own queue only."""
     post = None
     if settings.mail is not None and settings.public_url is not None:

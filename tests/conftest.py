@@ -132,7 +132,7 @@ async def company(shared_company: Company) -> AsyncIterator[Company]:
     """The company without faults or outages, its effects counted from the beginning of this test."""
     await shared_company.mark()
     yield shared_company
-    await shared_company.mend()
+    await shared_company.clear_faults()
     await shared_company.restart()
 
 

@@ -229,14 +229,14 @@ def _cutoff(day: str, time: str, zone: str) -> Cutoff | None:
 def _with_managers(rows: list[ExportRow]) -> list[ExportRow]:
     addresses = {row.person.employee_number: row.person.email for row in rows if row.person.email}
 
-    def told(row: ExportRow) -> ExportRow:
+    def with_manager(row: ExportRow) -> ExportRow:
         manager = row.person.manager_hr_id
         if row.person.manager_email or manager is None or manager not in addresses:
             return row
         person = row.person.model_copy(update={"manager_email": addresses[manager]})
         return ExportRow(row.line, person, row.cutoff)
 
-    return [told(row) for row in rows]
+    return [with_manager(row) for row in rows]
 
 
 def _shown(text: str) -> str:

@@ -93,7 +93,7 @@ async def replace_webhook_secret(
 ) -> str:
     """The new secret, which cannot be had again; the former one signs beside it for a day."""
     await _require_owner(services, actor, packets, "replace a webhook's secret")
-    await _require_theirs(services, webhooks, actor, packets, hook_id)
+    await _require_covered(services, webhooks, actor, packets, hook_id)
     return await webhooks.replace_secret(hook_id)
 
 
@@ -101,7 +101,7 @@ async def disable_webhook(
     services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
 ) -> None:
     await _require_owner(services, actor, packets, "disable a webhook")
-    await _require_theirs(services, webhooks, actor, packets, hook_id)
+    await _require_covered(services, webhooks, actor, packets, hook_id)
     await webhooks.disable(hook_id)
 
 
@@ -122,7 +122,7 @@ async def _reach(services: Services, actor: Actor, packets: Sequence[str]) -> _R
     return _Reach(frozenset(owned), all(s.history.name in owned for s in shelves if s.history.current is not None))
 
 
-async def _require_theirs(
+async def _require_covered(
     services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
 ) -> None:
     """One about other people's packets is not there for them."""

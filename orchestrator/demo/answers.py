@@ -57,7 +57,7 @@ class AnswerSource(Protocol):
     async def match(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry) -> MatchAnswer: ...
 
     async def repair(
-        self, leaver: Leaver, exception: ExceptionState, member: StaffEntry, mended: bool
+        self, leaver: Leaver, exception: ExceptionState, member: StaffEntry, unlocked: bool
     ) -> RepairAnswer: ...
 
     async def tasks(self, questions: Sequence[TaskQuestion], member: StaffEntry) -> Mapping[str, dict[str, Any]]:
@@ -75,14 +75,16 @@ class Itself:
         return GateAnswer("approve")
 
     async def match(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry) -> MatchAnswer:
-        accounts = probably_theirs(leaver, exception.opened.system or "")
+        accounts = likely_accounts(leaver, exception.opened.system or "")
         if not accounts:
             return MatchAnswer((), "Confirmed with the line manager and HR: none of these accounts")
         many = len(accounts) > 1
         return MatchAnswer(accounts, f"Confirmed with the line manager: {'these accounts' if many else 'this account'}")
 
-    async def repair(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry, mended: bool) -> RepairAnswer:
-        if mended:
+    async def repair(
+        self, leaver: Leaver, exception: ExceptionState, member: StaffEntry, unlocked: bool
+    ) -> RepairAnswer:
+        if unlocked:
             return RepairAnswer("retry", "Finance operations unlocked the record")
         match exception.opened.kind:
             case "accounts_changed":
@@ -98,7 +100,7 @@ class Itself:
         return {q.task_id: evidence_for(q) for q in questions if q.task.opened.kind == "work"}
 
 
-def probably_theirs(leaver: Leaver, system: str) -> tuple[str, ...]:
+def likely_accounts(leaver: Leaver, system: str) -> tuple[str, ...]:
     """Of the accounts in question those that carry an address which is or was the person's."""
     found, facts = leaver.state.accounts.planned_on.get(system), leaver.state.asked.facts or {}
     addresses = {str(facts.get("email", "")).casefold(), *(a.casefold() for a in facts.get("former_emails", ()))} - {""}

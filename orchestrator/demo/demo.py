@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.screen import complain
-from orchestrator.demo.people import PACKET, BadExport, NobodyLeaves, cast_from, packaged_cast
+from orchestrator.demo.people import PACKET, BadExport, NoLeavers, cast_from, packaged_cast
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.packet.packet_files import starter_packet
 
@@ -24,8 +24,8 @@ def run_demo(csv: Path | None = None, yes: bool = False, keep_up: bool = False, 
         complain(f"{csv} has {len(bad.rows)} invalid rows; nothing was started.", "Correct these lines:",
                  *(f"line {row.line} {row.message}" for row in bad.rows))  # fmt: skip
         return 1
-    except NobodyLeaves as nobody:
-        complain(nobody.message, "Nothing was started.")
+    except NoLeavers as none_leave:
+        complain(none_leave.message, "Nothing was started.")
         return 1
     except Refusal as refused:
         complain(refused.message, remedy_of(refused), "Nothing was started.")

@@ -34,7 +34,7 @@ class BadExport(Exception):
         self.rows = list(rows)
 
 
-class NobodyLeaves(Exception):
+class NoLeavers(Exception):
     """`message` says what to put into the file."""
 
     def __init__(self, message: str) -> None:
@@ -98,7 +98,7 @@ def cast_from(path: Path, packet: Packet) -> Cast:
     if bad:
         raise BadExport(bad)
     if not export.leaving:
-        raise NobodyLeaves(_how_to_leave(path, columns))
+        raise NoLeavers(_how_to_leave(path, columns))
     leaving, cap = export.leaving, packet.workflow.thresholds.batch_cap
     taken = leaving[:cap]
     people, staff, notes = _company(export.rows, [row.person.employee_number for row in taken])
@@ -141,29 +141,29 @@ def _company(
     rows: Sequence[ExportRow], leaving: Sequence[str]
 ) -> tuple[list[Employee], list[StaffEntry], tuple[str, ...]]:
     notes = []
-    everybody = {row.person.employee_number: _employee(row, leaving) for row in rows}
-    staff_people, staff = _own_staff({person.email.casefold() for person in everybody.values()}, set(everybody))
+    employees = {row.person.employee_number: _employee(row, leaving) for row in rows}
+    staff_people, staff = _own_staff({person.email.casefold() for person in employees.values()}, set(employees))
     chief = staff_people[0].employee_number
     replaced = 0
     for number in leaving:
-        manager = _manager_who_stays(everybody, number, leaving)
-        if manager is None or manager != everybody[number].manager_number:
+        manager = _manager_who_stays(employees, number, leaving)
+        if manager is None or manager != employees[number].manager_number:
             replaced += 1
-        everybody[number] = replace(everybody[number], manager_number=manager or chief)
+        employees[number] = replace(employees[number], manager_number=manager or chief)
     if replaced:
         notes.append(
             f"{replaced} leavers have no line manager in the file who stays; the demo uses the next manager in the "
             "reporting line."
         )
-    if len(everybody) > MAX_PEOPLE:
-        wanted = {*leaving, *(everybody[number].manager_number for number in leaving)}
-        rest = [number for number in everybody if number not in wanted][: MAX_PEOPLE - len(wanted)]
-        notes.append(f"The demo uses {MAX_PEOPLE} of the {len(everybody)} people in the file.")
-        everybody = {number: everybody[number] for number in everybody if number in {*wanted, *rest}}
-    known = {*everybody, chief}
+    if len(employees) > MAX_PEOPLE:
+        wanted = {*leaving, *(employees[number].manager_number for number in leaving)}
+        rest = [number for number in employees if number not in wanted][: MAX_PEOPLE - len(wanted)]
+        notes.append(f"The demo uses {MAX_PEOPLE} of the {len(employees)} people in the file.")
+        employees = {number: employees[number] for number in employees if number in {*wanted, *rest}}
+    known = {*employees, chief}
     people = [
         person if person.manager_number in known else replace(person, manager_number=chief)
-        for person in everybody.values()
+        for person in employees.values()
     ]
     people = _without_traps(with_traits(people), leaving)
     return [*people, *staff_people], staff, tuple(notes)
@@ -188,15 +188,15 @@ def _employee(row: ExportRow, leaving: Sequence[str]) -> Employee:
     )
 
 
-def _manager_who_stays(everybody: Mapping[str, Employee], number: str, leaving: Sequence[str]) -> str | None:
+def _manager_who_stays(employees: Mapping[str, Employee], number: str, leaving: Sequence[str]) -> str | None:
     """The next one up who does not leave as well."""
     seen = {number}
-    above = everybody[number].manager_number
-    while above in everybody and above not in seen:
+    above = employees[number].manager_number
+    while above in employees and above not in seen:
         if above not in leaving:
             return above
         seen.add(above)
-        above = everybody[above].manager_number
+        above = employees[above].manager_number
     return None
 
 

@@ -22,7 +22,7 @@ from orchestrator.demo.progress import view_step
 from orchestrator.demo.questions import AtTerminal
 from orchestrator.demo.screen import Screen
 from orchestrator.demo.story import DOWN, LockedRecord, Outage
-from orchestrator.demo.timeline import told
+from orchestrator.demo.timeline import timeline_entry
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.gates import why_not_decide
 from orchestrator.domain.errors import Refusal, TooLate
@@ -123,17 +123,17 @@ class Play:
             situation = await self._stack.backend.runs.load(leaver.run_id)
             leaver.state, leaver.world = situation.state, situation.world
             if leaver.heard < situation.state.version:
-                await self._tell(leaver)
+                await self._print_news(leaver)
                 self._moved_at = time.monotonic()
 
-    async def _tell(self, leaver: Leaver) -> None:
+    async def _print_news(self, leaver: Leaver) -> None:
         stream = e.run_stream(leaver.run_id)
         page = await self._stack.backend.ledger.read({stream: leaver.heard})
         for recorded in page.events[stream]:
             if recorded.version > leaver.state.version:
                 break  # the next look tells of it
             leaver.heard = recorded.version
-            news = told(recorded.event, leaver)
+            news = timeline_entry(recorded.event, leaver)
             if news is not None and (news.weighty or not self._screen.asks):
                 line = mark(news.kind, ascii_only=self._screen.console.options.ascii_only)
                 style = SHAPES[news.kind].style if news.weighty else ""
@@ -204,16 +204,16 @@ class Play:
 
     async def _repair(self, leaver: Leaver, id_: str, exception: ExceptionState, member: StaffEntry) -> None:
         services, actor, opened = self._stack.services, self._actors[member.alias], exception.opened
-        mended = self._locked.concerns(opened.step_id)
-        if mended:
+        unlocked = self._locked.concerns(opened.step_id)
+        if unlocked:
             step = leaver.state.plan.steps[opened.step_id or ""]
             system = leaver.world.pinned.platform.systems[step.system].title
             self._story(
                 f"{system} responded 200 OK with an error in the body: the record is locked. Offboard read the account "
                 f"back, saw no change, and stopped this step ({step.title})."
             )
-            await self._locked.mend()
-        answer = await self._answers.repair(leaver, exception, member, mended)
+            await self._locked.clear_faults()
+        answer = await self._answers.repair(leaver, exception, member, unlocked)
         match answer.action:
             case "retry":
                 await commands.retry_step(services, actor, leaver.run_id, opened.step_id or "", reason=answer.reason)

@@ -19,7 +19,7 @@ from orchestrator.demo.answers import (
     RepairAnswer,
     TaskQuestion,
     evidence_for,
-    probably_theirs,
+    likely_accounts,
 )
 from orchestrator.demo.board import Leaver
 from orchestrator.demo.progress import exception_words
@@ -90,7 +90,7 @@ class AtTerminal:
             return await self._itself.match(leaver, exception, member)
         system = exception.opened.system or ""
         found = leaver.state.accounts.planned_on[system]
-        likely = probably_theirs(leaver, system)
+        likely = likely_accounts(leaver, system)
         lines: list[RenderableType] = [Text(exception_words(exception, leaver.state, leaver.world))]
         for number, account in enumerate(found.candidates, 1):
             shown = leaver.state.accounts.details[account]
@@ -113,12 +113,14 @@ class AtTerminal:
                 return MatchAnswer(accounts, await self._reason("The line manager confirms it"))
             self._screen.print(f"Type numbers from 1 to {len(found.candidates)}, separated by commas, or none.")
 
-    async def repair(self, leaver: Leaver, exception: ExceptionState, member: StaffEntry, mended: bool) -> RepairAnswer:
+    async def repair(
+        self, leaver: Leaver, exception: ExceptionState, member: StaffEntry, unlocked: bool
+    ) -> RepairAnswer:
         if self._alone:
-            return await self._itself.repair(leaver, exception, member, mended)
+            return await self._itself.repair(leaver, exception, member, unlocked)
         possible = [ACTIONS[repair] for repair in RULES[exception.opened.kind].repairs if repair in ACTIONS]
         lines: list[RenderableType] = [Text(exception_words(exception, leaver.state, leaver.world))]
-        if mended:
+        if unlocked:
             lines.append(Text("The record has been unlocked: a retry will succeed."))
         elif exception.opened.system:
             lines.append(Text(leaver.world.pinned.platform.systems[exception.opened.system].runbook, style="dim"))
@@ -129,7 +131,7 @@ class AtTerminal:
             typed = await self._choose(f"{prompt} [{_letter(possible[0])}]:", _letter(possible[0]))
             if typed in (None, "f"):
                 self._alone = True
-                return await self._itself.repair(leaver, exception, member, mended)
+                return await self._itself.repair(leaver, exception, member, unlocked)
             action = _LETTERS.get(typed or "")
             for one in possible:
                 if one == action:

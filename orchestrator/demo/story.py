@@ -19,7 +19,7 @@ SEEN_TO_FAIL = 3
 """Attempts that fail before the system comes back."""
 
 LOCKABLE = (("cards", "freeze_card", "/cards/{}/freeze$"), ("code", "suspend_account", "/accounts/{}/suspend$"))
-Tell = Callable[[str], None]
+Announce = Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -27,17 +27,17 @@ class Outage:
     """Code hosting goes down when access is approved for one leaver, and comes back once retries were seen."""
 
     company: Company
-    tell: Tell
+    announce: Announce
     since: float | None = None
     ended: float | None = None
-    told: bool = False
+    announced: bool = False
 
     async def begin(self, now: float) -> None:
         if self.since is not None:
             return
         self.since = now
         await self.company.stop(DOWN)
-        self.tell("Simulated outage: code hosting refuses every connection.")
+        self.announce("Simulated outage: code hosting refuses every connection.")
 
     async def go_on(self, leavers: Sequence[Leaver], now: float) -> None:
         if self.since is None:
@@ -48,17 +48,17 @@ class Outage:
                 return
             await self.company.restart(DOWN)
             self.ended = now
-            self.tell(
+            self.announce(
                 f"Code hosting is back after {now - self.since:.0f} s. Offboard made {attempts} attempts with a "
                 "growing delay. Steps on other systems continued meanwhile."
             )
-        elif not self.told and not any(_failures(leaver) for leaver in leavers):
-            self.told = True
-            self.tell("The steps on code hosting continue automatically.")
+        elif not self.announced and not any(_failures(leaver) for leaver in leavers):
+            self.announced = True
+            self.announce("The steps on code hosting continue automatically.")
 
     @property
     def going_on(self) -> bool:
-        return self.since is not None and not self.told
+        return self.since is not None and not self.announced
 
 
 def _failures(leaver: Leaver) -> int:
@@ -78,10 +78,10 @@ class LockedRecord:
     """One step is refused, with an error inside an answer that says 200, until an operator has had it repaired."""
 
     company: Company
-    tell: Tell
+    announce: Announce
     step_id: str | None = None
     system: str = ""
-    mended: bool = False
+    unlocked: bool = False
 
     async def prepare(self, leavers: Sequence[Leaver]) -> None:
         """Locks a record of the first leaver whose accounts are no question and who has such a step ahead."""
@@ -96,11 +96,11 @@ class LockedRecord:
         await self.company.break_(step.system, "error_in_200", method="POST", path=path.format(native_id))
 
     def concerns(self, step_id: str | None) -> bool:
-        return step_id is not None and step_id == self.step_id and not self.mended
+        return step_id is not None and step_id == self.step_id and not self.unlocked
 
-    async def mend(self) -> None:
-        self.mended = True
-        await self.company.mend(self.system)
+    async def clear_faults(self) -> None:
+        self.unlocked = True
+        await self.company.clear_faults(self.system)
 
 
 def _lockable(leaver: Leaver) -> tuple[PlannedStep, str] | None:

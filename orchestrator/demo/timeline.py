@@ -13,7 +13,7 @@ from orchestrator.vocabulary.states import DISPOSITION, in_sentence, label
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TimelineEntry:
     """`weighty`: worth a line of its own also where the board shows how things stand."""
 
     kind: Kind
@@ -21,39 +21,41 @@ class Told:
     weighty: bool = False
 
 
-def told(event: Event, leaver: Leaver) -> Told | None:
+def timeline_entry(event: Event, leaver: Leaver) -> TimelineEntry | None:
     """None for what is only the machinery's business. `leaver` is as it was when the event was read, or later."""
     match event:
         case e.StepVerified() | e.StepAttested() | e.StepAttemptFailed() | e.StepFailed():
             return _of_step(event, leaver)
         case e.RunRequested():
-            return Told(
+            return TimelineEntry(
                 "running", f"run requested by {event.requested_by}, cutoff {event.local_cutoff or 'immediately'}"
             )
         case e.PlanFrozen():
             known = leaver.world.pinned.platform.systems
             systems = len({step.system for step in event.steps if step.system})
             words = f"plan {event.revision}: {len(event.steps)} steps on {systems} of {len(known)} systems"
-            return Told("running", words + (", some await account matches" if event.open_steps else ""))
+            return TimelineEntry("running", words + (", some await account matches" if event.open_steps else ""))
         case e.GateOpened():
             title = leaver.world.pinned.approvals.gates[event.gate].title
-            return Told(
+            return TimelineEntry(
                 "gate", f'gate "{title}": {len(event.digests)} steps await approval by {role_words(event.roles)}'
             )
         case e.GateDecided():
             gate = leaver.state.decisions.gates[event.gate_id].opened.gate
             title = leaver.world.pinned.approvals.gates[gate].title
             out = f", {len(event.excluded)} steps excluded" if event.excluded else ""
-            return Told("gate", f'gate "{title}" {event.outcome} by {", ".join(event.by)}{out}', weighty=True)
+            return TimelineEntry("gate", f'gate "{title}" {event.outcome} by {", ".join(event.by)}{out}', weighty=True)
         case e.RunRescheduled():
-            return Told("time", f"cutoff changed to {event.local_cutoff} by {event.by}", weighty=True)
+            return TimelineEntry("time", f"cutoff changed to {event.local_cutoff} by {event.by}", weighty=True)
         case e.ExceptionOpened():
             exception = leaver.state.work.exceptions[event.exception_id]
-            return Told("stopped", f"exception: {exception_words(exception, leaver.state, leaver.world)}", weighty=True)
+            return TimelineEntry(
+                "stopped", f"exception: {exception_words(exception, leaver.state, leaver.world)}", weighty=True
+            )
         case e.ExceptionClosed():
             by = f" by {event.by}" if event.by else ""
             reason = f": {event.reason}" if event.reason else ""
-            return Told(
+            return TimelineEntry(
                 "verified",
                 f"exception closed: {in_sentence(label(event.disposition, DISPOSITION))}{by}{reason}",
                 weighty=True,
@@ -62,29 +64,29 @@ def told(event: Event, leaver: Leaver) -> Told | None:
             task = leaver.state.work.tasks[event.task_id].opened
             words = "done" if event.outcome == "done" else "not done"
             evidence = (event.evidence or {}).get("note", "")
-            return Told(
+            return TimelineEntry(
                 "attested", f"{leaver.state.plan.steps[task.step_id].title}: {words}, by {event.by} ({evidence})"
             )
         case e.RunClosed():
             counted = f"{event.verified} verified, {event.attested} attested, {event.skipped} skipped"
-            return Told("verified", f"run completed: {counted}", weighty=True)
+            return TimelineEntry("verified", f"run completed: {counted}", weighty=True)
         case e.RunEnded():
-            return Told("skipped", f"run cancelled by {event.by}", weighty=True)
+            return TimelineEntry("skipped", f"run cancelled by {event.by}", weighty=True)
     return None
 
 
 StepResult = e.StepVerified | e.StepAttested | e.StepAttemptFailed | e.StepFailed
 
 
-def _of_step(event: StepResult, leaver: Leaver) -> Told | None:
+def _of_step(event: StepResult, leaver: Leaver) -> TimelineEntry | None:
     step = leaver.state.plan.steps[event.step_id]
     match event:
         case e.StepVerified():
             tries = f", at attempt {event.attempt}" if event.attempt > 1 else ""
-            return Told("verified", f"{step.title}: verified{tries}")
+            return TimelineEntry("verified", f"{step.title}: verified{tries}")
         case e.StepAttested():
-            return None if event.by else Told("attested", f"{step.title}: attested by the system")
+            return None if event.by else TimelineEntry("attested", f"{step.title}: attested by the system")
         case e.StepAttemptFailed():
             why = code_words(event.code)
-            return Told("again", f"{step.title}: attempt {event.attempt} failed, {why}; retrying")
-    return Told("stopped", f"{step.title}: failed, {code_words(event.code)}")
+            return TimelineEntry("again", f"{step.title}: attempt {event.attempt} failed, {why}; retrying")
+    return TimelineEntry("stopped", f"{step.title}: failed, {code_words(event.code)}")

@@ -138,16 +138,16 @@ def outcome_sentences(packet: Packet) -> list[str]:
     """The target for the removal of access, and the manual work that a run saves."""
     within = spelled(packet.workflow.outcomes.access_gone_within)
     saved = sum(step.minutes_saved for step in packet.workflow.steps)
-    told = [f"All access is removed, and the removal verified, within {within} of the cutoff."]
+    sentences = [f"All access is removed, and the removal verified, within {within} of the cutoff."]
     if saved:
-        told.append(f"A run with every step saves {minutes(saved)} of manual work.")
-    return told
+        sentences.append(f"A run with every step saves {minutes(saved)} of manual work.")
+    return sentences
 
 
 def threshold_sentences(packet: Packet) -> list[str]:
     limits = packet.workflow.thresholds
     exceptions = packet.approvals.exceptions
-    told = [
+    sentences = [
         f"Starting more than {number(limits.batch_cap)} runs from one list needs a confirmation of their number.",
         "Failed attempts are retried. After "
         f"{spelled(limits.retries_become_exception_after)} an exception opens as well, and the retries continue.",
@@ -158,8 +158,8 @@ def threshold_sentences(packet: Packet) -> list[str]:
         f"{spelled(exceptions.due_within)}.",
     ]
     if packet.workflow.pilot is not None:
-        told.append(f"In the pilot phase, the packet applies to people for whom: {packet.workflow.pilot}.")
-    return told
+        sentences.append(f"In the pilot phase, the packet applies to people for whom: {packet.workflow.pilot}.")
+    return sentences
 
 
 def urgent_sentences(packet: Packet) -> list[str]:
@@ -198,31 +198,33 @@ def system_sentences(name: str, packet: Packet, catalogue: Catalogue) -> list[st
 
 def _system(name: str, packet: Packet) -> list[str]:
     system = packet.platform.systems[name]
-    told = ["It is the HR system of record."] if packet.platform.hr.system == name else []
-    told += _matching(system) if any(step.system == name for step in packet.workflow.steps) else []
-    told.append(f"An attempt times out after {spelled(system.deadline)}.")
+    sentences = ["It is the HR system of record."] if packet.platform.hr.system == name else []
+    sentences += _matching(system) if any(step.system == name for step in packet.workflow.steps) else []
+    sentences.append(f"An attempt times out after {spelled(system.deadline)}.")
     if system.rate_per_second is not None:
-        told.append(f"At most {system.rate_per_second:g} requests per second.")
+        sentences.append(f"At most {system.rate_per_second:g} requests per second.")
     if system.queue is not None:
-        told.append(f"A separate worker serves it, on the task queue {system.queue}.")
-    return told
+        sentences.append(f"A separate worker serves it, on the task queue {system.queue}.")
+    return sentences
 
 
 def _matching(system: SystemSpec) -> list[str]:
-    told = []
+    sentences = []
     strong = [_key(key.key) for key in system.match if key.strength == "strong"]
     weak = [_key(key.key) for key in system.match if key.strength == "weak"]
     if strong:
-        told.append(
+        sentences.append(
             f"An account is matched if exactly one fits by {joined(strong, 'or')}. If several fit, an exception opens."
         )
     if weak:
-        told.append(f"An account that fits by {joined(weak, 'or')} alone is a possible match, which a person confirms.")
+        sentences.append(
+            f"An account that fits by {joined(weak, 'or')} alone is a possible match, which a person confirms."
+        )
     if system.match and not system.expected:
-        told.append("Having no account there is normal.")
+        sentences.append("Having no account there is normal.")
     elif system.match:
-        told.append("An account is expected there: if none is found, an exception opens.")
-    return told
+        sentences.append("An account is expected there: if none is found, an exception opens.")
+    return sentences
 
 
 def _key(name: str) -> str:

@@ -37,8 +37,8 @@ def _exception(event: e.ExceptionOpened) -> dict[str, Any]:
 
 
 def _gate(event: e.GateOpened) -> dict[str, Any]:
-    told = _fields("gate_id", "gate", "roles", "quorum", "decide_by", "valid_until")(event)
-    return told | {"steps": len(event.digests)}
+    data = _fields("gate_id", "gate", "roles", "quorum", "decide_by", "valid_until")(event)
+    return data | {"steps": len(event.digests)}
 
 
 def _decided(event: e.GateDecided) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _decided(event: e.GateDecided) -> dict[str, Any]:
     return {"gate_id": event.gate_id, "outcome": event.outcome, "valid_until": event.valid_until, **counts}
 
 
-_TOLD: Mapping[type[Event], tuple[str, _Data]] = MappingProxyType(
+_DATA: Mapping[type[Event], tuple[str, _Data]] = MappingProxyType(
     {
         e.RunRequested: ("run.requested", _fields("packet", "packet_version", "phase", "cutoff", "urgent")),
         e.PlanFrozen: ("run.planned", lambda event: {"revision": event.revision, "steps": len(event.steps)}),
@@ -64,10 +64,10 @@ _TOLD: Mapping[type[Event], tuple[str, _Data]] = MappingProxyType(
     }
 )
 
-TYPES: tuple[str, ...] = tuple(name for name, _ in _TOLD.values())
+TYPES: tuple[str, ...] = tuple(name for name, _ in _DATA.values())
 """What a webhook may ask for, without `PREFIX`. It may also ask for `run`, `gate` or `exception`: all of a kind."""
 KINDS: tuple[str, ...] = tuple(dict.fromkeys(name.partition(".")[0] for name in TYPES))
-TYPE_OF: Mapping[str, str] = MappingProxyType({event.type_name(): name for event, (name, _) in _TOLD.items()})
+TYPE_OF: Mapping[str, str] = MappingProxyType({event.type_name(): name for event, (name, _) in _DATA.items()})
 """Our own name of an event -> the type under which it is told."""
 
 
@@ -76,7 +76,7 @@ def is_wanted(type_: str, wanted: Sequence[str]) -> bool:
     return not wanted or type_ in wanted or type_.partition(".")[0] in wanted
 
 
-def told_id(run_id: str, version: int) -> str:
+def event_id(run_id: str, version: int) -> str:
     """The same for every webhook and every attempt. Made of the run and the event's number in it: a position in the
     ledger would tell of everything else that happened."""
     return f"{run_id}-{version}"
@@ -84,10 +84,10 @@ def told_id(run_id: str, version: int) -> str:
 
 def cloud_event(run_id: str, version: int, event: Event, recorded_at: datetime, source: str) -> bytes:
     """The body. `source` is the installation's address. Raises `KeyError` for an event that is told to nobody."""
-    type_, data = _TOLD[type(event)]
+    type_, data = _DATA[type(event)]
     document = {
         "specversion": "1.0",
-        "id": told_id(run_id, version),
+        "id": event_id(run_id, version),
         "source": source,
         "type": PREFIX + type_,
         "subject": run_id,

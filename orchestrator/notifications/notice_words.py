@@ -15,7 +15,7 @@ from orchestrator.domain.run.exceptions import RULES
 from orchestrator.notifications.notices import Notice, PendingItem
 from orchestrator.vocabulary.states import in_sentence
 
-MOST_LISTED = 20
+MAX_LISTED = 20
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in any locale
 UNNAMED = "item"
 
@@ -54,13 +54,13 @@ def _digest(notices: Sequence[Notice], public_url: str, zone: str | None, now: d
     still = all(notice.kind == "reminder" for notice in notices)
     subject = f"{len(notices)} items {'still need' if still else 'need'} your attention"
     lines = [f"{subject}, most urgent first:"]
-    for number, notice in enumerate(notices[:MOST_LISTED], start=1):
+    for number, notice in enumerate(notices[:MAX_LISTED], start=1):
         waiting = notice.waiting
         reminder = " (reminder)" if notice.kind == "reminder" and not still else ""
         sentences = [f"{_item(waiting)}{_about(waiting)}{reminder}.", *_by(waiting, zone, now)]
         lines += ["", f"{number}. {' '.join(sentences)}", f"   {_link(waiting, public_url)}"]
-    if len(notices) > MOST_LISTED:
-        lines += ["", f"And {len(notices) - MOST_LISTED} more."]
+    if len(notices) > MAX_LISTED:
+        lines += ["", f"And {len(notices) - MAX_LISTED} more."]
     return subject, lines
 
 

@@ -60,13 +60,13 @@ def due_notices(
     planned = [next_ for item in waiting if (next_ := _next(item, sent, now, gather)) is not None]
     if not any(at <= now for _, at in planned):
         return (), min((at for _, at in planned), default=None)
-    told = tuple(notice for notice, at in planned if at <= now + gather)
+    due = tuple(notice for notice, at in planned if at <= now + gather)
     later = [at for _, at in planned if at > now + gather]
-    for notice in told:
+    for notice in due:
         item = notice.waiting
         if notice.kind == "first" and item.due_at is not None and (at := remind_at(item.opened_at, item.due_at)) > now:
             later.append(at)
-    return told, min(later, default=None)
+    return due, min(later, default=None)
 
 
 def _next(item: PendingItem, sent: Sent, now: datetime, gather: timedelta) -> tuple[Notice, datetime] | None:

@@ -149,7 +149,7 @@ class History:
             found += matching
             if last is not None:
                 before, back_to = last["position"], _minute_after(last["recorded_at"])
-        happened = await self._told(found, steps, everything)
+        happened = await self._entries(found, steps, everything)
         more = None if ended or before is None else self._sealed(before)
         return HistorySlice(happened, more, wanted.since if ended else back_to)
 
@@ -225,14 +225,14 @@ class History:
             planned = json.loads(entry.public)["steps"]
             steps.known[entry.stream].update({step["step_id"]: (step["name"], step["system"]) for step in planned})
 
-    async def _told(self, found: Sequence[_Found], steps: _Steps, everything: bool) -> tuple[HistoryEntry, ...]:
+    async def _entries(self, found: Sequence[_Found], steps: _Steps, everything: bool) -> tuple[HistoryEntry, ...]:
         await self._learn(steps, found)
         run_ids = [name for one in found if (name := _run_of(one.row["stream"])) is not None]
         names = await self._queries.names(run_ids)
-        return tuple(self._told_one(one, steps, names, everything) for one in found)
+        return tuple(self._entry(one, steps, names, everything) for one in found)
 
     @staticmethod
-    def _told_one(one: _Found, steps: _Steps, names: Mapping[str, PersonName], everything: bool) -> HistoryEntry:
+    def _entry(one: _Found, steps: _Steps, names: Mapping[str, PersonName], everything: bool) -> HistoryEntry:
         stream, event = one.row["stream"], one.event
         run_id = _run_of(stream)
         step, on = steps.of(stream, event)

@@ -21,14 +21,14 @@ class OpenCounts:
 
 async def open_counts(database: Database) -> OpenCounts:
     """Raises `LedgerUnavailable`."""
-    for_everybody = or_(runs.c.embargo_until.is_(None), runs.c.embargo_until <= func.engine.now())
+    not_embargoed = or_(runs.c.embargo_until.is_(None), runs.c.embargo_until <= func.engine.now())
     by_state = (
-        select(runs.c.state, func.count()).where(runs.c.closed_at.is_(None), for_everybody).group_by(runs.c.state)
+        select(runs.c.state, func.count()).where(runs.c.closed_at.is_(None), not_embargoed).group_by(runs.c.state)
     )
     by_kind = (
         select(exceptions.c.kind, func.count())
         .join(runs, runs.c.run_id == exceptions.c.run_id)
-        .where(exceptions.c.closed_at.is_(None), for_everybody)
+        .where(exceptions.c.closed_at.is_(None), not_embargoed)
         .group_by(exceptions.c.kind)
     )
     async with database.connect() as connection:

@@ -113,18 +113,20 @@ class SingleLine(logging.Formatter):
 
 def describe(error: BaseException, depth: int = MAX_ERROR_CHAIN) -> dict[str, Any]:
     """Type, code and place of an exception and of those behind it; nothing that it says."""
-    told: dict[str, Any] = {"type": f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")}
+    described: dict[str, Any] = {
+        "type": f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    }
     if (code := code_of(error)) is not None:
-        told["code"] = code
+        described["code"] = code
     if (place := _place(error.__traceback__)) is not None:
-        told["at"] = place
+        described["at"] = place
     if depth > 1:
         if isinstance(error, BaseExceptionGroup):
-            told["all"] = [describe(one, depth - 1) for one in error.exceptions[:MAX_ERROR_CHAIN]]
+            described["all"] = [describe(one, depth - 1) for one in error.exceptions[:MAX_ERROR_CHAIN]]
         cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         if cause is not None:
-            told["cause"] = describe(cause, depth - 1)
-    return told
+            described["cause"] = describe(cause, depth - 1)
+    return described
 
 
 def code_of(error: BaseException) -> str | None:

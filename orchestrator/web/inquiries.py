@@ -91,7 +91,7 @@ class Inquiries:
         inquiry_id = await self.put(asked_by, question, within=within, inquiry_id=inquiry_id)
         answer = await self.wait(inquiry_id, asked_by, within=max(until - clock(), 0.0))
         if answer is None:
-            raise self._nobody(inquiry_id, within)
+            raise self._not_answered(inquiry_id, within)
         return cast(q.A, answer)
 
     async def wait(self, inquiry_id: str, asked_by: str, *, within: float) -> q.Answer | None:
@@ -131,7 +131,7 @@ class Inquiries:
         Raises like `result` where it was refused or failed."""
         await self._rows.withdraw(inquiry_id, asked_by)
         answered = await self._rows.answered(inquiry_id, asked_by)
-        return None if answered is None or answered == "waiting" else _told(answered)
+        return None if answered is None or answered == "waiting" else _parsed_answer(answered)
 
     async def result(self, inquiry_id: str, asked_by: str) -> q.Answer | None:
         """What came of it, None while nobody has answered. Raises like `ask`; and `Invalid` for what this actor never
@@ -141,7 +141,7 @@ class Inquiries:
             raise _unknown()
         if answered == "waiting":
             return None
-        return _told(answered)
+        return _parsed_answer(answered)
 
     async def question(self, inquiry_id: str, asked_by: str) -> Question:
         """What was asked, so that it can be asked again or changed. Raises `Invalid` like `result`."""
@@ -150,7 +150,7 @@ class Inquiries:
             raise _unknown()
         return q.QUESTIONS.validate_json(question)
 
-    def _nobody(self, inquiry_id: str, within: float) -> NotAnswered:
+    def _not_answered(self, inquiry_id: str, within: float) -> NotAnswered:
         queue = self._engine.task_queue if self._engine is not None else ""
         return NotAnswered(
             "not_answered",
@@ -168,7 +168,7 @@ def _unknown() -> Invalid:
     return Invalid("unknown_inquiry", "This request was not found, or it has expired.")
 
 
-def _told(answered: InquiryAnswer) -> q.Answer:
+def _parsed_answer(answered: InquiryAnswer) -> q.Answer:
     match answered.outcome:
         case "answered":
             return q.ANSWERS[answered.kind].model_validate_json(answered.answer)

@@ -144,7 +144,7 @@ async def test_an_account_is_settled_and_a_failed_step_tried_again(
             while (retried := await offboard(*retry, as_="operator")).code != 0:
                 assert "nothing to try again" in retried.err, retried.err
     finally:
-        await stack.company.mend("code")
+        await stack.company.clear_faults("code")
     assert "being retried" in retried.out
     await until(
         offboard, run_id,

@@ -45,7 +45,7 @@ async def plain(plain_company: Company) -> AsyncIterator[Connector]:
     connector = connect_to(plain_company, "scim")
     yield connector
     await connector.aclose()
-    await plain_company.mend()
+    await plain_company.clear_faults()
 
 
 @contextlib.asynccontextmanager

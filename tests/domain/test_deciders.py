@@ -24,7 +24,7 @@ from run_world import (
 )  # fmt: skip
 
 from orchestrator.domain import events as e
-from orchestrator.domain.approvals.deciders import IfNobody, deciders, if_nobody_acts
+from orchestrator.domain.approvals.deciders import DelayEffects, deciders, effects_of_delay
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.organisation.organisation import DelegationState
 from orchestrator.domain.permissions.embargo import EmbargoTerms
@@ -101,23 +101,23 @@ def test_tasks_exceptions_and_reviews_wait_for_their_owners() -> None:
         who(story, "nosuch")
 
 
-def names(story: Story, found: IfNobody) -> set[str]:
+def names(story: Story, found: DelayEffects) -> set[str]:
     return {story.state.plan.steps[id_].name for id_ in found.undone}
 
 
 def test_an_undecided_gate_goes_to_others_then_lapses_and_its_steps_stay_undone() -> None:
     story = Story()
-    found = if_nobody_acts(story.state, ACCESS, story.world)
+    found = effects_of_delay(story.state, ACCESS, story.world)
     assert (found.escalates_to, found.at, found.lapses_at) == (("lead",), MONDAY + DAY, EVENING + 7 * DAY)
     assert names(story, found) == {"disable", "sessions", "freeze", "remove", "close"}, "with what needs them"
     story.at(MONDAY + DAY)
-    assert if_nobody_acts(story.state, ACCESS, story.world).escalates_to == ()
+    assert effects_of_delay(story.state, ACCESS, story.world).escalates_to == ()
 
 
 def test_an_overdue_task_goes_to_whoever_owns_exceptions() -> None:
     story = Story()
     [task] = story.state.work.tasks
-    found = if_nobody_acts(story.state, task, story.world)
+    found = effects_of_delay(story.state, task, story.world)
     assert found.escalates_to == ("operator",) and found.at == MONDAY + 3 * DAY
     assert names(story, found) == {"hand_over", "pay", "remove"}
 
@@ -125,18 +125,18 @@ def test_an_overdue_task_goes_to_whoever_owns_exceptions() -> None:
 def test_an_exception_keeps_its_step_and_what_needs_it_and_a_review_keeps_nothing() -> None:
     story = at_cutoff()
     story.attempt("disable", REFUSED)
-    found = if_nobody_acts(story.state, story.exception("step_failed"), story.world)
+    found = effects_of_delay(story.state, story.exception("step_failed"), story.world)
     assert found.escalates_to == () and found.at == EVENING + DAY
     assert names(story, found) == {"disable", "sessions", "freeze", "close", "remove"}
     urgent = Story(urgent=True)
-    assert if_nobody_acts(urgent.state, "x-urgent_review-start", urgent.world) == IfNobody(at=MONDAY + DAY)
+    assert effects_of_delay(urgent.state, "x-urgent_review-start", urgent.world) == DelayEffects(at=MONDAY + DAY)
     with pytest.raises(Invalid):
-        if_nobody_acts(urgent.state, "nosuch", urgent.world)
+        effects_of_delay(urgent.state, "nosuch", urgent.world)
 
 
 def test_a_rejection_keeps_what_was_refused() -> None:
     story = Story()
     story.vote("g-money-1", BEN, "reject")
-    found = if_nobody_acts(story.state, story.exception("gate_rejected"), story.world)
+    found = effects_of_delay(story.state, story.exception("gate_rejected"), story.world)
     assert names(story, found) == {"close", "pay"}
     assert {HR.actor_id, LEA.actor_id, OLE.actor_id} & set(who(story, story.exception("gate_rejected"))) == {"ole"}

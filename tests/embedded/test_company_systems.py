@@ -265,7 +265,7 @@ async def test_faults_of_every_mode(company: Company, hire: Hire) -> None:
 
     await company.break_("code", "503")
     assert (await ask(company, "code", "GET", "/accounts")).status_code == 503
-    await company.mend("code")
+    await company.clear_faults("code")
     assert (await ask(company, "code", "GET", "/accounts")).status_code == 200
     with pytest.raises(ValueError, match="mode"):
         await company.break_("code", "explode")  # type: ignore[arg-type]

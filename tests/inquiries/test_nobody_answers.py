@@ -45,7 +45,7 @@ async def test_a_worker_that_dies_at_work_is_replaced_while_somebody_waits(askin
             await at_work(here, inquiry_id)
             process.kill()
         assert await inquiries.result(inquiry_id, "hr") is None
-        await here.company.mend()
+        await here.company.clear_faults()
         async with working(here.settings):
             answer = await until_answered(inquiries, inquiry_id)
         assert len(answer.people) == 2

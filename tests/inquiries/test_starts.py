@@ -114,7 +114,7 @@ async def test_a_start_that_is_withdrawn_while_a_worker_asks_hr_opens_no_run(ask
         with pytest.raises(NotAnswered) as late:
             await started(here, inquiries, asked(person), within=0.5)
         await here.engine.client.get_workflow_handle(inquiry_workflow_id(late.value.inquiry_id)).result()
-        await here.company.mend()
+        await here.company.clear_faults()
         assert await runs_of(here, person) == []
 
 

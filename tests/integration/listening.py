@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 
 from activities.connections import Connections
-from activities.observation import Call, Nobody, Observed
+from activities.observation import Call, NoObserver, Observed
 from activities.systems import SystemActivities
 from orchestrator.deciding.runs import Runs
 from orchestrator.ledger.engine.engine_reports import EngineReports
@@ -17,7 +17,7 @@ from orchestrator.settings import Settings
 from orchestrator.worker import working
 
 
-class Listener(Nobody):
+class Listener(NoObserver):
     """`calls`: system, what for, and the loop's time at which it began, in seconds."""
 
     def __init__(self, when_confirmed: Callable[[], None] | None = None) -> None:

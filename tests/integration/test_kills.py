@@ -69,7 +69,7 @@ async def test_a_worker_killed_at_a_named_point(
         ) as worker:
             await here.attend(run, until=lambda state: any(not gate.open for gate in state.decisions.gates.values()))
             await worker.died()
-        await company.mend()
+        await company.clear_faults()
         broken = await here.state(run)
         begun = sum(known.attempt for known in broken.work.steps.values())
         assert begun == (0 if point == "before_intent" else steps_here(company)), await here.story(run)

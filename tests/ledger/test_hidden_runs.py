@@ -41,8 +41,8 @@ from tests.ledger.small_office import (
 CREW = ("fern", "ivo", "ole")
 HENRI = acting("henri", "requester")
 ROBOT = Actor(actor_id="robot", kind="assistant", roles=frozenset({"operator", "requester"}))
-NOBODY = acting("nobody", "gardener")
-OUTSIDE = (VERA, SAM, AUDREY, HENRI, ROBOT, NOBODY, acting("olga", "operator"))
+NO_OBSERVER = acting("nobody", "gardener")
+OUTSIDE = (VERA, SAM, AUDREY, HENRI, ROBOT, NO_OBSERVER, acting("olga", "operator"))
 INSIDE = (HANNA, IVO, FERN, OLE)
 LATER = parse_cutoff("2099-03-01T17:00", "Europe/Berlin")
 
@@ -127,7 +127,7 @@ async def test_it_is_found_by_those_named_until_the_embargo_ends(here: SmallOffi
     await here.advance_clock(11 * DAY)
     assert await finds(here, AUDREY, run_id) and await finds(here, VERA, run_id)
     assert await here.queries.sees_everything(sees(AUDREY))
-    assert not await finds(here, NOBODY, run_id), "who never could read still cannot"
+    assert not await finds(here, NO_OBSERVER, run_id), "who never could read still cannot"
     assert sum((await open_counts(here.database)).runs.values()) == 1
     page = await here.queries.run_page(sees(AUDREY), run_id)
     first = page.events[0].event
@@ -244,7 +244,7 @@ async def test_what_would_be_refused_is_refused_alike_whether_or_not_there_is_a_
         return refusal.value.code, refusal.value.message
 
     for by, cutoff, embargo in (
-        (NOBODY, LATER, None),
+        (NO_OBSERVER, LATER, None),
         (AUDREY, LATER, None),
         (HENRI, None, None),
         (HENRI, LATER, EmbargoTerms(now + DAY, ("ole",))),

@@ -8,7 +8,9 @@ docs/words.md says what to write instead.
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -181,6 +183,28 @@ def test_what_people_read_has_plain_words(source: str) -> None:
 @pytest.mark.parametrize("source", SOURCES)
 def test_no_source_is_empty(source: str) -> None:
     assert any(text.strip() for _, text in SOURCES[source]())
+
+
+# Names in code
+
+
+UNPLAIN_NAMES = re.compile(
+    r"_*(told|tell|tells|telling|mend|mended|whoever|nobody|somebody|anybody|anew|lately|most_\w+)", re.IGNORECASE
+)
+
+
+def names_in_code(*patterns: str, root: Path = ROOT) -> Iterator[Text]:
+    for pattern in patterns:
+        for path in sorted(root.glob(pattern)):
+            for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+                if token.type == tokenize.NAME:
+                    yield f"{path.relative_to(root)}:{token.start[0]}", token.string
+
+
+def test_names_are_plain() -> None:
+    names = names_in_code("activities/**/*.py", "connectors/**/*.py", "orchestrator/**/*.py")
+    found = [f"{where}: {name}" for where, name in names if UNPLAIN_NAMES.fullmatch(name)]
+    assert not found, "\n".join(found)
 
 
 # That it can fail

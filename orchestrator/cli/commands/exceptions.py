@@ -11,7 +11,7 @@ from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.names import accounts_named, exception_named
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run
-from orchestrator.cli.terminal.outcomes import tell, tell_closing
+from orchestrator.cli.terminal.outcomes import print_closing, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.run_pages import candidate_words
@@ -67,8 +67,8 @@ def _print(found: Document, closed: bool) -> None:
             for known in documents
         ],
     )
-    told_of = {(d["system"], d["support"] or "", d["runbook"] or "") for d in documents if d["system"]}
-    for system, support, runbook in sorted(told_of):
+    contacts = {(d["system"], d["support"] or "", d["runbook"] or "") for d in documents if d["system"]}
+    for system, support, runbook in sorted(contacts):
         if support or runbook:
             say(f"{system}, support {support or 'not set'}: {runbook}")
     for document in documents:
@@ -103,7 +103,7 @@ def settle(
             said = {"accounts": meant, "reason": reason}
             done = await server.post("runs", found, "systems", system, "accounts", body=said)
             say(f"Run {found}: {len(meant) or 'no'} account{'s' if len(meant) != 1 else ''} on {system} confirmed.")
-            tell(done)
+            print_outcome(done)
 
     carry_out(work())
 
@@ -127,7 +127,7 @@ def accept(
             said = {"reason": reason}
             done = await server.post("runs", found, "exceptions", exception_id, "acceptance", body=said)
             say(f"Exception {exception_id} of run {found} is closed.")
-            await tell_closing(server, found, done)
+            await print_closing(server, found, done)
 
     carry_out(work())
 
@@ -140,6 +140,6 @@ def replan(run_id: Run, reason: Reason = None, alias: As = None, folder: Folder 
             found = (await server.run(run_id))["run_id"]
             done = await server.post("runs", found, "replan", body={"reason": reason})
             say(f"Run {found} is being re-planned.")
-            tell(done)
+            print_outcome(done)
 
     carry_out(work())

@@ -14,7 +14,7 @@ from orchestrator.cli.hr_export import LARGEST_EXPORT, BadRow, ExportRow, read_e
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document, Refused, Server
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
-from orchestrator.cli.terminal.outcomes import tell
+from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.screen import complain, cutoff, name, say
 
@@ -127,5 +127,5 @@ async def _start_each(server: Server, ready: list[tuple[ExportRow, Document]], p
         who = name({"name": facts["display_name"], "employee_number": facts["employee_number"]})
         say(f"Line {row.line}: run {done['run_id']} for {who}, {ends}")
     if last is not None:
-        tell(last)
+        print_outcome(last)
     return refused

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, NeededReason, PacketName, Reason, Run
-from orchestrator.cli.terminal.outcomes import tell, tell_closing
+from orchestrator.cli.terminal.outcomes import print_closing, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import say
 
@@ -42,7 +42,7 @@ def retry(
             said = {"again": again, "reason": reason}
             done = await server.post("runs", found, "steps", step, "retry", body=said)
             say(f"Run {found}: {step} is being retried.")
-            tell(done)
+            print_outcome(done)
 
     carry_out(work())
 
@@ -55,7 +55,7 @@ def skip(run_id: Run, step: Step, reason: NeededReason, alias: As = None, folder
             found = (await server.run(run_id))["run_id"]
             done = await server.post("runs", found, "steps", step, "skip", body={"reason": reason})
             say(f"Run {found}: {step} is skipped.")
-            await tell_closing(server, found, done)
+            await print_closing(server, found, done)
 
     carry_out(work())
 
@@ -100,7 +100,7 @@ async def _switch(
         done = await server.post("runs", found, verb, body={"reason": reason} if on else None)
         words = ("is paused", "is already paused") if on else ("is resumed", "was not paused")
         say(f"Run {found} {words[0 if done['events'] else 1]}.")
-        tell(done)
+        print_outcome(done)
 
 
 def _named(system: str) -> str:

@@ -11,7 +11,7 @@ from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document, Server
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Reason
-from orchestrator.cli.terminal.refusals import REFUSED, told
+from orchestrator.cli.terminal.refusals import REFUSED, reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import complain, print_json, say
 
@@ -30,7 +30,7 @@ def check(
     json: Json = False,
 ) -> None:
     """Check a packet's three files and list every problem by file, line and field. Needs no server."""
-    with told():
+    with reporting_refusals():
         found, problems = _checked(packet)
     name, version = (found.name, found.version) if found is not None else (None, None)
     purpose = found.workflow.purpose if found is not None else None
@@ -80,7 +80,7 @@ def sign(
     folder: Folder = FOLDER,
 ) -> None:
     """Sign a packet for its next phase, as one of its owners. A folder is checked and adopted first."""
-    with told():
+    with reporting_refusals():
         wanted = _phase(phase) if phase is not None else None
         files = _files(Path(packet)) if Path(packet).is_dir() else None
 
@@ -92,7 +92,7 @@ def sign(
             else:
                 name, known = packet, await _version(server, packet, version)
             state = await server.post("packets", name, "versions", known, "signatures", body={"phase": wanted})
-            _tell(name, state)
+            _print_phase(name, state)
             for signature in state["signatures"]:
                 say(f"Signed for {signature['phase']} by {signature['by']} ({signature['owner']} owner).")
 
@@ -131,12 +131,12 @@ def move(
         async with entering(folder, alias) as server:
             known = await _version(server, packet, version)
             said = {"phase": wanted, "reason": reason}
-            _tell(packet, await server.post("packets", packet, "versions", known, "moves", body=said))
+            _print_phase(packet, await server.post("packets", packet, "versions", known, "moves", body=said))
 
     carry_out(work())
 
 
-def _tell(packet: str, state: Document) -> None:
+def _print_phase(packet: str, state: Document) -> None:
     say(f"Packet {packet} {state['version'][:12]} is in phase {state['phase']}.")
 
 

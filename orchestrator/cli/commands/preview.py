@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.cli.commands.settling import told
+from orchestrator.cli.commands.settling import question_lines
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.run_pages import label
 from orchestrator.cli.terminal.screen import cutoff, instant, name, say, table
@@ -53,7 +53,7 @@ def print_preview(document: Document) -> None:
             f"{length(gate['decide_within'])}): {', '.join(gate['steps'])}"
         )
     for question in document["questions"]:
-        for line in told(question):
+        for line in question_lines(question):
             say(line, style="yellow")
     for system in document["not_looked_at"]:
         say(f"{system['system']} could not be checked: {system['why']}", style="yellow")

@@ -14,7 +14,7 @@ from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Run
-from orchestrator.cli.terminal.outcomes import tell
+from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import print_run
 from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
@@ -129,7 +129,7 @@ def reschedule(
                 say(f"Run {run['run_id']}: access ends {cutoff(run['cutoff'], run['zone'])}.")
             else:
                 say(f"Run {run['run_id']}: the cutoff is already set to this time.")
-            tell(done)
+            print_outcome(done)
 
     carry_out(work())
 
@@ -142,7 +142,7 @@ def end(run_id: Run, reason: NeededReason, alias: As = None, folder: Folder = FO
             found = (await server.run(run_id))["run_id"]
             done = await server.post("runs", found, "end", body={"reason": reason})
             say(f"Run {found} is cancelled.")
-            tell(done)
+            print_outcome(done)
 
     carry_out(work())
 
@@ -179,4 +179,4 @@ async def _embargo(run_id: str, until: str | None, named: list[str], alias: str 
         said = {"until": at, "named": [colleague_named(members, one) for one in named]}
         done = await server.post("runs", found, "embargo", body=said, with_nulls=True)
         say(f"Run {found}: " + ("the embargo has ended." if at is None else f"under embargo until {instant(at)}."))
-        tell(done)
+        print_outcome(done)

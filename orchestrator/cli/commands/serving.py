@@ -15,8 +15,8 @@ import typer
 
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, Folder
+from orchestrator.cli.terminal.refusals import reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.refusals import told
 from orchestrator.cli.terminal.screen import note, say, table
 from orchestrator.domain.errors import Invalid
 
@@ -187,7 +187,7 @@ def demo(
     try:
         from orchestrator.demo.demo import run_demo
     except ModuleNotFoundError as error:
-        with told():
+        with reporting_refusals():
             raise _not_installed(error) from error
     raise typer.Exit(run_demo(csv=csv, yes=yes, keep_up=keep_up, picture=picture))
 

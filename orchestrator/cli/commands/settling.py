@@ -39,7 +39,7 @@ def answers(preview: Document, theirs: Sequence[str], others: Sequence[str], rea
     return found
 
 
-def told(question: Document) -> Iterable[str]:
+def question_lines(question: Document) -> Iterable[str]:
     """A question of a preview, with what it takes to answer it."""
     system = question["system"]
     if question["kind"] == "no_account":

@@ -19,7 +19,7 @@ from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
 from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, Reason, Zone
-from orchestrator.cli.terminal.outcomes import tell
+from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, name, print_json, say
 
@@ -138,7 +138,7 @@ async def _start_one(
             say(
                 f"{number or 'No'} account{'s' if number != 1 else ''} confirmed if the search finds the same accounts."
             )
-        tell(done)
+        print_outcome(done)
 
 
 async def _preview(

@@ -13,9 +13,9 @@ from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.attachments import attachment
 from orchestrator.cli.terminal.names import task_named
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Run
-from orchestrator.cli.terminal.outcomes import tell_closing
+from orchestrator.cli.terminal.outcomes import print_closing
+from orchestrator.cli.terminal.refusals import reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.refusals import told
 from orchestrator.cli.terminal.screen import name, print_json, say, table
 from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.vocabulary.states import TASK, in_sentence, label
@@ -76,7 +76,7 @@ def complete(
     """Complete a task as done or not done, with evidence. Evidence is kept encrypted."""
     if outcome not in ("done", "not_done"):
         raise typer.BadParameter("Use done or not_done.", param_hint="--outcome")
-    with told():
+    with reporting_refusals():
         files = [attachment(file) for file in attach or ()]
 
     async def work() -> None:
@@ -90,6 +90,6 @@ def complete(
             said = {"outcome": outcome, "note": (evidence or "").strip() or None, "files": stored}
             done = await server.post("runs", found, "tasks", task_id, "completion", body=said)
             say(f"Task {task_id} of run {found}: {in_sentence(label(outcome, TASK))}.")
-            await tell_closing(server, found, done)
+            await print_closing(server, found, done)
 
     carry_out(work())

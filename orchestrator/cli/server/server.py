@@ -33,7 +33,7 @@ STREAM_TIMEOUT_SECONDS = 45.0
 """Seconds without a word after which a stream counts as lost; the server says every 15 that it lives."""
 RETRY_PAUSES_SECONDS = (0.3, 1.0, 2.0, 4.0)
 """Seconds before a request is sent again whose answer was lost."""
-COME_AGAIN, COME_AGAIN_AT_MOST = 1.0, 10.0
+RECONNECT_SECONDS, MAX_RECONNECT_SECONDS = 1.0, 10.0
 """Seconds before a lost stream is opened again, and how long that may become."""
 
 
@@ -164,12 +164,12 @@ class Server:
     ) -> AsyncGenerator[StreamedEvent, None]:
         """What happens in a run after that version, until nothing comes any more. A stream that breaks is opened again
         where it was: nothing is missed, and nothing told twice. `lost` is called where that takes more than a try."""
-        pause, opened = COME_AGAIN, False
+        pause, opened = RECONNECT_SECONDS, False
         while True:
             try:
                 async with AsyncExitStack() as stack:
                     async for kind, data, version in self._stream(stack, run_id, after):
-                        pause, opened = COME_AGAIN, True
+                        pause, opened = RECONNECT_SECONDS, True
                         if kind == "end":
                             return
                         if version > after:
@@ -180,10 +180,10 @@ class Server:
                     raise
             except Unreachable:
                 pass  # whoever follows a run has just read it here
-            if pause == COME_AGAIN * 2:
+            if pause == RECONNECT_SECONDS * 2:
                 lost()
             await asyncio.sleep(pause)
-            pause = min(pause * 2, COME_AGAIN_AT_MOST)
+            pause = min(pause * 2, MAX_RECONNECT_SECONDS)
 
     async def _stream(self, stack: AsyncExitStack, run_id: str, after: int) -> AsyncIterator[tuple[str, str, int]]:
         """Server-Sent Events (WHATWG HTML, section 9.2.6) as kind, data and id; comments are passed over."""

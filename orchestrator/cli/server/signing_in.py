@@ -127,21 +127,21 @@ async def _logout(url: str | None, folder: Path) -> None:
         raise LocalRefusal(
             "not_signed_in", f"You are not signed in{f' at {named}' if named else ''}.", "There is nothing to do."
         )
-    told: Refusal | None = None
+    failure: Refusal | None = None
     if sign_in.token_id is not None and not sign_in.ended:
         try:
             async with Server(sign_in.server, sign_in.token) as server:
                 await server.delete("tokens", sign_in.token_id)
         except Refused as refused:
-            told = refused if refused.status not in (401, 404) else None  # it works no more already
+            failure = refused if refused.status not in (401, 404) else None  # it works no more already
         except Unreachable as silent:
-            told = silent
+            failure = silent
     sign_ins.forget(sign_in.server)
     say(f"You are signed out at {sign_in.server}.")
-    if told is not None:
+    if failure is not None:
         raise LocalRefusal(
             "not_revoked",
-            f"The token is deleted on this machine but not revoked on the server: {told.message}",
+            f"The token is deleted on this machine but not revoked on the server: {failure.message}",
             f"It expires at {instant(sign_in.expires_at)}. To revoke it now, use the server's Tokens page.",
         )
 

@@ -6,14 +6,14 @@ from orchestrator.cli.server.server import Document, Server
 from orchestrator.cli.terminal.screen import note, say
 
 
-def tell(done: Document) -> None:
+def print_outcome(done: Document) -> None:
     """A decision stands, whether Temporal heard of it or not."""
     if not done["carried_on"]:
         note("Temporal cannot be reached. The change is recorded, and the run continues once Temporal is back.")
 
 
-async def tell_closing(server: Server, run_id: str, done: Document) -> None:
+async def print_closing(server: Server, run_id: str, done: Document) -> None:
     """For what may be the last that a run waited for."""
     if done["events"] and (await server.run(run_id))["state"] in ("clean", "with_exceptions", "shadow"):
         say(f"Run {run_id} is completed.")
-    tell(done)
+    print_outcome(done)

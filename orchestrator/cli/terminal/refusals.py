@@ -26,12 +26,12 @@ RUNS_GO_ON = "Open runs continue automatically once it is back."
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs one command's work to its end. What it refuses or fails with is told, and the command ends with 1."""
-    with told():
+    with reporting_refusals():
         return asyncio.run(work)
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def reporting_refusals() -> Iterator[None]:
     try:
         yield
     except Refusal as refused:

@@ -20,7 +20,7 @@ from orchestrator.domain.run.run import RunState
 
 
 @dataclass(frozen=True, slots=True)
-class IfNobody:
+class DelayEffects:
     """If nobody acts, then `at` this time the roles `escalates_to` are asked as well (nobody where that is empty: it
     only goes on waiting, `at` being when it is overdue). `lapses_at` is when a decision would hold no longer and is
     asked for anew. `undone` are the ids of the steps that wait for it, and of those that need these, in the plan's
@@ -62,18 +62,18 @@ def _may(state: RunState, item_id: str, actor: Actor, world: World) -> bool:
     return exception.open and bool(candidates)
 
 
-def if_nobody_acts(state: RunState, item_id: str, world: World) -> IfNobody:
+def effects_of_delay(state: RunState, item_id: str, world: World) -> DelayEffects:
     """What becomes of an item on which nobody acts. Raises `Invalid` for an id that the run does not have."""
     if (gate := state.decisions.gates.get(item_id)) is not None:
         opened = gate.opened
         asked = {id_ for id_, step in state.plan.steps.items() if step.digest in opened.digests}
         spec = world.pinned.approvals.gates[opened.gate]
         escalates = spec.escalate_to if gate.escalated_at is None else ()
-        return IfNobody(escalates, opened.decide_by, opened.valid_until, _with_successors(state, asked))
+        return DelayEffects(escalates, opened.decide_by, opened.valid_until, _with_successors(state, asked))
     if (task := state.work.tasks.get(item_id)) is not None:
         # An overdue task becomes an exception; whoever owns those hears of it.
         owner = (world.pinned.approvals.exceptions.owner,)
-        return IfNobody(owner, task.opened.due, undone=_with_successors(state, {task.opened.step_id}))
+        return DelayEffects(owner, task.opened.due, undone=_with_successors(state, {task.opened.step_id}))
     exception = state.work.exceptions.get(item_id)
     if exception is None:
         raise _unknown(state, item_id)
@@ -86,7 +86,7 @@ def if_nobody_acts(state: RunState, item_id: str, world: World) -> IfNobody:
         stopped = {id_ for id_, step in state.plan.steps.items() if step.digest in digests}
     elif about.system is not None:
         stopped = {id_ for id_, step in state.plan.steps.items() if step.system == about.system}
-    return IfNobody(at=about.due, undone=_with_successors(state, stopped))
+    return DelayEffects(at=about.due, undone=_with_successors(state, stopped))
 
 
 def _with_successors(state: RunState, stopped: set[str]) -> tuple[str, ...]:

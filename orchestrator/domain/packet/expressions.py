@@ -207,9 +207,9 @@ def _compiled(source: str, variables: tuple[Variable, ...]) -> Any:
         raise _refusal(str(refused), variables) from None
 
 
-def _refusal(told: str, variables: Sequence[Variable]) -> ExpressionInvalid:
-    found = re.search(r"<input>:(\d+):(\d+): ([^\n]*)", told)
-    line, column, reason = (int(found[1]), int(found[2]), found[3]) if found else (1, 1, told.splitlines()[0])
+def _refusal(error_text: str, variables: Sequence[Variable]) -> ExpressionInvalid:
+    found = re.search(r"<input>:(\d+):(\d+): ([^\n]*)", error_text)
+    line, column, reason = (int(found[1]), int(found[2]), found[3]) if found else (1, 1, error_text.splitlines()[0])
     reason = re.sub(r"^Syntax error: ", "", reason).removesuffix(" (in container '')")
     if unknown := re.match(r"undeclared reference to '(person|account|run|step)(?:\.(\w+))?'", reason):
         name, field = unknown[1], unknown[2]

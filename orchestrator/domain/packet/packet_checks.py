@@ -278,13 +278,13 @@ class _PacketCheck:
                 continue  # an unknown gate is said already
             else:
                 causes, who = tuple(self.requesters), "that starts runs"
-            if causes and not self._anybody(causes, step, ability, services=gate is None):
+            if causes and not self._any_role_may(causes, step, ability, services=gate is None):
                 path = ("steps", index)
                 said = f"no role {who} ({', '.join(sorted(set(causes)))}) has the permission {ability.level!r}"
                 remedy = f"grant it for {step.system!r} in {PLATFORM_FILE}, or use a gate whose roles have it"
                 yield self._problem(WORKFLOW_FILE, path, f"{said} on {step.system!r}", remedy)
 
-    def _anybody(self, roles: Iterable[str], step: WorkflowStep, ability: AbilityFacts, *, services: bool) -> bool:
+    def _any_role_may(self, roles: Iterable[str], step: WorkflowStep, ability: AbilityFacts, *, services: bool) -> bool:
         rules, name = self.packet.platform.levels, self.packet.workflow.name
         possible = [Actor(actor_id=role, roles=frozenset({role})) for role in roles]
         if services:
@@ -321,7 +321,7 @@ class _PacketCheck:
             ability = self._ability(step)
             if ability is None or not ability.cuts_access or ability.reversible == "no":
                 continue
-            if not self._anybody(urgent.allowed_to, step, ability, services=False):
+            if not self._any_role_may(urgent.allowed_to, step, ability, services=False):
                 roles = ", ".join(urgent.allowed_to)
                 said = f"an urgent start by {roles} cannot run this step: none of them has {ability.level!r} there"
                 remedy = f"grant it for {step.system!r} in {PLATFORM_FILE}, or change 'urgent' in {APPROVALS_FILE}"

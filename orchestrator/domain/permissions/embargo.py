@@ -97,19 +97,19 @@ def missing_people(
         if len(deciders) < gate.quorum:
             wanted = f"{gate.quorum} with the role {either(gate.decided_by)}"
             yield f"the gate {gate.title!r} needs {wanted}; {len(deciders)} of them can decide"
-    if _nobody(people, (approvals.exceptions.owner,), leaving):
+    if _none_has_role(people, (approvals.exceptions.owner,), leaving):
         yield f"none of them can resolve exceptions ({role_words(approvals.exceptions.owner)})"
     for step in packet.workflow.steps:
-        if step.task is not None and _nobody(people, (step.task.role,), leaving):
+        if step.task is not None and _none_has_role(people, (step.task.role,), leaving):
             yield f"none of them can complete the task {step.title!r} ({role_words(step.task.role)})"
     if leaving is not None and leaving.urgent and approvals.urgent is not None:
         reviewers = [one for one in people if one.actor_id != leaving.requested_by]
         reviewers = [one for one in reviewers if one.human is None or one.human != leaving.requester_human]
-        if _nobody(reviewers, approvals.urgent.review_by, leaving):
+        if _none_has_role(reviewers, approvals.urgent.review_by, leaving):
             yield f"none of them can review the urgent start ({either(approvals.urgent.review_by)})"
 
 
-def _nobody(people: Iterable[Actor], roles: Collection[str], leaving: ExcludedPeople | None) -> bool:
+def _none_has_role(people: Iterable[Actor], roles: Collection[str], leaving: ExcludedPeople | None) -> bool:
     return all(
         one.roles.isdisjoint(roles) or (leaving is not None and one.human == leaving.person_id) for one in people
     )
@@ -141,20 +141,20 @@ def change_embargo(
     ]
     if not any(level is not None and level >= Level.PREPARE for level in levels):
         raise NotAllowed("level_not_granted", "This account can only read the run, so it can't change the embargo.")
-    everybody = tuple(sorted({asked.requested_by, *(named or state.named)}))
+    visible_to = tuple(sorted({asked.requested_by, *(named or state.named)}))
     if until is None or until <= world.now:
         return [e.EmbargoChanged(until=None, named=state.named, by=actor.actor_id)]
-    if until == state.embargo_until and everybody == tuple(sorted(state.named)):
+    if until == state.embargo_until and visible_to == tuple(sorted(state.named)):
         return []
     # Whoever only adds people or time takes nothing away that the run needs.
-    if not state.finished and not set(everybody) >= set(state.named):
+    if not state.finished and not set(visible_to) >= set(state.named):
         leaving = ExcludedPeople(asked.person_id, asked.requested_by, asked.requester_human, asked.urgent)
         require_embargo_works(
-            EmbargoTerms(until, everybody), world.pinned, leaving, world.actors, world.abilities, world.now
+            EmbargoTerms(until, visible_to), world.pinned, leaving, world.actors, world.abilities, world.now
         )
-    elif strangers := [actor_id for actor_id in everybody if actor_id not in {*world.actors, *state.named}]:
+    elif strangers := [actor_id for actor_id in visible_to if actor_id not in {*world.actors, *state.named}]:
         raise Invalid("unknown_actor", f"No one has signed in as {', '.join(strangers)[:80]}.")  # fmt: skip
-    return [e.EmbargoChanged(until=until, named=everybody, by=actor.actor_id)]
+    return [e.EmbargoChanged(until=until, named=visible_to, by=actor.actor_id)]
 
 
 def moved_embargo(state: RunState, cutoff: datetime, actor: Actor, world: World) -> list[Event]:

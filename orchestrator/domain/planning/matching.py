@@ -122,19 +122,19 @@ def _each_once(accounts: Sequence[FoundAccount]) -> list[FoundAccount]:
 
 
 def _equal(person: PersonFacts, key: MatchKey, account: FoundAccount) -> bool:
-    theirs = _normal(key, account.attributes.get(key.attribute, ""))
-    return theirs != "" and any(_normal(key, value) == theirs for value in person_values(person, key.key))
+    account_value = _normal(key, account.attributes.get(key.attribute, ""))
+    return account_value != "" and any(_normal(key, value) == account_value for value in person_values(person, key.key))
 
 
 def _contradicts(person: PersonFacts, key: MatchKey, account: FoundAccount) -> bool:
     """The account carries this key's attribute, the person has such a value, and they differ."""
-    theirs = _normal(key, account.attributes.get(key.attribute, ""))
-    ours = [_normal(key, value) for value in person_values(person, key.key)]
-    if not theirs or not ours or theirs in ours:
+    account_value = _normal(key, account.attributes.get(key.attribute, ""))
+    known_values = [_normal(key, value) for value in person_values(person, key.key)]
+    if not account_value or not known_values or account_value in known_values:
         return False
     if key.key == "email":
         # A person who changed their name has the old address on accounts that nobody renamed: HR lists it.
-        return theirs not in [_normal(key, value) for value in person.former_emails]
+        return account_value not in [_normal(key, value) for value in person.former_emails]
     return True
 
 

@@ -77,7 +77,7 @@ def _for_account(
     if step.when is not None:
         try:
             condition = Expression.compile(step.when, ("person", "account", "run"))
-            wanted = condition.evaluate(person=person, account=account or _NOBODY, run=run)
+            wanted = condition.evaluate(person=person, account=account or _NO_ACCOUNT, run=run)
         except ExpressionFailed:
             # Whether the step is wanted cannot be said, so it is planned and people decide about it.
             gate = gate or next(iter(packet.approvals.gates), None)
@@ -96,7 +96,7 @@ def _as_uncertain(step: PlannedStep) -> PlannedStep:
     return uncertain.model_copy(update={"digest": step_digest(uncertain)})
 
 
-_NOBODY = FoundAccount(system="", account_id="", native_id="")
+_NO_ACCOUNT = FoundAccount(system="", account_id="", native_id="")
 
 
 def _gate_needed(

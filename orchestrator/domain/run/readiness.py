@@ -98,7 +98,7 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
         return StepReadiness("waiting", "hold")
     if not _predecessors_done(state, step):
         return StepReadiness("waiting", "predecessors")
-    if step.account_id and not _still_theirs(state, step, world):
+    if step.account_id and not _account_still_matches(state, step, world):
         asked = (
             step.system in state.accounts.planned_on
             and state.accounts.of(step.system) is None
@@ -133,7 +133,7 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
     return StepReadiness("ready", caused_by=caused_by)
 
 
-def _still_theirs(state: RunState, step: PlannedStep, world: World) -> bool:
+def _account_still_matches(state: RunState, step: PlannedStep, world: World) -> bool:
     """A step that was begun stays in the run; it goes on only while its account is known to be the person's."""
     return step.account_id in (state.accounts.of(step.system) or ())
 
@@ -144,7 +144,7 @@ def _expected(step: PlannedStep, world: World) -> bool:
 
 def account_gone(state: RunState, step: PlannedStep, world: World) -> bool:
     """Whether a step stays in the run whose account turned out not to be the person's, or is no longer there."""
-    if not step.account_id or _still_theirs(state, step, world):
+    if not step.account_id or _account_still_matches(state, step, world):
         return False
     return state.accounts.of(step.system) is not None or not _expected(step, world)
 

@@ -199,13 +199,13 @@ def _(event: e.StepFailed, run: RunState, at: datetime) -> WorkState:
 @fold_work.register(e.StepRetryOrdered)
 def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> WorkState:
     before = run.work.steps[event.step_id]
-    anew = event.generation > before.generation
+    is_new_generation = event.generation > before.generation
     return run.work.with_step(
         event.step_id, at,
         status="retrying", generation=event.generation, retry_at=None, failing_since=None,
         ordered_by=event.on_behalf_of or event.by,
-        may_have_taken_effect=before.may_have_taken_effect and not anew,
-        first_started_at=None if anew else before.first_started_at,
+        may_have_taken_effect=before.may_have_taken_effect and not is_new_generation,
+        first_started_at=None if is_new_generation else before.first_started_at,
     )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ class CompanyProcess:
                 Route("/systems/{name}/effects", self.effects),
                 Route("/systems/{name}/requests", self.requests, methods=["DELETE"]),
                 Route("/systems/{name}/faults", self.break_, methods=["POST"]),
-                Route("/systems/{name}/faults", self.mend, methods=["DELETE"]),
+                Route("/systems/{name}/faults", self.clear_faults, methods=["DELETE"]),
                 Route("/systems/{name}/start", self.start, methods=["POST"]),
                 Route("/systems/{name}/stop", self.stop, methods=["POST"]),
                 Route("/messages", self.messages),
@@ -108,7 +108,7 @@ class CompanyProcess:
         self._guard(request).faults.append(fault)
         return JSONResponse({}, status_code=201)
 
-    async def mend(self, request: Request) -> JSONResponse:
+    async def clear_faults(self, request: Request) -> JSONResponse:
         self._guard(request).faults.clear()
         return JSONResponse({})
 

@@ -129,7 +129,7 @@ class Company:
         fault = {"method": method, "path": path, "mode": mode, "times": times, "seconds": seconds}
         await self._ask("POST", f"/systems/{system}/faults", fault)
 
-    async def mend(self, system: str | None = None) -> None:
+    async def clear_faults(self, system: str | None = None) -> None:
         """Remove the faults of one system, or of all."""
         for name in HTTP_SYSTEMS if system is None else (system,):
             await self._ask("DELETE", f"/systems/{name}/faults")

@@ -26,7 +26,7 @@ POLL_SECONDS = 0.3  # seconds
 MAX_POLL_SECONDS = 5.0
 """Seconds after which a database that neither answers nor refuses counts as away: a connection that is cut off says
 nothing for minutes."""
-AWAY_AT_MOST = 5.0
+MAX_PAUSE_SECONDS = 5.0
 """Seconds between two looks at a database that is away."""
 
 _TAIL = "SELECT position FROM ledger.head"
@@ -136,11 +136,11 @@ class Following:
                     await self._look()
                 pause = self._look_every
             except (LedgerUnavailable, TimeoutError) as error:
-                pause = min(pause * 2, AWAY_AT_MOST)
+                pause = min(pause * 2, MAX_PAUSE_SECONDS)
                 self._lose(error if isinstance(error, LedgerUnavailable) else _silent(self._longest_look))
             except LedgerError as error:
                 log.exception("following the ledger failed; retrying")
-                pause = AWAY_AT_MOST
+                pause = MAX_PAUSE_SECONDS
                 self._lose(error)
             await asyncio.sleep(pause)
 

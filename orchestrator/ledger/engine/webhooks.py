@@ -30,7 +30,7 @@ SECRET_PREFIX = "whsec_"  # noqa: S105 - how Standard Webhooks marks a secret, a
 BOTH_HOLD_FOR = timedelta(days=1)
 """How long the former secret signs as well, so that a receiver can change over without losing anything."""
 MAX_WEBHOOKS = 50
-WIDEST_LOOK = 20_000
+MAX_POSITIONS_PER_SEARCH = 20_000
 """Positions that one look for events passes over: what is of no interest has to be read as well."""
 
 
@@ -161,7 +161,7 @@ class Webhooks:
         if not hooks:
             return [], tail
         position = max(position, min(row["after_position"] for row in hooks))
-        last = min(tail, position + WIDEST_LOOK)
+        last = min(tail, position + MAX_POSITIONS_PER_SEARCH)
         at_once = max(1, most // len(hooks))
         found = await self._rows(
             select(events.c.position, events.c.event_type, runs.c.packet_name)

@@ -45,7 +45,7 @@ class Sealed:
     digest: bytes
     kind: str
     content: bytes
-    told: dict[str, Any]
+    description: dict[str, Any]
 
 
 class Files:
@@ -65,7 +65,7 @@ class Files:
         values = (sealed.digest, person_id, sealed.kind, len(content), sealed.content)
         async with self._database.driver() as connection:
             await connection.execute(_KEEP, values)
-        return sealed.told
+        return sealed.description
 
     async def seal(self, person_id: str, content: bytes, name: str) -> Sealed:
         """The file as it is kept, without keeping it. Raises like `keep`."""
@@ -79,14 +79,14 @@ class Files:
         kind = media_type(content)
         sealed = await asyncio.to_thread(key.seal, _context(kind, len(content)), content)
         digest = hashlib.sha256(sealed).digest()
-        told = {
+        description = {
             "name": _plain(name),
             "media_type": kind,
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
             "stored": digest.hex(),
         }
-        return Sealed(digest, kind, sealed, told)
+        return Sealed(digest, kind, sealed, description)
 
     async def keep_all(self, person_id: str, attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
         """Like `keep`, for several: all are looked at before the first is stored. Raises `Invalid` also for more than

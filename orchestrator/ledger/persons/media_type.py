@@ -17,7 +17,7 @@ _BEGINNINGS: Final = {
     b"PK\x03\x04": "application/zip",
     b"\x1f\x8b": "application/gzip",
 }
-_LOOKED_AT = 4096
+_SNIFFED_CHARACTERS = 4096
 """Characters in which a tag makes a text a page: more than any browser looks at (WHATWG MIME Sniffing: 1,445 bytes)."""
 _ACTIVE = re.compile(
     r"<\s*(?:!doctype|!--|\?xml|html|head|body|script|svg|iframe|style|title|meta|link|object|embed|form|table|img|a"
@@ -38,6 +38,6 @@ def media_type(content: bytes) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return UNKNOWN
-    if "\x00" in text or text.startswith("#!") or _ACTIVE.search(text[:_LOOKED_AT]):
+    if "\x00" in text or text.startswith("#!") or _ACTIVE.search(text[:_SNIFFED_CHARACTERS]):
         return UNKNOWN
     return "text/plain"

@@ -70,7 +70,7 @@ class Uploads:
         values = (sealed.digest, person_id, actor_id, _task(run_id, task_id), sealed.kind, len(content), sealed.content)
         async with self._database.driver() as connection:
             await connection.execute(_KEEP, (*values, LASTS))
-        return sealed.told
+        return sealed.description
 
     async def use(self, person_id: str, actor_id: str, run_id: str, task_id: str, uploaded: Uploaded) -> dict[str, Any]:
         """Makes a file part of the ledger, if it is not yet, and returns what evidence says about it, told by the file

@@ -123,8 +123,8 @@ class Provider:
 
     async def _claims(self, written: str, nonce: str) -> Mapping[str, Any]:
         failed: Exception | None = None
-        for anew in (False, True):
-            metadata, keys = await self._known(anew=anew)
+        for refresh in (False, True):
+            metadata, keys = await self._known(refresh=refresh)
             try:
                 claims = CodeIDToken(
                     jwt.decode(written, keys, algorithms=ALGORITHMS).claims,
@@ -172,23 +172,23 @@ class Provider:
         groups = claims.get(self.settings.roles_claim) or ()
         named = [groups] if isinstance(groups, str) else [group for group in groups if isinstance(group, str)]
         # Some providers say it as a text. An address that nobody looked at may be anybody's, a colleague's in HR too.
-        mail_is_theirs = str(claims.get("email_verified", self.settings.mail_is_verified)).lower() == "true"
-        verified = self.settings.person_claim != "email" or mail_is_theirs
+        mail_verified = str(claims.get("email_verified", self.settings.mail_is_verified)).lower() == "true"
+        verified = self.settings.person_claim != "email" or mail_verified
         auth_time = claims.get("auth_time")
         return Identity(
             subject=f"{claims['iss']} {claims['sub']}",
             person=_text(claims.get(self.settings.person_claim)) if verified else None,
             roles=frozenset(role for group in named for role in self.settings.roles.get(group, ())),
             name=_text(claims.get("name")),
-            email=_text(claims.get("email")) if mail_is_theirs else None,
+            email=_text(claims.get("email")) if mail_verified else None,
             zone=_text(claims.get("zoneinfo")),
             auth_time=datetime.fromtimestamp(auth_time, UTC) if isinstance(auth_time, (int, float)) else None,
             acr=_text(claims.get("acr")),
         )
 
-    async def _known(self, *, anew: bool = False) -> tuple[dict[str, Any], KeySet]:
+    async def _known(self, *, refresh: bool = False) -> tuple[dict[str, Any], KeySet]:
         async with self._reading:
-            old = anew and time.monotonic() - self._read_at > 5.0
+            old = refresh and time.monotonic() - self._read_at > 5.0
             if self._keys is None or old or time.monotonic() - self._read_at > KNOWN_FOR:
                 self._metadata, self._keys = await self._read()
                 self._read_at = time.monotonic()

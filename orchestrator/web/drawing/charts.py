@@ -42,7 +42,7 @@ class Bar:
 
     label: str
     value: float
-    told: str = ""
+    shown: str = ""
     late: bool = False
 
 
@@ -74,11 +74,11 @@ def times_chart(
     worst (`measured`, where the page has them already). What came before its time (below 0) counts as 0. Empty for no
     values."""
     shown = sorted(max(value, 0.0) for value in values)
-    told = measured or measures(shown)
-    if told is None or not shown:
+    scale = measured or measures(shown)
+    if scale is None or not shown:
         return Markup("")
-    most = max(told.worst, shown[-1], threshold or 0.0, 1.0)
-    tenfold = most > SPREAD * max(told.median, (threshold or 0.0) / 4, 1.0)
+    most = max(scale.worst, shown[-1], threshold or 0.0, 1.0)
+    tenfold = most > SPREAD * max(scale.median, (threshold or 0.0) / 4, 1.0)
     left, right = 14.0, WIDE - 14.0
 
     def across(value: float) -> float:
@@ -94,7 +94,7 @@ def times_chart(
         parts.append(f'<path class="chart-threshold" d="M{x:.1f} 16V{ground:g}"/>')
         parts.append(_beside(label, x, 13, "chart-threshold-name"))
     for row, (name, value) in enumerate(
-        (("median", told.median), ("95th", told.high), ("maximum", told.worst)), start=1
+        (("median", scale.median), ("95th", scale.high), ("maximum", scale.worst)), start=1
     ):
         x, y = across(value), ground + 22 + row * 20
         parts.append(f'<path class="chart-guide" d="M{x:.1f} {ground:g}V{y - 6:g}"/>')
@@ -102,8 +102,8 @@ def times_chart(
         parts.append(_beside(f"{name} {length(value)}", x, y + 4, "chart-value", room=10))
     over = sum(value > threshold for value in shown) if threshold is not None else 0
     said = (
-        f"{_runs(len(shown))}. Median {length(told.median)}, 95th percentile {length(told.high)}, "
-        f"maximum {length(told.worst)}."
+        f"{_runs(len(shown))}. Median {length(scale.median)}, 95th percentile {length(scale.high)}, "
+        f"maximum {length(scale.worst)}."
     )
     if threshold is not None:
         said += f" {over or 'None'} over the target of {length(threshold)}."
@@ -120,12 +120,12 @@ def bars(rows: Sequence[Bar], *, title: str, id_: str, unit: str = "") -> Markup
     most = max((row.value for row in rows), default=0.0) or 1.0
     parts, y = [], 4.0
     for row in rows:
-        told = (row.told or f"{row.value:g}") + (" · overdue" if row.late else "")
-        room = WIDE - width(told, LETTER) - 10
+        text = (row.shown or f"{row.value:g}") + (" · overdue" if row.late else "")
+        room = WIDE - width(text, LETTER) - 10
         long = max(row.value, 0.0) / most * WIDE
         parts.append(
             f'<text class="chart-label" x="0" y="{y + 12:g}">{escape(fit(row.label, LETTER, room))}</text>'
-            f'<text class="chart-value" x="{WIDE:g}" y="{y + 12:g}" text-anchor="end">{escape(told)}</text>'
+            f'<text class="chart-value" x="{WIDE:g}" y="{y + 12:g}" text-anchor="end">{escape(text)}</text>'
             f'<rect class="chart-track" x="0" y="{y + 19:g}" width="{WIDE:g}" height="10" rx="3"/>'
             f'<rect class="chart-bar{" chart-bar-late" if row.late else ""}" x="0" y="{y + 19:g}"'
             f' width="{max(long, 2.0):.1f}" height="10" rx="3"/>'
@@ -133,7 +133,7 @@ def bars(rows: Sequence[Bar], *, title: str, id_: str, unit: str = "") -> Markup
         if row.late:
             parts.append(f'<path class="chart-late" d="M{max(long, 4.0) - 2:.1f} {y + 15:g}v18"/>')
         y += 42
-    said = "; ".join(f"{row.label}: {row.told or f'{row.value:g}'}{' (overdue)' if row.late else ''}" for row in rows)
+    said = "; ".join(f"{row.label}: {row.shown or f'{row.value:g}'}{' (overdue)' if row.late else ''}" for row in rows)
     return _svg(id_, title, f"{said}{f' ({unit})' if unit else ''}.", y, parts)
 
 
@@ -152,16 +152,16 @@ def columns(rows: Sequence[Bar], *, title: str, id_: str, unit: str = "") -> Mar
     for number, row in enumerate(rows):
         middle = (number + 0.5) * each
         tall = max(row.value, 0.0) / most * (ground - top)
-        told = row.told or f"{row.value:g}"
+        text = row.shown or f"{row.value:g}"
         if row.value:
             parts.append(
                 f'<rect class="chart-bar" x="{middle - wide / 2:.1f}" y="{ground - max(tall, 2):.1f}"'
                 f' width="{wide:.1f}" height="{max(tall, 2):.1f}" rx="3"/>'
             )
-        if width(told, LETTER) + 4 <= each:
+        if width(text, LETTER) + 4 <= each:
             parts.append(
                 f'<text class="chart-value" x="{middle:.1f}" y="{ground - tall - 6:.1f}" text-anchor="middle">'
-                f"{escape(told)}</text>"
+                f"{escape(text)}</text>"
             )
         if (len(rows) - 1 - number) % every == 0:
             parts.append(
@@ -169,7 +169,7 @@ def columns(rows: Sequence[Bar], *, title: str, id_: str, unit: str = "") -> Mar
                 f' text-anchor="middle">{escape(row.label)}</text>'
             )
     parts.append(f'<path class="chart-axis" d="M0 {ground:g}H{WIDE:g}"/>')
-    said = "; ".join(f"{row.label}: {row.told or f'{row.value:g}'}" for row in rows)
+    said = "; ".join(f"{row.label}: {row.shown or f'{row.value:g}'}" for row in rows)
     return _svg(id_, title, f"{said}{f' ({unit})' if unit else ''}.", ground + 26, parts)
 
 
@@ -220,7 +220,7 @@ def _multiples(step: float, most: float) -> list[float]:
 
 
 def _pointer(name: str, x: float, y: float) -> str:
-    """Three shapes, so that the three are told apart without colour and without reading."""
+    """Three shapes, so that they can be distinguished without colour and without reading."""
     shapes = {
         "median": f"M{x - 4.5:.1f} {y - 4.5:g}h9v9h-9z",
         "95th": f"M{x:.1f} {y - 6:g}l6 6-6 6-6-6z",

@@ -80,10 +80,10 @@ def description(steps: Sequence[Document]) -> str:
         word = _state(step).word
         states[word] = states.get(word, 0) + 1
     often = sorted(states.items(), key=lambda pair: (-pair[1], pair[0]))
-    told = "; ".join(f"{word}: {number}" for word, number in often)
+    totals = "; ".join(f"{word}: {number}" for word, number in often)
     number = "1 step" if len(steps) == 1 else f"{len(steps)} steps"
     return (
-        f"{number}. {told}. Lines connect each step to the steps it depends on. The table of steps has the same data."
+        f"{number}. {totals}. Lines connect each step to the steps it depends on. The table of steps has the same data."
     )
 
 

@@ -10,17 +10,19 @@ from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.pages.remedies import remedy_of
 from orchestrator.web.problems import refused as problem_of
 
-NOBODY_LOOKS = Refusal(
+SEARCH_UNAVAILABLE = Refusal(
     "engine_unavailable", "The systems cannot be searched: Temporal cannot be reached. Nothing was changed."
 )
 
 
-def refusal_of(error: Refusal | EngineUnavailable, away: Refusal = NOBODY_LOOKS) -> Refusal:
+def refusal_of(error: Refusal | EngineUnavailable, away: Refusal = SEARCH_UNAVAILABLE) -> Refusal:
     """`away` is what is said where Temporal cannot be reached."""
     return error if isinstance(error, Refusal) else away
 
 
-def told(request: Request, error: Refusal | EngineUnavailable, away: Refusal = NOBODY_LOOKS) -> tuple[Flash, int]:
+def refusal_flash(
+    request: Request, error: Refusal | EngineUnavailable, away: Refusal = SEARCH_UNAVAILABLE
+) -> tuple[Flash, int]:
     refused = refusal_of(error, away)
     return Flash("refused", refused.message, remedy_of(refused)), status_of(request, refused)
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.inbox import if_nobody_does, item_document, subject, title, with_instruction
-from orchestrator.domain.approvals.deciders import deciders, if_nobody_acts
+from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
 from orchestrator.domain.errors import Refusal
 from orchestrator.reading.rows import Item
 from orchestrator.reading.staff import StaffMember
@@ -87,7 +87,7 @@ def _item(item: Item, situation: RunSnapshot, staff: Any, caller: Caller) -> Wai
     packet = world.pinned
     try:
         others = [one for one in deciders(state, item.id, world.actors.values(), world) if one != caller.actor.actor_id]
-        consequence = if_nobody_acts(state, item.id, world)
+        consequence = effects_of_delay(state, item.id, world)
     except Refusal:  # it was seen to since the list was read
         return Waiting.model_validate(
             document | _words(item, packet) | {"others": [], "if_nobody_does": "It was completed."}

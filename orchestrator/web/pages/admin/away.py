@@ -14,7 +14,7 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.page import back_to, page
-from orchestrator.web.pages.refusals import told
+from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.pages.run.run_access import name_in
 from orchestrator.web.state import state_of
 
@@ -39,7 +39,7 @@ async def delegate(request: Request, caller: PageCaller, form: Form) -> Response
         until = instant_given(typed["until"], caller.zone, "The end")
         await commands.delegate(web.services, caller.actor, typed["to"], since, until, typed["reason"] or None)
     except Refusal as refused:
-        return await _page(request, caller, *told(request, refused), typed=typed)
+        return await _page(request, caller, *refusal_flash(request, refused), typed=typed)
     colleague = name_in(await web.queries.staff(), typed["to"])
     return await back_to(request, caller, "/away", Flash("done", f"{colleague} is your delegate for this time."))
 
@@ -49,7 +49,7 @@ async def end(request: Request, caller: PageCaller, form: Form, delegation_id: s
     try:
         changed = await commands.end_delegation(state_of(request).services, caller.actor, delegation_id)
     except Refusal as refused:
-        return await _page(request, caller, *told(request, refused))
+        return await _page(request, caller, *refusal_flash(request, refused))
     said = "The delegation has ended." if changed else "The delegation had already ended."
     return await back_to(request, caller, "/away", Flash("done", said))
 

@@ -27,14 +27,14 @@ from orchestrator.web.pages.lists.choices import choices
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.page import page
-from orchestrator.web.pages.refusals import told
+from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.pages.run.run_access import name_in
 from orchestrator.web.state import state_of
 
 router = APIRouter()
 
 A_PAGE = 50
-FIRST_LOOK, LONG_LOOK, MOST_LOOKS = 1.0, 8.0, 38
+FIRST_WAIT_SECONDS, LONG_POLL_SECONDS, MAX_POLLS = 1.0, 8.0, 38
 """Seconds for which the page waits for a verification before it says so, then again and again; and how often."""
 FIELDS = ("run", "system", "actor", "since", "until")
 
@@ -53,7 +53,7 @@ async def verify(request: Request, caller: PageCaller, form: Form) -> Response:
     try:
         inquiry_id = await web.inquiries.put(caller.actor.actor_id, VerifyLedger())
     except EngineUnavailable as error:
-        return await _page(request, caller, *told(request, error))
+        return await _page(request, caller, *refusal_flash(request, error))
     return RedirectResponse(f"/ledger/verifications/{inquiry_id}", 303)
 
 
@@ -63,14 +63,16 @@ async def verification(request: Request, caller: PageCaller, inquiry_id: str, lo
     web = state_of(request)
     await require_reading(web, caller)
     try:
-        found = await web.inquiries.wait(inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK)
+        found = await web.inquiries.wait(
+            inquiry_id, caller.actor.actor_id, within=LONG_POLL_SECONDS if look else FIRST_WAIT_SECONDS
+        )
     except Refusal as error:
-        return await _page(request, caller, *told(request, error))
+        return await _page(request, caller, *refusal_flash(request, error))
     if found is None:
         address = f"/ledger/verifications/{inquiry_id}"
         return await page(
             request, "ledger_verifying.html", title="Verifying the ledger", caller=caller, current="ledger",
-            next_look=f"{address}?look={look + 1}" if look < MOST_LOOKS else None, again=address,
+            next_look=f"{address}?look={look + 1}" if look < MAX_POLLS else None, again=address,
         )  # fmt: skip
     return RedirectResponse("/ledger", 303)
 
@@ -86,7 +88,7 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     typed = {name: asked.get(name, "").strip()[:200] for name in FIELDS}
     history, refused = await _history(request, caller, typed)
     if refused is not None:
-        flash, status = told(request, refused)
+        flash, status = refusal_flash(request, refused)
     return await page(
         request, "ledger.html", title="Ledger", caller=caller, current="ledger",
         status=status_with(misread, status), flashes=((flash,) if flash is not None else ()) + misread,

@@ -20,7 +20,7 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.pages.page import back_to, page
-from orchestrator.web.pages.refusals import told
+from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.pages.run.run_access import name_in
 from orchestrator.web.state import WebState, state_of
 from orchestrator.web.words import words
@@ -118,7 +118,7 @@ async def sign(request: Request, caller: PageCaller, form: Form, name: str, vers
         names = await packet_names(web)
         await commands.sign_packet(web.services, caller.actor, name, known.version, phase, names)
     except Refusal as refused:
-        return await _page(request, caller, name, version, *told(request, refused), default=OWNERS)
+        return await _page(request, caller, name, version, *refusal_flash(request, refused), default=OWNERS)
     said = f"You have signed version {known.version[:12]} for {words(phase, 'phase').lower()}."
     return await back_to(request, caller, f"{_address(name, known.version)}?part={OWNERS}", Flash("done", said))
 
@@ -133,7 +133,7 @@ async def move(request: Request, caller: PageCaller, form: Form, name: str, vers
         names, why = await packet_names(web), text(form, "reason")[:2000]
         await commands.move_packet(web.services, caller.actor, name, known.version, phase, names, why)
     except Refusal as refused:
-        return await _page(request, caller, name, version, *told(request, refused), default=OWNERS)
+        return await _page(request, caller, name, version, *refusal_flash(request, refused), default=OWNERS)
     said = f"Version {known.version[:12]} is now in the phase {words(phase, 'phase').lower()}."
     return await back_to(request, caller, f"{_address(name, known.version)}?part={OWNERS}", Flash("done", said))
 

@@ -22,7 +22,7 @@ from orchestrator.web.access.packets import readable
 from orchestrator.web.access.read_permissions import looks_after, require_looking_after
 from orchestrator.web.inquiries import CheckSystems
 from orchestrator.web.pages.page import back_to, page
-from orchestrator.web.pages.refusals import told
+from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.state import state_of
 
 router = APIRouter()
@@ -83,7 +83,7 @@ async def check(request: Request, caller: PageCaller, form: Form, packet: str) -
     try:
         checked = await web.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=current.name), within=CHECK_WITHIN)
     except (Refusal, EngineUnavailable) as error:
-        return await _page(request, caller, *told(request, error))
+        return await _page(request, caller, *refusal_flash(request, error))
     silent = [system.title for system in checked.systems if system.reachable is False]
     if silent:
         said = f"Not reachable: {', '.join(silent)}."
@@ -103,7 +103,7 @@ async def hold(request: Request, caller: PageCaller, form: Form, packet: str) ->
     try:
         changed = await commands.hold_system(web.services, caller.actor, system, current.name, reason or None)
     except Refusal as refused:
-        return await _page(request, caller, *told(request, refused))
+        return await _page(request, caller, *refusal_flash(request, refused))
     said = f"{_title(current, system)}: changes are paused in all runs." if changed else "Changes were already paused."
     return await back_to(request, caller, _place(current, system), Flash("done", said))
 
@@ -116,7 +116,7 @@ async def release(request: Request, caller: PageCaller, form: Form, packet: str)
     try:
         changed = await commands.release_system(web.services, caller.actor, system, current.name)
     except Refusal as refused:
-        return await _page(request, caller, *told(request, refused))
+        return await _page(request, caller, *refusal_flash(request, refused))
     said = f"{_title(current, system)}: changes are resumed." if changed else "Changes were not paused."
     return await back_to(request, caller, _place(current, system), Flash("done", said))
 

@@ -20,7 +20,7 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.access.packets import packet_names
 from orchestrator.web.pages.page import back_to, page
-from orchestrator.web.pages.refusals import told
+from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()
@@ -58,7 +58,7 @@ async def make(request: Request, caller: PageCaller, form: Form) -> Response:
             up_to=_level(typed["up_to"]), lasts=_days(typed["days"]),
         )  # fmt: skip
     except Refusal as refused:
-        return await _page(request, caller, *told(request, refused), typed=typed)
+        return await _page(request, caller, *refusal_flash(request, refused), typed=typed)
     return await _page(request, caller, made=made, made_id=token.token_id)
 
 
@@ -67,7 +67,7 @@ async def revoke(request: Request, caller: PageCaller, form: Form, token_id: str
     try:
         await commands.revoke_token(state_of(request).tokens, caller.actor, token_id)
     except Refusal as refused:
-        return await _page(request, caller, *told(request, refused))
+        return await _page(request, caller, *refusal_flash(request, refused))
     said = Flash("done", "The token is revoked.")
     return await back_to(request, caller, "/tokens", said)
 

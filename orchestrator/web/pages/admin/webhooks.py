@@ -14,7 +14,7 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.access.packets import packet_names
 from orchestrator.web.pages.page import back_to, page
-from orchestrator.web.pages.refusals import told
+from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.pages.run.run_access import name_in
 from orchestrator.web.state import state_of, webhooks_of
 
@@ -40,7 +40,7 @@ async def add(request: Request, caller: PageCaller, form: Form) -> Response:
             url=url, hosts=web.settings.webhook_hosts, types=types, only=only or None,
         )  # fmt: skip
     except Refusal as refused:
-        return await _page(request, caller, *told(request, refused), url=url, types=types, only=only)
+        return await _page(request, caller, *refusal_flash(request, refused), url=url, types=types, only=only)
     return await _page(request, caller, secret=secret, secret_of=hook.hook_id)
 
 
@@ -53,7 +53,7 @@ async def rotate(request: Request, caller: PageCaller, form: Form, hook_id: str)
             web.services, webhooks_of(web), caller.actor, await packet_names(web), hook_id
         )
     except Refusal as refused:
-        return await _page(request, caller, *told(request, refused))
+        return await _page(request, caller, *refusal_flash(request, refused))
     return await _page(request, caller, secret=secret, secret_of=hook_id)
 
 
@@ -64,7 +64,7 @@ async def disable(request: Request, caller: PageCaller, form: Form, hook_id: str
     try:
         await commands.disable_webhook(web.services, webhooks_of(web), caller.actor, names, hook_id)
     except Refusal as refused:
-        return await _page(request, caller, *told(request, refused))
+        return await _page(request, caller, *refusal_flash(request, refused))
     said = Flash("done", "The webhook is disabled. It receives no further events.")
     return await back_to(request, caller, "/webhooks", said)
 

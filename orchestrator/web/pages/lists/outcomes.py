@@ -19,7 +19,7 @@ from orchestrator.web.pages.lists.choices import choices
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.page import page
-from orchestrator.web.pages.refusals import told
+from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.state import state_of
 from orchestrator.web.times import MONTHS
 from orchestrator.web.words import words
@@ -49,7 +49,7 @@ async def outcomes(request: Request, caller: PageCaller) -> Response:
     try:
         span = _span(typed, caller)
     except Refusal as refused:
-        (flash, status), span = told(request, refused), Span()
+        (flash, status), span = refusal_flash(request, refused), Span()
         misread = (*misread, flash)
     if typed["packet"]:
         span = Span(span.since, span.until, (await readable(web, caller, typed["packet"])).name)

@@ -115,7 +115,7 @@ def address(
 
 def waits(line: RunRow) -> list[str]:
     """What waits in a run, in a few words."""
-    told = []
+    parts = []
     for name, one, several in (
         ("open_exceptions", "1 exception", "exceptions"),
         ("open_gates", "1 approval", "approvals"),
@@ -123,5 +123,5 @@ def waits(line: RunRow) -> list[str]:
     ):
         number = line.summary.get(name, 0)
         if number:
-            told.append(one if number == 1 else f"{number} {several}")
-    return told
+            parts.append(one if number == 1 else f"{number} {several}")
+    return parts

@@ -169,8 +169,8 @@ def _message(number: int) -> str:
     return f"id: {number}\ndata: {number}\n\n"
 
 
-async def _while_there(told: AsyncGenerator[str, None]) -> AsyncIterator[str]:
-    async with contextlib.aclosing(told) as words:
+async def _while_there(events: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    async with contextlib.aclosing(events) as words:
         try:
             async for word in words:
                 yield word
@@ -178,5 +178,5 @@ async def _while_there(told: AsyncGenerator[str, None]) -> AsyncIterator[str]:
             yield AWAY
 
 
-def _stream(told: AsyncGenerator[str, None]) -> StreamingResponse:
-    return StreamingResponse(_while_there(told), media_type="text/event-stream", headers=HEADERS)
+def _stream(events: AsyncGenerator[str, None]) -> StreamingResponse:
+    return StreamingResponse(_while_there(events), media_type="text/event-stream", headers=HEADERS)

@@ -51,8 +51,8 @@ class RunDraft(Shown):
     @classmethod
     def begin(cls, packet: str, person: PersonMatch, zone: str) -> RunDraft:
         """With what HR says: their zone (`zone` where HR knows none), and when they leave."""
-        theirs = person.time_zone or zone
-        return cls(packet=packet, person=person, cutoff=as_local(person.leaving_at, theirs), zone=theirs)
+        person_zone = person.time_zone or zone
+        return cls(packet=packet, person=person, cutoff=as_local(person.leaving_at, person_zone), zone=person_zone)
 
     @classmethod
     def of(cls, asked: PreviewAsked) -> RunDraft:

@@ -35,7 +35,7 @@ from orchestrator.web.pages.new_run.draft import RunDraft, opened, sealed, sente
 from orchestrator.web.pages.new_run.preview_words import preview_page
 from orchestrator.web.pages.new_run.settling import Said
 from orchestrator.web.pages.page import back_to, page
-from orchestrator.web.pages.refusals import refusal_of, status_of, told
+from orchestrator.web.pages.refusals import refusal_flash, refusal_of, status_of
 from orchestrator.web.pages.run.flashes import on_page
 from orchestrator.web.state import WebState, state_of
 
@@ -43,7 +43,7 @@ router = APIRouter()
 
 SEARCH_WITHIN = 8.0
 """Seconds for HR to find people while somebody waits."""
-FIRST_LOOK, LONG_LOOK, MOST_LOOKS = 0.8, 8.0, 8
+FIRST_WAIT_SECONDS, LONG_POLL_SECONDS, MAX_POLLS = 0.8, 8.0, 8
 """Seconds for which the preview's page waits before it says so, then again and again; and how often."""
 ONE_START = timedelta(hours=1)
 """For how long pressing Start twice under one preview starts one run."""
@@ -191,7 +191,9 @@ async def _preview_page(
     web = state_of(request)
     try:
         draft = await _draft(web, caller, inquiry_id)
-        answer = await web.inquiries.wait(inquiry_id, caller.actor.actor_id, within=LONG_LOOK if look else FIRST_LOOK)
+        answer = await web.inquiries.wait(
+            inquiry_id, caller.actor.actor_id, within=LONG_POLL_SECONDS if look else FIRST_WAIT_SECONDS
+        )
     except Invalid as refused:
         if refused.code != "unknown_inquiry":
             return await _refused_page(request, caller, draft, refused)
@@ -207,7 +209,7 @@ async def _preview_page(
         return await _refused_page(request, caller, draft, refused)
     handle = sealed(web.services.keyring, caller.actor.actor_id, draft)
     if not isinstance(answer, Preview):
-        next_look = None if look >= MOST_LOOKS else f"{_address(inquiry_id)}?look={look + 1}"
+        next_look = None if look >= MAX_POLLS else f"{_address(inquiry_id)}?look={look + 1}"
         return await page(
             request, "new_run_waiting.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
             draft=draft, handle=handle, next_look=next_look, again=_address(inquiry_id),
@@ -245,14 +247,14 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
             wanted = draft.start(said.reason or None, said.answers(questions))
             done = await starts.start(web.services, web.inquiries, caller.actor, wanted)
         except (Refusal, EngineUnavailable) as error:
-            flash, status = told(request, error, AWAY)
+            flash, status = refusal_flash(request, error, AWAY)
             return await _preview_page(request, caller, inquiry_id, flash=flash, status=status, said=said)
         to = "/runs" if done.run_id is None else f"/runs/{done.run_id}"
         await attempt.keep(StoredResponse(303, {"location": to}, ""))
-        return await back_to(request, caller, to, _told(done, draft))
+        return await back_to(request, caller, to, _started_flash(done, draft))
 
 
-def _told(done: Started, draft: RunDraft) -> Flash:
+def _started_flash(done: Started, draft: RunDraft) -> Flash:
     if done.run_id is None:
         return Flash("done", done.message)
     if not done.nudged:

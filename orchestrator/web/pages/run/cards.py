@@ -9,7 +9,7 @@ from datetime import datetime
 
 from orchestrator.documents import run as documents
 from orchestrator.documents.exception_remedies import exception_remedy
-from orchestrator.domain.approvals.deciders import deciders, if_nobody_acts
+from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
@@ -56,13 +56,13 @@ def anchor(run_id: str, item_id: str) -> str:
 def _elsewhere(seen: RunAccess, item_id: str, is_open: bool) -> Document:
     """Who else can act, and what happens if nobody does."""
     if not is_open:
-        return {"others": [], "if_nobody": ""}
+        return {"others": [], "delay_words": ""}
     may = deciders(seen.state, item_id, seen.world.actors.values(), seen.world)
-    return {"others": sorted(seen.others(may)), "if_nobody": _if_nobody(seen, item_id)}
+    return {"others": sorted(seen.others(may)), "delay_words": _delay_words(seen, item_id)}
 
 
-def _if_nobody(seen: RunAccess, item_id: str) -> str:
-    state, then = seen.state, if_nobody_acts(seen.state, item_id, seen.world)
+def _delay_words(seen: RunAccess, item_id: str) -> str:
+    state, then = seen.state, effects_of_delay(seen.state, item_id, seen.world)
     late = then.at is not None and then.at <= seen.world.now
     asked = state.decisions.gates[item_id].roles if item_id in state.decisions.gates else frozenset()
     also = " and ".join(in_sentence(words(role, "role")) for role in then.escalates_to if role not in asked)

@@ -46,10 +46,10 @@ async def refused(
             raise refusing
     seen = await load_run(state_of(request), caller, run_id)
     status = problem_of(refusing, request.path_params).status
-    told = refusal(seen, refusing, item_id)
-    wrong = told.text if refusing.code in IN_THE_NOTE else ""
+    flash = refusal(seen, refusing, item_id)
+    wrong = flash.text if refusing.code in IN_THE_NOTE else ""
     typed = Typed(anchor(seen.state.run_id, item_id), text(form, "note"), wrong)
-    return await again(request, caller, form, status, told, typed=typed)
+    return await again(request, caller, form, status, flash, typed=typed)
 
 
 async def again(

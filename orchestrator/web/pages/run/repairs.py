@@ -49,11 +49,11 @@ async def settle(request: Request, caller: PageCaller, form: Form, run_id: str) 
             state_of(request).services, caller.actor, run_id, system, accounts, text(form, "reason") or None
         )
 
-    def told(seen: RunAccess) -> str:
+    def describe(seen: RunAccess) -> str:
         which = "no account of this person" if not accounts else "account match confirmed"
         return f"{seen.system(system)}: {which}. The run is being re-planned."
 
-    return await _carry_out(request, caller, form, run_id, text(form, "exception"), work, told)
+    return await _carry_out(request, caller, form, run_id, text(form, "exception"), work, describe)
 
 
 @router.post("/runs/{run_id}/retry")
@@ -98,14 +98,14 @@ async def _carry_out(
     run_id: str,
     item_id: str,
     work: Callable[[], Awaitable[Done]],
-    told: Callable[[RunAccess], str],
+    describe: Callable[[RunAccess], str],
 ) -> Response:
     try:
         came_of_it = await work()
     except Refusal as refusal:
         return await refused(request, caller, form, refusal, run_id, item_id)
     seen = await load_run(state_of(request), caller, run_id)
-    return await carried_out(request, caller, form, done(told(seen), came_of_it))
+    return await carried_out(request, caller, form, done(describe(seen), came_of_it))
 
 
 def _title(seen: RunAccess, step: str) -> str:

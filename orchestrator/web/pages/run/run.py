@@ -126,11 +126,15 @@ def _files(found: RunPage, step_id: str) -> list[Document]:
 
 def _clock(seen: RunAccess) -> Document:
     """The exposure clock for its drawing: the whole run, then each system where there are several."""
-    told = exposure(seen.state, seen.world)
+    clocks = exposure(seen.state, seen.world)
     within = seen.world.pinned.workflow.outcomes.access_gone_within
-    systems = [_row(seen.system(name), clock, within, seen) for name, clock in told.systems.items()]
-    whole = _row("Whole run", told.whole, within, seen)
-    return {"known": told.whole.known, "systems": [whole, *systems] if len(systems) > 1 else systems, "within": within}
+    systems = [_row(seen.system(name), clock, within, seen) for name, clock in clocks.systems.items()]
+    whole = _row("Whole run", clocks.whole, within, seen)
+    return {
+        "known": clocks.whole.known,
+        "systems": [whole, *systems] if len(systems) > 1 else systems,
+        "within": within,
+    }
 
 
 def _row(title: str, clock: Clock, within: timedelta, seen: RunAccess) -> Document:
