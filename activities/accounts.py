@@ -101,7 +101,7 @@ async def _ask(
     except LedgerError:
         raise
     except Exception as error:
-        # One system that nobody understands keeps no other from being looked at.
+        # An unexpected error on one system does not prevent the search on the others.
         failed = SystemSearched(system=system, purpose=purpose, outcome="failed", code="unexpected")
         return failed, [], log_unexpected("a search", error)
     accounts = [

@@ -37,7 +37,7 @@ from orchestrator.ledger.proofs.verifications import verify_and_keep
 from orchestrator.reading.queries import Queries
 from orchestrator.workflows.activity_stubs import InquiryRef
 
-ALIVE_EVERY = 1.0  # seconds between two signs of life: somebody waits for this in front of a page
+ALIVE_EVERY = 1.0  # seconds between two heartbeats: a user waits for the page
 _PHASES = ("production", "pilot", "shadow", "draft", "retired")
 _IN_USE = _PHASES[:3]
 Looked = q.FindPeople | q.PersonFactsAsked | q.PreviewAsked | q.WhoSignsIn | q.CheckSystems | q.VerifyLedger
@@ -101,7 +101,7 @@ class InquiryActivities:
             code = "ledger_error"
             return "failed", q.Failed(code=code, place=error.place, cause=error.cause, remedy=error.remedy)
         except Exception as error:
-            # A fault of ours: whoever waits is told at once, instead of the same fault again and again.
+            # A bug: the user who waits gets the error immediately, instead of endless retries.
             cause = f"an unexpected error occurred: {log_unexpected('an inquiry', error)}"
             remedy = "Check the worker's log and report the error."
             return "failed", q.Failed(code="unexpected", place="The worker", cause=cause, remedy=remedy)
@@ -202,7 +202,7 @@ class InquiryActivities:
         return q.SystemsChecked(packet=packet.name, checked_at=at, systems=systems)
 
     async def _prepared(self, name: str, asked_by: str) -> Packet:
-        """Who people are is told to whoever may prepare runs of the packet, and to nobody else."""
+        """Only actors who may prepare runs of the packet can search people."""
         actor = actor_of(await self._runs.organisation(), asked_by)
         _, packet = await governing(self._runs, self._queries, name, actor, self._first)
         requests.require_prepare(actor, packet, packet, packet.name)

@@ -54,7 +54,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One address and the accounts of whoever reads there."""
+    """One address and the accounts of its reader."""
 
     address: str
     zone: str | None
@@ -149,7 +149,7 @@ class NoticeActivities:
             return again
         outcome = await sending.send(_message(due, recipient, sending.post, now), recipient.address)
         if outcome == "accepted":
-            # A worker that is told to stop just now still notes it.
+            # A worker that is being stopped still records it.
             await asyncio.shield(self._book.keep([(n.waiting.item_id, n.kind) for n in due], recipient.actor_ids[0]))
         elif outcome == "refused":
             await self._book.keep([(n.waiting.item_id, "refused") for n in due], recipient.actor_ids[0])
@@ -224,7 +224,7 @@ def _message(notices: Sequence[Notice], recipient: Recipient, post: Post, now: d
     message["Subject"] = written.subject
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = message_id(f"notice\0{recipient.actor_ids[0]}\0{about}", post.sender)
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's out-of-office answers this
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses out-of-office replies
     message.set_content(written.text)
     return message
 

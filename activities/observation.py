@@ -73,7 +73,7 @@ NO_OBSERVER = NoObserver()
 
 
 def observed(connector: Connector, system: str, observer: Observer) -> Connector:
-    """The connector, each of its calls observed; itself where nobody observes."""
+    """The connector, each of its calls observed; itself without an observer."""
     return connector if observer is NO_OBSERVER else _ObservedConnector(connector, system, observer)
 
 

@@ -1,4 +1,4 @@
-"""The packet that somebody names, as it governs today."""
+"""The packet of a request, in the version that is in use."""
 
 from __future__ import annotations
 

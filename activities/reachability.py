@@ -16,7 +16,7 @@ LONGEST = 10.0  # seconds that one look may take, where the system's own deadlin
 
 
 def elsewhere(system: str, spec: SystemSpec, queues: frozenset[str] | None) -> str | None:
-    """Why a system cannot be looked at by whoever serves these task queues, in words; None where it can."""
+    """Why workers of these task queues cannot check a system, in words; None where they can."""
     if spec.queue is None or queues is None or spec.queue in queues:
         return None
     return (
@@ -65,6 +65,6 @@ async def _answer(connections: Connections, system: str, spec: SystemSpec) -> tu
     except ConnectorError as error:
         return False, error.code, f"{error.detail} {error.remedy}".strip() or error.code
     except Exception as error:
-        # One system that nobody understands keeps no other from being looked at.
+        # An unexpected error on one system does not prevent the check of the others.
         return False, "unexpected", log_unexpected("a check", error)
     return answered.reachable, "" if answered.reachable else "not_reachable", answered.detail

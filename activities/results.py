@@ -47,7 +47,7 @@ class Results:
 
     async def _write_what_waits(self) -> None:
         while self._waiting:
-            await asyncio.sleep(0)  # whoever finishes at the same moment comes along
+            await asyncio.sleep(0)  # steps that finish at the same moment share the append
             batch, self._waiting = self._waiting, []
             if not await self._written(batch) and len(batch) > 1:
                 # One result that cannot be written takes no other down with it.

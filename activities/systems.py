@@ -75,7 +75,7 @@ class SystemActivities:
         situation = await self._runs.load(search.run_id)
         state, world = situation.state, situation.world
         standings = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
-        # Whoever was named in the wrong queue stays due: the answer says so, and which queue is the right one.
+        # A step in the wrong queue stays due: the response names the right queue.
         here = activity.info().task_queue
         due = [
             (system, purpose)
@@ -87,7 +87,7 @@ class SystemActivities:
         try:
             key = await self._keyring.person_key(state.asked.person_id)
         except PersonErased:
-            # This process still remembers what nobody else can read any more. It forgets, and says so.
+            # This process still has data of an erased person in memory: drop it and report the erasure.
             gone = tuple(SystemSearched(system=s, purpose=p, outcome="failed", code="person_erased") for s, p in due)
             decided = await self._runs.record_fact(search.run_id, lambda state, world: [AccountsSearched(results=gone)])
             return self._heard(search.run_id, decided)

@@ -52,7 +52,7 @@ async def release_system(services: Services, actor: Actor, system: str, packet: 
 
 
 async def _current(services: Services, packet: str) -> Packet:
-    """A draft, whose rules are nobody's but its author's, says of nobody that they may."""
+    """A draft grants nothing: only its author has approved its rules."""
     shelf = await services.runs.shelf(packet)
     if shelf.current is None:
         raise Invalid("unknown_packet", f"There is no packet {packet}.")
@@ -105,7 +105,7 @@ async def move_packet(
     packets: Sequence[str],
     reason: str = "",
 ) -> None:
-    """`packets` are as for `sign_packet`. Whoever takes a version back, or out of use, is asked for nothing more."""
+    """`packets` are as for `sign_packet`. Moving a version back, or retiring it, needs nothing more."""
     require_writing(actor)
     if phase in history.FORWARD[1:]:
         await _require_known_owner(services, actor, packet, version, packets)
@@ -120,7 +120,7 @@ async def _require_known_owner(
     services: Services, actor: Actor, packet: str, version: str, packets: Sequence[str]
 ) -> None:
     """A draft may be older than what is in use: when it was adopted nobody was there who had to answer for it. Either
-    the actor or whoever brought it has to be a safety owner today."""
+    the actor or the user who adopted it has to be a safety owner today."""
     shelf = await services.runs.shelf(packet)
     in_use = await packets_in_use(services, packets)
     if shelf.history.newest is None or packet in {known.name for known in in_use}:
@@ -162,7 +162,7 @@ async def record_actor(
 
 async def revoke_roles(services: Services, by: Actor, packet: str, actor_id: str, roles: Sequence[str]) -> bool:
     """Takes roles from an account at once: effects it caused are not begun any more. For the safety owner of a packet
-    that is in use; a draft, which anybody can adopt, makes nobody an owner here. Roles are the installation's: one
+    that is in use; a draft, which any user can adopt, makes no one an owner here. Roles are the installation's: one
     that this packet gives something to is taken from the account everywhere, since what has to be stopped cannot wait
     for other owners; one that means something in others' packets alone is not theirs to take. False if the account had
     none of them."""

@@ -107,7 +107,7 @@ async def disable_webhook(
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """The packets that somebody is a safety owner of, and whether that is all of those in use."""
+    """The packets whose safety owner the actor is, and whether these are all packets in use."""
 
     names: frozenset[str]
     whole: bool

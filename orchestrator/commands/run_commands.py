@@ -144,7 +144,7 @@ async def end_run(services: Services, actor: Actor, run_id: str, reason: str) ->
 async def approve_gate(
     services: Services, actor: Actor, run_id: str, gate_id: str, excluded: Sequence[str] = (), reason: str | None = None
 ) -> Done:
-    """Raises `TooLate` with who decided and when, for whoever comes after."""
+    """Raises `TooLate` with who decided and when, once the gate is decided."""
     return await decide_on(
         services,
         actor,

@@ -30,7 +30,7 @@ class StaffReader:
         self._known: tuple[int, frozenset[str], Mapping[str, StaffMember]] | None = None
 
     async def members(self, people: Organisation) -> Mapping[str, StaffMember]:
-        """By actor id. Worked out anew when somebody signs in, loses a role, or is erased."""
+        """By actor id. Recomputed when a user signs in, loses a role, or is erased."""
         readable = await self._readable(people)
         if self._known is None or self._known[:2] != (people.version, readable):
             made = {actor_id: _member(people, actor, readable) for actor_id, actor in people.actors.items()}

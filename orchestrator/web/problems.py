@@ -230,8 +230,7 @@ def add_problems(app: FastAPI) -> None:
 
 
 async def fault(request: Request, error: Exception) -> Response:
-    """The answer to what nobody foresaw. What an error says may quote data: its kind and its place are logged, and no
-    more."""
+    """The response to an unexpected error. Its message may quote data, so only its kind and place are logged."""
     number = secrets.token_hex(4)
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
@@ -254,7 +253,7 @@ def is_api(request: Request) -> bool:
 
 
 async def answer(request: Request, problem: Problem) -> Response:
-    """The problem for whoever asked."""
+    """The problem as JSON or as a page, by the request."""
     if is_api(request):
         return JSONResponse(problem.document(), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
     response = await page(

@@ -137,7 +137,7 @@ async def test_a_system_of_another_queue_is_not_looked_at_from_here(asking: Aski
         checked = await inquiries.ask("it", CheckSystems(packet=packet.name))
         code = {system.system: system for system in checked.systems}["code"]
         assert (code.reachable, code.code, code.answered_at) == (None, "own_network_only", None)
-        assert "from its own network only" in code.detail
+        assert "only from its own network" in code.detail
         assert (await last_reports(here.backend.database, packet.name))["code"].reachable is None
 
 
@@ -171,7 +171,7 @@ async def test_an_hr_system_that_is_down_is_named_with_a_remedy(asking: Asking) 
         finally:
             await here.company.restart("hr")
         assert (failed.value.place, failed.value.code) == ("The HR system", "unreachable")
-        assert "cannot be asked" in failed.value.message and failed.value.remedy
+        assert "could not be queried" in failed.value.message and failed.value.remedy
 
 
 async def test_while_nothing_is_in_use_nobody_has_systems_asked_on_a_drafts_word(asking: Asking) -> None:

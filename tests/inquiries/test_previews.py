@@ -98,7 +98,7 @@ async def test_what_could_not_be_looked_at_says_why(asking: Asking, hire: Hire) 
         unseen = {one.system: one for one in shown.not_looked_at}
         assert set(unseen) == {"code", "cards"}
         assert (unseen["code"].code, unseen["code"].title) == ("unreachable", "Code")
-        assert unseen["cards"].code == "own_network_only" and "own network only" in unseen["cards"].why
+        assert unseen["cards"].code == "own_network_only" and "only from its own network" in unseen["cards"].why
         assert set(shown.steps_left_open) == {"suspend_code", "revoke_code_tokens", "close_card"}
 
 

@@ -1,4 +1,4 @@
-"""Who else can act on what waits in a run, and what happens if nobody does: what inbox and notices say beside an item.
+"""Who else can act on the open items of a run, and the effects of a delay: what inbox and notices say beside an item.
 
 The same rules as in `gates` and `operating`, asked for every known actor. Only people: what an assistant may do waits
 for nobody.
@@ -63,7 +63,7 @@ def _may(state: RunState, item_id: str, actor: Actor, world: World) -> bool:
 
 
 def effects_of_delay(state: RunState, item_id: str, world: World) -> DelayEffects:
-    """What becomes of an item on which nobody acts. Raises `Invalid` for an id that the run does not have."""
+    """What happens to an item that is not completed. Raises `Invalid` for an id that the run does not have."""
     if (gate := state.decisions.gates.get(item_id)) is not None:
         opened = gate.opened
         asked = {id_ for id_, step in state.plan.steps.items() if step.digest in opened.digests}
@@ -71,7 +71,7 @@ def effects_of_delay(state: RunState, item_id: str, world: World) -> DelayEffect
         escalates = spec.escalate_to if gate.escalated_at is None else ()
         return DelayEffects(escalates, opened.decide_by, opened.valid_until, _with_successors(state, asked))
     if (task := state.work.tasks.get(item_id)) is not None:
-        # An overdue task becomes an exception; whoever owns those hears of it.
+        # An overdue task becomes an exception, which has an owner.
         owner = (world.pinned.approvals.exceptions.owner,)
         return DelayEffects(owner, task.opened.due, undone=_with_successors(state, {task.opened.step_id}))
     exception = state.work.exceptions.get(item_id)

@@ -48,8 +48,8 @@ def absent_in(state: RunState, actor: Actor, world: World) -> tuple[Actor, ...]:
 
 
 def authority(candidates: Iterable[Actor], refusal: Callable[[Actor], NotAllowed | None]) -> Actor:
-    """The first of these on whom it may rest. `candidates` has whoever acts first, so that they act as themselves where
-    they can, and it is their own refusal that is raised where nobody will do."""
+    """The first of these on whom it may rest. `candidates` begins with the actor, so that they act as themselves where
+    they can, and their own refusal is raised where no candidate is allowed."""
     first: NotAllowed | None = None
     for candidate in candidates:
         refused = refusal(candidate)
@@ -74,7 +74,7 @@ def delegate(
     reason: str | None,
     now: datetime,
 ) -> list[Event]:
-    """Somebody has a colleague decide for them. One at a time, so that it is always clear who does."""
+    """The actor delegates decisions to a colleague. One delegation at a time, so that the delegate is always clear."""
     if actor.kind != "person" or actor.human is None:
         raise NotAllowed("only_people_delegate", "Only people with a record in HR can delegate decisions.")
     colleague = known.actors.get(to)

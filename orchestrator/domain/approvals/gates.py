@@ -46,14 +46,14 @@ def opening(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet
         roles=spec.decided_by,
         quorum=spec.quorum,
         decide_by=now + spec.decide_within,
-        # Counted from the cutoff, but never over before somebody could have acted on it.
+        # Counted from the cutoff, but never over before an approver could act on it.
         valid_until=max(state.cutoff, now) + spec.valid_for,
     )
 
 
 def decision(gate: GateState, actors: Mapping[str, Actor]) -> e.GateDecided | None:
     """The first rejection ends it; otherwise the quorum of distinct people. What one of them left out stays out.
-    `actors` are the known ones: a vote for somebody who no longer has a role of the gate does not count."""
+    `actors` are the known ones: a vote for a delegator who no longer has a role of the gate does not count."""
     votes = [vote for vote, _ in gate.votes if _counts(vote, gate, actors)]
     opened = gate.opened
     for vote in votes:
@@ -115,7 +115,7 @@ def who_may_vote(state: RunState, gate: GateState, actor: Actor, world: World) -
 
 
 def _candidates(state: RunState, gate: GateState, actor: Actor, world: World) -> list[Actor]:
-    """The conflicts of whoever acts count whoever they act for."""
+    """The actor's own conflicts of interest count for every delegator."""
     refused = why_not_decide(state, gate, actor)
     if refused is not None and (refused.code != "role_missing" or _conflict(state, actor) is not None):
         return []
@@ -240,7 +240,7 @@ def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> 
 def _level_missing(
     state: RunState, gate: GateState, actor: Actor, rests_on: Actor, excluded: tuple[str, ...], world: World
 ) -> NotAllowed | None:
-    """What is approved is caused by whoever it rests on, and goes no further than the access of whoever acts."""
+    """An approval rests on the delegator's level, and is limited by the actor's access."""
     for step in state.plan.steps.values():
         if step.digest not in gate.opened.digests or step.digest in excluded:
             continue

@@ -28,7 +28,7 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
     planned = state.plan.steps[step_id]
     level = planned.level if not planned.is_task else None
     rests_on = _operator(state, actor, world, planned.system, level)
-    # What stopped because whoever asked for it lost the level goes on when somebody who has it orders it.
+    # A step stopped because its requester lost the level. An operator who has it can continue it.
     takes_over = known.status == "planned" and readiness(state, planned, world).waits_for == "level"
     if known.status not in ("failed", "unknown", "retrying") and not takes_over:
         raise TooLate("nothing_to_retry", f"Step {step_id} is {known.status}, so it can't be retried.")

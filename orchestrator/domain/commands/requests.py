@@ -134,7 +134,7 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
 
 def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]:
     """The leaving is called off. What is done stays done; nothing further is. The review of an urgent start stays
-    open: whoever started it does not get rid of it by ending the run; so does what somebody else asked for meanwhile.
+    open: its requester cannot close it by cancelling the run; the same holds for duplicate requests.
     For people only."""
     still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
@@ -158,13 +158,13 @@ def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str
 
 
 def only_people(actor: Actor, what: str) -> None:
-    """Judgements about somebody, and what brings changes forward, are people's, whatever an assistant is granted."""
+    """Judgements about a person, and commands that bring changes forward, are for people only, whatever the grants."""
     if actor.kind != "person":
         raise NotAllowed("only_people", f"Only people can {what}; this account's type is {actor.kind}.")
 
 
 def run_finished(state: RunState) -> TooLate:
-    """What is said to whoever comes after a run's end."""
+    """The refusal of a command after the end of a run."""
     return TooLate(
         "run_finished", f"Run {state.run_id} finished at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC ({state.finish})."
     )
@@ -176,7 +176,7 @@ def still_going(state: RunState) -> None:
 
 
 def own_run(actor: Actor, person_id: str) -> NotAllowed | None:
-    """The refusal of somebody who acts on, or decides about, their own leaving; None for everybody else."""
+    """The refusal of an actor who acts on their own leaving; None for all other actors."""
     if actor.human is None or actor.human != person_id:
         return None
     return NotAllowed("own_run", "You can't act on your own offboarding.")

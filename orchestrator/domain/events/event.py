@@ -39,7 +39,7 @@ class Event(BaseModel):
 
 
 class Draft(BaseModel):
-    """An event that somebody wants to append. `key` is unique in its stream: the same fact is never written twice.
+    """An event to append. `key` is unique in its stream: the same fact is never written twice.
     `subject` is the person whose key its personal fields are encrypted under."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)

@@ -1,4 +1,4 @@
-"""The key under which a fact may stand in its stream only once, whoever writes it and however often."""
+"""The keys of events: a stream accepts each key only once, so that no fact is recorded twice."""
 
 from __future__ import annotations
 

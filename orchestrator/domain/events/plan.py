@@ -17,7 +17,7 @@ class PlanFrozen(Event):
 
 
 class RunReplanned(Event):
-    """Somebody asked for a new search and a new plan, after a rejection or a difference."""
+    """A user requested a new search and a new plan, after a rejection or a difference."""
 
     by: str
     on_behalf_of: str | None = None

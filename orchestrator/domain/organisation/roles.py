@@ -13,7 +13,7 @@ def role_words(role: str) -> str:
 
 
 def any_of(roles: Iterable[str]) -> str:
-    """`an IT approver or a safety owner`: whoever holds one of them."""
+    """`an IT approver or a safety owner`."""
     names = [role_words(role) for role in sorted(roles)]
     return " or ".join(f"{_article(name)} {name}" for name in names)
 

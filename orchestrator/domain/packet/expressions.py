@@ -2,7 +2,7 @@
 
 Every name an expression may use is declared here with its type, so that `person.departmnet` and comparing a text to
 a number are refused when the packet is loaded. What can still go wrong later (an unknown value, a division by zero)
-raises `ExpressionFailed`, and whoever asked takes the stricter way: the gate is needed, an exception is opened.
+raises `ExpressionFailed`, and the caller takes the stricter way: the gate is needed, an exception is opened.
 
 An expression sees only what it was compiled for. It has no clock, no network and no loops beyond CEL's own budget.
 Do not import this module in workflow code: the library behind it is native code.

@@ -51,7 +51,7 @@ class OutcomeTargets(_Written):
 
 
 class Thresholds(_Written):
-    """`batch_cap`: how many runs one list may start before somebody has to repeat the number.
+    """`batch_cap`: how many runs one list may start before the requester has to confirm the number.
     `retries_become_exception_after`: how long a system may fail before a person hears of it; retries go on.
     `accounts_fresh_for`: how old the last look at a system may be when something is changed in it.
     `task_due_within` is the due date of tasks which say none themselves."""
@@ -115,7 +115,7 @@ class WorkflowStep(_Written):
 
 class Workflow(_Written):
     """`value_owner` is the role which answers for this file. `pilot` (CEL over person) names the people for whom the
-    packet works while it is in its pilot phase; without it a pilot covers nobody."""
+    packet works while it is in its pilot phase; without it a pilot covers no one."""
 
     name: Slug
     title: Sentence

@@ -260,7 +260,7 @@ class _PacketCheck:
                     yield self._problem(PLATFORM_FILE, (*here, "connection"), said, remedy)
 
     def levels(self) -> Iterator[PacketProblem]:
-        """Grants name systems that exist, and each step has somebody who may cause it."""
+        """Grants name systems that exist, and some role may cause each step."""
         platform = self.packet.platform
         for index, rule in enumerate(platform.levels):
             for position, system in enumerate(rule.systems):
@@ -294,7 +294,7 @@ class _PacketCheck:
         return any(level is not None and Level(ability.level) <= level for level in levels)
 
     def gates(self, actors: Collection[Actor] | None) -> Iterator[PacketProblem]:
-        """Every gate has somebody who can decide it."""
+        """Every gate has enough people who can decide it."""
         for name, gate in self.packet.approvals.gates.items():
             path: Path = ("gates", name, "decided_by")
             if not gate.decided_by:
@@ -313,7 +313,7 @@ class _PacketCheck:
                     yield self._problem(APPROVALS_FILE, ("gates", name, "quorum"), said, remedy)
 
     def urgent(self) -> Iterator[PacketProblem]:
-        """Whoever may start at once has the level for what then begins at once."""
+        """Some role that may start urgently has the level for each step that an urgent start runs."""
         urgent = self.packet.approvals.urgent
         if urgent is None:
             return
@@ -328,7 +328,7 @@ class _PacketCheck:
                 yield self._problem(WORKFLOW_FILE, ("steps", index), said, remedy)
 
     def embargo(self, actors: Collection[Actor]) -> Iterator[PacketProblem]:
-        """Whoever an embargo names is known here, and they can carry a run through among themselves."""
+        """All people named in an embargo have signed in, and together they can complete a run."""
         spec = self.packet.approvals.embargo
         if spec is None:
             return
@@ -343,7 +343,7 @@ class _PacketCheck:
             yield self._problem(APPROVALS_FILE, ("embargo", "named"), missing, "add a person who can")
 
     def roles(self, known: Collection[str]) -> Iterator[PacketProblem]:
-        """Every role of people that the packet speaks of is one that somebody can have."""
+        """Every role of people in the packet is one that users can have."""
         for file, path, role in self._named_roles():
             if role != "*" and role not in known:
                 said = f"users of this installation cannot have the role {role!r}"

@@ -25,7 +25,7 @@ from orchestrator.domain.run.run import RunState
 
 @dataclass(frozen=True, slots=True)
 class EmbargoTerms:
-    """`named` are actors by their ids; whoever asks for the run is always one of them."""
+    """`named` are actors by their ids; the requester is always one of them."""
 
     until: datetime
     named: tuple[str, ...] = ()
@@ -146,7 +146,7 @@ def change_embargo(
         return [e.EmbargoChanged(until=None, named=state.named, by=actor.actor_id)]
     if until == state.embargo_until and visible_to == tuple(sorted(state.named)):
         return []
-    # Whoever only adds people or time takes nothing away that the run needs.
+    # Adding people or time removes nothing that the run needs.
     if not state.finished and not set(visible_to) >= set(state.named):
         leaving = ExcludedPeople(asked.person_id, asked.requested_by, asked.requester_human, asked.urgent)
         require_embargo_works(

@@ -45,7 +45,7 @@ _RANKS = {"read": 0, "prepare": 1, "stage": 2, "change": 3}
 
 
 class Actor(BaseModel):
-    """Whoever causes something. `actor_id` is the account they came with; `human` is the opaque id of the person as HR
+    """The actor of a command. `actor_id` is the account they came with; `human` is the opaque id of the person as HR
     knows them, so that two accounts of one person count as one (`None` for services and assistants, and for a person
     whom HR does not know). `managers` are the opaque ids of everyone above that person. `up_to` is as far as the
     access that they came with goes, an API token's; None where that sets no limit."""
@@ -65,7 +65,7 @@ class Actor(BaseModel):
 
 
 def limited(actor: Actor, needed: Level = Level.PREPARE) -> NotAllowed:
-    """The refusal of somebody whose access is narrower than what they are granted."""
+    """The refusal of an actor whose access is narrower than their grants."""
     reach = actor.up_to.value if actor.up_to is not None else "none"
     return NotAllowed(
         "access_limited", f"The maximum permission of this access is {reach!r}; this needs {needed.value!r}."

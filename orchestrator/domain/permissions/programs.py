@@ -13,7 +13,7 @@ from orchestrator.domain.permissions.levels import Actor, ActorKind
 
 def require_safety_owner(actor: Actor, packets: Iterable[Packet], what: str) -> None:
     """What other programs may do here, and hear from here, is for the safety owner of a packet that is in use; a draft,
-    which anybody can adopt, makes nobody an owner. Raises `NotAllowed`."""
+    which any user can adopt, makes no one an owner. Raises `NotAllowed`."""
     only_people(actor, what)
     owners = {packet.platform.safety_owner for packet in packets}
     if actor.roles.isdisjoint(owners):

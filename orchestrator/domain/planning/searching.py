@@ -1,7 +1,7 @@
 """Which systems have to be asked for the person's accounts now, and what for.
 
 A system is asked for a plan, again when it did not answer, and once more to confirm the plan before a change. Each
-system is on its own here: one that is down holds up nobody else.
+system is on its own here: one that is down does not delay the others.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def searches_due(state: RunState, world: World, standings: Mapping[str, StepRead
         without_steps = set(searched) - {step.system for step in state.plan.steps.values()}
         unconfirmed |= {system for system in without_steps if look_is_old(state, system, world)}
     if state.plan.planned_at is not None and all(where.kind == "final" for where in standings.values()):
-        # Nothing is left to do: a last look, so that nobody leaves with an account that came after the plan.
+        # All steps are done: one last search, for accounts that were created after the plan.
         unconfirmed |= unseen_since_cutoff(state, world)
     due: list[tuple[str, Purpose]] = []
     later: list[datetime] = []

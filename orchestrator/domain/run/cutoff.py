@@ -1,4 +1,4 @@
-"""The instant at which somebody's work ends, and the time zone it was said in.
+"""The instant at which a person's work ends, and the time zone that it was given in.
 
 People say "the 31st at 17:00 in Berlin". That is one instant, except twice a year: in spring an hour of local time
 does not exist, in autumn an hour happens twice. Neither is guessed here. Rules: the IANA time zone database through

@@ -102,7 +102,7 @@ def verdict(state: RunState, intent: Intent, answer: AttemptResult, now: datetim
     if known is None or (known.final and known.status != "skipped") or started.generation <= known.settled_generation:
         return None
     if started.generation < known.generation and sends_cutoff(step):
-        return None  # it told a cutoff that is no longer so
+        return None  # it reported a cutoff that has changed
     if known.final or (known.generation, known.attempt) != (started.generation, started.attempt):
         # A first attempt that froze and thawed. Only proof of its effect is news, and proof of an older generation's
         # only until the next one is begun: from then on nothing tells the two apart.

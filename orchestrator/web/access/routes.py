@@ -26,7 +26,7 @@ SIGN_IN_WITHIN = timedelta(minutes=10)
 
 @router.get("/sign-in")
 async def sign_in(request: Request, to: str = "/") -> Response:
-    """How one can sign in here."""
+    """The sign-in page."""
     web = state_of(request)
     return await page(
         request,
@@ -54,7 +54,7 @@ async def start(request: Request, to: str = "/", step_up: bool = False) -> Respo
 
 @router.get("/sign-in/callback")
 async def callback(request: Request, state: str = "", error: str = "") -> Response:
-    """Back from the identity provider."""
+    """The callback of the identity provider."""
     web = state_of(request)
     if error:
         raise SignInFailed(
@@ -84,7 +84,7 @@ async def callback(request: Request, state: str = "", error: str = "") -> Respon
 
 @router.post("/sign-in/local")
 async def sign_in_locally(request: Request) -> Response:
-    """By name alone, on the embedded stack, which trusts whoever reaches it."""
+    """Local sign-in without a password, on the embedded stack only."""
     web = state_of(request)
     from_our_pages(request)
     form = await request.form()
@@ -121,8 +121,8 @@ async def sign_out(request: Request, caller: PageCaller, form: Form) -> Response
 
 @router.get("/device")
 async def device(request: Request, caller: PageCaller) -> Response:
-    """Where somebody types the code that their command line shows. The code is never in the address: a link that was
-    sent by somebody else confirms nothing (RFC 8628, section 5.4)."""
+    """The form for the code that the command line shows. The code is never in the address: a link that
+    another person sent confirms nothing (RFC 8628, section 5.4)."""
     return await page(request, "device.html", caller=caller, title="Sign in on the command line")
 
 

@@ -27,7 +27,7 @@ KINDS = ("gate", "task", "exception", "review")
 @router.get("/")
 @router.get("/inbox")
 async def inbox(request: Request, caller: PageCaller) -> Response:
-    """`show=all` is everything that waits for anybody; `kind` narrows it."""
+    """`show=all` lists the open items of all users; `kind` filters by type."""
     return await show_inbox(request, caller, request.query_params)
 
 
