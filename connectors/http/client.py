@@ -32,7 +32,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -42,13 +42,13 @@ from connectors.errors import ActionRequiredError, ConnectorError, RefusedError,
 from connectors.hosts import Redaction, base_url, port_of, read_url, require_allowed
 from connectors.http.answers import json_or_none, read_json
 from connectors.http.auth import Auth
-from connectors.http.dialect import Dialect, Verdict
+from connectors.http.dialect import Dialect
+from connectors.http.judging import fail, fail_sent, judge
 from connectors.http.requests import Answer, Flow, Outgoing, Request
 from connectors.http.sending import NotReceived, Received, new_client, send
 from connectors.tls import require_private
 
 T = TypeVar("T")
-Happened = Literal["no", "unknown"]
 
 DEFAULT_MAX_ANSWER_BYTES = 1_048_576
 _MAX_EXCERPT_CHARACTERS = 300
@@ -102,6 +102,14 @@ class HttpClient:
         """Raises `ActionRequiredError`: host_not_allowed, not_encrypted."""
         require_allowed(url.host, port_of(url), self._allowed_hosts)
         require_private(url.host, encrypted=url.scheme == "https", setting=setting)
+
+    def allows(self, url: httpx.URL) -> bool:
+        """The same as a question."""
+        try:
+            self.require_allowed(url, setting="url")
+        except ActionRequiredError:
+            return False
+        return True
 
     def address(self, request: Request) -> httpx.URL:
         """Where a request goes. Every path segment is quoted, so that an id with a slash or dots in it cannot name
@@ -175,7 +183,7 @@ class _Run:
             async with asyncio.timeout_at(self._until):
                 await self._client.auth_lock.acquire()
         except TimeoutError:
-            _fail(TryAgainError, "deadline_over", f"No token was received for {request.method} in time.", happened="no")
+            fail(TryAgainError, "deadline_over", f"No token was received for {request.method} in time.", happened="no")
         try:
             flow = self._client.auth.headers(outgoing, self._client.clock())
             asked = next(flow)
@@ -208,7 +216,7 @@ class _Run:
         except NotReceived as failed:
             self._not_received(request, outgoing, failed)
         if not received.complete:
-            self._fail_sent(
+            fail_sent(
                 request,
                 ActionRequiredError,
                 "answer_too_large",
@@ -217,7 +225,7 @@ class _Run:
             )
         if received.unreadable:
             detail = f"The answer is broken: {received.unreadable}."
-            self._fail_sent(request, ActionRequiredError, "answer_not_understood", detail)
+            fail_sent(request, ActionRequiredError, "answer_not_understood", detail)
         return received
 
     def _not_received(self, request: Request, outgoing: Outgoing, failed: NotReceived) -> NoReturn:
@@ -236,101 +244,31 @@ class _Run:
                 error = ActionRequiredError
                 detail = f"No connection to {url.host}: {failed.detail}"
                 remedy = "Give the system a certificate that ca_file or the public authorities vouch for."
-        self._fail_sent(request, error, failed.code, detail, failed.sent, remedy=remedy)
+        fail_sent(request, error, failed.code, detail, failed.sent, remedy=remedy)
 
     def _judge(self, request: Request, received: Received) -> Answer:
-        status, url, body = received.status, received.url, received.body
-        if 300 <= status < 400:
-            self._redirected(request, received)
-        headers = {name.lower(): value for name, value in received.headers.items()}
-        success = 200 <= status < 300
-        value = self._json(request, url, body) if success else json_or_none(body)
-        dialect = self._client.dialect if request.authenticated else Dialect()
-        verdict = Verdict.CREDENTIAL if status == 401 else dialect.verdict(status, value, headers)
-        if verdict is Verdict.DONE:
-            self._changed = self._changed or request.changes
-            return Answer(status, value, headers, str(url))
-        if verdict is Verdict.MISSING and request.missing_ok:  # the flow sees whether the body is the system's own
-            return Answer(404, value, headers, str(url))
-        # Redacted before it is cut: a part of a secret would not be recognised.
-        excerpt = self._client.redact(body.decode(errors="replace"))[:_MAX_EXCERPT_CHARACTERS]
-        said = f"{request.method} {url.path} was answered with {status}: {excerpt}"
-        match verdict:
-            case Verdict.MISSING:
-                _fail(RefusedError, "not_found", said, happened="no")
-            case Verdict.CREDENTIAL:
-                _fail(
-                    ActionRequiredError, "credential_refused", said, happened="no",
-                    remedy="Renew the system's credential, or grant it the permissions that this ability needs.",
-                )  # fmt: skip
-            case Verdict.CHANGED_MEANWHILE:
-                _fail(TryAgainError, "changed_meanwhile", said, happened="no")
-            case Verdict.RATE_LIMITED | Verdict.RETRY:
-                code = "too_many_requests" if verdict is Verdict.RATE_LIMITED else "system_failed"
-                _fail(TryAgainError, code, said, happened="no", retry_after=dialect.retry_after(headers))
-            case Verdict.FAILED:
-                retry_after = dialect.retry_after(headers)
-                self._fail_sent(request, TryAgainError, "system_failed", said, retry_after=retry_after)
-        raise RefusedError(
-            "error_in_answer" if success else "refused",
-            said,
-            remedy="Check the system's message; correct the account there or the step's parameters.",
-            happened="unknown" if success and request.changes else "no",
-        )
+        body = received.body
 
-    def _json(self, request: Request, url: httpx.URL, body: bytes) -> Any:
+        def excerpt() -> str:
+            # Redacted before it is cut: a part of a secret would not be recognised.
+            return self._client.redact(body.decode(errors="replace"))[:_MAX_EXCERPT_CHARACTERS]
+
+        headers = {name.lower(): value for name, value in received.headers.items()}
+        value = self._json(request, received) if 200 <= received.status < 300 else json_or_none(body)
+        answer = Answer(received.status, value, headers, str(received.url))
+        judged = judge(request, answer, self._client.dialect, excerpt=excerpt, allowed=self._client.allows)
+        self._changed = self._changed or (request.changes and not judged.missing)
+        return judged
+
+    def _json(self, request: Request, received: Received) -> Any:
         try:
-            return read_json(body)
+            return read_json(received.body)
         except ValueError:
-            self._fail_sent(
+            fail_sent(
                 request, ActionRequiredError, "answer_not_understood",
-                f"The response to {request.method} {url.path} is not JSON.",
+                f"The response to {request.method} {received.url.path} is not JSON.",
                 remedy="Check that url is the address of the system's API, not of a page or a proxy.",
             )  # fmt: skip
-
-    def _redirected(self, request: Request, received: Received) -> NoReturn:
-        url = received.url
-        target = read_url(received.headers.get("location", ""), url)
-        elsewhere = target is None or target.host != url.host
-        if target is not None:
-            try:
-                self._client.require_allowed(target, setting="url")
-            except ActionRequiredError:
-                elsewhere = True
-        self._fail_sent(
-            request,
-            ActionRequiredError,
-            "host_not_allowed" if elsewhere else "redirected",
-            f"{request.method} {url.path} responded with a redirect, which is not followed.",
-            remedy="Set url to the final address of the system.",
-        )
-
-    def _fail_sent(
-        self,
-        request: Request,
-        error: type[ConnectorError],
-        code: str,
-        detail: str,
-        sent: bool = True,
-        *,
-        remedy: str = "",
-        retry_after: float | None = None,
-    ) -> NoReturn:
-        """Raise `error`. The effect is unknown where the request was sent and changes something."""
-        happened: Happened = "unknown" if sent and request.changes else "no"
-        _fail(error, code, detail, remedy=remedy, happened=happened, retry_after=retry_after)
-
-
-def _fail(
-    error: type[ConnectorError],
-    code: str,
-    detail: str,
-    *,
-    happened: Happened,
-    remedy: str = "",
-    retry_after: float | None = None,
-) -> NoReturn:
-    raise error(code, detail, remedy=remedy, happened=happened, retry_after=retry_after) from None
 
 
 def _outgoing(request: Request, url: httpx.URL, media_type: str) -> Outgoing:
