@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from company_settings import ALLOWED
 from raw_servers import Serve, http_answer, listening, silence
+from scripted_server import Answered, ScriptedServer
 
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.http.answers import ACCEPTED_ENCODINGS
@@ -25,6 +26,7 @@ from connectors.http.auth import BearerToken
 from connectors.http.client import HttpClient
 from connectors.http.flows import Fields, ask, unexpected
 from connectors.http.requests import Answer, Flow, Request
+from connectors.recordings import Exchange, replay
 from orchestrator.embedded.company.certificate import write_certificate
 
 TOKEN = "T0ken-that-nobody-may-read"
@@ -336,3 +338,36 @@ def test_a_token_that_no_header_can_carry_is_refused(token: str) -> None:
     with pytest.raises(ActionRequiredError, match="setting_invalid") as raised:
         BearerToken(token)
     assert token not in raised.value.detail or token == " "
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"error": "locked"}),
+        (302, None),
+        (304, None),
+        *((status, {"detail": "no"}) for status in (400, 401, 403, 404, 408, 409, 412, 425, 429, 500, 501, 502, 503)),
+    ],
+)
+@pytest.mark.parametrize("methods", [("GET",), ("POST",), ("POST", "GET"), ("GET", "POST")])
+async def test_a_replay_judges_as_the_client_does(status: int, body: Any, methods: tuple[str, ...]) -> None:
+    def flow() -> Flow[None]:
+        for number, method in enumerate(methods):
+            yield Request(method, (f"{number}",))
+
+    last = len(methods) - 1
+    answers = [Answered(200, {}) for _ in range(last)] + [Answered(status, b"" if body is None else body)]
+    server = ScriptedServer(lambda asked: answers[int(asked.path.removeprefix("/api/"))])
+    async with speaking_to(server.serve) as system:
+        with pytest.raises(ConnectorError) as by_client:
+            await system.run(flow(), deadline=5.0)
+    exchanges = [
+        Exchange.read({"request": {"method": method, "path": f"/{number}"}, "answer": {"status": 200, "body": {}}}, "")
+        for number, method in enumerate(methods[:-1])
+    ]
+    failing = {"request": {"method": methods[-1], "path": f"/{last}"}, "answer": {"status": status, "body": body}}
+    exchanges.append(Exchange.read(failing, "https://vendor.example"))
+    with pytest.raises(ConnectorError) as by_replay:
+        replay(flow(), exchanges)
+    assert type(by_replay.value) is type(by_client.value)
+    assert (by_replay.value.code, by_replay.value.happened) == (by_client.value.code, by_client.value.happened)
