@@ -184,15 +184,16 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(LedgerError)
     async def _ledger(request: Request, error: LedgerError) -> Response:
-        log.error("ledger: %s", type(error).__name__)
+        log.error("ledger: %s", error)  # with the remedy for the administrator, which may be a command
         away = isinstance(error, LedgerUnavailable)
+        code = "ledger_unavailable" if away else "ledger_fault"
         return await answer(
             request,
             Problem(
                 503 if away else 500,
-                "ledger_unavailable" if away else "ledger_fault",
+                code,
                 f"The ledger is not available: {error.cause}." if away else "An event in the ledger cannot be read.",
-                error.remedy,
+                remedy_in(api.REMEDIES, code, {}),
                 headers={"Retry-After": TRY_AGAIN_AFTER} if away else {},
             ),
         )

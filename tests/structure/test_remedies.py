@@ -19,7 +19,7 @@ from orchestrator.web.api import remedies as api
 from orchestrator.web.pages import remedies as pages
 
 COMMANDS = re.compile(r"--\w|`?\boffboard [a-z]")
-PROBLEMS = {"ledger_unavailable", "token_needed"}
+PROBLEMS = {"ledger_fault", "ledger_unavailable", "token_needed"}
 """Codes of problems that are no refusals."""
 
 

@@ -16,6 +16,8 @@ REMEDIES: Final[Remedies] = completed(
         "evidence_missing": "Give `evidence`: a note or an uploaded file.",
         "excluded_from_rejection": "Approve the gate with `excluded`, or reject it without `excluded`.",
         "expired_token": "Request a new code: POST /api/v1/device.",
+        "ledger_fault": "Contact the administrator. The log of the server names the cause.",
+        "ledger_unavailable": "Repeat the request after `Retry-After` seconds.",
         "not_a_candidate": "Use account IDs from `candidates`.",
         "not_at_this_gate": "Use the `step_id` of the gate's steps.",
         "nothing_to_retry": "Check the step's `status` in the run.",

@@ -15,6 +15,7 @@ REMEDIES: Final[Remedies] = completed(
         "cutoff_missing": "Enter when access ends.",
         "embargo_end_missing": "Enter when the embargo ends.",
         "form_not_ours": "Reload the page and try again.",
+        "ledger_fault": "Contact the administrator. The log of the server names the cause.",
         "ledger_unavailable": "Try again in a moment. If it fails again, contact the administrator. No data was lost.",
         "nobody_chosen": "Search for the person first.",
         "none_and_some": "Select accounts, or select “None of these”.",

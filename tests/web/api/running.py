@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -68,6 +69,7 @@ def refused(answer: httpx.Response, status: int, code: str) -> Any:
     assert {"type", "title", "status", "detail", "code", "remedy"} <= problem.keys()
     assert (problem["status"], problem["code"]) == (status, code), problem
     assert problem["type"] == f"urn:offboard:problem:{code}"
+    assert not re.search(r"--\w|\boffboard [a-z]", problem["remedy"]), "a remedy of the API names no command"
     return problem
 
 
