@@ -14,6 +14,7 @@ from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.company.people import Employee
+from orchestrator.ledger.book.errors import LedgerUnavailable
 from orchestrator.web.inquiries import Inquiries, NotAnswered, PersonFactsAsked, PreviewAsked, StartAsked, Started
 from orchestrator.web.starts import start
 from orchestrator.worker import working
@@ -116,6 +117,65 @@ async def test_a_start_that_is_withdrawn_while_a_worker_asks_hr_opens_no_run(ask
         await here.engine.client.get_workflow_handle(inquiry_workflow_id(late.value.inquiry_id)).result()
         await here.company.clear_faults()
         assert await runs_of(here, person) == []
+
+
+async def test_a_start_whose_answer_cannot_be_read_is_withdrawn(
+    asking: Asking, hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as while every connection of the web process is in use."""
+    [person] = await hire()
+    async with asking() as (here, inquiries):
+        failures = iter(("wait", "withdraw"))
+
+        async def unavailable(*_: object, **__: object) -> None:
+            raise LedgerUnavailable("the ledger", f"every connection is in use ({next(failures)})")
+
+        withdraw = inquiries.withdraw
+
+        async def withdraw_at_the_second_attempt(inquiry_id: str, asked_by: str) -> object:
+            monkeypatch.setattr(inquiries, "withdraw", withdraw)
+            ids.append(inquiry_id)
+            return await unavailable()
+
+        ids: list[str] = []
+        monkeypatch.setattr(inquiries, "wait", unavailable)
+        monkeypatch.setattr(inquiries, "withdraw", withdraw_at_the_second_attempt)
+        await here.company.break_("hr", "slow", seconds=1.5)
+        with pytest.raises(LedgerUnavailable, match="wait"):
+            await started(here, inquiries, asked(person))
+        await here.engine.client.get_workflow_handle(inquiry_workflow_id(ids[0])).result()
+        await here.company.mend()
+        assert await runs_of(here, person) == []
+
+
+async def test_a_run_that_was_opened_is_the_answer_although_its_answer_cannot_be_read(
+    asking: Asking, hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [person] = await hire()
+    async with asking() as (here, inquiries):
+        wait = inquiries.wait
+
+        async def lost(inquiry_id: str, asked_by: str, *, within: float) -> None:
+            await wait(inquiry_id, asked_by, within=within)
+            raise LedgerUnavailable("the ledger", "the connection was lost")
+
+        monkeypatch.setattr(inquiries, "wait", lost)
+        done = await started(here, inquiries, asked(person))
+        assert [done.run_id] == await runs_of(here, person)
+
+
+async def test_a_run_that_was_opened_is_the_answer_although_the_worker_failed_after_it(
+    asking: Asking, hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [person] = await hire()
+
+    async def fails(*_: object) -> None:
+        raise RuntimeError("after the append")
+
+    async with asking() as (here, inquiries):
+        monkeypatch.setattr("orchestrator.commands.run_commands.finish", fails)
+        done = await started(here, inquiries, asked(person))
+        assert [done.run_id] == await runs_of(here, person)
 
 
 async def test_of_two_starts_at_once_one_opens_the_run_and_the_other_names_it(asking: Asking, hire: Hire) -> None:
