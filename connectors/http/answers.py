@@ -31,33 +31,46 @@ class _Plain:
 
 
 class _Zlib:
-    """gzip, and deflate both as RFC 9110 section 8.4.1.2 has it (with a zlib header) and without the header, as some
-    servers send it."""
+    """gzip, with all its members (RFC 1952 section 2.2), and deflate, both as RFC 9110 section 8.4.1.2 has it (with a
+    zlib header) and without the header, as some servers send it."""
 
     def __init__(self, *, deflate: bool) -> None:
         self._deflate = deflate
-        self._decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)  # detects gzip and zlib headers
+        self._decompressor = _with_header()
         self._begun = False
 
     def unpack(self, data: bytes, max_bytes: int) -> bytes:
-        if self._decompressor.eof:  # zlib would keep what comes after the end
-            return b""
+        unpacked = bytearray()
+        while data and len(unpacked) < max_bytes:
+            if self._decompressor.eof:
+                if self._deflate:
+                    raise ValueError("data follow the packed body")
+                self._decompressor, self._begun = _with_header(), False
+            unpacked += self._unpack(data, max_bytes - len(unpacked))
+            data = self._decompressor.unused_data
+        return bytes(unpacked)
+
+    def _unpack(self, data: bytes, max_bytes: int) -> bytes:
         try:
             try:
-                unpacked = self._decompressor.decompress(data, max_bytes)
+                unpacked: bytes = self._decompressor.decompress(data, max_bytes)
             except zlib.error:
                 if self._begun or not self._deflate:
                     raise
                 self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
                 unpacked = self._decompressor.decompress(data, max_bytes)
         except zlib.error:
-            raise ValueError("the body cannot be decompressed") from None
-        self._begun = self._begun or bool(data)
+            raise ValueError("the body cannot be unpacked") from None
+        self._begun = True
         return unpacked
 
     def finish(self) -> None:
         if self._begun and not self._decompressor.eof:
-            raise ValueError("the compressed body ended too early")
+            raise ValueError("the packed body ended too early")
+
+
+def _with_header() -> Any:
+    return zlib.decompressobj(zlib.MAX_WBITS | 32)  # detects gzip and zlib headers
 
 
 def unpacker_for(content_encoding: str) -> Unpacker:

@@ -178,23 +178,41 @@ async def test_the_cap_counts_unpacked_bytes() -> None:
     assert peak < 5_000_000
 
 
-async def test_what_follows_the_end_of_a_packed_body_is_not_kept() -> None:
-    packed = gzip.compress(b"{}") + b"x" * 20_000_000
-
+def in_chunks(body: bytes, size: int, coding: str) -> Serve:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n")
-        for start in range(0, len(packed), 65_536):
-            writer.write(packed[start : start + 65_536])
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nConnection: close\r\n\r\n".encode())
+        for start in range(0, len(body), size):
+            writer.write(body[start : start + size])
             await writer.drain()
 
-    async with speaking_to(serve) as system:
-        tracemalloc.start()
-        answer = await system.run(one(Request("GET", ("things",))), deadline=10.0)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert answer.body == {}
+    return serve
+
+
+@pytest.mark.parametrize("size", [1, 7, 65_536])
+async def test_every_member_of_a_gzip_body_is_read(size: int) -> None:
+    packed = gzip.compress(b"[1,") + gzip.compress(b"") + gzip.compress(b"2]")
+    async with speaking_to(in_chunks(packed, size, "gzip")) as system:
+        answer = await system.run(one(Request("GET", ("things",))), deadline=5.0)
+    assert answer.body == [1, 2]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("rest", [b"x", b"\x00" * 10, b"x" * 20_000_000])
+async def test_what_follows_a_packed_body_is_refused_and_not_kept(coding: str, rest: bytes) -> None:
+    packed = (gzip.compress if coding == "gzip" else zlib.compress)(b"{}") + rest
+    tracemalloc.start()
+    error = await failure(in_chunks(packed, 65_536, coding))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert error.code == "answer_not_understood"
     assert peak < 5_000_000
+
+
+async def test_the_cap_counts_every_member() -> None:
+    packed = gzip.compress(b"[" + b" " * 60_000) * 1000
+    error = await failure(in_chunks(packed, 65_536, "gzip"), max_answer_bytes=100_000)
+    assert error.code == "answer_too_large"
 
 
 @pytest.mark.parametrize("coding", ["br", "gzip, gzip"])
