@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
@@ -25,6 +26,7 @@ from connectors.http.requests import Answer, Flow, Outgoing, Request
 
 RENEW_BEFORE_SECONDS = 60.0
 """A token is renewed this long before its end, or at half its life where that is later."""
+_KEY_KINDS: Mapping[str, type[RSAKey | ECKey]] = {"RS": RSAKey, "PS": RSAKey, "ES": ECKey}
 _ASSERTION_SECONDS = 300
 _GITHUB_ASSERTION_SECONDS = 540  # at most ten minutes, less the minute that clocks may differ
 _GITHUB_CLOCK_SECONDS = 60
@@ -39,20 +41,23 @@ class SigningKey:
         """`key` is a PEM document or a JSON Web Key (RFC 7517), for the algorithms RS*, PS* and ES* (RFC 7518 section
         3.1). Raises `ActionRequiredError("setting_invalid")`."""
         self._algorithm = algorithm
+        self._header = {"alg": algorithm, "typ": "JWT"} | ({"kid": key_id} if key_id else {})
+        kind = _KEY_KINDS.get(algorithm[:2])
         try:
-            kind = ECKey if algorithm.startswith("ES") else RSAKey
+            if kind is None:
+                raise ValueError(algorithm)
             self._key = kind.import_key(json.loads(key) if key.lstrip().startswith("{") else key)
-            private = self._key.is_private
-        except (ValueError, TypeError, KeyError, JoseError):
-            private = False
-        if not private:
+            self.sign({})  # fails for a public key, and for one that does not fit the algorithm
+            usable = True
+        except (ValueError, TypeError, KeyError, AttributeError, JoseError, UnsupportedAlgorithm):
+            usable = False
+        if not usable:
             raise ActionRequiredError(
                 "setting_invalid",
                 "The private key is not a PEM document or JSON Web Key that can sign.",
                 remedy="Set the private key as the vendor issued it.",
                 happened="no",
             ) from None
-        self._header = {"alg": algorithm, "typ": "JWT"} | ({"kid": key_id} if key_id else {})
 
     def __repr__(self) -> str:
         return f"SigningKey({self._algorithm})"

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from company_settings import ALLOWED
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from joserfc import jwt
 from joserfc.jwk import import_key
 from raw_servers import listening
@@ -40,7 +40,7 @@ OUTGOING = Outgoing("GET", httpx.URL("https://vendor.example/things"), {}, b"")
 NOW = 1_750_000_000.0
 
 
-def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
+def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> str:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
@@ -106,6 +106,23 @@ def test_what_is_no_private_key_is_refused(key: str) -> None:
     public = import_key(RSA_KEY, "RSA").as_dict(private=False)
     with pytest.raises(ActionRequiredError, match="setting_invalid"):
         SigningKey(json.dumps(public))
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"),
+    [
+        (RSA_KEY, "ES256"),
+        (RSA_KEY, "HS256"),
+        (RSA_KEY, "none"),
+        (RSA_KEY, "RS999"),
+        (pem(ec.generate_private_key(ec.SECP256R1())), "RS256"),
+        (pem(ec.generate_private_key(ec.SECP256R1())), "ES512"),
+        (pem(ed25519.Ed25519PrivateKey.generate()), "ES256"),
+    ],
+)
+def test_a_key_that_does_not_fit_its_algorithm_is_refused(key: str, algorithm: str) -> None:
+    with pytest.raises(ActionRequiredError, match="setting_invalid"):
+        SigningKey(key, algorithm=algorithm)
 
 
 def test_keys_are_taken_as_pem_and_as_jwk() -> None:
