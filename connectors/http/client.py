@@ -127,7 +127,11 @@ class HttpClient:
                 raise RefusedError("invalid_id", "An ID is empty or has only dots.", happened="no")
             path = "/".join([self._base.path.rstrip("/"), *segments])
             url = self._base.copy_with(raw_path=path.encode("ascii"))
-        return url.copy_merge_params(dict(request.params)) if request.params else url
+        if not request.params:
+            return url
+        url = url.copy_merge_params(dict(request.params))
+        # httpx writes a space as `+`, which only forms have; a query has %20 (RFC 3986), and AWS signs that.
+        return url.copy_with(query=url.query.replace(b"+", b"%20"))
 
 
 class _Run:
