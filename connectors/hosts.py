@@ -13,14 +13,14 @@ import httpx
 
 from connectors.errors import ActionRequiredError
 
-_ENTRY = re.compile(r"^(\[[^\]]+\]|[^:]+)(?::(\d+))?$")
+_ENTRY = re.compile(r"(\[[^\]]+\]|[^:]+)(?::(\d+))?")
 _MAX_PORT = 65_535
 
 
 def _parse(entry: str) -> tuple[str, int | None]:
     if entry.count(":") > 1 and not entry.startswith("["):  # a bare IPv6 address has no port
         return entry.lower(), None
-    match = _ENTRY.match(entry.strip())
+    match = _ENTRY.fullmatch(entry.strip())
     if match is None:
         return entry.lower(), None
     host, port = match.groups()

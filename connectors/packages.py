@@ -21,7 +21,7 @@ from connectors.http.connector import HttpConnector, HttpKind
 GROUP = "offboard.connectors"
 Settings = TypeVar("Settings", bound=BaseModel)
 
-_NAMED = re.compile(r"^(?P<name>[^@]+)@(?P<distribution>[^=@]+)==(?P<version>[^=@]+)$")
+_NAMED = re.compile(r"(?P<name>[^@]+)@(?P<distribution>[^=@]+)==(?P<version>[^=@]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def is_named(connector: str) -> bool:
 def load(connector: str) -> ConnectorKind[Any]:
     """The kind that `NAME@DISTRIBUTION==VERSION` names. Raises `ActionRequiredError`: unknown_kind,
     connector_not_installed, connector_version, connector_broken."""
-    named = _NAMED.match(connector)
+    named = _NAMED.fullmatch(connector)
     if named is None:
         raise _problem(
             "unknown_kind", f"The connector {connector!r} is not of the form NAME@DISTRIBUTION==VERSION.",

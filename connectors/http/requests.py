@@ -16,7 +16,7 @@ import httpx
 
 T = TypeVar("T")
 
-_PLACEHOLDER = re.compile(r"^\{(\w+)\}$")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _READ_METHODS = frozenset({"GET", "HEAD"})
 _NO_TEXT: Mapping[str, str] = {}
 
@@ -101,7 +101,7 @@ class Operation:
         segments = []
         try:
             for segment in self.path.strip("/").split("/"):
-                segments.append(next(given) if _PLACEHOLDER.match(segment) else segment)
+                segments.append(next(given) if _PLACEHOLDER.fullmatch(segment) else segment)
         except StopIteration:
             raise ValueError(f"{self.path} needs more ids than {len(ids)}") from None
         if next(given, None) is not None:

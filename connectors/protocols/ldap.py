@@ -30,7 +30,7 @@ from connectors.read_backs import account_missing, seen
 from connectors.tls import require_private, trust
 
 _LOCKED_PERMANENTLY = "000001010000Z"
-_ATTRIBUTE = re.compile(r"^[A-Za-z][A-Za-z0-9-]*$")  # RFC 4512 section 1.4, keystring
+_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")  # RFC 4512 section 1.4, keystring
 _READ = ("entryUUID", "uid", "cn", "mail", "employeeNumber", "pwdAccountLockedTime", "pwdChangedTime")
 _MEMBERSHIPS = ("member", "uniqueMember", "memberUid")
 # RFC 4511 appendix A.1
@@ -95,7 +95,7 @@ class LdapConnector:
         self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
     ) -> Sequence[Account]:
         for lookup in lookups:
-            if not _ATTRIBUTE.match(lookup.attribute):
+            if not _ATTRIBUTE.fullmatch(lookup.attribute):
                 raise unknown_attribute("ldap", lookup.attribute, ["uid", "mail", "employeeNumber"])
         return await self._directory.converse(
             lambda session: self._find(session, lookups), deadline=deadline, pace=pace

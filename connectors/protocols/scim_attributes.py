@@ -8,17 +8,17 @@ from typing import Any
 from connectors.abilities import Lookup
 
 # RFC 7644 section 3.4.2.2: [URI ":"] attribute name ["." sub-attribute name]
-_ATTRIBUTE = re.compile(r"^(?P<schema>urn:[A-Za-z0-9:._-]+:)?(?P<path>[A-Za-z$][\w$-]*(\.[A-Za-z$][\w$-]*)?)$")
+_ATTRIBUTE = re.compile(r"(?P<schema>urn:[A-Za-z0-9:._-]+:)?(?P<path>[A-Za-z$][\w$-]*(\.[A-Za-z$][\w$-]*)?)")
 
 
 def is_attribute_path(text: str) -> bool:
-    return _ATTRIBUTE.match(text) is not None
+    return _ATTRIBUTE.fullmatch(text) is not None
 
 
 def matching_value(document: dict[str, Any], lookup: Lookup) -> str | None:
     """The value in the document that equals the one asked for, whatever its case; attribute names have none
     (RFC 7643 section 2.1)."""
-    match = _ATTRIBUTE.match(lookup.attribute)
+    match = _ATTRIBUTE.fullmatch(lookup.attribute)
     assert match is not None
     values: list[Any] = [document]
     steps = match["path"].split(".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from string import Template
 
-NAME = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
+NAME = re.compile(r"[a-z]([a-z0-9_]{0,39}[a-z0-9])?")  # a project's name ends with a letter or digit (PEP 508)
 
 _PROJECT = """\
 [project]

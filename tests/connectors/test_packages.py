@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ odd = offboard_wiki:NO_KIND
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A distribution as an installer leaves it (PyPA: recording installed projects)."""
     (tmp_path / "offboard_wiki.py").write_text(MODULE)
     info = tmp_path / "offboard_wiki-1.2.0.dist-info"
@@ -38,8 +39,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (info / "entry_points.txt").write_text(ENTRIES)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr("connectors.registry._LOADED", {})
-    monkeypatch.delitem(sys.modules, "offboard_wiki", raising=False)
-    return tmp_path
+    sys.modules.pop("offboard_wiki", None)
+    yield tmp_path
+    sys.modules.pop("offboard_wiki", None)  # another test has a module of this name in a folder of its own
 
 
 async def test_a_named_connector_is_loaded_and_connects(folder: Path) -> None:

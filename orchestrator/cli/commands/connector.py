@@ -23,21 +23,22 @@ def new(
     """Create a connector package from a template whose tests pass. Replace its parts with the vendor's."""
     from orchestrator.cli.connector_skeleton import NAME, skeleton
 
-    if not NAME.match(name):
+    if not NAME.fullmatch(name):
         complain(
             f"{name!r} cannot be the name of a connector.",
-            "Use lower-case letters, digits and _, beginning with a letter.",
+            "Use lower-case letters, digits and _. It begins with a letter and does not end with _.",
         )
         raise typer.Exit(REFUSED)
     folder = into / f"offboard-{name}"
-    if folder.exists():
-        complain(f"{folder} already exists.", "Choose another name, or another folder with --into.")
+    if folder.exists() or folder.is_symlink():
+        complain(f"{folder} exists already.", "Choose another name, or another folder with --into.")
         raise typer.Exit(REFUSED)
-    for path, text in skeleton(name).items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    say(
-        f"Created a connector package in {folder}. Run its tests with pytest, then replace its parts with the vendor's."
-    )
+    try:
+        for path, text in skeleton(name).items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+    except OSError as error:
+        complain(f"{folder} cannot be written: {error.strerror}.", "Choose another folder with --into.")
+        raise typer.Exit(REFUSED) from None
     say(f"Once it is installed, use it in platform.yaml: connector: {name}@offboard-{name}==0.1.0")
