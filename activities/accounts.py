@@ -26,7 +26,7 @@ NEAR = 3.0  # seconds that a turn may be off to be taken: searches leave room fo
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AccountsFound:
     """What the systems said, and the accounts they showed. `troubles` are a failed system's words, which may name
     people: for the person who looks, and encrypted everywhere else."""
 
@@ -44,7 +44,7 @@ async def find_accounts(
     connections: Connections,
     rates: Rates | None = None,
     observer: Observer | None = None,
-) -> Found:
+) -> AccountsFound:
     """Asks all systems side by side, each under its own deadline and, with `rates`, at its turn where it has a rate.
     One that fails is an answer of its own; so is one whose turn did not come, with the code `rate_kept`. `observer`
     hears of it, or else that of the connections."""
@@ -53,17 +53,17 @@ async def find_accounts(
         _ask(person, key, packet, current, system, purpose, connections, rates, observer) for system, purpose in systems
     ]
     answers = await asyncio.gather(*asked)
-    return Found(
+    return AccountsFound(
         tuple(result for result, _, _ in answers),
         tuple(account for _, accounts, _ in answers for account in accounts),
         {result.system: trouble for result, _, trouble in answers if trouble},
     )
 
 
-def unserved_searches(systems: Iterable[tuple[str, Purpose, str]]) -> Found:
+def unserved_searches(systems: Iterable[tuple[str, Purpose, str]]) -> AccountsFound:
     """What is known of systems, each with its purpose and task queue, whose own queue no worker reads."""
     named = tuple(systems)
-    return Found(
+    return AccountsFound(
         tuple(SystemSearched(system=s, purpose=why, outcome="failed", code="queue_unserved") for s, why, _ in named),
         (),
         {

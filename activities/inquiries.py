@@ -140,14 +140,14 @@ class InquiryActivities:
                     remedy=kept.remedy,
                 )
 
-    async def _find_people(self, question: q.FindPeople, asked_by: str) -> q.PeopleFound:
+    async def _find_people(self, question: q.FindPeople, asked_by: str) -> q.PeopleAnswer:
         packet = await self._prepared(question.packet, asked_by)
         text = question.text.strip()
         if len(text) < q.MIN_SEARCH_CHARACTERS:
-            return q.PeopleFound(people=())
+            return q.PeopleAnswer(people=())
         found = await People(self._connections, packet, self._keyring).search(text, q.MAX_PEOPLE_FOUND + 1)
         shown = tuple(_match(person) for person in found[: q.MAX_PEOPLE_FOUND])
-        return q.PeopleFound(people=shown, more=len(found) > q.MAX_PEOPLE_FOUND)
+        return q.PeopleAnswer(people=shown, more=len(found) > q.MAX_PEOPLE_FOUND)
 
     async def _preview(self, question: q.PreviewAsked) -> Preview:
         actor = actor_of(await self._runs.organisation(), question.actor_id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from activities.accounts import Found, find_accounts
+from activities.accounts import AccountsFound, find_accounts
 from activities.connections import Connections
 from activities.packets import governing
 from activities.people import People
@@ -105,7 +105,7 @@ class Previews:
         person_id = await self._keyring.person_for("hr", person.hr_id, create=False)
         return PersonKey(person_id or new_person_id(), secrets.token_bytes(KEY_BYTES))
 
-    async def _found(self, person: PersonFacts, key: PersonKey, pinned: Packet, current: Packet) -> Found:
+    async def _found(self, person: PersonFacts, key: PersonKey, pinned: Packet, current: Packet) -> AccountsFound:
         here: list[tuple[str, searching.Purpose]] = []
         results: dict[str, e.SystemSearched] = {}
         troubles: dict[str, str] = {}
@@ -121,7 +121,7 @@ class Previews:
                 troubles[system] = why
         found = await find_accounts(person, key, pinned, current, here, self._connections, self._rates)
         results |= {result.system: result for result in found.results}
-        return Found(_in_order(searched, results), found.accounts, troubles | found.troubles)
+        return AccountsFound(_in_order(searched, results), found.accounts, troubles | found.troubles)
 
 
 def _in_order(systems: Sequence[str], results: dict[str, e.SystemSearched]) -> tuple[e.SystemSearched, ...]:

@@ -23,7 +23,7 @@ from temporalio.service import RPCError
 
 from orchestrator.domain.run.progress import Progress
 from orchestrator.workflows.activity_stubs import Delivery, InquiryRef, RunRef
-from orchestrator.workflows.inquiry import Inquiry, inquiry_workflow_id
+from orchestrator.workflows.inquiry import InquiryWorkflow, inquiry_workflow_id
 from orchestrator.workflows.notices import Notices, notices_id
 from orchestrator.workflows.offboarding import Nudge, Offboarding, workflow_id
 from orchestrator.workflows.retry_policies import INQUIRY_GIVEN_UP
@@ -142,7 +142,7 @@ class Engine:
             # The client repeats a call that found nobody, each time with the whole of its own time-out.
             async with asyncio.timeout(min(within, ANSWER_WITHIN).total_seconds()):
                 await self.client.start_workflow(
-                    Inquiry.run,
+                    InquiryWorkflow.run,
                     InquiryRef(inquiry_id=inquiry_id),
                     id=inquiry_workflow_id(inquiry_id),
                     task_queue=self.task_queue,

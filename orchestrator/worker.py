@@ -40,7 +40,7 @@ from orchestrator.reading.open_counts import open_counts
 from orchestrator.reading.queries import Queries
 from orchestrator.relay import Cadence, Relay
 from orchestrator.settings import Settings
-from orchestrator.workflows.inquiry import Inquiry
+from orchestrator.workflows.inquiry import InquiryWorkflow
 from orchestrator.workflows.notices import Notices
 from orchestrator.workflows.offboarding import Offboarding
 from orchestrator.workflows.webhooks import DeliverWebhook
@@ -153,7 +153,7 @@ async def working(
             Worker(
                 engine.client,
                 task_queue=settings.temporal_task_queue,
-                workflows=[Offboarding, Inquiry, Notices, DeliverWebhook],
+                workflows=[Offboarding, InquiryWorkflow, Notices, DeliverWebhook],
                 activities=[
                     *activities,
                     inquiries.answer_inquiry,

@@ -45,7 +45,7 @@ from connectors.http.auth import Auth
 from connectors.http.dialect import Dialect
 from connectors.http.judging import fail, fail_sent, judge
 from connectors.http.requests import Answer, Flow, Outgoing, Request
-from connectors.http.sending import NotReceived, Received, new_client, send
+from connectors.http.sending import HttpResponse, NotReceived, new_client, send
 from connectors.tls import require_private
 
 T = TypeVar("T")
@@ -204,7 +204,7 @@ class _Run:
         finally:
             self._client.auth_lock.release()
 
-    async def _send(self, request: Request, outgoing: Outgoing, credential: Mapping[str, str]) -> Received:
+    async def _send(self, request: Request, outgoing: Outgoing, credential: Mapping[str, str]) -> HttpResponse:
         """Send once. The body is complete and unpacked; the status is not judged yet."""
         try:
             received = await send(
@@ -250,7 +250,7 @@ class _Run:
                 remedy = "Give the system a certificate that ca_file or the public authorities vouch for."
         fail_sent(request, error, failed.code, detail, failed.sent, remedy=remedy)
 
-    def _judge(self, request: Request, received: Received) -> Answer:
+    def _judge(self, request: Request, received: HttpResponse) -> Answer:
         body = received.body
 
         def excerpt() -> str:
@@ -264,7 +264,7 @@ class _Run:
         self._changed = self._changed or (request.changes and not judged.missing)
         return judged
 
-    def _json(self, request: Request, received: Received) -> Any:
+    def _json(self, request: Request, received: HttpResponse) -> Any:
         try:
             return read_json(received.body)
         except ValueError:

@@ -40,7 +40,7 @@ class NotReceived(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class HttpResponse:
     """`body` is unpacked. `complete` is false where it was longer than the limit; then it is the beginning.
     `unreadable` says why the body could not be unpacked, and is empty where it could."""
 
@@ -90,7 +90,7 @@ async def send(
     content: bytes | None = None,
     server_name: str | None = None,
     pace: Pace = unpaced,
-) -> Received:
+) -> HttpResponse:
     """Send one request, once. `until` is a moment on the event loop's clock, in seconds. `max_bytes` limits the
     unpacked body. `server_name` is the name whose certificate counts, where `url` has an address instead. `pace` is
     awaited first. Raises `NotReceived`, and what `pace` raises."""
@@ -122,7 +122,7 @@ async def send(
     raise failed
 
 
-async def _read(response: httpx.Response, max_bytes: int) -> Received:
+async def _read(response: httpx.Response, max_bytes: int) -> HttpResponse:
     """httpx would unpack all of a small packed body before its size could be seen, so the body is unpacked here."""
     body, unreadable = bytearray(), ""
     try:
@@ -135,7 +135,7 @@ async def _read(response: httpx.Response, max_bytes: int) -> Received:
             unpacker.finish()
     except ValueError as error:
         unreadable = str(error)
-    return Received(
+    return HttpResponse(
         response.status_code,
         response.url,
         response.headers,

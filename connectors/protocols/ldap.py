@@ -25,7 +25,7 @@ from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.hosts import require_allowed
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
-from connectors.protocols.ldap_session import Directory, Entry, LdapRefusedError, Session
+from connectors.protocols.ldap_session import LdapDirectory, LdapEntry, LdapRefusedError, LdapSession
 from connectors.read_backs import account_missing, seen
 from connectors.tls import require_private, trust
 
@@ -73,7 +73,7 @@ class LdapConnector:
         require_private(host, encrypted=encrypted, setting="url")
         self._settings = settings
         self._privileged = {name.strip().casefold() for name in settings.privileged.split(",") if name.strip()}
-        self._directory = Directory(
+        self._directory = LdapDirectory(
             host,
             port,
             bind_dn=settings.bind_dn,
@@ -107,7 +107,7 @@ class LdapConnector:
         if do is None:
             return Reply()  # an ability of the level read is carried out by its read-back
 
-        def work(session: Session) -> Reply:
+        def work(session: LdapSession) -> Reply:
             entry = self._entry(session, native_id)
             if entry is None:
                 raise account_gone(effect)
@@ -120,14 +120,14 @@ class LdapConnector:
         native_id = _uuid(account_of(effect).native_id)
         assert look is not None  # every ability of this kind is read back
 
-        def work(session: Session) -> ReadBack:
+        def work(session: LdapSession) -> ReadBack:
             entry = self._entry(session, native_id)
             return account_missing() if entry is None else look(self, session, entry, effect)
 
         return await self._directory.converse(work, deadline=effect.deadline, pace=pace)
 
     async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
-        def work(session: Session) -> None:
+        def work(session: LdapSession) -> None:
             session.search(self._settings.people_base, "(objectClass=*)", ["1.1"], scope="BASE")
 
         try:
@@ -139,7 +139,7 @@ class LdapConnector:
     async def aclose(self) -> None:
         self._directory.close()
 
-    def _find(self, session: Session, lookups: Sequence[Lookup]) -> Sequence[Account]:
+    def _find(self, session: LdapSession, lookups: Sequence[Lookup]) -> Sequence[Account]:
         found = AccountSet()
         for lookup in lookups:
             if not lookup.value.strip():
@@ -154,7 +154,7 @@ class LdapConnector:
                     found.add(self._account(session, entry), lookup.attribute, same)
         return found.accounts()
 
-    def _account(self, session: Session, entry: Entry) -> Account:
+    def _account(self, session: LdapSession, entry: LdapEntry) -> Account:
         native_id = entry.first("entryUUID")
         if native_id is None:
             raise ActionRequiredError(
@@ -177,11 +177,13 @@ class LdapConnector:
             privileged=privileged,
         )
 
-    def _entry(self, session: Session, native_id: str) -> Entry | None:
+    def _entry(self, session: LdapSession, native_id: str) -> LdapEntry | None:
         entries = session.search(self._settings.people_base, f"(entryUUID={native_id})", _READ)
         return entries[0] if len(entries) == 1 else None
 
-    def _groups(self, session: Session, entry: Entry, wanted: Collection[str] | None) -> list[tuple[str, Entry]]:
+    def _groups(
+        self, session: LdapSession, entry: LdapEntry, wanted: Collection[str] | None
+    ) -> list[tuple[str, LdapEntry]]:
         """(the attribute that lists the entry, the group), for the groups named in `wanted` or all."""
         groups = []
         for attribute in _MEMBERSHIPS:
@@ -194,10 +196,10 @@ class LdapConnector:
                     groups.append((attribute, group))
         return groups
 
-    def look_at_lock(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
+    def look_at_lock(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
         return seen(entry.first("pwdAccountLockedTime") == _LOCKED_PERMANENTLY, _state(entry))
 
-    def look_at_password(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
+    def look_at_password(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
         ours = session.compare(entry.dn, "userPassword", _unusable_password(effect.effect_key))
         evidence = {**_state(entry), "password_is_ours": ours}
         if ours is None:
@@ -205,15 +207,15 @@ class LdapConnector:
         locked = not _has_policy(entry) or entry.first("pwdAccountLockedTime") == _LOCKED_PERMANENTLY
         return seen(ours and locked, evidence)
 
-    def look_at_groups(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
+    def look_at_groups(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
         groups = [_shown(group) for _, group in self._groups(session, entry, names_of(effect, "groups"))]
         return seen(not groups, {**_state(entry), "groups": groups})
 
-    def snapshot(self, session: Session, entry: Entry, effect: Effect) -> ReadBack:
+    def snapshot(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
         groups = [_shown(group) for _, group in self._groups(session, entry, names_of(effect, "groups"))]
         return seen(True, {**_state(entry), "groups": groups})
 
-    def lock(self, session: Session, entry: Entry, effect: Effect) -> Reply:
+    def lock(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         before = entry.first("pwdAccountLockedTime")
         if before != _LOCKED_PERMANENTLY:
             try:
@@ -230,7 +232,7 @@ class LdapConnector:
                 ) from error
         return Reply({"pwdAccountLockedTime": {"before": before, "after": _LOCKED_PERMANENTLY}})
 
-    def leave_groups(self, session: Session, entry: Entry, effect: Effect) -> Reply:
+    def leave_groups(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         left, last_in = [], []
         for attribute, group in self._groups(session, entry, names_of(effect, "groups")):
             value = entry.first("uid") if attribute == "memberUid" else entry.dn
@@ -249,7 +251,7 @@ class LdapConnector:
             )
         return Reply({"left_groups": left})
 
-    def _leave(self, session: Session, group: Entry, attribute: str, value: str) -> bool:
+    def _leave(self, session: LdapSession, group: LdapEntry, attribute: str, value: str) -> bool:
         """False where the group would be empty and may not be."""
         removal = (MODIFY_DELETE, [value])
         try:
@@ -265,7 +267,7 @@ class LdapConnector:
             session.modify(group.dn, {attribute: [placeholder, removal]})
         return True
 
-    def scramble(self, session: Session, entry: Entry, effect: Effect) -> Reply:
+    def scramble(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         """A new password lifts a lock in slapd's ppolicy overlay, so the account is locked afterwards; whether it was
         before cannot be asked once that happened."""
         value = _unusable_password(effect.effect_key)
@@ -289,8 +291,8 @@ class LdapConnector:
 
 
 ACTS: ActTable[
-    Callable[[LdapConnector, Session, Entry, Effect], Reply],
-    Callable[[LdapConnector, Session, Entry, Effect], ReadBack],
+    Callable[[LdapConnector, LdapSession, LdapEntry, Effect], Reply],
+    Callable[[LdapConnector, LdapSession, LdapEntry, Effect], ReadBack],
 ] = ActTable(
     "ldap",
     Act(
@@ -332,7 +334,7 @@ ACTS: ActTable[
 )
 
 
-def _state(entry: Entry) -> dict[str, Any]:
+def _state(entry: LdapEntry) -> dict[str, Any]:
     return {
         "dn": entry.dn,
         "pwdAccountLockedTime": entry.first("pwdAccountLockedTime"),
@@ -340,7 +342,7 @@ def _state(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _has_policy(entry: Entry) -> bool:
+def _has_policy(entry: LdapEntry) -> bool:
     """The directory keeps when the password was changed: only a password policy overlay does."""
     return entry.first("pwdChangedTime") is not None
 
@@ -351,7 +353,7 @@ def _unusable_password(effect_key: str) -> str:
     return "{SSHA}" + base64.b64encode(made[:20] + made[20:36]).decode("ascii")
 
 
-def _shown(group: Entry) -> dict[str, str | None]:
+def _shown(group: LdapEntry) -> dict[str, str | None]:
     return {"id": group.first("entryUUID"), "name": group.first("cn")}
 
 

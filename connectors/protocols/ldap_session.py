@@ -59,7 +59,7 @@ class LdapRefusedError(RefusedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LdapEntry:
     """`values` by attribute name in lower case."""
 
     dn: str
@@ -80,8 +80,8 @@ class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # ldap3 has no types
         connection.socket = self._context.wrap_socket(connection.socket, server_hostname=connection.server.host)
 
 
-class Session:
-    """The connection that `Directory.converse` gives to the work it runs, for that work's thread only."""
+class LdapSession:
+    """The connection that `LdapDirectory.converse` gives to the work it runs, for that work's thread only."""
 
     def __init__(self, connection: Any, until: float, redact: Redaction, max_entries: int) -> None:
         self._connection = connection
@@ -94,10 +94,12 @@ class Session:
     def happened(self) -> Literal["no", "unknown"]:
         return "unknown" if self._uncertain else "no"
 
-    def search(self, base: str, filter_text: str, attributes: Sequence[str], *, scope: str = "SUBTREE") -> list[Entry]:
+    def search(
+        self, base: str, filter_text: str, attributes: Sequence[str], *, scope: str = "SUBTREE"
+    ) -> list[LdapEntry]:
         """Every matching entry, in pages; operational attributes must be named. Values in `filter_text` are
         escaped already (`ldap3.utils.conv.escape_filter_chars`, RFC 4515 section 3)."""
-        entries: list[Entry] = []
+        entries: list[LdapEntry] = []
         cookie: Any = None
         for _ in range(_MAX_PAGES):
             self._in_time()
@@ -125,7 +127,7 @@ class Session:
                         remedy="Correct the entry in the directory.",
                         happened=self.happened,
                     )
-                entries.append(Entry(found["dn"], values))
+                entries.append(LdapEntry(found["dn"], values))
             if len(entries) > self._max_entries:
                 raise ActionRequiredError(
                     "answer_too_large",
@@ -225,7 +227,7 @@ class Session:
         raise LdapRefusedError(code, said, happened=self.happened)
 
 
-class Directory:
+class LdapDirectory:
     """One LDAP server with our credential. There is no anonymous fallback (RFC 4513 section 5.1.2: a bind without a
     password succeeds anonymously, so an empty one is never sent)."""
 
@@ -251,7 +253,7 @@ class Directory:
     def __repr__(self) -> str:
         return f"Directory({self._host}:{self._port})"
 
-    async def converse(self, work: Callable[[Session], T], *, deadline: float, pace: Pace = unpaced) -> T:
+    async def converse(self, work: Callable[[LdapSession], T], *, deadline: float, pace: Pace = unpaced) -> T:
         """Connect, sign in, do the work, disconnect. `pace` is awaited once: a conversation counts as one request.
         Raises `ConnectorError` and nothing else."""
         session = self._session(time.monotonic() + deadline)
@@ -283,7 +285,7 @@ class Directory:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _session(self, until: float) -> Session:
+    def _session(self, until: float) -> LdapSession:
         left = max(1, math.ceil(until - time.monotonic()))
         server = ldap3.Server(
             self._host,
@@ -303,7 +305,7 @@ class Directory:
             auto_referrals=False,
             receive_timeout=left,
         )
-        return Session(connection, until, self._redact, self._max_entries)
+        return LdapSession(connection, until, self._redact, self._max_entries)
 
     def _fail(self, error: Exception, happened: Literal["no", "unknown"]) -> NoReturn:
         # `from None`: ldap3's errors may carry the connection, and with it the password.

@@ -23,6 +23,7 @@ from orchestrator.demo.questions import AtTerminal
 from orchestrator.demo.screen import Screen
 from orchestrator.demo.story import DOWN, LockedRecord, Outage
 from orchestrator.demo.timeline import timeline_entry
+from orchestrator.documents.questions import StartAsked
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.gates import why_not_decide
 from orchestrator.domain.errors import Refusal, TooLate
@@ -36,7 +37,7 @@ from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.embedded.stack import Stack
 from orchestrator.embedded.staff import StaffEntry
-from orchestrator.web.inquiries import Inquiries, StartAsked
+from orchestrator.web.inquiries import Inquiries
 from orchestrator.web.starts import start
 
 POLL_SECONDS = 0.2  # seconds

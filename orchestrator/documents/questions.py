@@ -2,7 +2,7 @@
 
 | question | answer | asked by |
 |---|---|---|
-| `FindPeople` | `PeopleFound` | whoever may prepare runs of the packet |
+| `FindPeople` | `PeopleAnswer` | whoever may prepare runs of the packet |
 | `PersonFactsAsked` | `PersonFacts` | whoever may prepare runs of the packet |
 | `PreviewAsked` | `Preview` | whoever may start the run: refused exactly where the start would be |
 | `StartAsked` | `Started` | those who may start the run. The worker opens the run and answers with it |
@@ -45,7 +45,7 @@ class PersonMatch(Shown):
     leaving_at: datetime | None = None
 
 
-class PeopleFound(Shown):
+class PeopleAnswer(Shown):
     """In the order of HR's answer, and `more` where there are others."""
 
     people: tuple[PersonMatch, ...]
@@ -117,7 +117,7 @@ class LedgerVerified(BaseModel):
     remedy: str = ""
 
 
-Answer = PeopleFound | PersonFacts | Preview | Started | SignsIn | SystemsChecked | LedgerVerified
+Answer = PeopleAnswer | PersonFacts | Preview | Started | SignsIn | SystemsChecked | LedgerVerified
 A = TypeVar("A", bound=Answer, covariant=True)
 
 
@@ -127,7 +127,7 @@ class Asked(Shown, Generic[A]):
     model_config = ConfigDict(extra="forbid")
 
 
-class FindPeople(Asked[PeopleFound]):
+class FindPeople(Asked[PeopleAnswer]):
     """Whoever HR finds by what somebody has typed so far: parts of a name, an employee number, a mail address."""
 
     kind: Literal["find_people"] = "find_people"
@@ -213,7 +213,7 @@ Question = Annotated[
 ]
 QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question)
 ANSWERS: dict[str, type[Answer]] = {
-    "find_people": PeopleFound,
+    "find_people": PeopleAnswer,
     "person_facts": PersonFacts,
     "preview": Preview,
     "start": Started,

@@ -13,25 +13,9 @@ from datetime import timedelta
 from typing import Any, cast
 
 from orchestrator.documents import questions as q
-from orchestrator.documents.preview import Preview
 from orchestrator.documents.questions import (
-    Answer,
-    Asked,
-    CheckSystems,
-    FindPeople,
-    LedgerVerified,
-    PeopleFound,
-    PersonFactsAsked,
-    PersonMatch,
-    PreviewAsked,
     Question,
-    SignsIn,
     StartAsked,
-    Started,
-    SystemChecked,
-    SystemsChecked,
-    VerifyLedger,
-    WhoSignsIn,
 )
 from orchestrator.domain import errors
 from orchestrator.domain.errors import Invalid
@@ -40,12 +24,6 @@ from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger.engine.inquiries import INQUIRY_TTL, InquiryAnswer, InquiryRows
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
-
-__all__ = [
-    "Answer", "Asked", "CheckSystems", "FindPeople", "Inquiries", "InquiryFailed", "LedgerVerified", "NotAnswered",
-    "PeopleFound", "PersonFactsAsked", "PersonMatch", "Preview", "PreviewAsked", "Question", "SignsIn", "StartAsked",
-    "Started", "SystemChecked", "SystemsChecked", "VerifyLedger", "WhoSignsIn", "new_inquiry_id",
-]  # fmt: skip
 
 WITHIN = 10.0  # seconds that somebody waits in front of a page
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.01, 0.5, 1.25

@@ -10,18 +10,11 @@ import asyncio
 
 from orchestrator import commands
 from orchestrator.commands import Services
+from orchestrator.documents.questions import StartAsked, Started
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerUnavailable
-from orchestrator.web.inquiries import (
-    ANSWER_READ_WITHIN,
-    Inquiries,
-    InquiryFailed,
-    NotAnswered,
-    StartAsked,
-    Started,
-    new_inquiry_id,
-)
+from orchestrator.web.inquiries import ANSWER_READ_WITHIN, Inquiries, InquiryFailed, NotAnswered, new_inquiry_id
 
 WITHIN = 8.0
 """Seconds in which a worker has to ask HR and open the run, while the caller waits."""

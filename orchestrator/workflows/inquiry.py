@@ -13,7 +13,7 @@ def inquiry_workflow_id(inquiry_id: str) -> str:
 
 
 @workflow.defn(name="Inquiry")
-class Inquiry:
+class InquiryWorkflow:
     @workflow.run
     async def run(self, inquiry: activities.InquiryRef) -> None:
         await workflow.execute_activity(

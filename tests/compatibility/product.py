@@ -67,12 +67,12 @@ from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember
 from orchestrator.worker import Backend, engine_address, open_backend, relaying, working
 from orchestrator.workflows import activity_stubs
-from orchestrator.workflows.inquiry import Inquiry, inquiry_workflow_id
+from orchestrator.workflows.inquiry import InquiryWorkflow, inquiry_workflow_id
 from orchestrator.workflows.notices import Notices, notices_id
 from orchestrator.workflows.offboarding import Offboarding, workflow_id
 from orchestrator.workflows.webhooks import DeliverWebhook, delivery_id
 
-WORKFLOWS = (Offboarding, Inquiry, Notices, DeliverWebhook)
+WORKFLOWS = (Offboarding, InquiryWorkflow, Notices, DeliverWebhook)
 ACTIVITIES = (
     activity_stubs.advance,
     activity_stubs.search_accounts,

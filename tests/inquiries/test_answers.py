@@ -10,19 +10,13 @@ import pytest
 
 from connectors.errors import ConnectorError
 from orchestrator import commands
+from orchestrator.documents.questions import CheckSystems, FindPeople, PersonFactsAsked, VerifyLedger, WhoSignsIn
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.ledger.engine.system_reports import last_reports
 from orchestrator.ledger.proofs.verifications import last_verification
-from orchestrator.web.inquiries import (
-    CheckSystems,
-    FindPeople,
-    InquiryFailed,
-    PersonFactsAsked,
-    VerifyLedger,
-    WhoSignsIn,
-)
+from orchestrator.web.inquiries import InquiryFailed
 from tests.conftest import Hire
 from tests.inquiries.conftest import Asking
 from tests.integration.installation import conninfo, new_settings

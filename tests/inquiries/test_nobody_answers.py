@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from temporalio.api.enums.v1 import PendingActivityState
 
+from orchestrator.documents.questions import FindPeople, PeopleAnswer
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import EngineUnavailable
-from orchestrator.web.inquiries import FindPeople, Inquiries, NotAnswered, PeopleFound
+from orchestrator.web.inquiries import Inquiries, NotAnswered
 from orchestrator.worker import working
 from orchestrator.workflows.inquiry import inquiry_workflow_id
 from tests.inquiries.conftest import Asking, web_process
@@ -83,11 +84,11 @@ async def at_work(here: Installation, inquiry_id: str) -> None:
             await asyncio.sleep(0.02)
 
 
-async def until_answered(inquiries: Inquiries, inquiry_id: str) -> PeopleFound:
+async def until_answered(inquiries: Inquiries, inquiry_id: str) -> PeopleAnswer:
     async with asyncio.timeout(45):
         while (answer := await inquiries.result(inquiry_id, "hr")) is None:
             await asyncio.sleep(0.05)
-    assert isinstance(answer, PeopleFound)
+    assert isinstance(answer, PeopleAnswer)
     return answer
 
 

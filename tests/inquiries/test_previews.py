@@ -10,12 +10,14 @@ import pytest
 
 from activities.previews import Previews
 from orchestrator import commands
+from orchestrator.documents.preview import Preview
+from orchestrator.documents.questions import PreviewAsked
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.reading.queries import Queries
-from orchestrator.web.inquiries import Inquiries, Preview, PreviewAsked
+from orchestrator.web.inquiries import Inquiries
 from tests.conftest import Hire
 from tests.inquiries.conftest import Asking
 from tests.integration.installation import FAR_FUTURE, ZONE, Installation, conninfo

@@ -5,20 +5,20 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from orchestrator.domain.errors import Invalid, Refusal
-from orchestrator.ledger.book.errors import UnreadableEvent
-from orchestrator.ledger.engine.inquiries import INQUIRY_TTL
-from orchestrator.ledger.persons.keys import Keyring
-from orchestrator.web.inquiries import (
+from orchestrator.documents.questions import (
     CheckSystems,
     FindPeople,
-    Inquiries,
-    PeopleFound,
+    PeopleAnswer,
     PersonFactsAsked,
     PreviewAsked,
     VerifyLedger,
     WhoSignsIn,
 )
+from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.ledger.book.errors import UnreadableEvent
+from orchestrator.ledger.engine.inquiries import INQUIRY_TTL
+from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.web.inquiries import Inquiries
 from orchestrator.worker import open_backend
 from orchestrator.workflows.inquiry import inquiry_workflow_id
 from tests.conftest import Hire
@@ -33,7 +33,7 @@ async def test_only_whoever_asked_reads_the_answer(asking: Asking) -> None:
     async with asking() as (here, inquiries):
         inquiry_id = await inquiries.put("hr", FindPeople(packet=PACKET, text="umbelgaard"))
         answer = await waited_for(here, inquiries, inquiry_id, "hr")
-        assert isinstance(answer, PeopleFound) and len(answer.people) == 2
+        assert isinstance(answer, PeopleAnswer) and len(answer.people) == 2
         assert await inquiries.result(inquiry_id, "hr") == answer, "as often as they look"
         said = []
         for id_, actor in ((inquiry_id, "it"), (inquiry_id, "HR"), ("i" + "0" * 32, "hr"), ("", "hr")):

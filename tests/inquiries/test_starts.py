@@ -9,13 +9,14 @@ import pytest
 
 from orchestrator import commands
 from orchestrator.commands import Done, Received, Services
+from orchestrator.documents.questions import PersonFactsAsked, PreviewAsked, StartAsked, Started
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.company.people import Employee
 from orchestrator.ledger.book.errors import LedgerUnavailable
-from orchestrator.web.inquiries import Inquiries, NotAnswered, PersonFactsAsked, PreviewAsked, StartAsked, Started
+from orchestrator.web.inquiries import Inquiries, NotAnswered
 from orchestrator.web.starts import start
 from orchestrator.worker import working
 from orchestrator.workflows.inquiry import inquiry_workflow_id

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 
 from orchestrator.cli.hr_export import LARGEST_EXPORT, BadRow, ExportRow, read_export
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document, Refused, Server
+from orchestrator.cli.server.server import Document, Server, ServerRefused
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.remedies import remedy_of
@@ -85,7 +85,7 @@ async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> _Bat
             try:
                 wanted = {"packet": packet, "wanted": row.person.employee_number}
                 facts = await server.post("people", "lookup", body=wanted)
-            except Refused as refused:
+            except ServerRefused as refused:
                 if refused.status not in (404, 422):
                     raise  # about whoever asks, or about HR, and so about every row
                 batch.bad.append(BadRow(row.line, f"{refused.message} {remedy_of(refused)}"))
@@ -113,7 +113,7 @@ async def _start_each(server: Server, ready: list[tuple[ExportRow, Document]], p
         asked = {"person": facts["hr_id"], "packet": packet, "cutoff": row.cutoff.local, "zone": row.cutoff.zone}
         try:
             done = await server.post("runs", body=asked)
-        except Refused as error:
+        except ServerRefused as error:
             if error.status not in (404, 409, 422) and error.code != "own_run":
                 raise
             refused += 1

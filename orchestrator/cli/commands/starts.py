@@ -14,7 +14,7 @@ from rich.console import Console
 from orchestrator.cli.commands.preview import print_preview
 from orchestrator.cli.commands.settling import answers
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document, Refused, Server
+from orchestrator.cli.server.server import Document, Server, ServerRefused
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
@@ -161,7 +161,7 @@ async def _answered(server: Server, answer: Document) -> Document:
     until = loop.time() + PREVIEW_TIMEOUT_SECONDS
     while answer.get("state") == "waiting":
         if loop.time() > until:
-            raise Refused(
+            raise ServerRefused(
                 503, "not_answered", f"No worker has responded within {PREVIEW_TIMEOUT_SECONDS:g} seconds.",
                 "Try again. If it fails again, check that a worker is running and that it can reach the systems.",
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The API of one Offboard, asked as one person or program: documents come back, and what it refuses is a `Refused`.
+"""The API of one Offboard, asked as one person or program: documents come back, a refusal raises `ServerRefused`.
 
 Every POST carries an `Idempotency-Key` of its own, and is sent again under it where the answer was lost: nothing is
 done twice. Nothing is sent in the clear but to this machine itself.
@@ -37,7 +37,7 @@ RECONNECT_SECONDS, MAX_RECONNECT_SECONDS = 1.0, 10.0
 """Seconds before a lost stream is opened again, and how long that may become."""
 
 
-class Refused(LocalRefusal):
+class ServerRefused(LocalRefusal):
     """What the server refused (RFC 9457): place and cause, and facts for a remedy. `remedy` is the server's own, which
     speaks of the API: the terminal uses it for codes that its table does not have."""
 
@@ -175,7 +175,7 @@ class Server:
                         if version > after:
                             after = version
                             yield StreamedEvent(version, json.loads(data))
-            except Refused as error:
+            except ServerRefused as error:
                 if error.status < 500 or not opened:
                     raise
             except Unreachable:
@@ -241,24 +241,24 @@ class Server:
             return document
         if kind == "application/problem+json":
             raise self._refused(response.status_code, response.json())
-        raise Refused(
+        raise ServerRefused(
             502,
             "not_offboard",
             f"{self.url} responds with {response.status_code}, but not like an Offboard server.",
             "Check the address and any proxy in front of the server.",
         )
 
-    def _refused(self, status: int, problem: Mapping[str, Any]) -> Refused:
+    def _refused(self, status: int, problem: Mapping[str, Any]) -> ServerRefused:
         code, detail, remedy = (str(problem.get(name) or "") for name in ("code", "detail", "remedy"))
         if status == 401 and self._over is not None:
-            return Refused(status, "sign_in_over", *self._over)
+            return ServerRefused(status, "sign_in_over", *self._over)
         if code == "invalid_request" and problem.get("errors"):
             # Told for programs: where it stands in the request, which people see as options of theirs.
             wrong = (f"{str(one['where']).partition('.')[2]}: {one['what']}" for one in problem["errors"])
-            return Refused(status, code, f"Invalid input: {'; '.join(wrong)}", "See --help.")
+            return ServerRefused(status, code, f"Invalid input: {'; '.join(wrong)}", "See --help.")
         facts = problem.get("facts")
         known = {name: value for name, value in facts.items() if isinstance(value, str | int)} if facts else {}
-        return Refused(status, code, detail or str(problem.get("title") or status), remedy, known)
+        return ServerRefused(status, code, detail or str(problem.get("title") or status), remedy, known)
 
     def _silent(self, error: httpx.TransportError, *, perhaps_done: bool = False) -> Unreachable:
         why = str(error).strip() or {"ReadTimeout": "timed out"}.get(type(error).__name__, type(error).__name__)

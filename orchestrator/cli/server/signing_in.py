@@ -16,7 +16,7 @@ from rich.console import Console
 
 from orchestrator.cli.server import sign_ins
 from orchestrator.cli.server.access import entering, named_server
-from orchestrator.cli.server.server import Document, Refused, Server, Unreachable, address
+from orchestrator.cli.server.server import Document, Server, ServerRefused, Unreachable, address
 from orchestrator.cli.server.sign_ins import SignIn
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json
@@ -96,7 +96,7 @@ async def _confirmed(server: Server, device: Document) -> Document:
             await asyncio.sleep(every)
             try:
                 return await server.post("device", "token", body={"device_secret": device["device_secret"]})
-            except Refused as refused:
+            except ServerRefused as refused:
                 if refused.code == "slow_down":
                     every += SLOWER
                 elif refused.code != "authorization_pending" and refused.status < 500:
@@ -132,7 +132,7 @@ async def _logout(url: str | None, folder: Path) -> None:
         try:
             async with Server(sign_in.server, sign_in.token) as server:
                 await server.delete("tokens", sign_in.token_id)
-        except Refused as refused:
+        except ServerRefused as refused:
             failure = refused if refused.status not in (401, 404) else None  # it works no more already
         except Unreachable as silent:
             failure = silent

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orchestrator import commands
+from orchestrator.documents.questions import WhoSignsIn
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import left_since
-from orchestrator.web.inquiries import InquiryFailed, WhoSignsIn
+from orchestrator.web.inquiries import InquiryFailed
 from orchestrator.web.state import WebState
 
 log = logging.getLogger("offboard.web")

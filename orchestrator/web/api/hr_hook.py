@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from orchestrator import commands
+from orchestrator.documents.questions import StartAsked
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.web import starts
@@ -30,7 +31,6 @@ from orchestrator.web.api.runs.starts import Local, Zone
 from orchestrator.web.api.schema.description import RequestModel, problems_of_post
 from orchestrator.web.api.schema.parameters import Id
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
-from orchestrator.web.inquiries import StartAsked
 from orchestrator.web.once import once, replayed, stored
 from orchestrator.web.problems import Problem, answer, invalid_request, refused
 from orchestrator.web.state import WebState, state_of

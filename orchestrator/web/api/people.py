@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
+from orchestrator.documents.questions import FindPeople, PersonFactsAsked, PersonMatch
 from orchestrator.domain.commands.requests import require_prepare
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.web.access.caller import ApiCaller, Caller
@@ -17,7 +18,6 @@ from orchestrator.web.access.packets import readable
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id
-from orchestrator.web.inquiries import FindPeople, PersonFactsAsked, PersonMatch
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["people"], route_class=IdempotentRoute)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from orchestrator.deciding.runs import RUN_EVENT_TYPES
+from orchestrator.documents.questions import VerifyLedger
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.proofs.verifications import last_verification
@@ -23,7 +24,6 @@ from orchestrator.web.api.runs.starts import InquiryWaiting
 from orchestrator.web.api.schema.description import ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, After, From, To
 from orchestrator.web.api.schema.run_answers import Person
-from orchestrator.web.inquiries import VerifyLedger
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1/ledger", tags=["ledger"], route_class=IdempotentRoute)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 
 from orchestrator import commands
+from orchestrator.documents.questions import CheckSystems
 from orchestrator.ledger.engine.system_reports import last_reports
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import readable
@@ -16,7 +17,6 @@ from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.people import WITHIN
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import Id, InPacket, Reason, SystemName
-from orchestrator.web.inquiries import CheckSystems
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["systems"], route_class=IdempotentRoute)

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import Response
 
 from orchestrator.commands import Done
+from orchestrator.documents.questions import Started
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
-from orchestrator.web.inquiries import Started
 
 LATER: dict[int | str, dict[str, Any]] = {
     202: {

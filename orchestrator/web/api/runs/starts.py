@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from orchestrator.documents.preview import Preview
+from orchestrator.documents.questions import PreviewAsked, StartAsked
 from orchestrator.documents.shown_matches import Answered
 from orchestrator.web import starts
 from orchestrator.web.access.caller import ApiCaller
@@ -19,7 +20,7 @@ from orchestrator.web.api.runs.command_responses import start_outcome
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id, Reason
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
-from orchestrator.web.inquiries import InquiryFailed, NotAnswered, PreviewAsked, StartAsked
+from orchestrator.web.inquiries import InquiryFailed, NotAnswered
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)

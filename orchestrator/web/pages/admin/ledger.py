@@ -11,6 +11,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator.deciding.runs import RUN_EVENT_TYPES
+from orchestrator.documents.questions import VerifyLedger
 from orchestrator.domain.errors import Refusal
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import Flash
@@ -22,7 +23,6 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form
 from orchestrator.web.access.read_permissions import reads_runs, require_reading, sees_everything
 from orchestrator.web.api.admin.verification import verified
-from orchestrator.web.inquiries import VerifyLedger
 from orchestrator.web.pages.lists.choices import choices
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.new_run.local_times import instant_given

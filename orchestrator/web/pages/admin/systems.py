@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from connectors.registry import REFERENCE_KINDS
 from orchestrator import commands
+from orchestrator.documents.questions import CheckSystems
 from orchestrator.domain.commands.operating import hold_system, release_system
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import EVERYTHING
@@ -20,7 +21,6 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.packets import readable
 from orchestrator.web.access.read_permissions import looks_after, require_looking_after
-from orchestrator.web.inquiries import CheckSystems
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.state import state_of

@@ -17,8 +17,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from orchestrator.documents.preview import MatchQuestion
-from orchestrator.documents.questions import MIN_SEARCH_CHARACTERS, PeopleFound
+from orchestrator.documents.preview import MatchQuestion, Preview
+from orchestrator.documents.questions import MIN_SEARCH_CHARACTERS, FindPeople, PeopleAnswer, PreviewAsked, Started
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_history import Phase
@@ -29,7 +29,6 @@ from orchestrator.web import starts
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.start_permissions import packets_to_start
-from orchestrator.web.inquiries import FindPeople, Preview, PreviewAsked, Started
 from orchestrator.web.once import once
 from orchestrator.web.pages.new_run.draft import RunDraft, opened, sealed, sentence, zones_for
 from orchestrator.web.pages.new_run.preview_words import preview_page
@@ -85,7 +84,7 @@ async def people(request: Request, caller: PageCaller, form: Form) -> Response:
     offered = await _offered(web, caller)
     chosen = _chosen(offered, text(form, "packet"))
     wanted = text(form, "text")[:200]
-    found: PeopleFound | None = None
+    found: PeopleAnswer | None = None
     refused: Refusal | None = None
     if len(wanted) >= MIN_SEARCH_CHARACTERS:
         question = FindPeople(packet=chosen.name, text=wanted)
@@ -108,7 +107,7 @@ async def _find_page(
     *,
     chosen: str = "",
     text: str = "",
-    found: PeopleFound | None = None,
+    found: PeopleAnswer | None = None,
     refused: Refusal | None = None,
     template: str = "new_run.html",
     status: int = 200,

@@ -20,15 +20,15 @@ LATER = "Temporal cannot be reached. The change is recorded, and the run continu
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class FlashNotice:
     """A refusal as a template draws it."""
 
     message: str
     remedy: str
 
 
-def on_page(refused: Refusal | None) -> Notice | None:
-    return None if refused is None else Notice(refused.message, remedy_of(refused))
+def on_page(refused: Refusal | None) -> FlashNotice | None:
+    return None if refused is None else FlashNotice(refused.message, remedy_of(refused))
 
 
 def refusal(seen: RunAccess, refused: Refusal, item_id: str = "") -> Flash:
