@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+
+import pytest
 
 from orchestrator.domain.packet.packet_files import starter_packet
 from tests.ledger.small_office import renamed
@@ -47,6 +53,31 @@ async def test_a_packet_is_adopted_signed_by_both_owners_and_moved(program: Prog
     refused(await it.get("/packets/nosuch"), 404, "unknown_packet")
     assert (await value.post(f"{path}/moves", json={"phase": "retired"})).json()["phase"] == "retired"
     refused(await value.post(f"{path}/signatures", json={}), 409, "no_next_phase")
+
+
+async def test_a_draft_does_not_show_what_is_installed_and_imports_nothing_else(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a distribution that declares the named connector, in the named version, is imported."""
+    (tmp_path / "offboard_wiki.py").write_text("from connectors.reference.cards import CARDS as KIND\n")
+    info = tmp_path / "offboard_wiki-1.2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: offboard-wiki\nVersion: 1.2.0\n")
+    (info / "entry_points.txt").write_text("[offboard.connectors]\nwiki = offboard_wiki:KIND\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    value, texts = await program("value-owner"), files("oracle")
+    installed = metadata.version("cryptography")
+    answers = set()
+    for named in (
+        "x@cryptography==0", f"x@cryptography=={installed}", "x@nosuch==0", "wiki@offboard-wiki==1.2.1",
+        "blog@offboard-wiki==1.2.0",
+    ):  # fmt: skip
+        wrong = texts | {"platform": texts["platform"].replace("connector: scim", f"connector: {named}")}
+        problem = refused(await value.post("/packets", json=wrong), 422, "packet_problems")
+        assert "not available here in this version" in problem["detail"]
+        answers.add(json.dumps([problem["detail"], problem["errors"]]).replace(named, "NAMED"))
+    assert len(answers) == 1, answers
+    assert "offboard_wiki" not in sys.modules
 
 
 async def test_systems_are_looked_at_and_changes_on_one_are_held_back(program: Program) -> None:

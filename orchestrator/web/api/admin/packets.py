@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from connectors.registry import SETTINGS, connector_kinds, why_missing
+from connectors.registry import SETTINGS, connector_kinds
 from orchestrator import commands
 from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
@@ -149,6 +149,12 @@ class WholeVersion(ResponseModel):
     level_words: dict[str, str]
 
 
+NOT_AVAILABLE: Final = (
+    "it is not available here in this version; ask an administrator to install it, or correct the name"
+)
+"""The same for every reason. A draft must not be a way to find out what is installed here, and in which version."""
+
+
 class NewPacket(RequestModel):
     """The texts of the three files; the first one has the packet's name."""
 
@@ -221,7 +227,7 @@ async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: Idem
         settings=SETTINGS,
         roles_known=roles,
         actors=actors,
-        why_missing=why_missing,
+        why_missing=lambda connector: NOT_AVAILABLE,
     )
     if wrong:
         raise PacketProblems(wrong)
