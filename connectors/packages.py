@@ -6,15 +6,21 @@ Nothing of a distribution that no packet names, or of another version than the n
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from pydantic import BaseModel
 
 from connectors.abilities import Ability, Connector
+from connectors.acts import ActTable, IncompleteActError
 from connectors.errors import ActionRequiredError
 from connectors.http.connector import HttpConnector, HttpKind
 
@@ -27,18 +33,27 @@ _NAMED = re.compile(r"(?P<name>[^@]+)@(?P<distribution>[^=@]+)==(?P<version>[^=@
 @dataclass(frozen=True, slots=True)
 class ConnectorKind(Generic[Settings]):
     """One kind of system: its settings, what it can do, and how a connector is made from settings and allowed hosts. An
-    entry point names one of these, or an `HttpKind`."""
+    entry point names one of these, or an `HttpKind`. `acts` is the table that the connector's methods use, so that no
+    ability is declared without its code. Raises `IncompleteActError` for anything but a table."""
 
     settings: type[Settings]
     make: Callable[[Settings, Collection[str]], Connector]
-    abilities: Mapping[str, Ability]
+    acts: ActTable[Any, Any]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.acts, ActTable):
+            raise IncompleteActError("a connector kind needs an ActTable")
+
+    @property
+    def abilities(self) -> Mapping[str, Ability]:
+        return self.acts.abilities
 
 
 def over_http(kind: HttpKind[Any, Any]) -> ConnectorKind[Any]:
     def make(settings: Any, allowed_hosts: Collection[str]) -> Connector:
         return HttpConnector(kind, settings, allowed_hosts=allowed_hosts)
 
-    return ConnectorKind(kind.settings, make, kind.acts.abilities)
+    return ConnectorKind(kind.settings, make, kind.acts)
 
 
 def is_named(connector: str) -> bool:
@@ -72,13 +87,23 @@ def load(connector: str) -> ConnectorKind[Any]:
         )
     for entry in installed.entry_points.select(group=GROUP, name=name):
         try:
-            kind = entry.load()
-        except Exception as error:
+            foreign = _foreign_module(installed, entry.module)
+            kind = None if foreign else entry.load()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a module may also exit when it is imported
             raise _problem(
                 "connector_broken",
                 f"The connector {name} of {distribution} {wanted} cannot be loaded: {type(error).__name__}.",
                 "Report this to the authors of the distribution.",
             ) from error
+        if foreign:
+            raise _problem(
+                "connector_broken",
+                f"The connector {name} of {distribution} {wanted} is in the module {foreign}, which is not a file of "
+                "this distribution.",
+                "Use the distribution that has the module, or report this to the authors of the distribution.",
+            )
         if isinstance(kind, HttpKind):
             return over_http(kind)
         if isinstance(kind, ConnectorKind):
@@ -92,6 +117,33 @@ def load(connector: str) -> ConnectorKind[Any]:
         "unknown_kind", f"The distribution {distribution} {wanted} has no connector {name!r}.",
         "Correct the name in platform.yaml.",
     )  # fmt: skip
+
+
+def _foreign_module(installed: metadata.Distribution, module: str) -> str:
+    """The first of the module's packages, or the module itself, that is not a file of the distribution; empty if all
+    are. Imports only packages that are."""
+    parts = module.split(".")
+    for length in range(1, len(parts) + 1):
+        name = ".".join(parts[:length])
+        spec = importlib.util.find_spec(name)
+        if spec is None:
+            raise ModuleNotFoundError(name)
+        namespace = spec.origin is None and spec.submodule_search_locations is not None  # holds no code
+        if not namespace and not _has_file(installed, Path(spec.origin or "")):
+            return name
+    return ""
+
+
+def _has_file(installed: metadata.Distribution, path: Path) -> bool:
+    found = path.resolve()
+    for file in installed.files or ():
+        if file.name == found.name and Path(str(file.locate())).resolve() == found:
+            return True
+    # An editable installation has its files in the project's folder (PEP 610, PEP 660).
+    source = json.loads(installed.read_text("direct_url.json") or "{}")
+    folder = urlsplit(source.get("url", ""))
+    editable = source.get("dir_info", {}).get("editable") is True and folder.scheme == "file"
+    return editable and found.is_relative_to(Path(url2pathname(folder.path)).resolve())
 
 
 def _problem(code: str, detail: str, remedy: str) -> ActionRequiredError:

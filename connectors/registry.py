@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from connectors.abilities import Ability, Connector
 from connectors.boundary import checked
-from connectors.errors import ActionRequiredError
+from connectors.errors import ActionRequiredError, ConnectorError
 from connectors.packages import ConnectorKind, is_named, load, over_http
 from connectors.protocols import ldap
 from connectors.protocols.scim import SCIM
@@ -48,12 +48,12 @@ def _mail(settings: mail.MailSettings, allowed_hosts: Collection[str]) -> Connec
 
 _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "scim": over_http(SCIM),
-    "ldap": ConnectorKind(ldap.LdapSettings, _ldap, ldap.ACTS.abilities),
-    "hr": ConnectorKind(HrSettings, _hr, HR.acts.abilities),
+    "ldap": ConnectorKind(ldap.LdapSettings, _ldap, ldap.ACTS),
+    "hr": ConnectorKind(HrSettings, _hr, HR.acts),
     "code_hosting": over_http(CODE_HOSTING),
     "cards": over_http(CARDS),
     "okta": over_http(OKTA),
-    "mail": ConnectorKind(mail.MailSettings, _mail, mail.ACTS.abilities),
+    "mail": ConnectorKind(mail.MailSettings, _mail, mail.ACTS),
 }
 
 REFERENCE_KINDS = frozenset({"hr", "code_hosting", "cards"})
@@ -138,7 +138,23 @@ def connect(kind: str, settings: Mapping[str, str], *, allowed_hosts: Collection
         entry = _kind(kind)
     except ActionRequiredError as error:
         raise ActionRequiredError(error.code, f"{place}: {error.detail}", remedy=error.remedy, happened="no") from None
-    return checked(entry.make(_read(entry.settings, settings, place), allowed_hosts))
+    read = _read(entry.settings, settings, place)
+    try:
+        connector = entry.make(read, allowed_hosts)
+        complete = dict(connector.abilities) == dict(entry.abilities)
+        failed = "" if complete else "its abilities are not those of its kind"
+    except ConnectorError:
+        raise
+    except Exception as error:
+        failed = type(error).__name__
+    if failed:
+        raise ActionRequiredError(
+            "connector_broken",
+            f"{place}: the connector {kind} cannot be made: {failed}.",
+            remedy="Report this to the authors of the connector.",
+            happened="no",
+        )
+    return checked(connector)
 
 
 def _read(model: type[Settings], settings: Mapping[str, str], place: str) -> Settings:

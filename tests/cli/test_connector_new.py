@@ -47,6 +47,7 @@ def test_the_skeleton_passes_its_own_tests_and_is_loaded(tmp_path: Path, monkeyp
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: offboard-wiki\nVersion: 0.1.0\n")
     (info / "entry_points.txt").write_text("[offboard.connectors]\nwiki = offboard_wiki:KIND\n")
+    (info / "RECORD").write_text("offboard_wiki.py,,\n")
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr("connectors.registry._LOADED", {})
     assert list(connector_kinds()["wiki@offboard-wiki==0.1.0"]) == ["suspend_account"]
