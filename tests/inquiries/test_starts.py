@@ -145,7 +145,7 @@ async def test_a_start_whose_answer_cannot_be_read_is_withdrawn(
         with pytest.raises(LedgerUnavailable, match="wait"):
             await started(here, inquiries, asked(person))
         await here.engine.client.get_workflow_handle(inquiry_workflow_id(ids[0])).result()
-        await here.company.mend()
+        await here.company.clear_faults()
         assert await runs_of(here, person) == []
 
 
