@@ -26,6 +26,7 @@ def install_package(folder: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: offboard-cards\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[offboard.connectors]\ncards = offboard_cards:KIND\n")
+    (info / "RECORD").write_text("offboard_cards.py,,\n")
 
 
 async def test_a_run_goes_on_without_the_package_and_completes_once_it_is_installed(
