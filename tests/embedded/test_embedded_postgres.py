@@ -69,7 +69,7 @@ async def test_kept_data_are_found_again_even_behind_a_pid_file_that_names_anoth
         (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n")
         async with PostgresServer.start(tmp_path, keep=True) as server:
             assert query(server, "SELECT * FROM kept") == []
-            with pytest.raises(EmbeddedServerError, match="already runs"):
+            with pytest.raises(EmbeddedServerError, match="already running"):
                 async with PostgresServer.start(tmp_path, keep=True):
                     raise AssertionError("two servers on the same data")
     finally:
