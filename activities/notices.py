@@ -87,9 +87,10 @@ class NoticeActivities:
         now = await self._runs.ledger.now()
         organisation = await self._runs.organisation()
         looks = await self._other_looks(organisation, now)
+        queries = self._queries.for_one_answer()  # the roles and packets behind all inboxes are read once
         for recipient in await self._recipients(organisation):
             activity.heartbeat()
-            if (again := await self._notify(recipient, sending)) is not None:
+            if (again := await self._notify(recipient, queries, sending)) is not None:
                 looks.append(again)
             if sending.broken or sending.used_up:
                 break
@@ -140,9 +141,9 @@ class NoticeActivities:
             found.append(Recipient(said.email, said.time_zone, tuple(actors)))
         return found
 
-    async def _notify(self, recipient: Recipient, sending: _Sending) -> datetime | None:
+    async def _notify(self, recipient: Recipient, queries: Queries, sending: _Sending) -> datetime | None:
         """Mails one recipient what is due, and returns when they are to be looked at again."""
-        waiting, now = await self._waiting_for(recipient)
+        waiting, now = await self._waiting_for(recipient, queries)
         sent = await self._book.sent_to(recipient.actor_ids)
         due, again = due_notices(waiting, sent, now, sending.post.gather)
         if not due:
@@ -158,11 +159,11 @@ class NoticeActivities:
             return later if again is None else min(again, later)
         return again
 
-    async def _waiting_for(self, recipient: Recipient) -> tuple[list[PendingItem], datetime]:
+    async def _waiting_for(self, recipient: Recipient, queries: Queries) -> tuple[list[PendingItem], datetime]:
         """All that waits for any of the recipient's accounts, the most urgent first."""
         items: dict[str, Item] = {}
         for actor in recipient.actors:
-            inbox = await self._queries.inbox(Viewer.of(actor), limit=MAX_PAGE_SIZE)
+            inbox = await queries.inbox(Viewer.of(actor), limit=MAX_PAGE_SIZE, names=False)
             items |= {f"{item.run_id}/{item.id}": item for item in inbox.items}
         embargoed = await self._book.embargoed({item.run_id for item in items.values()}) if items else frozenset()
         waiting = [await self._described(item_id, item, item.run_id in embargoed) for item_id, item in items.items()]
