@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from urllib.parse import urlencode
@@ -9,6 +10,8 @@ from urllib.parse import urlencode
 from tests.cli.command_line import Leaver
 from tests.web.conftest import Visit
 from tests.web.pages.forms import followed, name_of, start
+
+WITHIN = 30.0  # seconds
 
 
 async def test_whoever_reads_runs_has_the_ledger_verified(visit: Visit) -> None:
@@ -33,7 +36,9 @@ async def test_what_happened_is_found_by_run_system_and_actor(visit: Visit, leav
     assert "Run requested" in of_run and name_of(person) in of_run and "Packet adopted" not in of_run
     assert "Run requested" in await shown(run=run_id, actor="hr")
     assert "Run requested" not in await shown(run=run_id, actor="finance")
-    assert "Accounts searched" in await shown(run=run_id, system="identity")
+    async with asyncio.timeout(WITHIN):
+        while "Accounts searched" not in await shown(run=run_id, system="identity"):
+            await asyncio.sleep(0.1)
     assert "No events match these filters" in await shown(run=run_id, until="2020-01-01T00:00")
     unknown = await auditor.get("/ledger?run=r0000000000000000")
     assert unknown.status_code == 422 and "There is no run" in unknown.text
