@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.vocabulary import states
+from orchestrator.vocabulary.events import EVENTS
 from orchestrator.vocabulary.states import Vocabulary, role_label, sentence_case
-from orchestrator.web import words_of_events
 
 VERDICT: Vocabulary = {"approve": "Approve", "reject": "Reject"}
 
@@ -103,7 +103,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "exception_meaning": {kind: rule.meaning for kind, rule in RULES.items()},
     "exception_state": states.EXCEPTION_STATE,
     "disposition": states.DISPOSITION,
-    "event": words_of_events.EVENT,
+    "event": {name: known.label for name, known in EVENTS.items()},
     "search": states.SEARCH,
     "level": states.LEVEL,
     "level_meaning": LEVEL_MEANING,

@@ -23,7 +23,8 @@ from jinja2 import Environment, nodes
 from orchestrator.cli import make_app
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.vocabulary import states
-from orchestrator.web import problems, words, words_of_events
+from orchestrator.vocabulary.events import EVENTS
+from orchestrator.web import problems, words
 from orchestrator.web.application import make_application
 from orchestrator.web.settings import WebSettings
 
@@ -97,10 +98,11 @@ def mapping_texts(name: str, mapping: Mapping[str, Any]) -> Iterator[Text]:
 
 
 def vocabulary_texts() -> Iterator[Text]:
-    for module in (states, words, words_of_events):
+    for module in (states, words):
         for name, value in vars(module).items():
             if isinstance(value, Mapping) and not name.startswith("__"):
                 yield from mapping_texts(f"{module.__name__}.{name}", value)
+    yield from ((f"EVENTS[{name!r}]", known.label) for name, known in EVENTS.items())
     for kind, rule in RULES.items():
         yield from ((f"RULES[{kind!r}]", text) for text in (rule.title, rule.meaning, rule.remedy))
 

@@ -7,12 +7,12 @@ ground. The word always stands beside it, so a glyph is hidden from screen reade
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 from markupsafe import Markup
 
-Tone = Literal["good", "active", "warn", "bad", "quiet"]
-"""`active` is the accent: something is going on or somebody is asked. Never the only difference between two states."""
+from orchestrator.vocabulary.events import EVENTS
+from orchestrator.vocabulary.tones import Tone
 
 _LINE: Final = 'fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round"'
 _CUT: Final = 'class="glyph-cut" fill="none" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"'
@@ -99,22 +99,7 @@ TIMING: Final[_Known] = {"late": ("triangle", "bad"), "soon": ("clock", "warn")}
 REVERSIBLE: Final[_Known] = {"no": ("cross", "warn"), "yes": ("again", "quiet"), "limited": ("clock", "quiet")}
 VERDICT: Final[_Known] = {"approve": ("diamond_full", "good"), "reject": ("diamond_cross", "bad")}
 REACHABLE: Final[_Known] = {"yes": ("check", "good"), "no": ("cross", "bad"), "unknown": ("question", "quiet")}
-EVENT: Final[_Known] = {
-    "RunRequested": ("flag", "active"), "AccountsSearched": ("search", "quiet"), "MatchSettled": ("signed", "quiet"),
-    "PlanFrozen": ("pen", "quiet"), "RunReplanned": ("pen", "warn"), "RunRescheduled": ("clock", "warn"),
-    "RunHeld": ("pause", "warn"), "RunReleased": ("play", "active"), "RunEnded": ("minus", "quiet"),
-    "RunClosed": ("check", "good"), "GateOpened": ("diamond", "active"), "GateVoted": ("diamond", "quiet"),
-    "GateDecided": ("diamond_full", "quiet"), "GateEscalated": ("diamond", "warn"), "GateWithdrawn": ("minus", "quiet"),
-    "StepStarted": ("play", "quiet"), "StepVerified": ("check", "good"), "StepAttested": ("signed", "good"),
-    "StepAttemptFailed": ("again", "warn"), "StepFailed": ("cross", "bad"), "StepRetryOrdered": ("again", "active"),
-    "StepSkipped": ("minus", "quiet"), "TaskOpened": ("square", "active"), "TaskCompleted": ("signed", "good"),
-    "TaskWithdrawn": ("minus", "quiet"), "ExceptionOpened": ("triangle", "bad"), "ExceptionClosed": ("check", "quiet"),
-    "RunOpened": ("flag", "quiet"), "HoldPlaced": ("pause", "warn"), "HoldReleased": ("play", "quiet"),
-    "ActorRecorded": ("dot", "quiet"), "RolesRevoked": ("minus", "warn"), "EmbargoChanged": ("eye", "warn"),
-    "SecondRequestReceived": ("flag", "warn"), "DecisionsDelegated": ("pen", "active"),
-    "DelegationEnded": ("minus", "quiet"), "PacketAdopted": ("pen", "quiet"), "PacketSigned": ("signed", "quiet"),
-    "PacketMoved": ("flag", "active"), "MatchSettledBeforehand": ("signed", "quiet"),
-}  # fmt: skip
+EVENT: Final[_Known] = {name: (known.glyph, known.tone) for name, known in EVENTS.items()}
 
 MARKS: Final[Mapping[str, _Known]] = {
     "run": RUN, "step": STEP, "waits_for": WAITS_FOR, "gate": GATE, "task": TASK, "exception_state": EXCEPTION_STATE,

@@ -1,0 +1,59 @@
+"""One line for each type of event: its label, and the glyph and tone beside it, for the activity of a run and the
+ledger's page. `tests/web/test_rendering.py` finds a type without a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from orchestrator.vocabulary.tones import Tone
+
+
+class EventDisplay(NamedTuple):
+    label: str
+    glyph: str
+    tone: Tone
+
+
+EVENTS: Final[Mapping[str, EventDisplay]] = {
+    "RunRequested": EventDisplay("Run requested", "flag", "active"),
+    "AccountsSearched": EventDisplay("Accounts searched", "search", "quiet"),
+    "MatchSettled": EventDisplay("Account match resolved", "signed", "quiet"),
+    "MatchSettledBeforehand": EventDisplay("Account match resolved before the start", "signed", "quiet"),
+    "PlanFrozen": EventDisplay("Plan created", "pen", "quiet"),
+    "RunReplanned": EventDisplay("Re-plan requested", "pen", "warn"),
+    "RunRescheduled": EventDisplay("Cutoff changed", "clock", "warn"),
+    "RunHeld": EventDisplay("Run paused", "pause", "warn"),
+    "RunReleased": EventDisplay("Run resumed", "play", "active"),
+    "RunEnded": EventDisplay("Run cancelled", "minus", "quiet"),
+    "RunClosed": EventDisplay("Run completed", "check", "good"),
+    "GateOpened": EventDisplay("Approval requested", "diamond", "active"),
+    "GateVoted": EventDisplay("Decision recorded", "diamond", "quiet"),
+    "GateDecided": EventDisplay("Approval decided", "diamond_full", "quiet"),
+    "GateEscalated": EventDisplay("Approval escalated", "diamond", "warn"),
+    "GateWithdrawn": EventDisplay("Approval request withdrawn", "minus", "quiet"),
+    "StepStarted": EventDisplay("Step started", "play", "quiet"),
+    "StepVerified": EventDisplay("Step verified", "check", "good"),
+    "StepAttested": EventDisplay("Step attested", "signed", "good"),
+    "StepAttemptFailed": EventDisplay("Attempt failed, retrying", "again", "warn"),
+    "StepFailed": EventDisplay("Step failed", "cross", "bad"),
+    "StepRetryOrdered": EventDisplay("Step retry requested", "again", "active"),
+    "StepSkipped": EventDisplay("Step skipped", "minus", "quiet"),
+    "TaskOpened": EventDisplay("Task opened", "square", "active"),
+    "TaskCompleted": EventDisplay("Task completed", "signed", "good"),
+    "TaskWithdrawn": EventDisplay("Task withdrawn", "minus", "quiet"),
+    "ExceptionOpened": EventDisplay("Exception opened", "triangle", "bad"),
+    "ExceptionClosed": EventDisplay("Exception closed", "check", "quiet"),
+    "RunOpened": EventDisplay("Run linked to this person", "flag", "quiet"),
+    "HoldPlaced": EventDisplay("Changes paused on a system", "pause", "warn"),
+    "HoldReleased": EventDisplay("Changes resumed on a system", "play", "quiet"),
+    "ActorRecorded": EventDisplay("Signed in", "dot", "quiet"),
+    "RolesRevoked": EventDisplay("Roles revoked", "minus", "warn"),
+    "EmbargoChanged": EventDisplay("Embargo changed", "eye", "warn"),
+    "SecondRequestReceived": EventDisplay("Duplicate request received", "flag", "warn"),
+    "DecisionsDelegated": EventDisplay("Delegation created", "pen", "active"),
+    "DelegationEnded": EventDisplay("Delegation ended", "minus", "quiet"),
+    "PacketAdopted": EventDisplay("Packet version adopted", "pen", "quiet"),
+    "PacketSigned": EventDisplay("Packet signed by an owner", "signed", "quiet"),
+    "PacketMoved": EventDisplay("Packet phase changed", "flag", "active"),
+}
