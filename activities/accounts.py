@@ -89,6 +89,13 @@ async def _ask(
     keys = packet.platform.systems[system].match
     spec = reached_by(system, packet, current)
     questions = [Lookup(attribute, value) for attribute, value in lookups(person, keys)]
+    if not questions:
+        failed = SystemSearched(system=system, purpose=purpose, outcome="failed", code="no_match_value")
+        return (
+            failed,
+            [],
+            "The person has no value for any match key of this system. Add the value in HR, or a match key.",
+        )
     try:
         pace = SystemPace(rates, system, spec.rate_per_second)
         connector = observed(paced(await connections.to(system, spec), pace), system, observer)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,10 +23,21 @@ _OURS = "OFFBOARD_"
 """What Offboard itself is given, its master key among it, goes to no system, whatever a packet says."""
 
 
+KEPT_UNUSED = 3600.0  # seconds; then a connector is closed when the next one is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    connector: Connector
+    kept_until: float
+
+
 class Connections:
-    """One connector per system and setting, made when first needed. A changed setting makes a new one. `observer`
+    """One connector per system and settings, made when first needed. Two packets that give one system different
+    settings have a connector each. A changed setting, or a changed file of certificates, makes a new connector; one
+    that was not asked for during `KEPT_UNUSED` is closed, since another call may still use it until then. `observer`
     hears of what activities do with them. `secrets_folder` is where the files are that a packet may name. `rates` is
-    the limiter that all workers share; without it nothing is paced."""
+    the limiter that all workers share; without it nothing is paced. `clock` counts seconds."""
 
     def __init__(
         self,
@@ -33,13 +47,15 @@ class Connections:
         *,
         secrets_folder: Path,
         rates: Rates | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.observer = observer
         self._environment = environment
         self._secrets_folder = secrets_folder
         self._connect = connect
         self._rates = rates
-        self._open: dict[str, tuple[object, Connector]] = {}
+        self._clock = clock
+        self._open: dict[object, _Open] = {}
 
     async def to(self, system: str, spec: SystemSpec) -> Connector:
         """Raises `ActionRequiredError` naming the missing setting, never its value."""
@@ -47,23 +63,30 @@ class Connections:
             return self._connect(system, spec)
         settings = {name: self._value(system, name, value) for name, value in spec.connection.items()}
         hosts = [_host(self._value(system, "hosts", host)) for host in spec.hosts]
-        wanted = (spec.connector, tuple(sorted(settings.items())), tuple(hosts))
-        known = self._open.get(system)
-        if known is not None and known[0] == wanted:
-            return known[1]
-        connector = registry.connect(spec.connector, settings, allowed_hosts=hosts, system=system)
-        self._open[system] = (wanted, connector)
+        trusted = _digest_of_file(settings.get("ca_file", ""))
+        wanted = (system, spec.connector, tuple(sorted(settings.items())), tuple(hosts), trusted)
+        known = self._open.get(wanted)
         if known is not None:
-            await known[1].aclose()
+            connector = known.connector
+        else:
+            connector = registry.connect(spec.connector, settings, allowed_hosts=hosts, system=system)
+        now = self._clock()
+        self._open[wanted] = _Open(connector, now + KEPT_UNUSED + 2 * spec.deadline.total_seconds())
+        await self._close_unused(now)
         return connector
+
+    async def _close_unused(self, now: float) -> None:
+        unused = [wanted for wanted, each in self._open.items() if each.kept_until < now]
+        for each in [self._open.pop(wanted) for wanted in unused]:
+            await each.connector.aclose()
 
     def pace(self, system: str, spec: SystemSpec, *, deadline: float) -> Pace:
         """The pace of one call to a system that ends within `deadline` seconds."""
         return SystemPace(self._rates, system, spec.rate_per_second).within(deadline)
 
     async def aclose(self) -> None:
-        for _, connector in self._open.values():
-            await connector.aclose()
+        for each in self._open.values():
+            await each.connector.aclose()
         self._open.clear()
 
     def _value(self, system: str, name: str, written: str) -> str:
@@ -106,6 +129,14 @@ class Connections:
                 happened="no",
             )
         return found
+
+
+def _digest_of_file(path: str) -> str:
+    """Empty where there is no such file: what is wrong with it is reported by the connector."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def _host(written: str) -> str:

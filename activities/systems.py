@@ -21,7 +21,7 @@ from activities.observation import NO_OBSERVER, Observer, observed, reaction
 from activities.pacing import SystemPace, paced
 from activities.results import ObservedResult, Results
 from connectors.abilities import Account, Connector, Effect, ReadBack
-from connectors.errors import ActionRequiredError, ConnectorError
+from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot
 from orchestrator.domain.events import AccountsSearched, SystemSearched
@@ -204,8 +204,10 @@ class SystemActivities:
         try:
             reply = await self.attempt(connector, effect)
         except ConnectorError as error:
-            if error.happened == "no" or not step.read_back:
+            if not step.read_back:
                 return _failed(error, None)
+            if error.happened == "no":
+                return _failed(error, await self._done_all_the_same(connector, effect, error, turns))
             # Whatever the answer was, the system shows whether it is done.
             return _failed(error, await self._settled(connector, effect, step.settle, turns))
         if not step.read_back:
@@ -214,6 +216,16 @@ class SystemActivities:
         return AttemptResult(
             read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)}
         )
+
+    async def _done_all_the_same(
+        self, connector: Connector, effect: Effect, error: ConnectorError, turns: _Turns
+    ) -> ReadBack | None:
+        """What the system shows after it refused, if it shows that the effect was done before. Systems refuse what is
+        done already, such as disabling an account that is disabled."""
+        if not isinstance(error, RefusedError) and error.code != "changed_meanwhile":
+            return None
+        look = await self._settled(connector, effect, 0.0, turns)
+        return look if look.outcome == "done" else None
 
     async def _settled(self, connector: Connector, effect: Effect, seconds: float, turns: _Turns) -> ReadBack:
         """Reads back until it shows done or the system has had its time to settle; what cannot be read is `unknown`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from connectors.abilities import Account
@@ -23,4 +24,16 @@ class AccountSet:
 
 def equals_ignoring_case(shown: str | None, asked: str) -> bool:
     """Every account found is compared with it, since a system may match prefixes or ignore an unknown parameter."""
-    return shown is not None and shown.casefold() == asked.casefold()
+    return shown is not None and comparable(shown) == comparable(asked)
+
+
+def comparable(text: str) -> str:
+    """Without case, and in Unicode NFC: systems store one name in either form."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def value_shown(values: Sequence[str], asked: Collection[str]) -> str | None:
+    """Of the values of an attribute one that was asked for, else the first. An account shows every attribute that was
+    asked for, also where the value differs: matching must see that the account has another person's number."""
+    wanted = {comparable(value) for value in asked}
+    return next((value for value in values if comparable(value) in wanted), next(iter(values), None))

@@ -12,7 +12,7 @@
 
       refused or unreachable before anything was sent    TryAgainError          happened no
       deadline over, connection cut after sending        TryAgainError          happened unknown
-      408, 425, 429, 503, a 403 that is a rate limit     TryAgainError          happened no, with retry_after
+      408, 423, 425, 429, 503, a 403 as a rate limit     TryAgainError          happened no, with retry_after
       other 5xx                                          TryAgainError          happened unknown
       412                                                TryAgainError          happened no: it changed since we read it
       401, 403                                           ActionRequiredError    credential_refused

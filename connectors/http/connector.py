@@ -159,11 +159,14 @@ def find_by(kind: str, finders: Mapping[str, FindOne[C]]) -> Find[C]:
             if lookup.attribute not in finders:
                 raise unknown_attribute(kind, lookup.attribute, finders)
         found = AccountSet()
+        by_id = any(lookup.attribute == "id" for lookup in lookups)
         for lookup in dict.fromkeys(lookups):
             if not lookup.value.strip():
                 continue
             for account in (yield from finders[lookup.attribute](context, lookup)):
-                shown = account.native_id if lookup.attribute == "id" else account.attributes.get(lookup.attribute)
+                if by_id:
+                    account = replace(account, attributes={**account.attributes, "id": account.native_id})
+                shown = account.attributes.get(lookup.attribute)
                 if equals_ignoring_case(shown, lookup.value):
                     found.add(account, lookup.attribute, shown or "")
         return found.accounts()

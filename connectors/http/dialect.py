@@ -99,7 +99,7 @@ def _meaning_of(status: int) -> Verdict:
         return Verdict.CHANGED_MEANWHILE
     if status == 429:
         return Verdict.RATE_LIMITED
-    if status in (408, 425, 503):
+    if status in (408, 423, 425, 503):
         return Verdict.RETRY
     if status >= 500 and status != 501:
         return Verdict.FAILED

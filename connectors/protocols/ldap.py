@@ -12,6 +12,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from ldap3.utils.conv import escape_filter_chars
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
-from connectors.account_set import AccountSet, equals_ignoring_case
+from connectors.account_set import AccountSet, equals_ignoring_case, value_shown
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.hosts import require_allowed
@@ -141,17 +142,29 @@ class LdapConnector:
 
     def _find(self, session: LdapSession, lookups: Sequence[Lookup]) -> Sequence[Account]:
         found = AccountSet()
+        asked = {
+            lookup.attribute: {each.value for each in lookups if each.attribute == lookup.attribute}
+            for lookup in lookups
+        }
         for lookup in lookups:
             if not lookup.value.strip():
                 continue
             wanted = f"({lookup.attribute}={escape_filter_chars(lookup.value)})"
             filter_text = f"(&(objectClass={escape_filter_chars(self._settings.person_class)}){wanted})"
-            attributes = [*_READ, lookup.attribute]
+            attributes = [*_READ, *asked]
             for entry in session.search(self._settings.people_base, filter_text, attributes):
                 shown = entry.values.get(lookup.attribute.lower(), ())
                 same = next((value for value in shown if equals_ignoring_case(value, lookup.value)), None)
-                if same is not None:
-                    found.add(self._account(session, entry), lookup.attribute, same)
+                if same is None:
+                    continue
+                given = {
+                    name: value
+                    for name, values in asked.items()
+                    if (value := value_shown(entry.values.get(name.lower(), ()), values)) is not None
+                }
+                account = self._account(session, entry)
+                account = replace(account, attributes={**account.attributes, **given})
+                found.add(account, lookup.attribute, same)
         return found.accounts()
 
     def _account(self, session: LdapSession, entry: LdapEntry) -> Account:

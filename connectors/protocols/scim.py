@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
-from connectors.account_set import AccountSet
+from connectors.account_set import AccountSet, equals_ignoring_case, value_shown
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.connector import HttpKind, TokenSettings, answers, bearer
@@ -24,7 +24,7 @@ from connectors.http.flows import Fields, all_pages, change, parse, unexpected
 from connectors.http.pages import Offset
 from connectors.http.requests import Answer, Flow, Operation
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
-from connectors.protocols.scim_attributes import is_attribute_path, matching_value
+from connectors.protocols.scim_attributes import is_attribute_path, values_at
 from connectors.read_backs import account_missing, seen
 
 _PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -203,6 +203,9 @@ def _find(server: ScimServer, lookups: Sequence[Lookup]) -> Flow[Sequence[Accoun
             raise unknown_attribute("scim", lookup.attribute, ["userName", "externalId", "emails.value"])
     offers = yield from server.offers()
     found = AccountSet()
+    asked = {
+        lookup.attribute: {each.value for each in lookups if each.attribute == lookup.attribute} for lookup in lookups
+    }
     for lookup in dict.fromkeys(lookups):
         if not lookup.value.strip():
             continue
@@ -210,10 +213,13 @@ def _find(server: ScimServer, lookups: Sequence[Lookup]) -> Flow[Sequence[Accoun
         for document in (yield from _resources(LIST_USERS, condition)):
             if not isinstance(document, dict):
                 unexpected("A list of users holds something that is not a resource.")
-            matching = matching_value(document, lookup)
-            if matching is None:  # a server that ignores filters, or compares more loosely than equal
-                continue
-            found.add(server.account(parse(document, _User)), lookup.attribute, matching)
+            shown = {name: value_shown(values_at(document, name), values) for name, values in asked.items()}
+            if not any(equals_ignoring_case(value, lookup.value) for value in values_at(document, lookup.attribute)):
+                continue  # a server that ignores filters, or compares more loosely than equal
+            account = server.account(parse(document, _User))
+            given = {name: value for name, value in shown.items() if value is not None}
+            account = replace(account, attributes={**account.attributes, **given})
+            found.add(account, lookup.attribute, given[lookup.attribute])
     accounts = found.accounts()
     members = (yield from server.privileged_members()) if accounts and server.privileged else set()
     return [replace(each, privileged=each.privileged or each.native_id in members) for each in accounts]

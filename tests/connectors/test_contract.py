@@ -117,6 +117,19 @@ async def test_a_prefix_finds_nothing(kind: str, connectors: dict[str, Connector
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_what_was_asked_for_and_differs_is_shown(kind: str, connectors: dict[str, Connector], hire: Hire) -> None:
+    """Matching asks a person where an account that was found by mail has another person's employee number."""
+    (person,) = await hire(traits=["admin"])
+    account = await the_account(connectors[kind], person)
+    every = await connectors[kind].find_accounts(
+        [STRONG_KEY[kind](person), *(Lookup(attribute, "of-another-person") for attribute in TEXT_KEYS[kind])]
+    )
+    (shown,) = [found for found in every if found.native_id == account.native_id]
+    for attribute in TEXT_KEYS[kind]:
+        assert shown.attributes[attribute] not in ("", "of-another-person"), attribute
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_injected_conditions_find_nothing(kind: str, connectors: dict[str, Connector], hire: Hire) -> None:
     await hire()
     for attribute in TEXT_KEYS[kind]:

@@ -64,6 +64,7 @@ async def failure(serve: Serve, method: str = "POST", **options: Any) -> Connect
         ("404 Not Found", RefusedError, "not_found", "no"),
         ("408 Request Timeout", TryAgainError, "system_failed", "no"),
         ("409 Conflict", RefusedError, "refused", "no"),
+        ("423 Locked", TryAgainError, "system_failed", "no"),
         ("412 Precondition Failed", TryAgainError, "changed_meanwhile", "no"),
         ("425 Too Early", TryAgainError, "system_failed", "no"),
         ("429 Too Many Requests", TryAgainError, "too_many_requests", "no"),

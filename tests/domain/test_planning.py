@@ -152,6 +152,18 @@ def test_an_answer_holds_as_long_as_the_candidates_are_the_same() -> None:
     assert story.exceptions() == [("weak_match", "code")]
 
 
+def test_a_search_that_is_refused_for_good_opens_an_exception_at_once() -> None:
+    story = Story(ready=False)
+    story.finds["code"] = None
+    story.failure = "unknown_attribute"
+    story.search()
+    assert story.exceptions() == [("search_failed", "code")]
+    story.finds["code"] = [account("code")]
+    story.at(story.now + timedelta(seconds=1))
+    story.search()
+    assert story.exceptions() == []
+
+
 def test_a_system_that_is_down_holds_up_nobody_else() -> None:
     story = Story(ready=False)
     story.finds["code"] = None

@@ -51,11 +51,22 @@ def _match_question(kind: e.ExceptionKind) -> tuple[tuple[Trigger, ...], Overcom
     return (Trigger(Subject.OPEN_QUESTION, wanted),), overcome
 
 
+_FINAL_SEARCH_CODES = frozenset(
+    {
+        "refused", "error_in_answer", "not_found", "unknown_attribute", "search_unproven", "list_incomplete",
+        "no_match_value",
+    }
+)  # fmt: skip
+"""Failures of a search that another attempt does not change: a person has to act, so nothing is gained by waiting."""
+
+
 def _search_fails(context: ExceptionContext, system: str) -> Wanted | None:
     look = context.state.accounts.searches[system]
     if look.code in MISSING_CODES:
         return None  # connector_missing
-    if look.failing_since is None or context.world.now - look.failing_since < context.patience:
+    if look.failing_since is None:
+        return None
+    if look.code not in _FINAL_SEARCH_CODES and context.world.now - look.failing_since < context.patience:
         return None
     return Wanted(f"{system}-{_stamp(look.failing_since)}", system=system, code=look.code)
 
