@@ -18,7 +18,8 @@ from orchestrator.domain.organisation.roles import either
 from orchestrator.domain.packet import packet_history as history
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_checks import roles_named_in
-from orchestrator.domain.permissions.levels import Actor, require_writing
+from orchestrator.domain.permissions.command_table import require
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.programs import require_known_safety_owner
 from orchestrator.ledger.book.projections import packet_row
 from orchestrator.ledger.book.records import RowWrite
@@ -28,7 +29,7 @@ from orchestrator.ledger.book.records import RowWrite
 
 async def hold_system(services: Services, actor: Actor, system: str, packet: str, reason: str | None = None) -> bool:
     """Holds back every change on one system, or on all (`*`), in all runs. False if it was held already."""
-    require_writing(actor)
+    require("hold_system", actor)
     current = await _current(services, packet)
 
     def place(events: Sequence[Event]) -> Sequence[Draft]:
@@ -41,7 +42,7 @@ async def hold_system(services: Services, actor: Actor, system: str, packet: str
 async def release_system(services: Services, actor: Actor, system: str, packet: str) -> bool:
     """Lets changes on a system go on: the relay sees it in the ledger and nudges open runs. False if it was not
     held."""
-    require_writing(actor)
+    require("release_system", actor)
     current = await _current(services, packet)
 
     def lift(events: Sequence[Event]) -> Sequence[Draft]:
@@ -72,7 +73,7 @@ async def adopt_packet(services: Services, actor: Actor, packet: Packet, packets
     """Puts a packet's three files into the ledger. Returns the version. `packets` are the names of those there are:
     once one is in use, a further one has a platform file that the same safety owners own, or is brought by one of them.
     """
-    require_writing(actor)
+    require("adopt_packet", actor)
     in_use = await packets_in_use(services, packets)
     if packet.name not in {known.name for known in in_use}:
         require_known_safety_owner(actor, packet, in_use)
@@ -87,7 +88,7 @@ async def sign_packet(
     services: Services, actor: Actor, packet: str, version: str, phase: history.Phase | None, packets: Sequence[str]
 ) -> None:
     """`packets` are the names of those there are, as for `adopt_packet`, of which others may be in use since."""
-    require_writing(actor)
+    require("sign_packet", actor)
     await _require_known_owner(services, actor, packet, version, packets)
     await services.runs.append_to(
         history.packet_stream(packet),
@@ -106,7 +107,7 @@ async def move_packet(
     reason: str = "",
 ) -> None:
     """`packets` are as for `sign_packet`. Moving a version back, or retiring it, needs nothing more."""
-    require_writing(actor)
+    require("move_packet", actor)
     if phase in history.FORWARD[1:]:
         await _require_known_owner(services, actor, packet, version, packets)
     await services.runs.append_to(
@@ -166,7 +167,7 @@ async def revoke_roles(services: Services, by: Actor, packet: str, actor_id: str
     that this packet gives something to is taken from the account everywhere, since what has to be stopped cannot wait
     for other owners; one that means something in others' packets alone is not theirs to take. False if the account had
     none of them."""
-    require_writing(by)
+    require("revoke_roles", by)
     shelf = await services.runs.shelf(packet)
     in_use = shelf.history.current
     if in_use is None:
@@ -193,7 +194,7 @@ async def delegate(
 ) -> str:
     """Has the account `to` decide what this actor may, from `since` (None: from now on) until before `until`. Returns
     the delegation's id."""
-    require_writing(actor)
+    require("delegate", actor)
     delegation_id = f"d{secrets.token_hex(8)}"
     await services.runs.update_organisation(
         lambda known, now: delegation.delegate(known, delegation_id, actor, to, since or now, until, reason, now),
@@ -204,7 +205,7 @@ async def delegate(
 
 async def end_delegation(services: Services, actor: Actor, delegation_id: str) -> bool:
     """False if it was ended already."""
-    require_writing(actor)
+    require("end_delegation", actor)
     return bool(
         await services.runs.update_organisation(
             lambda known, now: delegation.end_delegation(known, delegation_id, actor, now)

@@ -10,7 +10,8 @@ from datetime import timedelta
 from orchestrator.commands.administration import record_actor
 from orchestrator.commands.services import Services, packets_in_use
 from orchestrator.domain.errors import Invalid, NotAllowed
-from orchestrator.domain.permissions.levels import Actor, ActorKind, Level, require_writing
+from orchestrator.domain.permissions.command_table import Command, require
+from orchestrator.domain.permissions.levels import Actor, ActorKind, Level
 from orchestrator.domain.permissions.programs import require_harmless_roles, require_own_grants, require_safety_owner
 from orchestrator.ledger.access.tokens import MAX_TOKEN_LIFETIME, Token, Tokens, new_token_id
 from orchestrator.ledger.engine.webhooks import Webhook, Webhooks, unknown_webhook
@@ -31,7 +32,7 @@ async def make_token(
     """A token for a service or an assistant: its text, which cannot be had again, and what is kept of it. The account
     behind it is recorded like one that signed in, so that what it causes is checked like everything else. `packets`
     are the names of those there are."""
-    await _require_owner(services, actor, packets, "create an API token")
+    await require_owner_of_one(services, actor, packets, "make_token")
     in_use = await packets_in_use(services, packets)
     require_harmless_roles(kind, roles, in_use)
     require_own_grants(actor, kind, roles, in_use)
@@ -47,7 +48,7 @@ async def make_token(
 
 async def revoke_token(tokens: Tokens, actor: Actor, token_id: str) -> None:
     """One's own, or one that the actor made. Raises `Invalid` where there is none that works."""
-    require_writing(actor)
+    require("revoke_token", actor)
     if not await tokens.revoke(token_id, made_by=actor.actor_id):
         raise Invalid("unknown_token", "You have no such active token.")
 
@@ -65,7 +66,7 @@ async def add_webhook(
 ) -> tuple[Webhook, str]:
     """A webhook and its secret, which cannot be had again. `only` are packets whose runs it hears of, None for all:
     those that the actor is a safety owner of, and all only for that of all that are in use."""
-    await _require_owner(services, actor, packets, "add a webhook")
+    await require_owner_of_one(services, actor, packets, "add_webhook")
     for name in only or ():
         if name not in packets:
             raise Invalid("unknown_packet", f"There is no packet {name[:60]}.")
@@ -83,7 +84,7 @@ async def list_webhooks(
     services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str]
 ) -> tuple[Webhook, ...]:
     """Those about packets that the actor is a safety owner of, and no others."""
-    await require_owner_of_one(services, actor, packets, "list webhooks")
+    await require_owner_of_one(services, actor, packets, "list_webhooks")
     reach = await _reach(services, actor, packets)
     return tuple(hook for hook in await webhooks.all() if reach.covers(hook.packets))
 
@@ -92,7 +93,7 @@ async def replace_webhook_secret(
     services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
 ) -> str:
     """The new secret, which cannot be had again; the former one signs beside it for a day."""
-    await _require_owner(services, actor, packets, "replace a webhook's secret")
+    await require_owner_of_one(services, actor, packets, "replace_webhook_secret")
     await _require_covered(services, webhooks, actor, packets, hook_id)
     return await webhooks.replace_secret(hook_id)
 
@@ -100,7 +101,7 @@ async def replace_webhook_secret(
 async def disable_webhook(
     services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
 ) -> None:
-    await _require_owner(services, actor, packets, "disable a webhook")
+    await require_owner_of_one(services, actor, packets, "disable_webhook")
     await _require_covered(services, webhooks, actor, packets, hook_id)
     await webhooks.disable(hook_id)
 
@@ -130,10 +131,5 @@ async def _require_covered(
         raise unknown_webhook(hook_id)
 
 
-async def require_owner_of_one(services: Services, actor: Actor, packets: Sequence[str], what: str) -> None:
-    require_safety_owner(actor, await packets_in_use(services, packets), what)
-
-
-async def _require_owner(services: Services, actor: Actor, packets: Sequence[str], what: str) -> None:
-    require_writing(actor)
-    await require_owner_of_one(services, actor, packets, what)
+async def require_owner_of_one(services: Services, actor: Actor, packets: Sequence[str], command: Command) -> None:
+    require_safety_owner(actor, await packets_in_use(services, packets), command)

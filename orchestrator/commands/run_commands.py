@@ -20,8 +20,9 @@ from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.permissions import visibility
+from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
-from orchestrator.domain.permissions.levels import Actor, require_writing
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
@@ -54,7 +55,7 @@ async def start_run(
 
     `start_id` names this start, so that a caller can repeat it without knowing whether it was carried out: while its
     run is open, the answer is that run (see also `run_started`)."""
-    require_writing(actor)
+    require("start_run", actor)
     shown = [(MatchShown.opened(services.keyring, actor.actor_id, answer.question), answer) for answer in answers]
     if len({match.seen.system for match, _ in shown}) < len(shown):
         raise Invalid("settled_twice", "A question has more than one answer.")
@@ -240,7 +241,6 @@ async def complete_task(
     if attachments or uploaded:
         situation = await services.runs.load(run_id)
         visibility.require_visible(situation.state, actor, situation.world)
-        require_writing(actor)
         names = [*(file.name for file in attachments), *(file.name for file in uploaded)]
         said["attachments"] = [{"name": name} for name in names]
         operating.complete_task(situation.state, task_id, outcome, said, actor, situation.world)

@@ -13,7 +13,7 @@ from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions import visibility
-from orchestrator.domain.permissions.levels import Actor, require_writing
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
@@ -79,7 +79,6 @@ async def decide_on(
 ) -> Done:
     def seen(state: RunState, world: World) -> Sequence[Event]:
         visibility.require_visible(state, actor, world)
-        require_writing(actor)
         return decide(state, world)
 
     return await finish(services, await services.runs.decide(run_id, seen))

@@ -49,9 +49,9 @@ async def test_a_viewer_needs_a_grant_or_something_that_waits_for_them(
     for role, may in (("auditor", True), ("requester", True), ("stranger", False)):
         assert await sees(queries, Viewer("somebody", frozenset({role})), run_id) is may, role
     assert not await sees(queries, Viewer("nobody", frozenset()), run_id)
-    # Grants to people cover no service; assistants have a line of their own.
+    # Grants to people cover neither services nor assistants.
     assert not await sees(queries, Viewer("timer", frozenset({"auditor", "operator"}), "service"), run_id)
-    assert await sees(queries, Viewer("robot", frozenset(), "assistant"), run_id)
+    assert not await sees(queries, Viewer("robot", frozenset(), "assistant"), run_id)
 
     async with stack.backend.database.transaction() as connection:
         await connection.exec_driver_sql(

@@ -80,7 +80,8 @@ def test_who_never_decides() -> None:
 
 
 def test_the_requester_who_comes_with_another_account_of_no_known_human_is_still_the_requester() -> None:
-    story = Story(by=actor("hr", "requester", human=None))
+    service_grant = ("levels:\n", "levels:\n  - {who: requester, kind: service, up_to: prepare}\n")
+    story = Story(packet(platform=service_grant), by=actor("hr", "requester", kind="service"))
     assert refusal(story, ACCESS, actor("hr", "approver", human="h-hr")).code == "requester_never_decides"
 
 

@@ -9,8 +9,9 @@ from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.organisation import record_sign_in
+from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.grants import granted_level, highest_level, require_level
-from orchestrator.domain.permissions.levels import Actor, Level, require_writing
+from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.run.steps import begin
 from tests.domain.organisations import organisation_of
 
@@ -48,8 +49,8 @@ def test_the_refusal_says_how_far_the_access_goes_and_not_that_a_grant_is_missin
 
 def test_a_reading_access_writes_nothing() -> None:
     with pytest.raises(NotAllowed):
-        require_writing(limited(OLE, Level.READ))
-    require_writing(limited(OLE, Level.PREPARE))
+        require("hold_system", limited(OLE, Level.READ))
+    require("hold_system", limited(OLE, Level.PREPARE))
     with pytest.raises(NotAllowed) as refused:
         requests.request_run(
             run_id="r", person_id=PERSON_ID, person=PERSON, cutoff=cutoff(Story().now), urgent=False,

@@ -60,7 +60,7 @@ def test_what_a_start_is_refused_for() -> None:
     already = refused(open_run="r0")
     assert already.code == "run_open" and isinstance(already, TooLate) and "r0" in already.message
     assert refused(urgent=True, actor=actor("x", "operator")).code == "urgent_not_allowed"
-    assert refused(urgent=True, actor=ROBOT).code == "urgent_not_allowed"
+    assert refused(urgent=True, actor=ROBOT).code == "only_people"
 
 
 def test_a_pilot_covers_its_population_only() -> None:
@@ -126,7 +126,7 @@ def test_an_urgent_start_is_a_review_that_its_requester_cannot_close() -> None:
     for who, code in (
         (boss, "own_review"),
         (actor("hr-other-account", "safety_owner", human="h-hr"), "own_review"),
-        (actor("hr", "safety_owner", human=None), "own_review"),
+        (actor("hr", "safety_owner", human=None), "unknown_to_hr"),
         (OLE, "role_missing"),
         (ROBOT, "only_people"),
         (actor("ada", "safety_owner", human=PERSON_ID), "own_run"),
@@ -306,9 +306,11 @@ def test_what_is_done_about_an_exception_cannot_be_accepted_away() -> None:
         story.accept("x-none")
 
 
-def test_assistants_hold_what_runs_but_release_nothing() -> None:
+def test_assistants_neither_hold_nor_release_a_run() -> None:
     story = Story()
-    story.hold(by=ROBOT)
+    with pytest.raises(NotAllowed):
+        story.hold(by=ROBOT)
+    story.hold()
     with pytest.raises(NotAllowed):
         story.release(by=ROBOT)
     story.release()

@@ -135,10 +135,12 @@ def test_the_commented_deletion_is_right_as_soon_as_it_is_switched_on(leaver: Pa
     assert check_packet(packet, connector_kinds(), settings=SETTINGS, roles_known=ROLES) == []
 
 
-def test_an_assistant_may_prepare_and_no_more(leaver: Packet) -> None:
+@pytest.mark.parametrize("name", ["standard-leaver", "identity-only"])
+def test_an_assistant_has_no_permission(name: str) -> None:
+    packet = starter_packet(name)
     assistant = Actor(actor_id="ai", kind="assistant", roles=frozenset(ROLES))
-    for system in leaver.platform.systems:
-        assert highest_level(leaver.platform, leaver.platform, assistant, system, leaver.name) == "prepare"
+    for system in packet.platform.systems:
+        assert highest_level(packet.platform, packet.platform, assistant, system, packet.name) is None
 
 
 def test_the_companys_own_export_can_be_read(leaver: Packet) -> None:

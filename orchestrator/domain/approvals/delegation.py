@@ -15,6 +15,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import DelegationState, Organisation
+from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.run import RunState
 
@@ -75,8 +76,7 @@ def delegate(
     now: datetime,
 ) -> list[Event]:
     """The actor delegates decisions to a colleague. One delegation at a time, so that the delegate is always clear."""
-    if actor.kind != "person" or actor.human is None:
-        raise NotAllowed("only_people_delegate", "Only people with a record in HR can delegate decisions.")
+    require("delegate", actor)
     colleague = known.actors.get(to)
     if colleague is None or colleague.kind != "person" or colleague.human is None:
         raise Invalid("unknown_colleague", "No user with this ID can be a delegate.")
@@ -107,6 +107,7 @@ def delegate(
 
 def end_delegation(known: Organisation, delegation_id: str, actor: Actor, now: datetime) -> list[Event]:
     """Before its time, by either of the two. Nothing happens where it is over."""
+    require("end_delegation", actor)
     held = known.delegations.get(delegation_id)
     if held is None or actor.actor_id not in (held.said.by, held.said.to):
         raise Invalid("unknown_delegation", "You have no such delegation.")

@@ -10,10 +10,11 @@ from datetime import datetime
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.delegation import absent_in, authority, on_behalf_of
-from orchestrator.domain.commands.requests import own_run, run_finished
+from orchestrator.domain.commands.requests import run_finished
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.command_table import own_run, refusal, require
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, limited
 from orchestrator.domain.run.decisions import GateState
@@ -91,16 +92,9 @@ def _rests_on(votes: Sequence[e.GateVoted]) -> tuple[str, ...]:
 
 def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed | None:
     """Why this actor may not decide at this gate, whatever they would say; None where they may."""
-    if actor.kind != "person":
-        return NotAllowed(
-            "only_people_decide",
-            f"Only people can decide at gate {gate.opened.gate_id}; this account's type is {actor.kind}.",
-        )
-    if actor.human is None:
-        return NotAllowed(
-            "unknown_to_hr",
-            "This account is not linked to a person in HR, so conflicts of interest can't be checked.",
-        )
+    # Delegators are asked too: an access that only reads is refused when it votes.
+    if (refused := refusal("approve_gate", actor.model_copy(update={"up_to": None}))) is not None:
+        return refused
     if not actor.roles & gate.roles:
         return NotAllowed("role_missing", f"Only {any_of(gate.roles)} can decide at gate {gate.opened.gate_id}.")
     return _conflict(state, actor)
@@ -147,6 +141,7 @@ def vote(
 ) -> list[e.GateVoted]:
     """An approver's word about a gate; `excluded` are step ids that are to be left out. Empty if the same was said
     by the same person before. Raises `TooLate` with who decided and when, `NotAllowed` or `Invalid`."""
+    require("approve_gate" if verdict == "approve" else "reject_gate", actor)
     gate = state.decisions.gates.get(gate_id)
     if gate is None:
         known = ", ".join(g for g, s in state.decisions.gates.items() if s.open) or "none"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.permissions.levels import Actor, require_writing
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.accounts import same_accounts
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState, fold
@@ -23,7 +23,6 @@ def settle_beforehand(
     world: World,
 ) -> e.MatchSettledBeforehand:  # fmt: skip
     """Raises whatever `operating.settle` refuses with."""
-    require_writing(actor)
     state = fold(fold(RunState(), asked, world.now), e.AccountsSearched(results=(seen,)), world.now)
     for settled in operating.settle(state, seen.system, accounts, reason, actor, world):
         if isinstance(settled, e.MatchSettled):

@@ -7,11 +7,12 @@ from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.delegation import absent_in, authority, on_behalf_of
-from orchestrator.domain.commands.requests import not_own, only_people, own_run, require_prepare, still_going
+from orchestrator.domain.commands.requests import require_prepare, still_going
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.command_table import own_run, require
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, Level, limited
 from orchestrator.domain.planning.searching import unsettled
@@ -24,6 +25,7 @@ from orchestrator.domain.run.work import ExceptionState, StepState
 
 def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
     """Try a parked step once more. `again` does it anew under a new effect key, where the first may have worked too."""
+    require("retry_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
     planned = state.plan.steps[step_id]
     level = planned.level if not planned.is_task else None
@@ -47,11 +49,11 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
 
 def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) -> list[Event]:
     """Leave a step out for good; what needs it goes on."""
+    require("skip_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
     rests_on = _operator(state, actor, world)
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to skip a step.")
-    only_people(actor, "skip a step")
     if known.final or known.status == "started":
         raise TooLate("step_not_open", f"Step {step_id} is {known.status}, so it can't be skipped.")
     happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
@@ -63,8 +65,7 @@ def settle(
     state: RunState, system: str, accounts: tuple[str, ...], reason: str | None, actor: Actor, world: World
 ) -> list[Event]:
     """Say which of the found accounts on a system are the person's; none is an answer too."""
-    _operator(state, actor, world)
-    only_people(actor, "confirm an account match")
+    require("settle_match", actor, state.asked.person_id)
     rests_on = _operator(state, actor, world, system, Level.PREPARE)
     if system not in set(unsettled(state, world.pinned)):
         raise TooLate("nothing_to_settle", f"No account match on {system} needs an answer.")
@@ -93,6 +94,7 @@ def settle(
 
 def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
     """Look everything up again and plan anew. What did not change stays decided; what was refused is asked again."""
+    require("replan_run", actor, state.asked.person_id)
     rests_on = _operator(state, actor, world, world.current.platform.hr.system, Level.PREPARE)
     happened: list[Event] = [e.RunReplanned(by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
     for id_, exception in state.work.exceptions.items():
@@ -104,6 +106,7 @@ def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> l
 def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world: World) -> list[Event]:
     """Close an exception that needs only that somebody has looked: a review, an overdue task, a system that is slow
     to come back, a second request. What still has to be done stays to be done."""
+    require("accept_exception", actor, state.asked.person_id)
     exception = _open_exception(state, exception_id)
     rests_on = _authority(state, actor, exception.opened.owners, world)
     kind = exception.opened.kind
@@ -116,7 +119,6 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
         if (refused := own_review(state, actor)) is not None:
             raise refused
         rests_on = _authority(state, actor, exception.opened.owners, world, lambda one: own_review(state, one))
-    only_people(actor, "accept an exception")
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to accept an exception.")
     return [_closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
@@ -134,6 +136,7 @@ def complete_task(
 ) -> list[Event]:
     """A person did the work, or found out how an effect ended, and says so with evidence. Its `note` is their own
     words, and the reason where it was not done."""
+    require("complete_task", actor, state.asked.person_id)
     task = state.work.tasks.get(task_id)
     if task is None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.")
@@ -141,7 +144,6 @@ def complete_task(
     still_going(state)
     if not task.open or state.work.steps[task.opened.step_id].final:
         raise TooLate("task_done", f"Task {task_id} is already closed{f', by {task.by}' if task.by else ''}.")
-    only_people(actor, "complete a task")
     step_id = task.opened.step_id
     step, known = state.plan.steps[step_id], state.work.steps[step_id]
     if outcome == "done" and not evidence and (step.evidence_required or not step.is_task):
@@ -165,32 +167,40 @@ def complete_task(
 
 
 def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
+    require("hold_run", actor, state.asked.person_id)
     _may_hold(state, actor, world)
     return [] if state.held else [e.RunHeld(by=actor.actor_id, reason=reason)]
 
 
 def release(state: RunState, actor: Actor, world: World) -> list[Event]:
+    require("release_run", actor, state.asked.person_id)
     _may_hold(state, actor, world)
-    only_people(actor, "resume a run")
     return [e.RunReleased(by=actor.actor_id)] if state.held else []
 
 
 def hold_system(held: bool, system: str, reason: str | None, actor: Actor, packet: Packet) -> list[Event]:
     """Every change on a system waits, in all runs; on `*`, every change anywhere. `packet` says which systems there
     are and who may: raises `Invalid` or `NotAllowed`. Nothing happens where it is held already."""
-    _may_hold_system(system, actor, packet)
-    # What is kept encrypted needs a person to belong to; the words of an account that HR does not know are not kept.
-    return [] if held else [e.HoldPlaced(by=actor.actor_id, reason=reason if actor.human else None)]
+    require("hold_system", actor)
+    _looks_after(system, actor, packet)
+    return [] if held else [e.HoldPlaced(by=actor.actor_id, reason=reason)]
 
 
 def release_system(held: bool, system: str, actor: Actor, packet: Packet) -> list[Event]:
     """Changes go on. For people only, as with a run."""
-    _may_hold_system(system, actor, packet)
-    only_people(actor, "resume changes on a system")
+    require("release_system", actor)
+    _looks_after(system, actor, packet)
     return [e.HoldReleased(by=actor.actor_id)] if held else []
 
 
-def _may_hold_system(system: str, actor: Actor, packet: Packet) -> None:
+def require_check(system: str, actor: Actor, packet: Packet) -> None:
+    """Raises a `Refusal` for an actor who cannot have this system checked: it contacts the system, so it is for the
+    roles that can pause it."""
+    require("check_systems", actor)
+    _looks_after(system, actor, packet)
+
+
+def _looks_after(system: str, actor: Actor, packet: Packet) -> None:
     systems = packet.platform.systems
     if system != e.EVERYTHING and system not in systems:
         known = ", ".join(systems)
@@ -203,15 +213,14 @@ def _may_hold_system(system: str, actor: Actor, packet: Packet) -> None:
 def revoke_roles(known: Actor, roles: Collection[str], by: Actor, safety_owner: str) -> list[Event]:
     """Takes roles from an account at once. `safety_owner` is the role that owns a packet's platform file. Nothing
     happens where the account has none of the roles."""
+    require("revoke_roles", by)
     _holds_one(by, (safety_owner,))
-    only_people(by, "revoke roles")
     gone = tuple(sorted(known.roles & set(roles)))
     return [e.RolesRevoked(actor_id=known.actor_id, roles=gone, by=by.actor_id)] if gone else []
 
 
 def _may_hold(state: RunState, actor: Actor, world: World) -> None:
     still_going(state)
-    not_own(actor, state.asked.person_id)
     _holds_one(actor, (world.pinned.approvals.exceptions.owner, world.current.platform.safety_owner))
     _may_prepare(state, actor, world)
 
@@ -251,7 +260,6 @@ def _authority(
     world: World,
     refusal: Callable[[Actor], NotAllowed | None] = lambda actor: None,
 ) -> Actor:
-    not_own(actor, state.asked.person_id)
     candidates = may_act(state, actor, roles, world)
     if not candidates:
         _holds_one(actor, roles)

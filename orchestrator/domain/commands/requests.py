@@ -13,6 +13,7 @@ from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.expressions import Expression, ExpressionFailed
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.embargo import (
     EmbargoTerms,
     ExcludedPeople,
@@ -51,8 +52,8 @@ def request_run(
 
     Raises `NotAllowed` (level, role, own run), `TooLate` (an open run, which it names) or `Invalid`.
     """
+    require("start_run", actor, person_id)
     require_prepare(actor, packet, packet, packet.name)
-    not_own(actor, person_id)
     if phase in ("draft", "retired"):
         raise Invalid("packet_not_live", f"Packet {packet.name} is in phase {phase}, so no run can start from it.")
     if phase == "pilot" and not in_pilot(packet, person):
@@ -114,14 +115,12 @@ def second_request(state: RunState, asked: e.RunRequested) -> list[e.SecondReque
 
 def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> list[Event]:
     """Another cutoff. What was decided stays decided unless the new one lies beyond the decision's `valid_until`.
-    An earlier one brings changes forward, so people alone move it there; anybody who may prepare puts it off."""
+    For people only, in both directions."""
+    require("postpone_run" if cutoff.instant > state.cutoff else "bring_forward_run", actor, state.asked.person_id)
     still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
-    not_own(actor, state.asked.person_id)
     if cutoff.instant == state.cutoff and cutoff.zone == state.zone:
         return []
-    if cutoff.instant < state.cutoff:
-        only_people(actor, "move a cutoff to an earlier time")
     moved = e.RunRescheduled(
         cutoff=cutoff.instant,
         zone=cutoff.zone,
@@ -136,10 +135,9 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     """The leaving is called off. What is done stays done; nothing further is. The review of an urgent start stays
     open: its requester cannot close it by cancelling the run; the same holds for duplicate requests.
     For people only."""
+    require("end_run", actor, state.asked.person_id)
     still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
-    not_own(actor, state.asked.person_id)
-    only_people(actor, "cancel a run")
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to cancel a run.")
     happened: list[Event] = [
@@ -157,12 +155,6 @@ def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str
     require_level(pinned.platform, current.platform, actor, current.platform.hr.system, workflow, Level.PREPARE)
 
 
-def only_people(actor: Actor, what: str) -> None:
-    """Judgements about a person, and commands that bring changes forward, are for people only, whatever the grants."""
-    if actor.kind != "person":
-        raise NotAllowed("only_people", f"Only people can {what}; this account's type is {actor.kind}.")
-
-
 def run_finished(state: RunState) -> TooLate:
     """The refusal of a command after the end of a run."""
     return TooLate(
@@ -173,19 +165,6 @@ def run_finished(state: RunState) -> TooLate:
 def still_going(state: RunState) -> None:
     if state.finished:
         raise run_finished(state)
-
-
-def own_run(actor: Actor, person_id: str) -> NotAllowed | None:
-    """The refusal of an actor who acts on their own leaving; None for all other actors."""
-    if actor.human is None or actor.human != person_id:
-        return None
-    return NotAllowed("own_run", "You can't act on your own offboarding.")
-
-
-def not_own(actor: Actor, person_id: str) -> None:
-    refused = own_run(actor, person_id)
-    if refused is not None:
-        raise refused
 
 
 def in_pilot(packet: Packet, person: PersonFacts) -> bool:

@@ -18,6 +18,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.roles import any_of, role_words
 from orchestrator.domain.packet.packet import FILE_NAMES, Packet
+from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
 
 Phase = Literal["draft", "shadow", "pilot", "production", "retired"]
@@ -212,7 +213,7 @@ def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
     is for its owner of today: otherwise one owner could take the other's file, and sign for both."""
     if state.name and state.name != packet.name:
         raise Invalid("packet_renamed", f"This is the packet {state.name!r}, not {packet.name!r}.")
-    _require_person(actor, "adopt")
+    require("adopt_packet", actor)
     owners = {packet.workflow.value_owner, packet.platform.safety_owner}
     if state.newest is not None:
         before = {state.newest.value_owner, state.newest.safety_owner}
@@ -247,8 +248,8 @@ def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
 def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None = None) -> list[Draft]:
     """Signs for the next phase (or `phase`, which must be it), as the owner whose role the actor has; an actor with
     both roles signs for whichever is still missing. Nothing to append where the same person signed this already."""
+    require("sign_packet", actor)
     known = state.version(version)
-    _require_person(actor, "sign")
     following = _following(known)
     if phase is not None and phase != following:
         raise Invalid(
@@ -286,8 +287,8 @@ def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None 
 def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason: str = "") -> list[Draft]:
     """Forward with both signatures, by either owner; back or into retirement by either owner alone. Nothing to append
     where the version is in that phase already."""
+    require("move_packet", actor)
     known = state.version(version)
-    _require_person(actor, "move")
     if not actor.roles & {known.value_owner, known.safety_owner}:
         raise _not_an_owner(actor, "move", {known.value_owner, known.safety_owner})
     if known.phase == to_phase:
@@ -322,14 +323,6 @@ def _following(known: VersionState) -> Phase:
             "no_next_phase", f"Version {known.version[:12]} is in phase {known.phase!r}, which has no next phase."
         )
     return FORWARD[FORWARD.index(known.phase) + 1]
-
-
-def _require_person(actor: Actor, act: str) -> None:
-    if actor.kind != "person" or actor.human is None:
-        raise NotAllowed(
-            "only_people_govern",
-            f"Only people with a record in HR can {act} a packet; this account's type is {actor.kind}.",
-        )
 
 
 def _not_an_owner(actor: Actor, act: str, owners: set[str]) -> NotAllowed:

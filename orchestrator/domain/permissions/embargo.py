@@ -17,6 +17,7 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.roles import either, role_words
 from orchestrator.domain.packet.ability import Catalogue, find_ability
 from orchestrator.domain.packet.packet import Packet, WorkflowStep
+from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.grants import granted_level, highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.run.readiness import World
@@ -130,10 +131,9 @@ def change_embargo(
     """Ends the embargo (`until` None), moves its end or names others; by people, of those named who
     may do more than read. Once it is over it
     stays over: what everybody could read is not hidden again."""
+    require("set_embargo", actor, state.asked.person_id)
     if state.embargo_until is None or world.now >= state.embargo_until:
         raise TooLate("embargo_over", f"Run {state.run_id} is not under embargo.")
-    if actor.kind != "person":
-        raise NotAllowed("only_people", f"Only people can change an embargo; this account's type is {actor.kind}.")
     asked = state.asked
     levels = [
         highest_level(world.pinned.platform, world.current.platform, actor, system, asked.packet)

@@ -70,9 +70,3 @@ def limited(actor: Actor, needed: Level = Level.PREPARE) -> NotAllowed:
     return NotAllowed(
         "access_limited", f"The maximum permission of this access is {reach!r}; this needs {needed.value!r}."
     )
-
-
-def require_writing(actor: Actor) -> None:
-    """Raises `NotAllowed` where the actor's access is for reading only: whatever is decided is written in Offboard."""
-    if not actor.reaches(Level.PREPARE):
-        raise limited(actor)

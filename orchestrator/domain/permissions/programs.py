@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from orchestrator.domain.commands.requests import only_people
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.command_table import COMMANDS, Command, require
 from orchestrator.domain.permissions.levels import Actor, ActorKind
 
 
-def require_safety_owner(actor: Actor, packets: Iterable[Packet], what: str) -> None:
+def require_safety_owner(actor: Actor, packets: Iterable[Packet], command: Command) -> None:
     """What other programs may do here, and hear from here, is for the safety owner of a packet that is in use; a draft,
     which any user can adopt, makes no one an owner. Raises `NotAllowed`."""
-    only_people(actor, what)
+    require(command, actor)
     owners = {packet.platform.safety_owner for packet in packets}
     if actor.roles.isdisjoint(owners):
         named = any_of(owners) or "a safety owner of a packet in use"
-        raise NotAllowed("not_an_owner", f"Only {named} can {what}.")
+        raise NotAllowed("not_an_owner", f"Only {named} can {COMMANDS[command].act}.")
 
 
 def require_known_safety_owner(actor: Actor, packet: Packet, packets: Iterable[Packet]) -> None:

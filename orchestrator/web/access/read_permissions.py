@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.domain.commands.operating import hold_system
+from orchestrator.domain.commands.operating import require_check
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.command_table import require
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.state import WebState
 
@@ -15,6 +16,7 @@ async def reads_runs(web: WebState, caller: Caller) -> bool:
 
 async def require_reading(web: WebState, caller: Caller) -> None:
     """Raises `NotAllowed` for whoever may read no packet's runs."""
+    require("verify_ledger", caller.actor)
     if not await reads_runs(web, caller):
         raise NotAllowed("nothing_granted", "Only people who may read runs can verify the ledger.")
 
@@ -25,19 +27,20 @@ async def sees_everything(web: WebState, caller: Caller) -> bool:
 
 
 def looks_after(caller: Caller, packet: Packet) -> bool:
-    """Whoever may hold one of a packet's systems looks after them."""
-    return any(_may_hold(caller, system, packet) for system in packet.platform.systems)
+    """Whether the caller can have one of the packet's systems checked."""
+    return any(_may_check(caller, system, packet) for system in packet.platform.systems)
 
 
 def require_looking_after(caller: Caller, packet: Packet) -> None:
-    """Raises `NotAllowed` for whoever has systems looked at that they do not look after."""
+    """Raises `NotAllowed` for a caller who can have none of the packet's systems checked."""
+    require("check_systems", caller.actor)
     if not looks_after(caller, packet):
         raise NotAllowed("not_an_operator", "Only operators can check systems.")
 
 
-def _may_hold(caller: Caller, system: str, packet: Packet) -> bool:
+def _may_check(caller: Caller, system: str, packet: Packet) -> bool:
     try:
-        hold_system(False, system, None, caller.actor, packet)
+        require_check(system, caller.actor, packet)
     except Refusal:
         return False
     return True

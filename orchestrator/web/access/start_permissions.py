@@ -9,6 +9,7 @@ from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.refusal_codes import RefusalCode
 
@@ -21,6 +22,7 @@ def in_use(shelf: PacketShelf) -> Packet | None:
 def packets_to_start(actor: Actor, shelves: Iterable[PacketShelf]) -> list[tuple[Packet, PacketShelf]]:
     """Those under which the actor may start runs; none where no packet is in use. Raises `NotAllowed`, as the domain
     does, for somebody who may start none."""
+    require("start_run", actor)
     allowed: list[tuple[Packet, PacketShelf]] = []
     refused: NotAllowed | None = None
     for shelf in shelves:

@@ -11,9 +11,11 @@ from orchestrator.embedded.stack import Stack
 from tests.integration.installation import conninfo
 from tests.web.api.running import Leavers, planned, refused, served, start, until, wanted
 from tests.web.conftest import Program
+from tests.web.routes_house import packet_named
 from tests.web.visitor import api, token_of
 
 ASSISTANT = {"name": "Helper", "kind": "assistant", "roles": [], "up_to": "prepare", "lasts_days": 2}
+MUCH_LATER = {"cutoff": "2126-12-06T17:00", "zone": "UTC"}
 
 
 async def made(owner: httpx.AsyncClient, **more: Any) -> dict[str, Any]:
@@ -32,7 +34,7 @@ async def test_a_token_is_made_by_a_safety_owner_for_a_program_that_decides_noth
     refused(await owner.post("/tokens", json=ASSISTANT | {"lasts_days": 400}), 422, "invalid_request")
 
 
-async def test_an_assistant_reads_and_prepares_as_far_as_its_token_goes(
+async def test_an_assistant_has_no_permission_from_the_starter_packet(
     program: Program, stack: Stack, leaver: Leavers
 ) -> None:
     owner, hr, person = await program("safety-owner"), await program("hr"), await leaver()
@@ -42,24 +44,68 @@ async def test_an_assistant_reads_and_prepares_as_far_as_its_token_goes(
     async with api(stack.url, reader["token"]) as client:
         me = (await client.get("/me")).json()
         assert (me["actor_id"], me["kind"], me["up_to"]) == (f"s_{reader['token_id']}", "assistant", "read")
-        assert {one["level"] for one in me["levels"]} == {"read"}
-        assert (await client.get(f"/runs/{run_id}")).status_code == 200
+        assert me["levels"] == []
+        refused(await client.get(f"/runs/{run_id}"), 404, "unknown_run")
         assert {one["name"] for one in (await client.get("/staff")).json()["members"]} == {None}
-        refused(await client.post("/runs", json=wanted(person)), 403, "access_limited")
+        refused(await client.post("/runs", json=wanted(person)), 422, "unknown_packet")
         refused(
             await client.post("/people/search", json={"packet": "standard-leaver", "text": "mira"}),
-            403,
-            "access_limited",
+            422,
+            "unknown_packet",
         )
-        refused(await client.post(f"/runs/{run_id}/hold", json={}), 403, "access_limited")
+        refused(await client.post(f"/runs/{run_id}/hold", json={}), 404, "unknown_run")
         refused(await client.post("/tokens", json=ASSISTANT), 403, "access_limited")
     writer = await made(owner)
     async with api(stack.url, writer["token"]) as client:
-        assert (await client.post("/runs", json=wanted(person))).status_code == 201
+        refused(await client.post("/runs", json=wanted(person)), 422, "unknown_packet")
         gate = f"/runs/{run_id}/gates/g-access-1/decision"
-        refused(await client.post(gate, json={"verdict": "approve"}), 403, "only_people_decide")
-        refused(await client.post(f"/runs/{run_id}/end", json={"reason": "x"}), 403, "only_people")
+        refused(await client.post(gate, json={"verdict": "approve"}), 404, "unknown_run")
+        refused(await client.post(f"/runs/{run_id}/reschedule", json=MUCH_LATER), 404, "unknown_run")
+        refused(await client.post(f"/runs/{run_id}/end", json={"reason": "x"}), 404, "unknown_run")
         refused(await client.post("/runs", json=wanted(person, urgent=True)), 403, "step_up_needed")
+
+
+async def test_an_assistant_with_every_permission_reads_and_changes_nothing(
+    program: Program, stack: Stack, leaver: Leavers
+) -> None:
+    hr, value, safety = await program("hr"), await program("value-owner"), await program("safety-owner")
+    texts = packet_named("assisted")
+    texts["platform"] = texts["platform"].replace(
+        "levels:\n", 'levels:\n  - {who: "*", kind: assistant, up_to: change}\n'
+    )
+    version = (await value.post("/packets", json=texts)).json()["version"]
+    at = f"/packets/assisted/versions/{version}"
+    for owner in (value, safety):
+        assert (await owner.post(f"{at}/signatures", json={"phase": "shadow"})).status_code < 300
+    assert (await value.post(f"{at}/moves", json={"phase": "shadow"})).status_code < 300
+    run_id = await start(hr, await leaver(), packet="assisted")
+    person = await leaver()
+    assistant = await made(safety, up_to="change")
+    async with api(stack.url, assistant["token"]) as client:
+        assert (await client.get(f"/runs/{run_id}")).status_code == 200
+        assert (await client.post("/people/search", json={"packet": "assisted", "text": "a"})).status_code == 200
+        refused(await client.post("/runs", json=wanted(person, packet="assisted")), 403, "only_people")
+        for command, body in (
+            ("reschedule", MUCH_LATER), ("reschedule", {"cutoff": "2027-01-06T17:00", "zone": "UTC"}), ("hold", {}),
+            ("release", {}), ("replan", {}), ("end", {"reason": "x"}), ("steps/look/skip", {"reason": "x"}),
+        ):  # fmt: skip
+            refused(await client.post(f"/runs/{run_id}/{command}", json=body), 403, "only_people")
+        held = {"packet": "assisted", "reason": "x"}
+        refused(await client.post("/systems/identity/hold", json=held), 403, "only_people")
+    assert (await value.post(f"{at}/moves", json={"phase": "retired"})).status_code < 300
+
+
+async def test_a_service_that_starts_runs_changes_none_of_them(program: Program, stack: Stack, leaver: Leavers) -> None:
+    owner, person = await program("safety-owner"), await leaver()
+    feed = await made(owner, kind="service", roles=["hr_system"])
+    async with api(stack.url, feed["token"]) as client:
+        run_id = await start(client, person)
+        for command, body in (
+            ("reschedule", MUCH_LATER), ("hold", {}), ("release", {}), ("end", {"reason": "x"}),
+        ):  # fmt: skip
+            refused(await client.post(f"/runs/{run_id}/{command}", json=body), 403, "only_people")
+        held = {"packet": "standard-leaver", "reason": "x"}
+        refused(await client.post("/systems/code/hold", json=held), 403, "only_people")
 
 
 async def test_a_service_has_only_what_is_granted_to_services(program: Program, stack: Stack, leaver: Leavers) -> None:

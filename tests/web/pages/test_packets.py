@@ -36,7 +36,7 @@ async def test_a_packet_is_read_in_words_levels_files_and_history(visit: Visit) 
     assert "Employee offboarding" in listed and "Production" in listed
     for part, words in (
         ("means", ("Disable the sign-in account", "at the cutoff", "Remove access", "Urgent starts")),
-        ("levels", ("IT approver", "Identity provider", "AI assistants", "Everyone")),
+        ("levels", ("IT approver", "Identity provider", "AI assistants have no permissions")),
         ("files", ("workflow.yaml", "platform.yaml", "approvals.yaml", "access_gone_within: PT1H")),
         ("owners", ("Moved from pilot to production", "Signed for production as safety owner")),
     ):

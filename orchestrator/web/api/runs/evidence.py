@@ -12,7 +12,7 @@ from starlette.responses import Response
 from orchestrator.domain.commands.operating import may_act
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.organisation.roles import any_of
-from orchestrator.domain.permissions.levels import require_writing
+from orchestrator.domain.permissions.command_table import require
 from orchestrator.ledger.persons.files import MAX_FILE_BYTES, Files
 from orchestrator.ledger.persons.media_type import media_type
 from orchestrator.reading.queries import RunPage
@@ -109,8 +109,8 @@ def _may_attach(page: RunPage, actor: Any, task_id: str) -> None:
     task = state.work.tasks.get(task_id)
     if task is None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id[:60]}.")
-    require_writing(actor)
-    if actor.kind != "person" or not may_act(state, actor, (task.opened.role,), world):
+    require("complete_task", actor, state.asked.person_id)
+    if not may_act(state, actor, (task.opened.role,), world):
         who = any_of((task.opened.role,))
         raise NotAllowed("role_missing", f"Only {who} can do this.")
     if not task.open or state.finished:

@@ -103,7 +103,7 @@ async def _page(
 async def _may_make(web: WebState, caller: Caller) -> bool:
     names = await packet_names(web)
     try:
-        await require_owner_of_one(web.services, caller.actor, names, "create an API token")
+        await require_owner_of_one(web.services, caller.actor, names, "make_token")
     except Refusal:
         return False
     return True

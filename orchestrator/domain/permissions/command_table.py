@@ -1,0 +1,132 @@
+"""One table of all commands that change something, and one function that checks what the table says.
+
+Every command of the domain begins with `require`, so that a rule about accounts holds for pages, API, command line and
+programs alike. What depends on the run, the packet or the account's roles is checked by the command itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.permissions.levels import Actor, ActorKind, Level, limited
+from orchestrator.domain.refusal_codes import RefusalCode
+
+Command = Literal[
+    "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "bring_forward_run", "check_systems",
+    "complete_task", "delegate", "disable_webhook", "end_delegation", "end_run", "hold_run", "hold_system",
+    "list_webhooks", "make_token", "move_packet", "postpone_run", "reject_gate", "release_run", "release_system",
+    "replace_webhook_secret", "replan_run", "retry_step", "revoke_roles", "revoke_token", "set_embargo",
+    "settle_match", "sign_packet", "skip_step", "start_run", "verify_ledger",
+]  # fmt: skip
+
+PEOPLE: Final[frozenset[ActorKind]] = frozenset({"person"})
+NO_ASSISTANTS: Final[frozenset[ActorKind]] = frozenset({"person", "service"})
+EVERYONE: Final[frozenset[ActorKind]] = frozenset({"person", "service", "assistant"})
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRule:
+    """`act` completes the sentence "Only people can ...".
+
+    `level`: the least maximum permission of the access, an API token's for example.
+    `kinds`: the types of account that can use the command, whatever their roles and grants.
+    `known_to_hr`: whether a person needs a record in HR.
+    `keeps_access`: whether the command can delay, leave out or hide the removal of access; only people can use these.
+    `draft`: whether its result changes nothing until other people have signed it.
+    `refused_with`: the code of the refusal of another type of account; `unknown_with`: of a person unknown to HR."""
+
+    act: str
+    level: Level = Level.PREPARE
+    kinds: frozenset[ActorKind] = PEOPLE
+    known_to_hr: bool = True
+    keeps_access: bool = False
+    draft: bool = False
+    refused_with: RefusalCode = "only_people"
+    unknown_with: RefusalCode = "unknown_to_hr"
+
+
+COMMANDS: Final[Mapping[Command, CommandRule]] = MappingProxyType({
+    # HR
+    "start_run": CommandRule("start a run", kinds=NO_ASSISTANTS),
+    "postpone_run": CommandRule("move a cutoff to a later time", keeps_access=True),
+    "bring_forward_run": CommandRule("move a cutoff to an earlier time"),
+    "end_run": CommandRule("cancel a run", keeps_access=True),
+    "set_embargo": CommandRule("change an embargo", keeps_access=True),
+    # Approvers
+    "approve_gate": CommandRule("decide at a gate", refused_with="only_people_decide"),
+    "reject_gate": CommandRule("decide at a gate", keeps_access=True, refused_with="only_people_decide"),
+    "delegate": CommandRule(
+        "delegate decisions", refused_with="only_people_delegate", unknown_with="only_people_delegate"
+    ),
+    "end_delegation": CommandRule("end a delegation"),
+    # Operators
+    "retry_step": CommandRule("retry a step", kinds=NO_ASSISTANTS),
+    "skip_step": CommandRule("skip a step", keeps_access=True),
+    "settle_match": CommandRule("confirm an account match", keeps_access=True),
+    "replan_run": CommandRule("plan a run again", kinds=NO_ASSISTANTS),
+    "accept_exception": CommandRule("accept an exception"),
+    "complete_task": CommandRule("complete a task"),
+    "hold_run": CommandRule("pause a run", keeps_access=True),
+    "release_run": CommandRule("resume a run"),
+    "hold_system": CommandRule("pause changes on a system", keeps_access=True),
+    "release_system": CommandRule("resume changes on a system"),
+    "check_systems": CommandRule("check systems", kinds=EVERYONE),
+    # Owners of packets
+    "adopt_packet": CommandRule(
+        "adopt a packet", draft=True, refused_with="only_people_govern", unknown_with="only_people_govern"
+    ),
+    "sign_packet": CommandRule(
+        "sign a packet", refused_with="only_people_govern", unknown_with="only_people_govern"
+    ),
+    "move_packet": CommandRule(
+        "move a packet", keeps_access=True, refused_with="only_people_govern", unknown_with="only_people_govern"
+    ),
+    "revoke_roles": CommandRule("revoke roles", keeps_access=True),
+    "make_token": CommandRule("create an API token"),
+    # Signing out revokes the terminal's own token, which must not depend on HR's records.
+    "revoke_token": CommandRule("revoke an API token", kinds=EVERYONE, known_to_hr=False),
+    "add_webhook": CommandRule("add a webhook"),
+    "disable_webhook": CommandRule("disable a webhook"),
+    "replace_webhook_secret": CommandRule("replace a webhook's secret"),
+    # Readers
+    "list_webhooks": CommandRule("list webhooks", level=Level.READ, known_to_hr=False),
+    "verify_ledger": CommandRule("verify the ledger", level=Level.READ, kinds=EVERYONE, known_to_hr=False),
+})  # fmt: skip
+
+
+def require(command: Command, actor: Actor, leaver: str | None = None) -> None:
+    """Raises `NotAllowed` where the table refuses this account: its access is narrower than the command needs
+    (`access_limited`), it is of another type (the rule's code), HR has no record of the person (`unknown_to_hr`), or
+    the run is about the person (`own_run`). `leaver` is the opaque id of the person whom the run is about."""
+    refused = refusal(command, actor)
+    if refused is None and leaver is not None:
+        refused = own_run(actor, leaver)
+    if refused is not None:
+        raise refused
+
+
+def refusal(command: Command, actor: Actor) -> NotAllowed | None:
+    """What the table refuses whatever the run, as an error to raise; None where it refuses nothing."""
+    rule = COMMANDS[command]
+    if not actor.reaches(rule.level):
+        return limited(actor, rule.level)
+    if actor.kind not in rule.kinds:
+        who = "people and services" if "service" in rule.kinds else "people"
+        return NotAllowed(rule.refused_with, f"Only {who} can {rule.act}; this account's type is {actor.kind}.")
+    if rule.known_to_hr and actor.kind == "person" and actor.human is None:
+        return NotAllowed(
+            rule.unknown_with,
+            "This account is not linked to a person in HR, so conflicts of interest can't be checked.",
+        )
+    return None
+
+
+def own_run(actor: Actor, person_id: str) -> NotAllowed | None:
+    """The refusal of an actor who acts on their own leaving; None for all other actors."""
+    if actor.human is None or actor.human != person_id:
+        return None
+    return NotAllowed("own_run", "You can't act on your own offboarding.")
