@@ -1,4 +1,5 @@
-"""One group's transaction: lock the head, check versions under the lock, write, commit. Two round trips.
+"""One group's transaction: lock the head, check versions under the lock, write, commit. Two round trips,
+and more before PostgreSQL 17.
 
 Everything that can be done before the lock (encoding, encryption) has been done; what hangs on the position, the time
 and the hash before in the stream is done under it.
@@ -7,6 +8,7 @@ and the hash before in the stream is done under it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +21,7 @@ from orchestrator.ledger.book.errors import EventKeyTaken, LedgerError, VersionC
 from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, write
 from orchestrator.ledger.book.records import Appended, Recorded, RowWrite
 from orchestrator.ledger.book.rows import statements
+from orchestrator.ledger.schema.database import ends_transactions
 
 Connection = psycopg.AsyncConnection[Any]
 Outcome = Appended | LedgerError
@@ -91,7 +94,7 @@ async def commit_group(connection: Connection, group: Sequence[PreparedAppend]) 
     """
     streams = sorted({part.stream for prepared in group for part in prepared.streams})
     keys = [(part.stream, event.key) for prepared in group for part in prepared.streams for event in part.events]
-    async with connection.pipeline():
+    async with _together(connection):
         await connection.execute("BEGIN")
         locked = await connection.execute(_LOCK)
         tails = await connection.execute(_TAILS, (streams,))
@@ -116,7 +119,7 @@ async def commit_group(connection: Connection, group: Sequence[PreparedAppend]) 
         await connection.execute("ROLLBACK")
         return outcomes
     try:
-        async with connection.pipeline():
+        async with _together(connection):
             if draft.stored:
                 await connection.execute(_INSERT, draft.columns())
                 await connection.execute(_ADVANCE, (draft.position,))
@@ -130,10 +133,16 @@ async def commit_group(connection: Connection, group: Sequence[PreparedAppend]) 
     return outcomes
 
 
+def _together(connection: Connection) -> AbstractAsyncContextManager[object]:
+    """Statements in one round trip. Before PostgreSQL 17 each has a round trip of its own: only between statements that
+    the server has answered does `idle_in_transaction_session_timeout` end a transaction whose process has stopped."""
+    return connection.pipeline() if ends_transactions(connection) else nullcontext()
+
+
 async def was_committed(connection: Connection, witness: tuple[int, UUID]) -> bool:
     """Whether the lost group stands. Takes the head's lock first: while its transaction lives, that waits."""
     position, append_id = witness
-    async with connection.pipeline():
+    async with _together(connection):
         await connection.execute("BEGIN")
         await connection.execute(_LOCK)
         found = await connection.execute(_WITNESS, (position,))

@@ -27,6 +27,8 @@ GROUP_EVENTS = 500
 GROUP_BYTES = 4 << 20
 
 _ATTEMPTS = 3
+_RETRIED_WITHIN_SECONDS = 10.0
+"""A group whose connection broke is tried again until then: longer than a frozen process can hold the head."""
 _GROUP_SECONDS = 45.0
 """Longer than the server's statement time-out: only a connection that went dead without a word takes as long."""
 _SETTLE_SECONDS = 30.0
@@ -137,6 +139,8 @@ class GroupWriter:
 
     async def _commit(self, group: list[PreparedAppend]) -> list[Outcome]:
         fault: LedgerUnavailable | None = None
+        loop = asyncio.get_running_loop()
+        tried_until = loop.time() + _RETRIED_WITHIN_SECONDS
         for _ in range(_ATTEMPTS):
             try:
                 connection = await self._connected()
@@ -152,7 +156,7 @@ class GroupWriter:
                 broken = self._connection is None or self._connection.broken
                 await self._drop()
                 fault = self._database.unavailable(error)
-                if broken and fault is not None:
+                if broken and fault is not None and loop.time() < tried_until:
                     continue
                 if fault is not None:
                     raise fault from error
@@ -208,7 +212,7 @@ class GroupWriter:
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = await self._database.dedicated()
+            self._connection = await self._database.dedicated(bounded=True)
         return self._connection
 
     async def _drop(self) -> None:

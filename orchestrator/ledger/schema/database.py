@@ -18,9 +18,19 @@ from orchestrator.ledger.schema.driver_pool import CHECKOUT_SECONDS, DriverPool
 LOCK_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 8_000
 """Shorter than the lock's, so that who waits for the head outlasts a holder that froze."""
+TRANSACTION_TIMEOUT_MS = 8_000
+"""How long one transaction of the group writer may last, the wait for the head included: the server ends it, also while
+the process is stopped in the middle of a pipeline, where the time-out above never begins."""
 STATEMENT_TIMEOUT_MS = 30_000
+KEEPALIVE_IDLE_SECONDS, KEEPALIVE_INTERVAL_SECONDS, KEEPALIVE_COUNT = 15, 5, 3
+TCP_USER_TIMEOUT_MS = 20_000
+"""At both ends: the server too drops a client whose machine is gone, and with it the client's locks, within 30 s."""
+TRANSACTION_TIMEOUT_SINCE = 170000
+"""The first version of PostgreSQL with `transaction_timeout`, as libpq counts versions."""
 
 _SCHEMA_IS_MISSING = ("3F000", "42P01", "42883")  # no such schema, table or function
+_READ_ONLY = "25006"
+_ENDED_BY_SERVER = ("25P03", "25P04")  # idle in a transaction, or in one, for too long
 
 
 class Database:
@@ -43,16 +53,20 @@ class Database:
             "lock_timeout": LOCK_TIMEOUT_MS,
             "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
             "statement_timeout": STATEMENT_TIMEOUT_MS,
+            "tcp_keepalives_idle": KEEPALIVE_IDLE_SECONDS,
+            "tcp_keepalives_interval": KEEPALIVE_INTERVAL_SECONDS,
+            "tcp_keepalives_count": KEEPALIVE_COUNT,
+            "tcp_user_timeout": TCP_USER_TIMEOUT_MS,
             "timezone": "UTC",
         } | ({"role": role} if role else {})
         self._connect_args: dict[str, Any] = {
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
             "application_name": "offboard",
             "connect_timeout": 10,
-            "keepalives_idle": 15,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
+            "keepalives_idle": KEEPALIVE_IDLE_SECONDS,
+            "keepalives_interval": KEEPALIVE_INTERVAL_SECONDS,
+            "keepalives_count": KEEPALIVE_COUNT,
+            "tcp_user_timeout": TCP_USER_TIMEOUT_MS,
         }
         # Reading needs no BEGIN and no ROLLBACK, which are round trips: autocommit unless a transaction is asked for.
         self._engine = create_async_engine(
@@ -101,11 +115,16 @@ class Database:
             await self._drivers.open()
         return self._drivers
 
-    async def dedicated(self) -> psycopg.AsyncConnection[Any]:
-        """A new psycopg connection outside the pool, in autocommit. The caller closes it."""
+    async def dedicated(self, *, bounded: bool = False) -> psycopg.AsyncConnection[Any]:
+        """A new psycopg connection outside the pool, in autocommit. The caller closes it. `bounded`: where the server
+        can, it ends every transaction of this connection after `TRANSACTION_TIMEOUT_MS`."""
         with self.errors():
             _, keywords = self._engine.dialect.create_connect_args(self._url)
-            return await psycopg.AsyncConnection.connect(**(dict(keywords) | self._connect_args), autocommit=True)
+            arguments = dict(keywords) | self._connect_args
+            connection = await psycopg.AsyncConnection.connect(**arguments, autocommit=True)
+            if bounded and ends_transactions(connection):
+                await connection.execute(f"SET transaction_timeout = {TRANSACTION_TIMEOUT_MS}".encode())
+            return connection
 
     async def aclose(self) -> None:
         if self._drivers is not None:
@@ -140,6 +159,18 @@ class Database:
             return LedgerUnavailable(
                 self.place, "the ledger's tables do not exist", "Run the migrations: offboard ledger migrate"
             )
+        if error.sqlstate == _READ_ONLY:
+            return LedgerUnavailable(
+                self.place,
+                "it accepts reads only (SQLSTATE 25006)",
+                "Wait until the failover is over, or check default_transaction_read_only and that this is the primary",
+            )
+        if error.sqlstate in _ENDED_BY_SERVER:
+            return LedgerUnavailable(
+                self.place,
+                f"the server ended a transaction that took too long (SQLSTATE {error.sqlstate})",
+                "Try again; a process that was stopped or paused causes this",
+            )
         if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
             return self._cannot_reach(error)
         return None
@@ -158,3 +189,8 @@ class Database:
             f"it cannot be reached, or closed the connection ({cause})",
             "Check that PostgreSQL is running and that the address and credentials are correct. No data was lost",
         )
+
+
+def ends_transactions(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether the server has `transaction_timeout`, which ends a transaction whatever its client is doing."""
+    return connection.info.server_version >= TRANSACTION_TIMEOUT_SINCE
