@@ -109,6 +109,7 @@ class Server:
             # Proxies and authorities of the environment are for what is elsewhere.
             trust_env=urlsplit(self.url).hostname not in LOOPBACK,
             transport=transport,
+            verify=self.url.startswith("https:"),  # without TLS, no certificates have to be loaded
         )
         self.act_with(token)
 
