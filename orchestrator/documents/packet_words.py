@@ -157,6 +157,9 @@ def threshold_sentences(packet: Packet) -> list[str]:
         f"Exceptions belong to the role {role_words(exceptions.owner)} and are due within "
         f"{spelled(exceptions.due_within)}.",
     ]
+    if packet.approvals.postpone is not None:
+        who = roles(packet.approvals.postpone.allowed_to)
+        sentences.append(f"A person with the role {who} can move a cutoff to a later time.")
     if packet.workflow.pilot is not None:
         sentences.append(f"In the pilot phase, the packet applies to people for whom: {packet.workflow.pilot}.")
     return sentences

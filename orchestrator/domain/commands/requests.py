@@ -23,6 +23,7 @@ from orchestrator.domain.permissions.embargo import (
 )
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.permissions.postponing import require_postponing
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World
@@ -115,12 +116,14 @@ def second_request(state: RunState, asked: e.RunRequested) -> list[e.SecondReque
 
 def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> list[Event]:
     """Another cutoff. What was decided stays decided unless the new one lies beyond the decision's `valid_until`.
-    For people only, in both directions."""
+    For people only, in both directions; a later one is for the roles that the packet lets postpone."""
     require("postpone_run" if cutoff.instant > state.cutoff else "bring_forward_run", actor, state.asked.person_id)
     still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
     if cutoff.instant == state.cutoff and cutoff.zone == state.zone:
         return []
+    if cutoff.instant > state.cutoff:
+        require_postponing(actor, world.pinned, world.current)
     moved = e.RunRescheduled(
         cutoff=cutoff.instant,
         zone=cutoff.zone,

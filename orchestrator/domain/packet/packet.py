@@ -248,6 +248,12 @@ class UrgentSpec(_Written):
     review_within: PositiveDuration
 
 
+class PostponeSpec(_Written):
+    """Who may move a cutoff to a later time, which keeps access open for longer."""
+
+    allowed_to: Annotated[tuple[Slug, ...], Field(min_length=1)]
+
+
 class ExceptionSpec(_Written):
     """Who owns what did not go as planned, and by when it must be settled."""
 
@@ -268,6 +274,7 @@ class Approvals(_Written):
 
     gates: dict[Slug, GateSpec]
     urgent: UrgentSpec | None = None
+    postpone: PostponeSpec | None = None
     exceptions: ExceptionSpec
     embargo: EmbargoSpec | None = None
     launch: dict[str, JsonValue] = Field(default_factory=dict)

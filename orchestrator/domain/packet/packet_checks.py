@@ -70,6 +70,7 @@ def roles_spoken_of(packet: Packet) -> frozenset[str]:
             packet.approvals.exceptions.owner,
             *(rule.who for rule in packet.platform.levels if rule.kind == "person" and rule.who != "*"),
             *(urgent.allowed_to if urgent is not None else ()),
+            *(packet.approvals.postpone.allowed_to if packet.approvals.postpone is not None else ()),
         }
     )
 
@@ -367,6 +368,8 @@ class _PacketCheck:
             for field, roles in (("allowed_to", urgent.allowed_to), ("review_by", urgent.review_by)):
                 for position, role in enumerate(roles):
                     yield APPROVALS_FILE, ("urgent", field, position), role
+        for position, role in enumerate(approvals.postpone.allowed_to if approvals.postpone is not None else ()):
+            yield APPROVALS_FILE, ("postpone", "allowed_to", position), role
         yield APPROVALS_FILE, ("exceptions", "owner"), approvals.exceptions.owner
 
 

@@ -60,6 +60,10 @@ async def test_a_run_is_moved_held_released_replanned_and_called_off(program: Pr
     assert (await hr.post(f"/runs/{run_id}/reschedule", json=moved)).json()["events"] == 0
     assert (await hr.get(f"/runs/{run_id}")).json()["cutoff"] == "2031-12-05T16:00:00Z"
     refused(await auditor.post(f"/runs/{run_id}/reschedule", json=moved), 403, "level_not_granted")
+    later = {"cutoff": "2126-12-06T17:00", "zone": "UTC"}
+    for alias in ("it", "operator"):
+        answer = await (await program(alias)).post(f"/runs/{run_id}/reschedule", json=later)
+        assert "requester" in refused(answer, 403, "postpone_not_allowed")["detail"]
     refused(await hr.post(f"/runs/{run_id}/reschedule", json=moved | {"zone": "Nowhere"}), 422, "unknown_zone")
 
     assert (await operator.post(f"/runs/{run_id}/hold", json={"reason": "Wait for HR"})).status_code == 200

@@ -1,0 +1,32 @@
+"""Who may move a cutoff to a later time: it keeps access open for longer, so it is for the roles of HR.
+
+`approvals.yaml` names the roles (`postpone`). Where it does not, they are the roles that may start urgently and decide
+at no gate, and the value owner: neither approvers nor operators delay a removal of access that they did not ask for.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.organisation.roles import any_of
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor
+
+
+def require_postponing(actor: Actor, pinned: Packet, current: Packet) -> None:
+    """Raises `NotAllowed` (`postpone_not_allowed`), which names the roles. Of what the run's own packet and today's
+    packet name, the stricter holds; the default counts where neither names roles."""
+    named = [packet.approvals.postpone for packet in (pinned, current)]
+    stated = [frozenset(spec.allowed_to) for spec in named if spec is not None]
+    roles = reduce(frozenset.intersection, stated) if stated else _default(current)
+    if actor.roles.isdisjoint(roles):
+        who = any_of(sorted(roles)) if roles else "no role of this packet"
+        raise NotAllowed("postpone_not_allowed", f"Only {who} can move a cutoff to a later time.")
+
+
+def _default(packet: Packet) -> frozenset[str]:
+    approvals = packet.approvals
+    deciding = {role for gate in approvals.gates.values() for role in (*gate.decided_by, *gate.escalate_to)}
+    urgent = approvals.urgent.allowed_to if approvals.urgent is not None else ()
+    return frozenset({packet.workflow.value_owner, *(role for role in urgent if role not in deciding)})
