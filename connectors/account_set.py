@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from connectors.abilities import Account
+from connectors.abilities import Account, Lookup
 
 
 class AccountSet:
@@ -37,3 +37,11 @@ def value_shown(values: Sequence[str], asked: Collection[str]) -> str | None:
     asked for, also where the value differs: matching must see that the account has another person's number."""
     wanted = {comparable(value) for value in asked}
     return next((value for value in values if comparable(value) in wanted), next(iter(values), None))
+
+
+def values_asked(lookups: Sequence[Lookup]) -> dict[str, set[str]]:
+    """By attribute."""
+    asked: dict[str, set[str]] = {}
+    for lookup in lookups:
+        asked.setdefault(lookup.attribute, set()).add(lookup.value)
+    return asked

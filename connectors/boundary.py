@@ -3,6 +3,7 @@
 - An exception that is not a `ConnectorError`, from a fault in a connector or an answer that it did not foresee, becomes
   `TryAgainError("unexpected")`. Its detail names kinds of error and places in the code, and no text of an answer. After
   an attempt, `happened` is `unknown`.
+- A read-back that says `done` without any evidence becomes `unknown`.
 - A result that cannot be stored becomes `ActionRequiredError("answer_not_understood")`.
 
 What the pace raises is the caller's own and is passed on unchanged.
@@ -76,7 +77,8 @@ class _CheckedConnector:
     async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
         look = await _call(lambda paced: self._connector.read_back(effect, pace=paced), pace)
         _require_storable(look.evidence)
-        return look
+        # `done` needs evidence that the system shows (connectors.read_backs).
+        return ReadBack("unknown") if look.outcome == "done" and not look.evidence else look
 
     async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
         try:

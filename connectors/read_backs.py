@@ -1,16 +1,26 @@
-"""What a read-back found."""
+"""What a read-back found.
+
+`done` needs positive evidence: something that the system shows. That a system shows nothing is evidence only where it
+is known to show such things, since systems leave out what they do not support and what our rights do not cover.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from connectors.abilities import ReadBack
 
 
-def seen(done: bool, evidence: Mapping[str, Any]) -> ReadBack:
-    """Done or not, with the evidence for it."""
-    return ReadBack("done" if done else "not_done", evidence)
+def seen(done: bool | None, evidence: Mapping[str, Any]) -> ReadBack:
+    """Done or not, with the evidence for it; None where the system does not show it."""
+    return ReadBack("unknown" if done is None else "done" if done else "not_done", evidence)
+
+
+def none_left(left: Collection[Any], evidence: Mapping[str, Any], *, shows_such: bool) -> ReadBack:
+    """Whether nothing is left, such as groups. `shows_such` says whether the system is known to show such things: it
+    said itself that there are none, or the same kind of query found one. Without that, an empty list is `unknown`."""
+    return seen(False if left else True if shows_such else None, evidence)
 
 
 def account_missing() -> ReadBack:

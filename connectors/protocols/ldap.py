@@ -16,26 +16,30 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
+from ldap3 import MODIFY_REPLACE
 from ldap3.utils.conv import escape_filter_chars
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
-from connectors.account_set import AccountSet, equals_ignoring_case, value_shown
+from connectors.account_set import AccountSet, equals_ignoring_case, value_shown, values_asked
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
+from connectors.groups_left import GroupsLeft
 from connectors.hosts import require_allowed
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
+from connectors.protocols.ldap_groups import Memberships, leave, memberships
+from connectors.protocols.ldap_policy import lock_is_heeded
 from connectors.protocols.ldap_session import LdapDirectory, LdapEntry, LdapRefusedError, LdapSession
-from connectors.read_backs import account_missing, seen
+from connectors.read_backs import account_missing, none_left, seen
 from connectors.tls import require_private, trust
 
 _LOCKED_PERMANENTLY = "000001010000Z"
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")  # RFC 4512 section 1.4, keystring
-_READ = ("entryUUID", "uid", "cn", "mail", "employeeNumber", "pwdAccountLockedTime", "pwdChangedTime")
-_MEMBERSHIPS = ("member", "uniqueMember", "memberUid")
+_READ = (
+    "entryUUID", "uid", "cn", "mail", "employeeNumber", "pwdAccountLockedTime", "pwdChangedTime", "pwdPolicySubentry",
+)  # fmt: skip
 # RFC 4511 appendix A.1
-_NO_SUCH_ATTRIBUTE, _UNDEFINED_ATTRIBUTE, _CONSTRAINT, _OBJECT_CLASS = 16, 17, 19, 65
+_UNDEFINED_ATTRIBUTE, _CONSTRAINT = 17, 19
 
 
 class LdapSettings(BaseModel):
@@ -56,6 +60,9 @@ class LdapSettings(BaseModel):
     placeholder_member: str = Field(
         default="",
         description="entry that is added to a group that would become empty, if the schema forbids empty groups",
+    )
+    password_policy: str = Field(
+        default="", description="entry of the default password policy, if the directory has policies that differ"
     )
     ca_file: str = Field(default="", description="certificates to trust instead of the public ones (PEM file)")
     max_entries: int = Field(default=5000, gt=0, description="limit of entries per search")
@@ -128,24 +135,26 @@ class LdapConnector:
         return await self._directory.converse(work, deadline=effect.deadline, pace=pace)
 
     async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
-        def work(session: LdapSession) -> None:
-            session.search(self._settings.people_base, "(objectClass=*)", ["1.1"], scope="BASE")
+        def work(session: LdapSession) -> bool | None:
+            for base in (self._settings.people_base, self._settings.groups_base):
+                session.search(base, "(objectClass=*)", ["1.1"], scope="BASE")
+            return self._lock_is_heeded(session, None)
 
         try:
-            await self._directory.converse(work, deadline=deadline, pace=pace)
+            locks = await self._directory.converse(work, deadline=deadline, pace=pace)
         except ConnectorError as error:
             return Reachability(False, f"{error.code}. {error.remedy}".strip())
-        return Reachability(True, "reachable, credential accepted, people_base exists")
+        said = "reachable, credential accepted, people_base and groups_base exist"
+        if not locks:
+            said += "; lock_account not possible: no policy with pwdLockout is shown (password_policy_missing)"
+        return Reachability(True, said)
 
     async def aclose(self) -> None:
         self._directory.close()
 
     def _find(self, session: LdapSession, lookups: Sequence[Lookup]) -> Sequence[Account]:
         found = AccountSet()
-        asked = {
-            lookup.attribute: {each.value for each in lookups if each.attribute == lookup.attribute}
-            for lookup in lookups
-        }
+        asked = values_asked(lookups)
         for lookup in lookups:
             if not lookup.value.strip():
                 continue
@@ -165,7 +174,22 @@ class LdapConnector:
                 account = self._account(session, entry)
                 account = replace(account, attributes={**account.attributes, **given})
                 found.add(account, lookup.attribute, same)
+        if not found.accounts():
+            self._prove_search(session, [lookup.attribute for lookup in lookups if lookup.value.strip()])
         return found.accounts()
+
+    def _prove_search(self, session: LdapSession, attributes: Sequence[str]) -> None:
+        """That nothing was found proves that there is no account only where the directory shows the attribute on
+        other people. Raises `ActionRequiredError("search_unproven")`."""
+        person = f"(objectClass={escape_filter_chars(self._settings.person_class)})"
+        for attribute in dict.fromkeys(attributes):
+            if not session.any_entry(self._settings.people_base, f"(&{person}({attribute}=*))"):
+                raise ActionRequiredError(
+                    "search_unproven",
+                    f"The directory shows {attribute} on none of its people, so a search by it finds no account.",
+                    remedy="Correct the match key or people_base, or allow bind_dn to read the attribute.",
+                    happened="no",
+                )
 
     def _account(self, session: LdapSession, entry: LdapEntry) -> Account:
         native_id = entry.first("entryUUID")
@@ -178,39 +202,33 @@ class LdapConnector:
             )
         shown = {name: entry.first(name) for name in ("uid", "cn", "mail", "employeeNumber")}
         lock = entry.first("pwdAccountLockedTime")
-        privileged = bool(self._privileged) and any(
-            (group.first("cn") or "").casefold() in self._privileged for _, group in self._groups(session, entry, None)
-        )
+        heeded = lock is not None and self._lock_is_heeded(session, entry)
+        groups = self._memberships(session, entry, None).found if self._privileged else ()
+        names = {name.casefold() for each in groups for name in each.group.values.get("cn", ())}
         return Account(
             native_id=native_id,
             label=entry.first("uid") or entry.first("cn") or native_id,
             attributes={name: value for name, value in shown.items() if value is not None},
             # Any other value is a temporary lock: the account is neither active nor locked permanently.
-            active=True if lock is None else False if lock == _LOCKED_PERMANENTLY else None,
-            privileged=privileged,
+            active=True if lock is None else False if lock == _LOCKED_PERMANENTLY and heeded else None,
+            privileged=bool(names & self._privileged),
         )
 
     def _entry(self, session: LdapSession, native_id: str) -> LdapEntry | None:
         entries = session.search(self._settings.people_base, f"(entryUUID={native_id})", _READ)
         return entries[0] if len(entries) == 1 else None
 
-    def _groups(
-        self, session: LdapSession, entry: LdapEntry, wanted: Collection[str] | None
-    ) -> list[tuple[str, LdapEntry]]:
-        """(the attribute that lists the entry, the group), for the groups named in `wanted` or all."""
-        groups = []
-        for attribute in _MEMBERSHIPS:
-            value = entry.first("uid") if attribute == "memberUid" else entry.dn
-            if value is None:
-                continue
-            filter_text = f"({attribute}={escape_filter_chars(value)})"
-            for group in session.search(self._settings.groups_base, filter_text, ["cn", "entryUUID"]):
-                if wanted is None or group.first("cn") in wanted:
-                    groups.append((attribute, group))
-        return groups
+    def _memberships(self, session: LdapSession, entry: LdapEntry, wanted: Collection[str] | None) -> Memberships:
+        return memberships(session, self._settings.groups_base, entry, wanted)
+
+    def _lock_is_heeded(self, session: LdapSession, entry: LdapEntry | None) -> bool | None:
+        return lock_is_heeded(session, entry, self._settings.password_policy, self._settings.people_base)
 
     def look_at_lock(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
-        return seen(entry.first("pwdAccountLockedTime") == _LOCKED_PERMANENTLY, _state(entry))
+        if entry.first("pwdAccountLockedTime") != _LOCKED_PERMANENTLY:
+            return seen(False, _state(entry))
+        heeded = self._lock_is_heeded(session, entry)
+        return seen(heeded, {**_state(entry), "policy_locks": heeded})
 
     def look_at_password(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
         ours = session.compare(entry.dn, "userPassword", _unusable_password(effect.effect_key))
@@ -221,14 +239,25 @@ class LdapConnector:
         return seen(ours and locked, evidence)
 
     def look_at_groups(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
-        groups = [_shown(group) for _, group in self._groups(session, entry, names_of(effect, "groups"))]
-        return seen(not groups, {**_state(entry), "groups": groups})
+        groups = self._memberships(session, entry, names_of(effect, "groups"))
+        evidence = {**_state(entry), "groups": groups.shown, "groups_not_found": groups.missing}
+        return none_left(groups.found, evidence, shows_such=groups.members_shown and not groups.missing)
 
     def snapshot(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
-        groups = [_shown(group) for _, group in self._groups(session, entry, names_of(effect, "groups"))]
-        return seen(True, {**_state(entry), "groups": groups})
+        groups = self._memberships(session, entry, names_of(effect, "groups"))
+        return none_left((), {**_state(entry), "groups": groups.shown}, shows_such=groups.members_shown)
 
     def lock(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
+        if self._lock_is_heeded(session, entry) is False:
+            raise RefusedError(
+                "password_policy_missing",
+                "The password policy of the entry locks no accounts: pwdLockout is not TRUE.",
+                remedy="Set pwdLockout to TRUE in the policy, or use scramble_password.",
+                happened=session.happened,
+            )
+        return self._write_lock(session, entry)
+
+    def _write_lock(self, session: LdapSession, entry: LdapEntry) -> Reply:
         before = entry.first("pwdAccountLockedTime")
         if before != _LOCKED_PERMANENTLY:
             try:
@@ -246,39 +275,12 @@ class LdapConnector:
         return Reply({"pwdAccountLockedTime": {"before": before, "after": _LOCKED_PERMANENTLY}})
 
     def leave_groups(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
-        left, last_in = [], []
-        for attribute, group in self._groups(session, entry, names_of(effect, "groups")):
-            value = entry.first("uid") if attribute == "memberUid" else entry.dn
-            assert value is not None  # the search that found the group used it
-            if self._leave(session, group, attribute, value):
-                left.append(_shown(group))
-            else:
-                last_in.append(group.first("cn") or group.dn)
-        if last_in:
-            raise RefusedError(
-                "last_member",
-                f"No other member is in {', '.join(sorted(last_in))}, and a group cannot be empty; removed from "
-                f"{left}.",
-                remedy="Add another member to these groups, or set placeholder_member, then retry.",
-                happened=session.happened,
-            )
-        return Reply({"left_groups": left})
-
-    def _leave(self, session: LdapSession, group: LdapEntry, attribute: str, value: str) -> bool:
-        """False where the group would be empty and may not be."""
-        removal = (MODIFY_DELETE, [value])
-        try:
-            session.modify(group.dn, {attribute: [removal]})
-        except LdapRefusedError as error:
-            if error.result_code == _NO_SUCH_ATTRIBUTE:  # another client removed it
-                return True
-            if error.result_code != _OBJECT_CLASS:
-                raise
-            if not self._settings.placeholder_member or attribute == "memberUid":
-                return False
-            placeholder = (MODIFY_ADD, [self._settings.placeholder_member])
-            session.modify(group.dn, {attribute: [placeholder, removal]})
-        return True
+        groups, left = self._memberships(session, entry, names_of(effect, "groups")), GroupsLeft()
+        for membership in groups.found:
+            with left.leaving(membership.shown()):
+                leave(session, membership, self._settings.placeholder_member)
+        left.not_found(groups.missing)
+        return Reply(left.reply(session.happened))
 
     def scramble(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         """A new password lifts a lock in slapd's ppolicy overlay, so the account is locked afterwards; whether it was
@@ -299,7 +301,7 @@ class LdapConnector:
                 ) from error
         now = self._entry(session, _uuid(account_of(effect).native_id))
         if now is not None and _has_policy(now):
-            self.lock(session, now, effect)
+            self._write_lock(session, now)
         return Reply({"scrambled": True, "already": already})
 
 
@@ -364,10 +366,6 @@ def _unusable_password(effect_key: str) -> str:
     """`{SSHA}` with 20 bytes that are no digest of a known password, and a salt; both are made from the effect key."""
     made = hashlib.sha512(f"scramble_password\0{effect_key}".encode()).digest()
     return "{SSHA}" + base64.b64encode(made[:20] + made[20:36]).decode("ascii")
-
-
-def _shown(group: LdapEntry) -> dict[str, str | None]:
-    return {"id": group.first("entryUUID"), "name": group.first("cn")}
 
 
 def _uuid(native_id: str) -> str:

@@ -113,7 +113,15 @@ class LdapSession:
             )
             self._judge()
             for found in self._connection.response or ():
-                if found.get("type") != "searchResEntry":  # a searchResRef would lead to another server
+                if found.get("type") == "searchResRef":
+                    raise ActionRequiredError(
+                        "list_incomplete",
+                        "Another server has a part of the subtree (a search reference), so the list is not complete.",
+                        remedy="Set people_base and groups_base to entries whose whole subtree is on this server, and "
+                        "add the other server as a system.",
+                        happened=self.happened,
+                    )
+                if found.get("type") != "searchResEntry":
                     continue
                 values = {
                     name.lower(): tuple(value.decode(errors="replace") for value in raw)
@@ -145,6 +153,15 @@ class LdapSession:
             remedy="Narrow the search base, or check the directory's paged results.",
             happened=self.happened,
         )
+
+    def any_entry(self, base: str, filter_text: str) -> bool:
+        """Whether the subtree has an entry that matches."""
+        self._in_time()
+        self._connection.search(base, filter_text, search_scope="SUBTREE", attributes=["1.1"], size_limit=1)
+        if any(found.get("type") == "searchResEntry" for found in self._connection.response or ()):
+            return True  # the result is then sizeLimitExceeded where there are more
+        self._judge()
+        return False
 
     def modify(self, dn: str, changes: Mapping[str, Sequence[tuple[str, Sequence[str]]]]) -> None:
         """One atomic modification (RFC 4511 section 4.6). Raises `LdapRefusedError` with the result code."""

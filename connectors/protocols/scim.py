@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
-from connectors.account_set import AccountSet, equals_ignoring_case, value_shown
+from connectors.account_set import AccountSet, equals_ignoring_case, value_shown, values_asked
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.connector import HttpKind, TokenSettings, answers, bearer
@@ -203,9 +203,7 @@ def _find(server: ScimServer, lookups: Sequence[Lookup]) -> Flow[Sequence[Accoun
             raise unknown_attribute("scim", lookup.attribute, ["userName", "externalId", "emails.value"])
     offers = yield from server.offers()
     found = AccountSet()
-    asked = {
-        lookup.attribute: {each.value for each in lookups if each.attribute == lookup.attribute} for lookup in lookups
-    }
+    asked = values_asked(lookups)
     for lookup in dict.fromkeys(lookups):
         if not lookup.value.strip():
             continue

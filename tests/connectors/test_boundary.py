@@ -133,6 +133,14 @@ async def test_resources_of_another_form_are_coded(resource: Any, found: bool) -
         await scim.aclose()
 
 
+async def test_done_without_evidence_is_unknown() -> None:
+    class Bare(Broken):
+        async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
+            return ReadBack("done")
+
+    assert (await checked(Bare()).read_back(EFFECT)).outcome == "unknown"
+
+
 async def test_a_people_source_stays_one() -> None:
     settings = {"url": "https://systems.example", "token": "t"}
     for kind, is_one in (("hr", True), ("cards", False)):

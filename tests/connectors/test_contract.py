@@ -161,6 +161,7 @@ async def test_attempt_then_read_back(
     await connector.attempt(effect)
     read_back = await connector.read_back(effect)
     assert read_back.outcome == ("done" if case.declared.read_back else "unknown")
+    assert read_back.evidence or read_back.outcome == "unknown"
     assert await counter.count() == case.effects
 
 

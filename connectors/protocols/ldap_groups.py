@@ -1,0 +1,105 @@
+"""In which groups an LDAP entry is, and how it leaves one. No group's whole list of members is read for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ldap3 import MODIFY_ADD, MODIFY_DELETE
+from ldap3.utils.conv import escape_filter_chars
+
+from connectors.account_set import comparable
+from connectors.errors import RefusedError
+from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError, LdapSession
+
+_MEMBERSHIPS = ("member", "uniqueMember", "memberUid")
+# RFC 4511 appendix A.1
+_NO_SUCH_ATTRIBUTE, _OBJECT_CLASS = 16, 65
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The group lists the entry in `attribute` as `value`."""
+
+    attribute: str
+    value: str
+    group: LdapEntry
+
+    def shown(self) -> dict[str, Any]:
+        return {"id": self.group.first("entryUUID"), "name": self.group.first("cn") or self.group.dn}
+
+
+@dataclass(frozen=True, slots=True)
+class Memberships:
+    """`missing` are the names that were asked for and that no group has. `members_shown`: the directory shows members
+    of groups, so that an empty `found` means that there are none."""
+
+    found: Sequence[Membership] = ()
+    missing: Sequence[str] = ()
+    members_shown: bool = True
+    shown: list[dict[str, Any]] = field(default_factory=list)
+
+
+def memberships(session: LdapSession, base: str, entry: LdapEntry, wanted: Collection[str] | None) -> Memberships:
+    """The groups below `base`, those named in `wanted` or all. Names of groups have no case."""
+    every = [
+        Membership(attribute, value, group)
+        for attribute in _MEMBERSHIPS
+        for value in (entry.values.get("uid", ()) if attribute == "memberUid" else (entry.dn,))
+        for group in session.search(base, _lists(attribute, value), ["cn", "entryUUID"])
+    ]
+    found, missing = every, []
+    if wanted is not None:
+        names = {comparable(name) for name in wanted}
+        found = [each for each in every if names & {comparable(name) for name in each.group.values.get("cn", ())}]
+        known = {comparable(name) for each in found for name in each.group.values.get("cn", ())}
+        missing = [
+            name
+            for name in sorted(wanted)
+            if comparable(name) not in known and not session.any_entry(base, f"(cn={escape_filter_chars(name)})")
+        ]
+    has_members = "".join(f"({attribute}=*)" for attribute in _MEMBERSHIPS)
+    return Memberships(
+        found, missing, bool(every) or session.any_entry(base, f"(|{has_members})"), [each.shown() for each in found]
+    )
+
+
+def _lists(attribute: str, value: str) -> str:
+    text = escape_filter_chars(value)
+    if attribute == "memberUid" and value.isascii():
+        # uid has no case, and memberUid has (RFC 2307). A server that does not know the rule takes this part as
+        # undefined, which leaves the other part (RFC 4511 section 4.5.1.7).
+        return f"(|(memberUid={text})(memberUid:caseIgnoreIA5Match:={text}))"
+    return f"({attribute}={text})"
+
+
+def leave(session: LdapSession, membership: Membership, placeholder: str) -> None:
+    """Raises `RefusedError("last_member")` where the group would be empty and may not be."""
+    group, attribute, value = membership.group, membership.attribute, membership.value
+    removal = (MODIFY_DELETE, [value])
+    try:
+        session.modify(group.dn, {attribute: [removal]})
+    except LdapRefusedError as error:
+        if error.result_code == _NO_SUCH_ATTRIBUTE:
+            if attribute == "memberUid":
+                _remove_other_spellings(session, membership)
+            return  # otherwise another client removed it
+        if error.result_code != _OBJECT_CLASS:
+            raise
+        if not placeholder or attribute == "memberUid":
+            raise RefusedError(
+                "last_member",
+                "No other member is in the group, and a group cannot be empty.",
+                remedy="Add another member to these groups, or set placeholder_member, then retry.",
+                happened=session.happened,
+            ) from None
+        session.modify(group.dn, {attribute: [(MODIFY_ADD, [placeholder]), removal]})
+
+
+def _remove_other_spellings(session: LdapSession, membership: Membership) -> None:
+    for group in session.search(membership.group.dn, "(objectClass=*)", ["memberUid"], scope="BASE"):
+        listed = group.values.get("memberuid", ())
+        spellings = [value for value in listed if comparable(value) == comparable(membership.value)]
+        if spellings:
+            session.modify(group.dn, {"memberUid": [(MODIFY_DELETE, spellings)]})
