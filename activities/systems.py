@@ -7,6 +7,7 @@ fall due together share one.
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import partial
 from typing import Any
 
@@ -41,6 +42,8 @@ from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.workflows.activity_stubs import ExecuteSteps, SearchAccounts
+
+log = logging.getLogger("offboard.activities")
 
 READ_BACK_INTERVAL_SECONDS = 0.2  # seconds between two looks while a system settles
 PACED_READ_BACK_INTERVAL_SECONDS = 1.0  # the same where the system's calls are numbered
@@ -174,7 +177,7 @@ class SystemActivities:
             pace = SystemPace(self._rates, step.system, spec.rate_per_second)
             connector = paced(await self._connections.to(step.system, spec), pace)
             connector = observed(connector, step.system, self._observer(state, world))
-            return await self._look_and_act(connector, effect, intent, _Turns(pace, step))
+            return await self._look_and_act(connector, effect, state.run_id, intent, _Turns(pace, step))
         except ExpressionFailed as error:
             detail = {"parameter": error.source, "reason": error.reason}
             return AttemptResult("action_required", "no", "parameter_unknown", detail=detail)
@@ -186,7 +189,9 @@ class SystemActivities:
             # A fault of ours or of a connector: the step fails and says so, instead of the activity for ever.
             return AttemptResult("try_again", "unknown", "unexpected", detail={"said": log_unexpected("a step", error)})
 
-    async def _look_and_act(self, connector: Connector, effect: Effect, intent: Intent, turns: _Turns) -> AttemptResult:
+    async def _look_and_act(
+        self, connector: Connector, effect: Effect, run_id: str, intent: Intent, turns: _Turns
+    ) -> AttemptResult:
         step = intent.step
         if intent.look_first:
             if (busy_for := await turns.soon()) is not None:
@@ -201,6 +206,9 @@ class SystemActivities:
             return AttemptResult(acted=False, code="outcome_unknown")
         if (busy_for := await turns.soon()) is not None:
             return AttemptResult("try_again", "no", "rate_kept", retry_after=busy_for)
+        if not await self._holds_lease(run_id, intent):
+            log.warning("no call was made for a step: the attempt's lease is over")
+            return AttemptResult("try_again", "no", "lease_over")
         try:
             reply = await self.attempt(connector, effect)
         except ConnectorError as error:
@@ -226,6 +234,12 @@ class SystemActivities:
             return None
         look = await self._settled(connector, effect, 0.0, turns)
         return look if look.outcome == "done" else None
+
+    async def _holds_lease(self, run_id: str, intent: Intent) -> bool:
+        """Asks the ledger, by its clock: a process that was stopped or paused does not know for how long, and another
+        worker may have taken over. Raises `LedgerUnavailable`."""
+        situation = await self._runs.load(run_id)
+        return steps.holds_lease(situation.state, intent, situation.world.now)
 
     async def _settled(self, connector: Connector, effect: Effect, seconds: float, turns: _Turns) -> ReadBack:
         """Reads back until it shows done or the system has had its time to settle; what cannot be read is `unknown`."""

@@ -114,6 +114,7 @@ FAILURE: Vocabulary = {
     "deadline_over": "Timed out",
     "too_many_requests": "Rate limited",
     "rate_kept": "Waiting for the request limit",
+    "lease_over": "Attempt ran out of time before its request",
     "not_reachable": "System not reachable",
     "own_network_only": "Checked only from the system's own network",
     "system_failed": "System error",

@@ -321,12 +321,16 @@ class WorkerProcess:
     @staticmethod
     @asynccontextmanager
     async def start(
-        environment: dict[str, str], log: Path, point: str = "never", count: int = 1
+        environment: dict[str, str],
+        log: Path,
+        point: str = "never",
+        count: int = 1,
+        number: signal.Signals = signal.SIGKILL,
     ) -> AsyncIterator[WorkerProcess]:
         """Ready when the block begins; killed when it ends."""
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.integration.killable_worker", point, str(count),
+                sys.executable, "-m", "tests.integration.killable_worker", point, str(count), number.name,
                 env=environment, stdout=asyncio.subprocess.PIPE, stderr=output, cwd=environment["PYTHONPATH"],
             )  # fmt: skip
         assert process.stdout is not None
@@ -349,3 +353,14 @@ class WorkerProcess:
         async with asyncio.timeout(deadline):
             code = await self._process.wait()
         assert code == -signal.SIGKILL, f"it ended with {code}: {self.log.read_text()[-2000:]}"
+
+    async def stopped(self, deadline: float = 30) -> None:
+        """Waits for the SIGSTOP that it gives itself."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline
+        while os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOHANG) is None:
+            assert loop.time() < until, f"it did not stop: {self.log.read_text()[-2000:]}"
+            await asyncio.sleep(POLL)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)

@@ -1,6 +1,9 @@
-"""A worker that kills itself: `python -m tests.integration.killable_worker POINT COUNT`, settings in the environment.
+"""A worker that kills or stops itself: `python -m tests.integration.killable_worker POINT COUNT SIGNAL`.
 
-It dies by SIGKILL when COUNT attempts stand at the point at the same time, so that one death finds every step there:
+Its settings are in the environment.
+
+It sends itself SIGNAL (SIGKILL or SIGSTOP) when COUNT attempts are at the point at the same time, so that one death
+finds every step there. After a SIGSTOP it continues where it was, and does not stop again:
 
     before_intent   asked to execute a step, nothing is written yet
     after_intent    the intent is in the ledger, the system has heard nothing
@@ -46,20 +49,24 @@ POINTS: tuple[StepPoint, ...] = get_args(StepPoint)
 
 
 class Cliff:
-    """Where `count` of them wait for the end."""
+    """Where `count` of them wait for the signal."""
 
-    def __init__(self, point: Point, count: int) -> None:
-        self.point = point
+    def __init__(self, point: Point, count: int, number: signal.Signals = signal.SIGKILL) -> None:
+        self.point: Point = point
         self._missing = count
+        self._number = number
+        self._continued = asyncio.Event()
 
     async def reach(self, point: Point, steps: int = 1) -> None:
-        """`steps` come by at once. Nobody comes back from the point that was named."""
+        """`steps` come by at once. Nothing continues at the point that was named, unless after a SIGSTOP."""
         if point != self.point:
             return
         self._missing -= steps
         if self._missing <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        await asyncio.Event().wait()
+            os.kill(os.getpid(), self._number)
+            self.point = "never"
+            self._continued.set()
+        await self._continued.wait()
 
     def is_at(self, point: Point) -> bool:
         return point == self.point
@@ -116,8 +123,8 @@ class MortalStarts(Starts):
         return started
 
 
-async def work(point: Point, count: int) -> None:
-    cliff = MortalStarts.cliff = Cliff(point, count)
+async def work(point: Point, count: int, number: signal.Signals) -> None:
+    cliff = MortalStarts.cliff = Cliff(point, count, number)
     inquiries.Starts = MortalStarts  # type: ignore[misc]  # the worker makes its own; this process is one that dies
 
     def make(
@@ -137,4 +144,4 @@ async def work(point: Point, count: int) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    asyncio.run(work(sys.argv[1], int(sys.argv[2])))  # type: ignore[arg-type]
+    asyncio.run(work(sys.argv[1], int(sys.argv[2]), signal.Signals[sys.argv[3]]))  # type: ignore[arg-type]

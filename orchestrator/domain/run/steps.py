@@ -81,6 +81,19 @@ def lease(step: PlannedStep) -> timedelta:
     return timedelta(seconds=3 * step.deadline + step.settle + grace)
 
 
+def holds_lease(state: RunState, intent: Intent, now: datetime) -> bool:
+    """Whether the attempt may still call the system: it is the step's latest, has no result yet, and its lease lasts
+    for a whole call. `now` is the ledger's time."""
+    started = intent.started
+    known = state.work.steps.get(started.step_id)
+    return (
+        known is not None
+        and known.status == "started"
+        and (known.generation, known.attempt) == (started.generation, started.attempt)
+        and now + timedelta(seconds=intent.step.deadline) <= started.lease_until
+    )
+
+
 def _may_act(state: RunState, step: PlannedStep, world: World) -> bool:
     known = state.work.steps[step.step_id]
     if not known.may_have_taken_effect:
