@@ -114,7 +114,7 @@ class SystemActivities:
         intents: list[Intent] = []
 
         def begin(state: RunState, world: World) -> list[Event]:
-            intents[:] = [i for id_ in due.step_ids if (i := steps.begin(state, id_, world)) is not None]
+            intents[:] = [i for id_ in dict.fromkeys(due.step_ids) if (i := steps.begin(state, id_, world)) is not None]
             return [intent.started for intent in intents]
 
         begun = await self.record_intent(due.run_id, begin)

@@ -27,7 +27,8 @@ class Notices:
         self._nudged = False
 
     @workflow.signal
-    def nudge(self) -> None:
+    def nudge(self, *ignored: object) -> None:
+        """Payloads are ignored: with another signature they would stop the workflow."""
         self._nudged = True
 
     @workflow.run

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, TimeoutError, TimeoutType
 
@@ -30,6 +30,19 @@ class Nudge(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     hint: Progress | None = None
+
+
+def _nudge_of(received: tuple[object, ...]) -> Nudge | None:
+    """The nudge that a signal carries; None if it carries anything else. No payload, and null, are a nudge without a
+    hint."""
+    if received in ((), (None,)):
+        return Nudge()
+    if len(received) != 1:
+        return None
+    try:
+        return Nudge.model_validate(received[0])
+    except ValidationError:
+        return None
 
 
 def _usable(hint: Progress) -> bool:
@@ -60,7 +73,12 @@ class Offboarding:
         self._alarm_at: datetime | None = None
 
     @workflow.signal
-    def nudge(self, nudge: Nudge) -> None:
+    def nudge(self, *received: object) -> None:
+        """Whatever reaches Temporal may send this, with any payloads: an error raised here would stop the run, since
+        its workflow task would be retried for ever."""
+        nudge = _nudge_of(received)
+        if nudge is None:
+            return
         hint = nudge.hint
         if hint is not None and hint.version <= self._known.version:
             return
@@ -104,7 +122,7 @@ class Offboarding:
             else:
                 self._begin((name,), self._search(queue, systems))
         queues: dict[str | None, list[StepDue]] = {}
-        for step in progress.steps:
+        for step in {step.step_id: step for step in progress.steps}.values():  # a hint may name a step twice
             if step.step_id in self._in_flight:
                 all_fresh = False
             else:
@@ -126,7 +144,7 @@ class Offboarding:
             self._ask = True
         finally:
             for name in names:
-                self._in_flight.pop(name, None)  # a forged hint may have named it twice
+                self._in_flight.pop(name, None)  # a hint may have named a search twice
             self._changed = True
 
     def _heard(self, progress: Progress) -> None:

@@ -106,3 +106,15 @@ async def test_notices_sleep_until_the_next_look_or_a_nudge(time_skipping_server
         await handle.result()
         took = await lasted(handle)
     assert teller.looked == 3 and DAY <= took + 1 < 3 * DAY
+
+
+async def test_notices_ignore_what_a_signal_carries(time_skipping_server: WorkflowEnvironment) -> None:
+    teller = Teller(looks=[DAY, None])
+    async with teller.worker(time_skipping_server):
+        handle = await time_skipping_server.client.start_workflow(Notices.run, id=teller.queue, task_queue=teller.queue)
+        for payloads in ([], [None], [{"hint": 1}, "two"], ["x" * 100_000]):
+            await handle.signal("nudge", args=payloads)
+        await handle.result()
+        history = await handle.fetch_history()
+    assert teller.looked == 2
+    assert not [event for event in history.events if event.HasField("workflow_task_failed_event_attributes")]
