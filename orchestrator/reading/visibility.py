@@ -89,7 +89,9 @@ def _asks(actor: Actor) -> ColumnElement[bool]:
 
 def may_act(viewer: Actor, absent: Sequence[Actor]) -> ColumnElement[bool]:
     """Of what waits, what the domain would let this viewer do."""
-    if viewer.kind != "person":
+    if viewer.kind == "assistant" or (viewer.kind == "person" and viewer.human is None):
+        return false()
+    if viewer.kind == "service":
         asked = and_(inbox.c.kind == "exception", inbox.c.detail["exception"].astext.not_in(_FOR_PEOPLE))
         return and_(_holds_role(viewer), asked) if viewer.reaches(Level.PREPARE) else false()
     if not viewer.reaches(Level.PREPARE):

@@ -35,7 +35,7 @@ MORE = (
     actor("hr-approves", "approver", human="h-hr"),
     actor("report", "approver", above=[PERSON_ID]),
     actor("ada", "approver", "operator", "safety_owner", human=PERSON_ID),
-    actor("unknown", "approver", human=None),
+    actor("unknown", "approver", "operator", "safety_owner", human=None),
     actor("token", "approver", "operator").model_copy(update={"up_to": Level.READ}),
 )
 

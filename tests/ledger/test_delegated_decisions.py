@@ -141,7 +141,8 @@ async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let
     asker = Actor(actor_id="hanna-too", roles=frozenset({"it_approver", "operator"}), human=HANNA.human)
     reader = OLE.model_copy(update={"up_to": Level.READ})
     robot = Actor(actor_id="robot", kind="assistant", roles=frozenset({"operator"}))
-    actors = (*STAFF, PAT, asker, acting("nobody", "gardener"), robot)
+    unknown = Actor(actor_id="unknown", roles=frozenset({"it_approver", "operator", "safety_owner"}))
+    actors = (*STAFF, PAT, asker, acting("nobody", "gardener"), robot, unknown)
     for actor in actors:
         items = {(item.run_id, item.id) for item in (await here.queries.inbox(sees(actor), limit=500)).items}
         seen = await here.listed(sees(actor))

@@ -248,6 +248,8 @@ def _operator(state: RunState, actor: Actor, world: World, system: str = "", lev
 def may_act(state: RunState, actor: Actor, roles: Collection[str], world: World) -> tuple[Actor, ...]:
     """Those on whose authority this actor may do what waits for one of these roles: their own, and that of others in
     their absence."""
+    if actor.kind == "person" and actor.human is None:
+        return ()
     if own_run(actor, state.asked.person_id) is not None:
         return ()
     return tuple(one for one in (actor, *absent_in(state, actor, world)) if not one.roles.isdisjoint(roles))

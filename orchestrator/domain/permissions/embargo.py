@@ -84,7 +84,7 @@ def missing_people(
     """What those named could not do, each as words; nothing where they can do everything. Without `leaving` it is said
     for a person with whom none of them has to do."""
     approvals = packet.approvals
-    people = [one for one in named if one.kind == "person"]
+    people = [one for one in named if one.kind == "person" and one.human is not None]
     for name, gate in approvals.gates.items():
         steps = [step for step in packet.workflow.steps if step.gate == name]
         deciders = {
