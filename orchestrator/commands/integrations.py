@@ -39,7 +39,7 @@ async def make_token(
     if not timedelta() < lasts <= MAX_TOKEN_LIFETIME:
         raise Invalid("token_lasts", f"A token works for at most {MAX_TOKEN_LIFETIME.days} days.")
     token_id = new_token_id()
-    program = Actor(actor_id=f"s_{token_id}", kind=kind, roles=frozenset(roles), up_to=up_to)
+    program = Actor(actor_id=f"s_{token_id}", kind=kind, roles=frozenset(roles), up_to=up_to, maker_human=actor.human)
     await record_actor(services, program)
     return await tokens.make(
         program.actor_id, label=name, made_by=actor.actor_id, up_to=up_to, lasts=lasts, token_id=token_id

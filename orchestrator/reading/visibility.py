@@ -38,7 +38,7 @@ _FOR_PEOPLE = [kind for kind, rule in RULES.items() if rule.people_only]
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Who looks. `human` and `managers` are opaque ids of people as HR knows them; `up_to` is as far as the access goes
-    that they came with."""
+    that they came with, `maker` the account that created an assistant's token."""
 
     actor_id: str
     roles: frozenset[str]
@@ -46,16 +46,17 @@ class Viewer:
     human: str | None = None
     managers: frozenset[str] = frozenset()
     up_to: Level | None = None
+    maker: Actor | None = None
 
     @classmethod
     def of(cls, actor: Actor) -> Viewer:
-        return cls(actor.actor_id, actor.roles, actor.kind, actor.human, actor.managers, actor.up_to)
+        return cls(actor.actor_id, actor.roles, actor.kind, actor.human, actor.managers, actor.up_to, actor.maker)
 
     @property
     def actor(self) -> Actor:
         return Actor(
             actor_id=self.actor_id, kind=self.kind, roles=self.roles, human=self.human, managers=self.managers,
-            up_to=self.up_to,
+            up_to=self.up_to, maker=self.maker,
         )  # fmt: skip
 
 

@@ -125,7 +125,7 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
 
 
 def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
-    same_person = actor.human is not None and actor.human == state.asked.requester_human
+    same_person = actor.answers_for is not None and actor.answers_for == state.asked.requester_human
     if actor.actor_id != state.asked.requested_by and not same_person:
         return None
     return NotAllowed("own_review", "The requester of an urgent run can't review it.")

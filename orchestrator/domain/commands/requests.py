@@ -51,6 +51,8 @@ def request_run(
     """HR asks that this person be offboarded. Without a cutoff an urgent run is cut off now, in the person's zone.
     `actors` and `abilities` say whether those whom an embargo names can carry the run through.
 
+    A service's request counts as one of the person who created its token: that person decides nothing in the run.
+
     Raises `NotAllowed` (level, role, own run), `TooLate` (an open run, which it names) or `Invalid`.
     """
     require("start_run", actor, person_id)
@@ -71,7 +73,7 @@ def request_run(
     ends = cutoff.instant if cutoff is not None and not urgent else now
     under = wanted_embargo(packet, ends, embargo, actor.actor_id)
     if under is not None:
-        leaving = ExcludedPeople(person_id, actor.actor_id, actor.human, urgent)
+        leaving = ExcludedPeople(person_id, actor.actor_id, actor.answers_for, urgent)
         require_embargo_works(under, packet, leaving, {**actors, actor.actor_id: actor}, abilities, now)
     zone = cutoff.zone if cutoff is not None else person.time_zone or "UTC"
     return e.RunRequested(
@@ -85,7 +87,7 @@ def request_run(
         local_cutoff=cutoff.local if cutoff is not None and not urgent else "",
         urgent=urgent,
         requested_by=actor.actor_id,
-        requester_human=actor.human,
+        requester_human=actor.answers_for,
         embargo_until=under.until if under is not None else None,
         named=under.named if under is not None else (),
         facts=person.model_dump(mode="json"),

@@ -6,7 +6,9 @@ Streams: `person:ID`, `holds:SYSTEM` (and `holds:*`), `organisation`.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from orchestrator.domain.events.event import Event, Personal
 
@@ -28,7 +30,8 @@ class HoldReleased(Event):
 
 class ActorRecorded(Event):
     """Who acts here, as seen at sign-in: roles, the person HR knows behind the account, and everyone above them.
-    `up_to` is as far as an API token goes. `time_zone` is an IANA name."""
+    `up_to` is as far as an API token goes. `time_zone` is an IANA name. `maker_human` is the person who created the
+    program's token: None for people, and in events of versions that did not record it."""
 
     actor_id: str
     kind: Literal["person", "service", "assistant"]
@@ -39,6 +42,15 @@ class ActorRecorded(Event):
     name: Personal[str] = None
     email: Personal[str] = None
     time_zone: Personal[str] = None
+    maker_human: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """An event that was stored without the field is encoded to the same bytes."""
+        fields: dict[str, Any] = handler(self)
+        if self.maker_human is None:
+            del fields["maker_human"]
+        return fields
 
 
 class RolesRevoked(Event):

@@ -76,6 +76,7 @@ def _as_recorded(event: e.ActorRecorded) -> Actor:
         human=event.human,
         managers=frozenset(event.managers),
         up_to=Level(event.up_to) if event.up_to is not None else None,
+        maker_human=event.maker_human,
     )
 
 
@@ -97,7 +98,8 @@ def record_sign_in(
     return [
         e.ActorRecorded.model_validate({
             "actor_id": actor.actor_id, "kind": actor.kind, "roles": tuple(sorted(actor.roles)), "human": actor.human,
-            "managers": tuple(sorted(actor.managers)), "up_to": actor.up_to.value if actor.up_to else None, **words,
+            "managers": tuple(sorted(actor.managers)), "up_to": actor.up_to.value if actor.up_to else None,
+            "maker_human": actor.maker_human, **words,
         })
     ]  # fmt: skip
 

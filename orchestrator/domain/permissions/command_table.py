@@ -126,7 +126,10 @@ def refusal(command: Command, actor: Actor) -> NotAllowed | None:
 
 
 def own_run(actor: Actor, person_id: str) -> NotAllowed | None:
-    """The refusal of an actor who acts on their own leaving; None for all other actors."""
-    if actor.human is None or actor.human != person_id:
+    """The refusal of an actor who acts on their own leaving, or of a program that the leaver created; None for all
+    other actors."""
+    if actor.answers_for is None or actor.answers_for != person_id:
         return None
+    if actor.human is None:
+        return NotAllowed("own_run", "A program can't act on the offboarding of the person who created its token.")
     return NotAllowed("own_run", "You can't act on your own offboarding.")

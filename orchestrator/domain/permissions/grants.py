@@ -6,12 +6,13 @@ the two say, the stricter holds, so that taking a grant back works at once and w
 
 An assistant has only what is granted to assistants by name (`kind: assistant`), a service what is granted to services;
 a grant to a person with the same role, and a grant to everybody, do not cover them. An actor who comes
-with an API token goes no further than that token, whatever their roles are granted.
+with an API token goes no further than that token, whatever their roles are granted. An assistant goes no further than
+the person who created its token goes now; a service has its own grants only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.roles import role_words
@@ -19,7 +20,7 @@ from orchestrator.domain.packet.packet import LevelRule, Platform
 from orchestrator.domain.permissions.levels import Actor, Level, limited
 
 
-def granted_level(rules: Iterable[LevelRule], actor: Actor, system: str, workflow: str) -> Level | None:
+def granted_level(rules: Sequence[LevelRule], actor: Actor, system: str, workflow: str) -> Level | None:
     """The furthest level that one platform file grants, no further than the actor's own access goes, or `None` where
     nothing covers this actor here."""
     granted = [
@@ -31,9 +32,15 @@ def granted_level(rules: Iterable[LevelRule], actor: Actor, system: str, workflo
         and ("*" in rule.workflows or workflow in rule.workflows)
     ]
     furthest = max(granted, key=lambda level: level.rank, default=None)
-    if furthest is None or actor.up_to is None:
-        return furthest
-    return min(furthest, actor.up_to, key=lambda level: level.rank)
+    if furthest is None:
+        return None
+    bounds = [furthest, actor.up_to or furthest]
+    if actor.kind == "assistant" and actor.maker is not None:
+        makers = granted_level(rules, actor.maker, system, workflow)
+        if makers is None:
+            return None
+        bounds.append(makers)
+    return min(bounds, key=lambda level: level.rank)
 
 
 def highest_level(

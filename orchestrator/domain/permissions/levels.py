@@ -48,7 +48,10 @@ class Actor(BaseModel):
     """The actor of a command. `actor_id` is the account they came with; `human` is the opaque id of the person as HR
     knows them, so that two accounts of one person count as one (`None` for services and assistants, and for a person
     whom HR does not know). `managers` are the opaque ids of everyone above that person. `up_to` is as far as the
-    access that they came with goes, an API token's; None where that sets no limit."""
+    access that they came with goes, an API token's; None where that sets no limit.
+
+    A program acts for the person who created its token: `maker_human` is that person's opaque id. `maker` is the
+    creator's account as it is now, where the caller's token was looked up: an assistant never has more permission."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,6 +61,13 @@ class Actor(BaseModel):
     human: str | None = None
     managers: frozenset[str] = frozenset()
     up_to: Level | None = None
+    maker_human: str | None = None
+    maker: Actor | None = None
+
+    @property
+    def answers_for(self) -> str | None:
+        """The opaque id of the person whose conflicts of interest count: their own, or those of a program's creator."""
+        return self.human if self.human is not None else self.maker_human
 
     def reaches(self, level: Level) -> bool:
         """Whether the access that they came with goes as far; what is granted to their roles is another question."""

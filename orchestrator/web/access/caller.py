@@ -132,6 +132,7 @@ async def token_holder(request: Request) -> Caller:
         maker = (await web.queries.organisation_snapshot()).organisation.actors.get(token.made_by)
         if maker is None or await _has_left(web, maker, token.created_at):
             raise TokenNeeded  # what somebody made does not outlive their own leaving
+        actor = actor.model_copy(update={"maker": maker, "maker_human": actor.maker_human or maker.human})
     return Caller(
         actor=_capped(actor, token.up_to),
         now=token.now,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import psycopg
 
+from orchestrator import commands
+from orchestrator.domain.permissions.levels import Level
 from orchestrator.embedded.stack import Stack
+from orchestrator.ledger.access.tokens import Tokens
 from tests.integration.installation import conninfo
-from tests.web.api.running import Leavers, planned, refused, served, start, until, wanted
+from tests.web.api.running import Leavers, gate_of, planned, refused, served, start, until, wanted
 from tests.web.conftest import Program
 from tests.web.routes_house import packet_named
 from tests.web.visitor import api, token_of
@@ -80,6 +84,18 @@ async def test_an_assistant_with_every_permission_reads_and_changes_nothing(
     assert (await value.post(f"{at}/moves", json={"phase": "shadow"})).status_code < 300
     run_id = await start(hr, await leaver(), packet="assisted")
     person = await leaver()
+    first = (await stack.backend.runs.organisation()).actors["safety-owner"]
+    second = first.model_copy(update={"actor_id": "second-safety-owner"})
+    await commands.record_actor(stack.services, second)
+    text, _ = await commands.make_token(
+        stack.services, Tokens(stack.backend.database), second, ["assisted"], name="Helper", kind="assistant",
+        roles=(), up_to=Level.READ, lasts=timedelta(hours=1),
+    )  # fmt: skip
+    async with api(stack.url, text) as client:
+        assert (await client.get(f"/runs/{run_id}")).status_code == 200
+        await commands.revoke_roles(stack.services, first, "assisted", second.actor_id, sorted(second.roles))
+        refused(await client.get(f"/runs/{run_id}"), 404, "unknown_run")
+        assert (await client.get("/runs")).json()["runs"] == []
     assistant = await made(safety, up_to="change")
     async with api(stack.url, assistant["token"]) as client:
         assert (await client.get(f"/runs/{run_id}")).status_code == 200
@@ -106,6 +122,9 @@ async def test_a_service_that_starts_runs_changes_none_of_them(program: Program,
             refused(await client.post(f"/runs/{run_id}/{command}", json=body), 403, "only_people")
         held = {"packet": "standard-leaver", "reason": "x"}
         refused(await client.post("/systems/code/hold", json=held), 403, "only_people")
+    run = await until(owner, run_id, lambda run: any(gate["gate"] == "deletion" for gate in run["gates"]))
+    decision = f"/runs/{run_id}/gates/{gate_of(run, 'deletion')['gate_id']}/decision"
+    refused(await owner.post(decision, json={"verdict": "approve"}), 403, "requester_never_decides")
 
 
 async def test_a_service_has_only_what_is_granted_to_services(program: Program, stack: Stack, leaver: Leavers) -> None:
