@@ -28,8 +28,8 @@ def equals_ignoring_case(shown: str | None, asked: str) -> bool:
 
 
 def comparable(text: str) -> str:
-    """Without case, and in Unicode NFC: systems store one name in either form."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    """Without case, with single spaces, and in Unicode NFC: systems store one name in either form."""
+    return unicodedata.normalize("NFC", " ".join(unicodedata.normalize("NFC", text).casefold().split()))
 
 
 def value_shown(values: Sequence[str], asked: Collection[str]) -> str | None:

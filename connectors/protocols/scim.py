@@ -8,8 +8,7 @@ user's own `groups` is read-only (RFC 7643 section 4.1.2).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,38 +17,25 @@ from pydantic import Field
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.account_set import AccountSet, equals_ignoring_case, value_shown, values_asked
 from connectors.acts import Act, ActTable
-from connectors.errors import ActionRequiredError, RefusedError
+from connectors.errors import ActionRequiredError
+from connectors.groups_left import GroupsLeft
 from connectors.http.connector import HttpKind, TokenSettings, answers, bearer
-from connectors.http.flows import Fields, all_pages, change, parse, unexpected
-from connectors.http.pages import Offset
+from connectors.http.dialect import Dialect, Verdict
+from connectors.http.flows import change, parse, unexpected
 from connectors.http.requests import Answer, Flow, Operation
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
 from connectors.protocols.scim_attributes import is_attribute_path, values_at
-from connectors.read_backs import account_missing, seen
+from connectors.protocols.scim_documents import ScimUser, lowered
+from connectors.protocols.scim_groups import leave, memberships, patch
+from connectors.protocols.scim_server import LIST_USERS, ScimServer, every_user, quoted, resources
+from connectors.read_backs import account_missing, none_left, seen
 
-_PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 _ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
-# RFC 7644 section 3.4.2.4: pages count from 1, and a server may send fewer resources than were asked for.
-_PAGES = Offset(
-    items_at=("Resources",),
-    total_at=("totalResults",),
-    start_parameter="startIndex",
-    size_parameter="count",
-    first_position=1,
-    missing_items_ok=True,
-)
-
 # RFC 7644 section 3.2
-GET_OFFERS = Operation("GET", "/ServiceProviderConfig")
-LIST_USERS = Operation("GET", "/Users")
 GET_USER = Operation("GET", "/Users/{id}")
 PATCH_USER = Operation("PATCH", "/Users/{id}")
 PUT_USER = Operation("PUT", "/Users/{id}")
 DELETE_USER = Operation("DELETE", "/Users/{id}")
-LIST_GROUPS = Operation("GET", "/Groups")
-GET_GROUP = Operation("GET", "/Groups/{id}")
-PATCH_GROUP = Operation("PATCH", "/Groups/{id}")
-PUT_GROUP = Operation("PUT", "/Groups/{id}")
 
 
 class ScimSettings(TokenSettings):
@@ -61,138 +47,18 @@ class ScimSettings(TokenSettings):
     )
 
 
-class _Supported(Fields):
-    supported: bool = False
+def _server(settings: ScimSettings) -> ScimServer:
+    return ScimServer({name.strip().casefold() for name in settings.privileged.split(",") if name.strip()})
 
 
-class _FilterSupported(Fields):
-    supported: bool = True
-
-
-class _Offers(Fields):
-    """The part of ServiceProviderConfig on which our requests depend."""
-
-    patch: _Supported = _Supported()
-    etag: _Supported = _Supported()
-    filter: _FilterSupported = _FilterSupported()
-
-
-class _Total(Fields):
-    """RFC 7644 section 3.4.2."""
-
-    total: int = Field(alias="totalResults", ge=0)
-
-
-class _Reference(Fields):
-    value: str
-    display: str | None = None
-
-
-class _User(Fields):
-    id: str = Field(min_length=1)
-    user_name: str = Field(default="", alias="userName")
-    active: bool | None = None
-    # Unassigned may be left out, null or empty (RFC 7643 section 2.5).
-    roles: list[dict[str, Any]] | None = None
-    entitlements: list[dict[str, Any]] | None = None
-    groups: list[_Reference] | None = None
-
-    def evidence(self) -> dict[str, Any]:
-        return {"present": True, "id": self.id, "user_name": self.user_name, "active": self.active}
-
-
-class _Group(Fields):
-    id: str = Field(min_length=1)
-    name: str = Field(default="", alias="displayName")
-    members: list[dict[str, Any]] | None = None
-
-
-class ScimServer:
-    """What the flows know of one server: the names of privileged roles and groups, and what the server offers, which
-    is asked once."""
-
-    def __init__(self, settings: ScimSettings) -> None:
-        self.privileged = {name.strip().casefold() for name in settings.privileged.split(",") if name.strip()}
-        self.known_offers: _Offers | None = None
-        self.filters_members: bool | None = None
-
-    def offers(self) -> Flow[_Offers]:
-        if self.known_offers is None:
-            answer = yield GET_OFFERS.request(missing_ok=True)
-            # A server without it is asked only for what RFC 7644 requires of every server: PUT, no entity tags.
-            self.known_offers = _Offers() if answer.missing else parse(answer.body, _Offers)
-        return self.known_offers
-
-    def account(self, user: _User) -> Account:
-        names = {str(role.get("value", role.get("display", ""))).casefold() for role in user.roles or ()}
-        names |= {(group.display or "").casefold() for group in user.groups or ()}
-        return Account(
-            native_id=user.id,
-            label=user.user_name or user.id,
-            attributes={"userName": user.user_name},
-            active=user.active,
-            privileged=bool(names & self.privileged),
-        )
-
-    def privileged_members(self) -> Flow[set[str]]:
-        """Ids of the members of privileged groups, since not every server shows a user's groups on the user."""
-        names = " or ".join(f"displayName eq {_quoted(name)}" for name in sorted(self.privileged))
-        condition = names if (yield from self.offers()).filter.supported else None
-        members: set[str] = set()
-        for document in (yield from _resources(LIST_GROUPS, condition)):
-            group = parse(document, _Group)
-            if group.name.casefold() in self.privileged:
-                members |= {str(member.get("value")) for member in group.members or ()}
-        return members
-
-    def groups_of(self, account_id: str, wanted: Collection[str] | None) -> Flow[list[_Group]]:
-        condition = None
-        if (yield from self.can_filter_members()):
-            condition = f"members.value eq {_quoted(account_id)}"
-        groups = []
-        for document in (yield from _resources(LIST_GROUPS, condition)):
-            group = parse(document, _Group)
-            is_member = condition is not None or any(
-                member.get("value") == account_id for member in group.members or ()
-            )
-            if is_member and (wanted is None or group.name in wanted or group.id in wanted):
-                groups.append(group)
-        return groups
-
-    def can_filter_members(self) -> Flow[bool]:
-        """Asked once with an id that no user has: this tells a server that refuses or ignores the filter from one that
-        applies it, so that no account is taken for a member of every group."""
-        if self.filters_members is None:
-            if not (yield from self.offers()).filter.supported:
-                self.filters_members = False
-                return False
-            params = {"filter": 'members.value eq "no-user-has-this-id"', "count": "1"}
-            try:
-                answer = yield LIST_GROUPS.request(params=params)
-                self.filters_members = parse(answer.body, _Total).total == 0
-            except RefusedError:
-                self.filters_members = False
-        return self.filters_members
-
-    def put(self, operation: Operation, fetched: Answer, values: dict[str, Any]) -> Flow[Answer]:
-        """Put a resource back as it was fetched, with the given values changed. The answer may be a 404."""
-        if not isinstance(fetched.body, dict):
-            unexpected(f"{operation.path} responded with something that is not a resource.")
-        headers = {}
-        if (yield from self.offers()).etag.supported:
-            meta = fetched.body.get("meta")
-            version = fetched.etag or (meta.get("version") if isinstance(meta, dict) else None)
-            if not isinstance(version, str):
-                unexpected("The server supports entity tags, but its resource has none.")
-            headers["If-Match"] = version
-        resource_id = str(fetched.body.get("id", ""))
-        request = operation.request(resource_id, json={**fetched.body, **values}, headers=headers, missing_ok=True)
-        return (yield request)
-
-
-def _resources(operation: Operation, condition: str | None) -> Flow[list[Any]]:
-    params = {} if condition is None else {"filter": condition}
-    return (yield from all_pages(operation.request(params=params), _PAGES))
+def _account(server: ScimServer, user: ScimUser) -> Account:
+    return Account(
+        native_id=user.id,
+        label=user.user_name or user.id,
+        attributes={"userName": user.user_name},
+        active=user.active,
+        privileged=bool(user.names() & server.privileged),
+    )
 
 
 def _find(server: ScimServer, lookups: Sequence[Lookup]) -> Flow[Sequence[Account]]:
@@ -201,33 +67,52 @@ def _find(server: ScimServer, lookups: Sequence[Lookup]) -> Flow[Sequence[Accoun
     for lookup in lookups:
         if not is_attribute_path(lookup.attribute):
             raise unknown_attribute("scim", lookup.attribute, ["userName", "externalId", "emails.value"])
-    offers = yield from server.offers()
-    found = AccountSet()
-    asked = values_asked(lookups)
+    filters = (yield from server.offers()).filter.supported
+    asked = values_asked([lookup for lookup in lookups if lookup.value.strip()])
+    found, odd = AccountSet(), 0
     for lookup in dict.fromkeys(lookups):
         if not lookup.value.strip():
             continue
-        condition = f"{lookup.attribute} eq {_quoted(lookup.value)}" if offers.filter.supported else None
-        for document in (yield from _resources(LIST_USERS, condition)):
-            if not isinstance(document, dict):
-                unexpected("A list of users holds something that is not a resource.")
-            shown = {name: value_shown(values_at(document, name), values) for name, values in asked.items()}
-            if not any(equals_ignoring_case(value, lookup.value) for value in values_at(document, lookup.attribute)):
-                continue  # a server that ignores filters, or compares more loosely than equal
-            account = server.account(parse(document, _User))
-            given = {name: value for name, value in shown.items() if value is not None}
-            account = replace(account, attributes={**account.attributes, **given})
-            found.add(account, lookup.attribute, given[lookup.attribute])
+        condition = f"{lookup.attribute} eq {quoted(lookup.value)}" if filters else None
+        odd += _add_matching(server, found, (yield from resources(LIST_USERS, condition)), lookup, asked)
+    if asked and not found.accounts() and not odd:
+        # A server may answer a filter that it does not apply with an empty list, or compare with case.
+        attributes = (yield from server.unproven_filters(asked)) if filters else list(asked)
+        if attributes:
+            every = yield from every_user(attributes)
+            for lookup in lookups:
+                odd += _add_matching(server, found, every, lookup, asked)
+    if odd and not found.accounts():  # it may be the account
+        unexpected("A list of users holds something that is not a resource.")
     accounts = found.accounts()
     members = (yield from server.privileged_members()) if accounts and server.privileged else set()
     return [replace(each, privileged=each.privileged or each.native_id in members) for each in accounts]
+
+
+def _add_matching(
+    server: ScimServer, found: AccountSet, documents: Sequence[Any], lookup: Lookup, asked: Mapping[str, set[str]]
+) -> int:
+    """Adds the users that have the value. Returns how many documents are no resources."""
+    odd = 0
+    for document in documents:
+        if not isinstance(document, dict):
+            odd += 1
+            continue
+        if not any(equals_ignoring_case(value, lookup.value) for value in values_at(document, lookup.attribute)):
+            continue  # a server that ignores filters, or compares more loosely than equal
+        account = _account(server, parse(lowered(document), ScimUser))
+        shown = {name: value_shown(values_at(document, name), values) for name, values in asked.items()}
+        given = {name: value for name, value in shown.items() if value is not None}
+        account = replace(account, attributes={**account.attributes, **given})
+        found.add(account, lookup.attribute, given[lookup.attribute])
+    return odd
 
 
 def _disable(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
     account_id = account_of(effect).native_id
     if (yield from server.offers()).patch.supported:
         operation = {"op": "replace", "path": "active", "value": False}
-        yield from change(PATCH_USER.request(account_id, json=_patch(operation), missing_ok=True), effect)
+        yield from change(PATCH_USER.request(account_id, json=patch(operation), missing_ok=True), effect)
         return {"active": False}
     fetched = yield from change(GET_USER.request(account_id, missing_ok=True), effect)
     answer = yield from server.put(PUT_USER, fetched, {"active": False})
@@ -237,27 +122,16 @@ def _disable(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
 
 
 def _leave_groups(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
-    account_id = account_of(effect).native_id
-    patch = (yield from server.offers()).patch.supported
-    left = []
-    for group in (yield from server.groups_of(account_id, names_of(effect, "groups"))):
-        if patch:
-            operation = {"op": "remove", "path": f"members[value eq {_quoted(account_id)}]"}
-            yield PATCH_GROUP.request(group.id, json=_patch(operation), missing_ok=True)
-        else:
-            yield from _put_without_member(server, group, account_id)
-        left.append({"id": group.id, "name": group.name})
-    return {"left_groups": left}
-
-
-def _put_without_member(server: ScimServer, group: _Group, account_id: str) -> Flow[None]:
-    fetched = yield GET_GROUP.request(group.id, missing_ok=True)
-    if fetched.missing:
-        return
-    members = parse(fetched.body, _Group).members or []
-    remaining = [member for member in members if member.get("value") != account_id]
-    if len(remaining) != len(members):
-        yield from server.put(PUT_GROUP, fetched, {"members": remaining})
+    user, _ = yield from _user(effect)
+    if user is None:
+        raise account_gone(effect)
+    groups = yield from memberships(server, user, names_of(effect, "groups"))
+    left = GroupsLeft()
+    for group in [*groups.found, *groups.on_user]:
+        with left.leaving(group.shown()):
+            yield from leave(server, group, user.id)
+    left.not_found(groups.missing)
+    return left.reply()
 
 
 def _delete(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -276,10 +150,10 @@ def _delete(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
     )
 
 
-def _user(effect: Effect) -> Flow[tuple[_User | None, bool]]:
+def _user(effect: Effect) -> Flow[tuple[ScimUser | None, bool]]:
     """The user, and, where there is none, whether the server itself says so."""
     answer = yield GET_USER.request(account_of(effect).native_id, missing_ok=True)
-    return (None, _is_scim_error(answer)) if answer.missing else (parse(answer.body, _User), False)
+    return (None, _is_scim_error(answer)) if answer.missing else (parse(lowered(answer.body), ScimUser), False)
 
 
 def _look_at_deletion(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
@@ -302,33 +176,38 @@ def _look_at_groups(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
         return account_missing()
-    groups = yield from _group_names(server, effect)
-    return seen(not groups, {**user.evidence(), "groups": groups})
+    groups = yield from memberships(server, user, names_of(effect, "groups"))
+    evidence = {
+        **user.evidence(),
+        "groups": [group.shown() for group in groups.found],
+        "groups_on_user_only": [group.shown() for group in groups.on_user],
+        "groups_not_found": list(groups.missing),
+        "members_shown": groups.members_shown,
+    }
+    return none_left(groups.found, evidence, shows_such=groups.proven)
 
 
 def _snapshot(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
         return account_missing()
-    groups = yield from _group_names(server, effect)
-    access = {"groups": groups, "roles": user.roles or [], "entitlements": user.entitlements or []}
-    return seen(True, {**user.evidence(), **access})
-
-
-def _group_names(server: ScimServer, effect: Effect) -> Flow[list[dict[str, str]]]:
-    groups = yield from server.groups_of(account_of(effect).native_id, names_of(effect, "groups"))
-    return [{"id": group.id, "name": group.name} for group in groups]
+    groups = yield from memberships(server, user, None)
+    shown = [group.shown() for group in [*groups.found, *groups.on_user]]
+    access = {"groups": shown, "roles": user.roles or [], "entitlements": user.entitlements or []}
+    return seen(True if groups.members_shown or groups.on_user else None, {**user.evidence(), **access})
 
 
 SCIM = HttpKind(
     "scim",
     ScimSettings,
     auth=bearer,
-    prepare=ScimServer,
+    prepare=_server,
     find=_find,
     # Users rather than ServiceProviderConfig, which many servers show without any credential.
     check=answers(GET_USER.request("0")),
     media_type="application/scim+json",
+    # RFC 7644 section 3.12: the version is out of date, or another client changed the resource at the same time.
+    dialect=Dialect(verdicts={(409, ""): Verdict.CHANGED_MEANWHILE}),
     acts=ActTable(
         "scim",
         Act(
@@ -369,15 +248,6 @@ SCIM = HttpKind(
         ),
     ),
 )
-
-
-def _patch(operation: dict[str, Any]) -> dict[str, Any]:
-    return {"schemas": [_PATCH_OP], "Operations": [operation]}
-
-
-def _quoted(value: str) -> str:
-    """RFC 7644 section 3.4.2.2: a comparison value is a JSON string, so its quotes and backslashes are escaped."""
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _is_scim_error(answer: Answer) -> bool:

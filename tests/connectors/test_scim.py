@@ -20,14 +20,14 @@ from raw_servers import forwarded_to, http_answer, listening
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, TryAgainError
 from connectors.http.requests import Answer
-from connectors.protocols.scim import SCIM, ScimServer, ScimSettings
+from connectors.protocols.scim import SCIM
+from connectors.protocols.scim_server import ScimServer
 from connectors.registry import connect
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 
 Hire = Callable[..., Awaitable[list[Employee]]]
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-SETTINGS = ScimSettings.model_validate({"url": "https://systems.example/v2", "token": "t"})
 LEAVER = Employee("N-1", "Ansgar", "Quidde", "ansgar.quidde@wolkenmuehle.example", department="Storehouse")
 STAYING = Employee("N-2", "Berta", "Quidde", "berta.quidde@wolkenmuehle.example", department="Storehouse")
 
@@ -148,7 +148,7 @@ async def test_a_second_delete_is_done_and_a_disable_then_says_gone(
 
 
 def test_a_list_that_holds_no_resources_is_not_understood() -> None:
-    flow = SCIM.find(ScimServer(SETTINGS), [Lookup("userName", "isa")])
+    flow = SCIM.find(ScimServer([]), [Lookup("userName", "isa")])
     next(flow)
     flow.send(Answer(404))
     with pytest.raises(ActionRequiredError, match="answer_not_understood"):
@@ -159,7 +159,7 @@ def test_a_list_that_holds_no_resources_is_not_understood() -> None:
 def test_a_resource_without_the_entity_tag_that_was_promised_is_not_put_back(meta: object) -> None:
     do = SCIM.acts.act("disable_account").do
     assert do is not None
-    flow = do(ScimServer(SETTINGS), Effect("disable_account", "key", Account("7", "isa")))
+    flow = do(ScimServer([]), Effect("disable_account", "key", Account("7", "isa")))
     next(flow)
     flow.send(Answer(200, {"patch": {"supported": False}, "etag": {"supported": True}}))
     with pytest.raises(ActionRequiredError, match="answer_not_understood"):

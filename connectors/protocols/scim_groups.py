@@ -1,0 +1,86 @@
+"""In which groups a SCIM user is, and how it leaves one.
+
+Membership is changed through Groups, since a user's own `groups` is read-only (RFC 7643 section 4.1.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from connectors.account_set import comparable
+from connectors.errors import RefusedError
+from connectors.http.flows import parse
+from connectors.http.requests import Flow, Operation
+from connectors.protocols.scim_documents import ScimGroup, ScimUser, lowered, reference_id
+from connectors.protocols.scim_server import GET_GROUP, ScimServer, quoted
+
+PATCH_GROUP = Operation("PATCH", "/Groups/{id}")
+PUT_GROUP = Operation("PUT", "/Groups/{id}")
+_PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+
+@dataclass(frozen=True, slots=True)
+class Memberships:
+    """`on_user` are groups that only the user's own document names. `missing` are the names that were asked for and
+    that no group has. `members_shown`: the server shows members of groups, so that an empty `found` means none."""
+
+    found: Sequence[ScimGroup]
+    on_user: Sequence[ScimGroup]
+    missing: Sequence[str]
+    members_shown: bool
+
+    @property
+    def proven(self) -> bool:
+        return self.members_shown and not self.missing and not self.on_user
+
+
+def memberships(server: ScimServer, user: ScimUser, wanted: Collection[str] | None) -> Flow[Memberships]:
+    """The groups named in `wanted`, by name or id, or all. Names have no case (RFC 7643 section 4.2)."""
+    every, shown = yield from server.groups_with(user.id)
+    known = {group.id for group in every}
+    on_user = [group for group in user.direct_groups() if group.id not in known]
+    if wanted is None:
+        return Memberships(every, on_user, (), shown)
+    found = [group for group in every if _is_named(group, wanted)]
+    missing = []
+    for name in sorted(wanted):
+        if not any(_is_named(group, {name}) for group in [*found, *on_user]) and not (yield from _exists(server, name)):
+            missing.append(name)
+    return Memberships(found, [group for group in on_user if _is_named(group, wanted)], missing, shown)
+
+
+def _is_named(group: ScimGroup, names: Collection[str]) -> bool:
+    return group.id in names or comparable(group.name) in {comparable(name) for name in names}
+
+
+def _exists(server: ScimServer, name: str) -> Flow[bool]:
+    try:
+        if (yield from server.offers()).filter.supported:
+            groups = yield from server.groups(f"displayName eq {quoted(name)}")
+            if any(_is_named(group, {name}) for group in groups):
+                return True
+        if (yield from server.group(name)) is not None:
+            return True
+    except RefusedError:
+        pass
+    return any(_is_named(group, {name}) for group in (yield from server.groups(None)))
+
+
+def leave(server: ScimServer, group: ScimGroup, account_id: str) -> Flow[None]:
+    """Takes the one member out, and reads no other where the server has PATCH."""
+    if (yield from server.offers()).patch.supported:
+        operation = {"op": "remove", "path": f"members[value eq {quoted(account_id)}]"}
+        yield PATCH_GROUP.request(group.id, json=patch(operation), missing_ok=True)
+        return
+    fetched = yield GET_GROUP.request(group.id, missing_ok=True)
+    if fetched.missing:
+        return
+    if account_id in parse(lowered(fetched.body), ScimGroup).member_ids():
+        name = next(name for name in fetched.body if name.lower() == "members")
+        remaining = [member for member in fetched.body[name] if reference_id(lowered(member)) != account_id]
+        yield from server.put(PUT_GROUP, fetched, {name: remaining})
+
+
+def patch(operation: Mapping[str, object]) -> dict[str, object]:
+    return {"schemas": [_PATCH_OP], "Operations": [operation]}
