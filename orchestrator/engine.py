@@ -19,18 +19,25 @@ from temporalio.client import Client, Interceptor, TLSConfig
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from orchestrator.domain.run.progress import Progress
 from orchestrator.workflows.activity_stubs import Delivery, InquiryRef, RunRef
 from orchestrator.workflows.inquiry import InquiryWorkflow, inquiry_workflow_id
 from orchestrator.workflows.notices import Notices, notices_id
-from orchestrator.workflows.offboarding import Nudge, Offboarding, workflow_id
+from orchestrator.workflows.offboarding import Nudge, Offboarding, run_of, workflow_id
 from orchestrator.workflows.retry_policies import INQUIRY_GIVEN_UP
 from orchestrator.workflows.webhooks import DeliverWebhook, delivery_id
 
 ANSWER_WITHIN = timedelta(seconds=5)
-"""Whoever gives a command does not wait longer for a nudge; the relay makes good what did not come through."""
+"""For what a user or the relay asks of Temporal."""
+NUDGE_WITHIN = timedelta(seconds=1)
+"""For the nudge after a decision; the relay makes good what did not come through."""
+AWAY_FOR = timedelta(seconds=5)
+"""After Temporal did not respond, nudges fail at once for so long: many decisions together wait no longer than one."""
+LISTED_PER_PAGE = 1000
+"""Workflows that Temporal lists in one answer."""
+_NOT_THERE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 
 class EngineUnavailable(Exception):
@@ -39,6 +46,10 @@ class EngineUnavailable(Exception):
     def __init__(self, place: str, cause: str) -> None:
         super().__init__(f"Temporal at {place}: {cause}. Check the address, the namespace and the certificates.")
         self.place = place
+
+
+class EngineRefused(EngineUnavailable):
+    """Temporal responded and refused this one call, as for a workflow that has received its last signal."""
 
 
 class CodedFailureConverter(temporalio.converter.DefaultFailureConverter):
@@ -87,6 +98,7 @@ class Engine:
         self.task_queue = task_queue
         self.cluster = cluster
         """Which one answered last. Behind the same address it can be another one tomorrow: see `look_at_cluster`."""
+        self._away_until = 0.0  # of the loop's clock
 
     @classmethod
     async def connect(cls, address: EngineAddress, interceptors: Sequence[Interceptor] = ()) -> Engine:
@@ -116,10 +128,54 @@ class Engine:
         except RPCError as error:
             raise self._unavailable(error) from error
         self.cluster = info.cluster_id
+        self._away_until = 0.0
         return self.cluster
 
-    async def nudge(self, run_id: str, hint: Progress | None = None) -> None:
-        """Wakes the run's workflow, starting it if it is not there. Raises `EngineUnavailable`."""
+    async def nudge(self, run_id: str, hint: Progress | None = None, *, within: timedelta = NUDGE_WITHIN) -> None:
+        """Wakes the run's workflow, starting it if it is not there. Raises `EngineUnavailable`, at the latest after
+        `within`; at once if Temporal did not respond to a nudge in the last `AWAY_FOR`."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._away_until:
+            raise self._silent()
+        if self._away_until:
+            self._away_until = loop.time() + within.total_seconds()  # this one finds out for all
+        try:
+            # The client repeats a call that failed, each time with the whole of its own time-out.
+            async with asyncio.timeout(within.total_seconds()):
+                await self.client.start_workflow(
+                    Offboarding.run,
+                    RunRef(run_id=run_id),
+                    id=workflow_id(run_id),
+                    task_queue=self.task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    start_signal="nudge",
+                    start_signal_args=[Nudge(hint=hint)],
+                    rpc_timeout=within,
+                )
+        except TimeoutError as error:
+            self._away_until = loop.time() + AWAY_FOR.total_seconds()
+            raise self._silent() from error
+        except RPCError as error:
+            # Any other answer is one: Temporal is there.
+            away = error.status in _NOT_THERE
+            self._away_until = loop.time() + AWAY_FOR.total_seconds() if away else 0.0
+            raise self._unavailable(error) from error
+        self._away_until = 0.0
+
+    async def running(self) -> set[str]:
+        """The runs with a workflow that runs, as Temporal lists them: what has just begun or ended may be missing.
+        Raises `EngineUnavailable`."""
+        queue = self.task_queue.replace("'", "''")
+        query = f"WorkflowType = 'Offboarding' AND ExecutionStatus = 'Running' AND TaskQueue = '{queue}'"
+        try:
+            listed = self.client.list_workflows(query, page_size=LISTED_PER_PAGE, rpc_timeout=ANSWER_WITHIN)
+            return {run_id async for found in listed if (run_id := run_of(found.id)) is not None}
+        except RPCError as error:
+            raise self._unavailable(error) from error
+
+    async def start_again(self, run_id: str) -> None:
+        """Starts the run's workflow if it does not run; one that does is not disturbed. Raises `EngineUnavailable`."""
         try:
             await self.client.start_workflow(
                 Offboarding.run,
@@ -128,8 +184,6 @@ class Engine:
                 task_queue=self.task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                start_signal="nudge",
-                start_signal_args=[Nudge(hint=hint)],
                 rpc_timeout=ANSWER_WITHIN,
             )
         except RPCError as error:
@@ -152,7 +206,7 @@ class Engine:
         except RPCError as error:
             raise self._unavailable(error) from error
         except TimeoutError as error:
-            raise EngineUnavailable(self.client.service_client.config.target_host, "it did not respond") from error
+            raise self._silent() from error
 
     async def nudge_notices(self) -> None:
         """Something may wait for somebody who was not told yet. Raises `EngineUnavailable`."""
@@ -186,8 +240,12 @@ class Engine:
         except RPCError as error:
             raise self._unavailable(error) from error
 
+    def _silent(self) -> EngineUnavailable:
+        return EngineUnavailable(self.client.service_client.config.target_host, "it did not respond")
+
     def _unavailable(self, error: RPCError) -> EngineUnavailable:
-        return EngineUnavailable(self.client.service_client.config.target_host, error.status.name)
+        kind = EngineRefused if error.status == RPCStatusCode.INVALID_ARGUMENT else EngineUnavailable
+        return kind(self.client.service_client.config.target_host, error.status.name)
 
 
 def _tls(address: EngineAddress) -> TLSConfig | bool:

@@ -1,8 +1,8 @@
 """Follows the ledger and wakes workflows that have not heard: a nudge that got lost, a cluster that was replaced.
 
-Two looks. By position, as events come: what concerns runs beyond the one that it is recorded in, as when a hold on a
+Three looks. By position, as events come: what concerns runs beyond the one that it is recorded in, as when a hold on a
 system is lifted. By sweep: every open run whose workflow has not reported the ledger's version, reported from another
-cluster than today's, or is overdue for something.
+cluster than today's, or is overdue for something. By Temporal's list: every open run that has no workflow.
 
 Beside these it follows for webhooks, which are told of events, and for the workflow that mails people what waits for
 them.
@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.events import HoldReleased
-from orchestrator.engine import Engine, EngineUnavailable
+from orchestrator.engine import ANSWER_WITHIN, Engine, EngineRefused, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.engine import engine_reports
@@ -56,14 +57,18 @@ class Relay:
         *,
         cadence: Cadence | None = None,
         notices_every: float | None = None,
+        failed: Callable[[str], None] = lambda task: None,
     ) -> None:
-        """Notices are nudged once in `notices_every` seconds at most; None where nobody is mailed."""
+        """`failed` counts an error that was not expected, under the name of the task that met it.
+
+        Notices are nudged once in `notices_every` seconds at most; None where nobody is mailed."""
         self._database = database
         self._ledger = ledger
         self._engine = engine
         self._webhooks = webhooks
         self._cadence = cadence or Cadence()
         self._notices_every = notices_every
+        self._failed = failed
         self._stopped = asyncio.Event()
         self._notices_after = 0.0
         self._notices_wait = True
@@ -73,21 +78,38 @@ class Relay:
         self._stopped.set()
 
     async def run(self) -> None:
-        """Until `stop`. Survives the ledger and the engine being away: both are asked again."""
+        """Until `stop`. Survives every error: what failed is tried again after a pause, and the other parts go on."""
         loop = asyncio.get_running_loop()
-        next_sweep = 0.0
+        next_sweep = next_check = 0.0
         while not self._stopped.is_set():
-            try:
+            moved = False
+            with self._surviving("relay"):
                 moved = await self.follow()
-                if moved or loop.time() >= next_sweep:
+            if moved or loop.time() >= next_sweep:
+                with self._surviving("relay"):
                     await self.sweep()
                     next_sweep = loop.time() + self._cadence.sweep
+            if loop.time() >= next_check:
+                next_check = loop.time() + self._cadence.sweep
+                with self._surviving("relay"):
+                    await self.start_missing()
+            with self._surviving("webhooks"):
                 await self.follow_for_webhooks()
+            with self._surviving("notices"):
                 await self._look_after_notices(moved, loop.time())
-            except (LedgerError, EngineUnavailable) as error:
-                log.warning("relay paused, retrying: %s", type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), self._cadence.follow)
+
+    @contextlib.contextmanager
+    def _surviving(self, part: str) -> Iterator[None]:
+        """An error is logged without its message, which may name a person."""
+        try:
+            yield
+        except (LedgerError, EngineUnavailable) as error:
+            log.warning("%s paused, retrying: %s", part, type(error).__name__)
+        except Exception as error:
+            log.error("%s failed, retrying: %s", part, type(error).__name__)
+            self._failed(part)
 
     async def follow(self) -> bool:
         """Nudges the runs that new events outside of them concern, then moves the stored cursor past what is there;
@@ -111,6 +133,19 @@ class Relay:
         behind = await engine_reports.runs_behind(self._database, cluster, self._cadence.grace)
         await self._nudge(behind)
         return len(behind)
+
+    async def start_missing(self) -> int:
+        """Starts the workflow of every open run that has none, whatever it reported last, and returns how many there
+        were."""
+        # Listed before the ledger is asked: a run that is closed in between is not taken for one without a workflow.
+        running = await self._engine.running()
+        opened = await engine_reports.open_for(self._database, self._cadence.grace)
+        missing = [run_id for run_id in opened if run_id not in running]
+        for run_id in missing:
+            await self._engine.start_again(run_id)
+        if missing:
+            log.warning("relay started %d workflows that did not run", len(missing))
+        return len(missing)
 
     async def follow_for_webhooks(self) -> int:
         """Starts the deliveries of new events, some at a time, and returns how many there were."""
@@ -137,7 +172,13 @@ class Relay:
             self._notices_after = clock + self._notices_every
 
     async def _nudge(self, run_ids: list[str]) -> None:
+        refused = 0
         for run_id in run_ids:
-            await self._engine.nudge(run_id)
+            try:
+                await self._engine.nudge(run_id, within=ANSWER_WITHIN)
+            except EngineRefused:
+                refused += 1  # the other runs are nudged all the same
+        if refused:
+            log.warning("Temporal refused the notification of %d runs", refused)
         if run_ids:
-            log.info("relay notified Temporal of %d runs", len(run_ids))
+            log.info("relay notified Temporal of %d runs", len(run_ids) - refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ from orchestrator.workflows.webhooks import DeliverWebhook
 
 if TYPE_CHECKING:
     from orchestrator.telemetry.telemetry import Telemetry
+
+log = logging.getLogger("offboard.worker")
 
 WIDEST_LAYER = 20
 """Steps that a workflow may begin at once without asking the server first (eager activities)."""
@@ -126,7 +129,8 @@ async def working(
         watched = watched or await stack.enter_async_context(telemetry_of(settings))
         keep_quiet(watched, backend)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
-        reports = EngineReports(backend.database, lambda: engine.cluster)
+        failed = _counter(watched)
+        reports = EngineReports(backend.database, lambda: engine.cluster, failed)
         stack.push_async_callback(reports.aclose)
         connections = Connections(
             settings.environment,
@@ -165,10 +169,15 @@ async def working(
                 graceful_shutdown_timeout=timedelta(seconds=20),
             )
         )
-        await stack.enter_async_context(_watching(engine))
+        await stack.enter_async_context(_watching(engine, failed))
         for queue in settings.queues:
             await stack.enter_async_context(Worker(engine.client, task_queue=queue, activities=activities))
         yield backend, engine
+
+
+def _counter(watched: Telemetry | None) -> Callable[[str], None]:
+    """Counts unexpected errors of background tasks, by the task's name."""
+    return watched.measures.background_failed if watched is not None else lambda task: None
 
 
 def _notification_activities(
@@ -198,14 +207,19 @@ def _notification_activities(
 
 
 @asynccontextmanager
-async def _watching(engine: Engine) -> AsyncIterator[None]:
+async def _watching(engine: Engine, failed: Callable[[str], None]) -> AsyncIterator[None]:
     """Notices when another cluster answers, so that reports do not go on naming the one that is gone."""
 
     async def watch() -> None:
         while True:
             await asyncio.sleep(CLUSTER_EVERY)
-            with contextlib.suppress(EngineUnavailable):
+            try:
                 await engine.look_at_cluster()
+            except EngineUnavailable:
+                continue
+            except Exception as error:
+                log.error("asking which cluster it is failed, retrying: %s", type(error).__name__)
+                failed("cluster")
 
     task = asyncio.create_task(watch(), name="which cluster")
     try:
@@ -236,6 +250,7 @@ async def relaying(
         Webhooks(backend.database, backend.keyring, backend.ledger),
         cadence=cadence,
         notices_every=max(mail.gather, cadence.follow) if mail is not None else None,
+        failed=_counter(watched),
     )
     tasks = [asyncio.create_task(relay.run(), name="relay")]
     if watched is not None:
@@ -258,4 +273,8 @@ async def _counting(backend: Backend, watched: Telemetry) -> None:
             watched.measures.are_open(counts.runs, counts.exceptions)
         except LedgerError:
             watched.measures.unknown()
+        except Exception as error:
+            log.error("counting what is open failed, retrying: %s", type(error).__name__)
+            watched.measures.unknown()
+            watched.measures.background_failed("counts")
         await asyncio.sleep(COUNT_EVERY)

@@ -7,6 +7,7 @@
 | `offboard.access.gone_after_cutoff` | histogram, seconds | system |
 | `offboard.runs.open` | gauge | state |
 | `offboard.exceptions.open` | gauge | kind |
+| `offboard.background.failures` | counter | task |
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ class Instruments:
             "From the cutoff to the read-back that showed the access gone",
             explicit_bucket_boundaries_advisory=ACCESS_SECONDS,
         )
+        self._failures = meter.create_counter(
+            "offboard.background.failures", "{failure}", "Unexpected errors of background tasks, which continued"
+        )
         self._open_runs: Mapping[str, int] | None = None
         self._open_exceptions: Mapping[str, int] | None = None
         meter.create_observable_gauge(
@@ -52,6 +56,9 @@ class Instruments:
 
     def called(self, system: str, call: str, outcome: str, seconds: float) -> None:
         self._calls.record(seconds, {"system": system, "call": call, "outcome": outcome})
+
+    def background_failed(self, task: str) -> None:
+        self._failures.add(1, {"task": task})
 
     def are_open(self, runs: Mapping[str, int], exceptions: Mapping[str, int]) -> None:
         """What the ledger's read tables hold now. What was there before and is gone is told once more, as none."""

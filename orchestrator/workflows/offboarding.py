@@ -23,6 +23,7 @@ SOON = timedelta(minutes=1)
 MIN_HINT_SECONDS, MAX_HINT_SECONDS = 3.0, 1800.0
 """Seconds that a step begun on a hint may take: every lease of a real step lies within."""
 SEARCH = "search"
+_RUN = "run-"  # how the ids of these workflows begin
 
 
 class Nudge(BaseModel):
@@ -56,7 +57,12 @@ def _usable(hint: Progress) -> bool:
 
 
 def workflow_id(run_id: str) -> str:
-    return f"run-{run_id}"
+    return f"{_RUN}{run_id}"
+
+
+def run_of(workflow_id: str) -> str | None:
+    """The run's id; None for an id that `workflow_id` does not give."""
+    return workflow_id.removeprefix(_RUN) if workflow_id.startswith(_RUN) else None
 
 
 @workflow.defn(name="Offboarding")

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from orchestrator.embedded.postgres import PostgresServer
+from orchestrator.ledger.book import following as following_module
 from orchestrator.ledger.book.errors import LedgerUnavailable
 from orchestrator.ledger.book.following import Following
 from orchestrator.ledger.book.store import Ledger, StreamAppend
@@ -161,3 +162,22 @@ async def test_closing_ends_every_loop(ledger: Ledger, database: Database) -> No
             await anext(moves)
         await following.aclose()
         assert await waiting in ([], [1])
+
+
+async def test_an_unexpected_error_does_not_end_the_look(
+    ledger: Ledger, following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following_module, "MAX_PAUSE_SECONDS", 0.1)
+    look, met = Following._look, asyncio.Event()
+
+    async def broken(self: Following) -> None:
+        met.set()
+        raise ZeroDivisionError
+
+    async with asyncio.timeout(SOON), aclosing(following.run("a", 0)) as versions:
+        monkeypatch.setattr(Following, "_look", broken)
+        waiting = asyncio.ensure_future(anext(versions))
+        await met.wait()
+        monkeypatch.setattr(Following, "_look", look)
+        await grow(ledger, "a", 1, 2)
+        assert await waiting == 2

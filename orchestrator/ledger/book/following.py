@@ -142,6 +142,10 @@ class Following:
                 log.exception("following the ledger failed; retrying")
                 pause = MAX_PAUSE_SECONDS
                 self._lose(error)
+            except Exception as error:
+                log.error("following the ledger failed, retrying: %s", type(error).__name__)
+                pause = MAX_PAUSE_SECONDS
+                self._lose(LedgerUnavailable("this process", f"it failed ({type(error).__name__})", "Try again"))
             await asyncio.sleep(pause)
 
     def _lose(self, error: LedgerError) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.progress import Progress
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.schema.database import Database
+
+log = logging.getLogger("offboard.ledger")
 
 FLUSH_SECONDS = 0.5  # seconds between two bunches
 
@@ -48,11 +51,16 @@ class _Report:
 class EngineReports:
     """A worker's word on the runs it has just heard about."""
 
-    def __init__(self, database: Database, cluster: Callable[[], str]) -> None:
-        """`cluster` names the one that was last seen. If it was replaced since, the report names the old one, and the
+    def __init__(
+        self, database: Database, cluster: Callable[[], str], failed: Callable[[str], None] = lambda task: None
+    ) -> None:
+        """`failed` counts an error that was not expected, under the name of the task that met it.
+
+        `cluster` names the one that was last seen. If it was replaced since, the report names the old one, and the
         relay nudges once more than needed; never once less."""
         self._database = database
         self._cluster = cluster
+        self._failed = failed
         self._waiting: dict[str, _Report] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -96,8 +104,13 @@ class EngineReports:
     async def _write_in_bunches(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            with contextlib.suppress(LedgerError):
+            try:
                 await self.flush()
+            except LedgerError:
+                continue
+            except Exception as error:
+                log.error("reports could not be written, retrying: %s", type(error).__name__)
+                self._failed("reports")
 
 
 async def runs_behind(database: Database, cluster: str, grace: timedelta, most: int = 500) -> list[str]:
@@ -110,6 +123,19 @@ async def runs_behind(database: Database, cluster: str, grace: timedelta, most: 
 async def open_runs(database: Database) -> list[str]:
     async with database.connect() as connection:
         rows = await connection.execute(text("SELECT run_id FROM read.runs WHERE closed_at IS NULL ORDER BY run_id"))
+        return [row[0] for row in rows]
+
+
+async def open_for(database: Database, grace: timedelta) -> list[str]:
+    """Open runs that were requested more than `grace` ago."""
+    async with database.connect() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT run_id FROM read.runs WHERE closed_at IS NULL "
+                "AND requested_at < engine.now() - cast(:grace AS interval) ORDER BY run_id"
+            ),
+            {"grace": grace},
+        )
         return [row[0] for row in rows]
 
 
