@@ -21,7 +21,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.failures import redacted
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
-from connectors.protocols.smtp import MailServer, message_id
+from connectors.protocols.smtp import MailServer, ascii_address, message_id
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.packet.packet import Packet
@@ -148,7 +148,7 @@ class NoticeActivities:
         due, again = due_notices(waiting, sent, now, sending.post.gather)
         if not due:
             return again
-        outcome = await sending.send(_message(due, recipient, sending.post, now), recipient.address)
+        outcome = await sending.send(due, recipient, now)
         if outcome == "accepted":
             # A worker that is being stopped still records it.
             await asyncio.shield(self._book.keep([(n.waiting.item_id, n.kind) for n in due], recipient.actor_ids[0]))
@@ -197,13 +197,14 @@ class _Sending:
     def used_up(self) -> bool:
         return self._spent > SENDING_FOR
 
-    async def send(self, message: EmailMessage, address: str) -> str:
-        """`accepted`, `refused` for good, or `failed`."""
+    async def send(self, due: Sequence[Notice], recipient: Recipient, now: datetime) -> str:
+        """`accepted`, `refused` for good, or `failed`. An address that no header or server takes is refused."""
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
-            await self.post.server.send(message, [address], deadline=ONE_MAIL)
-        except RefusedError:
+            message = _message(due, recipient, self.post, now)
+            await self.post.server.send(message, [recipient.address], deadline=ONE_MAIL)
+        except (RefusedError, ValueError, IndexError):  # the parser of headers raises the latter two
             return "refused"
         except ConnectorError as error:
             self.failure = error
@@ -221,7 +222,7 @@ def _message(notices: Sequence[Notice], recipient: Recipient, post: Post, now: d
     about = "\0".join(sorted(f"{notice.waiting.item_id}\0{notice.kind}" for notice in notices))
     message = EmailMessage()
     message["From"] = post.sender
-    message["To"] = recipient.address
+    message["To"] = ascii_address(recipient.address)
     message["Subject"] = written.subject
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = message_id(f"notice\0{recipient.actor_ids[0]}\0{about}", post.sender)

@@ -26,6 +26,11 @@ def _truth(value: Any) -> Any:
     return value if isinstance(value, bool) else {"true": True, "false": False}.get(text)
 
 
+def _several(value: Any) -> Any:
+    return value if value is None or isinstance(value, list) else [value]
+
+
+Several = Annotated[list[Any] | None, BeforeValidator(_several)]
 Id = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
 
 
@@ -36,9 +41,9 @@ class ScimUser(Fields):
     id: Id
     user_name: str = Field(default="", alias="username")
     active: Annotated[bool | None, BeforeValidator(_truth)] = None
-    roles: list[Any] | None = None
-    entitlements: list[Any] | None = None
-    groups: list[Any] | None = None
+    roles: Several = None
+    entitlements: Several = None
+    groups: Several = None
 
     def evidence(self) -> dict[str, Any]:
         return {"present": True, "id": self.id, "user_name": self.user_name, "active": self.active}
@@ -59,7 +64,7 @@ class ScimGroup(Fields):
 
     id: Id
     name: str = Field(default="", alias="displayname")
-    members: list[Any] | None = None
+    members: Several = None
 
     def member_ids(self) -> set[str]:
         return {known for member in self.members or () if (known := reference_id(member)) is not None}

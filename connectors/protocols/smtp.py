@@ -10,6 +10,7 @@ from email.policy import SMTP as SMTP_POLICY
 from typing import Literal, NoReturn
 
 import aiosmtplib
+import httpx
 
 from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
@@ -67,11 +68,13 @@ class MailServer:
                     await client.login(self._username, self._password)
                 if message is None:
                     return ""
-                await client.mail(str(message["From"].addresses[0].addr_spec))
-                for recipient in recipients:
-                    await client.rcpt(recipient)
+                text = message.as_bytes(policy=SMTP_POLICY.clone(cte_type="7bit"))
+                addresses = [ascii_address(recipient) for recipient in recipients]
+                await client.mail(ascii_address(str(message["From"].addresses[0].addr_spec)))
+                for address in addresses:
+                    await client.rcpt(address)
                 handed_in = True
-                response = await client.data(message.as_bytes(policy=SMTP_POLICY.clone(cte_type="7bit")))
+                response = await client.data(text)
                 return storable_text(self._redact(response.message))
         except (TimeoutError, aiosmtplib.SMTPException, OSError) as error:
             # `from None`, since a library's error may quote the line that failed, and with it the credential.
@@ -103,6 +106,24 @@ class MailServer:
         else:
             kind, code = TryAgainError, "connection_lost"
         raise kind(code, detail, remedy=remedy, happened=happened) from None
+
+
+def ascii_address(address: str) -> str:
+    """The address with its domain in ASCII (RFC 5890). Raises `RefusedError("not_an_address")` where the local part is
+    not ASCII: only servers with SMTPUTF8 (RFC 6531) take that."""
+    if address.isascii():
+        return address
+    local, _, domain = address.rpartition("@")
+    try:
+        local.encode("ascii")
+        return f"{local}@{httpx.URL(scheme='https', host=domain).raw_host.decode('ascii')}"
+    except (UnicodeError, httpx.InvalidURL):
+        raise RefusedError(
+            "not_an_address",
+            "The address has letters that mail servers do not take.",
+            remedy="Use an address in ASCII.",
+            happened="no",
+        ) from None
 
 
 def message_id(effect_key: str, sender: str) -> str:

@@ -27,7 +27,7 @@ from connectors.http.connector import answers, find_by
 from connectors.http.flows import Fields, ask_if_present, change, parse
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, text_of
-from connectors.protocols.smtp import MailServer, Security, message_id
+from connectors.protocols.smtp import MailServer, Security, ascii_address, message_id
 from connectors.read_backs import account_missing, seen
 from connectors.tls import require_private
 
@@ -175,7 +175,7 @@ class MailConnector:
         message = EmailMessage()
         try:
             message["From"] = self._sender
-            message["To"] = ", ".join(recipients)
+            message["To"] = ", ".join(ascii_address(recipient) for recipient in recipients)
             message["Subject"] = text_of(effect, "subject")
         except ValueError:  # a line break in a header would let its author write headers of their own
             raise _parameter_invalid("subject", "one line") from None

@@ -51,6 +51,36 @@ def smtp_server(*, at: str, answer: str | bytes | None) -> Serve:
     return serve
 
 
+async def test_a_domain_beyond_ascii_is_sent_in_ascii(company: Company) -> None:
+    received = bytearray()
+    speaks = smtp_server(at="", answer=None)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        kept = asyncio.StreamReader()
+
+        async def copy() -> None:
+            while line := await reader.readline():
+                received.extend(line)
+                kept.feed_data(line)
+            kept.feed_eof()
+
+        copying = asyncio.create_task(copy())
+        await speaks(kept, writer)
+        await copying
+
+    async with listening(serve) as port:
+        mail = connect_to(
+            company, "mail", smtp_port=str(port), smtp_security="none", username="", password="", ca_file=""
+        )
+        await mail.attempt(notice(to="heir@müller.example"))
+        with pytest.raises(RefusedError, match="not_an_address") as raised:
+            await mail.attempt(notice(to="jörg@example.org"))
+        assert raised.value.happened == "no"
+        await mail.aclose()
+    assert b"RCPT TO:<heir@xn--mller-kva.example>" in received
+    assert "jörg".encode() not in received
+
+
 async def test_a_notice_arrives_encrypted_and_whole(company: Company, connectors: dict[str, Connector]) -> None:
     effect = notice(to=["one@wolkenmuehle.example", "two@wolkenmuehle.example"])
     reply = await connectors["mail"].attempt(effect)

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default as modern
@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from orchestrator import commands
 from orchestrator.settings import MailAccount
 from tests.conftest import Hire
 from tests.integration.installation import FAR_FUTURE, Installation, conninfo
@@ -110,6 +111,25 @@ async def test_one_who_is_put_off_and_one_who_is_refused_keep_nobody_waiting(ins
             kept = await (await raw.execute("SELECT count(*) FROM engine.notices WHERE kind = 'first'")).fetchone()
         assert kept == (3,)
         assert len({address for address, _ in choosy.taken}) == len(choosy.taken) == 3
+
+
+async def test_an_address_beyond_ascii_keeps_no_other_recipient_waiting(install: Install, hire: Hire) -> None:
+    [person] = await hire()
+    people = await hire(3)
+    mail = MailAccount("127.0.0.1", "offboard@example.org", 0, "none", gather=1.0)
+    async with choosing() as choosy, install(mail=replace(mail, port=choosy.port), staff=False) as here:
+        for number, (decider, address) in enumerate(
+            zip(people, (None, "jörg@example.org", "joerg@müller.example"), strict=True)
+        ):
+            actor = await signed_in(here, f"it-{number}", decider, ("it_approver",))
+            if address is not None:
+                known = await here.people.find(decider.employee_number)
+                await commands.record_actor(here.services, actor, known.display_name, address, known.time_zone)
+        await signed_in(here, "it-last", (await hire())[0], ("it_approver",))
+        run = await here.start(person, cutoff=FAR_FUTURE)
+        await here.wait_until(run, lambda state: bool(state.decisions.gates), "an open gate")
+        await taken_until(choosy, 3)
+        assert "joerg@xn--mller-kva.example" in {address for address, _ in choosy.taken}
 
 
 async def test_two_accounts_with_one_address_get_one_mail(install: Install, hire: Hire) -> None:
