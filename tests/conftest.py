@@ -38,8 +38,9 @@ SERVERS = frozenset({"postgres", "temporal", "shared_company", "stack", "chromiu
 """Fixtures that start a server, directly or by what they ask for."""
 START_SERVERS = (
     "tests/compatibility/", "tests/demo/", "tests/embedded/", "tests/cli/test_administration.py",
-    "tests/connectors/test_scim.py", "tests/connectors/test_scim_modest.py", "tests/ledger/test_driver_pool.py",
-    "tests/ledger/test_following.py", "tests/ledger/test_store.py", "tests/web/test_rendering.py", "tests/workflows/",
+    "tests/connectors/test_scim.py", "tests/connectors/test_scim_modest.py",
+    "tests/integration/test_background_tasks.py", "tests/ledger/test_driver_pool.py", "tests/ledger/test_following.py",
+    "tests/ledger/test_store.py", "tests/web/test_rendering.py", "tests/workflows/",
 )  # fmt: skip
 """Files and folders with tests that start one by themselves."""
 _numbers = itertools.count(1)
