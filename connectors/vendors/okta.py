@@ -24,8 +24,9 @@ from connectors.http.flows import Fields, all_pages, ask, change, parse
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.http.tokens import PrivateKeyJwt, SigningKey
-from connectors.parameters import account_of, names_of
-from connectors.read_backs import account_missing, seen
+from connectors.parameters import account_of
+from connectors.read_backs import account_missing, none_left, seen
+from connectors.vendors.okta_groups import groups_of, leave_groups, wanted_groups
 
 LIST_USERS = Operation("GET", "/api/v1/users", "listUsers")
 GET_USER = Operation("GET", "/api/v1/users/{id}", "getUser")
@@ -33,8 +34,6 @@ SUSPEND_USER = Operation("POST", "/api/v1/users/{id}/lifecycle/suspend", "suspen
 DEACTIVATE_USER = Operation("POST", "/api/v1/users/{id}/lifecycle/deactivate", "deactivateUser")
 DELETE_USER = Operation("DELETE", "/api/v1/users/{id}", "deleteUser")
 REVOKE_SESSIONS = Operation("DELETE", "/api/v1/users/{userId}/sessions", "revokeUserSessions")
-LIST_GROUPS = Operation("GET", "/api/v1/users/{id}/groups", "listUserGroups")
-LEAVE_GROUP = Operation("DELETE", "/api/v1/groups/{groupId}/users/{userId}", "unassignUserFromGroup")
 LIST_FACTORS = Operation("GET", "/api/v1/users/{userId}/factors", "listFactors")
 RESET_FACTORS = Operation("POST", "/api/v1/users/{id}/lifecycle/reset_factors", "resetFactors")
 LIST_ROLES = Operation("GET", "/api/v1/users/{userId}/roles", "listAssignedRolesForUser")
@@ -42,7 +41,6 @@ LIST_ROLES = Operation("GET", "/api/v1/users/{userId}/roles", "listAssignedRoles
 SCOPES = "okta.users.manage okta.groups.manage"
 """What a service app asks for: all operations above but the roles', which only the check of an API token uses."""
 _NOT_FOUND = "E0000007"  # developer.okta.com/docs/reference/error-codes
-_OWN_GROUP = "OKTA_GROUP"  # groups of other types belong to an application or to Okta, and cannot be left here
 _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
 _PAGE_SIZE = "200"
 _SETTLES = timedelta(minutes=1)  # deactivation and deletion may go on after they were accepted
@@ -84,19 +82,6 @@ class _User(Fields):
 
     def evidence(self) -> dict[str, Any]:
         return {"id": self.id, "login": self.profile.login, "status": self.status}
-
-
-class _GroupProfile(Fields):
-    name: str = ""
-
-
-class _Group(Fields):
-    id: str = Field(min_length=1)
-    type: str
-    profile: _GroupProfile = _GroupProfile()
-
-    def shown(self) -> dict[str, str]:
-        return {"id": self.id, "name": self.profile.name, "type": self.type}
 
 
 class _Factor(Fields):
@@ -218,33 +203,17 @@ def _revoke_sessions(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str
     return {"revoked": ["sessions", "oauth_tokens", "remembered_devices"]}
 
 
-def _groups(effect: Effect) -> Flow[list[_Group]]:
-    request = LIST_GROUPS.request(account_of(effect).native_id)
-    return [parse(item, _Group) for item in (yield from all_pages(request, LinkHeader()))]
-
-
-def _wanted_groups(effect: Effect) -> Flow[list[_Group]]:
-    """Those named in `groups`, by name or id; else all that can be left in Okta."""
-    names, groups = names_of(effect, "groups"), (yield from _groups(effect))
-    if names is None:
-        return [group for group in groups if group.type == _OWN_GROUP]
-    return [group for group in groups if group.id in names or group.profile.name in names]
-
-
 def _leave_groups(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    left = []
-    for group in (yield from _wanted_groups(effect)):
-        yield LEAVE_GROUP.request(group.id, account_of(effect).native_id, missing_ok=True)
-        left.append(group.shown())
-    return {"left_groups": left}
+    return (yield from leave_groups(effect))
 
 
 def _look_at_groups(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
         return account_missing()
-    groups = [group.shown() for group in (yield from _wanted_groups(effect))]
-    return seen(not groups, {**user.evidence(), "groups": groups})
+    groups, missing, shown = yield from wanted_groups(effect)
+    evidence = {**user.evidence(), "groups": [group.shown() for group in groups], "groups_not_found": missing}
+    return none_left(groups, evidence, shows_such=shown and not missing)
 
 
 def _factors(effect: Effect) -> Flow[list[dict[str, Any]]]:
@@ -272,7 +241,7 @@ def _snapshot(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
         return account_missing()
-    groups = [group.shown() for group in (yield from _groups(effect))]
+    groups = [group.shown() for group in (yield from groups_of(effect))]
     factors = yield from _factors(effect)
     return seen(True, {**user.evidence(), "groups": groups, "factors": factors})
 
