@@ -97,6 +97,7 @@ gates:
     decide_within: P1D
     escalate_to: [safety_owner]
     valid_for: P7D
+postpone: {allowed_to: [requester]}
 exceptions:
   owner: operator
 launch: {}
