@@ -69,12 +69,17 @@ async def no_more_than(here: Installation, count: int) -> None:
 
 
 async def next_look(here: Installation) -> datetime:
-    """Each look writes when the next one is due, at its end."""
-    async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url)) as connection:
-        row = await (await connection.execute("SELECT due_at FROM engine.notice_looks")).fetchone()
-    assert row is not None
-    due: datetime = row[0]
-    return due
+    """Each look writes when the next one is due, at its end. Waits for the first."""
+    async with (
+        asyncio.timeout(30),
+        await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url), autocommit=True) as connection,
+    ):
+        while True:
+            row = await (await connection.execute("SELECT due_at FROM engine.notice_looks")).fetchone()
+            if row is not None:
+                due: datetime = row[0]
+                return due
+            await asyncio.sleep(0.05)
 
 
 async def address_of(here: Installation, number: str) -> str:
@@ -217,6 +222,7 @@ async def test_when_an_embargo_ends_the_others_hear_as_well(install: Install, hi
         assert isinstance(done, commands.Done)
         await here.wait_until(done.run_id, gate_open, "an open gate")
         await mails_until(here, bool, "a notice")
+        await no_more_than(here, 1)
         await here.set_clock_ahead(timedelta(hours=3, minutes=1).total_seconds())
         sent = await mails_until(here, lambda sent: len(sent) == 2, "a notice to the other")
         assert sent[1]["to"] == [colleague.email] and done.run_id in sent[1]["text"]

@@ -217,8 +217,9 @@ def test_every_word_of_the_domain_has_words_on_pages() -> None:
     internal = {"*", "plan", "confirm"} | {"keyed", "freely"}
     missing: dict[str, set[str]] = {}
     for path in sorted(Path(orchestrator.domain.__path__[0]).rglob("*.py")):
-        if path.name == "refusal_codes.py":
-            continue  # `tests/structure/test_remedies.py` checks their remedies
+        if path.name in ("refusal_codes.py", "command_table.py"):
+            # `tests/structure/test_remedies.py` checks remedies; the table has the words for each command.
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":
                 said = {str(n.value) for n in ast.walk(node.slice) if isinstance(n, ast.Constant)} - known - internal
