@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
-from activities.wrapping import WrappingConnector
 from connectors.abilities import (
     Account,
     Connector,
@@ -23,6 +22,7 @@ from connectors.abilities import (
     unpaced,
 )
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
+from connectors.wrapping import WrappingConnector
 from orchestrator.domain.planning.missing_connectors import MISSING_CODES
 
 Call = Literal["find_accounts", "attempt", "read_back"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from activities.wrapping import WrappingConnector
 from connectors.abilities import (
     Account,
     Connector,
@@ -18,6 +17,7 @@ from connectors.abilities import (
     unpaced,
 )
 from connectors.errors import TryAgainError
+from connectors.wrapping import WrappingConnector
 from orchestrator.ledger.engine.rates import Rates
 
 

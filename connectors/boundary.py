@@ -12,12 +12,11 @@ What the pace raises is the caller's own and is passed on unchanged.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, TypeVar
 
 from connectors.abilities import (
-    Ability,
     Account,
     Connector,
     Effect,
@@ -32,6 +31,7 @@ from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
 from connectors.people import PeopleSource, Person
 from connectors.storable import is_storable, storable_text
 from connectors.unforeseen import kinds_of, places_of
+from connectors.wrapping import WrappingConnector
 
 log = logging.getLogger("offboard.connectors")
 
@@ -46,20 +46,9 @@ def checked(connector: Connector) -> Connector:
     return _CheckedConnector(connector)
 
 
-class _CheckedConnector:
-    def __init__(self, connector: Connector) -> None:
-        self._connector = connector
-
+class _CheckedConnector(WrappingConnector):
     def __repr__(self) -> str:
         return repr(self._connector)
-
-    @property
-    def kind(self) -> str:
-        return self._connector.kind
-
-    @property
-    def abilities(self) -> Mapping[str, Ability]:
-        return self._connector.abilities
 
     async def find_accounts(
         self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
@@ -86,9 +75,6 @@ class _CheckedConnector:
         except ConnectorError as error:
             return Reachability(False, f"{error.code}. {error.remedy}".strip())
         return Reachability(answer.reachable, storable_text(answer.detail))
-
-    async def aclose(self) -> None:
-        await self._connector.aclose()
 
 
 class _CheckedPeopleSource(_CheckedConnector):
