@@ -75,8 +75,8 @@ class SystemActivities:
             return await self._search(search)
 
     async def _search(self, search: SearchAccounts) -> Progress:
-        situation = await self._runs.load(search.run_id)
-        state, world = situation.state, situation.world
+        snapshot = await self._runs.load(search.run_id)
+        state, world = snapshot.state, snapshot.world
         standings = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
         # A step in the wrong queue stays due: the response names the right queue.
         here = activity.info().task_queue
@@ -86,7 +86,7 @@ class SystemActivities:
             if system in search.systems and (search.given_up or queue_of(system, world) in (None, here))
         ]
         if not due or state.asked.facts is None:
-            return self._heard(search.run_id, situation)
+            return self._heard(search.run_id, snapshot)
         try:
             key = await self._keyring.person_key(state.asked.person_id)
         except PersonErased:
@@ -215,7 +215,7 @@ class SystemActivities:
             if not step.read_back:
                 return _failed(error, None)
             if error.happened == "no":
-                return _failed(error, await self._done_all_the_same(connector, effect, error, turns))
+                return _failed(error, await self._done_despite_refusal(connector, effect, error, turns))
             # Whatever the answer was, the system shows whether it is done.
             return _failed(error, await self._settled(connector, effect, step.settle, turns))
         if not step.read_back:
@@ -225,7 +225,7 @@ class SystemActivities:
             read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)}
         )
 
-    async def _done_all_the_same(
+    async def _done_despite_refusal(
         self, connector: Connector, effect: Effect, error: ConnectorError, turns: _Turns
     ) -> ReadBack | None:
         """What the system shows after it refused, if it shows that the effect was done before. Systems refuse what is
@@ -238,8 +238,8 @@ class SystemActivities:
     async def _holds_lease(self, run_id: str, intent: Intent) -> bool:
         """Asks the ledger, by its clock: a process that was stopped or paused does not know for how long, and another
         worker may have taken over. Raises `LedgerUnavailable`."""
-        situation = await self._runs.load(run_id)
-        return steps.holds_lease(situation.state, intent, situation.world.now)
+        snapshot = await self._runs.load(run_id)
+        return steps.holds_lease(snapshot.state, intent, snapshot.world.now)
 
     async def _settled(self, connector: Connector, effect: Effect, seconds: float, turns: _Turns) -> ReadBack:
         """Reads back until it shows done or the system has had its time to settle; what cannot be read is `unknown`."""

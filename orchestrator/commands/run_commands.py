@@ -239,12 +239,12 @@ async def complete_task(
         raise Invalid("unknown_outcome", f"{outcome!r} is not an outcome of a task.")
     said = dict(evidence or {})
     if attachments or uploaded:
-        situation = await services.runs.load(run_id)
-        visibility.require_visible(situation.state, actor, situation.world)
+        snapshot = await services.runs.load(run_id)
+        visibility.require_visible(snapshot.state, actor, snapshot.world)
         names = [*(file.name for file in attachments), *(file.name for file in uploaded)]
         said["attachments"] = [{"name": name} for name in names]
-        operating.complete_task(situation.state, task_id, outcome, said, actor, situation.world)
-        person_id, ledger = situation.state.asked.person_id, services.runs.ledger
+        operating.complete_task(snapshot.state, task_id, outcome, said, actor, snapshot.world)
+        person_id, ledger = snapshot.state.asked.person_id, services.runs.ledger
         used = [await ledger.uploads.use(person_id, actor.actor_id, run_id, task_id, file) for file in uploaded]
         said["attachments"] = used + await ledger.files.keep_all(person_id, attachments)
     return await decide_on(

@@ -138,12 +138,12 @@ class Runs:
                 known[name] = folds.advance(streams[name], known[name], page.events[streams[name]])
         return known
 
-    def _keep(self, run_id: str, situation: RunSnapshot) -> None:
-        if situation.state.finished:
+    def _keep(self, run_id: str, snapshot: RunSnapshot) -> None:
+        if snapshot.state.finished:
             self._runs.forget(e.run_stream(run_id))
             self._snapshots.pop(run_id, None)
             return
-        self._snapshots[run_id] = situation
+        self._snapshots[run_id] = snapshot
         self._snapshots.move_to_end(run_id)
         while len(self._snapshots) > CACHED_RUNS:
             self._snapshots.popitem(last=False)

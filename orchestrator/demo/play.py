@@ -84,13 +84,13 @@ class Play:
                 local = now.astimezone(ZoneInfo(row.cutoff.zone)).replace(microsecond=0)
                 moved = Cutoff(instant=now, zone=row.cutoff.zone, local=local.isoformat())
                 await commands.reschedule_run(services, requester, done.run_id, moved)
-            situation = await self._stack.backend.runs.load(done.run_id)
-            facts = PersonFacts.model_validate(situation.state.asked.facts)
+            snapshot = await self._stack.backend.runs.load(done.run_id)
+            facts = PersonFacts.model_validate(snapshot.state.asked.facts)
             name = facts.display_name or facts.employee_number
             if names[row.person.display_name] > 1:
                 name = f"{name} ({facts.employee_number})"
             self.leavers.append(
-                Leaver(name, facts.employee_number, row.line, done.run_id, situation.state, situation.world)
+                Leaver(name, facts.employee_number, row.line, done.run_id, snapshot.state, snapshot.world)
             )
 
     async def go(self) -> None:
@@ -121,9 +121,9 @@ class Play:
 
     async def _look(self) -> None:
         for leaver in self.leavers:
-            situation = await self._stack.backend.runs.load(leaver.run_id)
-            leaver.state, leaver.world = situation.state, situation.world
-            if leaver.heard < situation.state.version:
+            snapshot = await self._stack.backend.runs.load(leaver.run_id)
+            leaver.state, leaver.world = snapshot.state, snapshot.world
+            if leaver.heard < snapshot.state.version:
                 await self._print_news(leaver)
                 self._moved_at = time.monotonic()
 

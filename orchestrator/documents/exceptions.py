@@ -25,8 +25,8 @@ async def exception_documents(runs: Runs, lines: Sequence[ExceptionLine]) -> lis
     return [exception_document(line, looked.get(line.run_id)) for line in lines]
 
 
-def exception_document(line: ExceptionLine, situation: RunSnapshot | None = None) -> Document:
-    """`situation` is the run's, for support, runbook and the accounts that could be meant."""
+def exception_document(line: ExceptionLine, snapshot: RunSnapshot | None = None) -> Document:
+    """`snapshot` is the run's, for support, runbook and the accounts that could be meant."""
     document = asdict(line)
     document["exception_id"] = document.pop("id")
     document["person"] = document["person"] if line.person.name is not None else None
@@ -38,15 +38,15 @@ def exception_document(line: ExceptionLine, situation: RunSnapshot | None = None
     document["remedy"] = rule.remedy if rule is not None else ""
     document["repairs"] = list(repairs)
     document["support"] = document["runbook"] = None
-    if line.system is None or situation is None:
+    if line.system is None or snapshot is None:
         return document
-    pinned = situation.world.pinned
+    pinned = snapshot.world.pinned
     document["remedy"] = exception_remedy(line.kind, line.code, line.system, pinned)
     spec = pinned.platform.systems.get(line.system)
     if spec is not None:
         document["support"], document["runbook"] = spec.support or None, spec.runbook or None
     if line.closed_at is None and Repair.SETTLE in repairs:
-        found = situation.state.accounts.planned_on.get(line.system)
+        found = snapshot.state.accounts.planned_on.get(line.system)
         candidates = found.candidates if found is not None else ()
-        document["candidates"] = [account_of(situation.state, id_) for id_ in candidates]
+        document["candidates"] = [account_of(snapshot.state, id_) for id_ in candidates]
     return document

@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 
 def run_document(page: RunPage, *, with_events: bool = False) -> Document:
-    state, world = page.situation.state, page.situation.world
+    state, world = page.snapshot.state, page.snapshot.world
     document = header(state) | {
         "access_gone_at": access_gone_at(state),
         "access_gone_within": world.pinned.workflow.outcomes.access_gone_within,

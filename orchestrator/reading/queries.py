@@ -65,7 +65,7 @@ StateFilter = Literal[
 class RunPage:
     """One run whole: its state and the world around it, its events in order, and each event's leaf hash (hex)."""
 
-    situation: RunSnapshot
+    snapshot: RunSnapshot
     events: tuple[Recorded, ...]
     hashes: Mapping[int, str] = field(default_factory=dict)
 

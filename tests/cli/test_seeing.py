@@ -30,8 +30,8 @@ async def sees(queries: Queries, viewer: Viewer, run_id: str) -> bool:
         assert refused.code == "unknown_run"
         found = False
     else:
-        found = page.situation.state.run_id == run_id
-        person_id = page.situation.state.asked.person_id
+        found = page.snapshot.state.run_id == run_id
+        person_id = page.snapshot.state.asked.person_id
         assert await queries.open_run_of(viewer, person_id) == run_id
     database = queries._database
     listed = run_id in {line.run_id for line in (await RunLists(database, queries).page(viewer, limit=500)).lines}

@@ -141,17 +141,17 @@ class SmallOffice:
         """Does what is due until nothing is, and returns the names of the steps in their order. `answers` by name."""
         did = []
         for _ in range(most):
-            situation = await self.runs.load(run_id)
-            now = situation.progress
+            snapshot = await self.runs.load(run_id)
+            now = snapshot.progress
             if now.search:
                 await self.search(run_id)
                 continue
             if not now.steps:
                 break
             step_id = now.steps[0].step_id
-            name = situation.state.plan.steps[step_id].name
+            name = snapshot.state.plan.steps[step_id].name
             answer = (answers or {}).get(name, DONE)
-            intent = steps.begin(situation.state, step_id, situation.world)
+            intent = steps.begin(snapshot.state, step_id, snapshot.world)
             assert intent is not None
             started, wanted = intent.started, intent
             await self.runs.decide(run_id, lambda state, world, started=started: [started])  # type: ignore[misc]  # bound now

@@ -147,14 +147,14 @@ async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let
         items = {(item.run_id, item.id) for item in (await here.queries.inbox(sees(actor), limit=500)).items}
         seen = await here.listed(sees(actor))
         for run_id in ids:
-            situation = await here.runs.load(run_id)
-            state = situation.state
-            assert may_see(state, actor, situation.world) is (run_id in seen), (actor.actor_id, run_id)
+            snapshot = await here.runs.load(run_id)
+            state = snapshot.state
+            assert may_see(state, actor, snapshot.world) is (run_id in seen), (actor.actor_id, run_id)
             open_items = [id_ for id_, gate in state.decisions.gates.items() if gate.open]
             open_items += [id_ for id_, task in state.work.tasks.items() if task.open]
             open_items += [id_ for id_, exception in state.work.exceptions.items() if exception.open]
             for item in open_items if actor.kind == "person" else ():
-                may = bool(deciders(state, item, [actor], situation.world))
+                may = bool(deciders(state, item, [actor], snapshot.world))
                 assert may is ((run_id, item) in items), (actor.actor_id, run_id, item)
     assert (await here.queries.inbox(sees(reader))).items == ()
 

@@ -85,7 +85,7 @@ async def finds(here: SmallOffice, actor: Actor, run_id: str) -> bool:
     for named in (run_id, run_id[:8]):
         try:
             answers.append(await queries.find_run(viewer, named) == run_id)
-            assert (await queries.run_page(viewer, named)).situation.state.run_id == run_id
+            assert (await queries.run_page(viewer, named)).snapshot.state.run_id == run_id
             assert (await history.page(viewer, HistoryFilter(run_id=named))).happened
         except Invalid as refusal:
             assert refusal.code == "unknown_run"
@@ -97,8 +97,8 @@ async def finds(here: SmallOffice, actor: Actor, run_id: str) -> bool:
     assert not any(item.run_id == run_id for item in (await queries.inbox(viewer)).items) or answers[0]
     if not answers[0]:
         await nothing_is_counted(here, actor)
-    situation = await here.runs.load(run_id)
-    answers.append(may_see(situation.state, actor, situation.world))
+    snapshot = await here.runs.load(run_id)
+    answers.append(may_see(snapshot.state, actor, snapshot.world))
     assert len(set(answers)) == 1, (actor.actor_id, answers)
     return answers[0]
 

@@ -49,7 +49,7 @@ async def upload(
     found = await web.queries.run_page(caller.viewer, run_id)
     _may_attach(found, caller.actor, task_id)
     content = await file.read(MAX_FILE_BYTES + 1)
-    person_id, uploads = found.situation.state.asked.person_id, web.services.runs.ledger.uploads
+    person_id, uploads = found.snapshot.state.asked.person_id, web.services.runs.ledger.uploads
     kept = await uploads.keep(person_id, caller.actor.actor_id, run_id, task_id, content, file.filename or "file")
     return FileKept.model_validate(kept)
 
@@ -72,7 +72,7 @@ async def download(request: Request, caller: ApiCaller, run_id: RunId, stored: S
     named = next((file for file in attachments(found) if file.get("stored") == stored), None)
     if named is None:
         raise Invalid("unknown_file", f"There is no file {stored[:12]} in this run.")
-    content = await files_of(web).open(found.situation.state.asked.person_id, stored)
+    content = await files_of(web).open(found.snapshot.state.asked.person_id, stored)
     return as_attachment(content, str(named.get("name") or "file"))
 
 
@@ -105,7 +105,7 @@ def files_of(web: WebState) -> Files:
 
 def _may_attach(page: RunPage, actor: Any, task_id: str) -> None:
     """Whoever may complete the task, while it is open."""
-    state, world = page.situation.state, page.situation.world
+    state, world = page.snapshot.state, page.snapshot.world
     task = state.work.tasks.get(task_id)
     if task is None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id[:60]}.")

@@ -81,8 +81,8 @@ async def waiting(web: WebState, caller: Caller, kinds: Sequence[Kind], *, mine:
     return Inbox(items=[_item(item, looked[item.run_id], staff, caller) for item in found.items], now=found.now)
 
 
-def _item(item: Item, situation: RunSnapshot, staff: Any, caller: Caller) -> Waiting:
-    state, world = situation.state, situation.world
+def _item(item: Item, snapshot: RunSnapshot, staff: Any, caller: Caller) -> Waiting:
+    state, world = snapshot.state, snapshot.world
     document = with_instruction(item_document(item), state) if item.kind == "task" else item_document(item)
     packet = world.pinned
     try:

@@ -94,7 +94,7 @@ def events_after(found: RunPage, after: int, limit: int) -> Events:
     rest = [recorded for recorded in found.events if recorded.version > after]
     shown = [event_in_run(recorded, found.hashes) for recorded in rest[:limit]]
     more = shown[-1].version if len(rest) > limit else None
-    return Events(events=shown, after=more, finished=found.situation.state.finished)
+    return Events(events=shown, after=more, finished=found.snapshot.state.finished)
 
 
 def event_in_run(recorded: Recorded, hashes: Mapping[int, str]) -> EventInRun:

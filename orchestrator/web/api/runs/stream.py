@@ -53,7 +53,7 @@ async def stream(request: Request, caller: ApiCaller, run_id: RunId, last_event_
     """From the start of the run, or after `Last-Event-ID`. The stream ends with the run or with the token."""
     web = state_of(request)
     found = await web.queries.run_page(caller.viewer, run_id)
-    whole_id = found.situation.state.run_id
+    whole_id = found.snapshot.state.run_id
     return StreamingResponse(
         _events(request, web, whole_id, int(last_event_id or 0)),
         media_type="text/event-stream",

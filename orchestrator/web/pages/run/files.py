@@ -26,9 +26,9 @@ async def file(request: Request, caller: PageCaller, run_id: str, stored: str) -
     named = next(
         (one for recorded in found.events for one in files_of(recorded.event) if one["stored"] == stored), None
     )
-    if named is None and found.situation.state.asked.facts is not None:
+    if named is None and found.snapshot.state.asked.facts is not None:
         raise Invalid("unknown_file", "There is no such file in this run.")
-    content = await web.services.runs.ledger.files.open(found.situation.state.asked.person_id, stored)
+    content = await web.services.runs.ledger.files.open(found.snapshot.state.asked.person_id, stored)
     name = str(named["name"]) if named is not None else "file"
     plain = "".join(letter if (letter.isascii() and letter.isalnum()) or letter in "-_." else "_" for letter in name)
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

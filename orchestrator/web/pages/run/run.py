@@ -49,7 +49,7 @@ async def show_run(
     web = state_of(request)
     with as_unknown():
         found = await web.queries.run_page(caller.viewer, run_id)
-    seen = RunAccess(found.situation, caller, await web.queries.staff())
+    seen = RunAccess(found.snapshot, caller, await web.queries.staff())
     positions = await web.queries.sees_everything(caller.viewer)
     before = query.get(BEFORE, "")
     at = int(before) if before.isdecimal() and len(before) < 10 else None

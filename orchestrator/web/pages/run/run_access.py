@@ -27,17 +27,17 @@ Document = dict[str, Any]
 class RunAccess:
     """`staff` is everybody who has signed in, by account."""
 
-    situation: RunSnapshot
+    snapshot: RunSnapshot
     caller: Caller
     staff: Mapping[str, StaffMember]
 
     @property
     def state(self) -> RunState:
-        return self.situation.state
+        return self.snapshot.state
 
     @property
     def world(self) -> World:
-        return self.situation.world
+        return self.snapshot.world
 
     @cached_property
     def permissions(self) -> Permissions:
