@@ -45,6 +45,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "gate_decided": _REPEAT,
         "gate_lapsed": "View the run: steps that still need approval are at a new gate.",
         "gate_withdrawn": "View the run: steps that still need approval are at another gate.",
+        "hand_over_needed": "Complete the hand-over; or skip {step} first, so that it does not run.",
         "has_left": "If this is wrong, contact HR.",
         "host_not_allowed": "Ask the administrator to add it to OFFBOARD_WEBHOOK_HOSTS.",
         "level_not_granted": (

@@ -150,6 +150,12 @@ async def test_an_account_is_settled_and_a_failed_step_tried_again(
         offboard, run_id,
         lambda run: any(s["name"] == "suspend_code" and s["status"] == "verified" for s in run["steps"]),
     )  # fmt: skip
+    # An operator who skips a hand-over reaches no deletion: what was approved before is asked again.
+    await offboard.done("approve", run_id, "deletion", as_="it")
+    await offboard.done("skip", run_id, "hand_over_duties", "--reason", "no time", as_="operator")
+    run = (await offboard.done("show", run_id, "--json", as_="hr")).json
+    [again] = [gate for gate in run["gates"] if gate["gate"] == "deletion" and gate["state"] == "open"]
+    assert [step["name"] for step in again["steps"]] == ["release_mail_license"]
     assert "is cancelled" in (await offboard.done("end", run_id, "--reason", "called off", as_="hr")).out
     shown = (await offboard.done("show", run_id, "--json", as_="hr")).json
     assert shown["state"] == "ended"

@@ -11,6 +11,7 @@ from orchestrator.domain.commands.requests import require_prepare, still_going
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.roles import any_of
+from orchestrator.domain.packet.hand_overs import hand_overs_before
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import own_run, require
 from orchestrator.domain.permissions.grants import require_level
@@ -18,6 +19,7 @@ from orchestrator.domain.permissions.levels import Actor, Level, limited
 from orchestrator.domain.planning.searching import unsettled
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
+from orchestrator.domain.run.hand_overs import needs_hand_over
 from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import ExceptionState, StepState
@@ -48,7 +50,8 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
 
 
 def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) -> list[Event]:
-    """Leave a step out for good; what needs it goes on."""
+    """Leave a step out for good; what needs it goes on. After a hand-over, steps that delete data or cannot be undone
+    wait for a new decision at their gate. Raises `TooLate` (`hand_over_needed`) if such a step has no gate."""
     require("skip_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
     rests_on = _operator(state, actor, world)
@@ -56,9 +59,26 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
         raise Invalid("reason_missing", "A reason is required to skip a step.")
     if known.final or known.status == "started":
         raise TooLate("step_not_open", f"Step {step_id} is {known.status}, so it can't be skipped.")
+    _require_gates_after(state, state.plan.steps[step_id].name, world)
     happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
     kinds = tuple(x.opened.kind for x in state.work.open_exceptions() if x.opened.step_id == step_id)
     return happened + _closed(state, step_id, "skipped", actor, rests_on, reason, kinds)
+
+
+def _require_gates_after(state: RunState, skipped: str, world: World) -> None:
+    """A step that deletes data and has no gate would run without any decision about the skipped hand-over."""
+    for id_, later in state.plan.steps.items():
+        if later.gate is not None or state.work.steps[id_].final:
+            continue
+        if not needs_hand_over(later, world.pinned, world.abilities):
+            continue
+        if any(hand_over.name == skipped for hand_over in hand_overs_before(later.name, world.pinned, world.abilities)):
+            raise TooLate(
+                "hand_over_needed",
+                f"Step {skipped} is a hand-over, and step {later.name}, which cannot be undone, needs it and has no "
+                "gate.",
+                step=later.name,
+            )
 
 
 def settle(

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingFacts, find_ability
+from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingFacts
 from orchestrator.domain.packet.expression_checks import expression_problems
+from orchestrator.domain.packet.hand_overs import ability_of, hands_over
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet, WorkflowStep
 from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, Path, read_documents
 from orchestrator.domain.packet.step_order import find_cycle, needed_before
@@ -105,8 +106,7 @@ class _PacketCheck:
         return self.documents[file].problem(path, message, remedy)
 
     def _ability(self, step: WorkflowStep) -> AbilityFacts | None:
-        spec = self.packet.platform.systems.get(step.system or "")
-        return find_ability(self.abilities, spec.connector, step.ability) if spec is not None else None
+        return ability_of(step, self.packet, self.abilities)
 
     def step_names(self) -> Iterator[PacketProblem]:
         """Every name once, every need a step, no cycle, every ability once a system."""
@@ -189,7 +189,7 @@ class _PacketCheck:
         """Nothing is deleted before the hand-over, and before something on that system was read back."""
         steps = {step.name: step for step in self.packet.workflow.steps}
         before = needed_before({name: step.needs for name, step in steps.items()})
-        hand_overs = {name for name, step in steps.items() if self._hands_over(step)}
+        hand_overs = {name for name, step in steps.items() if hands_over(step, self._ability(step))}
         for index, step in enumerate(self.packet.workflow.steps):
             ability = self._ability(step)
             if ability is None or not ability.destroys:
@@ -206,10 +206,6 @@ class _PacketCheck:
             if not any(self._verified_on(steps[name], step.system) for name in earlier):
                 remedy = f"add a step on {step.system!r} whose effect is read back, such as disabling, to its needs"
                 yield self._problem(WORKFLOW_FILE, path, f"{said}a verified step on that system", remedy)
-
-    def _hands_over(self, step: WorkflowStep) -> bool:
-        ability = self._ability(step)
-        return step.is_hand_over_task if ability is None else ability.hands_over
 
     def _verified_on(self, step: WorkflowStep, system: str | None) -> bool:
         ability = self._ability(step)

@@ -31,13 +31,15 @@ class SearchState:
 @dataclass(frozen=True, slots=True)
 class AccountState:
     """Everything by system. `planned_on` is the answer that the plan rests on; `changed_systems` answered differently
-    when they were asked again. `settled` are the accounts that a person confirmed, `presettled` what the requester said
-    before the run began. `details` maps an account's opaque id to what the system shows of it."""
+    when they were asked again. `settled` are the accounts that a person confirmed, `settled_at` when that was;
+    `presettled` is what the requester said before the run began. `details` maps an account's opaque id to what the
+    system shows of it."""
 
     searches: Mapping[str, SearchState] = field(default_factory=dict)
     planned_on: Mapping[str, e.SystemSearched] = field(default_factory=dict)
     changed_systems: frozenset[str] = frozenset()
     settled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    settled_at: Mapping[str, datetime] = field(default_factory=dict)
     presettled: Mapping[str, e.MatchSettledBeforehand] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -99,6 +101,7 @@ def _(event: e.AccountsSearched, run: RunState, at: datetime) -> AccountState:
                 del presettled[result.system]
     return AccountState(
         searches=searches, planned_on=planned_on, changed_systems=frozenset(changed), settled=settled,
+        settled_at=known.settled_at,
         presettled=presettled, details={**known.details, **(event.details or {})},
     )  # fmt: skip
 
@@ -107,7 +110,8 @@ def _(event: e.AccountsSearched, run: RunState, at: datetime) -> AccountState:
 def _(event: e.MatchSettled, run: RunState, at: datetime) -> AccountState:
     known = run.accounts
     rest = {system: said for system, said in known.presettled.items() if system != event.system}
-    return replace(known, settled={**known.settled, event.system: event.accounts}, presettled=rest)
+    settled = {**known.settled, event.system: event.accounts}
+    return replace(known, settled=settled, settled_at={**known.settled_at, event.system: at}, presettled=rest)
 
 
 @fold_accounts.register(e.MatchSettledBeforehand)

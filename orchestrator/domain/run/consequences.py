@@ -20,7 +20,7 @@ from orchestrator.domain.planning.planning import make_plan
 from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.exception_events import opened_exceptions, overcome_exceptions
 from orchestrator.domain.run.exception_rule import ExceptionContext
-from orchestrator.domain.run.readiness import StepReadiness, World, levels_suffice, readiness
+from orchestrator.domain.run.readiness import StepReadiness, World, approval_in_force, levels_suffice, readiness
 from orchestrator.domain.run.run import RunState, fold
 
 MAX_ROUNDS = 50
@@ -107,13 +107,16 @@ def _late(gate: GateState, now: datetime) -> bool:
 
 
 def _unfounded(state: RunState, standings: dict[str, StepReadiness], world: World) -> frozenset[str]:
-    """What was approved by somebody who lost the level for it, found out when it was due: others are asked."""
+    """What was approved by a person who lost the level for it, found out when it was due, and what was approved before
+    a hand-over was skipped: people are asked again."""
     return frozenset(
         step.digest
         for id_, step in state.plan.steps.items()
-        if standings[id_].waits_for == "level"
-        and (approval := state.decisions.approved.get(step.digest)) is not None
-        and not levels_suffice(state, step, approval.by, world)
+        if (approval := state.approval_of(step, world.now)) is not None
+        and (
+            (standings[id_].waits_for == "level" and not levels_suffice(state, step, approval.by, world))
+            or approval_in_force(state, step, world) is None
+        )
     )
 
 

@@ -26,7 +26,7 @@ from orchestrator.domain.run.exception_rule import (
     Wanted,
     subjects,
 )
-from orchestrator.domain.run.readiness import account_gone, ready_since
+from orchestrator.domain.run.readiness import account_gone, approval_in_force, ready_since
 from orchestrator.domain.run.work import StepState
 
 # Accounts
@@ -216,7 +216,7 @@ def _account_is_gone(context: ExceptionContext, step_id: str) -> bool:
 
 
 def _is_unapproved(context: ExceptionContext, step_id: str) -> bool:
-    return not context.state.approval_of(context.state.plan.steps[step_id], context.world.now)
+    return approval_in_force(context.state, context.state.plan.steps[step_id], context.world) is None
 
 
 def _unclear(context: ExceptionContext, step_id: str) -> Wanted | None:

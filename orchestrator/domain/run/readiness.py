@@ -16,6 +16,8 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.grants import highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.decisions import Approval
+from orchestrator.domain.run.hand_overs import left_out_before
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.time import LONG_AGO
 
@@ -117,7 +119,7 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
     if step.gate is not None and not state.goes_before_gates(step):
         if step.digest in state.decisions.excluded or step.digest in state.decisions.rejected:
             return StepReadiness("stopped", "exception")
-        if not state.approval_of(step, world.now):
+        if approval_in_force(state, step, world) is None:
             return StepReadiness("waiting", "gate")
     caused_by = who_caused(state, step)
     if not step.is_task and not levels_suffice(state, step, caused_by, world):
@@ -131,6 +133,17 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
     if not known.may_have_taken_effect and needs_fresh_look(state, step, world):
         return StepReadiness("waiting", "fresh_look")
     return StepReadiness("ready", caused_by=caused_by)
+
+
+def approval_in_force(state: RunState, step: PlannedStep, world: World) -> Approval | None:
+    """The decision that lets this step run now. One from before a hand-over was skipped does not let a step run that
+    deletes data or cannot be undone."""
+    approval = state.approval_of(step, world.now)
+    if approval is None:
+        return None
+    decided_at = state.decisions.gates[approval.gate_id].decided_at or LONG_AGO
+    left_out = left_out_before(state, step, world.pinned, world.abilities)
+    return approval if all(at < decided_at for _, at in left_out) else None
 
 
 def _account_still_matches(state: RunState, step: PlannedStep, world: World) -> bool:

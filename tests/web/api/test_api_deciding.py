@@ -140,6 +140,16 @@ async def test_an_exception_is_listed_and_settled_and_a_step_is_left_out(program
         await operator.post(f"/runs/{run_id}/steps/{step['step_id']}/skip", json={"reason": "x"}), 409, "step_not_open"
     )
 
+    # A hand-over that is skipped after the approval puts what is deleted afterwards back to its gate.
+    gate = gate_of(run, "deletion")
+    path = f"/runs/{run_id}/gates/{gate['gate_id']}/decision"
+    assert (await it.post(path, json={"verdict": "approve"})).status_code == 200
+    skipped = await operator.post(f"/runs/{run_id}/steps/hand_over_duties/skip", json={"reason": "No time."})
+    assert skipped.status_code == 200
+    run = (await hr.get(f"/runs/{run_id}")).json()
+    again = next(one for one in run["gates"] if one["gate"] == "deletion" and one["state"] == "open")
+    assert [one["name"] for one in again["steps"]] == ["release_mail_license"]
+
 
 async def test_the_review_of_an_urgent_start_is_accepted_by_somebody_else(program: Program, leaver: Leavers) -> None:
     hr, owner = await program("hr"), await program("safety-owner")
