@@ -33,7 +33,7 @@ from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable
 from orchestrator.ledger.engine.inquiries import InquiryRows, OpenInquiry, Outcome
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.engine.system_reports import SystemSeen, keep_reports, last_reports
-from orchestrator.ledger.proofs.verifications import verify_and_keep
+from orchestrator.ledger.proofs.verifications import VerificationKept, verify_and_keep
 from orchestrator.reading.queries import Queries
 from orchestrator.workflows.activity_stubs import InquiryRef
 
@@ -69,7 +69,7 @@ class InquiryActivities:
         self._database_url = database_url
         self._queues = queues
         self._first = first
-        self._verifying = asyncio.Lock()
+        self._verifying: asyncio.Task[VerificationKept] | None = None
 
     @activity.defn(name="answer_inquiry")
     @redacted
@@ -126,8 +126,7 @@ class InquiryActivities:
             case q.CheckSystems():
                 return await self._check_systems(question, asked_by)
             case q.VerifyLedger():
-                async with self._verifying:  # each reads every row: one after the other, however many ask
-                    kept = await verify_and_keep(self._rows.database, self._database_url)
+                kept = await self._verify()
                 return q.LedgerVerified(
                     verified_at=kept.verified_at,
                     ok=kept.ok,
@@ -139,6 +138,13 @@ class InquiryActivities:
                     what=kept.what,
                     remedy=kept.remedy,
                 )
+
+    async def _verify(self) -> VerificationKept:
+        """Each verification reads every row, so there is one at a time; its result is the answer for all who ask
+        meanwhile."""
+        if self._verifying is None or self._verifying.done():
+            self._verifying = asyncio.create_task(verify_and_keep(self._rows.database, self._database_url))
+        return await asyncio.shield(self._verifying)
 
     async def _find_people(self, question: q.FindPeople, asked_by: str) -> q.PeopleAnswer:
         packet = await self._prepared(question.packet, asked_by)

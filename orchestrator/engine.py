@@ -200,6 +200,7 @@ class Engine:
                     InquiryRef(inquiry_id=inquiry_id),
                     id=inquiry_workflow_id(inquiry_id),
                     task_queue=self.task_queue,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     execution_timeout=INQUIRY_GIVEN_UP,
                     rpc_timeout=ANSWER_WITHIN,
                 )

@@ -41,7 +41,7 @@ from orchestrator.reading.open_counts import open_counts
 from orchestrator.reading.queries import Queries
 from orchestrator.relay import Cadence, Relay
 from orchestrator.settings import Settings
-from orchestrator.workflows.inquiry import InquiryWorkflow
+from orchestrator.workflows.inquiry import InquiryWorkflow, inquiry_queue
 from orchestrator.workflows.notices import Notices
 from orchestrator.workflows.offboarding import Offboarding
 from orchestrator.workflows.webhooks import DeliverWebhook
@@ -53,6 +53,8 @@ log = logging.getLogger("offboard.worker")
 
 WIDEST_LAYER = 20
 """Steps that a workflow may begin at once without asking the server first (eager activities)."""
+MAX_INQUIRIES = 100
+"""Questions of pages and the API that one worker answers at once, beside its places for steps."""
 CLUSTER_EVERY = 10.0  # seconds between two looks at which cluster it is
 COUNT_EVERY = 30.0  # seconds between two looks at how much is open, where somebody measures
 RELAY_STOPS_WITHIN_SECONDS = 5.0  # after that its look is cancelled
@@ -160,12 +162,22 @@ async def working(
                 workflows=[Offboarding, InquiryWorkflow, Notices, DeliverWebhook],
                 activities=[
                     *activities,
-                    inquiries.answer_inquiry,
+                    inquiries.answer_inquiry,  # of workflows that a worker of an earlier version began
                     *_notification_activities(settings, backend, lambda: engine.cluster),
                 ],
                 # The sandbox costs up to half the throughput; import rules, sandboxed tests and replays keep us honest.
                 workflow_runner=UnsandboxedWorkflowRunner(),
                 max_eager_activity_reservations_per_workflow_task=WIDEST_LAYER,
+                graceful_shutdown_timeout=timedelta(seconds=20),
+            )
+        )
+        await stack.enter_async_context(
+            Worker(
+                engine.client,
+                task_queue=inquiry_queue(settings.temporal_task_queue),
+                activities=[inquiries.answer_inquiry],
+                max_concurrent_activities=MAX_INQUIRIES,
+                max_concurrent_activity_task_polls=2,
                 graceful_shutdown_timeout=timedelta(seconds=20),
             )
         )

@@ -103,6 +103,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "task_done": "No action is needed.",
         "token_lasts": "Choose a shorter period, and create a new token before it expires.",
         "too_many_attachments": "Attach at most {most} files, or put them into one archive.",
+        "too_many_inquiries": "Wait until a request is answered, then try again.",
         "too_many_sign_ins": "Finish a pending sign-in, or try again in a few minutes.",
         "too_many_together": "Select fewer gates.",
         "too_many_uploads": "Complete the task with the uploaded files, at most {most}; or put them into one archive. "

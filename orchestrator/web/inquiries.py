@@ -16,6 +16,7 @@ from orchestrator.documents import questions as q
 from orchestrator.documents.questions import (
     Question,
     StartAsked,
+    VerifyLedger,
 )
 from orchestrator.domain import errors
 from orchestrator.domain.errors import Invalid
@@ -94,14 +95,25 @@ class Inquiries:
         inquiry_id: str | None = None,
     ) -> str:
         """Asks without waiting for an answer, and for Temporal no longer than `within`. Returns the inquiry's id, for
-        `result`; `inquiry_id` is one that the caller has made."""
+        `result`; `inquiry_id` is one that the caller has made. For a verification of the ledger it is the one in
+        progress, also if another account requested it. Raises `TooOften` for an account that asks too much at once."""
         if self._engine is None:
             raise EngineUnavailable("its address", "it has not been reached since this process started")
-        inquiry_id = inquiry_id or new_inquiry_id()
-        kind = str(getattr(question, "kind", ""))
-        kept = timedelta(seconds=within) + ANSWER_READ_WITHIN if isinstance(question, StartAsked) else INQUIRY_TTL
-        await self._rows.put(inquiry_id, kind, asked_by, question.model_dump_json().encode(), kept)
-        await self._engine.inquire(inquiry_id, within=timedelta(seconds=within))
+        shared = isinstance(question, VerifyLedger)
+        joined = await self._rows.verification_in_progress() if shared else None
+        inquiry_id = joined or inquiry_id or new_inquiry_id()
+        if joined is None:
+            kind = str(getattr(question, "kind", ""))
+            kept = timedelta(seconds=within) + ANSWER_READ_WITHIN if isinstance(question, StartAsked) else INQUIRY_TTL
+            await self._rows.put(inquiry_id, kind, asked_by, question.model_dump_json().encode(), kept)
+        try:
+            # Also for one in progress: the process that requested it may have ended before it reached Temporal.
+            await self._engine.inquire(inquiry_id, within=timedelta(seconds=within))
+        except EngineUnavailable:
+            # A start is withdrawn by its caller, who looks for an answer first.
+            if joined is None and not isinstance(question, StartAsked):
+                await self._rows.withdraw(inquiry_id, asked_by)
+            raise
         return inquiry_id
 
     async def withdraw(self, inquiry_id: str, asked_by: str) -> q.Answer | None:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import replace
 
 import psycopg
 import pytest
 
+import activities.inquiries as inquiry_activities
 from connectors.errors import ConnectorError
 from orchestrator import commands
-from orchestrator.documents.questions import CheckSystems, FindPeople, PersonFactsAsked, VerifyLedger, WhoSignsIn
-from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.documents.questions import (
+    CheckSystems,
+    FindPeople,
+    LedgerVerified,
+    PersonFactsAsked,
+    VerifyLedger,
+    WhoSignsIn,
+)
+from orchestrator.domain.errors import Invalid, NotAllowed, TooOften
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
+from orchestrator.ledger.engine.inquiries import MAX_VERIFICATIONS, MAX_WAITING, WAITING_FOR, InquiryRows
 from orchestrator.ledger.engine.system_reports import last_reports
-from orchestrator.ledger.proofs.verifications import last_verification
+from orchestrator.ledger.proofs.verifications import VerificationKept, last_verification
+from orchestrator.ledger.schema.database import Database
 from orchestrator.web.inquiries import InquiryFailed
+from orchestrator.workflows.inquiry import inquiry_queue
 from tests.conftest import Hire
 from tests.inquiries.conftest import Asking
 from tests.integration.installation import conninfo, new_settings
@@ -152,6 +164,72 @@ async def test_a_verification_is_kept_and_names_the_first_wrong_row(asking: Aski
         assert kept is not None and not kept.ok and not wrong.ok
         assert (wrong.position, wrong.place, wrong.events) == (2, "position 2", 1)
         assert (kept.position, kept.place, kept.what, kept.remedy) == (2, "position 2", wrong.what, wrong.remedy)
+
+
+async def test_the_verification_in_progress_is_the_answer_for_every_account(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, may_end = 0, asyncio.Event()
+    real = inquiry_activities.verify_and_keep
+
+    async def slow(database: Database, url: str) -> VerificationKept:
+        nonlocal calls
+        calls += 1
+        await may_end.wait()
+        return await real(database, url)
+
+    monkeypatch.setattr(inquiry_activities, "verify_and_keep", slow)
+    async with asking() as (here, inquiries):
+        first = await inquiries.put("auditor", VerifyLedger())
+        assert {await inquiries.put(actor, VerifyLedger()) for actor in ("auditor", "hr", "it") * 9} == {first}
+        # Two processes can put theirs at the same moment: still one verification.
+        sealed = VerifyLedger().model_dump_json().encode()
+        rows = InquiryRows(here.backend.database, here.backend.keyring)
+        await rows.put("i-second", "verify_ledger", "it", sealed)
+        await here.engine.inquire("i-second")
+        found = await inquiries.ask("hr", FindPeople(packet="standard-leaver", text="umbelgaard"))
+        assert found.people, "other questions are answered meanwhile"
+        may_end.set()
+        for inquiry_id, actor in ((first, "auditor"), (first, "hr"), ("i-second", "it")):
+            answer = await inquiries.wait(inquiry_id, actor, within=10)
+            assert isinstance(answer, LedgerVerified) and answer.ok
+        assert calls == 1
+        assert await inquiries.put("hr", VerifyLedger()) != first, "the next one is another"
+
+
+async def test_one_account_has_so_many_questions_waiting_and_so_many_verifications(asking: Asking) -> None:
+    async with asking(worker=False) as (here, inquiries):
+        question = FindPeople(packet="standard-leaver", text="umbelgaard")
+        rows = InquiryRows(here.backend.database, here.backend.keyring)
+        for number in range(MAX_WAITING):
+            await rows.put(f"i-{number}", "find_people", "hr", question.model_dump_json().encode())
+        with pytest.raises(TooOften) as refused:
+            await inquiries.put("hr", question)
+        assert refused.value.code == "too_many_inquiries" and refused.value.again_after > 0
+        await inquiries.put("it", question)
+        await here.set_clock_ahead(WAITING_FOR.total_seconds() + 1)
+        await inquiries.put("hr", question)
+        for number in range(MAX_VERIFICATIONS):
+            await rows.put(f"v-{number}", "verify_ledger", "auditor", b"{}")
+            await rows.answer(f"v-{number}", "auditor", "answered", b"{}")
+        with pytest.raises(TooOften):
+            await inquiries.put("auditor", VerifyLedger())
+        assert await inquiries.put("it", VerifyLedger()) == await inquiries.put("auditor", VerifyLedger())
+
+
+async def test_questions_take_no_place_of_a_step(asking: Asking) -> None:
+    """They are activities of another task queue, for which a worker has places of their own."""
+    async with asking() as (here, inquiries):
+        found = await inquiries.ask("hr", FindPeople(packet="standard-leaver", text="umbelgaard"))
+        assert found.people
+        queues = {
+            event.activity_task_scheduled_event_attributes.task_queue.name
+            async for workflow in here.engine.client.list_workflows("WorkflowType = 'Inquiry'")
+            async for event in here.engine.client.get_workflow_handle(workflow.id).fetch_history_events()
+            if event.HasField("activity_task_scheduled_event_attributes")
+        }
+        assert inquiry_queue(here.settings.temporal_task_queue) in queues
+        assert here.settings.temporal_task_queue not in queues
 
 
 async def test_an_hr_system_that_is_down_is_named_with_a_remedy(asking: Asking) -> None:

@@ -85,7 +85,7 @@ POST   /systems/{packet}/hold                          x  x  x  +  x  +  x  ?  s
 POST   /systems/{packet}/release                       x  x  x  +  x  +  x  ?  s  s
 GET    /ledger                                         +  +  +  +  +  +  +  +  s  s
 POST   /ledger/verify                                  +  +  +  +  +  +  +  x  s  s
-GET    /ledger/verifications/{inquiry_id}              +  ?  ?  ?  ?  ?  ?  x  s  s   each has questions of their own
+GET    /ledger/verifications/{inquiry_id}              +  +  +  +  +  +  +  x  s  s   a verification is for all readers
 GET    /outcomes                                       +  +  +  +  +  +  +  +  s  s
 # One's own affairs, and programs.
 GET    /away                                           +  +  +  +  +  +  +  +  s  s
@@ -116,7 +116,7 @@ POST   /api/v1/people/search                           +  +  +  +  x  +  x  -  x
 POST   /api/v1/people/lookup                           +  +  +  +  x  +  x  -  x  s
 POST   /api/v1/previews                                +  +  +  +  x  +  x  -  x  s
 POST   /api/v1/runs                                    +  +  +  +  x  +  x  -  x  s
-GET    /api/v1/inquiries/{inquiry_id}                  +  ?  ?  ?  ?  ?  ?  ?  ?  s   each has questions of their own
+GET    /api/v1/inquiries/{inquiry_id}                  +  +  +  +  +  +  +  ?  +  s   a verification is for all readers
 # Changing a run.
 POST   /api/v1/runs/{run_id}/reschedule                +  +  +  +  x  +  x  ?  x  s
 POST   /api/v1/runs/{run_id}/hold                      x  x  x  +  x  +  x  ?  x  s

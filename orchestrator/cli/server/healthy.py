@@ -94,9 +94,11 @@ async def _asks_for_work(engine: Engine, settings: Settings) -> None:
     from temporalio.service import RPCError
 
     from orchestrator.engine import ANSWER_WITHIN
+    from orchestrator.workflows.inquiry import inquiry_queue
 
     here, oldest = f"@{socket.gethostname()}", datetime.now(UTC) - SILENT_FOR
-    for queue in (settings.temporal_task_queue, *settings.queues):
+    own = settings.temporal_task_queue
+    for queue in (own, inquiry_queue(own), *settings.queues):
         request = DescribeTaskQueueRequest(
             namespace=settings.temporal_namespace,
             task_queue=TaskQueue(name=queue),

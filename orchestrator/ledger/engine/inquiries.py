@@ -1,7 +1,8 @@
 """What is asked of a worker and what it answers, in sealed rows that expire.
 
 A row opens for the inquiry and the asker that it was sealed for: one that was moved to another id, or given to another
-asker, opens for nobody.
+asker, opens for nobody. A verification of the ledger is the same for all accounts: the one in progress is the answer
+for every account that asks.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from orchestrator.domain.errors import TooOften
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 
@@ -19,12 +21,33 @@ that."""
 
 Outcome = Literal["answered", "refused", "failed"]
 
-# One statement, so that nobody who asks leaves expired rows behind.
+MAX_WAITING = 30
+"""Questions of one account that wait for an answer. A worker answers 100 at once (`orchestrator/worker.py`), so that no
+account takes the places of the others."""
+WAITING_FOR = timedelta(minutes=1)
+"""How long a question counts as waiting: pages and the API wait for ten seconds."""
+MAX_VERIFICATIONS = 10
+"""Verifications that one account can request within `INQUIRY_TTL`. Each reads the whole ledger."""
+SHARED = "verify_ledger"
+"""The kind of question whose answer is the same for all accounts."""
+
+# One statement, so that nobody who asks leaves expired rows behind. Of several that come at once, each may find the
+# last place free.
 _PUT = """
 WITH clock AS (SELECT engine.now() AS now),
-swept AS (DELETE FROM engine.inquiries WHERE expires_at <= (SELECT now FROM clock))
+swept AS (DELETE FROM engine.inquiries WHERE expires_at <= (SELECT now FROM clock)),
+mine AS (
+    SELECT count(*) FILTER (WHERE state = 'asked' AND asked_at > now - %(waiting_for)s) AS waiting,
+           count(*) FILTER (WHERE kind = %(shared)s) AS verifications
+    FROM engine.inquiries, clock WHERE asked_by = %(by)s AND expires_at > now
+)
 INSERT INTO engine.inquiries (inquiry_id, kind, asked_by, question, state, asked_at, expires_at)
-SELECT %(id)s, %(kind)s, %(by)s, %(question)s, 'asked', now, now + %(kept)s FROM clock
+SELECT %(id)s, %(kind)s, %(by)s, %(question)s, 'asked', now, now + %(kept)s FROM clock, mine
+WHERE waiting < %(max_waiting)s AND (%(kind)s <> %(shared)s OR verifications < %(max_verifications)s)
+"""
+_IN_PROGRESS = """
+SELECT inquiry_id FROM engine.inquiries
+WHERE kind = %s AND state = 'asked' AND expires_at > engine.now() ORDER BY asked_at LIMIT 1
 """
 _OPEN = """
 SELECT kind, asked_by, question FROM engine.inquiries
@@ -41,8 +64,8 @@ _WITHDRAW = """
 UPDATE engine.inquiries SET expires_at = engine.now() WHERE inquiry_id = %s AND asked_by = %s AND state = 'asked'
 """
 _ANSWERED = """
-SELECT kind, state, answer FROM engine.inquiries
-WHERE inquiry_id = %s AND asked_by = %s AND expires_at > engine.now()
+SELECT kind, state, answer, asked_by FROM engine.inquiries
+WHERE inquiry_id = %s AND (asked_by = %s OR kind = %s) AND expires_at > engine.now()
 """
 
 
@@ -70,10 +93,28 @@ class InquiryRows:
     async def put(
         self, inquiry_id: str, kind: str, asked_by: str, question: bytes, kept: timedelta = INQUIRY_TTL
     ) -> None:
+        """Raises `TooOften` for an account whose questions take all of its places."""
         sealed = self._keyring.seal(_context(inquiry_id, asked_by, "question"), question)
-        row = {"id": inquiry_id, "kind": kind, "by": asked_by, "question": sealed, "kept": kept}
+        row = {
+            "id": inquiry_id, "kind": kind, "by": asked_by, "question": sealed, "kept": kept, "shared": SHARED,
+            "waiting_for": WAITING_FOR, "max_waiting": MAX_WAITING, "max_verifications": MAX_VERIFICATIONS,
+        }  # fmt: skip
         async with self.database.driver() as connection:
-            await connection.execute(_PUT, row)
+            put = (await connection.execute(_PUT, row)).rowcount == 1
+        if not put:
+            message = f"This account has {MAX_WAITING} requests that wait for a worker"
+            if kind == SHARED:
+                minutes = int(INQUIRY_TTL.total_seconds() // 60)
+                message += (
+                    f", or requested {MAX_VERIFICATIONS} verifications of the ledger in the last {minutes} minutes"
+                )
+            raise TooOften("too_many_inquiries", f"{message}.", again_after=int(WAITING_FOR.total_seconds()))
+
+    async def verification_in_progress(self) -> str | None:
+        """The inquiry of a verification that no worker has finished."""
+        async with self.database.driver() as connection:
+            row = await (await connection.execute(_IN_PROGRESS, (SHARED,))).fetchone()
+        return None if row is None else str(row[0])
 
     async def unanswered(self, inquiry_id: str) -> OpenInquiry | None:
         """None for what was never asked, is answered already or has expired."""
@@ -104,12 +145,12 @@ class InquiryRows:
             await connection.execute(_WITHDRAW, (inquiry_id, asked_by))
 
     async def answered(self, inquiry_id: str, asked_by: str) -> InquiryAnswer | Literal["waiting"] | None:
-        """None for what this asker never asked and for what has expired."""
+        """None for what this asker never asked and for what has expired. Every asker gets a verification's answer."""
         async with self.database.driver() as connection:
-            row = await (await connection.execute(_ANSWERED, (inquiry_id, asked_by))).fetchone()
+            row = await (await connection.execute(_ANSWERED, (inquiry_id, asked_by, SHARED))).fetchone()
         if row is None:
             return None
-        kind, state, sealed = row
+        kind, state, sealed, asked_by = row
         if sealed is None:
             return "waiting"
         return InquiryAnswer(kind, state, self._keyring.open(_context(inquiry_id, asked_by, "answer"), bytes(sealed)))

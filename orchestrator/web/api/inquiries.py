@@ -1,4 +1,4 @@
-"""What was asked of a worker and is looked up later: by whoever asked, and nobody else."""
+"""What was asked of a worker and is looked up later by the asker. A verification is for all who may read runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from orchestrator.documents.preview import Preview
 from orchestrator.documents.questions import LedgerVerified
 from orchestrator.domain.errors import Invalid
 from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.read_permissions import reads_runs
 from orchestrator.web.api.admin.verification import Verification, verified
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
@@ -34,6 +35,8 @@ async def inquiry(request: Request, caller: ApiCaller, inquiry_id: Id) -> Inquir
     """Results are kept for 15 minutes. If the worker refused the request, this responds with the same problem."""
     web = state_of(request)
     answer = await web.inquiries.result(inquiry_id, caller.actor.actor_id)
+    if isinstance(answer, LedgerVerified | None) and not await reads_runs(web, caller):
+        raise _unknown()  # it may be a verification, which is for callers who may read runs
     match answer:
         case None:
             return Inquiry(inquiry_id=inquiry_id, state="waiting")
@@ -42,7 +45,11 @@ async def inquiry(request: Request, caller: ApiCaller, inquiry_id: Id) -> Inquir
         case LedgerVerified():
             shown = verified(answer, whole=await web.queries.sees_everything(caller.viewer))
             return Inquiry(inquiry_id=inquiry_id, state="answered", verification=shown)
-    raise Invalid("unknown_inquiry", "This request was not found, or it has expired.")
+    raise _unknown()
+
+
+def _unknown() -> Invalid:
+    return Invalid("unknown_inquiry", "This request was not found, or it has expired.")
 
 
 def inquiry_address(inquiry_id: str) -> str:

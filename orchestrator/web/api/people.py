@@ -72,7 +72,7 @@ class PersonFacts(ResponseModel):
     open_run: str | None = Field(None, description="The person's open run, if the caller can see it")
 
 
-@router.post("/people/search", summary="Search people in HR", responses=problems_of_post())
+@router.post("/people/search", summary="Search people in HR", responses=problems_of_post(429))
 async def search(request: Request, caller: ApiCaller, asked: PeopleSearch, key: IdempotencyKey = None) -> PeopleFound:
     web = state_of(request)
     await may_prepare(web, caller, asked.packet)
@@ -80,7 +80,7 @@ async def search(request: Request, caller: ApiCaller, asked: PeopleSearch, key: 
     return PeopleFound.model_validate(await web.inquiries.ask(caller.actor.actor_id, question, within=WITHIN))
 
 
-@router.post("/people/lookup", summary="Look up one person in HR", responses=problems_of_post())
+@router.post("/people/lookup", summary="Look up one person in HR", responses=problems_of_post(429))
 async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: IdempotencyKey = None) -> PersonFacts:
     """`wanted` must match exactly one person; otherwise 422 gives the reason."""
     web = state_of(request)

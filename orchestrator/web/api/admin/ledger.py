@@ -100,7 +100,7 @@ async def history(
     summary="Verify the ledger",
     status_code=202,
     responses={
-        **problems_of_post(),
+        **problems_of_post(429),
         202: {
             "description": "A worker is verifying every row; the result will be at `Location`",
             "headers": {"Location": {"description": "The address of the result", "schema": {"type": "string"}}},
@@ -108,6 +108,7 @@ async def history(
     },
 )
 async def verify(request: Request, caller: ApiCaller, response: Response, key: IdempotencyKey = None) -> InquiryWaiting:
+    """A verification that is in progress is the response for every caller."""
     web = state_of(request)
     await require_reading(web, caller)
     inquiry_id = await web.inquiries.put(caller.actor.actor_id, VerifyLedger())

@@ -94,7 +94,7 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
     )
 
 
-@router.post("/systems/check", summary="Check a packet's systems", responses=problems_of_post())
+@router.post("/systems/check", summary="Check a packet's systems", responses=problems_of_post(429))
 async def check(request: Request, caller: ApiCaller, asked: SystemsAsked, key: IdempotencyKey = None) -> Systems:
     """For operators. A worker checks each system and changes nothing; the result is saved for all users. 503 if no
     worker responds in time."""

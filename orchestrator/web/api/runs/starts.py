@@ -100,7 +100,7 @@ class InquiryWaiting(ResponseModel):
     summary="Start a run",
     status_code=201,
     responses={
-        **problems_of_post(),
+        **problems_of_post(429),
         201: {"headers": {"Location": {"description": "The run", "schema": {"type": "string"}}}},
         202: {
             "model": RunStanding | Receipt,
@@ -142,7 +142,7 @@ def _terms(asked: RunAsked | PreviewWanted) -> dict[str, Any]:
     "/previews",
     summary="Preview a run",
     responses={
-        **problems_of_post(),
+        **problems_of_post(429),
         202: {
             "model": InquiryWaiting,
             "description": "No worker has responded yet; poll `Location`",
