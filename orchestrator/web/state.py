@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fastapi import Request
 from jinja2 import Environment
@@ -18,6 +18,7 @@ from orchestrator.ledger.engine.webhooks import Webhooks
 from orchestrator.ledger.schema.database import Database
 from orchestrator.reading.queries import Queries
 from orchestrator.web.access.provider import Provider
+from orchestrator.web.heavy_work import HeavyWork
 from orchestrator.web.inquiries import Inquiries
 from orchestrator.web.settings import WebSettings
 
@@ -50,6 +51,7 @@ class WebState:
     templates: Environment
     provider: Provider | None = None
     local: Sequence[LocalMember] = ()
+    heavy: HeavyWork = field(default_factory=HeavyWork)
 
 
 def state_of(request: Request) -> WebState:

@@ -13,8 +13,8 @@ from packet_texts import FILES, WORKFLOW, packet_files
 
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import packet_version
-from orchestrator.domain.packet.packet_files import parse_packet, read_packet_folder
-from orchestrator.domain.packet.packet_yaml import MAX_FILE_BYTES, PacketProblem, PacketProblems
+from orchestrator.domain.packet.packet_files import MAX_PROBLEMS, parse_packet, read_packet_folder
+from orchestrator.domain.packet.packet_yaml import MAX_FILE_BYTES, MAX_NODES, PacketProblem, PacketProblems
 
 
 def problems(files: dict[str, bytes]) -> list[PacketProblem]:
@@ -203,3 +203,21 @@ def test_a_slip_of_the_pen_is_refused_or_harmless(place: int, slip: str) -> None
         parse_packet(files)
     except PacketProblems as refused:
         assert all(problem.file == "workflow.yaml" and problem.message for problem in refused.problems)
+
+
+def test_a_new_version_has_so_many_entries_and_the_ledger_is_read_whatever_it_has() -> None:
+    long = WORKFLOW.encode() + b"\n".join([b"", *(b"# comment" for _ in range(MAX_NODES))])
+    many = packet_files() | {"workflow.yaml": b"a: [" + b"1," * MAX_NODES + b"]"}
+    assert parse_packet(packet_files() | {"workflow.yaml": long}, max_nodes=MAX_NODES)
+    with pytest.raises(PacketProblems) as refused:
+        parse_packet(many, max_nodes=MAX_NODES)
+    [problem] = refused.value.problems
+    assert str(problem).startswith(f"workflow.yaml:1: has more than {MAX_NODES} entries")
+    assert not any("entries" in problem.message for problem in problems(many))
+
+
+def test_of_thousands_of_problems_the_first_are_listed() -> None:
+    found = problems(packet_files() | {"workflow.yaml": b"\n".join(b"a%d: 1" % number for number in range(2_000))})
+    listed = [problem for problem in found if "is not a field here" in problem.message]
+    assert 0 < len(listed) <= MAX_PROBLEMS
+    assert any("more problems of this kind" in problem.message for problem in found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path as Folder
 from typing import Any, Final, TypeVar
@@ -23,11 +24,15 @@ from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, Pack
 
 _STARTERS: Final = "orchestrator.packets"
 
+MAX_PROBLEMS: Final = 200
+"""Problems listed for one file. Each is searched for a name that was meant, which takes processor time."""
+
 M = TypeVar("M", Workflow, Platform, Approvals)
 
 
-def parse_packet(files: Mapping[str, bytes]) -> Packet:
-    """Reads the three files, by name; files of other names are left out. Raises `PacketProblems` with all that is
+def parse_packet(files: Mapping[str, bytes], *, max_nodes: int | None = None) -> Packet:
+    """Reads the three files, by name; files of other names are left out. `max_nodes` limits a file that comes from
+    outside; versions in the ledger are read whatever they have. Raises `PacketProblems` with all that is
     wrong in and between the lines of each file; whether the packet makes sense as a whole, and with the connectors
     there are, is for `packet_checks.check_packet`."""
     problems = [
@@ -35,7 +40,7 @@ def parse_packet(files: Mapping[str, bytes]) -> Packet:
         for name in FILE_NAMES
         if name not in files
     ]
-    documents = read_documents({name: files[name] for name in FILE_NAMES if name in files})
+    documents = read_documents({name: files[name] for name in FILE_NAMES if name in files}, max_nodes)
     problems += [problem for document in documents.values() for problem in document.problems]
     workflow = _read(Workflow, documents.get(models.WORKFLOW_FILE), problems)
     platform = _read(Platform, documents.get(models.PLATFORM_FILE), problems)
@@ -92,6 +97,10 @@ def _read(model: type[M], document: Document | None, problems: list[PacketProble
     except ValidationError as failed:
         seen: set[tuple[Path, str]] = set()
         errors = failed.errors(include_url=False)
+        if len(errors) > MAX_PROBLEMS:
+            more = f"has {len(errors) - MAX_PROBLEMS} more problems of this kind"
+            problems.append(document.problem((), more, "correct those that are listed first"))
+            errors = errors[:MAX_PROBLEMS]
         for error in errors:
             if error["type"] == "too_short" and any(_within(other, error) for other in errors):
                 continue  # only looks empty because each of its entries is wrong, which is said already
@@ -119,6 +128,7 @@ def _place(document: Document, location: tuple[int | str, ...]) -> Path:
     return path
 
 
+@lru_cache(maxsize=1)
 def _known_names() -> set[str]:
     return {
         name

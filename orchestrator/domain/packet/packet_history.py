@@ -213,7 +213,7 @@ def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
     is for its owner of today: otherwise one owner could take the other's file, and sign for both."""
     if state.name and state.name != packet.name:
         raise Invalid("packet_renamed", f"This is the packet {state.name!r}, not {packet.name!r}.")
-    require("adopt_packet", actor)
+    require_author(actor)
     owners = {packet.workflow.value_owner, packet.platform.safety_owner}
     if state.newest is not None:
         before = {state.newest.value_owner, state.newest.safety_owner}
@@ -243,6 +243,14 @@ def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
         by=actor.actor_id,
     )
     return [Draft(key=f"adopted/{packet.version}/{again}", event=event)]
+
+
+def require_author(actor: Actor) -> None:
+    """What can be refused before the files of a new version are read. Raises `NotAllowed` for accounts that adopt no
+    packet, and for an account without any role, which owns no file."""
+    require("adopt_packet", actor)
+    if not actor.roles:
+        raise NotAllowed("not_an_owner", "Only an owner can adopt a packet; your roles: none.")
 
 
 def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None = None) -> list[Draft]:

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict
 from orchestrator.domain.errors import Invalid
 
 MAX_FILE_BYTES: Final = 256 * 1024  # bytes
+MAX_NODES: Final = 10_000
+"""Names, values, lists and maps of a file that a new version may have. The starter packets have fewer than 500."""
 
 Path = tuple[str | int, ...]
 Lines = dict[Path, int]
@@ -88,8 +90,9 @@ class Document:
         )
 
 
-def read_yaml(file: str, content: bytes) -> Document:
-    """Never raises: what is wrong stands in the document's problems."""
+def read_yaml(file: str, content: bytes, max_nodes: int | None = None) -> Document:
+    """Never raises: what is wrong stands in the document's problems. A file with more than `max_nodes` is not read to
+    its end."""
     document = Document(file, None, {}, [])
 
     def refuse(line: int | None, message: str, remedy: str) -> Document:
@@ -104,13 +107,15 @@ def read_yaml(file: str, content: bytes) -> Document:
         line = content[: broken.start].count(b"\n") + 1
         return refuse(line, "is not UTF-8 text", "save the file with the encoding UTF-8")
     try:
-        root = _Loader(text).get_single_node()
+        root = _Loader(text, max_nodes).get_single_node()
     except yaml.reader.ReaderError as broken:
         # Its position counts characters of the text.
         line = text[: broken.position].count("\n") + 1
         return refuse(line, "has a character that YAML does not allow", "remove it")
     except _NotUsedHere as refused:
         return refuse(refused.line, refused.message, "write it without this YAML feature")
+    except _TooManyNodes as refused:
+        return refuse(refused.line, f"has more than {max_nodes} entries", "keep one workflow in one packet")
     except yaml.MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
         said = "; ".join(part for part in (broken.context, broken.problem) if part)
@@ -138,6 +143,12 @@ class _NotUsedHere(Exception):
         self.message = message
 
 
+class _TooManyNodes(Exception):
+    def __init__(self, event: yaml.Event) -> None:
+        super().__init__()
+        self.line = event.start_mark.line + 1 if event.start_mark is not None else None
+
+
 class _Loader(
     yaml.reader.Reader,
     yaml.scanner.Scanner,
@@ -147,7 +158,8 @@ class _Loader(
 ):
     """PyYAML's own parts without its YAML 1.1 rules for what a plain word means."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, max_nodes: int | None) -> None:
+        self._nodes_left = max_nodes
         yaml.reader.Reader.__init__(self, text)
         yaml.scanner.Scanner.__init__(self)
         yaml.parser.Parser.__init__(self)
@@ -156,6 +168,10 @@ class _Loader(
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves the parser untyped
+        if self._nodes_left is not None:
+            self._nodes_left -= 1
+            if self._nodes_left < 0:
+                raise _TooManyNodes(event)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise _NotUsedHere(event, "anchors and aliases are not supported")
         if getattr(event, "tag", None) is not None:
@@ -224,5 +240,5 @@ def _scalar(node: yaml.ScalarNode) -> Any:
     return text
 
 
-def read_documents(files: Mapping[str, bytes]) -> dict[str, Document]:
-    return {name: read_yaml(name, content) for name, content in files.items()}
+def read_documents(files: Mapping[str, bytes], max_nodes: int | None = None) -> dict[str, Document]:
+    return {name: read_yaml(name, content, max_nodes) for name, content in files.items()}

@@ -98,6 +98,9 @@ async def test_an_assistant_with_every_permission_reads_and_changes_nothing(
         assert (await client.get("/runs")).json()["runs"] == []
     assistant = await made(safety, up_to="change")
     async with api(stack.url, assistant["token"]) as client:
+        unread = dict.fromkeys(("workflow", "platform", "approvals"), "]")
+        problem = refused(await client.post("/packets", json=unread), 403, "only_people_govern")
+        assert "workflow.yaml" not in str(problem), "the files of an account that adopts no packet are not read"
         assert (await client.get(f"/runs/{run_id}")).status_code == 200
         assert (await client.post("/people/search", json={"packet": "assisted", "text": "a"})).status_code == 200
         refused(await client.post("/runs", json=wanted(person, packet="assisted")), 403, "only_people")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Final, Literal
 
@@ -15,9 +14,9 @@ from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.packet_files import parse_packet
-from orchestrator.domain.packet.packet_history import Owner, PacketState, Phase, packet_stream
+from orchestrator.domain.packet.packet_history import Owner, PacketState, Phase, packet_stream, require_author
 from orchestrator.domain.packet.packet_history import adopt as adopt_first
-from orchestrator.domain.packet.packet_yaml import PacketProblems
+from orchestrator.domain.packet.packet_yaml import MAX_NODES, PacketProblems
 from orchestrator.domain.permissions.levels import ActorKind, Level
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names, readable
@@ -215,12 +214,14 @@ async def whole(request: Request, caller: ApiCaller, name: PacketName, version: 
 async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: IdempotencyKey = None) -> Adopted:
     """As a draft, by one of its owners. `errors` lists every problem in the files."""
     web = state_of(request)
+    require_author(caller.actor)  # before the files are read, which takes processor time
     files = {WORKFLOW_FILE: asked.workflow, PLATFORM_FILE: asked.platform, APPROVALS_FILE: asked.approvals}
-    packet = await asyncio.to_thread(parse_packet, {name: text.encode() for name, text in files.items()})
+    contents = {name: text.encode() for name, text in files.items()}
+    packet = await web.heavy.run(parse_packet, contents, max_nodes=MAX_NODES)
     adopt_first(PacketState(), packet, caller.actor)  # nobody has a file looked through who would own none of it
     actors = list((await web.services.runs.organisation()).actors.values())
     roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))
-    wrong = await asyncio.to_thread(
+    wrong = await web.heavy.run(
         check_packet,
         packet,
         connector_kinds(),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -14,11 +13,12 @@ from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents.packets import packet_document
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet import packet_history as history
-from orchestrator.domain.packet.packet import FILE_NAMES, Packet
+from orchestrator.domain.packet.packet import FILE_NAMES
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.packets import packet_names, readable
+from orchestrator.web.pages.admin.comparison import compared
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.pages.run.run_access import name_in
@@ -31,16 +31,6 @@ PHASES: tuple[history.Phase, ...] = (*history.FORWARD, "retired")
 OWNERS = "owners"
 PARTS = ("means", "levels", "files", OWNERS)
 """Of a packet's page, one at a time."""
-AROUND = 3
-"""Lines that stay the same around each that differs."""
-
-
-@dataclass(frozen=True, slots=True)
-class DiffLine:
-    """`kind` is `added`, `removed`, `same`, or `place` for where in the files it is."""
-
-    kind: Literal["added", "removed", "same", "place"]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +85,9 @@ async def differences(request: Request, caller: PageCaller, name: str) -> Respon
     asked = {side: request.query_params.get(side, "")[:64] for side in ("before", "after")}
     after = shelf.history.version(asked["after"]) if asked["after"] else versions[-1]
     before = shelf.history.version(asked["before"]) if asked["before"] else _before(shelf, after.version)
+    one, other = shelf.version(before.version).files, shelf.version(after.version).files
     files = [
-        {"name": file, "lines": _diff(shelf.version(before.version), shelf.version(after.version), file)}
+        {"name": file, "compared": await web.heavy.run(compared, one[file].decode(), other[file].decode())}
         for file in FILE_NAMES
     ]
     return await page(
@@ -219,15 +210,6 @@ def _before(shelf: PacketShelf, version: str) -> history.VersionState:
     versions = shelf.history.versions
     at = next(at for at, known in enumerate(versions) if known.version == version)
     return versions[max(at - 1, 0)]
-
-
-def _diff(before: Packet, after: Packet, file: str) -> list[DiffLine]:
-    """Empty where the file is the same in both."""
-    lines = difflib.unified_diff(
-        before.files[file].decode().splitlines(), after.files[file].decode().splitlines(), lineterm="", n=AROUND
-    )
-    kinds: dict[str, Any] = {"+": "added", "-": "removed", " ": "same", "@": "place"}
-    return [DiffLine(kinds[line[:1]], line[1:] if line[0] != "@" else line) for line in list(lines)[2:]]
 
 
 def _phase(phase: str) -> history.Phase:
