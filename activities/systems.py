@@ -18,6 +18,7 @@ from activities.accounts import find_accounts, unserved_searches
 from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
+from activities.leases import LeaseCheck
 from activities.observation import NO_OBSERVER, Observer, observed, reaction
 from activities.pacing import SystemPace, paced
 from activities.results import ObservedResult, Results
@@ -121,16 +122,17 @@ class SystemActivities:
         if not intents:
             return self._heard(due.run_id, begun)
         results = Results(partial(self.record_result, begun), len(intents))
+        lease = LeaseCheck(self._runs, due.run_id)
         # An attempt is never cut off because another one's result could not be written.
         ended = await asyncio.gather(
-            *(self._attempt_one(begun, intent, results) for intent in intents), return_exceptions=True
+            *(self._attempt_one(begun, intent, lease, results) for intent in intents), return_exceptions=True
         )
         for outcome in ended:
             if isinstance(outcome, BaseException):
                 raise outcome
         return self._heard(due.run_id, results.last or begun)
 
-    async def _attempt_one(self, begun: RunDecision, intent: Intent, results: Results) -> None:
+    async def _attempt_one(self, begun: RunDecision, intent: Intent, lease: LeaseCheck, results: Results) -> None:
         step = intent.step
         with self._observer(begun.state, begun.world).step(
             run_id=begun.state.run_id,
@@ -139,7 +141,7 @@ class SystemActivities:
             ability=step.ability,
             attempt=intent.started.attempt,
         ) as seen:
-            answer = await self._carry_out(begun.state, begun.world, intent)
+            answer = await self._carry_out(begun.state, begun.world, intent, lease)
             observed_result = ObservedResult(step)
 
             def record_fact(state: RunState, world: World) -> list[Event]:
@@ -169,7 +171,7 @@ class SystemActivities:
     async def record_result(self, begun: RunDecision, conclude: Decide) -> RunDecision:
         return await self._runs.record_fact(begun.state.run_id, conclude)
 
-    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> AttemptResult:
+    async def _carry_out(self, state: RunState, world: World, intent: Intent, lease: LeaseCheck) -> AttemptResult:
         step = intent.step
         spec = reached_by(step.system, world.pinned, world.current)
         try:
@@ -177,7 +179,7 @@ class SystemActivities:
             pace = SystemPace(self._rates, step.system, spec.rate_per_second)
             connector = paced(await self._connections.to(step.system, spec), pace)
             connector = observed(connector, step.system, self._observer(state, world))
-            return await self._look_and_act(connector, effect, state.run_id, intent, _Turns(pace, step))
+            return await self._look_and_act(connector, effect, intent, lease, _Turns(pace, step))
         except ExpressionFailed as error:
             detail = {"parameter": error.source, "reason": error.reason}
             return AttemptResult("action_required", "no", "parameter_unknown", detail=detail)
@@ -190,7 +192,7 @@ class SystemActivities:
             return AttemptResult("try_again", "unknown", "unexpected", detail={"said": log_unexpected("a step", error)})
 
     async def _look_and_act(
-        self, connector: Connector, effect: Effect, run_id: str, intent: Intent, turns: _Turns
+        self, connector: Connector, effect: Effect, intent: Intent, lease: LeaseCheck, turns: _Turns
     ) -> AttemptResult:
         step = intent.step
         if intent.look_first:
@@ -206,7 +208,7 @@ class SystemActivities:
             return AttemptResult(acted=False, code="outcome_unknown")
         if (busy_for := await turns.soon()) is not None:
             return AttemptResult("try_again", "no", "rate_kept", retry_after=busy_for)
-        if not await self._holds_lease(run_id, intent):
+        if not await lease.held(intent):
             log.warning("no call was made for a step: the attempt's lease is over")
             return AttemptResult("try_again", "no", "lease_over")
         try:
@@ -234,12 +236,6 @@ class SystemActivities:
             return None
         look = await self._settled(connector, effect, 0.0, turns)
         return look if look.outcome == "done" else None
-
-    async def _holds_lease(self, run_id: str, intent: Intent) -> bool:
-        """Asks the ledger, by its clock: a process that was stopped or paused does not know for how long, and another
-        worker may have taken over. Raises `LedgerUnavailable`."""
-        snapshot = await self._runs.load(run_id)
-        return steps.holds_lease(snapshot.state, intent, snapshot.world.now)
 
     async def _settled(self, connector: Connector, effect: Effect, seconds: float, turns: _Turns) -> ReadBack:
         """Reads back until it shows done or the system has had its time to settle; what cannot be read is `unknown`."""

@@ -128,6 +128,13 @@ class Runs:
             self._keep(run_id, found[run_id])
         return found
 
+    async def state_now(self, run_id: str) -> tuple[RunState, datetime]:
+        """The run and the ledger's time, for a check that needs nothing else of what decisions rest on."""
+        stream = e.run_stream(run_id)
+        known = self._runs.get(stream)
+        page = await self.ledger.read({stream: known[0]})
+        return self._runs.advance(stream, known, page.events[stream])[1], page.now
+
     async def _advanced(self, folds: Folds[S], streams: Mapping[str, str]) -> dict[str, tuple[int, S]]:
         """What this process knows of these streams, by the names given; what it knows nothing of is read."""
         known = {name: folds.get(stream) for name, stream in streams.items()}

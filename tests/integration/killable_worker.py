@@ -26,6 +26,7 @@ from typing import Any, Literal, get_args
 
 from activities import inquiries
 from activities.connections import Connections
+from activities.leases import LeaseCheck
 from activities.starts import Starts
 from activities.systems import SystemActivities
 from connectors.abilities import Connector, Effect
@@ -105,8 +106,8 @@ class MortalActivities(SystemActivities):
         await self._cliff.reach("after_effect")
         return reply
 
-    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> AttemptResult:
-        answer = await super()._carry_out(state, world, intent)
+    async def _carry_out(self, state: RunState, world: World, intent: Intent, lease: LeaseCheck) -> AttemptResult:
+        answer = await super()._carry_out(state, world, intent, lease)
         # Nothing lies between the end of the read-back and here; what is not read back comes by as well.
         await self._cliff.reach("after_read_back")
         return answer

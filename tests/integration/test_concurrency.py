@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from activities.leases import LeaseCheck
 from activities.systems import SystemActivities
 from orchestrator import commands
 from orchestrator.commands import Done, Services
@@ -78,8 +79,8 @@ class Together(SystemActivities):
     together = 0
     go: asyncio.Event
 
-    async def _carry_out(self, state: RunState, world: World, intent: Intent) -> AttemptResult:
-        answer = await super()._carry_out(state, world, intent)
+    async def _carry_out(self, state: RunState, world: World, intent: Intent, lease: LeaseCheck) -> AttemptResult:
+        answer = await super()._carry_out(state, world, intent, lease)
         self.waiting += 1
         if self.waiting >= self.together:
             self.go.set()

@@ -36,7 +36,9 @@ class Turns:
 class Activities(SystemActivities):
     def __init__(self) -> None: ...
 
-    async def _holds_lease(self, run_id: str, intent: Any) -> bool:
+
+class Lease:
+    async def held(self, intent: Any) -> bool:
         return True
 
 
@@ -45,7 +47,8 @@ async def carried_out(error: ConnectorError, shows: str) -> Any:
     intent: Any = SimpleNamespace(step=step, look_first=False, may_act=True)
     turns: Any = Turns()
     connector: Any = Connector(error, shows)
-    return await Activities()._look_and_act(connector, EFFECT, "run", intent, turns)
+    lease: Any = Lease()
+    return await Activities()._look_and_act(connector, EFFECT, intent, lease, turns)
 
 
 @pytest.mark.parametrize(
