@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+from fastapi import Request
 
 MAX_CONCURRENT_REQUESTS = 48
 """Requests that are worked on together. A crowd waits in line for its turn, rather than each for one of a few
@@ -20,6 +24,9 @@ ANONYMOUS_SLOTS = 24
 MAX_REMEMBERED = 10_000
 """Sessions and tokens that are remembered to work. Whoever is forgotten comes once more as a stranger."""
 ANONYMOUS = ""
+HEALTH = "\0health"
+"""The share of health checks, which no account has: a crowd of others does not delay them."""
+HEALTH_SLOTS = 4
 
 
 @dataclass(slots=True)
@@ -45,11 +52,12 @@ class ConcurrencyLimiter:
         if len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
 
-    async def take(self, whose: bytes) -> str:
+    async def take(self, whose: bytes, *, health: bool = False) -> str:
         """Waits in line behind one's own first, and then behind everybody. Returns whose share it is of, for
-        `give_back`."""
-        name = self._known.get(whose, ANONYMOUS)
-        share = self._shares.setdefault(name, _Share(asyncio.Semaphore(MAX_PER_ACCOUNT if name else ANONYMOUS_SLOTS)))
+        `give_back`. `health`: the request is a health check."""
+        name = HEALTH if health else self._known.get(whose, ANONYMOUS)
+        places = {ANONYMOUS: ANONYMOUS_SLOTS, HEALTH: HEALTH_SLOTS}.get(name, MAX_PER_ACCOUNT)
+        share = self._shares.setdefault(name, _Share(asyncio.Semaphore(places)))
         share.wanted += 1
         try:
             await share.places.acquire()
@@ -78,16 +86,33 @@ class ConcurrencyLimiter:
 class Slot:
     """One request's place among those that are worked on together."""
 
-    def __init__(self, turns: ConcurrencyLimiter, whose: bytes) -> None:
+    def __init__(self, turns: ConcurrencyLimiter, whose: bytes, *, health: bool = False) -> None:
         self._turns = turns
         self._whose = whose
+        self._health = health
         self._of: str | None = None
 
     async def take(self) -> None:
         if self._of is None:
-            self._of = await self._turns.take(self._whose)
+            self._of = await self._turns.take(self._whose, health=self._health)
 
     def give_up(self) -> None:
         if self._of is not None:
             of, self._of = self._of, None
             self._turns.give_back(of)
+
+
+@asynccontextmanager
+async def out_of_turn(request: Request) -> AsyncIterator[None]:
+    """For waiting for another server: the request gives up its place meanwhile, so that a server that does not respond
+    delays only those who wait for it."""
+    slot: Slot = request.scope[SLOT]
+    slot.give_up()
+    try:
+        yield
+    finally:
+        await slot.take()
+
+
+SLOT = "offboard.slot"
+"""Where a request's scope has its `Slot`."""

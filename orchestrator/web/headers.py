@@ -18,7 +18,7 @@ from fastapi import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from orchestrator.web.concurrency import ConcurrencyLimiter, Slot
+from orchestrator.web.concurrency import SLOT, ConcurrencyLimiter, Slot
 
 log = logging.getLogger("offboard.web")
 
@@ -37,6 +37,7 @@ TAKES_FILES = re.compile(r"(/api/v1)?/runs/[^/]+/tasks/[^/]+(/files)?")
 LARGEST_REPORT = 64 * 1024
 """Of what HR's system sends, which has to be here whole before it can be seen whether it is signed."""
 REPORTS = "/api/v1/hooks/"
+HEALTH_CHECKS = ("/api/v1/health", "/api/v1/readiness")
 MAX_STREAMS = 40
 """Streams of events of one session or token: each looks whenever anything happens, and somebody has to be there for
 it."""
@@ -113,7 +114,7 @@ class EdgeMiddleware:
             await _say(NO_ADDRESS, scope, send, self._headers)
             return
         whose = hashlib.sha256(headers.get(b"authorization") or headers.get(b"cookie", b"")).digest()
-        turn = Slot(self._turns, whose)
+        turn = scope[SLOT] = Slot(self._turns, whose, health=scope["path"] in HEALTH_CHECKS)
         if streams and self._streams[whose] >= MAX_STREAMS:
             await _say(TOO_MANY, scope, send, self._headers)
             return

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from tests.production.described import COMPOSE, ROOT, command_of, compose, options_of, setting_names
 
@@ -221,3 +223,12 @@ def test_scripts_are_plain_shell() -> None:
                    "deploy/temporal/make-namespace"):  # fmt: skip
         assert (ROOT / script).stat().st_mode & 0o111, script
         subprocess.run(["sh", "-n", ROOT / script], check=True, timeout=10)
+
+
+def test_only_the_machine_in_front_says_where_clients_come_from() -> None:
+    [console] = compose()["networks"]["console"]["ipam"]["config"]
+    assert SERVICES["web"]["environment"]["FORWARDED_ALLOW_IPS"] == console["gateway"]
+    assert ip_address(console["gateway"]) in ip_network(console["subnet"])
+    trusted = _TrustedHosts(console["gateway"])
+    client, _ = trusted.get_trusted_client_address("203.0.113.99, 198.51.100.7")
+    assert client == "198.51.100.7", "what the proxy appended"

@@ -3,12 +3,19 @@ that no task is completed with."""
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
 import psycopg
+import pytest
 
 from orchestrator.embedded.stack import Stack
-from orchestrator.ledger.access.quotas import MAX_PER_SOURCE
+from orchestrator.ledger.access.quotas import MAX_PENDING, MAX_PER_SOURCE
+from orchestrator.ledger.access.sessions import SessionLimits, Sessions
 from orchestrator.ledger.persons.files import MAX_FILE_BYTES, MAX_FILES
 from orchestrator.ledger.persons.uploads import MAX_PENDING_BYTES
+from orchestrator.web.access import provider
+from orchestrator.web.concurrency import ANONYMOUS_SLOTS
 from tests.integration.installation import conninfo
 from tests.web.api.running import Leavers, refused, served, start, task_open, until
 from tests.web.conftest import Program, Visit
@@ -45,22 +52,81 @@ async def test_one_address_begins_so_many_sign_ins_and_others_begin_theirs(stack
     assert (await crowd.post("/api/v1/device", headers=here)).status_code == 200
 
 
-async def test_sign_ins_at_a_provider_that_nobody_finishes_are_bounded_as_well(stack: Stack, issuer: str) -> None:
+async def test_a_full_table_takes_the_place_of_the_address_with_the_most(stack: Stack, visit: Visit) -> None:
+    crowd = await visit()
+    here, there = {"X-Forwarded-For": "203.0.113.21"}, {"X-Forwarded-For": "203.0.113.22"}
+    first = (await crowd.post("/api/v1/device", headers=here)).json()
+    filled = (
+        "INSERT INTO access.devices (device_hash, code_hash, refused, asked_at, expires_at, source)"
+        " SELECT sha256(n::text::bytea), sha256(('c' || n)::bytea), false, engine.now(),"
+        " engine.now() + interval '5 min', sha256((n / 150)::text::bytea) FROM generate_series(1, %s) AS n"
+    )
+    await sql(stack, filled, MAX_PENDING)
+    for headers in (there, {"X-Forwarded-For": "203.0.113.23"}):
+        assert (await crowd.post("/api/v1/device", headers=headers)).status_code == 200, (
+            "nobody outside shuts others out"
+        )
+    waiting = await crowd.post("/api/v1/device/token", json={"device_secret": first["device_secret"]})
+    refused(waiting, 403, "authorization_pending")
+    await sql(stack, "DELETE FROM access.devices")
+
+
+async def test_sign_ins_at_a_provider_leave_nothing_here_that_could_fill(stack: Stack, issuer: str) -> None:
     async with served(stack, oidc=at(issuer)) as url, Visitor(url) as browser:
         browser.follow_redirects = False
-        here = {"X-Forwarded-For": "203.0.113.9"}
-        assert (await browser.get("/sign-in/start", headers=here)).status_code == 303
-        as_often = (
-            "INSERT INTO access.sign_ins (state_hash, sealed, expires_at, source)"
-            " SELECT sha256(n::text::bytea), sealed, expires_at, source FROM generate_series(1, %s) AS n,"
-            " (SELECT * FROM access.sign_ins ORDER BY expires_at DESC LIMIT 1) AS begun"
-        )
-        assert await sql(stack, as_often, MAX_PER_SOURCE - 2) == MAX_PER_SOURCE - 2
-        assert (await browser.get("/sign-in/start", headers=here)).status_code == 303
-        answer = await browser.get("/sign-in/start", headers=here)
-        assert answer.status_code == 429 and int(answer.headers["retry-after"]) > 0
-        assert "Too many requests" in answer.text and "try again in a few minutes" in answer.text
-        assert (await browser.get("/sign-in/start")).status_code == 303, "others sign in"
+        for _ in range(MAX_PER_SOURCE // 10):
+            assert (await browser.get("/sign-in/start")).status_code == 303
+        assert await sql(stack, "SELECT 1 FROM access.sign_ins") == 0
+        assert len(browser.cookies["offboard-state"]) < 4_000
+        begun, over = browser.cookies["offboard-state"], timedelta(seconds=-1)
+        sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
+        assert sessions.opened_sign_in("another-state", begun) is None
+        assert sessions.opened_sign_in("s", sessions.seal_sign_in("s", {}, over)) is None
+        for cookie in ("", "x", begun[:-4], "\u00e9"):
+            assert sessions.opened_sign_in("s", cookie) is None
+
+
+async def test_only_a_page_that_is_opened_begins_a_sign_in(stack: Stack, issuer: str) -> None:
+    async with served(stack, oidc=at(issuer)) as url, Visitor(url) as browser:
+        browser.follow_redirects = False
+        for mode, dest in (("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe")):
+            headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+            answer = await browser.get("/sign-in/start", headers=headers)
+            assert answer.status_code == 403 and "set-cookie" not in answer.headers, dest
+        opened = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+        assert (await browser.get("/sign-in/start", headers=opened)).status_code == 303, "a link in a mail"
+
+
+async def test_a_provider_that_hangs_delays_only_those_who_sign_in(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.read()
+        writer.close()
+
+    monkeypatch.setattr(provider, "WITHIN", 2.0)
+    hanging = await asyncio.start_server(silent, "127.0.0.1", 0)
+    issuer = f"http://127.0.0.1:{hanging.sockets[0].getsockname()[1]}"
+    clock = asyncio.get_running_loop().time
+    sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
+    secret = await sessions.open("auditor")
+    async with served(stack, oidc=at(issuer)) as url, Visitor(url) as crowd, Visitor(url) as browser:
+        browser.cookies["offboard"] = secret
+        began = clock()
+        waiting = [asyncio.create_task(crowd.get("/sign-in/start")) for _ in range(ANONYMOUS_SLOTS + 6)]
+        while not connections:
+            await asyncio.sleep(0.01)
+        for path in ("/api/v1/health", "/sign-in", "/device"):
+            assert (await browser.get(path)).status_code == 200
+        assert not any(task.done() for task in waiting), "all of that while the provider hangs"
+        assert {(await task).status_code for task in waiting} == {503}
+        assert connections == 1 and clock() - began < 8, "one request is asked for all"
+        assert (await crowd.get("/sign-in/start")).status_code == 503 and connections == 1
+    hanging.close()
 
 
 async def test_files_that_no_task_is_completed_with_are_few_and_go(

@@ -5,22 +5,22 @@ Times are on the database's clock, like all others.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.rows import dict_row
 from sqlalchemy import delete, func, insert, update
 
-from orchestrator.ledger.access.quotas import require_quota
 from orchestrator.ledger.book.errors import UnreadableEvent
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
-from orchestrator.ledger.schema.tables import sessions, sign_ins
+from orchestrator.ledger.schema.tables import sessions
 
 SEEN_EVERY = timedelta(minutes=1)
 """How exactly it is known when somebody was last here: a write for every page would be a write for every look."""
@@ -158,30 +158,23 @@ class Sessions:
         async with self._database.connect() as connection:
             await connection.execute(delete(sessions).where(sessions.c.session_hash == hash_of(secret)))
 
-    # A sign-in that is under way
+    # A sign-in that is in progress is kept by its browser: however many are begun, there is nothing here to fill.
 
-    async def begin_sign_in(self, state: str, words: Mapping[str, Any], within: timedelta, source: bytes) -> None:
-        """Keeps what only this installation may know until the identity provider sends the browser back. `source` says
-        where it comes from. Raises `TooOften`."""
-        hashed, now = hash_of(state), func.engine.now()
-        async with self._database.transaction() as connection:
-            await connection.execute(delete(sign_ins).where(sign_ins.c.expires_at < now))
-            await require_quota(connection, sign_ins, source)
-            sealed = self._seal(hashed, dict(words))
-            await connection.execute(
-                insert(sign_ins).values(state_hash=hashed, sealed=sealed, expires_at=now + within, source=source)
-            )
+    def seal_sign_in(self, state: str, words: Mapping[str, Any], within: timedelta) -> str:
+        """What only this installation may know until the identity provider sends the browser back, as text for a
+        cookie of at most 4,096 bytes."""
+        over = datetime.now(UTC) + within
+        sealed = self._keyring.seal(_sign_in(state), json.dumps({**words, "over": over.isoformat()}).encode())
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
-    async def finish_sign_in(self, state: str) -> dict[str, Any] | None:
-        """What was kept, once: a second browser that comes with the same state gets nothing."""
-        taken = (
-            delete(sign_ins)
-            .where(sign_ins.c.state_hash == hash_of(state), sign_ins.c.expires_at > func.engine.now())
-            .returning(sign_ins.c.sealed)
-        )
-        async with self._database.connect() as connection:
-            sealed = (await connection.execute(taken)).scalar_one_or_none()
-        return None if sealed is None else self._open(hash_of(state), sealed)
+    def opened_sign_in(self, state: str, sealed: str) -> dict[str, Any] | None:
+        """What was sealed for this state; None for what is not of this installation, of another state, or over."""
+        try:
+            raw = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+            words: dict[str, Any] = json.loads(self._keyring.open(_sign_in(state), raw))
+        except (ValueError, UnreadableEvent):
+            return None
+        return words if datetime.fromisoformat(words["over"]) > datetime.now(UTC) else None
 
     def _seal(self, hashed: bytes, words: dict[str, Any]) -> bytes:
         return self._keyring.seal(f"access:{hashed.hex()}", json.dumps(words).encode())
@@ -189,6 +182,10 @@ class Sessions:
     def _open(self, hashed: bytes, sealed: bytes) -> dict[str, Any]:
         words: dict[str, Any] = json.loads(self._keyring.open(f"access:{hashed.hex()}", bytes(sealed)))
         return words
+
+
+def _sign_in(state: str) -> str:
+    return f"sign-in:{hash_of(state).hex()}"
 
 
 async def left_since(database: Database, human: str, since: datetime) -> bool:

@@ -253,6 +253,8 @@ sessions = Table(
 Index("sessions_of_actor", sessions.c.actor_id)
 Index("sessions_by_expiry", sessions.c.expires_at)
 
+# No longer used: a sign-in in progress is sealed in its browser's cookie. The version before this one writes here, so
+# that it can run during an upgrade, or after one that was taken back.
 sign_ins = Table(
     "sign_ins",
     metadata,

@@ -34,6 +34,9 @@ ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
 KNOWN_FOR = 3600.0
 """Seconds for which the provider's discovery document and keys are taken as read; an unknown key is looked for anew."""
 WITHIN = 10.0
+"""Seconds for one answer of the provider; both documents together take no longer."""
+FAILURE_KNOWN_FOR = 10.0
+"""Seconds for which a provider that could not be reached is not asked again: sign-ins are refused at once."""
 LEEWAY = 60
 """Seconds by which two clocks may differ."""
 
@@ -47,6 +50,10 @@ class SignInFailed(Exception):
         self.remedy = remedy
         self.ours = ours
         """Whether an administrator must act, rather than whoever signs in."""
+
+    def again(self) -> SignInFailed:
+        """The same failure, for another sign-in."""
+        return SignInFailed(self.cause, self.remedy, ours=self.ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,9 @@ class Provider:
         self._metadata: dict[str, Any] = {}
         self._keys: KeySet | None = None
         self._read_at = 0.0
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
+        self._failed: SignInFailed | None = None
+        self._failed_at = 0.0
 
     async def begin(self, *, step_up: bool) -> tuple[str, str, dict[str, str]]:
         """Where to send the browser, the state that it comes back with, and what to keep until then. `step_up` asks
@@ -119,6 +128,9 @@ class Provider:
         return self._identity(claims)
 
     async def aclose(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait({self._reading})
         await self._http.aclose()
 
     async def _claims(self, written: str, nonce: str) -> Mapping[str, Any]:
@@ -187,12 +199,29 @@ class Provider:
         )
 
     async def _known(self, *, refresh: bool = False) -> tuple[dict[str, Any], KeySet]:
-        async with self._reading:
-            old = refresh and time.monotonic() - self._read_at > 5.0
-            if self._keys is None or old or time.monotonic() - self._read_at > KNOWN_FOR:
+        """One request to the provider is the answer for all sign-ins that wait for it, and so is its failure."""
+        now = time.monotonic()
+        old = refresh and now - self._read_at > 5.0
+        if self._keys is None or old or now - self._read_at > KNOWN_FOR:
+            if self._failed is not None and now - self._failed_at < FAILURE_KNOWN_FOR:
+                raise self._failed.again()
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read_once())
+            await asyncio.shield(self._reading)
+            if self._failed is not None:
+                raise self._failed.again()
+        assert self._keys is not None
+        return self._metadata, self._keys
+
+    async def _read_once(self) -> None:
+        try:
+            async with asyncio.timeout(WITHIN):
                 self._metadata, self._keys = await self._read()
-                self._read_at = time.monotonic()
-            return self._metadata, self._keys
+            self._read_at, self._failed = time.monotonic(), None
+        except TimeoutError:
+            self._failed, self._failed_at = _unreachable("TimeoutError"), time.monotonic()
+        except SignInFailed as failed:
+            self._failed, self._failed_at = failed, time.monotonic()
 
     async def _read(self) -> tuple[dict[str, Any], KeySet]:
         issuer = self.settings.issuer

@@ -15,7 +15,7 @@ from orchestrator.web.access.caller import PageCaller, cookie_name
 from orchestrator.web.access.forms import Form, from_our_pages, text
 from orchestrator.web.access.provider import SignInFailed
 from orchestrator.web.access.sign_in_completion import Arrival, open_session
-from orchestrator.web.access.source import source_of
+from orchestrator.web.concurrency import out_of_turn
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.state import WebState, state_of
 
@@ -44,11 +44,13 @@ async def start(request: Request, to: str = "/", step_up: bool = False) -> Respo
     web = state_of(request)
     if web.provider is None:
         raise Invalid("no_provider", "No identity provider is configured.")
-    url, state, kept = await web.provider.begin(step_up=step_up)
-    await web.sessions.begin_sign_in(state, {**kept, "to": safe_path(to)}, SIGN_IN_WITHIN, source_of(request))
+    _opened_as_page(request)
+    async with out_of_turn(request):
+        url, state, kept = await web.provider.begin(step_up=step_up)
+    begun = web.sessions.seal_sign_in(state, {**kept, "to": safe_path(to)}, SIGN_IN_WITHIN)
     answer = RedirectResponse(url, 303)
     # The browser that began is the one that comes back: somebody else's link signs nobody in.
-    _set(answer, web, f"{cookie_name(web.settings)}-state", state, SIGN_IN_WITHIN)
+    _set(answer, web, _state_cookie(web), begun, SIGN_IN_WITHIN)
     return answer
 
 
@@ -60,13 +62,11 @@ async def callback(request: Request, state: str = "", error: str = "") -> Respon
         raise SignInFailed(
             "The identity provider refused the sign-in.", "Sign in again, or ask the provider's administrator."
         )
-    state_cookie = f"{cookie_name(web.settings)}-state"
-    kept = None
-    if state and request.cookies.get(state_cookie) == state:
-        kept = await web.sessions.finish_sign_in(state)
+    kept = web.sessions.opened_sign_in(state, request.cookies.get(_state_cookie(web), "")) if state else None
     if web.provider is None or kept is None:
         raise SignInFailed("This sign-in was started in another browser or has expired.", "Sign in again.")
-    identity = await web.provider.finish(request.url.query, state, kept)
+    async with out_of_turn(request):
+        identity = await web.provider.finish(request.url.query, state, kept)
     arrival = Arrival(
         actor_id=f"a_{web.services.keyring.lookup_tag('actor', identity.subject).hex()[:24]}",
         roles=identity.roles,
@@ -78,8 +78,21 @@ async def callback(request: Request, state: str = "", error: str = "") -> Respon
         acr=identity.acr,
     )
     answer = await _signed_in(request, web, arrival, str(kept["to"]))
-    answer.delete_cookie(state_cookie, path="/", secure=web.settings.secure, httponly=True, samesite="lax")
+    answer.delete_cookie(_state_cookie(web), path="/", secure=web.settings.secure, httponly=True, samesite="lax")
     return answer
+
+
+def _opened_as_page(request: Request) -> None:
+    """A page elsewhere could have an image start sign-ins, which would replace the one in progress. Browsers say what
+    they open an address for (Fetch Metadata Request Headers, sections 2.1 and 2.2). Raises `NotAllowed`."""
+    mode = request.headers.get("sec-fetch-mode", "navigate")
+    destination = request.headers.get("sec-fetch-dest", "document")
+    if mode != "navigate" or destination != "document":
+        raise NotAllowed("form_not_ours", "A sign-in can be started only by opening its address as a page.")
+
+
+def _state_cookie(web: WebState) -> str:
+    return f"{cookie_name(web.settings)}-state"
 
 
 @router.post("/sign-in/local")
@@ -148,7 +161,7 @@ async def confirm_device(request: Request, caller: PageCaller, form: Form) -> Re
 
 async def _signed_in(request: Request, web: WebState, arrival: Arrival, to: str) -> RedirectResponse:
     name = cookie_name(web.settings)
-    secret = await open_session(web, arrival, request.cookies.get(name))
+    secret = await open_session(request, web, arrival, request.cookies.get(name))
     answer = RedirectResponse(to, 303)
     _set(answer, web, name, secret, web.settings.session_lasts)
     return answer

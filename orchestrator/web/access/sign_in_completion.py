@@ -7,12 +7,15 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from fastapi import Request
+
 from orchestrator import commands
 from orchestrator.documents.questions import WhoSignsIn
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import left_since
+from orchestrator.web.concurrency import out_of_turn
 from orchestrator.web.inquiries import InquiryFailed
 from orchestrator.web.state import WebState
 
@@ -50,14 +53,15 @@ class Arrived:
     known: bool
 
 
-async def arrive(web: WebState, arrival: Arrival) -> Arrived:
+async def arrive(request: Request, web: WebState, arrival: Arrival) -> Arrived:
     """Raises `NotAllowed` for somebody whose own cutoff has passed."""
     known = (await web.services.runs.organisation()).actors.get(arrival.actor_id)
     human, managers = (known.human, known.managers) if known is not None else (None, frozenset())
     name, email, zone, asked = arrival.name, arrival.email, arrival.zone, True
     if arrival.person is not None:
         try:
-            who = await web.inquiries.ask(arrival.actor_id, WhoSignsIn(wanted=arrival.person), within=WITHIN)
+            async with out_of_turn(request):
+                who = await web.inquiries.ask(arrival.actor_id, WhoSignsIn(wanted=arrival.person), within=WITHIN)
         except (Refusal, InquiryFailed, EngineUnavailable) as error:
             # HR is away, or knows nobody by this. What it said the last time holds: gates ask for the person behind.
             log.warning("HR did not say who signs in: %s", getattr(error, "code", type(error).__name__))
@@ -72,9 +76,9 @@ async def arrive(web: WebState, arrival: Arrival) -> Arrived:
     return Arrived(actor, name, zone, known=asked or human is not None)
 
 
-async def open_session(web: WebState, arrival: Arrival, replaces: str | None) -> str:
+async def open_session(request: Request, web: WebState, arrival: Arrival, replaces: str | None) -> str:
     """The new session's secret; the browser's former session is over."""
-    arrived = await arrive(web, arrival)
+    arrived = await arrive(request, web, arrival)
     return await web.sessions.open(
         arrived.actor.actor_id,
         name=arrived.name,

@@ -94,7 +94,7 @@ async def locally(request: Request, asked: LocalSignIn) -> PersonsToken:
     from_our_pages(request)  # a page elsewhere, open in the same machine's browser, gets no token
     web = state_of(request)
     arrival = await local_arrival(web, asked.alias)
-    arrived = await arrive(web, arrival)
+    arrived = await arrive(request, web, arrival)
     lasts = PERSONS_TOKEN if arrived.known else UNTIL_KNOWN
     return await _persons_token(web, arrived.actor.actor_id, "local sign-in", arrival.auth_time, None, lasts)
 
