@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from connectors.abilities import Ability, Connector
 from connectors.boundary import checked
 from connectors.errors import ActionRequiredError, ConnectorError
+from connectors.http.connector import MAY_BE_EMPTY
 from connectors.packages import ConnectorKind, is_named, load, over_http
 from connectors.protocols import ldap
 from connectors.protocols.scim import SCIM
@@ -158,8 +159,11 @@ def connect(kind: str, settings: Mapping[str, str], *, allowed_hosts: Collection
 
 
 def _read(model: type[Settings], settings: Mapping[str, str], place: str) -> Settings:
-    """Empty settings count as not given; the line end that files have is not part of a secret."""
-    given = {name: value.strip("\r\n") for name, value in settings.items() if value.strip()}
+    """Empty settings count as not given, except those that `may_be_empty`; the line end that files have is not part of
+    a secret."""
+    given = {
+        name: value.strip("\r\n") for name, value in settings.items() if value.strip() or _may_be_empty(model, name)
+    }
     described = {setting.name: setting for setting in _describe(model)}
     for name in given:
         if name not in described:
@@ -186,6 +190,11 @@ def _read(model: type[Settings], settings: Mapping[str, str], place: str) -> Set
         raise _problem(
             "setting_invalid", place, name, f"cannot be used ({problem['type']})", f"It must be: {summary}."
         ) from None
+
+
+def _may_be_empty(model: type[BaseModel], name: str) -> bool:
+    field = model.model_fields.get(name)
+    return field is not None and field.json_schema_extra == MAY_BE_EMPTY
 
 
 def _problem(code: str, place: str, name: str, what: str, remedy: str) -> ActionRequiredError:

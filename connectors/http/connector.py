@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
 from connectors.abilities import (
     Ability,
@@ -32,6 +32,9 @@ from connectors.http.dialect import Dialect
 from connectors.http.flows import unexpected
 from connectors.http.requests import Flow, Request
 from connectors.parameters import account_of, unknown_attribute
+
+MAY_BE_EMPTY: dict[str, JsonValue] = {"may_be_empty": True}
+"""The `json_schema_extra` of a setting for which an empty text is a value, and does not mean the default."""
 
 
 class HttpSettings(BaseModel):

@@ -17,9 +17,9 @@ from pydantic import Field
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.account_set import AccountSet, equals_ignoring_case, value_shown, values_asked
 from connectors.acts import Act, ActTable
-from connectors.errors import ActionRequiredError
+from connectors.errors import ActionRequiredError, RefusedError
 from connectors.groups_left import GroupsLeft
-from connectors.http.connector import HttpKind, TokenSettings, answers, bearer
+from connectors.http.connector import MAY_BE_EMPTY, HttpKind, TokenSettings, answers, bearer
 from connectors.http.dialect import Dialect, Verdict
 from connectors.http.flows import change, parse, unexpected
 from connectors.http.requests import Answer, Flow, Operation
@@ -43,7 +43,8 @@ class ScimSettings(TokenSettings):
 
     privileged: str = Field(
         default="admin,administrator,owner",
-        description="names of roles and groups, separated by commas, that make an account privileged",
+        description="names of roles and groups, separated by commas, that make an account privileged; may be empty",
+        json_schema_extra=MAY_BE_EMPTY,
     )
 
 
@@ -111,9 +112,25 @@ def _add_matching(
 def _disable(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
     account_id = account_of(effect).native_id
     if (yield from server.offers()).patch.supported:
-        operation = {"op": "replace", "path": "active", "value": False}
-        yield from change(PATCH_USER.request(account_id, json=patch(operation), missing_ok=True), effect)
-        return {"active": False}
+        refusal = None
+        # Some servers take `replace` with a path only, and some only without (RFC 7644 section 3.5.2.3 has both).
+        for operation in (
+            {"op": "replace", "path": "active", "value": False},
+            {"op": "replace", "value": {"active": False}},
+        ):
+            try:
+                yield from change(PATCH_USER.request(account_id, json=patch(operation), missing_ok=True), effect)
+            except RefusedError as error:
+                if error.code != "refused":
+                    raise
+                refusal = refusal or error
+                user, _ = yield from _user(effect)
+                if user is not None and user.active is False:  # a PATCH that changes nothing is refused by some
+                    return {"active": False, "already": True}
+            else:
+                return {"active": False}
+        assert refusal is not None
+        raise refusal
     fetched = yield from change(GET_USER.request(account_id, missing_ok=True), effect)
     answer = yield from server.put(PUT_USER, fetched, {"active": False})
     if answer.missing:

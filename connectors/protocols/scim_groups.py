@@ -5,11 +5,12 @@ Membership is changed through Groups, since a user's own `groups` is read-only (
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.account_set import comparable
-from connectors.errors import RefusedError
+from connectors.errors import ConnectorError, RefusedError
 from connectors.http.flows import parse
 from connectors.http.requests import Flow, Operation
 from connectors.protocols.scim_documents import ScimGroup, ScimUser, lowered, reference_id
@@ -17,6 +18,7 @@ from connectors.protocols.scim_server import GET_GROUP, ScimServer, quoted
 
 PATCH_GROUP = Operation("PATCH", "/Groups/{id}")
 PUT_GROUP = Operation("PUT", "/Groups/{id}")
+_UNREADABLE = frozenset({"answer_too_large", "answer_not_understood"})
 _PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
@@ -68,18 +70,41 @@ def _exists(server: ScimServer, name: str) -> Flow[bool]:
 
 
 def leave(server: ScimServer, group: ScimGroup, account_id: str) -> Flow[None]:
-    """Takes the one member out, and reads no other where the server has PATCH."""
-    if (yield from server.offers()).patch.supported:
-        operation = {"op": "remove", "path": f"members[value eq {quoted(account_id)}]"}
+    """Takes the one member out, and reads no other where the server removes one member by a filter. A server that
+    refuses the filter (501, or 400 with invalidPath) is sent the remaining members instead.
+
+    `remove` with `path: members` and a list of values is not sent: by RFC 7644 section 3.5.2.2 it removes every
+    member, so a server that ignores the list would empty the group."""
+    patches = (yield from server.offers()).patch.supported
+    if not patches:
+        yield from _replace_members(server, group, account_id, patches=False)
+        return
+    operation = {"op": "remove", "path": f"members[value eq {quoted(account_id)}]"}
+    try:
         yield PATCH_GROUP.request(group.id, json=patch(operation), missing_ok=True)
-        return
+    except RefusedError as refused:
+        try:
+            yield from _replace_members(server, group, account_id, patches=True)
+        except ConnectorError as error:
+            if isinstance(error, RefusedError) or error.code in _UNREADABLE:
+                raise refused from None
+            raise
+
+
+def _replace_members(server: ScimServer, group: ScimGroup, account_id: str, *, patches: bool) -> Flow[None]:
+    """Under If-Match where the server has entity tags, so that no member that was added meanwhile is lost."""
     fetched = yield GET_GROUP.request(group.id, missing_ok=True)
-    if fetched.missing:
+    if fetched.missing or account_id not in parse(lowered(fetched.body), ScimGroup).member_ids():
         return
-    if account_id in parse(lowered(fetched.body), ScimGroup).member_ids():
-        name = next(name for name in fetched.body if name.lower() == "members")
-        remaining = [member for member in fetched.body[name] if reference_id(lowered(member)) != account_id]
-        yield from server.put(PUT_GROUP, fetched, {name: remaining})
+    name = next(name for name in fetched.body if name.lower() == "members")
+    remaining = [member for member in fetched.body[name] if reference_id(lowered(member)) != account_id]
+    if patches:
+        operation = {"op": "replace", "path": "members", "value": remaining}
+        headers = yield from server.unchanged_since(fetched)
+        with contextlib.suppress(RefusedError):
+            yield PATCH_GROUP.request(group.id, json=patch(operation), headers=headers, missing_ok=True)
+            return
+    yield from server.put(PUT_GROUP, fetched, {name: remaining})
 
 
 def patch(operation: Mapping[str, object]) -> dict[str, object]:

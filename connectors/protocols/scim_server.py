@@ -26,6 +26,7 @@ _PAGES = Offset(
 )
 _CASE_EXACT = frozenset({"id", "externalid"})  # RFC 7643 section 3.1; other texts are compared without case
 _SAMPLES = 5
+_UNUSED_ID = "nobody-has-this-id"
 _WITHOUT_MEMBERS = {"excludedAttributes": "members"}  # RFC 7644 section 3.9; everybody may be in one group
 
 # RFC 7644 section 3.2
@@ -78,18 +79,22 @@ class ScimServer:
 
     def put(self, operation: Operation, fetched: Answer, values: dict[str, Any]) -> Flow[Answer]:
         """Put a resource back as it was fetched, with the given values changed. The answer may be a 404."""
-        if not isinstance(fetched.body, dict):
-            unexpected(f"{operation.path} responded with something that is not a resource.")
-        headers = {}
-        if (yield from self.offers()).etag.supported:
-            meta = fetched.body.get("meta")
-            version = fetched.etag or (meta.get("version") if isinstance(meta, dict) else None)
-            if not isinstance(version, str):
-                unexpected("The server supports entity tags, but its resource has none.")
-            headers["If-Match"] = version
+        headers = yield from self.unchanged_since(fetched)
         resource_id = str(fetched.body.get("id", ""))
         request = operation.request(resource_id, json={**fetched.body, **values}, headers=headers, missing_ok=True)
         return (yield request)
+
+    def unchanged_since(self, fetched: Answer) -> Flow[dict[str, str]]:
+        """Headers that let a change through only where the resource is still as it was fetched."""
+        if not isinstance(fetched.body, dict):
+            unexpected("The server responded with something that is not a resource.")
+        if not (yield from self.offers()).etag.supported:
+            return {}
+        meta = fetched.body.get("meta")
+        version = fetched.etag or (meta.get("version") if isinstance(meta, dict) else None)
+        if not isinstance(version, str):
+            unexpected("The server supports entity tags, but its resource has none.")
+        return {"If-Match": version}
 
     def privileged_members(self) -> Flow[set[str]]:
         """Ids of the members of privileged groups, since not every server shows a user's groups on the user."""
@@ -133,7 +138,12 @@ class ScimServer:
             self._found_members = self._found_members or bool(found)
             if self._found_members or (yield from self._finds_a_member()):
                 return found, True
-        documents = yield from resources(LIST_GROUPS, None)
+        try:
+            documents = yield from resources(LIST_GROUPS, None)
+        except ActionRequiredError as error:
+            if error.code != "answer_too_large" or not found:
+                raise
+            return found, False
         groups = [group_or_none(document) for document in documents]
         every = [group for group in groups if group is not None]
         self._lists_members = self._lists_members or any(group.member_ids() for group in every)
@@ -152,7 +162,7 @@ class ScimServer:
         if self._refuses_strange_members is None:
             self._refuses_strange_members = False
             if (yield from self.offers()).filter.supported:
-                params = {"filter": 'members.value eq "no-user-has-this-id"', "count": "1"}
+                params = {"filter": f"members.value eq {quoted(_UNUSED_ID)}", "count": "1"}
                 for further in _WITHOUT_MEMBERS, {}:
                     try:
                         answer = yield LIST_GROUPS.request(params={**params, **further})
@@ -173,8 +183,18 @@ class ScimServer:
         return [group for document in documents if (group := group_or_none(document)) is not None]
 
     def _finds_a_member(self) -> Flow[bool]:
-        """Whether the filter finds the group of a member that the server shows: one that answers an unknown filter
-        with an empty list does not."""
+        """Whether the filter finds a group of any user, or of a member that the server shows: a server that answers
+        an unknown filter with an empty list does not. Members of groups are read only if users do not show it."""
+        try:
+            page = yield LIST_USERS.request(params={"startIndex": "1", "count": str(_SAMPLES)})
+            for user in _PAGES.items(page)[:_SAMPLES]:
+                user_id = str(lowered(user).get("id") or "") if isinstance(user, dict) else ""
+                if user_id and (yield from self._groups_by_member(user_id)):
+                    self._found_members = True
+                    return True
+        except ConnectorError as error:
+            if not _is_of_one_answer(error):
+                raise
         try:
             page = yield LIST_GROUPS.request(params={"startIndex": "1", "count": str(_SAMPLES)})
             for document in _PAGES.items(page)[:_SAMPLES]:
@@ -187,7 +207,7 @@ class ScimServer:
                 self._found_members = any(each.id == group.id for each in found)
                 return self._found_members
         except ConnectorError as error:
-            if not isinstance(error, RefusedError) and error.code not in ("answer_too_large", "answer_not_understood"):
+            if not _is_of_one_answer(error):
                 raise
         return False
 
@@ -219,13 +239,18 @@ class ScimServer:
         return False
 
 
+def _is_of_one_answer(error: ConnectorError) -> bool:
+    """Not of the credential or the connection: another question may still be answered."""
+    return isinstance(error, RefusedError) or error.code in ("answer_too_large", "answer_not_understood")
+
+
 def every_user(attributes: Collection[str]) -> Flow[list[Any]]:
     """All users, to be compared here. Raises `ActionRequiredError("search_unproven")` where the server does not list
     them, or shows one of the attributes on none of them."""
     try:
         documents = yield from resources(LIST_USERS, None)
     except ConnectorError as error:
-        if not isinstance(error, RefusedError) and error.code not in ("answer_too_large", "answer_not_understood"):
+        if not _is_of_one_answer(error):
             raise
         raise search_unproven(attributes) from None
     users = [document for document in documents if isinstance(document, dict)]

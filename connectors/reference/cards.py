@@ -13,6 +13,7 @@ from pydantic import Field
 
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.acts import Act, ActTable
+from connectors.errors import RefusedError
 from connectors.http.connector import HttpKind, TokenSettings, answers, bearer, find_by
 from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
 from connectors.http.pages import Cursor
@@ -71,17 +72,30 @@ def _close(settings: CardsSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
 def _set_state(operation: Operation, effect: Effect) -> Flow[Mapping[str, Any]]:
     key = {"Idempotency-Key": effect.effect_key}
     request = operation.request(account_of(effect).native_id, headers=key, missing_ok=True)
-    answer = yield from change(request, effect)
+    try:
+        answer = yield from change(request, effect)
+    except RefusedError as error:
+        card = yield from _card(effect)
+        if error.code != "refused" or card is None or not _is_done(card, effect):
+            raise
+        return {"state": card.state, "already": True}
     return {"state": parse(answer.body, _Card).state}
 
 
+def _card(effect: Effect) -> Flow[_Card | None]:
+    return (yield from ask_if_present(GET_CARD.request(account_of(effect).native_id, missing_ok=True), _Card))
+
+
+def _is_done(card: _Card, effect: Effect) -> bool:
+    """Neither a frozen nor a closed card can pay, so a closed card counts as frozen."""
+    return card.state in {"freeze_card": {"frozen", "closed"}, "close_card": {"closed"}}.get(
+        effect.ability, {card.state}
+    )
+
+
 def _look(settings: CardsSettings, effect: Effect) -> Flow[ReadBack]:
-    card = yield from ask_if_present(GET_CARD.request(account_of(effect).native_id, missing_ok=True), _Card)
-    if card is None:
-        return account_missing()
-    # Neither a frozen nor a closed card can pay, so a closed card counts as frozen.
-    enough = {"freeze_card": {"frozen", "closed"}, "close_card": {"closed"}}.get(effect.ability, {card.state})
-    return seen(card.state in enough, card.evidence())
+    card = yield from _card(effect)
+    return account_missing() if card is None else seen(_is_done(card, effect), card.evidence())
 
 
 CARDS = HttpKind(

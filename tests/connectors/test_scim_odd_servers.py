@@ -35,7 +35,7 @@ class Server:
         self.filter_users: Callable[[str, str], Any] = lambda attribute, value: self.by_value(attribute, value)
         self.lists_members = True
         self.shows_members = True
-        self.refuses_patch: dict[str, int] = {}
+        self.refuses_changes: dict[str, int] = {}
         self.lists_users = True
         self.asked: list[Asked] = []
 
@@ -54,9 +54,9 @@ class Server:
             return Answered(200, {"patch": {"supported": True}, "filter": {"supported": True}})
         if path[0] == "Users":
             return self._users(path, condition)
+        if len(path) > 1 and asked.method != "GET" and path[1] in self.refuses_changes:
+            return _refused(self.refuses_changes[path[1]])
         if len(path) > 1 and asked.method == "PATCH":
-            if path[1] in self.refuses_patch:
-                return _refused(self.refuses_patch[path[1]])
             member = json.loads(json.loads(asked.body)["Operations"][0]["path"].split(" eq ")[1].rstrip("]"))
             group = self.groups[path[1]]
             group["members"] = [each for each in group["members"] if _id(each) != member]
@@ -180,7 +180,7 @@ async def test_a_group_that_refuses_keeps_the_account_in_no_other(
     status: int, kind: type[ConnectorError], code: str
 ) -> None:
     server = Server()
-    server.refuses_patch = {"g-1": status}
+    server.refuses_changes = {"g-1": status}
     async with server.connected() as scim:
         with pytest.raises(kind, match=code) as raised:
             await scim.attempt(LEAVE)
@@ -281,3 +281,91 @@ async def test_a_server_without_groups_finds_accounts(status: int) -> None:
     async with server.connected("admin,owner") as scim:
         (account,) = await scim.find_accounts([Lookup("userName", "nora@example.org")])
         assert not account.privileged
+
+
+def _users_by_path(server: Server, asked: Asked) -> Answered | None:
+    """Refuses every PATCH with a filter in its path; takes the others."""
+    if asked.method != "PATCH" or not asked.path.startswith("/Groups/"):
+        return None
+    (operation,) = json.loads(asked.body)["Operations"]
+    if operation["path"] != "members":
+        return _refused(501)
+    server.groups[asked.path.split("/")[2]]["members"] = operation["value"]
+    return Answered(204)
+
+
+def _users_by_put(server: Server, asked: Asked) -> Answered | None:
+    """Refuses every PATCH of a group."""
+    if asked.method == "PUT" and asked.path.startswith("/Groups/"):
+        server.groups[asked.path.split("/")[2]] = json.loads(asked.body)
+        return Answered(200, json.loads(asked.body))
+    return _refused(501) if asked.method == "PATCH" else None
+
+
+@pytest.mark.parametrize("odd", [_users_by_path, _users_by_put])
+async def test_a_server_without_filters_in_paths_is_sent_the_remaining_members(
+    odd: Callable[[Server, Asked], Answered | None],
+) -> None:
+    server = Server()
+    answer = server.answer
+    server.answer = lambda asked: odd(server, asked) or answer(asked)  # type: ignore[method-assign]
+    async with server.connected() as scim:
+        await scim.attempt(LEAVE)
+        assert (await scim.read_back(LEAVE)).outcome == "done"
+    assert [group["members"] for group in server.groups.values()] == [[{"value": "u-2"}], [{"value": "u-2"}]]
+
+
+async def test_a_group_that_is_too_large_to_read_is_left() -> None:
+    server = Server()
+    members = [
+        {"value": "u-1"},
+        {"value": "u-2"},
+        *({"value": f"{n:036d}", "display": "x" * 60} for n in range(12_000)),
+    ]
+    server.groups = {"g-1": {"id": "g-1", "displayName": "Everyone", "members": members}}
+    answer = server.answer
+
+    def without_members(asked: Asked) -> Answered:
+        answered = answer(asked)
+        if "excludedAttributes=members" in asked.target:
+            return _listed([{"id": "g-1", "displayName": "Everyone"}] * answered.body["totalResults"])  # type: ignore[index]
+        return answered
+
+    server.answer = without_members  # type: ignore[method-assign]
+    async with server.connected("") as scim:
+        assert (await scim.read_back(LEAVE)).outcome == "not_done"
+        await scim.attempt(LEAVE)
+    async with server.connected("") as scim:  # another worker has learned nothing of the server yet
+        assert (await scim.read_back(LEAVE)).outcome == "done"
+
+
+@pytest.mark.parametrize("active", [True, False])
+async def test_a_server_that_takes_a_patch_without_path_deactivates(active: bool) -> None:
+    """And one that refuses what changes nothing is read."""
+    server = Server()
+    server.user["active"] = active
+    answer = server.answer
+
+    def without_path(asked: Asked) -> Answered:
+        if asked.method != "PATCH":
+            return answer(asked)
+        (operation,) = json.loads(asked.body)["Operations"]
+        if "path" in operation or not server.user["active"]:
+            return _refused(400)
+        server.user.update(operation["value"])
+        return Answered(204)
+
+    server.answer = without_path  # type: ignore[method-assign]
+    async with server.connected() as scim:
+        reply = await scim.attempt(Effect("disable_account", "key", ACCOUNT))
+    assert server.user["active"] is False
+    assert reply.detail == ({"active": False} if active else {"active": False, "already": True})
+
+
+async def test_no_group_has_to_be_privileged() -> None:
+    server = Server()
+    server.groups["g-1"]["displayName"] = "admin"
+    for privileged, expected in (("admin", True), ("", False)):
+        async with server.connected(privileged) as scim:
+            (account,) = await scim.find_accounts([Lookup("userName", "nora@example.org")])
+            assert account.privileged is expected
