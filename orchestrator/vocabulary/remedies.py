@@ -105,6 +105,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "too_many_attachments": "Attach at most {most} files, or put them into one archive.",
         "too_many_inquiries": "Wait until a request is answered, then try again.",
         "too_many_sign_ins": "Finish a pending sign-in, or try again in a few minutes.",
+        "too_many_streams": "Close streams that are not used.",
         "too_many_together": "Select fewer gates.",
         "too_many_uploads": "Complete the task with the uploaded files, at most {most}; or put them into one archive. "
         "Unused files are deleted after a day.",

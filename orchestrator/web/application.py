@@ -38,6 +38,7 @@ def make_application(web: WebState) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # those pages load their scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # it would name the host that the request names
         middleware=[
             Middleware(EdgeMiddleware, secure=web.settings.secure, fault=fault),
             # Another name that leads here is not us: a page elsewhere could have it point to this machine.

@@ -7,12 +7,15 @@ yet have one share together, however many names they give themselves.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
+
+from orchestrator.domain.errors import TooOften
 
 MAX_CONCURRENT_REQUESTS = 48
 """Requests that are worked on together. A crowd waits in line for its turn, rather than each for one of a few
@@ -114,5 +117,34 @@ async def out_of_turn(request: Request) -> AsyncIterator[None]:
         await slot.take()
 
 
+class StreamLimit:
+    """How many streams of events each account has open, in however many browsers and with however many tokens."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+
+    def opened(self, request: Request, actor_id: str) -> None:
+        """Counts a stream until its request ends. Raises `TooOften`."""
+        if self._open[actor_id] >= MAX_STREAMS:
+            raise TooOften("too_many_streams", f"{MAX_STREAMS} event streams are already open.", again_after=60)
+        self._open[actor_id] += 1
+        request.scope[STREAM_OF] = actor_id
+
+    def ended(self, scope: MutableMapping[str, Any]) -> None:
+        """For every request, with or without a stream."""
+        if (actor_id := scope.pop(STREAM_OF, None)) is not None:
+            self._open -= Counter([actor_id])  # what comes to nothing is forgotten
+
+
+def count_stream(request: Request, actor_id: str) -> None:
+    """Each route that answers with a stream of events begins with this. Raises `TooOften`."""
+    limit: StreamLimit = request.scope[STREAMS]
+    limit.opened(request, actor_id)
+
+
+MAX_STREAMS = 40
+"""Streams of events of one account: each looks whenever anything happens."""
 SLOT = "offboard.slot"
-"""Where a request's scope has its `Slot`."""
+STREAMS = "offboard.streams"
+STREAM_OF = "offboard.stream_of"
+"""Where a request's scope has its `Slot`, the process's `StreamLimit`, and the account whose stream it is."""

@@ -10,7 +10,6 @@ import json
 import logging
 import re
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from fastapi import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from orchestrator.web.concurrency import SLOT, ConcurrencyLimiter, Slot
+from orchestrator.web.concurrency import SLOT, STREAMS, ConcurrencyLimiter, Slot, StreamLimit
 
 log = logging.getLogger("offboard.web")
 
@@ -38,9 +37,6 @@ LARGEST_REPORT = 64 * 1024
 """Of what HR's system sends, which has to be here whole before it can be seen whether it is signed."""
 REPORTS = "/api/v1/hooks/"
 HEALTH_CHECKS = ("/api/v1/health", "/api/v1/readiness")
-MAX_STREAMS = 40
-"""Streams of events of one session or token: each looks whenever anything happens, and somebody has to be there for
-it."""
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -61,7 +57,6 @@ ALWAYS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
-RETRY_AFTER = b"60"  # seconds
 TOO_LARGE = {
     "title": "Request too large", "status": 413, "code": "too_large",
     "detail": "The request exceeds the size limit.",
@@ -70,10 +65,6 @@ TOO_LARGE = {
 NO_ADDRESS = {
     "title": "Malformed request", "status": 400, "code": "bad_request",
     "detail": "The address contains a NUL character.", "remedy": "Correct the address.",
-}  # fmt: skip
-TOO_MANY = {
-    "title": "Too many requests", "status": 429, "code": "too_many_streams",
-    "detail": f"{MAX_STREAMS} event streams are already open.", "remedy": "Close streams that are not used.",
 }  # fmt: skip
 
 
@@ -92,7 +83,7 @@ class EdgeMiddleware:
         self._app = app
         self._fault = fault
         self._turns = ConcurrencyLimiter()
-        self._streams: Counter[bytes] = Counter()
+        self._streams = StreamLimit()
         self._headers = [(name.encode(), value.encode()) for name, value in ALWAYS.items()]
         if secure:
             self._headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
@@ -115,9 +106,7 @@ class EdgeMiddleware:
             return
         whose = hashlib.sha256(headers.get(b"authorization") or headers.get(b"cookie", b"")).digest()
         turn = scope[SLOT] = Slot(self._turns, whose, health=scope["path"] in HEALTH_CHECKS)
-        if streams and self._streams[whose] >= MAX_STREAMS:
-            await _say(TOO_MANY, scope, send, self._headers)
-            return
+        scope[STREAMS] = self._streams
 
         async def counted() -> Message:
             nonlocal left, whole
@@ -126,7 +115,7 @@ class EdgeMiddleware:
             # Whoever sends slowly, or nothing more at all, is waited for out of turn.
             turn.give_up()
             message = await receive()
-            if not streams:
+            if not (streams and status):  # a stream that has begun lasts, and is no part of the turns
                 await turn.take()
             whole = not message.get("more_body", False)
             left -= len(message.get("body", b""))
@@ -138,6 +127,8 @@ class EdgeMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if streams:
+                    turn.give_up()
                 given = list(message.get("headers", []))
                 names = {name.lower() for name, _ in given}
                 given += [(name, value) for name, value in self._headers if name not in names]
@@ -147,10 +138,7 @@ class EdgeMiddleware:
             await send(message)
 
         try:
-            if streams:
-                self._streams[whose] += 1
-            else:
-                await turn.take()
+            await turn.take()
             await self._app(scope, counted, sent)
         except TooLarge:
             if not status:
@@ -167,8 +155,7 @@ class EdgeMiddleware:
             turn.give_up()
             if (caller := scope.get("state", {}).get("caller")) is not None:
                 self._turns.proved(whose, caller.actor.actor_id)
-            if streams:
-                self._streams -= Counter([whose])  # what comes to nothing is forgotten
+            self._streams.ended(scope)
             # The route's own pattern: never a path's values, and no query string.
             route = getattr(scope.get("route"), "path", "-")
             milliseconds = (time.perf_counter() - started) * 1000
@@ -200,7 +187,5 @@ async def _say(problem: dict[str, Any], scope: Scope, send: Send, headers: list[
     else:
         body, kind = _PAGE.format(**problem).encode(), b"text/html; charset=utf-8"
     start = [(b"content-type", kind), (b"cache-control", b"no-store"), *headers]
-    if problem["status"] == 429:
-        start.append((b"retry-after", RETRY_AFTER))
     await send({"type": "http.response.start", "status": problem["status"], "headers": start})
     await send({"type": "http.response.body", "body": body})

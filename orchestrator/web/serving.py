@@ -22,6 +22,7 @@ from orchestrator.reading.queries import Queries
 from orchestrator.web.access.provider import Provider
 from orchestrator.web.application import make_application
 from orchestrator.web.inquiries import Inquiries
+from orchestrator.web.patience import PatientProtocol
 from orchestrator.web.rendering import make_templates
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember, WebState
@@ -81,6 +82,7 @@ async def _served(web: WebState, on: socket.socket) -> AsyncIterator[None]:
         make_application(web),
         log_config=None,
         access_log=False,  # it would write query strings; our own line names the route
+        http=PatientProtocol,
         server_header=False,
         date_header=True,
         ws="none",

@@ -206,7 +206,7 @@ def test_a_slip_of_the_pen_is_refused_or_harmless(place: int, slip: str) -> None
 
 
 def test_a_new_version_has_so_many_entries_and_the_ledger_is_read_whatever_it_has() -> None:
-    long = WORKFLOW.encode() + b"\n".join([b"", *(b"# comment" for _ in range(MAX_NODES))])
+    long = WORKFLOW.encode() + b"\n".join([b"", *(b"#" for _ in range(MAX_NODES))])
     many = packet_files() | {"workflow.yaml": b"a: [" + b"1," * MAX_NODES + b"]"}
     assert parse_packet(packet_files() | {"workflow.yaml": long}, max_nodes=MAX_NODES)
     with pytest.raises(PacketProblems) as refused:

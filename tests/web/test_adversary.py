@@ -13,7 +13,7 @@ import psycopg
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.access.sessions import SessionLimits, Sessions
-from orchestrator.web.headers import MAX_STREAMS
+from orchestrator.web.concurrency import MAX_STREAMS
 from orchestrator.web.settings import OidcSettings
 from tests.integration.installation import conninfo
 from tests.ledger.small_office import renamed
@@ -167,6 +167,10 @@ async def test_nobody_has_more_streams_open_than_pages_that_they_look_at(stack: 
         for _ in range(MAX_STREAMS):
             answer = await open_ones.enter_async_context(crowd.stream("GET", "/inbox/stream"))
             assert answer.status_code == 200
+        another = (await visit("auditor")).cookies["offboard"]
+        for cookie in (f"offboard={another}", f"offboard={another}; beside=it"):
+            more = await crowd.get("/inbox/stream", headers={"Cookie": cookie})
+            assert more.status_code == 429, "another session, or another header, is the same account"
         too_many = await crowd.get("/inbox/stream")
         assert too_many.status_code == 429 and int(too_many.headers["retry-after"]) > 0
         async with other.stream("GET", "/inbox/stream") as theirs:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
+from orchestrator.web import patience
 from orchestrator.web.concurrency import ANONYMOUS_SLOTS, MAX_CONCURRENT_REQUESTS, MAX_PER_ACCOUNT
 from orchestrator.web.headers import LARGEST_REPORT, EdgeMiddleware
 from tests.cli.command_line import hired
@@ -54,6 +57,32 @@ async def test_only_where_files_are_taken_may_a_request_be_as_large_as_one(stack
         head = f"POST {path} HTTP/1.1\r\nHost: HOST\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         answer = await said_to(stack.url, f"{head}Content-Length: {2 << 20}\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 413"), (path, answer)
+
+
+async def test_a_connection_that_sends_half_a_request_is_closed(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEAD_WITHIN", 0.5)
+    host, port = stack.url.removeprefix("http://").split(":")
+    whole = f"GET /api/v1/health HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+    nothing, half, again, idle = [await asyncio.open_connection(host, int(port)) for _ in range(4)]
+    half[1].write(whole[:-4])
+    for reader, writer in (again, idle):
+        writer.write(whole)
+        assert (await reader.readuntil(b'"ok"}')).startswith(b"HTTP/1.1 200")
+    again[1].write(whole[:9])
+    async with asyncio.timeout(10):
+        for reader, _ in (nothing, half, again):
+            with contextlib.suppress(ConnectionResetError):  # as good as an end
+                assert await reader.read() == b""
+    idle[1].write(whole)
+    assert (await idle[0].readuntil(b'"ok"}')).startswith(b"HTTP/1.1 200"), "a browser's idle connection stays"
+    for _, writer in (nothing, half, again, idle):
+        writer.close()
+
+
+async def test_an_address_with_a_slash_more_leads_to_no_other_host(stack: Stack) -> None:
+    for path in ("/api/v1/runs/", "/runs/", "/sign-in/"):
+        answer = await said_to(stack.url, f"GET {path} HTTP/1.1\r\nHost: HOST\r\nX-Forwarded-Proto: https\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 404") and b"\r\nlocation:" not in answer.lower(), path
 
 
 async def test_nothing_of_a_file_is_read_from_whoever_has_no_token(stack: Stack) -> None:

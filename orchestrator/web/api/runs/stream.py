@@ -21,6 +21,7 @@ from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.runs.runs import Events, events_after
 from orchestrator.web.api.schema.description import problems
 from orchestrator.web.api.schema.parameters import RunId
+from orchestrator.web.concurrency import count_stream
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
@@ -54,6 +55,7 @@ async def stream(request: Request, caller: ApiCaller, run_id: RunId, last_event_
     web = state_of(request)
     found = await web.queries.run_page(caller.viewer, run_id)
     whole_id = found.snapshot.state.run_id
+    count_stream(request, caller.actor.actor_id)
     return StreamingResponse(
         _events(request, web, whole_id, int(last_event_id or 0)),
         media_type="text/event-stream",

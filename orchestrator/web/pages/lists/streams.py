@@ -20,6 +20,7 @@ from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.reading.exception_lists import ExceptionLists
 from orchestrator.reading.run_lists import RunLists
 from orchestrator.web.access.caller import Caller, PageCaller, SignInNeeded, session_caller
+from orchestrator.web.concurrency import count_stream
 from orchestrator.web.pages.lists import exceptions, inbox, runs
 from orchestrator.web.pages.run.run_access import as_unknown
 from orchestrator.web.state import state_of
@@ -52,7 +53,7 @@ async def all_runs(request: Request, caller: PageCaller) -> Response:
         found, counts = await lists.page_and_counts(caller.viewer, asked, sort, None, runs.A_PAGE)
         return tuple((line.run_id, line.version) for line in found.lines), tuple(sorted(counts.by_state.items()))
 
-    return _stream(_lists(request, caller, load))
+    return _stream(request, caller, _lists(request, caller, load))
 
 
 @router.get("/inbox/stream")
@@ -65,7 +66,7 @@ async def waiting(request: Request, caller: PageCaller) -> Response:
         found = await web.queries.inbox(caller.viewer, kinds, mine=mine, limit=inbox.A_PAGE)
         return tuple((item.run_id, item.id, item.roles, str(item.detail)) for item in found.items), found.after is None
 
-    return _stream(_lists(request, caller, load))
+    return _stream(request, caller, _lists(request, caller, load))
 
 
 @router.get("/exceptions/stream")
@@ -79,7 +80,7 @@ async def all_exceptions(request: Request, caller: PageCaller) -> Response:
         counts = await lists.counts(caller.viewer, asked)
         return tuple((line.run_id, line.id, line.disposition) for line in found.lines), counts.closed
 
-    return _stream(_lists(request, caller, load))
+    return _stream(request, caller, _lists(request, caller, load))
 
 
 @router.get("/runs/{run_id}/stream")
@@ -87,7 +88,7 @@ async def one_run(request: Request, caller: PageCaller, run_id: str) -> Response
     """When something happened in a run. Raises `Invalid` (`unknown_run`) like its page."""
     with as_unknown():
         found = await state_of(request).queries.find_run(caller.viewer, run_id)
-    return _stream(_run(request, found))
+    return _stream(request, caller, _run(request, found))
 
 
 async def _run(request: Request, run_id: str) -> AsyncGenerator[str, None]:
@@ -178,5 +179,6 @@ async def _while_there(events: AsyncGenerator[str, None]) -> AsyncIterator[str]:
             yield AWAY
 
 
-def _stream(events: AsyncGenerator[str, None]) -> StreamingResponse:
+def _stream(request: Request, caller: Caller, events: AsyncGenerator[str, None]) -> StreamingResponse:
+    count_stream(request, caller.actor.actor_id)
     return StreamingResponse(_while_there(events), media_type="text/event-stream", headers=HEADERS)
