@@ -60,7 +60,9 @@ def judge(
     raise RefusedError(
         "error_in_answer" if success else "refused",
         said,
-        remedy="Check the system's message; correct the account there or the step's parameters.",
+        remedy="Check the system's message; correct the account there or the step's parameters."
+        if request.changes
+        else "Check the system's message; if it refuses the search, choose another match attribute in platform.yaml.",
         happened="unknown" if success and request.changes else "no",
     )
 

@@ -27,6 +27,13 @@ from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.groups_left import GroupsLeft
 from connectors.hosts import require_allowed
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
+from connectors.protocols.ldap_entries import (
+    ACTIVE_DIRECTORY,
+    CREDENTIALS,
+    other_credentials,
+    require_supported,
+    require_supported_people,
+)
 from connectors.protocols.ldap_groups import Memberships, leave, memberships
 from connectors.protocols.ldap_policy import lock_is_heeded
 from connectors.protocols.ldap_session import LdapDirectory, LdapEntry, LdapRefusedError, LdapSession
@@ -37,6 +44,7 @@ _LOCKED_PERMANENTLY = "000001010000Z"
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")  # RFC 4512 section 1.4, keystring
 _READ = (
     "entryUUID", "uid", "cn", "mail", "employeeNumber", "pwdAccountLockedTime", "pwdChangedTime", "pwdPolicySubentry",
+    *ACTIVE_DIRECTORY, *CREDENTIALS,
 )  # fmt: skip
 # RFC 4511 appendix A.1
 _UNDEFINED_ATTRIBUTE, _CONSTRAINT = 17, 19
@@ -135,19 +143,24 @@ class LdapConnector:
         return await self._directory.converse(work, deadline=effect.deadline, pace=pace)
 
     async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
-        def work(session: LdapSession) -> bool | None:
+        def work(session: LdapSession) -> list[str]:
             for base in (self._settings.people_base, self._settings.groups_base):
                 session.search(base, "(objectClass=*)", ["1.1"], scope="BASE")
-            return self._lock_is_heeded(session, None)
+            require_supported_people(session, self._settings.people_base)
+            said = ["reachable, credential accepted, people_base and groups_base exist"]
+            if not session.any_entry(self._settings.people_base, self._person()):
+                said.append("people_base shows no entry of person_class, so no account can be found")
+            elif not session.any_entry(self._settings.people_base, f"(&{self._person()}(entryUUID=*))"):
+                raise _ids_not_shown()
+            if not self._lock_is_heeded(session, None):
+                said.append("lock_account not possible: no policy with pwdLockout is shown (password_policy_missing)")
+            return said
 
         try:
-            locks = await self._directory.converse(work, deadline=deadline, pace=pace)
+            said = await self._directory.converse(work, deadline=deadline, pace=pace)
         except ConnectorError as error:
             return Reachability(False, f"{error.code}. {error.remedy}".strip())
-        said = "reachable, credential accepted, people_base and groups_base exist"
-        if not locks:
-            said += "; lock_account not possible: no policy with pwdLockout is shown (password_policy_missing)"
-        return Reachability(True, said)
+        return Reachability(True, "; ".join(said))
 
     async def aclose(self) -> None:
         self._directory.close()
@@ -159,7 +172,7 @@ class LdapConnector:
             if not lookup.value.strip():
                 continue
             wanted = f"({lookup.attribute}={escape_filter_chars(lookup.value)})"
-            filter_text = f"(&(objectClass={escape_filter_chars(self._settings.person_class)}){wanted})"
+            filter_text = f"(&{self._person()}{wanted})"
             attributes = [*_READ, *asked]
             for entry in session.search(self._settings.people_base, filter_text, attributes):
                 shown = entry.values.get(lookup.attribute.lower(), ())
@@ -178,12 +191,15 @@ class LdapConnector:
             self._prove_search(session, [lookup.attribute for lookup in lookups if lookup.value.strip()])
         return found.accounts()
 
+    def _person(self) -> str:
+        return f"(objectClass={escape_filter_chars(self._settings.person_class)})"
+
     def _prove_search(self, session: LdapSession, attributes: Sequence[str]) -> None:
         """That nothing was found proves that there is no account only where the directory shows the attribute on
         other people. Raises `ActionRequiredError("search_unproven")`."""
-        person = f"(objectClass={escape_filter_chars(self._settings.person_class)})"
+        require_supported_people(session, self._settings.people_base)
         for attribute in dict.fromkeys(attributes):
-            if not session.any_entry(self._settings.people_base, f"(&{person}({attribute}=*))"):
+            if not session.any_entry(self._settings.people_base, f"(&{self._person()}({attribute}=*))"):
                 raise ActionRequiredError(
                     "search_unproven",
                     f"The directory shows {attribute} on none of its people, so a search by it finds no account.",
@@ -192,14 +208,10 @@ class LdapConnector:
                 )
 
     def _account(self, session: LdapSession, entry: LdapEntry) -> Account:
+        require_supported(entry)
         native_id = entry.first("entryUUID")
         if native_id is None:
-            raise ActionRequiredError(
-                "answer_not_understood",
-                "The directory does not return entryUUID.",
-                remedy="Allow bind_dn to read the operational attributes of people.",
-                happened="no",
-            )
+            raise _ids_not_shown()
         shown = {name: entry.first(name) for name in ("uid", "cn", "mail", "employeeNumber")}
         lock = entry.first("pwdAccountLockedTime")
         heeded = lock is not None and self._lock_is_heeded(session, entry)
@@ -216,7 +228,10 @@ class LdapConnector:
 
     def _entry(self, session: LdapSession, native_id: str) -> LdapEntry | None:
         entries = session.search(self._settings.people_base, f"(entryUUID={native_id})", _READ)
-        return entries[0] if len(entries) == 1 else None
+        if len(entries) != 1:
+            return None
+        require_supported(entries[0])
+        return entries[0]
 
     def _memberships(self, session: LdapSession, entry: LdapEntry, wanted: Collection[str] | None) -> Memberships:
         return memberships(session, self._settings.groups_base, entry, wanted)
@@ -354,7 +369,17 @@ def _state(entry: LdapEntry) -> dict[str, Any]:
         "dn": entry.dn,
         "pwdAccountLockedTime": entry.first("pwdAccountLockedTime"),
         "pwdChangedTime": entry.first("pwdChangedTime"),
+        "other_credentials": other_credentials(entry),
     }
+
+
+def _ids_not_shown() -> ActionRequiredError:
+    return ActionRequiredError(
+        "answer_not_understood",
+        "The directory does not return entryUUID.",
+        remedy="Allow bind_dn to read the operational attributes of people.",
+        happened="no",
+    )
 
 
 def _has_policy(entry: LdapEntry) -> bool:

@@ -3,7 +3,8 @@
 ldap3 blocks, so each conversation has a thread and a connection of its own. When the deadline is over the socket is
 closed under it, and it begins no further operation. Result codes (RFC 4511 appendix A) are mapped here:
 
-    48, 49, 50, 8, 13        ActionRequiredError    credential_refused
+    48, 49, 50               ActionRequiredError    credential_refused
+    8, 13                    ActionRequiredError    not_encrypted
     3, 11, 51, 52, 80        TryAgainError          system_failed
     10                       ActionRequiredError    redirected: referrals are not followed
     4                        ActionRequiredError    answer_too_large
@@ -41,7 +42,11 @@ _PAGED_RESULTS = "1.2.840.113556.1.4.319"  # RFC 2696
 _PAGE = 200
 _MAX_PAGES = 1_000
 _THREADS = 4
-_CREDENTIAL = frozenset({8, 13, 48, 49, 50})
+_CREDENTIAL = frozenset({48, 49, 50})
+_NOT_ENCRYPTED = frozenset({8, 13})
+_WRONG_BASE = frozenset({32, 34})
+# Bytes rather than text (RFC 4523 section 2, RFC 2798 section 2.8, and Active Directory): shown in hexadecimal.
+_BINARY = frozenset({"usercertificate", "usercertificate;binary", "userpkcs12", "objectguid"})
 _LATER = frozenset({3, 11, 51, 52, 80})
 
 
@@ -49,12 +54,10 @@ class LdapRefusedError(RefusedError):
     """The directory refused. `result_code` is the LDAP result code."""
 
     def __init__(self, result_code: int, detail: str, *, happened: Literal["no", "unknown"]) -> None:
-        super().__init__(
-            "refused",
-            detail,
-            remedy="Check the directory's message; correct the entry there or the connector's permissions.",
-            happened=happened,
-        )
+        remedy = "Check the directory's message; correct the entry there or the connector's permissions."
+        if result_code in _WRONG_BASE:
+            remedy = "Correct people_base, groups_base and password_policy: the directory has no entry of that name."
+        super().__init__("refused", detail, remedy=remedy, happened=happened)
         self.result_code = result_code
 
 
@@ -124,7 +127,9 @@ class LdapSession:
                 if found.get("type") != "searchResEntry":
                     continue
                 values = {
-                    name.lower(): tuple(value.decode(errors="replace") for value in raw)
+                    name.lower(): tuple(
+                        value.hex() if name.lower() in _BINARY else value.decode(errors="replace") for value in raw
+                    )
                     for name, raw in found["raw_attributes"].items()
                     if raw
                 }
@@ -223,6 +228,13 @@ class LdapSession:
                 "credential_refused",
                 said,
                 remedy="Renew the password of bind_dn, or grant it the permissions that this ability needs.",
+                happened=self.happened,
+            )
+        if code in _NOT_ENCRYPTED:
+            raise ActionRequiredError(
+                "not_encrypted",
+                said,
+                remedy="The directory requires TLS: use an ldaps:// address, or set start_tls.",
                 happened=self.happened,
             )
         if code in _LATER:

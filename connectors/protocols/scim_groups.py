@@ -83,6 +83,8 @@ def leave(server: ScimServer, group: ScimGroup, account_id: str) -> Flow[None]:
     try:
         yield PATCH_GROUP.request(group.id, json=patch(operation), missing_ok=True)
     except RefusedError as refused:
+        if refused.code != "refused":  # an error inside a 200: it may have taken effect
+            raise
         try:
             yield from _replace_members(server, group, account_id, patches=True)
         except ConnectorError as error:

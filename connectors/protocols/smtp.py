@@ -68,11 +68,23 @@ class MailServer:
                     await client.login(self._username, self._password)
                 if message is None:
                     return ""
-                text = message.as_bytes(policy=SMTP_POLICY.clone(cte_type="7bit"))
+                sender = ascii_address(str(message["From"].addresses[0].addr_spec))
                 addresses = [ascii_address(recipient) for recipient in recipients]
-                await client.mail(ascii_address(str(message["From"].addresses[0].addr_spec)))
+                utf8 = not all(address.isascii() for address in [sender, *addresses])
+                if utf8 and client.is_ehlo_or_helo_needed:
+                    await client.ehlo()
+                if utf8 and not client.supports_extension("smtputf8"):
+                    raise RefusedError(
+                        "not_an_address",
+                        "The mail server takes no addresses with letters beyond ASCII (SMTPUTF8).",
+                        remedy="Use an address in ASCII, or a mail server with SMTPUTF8.",
+                        happened="no",
+                    )
+                text = message.as_bytes(policy=SMTP_POLICY.clone(cte_type="7bit", utf8=utf8))
+                encoding = "utf-8" if utf8 else "ascii"
+                await client.mail(sender, options=["SMTPUTF8"] if utf8 else [], encoding=encoding)
                 for address in addresses:
-                    await client.rcpt(address)
+                    await client.rcpt(address, encoding=encoding)
                 handed_in = True
                 response = await client.data(text)
                 return storable_text(self._redact(response.message))
@@ -109,20 +121,16 @@ class MailServer:
 
 
 def ascii_address(address: str) -> str:
-    """The address with its domain in ASCII (RFC 5890). Raises `RefusedError("not_an_address")` where the local part is
-    not ASCII: only servers with SMTPUTF8 (RFC 6531) take that."""
+    """The address with its domain in ASCII (RFC 5890). A local part beyond ASCII stays: `send` gives it to servers with
+    SMTPUTF8 (RFC 6531) only. Raises `RefusedError("not_an_address")` for a domain that cannot be one."""
     if address.isascii():
         return address
     local, _, domain = address.rpartition("@")
     try:
-        local.encode("ascii")
         return f"{local}@{httpx.URL(scheme='https', host=domain).raw_host.decode('ascii')}"
     except (UnicodeError, httpx.InvalidURL):
         raise RefusedError(
-            "not_an_address",
-            "The address has letters that mail servers do not take.",
-            remedy="Use an address in ASCII.",
-            happened="no",
+            "not_an_address", "The address has a domain that cannot exist.", remedy="Correct it.", happened="no"
         ) from None
 
 

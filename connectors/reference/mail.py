@@ -8,6 +8,7 @@ what an effect did; no vendor's connector sends it.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
@@ -30,6 +31,8 @@ from connectors.parameters import account_of, text_of
 from connectors.protocols.smtp import MailServer, Security, ascii_address, message_id
 from connectors.read_backs import account_missing, seen
 from connectors.tls import require_private
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 GET_MAILBOX = Operation("GET", "/mailboxes/{address}")
 PUT_MAILBOX = Operation("PUT", "/mailboxes/{address}")
@@ -266,9 +269,16 @@ def _addresses(effect: Effect) -> list[str]:
 
 
 def _mail_address(value: object, error: type[ConnectorError], place: str) -> str:
-    """An address as RFC 5322 has it, without a display name. Raises `error`, which names the place."""
+    """An address as RFC 5322 has it, without a display name, its local part with letters beyond ASCII too (RFC 6532
+    section 3.2). Raises `error`, which names the place."""
+    text = value if isinstance(value, str) and value.isprintable() else ""
+    local, _, domain = text.rpartition("@")
+    beyond = not local.isascii()
     try:
-        return Address(addr_spec=value if isinstance(value, str) else "").addr_spec
+        # The parser takes no letters beyond ASCII before the @, so it is given others in their place.
+        shape = _BEYOND_ASCII.sub("x", local) + "@" + domain if beyond else text
+        address = Address(addr_spec=shape).addr_spec
+        return text if beyond else address
     except (ValueError, IndexError):
         raise error(
             "not_an_address", f"{place} is not a single mail address.", remedy="Correct it.", happened="no"

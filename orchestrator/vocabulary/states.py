@@ -152,6 +152,7 @@ FAILURE: Vocabulary = {
     "not_an_address": "Invalid mail address",
     "invalid_id": "Invalid account ID",
     "password_policy_missing": "No password policy in the directory",
+    "active_directory_unsupported": "Active Directory is not supported",
     "password_policy_refused": "Rejected by the directory's password policy",
     "unknown_ability": "Not supported by the connector",
     "unknown_attribute": "Unknown search attribute",

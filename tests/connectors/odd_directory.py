@@ -28,6 +28,7 @@ include {schema}/core.schema
 include {schema}/cosine.schema
 include {schema}/nis.schema
 include {schema}/inetorgperson.schema
+{further_schema}
 {modules}
 pidfile {folder}/pid
 {rules}
@@ -79,7 +80,9 @@ def group(name: str, *members: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def odd_directory(entries: str = "", *, overlays: str = "", rules: str = "") -> AsyncIterator[str]:
+async def odd_directory(
+    entries: str = "", *, overlays: str = "", rules: str = "", schema: str = ""
+) -> AsyncIterator[str]:
     """Its address. `cn=manager` may write everything that `rules` does not forbid, and people may sign in."""
     folder = Path(tempfile.mkdtemp(prefix="odd-slapd-"))
     try:
@@ -92,7 +95,7 @@ async def odd_directory(entries: str = "", *, overlays: str = "", rules: str = "
         configuration.write_text(
             _CONFIGURATION.format(
                 schema=directory._schema(), modules=directory._modules(), folder=folder, rules=rules, manager=MANAGER,
-                base=BASE, overlays=overlays,
+                base=BASE, overlays=overlays, further_schema=schema,
             )
         )  # fmt: skip
         (folder / "entries.ldif").write_text(_ENTRIES + entries)

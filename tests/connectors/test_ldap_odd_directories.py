@@ -142,3 +142,62 @@ async def test_an_attribute_that_nobody_has_proves_no_absence() -> None:
     async with odd_directory(rules=hidden) as url, connected(url) as ldap:
         with pytest.raises(ActionRequiredError, match="search_unproven"):
             await ldap.find_accounts([Lookup("employeeNumber", "1001")])
+
+
+FOREIGN_SCHEMA = """attributetype ( 1.3.6.1.4.1.24552.500.1.1.1.13 NAME 'sshPublicKey' EQUALITY octetStringMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
+objectclass ( 1.3.6.1.4.1.24552.500.1.1.2.0 NAME 'ldapPublicKey' SUP top AUXILIARY MAY ( sshPublicKey $ uid ) )
+attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+objectclass ( 1.2.840.113556.1.5.9 NAME 'adUser' SUP top AUXILIARY MAY userAccountControl )
+"""
+EVA = f"""dn: uid=eva,ou=people,{BASE}
+objectClass: inetOrgPerson
+objectClass: {{kind}}
+uid: eva
+cn: Eva Lind
+sn: Lind
+userPassword: eva
+{{attribute}}
+
+"""
+
+
+async def test_keys_that_are_left_are_in_the_evidence() -> None:
+    keys = EVA.format(kind="ldapPublicKey", attribute="sshPublicKey: ssh-ed25519 AAAA eva\nsshPublicKey: ssh-rsa AAAA")
+    async with odd_directory(keys, schema=FOREIGN_SCHEMA) as url, connected(url) as ldap:
+        (account,) = await ldap.find_accounts([Lookup("uid", "eva")])
+        for ability in ("snapshot_access", "lock_account", "scramble_password", "remove_from_groups"):
+            look = await ldap.read_back(Effect(ability, "key", account))
+            assert look.evidence["other_credentials"] == {"sshPublicKey": 2}
+
+
+async def test_active_directory_is_refused_in_words() -> None:
+    entry = EVA.format(kind="adUser", attribute="userAccountControl: 512")
+    async with odd_directory(entry, schema=FOREIGN_SCHEMA) as url, connected(url) as ldap:
+        checked = await ldap.check()
+        assert not checked.reachable and "does not support Active Directory" in checked.detail
+        for wanted in ("eva", "no-such-user"):
+            with pytest.raises(ActionRequiredError, match="active_directory_unsupported"):
+                await ldap.find_accounts([Lookup("uid", wanted)])
+        native_id = (await values(url, f"uid=eva,ou=people,{BASE}", "entryUUID"))[0]
+        for ability in ("lock_account", "scramble_password"):
+            effect = Effect(ability, "key", Account(native_id, "eva"))
+            with pytest.raises(ActionRequiredError, match="active_directory_unsupported"):
+                await ldap.attempt(effect)
+            with pytest.raises(ActionRequiredError, match="active_directory_unsupported"):
+                await ldap.read_back(effect)
+        assert await signs_in(url, f"uid=eva,ou=people,{BASE}", "eva")
+
+
+@pytest.mark.parametrize(
+    ("settings", "rules", "said"),
+    [
+        ({"people_base": f"ou=peple,{BASE}"}, "", "Correct people_base"),
+        ({"person_class": "posixAccount"}, "", "people_base shows no entry of person_class"),
+        ({}, "require SASL\n", "TLS"),
+        ({}, "access to attrs=entryUUID by * none", "Allow bind_dn to read the operational attributes"),
+    ],
+)
+async def test_the_check_says_what_to_correct(settings: dict[str, str], rules: str, said: str) -> None:
+    async with odd_directory(rules=rules) as url, connected(url, **settings) as ldap:
+        assert said in (await ldap.check()).detail

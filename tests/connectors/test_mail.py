@@ -94,6 +94,31 @@ async def test_a_notice_arrives_encrypted_and_whole(company: Company, connectors
     assert (await connectors["mail"].read_back(effect)).outcome == "unknown"
 
 
+async def test_an_address_beyond_ascii_is_sent_to_a_server_that_takes_it(company: Company) -> None:
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready\r\n")
+        text = False
+        while line := await reader.readline():
+            received.append(line.rstrip())
+            if text and line != b".\r\n":
+                continue
+            text = line == b"DATA\r\n"
+            answer = b"250-host\r\n250 SMTPUTF8" if line.startswith(b"EHLO") else b"354 go on" if text else b"250 fine"
+            writer.write(answer + b"\r\n")
+
+    async with listening(serve) as port:
+        mail = connect_to(
+            company, "mail", smtp_port=str(port), smtp_security="none", username="", password="", ca_file=""
+        )
+        await mail.attempt(notice(to="jörg@müller.example"))
+        await mail.aclose()
+    address = "jörg@xn--mller-kva.example".encode()
+    assert any(line.startswith(b"MAIL FROM") and b"SMTPUTF8" in line for line in received)
+    assert b"RCPT TO:<" + address + b">" in received and b"To: " + address in received
+
+
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
@@ -102,6 +127,7 @@ async def test_a_notice_arrives_encrypted_and_whole(company: Company, connectors
         ({"to": "a@b.example, c@d.example"}, "not_an_address"),
         ({"to": []}, "parameter_invalid"),
         ({"to": ["a@b.example", 7]}, "not_an_address"),
+        ({"to": "j\u202eörg@b.example"}, "not_an_address"),
         ({"to": ""}, "parameter_missing"),
         ({"text": None}, "parameter_missing"),
     ],
