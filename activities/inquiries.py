@@ -7,6 +7,7 @@ refusal comes back word for word, and what failed says where, why and what to do
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from temporalio import activity
@@ -34,7 +35,7 @@ from orchestrator.ledger.engine.inquiries import InquiryRows, OpenInquiry, Outco
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.engine.system_reports import SystemSeen, keep_reports, last_reports
 from orchestrator.ledger.proofs.verifications import VerificationKept, verify_and_keep
-from orchestrator.reading.queries import Queries
+from orchestrator.reading.queries import Queries, Viewer
 from orchestrator.workflows.activity_stubs import InquiryRef
 
 ALIVE_EVERY = 1.0  # seconds between two heartbeats: a user waits for the page
@@ -152,8 +153,19 @@ class InquiryActivities:
         if len(text) < q.MIN_SEARCH_CHARACTERS:
             return q.PeopleAnswer(people=())
         found = await People(self._connections, packet, self._keyring).search(text, q.MAX_PEOPLE_FOUND + 1)
-        shown = tuple(_match(person) for person in found[: q.MAX_PEOPLE_FOUND])
+        listed = found[: q.MAX_PEOPLE_FOUND]
+        hidden = await self._leaving_hidden(asked_by, [person.id for person in listed if person.status != "active"])
+        shown = tuple(_match(person, shows_leaving=person.id not in hidden) for person in listed)
         return q.PeopleAnswer(people=shown, more=len(found) > q.MAX_PEOPLE_FOUND)
+
+    async def _leaving_hidden(self, asked_by: str, hr_ids: Sequence[str]) -> set[str]:
+        """Of people by HR's ids, those with a run under an embargo that the asker does not see. It may have entered the
+        leaving in HR, and its cutoff is not for the asker."""
+        known = {await self._keyring.find_person("hr", hr_id): hr_id for hr_id in hr_ids}
+        known.pop(None, None)
+        viewer = Viewer.of(actor_of(await self._runs.organisation(), asked_by))
+        people = [person_id for person_id in known if person_id is not None]
+        return {known[person_id] for person_id in await self._queries.leaving_hidden(viewer, people)}
 
     async def _preview(self, question: q.PreviewAsked) -> Preview:
         actor = actor_of(await self._runs.organisation(), question.actor_id)
@@ -215,7 +227,7 @@ class InquiryActivities:
         return packet
 
 
-def _match(person: Person) -> q.PersonMatch:
+def _match(person: Person, *, shows_leaving: bool) -> q.PersonMatch:
     return q.PersonMatch(
         hr_id=person.id,
         name=person.display_name,
@@ -224,8 +236,8 @@ def _match(person: Person) -> q.PersonMatch:
         department=person.department,
         title=person.title,
         time_zone=person.time_zone,
-        leaving=person.status != "active",
-        leaving_at=person.leaving_at,
+        leaving=shows_leaving and person.status != "active",
+        leaving_at=person.leaving_at if shows_leaving else None,
     )
 
 

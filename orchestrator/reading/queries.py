@@ -9,12 +9,12 @@ Read tables hold ids and times; a person's name comes from the run's first event
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import OrganisationSnapshot, RunSnapshot
@@ -215,6 +215,14 @@ class Queries:
             hidden.append(exists().where(runs.c.packet_version.in_(others), ~seen))
         [row] = await self._all(select(or_(*hidden).label("hidden")))
         return not row["hidden"]
+
+    async def leaving_hidden(self, viewer: Viewer, people: Collection[str]) -> set[str]:
+        """Of people by their opaque ids, those with an open run under an embargo that does not name the viewer."""
+        if not people:
+            return set()
+        hidden = and_(runs.c.embargo_until > func.engine.now(), ~sight.exists_for(viewer.actor))
+        query = select(runs.c.person_id).where(runs.c.person_id.in_(people), runs.c.closed_at.is_(None), hidden)
+        return {str(row["person_id"]) for row in await self._all(query)}
 
     async def absent(self, viewer: Viewer) -> tuple[Actor, ...]:
         """Those for whom the viewer decides now."""

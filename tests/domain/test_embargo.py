@@ -304,3 +304,41 @@ def test_a_run_does_not_close_over_a_second_request() -> None:
     story.accept(story.exception("second_request"))
     assert story.state.finish == "clean"
     assert story.refolded() == story.state
+
+
+# What other systems show
+
+
+STAGED = packet(
+    workflow=(
+        "steps:\n",
+        "steps:\n  - {name: record, title: R, system: hr, ability: stage_leaving, parameters: {at: = run.cutoff}}\n",
+    ),
+    platform=("- {who: requester, up_to: prepare}", "- {who: requester, up_to: stage}"),
+)
+
+
+def test_nothing_is_entered_in_hr_before_the_embargo_ends_or_the_cutoff() -> None:
+    story = hidden(pinned=STAGED)
+    where = story.readiness("record")
+    assert (where.kind, where.waits_for, where.until) == ("waiting", "time", story.state.cutoff)
+    assert story.begin("record") is None
+    story.at(story.state.cutoff)
+    assert story.readiness("record").waits_for != "time", "the leaving is a fact then"
+    # An embargo that ends first.
+    early = hidden(pinned=STAGED, until=MONDAY + HOUR)
+    assert early.readiness("record").until == MONDAY + HOUR
+    early.at(MONDAY + HOUR)
+    assert early.readiness("record").kind == "ready"
+    # One that is ended by a person, long after the step could have begun.
+    ended = hidden(pinned=STAGED)
+    ended.later(6 * HOUR)
+    ended.append(change_embargo(ended.state, None, (), HR, ended.world))
+    assert ended.readiness("record").kind == "ready"
+    assert ("not_carried_out", "look") in ended.exceptions()
+    assert ("not_carried_out", "record") not in ended.exceptions(), "it was not late before"
+
+
+def test_without_an_embargo_hr_is_told_at_once() -> None:
+    story = Story(STAGED)
+    assert story.readiness("record").kind == "ready"

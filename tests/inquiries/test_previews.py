@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
 from activities.previews import Previews
+from connectors.abilities import Account, Effect
 from orchestrator import commands
 from orchestrator.documents.preview import Preview
-from orchestrator.documents.questions import PreviewAsked
+from orchestrator.documents.questions import FindPeople, PreviewAsked
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor
@@ -150,6 +152,18 @@ async def test_a_run_that_the_asker_may_not_see_makes_no_difference(asking: Aski
         after = await inquiries.ask("hr-2", question)
         assert words_of_steps(after) == words_of_steps(before)
         assert hidden.run_id not in after.model_dump_json()
+        # Nor does HR's entry of it.
+        left = FindPeople(packet=PACKET, text=person.employee_number)
+        [unmarked] = (await inquiries.ask("hr-2", left)).people
+        facts = await here.facts(person)
+        hr_system: Any = await here.people._source()
+        told = Effect(
+            "record_leaving", secrets.token_hex(8), Account(facts.hr_id, "", {}), {"at": "2099-01-05T17:00:00Z"}
+        )
+        await hr_system.attempt(told)
+        assert (await inquiries.ask("hr-2", left)).people == (unmarked,) and not unmarked.leaving
+        [seen_by_named] = (await inquiries.ask("hr", left)).people
+        assert seen_by_named.leaving and seen_by_named.leaving_at == datetime(2099, 1, 5, 17, tzinfo=UTC)
         # Whoever is named is told of the run, and whoever may start nothing hears that first, as with anybody else.
         seen = await refusal_of(inquiries, asked(person.employee_number))
         assert (seen.code, hidden.run_id in seen.message) == ("run_open", True)

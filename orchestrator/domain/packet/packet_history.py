@@ -213,7 +213,7 @@ def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
     is for its owner of today: otherwise one owner could take the other's file, and sign for both."""
     if state.name and state.name != packet.name:
         raise Invalid("packet_renamed", f"This is the packet {state.name!r}, not {packet.name!r}.")
-    require_author(actor)
+    require("adopt_packet", actor)
     owners = {packet.workflow.value_owner, packet.platform.safety_owner}
     if state.newest is not None:
         before = {state.newest.value_owner, state.newest.safety_owner}

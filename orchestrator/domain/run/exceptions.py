@@ -230,7 +230,7 @@ def _is_idle(context: ExceptionContext, step_id: str) -> bool:
     step = context.state.plan.steps[step_id]
     if context.readiness[step_id].kind != "ready" or step.is_task:
         return False
-    return context.world.now - ready_since(context.state, step) >= context.patience
+    return context.world.now - ready_since(context.state, step, context.world) >= context.patience
 
 
 def _is_ready_or_started(context: ExceptionContext, step_id: str) -> bool:

@@ -111,7 +111,8 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
         return StepReadiness("stopped", "exception")
     if state.plan.stale and step.level > Level.PREPARE:
         return StepReadiness("waiting", "plan")
-    due = due_at(state, step)
+    dates = (due_at(state, step), shows_leaving_from(state, step, world))
+    due = max((date for date in dates if date is not None), default=None)
     if due is not None and world.now < due:
         return StepReadiness("waiting", "time", due)
     if step.uncertain and step.gate is None:
@@ -162,10 +163,11 @@ def account_gone(state: RunState, step: PlannedStep, world: World) -> bool:
     return state.accounts.of(step.system) is not None or not _expected(step, world)
 
 
-def ready_since(state: RunState, step: PlannedStep) -> datetime:
+def ready_since(state: RunState, step: PlannedStep, world: World) -> datetime:
     """Since when nothing has kept a step that is ready now from being carried out, but that nobody did."""
     known = state.work.steps[step.step_id]
     instants = [state.plan.planned_at, known.changed_at, known.lease_until, known.retry_at, due_at(state, step)]
+    instants += [shows_leaving_from(state, step, world)]
     instants += [state.work.steps[o.step_id].changed_at for o in state.plan.steps.values() if o.name in step.needs]
     approval = state.decisions.approved.get(step.digest)
     instants += [state.decisions.gates[approval.gate_id].decided_at] if approval is not None else []
@@ -198,6 +200,15 @@ def due_at(state: RunState, step: PlannedStep) -> datetime | None:
     if step.anchor == "approval" or state.goes_before_gates(step):
         return None
     return state.cutoff + step.offset
+
+
+def shows_leaving_from(state: RunState, step: PlannedStep, world: World) -> datetime | None:
+    """A change in the HR system would show the leaving to everyone who reads HR. Under an embargo it waits for the end
+    of the embargo or the cutoff, whichever is first. None for a run that was never under one, and for other steps."""
+    if step.system != world.pinned.platform.hr.system or step.level <= Level.READ:
+        return None
+    over = state.embargo_until or state.embargo_ended_at
+    return min(over, state.cutoff) if over is not None else None
 
 
 def who_caused(state: RunState, step: PlannedStep) -> tuple[str, ...]:

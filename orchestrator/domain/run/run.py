@@ -38,6 +38,7 @@ class RunState:
     local_cutoff: str = ""
     held: bool = False
     embargo_until: datetime | None = None
+    embargo_ended_at: datetime | None = None
     named: tuple[str, ...] = ()
     second_requests: tuple[tuple[e.SecondRequestReceived, int], ...] = ()
     finish: Literal["clean", "with_exceptions", "shadow", "ended"] | None = None
@@ -124,7 +125,8 @@ def _(event: e.RunRescheduled, state: RunState, at: datetime) -> RunState:
 
 @_fold_run.register(e.EmbargoChanged)
 def _(event: e.EmbargoChanged, state: RunState, at: datetime) -> RunState:
-    return replace(state, embargo_until=event.until, named=event.named)
+    ended_at = at if event.until is None else state.embargo_ended_at
+    return replace(state, embargo_until=event.until, named=event.named, embargo_ended_at=ended_at)
 
 
 @_fold_run.register(e.SecondRequestReceived)

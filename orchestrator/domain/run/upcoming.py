@@ -60,7 +60,7 @@ def _deadlines(state: RunState, standings: Mapping[str, StepReadiness], world: W
     dates += [state.cutoff] if all(where.kind == "final" for where in standings.values()) else []
     dates += [] if all_asked(state, world.pinned, world.holds) else [state.plan.wanted_since + patience]
     dates += [
-        ready_since(state, state.plan.steps[id_]) + patience
+        ready_since(state, state.plan.steps[id_], world) + patience
         for id_, where in standings.items()
         if where.kind == "ready" and not state.plan.steps[id_].is_task
     ]
