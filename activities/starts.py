@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 from activities.connections import Connections
 from activities.packets import governing
@@ -14,6 +15,7 @@ from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import TooLate
 from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.reading.queries import Queries
 
 
@@ -43,7 +45,8 @@ class Starts:
         # Before HR is asked: who may not prepare runs learns nothing about people, not even from a refusal.
         requests.require_prepare(actor, packet, packet, packet.name)
         people = People(self._connections, packet, keyring)
-        person = await people.facts(await people.find(asked.wanted))
+        known = await people.find(asked.wanted)
+        person = await people.facts(known)
         cutoff = asked.cutoff_for(person)
         if not await waits():
             raise TooLate("start_withdrawn", "This start was withdrawn before the run was opened.")
@@ -58,5 +61,13 @@ class Starts:
             reason=asked.reason,
             answers=asked.answers,
             start_id=start_id,
+            expected=is_expected(known.status, known.leaving_at, cutoff),
         )
         return commands.started(done)
+
+
+def is_expected(status: str, leaving_at: datetime | None, cutoff: Cutoff | None) -> bool:
+    """Whether HR's own record says that the person leaves, on the day of the cutoff or before."""
+    if status == "active" or leaving_at is None or cutoff is None:
+        return False
+    return cutoff.instant >= leaving_at - timedelta(days=1)

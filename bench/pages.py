@@ -30,7 +30,7 @@ import httpx
 
 from orchestrator import commands
 from orchestrator.commands import Done
-from orchestrator.deciding.runs import drafts
+from orchestrator.deciding.appending import drafts
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.run.cutoff import parse_cutoff

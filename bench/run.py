@@ -99,6 +99,7 @@ def packet_files() -> dict[str, bytes]:
     )
     gate = "{title: Gate, decided_by: [approver], decide_within: P1D, valid_for: P7D}"
     approvals_yaml = f"gates:\n  early: {gate}\n  late: {gate}\nexceptions: {{owner: operator}}\n"
+    approvals_yaml += "starts: {per_requester: 1000000, per_packet: 1000000}\n"
     return {
         "workflow.yaml": workflow_yaml.encode(),
         "platform.yaml": platform_yaml.encode(),

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 import pytest_asyncio
 
+from orchestrator.domain.packet import packet as packet_models
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.postgres import PostgresServer
@@ -60,6 +61,17 @@ def only_this_machine() -> Iterator[None]:
 
     patch = pytest.MonkeyPatch()
     patch.setattr(socket.socket, "connect", guarded)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def many_runs_can_be_started() -> Iterator[None]:
+    """Tests share packets and start many runs within an hour. Tests of the limits set their own in the packet."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(packet_models, "DEFAULT_START_LIMITS", packet_models.StartLimits(
+        per_requester=10**6, per_packet=10**6, urgent_per_requester=10**6, urgent_per_packet=10**6,
+    ))  # fmt: skip
     yield
     patch.undo()
 

@@ -23,6 +23,7 @@ def make_app() -> typer.Typer:
         connector,
         decisions,
         exceptions,
+        held_starts,
         ledger,
         operating,
         packets,
@@ -44,6 +45,8 @@ def make_app() -> typer.Typer:
     of_exceptions = "List and resolve exceptions."
     settling = (exceptions.settle, exceptions.accept, exceptions.replan)
     _listing(app, OPERATORS, "exceptions", of_exceptions, exceptions.exceptions, *settling)
+    of_starts = "List held starts; confirm or release them."
+    _listing(app, OPERATORS, "starts", of_starts, held_starts.starts, held_starts.release, held_starts.confirm)
     of_systems = "List a packet's systems and check that they respond."
     _listing(app, OPERATORS, "systems", of_systems, systems.systems, systems.check)
     _add(app, OPERATORS, operating.retry, operating.skip, operating.hold, operating.release)

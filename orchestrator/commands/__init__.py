@@ -46,6 +46,7 @@ from orchestrator.commands.run_commands import (
     start_run,
 )
 from orchestrator.commands.services import Done, Outcome, Received, Services, started
+from orchestrator.commands.starts import confirm_start, release_starts
 
 __all__ = [
     "MAX_BATCH_APPROVALS",
@@ -59,6 +60,7 @@ __all__ = [
     "approve_gate",
     "approve_gates",
     "complete_task",
+    "confirm_start",
     "delegate",
     "disable_webhook",
     "end_delegation",
@@ -71,6 +73,7 @@ __all__ = [
     "record_actor",
     "reject_gate",
     "release_run",
+    "release_starts",
     "release_system",
     "replace_webhook_secret",
     "replan_run",

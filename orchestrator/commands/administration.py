@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from orchestrator.commands.services import Services, packets_in_use
-from orchestrator.deciding.runs import drafts
+from orchestrator.deciding.appending import drafts
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation
 from orchestrator.domain.commands import operating

@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.commands.services import Done, Outcome, Received, Services, decide_on, finish, nudge
+from orchestrator.commands.starts import ask_about_trips
 from orchestrator.deciding.packet_shelf import version_for
-from orchestrator.deciding.snapshots import StartContext
+from orchestrator.deciding.snapshots import StartContext, StartDecision
 from orchestrator.documents.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.approvals.presettled import settle_beforehand
-from orchestrator.domain.commands import operating, requests
+from orchestrator.domain.commands import operating, requests, starting
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
@@ -46,12 +47,16 @@ async def start_run(
     reason: str | None = None,
     answers: Sequence[Answered] = (),
     start_id: str | None = None,
+    expected: bool = False,
 ) -> Done | Received:
     """Opens a run for a person as HR knows them. Raises `Refusal`; an open run that the actor sees is named in it. One
     that they do not see is no refusal: their request is put before those who see it.
 
     `answers` settle what a preview asked, under the rules of `settle_match`: refused is the whole start, so that nobody
     takes for settled what is not. They count where the run's search finds what the preview showed.
+
+    `expected`: HR's own record says that the person leaves by the cutoff, so that the start is not counted toward the
+    limits on starts (`domain/commands/starting.py`).
 
     `start_id` names this start, so that a caller can repeat it without knowing whether it was carried out: while its
     run is open, the answer is that run (see also `run_started`)."""
@@ -72,11 +77,11 @@ async def start_run(
             events.append(settle_beforehand(asked, match.as_of(key), chosen, answer.reason, actor, world))
         return events
 
-    def request(opening: StartContext) -> Sequence[Event]:
+    def request(opening: StartContext) -> StartDecision:
         version = version_for(opening.shelf, packet, person)
         there = opening.open_run
         if there is not None and there.state.run_id == run_id:
-            return []  # this very start opened it
+            return StartDecision()  # this very start opened it
         shown = there is not None and visibility.sees(there.state, actor, there.world)
         asked = requests.request_run(
             run_id=run_id,
@@ -97,9 +102,21 @@ async def start_run(
         # Said even where it comes to nothing, so that a run that the actor does not see makes no difference: whoever
         # asks a second time answers no question of the first run.
         said = settled(opening, asked)
-        return [asked, *said] if there is None else requests.second_request(there.state, asked)
+        holders = opening.last_holders(person_id)
+        admitted = starting.admit(
+            opening.starts, asked, opening.shelf.version(version.version), actor, opening.now, expected=expected,
+            opens=there is None,
+            last_of=[role for role, others in holders.items() if opening.left.issuperset(others)],
+        )  # fmt: skip
+        events = [asked, *said] if there is None else requests.second_request(there.state, asked)
+        return StartDecision(events, admitted.events, admitted.refused)
 
-    decided = await services.runs.start(person_id, request, packet)
+    try:
+        decided = await services.runs.start(person_id, request, packet, urgent=urgent)
+    except Refusal as refused:
+        if refused.code == "starts_held":
+            await ask_about_trips(services)
+        raise
     done = await finish(services, decided)
     return done if done.run_id == run_id else Received()
 

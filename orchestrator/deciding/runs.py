@@ -15,16 +15,25 @@ import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+from orchestrator.deciding.appending import drafts
 from orchestrator.deciding.folds import Folds
 from orchestrator.deciding.optimistic import until_appended
 from orchestrator.deciding.packet_shelf import EMPTY_SHELF, PacketShelf, fold_shelf
-from orchestrator.deciding.snapshots import Decide, OrganisationSnapshot, RunDecision, RunSnapshot, StartContext
+from orchestrator.deciding.snapshots import (
+    Decide,
+    OrganisationSnapshot,
+    RunDecision,
+    RunSnapshot,
+    StartContext,
+    StartDecision,
+)
+from orchestrator.deciding.starts import Starts
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Draft, Event
-from orchestrator.domain.events.event_keys import event_key
 from orchestrator.domain.organisation.organisation import (
     Holds,
     Organisation,
@@ -68,6 +77,7 @@ class Runs:
         self._organisation: Folds[Organisation] = Folds(
             Organisation(), lambda state, event, at: fold_organisation(state, event), 1
         )
+        self.starts = Starts(ledger)
         self._organising = asyncio.Lock()
 
     async def load(self, run_id: str) -> RunSnapshot:
@@ -195,8 +205,11 @@ class Runs:
         """Whatever is due by now: nothing causes it but time."""
         return await self.decide(run_id, lambda state, world: ())
 
-    async def _append(self, snapshot: RunSnapshot, caused: list[Event]) -> RunDecision:
-        """Raises `VersionConflict` where the run, or what the decision rests on, has changed since it was read."""
+    async def _append(
+        self, snapshot: RunSnapshot, caused: list[Event], more: Sequence[StreamAppend] = ()
+    ) -> RunDecision:
+        """`more` is appended with it. Raises `VersionConflict` where the run, or what the decision rests on, has
+        changed since it was read."""
         before, world = snapshot.state, snapshot.world.after(snapshot.state.recorded_at)
         if before.finished and not caused:
             return RunDecision(before, world, ())
@@ -204,7 +217,10 @@ class Runs:
         if not happened:
             return RunDecision(before, world, (), standings)
         stream = e.run_stream(before.run_id)
-        appends = [StreamAppend(stream, before.version, drafts(happened, before.version, before.asked.person_id))]
+        appends = [
+            StreamAppend(stream, before.version, drafts(happened, before.version, before.asked.person_id)),
+            *more,
+        ]
         if any(isinstance(event, e.StepStarted) for event in happened):
             # Intents rest on everything that was read; facts and what people decide rest on the run alone.
             appends += [StreamAppend(name, version) for name, version in snapshot.read_versions.items()]
@@ -212,20 +228,24 @@ class Runs:
             appends.append(StreamAppend(e.ORGANISATION, snapshot.read_versions[e.ORGANISATION]))
         # A key that is taken at the version that was read is a fault: deciding again would come to the same.
         appended = await self.ledger.append(appends, projections.changes(before, after, world.now))
-        state = self._runs.advance(stream, (before.version, before), appended.events)[1]
+        own = [recorded for recorded in appended.events if recorded.stream == stream]
+        state = self._runs.advance(stream, (before.version, before), own)[1]
         return RunDecision(state, world, tuple(happened), standings)
 
     async def start(
-        self, person_id: str, request: Callable[[StartContext], Sequence[Event]], packet: str
+        self, person_id: str, request: Callable[[StartContext], StartDecision], packet: str, *, urgent: bool = False
     ) -> RunDecision:
         """Opens a run for a person, in the run's and the person's stream at once, with the events of `request`, of
         which the first is `RunRequested`. Where the first is another event, the events are appended to the run that the
-        person has already. Raises what `request` raises, and `LedgerUnavailable`."""
+        person has already. A start that a limit holds is recorded, and then refused. Raises what `request` raises, the
+        refusal that it returns, and `LedgerUnavailable`."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
 
         async def attempt() -> RunDecision:
-            known = self._organisation.get(e.ORGANISATION)
-            page = await self.ledger.read({person_stream: 0, packets: 0, e.ORGANISATION: known[0]})
+            known, counted = self._organisation.get(e.ORGANISATION), self.starts.cached()
+            page = await self.ledger.read({
+                person_stream: 0, packets: 0, e.ORGANISATION: known[0], e.STARTS: counted[0],
+            })  # fmt: skip
             record = PersonRecord()
             for recorded in page.events[person_stream]:
                 record = fold_person(record, recorded.event)
@@ -234,18 +254,32 @@ class Runs:
                 open_run = None
             _, shelf = self._shelves.advance(packets, (0, EMPTY_SHELF), page.events[packets])
             organised, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
-            context = StartContext(open_run, shelf, people, page.now, self.abilities)
-            caused = list(request(context))
+            version, starts = self.starts.advance(counted, page.events[e.STARTS])
+            context = StartContext(open_run, shelf, people, page.now, self.abilities, starts)
+            if urgent:
+                left = await self._left([person for one in context.last_holders(person_id).values() for person in one])
+                context = replace(context, left=left)
+            decided = request(context)
+            caused = list(decided.events)
+            more = [StreamAppend(e.STARTS, version, drafts(decided.starts, version, person_id))]
+            if decided.refused is not None:
+                if decided.starts:
+                    await self.ledger.append(more)
+                raise decided.refused
+            more = more if decided.starts else []
             asked = caused[0] if caused else None
             if not isinstance(asked, e.RunRequested):
                 assert open_run is not None, "only a run that is open can have other events appended"
-                return await self._append(open_run, caused)
+                if not caused and more:
+                    await self.ledger.append(more)
+                return await self._append(open_run, caused, more if caused else ())
             world = context.world(asked.packet_version)
             after, happened, _ = with_consequences(RunState(), caused, world)
             opened = e.RunOpened(run_id=asked.run_id)
             appends = [
                 StreamAppend(e.run_stream(asked.run_id), 0, drafts(happened, 0, person_id)),
                 StreamAppend(person_stream, record.version, drafts([opened], record.version, person_id)),
+                *more,
             ]
             if _on_behalf(happened):
                 appends.append(StreamAppend(e.ORGANISATION, organised))
@@ -253,6 +287,18 @@ class Runs:
             return RunDecision(after, world, tuple(happened))
 
         return await until_appended(attempt)
+
+    async def _left(self, people: Iterable[str]) -> frozenset[str]:
+        """Those of these people (opaque ids) whose cutoff has passed, in their latest run, unless it was cancelled."""
+        left = set()
+        for person_id in dict.fromkeys(people):
+            stream = e.person_stream(person_id)
+            page = await self.ledger.read({stream: 0})
+            runs = [one.event.run_id for one in page.events[stream] if isinstance(one.event, e.RunOpened)]
+            state = (await self.load(runs[-1])).state if runs else None
+            if state is not None and state.finish != "ended" and state.cutoff <= page.now:
+                left.add(person_id)
+        return frozenset(left)
 
     async def organisation(self) -> Organisation:
         known = self._organisation.get(e.ORGANISATION)
@@ -346,11 +392,3 @@ class Runs:
 def _on_behalf(events: Sequence[Event]) -> bool:
     """A decision on behalf of another person rests on a delegation that must still hold at this moment."""
     return any(getattr(event, "on_behalf_of", None) is not None for event in events)
-
-
-def drafts(events: Sequence[Event], version: int, subject: str | None) -> tuple[Draft, ...]:
-    """Drafts for consecutive versions after `version`."""
-    return tuple(
-        Draft(key=event_key(event, version + number), event=event, subject=subject)
-        for number, event in enumerate(events, start=1)
-    )

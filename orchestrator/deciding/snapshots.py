@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.deciding.packet_shelf import PacketShelf
+from orchestrator.domain.commands.starting import roles_with_last_holder
+from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Organisation
+from orchestrator.domain.organisation.starts import StartsState
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.readiness import StepReadiness, World
@@ -47,14 +50,34 @@ class RunDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class StartDecision:
+    """What a request for a run comes to: the run's events, and those of the stream of starts. Where it is `refused`,
+    only the latter are appended."""
+
+    events: Sequence[Event] = ()
+    starts: Sequence[Event] = ()
+    refused: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StartContext:
-    """What a request for a run is decided on. `open_run` is the run that the person has already."""
+    """What a request for a run is decided on. `open_run` is the run that the person has already, `starts` is what was
+    started lately. For an urgent start, `left` are the people (opaque ids) who have left, of those with the same role
+    of operator or safety owner as the person."""
 
     open_run: RunSnapshot | None
     shelf: PacketShelf
     organisation: Organisation
     now: datetime
     abilities: Catalogue
+    starts: StartsState = field(default_factory=StartsState)
+    left: frozenset[str] = frozenset()
+
+    def last_holders(self, person_id: str) -> dict[str, tuple[str, ...]]:
+        """The roles of operator and safety owner that this person has, under today's packet, each with the other people
+        who have it (opaque ids)."""
+        current = self.shelf.current
+        return roles_with_last_holder(person_id, current, self.organisation.actors.values()) if current else {}
 
     def world(self, packet_version: str) -> World:
         """The world of a run that begins now under this version of the packet."""

@@ -146,9 +146,12 @@ def outcome_sentences(packet: Packet) -> list[str]:
 
 def threshold_sentences(packet: Packet) -> list[str]:
     limits = packet.workflow.thresholds
-    exceptions = packet.approvals.exceptions
+    exceptions, starts = packet.approvals.exceptions, packet.approvals.start_limits
     sentences = [
         f"Starting more than {number(limits.batch_cap)} runs from one list needs a confirmation of their number.",
+        f"Within {spelled(starts.window)}, one requester can start {number(starts.per_requester)} runs, "
+        f"{number(starts.urgent_per_requester)} of them urgent; all together "
+        f"{number(starts.per_packet)}, {number(starts.urgent_per_packet)} of them urgent. Further starts are held.",
         "Failed attempts are retried. After "
         f"{spelled(limits.retries_become_exception_after)} an exception opens as well, and the retries continue.",
         "Before a change in a system, its accounts are searched again, unless that was done within the last "

@@ -48,6 +48,10 @@ COMMON: Final[Remedies] = MappingProxyType(
         "hand_over_needed": "Complete the hand-over; or skip {step} first, so that it does not run.",
         "has_left": "If this is wrong, contact HR.",
         "host_not_allowed": "Ask the administrator to add it to OFFBOARD_WEBHOOK_HOSTS.",
+        "last_holder": (
+            "Ask another person to confirm the held start {held_id}, then start it again.",
+            "Give the role to another person first.",
+        ),
         "level_not_granted": (
             "Ask the owner of platform.yaml (role {owner!r}) to grant it under `levels`{condition}. Open runs keep the "
             "file that they started with, so the grant applies to new runs.",
@@ -94,11 +98,17 @@ COMMON: Final[Remedies] = MappingProxyType(
         "role_of_others": "Ask the safety owner of a packet that uses the role.",
         "role_of_people": "Choose a role that platform.yaml grants to services or assistants.",
         "run_finished": "If the person leaves again later, start a new run.",
+        "second_person_needed": "Ask another person with one of these roles.",
         "settled_twice": "Give each question one answer.",
         "several_people": "Use the employee number or the work mail address.",
         "several_runs": "Give more characters of the run's ID.",
         "shown_for_another": "Preview this person's run, then answer.",
         "start_withdrawn": "Check whether the run was started; if not, start it again.",
+        "starts_held": (
+            "Ask another person to confirm the held start {held_id}, then start it again. Two people can release the "
+            "limit {trip_id}.",
+            "Ask the owners of the packet: two people can release the limit {trip_id}.",
+        ),
         "step_not_open": "A completed step needs no action; wait until a step in progress is finished.",
         "task_done": "No action is needed.",
         "token_lasts": "Choose a shorter period, and create a new token before it expires.",
@@ -114,6 +124,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "unknown_colleague": "Choose a colleague who has signed in and has a record in HR.",
         "unknown_event_type": "Use one of: {known}.",
         "unknown_file": "Use a file from the evidence of the run.",
+        "unknown_held_start": "View the held starts. One that is older than a day has to be started again.",
         "unknown_item": "View the current state of the run.",
         "unknown_outcome": "Use done or not_done.",
         "unknown_person": "Use the employee number or the work mail address.",
@@ -123,6 +134,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "unknown_state": "Use one of: {known}.",
         "unknown_system": "Use one of: {known}, or * for all.",
         "unknown_to_hr": "Ask an administrator to link your account to a person in HR, then sign in again.",
+        "unknown_trip": "No action is needed if it was released already.",
         "unknown_zone": ("Did you mean {suggestion}?", "Use a zone of the IANA database, such as Europe/Berlin."),
         "url_not_understood": "Use https://HOST/PATH without user name, password or fragment.",
     }

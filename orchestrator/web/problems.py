@@ -65,6 +65,8 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "unknown_step": ("step",),
     "unknown_system": ("system",),
     "unknown_file": ("stored",),
+    "unknown_trip": ("trip_id",),
+    "unknown_held_start": ("held_id",),
     "unknown_packet": ("name", "packet"),
     "unknown_packet_version": ("version",),
     "unknown_inquiry": ("inquiry_id",),

@@ -22,6 +22,12 @@ TASK_KIND: Vocabulary = {
     "confirm_outcome": "Confirm the outcome",
 }
 
+HELD_BECAUSE: Vocabulary = {
+    "requester": "The limit of the requester is reached.",
+    "packet": "The limit of the packet is reached.",
+    "last_holder": "This person is the last one with a role that runs need.",
+}
+
 LEVEL_MEANING: Vocabulary = {
     "read": "Reads, and changes nothing.",
     "prepare": "Creates plans and drafts inside Offboard only.",
@@ -101,6 +107,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "task_kind": TASK_KIND,
     "exception": states.EXCEPTION,
     "exception_meaning": {kind: rule.meaning for kind, rule in RULES.items()},
+    "held_because": HELD_BECAUSE,
     "exception_state": states.EXCEPTION_STATE,
     "disposition": states.DISPOSITION,
     "event": {name: known.label for name, known in EVENTS.items()},

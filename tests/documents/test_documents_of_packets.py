@@ -12,11 +12,18 @@ from orchestrator.documents.packet_words import gate_sentence, step_sentence
 from orchestrator.documents.packets import level_tables, meaning, packet_document
 from orchestrator.documents.plain_words import joined, minutes, sentence
 from orchestrator.domain.organisation.roles import role_words
+from orchestrator.domain.packet import packet as packet_models
 from orchestrator.domain.packet.packet_files import starter_names, starter_packet
 from orchestrator.domain.packet.packet_history import packet_stream
 from orchestrator.vocabulary.durations import spelled
 from tests.documents.packet_text import KEPT, text_of
 from tests.ledger.small_office import SmallOffice, renamed, small_office
+
+
+@pytest.fixture(autouse=True)
+def limits_on_starts_as_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet_models, "DEFAULT_START_LIMITS", packet_models.StartLimits())
+
 
 STANDARD = starter_packet("standard-leaver")
 

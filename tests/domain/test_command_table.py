@@ -6,6 +6,7 @@ import ast
 import inspect
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import reduce
 from types import ModuleType
 from typing import get_args
 
@@ -13,10 +14,12 @@ import pytest
 from run_world import EVENING, MONDAY, PERSON_ID, Story, actor, packet
 
 from orchestrator import commands
+from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates
-from orchestrator.domain.commands import operating, requests
+from orchestrator.domain.commands import operating, requests, starting
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.organisation import Organisation
+from orchestrator.domain.organisation.starts import StartsState, fold_starts
 from orchestrator.domain.packet import packet_history
 from orchestrator.domain.permissions import embargo, programs
 from orchestrator.domain.permissions.command_table import COMMANDS, Command, refusal, require
@@ -28,12 +31,25 @@ UNKNOWN = actor("unknown", *ROLES, human=None)
 SERVICE = actor("feed", *ROLES, kind="service")
 ASSISTANT = actor("helper", *ROLES, kind="assistant")
 
+HELD = reduce(
+    lambda state, event: fold_starts(state, event, MONDAY),
+    (
+        e.StartHeld(
+            held_id="held-1", packet="leaver", person_id="p", by="hr", requester="hr", urgent=True, why="packet"
+        ),
+        e.StartsTripped(
+            trip_id="trip-1", packet="leaver", scope="packet", by="hr", requester="hr", urgent=True, counted=3, limit=3
+        ),
+    ),
+    StartsState(),
+)
+
 READS = {"run_started", "record_actor", "started"}
 """Functions that users cannot change anything with: `record_actor` records what a sign-in found out."""
 LINES = {"reschedule_run": {"bring_forward_run", "postpone_run"}, "approve_gates": {"approve_gate"}}
 ASKED_ELSEWHERE = {"check_systems", "verify_ledger"}
 """Commands that record nothing in the ledger, and are no function of `orchestrator.commands`."""
-MODULES = (requests, operating, gates, delegation, embargo, packet_history)
+MODULES = (requests, operating, starting, gates, delegation, embargo, packet_history)
 DECIDES = ("list[Event]", "list[Draft]", "list[e.GateVoted]", "e.RunRequested")
 
 
@@ -126,6 +142,8 @@ def attempts(story: Story) -> dict[Command, Callable[[Actor], object]]:
         "hold_run": lambda by: operating.hold(state, "why", by, world),
         "release_run": lambda by: operating.release(state, by, world),
         "hold_system": lambda by: operating.hold_system(False, "code", "why", by, pinned),
+        "confirm_start": lambda by: starting.confirm(HELD, "held-1", by, pinned, MONDAY),
+        "release_starts": lambda by: starting.release(HELD, "trip-1", by, pinned),
         "release_system": lambda by: operating.release_system(True, "code", by, pinned),
         "check_systems": lambda by: operating.require_check("code", by, pinned),
         "adopt_packet": lambda by: packet_history.adopt(history, pinned, by),

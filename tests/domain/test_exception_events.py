@@ -244,4 +244,5 @@ def test_the_same_exceptions_open_and_close_under_the_same_ids(told: Callable[[]
 
 def test_the_stories_open_every_kind() -> None:
     opened = {line.split("-")[1] for lines in expected().values() for line in lines if line.startswith("+")}
-    assert opened == set(get_args(e.ExceptionKind))
+    # A limit on starts is no state of a run: tests/ledger/test_counted_starts.py.
+    assert opened == set(get_args(e.ExceptionKind)) - {"start_limit"}

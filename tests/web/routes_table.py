@@ -89,6 +89,9 @@ GET    /ledger/verifications/{inquiry_id}              +  +  +  +  +  +  +  x  s
 GET    /outcomes                                       +  +  +  +  +  +  +  +  s  s
 # One's own affairs, and programs.
 GET    /away                                           +  +  +  +  +  +  +  +  s  s
+GET    /starts                                         +  +  +  +  +  +  +  +  s  s
+POST   /starts/limits/{trip_id}/release                ?  ?  ?  ?  ?  ?  ?  ?  s  s   none is reached
+POST   /starts/held/{held_id}/confirm                  ?  ?  ?  ?  ?  ?  ?  ?  s  s   none is held
 POST   /away                                           +  +  +  +  +  +  +  +  s  s
 POST   /away/{delegation_id}/end                       +  ?  ?  +  ?  ?  ?  ?  s  s   hr's, to operator
 GET    /tokens                                         +  +  +  +  +  +  +  +  s  s
@@ -140,6 +143,9 @@ GET    /api/v1/packets/{name}/versions/{version}       +  +  +  +  +  +  +  ?  +
 POST   /api/v1/packets                                 x  x  x  x  +  +  x  x  x  s
 POST   /api/v1/packets/{name}/versions/{version}/signatures         x  x  ?  x  +  +  x  ?  x  s
 POST   /api/v1/packets/{name}/versions/{version}/moves x  x  ?  x  +  +  x  ?  x  s
+GET    /api/v1/starts                                  +  +  +  +  +  +  +  +  +  s
+POST   /api/v1/starts/limits/{trip_id}/release         ?  ?  ?  ?  ?  ?  ?  ?  x  s
+POST   /api/v1/starts/held/{held_id}/confirmation      ?  ?  ?  ?  ?  ?  ?  ?  x  s
 GET    /api/v1/systems                                 +  +  +  +  +  +  +  -  +  s
 POST   /api/v1/systems/check                           x  x  x  +  x  +  x  -  x  s
 POST   /api/v1/systems/{system}/hold                   x  x  x  +  x  +  x  -  x  s

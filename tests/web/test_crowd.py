@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from orchestrator import commands
 from orchestrator.commands import Done
-from orchestrator.deciding.runs import drafts
+from orchestrator.deciding.appending import drafts
 from orchestrator.domain.events import ORGANISATION, ActorRecorded, run_stream
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet

@@ -16,6 +16,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "replan": "offboard exceptions replan RUN",
         "accept": "offboard exceptions accept RUN EXCEPTION --reason …",
         "end": "offboard end RUN --reason …",
+        "release_starts": "offboard starts",
     }
 )
 

@@ -35,7 +35,23 @@ from orchestrator.domain.events.organisation import (
     RunOpened,
 )
 from orchestrator.domain.events.plan import PlanFrozen, RunReplanned
-from orchestrator.domain.events.streams import EVERYTHING, ORGANISATION, holds_stream, person_stream, run_stream
+from orchestrator.domain.events.starts import (
+    StartConfirmed,
+    StartCounted,
+    StartHeld,
+    StartsReleaseApproved,
+    StartsReleased,
+    StartsScope,
+    StartsTripped,
+)
+from orchestrator.domain.events.streams import (
+    EVERYTHING,
+    ORGANISATION,
+    STARTS,
+    holds_stream,
+    person_stream,
+    run_stream,
+)
 from orchestrator.domain.events.work import (
     QUESTION_OF,
     ExceptionClosed,
@@ -61,6 +77,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
 )  # fmt: skip
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
+    StartCounted, StartsTripped, StartHeld, StartConfirmed, StartsReleaseApproved, StartsReleased,
 )  # fmt: skip
 
 __all__ = [
@@ -69,6 +86,7 @@ __all__ = [
     "ORGANISATION_EVENTS",
     "QUESTION_OF",
     "RUN_EVENTS",
+    "STARTS",
     "AccountsSearched",
     "ActorRecorded",
     "DecisionsDelegated",
@@ -99,6 +117,13 @@ __all__ = [
     "RunRescheduled",
     "SearchOutcome",
     "SecondRequestReceived",
+    "StartConfirmed",
+    "StartCounted",
+    "StartHeld",
+    "StartsReleaseApproved",
+    "StartsReleased",
+    "StartsScope",
+    "StartsTripped",
     "StepAttemptFailed",
     "StepAttested",
     "StepFailed",
@@ -113,4 +138,4 @@ __all__ = [
     "holds_stream",
     "person_stream",
     "run_stream",
-]  # fmt: skip
+]

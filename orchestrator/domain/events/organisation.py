@@ -1,6 +1,6 @@
 """What can happen around runs: to the person, to what is on hold, and to who acts here.
 
-Streams: `person:ID`, `holds:SYSTEM` (and `holds:*`), `organisation`.
+Streams: `person:ID`, `holds:SYSTEM` (and `holds:*`), `organisation`. Starts are in `starts.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The names of the streams that events are appended to: `run:ID`, `person:ID`, `holds:SYSTEM`, `organisation`.
+"""The names of the streams that events are appended to: `run:ID`, `person:ID`, `holds:SYSTEM`,
+`organisation`, `starts`.
 
 A packet's stream and its events are in `domain/packet/packet_history.py`.
 """
@@ -6,6 +7,8 @@ A packet's stream and its events are in `domain/packet/packet_history.py`.
 from __future__ import annotations
 
 ORGANISATION = "organisation"
+STARTS = "starts"
+"""How many runs are started, under any packet."""
 EVERYTHING = "*"
 """In the place of a system: changes on every system."""
 

@@ -254,6 +254,21 @@ class PostponeSpec(_Written):
     allowed_to: Annotated[tuple[Slug, ...], Field(min_length=1)]
 
 
+class StartLimits(_Written):
+    """How many runs can be started within `window`, by one requester and under the packet, before further starts are
+    held; urgent ones are counted with all, and by themselves. `window` is a day at most."""
+
+    window: Annotated[PositiveDuration, Field(le=timedelta(days=1))] = timedelta(hours=1)
+    per_requester: Annotated[int, Field(ge=1)] = 50
+    per_packet: Annotated[int, Field(ge=1)] = 200
+    urgent_per_requester: Annotated[int, Field(ge=1)] = 3
+    urgent_per_packet: Annotated[int, Field(ge=1)] = 6
+
+
+DEFAULT_START_LIMITS = StartLimits()
+"""For packets without `starts`, which is every packet from before there were any."""
+
+
 class ExceptionSpec(_Written):
     """Who owns what did not go as planned, and by when it must be settled."""
 
@@ -277,7 +292,12 @@ class Approvals(_Written):
     postpone: PostponeSpec | None = None
     exceptions: ExceptionSpec
     embargo: EmbargoSpec | None = None
+    starts: StartLimits | None = None
     launch: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def start_limits(self) -> StartLimits:
+        return self.starts if self.starts is not None else DEFAULT_START_LIMITS
 
 
 class Packet(BaseModel):

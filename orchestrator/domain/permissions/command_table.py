@@ -17,10 +17,10 @@ from orchestrator.domain.refusal_codes import RefusalCode
 
 Command = Literal[
     "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "bring_forward_run", "check_systems",
-    "complete_task", "delegate", "disable_webhook", "end_delegation", "end_run", "hold_run", "hold_system",
-    "list_webhooks", "make_token", "move_packet", "postpone_run", "reject_gate", "release_run", "release_system",
-    "replace_webhook_secret", "replan_run", "retry_step", "revoke_roles", "revoke_token", "set_embargo",
-    "settle_match", "sign_packet", "skip_step", "start_run", "verify_ledger",
+    "complete_task", "confirm_start", "delegate", "disable_webhook", "end_delegation", "end_run", "hold_run",
+    "hold_system", "list_webhooks", "make_token", "move_packet", "postpone_run", "reject_gate", "release_run",
+    "release_starts", "release_system", "replace_webhook_secret", "replan_run", "retry_step", "revoke_roles",
+    "revoke_token", "set_embargo", "settle_match", "sign_packet", "skip_step", "start_run", "verify_ledger",
 ]  # fmt: skip
 
 PEOPLE: Final[frozenset[ActorKind]] = frozenset({"person"})
@@ -74,6 +74,8 @@ COMMANDS: Final[Mapping[Command, CommandRule]] = MappingProxyType({
     "release_run": CommandRule("resume a run"),
     "hold_system": CommandRule("pause changes on a system", keeps_access=True),
     "release_system": CommandRule("resume changes on a system"),
+    "confirm_start": CommandRule("confirm a held start"),
+    "release_starts": CommandRule("release a limit on starts"),
     "check_systems": CommandRule("check systems", kinds=EVERYONE),
     # Owners of packets
     "adopt_packet": CommandRule(

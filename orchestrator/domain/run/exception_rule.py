@@ -35,6 +35,8 @@ class Repair(StrEnum):
     """Close the exception with a reason. What still has to be done stays to be done."""
     END = "end"
     """End the run."""
+    RELEASE_STARTS = "release_starts"
+    """Two people release a limit on starts, which closes the exception."""
 
 
 class Subject(Enum):

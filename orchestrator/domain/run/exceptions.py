@@ -434,6 +434,20 @@ _RULES: Final = (
         people_only=True,
         outlives_run=True,
     ),
+    ExceptionRule(
+        kind="start_limit",
+        title="Limit on starts reached",
+        meaning="This run's requester or packet reached its limit of starts. Further starts are held; runs that were "
+        "started before continue.",
+        remedy="Check the recent starts. Two people release the limit, which closes the exception; or a second person "
+        "confirms one held start.",
+        repairs=(Repair.RELEASE_STARTS,),
+        opens=(),
+        overcome=_never,
+        owners=lambda packet: (packet.platform.safety_owner,),
+        people_only=True,
+        outlives_run=True,
+    ),
 )
 
 RULES: Final[Mapping[str, ExceptionRule]] = MappingProxyType({rule.kind: rule for rule in _RULES})

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from orchestrator.web.api import access, health, hr_hook, inquiries, people
 from orchestrator.web.api.admin import away, ledger, packets, systems, tokens, webhooks
+from orchestrator.web.api.admin import starts as start_limits
 from orchestrator.web.api.runs import (
     evidence,
     exceptions,
@@ -23,7 +24,7 @@ from orchestrator.web.api.schema import reference
 
 PARTS = (
     runs, starts, run_commands, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps, people,
-    packets, systems, ledger, outcomes, away, access, tokens, webhooks, hr_hook, health, reference,
+    packets, start_limits, systems, ledger, outcomes, away, access, tokens, webhooks, hr_hook, health, reference,
 )  # fmt: skip
 """In the order in which the document describes them."""
 

@@ -41,6 +41,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "steps", "description": "Retrying and skipping steps."},
     {"name": "people", "description": "Searching leavers in HR. Results expire; addresses contain no names."},
     {"name": "packets", "description": "The three files that govern runs, with an explanation in sentences."},
+    {"name": "starts", "description": "Limits on starts: which are reached, and which starts are held."},
     {"name": "systems", "description": "Checking systems, and pausing changes on them."},
     {"name": "ledger", "description": "Its size, its verification and its events."},
     {"name": "outcomes", "description": "How long access stayed open, and the manual work saved."},

@@ -207,6 +207,7 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
 
 CLOSED: Document = {
     "accept": False, "settle": None, "candidates": [], "retry": False, "again": False, "skip": False, "replan": False,
+    "release_starts": False,
     "task_kind": None, "task": None, "may": False, "instead_of": "", "why_not": None,
 }  # fmt: skip
 
@@ -234,6 +235,7 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
         "again": Repair.RETRY_ANEW in repairs,
         "skip": skip is not None and skip.allowed,
         "replan": replan is not None and replan.allowed,
+        "release_starts": Repair.RELEASE_STARTS in repairs,
         "task_kind": state.work.tasks[task].opened.kind if task is not None else None,
         "task": anchor(state.run_id, task) if task is not None and Repair.COMPLETE_TASK in repairs else None,
         "may": bool(allowed),

@@ -1,0 +1,49 @@
+"""Decides about limits on starts, on the stream `starts`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from orchestrator.deciding.appending import drafts
+from orchestrator.deciding.folds import Folds
+from orchestrator.deciding.optimistic import until_appended
+from orchestrator.domain import events as e
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.starts import StartsState, fold_starts
+from orchestrator.ledger.book.records import Recorded, StreamAppend
+from orchestrator.ledger.book.store import Ledger
+
+
+class Starts:
+    """What was started lately, as this process knows it; a read brings only what is new."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: Folds[StartsState] = Folds(StartsState(), fold_starts, 1)
+
+    def cached(self) -> tuple[int, StartsState]:
+        return self._known.get(e.STARTS)
+
+    def advance(self, known: tuple[int, StartsState], events: Iterable[Recorded]) -> tuple[int, StartsState]:
+        return self._known.advance(e.STARTS, known, events)
+
+    async def read(self) -> tuple[StartsState, datetime]:
+        """The state and the ledger's time."""
+        known = self.cached()
+        page = await self._ledger.read({e.STARTS: known[0]})
+        return self.advance(known, page.events[e.STARTS])[1], page.now
+
+    async def decide(self, decide: Callable[[StartsState, datetime], Sequence[Event]]) -> Sequence[Event]:
+        """Appends what `decide` says. Raises what it raises, and `LedgerUnavailable`."""
+
+        async def attempt() -> Sequence[Event]:
+            known = self.cached()
+            page = await self._ledger.read({e.STARTS: known[0]})
+            version, state = self.advance(known, page.events[e.STARTS])
+            wanted = decide(state, page.now)
+            if wanted:
+                await self._ledger.append([StreamAppend(e.STARTS, version, drafts(wanted, version, None))])
+            return wanted
+
+        return await until_appended(attempt)

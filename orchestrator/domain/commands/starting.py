@@ -1,0 +1,241 @@
+"""The limits on starts: which starts count, when a limit holds further ones, and who lets them go on.
+
+They bound what one account, or one stolen token, can do: an urgent start removes access before anyone approves it.
+
+    start ─► counted ─► above a limit: the limit trips, the start is held
+                              ├─► a second person confirms one held start; its requester repeats it
+                              └─► two people release the limit
+
+Runs that were started before go on. Starts that HR's own record announces are not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain import events as e
+from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.organisation.roles import any_of
+from orchestrator.domain.organisation.starts import MAX_HELD, HeldState, StartsState, TripState, scope_key
+from orchestrator.domain.packet.packet import Packet, StartLimits
+from orchestrator.domain.permissions.command_table import require
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.time import LONG_AGO
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a start means for the limits: `events` for the stream of starts, and the refusal where it is held."""
+
+    events: tuple[Event, ...] = ()
+    refused: Refusal | None = None
+
+
+def requester_of(actor: Actor) -> str:
+    """By whom starts are counted: a person, whatever their account, or a service."""
+    return actor.human if actor.human is not None else actor.actor_id
+
+
+def admit(
+    starts: StartsState, asked: e.RunRequested, packet: Packet, actor: Actor, now: datetime, *,
+    expected: bool = False, opens: bool = True, last_of: Collection[str] = (),
+) -> Admission:  # fmt: skip
+    """Whether a start that the rules allow otherwise goes on now.
+
+    `expected`: HR's own record says that the person leaves by then. `opens`: a run is opened; otherwise the request is
+    only received, since the person has a run that the requester cannot see. `last_of` are the roles of which an urgent
+    start would lock out the last holder."""
+    if expected and not asked.urgent:
+        return Admission()
+    requester = requester_of(actor)
+    known = starts.held_for(asked.person_id, requester, asked.urgent)
+    confirmed = known is not None and known.confirmed_now(now)
+    counted = e.StartCounted(
+        run_id=asked.run_id, packet=packet.name, by=actor.actor_id, requester=requester, urgent=asked.urgent,
+        embargoed=asked.embargo_until is not None or not opens,
+        held_id=known.held.held_id if known is not None else None,
+    )  # fmt: skip
+    if confirmed:
+        return Admission((counted,))
+    if asked.urgent and last_of:
+        held = _held(starts, asked, packet, requester, "last_holder", known)
+        said = (
+            f"This person is the last one with the role {', '.join(sorted(last_of))}, and would be locked out at once. "
+            "A second person has to confirm this urgent start."
+        )
+        return Admission(held, TooLate("last_holder", said, **_id_of(held, known)))
+    trip = starts.trip_for(requester, packet.name)
+    tripped: tuple[e.StartsTripped, ...] = ()
+    if trip is None:
+        tripped = tuple(_reached(starts, packet, actor, requester, asked.urgent, now))
+        if not tripped:
+            return Admission((counted,))
+    reason = trip.tripped if trip is not None else tripped[0]
+    held = _held(starts, asked, packet, requester, reason.scope, known, after=len(tripped))
+    return Admission((*tripped, *held), _starts_held(reason, packet.approvals.start_limits, _id_of(held, known)))
+
+
+def _id_of(held: Sequence[e.StartHeld], known: HeldState | None) -> dict[str, str]:
+    """The id of the held start, where it is recorded."""
+    if held:
+        return {"held_id": held[0].held_id}
+    return {"held_id": known.held.held_id} if known is not None else {}
+
+
+def _starts_held(reason: e.StartsTripped, limits: StartLimits, held: Mapping[str, str]) -> TooLate:
+    whose = "of this requester" if reason.scope == "requester" else f"under packet {reason.packet}"
+    kind = "urgent starts" if reason.urgent else "starts"
+    return TooLate(
+        "starts_held",
+        f"The limit of {reason.limit} {kind} {whose} within {_minutes(limits)} minutes is reached, so this start "
+        "is held. Runs that were started before continue.",
+        trip_id=reason.trip_id, **held,
+    )  # fmt: skip
+
+
+def _minutes(limits: StartLimits) -> int:
+    return max(1, round(limits.window.total_seconds() / 60))
+
+
+def _reached(
+    starts: StartsState, packet: Packet, actor: Actor, requester: str, urgent: bool, now: datetime
+) -> Iterator[e.StartsTripped]:
+    """The limits that one more start would exceed, at most one for each scope."""
+    limits = packet.approvals.start_limits
+    bounds: Mapping[e.StartsScope, tuple[int, int]] = {
+        "requester": (limits.urgent_per_requester, limits.per_requester),
+        "packet": (limits.urgent_per_packet, limits.per_packet),
+    }
+    number = starts.version
+    for scope, (urgent_limit, limit) in bounds.items():
+        since = max(now - limits.window, starts.released.get(scope_key(scope, requester, packet.name), LONG_AGO))
+        recent = [
+            one
+            for at, one in starts.counted
+            if at > since and (one.requester == requester if scope == "requester" else one.packet == packet.name)
+        ]
+        urgent_ones = [one for one in recent if one.urgent]
+        by_urgent = urgent and len(urgent_ones) >= urgent_limit
+        if not by_urgent and len(recent) < limit:
+            continue
+        number += 1
+        yield e.StartsTripped(
+            trip_id=f"trip-{number}", packet=packet.name, scope=scope, by=actor.actor_id, requester=requester,
+            urgent=by_urgent, counted=len(urgent_ones if by_urgent else recent),
+            limit=urgent_limit if by_urgent else limit,
+            run_id=next((one.run_id for one in reversed(recent) if not one.embargoed), None),
+        )  # fmt: skip
+
+
+def _held(
+    starts: StartsState, asked: e.RunRequested, packet: Packet, requester: str, why: str, known: HeldState | None,
+    after: int = 0,
+) -> tuple[e.StartHeld, ...]:  # fmt: skip
+    """The record of a held start, once for each person and requester."""
+    if known is not None or len(starts.held) >= MAX_HELD:
+        return ()
+    label = PersonFacts.model_validate(asked.facts).display_name or None
+    return (
+        e.StartHeld.model_validate({
+            "held_id": f"held-{starts.version + after + 1}", "packet": packet.name, "person_id": asked.person_id,
+            "by": asked.requested_by, "requester": requester, "urgent": asked.urgent, "why": why,
+            "named": asked.named, "label": label,
+        }),
+    )  # fmt: skip
+
+
+def roles_with_last_holder(person_id: str, packet: Packet, actors: Iterable[Actor]) -> dict[str, tuple[str, ...]]:
+    """The roles of operator and safety owner that this person has, each with the opaque ids of the other people who
+    have it: those that nothing works without."""
+    people = [actor for actor in actors if actor.kind == "person" and actor.human is not None]
+    found = {}
+    for role in (packet.approvals.exceptions.owner, packet.platform.safety_owner):
+        holders = {actor.human for actor in people if role in actor.roles and actor.human is not None}
+        if person_id in holders:
+            found[role] = tuple(sorted(holders - {person_id}))
+    return found
+
+
+def confirm(starts: StartsState, held_id: str, actor: Actor, packet: Packet, now: datetime) -> list[Event]:
+    """A second person confirms one held start. Empty where it is confirmed already."""
+    held = _known_held(starts, held_id, actor)
+    require("confirm_start", actor, held.held.person_id)
+    _require_role(actor, deciding_roles(packet))
+    if requester_of(actor) == held.held.requester or actor.actor_id == held.held.by:
+        raise NotAllowed("second_person_needed", "The requester of a held start can't confirm it.")
+    if held.confirmed_now(now):
+        return []
+    assert actor.human is not None, "an account that is not linked to a person was refused"
+    return [e.StartConfirmed(held_id=held_id, by=actor.actor_id, human=actor.human)]
+
+
+def release(starts: StartsState, trip_id: str, actor: Actor, packet: Packet) -> list[Event]:
+    """One of two different people lets starts go on. Empty where this person has said so before."""
+    require("release_starts", actor)
+    trip = _known_trip(starts, trip_id)
+    _require_role(actor, releasing_roles(packet))
+    if requester_of(actor) == trip.tripped.requester:
+        raise NotAllowed("second_person_needed", "The requester whose start reached the limit can't release it.")
+    if any(one.human == actor.human for one in trip.approvals):
+        return []
+    assert actor.human is not None, "an account that is not linked to a person was refused"
+    approved = e.StartsReleaseApproved(trip_id=trip_id, by=actor.actor_id, human=actor.human)
+    if not trip.approvals:
+        return [approved]
+    return [approved, e.StartsReleased(trip_id=trip_id, by=(trip.approvals[0].by, actor.actor_id))]
+
+
+def releasing_roles(packet: Packet) -> frozenset[str]:
+    """Who is asked when a limit is reached: the owners of the packet and the role that resolves exceptions."""
+    return frozenset(
+        {packet.platform.safety_owner, packet.workflow.value_owner, packet.approvals.exceptions.owner}
+    )  # fmt: skip
+
+
+def deciding_roles(packet: Packet) -> frozenset[str]:
+    """Who can confirm one held start: those who release, and those who may start urgently themselves."""
+    urgent = packet.approvals.urgent
+    return releasing_roles(packet).union(urgent.allowed_to if urgent is not None else ())
+
+
+def can_release(trip: TripState, actor: Actor, packet: Packet) -> bool:
+    """Whether this actor is one of those who are asked, and has not approved the release."""
+    if actor.kind != "person" or actor.human is None or actor.human in {one.human for one in trip.approvals}:
+        return False
+    return actor.human != trip.tripped.requester and not actor.roles.isdisjoint(releasing_roles(packet))
+
+
+def can_confirm(held: HeldState, actor: Actor, packet: Packet, now: datetime) -> bool:
+    if actor.kind != "person" or actor.human in (None, held.held.requester, held.held.person_id):
+        return False
+    return not held.confirmed_now(now) and not actor.roles.isdisjoint(deciding_roles(packet))
+
+
+def sees_held(held: e.StartHeld, actor: Actor, packet: Packet) -> bool:
+    """Whether a held start exists for this actor: for its requester and for those who decide about it, under an
+    embargo only for those whom it names."""
+    if held.named and actor.actor_id not in held.named:
+        return False
+    return held.by == actor.actor_id or not actor.roles.isdisjoint(deciding_roles(packet))
+
+
+def _known_trip(starts: StartsState, trip_id: str) -> TripState:
+    if trip_id not in starts.trips:
+        raise Invalid("unknown_trip", f"There is no limit {trip_id[:40]} that holds starts.")
+    return starts.trips[trip_id]
+
+
+def _known_held(starts: StartsState, held_id: str, actor: Actor) -> HeldState:
+    held = starts.held.get(held_id)
+    if held is None or (held.held.named and actor.actor_id not in held.held.named):
+        raise Invalid("unknown_held_start", f"There is no held start {held_id[:40]}.")
+    return held
+
+
+def _require_role(actor: Actor, roles: frozenset[str]) -> None:
+    if actor.roles.isdisjoint(roles):
+        raise NotAllowed("role_missing", f"Only {any_of(sorted(roles))} can do this.")

@@ -1,0 +1,106 @@
+"""How many runs were started recently, by whom and under which packet; which limits are reached; which starts are held.
+
+A fold over the stream `starts`. It keeps what the longest possible window needs, so that a start reads no other runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from orchestrator.domain import events as e
+from orchestrator.domain.events.event import Event
+
+KEPT_FOR: Final = timedelta(days=1)
+"""The longest window that a packet can set, and how long a held start is listed."""
+CONFIRMED_FOR: Final = timedelta(hours=1)
+"""How long a start that a second person confirmed can be repeated."""
+MAX_HELD: Final = 200
+"""Held starts that are listed; further ones are refused in the same way, without a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class TripState:
+    tripped: e.StartsTripped
+    at: datetime
+    approvals: tuple[e.StartsReleaseApproved, ...] = ()
+
+    def holds(self, requester: str, packet: str) -> bool:
+        """Whether it holds a start of this requester under this packet."""
+        if self.tripped.scope == "packet":
+            return self.tripped.packet == packet
+        return self.tripped.requester == requester
+
+
+@dataclass(frozen=True, slots=True)
+class HeldState:
+    held: e.StartHeld
+    at: datetime
+    confirmed: e.StartConfirmed | None = None
+    confirmed_at: datetime | None = None
+
+    def confirmed_now(self, now: datetime) -> bool:
+        return self.confirmed_at is not None and now < self.confirmed_at + CONFIRMED_FOR
+
+
+@dataclass(frozen=True, slots=True)
+class StartsState:
+    """`counted` with the times, oldest first; `trips` are the limits that are reached now, by id; `held` the starts
+    that are held, by id. `released` is when a scope (requester or packet) was last released."""
+
+    version: int = 0
+    counted: tuple[tuple[datetime, e.StartCounted], ...] = ()
+    trips: Mapping[str, TripState] = field(default_factory=dict)
+    held: Mapping[str, HeldState] = field(default_factory=dict)
+    released: Mapping[tuple[e.StartsScope, str], datetime] = field(default_factory=dict)
+
+    def held_for(self, person_id: str, requester: str, urgent: bool) -> HeldState | None:
+        """The held start of this requester for this person, if there is one."""
+        for one in self.held.values():
+            if (one.held.person_id, one.held.requester, one.held.urgent) == (person_id, requester, urgent):
+                return one
+        return None
+
+    def trip_for(self, requester: str, packet: str) -> TripState | None:
+        return next((trip for trip in self.trips.values() if trip.holds(requester, packet)), None)
+
+
+def scope_key(scope: e.StartsScope, requester: str, packet: str) -> tuple[e.StartsScope, str]:
+    return scope, packet if scope == "packet" else requester
+
+
+def fold_starts(state: StartsState, event: Event, at: datetime) -> StartsState:
+    state = _without_old(replace(state, version=state.version + 1), at)
+    match event:
+        case e.StartCounted(held_id=held_id):
+            held = {id_: one for id_, one in state.held.items() if id_ != held_id}
+            return replace(state, counted=(*state.counted, (at, event)), held=held)
+        case e.StartsTripped(trip_id=trip_id):
+            return replace(state, trips={**state.trips, trip_id: TripState(event, at)})
+        case e.StartHeld(held_id=held_id):
+            return replace(state, held={**state.held, held_id: HeldState(event, at)})
+        case e.StartConfirmed(held_id=held_id) if held_id in state.held:
+            confirmed = replace(state.held[held_id], confirmed=event, confirmed_at=at)
+            return replace(state, held={**state.held, held_id: confirmed})
+        case e.StartsReleaseApproved(trip_id=trip_id) if trip_id in state.trips:
+            trip = state.trips[trip_id]
+            return replace(state, trips={**state.trips, trip_id: replace(trip, approvals=(*trip.approvals, event))})
+        case e.StartsReleased(trip_id=trip_id) if trip_id in state.trips:
+            tripped = state.trips[trip_id].tripped
+            key = scope_key(tripped.scope, tripped.requester, tripped.packet)
+            left = {id_: trip for id_, trip in state.trips.items() if id_ != trip_id}
+            return replace(state, trips=left, released={**state.released, key: at})
+    return state
+
+
+def _without_old(state: StartsState, at: datetime) -> StartsState:
+    since = at - KEPT_FOR
+    if state.counted and state.counted[0][0] < since:
+        state = replace(state, counted=tuple(one for one in state.counted if one[0] >= since))
+    if any(one.at < since for one in state.held.values()):
+        state = replace(state, held={id_: one for id_, one in state.held.items() if one.at >= since})
+    if any(when < since for when in state.released.values()):
+        state = replace(state, released={key: when for key, when in state.released.items() if when >= since})
+    return state
