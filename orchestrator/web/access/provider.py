@@ -7,6 +7,7 @@ algorithms are named here, so that no token chooses its own.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 import warnings
@@ -21,6 +22,14 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from orchestrator.web.access.provider_documents import (
+    CLIENT,
+    ProviderProblem,
+    client_authentication,
+    document,
+    require_usable,
+    usable_keys,
+)
 from orchestrator.web.settings import OidcSettings
 
 with warnings.catch_warnings():
@@ -39,6 +48,13 @@ FAILURE_KNOWN_FOR = 10.0
 """Seconds for which a provider that could not be reached is not asked again: sign-ins are refused at once."""
 LEEWAY = 60
 """Seconds by which two clocks may differ."""
+
+
+_ABOUT_THE_CLIENT = frozenset({"invalid_client", "unauthorized_client"})  # RFC 6749 section 5.2
+_UNUSABLE_ANSWER = (
+    httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError, AssertionError, OverflowError, RecursionError,
+)  # fmt: skip
+"""What the libraries raise for an answer or a token whose parts have types that they do not expect."""
 
 
 class SignInFailed(Exception):
@@ -77,7 +93,7 @@ class Provider:
     def __init__(self, settings: OidcSettings, callback: str) -> None:
         self.settings = settings
         self._callback = callback
-        self._http = httpx.AsyncClient(timeout=WITHIN, follow_redirects=False)
+        self._http = httpx.AsyncClient(timeout=WITHIN, **CLIENT)
         self._metadata: dict[str, Any] = {}
         self._keys: KeySet | None = None
         self._read_at = 0.0
@@ -95,7 +111,7 @@ class Provider:
             more = {"max_age": "0", "prompt": "login"}
             if self.settings.step_up_acr:
                 more["acr_values"] = " ".join(self.settings.step_up_acr)
-        async with _client(self.settings, self._callback) as client:
+        async with self._client(metadata) as client:
             url, state = client.create_authorization_url(
                 metadata["authorization_endpoint"], code_verifier=kept["verifier"], nonce=kept["nonce"], **more
             )
@@ -105,7 +121,7 @@ class Provider:
         """`query` is the query string that the browser came back with."""
         metadata, _ = await self._known()
         try:
-            async with _client(self.settings, self._callback) as client:
+            async with self._client(metadata) as client:
                 token = await client.fetch_token(
                     metadata["token_endpoint"],
                     authorization_response=f"{self._callback}?{query}",
@@ -113,10 +129,15 @@ class Provider:
                     code_verifier=kept["verifier"],
                 )
         except OAuthError as error:
+            ours = error.error in _ABOUT_THE_CLIENT
             raise SignInFailed(
-                f"The identity provider refused the sign-in ({error.error}).", "Sign in again."
+                f"The identity provider refused the sign-in ({_shown(error.error)}).",
+                "Ask an administrator to check the client's ID, secret and address for sign-ins."
+                if ours
+                else "Sign in again.",
+                ours=ours,
             ) from error
-        except (httpx.HTTPError, ValueError) as error:
+        except _UNUSABLE_ANSWER as error:
             raise _unreachable(type(error).__name__) from error
         written = token.get("id_token")
         if not isinstance(written, str):
@@ -149,7 +170,7 @@ class Provider:
                     {"nonce": nonce, "client_id": self.settings.client_id},
                 )
                 claims.validate(leeway=LEEWAY)
-            except (JoseError, ValueError, OAuthError, KeyError) as error:
+            except (JoseError, OAuthError, *_UNUSABLE_ANSWER) as error:
                 # The provider may have changed its keys since they were read: once, they are read anew.
                 failed = error
                 continue
@@ -173,20 +194,16 @@ class Provider:
             return {}
         try:
             answer = await self._http.get(endpoint, headers={"Authorization": f"Bearer {access_token}"})
-            claims = answer.raise_for_status().json()
+            claims = document(answer)
         except (httpx.HTTPError, ValueError) as error:
             raise _unreachable(type(error).__name__) from error
-        if not isinstance(claims, dict) or claims.get("sub") != subject:
-            return {}
-        return claims
+        return claims if claims.get("sub") == subject else {}
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
-        groups = claims.get(self.settings.roles_claim) or ()
-        named = [groups] if isinstance(groups, str) else [group for group in groups if isinstance(group, str)]
+        named = self._groups(claims)
         # Some providers say it as a text. An address that nobody looked at may be anybody's, a colleague's in HR too.
         mail_verified = str(claims.get("email_verified", self.settings.mail_is_verified)).lower() == "true"
         verified = self.settings.person_claim != "email" or mail_verified
-        auth_time = claims.get("auth_time")
         return Identity(
             subject=f"{claims['iss']} {claims['sub']}",
             person=_text(claims.get(self.settings.person_claim)) if verified else None,
@@ -194,9 +211,26 @@ class Provider:
             name=_text(claims.get("name")),
             email=_text(claims.get("email")) if mail_verified else None,
             zone=_text(claims.get("zoneinfo")),
-            auth_time=datetime.fromtimestamp(auth_time, UTC) if isinstance(auth_time, (int, float)) else None,
+            auth_time=_instant(claims.get("auth_time")),
             acr=_text(claims.get("acr")),
         )
+
+    def _groups(self, claims: Mapping[str, Any]) -> list[str]:
+        """A text or a list of texts; anything else names no group. Raises `SignInFailed` where the provider left the
+        groups out because there are too many (Microsoft Entra ID's overage claim): without them nobody's roles are
+        known."""
+        claim = self.settings.roles_claim
+        elsewhere = claims.get("_claim_names")
+        overage = (isinstance(elsewhere, dict) and claim in elsewhere) or claims.get("hasgroups") in (True, "true")
+        if claim not in claims and overage:
+            raise SignInFailed(
+                "You are in more groups than the identity provider writes into a token, so your roles are not known.",
+                "Ask an administrator to include only the groups that are assigned to this application in the token.",
+                ours=True,
+            )
+        groups = claims.get(claim)
+        listed = groups if isinstance(groups, list) else [groups]
+        return [group for group in listed if isinstance(group, str)]
 
     async def _known(self, *, refresh: bool = False) -> tuple[dict[str, Any], KeySet]:
         """One request to the provider is the answer for all sign-ins that wait for it, and so is its failure."""
@@ -226,29 +260,38 @@ class Provider:
     async def _read(self) -> tuple[dict[str, Any], KeySet]:
         issuer = self.settings.issuer
         try:
-            found = await self._http.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-            metadata = found.raise_for_status().json()
-            if metadata["issuer"].rstrip("/") != issuer.rstrip("/"):
-                raise SignInFailed(
-                    "The identity provider's issuer differs from the setting.",
-                    "Set OFFBOARD_OIDC_ISSUER to the issuer in its discovery document.",
-                    ours=True,
-                )
-            keys = (await self._http.get(metadata["jwks_uri"])).raise_for_status().json()
-            return metadata, KeySet.import_key_set(keys)
-        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError, JoseError) as error:
+            metadata = document(await self._http.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration"))
+            require_usable(metadata, issuer)
+            client_authentication(metadata, self.settings.client_secret)
+            return metadata, usable_keys(document(await self._http.get(metadata["jwks_uri"])))
+        except ProviderProblem as problem:
+            raise SignInFailed(problem.cause, problem.remedy, ours=True) from problem
+        except (httpx.HTTPError, ValueError) as error:
             raise _unreachable(type(error).__name__) from error
 
+    def _client(self, metadata: Mapping[str, Any]) -> AsyncOAuth2Client:
+        return AsyncOAuth2Client(
+            client_id=self.settings.client_id,
+            client_secret=self.settings.client_secret,
+            token_endpoint_auth_method=client_authentication(metadata, self.settings.client_secret),
+            scope=" ".join(self.settings.scopes),
+            redirect_uri=self._callback,
+            code_challenge_method="S256",
+            timeout=WITHIN,
+            **CLIENT,
+        )
 
-def _client(settings: OidcSettings, callback: str) -> AsyncOAuth2Client:
-    return AsyncOAuth2Client(
-        client_id=settings.client_id,
-        client_secret=settings.client_secret,
-        scope=" ".join(settings.scopes),
-        redirect_uri=callback,
-        code_challenge_method="S256",
-        timeout=WITHIN,
-    )
+
+def _instant(value: object) -> datetime | None:
+    """Seconds since 1970 as a claim has them; None for what is no time, or in the future."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= time.time() + LEEWAY:
+        return None
+    return datetime.fromtimestamp(value, UTC)
+
+
+def _shown(code: object) -> str:
+    """An error code as RFC 6749 section 5.2 has it: nothing else that a provider sends is shown."""
+    return code if isinstance(code, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", code) else "no error code"
 
 
 def _text(value: object) -> str | None:
