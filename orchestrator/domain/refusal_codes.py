@@ -25,13 +25,13 @@ CommonCode = Literal[
     "role_missing", "role_of_others", "role_of_people", "run_finished", "run_open", "second_person_needed",
     "settled_twice", "several_people", "several_runs", "shown_for_another", "signature_missing", "start_withdrawn",
     "starts_held", "step_not_open", "step_up_needed", "task_done", "token_lasts", "too_many_attachments",
-    "too_many_inquiries", "too_many_sign_ins", "too_many_streams", "too_many_together", "too_many_uploads",
-    "too_many_webhooks", "unknown_actor", "unknown_colleague", "unknown_delegation", "unknown_event_type",
-    "unknown_exception", "unknown_file", "unknown_gate", "unknown_held_start", "unknown_inquiry", "unknown_item",
-    "unknown_outcome", "unknown_packet", "unknown_packet_version", "unknown_person", "unknown_question", "unknown_run",
-    "unknown_sort", "unknown_standing", "unknown_starter", "unknown_state", "unknown_step", "unknown_system",
-    "unknown_task", "unknown_to_hr", "unknown_token", "unknown_trip", "unknown_webhook", "unknown_zone",
-    "urgent_not_allowed", "url_not_understood",
+    "too_many_inquiries", "too_many_keys", "too_many_sign_ins", "too_many_streams", "too_many_together",
+    "too_many_uploads", "too_many_webhooks", "unknown_actor", "unknown_colleague", "unknown_delegation",
+    "unknown_event_type", "unknown_exception", "unknown_file", "unknown_gate", "unknown_held_start",
+    "unknown_inquiry", "unknown_item", "unknown_outcome", "unknown_packet", "unknown_packet_version",
+    "unknown_person", "unknown_question", "unknown_run", "unknown_sort", "unknown_standing", "unknown_starter",
+    "unknown_state", "unknown_step", "unknown_system", "unknown_task", "unknown_to_hr", "unknown_token",
+    "unknown_trip", "unknown_webhook", "unknown_zone", "urgent_not_allowed", "url_not_understood",
 ]  # fmt: skip
 """Refused by what every entry point calls."""
 

@@ -114,6 +114,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "token_lasts": "Choose a shorter period, and create a new token before it expires.",
         "too_many_attachments": "Attach at most {most} files, or put them into one archive.",
         "too_many_inquiries": "Wait until a request is answered, then try again.",
+        "too_many_keys": "Send fewer requests, or omit the key from requests that change nothing twice.",
         "too_many_sign_ins": "Finish a pending sign-in, or try again in a few minutes.",
         "too_many_streams": "Close streams that are not used.",
         "too_many_together": "Select fewer gates.",

@@ -44,6 +44,7 @@ async def test_checkpoint_verify_and_export(
 
     rows = tmp_path / "rows.jsonl"
     await offboard.done("ledger", "export", str(rows))
+    assert rows.stat().st_mode & 0o777 == 0o600
     assert "already exists" in await offboard.refused("ledger", "export", str(rows))
     checked = await offboard.done("ledger", "verify", "--rows", str(rows), "--against", str(kept), "--key", verifier)
     assert "with the checkpoint" in checked.out

@@ -190,6 +190,16 @@ async def test_an_old_session_confirms_no_token_that_starts_at_once(stack: Stack
             await browser.submit("/device", {"code": begun["code"], "answer": "confirm"})
             given = await browser.post("/api/v1/device/token", json={"device_secret": begun["device_secret"]})
             async with api(url, given.json()["token"]) as program:
+                for path, body in (
+                    (
+                        "/tokens",
+                        {"name": "n", "kind": "service", "roles": ["auditor"], "up_to": "read", "lasts_days": 1},
+                    ),
+                    ("/webhooks", {"url": "https://hooks.example", "types": ["run.started"]}),
+                    ("/webhooks/w_0123456789abcdef/secret", {}),
+                ):
+                    answer = await program.post(path, json=body)
+                    assert (answer.json()["code"] == "step_up_needed") is old, (path, answer.text)
                 urgent = {"person": "E-0000", "packet": "standard-leaver", "urgent": True}
                 answer = await program.post("/runs", json=urgent)
                 assert answer.status_code in (code, 404), answer.text

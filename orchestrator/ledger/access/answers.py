@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from orchestrator.domain.errors import TooOften
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import answers
 
 RESPONSE_TTL = timedelta(hours=24)
+MAX_KEPT = 10_000
+"""Answers that are kept for one account: a day of one request every nine seconds."""
+RETRY_AFTER_SECONDS = 600  # seconds
 CLAIM_TTL = timedelta(minutes=2)
 """Longer than any request may take: after this nobody is still working on it."""
 
@@ -46,7 +50,7 @@ class StoredResponses:
         self, actor_id: str, key: str, request_hash: bytes, kept: timedelta = RESPONSE_TTL
     ) -> Claim | StoredResponse:
         """`mine`: nobody has asked this before, and the caller is to answer. Otherwise the answer that was given, or
-        why there is none."""
+        why there is none. Raises `TooOften` for an account that has too many."""
         now = func.engine.now()
         fresh = insert(answers).values(
             actor_id=actor_id, key=key, request_hash=request_hash, asked_at=now, expires_at=now + kept
@@ -61,6 +65,13 @@ class StoredResponses:
         async with self._database.transaction() as connection:
             await connection.execute(delete(answers).where(answers.c.expires_at < now))
             if (await connection.execute(claimed)).first() is not None:
+                of_one = select(func.count()).where(answers.c.actor_id == actor_id)
+                if (await connection.execute(of_one)).scalar_one() > MAX_KEPT:
+                    raise TooOften(  # which takes back the claim
+                        "too_many_keys",
+                        f"This account has used {MAX_KEPT} idempotency keys within 24 hours.",
+                        again_after=RETRY_AFTER_SECONDS,
+                    )
                 return "mine"
             query = answers.select().where(answers.c.actor_id == actor_id, answers.c.key == key)
             row = (await connection.execute(query)).mappings().one()

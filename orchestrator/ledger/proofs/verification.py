@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -95,10 +96,14 @@ def verify_file(path: Path, *, against: Sequence[str] = (), verifier_key: str | 
         return verify_rows(_parse_lines(path.name, lines), against=against, verifier_key=verifier_key)
 
 
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def export_rows(url: str, path: Path) -> int:
     """Writes every row as one JSON object a line (bytea in base64, instants in ISO 8601). Returns how many."""
     count = 0
-    with _raw(url) as connection, path.open("x", encoding="utf-8") as out:
+    with _raw(url) as connection, open(path, "x", encoding="utf-8", opener=_for_the_owner) as out:
         for row in _rows(connection, _extent(connection)[1]):
             count += 1
             fields = {

@@ -67,16 +67,21 @@ class Caller:
             return self.auth_time
         return max(self.auth_time or self.session.created_at, self.session.created_at)
 
-    def require_step_up(self, settings: WebSettings) -> None:
-        """What is done at once, before anybody approves, is for somebody who has just proved who they are. Raises
-        `NotAllowed` (`step_up_needed`)."""
+    def require_step_up(self, settings: WebSettings, what: str = "An urgent start") -> None:
+        """What is done at once, before anybody approves, and what gives others access, is for somebody who has just
+        proved who they are. `what` begins the message. Raises `NotAllowed` (`step_up_needed`)."""
         proved = self.proved_at(settings)
         if proved is None or not -AHEAD <= self.now - proved <= settings.step_up_within:
             raise NotAllowed(
                 "step_up_needed",
-                "An urgent start needs a recent sign-in.",
+                f"{what} needs a recent sign-in.",
                 minutes=max(int(settings.step_up_within.total_seconds() // 60), 1),
             )
+
+    def require_fresh_sign_in(self, settings: WebSettings, what: str) -> None:
+        """The same for what only people can do: programs are refused by the command itself."""
+        if self.actor.kind == "person":
+            self.require_step_up(settings, what)
 
 
 async def session_caller(request: Request) -> Caller:

@@ -110,6 +110,7 @@ async def make(request: Request, caller: ApiCaller, asked: NewToken, key: Idempo
     """For the safety owner of a packet that is in use. The token has the permissions that `platform.yaml` grants to its
     kind and roles, up to `up_to`. It cannot approve, and it ends when its creator leaves."""
     web = state_of(request)
+    caller.require_fresh_sign_in(web.settings, "Creating a token")
     text, token = await commands.make_token(
         web.services, web.tokens, caller.actor, await packet_names(web),
         name=asked.name, kind=asked.kind, roles=asked.roles, up_to=asked.up_to, lasts=timedelta(days=asked.lasts_days),

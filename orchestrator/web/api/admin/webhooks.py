@@ -75,6 +75,7 @@ async def all_of_them(request: Request, caller: ApiCaller) -> WebhookList:
 async def add(request: Request, caller: ApiCaller, asked: NewWebhook, key: IdempotencyKey = None) -> WebhookMade:
     """It receives events recorded from now on, in the CloudEvents format."""
     web = state_of(request)
+    caller.require_fresh_sign_in(web.settings, "Adding a webhook")
     hook, secret = await commands.add_webhook(
         web.services, webhooks_of(web), caller.actor, await packet_names(web),
         url=asked.url, hosts=web.settings.webhook_hosts, types=asked.types, only=asked.packets,
@@ -86,6 +87,7 @@ async def add(request: Request, caller: ApiCaller, asked: NewWebhook, key: Idemp
 @router.post("/{hook_id}/secret", summary="Create a new secret for a webhook", responses=problems_of_post(404))
 async def rotate(request: Request, caller: ApiCaller, hook_id: HookId, key: IdempotencyKey = None) -> WebhookSecret:
     web = state_of(request)
+    caller.require_fresh_sign_in(web.settings, "Creating a webhook secret")
     secret = await commands.replace_webhook_secret(
         web.services, webhooks_of(web), caller.actor, await packet_names(web), hook_id
     )

@@ -52,6 +52,7 @@ async def make(request: Request, caller: PageCaller, form: Form) -> Response:
         "days": text(form, "days"), "roles": " ".join(texts(form, "roles")[:20]),
     }  # fmt: skip
     try:
+        caller.require_fresh_sign_in(web.settings, "Creating a token")
         made, token = await commands.make_token(
             web.services, web.tokens, caller.actor, await packet_names(web),
             name=_name(typed["name"]), kind=_kind(typed["kind"]), roles=typed["roles"].split(),

@@ -35,6 +35,7 @@ async def add(request: Request, caller: PageCaller, form: Form) -> Response:
     url = text(form, "url")[:MAX_URL_CHARACTERS]
     types, only = texts(form, "types")[:50], texts(form, "packets")[:50]
     try:
+        caller.require_fresh_sign_in(web.settings, "Adding a webhook")
         hook, secret = await commands.add_webhook(
             web.services, webhooks_of(web), caller.actor, await packet_names(web),
             url=url, hosts=web.settings.webhook_hosts, types=types, only=only or None,
@@ -49,6 +50,7 @@ async def rotate(request: Request, caller: PageCaller, form: Form, hook_id: str)
     """A new secret, shown once; the former one signs beside it for a day."""
     web = state_of(request)
     try:
+        caller.require_fresh_sign_in(web.settings, "Creating a webhook secret")
         secret = await commands.replace_webhook_secret(
             web.services, webhooks_of(web), caller.actor, await packet_names(web), hook_id
         )
