@@ -119,7 +119,7 @@ class NoticeActivities:
             for actor in organisation.actors.values()
             if actor.kind == "person" and _roles_of(actor, organisation) & wanted
         ]
-        left = await self._book.have_left({actor.human for actor in people if actor.human is not None})
+        left = await self._runs.ledger.departed({actor.human for actor in people if actor.human is not None})
         accounts: dict[str, list[Actor]] = {}
         without = 0
         for actor in people:

@@ -84,7 +84,9 @@ class Previews:
             actors=organisation.actors,
             abilities=self._runs.abilities,
         )
-        world = StartContext(None, shelf, organisation, now, self._runs.abilities).world(version.version)
+        world = StartContext(
+            None, shelf, organisation, now, self._runs.abilities, departed=await self._runs.departed(organisation)
+        ).world(version.version)
         found = await self._found(person, key, pinned, current)
         details = {account.account_id: account.model_dump(mode="json") for account in found.accounts}
         state = fold(RunState(), asked, now)

@@ -17,7 +17,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orchestrator.domain.events import HoldReleased
+from orchestrator.domain.events import (
+    ActorRecorded,
+    DecisionsDelegated,
+    DelegationEnded,
+    HoldReleased,
+    RolesRevoked,
+)
 from orchestrator.engine import ANSWER_WITHIN, Engine, EngineRefused, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.book.store import Ledger
@@ -32,17 +38,22 @@ CURSOR = "relay"
 HOOKS_CURSOR = "webhooks"
 DELIVERIES_AT_ONCE = 500
 """What piled up while nobody followed goes out bit by bit."""
+PEOPLE = frozenset(kind.type_name() for kind in (ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded))
 LIFTED = frozenset({HoldReleased.type_name()})
 
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
     """`follow` and `sweep`: seconds between two looks of each kind. `grace`: how late a report or a date must be before
-    its run counts as behind. Reports are written in bunches, so it is longer than the time between two bunches."""
+    its run counts as behind. Reports are written in bunches, so it is longer than the time between two bunches.
+    `deciders`: seconds between two checks of whether open gates and reviews have enough people who can decide them;
+    `deciders_after_change`: the same after a change of people, roles or delegations."""
 
     follow: float = 1.0
     sweep: float = 10.0
     grace: timedelta = timedelta(seconds=5)
+    deciders: float = 3600.0
+    deciders_after_change: float = 60.0
 
 
 class Relay:
@@ -72,6 +83,8 @@ class Relay:
         self._stopped = asyncio.Event()
         self._notices_after = 0.0
         self._notices_wait = True
+        self._people_changed = False
+        self._deciders_checked: float | None = None
 
     def stop(self) -> None:
         """Ends `run` after the look that is under way: a cancelled query may leave its connection unreturned."""
@@ -89,6 +102,8 @@ class Relay:
                 with self._surviving("relay"):
                     await self.sweep()
                     next_sweep = loop.time() + self._cadence.sweep
+            with self._surviving("relay"):
+                await self._check_deciders(loop.time())
             if loop.time() >= next_check:
                 next_check = loop.time() + self._cadence.sweep
                 with self._surviving("relay"):
@@ -122,10 +137,21 @@ class Relay:
         if LIFTED & happened:
             await self._nudge(await engine_reports.open_runs(self._database))
         elif happened:
+            self._people_changed = self._people_changed or bool(PEOPLE & happened)
             # Who acts here, or what a packet grants, may have changed.
             await self._nudge(await engine_reports.runs_without_level(self._database))
         await engine_reports.keep_position(self._database, CURSOR, tail)
         return True
+
+    async def _check_deciders(self, clock: float) -> None:
+        """Nudges the runs that wait for a decision, so that each finds out whether enough people can still make it:
+        after changes of people and delegations, once a minute at most, and every hour."""
+        wait = self._cadence.deciders_after_change if self._people_changed else self._cadence.deciders
+        if self._deciders_checked is not None and clock < self._deciders_checked + wait:
+            return
+        first, self._people_changed, self._deciders_checked = self._deciders_checked is None, False, clock
+        if not first:
+            await self._nudge(await engine_reports.runs_awaiting_decisions(self._database))
 
     async def sweep(self) -> int:
         """Nudges every run that is behind, and returns how many there were."""

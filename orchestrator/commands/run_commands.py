@@ -14,7 +14,7 @@ from orchestrator.deciding.packet_shelf import version_for
 from orchestrator.deciding.snapshots import StartContext, StartDecision
 from orchestrator.documents.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
-from orchestrator.domain.approvals import gates
+from orchestrator.domain.approvals import gates, naming
 from orchestrator.domain.approvals.presettled import settle_beforehand
 from orchestrator.domain.commands import operating, requests, starting
 from orchestrator.domain.errors import Invalid, Refusal
@@ -200,6 +200,16 @@ async def approve_gates(
         except Refusal as refused:
             outcomes.append(Outcome(run_id, gate_id, refused=refused))
     return tuple(outcomes)
+
+
+async def name_decider(
+    services: Services, actor: Actor, run_id: str, exception_id: str, decider: str, reason: str
+) -> Done:
+    """Names the account `decider` for the gate or review that has too few people, about which the exception is."""
+    return await decide_on(
+        services, actor, run_id,
+        lambda state, world: naming.name_decider(state, exception_id, decider, reason, actor, world),
+    )  # fmt: skip
 
 
 # Operators

@@ -64,6 +64,10 @@ SNAPSHOT_TTL_SECONDS = 5.0
 """How long this process acts on a world that it has read, as long as the append finds it unchanged."""
 
 
+DEPARTED_TTL_SECONDS = 30.0
+"""How old what a process knows of past cutoffs of accounts may be: each request of an account checks its own anew."""
+
+
 class Runs:
     """Reads, decides and appends. One per process."""
 
@@ -79,6 +83,7 @@ class Runs:
         )
         self.starts = Starts(ledger)
         self._organising = asyncio.Lock()
+        self._departed: tuple[float, frozenset[str]] | None = None
 
     async def load(self, run_id: str) -> RunSnapshot:
         """The run now. Raises `Invalid` if there is none with this id."""
@@ -109,6 +114,7 @@ class Runs:
             }
         )
         organisation = self._organisation.advance(e.ORGANISATION, organisation, page.events[e.ORGANISATION])
+        departed = await self.departed(organisation[1])
         shelves = {
             packet: self._shelves.advance(packets[packet], known, page.events[packets[packet]])
             for packet, known in shelves.items()
@@ -131,6 +137,7 @@ class Runs:
                 holds=frozenset(system for system in concerned if holds[system][1].held),
                 actors=organisation[1].actors,
                 delegations=tuple(organisation[1].delegations.values()),
+                departed=departed,
             )
             versions = {e.holds_stream(system): holds[system][0] for system in concerned}
             versions |= {e.ORGANISATION: organisation[0], packets[state.asked.packet]: shelf_version}
@@ -255,7 +262,8 @@ class Runs:
             _, shelf = self._shelves.advance(packets, (0, EMPTY_SHELF), page.events[packets])
             organised, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
             version, starts = self.starts.advance(counted, page.events[e.STARTS])
-            context = StartContext(open_run, shelf, people, page.now, self.abilities, starts)
+            departed = await self.departed(people)
+            context = StartContext(open_run, shelf, people, page.now, self.abilities, starts, departed=departed)
             if urgent:
                 left = await self._left([person for one in context.last_holders(person_id).values() for person in one])
                 context = replace(context, left=left)
@@ -299,6 +307,14 @@ class Runs:
             if state is not None and state.finish != "ended" and state.cutoff <= page.now:
                 left.add(person_id)
         return frozenset(left)
+
+    async def departed(self, organisation: Organisation) -> frozenset[str]:
+        """The people with accounts whose own cutoff has passed, as of at most `DEPARTED_TTL_SECONDS` ago."""
+        clock = time.monotonic()
+        if self._departed is None or clock - self._departed[0] > DEPARTED_TTL_SECONDS:
+            humans = {actor.human for actor in organisation.actors.values() if actor.human is not None}
+            self._departed = (clock, await self.ledger.departed(humans))
+        return self._departed[1]
 
     async def organisation(self) -> Organisation:
         known = self._organisation.get(e.ORGANISATION)

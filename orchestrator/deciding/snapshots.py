@@ -72,6 +72,7 @@ class StartContext:
     abilities: Catalogue
     starts: StartsState = field(default_factory=StartsState)
     left: frozenset[str] = frozenset()
+    departed: frozenset[str] = frozenset()
 
     def last_holders(self, person_id: str) -> dict[str, tuple[str, ...]]:
         """The roles of operator and safety owner that this person has, under today's packet, each with the other people
@@ -88,6 +89,7 @@ class StartContext:
             abilities=self.abilities,
             actors=self.organisation.actors,
             delegations=tuple(self.organisation.delegations.values()),
+            departed=self.departed,
         )
 
 

@@ -6,7 +6,7 @@ shows itself in no repr, and stands in sealed rows or an answer to whoever asked
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.documents import run as run_document
 from orchestrator.domain import events as e
-from orchestrator.domain.approvals import gates
+from orchestrator.domain.approvals import decidability, gates
 from orchestrator.domain.approvals import presettled as beforehand
+from orchestrator.domain.organisation.roles import either
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.planning.plan import PlannedStep
@@ -37,11 +38,14 @@ class Shown(BaseModel):
 
 
 class PreviewPerson(Shown):
+    """`manager` is the mail address of the line manager, as HR has it."""
+
     name: str | None = None
     employee_number: str | None = None
     email: str | None = None
     department: str | None = None
     time_zone: str | None = None
+    manager: str | None = None
 
 
 class PreviewAccount(Shown):
@@ -128,6 +132,18 @@ class PreviewGate(Shown):
     deciders: tuple[str, ...]
 
 
+class PreviewWarning(Shown):
+    """What keeps the run from being completed as things are. `kind` is the kind of exception that the run would open;
+    `gate` is None for the review of an urgent start. `needed` people have to decide, `found` of the users can."""
+
+    kind: e.ExceptionKind
+    gate: str | None
+    title: str
+    needed: int
+    found: int
+    message: str
+
+
 class Preview(Shown):
     """`looked_at` is the time of the search. `steps_left_open` are names of steps that cannot be planned before an
     account match is confirmed or a system responds."""
@@ -147,6 +163,7 @@ class Preview(Shown):
     steps: tuple[PreviewStep, ...]
     steps_left_open: tuple[str, ...]
     gates: tuple[PreviewGate, ...]
+    warnings: tuple[PreviewWarning, ...] = ()
 
 
 def preview(
@@ -164,7 +181,7 @@ def preview(
     shown = ("packet", "packet_version", "phase", "cutoff", "zone", "local_cutoff", "urgent")
     return Preview(
         **{name: header[name] for name in shown},
-        person=PreviewPerson(**header["person"]) if header["person"] is not None else None,
+        person=_person(state, header["person"]),
         looked_at=state.requested_at,
         systems=tuple(_system(state, packet, result, troubles) for result in searched),
         not_looked_at=tuple(_unseen(packet, result, troubles) for result in searched if result.outcome == "failed"),
@@ -176,7 +193,15 @@ def preview(
         steps=tuple(_step(state, step) for step in state.plan.steps.values()),
         steps_left_open=tuple(sorted(state.plan.open_steps)),
         gates=_gates(state, packet, list(world.actors.values())),
+        warnings=tuple(_warnings(state, packet, world)),
     )
+
+
+def _person(state: RunState, shown: Mapping[str, Any] | None) -> PreviewPerson | None:
+    facts = state.asked.facts
+    if shown is None or facts is None:
+        return None
+    return PreviewPerson(**shown, manager=facts.get("manager_email") or None)
 
 
 def _system(state: RunState, packet: Packet, result: e.SystemSearched, troubles: Mapping[str, str]) -> PreviewSystem:
@@ -258,7 +283,7 @@ def _gates(state: RunState, packet: Packet, actors: Sequence[Actor]) -> tuple[Pr
         digests = gates.undecided(state, gate, state.requested_at)
         if not digests:
             continue
-        opened = GateState(gates.opening(state, gate, digests, packet, state.requested_at), state.requested_at)
+        opened = _opened(state, gate, digests, packet)
         shown.append(
             PreviewGate(
                 gate=gate,
@@ -273,6 +298,32 @@ def _gates(state: RunState, packet: Packet, actors: Sequence[Actor]) -> tuple[Pr
             )
         )
     return tuple(shown)
+
+
+def _opened(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet) -> GateState:
+    return GateState(gates.opening(state, gate, digests, packet, state.requested_at), state.requested_at)
+
+
+def _warnings(state: RunState, packet: Packet, world: World) -> Iterator[PreviewWarning]:
+    approvals = packet.approvals
+    for gate, spec in approvals.gates.items() if state.asked.phase != "shadow" else ():
+        digests = gates.undecided(state, gate, state.requested_at)
+        short = decidability.start_shortage(state, _opened(state, gate, digests, packet), world) if digests else None
+        if short is not None:
+            asked = either({*spec.decided_by, *spec.escalate_to})
+            yield PreviewWarning(
+                kind="decider_missing", gate=gate, title=spec.title, needed=short.needed, found=short.found,
+                message=f"Too few people can decide at this gate: it needs {short.needed} with the role {asked}, and "
+                f"{short.found} can. The requester, the leaver and the leaver's reports can't decide.",
+            )  # fmt: skip
+    if state.urgent and approvals.urgent is not None:
+        reviewers = approvals.urgent.review_by
+        if not decidability.has_reviewer(state, reviewers, world):
+            yield PreviewWarning(
+                kind="reviewer_missing", gate=None, title="Review of the urgent start", needed=1, found=0,
+                message=f"No one can review the urgent start: it needs a person with the role {either(reviewers)} who "
+                "is neither the requester nor the leaver.",
+            )  # fmt: skip
 
 
 def _accounts(state: RunState, account_ids: Iterable[str]) -> tuple[PreviewAccount, ...]:

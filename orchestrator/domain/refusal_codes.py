@@ -11,7 +11,8 @@ from typing import Literal
 CommonCode = Literal[
     "access_limited", "address_not_allowed", "already_signed", "already_voted", "attachment_empty",
     "attachment_too_large", "bad_cursor", "cutoff_in_gap", "cutoff_missing", "cutoff_not_understood",
-    "cutoff_offset_differs", "cutoff_twice", "cutoff_without_zone", "decided_one_by_one", "delegated_already",
+    "cutoff_offset_differs", "cutoff_twice", "cutoff_without_zone", "decided_one_by_one", "decider_unsuitable",
+    "delegated_already",
     "delegation_over", "delegation_too_long", "embargo_lacks_people", "embargo_over", "engine_unavailable",
     "evidence_missing", "exception_closed", "expression_invalid", "file_erased", "gate_decided", "gate_lapsed",
     "gate_withdrawn", "hand_over_needed", "has_left", "host_not_allowed", "last_holder", "level_not_granted",

@@ -114,8 +114,12 @@ def _instead_of(absent: Actor, viewer: Actor) -> ColumnElement[bool]:
 
 
 def _holds_role(actor: Actor) -> ColumnElement[bool]:
-    held: ColumnElement[bool] = inbox.c.roles.has_any(cast(sorted(actor.roles), ARRAY(Text)))
-    return held
+    return or_(inbox.c.roles.has_any(cast(sorted(actor.roles), ARRAY(Text))), _assigned(actor))
+
+
+def _assigned(actor: Actor | Viewer) -> ColumnElement[bool]:
+    """Whether two people named this account to decide the gate or review."""
+    return func.coalesce(inbox.c.detail["assigned"].contains([actor.actor_id]), False)
 
 
 def _not_about(actor: Actor) -> ColumnElement[bool]:
@@ -133,7 +137,8 @@ def _free(actor: Actor) -> ColumnElement[bool]:
         gates_barred: ColumnElement[bool] = inbox.c.kind == "gate"
     else:
         voted = inbox.c.detail["voted"].contains([actor.human])
-        barred = or_(asked_for_it, runs.c.person_id.in_(sorted(actor.managers)), voted)
+        reports = and_(runs.c.person_id.in_(sorted(actor.managers)), not_(_assigned(actor)))
+        barred = or_(asked_for_it, reports, voted)
         gates_barred = and_(inbox.c.kind == "gate", barred)
     review_barred = and_(inbox.c.kind == "review", asked_for_it)
     return and_(_not_about(actor), not_(gates_barred), not_(review_barred))

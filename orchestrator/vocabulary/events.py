@@ -29,6 +29,7 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "RunClosed": EventDisplay("Run completed", "check", "good"),
     "GateOpened": EventDisplay("Approval requested", "diamond", "active"),
     "GateVoted": EventDisplay("Decision recorded", "diamond", "quiet"),
+    "DeciderNamed": EventDisplay("Decider named", "diamond", "warn"),
     "GateDecided": EventDisplay("Approval decided", "diamond_full", "quiet"),
     "GateEscalated": EventDisplay("Approval escalated", "diamond", "warn"),
     "GateWithdrawn": EventDisplay("Approval request withdrawn", "minus", "quiet"),

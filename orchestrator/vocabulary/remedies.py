@@ -32,6 +32,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "cutoff_twice": "Choose {both}.",
         "cutoff_without_zone": _CUTOFF,
         "decided_one_by_one": "Approve this gate separately.",
+        "decider_unsuitable": "Name another person.",
         "delegated_already": "End that delegation first, or choose another period.",
         "delegation_over": "Choose an end in the future, after the start.",
         "delegation_too_long": "Choose an end until {latest}; you can delegate again later.",

@@ -22,6 +22,9 @@ class Screen:
         self.process, self._master, self._sent = process, master, b""
         os.set_blocking(master, False)
 
+    def type(self, line: str) -> None:
+        os.write(self._master, f"{line}\n".encode())
+
     async def until(self, text: str) -> None:
         """Reads on, from where it was read to, until this was shown."""
         async with asyncio.timeout(WITHIN):

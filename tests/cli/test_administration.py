@@ -72,7 +72,7 @@ async def test_a_rebuild_differs_in_nothing_and_repairs_what_was_tampered_with(
     offboard: Offboard, stack: Stack, started: Started
 ) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
-    urgent = await started("--urgent", traits=("two_code_accounts",))
+    urgent = await started("--urgent", "--yes", traits=("two_code_accounts",))
     await offboard.done("approve", run_id, "access", "--exclude", "freeze_card", as_="it")
     await offboard.done("end", run_id, "--reason", "called off", as_="hr")
     # A result that arrives later would write the rows that are tampered with below.
@@ -163,7 +163,7 @@ def test_up_is_up_until_it_is_ended_and_a_worker_serves_it(tmp_path: Path) -> No
             assert once("runs").stdout == "No runs.\n"
             again = once("up")
             assert again.returncode == 1 and "is already running in this folder" in again.stderr
-            assert once("start", "E-1012", "--urgent").returncode == 0
+            assert once("start", "E-1012", "--urgent", "--yes").returncode == 0
             assert json.loads(once("runs", "--json").stdout)["runs"][0]["urgent"] is True
             settings = {**environment, **json.loads(address.read_text())}
             Settings.read(settings)
@@ -207,7 +207,7 @@ async def test_every_command_says_what_it_does(offboard: Offboard) -> None:
 
 async def test_every_field_that_json_has_is_written_down(offboard: Offboard, started: Started) -> None:
     written = set(re.findall(r"[a-z_]+", (Path(__file__).parents[2] / "docs" / "json.md").read_text()))
-    run_id = await started("--urgent", traits=("two_code_accounts",))
+    run_id = await started("--urgent", "--yes", traits=("two_code_accounts",))
     preview = ("start", "E-1010", "--urgent", "--preview", "--json")
     for words in (
         ("runs", "--json"), ("show", run_id, "--events", "--json"), ("inbox", "--all", "--json"), preview,

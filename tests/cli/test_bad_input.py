@@ -16,6 +16,7 @@ from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.schema.tables import events
 from tests.cli.command_line import Leaver, Offboard, Started
+from tests.cli.terminal import at_a_terminal
 
 BERLIN = ("--zone", "Europe/Berlin")
 
@@ -36,8 +37,8 @@ async def count(stack: Stack) -> int:
         (("E-1012", "--cutoff", "2026-12-01T17:00", "--zone", "Europe/Berlim"), "no time zone", "Europe/Berlin"),
         (("E-1012", "--cutoff", "tomorrow", *BERLIN), "cannot be read", "Use the format 2026"),
         (("E-1012",), "No cutoff was given", "--cutoff"),
-        (("E-1003", "--urgent"), "your own offboarding", "colleague"),
-        (("E-1012", "--urgent", "--packet", "nosuch"), "There is no packet nosuch", "offboard packet sign"),
+        (("E-1003", "--urgent", "--yes"), "your own offboarding", "colleague"),
+        (("E-1012", "--urgent", "--yes", "--packet", "nosuch"), "There is no packet nosuch", "offboard packet sign"),
     ],
 )
 @pytest.mark.parametrize("preview", [(), ("--preview",)])
@@ -67,10 +68,24 @@ async def test_a_cutoff_without_a_zone_is_meant_in_the_persons_own(
 
 async def test_who_may_not_start(offboard: Offboard, stack: Stack) -> None:
     before = await count(stack)
-    error = await offboard.refused("start", "E-1012", "--urgent", as_="auditor")
+    error = await offboard.refused("start", "E-1012", "--urgent", "--yes", as_="auditor")
     assert "level" in error and "ask" in error.lower()
-    error = await offboard.refused("start", "E-1012", "--urgent", as_="nobody")
+    error = await offboard.refused("start", "E-1012", "--urgent", "--yes", as_="nobody")
     assert "There is no local account 'nobody'" in error and "hr, it, finance" in error
+    assert await count(stack) == before
+
+
+async def test_an_urgent_start_shows_the_person_and_asks(offboard: Offboard, leaver: Leaver, stack: Stack) -> None:
+    person, before = await leaver(), await count(stack)
+    error = await offboard.refused("start", person.employee_number, "--urgent", as_="hr")
+    assert "was not confirmed" in error and "--yes" in error
+    async with at_a_terminal(stack.folder, "start", person.employee_number, "--urgent", "--as", "hr") as screen:
+        await screen.until(f"Department: {person.department}. Manager: ")
+        await screen.until("Identity provider")
+        await screen.until("Immediately, before approval: Disable the sign-in account")
+        await screen.until("Remove this access now?")
+        screen.type("n")
+        await screen.until("Not started.")
     assert await count(stack) == before
 
 
@@ -102,7 +117,12 @@ async def test_wrong_usage_is_exit_code_two(offboard: Offboard) -> None:
 
 
 async def test_without_a_stack(offboard: Offboard, tmp_path: Path) -> None:
-    for words in (("runs",), ("approve", "r1", "access"), ("start", "E-1012", "--urgent"), ("systems", "check")):
+    for words in (
+        ("runs",),
+        ("approve", "r1", "access"),
+        ("start", "E-1012", "--urgent", "--yes"),
+        ("systems", "check"),
+    ):
         answer = await Offboard(tmp_path)(*words, as_="hr")
         assert answer.code == 1 and "offboard up" in answer.err, words
 

@@ -40,7 +40,12 @@ async def test_without_the_database_everything_is_refused(fragile: Stack) -> Non
     offboard = Offboard(fragile.folder)
     await fragile.postgres.crash()
     try:
-        for words in (("runs",), ("start", "E-1012", "--urgent"), ("approve", "r1234567", "access"), ("inbox",)):
+        for words in (
+            ("runs",),
+            ("start", "E-1012", "--urgent", "--yes"),
+            ("approve", "r1234567", "access"),
+            ("inbox",),
+        ):
             error = await offboard.refused(*words, as_="it")
             assert "The ledger is not available" in error and "continue automatically" in error, error
         for words in (("ledger", "verify"), ("ledger", "rebuild"), ("ledger", "migrate")):
@@ -63,7 +68,7 @@ async def test_a_system_that_is_down_is_named(fragile: Stack) -> None:
         await fragile.company.restart("code")
     await fragile.company.stop("hr")
     try:
-        error = await offboard.refused("start", "E-1010", "--urgent", as_="hr")
+        error = await offboard.refused("start", "E-1010", "--urgent", "--yes", as_="hr")
         assert "The HR system: it could not be queried" in error and "Check that the system is running" in error
     finally:
         await fragile.company.restart("hr")

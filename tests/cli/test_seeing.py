@@ -82,7 +82,7 @@ async def test_looking_writes_nothing(offboard: Offboard, stack: Stack, leaver: 
     for words in (("start", person.employee_number, "--urgent", "--preview"), ("runs",), ("inbox",), ("whoami",)):
         await offboard.done(*words, as_="hr")
         assert await written() == before, words
-    await offboard.done("start", person.employee_number, "--urgent", as_="hr")
+    await offboard.done("start", person.employee_number, "--urgent", "--yes", as_="hr")
     tail, keys, tags = await written()
     assert tail > before[0] and keys - before[1] == tags - before[2] >= 1
 

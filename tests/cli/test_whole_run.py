@@ -162,7 +162,7 @@ async def test_an_account_is_settled_and_a_failed_step_tried_again(
 
 
 async def test_an_urgent_start_is_reviewed(offboard: Offboard, started: Started) -> None:
-    run_id = await started("--urgent")
+    run_id = await started("--urgent", "--yes")
     waits = (await offboard.done("inbox", "--json", as_="safety-owner")).json["items"]
     assert any(item["kind"] == "review" and item["run_id"] == run_id for item in waits)
     accepted = await offboard.done(

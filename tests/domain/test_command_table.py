@@ -15,7 +15,7 @@ from run_world import EVENING, MONDAY, PERSON_ID, Story, actor, packet
 
 from orchestrator import commands
 from orchestrator.domain import events as e
-from orchestrator.domain.approvals import delegation, gates
+from orchestrator.domain.approvals import delegation, gates, naming
 from orchestrator.domain.commands import operating, requests, starting
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.organisation import Organisation
@@ -49,8 +49,8 @@ READS = {"run_started", "record_actor", "started"}
 LINES = {"reschedule_run": {"bring_forward_run", "postpone_run"}, "approve_gates": {"approve_gate"}}
 ASKED_ELSEWHERE = {"check_systems", "verify_ledger"}
 """Commands that record nothing in the ledger, and are no function of `orchestrator.commands`."""
-MODULES = (requests, operating, starting, gates, delegation, embargo, packet_history)
-DECIDES = ("list[Event]", "list[Draft]", "list[e.GateVoted]", "e.RunRequested")
+MODULES = (requests, operating, starting, gates, naming, delegation, embargo, packet_history)
+DECIDES = ("list[Event]", "list[Draft]", "list[e.GateVoted]", "list[e.DeciderNamed]", "e.RunRequested")
 
 
 def test_every_command_has_a_line() -> None:
@@ -132,6 +132,7 @@ def attempts(story: Story) -> dict[Command, Callable[[Actor], object]]:
         "approve_gate": lambda by: gates.vote(state, "g-access-1", by, "approve", (), None, world),
         "reject_gate": lambda by: gates.vote(state, "g-access-1", by, "reject", (), "why", world),
         "delegate": lambda by: delegation.delegate(known, "d1", by, "ole", soon, later, None, MONDAY),
+        "name_decider": lambda by: naming.name_decider(state, "x-1", "ben", "why", by, world),
         "end_delegation": lambda by: delegation.end_delegation(known, "d1", by, MONDAY),
         "retry_step": lambda by: operating.retry(state, "pay", False, "why", by, world),
         "skip_step": lambda by: operating.skip(state, "pay", "why", by, world),

@@ -225,9 +225,21 @@ def connector_missing() -> Story:
     return story
 
 
+def too_few_deciders() -> Story:
+    story = Story(urgent=True, at=None, ready=False)
+    story.without_role("sam", "safety_owner")
+    story.without_role("ben", "approver")
+    story.later(timedelta(seconds=1))
+    story.search()
+    story.knows(BEN, SAM)
+    story.later(MINUTE)
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
+    too_few_deciders,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator import commands
 from orchestrator.domain.permissions.embargo import EmbargoTerms
+from orchestrator.domain.permissions.levels import HR_FEED
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.domain.run.run import RunState
 from orchestrator.workflows.notices import notices_id
@@ -254,7 +255,9 @@ async def test_who_may_not_decide_or_has_left_is_not_mailed(install: Install, hi
         # Somebody whose address is not known.
         unknown = await here.people.actor("nameless", nameless.employee_number, ("it_approver",))
         await commands.record_actor(here.services, unknown)
-        past = await here.start(gone, cutoff=PAST)
+        here.actors["feed"] = here.actors["hr"].model_copy(update={"actor_id": HR_FEED})
+        await commands.record_actor(here.services, here.actors["feed"])
+        past = await here.start(gone, cutoff=PAST, by="feed")
         await mails_until(here, lambda sent: len(sent) == 2, "notices about the first run")
         assert {to for mail in await mails(here) for to in mail["to"]} == {
             leaver.email, await address_of(here, "E-1006"),

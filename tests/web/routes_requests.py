@@ -197,6 +197,9 @@ REQUESTS: dict[str, Make] = {
     "POST /decisions": together("page together", page=True),
     "POST /runs/{run_id}/tasks/{task_id}": task("page task", page=True),
     "POST /runs/{run_id}/accept": accept("page urgent", page=True),
+    "POST /runs/{run_id}/name-decider": posted(
+        "page urgent", {"exception": "x-urgent_review-start", "decider": "it", **REASON}
+    ),
     "POST /runs/{run_id}/settle": settle("page settle", page=True),
     "POST /runs/{run_id}/retry": step("disable_identity", page=True),
     "POST /runs/{run_id}/skip": step("close_card", page=True),
@@ -233,6 +236,9 @@ REQUESTS: dict[str, Make] = {
     "POST /api/v1/runs/{run_id}/tasks/{task_id}/files": upload,
     "POST /api/v1/runs/{run_id}/tasks/{task_id}/completion": task("task", page=False),
     "POST /api/v1/runs/{run_id}/exceptions/{exception_id}/acceptance": accept("urgent", page=False),
+    "POST /api/v1/runs/{run_id}/exceptions/{exception_id}/decider": sent(
+        "urgent", {"decider": "it", **REASON}, exception_id="x-urgent_review-start"
+    ),
     "POST /api/v1/runs/{run_id}/systems/{system}/accounts": settle("settle", page=False),
     "POST /api/v1/runs/{run_id}/steps/{step}/retry": step("disable_identity", page=False),
     "POST /api/v1/runs/{run_id}/steps/{step}/skip": step("freeze_card", page=False),

@@ -69,6 +69,7 @@ POST   /runs/{run_id}/gates/{gate_id}                  x  +  x  x  x  x  x  ?  s
 POST   /decisions                                      x  +  x  x  x  x  x  ?  s  s
 POST   /runs/{run_id}/tasks/{task_id}                  x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/accept                           x  x  x  x  x  +  x  ?  s  s
+POST   /runs/{run_id}/name-decider                     -  -  -  -  -  -  -  ?  s  s   every gate has enough people
 POST   /runs/{run_id}/settle                           x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/retry                            x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/skip                             x  x  x  +  x  x  x  ?  s  s
@@ -133,6 +134,7 @@ POST   /api/v1/decisions                               x  +  x  x  x  x  x  ?  x
 POST   /api/v1/runs/{run_id}/tasks/{task_id}/files     x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/tasks/{task_id}/completion             x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/acceptance   x  x  x  x  x  +  x  ?  x  s
+POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/decider      -  -  -  -  -  -  -  ?  x  s   enough people
 POST   /api/v1/runs/{run_id}/systems/{system}/accounts x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/steps/{step}/retry        x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/steps/{step}/skip         x  x  x  +  x  x  x  ?  x  s

@@ -10,7 +10,7 @@ import pytest
 from orchestrator import commands
 from orchestrator.commands import Done
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.permissions.levels import HR_FEED, Actor, Level
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.access.sessions import SessionLimits, Sessions
@@ -34,12 +34,16 @@ async def somebody(stack: Stack) -> tuple[Actor, str]:
 
 
 async def leaves(stack: Stack, employee_number: str, cutoff: str) -> str:
+    """A run that HR's own system asked for."""
     packet = (await stack.backend.runs.shelf("standard-leaver")).current
     assert packet is not None
     people = stack.people(packet)
     facts = await people.facts(await people.find(employee_number))
-    hr = (await stack.backend.runs.organisation()).actors["hr"]
-    done = await commands.start_run(stack.services, hr, facts, "standard-leaver", parse_cutoff(cutoff, "Europe/Berlin"))
+    feed = Actor(actor_id=HR_FEED, kind="service", roles=frozenset({"hr_system"}))
+    await commands.record_actor(stack.services, feed)
+    done = await commands.start_run(
+        stack.services, feed, facts, "standard-leaver", parse_cutoff(cutoff, "Europe/Berlin")
+    )
     assert isinstance(done, Done)
     return done.run_id
 
@@ -63,6 +67,27 @@ async def test_sessions_and_tokens_end_at_their_persons_own_cutoff(stack: Stack)
         await commands.end_run(stack.services, hr, run_id, "called off")
         assert (await program.get("/runs")).status_code == 200, "a leaving that was called off takes nothing away"
         assert (await browser.get("/device")).url.path == "/sign-in", "but a session that is over stays over"
+
+
+async def test_a_run_that_only_its_requester_has_confirmed_locks_no_one_out(stack: Stack) -> None:
+    actor, number = await somebody(stack)
+    sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
+    secret = await sessions.open(actor.actor_id, name="Somebody", zone="Europe/Berlin")
+    packet = (await stack.backend.runs.shelf("standard-leaver")).current
+    assert packet is not None
+    people, actors = stack.people(packet), (await stack.backend.runs.organisation()).actors
+    facts = await people.facts(await people.find(number))
+    done = await commands.start_run(stack.services, actors["hr"], facts, "standard-leaver", None, urgent=True)
+    assert isinstance(done, Done)
+    async with Visitor(stack.url) as browser:
+        browser.cookies["offboard"] = secret
+        assert (await browser.get("/device")).url.path == "/device"
+        assert actor.human not in await stack.backend.ledger.departed([actor.human or ""])
+        await commands.accept_exception(
+            stack.services, actors["safety-owner"], done.run_id, "x-urgent_review-start", "Reviewed."
+        )
+        assert (await browser.get("/device")).url.path == "/sign-in"
+        assert actor.human in await stack.backend.ledger.departed([actor.human or ""])
 
 
 async def test_a_service_ends_with_whoever_made_its_token(stack: Stack) -> None:

@@ -132,6 +132,31 @@ def accept(
     carry_out(work())
 
 
+def name_decider(
+    run_id: Run,
+    exception: Annotated[
+        str,
+        typer.Argument(metavar="EXCEPTION", help="The exception's ID, or its kind if only one of that kind is open."),
+    ],
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account that decides.")],
+    reason: NeededReason,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Name who decides at a gate, or reviews a run, that too few can decide. Two people name the same account."""
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            run = await server.run(run_id)
+            found, exception_id = run["run_id"], exception_named(run, exception)
+            said = {"decider": account, "reason": reason}
+            done = await server.post("runs", found, "exceptions", exception_id, "decider", body=said)
+            say(f"{account} is named. They can decide once two people have named them.")
+            print_outcome(done)
+
+    carry_out(work())
+
+
 def replan(run_id: Run, reason: Reason = None, alias: As = None, folder: Folder = FOLDER) -> None:
     """Re-plan a run: search all systems again. Approvals of steps that did not change stay valid."""
 

@@ -52,6 +52,8 @@ def print_preview(document: Document) -> None:
             f"Gate {gate['gate']}: approval by {role_words(gate['roles'])} ({people}, within "
             f"{length(gate['decide_within'])}): {', '.join(gate['steps'])}"
         )
+    for warning in document["warnings"]:
+        say(f"{warning['title']}: {warning['message']}", style="yellow")
     for question in document["questions"]:
         for line in question_lines(question):
             say(line, style="yellow")
@@ -59,6 +61,20 @@ def print_preview(document: Document) -> None:
         say(f"{system['system']} could not be checked: {system['why']}", style="yellow")
     if document["steps_left_open"]:
         say(f"Not planned until this is answered: {', '.join(document['steps_left_open'])}", style="yellow")
+
+
+def print_urgent(document: Document) -> None:
+    """Whose access an urgent start would remove, and where."""
+    person = document["person"] or {}
+    say(f"Urgent start for {name(document['person'])}.", style="bold")
+    say(f"Department: {person.get('department') or 'unknown'}. Manager: {person.get('manager') or 'unknown'}.")
+    for system in document["systems"]:
+        accounts = ", ".join(label(account) for account in system["accounts"]) or label_of(system["outcome"], SEARCH)
+        say(f"  {system['title']}: {accounts}")
+    at_once = [step["title"] for step in document["steps"] if step["before_gates"] and not step["withheld"]]
+    say(f"Immediately, before approval: {'; '.join(at_once) or 'nothing'}.")
+    for warning in document["warnings"]:
+        say(f"{warning['title']}: {warning['message']}", style="yellow")
 
 
 def _when(step: Document) -> str:

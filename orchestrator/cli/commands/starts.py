@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from orchestrator.cli.commands.preview import print_preview
+from orchestrator.cli.commands.preview import print_preview, print_urgent
 from orchestrator.cli.commands.settling import answers
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document, Server, ServerRefused
@@ -72,6 +73,9 @@ def start(
         int | None,
         typer.Option("--confirm", metavar="N", help="Confirm the number of runs if it exceeds the packet's limit."),
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before an urgent start. Required outside of a terminal.")
+    ] = False,
     json: Json = False,
     alias: As = None,
     folder: Folder = FOLDER,
@@ -105,7 +109,8 @@ def start(
         carry_out(_preview(asked, embargo_until, named or [], json, alias, folder))
     else:
         settled = (theirs or [], not_theirs or [])
-        carry_out(_start_one(asked, reason, settled, embargo_until, named or [], alias, folder))
+        asks = urgent and not yes
+        carry_out(_start_one(asked, reason, settled, embargo_until, named or [], asks, alias, folder))
 
 
 async def _start_one(
@@ -114,17 +119,29 @@ async def _start_one(
     settled: tuple[list[str], list[str]],
     until: str | None,
     named: list[str],
+    asks: bool,
     alias: str | None,
     folder: Path,
 ) -> None:
+    """`asks` shows the person and their systems, and asks before the start."""
     _demand_cutoff(asked)
+    if asks and not sys.stdin.isatty():
+        raise LocalRefusal(
+            "confirmation_missing", "An urgent start removes access immediately and was not confirmed.",
+            "Check the person with --preview, then add --yes.",
+        )  # fmt: skip
     async with entering(folder, alias) as server:
         body = {**asked, "embargo": await _embargo(server, until, named)}
         answered: list[Document] = []
-        if any(settled):
+        if asks or any(settled):
             with looking("Searching all systems"):
                 preview = await _answered(server, await server.post("previews", body=body))
-            answered = answers(preview, *settled, reason)
+            answered = answers(preview, *settled, reason) if any(settled) else []
+            if asks:
+                print_urgent(preview)
+                if not typer.confirm("Remove this access now?", default=False):
+                    say("Not started.")
+                    raise typer.Exit(1)
         done = await server.post("runs", body={**body, "reason": reason, "answers": answered})
         if "message" in done:
             say(done["message"])

@@ -56,6 +56,8 @@ def _may(state: RunState, item_id: str, actor: Actor, world: World) -> bool:
         raise _unknown(state, item_id)
     candidates = operating.may_act(state, actor, exception.opened.owners, world)
     if RULES[exception.opened.kind].is_review:
+        if actor.actor_id in state.decisions.assigned(item_id):
+            candidates = (actor,)
         if operating.own_review(state, actor) is not None:
             return False
         candidates = tuple(one for one in candidates if operating.own_review(state, one) is None)

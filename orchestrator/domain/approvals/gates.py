@@ -95,6 +95,8 @@ def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed
     # Delegators are asked too: an access that only reads is refused when it votes.
     if (refused := refusal("approve_gate", actor.model_copy(update={"up_to": None}))) is not None:
         return refused
+    if actor.actor_id in state.decisions.assigned(gate.opened.gate_id):
+        return _conflict(state, actor, assigned=True)
     if not actor.roles & gate.roles:
         return NotAllowed("role_missing", f"Only {any_of(gate.roles)} can decide at gate {gate.opened.gate_id}.")
     return _conflict(state, actor)
@@ -113,17 +115,19 @@ def _candidates(state: RunState, gate: GateState, actor: Actor, world: World) ->
     refused = why_not_decide(state, gate, actor)
     if refused is not None and (refused.code != "role_missing" or _conflict(state, actor) is not None):
         return []
-    absent = [one for one in absent_in(state, actor, world) if why_not_decide(state, gate, one) is None]
+    delegators = [one for one in absent_in(state, actor, world) if one.roles & gate.roles]
+    absent = [one for one in delegators if why_not_decide(state, gate, one) is None]
     return absent if refused is not None else [actor, *absent]
 
 
-def _conflict(state: RunState, actor: Actor) -> NotAllowed | None:
+def _conflict(state: RunState, actor: Actor, *, assigned: bool = False) -> NotAllowed | None:
+    """An account that two people assigned may report to the leaver: everyone may."""
     asked = state.asked
     if actor.human == asked.requester_human or actor.actor_id == asked.requested_by:
         return NotAllowed("requester_never_decides", "The requester can't approve their own request.")
     if (own := own_run(actor, asked.person_id)) is not None:
         return own
-    if asked.person_id in actor.managers:
+    if asked.person_id in actor.managers and not assigned:
         return NotAllowed(
             "reports_to_person", "People who report to the leaver, directly or indirectly, can't approve or reject."
         )
@@ -178,7 +182,7 @@ def vote(
     if verdict == "approve":
         if len(digests) == len(gate.opened.digests):
             raise Invalid("nothing_left", "An approval can't exclude every step.")
-        rests_on = authority(candidates, lambda one: _level_missing(state, gate, actor, one, digests, world))
+        rests_on = authority(candidates, lambda one: level_missing(state, gate, actor, one, digests, world))
     instead_of = on_behalf_of(actor, rests_on)
     return [
         e.GateVoted.model_validate({
@@ -232,10 +236,11 @@ def _digests_of(state: RunState, gate: GateState, step_ids: tuple[str, ...]) -> 
     return tuple(dict.fromkeys(digests))
 
 
-def _level_missing(
+def level_missing(
     state: RunState, gate: GateState, actor: Actor, rests_on: Actor, excluded: tuple[str, ...], world: World
 ) -> NotAllowed | None:
-    """An approval rests on the delegator's level, and is limited by the actor's access."""
+    """Why this actor's approval of the gate would not cover all its steps but the excluded ones (digests). It rests on
+    the delegator's level, and is limited by the actor's access."""
     for step in state.plan.steps.values():
         if step.digest not in gate.opened.digests or step.digest in excluded:
             continue

@@ -128,8 +128,9 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
     to come back, a second request. What still has to be done stays to be done."""
     require("accept_exception", actor, state.asked.person_id)
     exception = _open_exception(state, exception_id)
-    rests_on = _authority(state, actor, exception.opened.owners, world)
     kind = exception.opened.kind
+    assigned = RULES[kind].is_review and actor.actor_id in state.decisions.assigned(exception_id)
+    rests_on = actor if assigned else _authority(state, actor, exception.opened.owners, world)
     if Repair.ACCEPT not in RULES[kind].repairs:
         raise Invalid(
             "not_acceptable",
@@ -138,10 +139,19 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
     if RULES[kind].is_review:
         if (refused := own_review(state, actor)) is not None:
             raise refused
-        rests_on = _authority(state, actor, exception.opened.owners, world, lambda one: own_review(state, one))
+        if not assigned:
+            rests_on = _authority(state, actor, exception.opened.owners, world, lambda one: own_review(state, one))
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to accept an exception.")
-    return [_closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
+    happened: list[Event] = [_closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
+    if state.finished and RULES[kind].is_review:
+        # Nothing follows after the end of a run, so what said that the review had no reviewer is closed here.
+        happened += [
+            e.ExceptionClosed(exception_id=id_, disposition="overcome")
+            for id_, known in state.work.exceptions.items()
+            if known.open and known.opened.kind == "reviewer_missing"
+        ]
+    return happened
 
 
 def own_review(state: RunState, actor: Actor) -> NotAllowed | None:

@@ -13,7 +13,14 @@ from orchestrator.domain.events.accounts import (
     SearchOutcome,
     SystemSearched,
 )
-from orchestrator.domain.events.decisions import GateDecided, GateEscalated, GateOpened, GateVoted, GateWithdrawn
+from orchestrator.domain.events.decisions import (
+    DeciderNamed,
+    GateDecided,
+    GateEscalated,
+    GateOpened,
+    GateVoted,
+    GateWithdrawn,
+)
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.lifecycle import (
     EmbargoChanged,
@@ -74,6 +81,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     RunHeld, RunReleased, RunEnded, RunClosed, GateOpened, GateVoted, GateDecided, GateEscalated, GateWithdrawn,
     StepStarted, StepVerified, StepAttested, StepAttemptFailed, StepFailed, StepRetryOrdered, StepSkipped, TaskOpened,
     TaskCompleted, TaskWithdrawn, ExceptionOpened, ExceptionClosed, EmbargoChanged, SecondRequestReceived,
+    DeciderNamed,
 )  # fmt: skip
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
@@ -89,6 +97,7 @@ __all__ = [
     "STARTS",
     "AccountsSearched",
     "ActorRecorded",
+    "DeciderNamed",
     "DecisionsDelegated",
     "DelegationEnded",
     "EmbargoChanged",

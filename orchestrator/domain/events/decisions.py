@@ -35,6 +35,17 @@ class GateVoted(Event):
     reason: Personal[str] = None
 
 
+class DeciderNamed(Event):
+    """One person says that the account `decider` can decide a gate or review (`item_id`), which has too few people who
+    can. It counts once two people have named the same account."""
+
+    item_id: str
+    decider: str
+    by: str
+    human: str
+    reason: Personal[str] = None
+
+
 class GateDecided(Event):
     """`rests_on` are the accounts whose levels the effects rest on: those who decided, or who delegated that to them.
     Empty where they are the same as `by`."""

@@ -18,9 +18,10 @@ from orchestrator.domain.refusal_codes import RefusalCode
 Command = Literal[
     "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "bring_forward_run", "check_systems",
     "complete_task", "confirm_start", "delegate", "disable_webhook", "end_delegation", "end_run", "hold_run",
-    "hold_system", "list_webhooks", "make_token", "move_packet", "postpone_run", "reject_gate", "release_run",
-    "release_starts", "release_system", "replace_webhook_secret", "replan_run", "retry_step", "revoke_roles",
-    "revoke_token", "set_embargo", "settle_match", "sign_packet", "skip_step", "start_run", "verify_ledger",
+    "hold_system", "list_webhooks", "make_token", "move_packet", "name_decider", "postpone_run", "reject_gate",
+    "release_run", "release_starts", "release_system", "replace_webhook_secret", "replan_run", "retry_step",
+    "revoke_roles", "revoke_token", "set_embargo", "settle_match", "sign_packet", "skip_step", "start_run",
+    "verify_ledger",
 ]  # fmt: skip
 
 PEOPLE: Final[frozenset[ActorKind]] = frozenset({"person"})
@@ -63,6 +64,7 @@ COMMANDS: Final[Mapping[Command, CommandRule]] = MappingProxyType({
         "delegate decisions", refused_with="only_people_delegate", unknown_with="only_people_delegate"
     ),
     "end_delegation": CommandRule("end a delegation"),
+    "name_decider": CommandRule("name who decides at a gate or reviews a run"),
     # Operators
     "retry_step": CommandRule("retry a step", kinds=NO_ASSISTANTS),
     "skip_step": CommandRule("skip a step", keeps_access=True),

@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.domain.errors import NotAllowed
 
 ActorKind = Literal["person", "service", "assistant"]
+
+
+HR_FEED: Final = "hr-webhook"
+"""The account as which HR's own system acts when it reports leavers with a signed webhook. No one can sign in as it,
+and no token can be created for it."""
 
 
 class Level(StrEnum):

@@ -7,10 +7,9 @@ found here as well, when `advance` asks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from orchestrator.domain import events as e
-from orchestrator.domain.approvals import gates
+from orchestrator.domain.approvals import decidability, gates
 from orchestrator.domain.approvals import presettled as beforehand
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.levels import Level
@@ -59,7 +58,9 @@ def _next(state: RunState, standings: ReadinessByStep, world: World) -> Iterator
     if state.asked.facts is not None and _plan_is_due(state, world):
         yield make_plan(state, world.pinned, world.abilities)
         return
-    context = ExceptionContext(state, standings, world, tuple(searching.unsettled(state, world.pinned)))
+    unsettled = tuple(searching.unsettled(state, world.pinned))
+    undecidable = decidability.too_few_deciders(state, world)
+    context = ExceptionContext(state, standings, world, unsettled, undecidable)
     following = [
         *_gates(state, standings, world),
         *_tasks(state, standings, world),
@@ -91,7 +92,7 @@ def _gates(state: RunState, standings: dict[str, StepReadiness], world: World) -
         decision = gates.decision(gate, world.actors)
         if decision is not None:
             yield decision
-        elif _late(gate, world.now):
+        elif _escalates(state, gate, world):
             spec = world.pinned.approvals.gates[gate.opened.gate]
             yield e.GateEscalated(gate_id=gate_id, roles=spec.escalate_to)
     if state.asked.phase == "shadow" or state.plan.stale:
@@ -102,8 +103,12 @@ def _gates(state: RunState, standings: dict[str, StepReadiness], world: World) -
             yield gates.opening(state, name, fresh, world.pinned, world.now)
 
 
-def _late(gate: GateState, now: datetime) -> bool:
-    return now >= gate.opened.decide_by and gate.escalated_at is None
+def _escalates(state: RunState, gate: GateState, world: World) -> bool:
+    """Once it is late; at once where too few people can decide it without the further roles."""
+    if gate.escalated_at is not None:
+        return False
+    further = world.pinned.approvals.gates[gate.opened.gate].escalate_to
+    return world.now >= gate.opened.decide_by or decidability.escalation_helps(state, gate, further, world)
 
 
 def _unfounded(state: RunState, standings: dict[str, StepReadiness], world: World) -> frozenset[str]:

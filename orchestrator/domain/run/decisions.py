@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from orchestrator.domain.run.run import RunState
 
 
+NAMED_BY = 2
+"""So many people name an account before it can decide."""
+
+
 @dataclass(frozen=True, slots=True)
 class GateState:
     opened: e.GateOpened
@@ -39,6 +43,10 @@ class GateState:
         humans = (human for vote, _ in self.votes for human in (vote.human, vote.for_human))
         return frozenset(human for human in humans if human is not None)
 
+    def escalated(self, roles: tuple[str, ...], at: datetime) -> GateState:
+        """The gate as it would be after an escalation to these roles."""
+        return replace(self, escalated_at=at, escalated_to=roles)
+
     def lapsed(self, cutoff: datetime, now: datetime) -> bool:
         """Whether a decision made here no longer holds: it is too late, or the cutoff moved beyond it."""
         return now >= self.opened.valid_until or cutoff > self.opened.valid_until
@@ -59,12 +67,21 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class DecisionState:
-    """`gates` by id. `approved`, `excluded` and `rejected` map a step's digest to the latest decision about it."""
+    """`gates` by id. `approved`, `excluded` and `rejected` map a step's digest to the latest decision about it. `named`
+    has, by gate or review, who named which account to decide it."""
 
     gates: Mapping[str, GateState] = field(default_factory=dict)
     approved: Mapping[str, Approval] = field(default_factory=dict)
     excluded: Mapping[str, str] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, tuple[e.DeciderNamed, ...]] = field(default_factory=dict)
+
+    def assigned(self, item_id: str) -> frozenset[str]:
+        """The accounts that two people have named to decide this gate or review."""
+        by: dict[str, set[str]] = {}
+        for event in self.named.get(item_id, ()):
+            by.setdefault(event.decider, set()).add(event.human)
+        return frozenset(account for account, people in by.items() if len(people) >= NAMED_BY)
 
     def with_gate(self, gate_id: str, **changes: Any) -> DecisionState:
         return replace(self, gates={**self.gates, gate_id: replace(self.gates[gate_id], **changes)})
@@ -85,6 +102,12 @@ def _(event: e.GateOpened, run: RunState, at: datetime) -> DecisionState:
 def _(event: e.GateVoted, run: RunState, at: datetime) -> DecisionState:
     votes = run.decisions.gates[event.gate_id].votes
     return run.decisions.with_gate(event.gate_id, votes=(*votes, (event, at)))
+
+
+@fold_decisions.register(e.DeciderNamed)
+def _(event: e.DeciderNamed, run: RunState, at: datetime) -> DecisionState:
+    named = run.decisions.named
+    return replace(run.decisions, named={**named, event.item_id: (*named.get(event.item_id, ()), event)})
 
 
 @fold_decisions.register(e.GateDecided)

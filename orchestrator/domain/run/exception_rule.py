@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, StrEnum
@@ -33,6 +33,8 @@ class Repair(StrEnum):
     REPLAN = "replan"
     ACCEPT = "accept"
     """Close the exception with a reason. What still has to be done stays to be done."""
+    NAME_DECIDER = "name_decider"
+    """Name an account that decides a gate or review; two people name the same one."""
     END = "end"
     """End the run."""
     RELEASE_STARTS = "release_starts"
@@ -51,17 +53,20 @@ class Subject(Enum):
     GATE = "each gate"
     STEP = "each step that is not final"
     TASK = "each task"
+    REVIEW = "each review"
     CONNECTOR_MISSING = "each system whose connector is missing: in this process, or where it was searched"
 
 
 @dataclass(frozen=True, slots=True)
 class ExceptionContext:
-    """What rules look at. `unsettled` are the systems where it is a question which accounts are the person's."""
+    """What rules look at. `unsettled` are the systems where it is a question which accounts are the person's,
+    `undecidable` the gates and reviews that too few people can decide."""
 
     state: RunState
     readiness: Mapping[str, StepReadiness]
     world: World
     unsettled: tuple[str, ...]
+    undecidable: Collection[str] = ()
 
     @property
     def patience(self) -> timedelta:
@@ -91,6 +96,8 @@ def subjects(subject: Subject, context: ExceptionContext) -> list[str]:
             return [step_id for step_id in state.plan.steps if not state.work.steps[step_id].final]
         case Subject.TASK:
             return list(state.work.tasks)
+        case Subject.REVIEW:
+            return list(state.work.exceptions)
         case Subject.CONNECTOR_MISSING:
             looks = state.accounts.searches.items()
             failing = [system for system, look in looks if look.code in MISSING_CODES]

@@ -144,6 +144,44 @@ def _not_rejected(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
     return opened.gate_id not in context.state.decisions.rejected.values()
 
 
+def _decider_missing(context: ExceptionContext, gate_id: str) -> Wanted | None:
+    if gate_id not in context.undecidable:
+        return None
+    return _once_more(context, "decider_missing", gate_id, gate_id)
+
+
+def _reviewer_missing(context: ExceptionContext, exception_id: str) -> Wanted | None:
+    if exception_id not in context.undecidable:
+        return None
+    return _once_more(context, "reviewer_missing", exception_id.removeprefix("x-"), None)
+
+
+def _once_more(context: ExceptionContext, kind: e.ExceptionKind, about: str, gate_id: str | None) -> Wanted | None:
+    """One at a time, under a new id after the one before is closed."""
+    before = [
+        known
+        for id_, known in context.state.work.exceptions.items()
+        if known.opened.kind == kind and id_.startswith(f"x-{kind}-{about}-")
+    ]
+    if any(known.open for known in before):
+        return None
+    return Wanted(f"{about}-{len(before) + 1}", gate_id=gate_id)
+
+
+def _has_deciders(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return opened.gate_id not in context.undecidable
+
+
+def _has_reviewers(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return not any(id_ in context.state.work.exceptions for id_ in context.undecidable)
+
+
+def _owners_of_packet(packet: Packet) -> tuple[str, ...]:
+    """Several roles, since the only person with one of them may be the leaver."""
+    owners = (packet.platform.safety_owner, packet.workflow.value_owner, packet.approvals.exceptions.owner)
+    return tuple(dict.fromkeys(owners))
+
+
 # Steps
 
 StepCondition = Callable[[ExceptionContext, str], bool]
@@ -447,6 +485,34 @@ _RULES: Final = (
         owners=lambda packet: (packet.platform.safety_owner,),
         people_only=True,
         outlives_run=True,
+    ),
+    ExceptionRule(
+        kind="decider_missing",
+        title="Approver missing",
+        meaning="Too few people can decide at this gate. The requester, the leaver and the leaver's reports can't "
+        "decide, nor can people without the role or its permissions, nor people who can't see the run.",
+        remedy="Two people with these roles name the same person, who can then decide; or give the gate's role "
+        "to another person, who then signs in.",
+        repairs=(Repair.NAME_DECIDER, Repair.END),
+        opens=(Trigger(Subject.GATE, _decider_missing),),
+        overcome=_has_deciders,
+        owners=_owners_of_packet,
+        people_only=True,
+        depends_on_levels=True,
+    ),
+    ExceptionRule(
+        kind="reviewer_missing",
+        title="Reviewer missing",
+        meaning="No one can review this run's urgent start: the requester and the leaver can't review it.",
+        remedy="Two people with these roles name the same person, who can then review it; or give the reviewer's "
+        "role to another person, who then signs in.",
+        repairs=(Repair.NAME_DECIDER,),
+        opens=(Trigger(Subject.REVIEW, _reviewer_missing),),
+        overcome=_has_reviewers,
+        owners=_owners_of_packet,
+        people_only=True,
+        outlives_run=True,
+        depends_on_levels=True,
     ),
 )
 

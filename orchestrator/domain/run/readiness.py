@@ -38,6 +38,7 @@ class World:
     `pinned` is the packet that the run started under, `current` today's; `abilities` is what the connectors can do;
     `holds` are the systems on hold, `*` for everything; `actors` are the known ones by id, with the roles that they
     still have; `delegations` says who decides for whom.
+    `departed` are the people, by opaque id, who have no access to Offboard any more since their own cutoff has passed.
     `read_at` is the reading of a steady clock (seconds) at which all this was read.
     """
 
@@ -48,6 +49,7 @@ class World:
     holds: frozenset[str] = frozenset()
     actors: Mapping[str, Actor] = field(default_factory=dict)
     delegations: tuple[DelegationState, ...] = ()
+    departed: frozenset[str] = frozenset()
     read_at: float = 0.0
     # Looked up once a world, since every step asks; a changed world (`replace`) begins anew.
     _levels: dict[tuple[str, str, str], Level | None] = field(

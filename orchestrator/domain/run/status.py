@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from orchestrator.domain.permissions.levels import HR_FEED
+from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.run import RunState
 
 RunStatus = Literal[
@@ -36,6 +38,22 @@ def access_gone_at(state: RunState) -> datetime | None:
     ends = [known.changed_at for known in cuts if known.status in ("verified", "attested")]
     done = [at for at in ends if at is not None]
     return max(done) if done and len(done) == len(cuts) else None
+
+
+def confirmed(state: RunState) -> bool:
+    """Whether not only its requester says that the person leaves: another person approved a gate or reviewed the urgent
+    start, HR's own system reported it, or the run was completed. Until then the leaver keeps access to Offboard itself.
+    A dry run confirms nothing."""
+    if state.asked.phase == "shadow":
+        return False
+    if state.asked.requested_by == HR_FEED or state.finish in ("clean", "with_exceptions"):
+        return True
+    if any(gate.outcome == "approved" for gate in state.decisions.gates.values()):
+        return True
+    return any(
+        known.disposition == "accepted" and RULES[known.opened.kind].is_review
+        for known in state.work.exceptions.values()
+    )
 
 
 def counts(state: RunState) -> dict[str, int]:

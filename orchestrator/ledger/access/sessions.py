@@ -34,7 +34,8 @@ WHERE session_hash = %s AND expires_at > t.now AND seen_at > t.now - %s
 _SEEN = "UPDATE access.sessions SET seen_at = engine.now() WHERE session_hash = %s"
 _LEFT = """
 SELECT 1 FROM read.runs
-WHERE person_id = %s AND cutoff <= engine.now() AND state <> 'ended' AND (cutoff > %s OR closed_at IS NULL)
+WHERE person_id = %s AND cutoff <= engine.now() AND state <> 'ended'
+AND confirmed IS NOT FALSE AND (cutoff > %s OR closed_at IS NULL)
 LIMIT 1
 """
 
@@ -190,7 +191,8 @@ def _sign_in(state: str) -> str:
 
 async def left_since(database: Database, human: str, since: datetime) -> bool:
     """Whether this person's own cutoff has passed: since `since`, or in a run that is still going on. A run that was
-    called off does not count. Whoever signs in after a run is closed was let in again by the identity provider."""
+    called off, or that only its requester has confirmed, does not count. Whoever signs in after a run is closed was let
+    in again by the identity provider."""
     async with database.driver() as connection:
         return await (await connection.execute(_LEFT, (human, since))).fetchone() is not None
 

@@ -14,7 +14,7 @@ from orchestrator.domain.measures import outcomes
 from orchestrator.domain.packet.packet_history import PacketState
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.status import access_gone_at, counts, run_status
+from orchestrator.domain.run.status import access_gone_at, confirmed, counts, run_status
 from orchestrator.ledger.book.records import RECORDED_AT, RowWrite
 
 Rows = dict[tuple[str, str], dict[str, Any]]
@@ -73,6 +73,7 @@ def _run(state: RunState) -> dict[str, Any]:
         "summary": counts(state),
         "access_gone_at": access_gone_at(state),
         "approved_at": outcomes.approved_at(state),
+        "confirmed": confirmed(state),
         "exposed": outcomes.exposed(state),
         "minutes_saved": outcomes.minutes_saved(state),
         "systems": outcomes.systems_touched(state),
@@ -101,6 +102,7 @@ def _inbox(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
                         "approvals": len(gate.votes),
                         "voted": sorted(gate.voters),
                         "escalated": bool(gate.escalated_to),
+                        **_assigned(state, id_),
                     },
                 },
             )
@@ -135,9 +137,16 @@ def _inbox(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
                         "id": id_,
                         "code": opened.code,
                         "step": _step_name(state, id_),
+                        **_assigned(state, id_),
                     },
                 },
             )
+
+
+def _assigned(state: RunState, item_id: str) -> dict[str, list[str]]:
+    """Only where there are any: rows of versions that could not assign people stay as they were."""
+    assigned = sorted(state.decisions.assigned(item_id))
+    return {"assigned": assigned} if assigned else {}
 
 
 def _exceptions(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:

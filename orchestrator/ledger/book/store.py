@@ -68,6 +68,14 @@ _WHOLE = "SELECT stored, leaf_hash FROM ledger.events WHERE stream = %s ORDER BY
 _FIRST = "SELECT stored FROM ledger.events WHERE stream = ANY(%s) AND version = 1"
 _TAIL = "SELECT position FROM ledger.head"
 
+_DEPARTED = """
+SELECT person_id FROM (
+    SELECT DISTINCT ON (person_id) person_id, cutoff FROM read.runs
+    WHERE person_id = ANY(%s) AND state <> 'ended' AND confirmed IS NOT FALSE
+    ORDER BY person_id, requested_at DESC
+) AS last WHERE cutoff <= engine.now()
+"""
+
 
 class Ledger:
     """One per process and event loop. Close it, so that what waits is written. `files` are those that events name,
@@ -139,6 +147,12 @@ class Ledger:
             row = await (await connection.execute("SELECT engine.now()")).fetchone()
         assert row is not None and isinstance(row[0], datetime)
         return row[0]
+
+    async def departed(self, humans: Iterable[str]) -> frozenset[str]:
+        """Which of these people, by opaque id, are past their own cutoff, in the last run about them that was not
+        cancelled and that not only its requester confirmed. A person who comes back under the same HR record stays
+        among them: HR makes a new record for a new employment."""
+        return frozenset(str(row[0]) for row in await self._rows(_DEPARTED, (sorted(humans),)))
 
     async def tail_position(self) -> int:
         """The position of the last event; 0 when there is none."""

@@ -152,6 +152,18 @@ async def runs_without_level(database: Database) -> list[str]:
         return [row[0] for row in rows]
 
 
+async def runs_awaiting_decisions(database: Database) -> list[str]:
+    """Open runs with an open gate or review."""
+    async with database.connect() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT DISTINCT i.run_id FROM read.inbox i JOIN read.runs r USING (run_id) "
+                "WHERE i.kind IN ('gate', 'review') AND r.closed_at IS NULL ORDER BY i.run_id"
+            )
+        )
+        return [row[0] for row in rows]
+
+
 async def event_types_between(database: Database, after: int, last: int) -> set[str]:
     """What kinds of events outside of runs there are at these positions: what may concern several runs at once."""
     async with database.connect() as connection:

@@ -14,12 +14,6 @@ from orchestrator.ledger.schema.tables import inbox, notice_looks, notices, runs
 NOTICE_TTL = timedelta(days=30)
 """How long it is remembered that something was mailed, once it waits no more."""
 
-_HAVE_LEFT = text(
-    "SELECT person_id FROM (SELECT DISTINCT ON (person_id) person_id, cutoff FROM read.runs "
-    "WHERE person_id = ANY(:humans) AND state <> 'ended' ORDER BY person_id, requested_at DESC) AS last "
-    "WHERE cutoff <= engine.now()"
-)
-
 
 class NoticeBook:
     """Raises `LedgerUnavailable`."""
@@ -80,12 +74,6 @@ class NoticeBook:
         async with self._database.connect() as connection:
             ends: datetime | None = (await connection.execute(query)).scalar_one()
             return ends
-
-    async def have_left(self, humans: Collection[str]) -> frozenset[str]:
-        """Which of these people are past their own cutoff, in the last run about them that was not called off. Somebody
-        who comes back under the same HR record stays among them: HR makes a new record for a new employment."""
-        async with self._database.connect() as connection:
-            return frozenset(row[0] for row in await connection.execute(_HAVE_LEFT, {"humans": sorted(humans)}))
 
     async def will_look(self, cluster: str, in_seconds: float) -> None:
         statement = insert(notice_looks).values(

@@ -82,6 +82,7 @@ runs = Table(
     _instant("access_gone_at", nullable=True),
     _instant("approved_at", nullable=True),
     Column("exposed", Boolean, nullable=False, server_default=text("false")),
+    Column("confirmed", Boolean),
     Column("minutes_saved", Integer, nullable=False, server_default=text("0")),
     _json("systems", "[]"),
     _json("open_systems", "[]"),

@@ -78,6 +78,11 @@ class Acceptance(RequestModel):
     reason: Reason = Field(examples=["Reviewed with the line manager: the urgent start was justified."])
 
 
+class DeciderNaming(RequestModel):
+    decider: Id = Field(description="The account that decides", examples=["it"])
+    reason: Reason = Field(examples=["Everyone with the gate's role reports to the leaver."])
+
+
 class Settling(RequestModel):
     accounts: list[Id] = Field(
         max_length=100,
@@ -128,6 +133,21 @@ async def accept(
     """Closes it with a reason. Steps and tasks that are still open stay open."""
     services = state_of(request).services
     done = await commands.accept_exception(services, caller.actor, run_id, exception_id, asked.reason)
+    return standing_of(done, response)
+
+
+@router.post(
+    "/runs/{run_id}/exceptions/{exception_id}/decider",
+    summary="Name who decides",
+    responses={**problems_of_post(404), **LATER},
+)
+async def name_decider(
+    request: Request, caller: ApiCaller, run_id: RunId, exception_id: ExceptionId, asked: DeciderNaming,
+    response: Response, key: IdempotencyKey = None,
+) -> RunStanding:  # fmt: skip
+    """For a gate or review that too few people can decide. It counts once two people have named the same account."""
+    services = state_of(request).services
+    done = await commands.name_decider(services, caller.actor, run_id, exception_id, asked.decider, asked.reason)
     return standing_of(done, response)
 
 

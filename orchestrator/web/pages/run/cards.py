@@ -9,6 +9,7 @@ from datetime import datetime
 
 from orchestrator.documents import run as documents
 from orchestrator.documents.exception_remedies import exception_remedy
+from orchestrator.domain.approvals import naming
 from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
@@ -207,7 +208,7 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
 
 CLOSED: Document = {
     "accept": False, "settle": None, "candidates": [], "retry": False, "again": False, "skip": False, "replan": False,
-    "release_starts": False,
+    "release_starts": False, "deciders": [],
     "task_kind": None, "task": None, "may": False, "instead_of": "", "why_not": None,
 }  # fmt: skip
 
@@ -221,7 +222,8 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
     retry = permissions.retry(step_id) if Repair.RETRY in repairs and step_id in state.work.steps else None
     skip = permissions.skip(step_id) if Repair.SKIP in repairs and step_id in state.work.steps else None
     replan = permissions.replan() if Repair.REPLAN in repairs else None
-    trials = [trial for trial in (accept, settle, retry, skip, replan) if trial is not None]
+    people, name = _nameable(seen, exception_id, known)
+    trials = [trial for trial in (accept, settle, retry, skip, replan, name) if trial is not None]
     found = state.accounts.planned_on.get(opened.system or "")
     task = next((id_ for id_, task in state.work.tasks.items() if task.open and task.opened.step_id == step_id), None)
     allowed = [trial for trial in trials if trial.allowed]
@@ -236,12 +238,34 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
         "skip": skip is not None and skip.allowed,
         "replan": replan is not None and replan.allowed,
         "release_starts": Repair.RELEASE_STARTS in repairs,
+        "deciders": people if name is not None and name.allowed else [],
         "task_kind": state.work.tasks[task].opened.kind if task is not None else None,
         "task": anchor(state.run_id, task) if task is not None and Repair.COMPLETE_TASK in repairs else None,
         "may": bool(allowed),
         "instead_of": seen.name(next((trial.instead_of for trial in allowed if trial.instead_of), None)),
         "why_not": refused if not allowed else None,
     }  # fmt: skip
+
+
+def _nameable(seen: RunAccess, exception_id: str, known: ExceptionState) -> tuple[list[Document], DryRun | None]:
+    """The people whom the caller can name to decide, each with who has named them; and how naming the first would
+    end."""
+    item_id = naming.undecidable_item(seen.state, known)
+    if item_id is None:
+        return [], None
+    found = naming.candidates(seen.state, item_id, seen.caller.actor, seen.world)
+    named = seen.state.decisions.named.get(item_id, ())
+    people = [
+        {
+            "account": id_,
+            "name": seen.name(id_),
+            "named_by": sorted({seen.name(event.by) for event in named if event.decider == id_}),
+        }
+        for id_ in found
+    ]
+    return sorted(people, key=lambda one: one["name"]), seen.permissions.name_decider(
+        exception_id, found[0] if found else ""
+    )
 
 
 def _second_request(seen: RunAccess, exception_id: str) -> Document | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orchestrator.domain.approvals import gates
+from orchestrator.domain.approvals import gates, naming
 from orchestrator.domain.commands import operating, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
@@ -57,6 +57,9 @@ class Permissions:
 
     def accept(self, exception_id: str) -> DryRun:
         return self._try(lambda: operating.accept(self.state, exception_id, SAID, self.actor, self.world))
+
+    def name_decider(self, exception_id: str, decider: str) -> DryRun:
+        return self._try(lambda: naming.name_decider(self.state, exception_id, decider, SAID, self.actor, self.world))
 
     def settle(self, system: str) -> DryRun:
         return self._try(lambda: operating.settle(self.state, system, (), SAID, self.actor, self.world))

@@ -34,6 +34,19 @@ async def accept(request: Request, caller: PageCaller, form: Form, run_id: str) 
     )  # fmt: skip
 
 
+@router.post("/runs/{run_id}/name-decider")
+async def name_decider(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    """Names the account `decider` for the gate or review that `exception` is about."""
+    exception_id = text(form, "exception")
+    return await _carry_out(
+        request, caller, form, run_id, exception_id,
+        lambda: commands.name_decider(
+            state_of(request).services, caller.actor, run_id, exception_id, text(form, "decider"), text(form, "reason")
+        ),
+        lambda seen: "Named. The person can decide once two people have named them.",
+    )  # fmt: skip
+
+
 @router.post("/runs/{run_id}/settle")
 async def settle(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
     """`account` are those on `system` that are theirs, or `none` of them is."""

@@ -152,7 +152,7 @@ def _gate(seen: RunAccess, event: Any) -> str:
             return f"{title}: {words(event.outcome, 'gate').lower()}{left}."
         case e.GateEscalated():
             also = " and ".join(in_sentence(words(role, "role")) for role in event.roles)
-            return f"{title}: not decided by the due date, escalated to {also}." if also else f"{title}."
+            return f"{title}: escalated to {also}." if also else f"{title}."
     return f"{title}."
 
 
