@@ -16,6 +16,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import own_run, require
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, Level, limited
+from orchestrator.domain.permissions.reports import has_one_of, require_independent
 from orchestrator.domain.planning.searching import unsettled
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
@@ -55,6 +56,7 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     require("skip_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
     rests_on = _operator(state, actor, world)
+    require_independent(state, actor, has_one_of(_owners(world)), world)
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to skip a step.")
     if known.final or known.status == "started":
@@ -87,6 +89,7 @@ def settle(
     """Say which of the found accounts on a system are the person's; none is an answer too."""
     require("settle_match", actor, state.asked.person_id)
     rests_on = _operator(state, actor, world, system, Level.PREPARE)
+    require_independent(state, actor, has_one_of(_owners(world)), world)
     if system not in set(unsettled(state, world.pinned)):
         raise TooLate("nothing_to_settle", f"No account match on {system} needs an answer.")
     found = state.accounts.planned_on.get(system)
@@ -199,6 +202,7 @@ def complete_task(
 def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
     require("hold_run", actor, state.asked.person_id)
     _may_hold(state, actor, world)
+    require_independent(state, actor, has_one_of(_holders(world)), world)
     return [] if state.held else [e.RunHeld(by=actor.actor_id, reason=reason)]
 
 
@@ -251,8 +255,18 @@ def revoke_roles(known: Actor, roles: Collection[str], by: Actor, safety_owner: 
 
 def _may_hold(state: RunState, actor: Actor, world: World) -> None:
     still_going(state)
-    _holds_one(actor, (world.pinned.approvals.exceptions.owner, world.current.platform.safety_owner))
+    _holds_one(actor, _holders(world))
     _may_prepare(state, actor, world)
+
+
+def _holders(world: World) -> tuple[str, ...]:
+    """The roles that can pause and resume a run."""
+    return (world.pinned.approvals.exceptions.owner, world.current.platform.safety_owner)
+
+
+def _owners(world: World) -> tuple[str, ...]:
+    """The roles that can act as an operator of a run."""
+    return (world.pinned.approvals.exceptions.owner,)
 
 
 def _operator(state: RunState, actor: Actor, world: World, system: str = "", level: Level | None = None) -> str | None:
@@ -271,8 +285,7 @@ def _operator(state: RunState, actor: Actor, world: World, system: str = "", lev
             return refused
         return None
 
-    owner = (world.pinned.approvals.exceptions.owner,)
-    return on_behalf_of(actor, _authority(state, actor, owner, world, level_missing))
+    return on_behalf_of(actor, _authority(state, actor, _owners(world), world, level_missing))
 
 
 def may_act(state: RunState, actor: Actor, roles: Collection[str], world: World) -> tuple[Actor, ...]:

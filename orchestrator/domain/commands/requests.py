@@ -24,6 +24,8 @@ from orchestrator.domain.permissions.embargo import (
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.postponing import require_postponing
+from orchestrator.domain.permissions.reports import has_one_of, require_independent
+from orchestrator.domain.planning.plan import depends_on_cutoff, sends_cutoff
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World
@@ -125,7 +127,9 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
     if cutoff.instant == state.cutoff and cutoff.zone == state.zone:
         return []
     if cutoff.instant > state.cutoff:
-        require_postponing(actor, world.pinned, world.current)
+        roles = require_postponing(actor, world.pinned, world.current)
+        require_independent(state, actor, has_one_of(roles), world)
+    _require_levels_of_mover(state, actor, world)
     moved = e.RunRescheduled(
         cutoff=cutoff.instant,
         zone=cutoff.zone,
@@ -136,6 +140,18 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
     return [moved, *moved_embargo(state, cutoff.instant, actor, world)]
 
 
+def _require_levels_of_mover(state: RunState, actor: Actor, world: World) -> None:
+    """The actor causes the changes that depend on the cutoff and that no approver takes over (`who_caused`)."""
+    for id_, step in state.plan.steps.items():
+        if state.work.steps[id_].final and not sends_cutoff(step):
+            continue
+        decided_by_others = step.gate is not None and not state.goes_before_gates(step) and not sends_cutoff(step)
+        if step.is_task or decided_by_others or not depends_on_cutoff(step):
+            continue
+        packet = state.asked.packet
+        require_level(world.pinned.platform, world.current.platform, actor, step.system, packet, step.level)
+
+
 def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]:
     """The leaving is called off. What is done stays done; nothing further is. The review of an urgent start stays
     open: its requester cannot close it by cancelling the run; the same holds for duplicate requests.
@@ -143,6 +159,7 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     require("end_run", actor, state.asked.person_id)
     still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
+    require_independent(state, actor, lambda other: _may_prepare(state, other, world), world)
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to cancel a run.")
     happened: list[Event] = [
@@ -153,6 +170,11 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     happened += [e.GateWithdrawn(gate_id=id_) for id_, gate in state.decisions.gates.items() if gate.open]
     happened += [e.TaskWithdrawn(task_id=id_) for id_, task in state.work.tasks.items() if task.open]
     return [*happened, e.RunEnded(by=actor.actor_id, reason=reason)]
+
+
+def _may_prepare(state: RunState, actor: Actor, world: World) -> bool:
+    granted = world.level_of(actor.actor_id, world.current.platform.hr.system, state.asked.packet)
+    return granted is not None and granted >= Level.PREPARE
 
 
 def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str) -> None:

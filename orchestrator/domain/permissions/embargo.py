@@ -20,6 +20,7 @@ from orchestrator.domain.packet.packet import Packet, WorkflowStep
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.grants import granted_level, highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.permissions.reports import require_independent
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 
@@ -135,12 +136,9 @@ def change_embargo(
     if state.embargo_until is None or world.now >= state.embargo_until:
         raise TooLate("embargo_over", f"Run {state.run_id} is not under embargo.")
     asked = state.asked
-    levels = [
-        highest_level(world.pinned.platform, world.current.platform, actor, system, asked.packet)
-        for system in world.pinned.platform.systems
-    ]
-    if not any(level is not None and level >= Level.PREPARE for level in levels):
+    if not _may_prepare(state, actor, world):
         raise NotAllowed("level_not_granted", "This account can only read the run, so it can't change the embargo.")
+    require_independent(state, actor, lambda other: _may_prepare(state, other, world), world)
     visible_to = tuple(sorted({asked.requested_by, *(named or state.named)}))
     if until is None or until <= world.now:
         return [e.EmbargoChanged(until=None, named=state.named, by=actor.actor_id)]
@@ -155,6 +153,14 @@ def change_embargo(
     elif strangers := [actor_id for actor_id in visible_to if actor_id not in {*world.actors, *state.named}]:
         raise Invalid("unknown_actor", f"No one has signed in as {', '.join(strangers)[:80]}.")  # fmt: skip
     return [e.EmbargoChanged(until=until, named=visible_to, by=actor.actor_id)]
+
+
+def _may_prepare(state: RunState, actor: Actor, world: World) -> bool:
+    levels = (
+        highest_level(world.pinned.platform, world.current.platform, actor, system, state.asked.packet)
+        for system in world.pinned.platform.systems
+    )
+    return any(level is not None and level >= Level.PREPARE for level in levels)
 
 
 def moved_embargo(state: RunState, cutoff: datetime, actor: Actor, world: World) -> list[Event]:

@@ -14,15 +14,16 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
 
 
-def require_postponing(actor: Actor, pinned: Packet, current: Packet) -> None:
-    """Raises `NotAllowed` (`postpone_not_allowed`), which names the roles. Of what the run's own packet and today's
-    packet name, the stricter holds; the default counts where neither names roles."""
+def require_postponing(actor: Actor, pinned: Packet, current: Packet) -> frozenset[str]:
+    """The roles that can. Raises `NotAllowed` (`postpone_not_allowed`), which names them. Of what the run's own packet
+    and today's packet name, the stricter holds; the default counts where neither names roles."""
     named = [packet.approvals.postpone for packet in (pinned, current)]
     stated = [frozenset(spec.allowed_to) for spec in named if spec is not None]
     roles = reduce(frozenset.intersection, stated) if stated else _default(current)
     if actor.roles.isdisjoint(roles):
         who = any_of(sorted(roles)) if roles else "no role of this packet"
         raise NotAllowed("postpone_not_allowed", f"Only {who} can move a cutoff to a later time.")
+    return roles
 
 
 def _default(packet: Packet) -> frozenset[str]:

@@ -86,6 +86,11 @@ def sends_cutoff(step: PlannedStep) -> bool:
     return reads_cutoff(step.parameters)
 
 
+def depends_on_cutoff(step: PlannedStep) -> bool:
+    """Whether another cutoff changes when the step is carried out or what the system is sent."""
+    return step.anchor == "cutoff" or sends_cutoff(step)
+
+
 def sent_cutoff_by_first_rule(step: PlannedStep) -> bool:
     """What `sends_cutoff` was while events did not record which steps are repeated. Old events keep this meaning."""
     return any(

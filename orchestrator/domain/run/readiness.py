@@ -15,7 +15,7 @@ from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.grants import highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
-from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.planning.plan import PlannedStep, depends_on_cutoff, sends_cutoff
 from orchestrator.domain.run.decisions import Approval
 from orchestrator.domain.run.hand_overs import left_out_before
 from orchestrator.domain.run.run import RunState
@@ -214,13 +214,18 @@ def shows_leaving_from(state: RunState, step: PlannedStep, world: World) -> date
 
 
 def who_caused(state: RunState, step: PlannedStep) -> tuple[str, ...]:
-    """Whose level an effect rests on: those who approved it, or else whoever asked for the run; and the operator who
-    ordered it once more (who stands in for the requester, and never for those who approve)."""
+    """The accounts whose level an effect rests on: those that approved it, or else the requester; and the operator who
+    ordered it once more (who replaces the requester, and never those who approve). Where the cutoff was moved, the
+    account that moved it replaces the requester for steps that depend on the cutoff, and is added for those that send
+    it to a system."""
     ordered_by = state.work.steps[step.step_id].ordered_by
     approval = state.decisions.approved.get(step.digest) if step.gate is not None else None
     if approval is not None:
-        return (*approval.by, ordered_by) if ordered_by else approval.by
-    return (ordered_by,) if ordered_by else (state.asked.requested_by,)
+        mover = state.moved_by if sends_cutoff(step) else None
+        return (*approval.by, *(added for added in (mover, ordered_by) if added and added not in approval.by))
+    if ordered_by:
+        return (ordered_by,)
+    return (state.moved_by if state.moved_by and depends_on_cutoff(step) else state.asked.requested_by,)
 
 
 def levels_suffice(state: RunState, step: PlannedStep, caused_by: tuple[str, ...], world: World) -> bool:

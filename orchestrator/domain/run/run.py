@@ -27,7 +27,8 @@ from orchestrator.domain.run.work import WorkState, fold_work
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """`version` and `recorded_at` are those of the last event."""
+    """`version` and `recorded_at` are those of the last event. `moved_by` is the account that set the cutoff, where it
+    is not the requester's; not known from events of versions that did not record repeated steps."""
 
     version: int = 0
     recorded_at: datetime = LONG_AGO
@@ -36,6 +37,7 @@ class RunState:
     cutoff: datetime = LONG_AGO
     zone: str = "UTC"
     local_cutoff: str = ""
+    moved_by: str | None = None
     held: bool = False
     embargo_until: datetime | None = None
     embargo_ended_at: datetime | None = None
@@ -120,7 +122,10 @@ def _(event: e.RunRequested, state: RunState, at: datetime) -> RunState:
 
 @_fold_run.register(e.RunRescheduled)
 def _(event: e.RunRescheduled, state: RunState, at: datetime) -> RunState:
-    return replace(state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff)
+    moved_by = event.by if event.repeated_steps is not None else state.moved_by
+    return replace(
+        state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff, moved_by=moved_by
+    )  # fmt: skip
 
 
 @_fold_run.register(e.EmbargoChanged)
