@@ -6,6 +6,7 @@ A secret is given as a file (`…_FILE`) or in the environment, and is held in m
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,9 +143,12 @@ def database_address(environment: Mapping[str, str] | None = None) -> str:
     file of its own (`OFFBOARD_DATABASE_PASSWORD_FILE`) is put into the URL. Raises like `Settings.read`."""
     given = dict(os.environ if environment is None else environment)
     url = _needed(given, "DATABASE_URL", "the address of the ledger: postgresql+psycopg://user@host/database")
+    scheme, found, rest = url.partition("://")
+    if scheme in ("postgres", "postgres+psycopg"):  # libpq takes both
+        url = f"postgresql{scheme.removeprefix('postgres')}{found}{rest}"
     password = given_value(given, "DATABASE_PASSWORD")
     if password is None:
-        return url
+        return _with_hosts_in_the_query(url)
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
     if not user or ":" in user:
@@ -152,7 +156,26 @@ def database_address(environment: Mapping[str, str] | None = None) -> str:
             f"{PREFIX}DATABASE_URL",
             "postgresql://USER@HOST/DATABASE without a password, since DATABASE_PASSWORD is set",
         )
-    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+    return _with_hosts_in_the_query(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl())
+
+
+def _with_hosts_in_the_query(url: str) -> str:
+    """Several hosts, such as a primary and its standby, as SQLAlchemy takes them: `?host=a:5432&host=b:5432`."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," in hosts:
+        several = hosts.split(",")
+        if not all(re.fullmatch(r"[^\[\]:,@/]+(:\d{1,5})?", host) for host in several):
+            raise SettingWrong(
+                f"{PREFIX}DATABASE_URL", "postgresql://USER@/DATABASE?host=HOST:PORT&host=HOST:PORT for several hosts"
+            )
+        query = "&".join([*(f"host={host if ':' in host else host + ':5432'}" for host in several), parts.query])
+        return parts._replace(netloc=f"{user}{at}", query=query.rstrip("&")).geturl()
+    try:
+        parts.port  # noqa: B018 - it is read when it is asked for
+    except ValueError:
+        raise SettingWrong(f"{PREFIX}DATABASE_URL", "postgresql://USER@HOST:PORT/DATABASE") from None
+    return url
 
 
 def _public_url(written: str | None) -> str | None:

@@ -1,7 +1,8 @@
 """HR's list of people as a CSV file: which rows can be read, and what is wrong with each of the others.
 
 Every HR system exports differently, so `platform.yaml` says which column holds what. Read here: UTF-8 (with or without
-a byte order mark) and UTF-16 with one; comma, semicolon or tab; quoted fields with line breaks (RFC 4180). Nothing is
+byte order marks) and UTF-16 with one; comma, semicolon or tab, also as a line `sep=;` names it; quoted fields with line
+breaks (RFC 4180); lines that end with LF, CR LF or CR. Invisible characters around a value are removed. Nothing is
 guessed: a row that is not clear is a bad row, named by the line on which it begins.
 """
 
@@ -12,6 +13,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import available_timezones
@@ -26,6 +28,7 @@ LARGEST_EXPORT: Final = 32 * 1024 * 1024  # bytes
 END_OF_DAY: Final = "18:00"
 """When work ends on a last day for which the export gives no time."""
 _DELIMITERS: Final = ",;\t"
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<separator>[,;\t])"?[,;\t]*\n', re.IGNORECASE)
 _LISTS: Final = frozenset({"former_emails", "former_names"})
 
 
@@ -57,43 +60,49 @@ class Export:
         return [row for row in self.rows if row.cutoff is not None]
 
 
-def read_export(text: bytes | str, columns: Mapping[str, str]) -> Export:
+def read_export(text: bytes | str, columns: Mapping[str, str], now: datetime | None = None) -> Export:
     """`columns` maps `PersonFacts` fields, `cutoff_date` and `cutoff_time` to titles, as `hr.export_columns` does.
 
     Raises `Invalid` where the file as a whole cannot be read: no text, no titles, a mapped column missing. Several
     former addresses or names in one field are separated by `;`, `|` or line breaks. A manager is named in an export
     by employee number; where that person is in the file too, `manager_email` is filled in. Without a name to display,
     it is the given and the family name. Rows without a value are passed over. A day alone ends at `END_OF_DAY`, in the
-    person's own time zone."""
-    content = _decoded(text)
+    person's own time zone. Last days more than a year before `now` (an aware time; by default the clock's), and more
+    than 15 years after it, are bad rows; from 2099 on they mean that the person stays."""
+    now = now or datetime.now(UTC)
+    content, before, separator = _without_separator_line(_decoded(text))
     if "employee_number" not in columns:
         raise LocalRefusal(
             "export_columns_incomplete",
             "The packet does not set the column of the employee number in the export",
             "add 'employee_number' to hr.export_columns in platform.yaml",
         )
-    lines = _rows(content, _delimiter(content, columns))
+    lines = _rows(content, separator or _delimiter(content, columns))
     titles, places = _titles(lines, columns)
     export = Export()
-    first_line: dict[str, int] = {}
-    for line, cells in lines:
+    rows: list[tuple[int, list[str]]] = []
+    lines_of: dict[str, list[int]] = {}
+    for line, cells in ((before + line, cells) for line, cells in lines):
         if isinstance(cells, str):
             export.bad.append(BadRow(line, cells))
-            continue
-        if not any(cell.strip() for cell in cells):
-            continue
+        elif any(_trimmed(cell) for cell in cells):
+            rows.append((line, cells))
+            if len(cells) == len(titles):
+                lines_of.setdefault(_trimmed(cells[places["employee_number"]]), []).append(line)
+    for line, cells in rows:
         try:
-            row = _row(line, cells, len(titles), places)
+            row = _row(line, cells, len(titles), places, now)
+            others = [other for other in lines_of[row.person.employee_number] if other != line]
+            if others:  # one may be from before the person was hired again, and only HR knows which
+                raise _Unreadable(
+                    f"has the same employee number as line {', '.join(map(str, others))}; keep the row that is true "
+                    "today"
+                )
         except _Unreadable as wrong:
             export.bad.append(BadRow(line, wrong.message))
-            continue
-        number = row.person.employee_number
-        if number in first_line:
-            said = f"line {first_line[number]} has the same employee number; keep one of the two rows"
-            export.bad.append(BadRow(line, said))
-            continue
-        first_line[number] = line
-        export.rows.append(row)
+        else:
+            export.rows.append(row)
+    export.bad.sort(key=lambda row: row.line)
     return Export(_with_managers(export.rows), export.bad)
 
 
@@ -106,19 +115,27 @@ class _Unreadable(Exception):
 def _decoded(text: bytes | str) -> str:
     """Bytes that are not UTF-8 stay in the text as lone surrogates, so that only the rows with them are bad."""
     if isinstance(text, str):
-        return text.removeprefix("\ufeff")
+        return text.lstrip("\ufeff")
     if len(text) > LARGEST_EXPORT:
         raise LocalRefusal(
             "export_too_large", f"The export is larger than {LARGEST_EXPORT >> 20} MiB", "split the file"
         )
     if text[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-        return text.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+        return text.decode("utf-8", "surrogateescape").lstrip("\ufeff")
     decoded = text.decode("utf-16", "replace")
     if "\ufffd" in decoded:
         raise LocalRefusal(
             "export_encoding", "The export starts like UTF-16 text, but is not valid UTF-16", "save it again as UTF-8"
         )
-    return decoded
+    return decoded.lstrip("\ufeff")
+
+
+def _without_separator_line(content: str) -> tuple[str, int, str]:
+    """The content with every line end as LF, without a first line `sep=;` as Excel writes and reads it; the number of
+    lines that were removed; and the separator that it names."""
+    content = content.replace("\r\n", "\n").replace("\r", "\n")
+    found = _SEPARATOR_LINE.match(content)
+    return (content, 0, "") if found is None else (content[found.end() :], 1, found["separator"])
 
 
 def _delimiter(content: str, columns: Mapping[str, str]) -> str:
@@ -163,34 +180,46 @@ def _titles(
         known.setdefault(name, index)
     missing = sorted(title for title in columns.values() if _title(title) not in known)
     if missing:
+        there = [_shown(" ".join(title.split())) for title in titles if title.strip()]
+        more = f" and {len(there) - _TITLES_NAMED} more" if len(there) > _TITLES_NAMED else ""
         raise LocalRefusal(
             "export_columns_missing",
-            f"The export has no column {', '.join(repr(title) for title in missing)}",
-            "export these columns too, or correct hr.export_columns in platform.yaml",
+            f"The export has no column {', '.join(repr(title) for title in missing)}. Its columns are: "
+            f"{', '.join(there[:_TITLES_NAMED])}{more}",
+            "export these columns too, or correct hr.export_columns in platform.yaml, which needs only the column of "
+            "the employee number",
         )
     return titles, {name: known[_title(title)] for name, title in columns.items()}
 
 
 def _title(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    return " ".join(_trimmed(text).split()).casefold()
 
 
-def _row(line: int, cells: list[str], width: int, places: Mapping[str, int]) -> ExportRow:
+def _trimmed(text: str) -> str:
+    """Without white space and invisible characters at the ends: spreadsheets and web pages add them unseen."""
+    return _AT_THE_ENDS.sub("", text)
+
+
+def _row(line: int, cells: list[str], width: int, places: Mapping[str, int], now: datetime) -> ExportRow:
     if len(cells) != width:
         raise _Unreadable(
             f"has {len(cells)} fields, but there are {width} titles; check for a separator inside a value"
         )
-    values = {name: cells[place].strip() for name, place in places.items()}
+    values = {name: _trimmed(cells[place]) for name, place in places.items()}
     if any(_NOT_UTF8.search(value) for value in values.values()):
         raise _Unreadable("has bytes that are not UTF-8 text; save the file again with the encoding UTF-8")
     if any(_UNPRINTABLE.search(value) for value in values.values()):
         raise _Unreadable("has a control character in a field; remove it")
+    for name, value in values.items():
+        if _INVISIBLE.search(value):
+            raise _Unreadable(f"has an invisible character inside the value of the column of {name}; type it again")
     if not values["employee_number"]:
         raise _Unreadable("has no employee number; add it")
     zone = values.get("time_zone", "")
     if zone and zone not in _zones():
         raise _Unreadable(f"has the time zone {_shown(zone)}, which does not exist; write for example Europe/Berlin")
-    cutoff = _cutoff(values.pop("cutoff_date", ""), values.pop("cutoff_time", ""), zone)
+    cutoff = _cutoff(values.pop("cutoff_date", ""), values.pop("cutoff_time", ""), zone, now)
     facts: dict[str, object] = {
         name: tuple(part.strip() for part in re.split(r"[;|\r\n]", value) if part.strip()) if name in _LISTS else value
         for name, value in values.items()
@@ -205,10 +234,26 @@ def _row(line: int, cells: list[str], width: int, places: Mapping[str, int]) -> 
 
 
 _NOT_UTF8: Final = re.compile(r"[\ud800-\udfff]")
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+# Zero-width and bidirectional characters, soft hyphens and tags. Not U+200C and U+200D, which names in Persian and
+# Indic scripts need inside.
+_UNSEEN: Final = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\U000e0000-\U000e007f"
+)
+_INVISIBLE: Final = re.compile(f"[{_UNSEEN}]")
+_AT_THE_ENDS: Final = re.compile(rf"^[\s\u200c\u200d{_UNSEEN}]+|[\s\u200c\u200d{_UNSEEN}]+\Z")
+_TITLES_NAMED: Final = 30
+_NO_END: Final = re.compile(r"(2099|2[1-9]\d\d|[3-9]\d{3})-\d\d-\d\d\Z")
+"""HR systems write 2999-12-31, 4712-12-31 or 9999-12-31 for people who stay."""
+_OLDEST: Final = timedelta(days=366)
+"""A last day longer ago may be from before the person was hired again, so a person must look at the row."""
+_FURTHEST: Final = timedelta(days=15 * 366)
 
 
-def _cutoff(day: str, time: str, zone: str) -> Cutoff | None:
+def _cutoff(day: str, time: str, zone: str, now: datetime) -> Cutoff | None:
+    if _NO_END.match(day):
+        return None  # whatever the time is
     if not day:
         if time:
             raise _Unreadable("has a leaving time, but no last day; add the day, or remove the time")
@@ -221,9 +266,15 @@ def _cutoff(day: str, time: str, zone: str) -> Cutoff | None:
         raise _Unreadable("has a last day, but no time zone; add the zone, for example Europe/Berlin")
     clock = (time or END_OF_DAY).zfill(8 if time.count(":") == 2 else 5)
     try:
-        return parse_cutoff(f"{day}T{clock}", zone)
+        cutoff = parse_cutoff(f"{day}T{clock}", zone)
     except Invalid as refused:
         raise _Unreadable(f"{refused.message} {remedy_of(refused)}") from None
+    if not now - _OLDEST <= cutoff.instant <= now + _FURTHEST:
+        when = "more than a year ago" if cutoff.instant < now else "more than 15 years ahead"
+        raise _Unreadable(
+            f"has the last day {_shown(day)}, which is {when}; correct it, or remove the row and start the run alone"
+        )
+    return cutoff
 
 
 def _with_managers(rows: list[ExportRow]) -> list[ExportRow]:

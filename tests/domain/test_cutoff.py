@@ -94,8 +94,19 @@ def test_an_offset_says_which_of_the_two_is_meant(offset: str, hour: int) -> Non
 def test_an_offset_that_the_zone_does_not_have_then_is_refused() -> None:
     answer = refused("2026-07-01T12:00+01:00", "Europe/Berlin")
     assert answer.code == "cutoff_offset_differs" and "+02:00" in answer.message
-    assert refused("2026-07-01T12:00Z", "Europe/Berlin").code == "cutoff_offset_differs"
-    assert parse_cutoff("2026-07-01T12:00Z", "UTC").instant == datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["2026-07-01T12:00Z", "2026-07-01T12:00:00.000Z", "2026-07-01T12:00:00,0Z"])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_an_instant_is_taken_in_the_zone(text: str, zone: str) -> None:
+    cutoff = parse_cutoff(text, zone)
+    assert (cutoff.instant, cutoff.zone) == (datetime(2026, 7, 1, 12, tzinfo=UTC), zone)
+    assert cutoff.local == ("2026-07-01T12:00:00+00:00" if zone == "UTC" else "2026-07-01T14:00:00+02:00")
+
+
+@pytest.mark.parametrize("year", [2200, 2999, 4712, 9999])
+def test_a_year_that_means_no_end_is_refused(year: int) -> None:
+    assert refused(f"{year}-12-31T18:00", "Europe/Berlin").code == "cutoff_not_understood"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from orchestrator.ledger.schema.database import Database
 from orchestrator.settings import SettingMissing, Settings, SettingWrong, database_address
 
 URL = "postgresql://offboard_worker@ledger.example:5432/offboard?sslmode=verify-full"
@@ -23,6 +24,32 @@ def test_a_password_from_a_file_gets_into_the_url_whatever_it_is_made_of(tmp_pat
 
 def test_without_one_the_url_stays_as_it_is() -> None:
     assert database_address({"OFFBOARD_DATABASE_URL": URL}) == URL
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "ports"),
+    [
+        ("postgres://u@a/db", "a", None),
+        ("postgres+psycopg://u@a:5433/db", "a", 5433),
+        ("postgresql://u@a:5432,b:5433/db?target_session_attrs=read-write", "a,b", "5432,5433"),
+        ("postgres://u@a,b/db", "a,b", "5432,5432"),
+        ("postgresql://u@[::1]:5433/db", "::1", 5433),
+    ],
+)
+@pytest.mark.parametrize("password", ["", "p,w"])
+def test_addresses_as_libpq_takes_them(url: str, hosts: str, ports: object, password: str) -> None:
+    given = {"OFFBOARD_DATABASE_URL": url} | ({"OFFBOARD_DATABASE_PASSWORD": password} if password else {})
+    database = Database(database_address(given))
+    _, arguments = database._engine.dialect.create_connect_args(database._url)
+    assert (arguments["host"], arguments.get("port"), arguments["dbname"]) == (hosts, ports, "db")
+    assert arguments.get("password", "") == password
+    assert hosts.split(",")[-1] in database.place and "u@" not in database.place
+
+
+@pytest.mark.parametrize("address", ["[::1]:1,[::2]:1", "a:x,b:y", "a:x"])
+def test_an_address_that_cannot_be_read_is_refused_in_words(address: str) -> None:
+    with pytest.raises(SettingWrong, match="OFFBOARD_DATABASE_URL"):
+        database_address({"OFFBOARD_DATABASE_URL": f"postgresql://u@{address}/db"})
 
 
 @pytest.mark.parametrize("url", ["postgresql://host/offboard", "postgresql://user:secret@host/offboard"])

@@ -18,8 +18,11 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.domain.errors import Invalid
 
+LAST_YEAR: Final = 2199
+"""Systems write later years, such as 2999, 4712 or 9999, for people who stay."""
 _LOCAL: Final = re.compile(
-    r"(?P<date>\d{4}-\d{2}-\d{2})(?:[T ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?P<offset>Z|[+-]\d{2}:?\d{2})?)?"
+    r"(?P<date>\d{4}-\d{2}-\d{2})"
+    r"(?:[T ](?P<time>\d{2}:\d{2}(?::\d{2}(?:[.,]0{1,9})?)?)(?P<offset>Z|[+-]\d{2}:?\d{2})?)?"
 )
 
 
@@ -35,7 +38,8 @@ class Cutoff(BaseModel):
 
 
 def parse_cutoff(text: str, zone: str | None) -> Cutoff:
-    """A local time and an IANA zone; the time may carry an offset from UTC, which the zone must agree with.
+    """A local time and an IANA zone; the time may carry an offset from UTC, which the zone must agree with. `Z` gives
+    the instant only (RFC 9557 section 2), which is taken in the zone.
 
     Raises `Invalid`: `cutoff_without_zone`, `unknown_zone`, `cutoff_not_understood`, `cutoff_in_gap` (with the nearest
     times that exist), `cutoff_twice` (with both offsets), `cutoff_offset_differs`."""
@@ -48,8 +52,11 @@ def parse_cutoff(text: str, zone: str | None) -> Cutoff:
         naive = datetime.fromisoformat(f"{found['date']}T{found['time']}")
     except ValueError:
         raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} is not a valid date.") from None
-    if not 1971 <= naive.year <= 9998:
-        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} is not in the years 1971 to 9998.")
+    if not 1971 <= naive.year <= LAST_YEAR:
+        raise Invalid("cutoff_not_understood", f"The cutoff {_shown(text)} is not in the years 1971 to {LAST_YEAR}.")
+    if found["offset"] == "Z":
+        there = naive.replace(tzinfo=UTC).astimezone(where)
+        return Cutoff(instant=there.astimezone(UTC), zone=where.key, local=there.isoformat())
     possible = _instants(naive, where)
     if not possible:
         before, after = _around_gap(naive, where)
@@ -126,8 +133,6 @@ def _around_gap(naive: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def _offset(text: str) -> timedelta:
-    if text == "Z":
-        return timedelta(0)
     sign = -1 if text[0] == "-" else 1
     digits = text[1:].replace(":", "")
     return sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))

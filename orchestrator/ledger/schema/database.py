@@ -36,7 +36,8 @@ _ENDED_BY_SERVER = ("25P03", "25P04")  # idle in a transaction, or in one, for t
 class Database:
     """A pool of connections to one PostgreSQL database.
 
-    `url` is `postgresql://…` or `postgresql+psycopg://…`; a unix socket is given as `?host=/folder`. `role`, where
+    `url` is `postgresql://…` or `postgresql+psycopg://…`; a unix socket is given as `?host=/folder`, several hosts as
+    `?host=a:5432&host=b:5432`. `role`, where
     given, is taken on by every connection (`SET ROLE`): the application's role on an owner's login. Nothing is
     connected before the first use.
     """
@@ -47,8 +48,11 @@ class Database:
             raise ValueError("database URL: the ledger needs PostgreSQL. Give a URL that starts with postgresql://")
         self._url = parsed.set(drivername="postgresql+psycopg")
         query_host = parsed.query.get("host")
-        host = parsed.host or (query_host if isinstance(query_host, str) else None) or "local socket"
-        self.place = f"PostgreSQL at {host}:{parsed.port or parsed.query.get('port') or 5432}/{parsed.database or ''}"
+        if isinstance(query_host, tuple):
+            where = ",".join(query_host)  # with their ports
+        else:
+            where = f"{parsed.host or query_host or 'local socket'}:{parsed.port or parsed.query.get('port') or 5432}"
+        self.place = f"PostgreSQL at {where}/{parsed.database or ''}"
         options = {
             "lock_timeout": LOCK_TIMEOUT_MS,
             "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
