@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.embedded.company.people import Employee
 from tests.cli.command_line import Leaver, Offboard
 
+NEXT_YEAR = datetime.now(UTC).year + 1
 TITLES = (
     "Employee ID,First name,Last name,Preferred name,Work email,Former emails,Department,Job title,Manager ID,Country,"
     "Time zone,Status,Last day,Leaving time"
 )
 
 
-def export(path: Path, people: Sequence[Employee], *lines: str, day: str = "2027-02-26") -> Path:
+def export(path: Path, people: Sequence[Employee], *lines: str, day: str = f"{NEXT_YEAR}-02-26") -> Path:
     rows = [
         f"{p.employee_number},{p.given_name},{p.family_name},,{p.email},,{p.department},{p.title},E-1010,DE,"
         f"Europe/Berlin,Leaving,{day},17:00"
@@ -28,11 +30,11 @@ async def test_broken_rows_are_named_by_line_and_nothing_starts(
     offboard: Offboard, leaver: Leaver, tmp_path: Path
 ) -> None:
     people = [await leaver(), await leaver()]
-    unknown = "X-1,No,Body,,no.body@wolkenmuehle.example,,A,B,E-1010,DE,Europe/Berlin,Leaving,2027-02-26,17:00"
+    unknown = f"X-1,No,Body,,no.body@wolkenmuehle.example,,A,B,E-1010,DE,Europe/Berlin,Leaving,{NEXT_YEAR}-02-26,17:00"
     gap = "X-2,In,Gap,,in.gap@wolkenmuehle.example,,A,B,E-1010,DE,Europe/Berlin,Leaving,2027-03-28,02:30"
     somebody_else = (
         f"{people[1].employee_number},Some,Body,,somebody.else@wolkenmuehle.example,,A,B,E-1010,DE,Europe/Berlin,"
-        "Leaving,2027-02-26,17:00"
+        f"Leaving,{NEXT_YEAR}-02-26,17:00"
     )
     path = export(tmp_path / "leavers.csv", people[:1], unknown, "short,row", gap, somebody_else)
     error = await offboard.refused("start", "--from-csv", str(path), as_="hr")

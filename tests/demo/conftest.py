@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,6 @@ def one_leaver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     export.write_text(
         "Employee ID,First name,Last name,Preferred name,Work email,Former emails,Department,Job title,Manager ID,"
         "Country,Time zone,Last day,Leaving time\n"
-        "1,,,,a@x.example,,,,,,Europe/Berlin,2026-10-01,\n"
+        f"1,,,,a@x.example,,,,,,Europe/Berlin,{datetime.now(UTC).year}-10-01,\n"
     )
     return export

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ import pytest
 DEMO = "import sys; from orchestrator.cli import main; sys.argv = ['offboard', 'demo', *sys.argv[1:]]; main()"
 LONGEST = 60.0  # seconds, after set-up
 WITHIN = 90.0
+THIS_YEAR = datetime.now(UTC).year
 TITLES = (
     "Employee ID,First name,Last name,Preferred name,Work email,Former emails,Department,Job title,Manager ID,Country,"
     "Time zone,Last day,Leaving time\n"
@@ -175,15 +177,15 @@ def test_any_export_of_people(start, tmp_path: Path) -> None:
         TITLES.replace(",", ";")
         + "E-1003;Ann;O'Brien, Jr.;;ann@corp.example;;IT;Boss;;GB;Europe/London;;\n"
         + 'E-2;Bö;"Straße ""B"" [x]";;boe@corp.example;bo.old@corp.example;Sales;Rep;E-1003;DE;Europe/Berlin;'
-        + "2026-10-01;09:00\n"
-        + "77;Chi;Łódź;;chi@corp.example;;IT;Administrator;E-2;PL;Europe/Warsaw;2099-02-01;\n"
-        + "1;;;;a@x.example;;;;;;Europe/Berlin;2026-10-01;\n"  # no more than a number and an address
+        + f"{THIS_YEAR}-10-01;09:00\n"
+        + f"77;Chi;Łódź;;chi@corp.example;;IT;Administrator;E-2;PL;Europe/Warsaw;{THIS_YEAR + 9}-02-01;\n"
+        + f"1;;;;a@x.example;;;;;;Europe/Berlin;{THIS_YEAR}-10-01;\n"  # no more than a number and an address
     )
     demo = start("--yes", "--csv", str(export))
     code = demo.end()
     printed = demo.printed()
     assert code == 0, printed
-    assert "Chi Łódź: cutoff changed to" in printed, "nobody waits for 2099"
+    assert "Chi Łódź: cutoff changed to" in printed, "nobody waits for years"
     assert 'Bö Straße "B" [x]' in printed
     assert "several possible matches: 2 accounts" in printed
     assert "3 people offboarded" in printed
