@@ -13,7 +13,7 @@ from connectors.boundary import checked
 from connectors.errors import ActionRequiredError, ConnectorError
 from connectors.http.connector import MAY_BE_EMPTY
 from connectors.packages import ConnectorKind, is_named, load, over_http
-from connectors.protocols import ldap
+from connectors.protocols import ldap, ldap_settings
 from connectors.protocols.scim import SCIM
 from connectors.reference import mail
 from connectors.reference.cards import CARDS
@@ -35,7 +35,7 @@ class Setting:
     summary: str
 
 
-def _ldap(settings: ldap.LdapSettings, allowed_hosts: Collection[str]) -> Connector:
+def _ldap(settings: ldap_settings.LdapSettings, allowed_hosts: Collection[str]) -> Connector:
     return ldap.LdapConnector(settings, allowed_hosts=allowed_hosts)
 
 
@@ -49,7 +49,7 @@ def _mail(settings: mail.MailSettings, allowed_hosts: Collection[str]) -> Connec
 
 _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "scim": over_http(SCIM),
-    "ldap": ConnectorKind(ldap.LdapSettings, _ldap, ldap.ACTS),
+    "ldap": ConnectorKind(ldap_settings.LdapSettings, _ldap, ldap.ACTS),
     "hr": ConnectorKind(HrSettings, _hr, HR.acts),
     "code_hosting": over_http(CODE_HOSTING),
     "cards": over_http(CARDS),

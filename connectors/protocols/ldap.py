@@ -14,11 +14,9 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from ldap3 import MODIFY_REPLACE
 from ldap3.utils.conv import escape_filter_chars
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
 from connectors.account_set import AccountSet, equals_ignoring_case, value_shown, values_asked
@@ -37,6 +35,7 @@ from connectors.protocols.ldap_entries import (
 from connectors.protocols.ldap_groups import Memberships, leave, memberships
 from connectors.protocols.ldap_policy import lock_is_heeded
 from connectors.protocols.ldap_session import LdapDirectory, LdapEntry, LdapRefusedError, LdapSession
+from connectors.protocols.ldap_settings import LdapSettings, address
 from connectors.read_backs import account_missing, none_left, seen
 from connectors.tls import require_private, trust
 
@@ -50,32 +49,6 @@ _READ = (
 _UNDEFINED_ATTRIBUTE, _CONSTRAINT = 17, 19
 
 
-class LdapSettings(BaseModel):
-    """How to reach the directory and where in it people and groups are."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: str = Field(description="ldaps://host:port, or ldap://host:port with start_tls or on this machine")
-    start_tls: bool = Field(default=False, description="begin TLS on an ldap:// connection (RFC 4511 section 4.14)")
-    bind_dn: str = Field(description="entry that we sign in as")
-    password: SecretStr = Field(description="its password")
-    people_base: str = Field(description="entry below which people are")
-    groups_base: str = Field(description="entry below which groups are")
-    person_class: str = Field(default="person", description="object class of people")
-    privileged: str = Field(
-        default="", description="names of groups, separated by commas, whose members are privileged"
-    )
-    placeholder_member: str = Field(
-        default="",
-        description="entry that is added to a group that would become empty, if the schema forbids empty groups",
-    )
-    password_policy: str = Field(
-        default="", description="entry of the default password policy, if the directory has policies that differ"
-    )
-    ca_file: str = Field(default="", description="certificates to trust instead of the public ones (PEM file)")
-    max_entries: int = Field(default=5000, gt=0, description="limit of entries per search")
-
-
 class LdapConnector:
     """See `connectors.abilities.Connector`; lookups take attribute names such as `uid`, `mail`, `employeeNumber`. The
     native id is entryUUID (RFC 4530), since a DN changes when a person is renamed or moved."""
@@ -83,7 +56,7 @@ class LdapConnector:
     kind = "ldap"
 
     def __init__(self, settings: LdapSettings, *, allowed_hosts: Collection[str]) -> None:
-        host, port, ldaps = _address(settings.url)
+        host, port, ldaps = address(settings.url)
         require_allowed(host, port, allowed_hosts)
         encrypted = ldaps or settings.start_tls
         require_private(host, encrypted=encrypted, setting="url")
@@ -403,20 +376,3 @@ def _uuid(native_id: str) -> str:
             remedy="Re-plan the run to search for the account again.",
             happened="no",
         ) from None
-
-
-def _address(url: str) -> tuple[str, int, bool]:
-    """Host, port, and whether the connection begins with TLS."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if host is None or parts.scheme not in ("ldap", "ldaps") or parts.username or parts.path.strip("/"):
-        raise ActionRequiredError(
-            "setting_invalid",
-            "The setting url is not of the form ldaps://host:port.",
-            remedy="Set url without user name, password or base.",
-            happened="no",
-        )
-    return host, port or (636 if parts.scheme == "ldaps" else 389), parts.scheme == "ldaps"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from orchestrator.commands.services import Services, packets_in_use
-from orchestrator.deciding.appending import drafts
+from orchestrator.deciding.appending import append_to, drafts
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation
 from orchestrator.domain.commands import operating
@@ -36,7 +36,7 @@ async def hold_system(services: Services, actor: Actor, system: str, packet: str
         held = holds_of(events).held
         return drafts(operating.hold_system(held, system, reason, actor, current), len(events), actor.human)
 
-    return bool(await services.runs.append_to(e.holds_stream(system), place))
+    return bool(await append_to(services.runs.ledger, e.holds_stream(system), place))
 
 
 async def release_system(services: Services, actor: Actor, system: str, packet: str) -> bool:
@@ -49,7 +49,7 @@ async def release_system(services: Services, actor: Actor, system: str, packet: 
         held = holds_of(events).held
         return drafts(operating.release_system(held, system, actor, current), len(events), None)
 
-    return bool(await services.runs.append_to(e.holds_stream(system), lift))
+    return bool(await append_to(services.runs.ledger, e.holds_stream(system), lift))
 
 
 async def _current(services: Services, packet: str) -> Packet:
@@ -78,8 +78,11 @@ async def adopt_packet(services: Services, actor: Actor, packet: Packet, packets
     if packet.name not in {known.name for known in in_use}:
         require_known_safety_owner(actor, packet, in_use)
     stream = history.packet_stream(packet.name)
-    await services.runs.append_to(
-        stream, lambda events: history.adopt(history.fold(events), packet, actor), _packet_rows(packet.name)
+    await append_to(
+        services.runs.ledger,
+        stream,
+        lambda events: history.adopt(history.fold(events), packet, actor),
+        _packet_rows(packet.name),
     )
     return packet.version
 
@@ -90,7 +93,8 @@ async def sign_packet(
     """`packets` are the names of those there are, as for `adopt_packet`, of which others may be in use since."""
     require("sign_packet", actor)
     await _require_known_owner(services, actor, packet, version, packets)
-    await services.runs.append_to(
+    await append_to(
+        services.runs.ledger,
         history.packet_stream(packet),
         lambda events: history.sign(_known(packet, events), version, actor, phase=phase),
         _packet_rows(packet),
@@ -110,7 +114,8 @@ async def move_packet(
     require("move_packet", actor)
     if phase in history.FORWARD[1:]:
         await _require_known_owner(services, actor, packet, version, packets)
-    await services.runs.append_to(
+    await append_to(
+        services.runs.ledger,
         history.packet_stream(packet),
         lambda events: history.move(_known(packet, events), version, phase, actor, reason),
         _packet_rows(packet),

@@ -33,7 +33,7 @@ from orchestrator.deciding.snapshots import (
 )
 from orchestrator.deciding.starts import Starts
 from orchestrator.domain import events as e
-from orchestrator.domain.events.event import Draft, Event
+from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import (
     Holds,
     Organisation,
@@ -52,7 +52,7 @@ from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.ledger.book import projections
 from orchestrator.ledger.book.errors import VersionConflict
-from orchestrator.ledger.book.records import Recorded, RowWrite, StreamAppend
+from orchestrator.ledger.book.records import Recorded, StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
 RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.ORGANISATION_EVENTS, *packet_history.PACKET_EVENTS)
@@ -381,28 +381,6 @@ class Runs:
         known = self._shelves.get(stream)
         page = await self.ledger.read({stream: known[0]})
         return self._shelves.advance(stream, known, page.events[stream])[1]
-
-    async def append_to(
-        self,
-        stream: str,
-        decide: Callable[[Sequence[Event]], Sequence[Draft]],
-        rows: Callable[[Sequence[Event]], Sequence[RowWrite]] = lambda events: (),
-    ) -> Sequence[Event]:
-        """For the small streams outside of runs: decides on all of a stream's events, and appends the result. `rows`
-        is given the whole stream as it will be."""
-
-        async def attempt() -> Sequence[Event]:
-            page = await self.ledger.read({stream: 0})
-            history = [recorded.event for recorded in page.events[stream]]
-            wanted = decide(history)
-            if not wanted:
-                return ()
-            fresh = [draft.event for draft in wanted]
-            append = StreamAppend(stream, page.version(stream), tuple(wanted))
-            await self.ledger.append([append], rows([*history, *fresh]))
-            return fresh
-
-        return await until_appended(attempt)
 
 
 def _on_behalf(events: Sequence[Event]) -> bool:

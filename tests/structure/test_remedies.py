@@ -56,7 +56,7 @@ def test_the_commands_that_the_terminal_names_exist() -> None:
         match.group(1)
         for sentence in (*sentences(terminal.REMEDIES), *COMMANDS_OF_REPAIRS.values())
         for match in re.finditer(
-            r"offboard ((?:packet |ledger |exceptions (?=[a-z])|tasks (?=[a-z]))?[a-z]+)", sentence
+            r"offboard ((?:packet |ledger |exceptions (?=[a-z])|tasks (?=[a-z]))?[a-z-]+)", sentence
         )
     }
     assert named and named <= known, named - known
