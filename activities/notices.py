@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -22,6 +22,7 @@ from temporalio.exceptions import ApplicationError
 from activities.failures import redacted
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
 from connectors.protocols.smtp import MailServer, ascii_address, message_id
+from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.packet.packet import Packet
@@ -166,21 +167,16 @@ class NoticeActivities:
             inbox = await queries.inbox(Viewer.of(actor), limit=MAX_PAGE_SIZE, names=False)
             items |= {f"{item.run_id}/{item.id}": item for item in inbox.items}
         embargoed = await self._book.embargoed({item.run_id for item in items.values()}) if items else frozenset()
-        waiting = [await self._described(item_id, item, item.run_id in embargoed) for item_id, item in items.items()]
+        # Read after the items, so that the version of each item is there, and once for all items of a packet.
+        packets = {item.packet for item in items.values() if item.run_id not in embargoed}
+        shelves = {packet: await self._runs.shelf(packet) for packet in packets}
+        waiting = [
+            _described(item_id, item, None if item.run_id in embargoed else shelves[item.packet])
+            for item_id, item in items.items()
+        ]
         if len(recipient.actors) > 1:
             waiting.sort(key=lambda item: (item.due_at is None, item.due_at or item.opened_at, item.item_id))
         return waiting, inbox.now
-
-    async def _described(self, item_id: str, item: Item, embargoed: bool) -> PendingItem:
-        known = PendingItem(item_id, item.run_id, item.kind, item.opened_at, item.due_at, embargoed=embargoed)
-        if embargoed:
-            return known
-        packet = (await self._runs.shelf(item.packet)).version(item.packet_version)
-        return PendingItem(
-            item_id, item.run_id, item.kind, item.opened_at, item.due_at,
-            title=_title(packet, item), steps=int(item.detail.get("steps") or 0),
-            exception=str(item.detail.get("exception") or ""),
-        )  # fmt: skip
 
 
 class _Sending:
@@ -229,6 +225,19 @@ def _message(notices: Sequence[Notice], recipient: Recipient, post: Post, now: d
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses out-of-office replies
     message.set_content(written.text)
     return message
+
+
+def _described(item_id: str, item: Item, shelf: PacketShelf | None) -> PendingItem:
+    """`shelf` is that of the item's packet, or None for a run under embargo, of which no title is mailed."""
+    known = PendingItem(item_id, item.run_id, item.kind, item.opened_at, item.due_at, embargoed=shelf is None)
+    if shelf is None:
+        return known
+    return replace(
+        known,
+        title=_title(shelf.version(item.packet_version), item),
+        steps=int(item.detail.get("steps") or 0),
+        exception=str(item.detail.get("exception") or ""),
+    )
 
 
 def _title(packet: Packet, item: Item) -> str:
