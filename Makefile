@@ -23,6 +23,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 unexport VIRTUAL_ENV
 unexport PYTHONPATH
 unexport PYTHONHOME
+# Each of the hundreds of processes that tests start would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
@@ -77,5 +79,5 @@ $(READY): uv.lock pyproject.toml
 		"$(PYTHON)" -m venv --clear $(TOOLS) || { \
 			echo "Python's venv module is needed (Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }; \
 		$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check "$(UV_VERSION)"; }
-	@$(TOOLS)/bin/python -m uv sync --quiet --frozen --all-extras --python "$$(command -v "$(PYTHON)")"
+	@$(TOOLS)/bin/python -m uv sync --quiet --frozen --all-extras --compile-bytecode --python "$$(command -v "$(PYTHON)")"
 	@touch $@

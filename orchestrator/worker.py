@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("offboard.worker")
 
+BUILD_ID = f"offboard-{version('offboard')}"
+"""Shown by Temporal beside each worker. Without a name the SDK reads every imported module again to compute one."""
 WIDEST_LAYER = 20
 """Steps that a workflow may begin at once without asking the server first (eager activities)."""
 MAX_INQUIRIES = 100
@@ -167,6 +170,7 @@ async def working(
                 ],
                 # The sandbox costs up to half the throughput; import rules, sandboxed tests and replays keep us honest.
                 workflow_runner=UnsandboxedWorkflowRunner(),
+                build_id=BUILD_ID,
                 max_eager_activity_reservations_per_workflow_task=WIDEST_LAYER,
                 graceful_shutdown_timeout=timedelta(seconds=20),
             )
@@ -183,7 +187,9 @@ async def working(
         )
         await stack.enter_async_context(_watching(engine, failed))
         for queue in settings.queues:
-            await stack.enter_async_context(Worker(engine.client, task_queue=queue, activities=activities))
+            await stack.enter_async_context(
+                Worker(engine.client, task_queue=queue, activities=activities, build_id=BUILD_ID)
+            )
         yield backend, engine
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.domain.errors import Invalid
+from orchestrator.settings import Settings
 
 ADDRESS_FILE = "stack.json"
 
@@ -26,3 +28,8 @@ def stack_url(folder: Path) -> str | None:
         return stack_environment(folder).get("OFFBOARD_PUBLIC_URL")
     except Invalid:
         return None
+
+
+def running_stack(folder: Path) -> Settings:
+    """The settings of a stack that is up. Raises `Invalid` if none is."""
+    return Settings.read({**os.environ, **stack_environment(folder)})

@@ -24,7 +24,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import starter_names, starter_packet
 from orchestrator.domain.packet.packet_history import Phase
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.embedded.address import ADDRESS_FILE, stack_environment
+from orchestrator.embedded.address import ADDRESS_FILE
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.postgres import PostgresServer
@@ -70,10 +70,12 @@ async def stack_up(
     say: Say = lambda text: None,
     staff: Sequence[StaffEntry] = STAFF,
     port: int | None = None,
+    notices_gather_seconds: float = 1.0,
 ) -> AsyncIterator[Stack]:
     """Starts everything, adopts the starter packets and moves them to production with the owners' signatures. All of
-    it is gone when the block ends. The pages are on `port`, or on whichever is free. `staff` must work among `people`;
-    what needs a system that this machine cannot serve (the directory without slapd) is left out of the packets."""
+    it is gone when the block ends. The pages are on `port`, or on whichever is free. `staff` must work among `people`.
+    A notice is mailed `notices_gather_seconds` after its item was opened, together with the others of that time. What
+    needs a system that this machine cannot serve (the directory without slapd) is left out of the packets."""
     await asyncio.to_thread(folder.mkdir, 0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as up:
         say("Starting PostgreSQL, Temporal and the company's systems")
@@ -83,7 +85,11 @@ async def stack_up(
         on = listening("127.0.0.1", port or 0)
         up.callback(on.close)
         url = f"http://127.0.0.1:{on.getsockname()[1]}"
-        environment = {**_environment(folder, postgres, temporal, company), PREFIX + "PUBLIC_URL": url}
+        environment = {
+            **_environment(folder, postgres, temporal, company),
+            PREFIX + "NOTICES_GATHER_SECONDS": f"{notices_gather_seconds:g}",
+            PREFIX + "PUBLIC_URL": url,
+        }
         settings = Settings.read({**os.environ, **environment})
         say("Starting the worker and the relay")
         backend, engine = await up.enter_async_context(working(settings))
@@ -102,11 +108,6 @@ async def stack_up(
         address.write_text(json.dumps(environment))
         up.callback(address.unlink, missing_ok=True)
         yield stack
-
-
-def running_stack(folder: Path) -> Settings:
-    """The settings of a stack that is up. Raises `Invalid` if none is."""
-    return Settings.read({**os.environ, **stack_environment(folder)})
 
 
 async def _servers(
@@ -134,11 +135,11 @@ def _environment(folder: Path, postgres: PostgresServer, temporal: TemporalServe
 
 
 def _mail(connections: Mapping[str, str]) -> dict[str, str]:
-    """Notices go out through the company's own mail server, without much waiting for others."""
+    """Notices go out through the company's own mail server."""
     given = {
         name: connections[name] for name in ("MAIL_HOST", "MAIL_PORT", "MAIL_USER", "MAIL_PASSWORD", "MAIL_CA_FILE")
     }
-    given |= {"MAIL_SENDER": NOTICES_FROM, "NOTICES_GATHER_SECONDS": "1"}
+    given["MAIL_SENDER"] = NOTICES_FROM
     return {PREFIX + name: value for name, value in given.items()}
 
 

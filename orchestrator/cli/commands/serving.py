@@ -65,12 +65,12 @@ def _not_installed(error: ModuleNotFoundError) -> Invalid:
 
 async def is_up(folder: Path) -> bool:
     """Whether the stack that left its address here still answers; after a crash it does not."""
-    from orchestrator.cli.server.installation import embedded_settings
+    from orchestrator.embedded.address import running_stack
     from orchestrator.ledger.book.errors import LedgerError
     from orchestrator.ledger.schema.database import Database
 
     try:
-        database = Database(embedded_settings(folder).database_url)
+        database = Database(running_stack(folder).database_url)
     except Invalid:
         return False
     try:

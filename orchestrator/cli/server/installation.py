@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.cli.terminal.options import FOLDER
 from orchestrator.domain.errors import Invalid
+from orchestrator.embedded.address import running_stack
 from orchestrator.settings import PREFIX, Settings
 
 
@@ -15,12 +16,6 @@ def server_settings(folder: Path = FOLDER) -> Settings:
     if any(PREFIX + name in os.environ for name in ("DATABASE_URL", "DATABASE_URL_FILE")):
         return Settings.read()
     try:
-        return embedded_settings(folder)
+        return running_stack(folder)
     except Invalid:
         return Settings.read()
-
-
-def embedded_settings(folder: Path) -> Settings:
-    from orchestrator.embedded.stack import running_stack  # the embedded servers are an extra of the package
-
-    return running_stack(folder)

@@ -202,7 +202,6 @@ async def _start_process(
                 "PATH": "/usr/bin:/bin",
                 "LC_ALL": "C.UTF-8",
                 "PYTHONPATH": str(Path(str(orchestrator.__file__)).parents[1]),
-                "PYTHONDONTWRITEBYTECODE": "1",
             },
             grace=0.0,  # nothing of it is kept
             remove=[work],
