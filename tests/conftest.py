@@ -44,6 +44,8 @@ START_SERVERS = (
     "tests/ledger/test_store.py", "tests/web/test_rendering.py", "tests/workflows/",
 )  # fmt: skip
 """Files and folders with tests that start one by themselves."""
+NOTICES_GATHER_SECONDS = 30.0
+"""In the stacks that tests share, whose mail no test reads: each look at the notices reads the inbox of all staff."""
 _numbers = itertools.count(1)
 
 gc.set_threshold(100_000, 20, 20)  # collecting 2,700 tests makes objects that live to the end: a third of its time goes
@@ -136,7 +138,8 @@ async def shared_company(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     from orchestrator.embedded.stack import stack_up  # only who needs all of it pays for its import
 
-    async with stack_up(tmp_path_factory.mktemp("stack")) as up:
+    folder = tmp_path_factory.mktemp("stack")
+    async with stack_up(folder, notices_gather_seconds=NOTICES_GATHER_SECONDS) as up:
         yield up
 
 

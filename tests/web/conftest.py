@@ -13,6 +13,7 @@ import pytest_asyncio
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack, stack_up
 from tests.cli.command_line import hired
+from tests.conftest import NOTICES_GATHER_SECONDS
 from tests.web.visitor import Visitor, api, token_of
 
 Visit = Callable[..., Awaitable[Visitor]]
@@ -22,7 +23,8 @@ Program = Callable[[str], Awaitable[httpx.AsyncClient]]
 @pytest_asyncio.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """One for all of pages and API: they leave hundreds of runs, and a crowd, that other tests need not see."""
-    async with stack_up(tmp_path_factory.mktemp("web-stack")) as up:
+    folder = tmp_path_factory.mktemp("web-stack")
+    async with stack_up(folder, notices_gather_seconds=NOTICES_GATHER_SECONDS) as up:
         yield up
 
 

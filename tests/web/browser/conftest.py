@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from orchestrator.embedded.stack import Stack, stack_up
+from tests.conftest import NOTICES_GATHER_SECONDS
 from tests.web.overheard import Overheard, overhearing
 
 FOUND_AT = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -46,17 +47,22 @@ class Browsing:
                 self._heard.secrets[f"the session of {alias}"] = str(cookie.get("value"))
         return page
 
+    async def hear(self, page: Page) -> None:
+        """What the page shows is among what is searched for leaks."""
+        self._heard.answer(re.sub(r"\?.*", "", page.url), await page.content())
+
     async def aclose(self) -> None:
         for context in self._contexts:
             for page in context.pages:
-                self._heard.answer(re.sub(r"\?.*", "", page.url), await page.content())
+                await self.hear(page)
             await context.close()
 
 
 @pytest_asyncio.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """One for the browsers alone: whatever other tests leave open would push what is looked for off the first page."""
-    async with stack_up(tmp_path_factory.mktemp("stack-for-browsers")) as up:
+    folder = tmp_path_factory.mktemp("stack-for-browsers")
+    async with stack_up(folder, notices_gather_seconds=NOTICES_GATHER_SECONDS) as up:
         yield up
 
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from orchestrator.embedded.stack import Stack
 from tests.web.browser.conftest import Browsing
 from tests.web.browser.furnished import PACKET, Furnished, furnish
+from tests.web.overheard import Overheard
 from tests.web.visitor import api, token_of
 
 LAPTOP, PHONE, MAGNIFIED = (
@@ -31,6 +31,7 @@ LAPTOP, PHONE, MAGNIFIED = (
 TOO_WIDE = """() => [...document.querySelectorAll('main *')]
   .filter(one => one.getBoundingClientRect().right > innerWidth && !one.closest('.scroll'))
   .map(one => one.outerHTML.slice(0, 120)).slice(-4)"""
+AXE = Axe().axe_script
 To = Callable[[Furnished], str]
 PAGES: dict[str, tuple[str | None, str | To]] = {
     "sign-in": (None, "/sign-in"),
@@ -69,8 +70,6 @@ ALIKE = {"api": "section#runs ~ section, section#runs article ~ article ~ articl
 """On a page that is very long: parts that are like those before them, and need not be looked at as well."""
 TITLES: dict[str, str] = {}
 """Of pages that were looked at, and where each is."""
-SESSIONS: dict[str | None, Any] = {}
-"""Cookies of the staff."""
 REFUSED = {"refused": 403, "nowhere": 404}
 
 
@@ -122,26 +121,44 @@ async def fits(page: Page) -> None:
 
 
 async def nothing_wrong(page: Page) -> None:
-    found = (await Axe().run(page, options={"resultTypes": ["violations"]})).response["violations"]
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE)
+    found = await page.evaluate("async () => (await axe.run({resultTypes: ['violations']})).violations")
     assert [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found] == []
 
 
-async def signed_in(browsing: Browsing, alias: str | None) -> Page:
-    """Each of the staff signs in once, and is still signed in at the next page."""
-    known = SESSIONS.get(alias)
-    # Without motion, since colours that fade would be half way.
-    page = await browsing(alias if known is None else None, "/device", reduced_motion="reduce", storage_state=known)
-    if alias is not None and known is None:
-        SESSIONS[alias] = await page.context.storage_state()
-    return page
+class OpenPages:
+    """One page for each of the staff, kept over all tests here: a new one costs more than what is tested on it."""
+
+    def __init__(self, browsing: Browsing) -> None:
+        self.browsing = browsing
+        self._pages: dict[str | None, Page] = {}
+
+    async def page_of(self, alias: str | None) -> Page:
+        """On a laptop, in the light theme; without motion, since colours that fade would be half way."""
+        if alias not in self._pages:
+            self._pages[alias] = await self.browsing(alias, "/device", reduced_motion="reduce")
+        page = self._pages[alias]
+        await page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]  # a dictionary like any
+        await page.emulate_media(color_scheme="light")
+        return page
+
+
+@pytest_asyncio.fixture(scope="module")
+async def open_pages(chromium: Browser, stack: Stack, heard: Overheard) -> AsyncIterator[OpenPages]:
+    browsing = Browsing(chromium, stack.url, heard)
+    yield OpenPages(browsing)
+    await browsing.aclose()
 
 
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_is_sound_in_both_themes_and_at_every_width(
-    browsing: Browsing, furnished: Furnished, pictures: Path | None, name: str
+    open_pages: OpenPages, furnished: Furnished, pictures: Path | None, name: str
 ) -> None:
     alias, to = PAGES[name]
-    page = await signed_in(browsing, alias)
+    complaints = open_pages.browsing.complaints
+    complaints.clear()
+    page = await open_pages.page_of(alias)
     answer = await page.goto(to if isinstance(to, str) else to(furnished))
     assert answer is not None and answer.status == REFUSED.get(name, 200)
     title = await page.title()
@@ -153,8 +170,10 @@ async def test_a_page_is_sound_in_both_themes_and_at_every_width(
         await page.evaluate("alike => document.querySelectorAll(alike).forEach(one => one.remove())", ALIKE[name])
         await page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]  # as above
     await looked_at(page, name, pictures)
+    await open_pages.browsing.hear(page)
     if name in REFUSED:  # Chromium says so of every page whose status is an error
-        browsing.complaints[:] = [said for said in browsing.complaints if "the server responded with" not in said]
+        complaints[:] = [said for said in complaints if "the server responded with" not in said]
+    assert complaints == []
 
 
 async def test_a_new_run_is_sound_in_each_of_its_steps(
