@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from fastapi import FastAPI
@@ -37,7 +37,6 @@ from orchestrator.domain.planning.plan import step_id as step_id
 from orchestrator.domain.run.run import RunState as RunState
 from orchestrator.domain.run.run import fold as fold
 from orchestrator.domain.run.status import RunStatus as RunStatus
-from orchestrator.embedded.company.__main__ import CompanyProcess as CompanyProcess
 from orchestrator.embedded.company.certificate import write_certificate as write_certificate
 from orchestrator.embedded.company.effects import EffectEntry as EffectEntry
 from orchestrator.embedded.company.effects import Fault as Fault
@@ -72,6 +71,9 @@ from orchestrator.workflows.notices import Notices, notices_id
 from orchestrator.workflows.offboarding import Offboarding, workflow_id
 from orchestrator.workflows.webhooks import DeliverWebhook, delivery_id
 
+if TYPE_CHECKING:
+    from orchestrator.embedded.company.__main__ import CompanyProcess as CompanyProcess
+
 WORKFLOWS = (Offboarding, InquiryWorkflow, Notices, DeliverWebhook)
 ACTIVITIES = (
     activity_stubs.advance,
@@ -92,6 +94,12 @@ write_stored = written_format.write
 leaf_hash = written_format.leaf_hash
 cloud_event = hook_events.cloud_event
 webhook_signature = hook_events.signature
+
+
+def company_process(wish: dict[str, Any]) -> CompanyProcess:
+    from orchestrator.embedded.company.__main__ import CompanyProcess  # 1.5 s in a process that has collected all tests
+
+    return CompanyProcess(wish)
 
 
 def decrypted(entry: Entry, key: PersonKey) -> dict[str, bytes]:

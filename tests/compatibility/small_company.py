@@ -35,7 +35,7 @@ class SmallCompany:
         trust, certificate = await asyncio.to_thread(product.write_certificate, folder)
         tokens = {name: secrets.token_urlsafe(24) for name in SYSTEMS}
         password = secrets.token_urlsafe(24)
-        process = product.CompanyProcess(
+        process = product.company_process(
             {
                 "people": [],
                 "tokens": tokens,

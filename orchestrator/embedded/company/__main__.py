@@ -58,6 +58,9 @@ class CompanyProcess:
         door = Starlette(
             routes=[
                 Route("/people", self.hire, methods=["POST"]),
+                Route("/effects", self.effect_counts),
+                Route("/faults", self.clear_all_faults, methods=["DELETE"]),
+                Route("/start", self.start_all, methods=["POST"]),
                 Route("/systems/{name}/effects", self.effects),
                 Route("/systems/{name}/requests", self.requests, methods=["DELETE"]),
                 Route("/systems/{name}/faults", self.break_, methods=["POST"]),
@@ -92,7 +95,11 @@ class CompanyProcess:
         return JSONResponse({"people": len(self.people)}, status_code=201)
 
     async def effects(self, request: Request) -> JSONResponse:
-        return JSONResponse({"effects": self._guard(request).log.documents()})
+        after = int(request.query_params.get("after", "0"))
+        return JSONResponse({"effects": self._guard(request).log.documents(after)})
+
+    async def effect_counts(self, request: Request) -> JSONResponse:
+        return JSONResponse({"counts": {name: len(log.entries) for name, log in self.logs.items()}})
 
     async def requests(self, request: Request) -> JSONResponse:
         seen = self._guard(request).requests
@@ -112,10 +119,18 @@ class CompanyProcess:
         self._guard(request).faults.clear()
         return JSONResponse({})
 
+    async def clear_all_faults(self, request: Request) -> JSONResponse:
+        for guard in self.guards.values():
+            guard.faults.clear()
+        return JSONResponse({})
+
     async def start(self, request: Request) -> JSONResponse:
-        await self.listeners[self._name(request)].open()
-        if self._name(request) == "mail":
-            await self.mail.open()
+        await self._open(self._name(request))
+        return JSONResponse({})
+
+    async def start_all(self, request: Request) -> JSONResponse:
+        for name in self.listeners:
+            await self._open(name)
         return JSONResponse({})
 
     async def stop(self, request: Request) -> JSONResponse:
@@ -126,6 +141,11 @@ class CompanyProcess:
 
     async def messages(self, request: Request) -> JSONResponse:
         return JSONResponse({"messages": self.mail.messages})
+
+    async def _open(self, name: str) -> None:
+        await self.listeners[name].open()
+        if name == "mail":
+            await self.mail.open()
 
     def _name(self, request: Request) -> str:
         name: str = request.path_params["name"]

@@ -28,7 +28,6 @@ from orchestrator.embedded.company.population import populate
 from orchestrator.embedded.server_process import EmbeddedServerError, ServerProcess, ServerWish, made_folder
 
 HTTP_SYSTEMS = ("hr", "identity", "code", "cards", "mail")
-SYSTEMS = (*HTTP_SYSTEMS, "directory")
 READY_WITHIN = 30.0  # seconds
 
 
@@ -96,7 +95,11 @@ class Company:
     async def effects(self, system: str) -> list[dict[str, Any]]:
         """What was done in this system since the company started or was last marked, oldest first (see
         `effects.EffectEntry`), also while the system is stopped."""
-        return (await self._all_effects(system))[self._marks.get(system, 0) :]
+        after = self._marks.get(system, 0)
+        if system == "directory":
+            return self.directory.effects(after) if self.directory is not None else []
+        effects: list[dict[str, Any]] = (await self._ask("GET", f"/systems/{system}/effects?after={after}"))["effects"]
+        return effects
 
     async def requests(self, system: str) -> list[str]:
         """The requests that an HTTP system was sent since this was last asked, as `GET /people?email=...`, oldest
@@ -106,8 +109,9 @@ class Company:
 
     async def mark(self) -> None:
         """Count effects from here on: tests that share a company begin with this."""
-        for system in SYSTEMS:
-            self._marks[system] = len(await self._all_effects(system))
+        self._marks = (await self._ask("GET", "/effects"))["counts"]
+        if self.directory is not None:
+            self._marks["directory"] = self.directory.log_size()
 
     async def messages(self) -> list[dict[str, Any]]:
         """The mail that arrived: id, from, to, subject, text, tls, at."""
@@ -131,8 +135,7 @@ class Company:
 
     async def clear_faults(self, system: str | None = None) -> None:
         """Remove the faults of one system, or of all."""
-        for name in HTTP_SYSTEMS if system is None else (system,):
-            await self._ask("DELETE", f"/systems/{name}/faults")
+        await self._ask("DELETE", "/faults" if system is None else f"/systems/{system}/faults")
 
     async def stop(self, system: str) -> None:
         """An outage: connections are cut and refused, until `restart`."""
@@ -144,18 +147,10 @@ class Company:
 
     async def restart(self, system: str | None = None) -> None:
         """End the outage of one system, or of all: same address, same accounts. No error where there was none."""
-        for name in SYSTEMS if system is None else (system,):
-            if name == "directory":
-                if self.directory is not None:
-                    await self.directory.start()
-            else:
-                await self._ask("POST", f"/systems/{name}/start")
-
-    async def _all_effects(self, system: str) -> list[dict[str, Any]]:
-        if system == "directory":
-            return self.directory.effects() if self.directory is not None else []
-        effects: list[dict[str, Any]] = (await self._ask("GET", f"/systems/{system}/effects"))["effects"]
-        return effects
+        if system in (None, "directory") and self.directory is not None:
+            await self.directory.start()
+        if system != "directory":
+            await self._ask("POST", "/start" if system is None else f"/systems/{system}/start")
 
     async def _ask(self, method: str, path: str, document: Any = None) -> dict[str, Any]:
         response = await self._door.request(method, path, json=document)

@@ -130,11 +130,17 @@ class Directory:
         """Let new people in while it runs."""
         await asyncio.to_thread(self._add, list(people), groups)
 
-    def effects(self) -> list[dict[str, Any]]:
+    def effects(self, after: int = 0) -> list[dict[str, Any]]:
         """What the product's account changed, oldest first: {"key": None (LDAP carries none), "action": "modify" and
-        such, "target": DN, "changes": ["replace pwdAccountLockedTime"], "at": ISO instant}."""
+        such, "target": DN, "changes": ["replace pwdAccountLockedTime"], "at": ISO instant}. `after` is a former
+        `log_size`."""
         log = self._folder / "audit.ldif"
-        return list(_effects(log.read_text(errors="replace"))) if log.exists() else []
+        return list(_effects(log.read_bytes()[after:].decode(errors="replace"))) if log.exists() else []
+
+    def log_size(self) -> int:
+        """In bytes."""
+        log = self._folder / "audit.ldif"
+        return log.stat().st_size if log.exists() else 0
 
     @classmethod
     def _prepare(cls, folder: Path, population: Population) -> Directory:

@@ -107,8 +107,9 @@ class EffectLog:
         key = key if key is not None else REQUEST_KEY.get()
         self.entries.append(EffectEntry(key, action, target, datetime.now(UTC).isoformat()))
 
-    def documents(self) -> list[dict[str, Any]]:
-        return [asdict(entry) for entry in self.entries]
+    def documents(self, after: int = 0) -> list[dict[str, Any]]:
+        """All but the first `after`."""
+        return [asdict(entry) for entry in self.entries[after:]]
 
 
 REQUEST_KEY: ContextVar[str | None] = ContextVar("REQUEST_KEY", default=None)
