@@ -33,8 +33,13 @@ class Demo:
     folder: Path
     output: Path
     children: dict[int, float]
+    next_look: float = 0.0
 
     def look(self) -> None:
+        """Twice a second at most, since every process of the machine is read."""
+        if time.monotonic() < self.next_look:
+            return
+        self.next_look = time.monotonic() + 0.5
         try:
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 self.children[child.pid] = child.create_time()
@@ -49,8 +54,11 @@ class Demo:
             assert time.monotonic() < deadline, f"{text!r} was not printed:\n{self.printed()}"
             self.look()
             time.sleep(0.05)
+        self.next_look = 0.0
+        self.look()
 
     def end(self) -> int:
+        self.next_look = 0.0
         deadline = time.monotonic() + WITHIN
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"it did not end:\n{self.printed()}"

@@ -34,6 +34,7 @@ class Terminal:
         self.seen = ""
         self.passed = ""
         self.children: set[psutil.Process] = set()
+        self.next_look = 0.0
         self.master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 100, 0, 0))
         self.process = subprocess.Popen(
@@ -59,6 +60,8 @@ class Terminal:
                 except OSError:
                     raise AssertionError(f"it ended before {text!r} was shown: {self.seen[-3000:]}") from None
         self.passed, _, self.seen = self.seen.partition(text)
+        self.next_look = 0.0
+        self._look()
 
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())
@@ -83,6 +86,10 @@ class Terminal:
         return [f"process {process.pid}" for process in alive] + [path.name for path in self.folder.iterdir()]
 
     def _look(self) -> None:
+        """Twice a second at most, since every process of the machine is read."""
+        if time.monotonic() < self.next_look:
+            return
+        self.next_look = time.monotonic() + 0.5
         try:
             self.children.update(psutil.Process(self.process.pid).children(recursive=True))
         except psutil.NoSuchProcess:
