@@ -60,6 +60,9 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
 REFERENCE_KINDS = frozenset({"hr", "code_hosting", "cards"})
 """Kinds whose interface only the embedded company speaks. Of `mail` that is the administration of mailboxes."""
 
+HR_KINDS = frozenset({"hr"})
+"""Kinds of Offboard's own that are HR systems (`connectors.people.PeopleSource`)."""
+
 _LOADED: dict[str, ConnectorKind[Any]] = {}
 """Kinds of other distributions that were asked for, by the whole name."""
 

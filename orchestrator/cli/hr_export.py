@@ -21,6 +21,7 @@ from zoneinfo import available_timezones
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.invisible import BIDI, CONTROLS, JOINERS, ZERO_WIDTH
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 
@@ -234,15 +235,11 @@ def _row(line: int, cells: list[str], width: int, places: Mapping[str, int], now
 
 
 _NOT_UTF8: Final = re.compile(r"[\ud800-\udfff]")
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
-# Zero-width and bidirectional characters, soft hyphens and tags. Not U+200C and U+200D, which names in Persian and
-# Indic scripts need inside.
-_UNSEEN: Final = (
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
-    "\U000e0000-\U000e007f"
+_UNPRINTABLE: Final = re.compile(f"[{CONTROLS}]")
+_INVISIBLE: Final = re.compile(f"[{BIDI}{ZERO_WIDTH}]")
+_AT_THE_ENDS: Final = re.compile(
+    rf"^[\s{BIDI}{JOINERS}{ZERO_WIDTH}]+|[\s{BIDI}{JOINERS}{ZERO_WIDTH}]+\Z",
 )
-_INVISIBLE: Final = re.compile(f"[{_UNSEEN}]")
-_AT_THE_ENDS: Final = re.compile(rf"^[\s\u200c\u200d{_UNSEEN}]+|[\s\u200c\u200d{_UNSEEN}]+\Z")
 _TITLES_NAMED: Final = 30
 _NO_END: Final = re.compile(r"(2099|2[1-9]\d\d|[3-9]\d{3})-\d\d-\d\d\Z")
 """HR systems write 2999-12-31, 4712-12-31 or 9999-12-31 for people who stay."""

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from pydantic_core import to_json
 
 from orchestrator.documents.plain_words import sentence
+from orchestrator.domain.invisible import shown
 from orchestrator.vocabulary import durations
 from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web import elements, times
@@ -42,6 +43,7 @@ def make_templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
+        finalize=_without_steering,
     )
     environment.filters.update(
         instant=times.instant,
@@ -66,6 +68,11 @@ def make_templates() -> Environment:
         charts=charts,
     )
     return environment
+
+
+def _without_steering(value: Any) -> Any:
+    """What people and systems wrote changes no text around it. Markup is made here, from values that passed."""
+    return shown(value) if type(value) is str else value
 
 
 class _Environment(Environment):

@@ -49,7 +49,7 @@ def check(
 
 
 def _checked(named: str) -> tuple[Packet | None, list[PacketProblem]]:
-    from connectors.registry import SETTINGS, connector_kinds, why_missing
+    from connectors.registry import HR_KINDS, SETTINGS, connector_kinds, why_missing
     from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
     from orchestrator.domain.packet.packet_files import read_packet_folder, starter_names, starter_packet
     from orchestrator.domain.packet.packet_yaml import PacketProblems
@@ -60,7 +60,9 @@ def _checked(named: str) -> tuple[Packet | None, list[PacketProblem]]:
     except PacketProblems as wrong:
         return None, list(wrong.problems)
     roles = roles_spoken_of(packet)
-    problems = check_packet(packet, connector_kinds(), settings=SETTINGS, roles_known=roles, why_missing=why_missing)
+    problems = check_packet(
+        packet, connector_kinds(), settings=SETTINGS, roles_known=roles, why_missing=why_missing, hr_kinds=HR_KINDS
+    )
     return packet, problems
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json as json_text
 from contextlib import aclosing
 from pathlib import Path
 
-import typer
 from rich.console import Console
 from rich.live import Live
 
@@ -16,7 +14,7 @@ from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Run
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import event_line
 from orchestrator.cli.terminal.run_view import RunView
-from orchestrator.cli.terminal.screen import note, say
+from orchestrator.cli.terminal.screen import note, print_json, say
 from orchestrator.vocabulary.states import RUN, in_sentence, label
 
 
@@ -79,7 +77,7 @@ async def _as_json(server: Server, run_id: str) -> None:
     """Each event as a document on a line of its own, written at once: somebody reads while it goes on."""
     async with aclosing(server.follow(run_id, 0, _lost)) as events:
         async for event in events:
-            typer.echo(json_text.dumps({"run_id": run_id, **event.document}, ensure_ascii=False))
+            print_json({"run_id": run_id, **event.document}, indent=None)
 
 
 def _lost() -> None:

@@ -132,5 +132,12 @@ def name(person: Mapping[str, Any] | None) -> str:
     return f"{person['name']} ({number})" if number else str(person["name"])
 
 
-def print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+def print_json(document: Any, indent: int | None = 2) -> None:
+    typer.echo(json_text(document, indent))
+
+
+def json_text(document: Any, indent: int | None = None) -> str:
+    """The same JSON wherever it is printed. Characters that terminals obey or do not show are escapes in it (RFC 8259
+    section 7)."""
+    text = json.dumps(document, ensure_ascii=False, indent=indent)
+    return "".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text)

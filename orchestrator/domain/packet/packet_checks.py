@@ -15,7 +15,13 @@ from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingF
 from orchestrator.domain.packet.expression_checks import expression_problems
 from orchestrator.domain.packet.hand_overs import ability_of, hands_over
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet, WorkflowStep
-from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, Path, read_documents
+from orchestrator.domain.packet.packet_yaml import (
+    Document,
+    PacketProblem,
+    Path,
+    invisible_characters,
+    read_documents,
+)
 from orchestrator.domain.packet.step_order import find_cycle, needed_before
 from orchestrator.domain.permissions.embargo import missing_people
 from orchestrator.domain.permissions.grants import granted_level
@@ -35,21 +41,24 @@ def check_packet(
     actors: Collection[Actor] | None = None,
     requesters: Collection[str] | None = None,
     why_missing: Callable[[str], str] | None = None,
+    hr_kinds: Collection[str] | None = None,
 ) -> list[PacketProblem]:
     """All problems, in the order of the files and lines.
 
     `settings` are what each connector kind can be told; `roles_known` and `actors` are the roles and people of this
     installation; each is checked only where it is given. `requesters` are the roles that ask for runs: `requester` if
     the platform file speaks of it, else every role it speaks of. `why_missing` says of a connector of another
-    distribution why it is not there."""
+    distribution why it is not there. `hr_kinds` are the connectors of Offboard's own that are HR systems."""
     documents = read_documents(packet.files)
     check = _PacketCheck(packet, abilities, documents, _requesters(packet, requesters))
     problems = [
+        *(problem for file, content in packet.files.items() for problem in invisible_characters(file, content)),
         *expression_problems(packet.workflow, packet.approvals, documents),
         *check.step_names(),
         *check.steps(),
         *check.deletions(),
         *check.systems(settings, why_missing),
+        *(check.hr_system(hr_kinds) if hr_kinds is not None else ()),
         *check.levels(),
         *check.gates(actors),
         *check.urgent(),
@@ -210,6 +219,16 @@ class _PacketCheck:
     def _verified_on(self, step: WorkflowStep, system: str | None) -> bool:
         ability = self._ability(step)
         return step.system == system and ability is not None and ability.read_back and ability.level == "change"
+
+    def hr_system(self, hr_kinds: Collection[str]) -> Iterator[PacketProblem]:
+        """The HR system can be asked about people. Of a connector of another distribution only a start shows it."""
+        name = self.packet.platform.hr.system
+        spec = self.packet.platform.systems.get(name)
+        ours = spec is not None and spec.connector in self.abilities and "@" not in spec.connector
+        if spec is not None and ours and spec.connector not in hr_kinds:
+            said = f"{name!r} has the connector {spec.connector!r}, which is not an HR system"
+            remedy = f"use a system with one of the connectors: {', '.join(sorted(hr_kinds))}"
+            yield self._problem(PLATFORM_FILE, ("hr", "system"), said, remedy)
 
     def systems(
         self, settings: Mapping[str, Iterable[SettingFacts]] | None, why_missing: Callable[[str], str] | None

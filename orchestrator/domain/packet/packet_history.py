@@ -18,6 +18,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.roles import any_of, role_words
 from orchestrator.domain.packet.packet import FILE_NAMES, Packet
+from orchestrator.domain.packet.packet_yaml import PacketProblems, invisible_characters
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
 
@@ -230,6 +231,11 @@ def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
         raise _not_an_owner(actor, "adopt", owners)
     if state.newest is not None and state.newest.version == packet.version:
         return []
+    # A version that was adopted before this rule stays, and can be adopted again.
+    if packet.version not in {known.version for known in state.versions}:
+        problems = [each for name in FILE_NAMES for each in invisible_characters(name, packet.files[name])]
+        if problems:
+            raise PacketProblems(problems)
     workflow, platform, approvals = (packet.files[name].decode() for name in FILE_NAMES)
     again = next((known.changes + 1 for known in state.versions if known.version == packet.version), 0)
     event = PacketAdopted(

@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.invisible import first_invisible
 
 MAX_FILE_BYTES: Final = 256 * 1024  # bytes
 MAX_NODES: Final = 30_000
@@ -132,6 +133,22 @@ def read_yaml(file: str, content: bytes, max_nodes: int | None = None) -> Docume
     except RecursionError:
         return refuse(None, "is nested too deeply", "use fewer levels")
     return document
+
+
+def invisible_characters(file: str, content: bytes) -> list[PacketProblem]:
+    """Characters that a reviewer does not see. An escape for one (`\\u202e`) is seen, and pages show it replaced."""
+    lines = content.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")
+    found = ((number, first_invisible(line.rstrip("\r"))) for number, line in enumerate(lines, 1))
+    return [
+        PacketProblem(
+            file=file,
+            line=number,
+            message=f"has the invisible character U+{ord(character[0]):04X}",
+            remedy="remove it: reviewers would not see what it does",
+        )
+        for number, character in found
+        if character is not None
+    ]
 
 
 class _NotUsedHere(Exception):

@@ -80,7 +80,7 @@ class Files:
         sealed = await asyncio.to_thread(key.seal, _context(kind, len(content)), content)
         digest = hashlib.sha256(sealed).digest()
         description = {
-            "name": _plain(name),
+            "name": file_name(name),
             "media_type": kind,
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
@@ -129,10 +129,10 @@ def require_size(size: int, name: str) -> None:
     if size > MAX_FILE_BYTES:
         raise Invalid(
             "attachment_too_large",
-            f"{_plain(name)} is larger than {MAX_FILE_BYTES >> 20} MiB, the limit for an attachment.",
+            f"{file_name(name)} is larger than {MAX_FILE_BYTES >> 20} MiB, the limit for an attachment.",
         )
     if size == 0:
-        raise Invalid("attachment_empty", f"{_plain(name)} is empty.")
+        raise Invalid("attachment_empty", f"{file_name(name)} is empty.")
 
 
 def _context(kind: str, size: int) -> str:
@@ -140,7 +140,7 @@ def _context(kind: str, size: int) -> str:
     return f"file:{kind}:{size}"
 
 
-def _plain(name: str) -> str:
+def file_name(name: str) -> str:
     """A name to show and to offer for saving: its last part, without what a terminal or a header would obey."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1].encode(errors="replace").decode()
     return "".join(letter if letter.isprintable() else "?" for letter in last)[:MAX_NAME_CHARACTERS] or "file"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from orchestrator.domain.errors import TooOften
-from orchestrator.ledger.persons.files import MAX_FILES, Files
+from orchestrator.ledger.persons.files import MAX_FILES, Files, file_name
 from orchestrator.ledger.persons.media_type import media_type
 from orchestrator.ledger.schema.database import Database
 
@@ -83,7 +83,7 @@ class Uploads:
             await connection.execute(_USE, (digest, person_id, actor_id, _task(run_id, task_id)))
         content = await self._files.open(person_id, uploaded.stored)
         return {
-            "name": uploaded.name,
+            "name": file_name(uploaded.name),
             "media_type": media_type(content),
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from connectors.registry import SETTINGS, connector_kinds
+from connectors.registry import HR_KINDS, SETTINGS, connector_kinds
 from orchestrator import commands
 from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
@@ -229,6 +229,7 @@ async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: Idem
         roles_known=roles,
         actors=actors,
         why_missing=lambda connector: NOT_AVAILABLE,
+        hr_kinds=HR_KINDS,
     )
     if wrong:
         raise PacketProblems(wrong)
