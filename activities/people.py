@@ -42,6 +42,10 @@ class People:
             )
         return found[0]
 
+    async def by_id(self, hr_id: str) -> Person | None:
+        """The person with HR's id, None where HR has none."""
+        return await (await self._source()).person(hr_id, **self._limits())
+
     async def search(self, text: str, most: int) -> list[Person]:
         """At most `most` people whom HR finds by what a user has typed so far."""
         return list(await (await self._source()).search_people(text, limit=most, **self._limits()))

@@ -16,6 +16,7 @@ from temporalio.exceptions import FailureError
 
 from activities.accounts import find_accounts, unserved_searches
 from activities.connections import Connections
+from activities.current_facts import CurrentFacts
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
 from activities.leases import LeaseCheck
@@ -175,9 +176,14 @@ class SystemActivities:
         step = intent.step
         spec = reached_by(step.system, world.pinned, world.current)
         try:
-            effect = _effect(state, intent)
             pace = SystemPace(self._rates, step.system, spec.rate_per_second)
-            connector = paced(await self._connections.to(step.system, spec), pace)
+            plain = await self._connections.to(step.system, spec)
+            connector = paced(plain, pace)
+            facts = CurrentFacts(self._connections, self._keyring)
+            person = None
+            if state.asked.facts is not None:
+                person = await facts.of(state, world, step, plain.abilities.get(step.ability))
+            effect = _effect(state, intent, person)
             connector = observed(connector, step.system, self._observer(state, world))
             return await self._look_and_act(connector, effect, intent, lease, _Turns(pace, step))
         except ExpressionFailed as error:
@@ -276,13 +282,12 @@ class _Turns:
         await self._pace.take_or_go_on(at_most=self._step.deadline)
 
 
-def _effect(state: RunState, intent: Intent) -> Effect:
+def _effect(state: RunState, intent: Intent, person: PersonFacts | None) -> Effect:
     """Raises `ExpressionFailed` where a parameter cannot be worked out, `ActionRequiredError` for an erased person."""
     step = intent.step
-    if state.asked.facts is None:
+    if person is None:
         raise ActionRequiredError("person_erased", remedy="Cancel the run: the person's data has been erased.",
                                   happened="no")  # fmt: skip
-    person = PersonFacts.model_validate(state.asked.facts)
     details = state.accounts.details.get(step.account_id) if step.account_id else None
     account = None
     if details is not None:

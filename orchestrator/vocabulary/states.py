@@ -143,6 +143,7 @@ FAILURE: Vocabulary = {
     "library_missing": "Library not installed",
     "not_an_hr_system": "Not an HR system",
     "account_needed": "Account required",
+    "employed_again": "Employed again according to HR",
     "account_gone": "Account no longer exists",
     "not_deactivated": "Account not deactivated yet",
     "changed_meanwhile": "Changed by someone else meanwhile",

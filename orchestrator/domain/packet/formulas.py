@@ -14,6 +14,7 @@ from pydantic import JsonValue
 MARK: Final = "= "
 """A text that begins with this is an expression."""
 
+_READS_PERSON: Final = re.compile(r"\bperson\b")
 _READS_CUTOFF: Final = re.compile(r"\brun\b.*\b(cutoff|zone)\b", re.DOTALL)
 
 Path = tuple[str | int, ...]
@@ -39,3 +40,8 @@ def formulas_in(value: JsonValue, path: Path = ()) -> Iterator[tuple[Path, str]]
 def reads_cutoff(value: JsonValue) -> bool:
     """Whether an expression in this value depends on the run's cutoff or its time zone."""
     return any(_READS_CUTOFF.search(source) for _, source in formulas_in(value))
+
+
+def reads_person(value: JsonValue) -> bool:
+    """Whether an expression in this value depends on what HR says about the person."""
+    return any(_READS_PERSON.search(source) for _, source in formulas_in(value))

@@ -1,0 +1,79 @@
+"""What HR says about the person now: for steps that send it to a system, and before anything is destroyed.
+
+The facts of the start can be weeks old. A manager who has changed or left is no longer sent mail or repositories, and
+the account of a person who was hired again is not deleted. Steps that cut access never wait for HR.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from activities.connections import Connections
+from activities.people import People
+from connectors.abilities import Ability
+from connectors.errors import ConnectorError, RefusedError
+from connectors.people import Person
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.formulas import reads_person
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
+from orchestrator.ledger.persons.keys import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentFacts:
+    connections: Connections
+    keyring: Keyring
+
+    async def of(self, state: RunState, world: World, step: PlannedStep, ability: Ability | None) -> PersonFacts:
+        """The facts that the step's parameters are worked out from: those of the start, unless the step uses facts
+        about the person or destroys something.
+
+        Raises `ConnectorError` where HR cannot be asked, and `RefusedError("employed_again")`. Both with
+        `happened="no"`: nothing was done."""
+        known = PersonFacts.model_validate(state.asked.facts)
+        destroys = ability is not None and ability.destroys
+        if not known.hr_id or not (destroys or reads_person(step.parameters)):
+            return known
+        people = People(self.connections, world.current, self.keyring)
+        try:
+            person = await people.by_id(known.hr_id)
+            if person is None:  # HR may have removed the record of a person who left
+                return known
+            if destroys and hr_was_told(state, world) and still_works(person, world):
+                raise RefusedError(
+                    "employed_again",
+                    "HR recorded that this person leaves, and now says that the person works here.",
+                    remedy="If this is right, cancel the run. If not, correct the record in HR, then retry the step.",
+                    happened="no",
+                )
+            return await people.facts(await self._without_manager_who_left(people, person))
+        except ConnectorError as error:
+            if step.cuts_access and error.code != "employed_again":
+                return known
+            error.happened = "no"  # HR was only asked
+            raise
+
+    async def _without_manager_who_left(self, people: People, person: Person) -> Person:
+        manager = await people.by_id(person.manager_id) if person.manager_id is not None else None
+        if manager is None:
+            return person
+        if manager.status == "left":
+            return replace(person, manager_id=None, manager_email=None)
+        return replace(person, manager_email=manager.email)
+
+
+def hr_was_told(state: RunState, world: World) -> bool:
+    """Whether a step of this run has changed the person's record in HR. Before that, HR says nothing of a leaving that
+    was asked for here."""
+    hr = world.pinned.platform.hr.system
+    return any(
+        step.system == hr and step.level.value == "change" and state.work.steps[id_].status == "verified"
+        for id_, step in state.plan.steps.items()
+    )
+
+
+def still_works(person: Person, world: World) -> bool:
+    later = person.leaving_at is not None and person.leaving_at > world.now
+    return person.status == "active" or (person.status == "leaving" and later)

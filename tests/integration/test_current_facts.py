@@ -1,0 +1,110 @@
+"""HR is asked again where its facts are used, and before anything is destroyed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from activities.current_facts import CurrentFacts
+from connectors.abilities import Ability, Pace, unpaced
+from connectors.errors import ConnectorError, RefusedError, TryAgainError
+from connectors.people import Person
+
+NOW = datetime(2026, 11, 30, 17, 0, tzinfo=UTC)
+DELETE = Ability("delete_account", "change", "deletes", destroys=True)
+NOTICE = Ability("send_notice", "change", "sends", repeat="never", needs_account=False)
+TO_MANAGER = {"to": ["= person.manager_email"]}
+NORA = Person(
+    id="h-1", employee_number="E-1", given_name="Nora", family_name="Berg", display_name="Nora Berg",
+    email="nora@example.org", former_emails=(), former_names=(), department="", title="", manager_id="h-2",
+    manager_email=None, country="", time_zone="Europe/Berlin", status="left", leaving_at=NOW - timedelta(hours=1),
+    payroll="running", assets=(),
+)  # fmt: skip
+MANAGER = replace(NORA, id="h-2", email="new.manager@example.org", manager_id=None, status="active", leaving_at=None)
+
+
+class Hr:
+    """A people source, and the connections that lead to it."""
+
+    def __init__(self, *people: Person, error: ConnectorError | None = None) -> None:
+        self.people = {person.id: person for person in people}
+        self.error = error
+        self.asked = 0
+
+    async def person(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Person | None:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.people.get(person_id)
+
+    async def find_person(self, *_: Any, **__: Any) -> Any: ...
+    async def search_people(self, *_: Any, **__: Any) -> Any: ...
+    async def managers(self, *_: Any, **__: Any) -> Any: ...
+
+    async def to(self, name: str, spec: Any) -> Any:
+        return self
+
+    def pace(self, name: str, spec: Any, *, deadline: float) -> Pace:
+        return unpaced
+
+
+async def facts(hr: Hr, ability: Ability, *, told: bool = True, cuts: bool = False, **parameters: Any) -> Any:
+    platform = SimpleNamespace(hr=SimpleNamespace(system="hr"), systems={"hr": None})
+    packet = SimpleNamespace(platform=platform)
+    record = SimpleNamespace(system="hr", level=SimpleNamespace(value="change"))
+    known = {"hr_id": "h-1", "employee_number": "E-1", "manager_email": "old.manager@example.org"}
+    state: Any = SimpleNamespace(
+        asked=SimpleNamespace(facts=known),
+        plan=SimpleNamespace(steps={"s-1": record}),
+        work=SimpleNamespace(steps={"s-1": SimpleNamespace(status="verified" if told else "planned")}),
+    )
+    world: Any = SimpleNamespace(pinned=packet, current=packet, now=NOW)
+    step: Any = SimpleNamespace(parameters=parameters, cuts_access=cuts)
+    connections: Any = hr
+    keyring: Any = None
+    return await CurrentFacts(connections, keyring).of(state, world, step, ability)
+
+
+async def test_a_manager_who_changed_is_sent_what_the_old_one_was_to_get() -> None:
+    assert (await facts(Hr(NORA, MANAGER), NOTICE, **TO_MANAGER)).manager_email == "new.manager@example.org"
+
+
+async def test_a_manager_who_left_is_sent_nothing() -> None:
+    hr = Hr(NORA, replace(MANAGER, status="left"))
+    assert (await facts(hr, NOTICE, **TO_MANAGER)).manager_email is None
+
+
+async def test_hr_is_not_asked_where_nothing_depends_on_it() -> None:
+    hr = Hr(NORA, MANAGER)
+    assert (await facts(hr, NOTICE, to="it@example.org")).manager_email == "old.manager@example.org"
+    assert hr.asked == 0
+
+
+@pytest.mark.parametrize(
+    "again", [{"status": "active", "leaving_at": None}, {"status": "leaving", "leaving_at": NOW + timedelta(days=30)}]
+)
+async def test_nothing_of_a_person_who_works_here_again_is_destroyed(again: dict[str, Any]) -> None:
+    hr = Hr(replace(NORA, **again), MANAGER)
+    with pytest.raises(RefusedError, match="employed_again") as refused:
+        await facts(hr, DELETE)
+    assert refused.value.happened == "no"
+    assert await facts(hr, NOTICE, **TO_MANAGER)
+    assert await facts(hr, DELETE, told=False), "HR was not told yet, so its record proves nothing"
+
+
+@pytest.mark.parametrize("left", [{}, {"status": "leaving"}])
+async def test_what_belonged_to_a_person_who_left_is_destroyed(left: dict[str, Any]) -> None:
+    assert await facts(Hr(replace(NORA, **left), MANAGER), DELETE)
+    assert await facts(Hr(), DELETE), "HR has removed the person"
+
+
+async def test_only_steps_that_cut_access_go_on_without_hr() -> None:
+    hr = Hr(error=TryAgainError("unreachable", happened="unknown"))
+    with pytest.raises(TryAgainError) as raised:
+        await facts(hr, DELETE)
+    assert raised.value.happened == "no"
+    assert (await facts(hr, NOTICE, cuts=True, **TO_MANAGER)).manager_email == "old.manager@example.org"
