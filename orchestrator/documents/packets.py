@@ -133,6 +133,6 @@ def _history(recorded: Recorded) -> Document | None:
         case PacketMoved():
             return entry | {
                 "what": "moved", "version": event.version, "by": event.by, "from_phase": event.from_phase,
-                "phase": event.to_phase, "reason": event.reason or None,
+                "phase": event.to_phase, "reason": event.explanation or event.reason or None,
             }  # fmt: skip
     return None

@@ -91,6 +91,16 @@ def test_forward_takes_both_signatures(life: Life) -> None:
     assert life.state.phase == "shadow"
 
 
+def test_the_reason_of_a_move_is_personal(life: Life) -> None:
+    [draft] = move(life.state, ONE.version, "retired", VALUE, "Nora said no")
+    event = draft.event
+    assert isinstance(event, PacketMoved)
+    assert (event.explanation, draft.subject) == ("Nora said no", "h-v")
+    assert "explanation" in event.personal_fields() and event.reason == ""
+    [silent] = move(life.state, ONE.version, "retired", VALUE)
+    assert silent.subject is None
+
+
 def test_every_phase_is_signed_for_anew(life: Life) -> None:
     life.advance(ONE, "shadow")
     assert life.state.signatures == ()

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
-from orchestrator.domain.events.event import Draft, Event
+from orchestrator.domain.events.event import Draft, Event, Personal
 from orchestrator.domain.organisation.roles import any_of, role_words
 from orchestrator.domain.packet.packet import FILE_NAMES, Packet
 from orchestrator.domain.packet.packet_yaml import PacketProblems, invisible_characters
@@ -61,11 +61,15 @@ class PacketSigned(Event):
 
 
 class PacketMoved(Event):
+    """`explanation` is why, encrypted under the key of the person who moved it. `reason` is the same in events from
+    before it was encrypted."""
+
     version: str
     from_phase: Phase
     to_phase: Phase
     by: str
     reason: str = ""
+    explanation: Personal[str] = None
 
 
 PACKET_EVENTS: tuple[type[Event], ...] = (PacketAdopted, PacketSigned, PacketMoved)
@@ -300,7 +304,8 @@ def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None 
 
 def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason: str = "") -> list[Draft]:
     """Forward with both signatures, by either owner; back or into retirement by either owner alone. Nothing to append
-    where the version is in that phase already."""
+    where the version is in that phase already. The reason needs a person behind the account, whose key encrypts it;
+    accounts without one are refused (`require`)."""
     require("move_packet", actor)
     known = state.version(version)
     if not actor.roles & {known.value_owner, known.safety_owner}:
@@ -326,9 +331,11 @@ def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason
                 f"The change of version {known.version[:12]} to {to_phase!r} is not signed by {named}.",
             )
     event = PacketMoved(
-        version=known.version, from_phase=known.phase, to_phase=to_phase, by=actor.actor_id, reason=reason
-    )
-    return [Draft(key=f"moved/{known.version}/{known.changes}", event=event)]
+        version=known.version, from_phase=known.phase, to_phase=to_phase, by=actor.actor_id,
+        explanation=(reason or None) if actor.human is not None else None,
+    )  # fmt: skip
+    subject = actor.human if event.explanation is not None else None
+    return [Draft(key=f"moved/{known.version}/{known.changes}", event=event, subject=subject)]
 
 
 def _following(known: VersionState) -> Phase:
