@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -202,11 +203,10 @@ class SystemActivities:
     ) -> AttemptResult:
         step = intent.step
         if intent.look_first:
-            if (busy_for := await turns.soon()) is not None:
-                return AttemptResult("try_again", "no", "rate_kept", retry_after=busy_for)
-            look = await self.read_back(connector, effect)
-            if look.outcome == "done":
-                return AttemptResult(read="done", detail={"read_back": dict(look.evidence), "found_done": True})
+            found = await self._found_before(connector, effect, intent, turns)
+            if isinstance(found, AttemptResult):
+                return found
+            look = found
             if not intent.may_act:
                 detail = {"read_back": dict(look.evidence)}
                 return AttemptResult(read=look.outcome, acted=False, code="outcome_unknown", detail=detail)
@@ -232,6 +232,28 @@ class SystemActivities:
         return AttemptResult(
             read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)}
         )
+
+    async def _found_before(
+        self, connector: Connector, effect: Effect, intent: Intent, turns: _Turns
+    ) -> AttemptResult | ReadBack:
+        """What the system shows before the call: the result if it shows the effect of this generation or of the one
+        before, or cannot be asked; otherwise what it showed of this generation."""
+        look: ReadBack | None = None
+        for key in (intent.earlier_key, effect.effect_key):
+            if key is None:
+                continue
+            if (busy_for := await turns.soon()) is not None:
+                return AttemptResult("try_again", "no", "rate_kept", retry_after=busy_for)
+            try:
+                look = await self.read_back(connector, replace(effect, effect_key=key))
+            except ConnectorError as error:
+                if intent.may_stood:
+                    raise
+                return replace(_failed(error, None), happened="no")  # nothing was called yet
+            if look.outcome == "done":
+                return AttemptResult(read="done", detail={"read_back": dict(look.evidence), "found_done": True})
+        assert look is not None
+        return look
 
     async def _done_despite_refusal(
         self, connector: Connector, effect: Effect, error: ConnectorError, turns: _Turns

@@ -384,7 +384,7 @@ _RULES: Final = (
         title="Outcome unknown",
         meaning="The step may have taken effect. Reading the system back did not show whether it did.",
         remedy="Check the system and complete the task with what you found; or retry the step with the same "
-        "idempotency key.",
+        "idempotency key. A repeat with a new key waits until the call before it can no longer take effect.",
         repairs=(Repair.COMPLETE_TASK, Repair.RETRY, Repair.RETRY_ANEW, Repair.SKIP),
         opens=_for_step(_is_unknown, with_code=True),
         overcome=_while(_is_unknown),

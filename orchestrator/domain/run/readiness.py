@@ -131,6 +131,10 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
         return StepReadiness("ready", caused_by=caused_by)
     if known.lease_until is not None and world.now < known.lease_until:
         return StepReadiness("waiting", "lease", known.lease_until)
+    may_be_in_flight = known.in_flight_until is not None and not known.may_have_taken_effect
+    if may_be_in_flight and known.in_flight_until is not None and world.now < known.in_flight_until:
+        # A repeat under a new key waits until the call before it has had its effect, or will have none.
+        return StepReadiness("waiting", "lease", known.in_flight_until)
     if known.retry_at is not None and world.now < known.retry_at:
         return StepReadiness("waiting", "another_attempt", known.retry_at)
     if not known.may_have_taken_effect and needs_fresh_look(state, step, world):

@@ -24,13 +24,15 @@ from orchestrator.domain.run.run import RunState
 class Intent:
     """What may be done now. `look_first`: the effect may stand already. `may_act`: if it does not, it may be tried;
     where this is false and looking does not show it done, a person has to find out. `may_stood`: an earlier attempt of
-    this generation may have taken effect, whatever this one comes to."""
+    this generation may have taken effect, whatever this one comes to. `earlier_key`: the effect key of the generation
+    before, whose effect is looked for too: a person ordered the repeat of a step that must never run twice."""
 
     started: e.StepStarted
     step: PlannedStep
     look_first: bool
     may_act: bool
     may_stood: bool = False
+    earlier_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,17 @@ def begin(state: RunState, step_id: str, world: World) -> Intent | None:
         lease_until=world.now + lease(step),
         caused_by=where.caused_by,
     )
+    # What must never run twice is looked for before every attempt. The ledger may be an older copy that was restored,
+    # or an attempt that a person found not done may have taken effect after all.
+    never = step.repeat == "never"
+    again = never and step.read_back and known.ordered_by is not None and known.generation > 1
     return Intent(
         started,
         step,
-        look_first=known.may_have_taken_effect and step.read_back,
+        look_first=step.read_back and (known.may_have_taken_effect or never),
         may_act=_may_act(state, step, world),
         may_stood=known.may_have_taken_effect,
+        earlier_key=effect_key(state.run_id, step_id, known.generation - 1) if again else None,
     )
 
 

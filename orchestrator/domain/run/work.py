@@ -26,7 +26,8 @@ FINAL: frozenset[StepStatus] = frozenset({"verified", "attested", "skipped", "wi
 class StepState:
     """`first_started_at` and `may_have_taken_effect` are about the current generation: when it first started, and
     whether its effect may be in the system. `failing_since` is when the current series of failures began.
-    `settled_generation` is the last generation with a result: a result is written once."""
+    `settled_generation` is the last generation with a result: a result is written once. `in_flight_until` is the end of
+    the lease of the last attempt with an unknown outcome: until then its call may still take effect."""
 
     status: StepStatus = "planned"
     generation: int = 1
@@ -38,6 +39,7 @@ class StepState:
     may_have_taken_effect: bool = False
     ordered_by: str | None = None
     settled_generation: int = 0
+    in_flight_until: datetime | None = None
     code: str = ""
     changed_at: datetime | None = None
 
@@ -188,11 +190,11 @@ def _(event: e.StepAttemptFailed, run: RunState, at: datetime) -> WorkState:
 
 @fold_work.register(e.StepFailed)
 def _(event: e.StepFailed, run: RunState, at: datetime) -> WorkState:
-    unknown = event.happened == "unknown"
+    unknown, before = event.happened == "unknown", run.work.steps[event.step_id]
     return run.work.with_step(
         event.step_id, at,
         status="unknown" if unknown else "failed", lease_until=None, retry_at=None, code=event.code,
-        may_have_taken_effect=unknown,
+        may_have_taken_effect=unknown, in_flight_until=before.lease_until if unknown else before.in_flight_until,
     )  # fmt: skip
 
 
