@@ -46,5 +46,8 @@ class Folds(Generic[S]):
                 self._known.popitem(last=False)
         return version, state
 
+    def clear(self) -> None:
+        self._known.clear()
+
     def forget(self, stream: str) -> None:
         self._known.pop(stream, None)

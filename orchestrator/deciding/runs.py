@@ -84,6 +84,15 @@ class Runs:
         self.starts = Starts(ledger)
         self._organising = asyncio.Lock()
         self._departed: tuple[float, frozenset[str]] | None = None
+        ledger.forgetting.append(self._forget)
+
+    def _forget(self) -> None:
+        """What this process knows is of a database that is no longer there."""
+        for folds in (self._runs, self._shelves, self._holds, self._organisation):
+            folds.clear()
+        self._snapshots.clear()
+        self._departed = None
+        self.starts.forget()
 
     async def load(self, run_id: str) -> RunSnapshot:
         """The run now. Raises `Invalid` if there is none with this id."""
@@ -234,7 +243,8 @@ class Runs:
         elif _on_behalf(happened):
             appends.append(StreamAppend(e.ORGANISATION, snapshot.read_versions[e.ORGANISATION]))
         # A key that is taken at the version that was read is a fault: deciding again would come to the same.
-        appended = await self.ledger.append(appends, projections.changes(before, after, world.now))
+        rows = projections.changes(before, after, world.now)
+        appended = await self.ledger.append(appends, rows, not_after=_decided_before(before, happened))
         own = [recorded for recorded in appended.events if recorded.stream == stream]
         state = self._runs.advance(stream, (before.version, before), own)[1]
         return RunDecision(state, world, tuple(happened), standings)
@@ -381,6 +391,13 @@ class Runs:
         known = self._shelves.get(stream)
         page = await self.ledger.read({stream: known[0]})
         return self._shelves.advance(stream, known, page.events[stream])[1]
+
+
+def _decided_before(state: RunState, events: Sequence[Event]) -> datetime | None:
+    """When the gates lapse that these events are votes at. A vote is recorded later than it is decided; one that would
+    be recorded too late is decided again, and refused."""
+    voted = {event.gate_id for event in events if isinstance(event, e.GateVoted)}
+    return min((state.decisions.gates[gate_id].opened.valid_until for gate_id in voted), default=None)
 
 
 def _on_behalf(events: Sequence[Event]) -> bool:

@@ -22,6 +22,9 @@ class Starts:
         self._ledger = ledger
         self._known: Folds[StartsState] = Folds(StartsState(), fold_starts, 1)
 
+    def forget(self) -> None:
+        self._known.clear()
+
     def cached(self) -> tuple[int, StartsState]:
         return self._known.get(e.STARTS)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from orchestrator.domain.events.event import Draft
 from orchestrator.embedded.postgres import PostgresServer
@@ -18,7 +19,9 @@ from orchestrator.ledger.book.errors import (
     AppendRefused,
     EventKeyTaken,
     LedgerUnavailable,
+    OlderDatabase,
     PersonUnknown,
+    TimePassed,
     UnreadableEvent,
     VersionConflict,
 )
@@ -71,6 +74,44 @@ async def test_the_same_key_is_never_written_twice_in_a_stream(ledger: Ledger) -
         await ledger.append([StreamAppend("run:2", 0, [counted(2), counted(2)])])
     await ledger.append([StreamAppend("run:2", 0, [counted(1)])])
     assert await ledger.tail_position() == 2
+
+
+async def test_what_may_be_recorded_until_a_time_is_not_recorded_later(ledger: Ledger) -> None:
+    """The time is that under the lock, however long the append waited for its turn."""
+    now = await ledger.now()
+    with pytest.raises(TimePassed) as late:
+        await ledger.append([StreamAppend("run:1", 0, counts(1, 2))], not_after=now)
+    assert isinstance(late.value, VersionConflict), "whoever decided decides again"
+    assert await ledger.tail_position() == 0
+    appended = await ledger.append([StreamAppend("run:1", 0, counts(1, 2))], not_after=now + timedelta(minutes=5))
+    assert appended.recorded_at < now + timedelta(minutes=5)
+
+
+async def test_a_database_that_is_older_than_what_was_read_of_it_is_said_so(
+    new_ledger: Callable[[], Ledger], url: str
+) -> None:
+    """As after an older copy was restored under processes that run."""
+    ledger = new_ledger()
+    forgotten: list[str] = []
+    ledger.forgetting.append(lambda: forgotten.append("states"))
+    await ledger.append([StreamAppend("run:1", 0, counts(1, 3))])
+    assert (await ledger.read({"run:1": 3, "run:none": 0})).version("run:1") == 3
+    async with await psycopg.AsyncConnection.connect(url.replace("+psycopg", ""), autocommit=True) as owner:
+        await owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER ALL")
+        await owner.execute("DELETE FROM ledger.events WHERE version = 3")
+    with pytest.raises(OlderDatabase, match="run:1 ends before version 3"):
+        await ledger.read({"run:1": 3})
+    assert forgotten == ["states"]
+    assert len((await ledger.read({"run:1": 0})).events["run:1"]) == 2
+
+
+def test_a_full_disk_is_said_so() -> None:
+    database = Database("postgresql://ledger.example/offboard")
+    ours = database.unavailable(psycopg.errors.DiskFull())
+    assert ours is not None and "the disk is full" in ours.cause and "Free space" in ours.remedy
+    wrapped = OperationalError("INSERT", {}, psycopg.errors.DiskFull())
+    with pytest.raises(LedgerUnavailable, match="the disk is full"), database.errors():
+        raise wrapped
 
 
 async def test_of_two_writers_on_one_stream_one_wins(new_ledger: Callable[[], Ledger]) -> None:

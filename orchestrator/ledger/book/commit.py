@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 
 from orchestrator.domain.events.event import Event
-from orchestrator.ledger.book.errors import EventKeyTaken, LedgerError, VersionConflict
+from orchestrator.ledger.book.errors import EventKeyTaken, LedgerError, TimePassed, VersionConflict
 from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, write
 from orchestrator.ledger.book.records import Appended, Recorded, RowWrite
 from orchestrator.ledger.book.rows import statements
@@ -47,13 +47,15 @@ class PreparedStream:
 
 @dataclass(frozen=True, slots=True)
 class PreparedAppend:
-    """`append_id` is written with every event, and settles whether a COMMIT without an answer took place."""
+    """`append_id` is written with every event, and settles whether a COMMIT without an answer took place. Nothing is
+    written at `not_after` or later."""
 
     append_id: UUID
     streams: Sequence[PreparedStream]
     rows: Sequence[RowWrite]
     events: int
     size: int
+    not_after: datetime | None = None
 
 
 class CommitLost(Exception):
@@ -172,6 +174,9 @@ class _CommitGroup:
             if actual != part.expected:
                 return VersionConflict(part.stream, part.expected, actual)
             versions[part.stream] = actual + len(part.events)
+        if prepared.not_after is not None and self.now >= prepared.not_after:
+            first = prepared.streams[0]
+            return TimePassed(first.stream, first.expected, prepared.not_after)
         fresh: set[tuple[str, str]] = set()
         for part in prepared.streams:
             for event in part.events:

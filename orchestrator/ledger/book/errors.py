@@ -2,8 +2,10 @@
 
     LedgerError
     ├── VersionConflict       somebody appended first: read again, decide again
+    │   └── TimePassed        the time until which it may be recorded has passed: the same
     ├── EventKeyTaken         this very fact is in the stream already: read it, do not write it
     ├── LedgerUnavailable     PostgreSQL cannot be reached, is busy or has no schema: try later, nothing was written
+    │   ├── OlderDatabase     the database is older than what this process has read of it
     │   └── OutcomeUnknown    the same, but the append may have been written: try again with the same event keys
     ├── AppendRefused         the database will never take this append: a fault in our program
     ├── UnreadableEvent       stored bytes that this version of the program cannot read
@@ -15,6 +17,8 @@ Messages hold streams, keys and ids, which are opaque; never personal data, neve
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class LedgerError(Exception):
@@ -42,6 +46,15 @@ class VersionConflict(LedgerError):
         self.actual = actual
 
 
+class TimePassed(VersionConflict):
+    """The time until which the decision may be recorded had passed when it was the append's turn. As with any
+    `VersionConflict`, read and decide again."""
+
+    def __init__(self, stream: str, expected: int, not_after: datetime) -> None:
+        super().__init__(stream, expected, expected)
+        self.cause = f"it could be recorded until {not_after:%Y-%m-%d %H:%M:%S} UTC, and that time has passed"
+
+
 class EventKeyTaken(LedgerError):
     def __init__(self, stream: str, key: str) -> None:
         super().__init__(
@@ -58,6 +71,18 @@ class LedgerUnavailable(LedgerError):
 class OutcomeUnknown(LedgerUnavailable):
     """The connection broke around the COMMIT and the question could not be settled in time. Trying again with the
     same event keys and expected versions is safe: it ends in success, `VersionConflict` or `EventKeyTaken`."""
+
+
+class OlderDatabase(LedgerUnavailable):
+    """A stream has fewer events than this process has read of it: an older copy of the database was restored."""
+
+    def __init__(self, place: str, stream: str, version: int) -> None:
+        super().__init__(
+            place,
+            f"stream {stream} ends before version {version}, which this process has read: this is an older copy",
+            "Stop all processes, compare the database with the last checkpoint (`offboard ledger verify --against`), "
+            "then start them again",
+        )
 
 
 class AppendRefused(LedgerError):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from orchestrator.ledger.book.errors import (
     EventKeyTaken,
     LedgerError,
     LedgerUnavailable,
+    OlderDatabase,
     OutcomeUnknown,
     PersonErased,
     PersonUnknown,
@@ -57,9 +59,9 @@ _LARGE = 256 << 10
 
 _READ = """
 WITH t AS MATERIALIZED (SELECT engine.now() AS now)
-SELECT t.now, e.stored FROM t LEFT JOIN (
-    SELECT e.stream, e.version, e.stored FROM unnest(%b::text[], %b::int[]) AS r(stream, version)
-    JOIN ledger.events e ON e.stream = r.stream AND e.version > r.version) e ON true
+SELECT t.now, CASE WHEN e.version > e.after THEN e.stored END, e.stream FROM t LEFT JOIN (
+    SELECT e.stream, e.version, e.stored, r.version AS after FROM unnest(%b::text[], %b::int[]) AS r(stream, version)
+    JOIN ledger.events e ON e.stream = r.stream AND e.version >= r.version) e ON true
 ORDER BY e.stream, e.version
 """
 _FOLLOW = "SELECT stored FROM ledger.events WHERE position > %s ORDER BY position LIMIT %s"
@@ -92,18 +94,29 @@ class Ledger:
         self._writer = GroupWriter(database)
         self.files = Files(database, keyring)
         self.uploads = Uploads(database, self.files)
+        self.forgetting: list[Callable[[], None]] = []
+        """Called when the database turns out to be older than what this process has read: for whoever caches states."""
 
     async def read(self, after: Mapping[str, int]) -> Page:
         """All events of each stream beyond the version given (0: from the beginning), and the database's time, as
-        one consistent view in one round trip (a second one for keys this process has not seen lately)."""
+        one consistent view in one round trip (a second one for keys this process has not seen lately). Raises
+        `OlderDatabase` if a stream does not reach the version given."""
         rows = await self._rows(_READ, (list(after), list(after.values())))
+        reached = {row[2] for row in rows}
+        if short := next((stream for stream, version in after.items() if version and stream not in reached), None):
+            for forget in self.forgetting:
+                forget()
+            raise OlderDatabase(self._database.place, short, after[short])
         events: dict[str, list[Recorded]] = {stream: [] for stream in after}
         for recorded in await self._decode(row[1] for row in rows if row[1] is not None):
             events[recorded.stream].append(recorded)
         return Page(events, rows[0][0], dict(after))
 
-    async def append(self, appends: Sequence[StreamAppend], rows: Sequence[RowWrite] = ()) -> Appended:
-        """Writes all drafts and rows, or nothing.
+    async def append(
+        self, appends: Sequence[StreamAppend], rows: Sequence[RowWrite] = (), *, not_after: datetime | None = None
+    ) -> Appended:
+        """Writes all drafts and rows, or nothing. At `not_after` or later, by the time at which they would be recorded,
+        it raises `TimePassed`, which is a `VersionConflict`.
 
         Raises `VersionConflict` if a stream does not stand at its expected version, `EventKeyTaken` if all do but a
         draft's key is in its stream already, `PersonUnknown` for a subject that was never created, `AppendRefused`
@@ -116,7 +129,7 @@ class Ledger:
             raise ValueError("append: there is no stream. Give at least one, with the version that was read")
         for row in rows:
             check_row(row)
-        return await self._writer.submit(await self._prepare(appends, rows))
+        return await self._writer.submit(replace(await self._prepare(appends, rows), not_after=not_after))
 
     async def follow(self, after_position: int, limit: int) -> list[Recorded]:
         """The next events by position. None is ever missed: positions are given in the order of commits."""

@@ -30,6 +30,7 @@ TRANSACTION_TIMEOUT_SINCE = 170000
 
 _SCHEMA_IS_MISSING = ("3F000", "42P01", "42883")  # no such schema, table or function
 _READ_ONLY = "25006"
+_FULL = {"53100": "the disk is full", "53200": "out of memory"}
 _ENDED_BY_SERVER = ("25P03", "25P04")  # idle in a transaction, or in one, for too long
 
 
@@ -149,7 +150,8 @@ class Database:
                 self.place, "all connections of this process are in use", "Try again, or raise the pool's size"
             ) from error
         except (OperationalError, InterfaceError) as error:
-            raise self._cannot_reach(error.orig) from error
+            ours = self.unavailable(error.orig) if isinstance(error.orig, psycopg.Error) else None
+            raise ours or self._cannot_reach(error.orig) from error
         except DBAPIError as error:
             if isinstance(error.orig, psycopg.Error) and (ours := self.unavailable(error.orig)) is not None:
                 raise ours from error
@@ -168,6 +170,12 @@ class Database:
                 self.place,
                 "it accepts reads only (SQLSTATE 25006)",
                 "Wait until the failover is over, or check default_transaction_read_only and that this is the primary",
+            )
+        if error.sqlstate in _FULL:
+            return LedgerUnavailable(
+                self.place,
+                f"its server has no space or memory left: {_FULL[error.sqlstate]} (SQLSTATE {error.sqlstate})",
+                "Free space on the server's disk, or give it more. No data was lost",
             )
         if error.sqlstate in _ENDED_BY_SERVER:
             return LedgerUnavailable(
