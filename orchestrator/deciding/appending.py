@@ -1,12 +1,15 @@
-"""Appends to one stream: events with their keys, and the decision for the small streams outside of runs."""
+"""What an append rests on and contains, and the decision for the small streams outside of runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from orchestrator.deciding.optimistic import until_appended
+from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.events.event_keys import event_key
+from orchestrator.domain.run.run import RunState
 from orchestrator.ledger.book.records import RowWrite, StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
@@ -40,3 +43,15 @@ async def append_to(
         return fresh
 
     return await until_appended(attempt)
+
+
+def decided_before(state: RunState, events: Sequence[Event]) -> datetime | None:
+    """When the gates lapse that these events are votes at. A vote is recorded later than it is decided; one that would
+    be recorded too late is decided again, and refused."""
+    voted = {event.gate_id for event in events if isinstance(event, e.GateVoted)}
+    return min((state.decisions.gates[gate_id].opened.valid_until for gate_id in voted), default=None)
+
+
+def on_behalf(events: Sequence[Event]) -> bool:
+    """A decision on behalf of another person rests on a delegation that must still hold at this moment."""
+    return any(getattr(event, "on_behalf_of", None) is not None for event in events)

@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from orchestrator.deciding.appending import drafts
+from orchestrator.deciding.appending import decided_before, drafts, on_behalf
 from orchestrator.deciding.folds import Folds
 from orchestrator.deciding.optimistic import until_appended
 from orchestrator.deciding.packet_shelf import EMPTY_SHELF, PacketShelf, fold_shelf
@@ -240,11 +240,11 @@ class Runs:
         if any(isinstance(event, e.StepStarted) for event in happened):
             # Intents rest on everything that was read; facts and what people decide rest on the run alone.
             appends += [StreamAppend(name, version) for name, version in snapshot.read_versions.items()]
-        elif _on_behalf(happened):
+        elif on_behalf(happened):
             appends.append(StreamAppend(e.ORGANISATION, snapshot.read_versions[e.ORGANISATION]))
         # A key that is taken at the version that was read is a fault: deciding again would come to the same.
         rows = projections.changes(before, after, world.now)
-        appended = await self.ledger.append(appends, rows, not_after=_decided_before(before, happened))
+        appended = await self.ledger.append(appends, rows, not_after=decided_before(before, happened))
         own = [recorded for recorded in appended.events if recorded.stream == stream]
         state = self._runs.advance(stream, (before.version, before), own)[1]
         return RunDecision(state, world, tuple(happened), standings)
@@ -299,7 +299,7 @@ class Runs:
                 StreamAppend(person_stream, record.version, drafts([opened], record.version, person_id)),
                 *more,
             ]
-            if _on_behalf(happened):
+            if on_behalf(happened):
                 appends.append(StreamAppend(e.ORGANISATION, organised))
             await self.ledger.append(appends, projections.changes(RunState(), after, world.now))
             return RunDecision(after, world, tuple(happened))
@@ -391,15 +391,3 @@ class Runs:
         known = self._shelves.get(stream)
         page = await self.ledger.read({stream: known[0]})
         return self._shelves.advance(stream, known, page.events[stream])[1]
-
-
-def _decided_before(state: RunState, events: Sequence[Event]) -> datetime | None:
-    """When the gates lapse that these events are votes at. A vote is recorded later than it is decided; one that would
-    be recorded too late is decided again, and refused."""
-    voted = {event.gate_id for event in events if isinstance(event, e.GateVoted)}
-    return min((state.decisions.gates[gate_id].opened.valid_until for gate_id in voted), default=None)
-
-
-def _on_behalf(events: Sequence[Event]) -> bool:
-    """A decision on behalf of another person rests on a delegation that must still hold at this moment."""
-    return any(getattr(event, "on_behalf_of", None) is not None for event in events)
