@@ -43,7 +43,7 @@ def make_app() -> typer.Typer:
     of_tasks = "List and complete manual tasks."
     _listing(app, OPERATORS, "tasks", of_tasks, tasks.tasks, tasks.complete)
     of_exceptions = "List and resolve exceptions."
-    settling = (exceptions.settle, exceptions.accept, exceptions.name_decider, exceptions.replan)
+    settling = (exceptions.settle, exceptions.accept, exceptions.assign, exceptions.replan)
     _listing(app, OPERATORS, "exceptions", of_exceptions, exceptions.exceptions, *settling)
     of_starts = "List held starts; confirm or release them."
     _listing(app, OPERATORS, "starts", of_starts, held_starts.starts, held_starts.release, held_starts.confirm)

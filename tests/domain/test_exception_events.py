@@ -236,10 +236,22 @@ def too_few_deciders() -> Story:
     return story
 
 
+def paused_and_cancelled() -> Story:
+    story = at_cutoff()
+    story.attempt("disable")
+    story.hold()
+    story.accept(story.exception("pause_unconfirmed"), by=HR)
+    story.release()
+    story.later(MINUTE)
+    story.hold(by=HR)
+    story.end()
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
-    too_few_deciders,
+    too_few_deciders, paused_and_cancelled,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

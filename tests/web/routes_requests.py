@@ -43,6 +43,10 @@ def sent(run: str = "", body: object = None, **values: str) -> Make:
     return make
 
 
+async def later_cutoff(house: House) -> Ask:
+    return Ask({"run_id": house.runs["visible"]}, query={"cutoff": "2030-01-15T18:00", "zone": "Europe/Berlin"})
+
+
 def of(kind: str, name: str, body: object = None, form: dict[str, object] | None = None) -> Make:
     """About something that was made: a token, a webhook, a delegation, a question."""
 
@@ -230,6 +234,7 @@ REQUESTS: dict[str, Make] = {
     "POST /api/v1/runs/{run_id}/release": sent("held"),
     "POST /api/v1/runs/{run_id}/replan": sent("replanned", {}),
     "POST /api/v1/runs/{run_id}/embargo": change_embargo,
+    "GET /api/v1/runs/{run_id}/exposure": later_cutoff,
     "POST /api/v1/runs/{run_id}/end": sent("end", REASON),
     "POST /api/v1/runs/{run_id}/gates/{gate_id}/decision": sent("gate", {"verdict": "approve"}, gate_id="g-access-1"),
     "POST /api/v1/decisions": together("together", page=False),

@@ -59,8 +59,8 @@ GET    /runs/new/preview/{inquiry_id}                  +  ?  ?  ?  ?  ?  ?  ?  s
 POST   /runs/new/preview/{inquiry_id}                  +  ?  ?  ?  ?  ?  ?  ?  s  s
 # Changing a run.
 POST   /runs/{run_id}/reschedule                       +  +  +  +  x  +  x  ?  s  s
-POST   /runs/{run_id}/hold                             x  x  x  +  x  +  x  ?  s  s
-POST   /runs/{run_id}/release                          x  x  x  +  x  +  x  ?  s  s
+POST   /runs/{run_id}/hold                             +  x  x  +  x  +  x  ?  s  s
+POST   /runs/{run_id}/release                          +  x  x  +  x  +  x  ?  s  s
 POST   /runs/{run_id}/replan                           x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/embargo                          +  +  +  +  x  +  x  ?  s  s   named, and may do more than read
 POST   /runs/{run_id}/end                              +  +  +  +  x  +  x  ?  s  s
@@ -113,6 +113,7 @@ GET    /api/v1/tasks                                   +  +  +  +  +  +  +  +  +
 GET    /api/v1/exceptions                              +  +  +  +  +  +  +  +  +  s
 GET    /api/v1/runs/{run_id}                           +  +  +  +  +  +  +  ?  +  s
 GET    /api/v1/runs/{run_id}/events                    +  +  +  +  +  +  +  ?  +  s
+GET    /api/v1/runs/{run_id}/exposure                  +  +  +  +  +  +  +  ?  +  s
 GET    /api/v1/runs/{run_id}/stream                    +  +  +  +  +  +  +  ?  +  s
 GET    /api/v1/runs/{run_id}/files/{stored}            +  +  +  +  +  +  +  ?  +  s
 # New runs are for those who may prepare them.
@@ -123,8 +124,8 @@ POST   /api/v1/runs                                    +  +  +  +  x  +  x  -  x
 GET    /api/v1/inquiries/{inquiry_id}                  +  +  +  +  +  +  +  ?  +  s   a verification is for all readers
 # Changing a run.
 POST   /api/v1/runs/{run_id}/reschedule                +  +  +  +  x  +  x  ?  x  s
-POST   /api/v1/runs/{run_id}/hold                      x  x  x  +  x  +  x  ?  x  s
-POST   /api/v1/runs/{run_id}/release                   x  x  x  +  x  +  x  ?  x  s
+POST   /api/v1/runs/{run_id}/hold                      +  x  x  +  x  +  x  ?  x  s
+POST   /api/v1/runs/{run_id}/release                   +  x  x  +  x  +  x  ?  x  s
 POST   /api/v1/runs/{run_id}/replan                    x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/embargo                   +  +  +  +  x  +  x  ?  ?  s   named, and may do more than read
 POST   /api/v1/runs/{run_id}/end                       +  +  +  +  x  +  x  ?  x  s

@@ -132,7 +132,7 @@ def accept(
     carry_out(work())
 
 
-def name_decider(
+def assign(
     run_id: Run,
     exception: Annotated[
         str,

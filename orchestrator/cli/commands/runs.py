@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -114,15 +115,27 @@ def reschedule(
     run_id: Run,
     moved_to: Annotated[str, typer.Option("--cutoff", metavar="TIME", help="When access ends: 2026-11-30T17:00.")],
     zone: Annotated[str | None, typer.Option("--zone", help="The time zone of the cutoff. Default: the run's.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before moving the cutoff to a later time.")] = False,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Change a run's cutoff."""
+    """Change a run's cutoff. A later one keeps access open: what stays open is shown, and a terminal asks."""
 
     async def work() -> None:
         async with entering(folder, alias) as server:
             run = await server.run(run_id)
             said = {"cutoff": moved_to, "zone": zone or run["zone"]}
+            added = await server.get("runs", run["run_id"], "exposure", **said)
+            if added["added_seconds"]:
+                systems = ", ".join(added["systems"]) or "no system that was searched"
+                say(
+                    f"Access stays open {length(timedelta(seconds=added['added_seconds']))} longer on {systems}; "
+                    f"privileged accounts: {added['privileged_accounts']}.",
+                    style="yellow",
+                )
+                if not yes and sys.stdin.isatty() and not typer.confirm("Move the cutoff?", default=False):
+                    say("The cutoff is unchanged.")
+                    raise typer.Exit(1)
             done = await server.post("runs", run["run_id"], "reschedule", body=said)
             if done["events"]:
                 run = await server.run(run["run_id"])

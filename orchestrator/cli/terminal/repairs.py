@@ -15,7 +15,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "skip": "offboard skip RUN STEP --reason …",
         "replan": "offboard exceptions replan RUN",
         "accept": "offboard exceptions accept RUN EXCEPTION --reason …",
-        "name_decider": "offboard exceptions name-decider RUN EXCEPTION ACCOUNT --reason …",
+        "name_decider": "offboard exceptions assign RUN EXCEPTION ACCOUNT --reason …",
         "end": "offboard end RUN --reason …",
         "release_starts": "offboard starts",
     }

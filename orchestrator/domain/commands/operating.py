@@ -16,6 +16,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import own_run, require
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, Level, limited
+from orchestrator.domain.permissions.postponing import postponing_roles
 from orchestrator.domain.permissions.reports import has_one_of, require_independent
 from orchestrator.domain.planning.searching import unsettled
 from orchestrator.domain.run.exception_rule import Repair
@@ -209,6 +210,10 @@ def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> lis
 def release(state: RunState, actor: Actor, world: World) -> list[Event]:
     require("release_run", actor, state.asked.person_id)
     _may_hold(state, actor, world)
+    by = world.actors.get(state.held_by)
+    hr = postponing_roles(world.pinned, world.current)
+    if by is not None and not by.roles.isdisjoint(hr) and actor.roles.isdisjoint(hr):
+        raise NotAllowed("postpone_not_allowed", f"HR paused this run, so only {any_of(sorted(hr))} can resume it.")
     return [e.RunReleased(by=actor.actor_id)] if state.held else []
 
 
@@ -261,7 +266,8 @@ def _may_hold(state: RunState, actor: Actor, world: World) -> None:
 
 def _holders(world: World) -> tuple[str, ...]:
     """The roles that can pause and resume a run."""
-    return (world.pinned.approvals.exceptions.owner, world.current.platform.safety_owner)
+    hr = sorted(postponing_roles(world.pinned, world.current))
+    return (world.pinned.approvals.exceptions.owner, world.current.platform.safety_owner, *hr)
 
 
 def _owners(world: World) -> tuple[str, ...]:

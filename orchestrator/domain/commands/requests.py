@@ -9,6 +9,7 @@ from types import MappingProxyType
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.expressions import Expression, ExpressionFailed
@@ -130,12 +131,16 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
         roles = require_postponing(actor, world.pinned, world.current)
         require_independent(state, actor, has_one_of(roles), world)
     _require_levels_of_mover(state, actor, world)
+    added = added_exposure(state, cutoff.instant, world.now)
     moved = e.RunRescheduled(
         cutoff=cutoff.instant,
         zone=cutoff.zone,
         local_cutoff=cutoff.local,
         by=actor.actor_id,
         repeated_steps=steps_to_repeat(state),
+        added_seconds=added.longer.total_seconds() if added is not None else None,
+        open_systems=added.systems if added is not None else None,
+        open_privileged=len(added.privileged) if added is not None else None,
     )
     return [moved, *moved_embargo(state, cutoff.instant, actor, world)]
 
@@ -159,7 +164,8 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     require("end_run", actor, state.asked.person_id)
     still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
-    require_independent(state, actor, lambda other: _may_prepare(state, other, world), world)
+    roles = require_postponing(actor, world.pinned, world.current, "cancel a run")
+    require_independent(state, actor, has_one_of(roles), world)
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to cancel a run.")
     happened: list[Event] = [
@@ -169,12 +175,34 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     ]
     happened += [e.GateWithdrawn(gate_id=id_) for id_, gate in state.decisions.gates.items() if gate.open]
     happened += [e.TaskWithdrawn(task_id=id_) for id_, task in state.work.tasks.items() if task.open]
-    return [*happened, e.RunEnded(by=actor.actor_id, reason=reason)]
+    return [*happened, *_left_behind(state, world), e.RunEnded(by=actor.actor_id, reason=reason)]
 
 
-def _may_prepare(state: RunState, actor: Actor, world: World) -> bool:
-    granted = world.level_of(actor.actor_id, world.current.platform.hr.system, state.asked.packet)
-    return granted is not None and granted >= Level.PREPARE
+def systems_left_changed(state: RunState) -> tuple[str, ...]:
+    """The systems on which the run has made changes, or may have, that a cancellation does not undo."""
+    changed = {
+        step.system
+        for id_, step in state.plan.steps.items()
+        if step.level > Level.PREPARE
+        and not step.is_task
+        and (state.work.steps[id_].status in ("verified", "attested") or state.work.steps[id_].may_have_taken_effect)
+    }
+    return tuple(sorted(changed))
+
+
+def _left_behind(state: RunState, world: World) -> list[Event]:
+    """HR corrects its own system; the owner of exceptions looks after the others."""
+    rule, packet = RULES["left_behind"], world.pinned
+    return [
+        e.ExceptionOpened(
+            exception_id=f"x-left_behind-{system}",
+            kind="left_behind",
+            owners=rule.owners(packet) if system == packet.platform.hr.system else (packet.approvals.exceptions.owner,),
+            due=world.now + rule.due_within(packet),
+            system=system,
+        )
+        for system in systems_left_changed(state)
+    ]
 
 
 def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str) -> None:

@@ -33,20 +33,25 @@ class RunRequested(Event):
 
 class RunRescheduled(Event):
     """`repeated_steps` are the ids of the steps that are carried out again, since a system was sent the cutoff before.
-    None in events of versions that did not record them."""
+    None in events of versions that did not record them. If the cutoff was moved later: `added_seconds` is for how much
+    longer access stays open, `open_systems` on which systems, `open_privileged` how many privileged accounts."""
 
     cutoff: datetime
     zone: str
     local_cutoff: str
     by: str
     repeated_steps: tuple[str, ...] | None = None
+    added_seconds: float | None = None
+    open_systems: tuple[str, ...] | None = None
+    open_privileged: int | None = None
 
     @model_serializer(mode="wrap")
     def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """An event that was stored without the field is encoded to the same bytes."""
         fields: dict[str, Any] = handler(self)
-        if self.repeated_steps is None:
-            del fields["repeated_steps"]
+        for name in ("repeated_steps", "added_seconds", "open_systems", "open_privileged"):
+            if getattr(self, name) is None:
+                del fields[name]
         return fields
 
 

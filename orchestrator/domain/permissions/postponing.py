@@ -1,4 +1,4 @@
-"""Who may move a cutoff to a later time: it keeps access open for longer, so it is for the roles of HR.
+"""Who may move a cutoff to a later time or cancel a run: it keeps access open for longer, so it is for the roles of HR.
 
 `approvals.yaml` names the roles (`postpone`). Where it does not, they are the roles that may start urgently and decide
 at no gate, and the value owner: neither approvers nor operators delay a removal of access that they did not ask for.
@@ -14,16 +14,24 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
 
 
-def require_postponing(actor: Actor, pinned: Packet, current: Packet) -> frozenset[str]:
-    """The roles that can. Raises `NotAllowed` (`postpone_not_allowed`), which names them. Of what the run's own packet
-    and today's packet name, the stricter holds; the default counts where neither names roles."""
-    named = [packet.approvals.postpone for packet in (pinned, current)]
-    stated = [frozenset(spec.allowed_to) for spec in named if spec is not None]
-    roles = reduce(frozenset.intersection, stated) if stated else _default(current)
+def require_postponing(
+    actor: Actor, pinned: Packet, current: Packet, act: str = "move a cutoff to a later time"
+) -> frozenset[str]:
+    """The roles that can. Raises `NotAllowed` (`postpone_not_allowed`), which names them. `act` completes
+    "Only … can"."""
+    roles = postponing_roles(pinned, current)
     if actor.roles.isdisjoint(roles):
         who = any_of(sorted(roles)) if roles else "no role of this packet"
-        raise NotAllowed("postpone_not_allowed", f"Only {who} can move a cutoff to a later time.")
+        raise NotAllowed("postpone_not_allowed", f"Only {who} can {act}.")
     return roles
+
+
+def postponing_roles(pinned: Packet, current: Packet) -> frozenset[str]:
+    """Of what the run's own packet and today's packet name, the stricter holds; the default counts where neither names
+    roles."""
+    named = [packet.approvals.postpone for packet in (pinned, current)]
+    stated = [frozenset(spec.allowed_to) for spec in named if spec is not None]
+    return reduce(frozenset.intersection, stated) if stated else _default(current)
 
 
 def _default(packet: Packet) -> frozenset[str]:

@@ -15,6 +15,7 @@ from typing import Final
 
 from orchestrator.domain import events as e
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.postponing import postponing_roles
 from orchestrator.domain.planning.missing_connectors import MISSING, MISSING_CODES
 from orchestrator.domain.run.exception_rule import (
     ExceptionContext,
@@ -154,6 +155,26 @@ def _reviewer_missing(context: ExceptionContext, exception_id: str) -> Wanted | 
     if exception_id not in context.undecidable:
         return None
     return _once_more(context, "reviewer_missing", exception_id.removeprefix("x-"), None)
+
+
+def _pause_unconfirmed(context: ExceptionContext, _: str) -> Wanted | None:
+    """A pause keeps access open. A person without a role of HR can place one, so that a wrong removal can be stopped,
+    and HR confirms it."""
+    state, world = context.state, context.world
+    if not state.held or state.held_at is None:
+        return None
+    by = world.actors.get(state.held_by)
+    if by is not None and not by.roles.isdisjoint(postponing_roles(world.pinned, world.current)):
+        return None
+    return Wanted(_stamp(state.held_at))
+
+
+def _not_held(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return not context.state.held
+
+
+def _hr_roles(packet: Packet) -> tuple[str, ...]:
+    return tuple(sorted(postponing_roles(packet, packet))) or (packet.workflow.value_owner,)
 
 
 def _once_more(context: ExceptionContext, kind: e.ExceptionKind, about: str, gate_id: str | None) -> Wanted | None:
@@ -513,6 +534,30 @@ _RULES: Final = (
         people_only=True,
         outlives_run=True,
         depends_on_levels=True,
+    ),
+    ExceptionRule(
+        kind="pause_unconfirmed",
+        title="Pause not confirmed by HR",
+        meaning="A person without a role of HR paused this run. Access stays open until the run is resumed.",
+        remedy="Resume the run; or accept the pause and give a reason.",
+        repairs=(Repair.ACCEPT,),
+        opens=(Trigger(Subject.RUN, _pause_unconfirmed),),
+        overcome=_not_held,
+        owners=_hr_roles,
+        people_only=True,
+    ),
+    ExceptionRule(
+        kind="left_behind",
+        title="Changes remain after cancellation",
+        meaning="The run was cancelled after it had made changes on this system, such as the leaving date in the HR "
+        "system. They are not undone.",
+        remedy="Correct them in the system, then accept the exception and say what you did.",
+        repairs=(Repair.ACCEPT,),
+        opens=(),
+        overcome=_never,
+        owners=_hr_roles,
+        people_only=True,
+        outlives_run=True,
     ),
 )
 

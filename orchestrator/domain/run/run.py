@@ -39,6 +39,8 @@ class RunState:
     local_cutoff: str = ""
     moved_by: str | None = None
     held: bool = False
+    held_by: str = ""
+    held_at: datetime | None = None
     embargo_until: datetime | None = None
     embargo_ended_at: datetime | None = None
     named: tuple[str, ...] = ()
@@ -141,12 +143,12 @@ def _(event: e.SecondRequestReceived, state: RunState, at: datetime) -> RunState
 
 @_fold_run.register(e.RunHeld)
 def _(event: e.RunHeld, state: RunState, at: datetime) -> RunState:
-    return replace(state, held=True)
+    return replace(state, held=True, held_by=event.by, held_at=at)
 
 
 @_fold_run.register(e.RunReleased)
 def _(event: e.RunReleased, state: RunState, at: datetime) -> RunState:
-    return replace(state, held=False)
+    return replace(state, held=False, held_by="", held_at=None)
 
 
 @_fold_run.register(e.RunEnded)

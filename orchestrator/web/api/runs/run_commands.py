@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, Field
 
 from orchestrator import commands
+from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.runs.command_responses import LATER, run_outcome
 from orchestrator.web.api.runs.starts import Local, Zone
-from orchestrator.web.api.schema.description import RequestModel, problems_of_post
-from orchestrator.web.api.schema.parameters import Id, Reason, RunId
+from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
+from orchestrator.web.api.schema.parameters import TEXT, Id, Reason, RunId
 from orchestrator.web.api.schema.run_answers import RunStanding
 from orchestrator.web.state import state_of
 
@@ -40,6 +43,35 @@ class EmbargoChange(RequestModel):
     )
     named: list[Id] = Field(
         [], max_length=100, description="The accounts that can see the run until then; unchanged if empty"
+    )
+
+
+class ExposureOfMove(ResponseModel):
+    """What a later cutoff would keep open. Zero and empty if the cutoff would not be later."""
+
+    added_seconds: float = Field(description="For how much longer access stays open")
+    systems: list[str] = Field(description="Systems on which access is still open")
+    privileged_accounts: int = Field(description="Privileged accounts among them")
+
+
+@router.get("/exposure", summary="Preview a later cutoff", responses=problems(404))
+async def exposure(
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    cutoff: Annotated[str, Query(max_length=100, pattern=TEXT, description="As in a request to change it")],
+    zone: Annotated[str, Query(max_length=100, pattern=TEXT, description="An IANA time zone")],
+) -> ExposureOfMove:
+    """Nothing is changed."""
+    found = await state_of(request).queries.run_page(caller.viewer, run_id)
+    state, now = found.snapshot.state, found.snapshot.world.now
+    added = added_exposure(state, parse_cutoff(cutoff, zone).instant, now)
+    if added is None:
+        return ExposureOfMove(added_seconds=0.0, systems=[], privileged_accounts=0)
+    return ExposureOfMove(
+        added_seconds=added.longer.total_seconds(),
+        systems=list(added.systems),
+        privileged_accounts=len(added.privileged),
     )
 
 

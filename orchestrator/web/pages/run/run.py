@@ -11,6 +11,8 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from orchestrator.documents.run import run_document
+from orchestrator.domain.commands.requests import systems_left_changed
+from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.measures.exposure import Clock, exposure
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.reading.queries import RunPage
@@ -110,8 +112,19 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
             "replan": permissions.replan().allowed,
             "embargo": permissions.embargo(),
         },
+        "kept_open": _kept_open(seen),
+        "left_changed": [seen.system(name) for name in systems_left_changed(state)],
         "local_input": state.cutoff.astimezone(zone_of(state.zone)).strftime("%Y-%m-%dT%H:%M"),
     }
+
+
+def _kept_open(seen: RunAccess) -> Document | None:
+    """What a later cutoff would keep open; None where access is gone."""
+    state = seen.state
+    added = added_exposure(state, state.cutoff + timedelta(seconds=1), seen.world.now)
+    if added is None or not added.systems:
+        return None
+    return {"systems": [seen.system(name) for name in added.systems], "privileged": len(added.privileged)}
 
 
 def _files(found: RunPage, step_id: str) -> list[Document]:
