@@ -18,9 +18,9 @@ from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.auth import Auth, BearerToken
-from connectors.http.connector import HttpKind, HttpSettings, find_by
+from connectors.http.connector import Find, HttpKind, HttpSettings, find_by
 from connectors.http.dialect import Dialect
-from connectors.http.flows import Fields, all_pages, ask, change, parse
+from connectors.http.flows import Fields, all_pages, ask, change, parse, unexpected
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.http.tokens import PrivateKeyJwt, SigningKey
@@ -43,6 +43,7 @@ SCOPES = "okta.users.manage okta.groups.manage"
 _NOT_FOUND = "E0000007"  # developer.okta.com/docs/reference/error-codes
 _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
 _PAGE_SIZE = "200"
+_SAMPLES = "20"  # users of whom one must be found again by the same query
 _SETTLES = timedelta(minutes=1)  # deactivation and deletion may go on after they were accepted
 
 
@@ -117,6 +118,8 @@ def _error_code(body: Any) -> str:
 def _by_id(settings: OktaSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
     # Okta takes a login or `me` in place of an id too: only an account with this very id counts.
     answer = yield GET_USER.request(lookup.value, missing_ok=True)
+    if answer.missing and not _is_gone(answer):
+        unexpected("The answer was a 404 without Okta's error code.")
     user = None if answer.missing else parse(answer.body, _User)
     return [user.as_account()] if user is not None and user.id == lookup.value else []
 
@@ -130,6 +133,34 @@ def _by(parameter: str) -> Callable[[OktaSettings, Lookup], Flow[Sequence[Accoun
         return [parse(item, _User).as_account() for item in (yield from all_pages(request, LinkHeader()))]
 
     return find
+
+
+_FIND: Find[OktaSettings] = find_by(
+    "okta",
+    {"id": _by_id, "login": _by("filter"), "email": _by("filter"), "employeeNumber": _by("search")},
+)
+
+
+def _find(settings: OktaSettings, lookups: Sequence[Lookup]) -> Flow[Sequence[Account]]:
+    """Raises `ActionRequiredError("search_unproven")` where nothing was found and a query is not known to work."""
+    found = yield from _FIND(settings, lookups)
+    attributes = dict.fromkeys(each.attribute for each in lookups if each.value.strip() and each.attribute != "id")
+    if found or not attributes:
+        return found
+    page = yield LIST_USERS.request(params={"limit": _SAMPLES})
+    users = [parse(item, _User).as_account() for item in LinkHeader().items(page)]
+    for attribute in attributes:
+        user = next((each for each in users if each.attributes.get(attribute)), None)
+        lookup = Lookup(attribute, user.attributes[attribute]) if user is not None else None
+        if user is None or lookup is None or user not in (yield from _FIND(settings, [lookup])):
+            raise ActionRequiredError(
+                "search_unproven",
+                f"A search by {attribute} finds no user of the organisation, so it does not prove that there is no "
+                "account.",
+                remedy="Choose a match key that the users in Okta have, or allow the credential to read users.",
+                happened="no",
+            )
+    return found
 
 
 def _user(effect: Effect) -> Flow[tuple[_User | None, bool]]:
@@ -287,10 +318,7 @@ OKTA = HttpKind(
     OktaSettings,
     auth=_auth,
     prepare=lambda settings: settings,
-    find=find_by(
-        "okta",
-        {"id": _by_id, "login": _by("filter"), "email": _by("filter"), "employeeNumber": _by("search")},
-    ),
+    find=_find,
     check=_check,
     dialect=Dialect(code=_error_code, failed_success=lambda body: bool(_error_code(body))),
     acts=ActTable(
