@@ -11,14 +11,14 @@ from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Reason
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Reason, has_subcommand
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table
 
 
 def away(context: typer.Context, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
     """List your delegations: your delegates, and the colleagues you are a delegate for."""
-    if context.invoked_subcommand is not None:
+    if has_subcommand(context):
         return
 
     async def work() -> Document:

@@ -10,7 +10,7 @@ import typer
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.names import accounts_named, exception_named
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run, has_subcommand
 from orchestrator.cli.terminal.outcomes import print_closing, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.repairs import commands_for
@@ -32,7 +32,7 @@ def exceptions(
     folder: Folder = FOLDER,
 ) -> None:
     """List exceptions with their owner and how to resolve them."""
-    if context.invoked_subcommand is None:
+    if not has_subcommand(context):
         found = carry_out(_list(run_id, closed, after, alias, folder))
         if json:
             print_json(found)

@@ -8,14 +8,14 @@ import typer
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, has_subcommand
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table
 
 
 def starts(context: typer.Context, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
     """List the limits on starts that are reached, and the starts that are held."""
-    if context.invoked_subcommand is not None:
+    if has_subcommand(context):
         return
 
     async def work() -> Document:

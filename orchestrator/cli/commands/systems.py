@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document
-from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName
+from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, has_subcommand
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, table
@@ -22,7 +22,7 @@ def systems(
     folder: Folder = FOLDER,
 ) -> None:
     """List a packet's systems with the result of the last check."""
-    if context.invoked_subcommand is not None:
+    if has_subcommand(context):
         return
 
     async def work() -> Document:

@@ -12,7 +12,7 @@ from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.attachments import attachment
 from orchestrator.cli.terminal.names import task_named
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Run
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Run, has_subcommand
 from orchestrator.cli.terminal.outcomes import print_closing
 from orchestrator.cli.terminal.refusals import reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
@@ -29,7 +29,7 @@ def tasks(
     folder: Folder = FOLDER,
 ) -> None:
     """List manual tasks."""
-    if context.invoked_subcommand is not None:
+    if has_subcommand(context):
         return
 
     async def work() -> Document:

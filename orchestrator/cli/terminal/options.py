@@ -29,3 +29,18 @@ Zone = Annotated[str | None, typer.Option("--zone", help="The time zone of the c
 
 FOLDER = Path(".offboard")
 PACKET = "standard-leaver"
+
+
+def has_subcommand(context: typer.Context) -> bool:
+    """Whether a group was called with one of its commands. Options in front of that command's name are given to it:
+    `offboard systems --as operator check`."""
+    if context.invoked_subcommand is None:
+        return False
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    named = {
+        name: value
+        for name, value in context.params.items()
+        if (source := sources[name]) is not None and source.name == "COMMANDLINE"
+    }
+    context.default_map = {context.invoked_subcommand: named}
+    return True
