@@ -105,6 +105,17 @@ async def test_a_database_that_is_older_than_what_was_read_of_it_is_said_so(
     assert len((await ledger.read({"run:1": 0})).events["run:1"]) == 2
 
 
+async def test_a_read_survives_connections_that_the_server_has_ended(ledger: Ledger, url: str) -> None:
+    """As after a restart: the pool's connections are dead, and the server is back."""
+    await ledger.append([StreamAppend("run:1", 0, counts(1, 2))])
+    await asyncio.gather(*(ledger.read({"run:1": 0}) for _ in range(3)))
+    async with await psycopg.AsyncConnection.connect(url.replace("+psycopg", ""), autocommit=True) as owner:
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        await owner.execute(f"{ended} AND pid <> pg_backend_pid()".encode())
+    assert len((await ledger.read({"run:1": 0})).events["run:1"]) == 2
+    assert await ledger.now()
+
+
 def test_a_full_disk_is_said_so() -> None:
     database = Database("postgresql://ledger.example/offboard")
     ours = database.unavailable(psycopg.errors.DiskFull())

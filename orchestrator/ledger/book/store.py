@@ -32,7 +32,7 @@ from orchestrator.ledger.persons.files import Files
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.persons.sealing import PersonKey
 from orchestrator.ledger.persons.uploads import Uploads
-from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.database import Database, lost_connection
 
 __all__ = [
     "AppendRefused",
@@ -68,6 +68,7 @@ _FOLLOW = "SELECT stored FROM ledger.events WHERE position > %s ORDER BY positio
 _SUBJECT = "SELECT stored FROM ledger.events WHERE subject = %s AND position > %s ORDER BY position LIMIT %s"
 _WHOLE = "SELECT stored, leaf_hash FROM ledger.events WHERE stream = %s ORDER BY version"
 _FIRST = "SELECT stored FROM ledger.events WHERE stream = ANY(%s) AND version = 1"
+_NOW = "SELECT engine.now()"
 _TAIL = "SELECT position FROM ledger.head"
 
 _DEPARTED = """
@@ -156,9 +157,8 @@ class Ledger:
 
     async def now(self) -> datetime:
         """The database's time, which all of Offboard goes by."""
-        async with self._database.driver() as connection:
-            row = await (await connection.execute("SELECT engine.now()")).fetchone()
-        assert row is not None and isinstance(row[0], datetime)
+        [row] = await self._rows(_NOW, ())
+        assert isinstance(row[0], datetime)
         return row[0]
 
     async def departed(self, humans: Iterable[str]) -> frozenset[str]:
@@ -182,6 +182,15 @@ class Ledger:
         return await self._decode(row[0] for row in await self._rows(sql, parameters))
 
     async def _rows(self, sql: str, parameters: tuple[object, ...]) -> list[Any]:
+        try:
+            return await self._rows_once(sql, parameters)
+        except LedgerUnavailable as error:
+            if not lost_connection(error):
+                raise
+        # A connection of the pool that a restart of the server has ended is found out by its first use.
+        return await self._rows_once(sql, parameters)
+
+    async def _rows_once(self, sql: str, parameters: tuple[object, ...]) -> list[Any]:
         async with self._database.driver() as connection:
             cursor = connection.cursor(binary=True)
             await cursor.execute(sql, parameters)

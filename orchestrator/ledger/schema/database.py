@@ -30,6 +30,7 @@ TRANSACTION_TIMEOUT_SINCE = 170000
 
 _SCHEMA_IS_MISSING = ("3F000", "42P01", "42883")  # no such schema, table or function
 _READ_ONLY = "25006"
+_CONNECTION_ENDED = ("57P01", "57P02")  # by an administrator, as at a restart; or after a crash of another process
 _FULL = {"53100": "the disk is full", "53200": "out of memory"}
 _ENDED_BY_SERVER = ("25P03", "25P04")  # idle in a transaction, or in one, for too long
 
@@ -201,6 +202,12 @@ class Database:
             f"it cannot be reached, or closed the connection ({cause})",
             "Check that PostgreSQL is running and that the address and credentials are correct. No data was lost",
         )
+
+
+def lost_connection(error: LedgerUnavailable) -> bool:
+    """Whether the server ended a connection that was open, so that another one may work at once."""
+    cause = error.__cause__
+    return isinstance(cause, psycopg.OperationalError) and cause.sqlstate in _CONNECTION_ENDED
 
 
 def ends_transactions(connection: psycopg.AsyncConnection[Any]) -> bool:
