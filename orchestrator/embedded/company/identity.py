@@ -81,9 +81,12 @@ class IdentityProvider:
             if name not in self._groups:
                 self._groups[name] = str(storage.create(group_type, wanted).id)
             else:
-                current: Any = storage.get(group_type, self._groups[name])
-                current.members = [*(current.members or []), *wanted.members]
-                storage.update(group_type, current)
+                # Not with `update`, which copies and checks all members of the group for each person that is hired.
+                group: Any = storage._stored(group_type, self._groups[name])
+                group.members = [*(group.members or []), *wanted.members]
+                changed = {"last_modified": storage.clock(), "version": storage.next_version()}
+                group.meta = group.meta.model_copy(update=changed)
+                storage._store(group, storage._values_of(group))
 
 
 def _content(resource: Resource[Any]) -> dict[str, Any]:
