@@ -33,11 +33,39 @@ def test_the_next_date_is_known_whatever_it_is() -> None:
     story = Story(at=EVENING + 90 * DAY)
     story.approve_all()
     story.work()
-    assert story.progress.due_in == 3 * DAY.total_seconds()  # the task
+    assert story.state.work.tasks["t-" + story.id("hand_over")[2:] + "-1"].opened.due == EVENING + 90 * DAY
     story.complete("hand_over")
     assert story.progress.due_in == (EVENING + 90 * DAY - MONDAY).total_seconds()
     story.reschedule(EVENING + 2 * DAY)
     assert story.progress.due_in == (EVENING + 2 * DAY - MONDAY).total_seconds()
+
+
+def test_tasks_and_gates_are_dated_from_a_cutoff_that_is_far_away() -> None:
+    far = EVENING + 90 * DAY
+    story = Story(at=far)
+    gate = story.state.decisions.gates["g-access-1"].opened
+    assert gate.decide_by == far - DAY, "a day before the cutoff, as the gate has a day to be decided"
+    story.at(MONDAY + 10 * DAY)
+    assert not story.events(e.GateEscalated) and "task_overdue" not in dict(story.exceptions())
+    story.at(far - DAY)
+    assert story.events(e.GateEscalated) and ("task_overdue", "hand_over") not in story.exceptions()
+    story.at(far)
+    assert ("task_overdue", "hand_over") in story.exceptions()
+    near = Story(at=EVENING)
+    assert near.state.decisions.gates["g-access-1"].opened.decide_by == MONDAY + DAY
+    assert next(iter(near.state.work.tasks.values())).opened.due == MONDAY + 3 * DAY
+
+
+def test_dates_follow_a_cutoff_that_becomes_earlier() -> None:
+    story = Story(at=EVENING + 90 * DAY)
+    story.vote("g-money-1", ANNA)
+    story.reschedule(EVENING)
+    assert story.open_gates() == ["g-money-1", "g-access-2"], "what has a vote stays open"
+    assert story.state.decisions.gates["g-access-2"].opened.decide_by == MONDAY + DAY
+    [task] = [one.opened for one in story.state.work.tasks.values() if one.open]
+    assert task.due == MONDAY + 3 * DAY and task.task_id.endswith("-2")
+    story.reschedule(EVENING + DAY)
+    assert len(story.events(e.GateOpened)) == 3, "a later cutoff keeps what is open"
 
 
 def test_rescheduling() -> None:

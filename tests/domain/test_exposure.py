@@ -20,6 +20,7 @@ from run_world import (
     packet,
 )  # fmt: skip
 
+from orchestrator.domain.measures import outcomes
 from orchestrator.domain.measures.exposure import Clock, Exposure, exposure
 
 
@@ -137,3 +138,13 @@ def test_a_lapsed_or_withdrawn_decision_is_none() -> None:
     story.later(HOUR)
     story.vote(again, ANNA)
     assert whole(story).approved is not None and whole(story).approved > MONDAY + HOUR - MINUTE
+
+
+def test_a_dry_run_saves_no_minutes() -> None:
+    saving = packet(workflow=("ability: snapshot}", "ability: snapshot, minutes_saved: 10}"))
+    minutes = {}
+    for phase in ("shadow", "production"):
+        story = Story(saving, phase=phase)
+        story.attempt("look")
+        minutes[phase] = outcomes.minutes_saved(story.state)
+    assert minutes == {"shadow": 0, "production": 10}, "people do everything beside a dry run"

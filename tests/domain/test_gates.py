@@ -362,3 +362,17 @@ def test_votes_on_a_finished_run_are_too_late() -> None:
     with pytest.raises(TooLate) as late:
         story.vote(ACCESS, ANNA)
     assert late.value.code == "run_finished" and "ended" in late.value.message
+
+
+def test_a_rejection_is_final_once_its_steps_are_skipped() -> None:
+    story = Story()
+    story.vote("g-money-1", ANNA, "reject")
+    story.skip("close")
+    assert ("gate_rejected", "g-money-1") in story.exceptions()
+    story.skip("pay")
+    assert not story.exceptions()
+    story.vote("g-access-1", ANNA)
+    story.complete("hand_over")
+    story.at(EVENING + DAY)
+    story.work()
+    assert story.state.finish == "with_exceptions"

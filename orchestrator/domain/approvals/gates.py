@@ -17,7 +17,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import own_run, refusal, require
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, limited
-from orchestrator.domain.run.decisions import GateState
+from orchestrator.domain.run.decisions import GateState, decision_due
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 
@@ -46,7 +46,7 @@ def opening(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet
         digests=digests,
         roles=spec.decided_by,
         quorum=spec.quorum,
-        decide_by=now + spec.decide_within,
+        decide_by=decision_due(now, state.cutoff, spec.decide_within),
         # Counted from the cutoff, but never over before an approver could act on it.
         valid_until=max(state.cutoff, now) + spec.valid_for,
     )

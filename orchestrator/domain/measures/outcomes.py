@@ -19,7 +19,10 @@ def approved_at(state: RunState) -> datetime | None:
 
 def minutes_saved(state: RunState) -> int:
     """Minutes of manual work, by the packet's own figures, of the steps that needed nobody: those verified, and those
-    attested by the system itself. What a person did, or had to find out, saved nobody anything."""
+    attested by the system itself. What a person did, or had to find out, saved nobody anything; nor does a dry run,
+    where people do everything."""
+    if state.asked.phase == "shadow":
+        return 0
     by_people = {task.opened.step_id for task in state.work.tasks.values() if task.outcome == "done"}
     return sum(
         step.minutes_saved

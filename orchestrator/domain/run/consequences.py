@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+
+from datetime import datetime, timedelta
+
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import decidability, gates
 from orchestrator.domain.approvals import presettled as beforehand
@@ -15,8 +18,9 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning import searching
 from orchestrator.domain.planning.missing_connectors import can_plan_more
+from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.planning import make_plan
-from orchestrator.domain.run.decisions import GateState
+from orchestrator.domain.run.decisions import GateState, decision_due
 from orchestrator.domain.run.exception_events import opened_exceptions, overcome_exceptions
 from orchestrator.domain.run.exception_rule import ExceptionContext
 from orchestrator.domain.run.readiness import StepReadiness, World, approval_in_force, levels_suffice, readiness
@@ -86,7 +90,8 @@ def _gates(state: RunState, standings: dict[str, StepReadiness], world: World) -
     for gate_id, gate in state.decisions.gates.items():
         if not gate.open:
             continue
-        if gate.lapsed(state.cutoff, world.now) or not set(waiting[gate.opened.gate]) & set(gate.opened.digests):
+        pending = set(waiting[gate.opened.gate]) & set(gate.opened.digests)
+        if gate.lapsed(state.cutoff, world.now) or not pending or _dated_too_late(state, gate, world):
             yield e.GateWithdrawn(gate_id=gate_id)
             continue
         decision = gates.decision(gate, world.actors)
@@ -111,6 +116,19 @@ def _escalates(state: RunState, gate: GateState, world: World) -> bool:
     return world.now >= gate.opened.decide_by or decidability.escalation_helps(state, gate, further, world)
 
 
+def _dated_too_late(state: RunState, gate: GateState, world: World) -> bool:
+    """Whether the cutoff was moved to an earlier time since the gate opened, so that its date is too late. It opens
+    again, unless a person has voted: a vote is not lost for the sake of a date."""
+    within = world.pinned.approvals.gates[gate.opened.gate].decide_within
+    return not gate.votes and gate.opened.decide_by > decision_due(gate.opened_at, state.cutoff, within)
+
+
+def _task_due(state: RunState, step: PlannedStep, opened_at: datetime, within: timedelta) -> datetime:
+    """A task that opens with the request is due at the cutoff at the earliest: its work belongs to the last day."""
+    due = opened_at + within
+    return max(due, state.cutoff) if step.anchor == "approval" else due
+
+
 def _unfounded(state: RunState, standings: dict[str, StepReadiness], world: World) -> frozenset[str]:
     """What was approved by a person who lost the level for it, found out when it was due, and what was approved before
     a hand-over was skipped: people are asked again."""
@@ -133,8 +151,16 @@ def _tasks(state: RunState, standings: dict[str, StepReadiness], world: World) -
         if not task.open:
             continue
         known = state.work.steps.get(task.opened.step_id)
+        step = state.plan.steps.get(task.opened.step_id)
         if known is None or known.final or (task.opened.kind == "confirm_outcome" and known.status != "unknown"):
             yield e.TaskWithdrawn(task_id=task_id)
+        elif (
+            step is not None
+            and task.opened.kind == "work"
+            and task.opened.due
+            > _task_due(state, step, task.opened_at, step.task_due_within or thresholds.task_due_within)
+        ):
+            yield e.TaskWithdrawn(task_id=task_id)  # the cutoff is earlier now: it opens again with its new date
         else:
             busy.add(task.opened.step_id)
     for id_, step in state.plan.steps.items():
@@ -143,7 +169,7 @@ def _tasks(state: RunState, standings: dict[str, StepReadiness], world: World) -
         number = 1 + sum(1 for task in state.work.tasks.values() if task.opened.step_id == id_)
         task_id = f"t-{id_[2:]}-{number}"
         if step.is_task and standings[id_].kind == "ready":
-            due = world.now + (step.task_due_within or thresholds.task_due_within)
+            due = _task_due(state, step, world.now, step.task_due_within or thresholds.task_due_within)
             yield e.TaskOpened(task_id=task_id, step_id=id_, kind="work", role=step.task_role or spec.owner, due=due)
         elif state.work.steps[id_].status == "unknown":
             due = world.now + thresholds.task_due_within

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 NAMED_BY = 2
 """So many people name an account before it can decide."""
+
+
+def decision_due(opened_at: datetime, cutoff: datetime, within: timedelta) -> datetime:
+    """By when a gate that opened then is to be decided: the time that the packet gives, and that long before the cutoff
+    if that is later. Approvers of a leaving that is months away are not reminded today."""
+    return max(opened_at + within, cutoff - within)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from orchestrator.domain.run.exception_rule import (
     subjects,
 )
 from orchestrator.domain.run.readiness import account_gone, approval_in_force, ready_since
+from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import StepState
 
 # Accounts
@@ -137,12 +138,20 @@ def _never(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
 
 def _rejected(context: ExceptionContext, gate_id: str) -> Wanted | None:
     state, gate = context.state, context.state.decisions.gates[gate_id]
-    stands = gate.outcome == "rejected" and any(state.decisions.rejected.get(d) == gate_id for d in gate.opened.digests)
+    stands = gate.outcome == "rejected" and _keeps_rejected(state, gate_id)
     return Wanted(gate_id, gate_id=gate_id) if stands else None
 
 
+def _keeps_rejected(state: RunState, gate_id: str) -> bool:
+    """Whether the rejection still keeps a step from running. Once an operator has skipped them all, it is final."""
+    return any(
+        state.decisions.rejected.get(step.digest) == gate_id and not state.work.steps[step_id].final
+        for step_id, step in state.plan.steps.items()
+    )
+
+
 def _not_rejected(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    return opened.gate_id not in context.state.decisions.rejected.values()
+    return opened.gate_id is None or not _keeps_rejected(context.state, opened.gate_id)
 
 
 def _decider_missing(context: ExceptionContext, gate_id: str) -> Wanted | None:
@@ -374,7 +383,8 @@ _RULES: Final = (
         kind="gate_rejected",
         title="Approval rejected",
         meaning="An approver rejected this gate. Its steps do not run.",
-        remedy="Re-plan the run to request approval again, or cancel the run.",
+        remedy="Re-plan the run to request approval again; or skip each of its steps, which makes the rejection final; "
+        "or cancel the run.",
         repairs=(Repair.REPLAN, Repair.END),
         opens=(Trigger(Subject.GATE, _rejected),),
         overcome=_not_rejected,

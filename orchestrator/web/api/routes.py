@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
 
 from orchestrator.web.api import access, health, hr_hook, inquiries, people
 from orchestrator.web.api.admin import away, ledger, packets, systems, tokens, webhooks
@@ -28,6 +30,19 @@ PARTS = (
 )  # fmt: skip
 """In the order in which the document describes them."""
 
-router = APIRouter()
+
+def known_parameters(request: Request) -> None:
+    """Raises `RequestValidationError` for a query parameter that the route does not have: a misspelled filter would
+    otherwise be answered with everything."""
+    known = {field.alias for field in get_flat_params(request.scope["route"].dependant)}
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        raise RequestValidationError([
+            {"type": "extra_forbidden", "loc": ("query", name[:100]), "msg": "Unknown parameter", "input": None}
+            for name in unknown[:20]
+        ])  # fmt: skip
+
+
+router = APIRouter(dependencies=[Depends(known_parameters)])
 for part in PARTS:
     router.include_router(part.router)

@@ -138,3 +138,18 @@ async def test_the_ledger_is_verified_and_says_so(program: Program) -> None:
     assert (await auditor.get("/ledger")).json()["last_verification"]["ok"]
     # What somebody asked is theirs alone.
     refused(await (await program("operator")).get(inquiry), 404, "unknown_inquiry")
+
+
+async def test_an_unknown_query_parameter_is_refused_and_not_ignored(program: Program) -> None:
+    auditor = await program("auditor")
+    for path, wrong in (
+        ("/runs", "q"),
+        ("/runs", "person"),
+        ("/exceptions", "runs"),
+        ("/inbox", "kinds"),
+        ("/staff", "x"),
+    ):
+        answer = await auditor.get(path, params={wrong: "Ada"})
+        assert answer.status_code == 422, path
+        assert any(wrong in str(one) for one in answer.json()["errors"]), answer.text
+    assert (await auditor.get("/runs", params={"limit": 1})).status_code == 200
