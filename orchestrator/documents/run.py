@@ -14,6 +14,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
+from orchestrator.domain.run.hand_overs import left_out_before
 from orchestrator.domain.run.readiness import World, due_at, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import access_gone_at, counts, run_status
@@ -30,7 +31,7 @@ def run_document(page: RunPage, *, with_events: bool = False) -> Document:
         "access_gone_within": world.pinned.workflow.outcomes.access_gone_within,
         "systems": [_system(state, system) for system in state.accounts.searches],
         "steps": steps(state, world, page.events),
-        "gates": [_gate(state, gate_id) for gate_id in state.decisions.gates],
+        "gates": [_gate(state, world, gate_id) for gate_id in state.decisions.gates],
         "tasks": [_task(state, task_id) for task_id in state.work.tasks],
         "exceptions": [_exception(state, world, exception_id) for exception_id in state.work.exceptions],
         "holds": sorted(world.holds & {"*", *world.pinned.platform.systems}),
@@ -55,6 +56,7 @@ def header(state: RunState) -> Document:
         "urgent": asked.urgent,
         "requested_by": asked.requested_by,
         "requested_at": state.requested_at,
+        "reason": asked.reason,
         "finished_at": state.finished_at,
         "held": state.held,
         "embargo": {"until": state.embargo_until, "named": list(state.named)} if state.embargo_until else None,
@@ -71,6 +73,7 @@ def person(facts: Mapping[str, Any] | None) -> Document | None:
         "employee_number": facts.get("employee_number") or None,
         "email": facts.get("email") or None,
         "department": facts.get("department") or None,
+        "title": facts.get("title") or None,
         "time_zone": facts.get("time_zone") or None,
     }
 
@@ -161,7 +164,46 @@ def _system(state: RunState, system: str) -> Document:
     }
 
 
-def _gate(state: RunState, gate_id: str) -> Document:
+def blocked_without(state: RunState, step: PlannedStep) -> list[str]:
+    """The titles of the steps that do not run either if this one is excluded, in the order of the plan."""
+    blocked = {step.name}
+    titles: dict[str, None] = {}
+    for _ in state.plan.steps:
+        more = [one for one in state.plan.steps.values() if one.name not in blocked and blocked & set(one.needs)]
+        if not more:
+            break
+        blocked |= {one.name for one in more}
+    for one in state.plan.steps.values():
+        if one.name in blocked - {step.name} and not state.work.steps[one.step_id].final:
+            titles[one.title] = None
+    return list(titles)
+
+
+def skipped_hand_overs(state: RunState, world: World, gate_id: str) -> list[str]:
+    """The titles of the hand-overs that were left out before steps which this gate decides about."""
+    digests = state.decisions.gates[gate_id].opened.digests
+    titles: dict[str, None] = {}
+    for step in state.plan.steps.values():
+        if step.digest in digests:
+            for hand_over, _ in left_out_before(state, step, world.pinned, world.abilities):
+                titles[hand_over.title] = None
+    return list(titles)
+
+
+def decision_behind(state: RunState, opened: e.ExceptionOpened) -> Document | None:
+    """The vote that rejected the gate, or excluded the step, which an exception is about."""
+    gate = state.decisions.gates.get(opened.gate_id or "")
+    if gate is None:
+        return None
+    step = state.plan.steps.get(opened.step_id or "")
+    for vote, at in reversed(gate.votes):
+        if vote.verdict == "reject" or (step is not None and step.digest in vote.excluded):
+            return {"by": vote.by, "on_behalf_of": vote.on_behalf_of, "verdict": vote.verdict, "at": at,
+                    "reason": vote.reason}  # fmt: skip
+    return None
+
+
+def _gate(state: RunState, world: World, gate_id: str) -> Document:
     gate = state.decisions.gates[gate_id]
     digests = set(gate.opened.digests)
     named = {step.digest: step for step in state.plan.steps.values() if step.digest in digests}
@@ -183,9 +225,13 @@ def _gate(state: RunState, gate_id: str) -> Document:
                 "title": step.title,
                 "digest": digest,
                 "excluded": state.decisions.excluded.get(digest) == gate_id,
+                "reversible": step.reversible,
+                "account": account(state, step),
+                "blocks": blocked_without(state, step),
             }
             for digest, step in named.items()
         ],
+        "skipped_hand_overs": skipped_hand_overs(state, world, gate_id),
         "votes": [
             {
                 "by": vote.by,
@@ -247,6 +293,7 @@ def _exception(state: RunState, world: World, exception_id: str) -> Document:
         "closed_at": known.closed_at,
         "disposition": known.disposition,
         "by": known.by or None,
+        "decision": decision_behind(state, opened),
         "candidates": [account_of(state, id_) for id_ in found.candidates] if asks and found is not None else [],
         "remedy": exception_remedy(opened.kind, opened.code, opened.system, world.pinned),
         "repairs": list(rule.repairs),

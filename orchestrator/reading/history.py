@@ -67,7 +67,9 @@ class HistoryFilter:
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One event. `by` are the accounts that did it, empty where time or a worker brought it about; `step` is the name
-    in the packet, `item` the id of a gate, task or exception. `position` is None for who does not see everything."""
+    in the packet and `title` its title, `item` the id of a gate, task or exception. `outcome` is a verdict, a decision,
+    how a task ended, or how an exception was closed. `caused_by` are the accounts on whose permission a step ran.
+    `position` is None for who does not see everything."""
 
     at: datetime
     type: str
@@ -81,6 +83,9 @@ class HistoryEntry:
     version: int
     hash: str
     position: int | None
+    title: str | None = None
+    outcome: str | None = None
+    caused_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +106,14 @@ class _Found:
 
 @dataclass(slots=True)
 class _Steps:
-    """What the plans of runs call their steps, as far as it was asked for: stream -> step id -> name and system."""
+    """What the plans of runs call their steps, as far as it was asked for: stream -> step id -> name, system
+    and title."""
 
-    known: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    known: dict[str, dict[str, tuple[str, str, str]]] = field(default_factory=dict)
 
-    def of(self, stream: str, event: Event) -> tuple[str | None, str | None]:
+    def of(self, stream: str, event: Event) -> tuple[str | None, str | None, str | None]:
         step_id = getattr(event, "step_id", None)
-        return self.known.get(stream, {}).get(step_id or "", (None, None))
+        return self.known.get(stream, {}).get(step_id or "", (None, None, None))
 
 
 class History:
@@ -223,7 +229,9 @@ class History:
         for row in rows:
             entry = read(bytes(row[0]))
             planned = json.loads(entry.public)["steps"]
-            steps.known[entry.stream].update({step["step_id"]: (step["name"], step["system"]) for step in planned})
+            steps.known[entry.stream].update(
+                {step["step_id"]: (step["name"], step["system"], step["title"]) for step in planned}
+            )
 
     async def _entries(self, found: Sequence[_Found], steps: _Steps, everything: bool) -> tuple[HistoryEntry, ...]:
         await self._learn(steps, found)
@@ -235,7 +243,7 @@ class History:
     def _entry(one: _Found, steps: _Steps, names: Mapping[str, PersonName], everything: bool) -> HistoryEntry:
         stream, event = one.row["stream"], one.event
         run_id = _run_of(stream)
-        step, on = steps.of(stream, event)
+        step, on, title = steps.of(stream, event)
         item = next((getattr(event, name, None) for name in ("gate_id", "task_id", "exception_id")
                      if getattr(event, name, None)), None)  # fmt: skip
         kind, _, name = stream.partition(":")
@@ -252,6 +260,9 @@ class History:
             version=one.row["version"],
             hash=bytes(one.row["leaf_hash"]).hex(),
             position=one.row["position"] if everything else None,
+            title=title,
+            outcome=_outcome(event),
+            caused_by=_named(event, ("caused_by",)),
         )
 
     async def _last_before(self, at: datetime) -> int:
@@ -295,7 +306,17 @@ def _named(event: Event, fields: Iterable[str]) -> tuple[str, ...]:
 
 
 def _doers(event: Event) -> tuple[str, ...]:
-    return _named(event, ("by", "requested_by", "caused_by")) or _named(event, ("actor_id",))
+    """Those who did it. A step is carried out by Offboard, whoever approved it."""
+    return _named(event, ("by", "requested_by")) or _named(
+        event, ("actor_id",) if not hasattr(event, "caused_by") else ()
+    )
+
+
+def _outcome(event: Event) -> str | None:
+    for name in ("verdict", "outcome", "disposition"):
+        if isinstance(value := getattr(event, name, None), str):
+            return value
+    return None
 
 
 def _concerned(event: Event) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Label, Select, and_, case, exists, func, or_, select, tuple_
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import OrganisationSnapshot, RunSnapshot
@@ -168,7 +168,8 @@ class Queries:
         of a colleague who delegated that to them. With `mine` off, all that waits for anybody. `after` is what the
         page before gave. With `names` off, no name is decrypted."""
         most = max(1, min(limit, MAX_PAGE_SIZE))
-        about = (runs.c.cutoff, runs.c.zone, runs.c.packet_name, runs.c.packet_version)
+        rank, at = _urgency()
+        about = (runs.c.cutoff, runs.c.zone, runs.c.packet_name, runs.c.packet_version, rank, at)
         actor, absent = viewer.actor, await self.absent(viewer)
         query = select(
             inbox, *about, func.engine.now().label("now"), sight.on_behalf_of(actor, absent).label("on_behalf_of")
@@ -179,12 +180,13 @@ class Queries:
         if mine:
             query = query.where(sight.may_act(actor, absent))
         if after is not None:
-            query = query.where(tuple_(inbox.c.due_at, inbox.c.item_id) > tuple_(*_cursor(after)))
-        rows = await self._all(query.order_by(inbox.c.due_at, inbox.c.item_id).limit(most + 1))
+            query = query.where(tuple_(rank.element, at.element, inbox.c.item_id) > tuple_(*_inbox_cursor(after)))
+        rows = await self._all(query.order_by(rank, at, inbox.c.item_id).limit(most + 1))
         shown = rows[:most]
         named = await self.names([row["run_id"] for row in shown]) if names else {}
         items = tuple(Item.of(row, named) for row in shown)
-        more = f"{shown[-1]['due_at'].isoformat()}/{shown[-1]['item_id']}" if len(rows) > most else None
+        last = shown[-1] if len(rows) > most else None
+        more = f"{last['rank']}/{last['at'].isoformat()}/{last['item_id']}" if last is not None else None
         return InboxRows(items, rows[0]["now"] if rows else await self._ledger.now(), more)
 
     # Packets
@@ -276,6 +278,23 @@ def in_state(state: str) -> ColumnElement[bool]:
         known = ", ".join(StateFilter.__args__)  # type: ignore[attr-defined]
         raise Invalid("unknown_state", f"No run can be {state[:40]!r}.", known=known)
     return runs.c.state == state
+
+
+def _urgency() -> tuple[Label[int], Label[datetime]]:
+    """What the inbox is ordered by: first runs whose access should have ended and has not, and urgent ones; then by the
+    due date, or the cutoff where that is still to come and earlier."""
+    now = func.engine.now()
+    exposed = or_(runs.c.urgent, and_(runs.c.exposed, runs.c.cutoff <= now))
+    open_ = and_(runs.c.closed_at.is_(None), exposed)
+    ahead = case((runs.c.cutoff > now, func.least(inbox.c.due_at, runs.c.cutoff)), else_=inbox.c.due_at)
+    return case((open_, 0), else_=1).label("rank"), ahead.label("at")
+
+
+def _inbox_cursor(after: str) -> tuple[int, datetime, str]:
+    rank, _, rest = after.partition("/")
+    if rank not in ("0", "1"):
+        raise Invalid("bad_cursor", "Invalid cursor.")
+    return int(rank), *_cursor(rest)
 
 
 def _cursor(after: str) -> tuple[datetime, str]:

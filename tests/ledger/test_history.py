@@ -107,7 +107,7 @@ async def test_it_is_found_by_run_system_actor_and_time(services: SmallOffice, h
         all(one.at < between for one in earlier) and len(earlier) + len(later) == await services.ledger.tail_position()
     )
     both = await whole(history, viewer, HistoryFilter(actor="hanna", since=between))
-    assert [one.type for one in both] == ["RunRequested"]
+    assert [one.type for one in both] == ["StartCounted", "RunRequested"]
     assert await whole(history, viewer, HistoryFilter(actor="nobody")) == []
 
 

@@ -102,6 +102,9 @@ async def _print_decision(server: Server, run_id: str, gate_id: str, done: Docum
         excluded = [step["name"] for step in gate["steps"] if step["excluded"]]
         without = f", without {', '.join(excluded)}" if excluded else ""
         say(f"{which}: {in_sentence(label(gate['state'], GATE))}{without}.")
+        blocked = dict.fromkeys(title for step in gate["steps"] if step["excluded"] for title in step["blocks"])
+        if blocked:
+            say(f"These steps do not run either: {', '.join(blocked)}.")
     else:
         say(f"{which}: {len(gate['votes'])} of {gate['quorum']} approvals.")
     print_outcome(done)

@@ -100,10 +100,7 @@ def print_gates(document: Document) -> None:
     say("")
     rows = []
     for gate in document["gates"]:
-        votes = "; ".join(
-            f"{vote['by']} {vote['verdict']} {instant(vote['at'])}" + (f" “{vote['reason']}”" if vote["reason"] else "")
-            for vote in gate["votes"]
-        )
+        votes = "; ".join(_vote_words(vote) for vote in gate["votes"])
         waits = f"{role_words(gate['roles'])} by {instant(gate['decide_by'])}"
         excluded = [step["name"] for step in gate["steps"] if step["excluded"]]
         about = ", ".join(step["name"] for step in gate["steps"] if not step["excluded"])
@@ -116,6 +113,13 @@ def print_gates(document: Document) -> None:
             )
         )
     table(("Gate", "State", "Decisions", "Steps"), rows)
+
+
+def _vote_words(vote: Document) -> str:
+    """`it approve for ann 2026-11-30 17:00 CET “looked at”`."""
+    instead_of = f" for {vote['on_behalf_of']}" if vote["on_behalf_of"] else ""
+    reason = f" “{vote['reason']}”" if vote["reason"] else ""
+    return f"{vote['by']} {vote['verdict']}{instead_of} {instant(vote['at'])}{reason}"
 
 
 def print_exceptions(document: Document) -> None:

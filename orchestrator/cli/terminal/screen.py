@@ -19,6 +19,8 @@ from orchestrator.vocabulary.states import EXCEPTION_STATE, GATE, RUN, STEP, TAS
 
 Instant = datetime | str
 
+GAP = 2
+"""Columns between two cells of a table."""
 MAX_COLUMNS = 10_000
 """Columns of output that no terminal shows: a row stays one line there, so that other programs can read it."""
 
@@ -73,19 +75,40 @@ def clean(text: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
-    """Cells that are a known word have its colour. Nothing is cut off: on a narrow terminal cells go on below, and
-    without a terminal a row is a line, however long."""
+    """Cells that are a known word have its colour. Nothing is cut off, and no word is broken, since ids and commands
+    are copied: on a narrow terminal cells go on below, or each cell of a row has its own line. Without a terminal a row
+    is a line, however long."""
     console = out()
     cells = [[clean(cell or "") for cell in row] for row in rows]
     if not console.is_terminal:
         _lines(columns, cells)
         return
-    shown = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        shown.add_column(column, overflow="fold")
+    narrow = [max(_longest_word(line[at]) for line in (columns, *cells)) for at in range(len(columns))]
+    if sum(narrow) + GAP * len(columns) > console.width:
+        _records(console, columns, cells)
+        return
+    shown = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, padding=(0, GAP, 0, 0))
+    for column, width in zip(columns, narrow, strict=True):
+        shown.add_column(column, overflow="fold", min_width=width)
     for row in cells:
         shown.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
     console.print(shown)
+
+
+def _longest_word(cell: str) -> int:
+    return max((cell_len(word) for word in cell.split()), default=0)
+
+
+def _records(console: Console, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Rows below each other, where a table has no room for its longest words."""
+    width = max(cell_len(column) for column in columns)
+    for number, row in enumerate(cells):
+        if number:
+            console.print()
+        for column, cell in zip(columns, row, strict=True):
+            if cell:
+                line = Text.assemble((f"{column:{width}}", "bold"), "  ", (cell, STYLES.get(cell, "")))
+                console.print(line, soft_wrap=True)
 
 
 def _lines(columns: Sequence[str], rows: list[list[str]]) -> None:

@@ -7,8 +7,6 @@ found here as well, when `advance` asks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-
 from datetime import datetime, timedelta
 
 from orchestrator.domain import events as e

@@ -37,6 +37,11 @@ async def test_a_gate_waits_in_the_inbox_is_decided_once_and_the_rest_hear_the_o
     assert done.status_code == 200 and done.json()["carried_on"]
     late = refused(await it.post(path, json={"verdict": "reject", "reason": "No."}), 409, "gate_decided")
     assert "approved" in late["detail"] and "by it" in late["detail"]
+    shown = (await hr.get(f"/runs/{run_id}")).json()
+    [excluded] = [one for one in shown["exceptions"] if one["kind"] == "excluded_from_approval"]
+    assert excluded["decision"]["reason"] == "Not that one." and excluded["decision"]["by"] == "it"
+    transfer = next(one for one in gate["steps"] if one["name"] == "hand_over_repositories")
+    assert transfer["blocks"] == ["Revoke personal access tokens in code hosting", "Release the mailbox licence"]
     votes = gate_of((await hr.get(f"/runs/{run_id}")).json(), "access")
     assert votes["votes"][0]["by"] == "it" and [s["step_id"] for s in votes["steps"] if s["excluded"]] == [left_out]
 

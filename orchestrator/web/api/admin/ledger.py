@@ -52,6 +52,11 @@ class EventInHistory(ResponseModel):
     version: int = Field(description="Its position in its stream")
     hash: str = Field(description="The event's leaf hash, hex")
     position: int | None = Field(description="Its position in the ledger; null for callers who do not see every run")
+    title: str | None = Field(None, description="The step's title")
+    outcome: str | None = Field(
+        None, description="A verdict, a gate's outcome, how a task ended, or how an exception was closed"
+    )
+    caused_by: list[str] = Field([], description="The accounts on whose permission a step ran")
 
 
 class HistoryPage(ResponseModel):
@@ -130,4 +135,5 @@ def _event(one: HistoryEntry) -> EventInHistory:
     return EventInHistory(
         at=one.at, type=one.type, by=list(one.by), run_id=one.run_id, person=shown, packet=one.packet,
         system=one.system, step=one.step, item=one.item, version=one.version, hash=one.hash, position=one.position,
+        title=one.title, outcome=one.outcome, caused_by=list(one.caused_by),
     )  # fmt: skip

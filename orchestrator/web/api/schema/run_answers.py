@@ -84,6 +84,9 @@ class StepAtGate(ResponseModel):
     title: str
     digest: str
     excluded: bool
+    reversible: Literal["no", "yes", "limited"]
+    account: Account | None
+    blocks: list[str] = Field(description="Titles of the steps that do not run either if this one is excluded")
 
 
 class Vote(ResponseModel):
@@ -106,6 +109,9 @@ class GateInRun(ResponseModel):
     decided_at: datetime | None
     escalated_to: list[str]
     steps: list[StepAtGate]
+    skipped_hand_overs: list[str] = Field(
+        default=[], description="Titles of hand-overs that were skipped before its steps"
+    )
     votes: list[Vote]
 
 
@@ -138,6 +144,7 @@ class ExceptionInRun(ResponseModel):
     closed_at: datetime | None
     disposition: str | None
     by: str | None
+    decision: Vote | None = Field(None, description="The vote that rejected the gate or excluded the step")
     candidates: list[Account] = Field(description="The possible accounts, of which a person selects")
     remedy: str = Field(description="How to resolve it")
     repairs: list[Repair] = Field(default=[], description="The commands that can resolve it, the usual one first")
@@ -163,6 +170,7 @@ class RunHeader(ResponseModel):
     urgent: bool
     requested_by: str
     requested_at: datetime
+    reason: str | None = Field(None, description="Why the run was requested")
     finished_at: datetime | None
     held: bool
     embargo: Embargo | None

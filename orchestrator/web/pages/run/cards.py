@@ -11,6 +11,7 @@ from orchestrator.documents import run as documents
 from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.domain.approvals import naming
 from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
+from orchestrator.domain.events import ExceptionOpened
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
@@ -92,7 +93,11 @@ def gate_card(seen: RunAccess, gate_id: str) -> Document:
     approve = seen.permissions.approve(gate_id) if gate.open else DryRun()
     reject = seen.permissions.reject(gate_id) if gate.open else DryRun()
     steps = [
-        seen.step(step) | {"excluded": state.decisions.excluded.get(step.digest) == gate_id}
+        seen.step(step)
+        | {
+            "excluded": state.decisions.excluded.get(step.digest) == gate_id,
+            "blocks": documents.blocked_without(state, step) if gate.open else [],
+        }
         for step in state.plan.steps.values()
         if step.digest in digests
     ]
@@ -119,6 +124,10 @@ def gate_card(seen: RunAccess, gate_id: str) -> Document:
             for vote, at in gate.votes
         ],
         "steps": steps,
+        "requested_by": seen.name(state.asked.requested_by),
+        "requested_at": state.requested_at,
+        "reason": state.asked.reason,
+        "skipped_hand_overs": documents.skipped_hand_overs(state, seen.world, gate_id) if gate.open else [],
         "systems": sorted({step["system"] for step in steps if step["system"]}),
         "for_good": sum(step["reversible"] == "no" and not step["task_for"] for step in steps),
         "may": may,
@@ -201,9 +210,15 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
         "code": opened.code,
         "remedy": exception_remedy(opened.kind, opened.code, opened.system, seen.world.pinned),
         "second": second,
+        "decision": _decision(seen, opened),
         **(_repairs(seen, exception_id, known) if known.open else CLOSED),
         **_elsewhere(seen, exception_id, known.open),
     }
+
+
+def _decision(seen: RunAccess, opened: ExceptionOpened) -> Document | None:
+    vote = documents.decision_behind(seen.state, opened)
+    return vote | {"by": seen.name(vote["by"])} if vote is not None else None
 
 
 CLOSED: Document = {
