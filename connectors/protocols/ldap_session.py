@@ -353,7 +353,7 @@ class LdapDirectory:
         if isinstance(error, LDAPSocketOpenError):
             raise TryAgainError(
                 "unreachable",
-                detail,
+                f"No connection to {self._host}:{self._port}.",
                 remedy="Check that the directory is up and can be reached from this worker.",
                 happened="no",
             ) from None

@@ -6,7 +6,7 @@ import pytest
 from odd_directory import BASE, MANAGER, NORA, connected, group, odd_directory, signs_in, values
 
 from connectors.abilities import Account, Connector, Effect, Lookup
-from connectors.errors import ActionRequiredError, RefusedError
+from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 
 pytestmark = pytest.mark.usefixtures("needs_directory")
 
@@ -201,3 +201,10 @@ async def test_active_directory_is_refused_in_words() -> None:
 async def test_the_check_says_what_to_correct(settings: dict[str, str], rules: str, said: str) -> None:
     async with odd_directory(rules=rules) as url, connected(url, **settings) as ldap:
         assert said in (await ldap.check()).detail
+
+
+async def test_a_directory_that_is_down_is_named_without_the_socket() -> None:
+    async with connected("ldap://127.0.0.1:1") as ldap:
+        with pytest.raises(TryAgainError, match="unreachable") as raised:
+            await ldap.find_accounts([Lookup("uid", "nora")])
+    assert raised.value.detail == "No connection to 127.0.0.1:1."
