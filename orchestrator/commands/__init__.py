@@ -18,13 +18,13 @@ from orchestrator.commands.administration import (
     revoke_roles,
     sign_packet,
 )
+from orchestrator.commands.credentials import end_sessions, list_sessions, list_tokens, revoke_token
 from orchestrator.commands.integrations import (
     add_webhook,
     disable_webhook,
     list_webhooks,
     make_token,
     replace_webhook_secret,
-    revoke_token,
 )
 from orchestrator.commands.run_commands import (
     MAX_BATCH_APPROVALS,
@@ -66,8 +66,11 @@ __all__ = [
     "disable_webhook",
     "end_delegation",
     "end_run",
+    "end_sessions",
     "hold_run",
     "hold_system",
+    "list_sessions",
+    "list_tokens",
     "list_webhooks",
     "make_token",
     "move_packet",

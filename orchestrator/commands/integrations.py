@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.commands.administration import record_actor
+from orchestrator.commands.credentials import record_credential, require_owner_of_one
 from orchestrator.commands.services import Services, packets_in_use
+from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed
-from orchestrator.domain.permissions.command_table import Command, require
 from orchestrator.domain.permissions.levels import Actor, ActorKind, Level
-from orchestrator.domain.permissions.programs import require_harmless_roles, require_own_grants, require_safety_owner
+from orchestrator.domain.permissions.programs import require_harmless_roles, require_own_grants
 from orchestrator.ledger.access.tokens import MAX_TOKEN_LIFETIME, Token, Tokens, new_token_id
-from orchestrator.ledger.engine.webhooks import Webhook, Webhooks, unknown_webhook
+from orchestrator.ledger.engine.webhooks import Webhook, Webhooks, new_webhook_id, unknown_webhook
 
 
 async def make_token(
@@ -41,16 +42,15 @@ async def make_token(
     token_id = new_token_id()
     program = Actor(actor_id=f"s_{token_id}", kind=kind, roles=frozenset(roles), up_to=up_to, maker_human=actor.human)
     await record_actor(services, program)
+    await record_credential(
+        services,
+        e.TokenMade(
+            token_id=token_id, actor_id=program.actor_id, up_to=up_to.value, by=actor.actor_id, human=actor.human
+        ),
+    )
     return await tokens.make(
         program.actor_id, label=name, made_by=actor.actor_id, up_to=up_to, lasts=lasts, token_id=token_id
     )
-
-
-async def revoke_token(tokens: Tokens, actor: Actor, token_id: str) -> None:
-    """One's own, or one that the actor made. Raises `Invalid` where there is none that works."""
-    require("revoke_token", actor)
-    if not await tokens.revoke(token_id, made_by=actor.actor_id):
-        raise Invalid("unknown_token", "You have no such active token.")
 
 
 async def add_webhook(
@@ -77,7 +77,12 @@ async def add_webhook(
             "Only the safety owner of every packet that the webhook covers can add it.",
             packets=", ".join(sorted(reach.names)) or "none",
         )
-    return await webhooks.add(url, hosts, actor.actor_id, types, only)
+    await webhooks.require_addable(url, hosts, types, only)
+    covered = tuple(only) if only is not None else None
+    hook_id = new_webhook_id()
+    added = e.WebhookAdded(hook_id=hook_id, packets=covered, by=actor.actor_id, human=actor.human)
+    await record_credential(services, added)
+    return await webhooks.add(url, hosts, actor.actor_id, types, only, hook_id=hook_id)
 
 
 async def list_webhooks(
@@ -95,6 +100,8 @@ async def replace_webhook_secret(
     """The new secret, which cannot be had again; the former one signs beside it for a day."""
     await require_owner_of_one(services, actor, packets, "replace_webhook_secret")
     await _require_covered(services, webhooks, actor, packets, hook_id)
+    replaced = e.WebhookSecretReplaced(hook_id=hook_id, by=actor.actor_id, human=actor.human)
+    await record_credential(services, replaced)
     return await webhooks.replace_secret(hook_id)
 
 
@@ -103,6 +110,7 @@ async def disable_webhook(
 ) -> None:
     await require_owner_of_one(services, actor, packets, "disable_webhook")
     await _require_covered(services, webhooks, actor, packets, hook_id)
+    await record_credential(services, e.WebhookDisabled(hook_id=hook_id, by=actor.actor_id, human=actor.human))
     await webhooks.disable(hook_id)
 
 
@@ -129,7 +137,3 @@ async def _require_covered(
     """One about other people's packets is not there for them."""
     if not (await _reach(services, actor, packets)).covers((await webhooks.get(hook_id)).packets):
         raise unknown_webhook(hook_id)
-
-
-async def require_owner_of_one(services: Services, actor: Actor, packets: Sequence[str], command: Command) -> None:
-    require_safety_owner(actor, await packets_in_use(services, packets), command)

@@ -46,7 +46,11 @@ HELD = reduce(
 
 READS = {"run_started", "record_actor", "started"}
 """Functions that users cannot change anything with: `record_actor` records what a sign-in found out."""
-LINES = {"reschedule_run": {"bring_forward_run", "postpone_run"}, "approve_gates": {"approve_gate"}}
+LINES = {
+    "reschedule_run": {"bring_forward_run", "postpone_run"},
+    "approve_gates": {"approve_gate"},
+    "revoke_token": {"revoke_any_token", "revoke_token"},
+}
 ASKED_ELSEWHERE = {"check_systems", "verify_ledger"}
 """Commands that record nothing in the ledger, and are no function of `orchestrator.commands`."""
 ASKS = {"require", "require_author"}
@@ -157,6 +161,10 @@ def attempts(story: Story) -> dict[Command, Callable[[Actor], object]]:
         "add_webhook": lambda by: programs.require_safety_owner(by, [pinned], "add_webhook"),
         "disable_webhook": lambda by: programs.require_safety_owner(by, [pinned], "disable_webhook"),
         "replace_webhook_secret": lambda by: programs.require_safety_owner(by, [pinned], "replace_webhook_secret"),
+        "revoke_any_token": lambda by: programs.require_safety_owner(by, [pinned], "revoke_any_token"),
+        "end_sessions": lambda by: programs.require_safety_owner(by, [pinned], "end_sessions"),
+        "list_tokens": lambda by: programs.require_safety_owner(by, [pinned], "list_tokens"),
+        "list_sessions": lambda by: programs.require_safety_owner(by, [pinned], "list_sessions"),
         "list_webhooks": lambda by: programs.require_safety_owner(by, [pinned], "list_webhooks"),
     }
 

@@ -47,6 +47,11 @@ async def later_cutoff(house: House) -> Ask:
     return Ask({"run_id": house.runs["visible"]}, query={"cutoff": "2030-01-15T18:00", "zone": "Europe/Berlin"})
 
 
+async def end_sessions(house: House) -> Ask:
+    """Of a program, which has none."""
+    return Ask({"actor_id": f"s_{house.made['token']}"})
+
+
 def of(kind: str, name: str, body: object = None, form: dict[str, object] | None = None) -> Make:
     """About something that was made: a token, a webhook, a delegation, a question."""
 
@@ -260,6 +265,8 @@ REQUESTS: dict[str, Make] = {
     "POST /api/v1/delegations/{delegation_id}/end": of("delegation_id", "delegation"),
     "POST /api/v1/tokens": sent(body={**TOKEN, "lasts_days": 1}),
     "DELETE /api/v1/tokens/{token_id}": of("token_id", "token"),
+    "POST /api/v1/staff/{actor_id}/roles/revoke": sent(body={"packet": PACKET, "roles": ["auditor"]}, actor_id="hr"),
+    "POST /api/v1/staff/{actor_id}/sessions/end": end_sessions,
     "POST /api/v1/webhooks": sent(body=HOOK),
     "POST /api/v1/webhooks/{hook_id}/secret": of("hook_id", "hook"),
     "DELETE /api/v1/webhooks/{hook_id}": of("hook_id", "hook"),

@@ -166,6 +166,9 @@ POST   /api/v1/delegations/{delegation_id}/end         +  ?  ?  +  ?  ?  ?  ?  x
 GET    /api/v1/tokens                                  +  +  +  +  +  +  +  +  +  s
 POST   /api/v1/tokens                                  x  x  x  x  x  +  x  x  x  s
 DELETE /api/v1/tokens/{token_id}                       ?  ?  ?  ?  ?  +  ?  ?  x  s
+POST   /api/v1/staff/{actor_id}/roles/revoke           x  x  x  x  x  +  x  x  x  s
+GET    /api/v1/sessions                                x  x  x  x  x  +  x  x  x  s
+POST   /api/v1/staff/{actor_id}/sessions/end           x  x  x  x  x  +  x  x  x  s
 GET    /api/v1/webhooks                                x  x  x  x  x  +  x  x  x  s
 POST   /api/v1/webhooks                                x  x  x  x  x  +  x  x  x  s
 POST   /api/v1/webhooks/{hook_id}/secret               x  x  x  x  x  +  x  x  x  s

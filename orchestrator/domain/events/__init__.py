@@ -1,7 +1,8 @@
 """The events of runs, and of the people, holds and actors around them. Names are in the past tense; events are frozen.
 
 Import the package as `e`: `from orchestrator.domain import events as e`. The modules follow the parts of a run's state
-in `domain/run`: `lifecycle`, `accounts`, `plan`, `decisions`, `work`; `organisation` has the events outside of runs.
+in `domain/run`: `lifecycle`, `accounts`, `plan`, `decisions`, `work`; `organisation`, `starts` and
+`credentials` have the events outside of runs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,14 @@ from orchestrator.domain.events.accounts import (
     MatchSettledBeforehand,
     SearchOutcome,
     SystemSearched,
+)
+from orchestrator.domain.events.credentials import (
+    SessionsEnded,
+    TokenMade,
+    TokenRevoked,
+    WebhookAdded,
+    WebhookDisabled,
+    WebhookSecretReplaced,
 )
 from orchestrator.domain.events.decisions import (
     DeciderNamed,
@@ -86,6 +95,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
     StartCounted, StartsTripped, StartHeld, StartConfirmed, StartsReleaseApproved, StartsReleased,
+    TokenMade, TokenRevoked, SessionsEnded, WebhookAdded, WebhookSecretReplaced, WebhookDisabled,
 )  # fmt: skip
 
 __all__ = [
@@ -126,6 +136,7 @@ __all__ = [
     "RunRescheduled",
     "SearchOutcome",
     "SecondRequestReceived",
+    "SessionsEnded",
     "StartConfirmed",
     "StartCounted",
     "StartHeld",
@@ -144,6 +155,11 @@ __all__ = [
     "TaskCompleted",
     "TaskOpened",
     "TaskWithdrawn",
+    "TokenMade",
+    "TokenRevoked",
+    "WebhookAdded",
+    "WebhookDisabled",
+    "WebhookSecretReplaced",
     "holds_stream",
     "person_stream",
     "run_stream",

@@ -42,6 +42,10 @@ def event_key(event: Event, version: int) -> str:
             return f"run:{run}"
         case e.DecisionsDelegated(delegation_id=delegation):
             return f"delegated:{delegation}"
+        case e.TokenMade(token_id=token):
+            return f"token-made:{token}"
+        case e.TokenRevoked(token_id=token):
+            return f"token-revoked:{token}"
         case e.DelegationEnded(delegation_id=delegation):
             return f"delegation-ended:{delegation}"
         case _:

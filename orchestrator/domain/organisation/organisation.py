@@ -38,6 +38,8 @@ class Organisation:
     recorded: Mapping[str, e.ActorRecorded] = field(default_factory=dict)
     revoked: Mapping[str, frozenset[str]] = field(default_factory=dict)
     delegations: Mapping[str, DelegationState] = field(default_factory=dict)
+    revoked_tokens: frozenset[str] = frozenset()
+    """Ids of API tokens. They stop working with the event, whatever the table of tokens says."""
 
 
 def fold_organisation(state: Organisation, event: Event) -> Organisation:
@@ -60,6 +62,8 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
             return replace(
                 state, actors={**state.actors, actor_id: fewer}, revoked={**state.revoked, actor_id: revoked}
             )
+        case e.TokenRevoked(token_id=token_id):
+            return replace(state, revoked_tokens=state.revoked_tokens | {token_id})
         case e.DecisionsDelegated(delegation_id=id_):
             return replace(state, delegations={**state.delegations, id_: DelegationState(event)})
         case e.DelegationEnded(delegation_id=id_) if id_ in state.delegations:

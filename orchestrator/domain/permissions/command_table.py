@@ -17,11 +17,11 @@ from orchestrator.domain.refusal_codes import RefusalCode
 
 Command = Literal[
     "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "bring_forward_run", "check_systems",
-    "complete_task", "confirm_start", "delegate", "disable_webhook", "end_delegation", "end_run", "hold_run",
-    "hold_system", "list_webhooks", "make_token", "move_packet", "name_decider", "postpone_run", "reject_gate",
-    "release_run", "release_starts", "release_system", "replace_webhook_secret", "replan_run", "retry_step",
-    "revoke_roles", "revoke_token", "set_embargo", "settle_match", "sign_packet", "skip_step", "start_run",
-    "verify_ledger",
+    "complete_task", "confirm_start", "delegate", "disable_webhook", "end_delegation", "end_run", "end_sessions",
+    "hold_run", "hold_system", "list_sessions", "list_tokens", "list_webhooks", "make_token", "move_packet",
+    "name_decider", "postpone_run", "reject_gate", "release_run", "release_starts", "release_system",
+    "replace_webhook_secret", "replan_run", "retry_step", "revoke_any_token", "revoke_roles", "revoke_token",
+    "set_embargo", "settle_match", "sign_packet", "skip_step", "start_run", "verify_ledger",
 ]  # fmt: skip
 
 PEOPLE: Final[frozenset[ActorKind]] = frozenset({"person"})
@@ -93,10 +93,14 @@ COMMANDS: Final[Mapping[Command, CommandRule]] = MappingProxyType({
     "make_token": CommandRule("create an API token"),
     # Signing out revokes the terminal's own token, which must not depend on HR's records.
     "revoke_token": CommandRule("revoke an API token", kinds=EVERYONE, known_to_hr=False),
+    "revoke_any_token": CommandRule("revoke an API token that others created", keeps_access=True),
+    "end_sessions": CommandRule("end sessions of others", keeps_access=True),
     "add_webhook": CommandRule("add a webhook"),
     "disable_webhook": CommandRule("disable a webhook"),
     "replace_webhook_secret": CommandRule("replace a webhook's secret"),
     # Readers
+    "list_tokens": CommandRule("list API tokens that others created", level=Level.READ, known_to_hr=False),
+    "list_sessions": CommandRule("list sessions", level=Level.READ, known_to_hr=False),
     "list_webhooks": CommandRule("list webhooks", level=Level.READ, known_to_hr=False),
     "verify_ledger": CommandRule("verify the ledger", level=Level.READ, kinds=EVERYONE, known_to_hr=False),
 })  # fmt: skip

@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.rows import dict_row
-from sqlalchemy import delete, func, insert, update
+from sqlalchemy import delete, func, insert, select, update
 
 from orchestrator.ledger.book.errors import UnreadableEvent
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
-from orchestrator.ledger.schema.tables import sessions
+from orchestrator.ledger.schema.tables import devices, sessions
 
 SEEN_EVERY = timedelta(minutes=1)
 """How exactly it is known when somebody was last here: a write for every page would be a write for every look."""
@@ -75,6 +75,16 @@ class Session:
     now: datetime
     flashes: tuple[Flash, ...] = ()
     passing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """One browser's session, without its secret."""
+
+    actor_id: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
 
 
 class Sessions:
@@ -158,6 +168,24 @@ class Sessions:
     async def end(self, secret: str) -> None:
         async with self._database.connect() as connection:
             await connection.execute(delete(sessions).where(sessions.c.session_hash == hash_of(secret)))
+
+    async def end_of(self, actor_id: str) -> None:
+        """Ends every session of an account, and the sign-ins of command lines that it has confirmed."""
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(sessions).where(sessions.c.actor_id == actor_id))
+            await connection.execute(delete(devices).where(devices.c.actor_id == actor_id))
+
+    async def open_ones(self) -> tuple[OpenSession, ...]:
+        """The sessions of all accounts, the most recently used first; at most 500."""
+        now, idle = func.engine.now(), self._limits.idle
+        query = (
+            select(sessions.c.actor_id, sessions.c.created_at, sessions.c.seen_at, sessions.c.expires_at)
+            .where(sessions.c.expires_at > now, sessions.c.seen_at > now - idle)
+            .order_by(sessions.c.seen_at.desc())
+            .limit(500)
+        )
+        async with self._database.connect() as connection:
+            return tuple(OpenSession(**row) for row in (await connection.execute(query)).mappings())
 
     # A sign-in that is in progress is kept by its browser: however many are begun, there is nothing here to fill.
 

@@ -95,6 +95,12 @@ class Tokens:
         token = _token(dict(row))
         return token if token.works else None
 
+    async def get(self, token_id: str) -> Token | None:
+        query = select(tokens, func.engine.now().label("now")).where(tokens.c.token_id == token_id)
+        async with self._database.connect() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return _token(dict(row)) if row is not None else None
+
     async def made_by(self, actor_id: str | None = None) -> tuple[Token, ...]:
         """The tokens that somebody made, or all; the latest first."""
         query = select(tokens, func.engine.now().label("now")).order_by(tokens.c.created_at.desc(), tokens.c.token_id)
@@ -103,13 +109,17 @@ class Tokens:
         async with self._database.connect() as connection:
             return tuple(_token(dict(row)) for row in (await connection.execute(query.limit(500))).mappings())
 
-    async def revoke(self, token_id: str, *, made_by: str | None = None) -> bool:
-        """False if there is none that works; with `made_by`, none of theirs."""
+    async def revoke(self, token_id: str) -> bool:
+        """False if there is none that is not revoked."""
         revoked = update(tokens).where(tokens.c.token_id == token_id, tokens.c.revoked_at.is_(None))
-        if made_by is not None:
-            revoked = revoked.where(tokens.c.made_by == made_by)
         async with self._database.connect() as connection:
             return (await connection.execute(revoked.values(revoked_at=func.engine.now()))).rowcount > 0
+
+    async def revoke_sign_ins(self, actor_id: str) -> None:
+        """The tokens of a user's own command lines."""
+        own = (tokens.c.actor_id == actor_id) & (tokens.c.made_by == actor_id) & tokens.c.revoked_at.is_(None)
+        async with self._database.connect() as connection:
+            await connection.execute(update(tokens).where(own).values(revoked_at=func.engine.now()))
 
 
 def new_token_id() -> str:

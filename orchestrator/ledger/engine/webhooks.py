@@ -82,22 +82,18 @@ class Webhooks:
         made_by: str,
         types: Sequence[str] = (),
         packets: Sequence[str] | None = None,
+        *,
+        hook_id: str | None = None,
     ) -> tuple[Webhook, str]:
         """A new webhook and its secret, which is told here and never again. `hosts` is the installation's list. It
         hears of what is recorded from now on."""
-        target_of(url, hosts)
-        for type_ in types:
-            if type_ not in TYPES and type_ not in KINDS:
-                known = ", ".join((*KINDS, *TYPES))
-                raise Invalid("unknown_event_type", f"There is no event type {type_[:60]!r}.", known=known)
-        if packets is not None and not packets:
-            raise Invalid("no_packets", "The list of packets is empty.")
-        hook_id, secret = f"w_{secrets.token_hex(8)}", secrets.token_bytes(SECRET_BYTES)
+        await self.require_addable(url, hosts, types, packets)
+        hook_id, secret = hook_id or new_webhook_id(), secrets.token_bytes(SECRET_BYTES)
         async with self._database.transaction() as connection:
             await connection.execute(text("LOCK TABLE access.webhooks IN SHARE ROW EXCLUSIVE MODE"))
             alive = select(func.count()).select_from(webhooks).where(webhooks.c.disabled_at.is_(None))
             if (await connection.execute(alive)).scalar_one() >= MAX_WEBHOOKS:
-                raise Invalid("too_many_webhooks", f"There are already {MAX_WEBHOOKS} webhooks, which is the limit.")
+                raise _too_many()
             await connection.execute(
                 insert(webhooks).values(
                     hook_id=hook_id,
@@ -111,6 +107,20 @@ class Webhooks:
                 )
             )
         return await self.get(hook_id), _shown(secret)
+
+    async def require_addable(
+        self, url: str, hosts: Sequence[str], types: Sequence[str], packets: Sequence[str] | None
+    ) -> None:
+        """Raises the refusal with which `add` would end now."""
+        target_of(url, hosts)
+        for type_ in types:
+            if type_ not in TYPES and type_ not in KINDS:
+                known = ", ".join((*KINDS, *TYPES))
+                raise Invalid("unknown_event_type", f"There is no event type {type_[:60]!r}.", known=known)
+        if packets is not None and not packets:
+            raise Invalid("no_packets", "The list of packets is empty.")
+        if sum(hook.disabled_at is None for hook in await self.all()) >= MAX_WEBHOOKS:
+            raise _too_many()
 
     async def all(self) -> tuple[Webhook, ...]:
         """The oldest first, disabled ones as well."""
@@ -204,6 +214,14 @@ class Webhooks:
     async def _change(self, hook_id: str, **values: Any) -> None:
         async with self._database.transaction() as connection:
             await connection.execute(update(webhooks).where(webhooks.c.hook_id == hook_id).values(**values))
+
+
+def new_webhook_id() -> str:
+    return f"w_{secrets.token_hex(8)}"
+
+
+def _too_many() -> Invalid:
+    return Invalid("too_many_webhooks", f"There are already {MAX_WEBHOOKS} webhooks, which is the limit.")
 
 
 def unknown_webhook(hook_id: str) -> Invalid:

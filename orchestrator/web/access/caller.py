@@ -130,11 +130,12 @@ async def token_holder(request: Request) -> Caller:
     token = await web.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
     if token is None:
         raise TokenNeeded
-    actor = (await web.queries.organisation_snapshot()).organisation.actors.get(token.actor_id)
-    if actor is None or await _has_left(web, actor, token.created_at):
+    organisation = (await web.queries.organisation_snapshot()).organisation
+    actor = organisation.actors.get(token.actor_id)
+    if token.token_id in organisation.revoked_tokens or actor is None or await _has_left(web, actor, token.created_at):
         raise TokenNeeded
     if token.actor_id != token.made_by:
-        maker = (await web.queries.organisation_snapshot()).organisation.actors.get(token.made_by)
+        maker = organisation.actors.get(token.made_by)
         if maker is None or await _has_left(web, maker, token.created_at):
             raise TokenNeeded  # what somebody made does not outlive their own leaving
         actor = actor.model_copy(update={"maker": maker, "maker_human": actor.maker_human or maker.human})

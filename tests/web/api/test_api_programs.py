@@ -194,3 +194,29 @@ async def test_webhooks_are_a_safety_owners_and_their_secrets_are_shown_once(sta
         [shown] = [one for one in (await owner.get("/webhooks")).json()["webhooks"] if one["hook_id"] == hook_id]
         assert shown["disabled_at"]
         refused(await owner.delete("/webhooks/w_0000000000000000"), 404, "unknown_webhook")
+
+
+async def test_a_safety_owner_takes_access_back_over_the_api(program: Program, stack: Stack) -> None:
+    owner, it = await program("safety-owner"), await program("it")
+    first = (await stack.backend.runs.organisation()).actors["auditor"]
+    other = first.model_copy(update={"actor_id": "another-auditor"})
+    await commands.record_actor(stack.services, other)
+    text, token = await Tokens(stack.backend.database).make(
+        other.actor_id, label="t", made_by=other.actor_id, up_to=Level.READ, lasts=timedelta(hours=1)
+    )
+    at, wanted_roles = f"/staff/{other.actor_id}", {"packet": "standard-leaver", "roles": ["auditor"]}
+    refused(await it.post(f"{at}/roles/revoke", json=wanted_roles), 403, "role_missing")
+    refused(await it.post(f"{at}/sessions/end"), 403, "not_an_owner")
+    refused(await it.get("/sessions"), 403, "not_an_owner")
+    refused(await it.get("/tokens?all=true"), 403, "not_an_owner")
+    async with api(stack.url, text) as client:
+        assert (await client.get("/me")).json()["roles"] == ["auditor"]
+        assert (await owner.post(f"{at}/roles/revoke", json=wanted_roles)).json()["changed"] is True
+        assert (await owner.post(f"{at}/roles/revoke", json=wanted_roles)).json()["changed"] is False
+        assert (await client.get("/me")).json()["roles"] == []
+        assert token.token_id in (await owner.get("/tokens?all=true")).text
+        assert (await owner.post(f"{at}/sessions/end")).status_code == 204
+        refused(await client.get("/me"), 401, "token_needed")
+    assert (await owner.get("/sessions")).status_code == 200
+    happened = (await owner.get("/ledger/history", params={"actor": other.actor_id})).json()["events"]
+    assert {"SessionsEnded", "RolesRevoked"} <= {one["type"] for one in happened}

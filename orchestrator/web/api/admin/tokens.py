@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field, StringConstraints
 
 from orchestrator import commands
@@ -70,7 +70,7 @@ class TokenMade(TokenShown):
 
 
 class TokenList(ResponseModel):
-    tokens: list[TokenShown] = Field(description="Tokens that the caller created, newest first")
+    tokens: list[TokenShown] = Field(description="Tokens that the caller created, or all of them; newest first")
 
 
 @router.get("/me", summary="Get the caller and their permissions", responses=problems())
@@ -97,9 +97,19 @@ async def me(request: Request, caller: ApiCaller) -> Me:
     )
 
 
-@router.get("/tokens", summary="List tokens", responses=problems())
-async def tokens(request: Request, caller: ApiCaller) -> TokenList:
-    found = await state_of(request).tokens.made_by(caller.actor.actor_id)
+@router.get("/tokens", summary="List tokens", responses=problems(403))
+async def tokens(
+    request: Request,
+    caller: ApiCaller,
+    everyone: Annotated[
+        bool, Query(alias="all", description="Tokens of all accounts; for the safety owner of a packet in use")
+    ] = False,
+) -> TokenList:
+    web = state_of(request)
+    if everyone:
+        found = await commands.list_tokens(web.services, web.tokens, caller.actor, await packet_names(web))
+    else:
+        found = await web.tokens.made_by(caller.actor.actor_id)
     return TokenList(tokens=[_shown(token) for token in found])
 
 
@@ -123,8 +133,10 @@ async def make(request: Request, caller: ApiCaller, asked: NewToken, key: Idempo
 
 @router.delete("/tokens/{token_id}", summary="Revoke a token", status_code=204, responses=problems(403, 404))
 async def revoke(request: Request, caller: ApiCaller, token_id: TokenId) -> Response:
-    """Takes effect immediately and cannot be reversed."""
-    await commands.revoke_token(state_of(request).tokens, caller.actor, token_id)
+    """Takes effect immediately and cannot be reversed. For the account that created it, and for the safety owner of a
+    packet that is in use."""
+    web = state_of(request)
+    await commands.revoke_token(web.services, web.tokens, caller.actor, await packet_names(web), token_id)
     return Response(status_code=204)
 
 

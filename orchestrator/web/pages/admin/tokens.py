@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from orchestrator import commands
-from orchestrator.commands.integrations import require_owner_of_one
+from orchestrator.commands.credentials import require_owner_of_one
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.permissions.levels import ActorKind, Level
 from orchestrator.ledger.access.sessions import Flash
@@ -65,8 +65,9 @@ async def make(request: Request, caller: PageCaller, form: Form) -> Response:
 
 @router.post("/tokens/{token_id}/revoke")
 async def revoke(request: Request, caller: PageCaller, form: Form, token_id: str) -> Response:
+    web = state_of(request)
     try:
-        await commands.revoke_token(state_of(request).tokens, caller.actor, token_id)
+        await commands.revoke_token(web.services, web.tokens, caller.actor, await packet_names(web), token_id)
     except Refusal as refused:
         return await _page(request, caller, *refusal_flash(request, refused))
     said = Flash("done", "The token is revoked.")

@@ -1,0 +1,85 @@
+"""Ending what accounts act with: API tokens, sessions and sign-ins of command lines.
+
+An event is appended before the credential is changed. If the process stops in between, the request can be repeated,
+and a revoked token is refused already, because its revocation is read from the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.commands.services import Services, packets_in_use
+from orchestrator.domain import events as e
+from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.organisation import Organisation, actor_of
+from orchestrator.domain.permissions.command_table import Command, require
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.programs import require_safety_owner
+from orchestrator.ledger.access.sessions import OpenSession, Sessions
+from orchestrator.ledger.access.tokens import Token, Tokens
+
+
+async def list_tokens(services: Services, tokens: Tokens, actor: Actor, packets: Sequence[str]) -> tuple[Token, ...]:
+    """The tokens of all accounts, newest first. For the safety owner of a packet that is in use."""
+    await require_owner_of_one(services, actor, packets, "list_tokens")
+    return await tokens.made_by()
+
+
+async def revoke_token(services: Services, tokens: Tokens, actor: Actor, packets: Sequence[str], token_id: str) -> None:
+    """One's own, one that the actor made, or, for the safety owner of a packet that is in use, any. Raises `Invalid`
+    (`unknown_token`) where there is none that is not revoked, and for accounts that can't revoke it."""
+    require("revoke_token", actor)
+    token = await tokens.get(token_id)
+    if token is None or token.revoked_at is not None:
+        raise _unknown_token()
+    if token.made_by != actor.actor_id:
+        try:
+            await require_owner_of_one(services, actor, packets, "revoke_any_token")
+        except NotAllowed:
+            raise _unknown_token() from None
+    # A user who signs out of their own command line only ends a sign-in.
+    if not token.actor_id == token.made_by == actor.actor_id:
+        revoked = e.TokenRevoked(token_id=token_id, actor_id=token.actor_id, by=actor.actor_id, human=actor.answers_for)
+        await services.runs.update_organisation(
+            lambda known, now: [] if token_id in known.revoked_tokens else [revoked]
+        )
+    await tokens.revoke(token_id)
+
+
+def _unknown_token() -> Invalid:
+    return Invalid("unknown_token", "You have no such active token.")
+
+
+async def list_sessions(
+    services: Services, sessions: Sessions, actor: Actor, packets: Sequence[str]
+) -> tuple[OpenSession, ...]:
+    """The sessions of all accounts. For the safety owner of a packet that is in use."""
+    await require_owner_of_one(services, actor, packets, "list_sessions")
+    return await sessions.open_ones()
+
+
+async def end_sessions(
+    services: Services, sessions: Sessions, tokens: Tokens, actor: Actor, packets: Sequence[str], actor_id: str
+) -> None:
+    """Ends all sessions of an account and the sign-ins of its command lines, at once. Its owner can sign in again: to
+    prevent that, the account is closed at the identity provider. Programs that it created keep working. For the safety
+    owner of a packet that is in use."""
+    await require_owner_of_one(services, actor, packets, "end_sessions")
+    ended = e.SessionsEnded(actor_id=actor_id, by=actor.actor_id, human=actor.human)
+
+    def end(known: Organisation, now: object) -> Sequence[Event]:
+        actor_of(known, actor_id)
+        return [ended]
+
+    await services.runs.update_organisation(end)
+    await sessions.end_of(actor_id)
+    await tokens.revoke_sign_ins(actor_id)
+
+
+async def record_credential(services: Services, event: Event) -> None:
+    await services.runs.update_organisation(lambda known, now: [event])
+
+
+async def require_owner_of_one(services: Services, actor: Actor, packets: Sequence[str], command: Command) -> None:
+    require_safety_owner(actor, await packets_in_use(services, packets), command)

@@ -1,0 +1,55 @@
+"""What was done to the credentials of programs and users, in the stream `organisation`.
+
+`by` is the account that did it, `human` the opaque id of the person behind it (None where HR has no record of them).
+No event holds a secret. Tokens of a user's own command line are sign-ins, and leave no event.
+"""
+
+from __future__ import annotations
+
+from orchestrator.domain.events.event import Event
+
+
+class TokenMade(Event):
+    """`actor_id` is the account of the program, `up_to` its maximum permission."""
+
+    token_id: str
+    actor_id: str
+    up_to: str
+    by: str
+    human: str | None = None
+
+
+class TokenRevoked(Event):
+    token_id: str
+    actor_id: str
+    by: str
+    human: str | None = None
+
+
+class SessionsEnded(Event):
+    """All sessions of a user, and the tokens of their command lines."""
+
+    actor_id: str
+    by: str
+    human: str | None = None
+
+
+class WebhookAdded(Event):
+    """`packets` are those whose runs it receives, None for all."""
+
+    hook_id: str
+    packets: tuple[str, ...] | None = None
+    by: str
+    human: str | None = None
+
+
+class WebhookSecretReplaced(Event):
+    hook_id: str
+    by: str
+    human: str | None = None
+
+
+class WebhookDisabled(Event):
+    hook_id: str
+    by: str
+    human: str | None = None
