@@ -10,7 +10,8 @@ from typing import Literal
 
 CommonCode = Literal[
     "access_limited", "address_not_allowed", "already_signed", "already_voted", "attachment_empty",
-    "attachment_too_large", "bad_cursor", "cutoff_in_gap", "cutoff_missing", "cutoff_not_understood",
+    "attachment_too_large", "bad_cursor", "cutoff_implausible", "cutoff_in_gap", "cutoff_missing",
+    "cutoff_not_understood",
     "cutoff_offset_differs", "cutoff_twice", "cutoff_without_zone", "decided_one_by_one", "decider_unsuitable",
     "delegated_already",
     "delegation_over", "delegation_too_long", "embargo_lacks_people", "embargo_over", "engine_unavailable",

@@ -26,6 +26,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "already_voted": "An operator can re-plan the run to request approval again.",
         "attachment_empty": "Attach a file with content.",
         "attachment_too_large": _SMALLER,
+        "cutoff_implausible": "Check the year.",
         "cutoff_in_gap": "Choose {before} or earlier, or {after} or later.",
         "cutoff_not_understood": _CUTOFF,
         "cutoff_offset_differs": "Omit the offset, or give the time zone that it belongs to.",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from run_world import ANNA, EVENING, HOUR, HR, LEA, OLE, SAM, Story, at_cutoff
+from run_world import ANNA, DAY, EVENING, HOUR, HR, LEA, OLE, SAM, Story, at_cutoff
 
 from orchestrator.domain import events as e
 from orchestrator.domain.commands.requests import systems_left_changed
-from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.permissions.levels import Actor
 
@@ -73,3 +73,17 @@ def test_a_pause_by_hr_is_resumed_by_hr() -> None:
         story.release(by=OLE)
     story.release(by=HR)
     assert not story.state.held
+
+
+@pytest.mark.parametrize(("years", "refused"), [(-6, "past"), (-4, ""), (9, ""), (11, "future")])
+def test_a_year_that_is_most_likely_a_typing_error_is_refused(years: int, refused: str) -> None:
+    at = EVENING + years * 365 * DAY
+    story = Story()
+    if not refused:
+        story.reschedule(at)
+        assert Story(at=at).state.cutoff == story.state.cutoff == at
+        return
+    for start in (lambda: story.reschedule(at), lambda: Story(at=at)):
+        with pytest.raises(Invalid, match="cutoff_implausible") as invalid:
+            start()
+        assert f"years in the {refused}" in invalid.value.message

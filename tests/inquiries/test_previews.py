@@ -41,7 +41,7 @@ async def test_a_preview_shows_what_a_run_then_does(asking: Asking, hire: Hire) 
         shown = await inquiries.ask("hr", asked(person.employee_number))
         assert await count_of_events(here) == before[1], "nothing is written"
         assert shown.person is not None and shown.person.name == person.name
-        assert shown.looked_at >= before[0] and shown.cutoff == datetime(2099, 1, 5, 17, tzinfo=UTC)
+        assert shown.looked_at >= before[0] and shown.cutoff == datetime(2035, 1, 5, 17, tzinfo=UTC)
         run_id = await here.start(person, cutoff=FAR_FUTURE)
         state = await here.wait_until(run_id, lambda state: bool(state.plan.steps), "a plan")
         assert [step.name for step in shown.steps] == [step.name for step in state.plan.steps.values()]
@@ -125,7 +125,7 @@ async def test_a_preview_is_refused_exactly_where_the_start_would_be(asking: Ask
         assert isinstance(await refusal_of(inquiries, asked(first.employee_number)), TooLate)
         assert run_id in (await refusal_of(inquiries, asked(first.employee_number))).message
         for cutoff, zone, code in (
-            ("2099-01-05", ZONE, "cutoff_not_understood"), (FAR_FUTURE, "Europe/Nowhere", "unknown_zone"),
+            ("2035-01-05", ZONE, "cutoff_not_understood"), (FAR_FUTURE, "Europe/Nowhere", "unknown_zone"),
             (None, None, "cutoff_missing"),
         ):  # fmt: skip
             refused = await refusal_of(inquiries, asked(second.employee_number, cutoff=cutoff, zone=zone))
@@ -158,12 +158,12 @@ async def test_a_run_that_the_asker_may_not_see_makes_no_difference(asking: Aski
         facts = await here.facts(person)
         hr_system: Any = await here.people._source()
         told = Effect(
-            "record_leaving", secrets.token_hex(8), Account(facts.hr_id, "", {}), {"at": "2099-01-05T17:00:00Z"}
+            "record_leaving", secrets.token_hex(8), Account(facts.hr_id, "", {}), {"at": "2035-01-05T17:00:00Z"}
         )
         await hr_system.attempt(told)
         assert (await inquiries.ask("hr-2", left)).people == (unmarked,) and not unmarked.leaving
         [seen_by_named] = (await inquiries.ask("hr", left)).people
-        assert seen_by_named.leaving and seen_by_named.leaving_at == datetime(2099, 1, 5, 17, tzinfo=UTC)
+        assert seen_by_named.leaving and seen_by_named.leaving_at == datetime(2035, 1, 5, 17, tzinfo=UTC)
         # Whoever is named is told of the run, and whoever may start nothing hears that first, as with anybody else.
         seen = await refusal_of(inquiries, asked(person.employee_number))
         assert (seen.code, hidden.run_id in seen.message) == ("run_open", True)

@@ -43,7 +43,7 @@ from tests.integration.signed_databases import MASTER_KEY, conninfo, copy_signed
 
 POLL = 0.05  # seconds between two looks
 PAST = "2026-01-05T18:00"
-FAR_FUTURE = "2099-01-05T18:00"
+FAR_FUTURE = "2035-01-05T18:00"
 ZONE = "Europe/Berlin"
 
 

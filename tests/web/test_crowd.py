@@ -90,7 +90,7 @@ async def test_of_many_deciders_two_count_and_all_others_get_the_outcome(stack: 
     facts = await people.facts(await people.find(person.employee_number))
     hr = (await stack.backend.runs.organisation()).actors["hr"]
     done = await commands.start_run(
-        stack.services, hr, facts, QUORUM_OF_TWO, parse_cutoff("2099-01-05T18:00", "Europe/Berlin")
+        stack.services, hr, facts, QUORUM_OF_TWO, parse_cutoff("2035-01-05T18:00", "Europe/Berlin")
     )
     assert isinstance(done, Done)
     gate_id = await _gate(stack, done.run_id)

@@ -55,7 +55,7 @@ async def test_sessions_and_tokens_end_at_their_persons_own_cutoff(stack: Stack)
     text, _ = await Tokens(stack.backend.database).make(
         actor.actor_id, label="t", made_by=actor.actor_id, up_to=Level.CHANGE, lasts=timedelta(hours=1)
     )
-    run_id = await leaves(stack, number, "2099-01-05T18:00")
+    run_id = await leaves(stack, number, "2035-01-05T18:00")
     async with Visitor(stack.url) as browser, api(stack.url, text) as program:
         browser.cookies["offboard"] = secret
         assert (await browser.get("/device")).url.path == "/device", "their cutoff is far off"
@@ -105,7 +105,7 @@ async def test_a_service_ends_with_whoever_made_its_token(stack: Stack) -> None:
 
 async def test_a_revoked_role_is_gone_at_once(stack: Stack) -> None:
     actor, _ = await somebody(stack)
-    await leaves(stack, (await hired(stack)).employee_number, "2099-01-05T18:00")
+    await leaves(stack, (await hired(stack)).employee_number, "2035-01-05T18:00")
     sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
     async with Visitor(stack.url) as browser:
         browser.cookies["offboard"] = await sessions.open(actor.actor_id)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Final
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
@@ -32,6 +33,10 @@ from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import steps_to_repeat
+
+LONGEST_PAST: Final = timedelta(days=5 * 365)
+LONGEST_FUTURE: Final = timedelta(days=10 * 365)
+"""How far a cutoff can be from now."""
 
 
 def request_run(
@@ -74,6 +79,7 @@ def request_run(
     if cutoff is None and not urgent:
         raise Invalid("cutoff_missing", "No cutoff was given.")
     ends = cutoff.instant if cutoff is not None and not urgent else now
+    _require_plausible(ends, now)
     under = wanted_embargo(packet, ends, embargo, actor.actor_id)
     if under is not None:
         leaving = ExcludedPeople(person_id, actor.actor_id, actor.answers_for, urgent)
@@ -131,6 +137,7 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
         roles = require_postponing(actor, world.pinned, world.current)
         require_independent(state, actor, has_one_of(roles), world)
     _require_levels_of_mover(state, actor, world)
+    _require_plausible(cutoff.instant, world.now)
     added = added_exposure(state, cutoff.instant, world.now)
     moved = e.RunRescheduled(
         cutoff=cutoff.instant,
@@ -203,6 +210,14 @@ def _left_behind(state: RunState, world: World) -> list[Event]:
         )
         for system in systems_left_changed(state)
     ]
+
+
+def _require_plausible(cutoff: datetime, now: datetime) -> None:
+    """Raises `Invalid` for a year that is most likely a typing error."""
+    if not now - LONGEST_PAST <= cutoff <= now + LONGEST_FUTURE:
+        where = "past" if cutoff < now else "future"
+        years = (LONGEST_PAST if cutoff < now else LONGEST_FUTURE).days // 365
+        raise Invalid("cutoff_implausible", f"The cutoff {cutoff:%Y-%m-%d} is more than {years} years in the {where}.")
 
 
 def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str) -> None:

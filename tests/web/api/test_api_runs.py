@@ -68,7 +68,7 @@ async def test_a_run_is_moved_held_released_replanned_and_called_off(program: Pr
 
     assert (await operator.post(f"/runs/{run_id}/hold", json={"reason": "Wait for HR"})).status_code == 200
     assert (await hr.get(f"/runs/{run_id}")).json()["state"] == "held"
-    refused(await hr.post(f"/runs/{run_id}/release"), 403, "role_missing")
+    refused(await (await program("it")).post(f"/runs/{run_id}/release"), 403, "role_missing")
     assert (await operator.post(f"/runs/{run_id}/release")).status_code == 200
     assert (await operator.post(f"/runs/{run_id}/replan", json={})).status_code == 200
 
