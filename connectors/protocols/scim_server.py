@@ -26,7 +26,8 @@ _PAGES = Offset(
 )
 _CASE_EXACT = frozenset({"id", "externalid"})  # RFC 7643 section 3.1; other texts are compared without case
 _SAMPLES = 5
-_UNUSED_ID = "no-account-has-this-id"
+# Recorded answers of servers have a part of this id, which earlier versions sent.
+_UNUSED_ID = "offboard-nobody-has-this-id"
 _WITHOUT_MEMBERS = {"excludedAttributes": "members"}  # RFC 7644 section 3.9; everybody may be in one group
 
 # RFC 7644 section 3.2
