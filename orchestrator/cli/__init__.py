@@ -21,6 +21,7 @@ def make_app() -> typer.Typer:
     from orchestrator.cli.commands import (
         away,
         connector,
+        credentials,
         decisions,
         exceptions,
         held_starts,
@@ -50,6 +51,11 @@ def make_app() -> typer.Typer:
     of_systems = "List a packet's systems and check that they respond."
     _listing(app, OPERATORS, "systems", of_systems, systems.systems, systems.check)
     _add(app, OPERATORS, operating.retry, operating.skip, operating.hold, operating.release)
+    of_tokens = "List and revoke API tokens."
+    _listing(app, OWNERS, "tokens", of_tokens, credentials.tokens, credentials.revoke)
+    of_sessions = "List and end sessions in browsers."
+    _listing(app, OWNERS, "sessions", of_sessions, credentials.sessions, credentials.end)
+    _add(app, OWNERS, credentials.revoke_role)
     for_ledger = _group("Sign, verify and export the ledger; rebuild the read tables.")
     _add(for_ledger, None, ledger.checkpoint, ledger.verify, ledger.rebuild, ledger.export, ledger.key, serving.migrate)
     for_connectors = _group("Create connector packages for other systems.")

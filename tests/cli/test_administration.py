@@ -199,7 +199,7 @@ async def test_every_command_says_what_it_does(offboard: Offboard) -> None:
     helped = (await offboard.done("--help")).out
     for name in (
         "start", "watch", "embargo", "approve", "away", "tasks", "exceptions", "systems", "packet", "login", "logout",
-        "whoami", "ledger", "worker", "demo",
+        "whoami", "ledger", "worker", "demo", "tokens", "sessions", "revoke-role",
     ):  # fmt: skip
         assert f" {name} " in helped
         assert "Usage" in (await offboard.done(name, "--help")).out
@@ -215,6 +215,9 @@ async def test_every_field_that_json_has_is_written_down(offboard: Offboard, sta
         ("whoami", "--json"), ("away", "--json"),
     ):  # fmt: skip
         fields = _fields((await offboard.done(*words, as_="hr")).json)
+        assert fields and fields <= written, (words, fields - written)
+    for words in (("tokens", "--all", "--json"), ("sessions", "--json")):
+        fields = _fields((await offboard.done(*words, as_="safety-owner")).json)
         assert fields and fields <= written, (words, fields - written)
     for words in (("ledger", "verify", "--json"), ("packet", "check", "standard-leaver", "--json")):
         fields = _fields((await offboard.done(*words)).json)

@@ -66,3 +66,15 @@ async def test_somebody_who_is_away_has_a_colleague_decide(offboard: Offboard, s
     error = await offboard.refused("away", "to", "nobody", "--until", from_now(days=1), as_="finance")
     assert "No user with this ID" in error and "Choose a colleague" in error
     await offboard.done("end", run_id, "--reason", "called off", as_="hr")
+
+
+async def test_a_safety_owner_takes_access_back_at_the_terminal(offboard: Offboard) -> None:
+    await offboard.done("whoami", as_="auditor")
+    assert "Only a safety owner can" in await offboard.refused("sessions", "end", "auditor", as_="operator")
+    assert "Only a safety owner can" in await offboard.refused("revoke-role", "auditor", "operator", as_="operator")
+    assert "have ended" in (await offboard.done("sessions", "end", "auditor", as_="safety-owner")).out
+    said = await offboard.done("revoke-role", "auditor", "operator", as_="safety-owner")
+    assert "has none of these roles: operator" in said.out
+    assert "no such active token" in await offboard.refused("tokens", "revoke", "0" * 16, as_="safety-owner")
+    listed = (await offboard.done("tokens", "--all", "--json", as_="safety-owner")).json["tokens"]
+    assert any(one["made_by"] == "safety-owner" and one["works"] for one in listed)
