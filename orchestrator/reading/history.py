@@ -68,7 +68,8 @@ class HistoryFilter:
 class HistoryEntry:
     """One event. `by` are the accounts that did it, empty where time or a worker brought it about; `step` is the name
     in the packet and `title` its title, `item` the id of a gate, task or exception. `outcome` is a verdict, a decision,
-    how a task ended, or how an exception was closed. `caused_by` are the accounts on whose permission a step ran.
+    how a task ended, or how an exception was closed. `caused_by` are the accounts on whose permission Offboard ran a
+    step; they are in `by` as well.
     `position` is None for who does not see everything."""
 
     at: datetime
@@ -306,10 +307,7 @@ def _named(event: Event, fields: Iterable[str]) -> tuple[str, ...]:
 
 
 def _doers(event: Event) -> tuple[str, ...]:
-    """Those who did it. A step is carried out by Offboard, whoever approved it."""
-    return _named(event, ("by", "requested_by")) or _named(
-        event, ("actor_id",) if not hasattr(event, "caused_by") else ()
-    )
+    return _named(event, ("by", "requested_by", "caused_by")) or _named(event, ("actor_id",))
 
 
 def _outcome(event: Event) -> str | None:

@@ -56,7 +56,7 @@ class EventInHistory(ResponseModel):
     outcome: str | None = Field(
         None, description="A verdict, a gate's outcome, how a task ended, or how an exception was closed"
     )
-    caused_by: list[str] = Field([], description="The accounts on whose permission a step ran")
+    caused_by: list[str] = Field([], description="The accounts on whose permission a step ran; also in `by`")
 
 
 class HistoryPage(ResponseModel):

@@ -128,7 +128,7 @@ def _instant(text: str, zone: str, what: str) -> datetime | None:
 def _line(one: HistoryEntry, systems: Mapping[str, str], staff: Mapping[str, StaffMember]) -> dict[str, object]:
     return {
         "one": one,
-        "by": [name_in(staff, actor_id) for actor_id in one.by],
+        "by": [name_in(staff, actor_id) for actor_id in one.by if actor_id not in one.caused_by],
         "system": systems.get(one.system or "", one.system),
         "step": one.title,
         "gate": _gate_of(one.item),
