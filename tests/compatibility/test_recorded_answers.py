@@ -48,6 +48,13 @@ async def staff(
         yield staff
 
 
+def in_one_order(path: str, body: Recorded) -> Recorded:
+    """The inbox and the list of tasks are ordered by urgency now, and were by the due date."""
+    if path.partition("?")[0] not in ("/inbox", "/tasks") or "items" not in body:
+        return body
+    return {**body, "items": sorted(body["items"], key=lambda item: (item["run_id"], item["id"]))}
+
+
 @pytest.mark.parametrize("alias", sorted(ANSWERS))
 async def test_the_api_answers_what_it_answered(alias: str, staff: Staff) -> None:
     differences = []
@@ -57,7 +64,7 @@ async def test_the_api_answers_what_it_answered(alias: str, staff: Staff) -> Non
         body = recorded["body"]
         if answer.status_code != 200:
             body = {name: body[name] for name in OF_A_REFUSAL}
-        differences += changed(body, answer.json(), path, passed_over=FREE)
+        differences += changed(in_one_order(path, body), in_one_order(path, answer.json()), path, passed_over=FREE)
     other = [line for line in differences if not GROWS.match(line) and not TITLED_BY_CODE.match(line)]
     assert not other, "\n".join(other[:20])
 
