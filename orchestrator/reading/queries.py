@@ -31,7 +31,7 @@ from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import inbox, runs
 from orchestrator.reading import visibility as sight
 from orchestrator.reading.rows import InboxRows, Item, PacketLine, PersonName
-from orchestrator.reading.staff import StaffMember, StaffReader
+from orchestrator.reading.staff import StaffMember, StaffReader, visible_staff
 from orchestrator.reading.visibility import Viewer
 
 __all__ = [
@@ -238,6 +238,10 @@ class Queries:
     async def staff(self) -> Mapping[str, StaffMember]:
         """Everybody who has signed in, by actor id."""
         return await self._staff.members((await self.organisation_snapshot()).organisation)
+
+    async def colleagues(self, viewer: Viewer) -> Mapping[str, StaffMember]:
+        """The accounts that a viewer can list, by actor id: all for an account with a role, otherwise only its own."""
+        return visible_staff(await self.staff(), viewer.actor)
 
     async def delegations(self, viewer: Viewer) -> tuple[DelegationState, ...]:
         """Those that the viewer gave or was given and that are not over."""

@@ -51,6 +51,13 @@ class StaffReader:
         return await self._runs.ledger.readable({one.human for one in people.actors.values() if one.human is not None})
 
 
+def visible_staff(members: Mapping[str, StaffMember], actor: Actor) -> Mapping[str, StaffMember]:
+    """An account without a role has no work here that needs the names and roles of others."""
+    if actor.roles:
+        return members
+    return {actor_id: member for actor_id, member in members.items() if actor_id == actor.actor_id}
+
+
 def _member(people: Organisation, actor: Actor, readable: frozenset[str]) -> StaffMember:
     said = people.recorded[actor.actor_id]
     if actor.human not in readable:

@@ -13,7 +13,7 @@ from orchestrator.commands import Services
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain import events as e
 from orchestrator.domain.permissions.levels import Actor, Level
-from orchestrator.reading.queries import Queries, StaffMember
+from orchestrator.reading.queries import Queries, StaffMember, Viewer
 from tests.ledger.small_office import IVO, OLE, SAM, SmallOffice, acting, small_office
 
 MANY = 1000
@@ -42,6 +42,14 @@ async def test_a_sign_in_tells_name_address_and_time_zone_once(here: SmallOffice
     moved = IVO.model_copy(update={"managers": frozenset({"p_sam"}), "up_to": Level.STAGE})
     await commands.record_actor(here.services, moved)
     assert (await here.queries.staff())["ivo"] == StaffMember(moved, "Ivo Ilic", "ivo@x.example", "Europe/Zagreb")
+
+
+async def test_an_account_without_a_role_lists_only_itself(here: SmallOffice) -> None:
+    guest = acting("guest")
+    await here.keyring.create_person(guest.human)
+    await commands.record_actor(here.services, guest)
+    assert set(await here.queries.colleagues(Viewer.of(guest))) == {"guest"}
+    assert {"guest", "ivo", "sam"} <= set(await here.queries.colleagues(Viewer.of(IVO)))
 
 
 async def test_roles_are_those_that_hold_now(here: SmallOffice) -> None:

@@ -214,6 +214,7 @@ async def test_a_safety_owner_takes_access_back_over_the_api(program: Program, s
         assert (await owner.post(f"{at}/roles/revoke", json=wanted_roles)).json()["changed"] is True
         assert (await owner.post(f"{at}/roles/revoke", json=wanted_roles)).json()["changed"] is False
         assert (await client.get("/me")).json()["roles"] == []
+        assert [one["actor_id"] for one in (await client.get("/staff")).json()["members"]] == [other.actor_id]
         assert token.token_id in (await owner.get("/tokens?all=true")).text
         assert (await owner.post(f"{at}/sessions/end")).status_code == 204
         refused(await client.get("/me"), 401, "token_needed")

@@ -65,8 +65,8 @@ class Staff(ResponseModel):
 @router.get("/staff", summary="List users", responses=problems())
 async def staff(request: Request, caller: ApiCaller) -> Staff:
     """The users that have signed in, to select a delegate or the people who can see a run under embargo. Names are
-    visible to people only."""
-    members = await state_of(request).queries.staff()
+    visible to people only. An account without a role sees only itself."""
+    members = await state_of(request).queries.colleagues(caller.viewer)
     with_names = caller.actor.kind == "person"
     return Staff(
         members=[

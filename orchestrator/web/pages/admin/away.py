@@ -74,7 +74,7 @@ async def _page(
     colleagues: list[tuple[Any, ...]] = sorted(
         (
             (actor_id, name_in(staff, actor_id), sorted(member.actor.roles))
-            for actor_id, member in staff.items()
+            for actor_id, member in (await web.queries.colleagues(caller.viewer)).items()
             if member.actor.kind == "person" and member.actor.human not in (None, caller.actor.human)
         ),
         key=lambda one: one[1].casefold(),
