@@ -35,10 +35,14 @@ WITHIN = 60.0  # seconds
 ENDS_SESSIONS = ("/sign-out", "/sign-in/local")
 """Tried in browsers that are opened for it."""
 NO_ROLE = (("guest", "E-1011"), ("colleague", "E-1007"))
-TRAITS = {"settle": ("two_code_accounts",), "page settle": ("two_code_accounts",)}
+ALL_ROLES = ("requester", "it_approver", "finance_approver", "operator", "value_owner", "safety_owner")
+CONFLICTED = ("leaver", "report", "assistant", "leaver's assistant", "leaver's service")
+"""Accounts with every role that have a conflict of interest in the run `own`, and an assistant."""
+TRAITS = dict.fromkeys(("settle", "page settle", "own"), ("two_code_accounts",))
 RUNS = (
     "visible", "hidden", "held", "replanned", "embargo", "page embargo", "end", "page end", "gate", "page gate",
     "together", "page together", "task", "page task", "urgent", "page urgent", "settle", "page settle", "skipped",
+    "own",
 )  # fmt: skip
 
 
@@ -112,6 +116,10 @@ async def house(here: Installation) -> AsyncIterator[House]:
     url = f"http://127.0.0.1:{on.getsockname()[1]}"
     local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
     local += [LocalMember(alias, number, (), "Has no role here") for alias, number in NO_ROLE]
+    leaver = f"R-{RUNS.index('own') + 1:04d}"
+    local += [
+        LocalMember(alias, number, ALL_ROLES, "Has all") for alias, number in (("leaver", leaver), ("report", "R-0800"))
+    ]
     web = WebSettings(public_url=url, webhook_hosts=("127.0.0.1",), hr_webhook_secret="whsec_bm90aGluZw==")
     async with AsyncExitStack() as open_ones:
         open_ones.callback(on.close)
@@ -133,7 +141,25 @@ async def house(here: Installation) -> AsyncIterator[House]:
                 made.csrf[who] = await made.pages[who].csrf()  # type: ignore[attr-defined]  # theirs are visitors
                 made.pages[who].follow_redirects = False
         await _furnish(made, here.company)
+        for who in CONFLICTED:
+            await _sign_in_conflicted(made, who, open_ones)
         yield made
+
+
+async def _sign_in_conflicted(made: House, who: str, open_ones: AsyncExitStack) -> None:
+    """People sign in; programs get a token from the leaver or the safety owner."""
+    if who in ("leaver", "report"):
+        made.tokens[who] = await token_of(made.url, who)
+        made.pages[who] = page = await open_ones.enter_async_context(Visitor(made.url))
+        await page.sign_in(who)
+        made.csrf[who] = await page.csrf()
+        page.follow_redirects = False
+    else:
+        kind = who.split()[-1]
+        body = {"name": who, "kind": kind, "roles": ["requester", "operator"], "up_to": "change", "lasts_days": 1}
+        maker = "leaver" if "leaver" in who else "safety-owner"
+        made.tokens[who] = str((await made.post(maker, "/tokens", body))["token"])
+    made.programs[who] = await open_ones.enter_async_context(api(made.url, made.tokens[who]))
 
 
 @asynccontextmanager
@@ -159,6 +185,10 @@ async def _furnish(made: House, company: Company) -> None:
     for number, name in enumerate(("next", "previewed", "started"), start=900):
         address = f"thaddea.{name}@wolkenmuehle.example"
         made.people[name] = Employee(f"R-{number:04d}", "Thaddea", f"Quillmark{name}", address)
+    made.people["report"] = Employee(
+        "R-0800", "Thaddea", "Quillmarkreport", "thaddea.report@wolkenmuehle.example",
+        manager_number=made.people["own"].employee_number,
+    )  # fmt: skip
     await company.hire(list(made.people.values()))
     later = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     everybody = [who for who in WHO if who not in ("hr", "guest", "program", "nobody")]

@@ -22,7 +22,7 @@ from orchestrator.web.application import make_application
 from orchestrator.web.settings import WebSettings
 from tests.integration.installation import installation
 from tests.web.overheard import CANARY, Overheard, overhearing
-from tests.web.routes_house import NAMED, Ask, House, house
+from tests.web.routes_house import CONFLICTED, FUTURE, NAMED, Ask, House, exception_of, house, task_of
 from tests.web.routes_requests import request_for
 from tests.web.routes_table import WHO, Row, rows
 
@@ -75,7 +75,7 @@ async def everybody(
 
 async def ask(everybody: tuple[House, Overheard], who: str, row: Row, asked: Ask) -> httpx.Response:
     made, heard = everybody
-    if row.method == "GET":
+    if row.method == "GET" and not row.path.startswith("/api"):  # the API refuses unknown parameters
         asked = Ask(asked.values, query={**asked.query, "said": CANARY})
     answer = await made.send(who, row.method, row.path, asked)
     stream = answer.headers.get("content-type", "").startswith("text/event-stream")
@@ -117,6 +117,76 @@ async def test_a_route_answers_each_as_the_table_says(everybody: tuple[House, Ov
         if found[who] == "?" and row.of_a_run:
             assert _as_unknown(answer)
     assert f"{route}  {'  '.join(found[who] for who in WHO)}" == f"{route}  {'  '.join(row.expected.values())}"
+
+
+LATER = {**FUTURE, "cutoff": "2031-12-05T17:00"}
+WHY = {"reason": "To see who may."}
+KEEPS_ACCESS = ("reschedule", "hold", "end", "skip", "settle", "gate", "together")
+"""What the people who report to the leaver don't do either. The rest speeds the run up, or changes nothing in it."""
+
+
+async def test_an_unknown_parameter_is_refused_and_appears_nowhere(everybody: tuple[House, Overheard]) -> None:
+    made, heard = everybody
+    answer = await made.programs["hr"].get("/runs", params={"said": CANARY})
+    assert answer.status_code == 422
+    heard.answer("an unknown parameter", answer.text, answer.headers)
+
+
+async def conflicted_requests(made: House) -> dict[str, list[tuple[str, str, Ask]]]:
+    """Every command on the run `own`, at the API and at its page."""
+    run_id = made.runs["own"]
+    run = await made.run("own", lambda run: run["gates"] and run["exceptions"])
+    gate = next(one["gate_id"] for one in run["gates"] if one["state"] == "open")
+    task, exception = await task_of(made, "own"), await exception_of(made, "own")
+    step = next(one["step_id"] for one in run["steps"] if one["name"] == "disable_identity")
+    about, done = exception["exception_id"], {"outcome": "done", "note": "Done."}
+    listed = (await made.programs["operator"].get("/exceptions", params={"run": run_id})).json()
+    account = listed["exceptions"][0]["candidates"][0]["account_id"]
+    of_run: dict[str, tuple[str, Any, str, dict[str, Any]]] = {
+        "reschedule": ("reschedule", LATER, "reschedule", dict(LATER)),
+        "hold": ("hold", WHY, "hold", WHY),
+        "release": ("release", None, "release", {}),
+        "end": ("end", WHY, "end", WHY),
+        "replan": ("replan", {}, "replan", {}),
+        "embargo": ("embargo", {"until": made.made["later"], "named": []}, "embargo",
+                    {"until": made.made["later"][:16], "zone": "UTC"}),
+        "gate": (f"gates/{gate}/decision", {"verdict": "reject", **WHY}, f"gates/{gate}", {"verdict": "reject", **WHY}),
+        "task": (f"tasks/{task}/completion", done, f"tasks/{task}", done),
+        "accept": (f"exceptions/{about}/acceptance", WHY, "accept", {"exception": about, **WHY}),
+        "settle": (f"systems/{exception['system']}/accounts", {"accounts": [], **WHY}, "settle",
+                   {"system": exception["system"], "account": account, "exception": about, **WHY}),
+        "retry": (f"steps/{step}/retry", WHY, "retry", {"step": step, **WHY}),
+        "skip": (f"steps/{step}/skip", WHY, "skip", {"step": step, **WHY}),
+    }  # fmt: skip
+    requests = {
+        name: [
+            ("POST", f"/api/v1/runs/{run_id}/{path}", Ask(json=body)),
+            ("POST", f"/runs/{run_id}/{page}", Ask(form=form)),
+        ]
+        for name, (path, body, page, form) in of_run.items()
+    }
+    requests["together"] = [("POST", "/api/v1/decisions", Ask(json={"gates": [{"run_id": run_id, "gate_id": gate}]}))]
+    return requests
+
+
+@pytest.mark.parametrize("who", CONFLICTED)
+async def test_conflicted_accounts_change_nothing_at_any_entry_point(
+    everybody: tuple[House, Overheard], who: str
+) -> None:
+    """Whatever roles they have: assistants, the leaver, the people who report to the leaver, and their programs."""
+    made, heard = everybody
+    requests = await conflicted_requests(made)
+    before = (await made.programs["hr"].get(f"/runs/{made.runs['own']}/events")).json()
+    for name, sent in requests.items():
+        if who == "report" and name not in KEEPS_ACCESS:
+            continue
+        for method, path, asked in sent:
+            if who not in made.pages and not path.startswith("/api/"):
+                continue
+            answer = await made.send(who, method, path, asked)
+            heard.answer(f"{name} at {path} as {who}", answer.text, answer.headers)
+            assert outcome(answer) in ("x", "?"), f"{name} at {path}: {answer.status_code} {answer.text[:300]}"
+    assert (await made.programs["hr"].get(f"/runs/{made.runs['own']}/events")).json() == before
 
 
 def _as_unknown(answer: httpx.Response) -> bool:
