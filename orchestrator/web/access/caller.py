@@ -93,6 +93,7 @@ async def session_caller(request: Request) -> Caller:
     session = await web.sessions.find(secret, by_hand=by_hand) if secret else None
     if session is None:
         raise SignInNeeded
+    request.state.account = session.actor_id
     snapshot = await web.queries.organisation_snapshot()
     actor = snapshot.organisation.actors.get(session.actor_id)
     if actor is None or await _has_left(web, actor, session.created_at):
@@ -130,6 +131,7 @@ async def token_holder(request: Request) -> Caller:
     token = await web.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
     if token is None:
         raise TokenNeeded
+    request.state.account = token.actor_id
     organisation = (await web.queries.organisation_snapshot()).organisation
     actor = organisation.actors.get(token.actor_id)
     if token.token_id in organisation.revoked_tokens or actor is None or await _has_left(web, actor, token.created_at):

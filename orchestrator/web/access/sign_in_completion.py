@@ -55,6 +55,7 @@ class Arrived:
 
 async def arrive(request: Request, web: WebState, arrival: Arrival) -> Arrived:
     """Raises `NotAllowed` for somebody whose own cutoff has passed."""
+    request.state.account, request.state.signs_in = arrival.actor_id, True
     known = (await web.services.runs.organisation()).actors.get(arrival.actor_id)
     human, managers = (known.human, known.managers) if known is not None else (None, frozenset())
     name, email, zone, asked = arrival.name, arrival.email, arrival.zone, True

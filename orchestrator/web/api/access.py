@@ -77,6 +77,7 @@ async def confirmed(request: Request, asked: DeviceSecret, response: Response) -
     if holder.human is not None and await left_since(web.database, holder.human, now - LASTS):
         raise NotAllowed("access_denied", _PENDING["access_denied"])  # they left between confirming and this
     response.headers["cache-control"] = "no-store"
+    request.state.account, request.state.signs_in = answer.actor_id, True
     return await _persons_token(web, answer.actor_id, "command line", answer.auth_time, answer.acr)
 
 

@@ -69,6 +69,7 @@ def _offered(caller: Caller) -> list[tuple[str, str, str, None]]:
 async def back_to(request: Request, caller: Caller, to: str, *flashes: Flash) -> Response:
     """The answer to a form that was carried out: another page, which says what came of it (303, so that loading it anew
     sends nothing twice)."""
+    request.state.refused = any(flash.kind == "refused" for flash in flashes)
     if flashes and caller.session is not None:
         await state_of(request).sessions.say(caller.session, *flashes)
     return RedirectResponse(to, 303)
