@@ -25,7 +25,7 @@ async def test_a_held_start_is_shown_confirmed_and_released(
     person, other = await leaver(), await leaver()
 
     # The command line and the API refuse in the same way.
-    error = await offboard.refused("start", person.employee_number, "--urgent", as_="hr")
+    error = await offboard.refused("start", person.employee_number, "--urgent", "--yes", as_="hr")
     assert "so this start is held" in error and "offboard starts confirm held-" in error
     async with api(stack.url, await token_of(stack.url, "hr")) as hr:
         asked = {"person": other.employee_number, "packet": "standard-leaver", "urgent": True}
@@ -47,8 +47,8 @@ async def test_a_held_start_is_shown_confirmed_and_released(
 
     # A second person confirms one of them.
     assert "is confirmed" in (await offboard.done("starts", "confirm", mine["held_id"], as_="operator")).out
-    assert "started for" in (await offboard.done("start", person.employee_number, "--urgent", as_="hr")).out
-    await offboard.refused("start", other.employee_number, "--urgent", as_="hr")
+    assert "started for" in (await offboard.done("start", person.employee_number, "--urgent", "--yes", as_="hr")).out
+    await offboard.refused("start", other.employee_number, "--urgent", "--yes", as_="hr")
 
     # Two people release the limit: one on the page, one at the terminal.
     async with Visitor(stack.url) as owner:
