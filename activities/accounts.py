@@ -21,8 +21,8 @@ from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.persons.sealing import PersonKey
 
-LONGEST_WAIT = 30.0  # seconds that a search waits for its turn at a system with a rate
-NEAR = 3.0  # seconds that a turn may be off to be taken: searches leave room for steps, which must not wait long
+MAX_WAIT_SECONDS = 30.0  # of a search, for its turn at a system with a rate
+NEAR_TURN_SECONDS = 3.0  # a search takes a turn that is at most so far off, so that steps do not wait long
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +131,8 @@ async def _ask(
 async def _turn(pace: SystemPace, system: str, per_second: float) -> None:
     """Raises `TryAgainError` where the queue is so long that the other systems' answers had better not wait."""
     now = asyncio.get_running_loop().time
-    until = now() + LONGEST_WAIT
-    while (busy_for := await pace.take(at_most=NEAR)) is not None:
-        if now() + busy_for - NEAR > until:
+    until = now() + MAX_WAIT_SECONDS
+    while (busy_for := await pace.take(at_most=NEAR_TURN_SECONDS)) is not None:
+        if now() + busy_for - NEAR_TURN_SECONDS > until:
             raise rate_kept(system, per_second)
-        await asyncio.sleep(max(busy_for - NEAR, 0.1))
+        await asyncio.sleep(max(busy_for - NEAR_TURN_SECONDS, 0.1))

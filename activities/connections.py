@@ -23,7 +23,7 @@ _OURS = "OFFBOARD_"
 """What Offboard itself is given, its master key among it, goes to no system, whatever a packet says."""
 
 
-KEPT_UNUSED = 3600.0  # seconds; then a connector is closed when the next one is asked for
+UNUSED_TTL_SECONDS = 3600.0  # then a connector is closed when the next one is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class _Open:
 class Connections:
     """One connector per system and settings, made when first needed. Two packets that give one system different
     settings have a connector each. A changed setting, or a changed file of certificates, makes a new connector; one
-    that was not asked for during `KEPT_UNUSED` is closed, since another call may still use it until then. `observer`
-    hears of what activities do with them. `secrets_folder` is where the files are that a packet may name. `rates` is
+    that was unused for `UNUSED_TTL_SECONDS` is closed, since another call may still use it until then. `observer` hears
+    of what activities do with them. `secrets_folder` is where the files are that a packet may name. `rates` is
     the limiter that all workers share; without it nothing is paced. `clock` counts seconds."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Connections:
         else:
             connector = registry.connect(spec.connector, settings, allowed_hosts=hosts, system=system)
         now = self._clock()
-        self._open[wanted] = _Open(connector, now + KEPT_UNUSED + 2 * spec.deadline.total_seconds())
+        self._open[wanted] = _Open(connector, now + UNUSED_TTL_SECONDS + 2 * spec.deadline.total_seconds())
         await self._close_unused(now)
         return connector
 

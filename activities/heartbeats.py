@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 from temporalio import activity
 
-ALIVE_EVERY = 3.0  # seconds between two signs of life
+HEARTBEAT_SECONDS = 3.0  # between two heartbeats
 
 
 @asynccontextmanager
-async def heartbeats(every: float = ALIVE_EVERY) -> AsyncIterator[None]:
+async def heartbeats(every: float = HEARTBEAT_SECONDS) -> AsyncIterator[None]:
     """Tells the engine that this worker lives, so that what it does is begun elsewhere soon after it died. What ends
     quickly says nothing and pays nothing."""
 

@@ -38,7 +38,7 @@ from orchestrator.ledger.proofs.verifications import VerificationKept, verify_an
 from orchestrator.reading.queries import Queries, Viewer
 from orchestrator.workflows.activity_stubs import InquiryRef
 
-ALIVE_EVERY = 1.0  # seconds between two heartbeats: a user waits for the page
+HEARTBEAT_SECONDS = 1.0  # between two heartbeats: a user waits for the page
 _PHASES = ("production", "pilot", "shadow", "draft", "retired")
 _IN_USE = _PHASES[:3]
 Looked = q.FindPeople | q.PersonFactsAsked | q.PreviewAsked | q.WhoSignsIn | q.CheckSystems | q.VerifyLedger
@@ -80,7 +80,7 @@ class InquiryActivities:
         asked = await self._rows.unanswered(inquiry.inquiry_id)
         if asked is None:
             return
-        async with heartbeats(ALIVE_EVERY):
+        async with heartbeats(HEARTBEAT_SECONDS):
             outcome, answer = await self._answer(inquiry.inquiry_id, asked)
         await self._rows.answer(inquiry.inquiry_id, asked.asked_by, outcome, answer.model_dump_json().encode())
 

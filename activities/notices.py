@@ -36,10 +36,10 @@ from orchestrator.workflows.activity_stubs import NextLook
 
 log = logging.getLogger("offboard.notices")
 
-ONE_MAIL = 20.0  # seconds for handing in one message
-SENDING_FOR = 60.0  # seconds of handing in, after which the rest is left to another attempt
+MAIL_TIMEOUT_SECONDS = 20.0  # to hand one message to the mail server
+MAX_SENDING_SECONDS = 60.0  # after that, another attempt sends the rest
 MAX_RECIPIENTS = 2000
-LONGEST_SLEEP = timedelta(days=1)
+MAX_SLEEP = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class NoticeActivities:
             # Not a word of the server's: it may quote an address.
             log.warning("notices are delayed, the mail server is not available: %s", sending.failure.code)
             raise ApplicationError("mail server", type=f"MailServer.{sending.failure.code}")
-        wait = LONGEST_SLEEP.total_seconds()
+        wait = MAX_SLEEP.total_seconds()
         if sending.used_up:
             wait = 0.0
         elif looks:
@@ -191,7 +191,7 @@ class _Sending:
 
     @property
     def used_up(self) -> bool:
-        return self._spent > SENDING_FOR
+        return self._spent > MAX_SENDING_SECONDS
 
     async def send(self, due: Sequence[Notice], recipient: Recipient, now: datetime) -> str:
         """`accepted`, `refused` for good, or `failed`. An address that no header or server takes is refused."""
@@ -199,7 +199,7 @@ class _Sending:
         began = clock()
         try:
             message = _message(due, recipient, self.post, now)
-            await self.post.server.send(message, [recipient.address], deadline=ONE_MAIL)
+            await self.post.server.send(message, [recipient.address], deadline=MAIL_TIMEOUT_SECONDS)
         except (RefusedError, ValueError, IndexError):  # the parser of headers raises the latter two
             return "refused"
         except ConnectorError as error:

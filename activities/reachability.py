@@ -12,7 +12,7 @@ from orchestrator.documents.questions import SystemChecked
 from orchestrator.domain import events as e
 from orchestrator.domain.packet.packet import Packet, SystemSpec
 
-LONGEST = 10.0  # seconds that one look may take, where the system's own deadline is not shorter
+MAX_CHECK_SECONDS = 10.0  # of one check, unless the system's own deadline is shorter
 
 
 def elsewhere(system: str, spec: SystemSpec, queues: frozenset[str] | None) -> str | None:
@@ -60,7 +60,7 @@ async def _look(
 async def _answer(connections: Connections, system: str, spec: SystemSpec) -> tuple[bool, str, str]:
     try:
         connector = await connections.to(system, spec)
-        deadline = min(LONGEST, spec.deadline.total_seconds())
+        deadline = min(MAX_CHECK_SECONDS, spec.deadline.total_seconds())
         answered = await connector.check(deadline=deadline, pace=connections.pace(system, spec, deadline=deadline))
     except ConnectorError as error:
         return False, error.code, f"{error.detail} {error.remedy}".strip() or error.code

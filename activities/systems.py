@@ -48,9 +48,9 @@ from orchestrator.workflows.activity_stubs import ExecuteSteps, SearchAccounts
 
 log = logging.getLogger("offboard.activities")
 
-READ_BACK_INTERVAL_SECONDS = 0.2  # seconds between two looks while a system settles
-PACED_READ_BACK_INTERVAL_SECONDS = 1.0  # the same where the system's calls are numbered
-MAX_PACE_WAIT_SECONDS = 3.0  # seconds that a step may wait for its turn at a system with a rate
+READ_BACK_INTERVAL_SECONDS = 0.2  # between two checks while a system settles
+PACED_READ_BACK_INTERVAL_SECONDS = 1.0  # the same for a system with a rate
+MAX_PACE_WAIT_SECONDS = 3.0  # of a step, for its turn at a system with a rate
 REMEDIES = {
     "try_again": "No action is needed: the step is retried automatically. If this continues, follow the system's "
     "runbook.",

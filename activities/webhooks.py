@@ -28,7 +28,7 @@ from orchestrator.workflows.activity_stubs import Attempted, Delivery
 
 log = logging.getLogger("offboard.webhooks")
 
-DEADLINE = 10.0  # seconds for name lookup, connection, request and answer together
+DEADLINE_SECONDS = 10.0  # for name lookup, connection, request and answer together
 MAX_RESPONSE_BYTES = 1024
 GONE = "410"
 OVER = Attempted(over=True)
@@ -96,7 +96,7 @@ class WebhookActivities:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature(await self._webhooks.secrets_of(hook.hook_id), message_id, timestamp, body),
         }
-        until = asyncio.get_running_loop().time() + DEADLINE
+        until = asyncio.get_running_loop().time() + DEADLINE_SECONDS
         try:
             async with asyncio.timeout_at(until):
                 target = target_of(hook.url, self._outside.hosts)

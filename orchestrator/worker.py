@@ -58,8 +58,8 @@ WIDEST_LAYER = 20
 """Steps that a workflow may begin at once without asking the server first (eager activities)."""
 MAX_INQUIRIES = 100
 """Questions of pages and the API that one worker answers at once, beside its places for steps."""
-CLUSTER_EVERY = 10.0  # seconds between two looks at which cluster it is
-COUNT_EVERY = 30.0  # seconds between two looks at how much is open, where somebody measures
+CLUSTER_CHECK_SECONDS = 10.0  # between two checks of the cluster's id
+COUNT_SECONDS = 30.0  # between two counts of open items, for metrics
 RELAY_STOPS_WITHIN_SECONDS = 5.0  # after that its look is cancelled
 MakeActivities = Callable[[Runs, Keyring, Connections, Rates, EngineReports], SystemActivities]
 
@@ -230,7 +230,7 @@ async def _watching(engine: Engine, failed: Callable[[str], None]) -> AsyncItera
 
     async def watch() -> None:
         while True:
-            await asyncio.sleep(CLUSTER_EVERY)
+            await asyncio.sleep(CLUSTER_CHECK_SECONDS)
             try:
                 await engine.look_at_cluster()
             except EngineUnavailable:
@@ -295,4 +295,4 @@ async def _counting(backend: Backend, watched: Telemetry) -> None:
             log.error("counting what is open failed, retrying: %s", type(error).__name__)
             watched.measures.unknown()
             watched.measures.background_failed("counts")
-        await asyncio.sleep(COUNT_EVERY)
+        await asyncio.sleep(COUNT_SECONDS)

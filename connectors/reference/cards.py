@@ -21,7 +21,7 @@ from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of
 from connectors.read_backs import account_missing, seen
 
-_KEYED_FOR = timedelta(hours=24)
+_KEY_TTL = timedelta(hours=24)
 _PAGES = Cursor(items_at=("cards",), next_at=("next",), parameter="cursor")
 
 LIST_CARDS = Operation("GET", "/cards")
@@ -114,7 +114,7 @@ CARDS = HttpKind(
                 "change",
                 "freezes the card, so that no payment is possible until it is unfrozen",
                 repeat="keyed",
-                keyed_for=_KEYED_FOR,
+                keyed_for=_KEY_TTL,
                 reversible="yes",
                 cuts_access=True,
             ),
@@ -127,7 +127,7 @@ CARDS = HttpKind(
                 "change",
                 "closes the card permanently; each closing may cost a fee",
                 repeat="keyed",
-                keyed_for=_KEYED_FOR,
+                keyed_for=_KEY_TTL,
                 destroys_nothing_because="the card programme keeps the balance and the statements of a closed card",
             ),
             _close,

@@ -44,7 +44,7 @@ _NOT_FOUND = "E0000007"  # developer.okta.com/docs/reference/error-codes
 _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
 _PAGE_SIZE = "200"
 _SAMPLES = "20"  # users of whom one must be found again by the same query
-_SETTLES = timedelta(minutes=1)  # deactivation and deletion may go on after they were accepted
+_SETTLE_TIME = timedelta(minutes=1)  # deactivation and deletion may go on after they were accepted
 
 
 class OktaSettings(HttpSettings):
@@ -377,7 +377,7 @@ OKTA = HttpKind(
                 "change",
                 "deactivates the account; applications deprovision it, and may delete its data",
                 destroys=True,
-                settles_within=_SETTLES,
+                settles_within=_SETTLE_TIME,
             ),
             _deactivate,
             _look_at_deactivation,
@@ -388,7 +388,7 @@ OKTA = HttpKind(
                 "change",
                 "deletes a deactivated account permanently",
                 destroys=True,
-                settles_within=_SETTLES,
+                settles_within=_SETTLE_TIME,
             ),
             _delete,
             _look_at_deletion,

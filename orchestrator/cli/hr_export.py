@@ -25,7 +25,7 @@ from orchestrator.domain.invisible import BIDI, CONTROLS, JOINERS, ZERO_WIDTH
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 
-LARGEST_EXPORT: Final = 32 * 1024 * 1024  # bytes
+MAX_EXPORT_BYTES: Final = 32 * 1024 * 1024
 END_OF_DAY: Final = "18:00"
 """When work ends on a last day for which the export gives no time."""
 _DELIMITERS: Final = ",;\t"
@@ -117,9 +117,9 @@ def _decoded(text: bytes | str) -> str:
     """Bytes that are not UTF-8 stay in the text as lone surrogates, so that only the rows with them are bad."""
     if isinstance(text, str):
         return text.lstrip("\ufeff")
-    if len(text) > LARGEST_EXPORT:
+    if len(text) > MAX_EXPORT_BYTES:
         raise LocalRefusal(
-            "export_too_large", f"The export is larger than {LARGEST_EXPORT >> 20} MiB", "split the file"
+            "export_too_large", f"The export is larger than {MAX_EXPORT_BYTES >> 20} MiB", "split the file"
         )
     if text[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         return text.decode("utf-8", "surrogateescape").lstrip("\ufeff")
@@ -243,9 +243,9 @@ _AT_THE_ENDS: Final = re.compile(
 _TITLES_NAMED: Final = 30
 _NO_END: Final = re.compile(r"(2099|2[1-9]\d\d|[3-9]\d{3})-\d\d-\d\d\Z")
 """HR systems write 2999-12-31, 4712-12-31 or 9999-12-31 for people who stay."""
-_OLDEST: Final = timedelta(days=366)
+_MAX_PAST: Final = timedelta(days=366)
 """A last day longer ago may be from before the person was hired again, so a person must look at the row."""
-_FURTHEST: Final = timedelta(days=15 * 366)
+_MAX_FUTURE: Final = timedelta(days=15 * 366)
 
 
 def _cutoff(day: str, time: str, zone: str, now: datetime) -> Cutoff | None:
@@ -266,7 +266,7 @@ def _cutoff(day: str, time: str, zone: str, now: datetime) -> Cutoff | None:
         cutoff = parse_cutoff(f"{day}T{clock}", zone)
     except Invalid as refused:
         raise _Unreadable(f"{refused.message} {remedy_of(refused)}") from None
-    if not now - _OLDEST <= cutoff.instant <= now + _FURTHEST:
+    if not now - _MAX_PAST <= cutoff.instant <= now + _MAX_FUTURE:
         when = "more than a year ago" if cutoff.instant < now else "more than 15 years ahead"
         raise _Unreadable(
             f"has the last day {_shown(day)}, which is {when}; correct it, or remove the row and start the run alone"

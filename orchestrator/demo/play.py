@@ -40,10 +40,10 @@ from orchestrator.embedded.staff import StaffEntry
 from orchestrator.web.inquiries import Inquiries
 from orchestrator.web.starts import start
 
-POLL_SECONDS = 0.2  # seconds
-SMALL = 20  # lines of the board above a question
-STUCK_AFTER_SECONDS = 40.0  # seconds in which nothing at all happens
-CALM_AFTER_SECONDS = 12.0  # seconds after which a question is asked although steps are still under way
+POLL_SECONDS = 0.2
+SMALL_BOARD_LINES = 20  # of the board above a question
+STUCK_AFTER_SECONDS = 40.0  # without any event
+CALM_AFTER_SECONDS = 12.0  # after that a question is asked although steps are in progress
 WORTH_WAITING = timedelta(seconds=30)
 """A cutoff further away than this is moved to now, as HR can: a demo does not wait for next month."""
 
@@ -54,7 +54,9 @@ class Play:
     def __init__(self, stack: Stack, cast: Cast, screen: Screen, seen: Callable[[Board], None] | None = None) -> None:
         self.leavers: list[Leaver] = []
         self._stack, self._cast, self._screen = stack, cast, screen
-        self._answers: AnswerSource = AtTerminal(screen, lambda: self.board(SMALL)) if screen.asks else Itself()
+        self._answers: AnswerSource = (
+            AtTerminal(screen, lambda: self.board(SMALL_BOARD_LINES)) if screen.asks else Itself()
+        )
         self._seen = seen
         self._actors: dict[str, Actor] = {}
         self._outage = Outage(stack.company, self._story)

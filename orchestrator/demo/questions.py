@@ -31,7 +31,7 @@ from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.embedded.staff import StaffEntry
 
-HIGH_ENOUGH = 40  # lines of a terminal
+MIN_TERMINAL_LINES = 40  # lines of a terminal
 ACTIONS: Mapping[Repair, Literal["retry", "skip", "replan", "end", "accept"]] = {
     Repair.RETRY: "retry",
     Repair.SKIP: "skip",
@@ -157,7 +157,7 @@ class AtTerminal:
         return {question.task_id: {**evidence_for(question), **note} for question in questions}
 
     def _pause(self) -> None:
-        self._screen.freeze(self._board() if self._screen.console.size.height >= HIGH_ENOUGH else None)
+        self._screen.freeze(self._board() if self._screen.console.size.height >= MIN_TERMINAL_LINES else None)
 
     async def _choose(self, prompt: str, usual: str) -> str | None:
         typed = await self._screen.ask(prompt)

@@ -13,7 +13,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-WIDTH_OF_LINES = 100  # columns of a table where there is no terminal
+DEFAULT_COLUMNS = 100  # columns of a table where there is no terminal
 
 
 class Screen:
@@ -25,7 +25,7 @@ class Screen:
         self.asks = asks
         self.gone = False
         self.started = time.monotonic()
-        width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or WIDTH_OF_LINES)
+        width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or DEFAULT_COLUMNS)
         self.console = Console(
             highlight=False, markup=False, emoji=False, width=width, force_terminal=None if asks else False
         )

@@ -14,7 +14,7 @@ from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.embedded.company.company import Company
 
 DOWN = "code"
-MAX_OUTAGE_SECONDS = 15.0  # seconds
+MAX_OUTAGE_SECONDS = 15.0
 SEEN_TO_FAIL = 3
 """Attempts that fail before the system comes back."""
 

@@ -28,7 +28,7 @@ from orchestrator.vocabulary.durations import length
 from orchestrator.vocabulary.states import DISPOSITION, in_sentence, label
 
 ORIGIN = "offboard.example/demo"
-MAX_VALUE_CHARACTERS = 60  # letters
+MAX_VALUE_CHARACTERS = 60
 _TOLD_ELSEWHERE = frozenset(
     {"id", "present", "username", "label", "dn", "display_name", "address", "last4", "to", "pwdChangedTime"}
 )

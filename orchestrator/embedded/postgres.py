@@ -28,8 +28,8 @@ from orchestrator.embedded.server_process import EmbeddedServerError, ServerProc
 from orchestrator.embedded.unprivileged import can_reach, server_user
 
 OWNER = "postgres"
-SOCKET_PATH_LIMIT = 107  # bytes in sockaddr_un.sun_path (unix(7)), with its end
-READY_WITHIN = 60.0  # seconds; recovery after a crash is part of it
+MAX_SOCKET_PATH_BYTES = 107  # bytes in sockaddr_un.sun_path (unix(7)), with its end
+READY_TIMEOUT_SECONDS = 60.0  # recovery after a crash is part of it
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -122,7 +122,7 @@ class PostgresServer:
     async def _start(self) -> None:
         _forget_stale_server(self.data)
         await self._process.start()
-        deadline = time.monotonic() + READY_WITHIN
+        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
         while True:
             try:
                 async with await self._connect("postgres"):
@@ -131,8 +131,8 @@ class PostgresServer:
                 self._process.require_alive()
                 if time.monotonic() > deadline:
                     raise EmbeddedServerError(
-                        f"PostgreSQL did not accept connections within {READY_WITHIN:.0f} s: {error}; the end of its "
-                        f"log {self._process.wish.log}:\n{self._process.last_lines()}"
+                        f"PostgreSQL did not accept connections within {READY_TIMEOUT_SECONDS:.0f} s: {error}; the end "
+                        f"of its log {self._process.wish.log}:\n{self._process.last_lines()}"
                     ) from error
             await asyncio.sleep(0.01)
 
@@ -167,7 +167,7 @@ def _prepare(folder: Path, keep: bool) -> PostgresServer:
 def _short_folder(user: ServerUser | None) -> Path:
     """A new 0700 folder whose path leaves room for the socket's name, wherever the checkout lies."""
     for parent in (tempfile.gettempdir(), "/tmp", str(LASTING)):  # noqa: S108 - mkdtemp: unguessable and 0700
-        too_long = len(os.fsencode(parent)) + len("/offboard-12345678/.s.PGSQL.5432") >= SOCKET_PATH_LIMIT
+        too_long = len(os.fsencode(parent)) + len("/offboard-12345678/.s.PGSQL.5432") >= MAX_SOCKET_PATH_BYTES
         if too_long or not can_reach(Path(parent) / "x", user):
             continue
         try:

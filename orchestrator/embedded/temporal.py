@@ -23,8 +23,8 @@ from temporalio.service import RPCError
 from orchestrator.embedded.server_process import EmbeddedServerError, ServerProcess, ServerWish, made_folder
 
 NAMESPACE = "default"
-READY_WITHIN = 60.0  # seconds
-FIRST_TRIES = 5  # a port that was free can be taken before the server has it
+READY_TIMEOUT_SECONDS = 60.0
+MAX_START_ATTEMPTS = 5  # a port that was free can be taken before the server has it
 
 # The server's own default adds up to 50 ms to every dispatch; measured in the design.
 _DYNAMIC_CONFIG = (
@@ -53,13 +53,13 @@ class TemporalServer:
         another start in the same folder finds that again; without it, it vanishes with the server. With `ui` the
         server's own pages are at `ui_address`. Raises EmbeddedServerError."""
         folder = await made_folder(folder)
-        for attempt in range(1, FIRST_TRIES + 1):
+        for attempt in range(1, MAX_START_ATTEMPTS + 1):
             server = await asyncio.to_thread(_prepare, folder, ui, keep)
             try:
                 await server._start()
             except EmbeddedServerError:
                 await server._process.close()
-                if attempt == FIRST_TRIES or "address already in use" not in server._process.last_lines():
+                if attempt == MAX_START_ATTEMPTS or "address already in use" not in server._process.last_lines():
                     raise
             except BaseException:
                 await asyncio.shield(server._process.close())
@@ -86,12 +86,12 @@ class TemporalServer:
 
     async def _start(self) -> None:
         await self._process.start()
-        deadline = time.monotonic() + READY_WITHIN
+        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
         while not await self._answers():
             self._process.require_alive()
             if time.monotonic() > deadline:
                 raise EmbeddedServerError(
-                    f"the Temporal server did not respond within {READY_WITHIN:.0f} s; the end of its log "
+                    f"the Temporal server did not respond within {READY_TIMEOUT_SECONDS:.0f} s; the end of its log "
                     f"{self._process.wish.log}:\n{self._process.last_lines()}"
                 )
             await asyncio.sleep(0.02)

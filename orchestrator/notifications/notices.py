@@ -16,7 +16,7 @@ from orchestrator.domain.events import ExceptionKind
 NoticeKind = Literal["first", "reminder", "refused"]
 """`refused`: the mail server would not take it for this address."""
 
-ROOM = timedelta(hours=1)
+MAX_REMINDER_LEAD = timedelta(hours=1)
 RETRY_AFTER_REFUSAL = timedelta(hours=1)
 
 
@@ -49,7 +49,7 @@ Sent = Mapping[tuple[str, str], datetime]
 def remind_at(opened_at: datetime, due_at: datetime) -> datetime:
     """A quarter of the whole time before it is due; at least an hour before, but never before half of it is over."""
     span = due_at - opened_at
-    return due_at - max(span / 4, min(ROOM, span / 2))
+    return due_at - max(span / 4, min(MAX_REMINDER_LEAD, span / 2))
 
 
 def due_notices(

@@ -29,7 +29,7 @@ from orchestrator.telemetry.measures import Instruments
 from orchestrator.telemetry.tracing import RunTracing
 
 SCOPE = "offboard"
-LAST_WORDS = 5.0  # seconds in which what still waits is sent when a process ends
+SHUTDOWN_FLUSH_SECONDS = 5.0  # to send what is left when the process ends
 WELL = frozenset({"verified", "attested", "answered", "done", "retrying", "not_done", "already_known"})
 
 
@@ -74,7 +74,7 @@ async def telemetry(endpoint: str | None, trace_file: Path | None, service: str 
     try:
         yield Telemetry(RunTracing(tracer), SpanObserver(tracer, measures), measures)
     finally:
-        await _within(LAST_WORDS, [traces.shutdown, *([numbers.shutdown] if numbers is not None else [])])
+        await _within(SHUTDOWN_FLUSH_SECONDS, [traces.shutdown, *([numbers.shutdown] if numbers is not None else [])])
 
 
 async def _within(seconds: float, farewells: list[Callable[[], None]]) -> None:

@@ -27,13 +27,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-LARGEST = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 """Bytes of a request."""
-LARGEST_UPLOAD = 12 * 1024 * 1024
+MAX_UPLOAD_BYTES = 12 * 1024 * 1024
 """Of one that carries files: ten MiB of evidence, and what a form adds."""
 TAKES_FILES = re.compile(r"(/api/v1)?/runs/[^/]+/tasks/[^/]+(/files)?")
 """Where those go, and nothing else of that size."""
-LARGEST_REPORT = 64 * 1024
+MAX_REPORT_BYTES = 64 * 1024
 """Of what HR's system sends, which has to be here whole before it can be seen whether it is signed."""
 REPORTS = "/api/v1/hooks/"
 HEALTH_CHECKS = ("/api/v1/health", "/api/v1/readiness")
@@ -175,9 +175,9 @@ def _by(scope: Scope, status: int) -> str:
 def _largest(path: str, kind: bytes) -> int:
     """Bytes."""
     if path.startswith(REPORTS):
-        return LARGEST_REPORT
+        return MAX_REPORT_BYTES
     upload = kind.startswith(b"multipart/form-data") and TAKES_FILES.fullmatch(path)
-    return LARGEST_UPLOAD if upload else LARGEST
+    return MAX_UPLOAD_BYTES if upload else MAX_BODY_BYTES
 
 
 _PAGE = (

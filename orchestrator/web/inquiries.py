@@ -26,9 +26,9 @@ from orchestrator.ledger.engine.inquiries import INQUIRY_TTL, InquiryAnswer, Inq
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 
-WITHIN = 10.0  # seconds that somebody waits in front of a page
-FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.01, 0.5, 1.25
-"""Seconds between two looks at the row, and how they grow: what takes long is looked at less often."""
+ANSWER_TIMEOUT_SECONDS = 10.0  # for which a page waits
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, PAUSE_GROWTH = 0.01, 0.5, 1.25
+"""Pauses between two reads of the row, and the factor by which they grow."""
 
 
 ANSWER_READ_WITHIN = timedelta(seconds=5)
@@ -61,7 +61,12 @@ class Inquiries:
         self._engine = engine
 
     async def ask(
-        self, asked_by: str, question: q.Asked[q.A], *, within: float = WITHIN, inquiry_id: str | None = None
+        self,
+        asked_by: str,
+        question: q.Asked[q.A],
+        *,
+        within: float = ANSWER_TIMEOUT_SECONDS,
+        inquiry_id: str | None = None,
     ) -> q.A:
         """The answer. `asked_by` is an actor's id. Raises the worker's `Refusal` word for word, `InquiryFailed` where
         it could not answer, and `NotAnswered` where nobody did `within` so many seconds."""
@@ -77,13 +82,13 @@ class Inquiries:
         """What came of it, None where nobody answers `within` so many seconds. Raises like `result`."""
         clock = asyncio.get_running_loop().time
         until = clock() + within
-        pause = FIRST_PAUSE
+        pause = FIRST_PAUSE_SECONDS
         while (answer := await self.result(inquiry_id, asked_by)) is None:
             left = until - clock()
             if left <= 0:
                 return None
             await asyncio.sleep(min(pause, left))
-            pause = min(pause * GROWTH, LONGEST_PAUSE)
+            pause = min(pause * PAUSE_GROWTH, MAX_PAUSE_SECONDS)
         return answer
 
     async def put(
@@ -91,7 +96,7 @@ class Inquiries:
         asked_by: str,
         question: q.Asked[Any],
         *,
-        within: float = WITHIN,
+        within: float = ANSWER_TIMEOUT_SECONDS,
         inquiry_id: str | None = None,
     ) -> str:
         """Asks without waiting for an answer, and for Temporal no longer than `within`. Returns the inquiry's id, for

@@ -27,7 +27,7 @@ from orchestrator.web.rendering import make_templates
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember, WebState
 
-STREAMS_END_WITHIN = 2  # seconds for open streams of events when the process ends: browsers come again by themselves
+STREAMS_END_SECONDS = 2  # for open event streams when the process ends: browsers reconnect
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -88,7 +88,7 @@ async def _served(web: WebState, on: socket.socket) -> AsyncIterator[None]:
         ws="none",
         lifespan="off",
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=STREAMS_END_WITHIN,
+        timeout_graceful_shutdown=STREAMS_END_SECONDS,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[on]), name="pages and API")

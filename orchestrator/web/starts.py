@@ -16,14 +16,14 @@ from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerUnavailable
 from orchestrator.web.inquiries import ANSWER_READ_WITHIN, Inquiries, InquiryFailed, NotAnswered, new_inquiry_id
 
-WITHIN = 8.0
+START_TIMEOUT_SECONDS = 8.0
 """Seconds in which a worker has to ask HR and open the run, while the caller waits."""
-PAUSE = 0.25
+WITHDRAWAL_PAUSE_SECONDS = 0.25
 """Seconds between two attempts to withdraw a start while the ledger is away."""
 
 
 async def start(
-    services: Services, inquiries: Inquiries, actor: Actor, asked: StartAsked, *, within: float = WITHIN
+    services: Services, inquiries: Inquiries, actor: Actor, asked: StartAsked, *, within: float = START_TIMEOUT_SECONDS
 ) -> Started:
     """Starts a run for `actor`, no further than the access goes that they came with. Raises the worker's `Refusal`,
     `NotAnswered`, `EngineUnavailable` and `LedgerUnavailable`."""
@@ -51,7 +51,7 @@ async def _withdrawn(
         except LedgerUnavailable:
             if asyncio.get_running_loop().time() >= over:
                 raise
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(WITHDRAWAL_PAUSE_SECONDS)
 
 
 async def _outcome(services: Services, inquiries: Inquiries, actor: Actor, start_id: str) -> Started | None:

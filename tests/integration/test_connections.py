@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from activities import connections as module
-from activities.connections import KEPT_UNUSED, Connections
+from activities.connections import UNUSED_TTL_SECONDS, Connections
 from orchestrator.domain.packet.packet import SystemSpec
 
 
@@ -63,9 +63,9 @@ async def test_a_connector_is_closed_only_after_its_last_call_ended(tmp_path: Pa
     now = 0.0
     connections = Connections({}, secrets_folder=tmp_path, clock=lambda: now)
     first: Any = await connections.to("identity", spec(url="https://a.example/1"))
-    now = KEPT_UNUSED
+    now = UNUSED_TTL_SECONDS
     await connections.to("identity", spec(url="https://a.example/2"))
     assert not first.closed
-    now = KEPT_UNUSED + 41
+    now = UNUSED_TTL_SECONDS + 41
     await connections.to("identity", spec(url="https://a.example/2"))
     assert first.closed

@@ -18,7 +18,7 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
 from orchestrator.web import patience
 from orchestrator.web.concurrency import ANONYMOUS_SLOTS, MAX_CONCURRENT_REQUESTS, MAX_PER_ACCOUNT
-from orchestrator.web.headers import LARGEST_REPORT, EdgeMiddleware
+from orchestrator.web.headers import MAX_REPORT_BYTES, EdgeMiddleware
 from tests.cli.command_line import hired
 from tests.web.api.running import FUTURE, PACKET, refused
 from tests.web.api.test_api_hr_hook import delivery, door, signed
@@ -42,10 +42,10 @@ async def test_a_report_of_hr_is_small_whatever_it_says_it_is(door: httpx.AsyncC
     """It is refused before anything of it is read, and without a length as soon as there is too much of it."""
     for kind in ("application/json", "multipart/form-data; boundary=x"):
         head = f"POST /api/v1/hooks/hr HTTP/1.1\r\nHost: HOST\r\nContent-Type: {kind}\r\n"
-        declared = await said_to(stack.url, f"{head}Content-Length: {LARGEST_REPORT + 1}\r\n\r\n")
+        declared = await said_to(stack.url, f"{head}Content-Length: {MAX_REPORT_BYTES + 1}\r\n\r\n")
         assert declared.startswith(b"HTTP/1.1 413"), declared
     async with asyncio.timeout(20):
-        much = b"%x\r\n%b\r\n" % (LARGEST_REPORT + 1, b" " * (LARGEST_REPORT + 1))
+        much = b"%x\r\n%b\r\n" % (MAX_REPORT_BYTES + 1, b" " * (MAX_REPORT_BYTES + 1))
         answer = await said_to(
             str(door.base_url).removesuffix("/api/v1/"), f"{head}Transfer-Encoding: chunked\r\n\r\n", much
         )

@@ -19,7 +19,7 @@ from orchestrator.cli.terminal.screen import instant, name, print_json, say, tab
 from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.vocabulary.states import DISPOSITION, EXCEPTION_STATE, label
 
-A_PAGE = 200
+PAGE_SIZE = 200
 
 
 def exceptions(
@@ -43,7 +43,7 @@ def exceptions(
 async def _list(run_id: str | None, closed: bool, after: str | None, alias: str | None, folder: Path) -> Document:
     async with entering(folder, alias) as server:
         standing = "all" if closed else "open"
-        return await server.get("exceptions", standing=standing, run=run_id, after=after, limit=A_PAGE)
+        return await server.get("exceptions", standing=standing, run=run_id, after=after, limit=PAGE_SIZE)
 
 
 def _print(found: Document, closed: bool) -> None:

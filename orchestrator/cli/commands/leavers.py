@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from orchestrator.cli.hr_export import LARGEST_EXPORT, BadRow, ExportRow, read_export
+from orchestrator.cli.hr_export import MAX_EXPORT_BYTES, BadRow, ExportRow, read_export
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document, Server, ServerRefused
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
@@ -53,10 +53,12 @@ async def start_all(
 
 def _read(path: Path) -> bytes:
     with path.open("rb") as file:
-        content = file.read(LARGEST_EXPORT + 1)
-    if len(content) > LARGEST_EXPORT:
+        content = file.read(MAX_EXPORT_BYTES + 1)
+    if len(content) > MAX_EXPORT_BYTES:
         raise LocalRefusal(
-            "export_too_large", f"{path.name} is larger than {LARGEST_EXPORT >> 20} MB.", "Export fewer people at once."
+            "export_too_large",
+            f"{path.name} is larger than {MAX_EXPORT_BYTES >> 20} MB.",
+            "Export fewer people at once.",
         )
     return content
 

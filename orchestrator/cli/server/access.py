@@ -27,7 +27,7 @@ from orchestrator.domain.errors import Refusal
 from orchestrator.embedded.address import stack_url
 
 SERVER, TOKEN, TOKEN_FILE = "OFFBOARD_SERVER", "OFFBOARD_TOKEN", "OFFBOARD_TOKEN_FILE"  # names
-SIGN_OUT_TIMEOUT_SECONDS = 2.0  # seconds
+SIGN_OUT_TIMEOUT_SECONDS = 2.0
 WHO = "Not signed in. Use `offboard login URL`, or --as NAME on the embedded stack (`offboard up`)."
 
 

@@ -27,7 +27,7 @@ from orchestrator.domain.errors import Refusal
 from orchestrator.embedded.address import stack_url
 from orchestrator.vocabulary.durations import length
 
-SLOWER = 5.0
+SLOW_DOWN_SECONDS = 5.0
 """Seconds by which to ask more seldom where the server says so (RFC 8628, section 3.5)."""
 Url = Annotated[
     str | None, typer.Argument(metavar="URL", help="https://HOST. Default: OFFBOARD_SERVER, then the embedded stack.")
@@ -98,7 +98,7 @@ async def _confirmed(server: Server, device: Document) -> Document:
                 return await server.post("device", "token", body={"device_secret": device["device_secret"]})
             except ServerRefused as refused:
                 if refused.code == "slow_down":
-                    every += SLOWER
+                    every += SLOW_DOWN_SECONDS
                 elif refused.code != "authorization_pending" and refused.status < 500:
                     raise
             except Unreachable:

@@ -34,8 +34,8 @@ from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import steps_to_repeat
 
-LONGEST_PAST: Final = timedelta(days=5 * 365)
-LONGEST_FUTURE: Final = timedelta(days=10 * 365)
+MAX_PAST: Final = timedelta(days=5 * 365)
+MAX_FUTURE: Final = timedelta(days=10 * 365)
 """How far a cutoff can be from now."""
 
 
@@ -214,9 +214,9 @@ def _left_behind(state: RunState, world: World) -> list[Event]:
 
 def _require_plausible(cutoff: datetime, now: datetime) -> None:
     """Raises `Invalid` for a year that is most likely a typing error."""
-    if not now - LONGEST_PAST <= cutoff <= now + LONGEST_FUTURE:
+    if not now - MAX_PAST <= cutoff <= now + MAX_FUTURE:
         where = "past" if cutoff < now else "future"
-        years = (LONGEST_PAST if cutoff < now else LONGEST_FUTURE).days // 365
+        years = (MAX_PAST if cutoff < now else MAX_FUTURE).days // 365
         raise Invalid("cutoff_implausible", f"The cutoff {cutoff:%Y-%m-%d} is more than {years} years in the {where}.")
 
 

@@ -26,7 +26,7 @@ WaitsFor = Literal[
     "exception", "level", "plan", "nothing",
 ]  # fmt: skip
 
-LEASE_GRACE = 0.5
+LEASE_GRACE_SHARE = 0.5
 """Of a step's deadline, what its lease lasts beyond everything that the attempt itself may take; at least a second."""
 MAX_BACKOFF = timedelta(minutes=5)
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.planning.plan import PlannedStep, effect_key, sends_cutoff
-from orchestrator.domain.run.readiness import LEASE_GRACE, World, backoff, readiness
+from orchestrator.domain.run.readiness import LEASE_GRACE_SHARE, World, backoff, readiness
 from orchestrator.domain.run.run import RunState
 
 
@@ -84,7 +84,7 @@ def begin(state: RunState, step_id: str, world: World) -> Intent | None:
 
 def lease(step: PlannedStep) -> timedelta:
     """Longer than everything one attempt may take: a look, the call, and the look after it while the system settles."""
-    grace = max(1.0, LEASE_GRACE * step.deadline)
+    grace = max(1.0, LEASE_GRACE_SHARE * step.deadline)
     return timedelta(seconds=3 * step.deadline + step.settle + grace)
 
 

@@ -13,7 +13,7 @@ from orchestrator.embedded.company.effects import EffectLog
 from orchestrator.embedded.company.http_answers import HTTP_ERRORS, page_of, refuse
 from orchestrator.embedded.company.population import Document
 
-KEYS_KEPT_FOR = 24 * 3600.0  # seconds
+KEY_TTL_SECONDS = 24 * 3600.0
 
 
 class CardProgramme:
@@ -64,7 +64,7 @@ class CardProgramme:
         what = f"{verb} {card['id']}"
         if key is not None and key in self._answered:
             at, first_what, answer = self._answered[key]
-            if time.monotonic() - at < KEYS_KEPT_FOR:
+            if time.monotonic() - at < KEY_TTL_SECONDS:
                 if first_what != what:
                     refuse(422, "key_reused", "this Idempotency-Key came with another request before")
                 return JSONResponse(answer)

@@ -28,7 +28,7 @@ from orchestrator.embedded.company.population import populate
 from orchestrator.embedded.server_process import EmbeddedServerError, ServerProcess, ServerWish, made_folder
 
 HTTP_SYSTEMS = ("hr", "identity", "code", "cards", "mail")
-READY_WITHIN = 30.0  # seconds
+READY_TIMEOUT_SECONDS = 30.0
 
 
 class Company:
@@ -204,11 +204,13 @@ async def _start_process(
     )
     stack.push_async_callback(process.close)
     await process.start()
-    deadline = time.monotonic() + READY_WITHIN
+    deadline = time.monotonic() + READY_TIMEOUT_SECONDS
     while not addresses_file.exists():
         process.require_alive()
         if time.monotonic() > deadline:
-            raise EmbeddedServerError(f"the company was not ready within {READY_WITHIN:.0f} s: see {process.wish.log}")
+            raise EmbeddedServerError(
+                f"the company was not ready within {READY_TIMEOUT_SECONDS:.0f} s: see {process.wish.log}"
+            )
         await asyncio.sleep(0.01)
     addresses = json.loads(addresses_file.read_text())
     systems = addresses["systems"]

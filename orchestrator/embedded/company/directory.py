@@ -32,7 +32,7 @@ BASE_DN = "dc=wolkenmuehle,dc=example"
 ROOT_DN = f"cn=company,{BASE_DN}"
 BIND_DN = f"cn=offboard,ou=services,{BASE_DN}"
 PLACEHOLDER_DN = f"cn=nobody,ou=services,{BASE_DN}"
-READY_WITHIN = 20.0  # seconds
+READY_TIMEOUT_SECONDS = 20.0
 
 SEARCH_PATH = "/usr/sbin:/usr/local/sbin:/sbin:/usr/local/libexec:/usr/bin:/usr/local/bin"
 SCHEMA_FOLDERS = (Path("/etc/ldap/schema"), Path("/etc/openldap/schema"), Path("/usr/local/etc/openldap/schema"))
@@ -106,14 +106,14 @@ class Directory:
         if self.running:
             return
         await self._process.start()
-        deadline = time.monotonic() + READY_WITHIN
+        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", self._port)
             except OSError as error:
                 self._process.require_alive()
                 if time.monotonic() > deadline:
-                    raise EmbeddedServerError(f"slapd did not respond within {READY_WITHIN:.0f} s") from error
+                    raise EmbeddedServerError(f"slapd did not respond within {READY_TIMEOUT_SECONDS:.0f} s") from error
                 await asyncio.sleep(0.01)
             else:
                 writer.close()

@@ -40,7 +40,7 @@ Mode = Literal[
     "one_a_page",
 ]
 MODES = get_args(Mode)
-OVERSIZED = 8 * 1024 * 1024  # bytes
+OVERSIZED_BYTES = 8 * 1024 * 1024
 KEY_HEADERS = (b"effect-key", b"idempotency-key")
 
 TRANSPORT = "company.transport"  # in the ASGI scope's state: the connection itself, so that a reply can be lost
@@ -185,7 +185,7 @@ class GuardedSystem:
         elif fault.mode == "error_in_200":
             await answer(send, 200, {"error": {"code": "locked", "message": "the record is locked"}})
         elif fault.mode == "oversized":
-            await answer(send, 200, {"padding": "x" * OVERSIZED})
+            await answer(send, 200, {"padding": "x" * OVERSIZED_BYTES})
         else:
             await answer(send, 200, b"<html>Welcome to the maintenance page", [(b"content-type", b"text/html")])
         return True

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-LARGEST_PAGE = 200
+MAX_PAGE_SIZE = 200
 
 
 def refuse(status: int, code: str, message: str) -> NoReturn:
@@ -43,7 +43,7 @@ async def json_body(request: Request) -> dict[str, Any]:
 def page_of(name: str, found: Sequence[Any], wanted: Mapping[str, str]) -> dict[str, Any]:
     """{name: [...], "next": cursor or null}, by `limit` (at most 200) and `cursor` (an offset that we handed out)."""
     try:
-        limit = min(max(int(wanted.get("limit", LARGEST_PAGE)), 1), LARGEST_PAGE)
+        limit = min(max(int(wanted.get("limit", MAX_PAGE_SIZE)), 1), MAX_PAGE_SIZE)
         start = int(wanted.get("cursor", 0))
     except ValueError:
         refuse(400, "bad_page", "limit and cursor are numbers that this system handed out")

@@ -22,7 +22,7 @@ from orchestrator.ledger.schema.tables import answers
 RESPONSE_TTL = timedelta(hours=24)
 MAX_KEPT = 10_000
 """Answers that are kept for one account: a day of one request every nine seconds."""
-RETRY_AFTER_SECONDS = 600  # seconds
+RETRY_AFTER_SECONDS = 600
 CLAIM_TTL = timedelta(minutes=2)
 """Longer than any request may take: after this nobody is still working on it."""
 

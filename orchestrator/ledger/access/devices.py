@@ -14,8 +14,8 @@ from orchestrator.ledger.access.sessions import hash_of
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import devices
 
-LASTS = timedelta(minutes=10)
-INTERVAL = timedelta(seconds=2)
+DEVICE_SIGN_IN_TTL = timedelta(minutes=10)
+POLL_INTERVAL = timedelta(seconds=2)
 """A program asks no more often than this (RFC 8628, section 3.5)."""
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # RFC 8628, section 6.1: no vowels, so that no words come up
 
@@ -49,8 +49,8 @@ class Devices:
             await require_quota(connection, devices, source)
             await connection.execute(
                 insert(devices).values(
-                    device_hash=hash_of(secret), code_hash=hash_of(letters), asked_at=now, expires_at=now + LASTS,
-                    source=source,
+                    device_hash=hash_of(secret), code_hash=hash_of(letters), asked_at=now,
+                    expires_at=now + DEVICE_SIGN_IN_TTL, source=source,
                 )
             )  # fmt: skip
         return secret, f"{letters[:4]}-{letters[4:]}"
@@ -86,6 +86,6 @@ class Devices:
             if row["actor_id"] is not None:
                 await connection.execute(delete(devices).where(mine))
                 return Confirmed(row["actor_id"], row["auth_time"], row["acr"])
-            early = row["polled_at"] is not None and row["now"] - row["polled_at"] < INTERVAL / 2
+            early = row["polled_at"] is not None and row["now"] - row["polled_at"] < POLL_INTERVAL / 2
             await connection.execute(update(devices).where(mine).values(polled_at=now))
             return "slow_down" if early else "authorization_pending"

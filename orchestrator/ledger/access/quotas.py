@@ -12,7 +12,7 @@ MAX_PER_SOURCE = 200
 """Sign-ins under way from one address. Behind a proxy that is not trusted to name them, everybody has the same one."""
 MAX_PENDING = 10_000
 """From all addresses together."""
-RETRY_AFTER_SECONDS = 60  # seconds
+RETRY_AFTER_SECONDS = 60
 
 
 async def require_quota(connection: AsyncConnection, table: Table, source: bytes) -> None:

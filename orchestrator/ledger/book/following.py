@@ -22,7 +22,7 @@ from orchestrator.ledger.schema.database import Database
 
 log = logging.getLogger("offboard.ledger")
 
-POLL_SECONDS = 0.3  # seconds
+POLL_SECONDS = 0.3
 MAX_POLL_SECONDS = 5.0
 """Seconds after which a database that neither answers nor refuses counts as away: a connection that is cut off says
 nothing for minutes."""

@@ -54,7 +54,7 @@ __all__ = [
 
 EVENTS_PER_YIELD = 64
 """Events coded between two chances for other tasks: well under a millisecond each time."""
-_LARGE = 256 << 10
+_LARGE_BYTES = 256 << 10
 """Bytes of personal data from which encryption leaves the event loop."""
 
 _READ = """
@@ -204,7 +204,7 @@ class Ledger:
             if subject not in keys:
                 raise PersonUnknown(subject)
         personal = sum(len(value) for _, _, part in encoded for value in part.personal.values())
-        if personal > _LARGE:
+        if personal > _LARGE_BYTES:
             prepared = await asyncio.to_thread(lambda: [_seal(*item, keys) for item in encoded])
         else:
             prepared = [_seal(*item, keys) for item in encoded]

@@ -21,7 +21,7 @@ from orchestrator.ledger.schema.database import Database
 
 log = logging.getLogger("offboard.ledger")
 
-FLUSH_SECONDS = 0.5  # seconds between two bunches
+FLUSH_SECONDS = 0.5  # between two writes
 
 _WRITE = text(
     "INSERT INTO engine.reports (run_id, version, cluster, reported_at, due_at) "

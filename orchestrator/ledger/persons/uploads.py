@@ -13,10 +13,10 @@ from orchestrator.ledger.persons.files import MAX_FILES, Files, file_name
 from orchestrator.ledger.persons.media_type import media_type
 from orchestrator.ledger.schema.database import Database
 
-LASTS = timedelta(days=1)
+UPLOAD_TTL = timedelta(days=1)
 MAX_PENDING_BYTES = 200 << 20
 """Of one account, over all tasks."""
-AGAIN_AFTER = 3600  # seconds
+RETRY_AFTER_SECONDS = 3600
 
 _OVER = "DELETE FROM access.uploads WHERE expires_at < engine.now()"
 _HELD = """
@@ -53,7 +53,7 @@ class Uploads:
     async def keep(
         self, person_id: str, actor_id: str, run_id: str, task_id: str, content: bytes, name: str
     ) -> dict[str, Any]:
-        """Like `Files.keep`, for `LASTS`. Raises `TooOften` where this account has handed over as much as it may."""
+        """Like `Files.keep`, for `UPLOAD_TTL`. Raises `TooOften` above the account's limit."""
         async with self._database.driver() as connection:
             await connection.execute(_OVER)
             row = await (await connection.execute(_HELD, (_task(run_id, task_id), actor_id))).fetchone()
@@ -63,13 +63,13 @@ class Uploads:
             raise TooOften(
                 "too_many_uploads",
                 f"You have uploaded {much} that no completed task uses.",
-                again_after=AGAIN_AFTER,
+                again_after=RETRY_AFTER_SECONDS,
                 most=MAX_FILES,
             )
         sealed = await self._files.seal(person_id, content, name)
         values = (sealed.digest, person_id, actor_id, _task(run_id, task_id), sealed.kind, len(content), sealed.content)
         async with self._database.driver() as connection:
-            await connection.execute(_KEEP, (*values, LASTS))
+            await connection.execute(_KEEP, (*values, UPLOAD_TTL))
         return sealed.description
 
     async def use(self, person_id: str, actor_id: str, run_id: str, task_id: str, uploaded: Uploaded) -> dict[str, Any]:

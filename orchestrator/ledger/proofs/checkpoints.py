@@ -28,7 +28,7 @@ from orchestrator.ledger.schema.database import Database
 
 _ED25519 = b"\x01"
 _TREE_NAME = "checkpoints"
-_MAX_NOTE = 1_000_000
+_MAX_NOTE_BYTES = 1_000_000
 _BATCH = 10_000
 
 
@@ -101,7 +101,7 @@ def open_checkpoint(note: str, verifier_text: str) -> Checkpoint:
     """The checkpoint if the verifier key signed it. Raises `CheckpointInvalid`. Others' signatures are passed over."""
     name, key_id, key = _parse_verifier(verifier_text)
     text, mark, signatures = note.rpartition("\n\n")
-    if not mark or not signatures.endswith("\n") or len(note) > _MAX_NOTE:
+    if not mark or not signatures.endswith("\n") or len(note) > _MAX_NOTE_BYTES:
         raise CheckpointInvalid(
             "checkpoint", "it is not a signed note", "Give the file that `offboard ledger checkpoint` wrote"
         )

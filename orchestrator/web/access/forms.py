@@ -16,14 +16,14 @@ from orchestrator.web.state import state_of
 
 FIELD = "csrf"
 HEADER = "x-csrf-token"
-SMALL = 256 * 1024
+MAX_FORM_BYTES = 256 * 1024
 """Bytes of a form without files."""
 
 
 async def checked_form(request: Request, caller: PageCaller) -> AsyncIterator[FormData]:
     """The form, if it is ours; its files are gone after the answer. Raises `NotAllowed` (`form_not_ours`)."""
     from_our_pages(request)
-    async with request.form(max_files=10, max_fields=1000, max_part_size=SMALL) as form:
+    async with request.form(max_files=10, max_fields=1000, max_part_size=MAX_FORM_BYTES) as form:
         given = request.headers.get(HEADER) or form.get(FIELD)
         assert caller.session is not None
         if not isinstance(given, str) or not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):

@@ -40,13 +40,13 @@ with warnings.catch_warnings():
     from authlib.oidc.core import CodeIDToken
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
-KNOWN_FOR = 3600.0
+METADATA_TTL_SECONDS = 3600.0
 """Seconds for which the provider's discovery document and keys are taken as read; an unknown key is looked for anew."""
-WITHIN = 10.0
+TIMEOUT_SECONDS = 10.0
 """Seconds for one answer of the provider; both documents together take no longer."""
-FAILURE_KNOWN_FOR = 10.0
+FAILURE_TTL_SECONDS = 10.0
 """Seconds for which a provider that could not be reached is not asked again: sign-ins are refused at once."""
-LEEWAY = 60
+CLOCK_LEEWAY_SECONDS = 60
 """Seconds by which two clocks may differ."""
 
 
@@ -93,7 +93,7 @@ class Provider:
     def __init__(self, settings: OidcSettings, callback: str) -> None:
         self.settings = settings
         self._callback = callback
-        self._http = httpx.AsyncClient(timeout=WITHIN, **CLIENT)
+        self._http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, **CLIENT)
         self._metadata: dict[str, Any] = {}
         self._keys: KeySet | None = None
         self._read_at = 0.0
@@ -169,7 +169,7 @@ class Provider:
                     },
                     {"nonce": nonce, "client_id": self.settings.client_id},
                 )
-                claims.validate(leeway=LEEWAY)
+                claims.validate(leeway=CLOCK_LEEWAY_SECONDS)
             except (JoseError, OAuthError, *_UNUSABLE_ANSWER) as error:
                 # The provider may have changed its keys since they were read: once, they are read anew.
                 failed = error
@@ -236,8 +236,8 @@ class Provider:
         """One request to the provider is the answer for all sign-ins that wait for it, and so is its failure."""
         now = time.monotonic()
         old = refresh and now - self._read_at > 5.0
-        if self._keys is None or old or now - self._read_at > KNOWN_FOR:
-            if self._failed is not None and now - self._failed_at < FAILURE_KNOWN_FOR:
+        if self._keys is None or old or now - self._read_at > METADATA_TTL_SECONDS:
+            if self._failed is not None and now - self._failed_at < FAILURE_TTL_SECONDS:
                 raise self._failed.again()
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read_once())
@@ -249,7 +249,7 @@ class Provider:
 
     async def _read_once(self) -> None:
         try:
-            async with asyncio.timeout(WITHIN):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 self._metadata, self._keys = await self._read()
             self._read_at, self._failed = time.monotonic(), None
         except TimeoutError:
@@ -277,14 +277,18 @@ class Provider:
             scope=" ".join(self.settings.scopes),
             redirect_uri=self._callback,
             code_challenge_method="S256",
-            timeout=WITHIN,
+            timeout=TIMEOUT_SECONDS,
             **CLIENT,
         )
 
 
 def _instant(value: object) -> datetime | None:
     """Seconds since 1970 as a claim has them; None for what is no time, or in the future."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= time.time() + LEEWAY:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not 0 <= value <= time.time() + CLOCK_LEEWAY_SECONDS
+    ):
         return None
     return datetime.fromtimestamp(value, UTC)
 

@@ -21,7 +21,7 @@ from orchestrator.web.state import WebState
 
 log = logging.getLogger("offboard.web")
 
-WITHIN = 8.0
+HR_TIMEOUT_SECONDS = 8.0
 """Seconds for HR to say who somebody is. Without its word they sign in all the same, and decide nothing new."""
 UNTIL_KNOWN = timedelta(minutes=15)
 """How long somebody is signed in of whom HR could never be asked: their own cutoff would not end it. Whoever signs in
@@ -62,7 +62,9 @@ async def arrive(request: Request, web: WebState, arrival: Arrival) -> Arrived:
     if arrival.person is not None:
         try:
             async with out_of_turn(request):
-                who = await web.inquiries.ask(arrival.actor_id, WhoSignsIn(wanted=arrival.person), within=WITHIN)
+                who = await web.inquiries.ask(
+                    arrival.actor_id, WhoSignsIn(wanted=arrival.person), within=HR_TIMEOUT_SECONDS
+                )
         except (Refusal, InquiryFailed, EngineUnavailable) as error:
             # HR is away, or knows nobody by this. What it said the last time holds: gates ask for the person behind.
             log.warning("HR did not say who signs in: %s", getattr(error, "code", type(error).__name__))

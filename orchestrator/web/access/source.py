@@ -8,7 +8,7 @@ from fastapi import Request
 
 from orchestrator.web.state import state_of
 
-SUBSCRIBER = 64
+SUBSCRIBER_PREFIX_BITS = 64
 """Bits of an IPv6 address that are somebody's own network (RFC 6177): with the rest they can do as they like."""
 
 
@@ -21,5 +21,7 @@ def source_of(request: Request) -> bytes:
     except ValueError:
         named = host
     else:
-        named = str(ipaddress.ip_network((address, SUBSCRIBER), strict=False) if address.version == 6 else address)
+        named = str(
+            ipaddress.ip_network((address, SUBSCRIBER_PREFIX_BITS), strict=False) if address.version == 6 else address
+        )
     return state_of(request).services.keyring.lookup_tag("address", named)

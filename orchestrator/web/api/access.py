@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.levels import Level
-from orchestrator.ledger.access.devices import INTERVAL, LASTS, Pending
+from orchestrator.ledger.access.devices import DEVICE_SIGN_IN_TTL, POLL_INTERVAL, Pending
 from orchestrator.ledger.access.sessions import left_since
 from orchestrator.web.access.forms import from_our_pages
 from orchestrator.web.access.routes import local_arrival
@@ -59,8 +59,8 @@ async def begin(request: Request) -> Device:
         device_secret=secret,
         code=code,
         confirm_at=f"{web.settings.public_url}/device",
-        expires_in=int(LASTS.total_seconds()),
-        interval=INTERVAL.total_seconds(),
+        expires_in=int(DEVICE_SIGN_IN_TTL.total_seconds()),
+        interval=POLL_INTERVAL.total_seconds(),
     )
 
 
@@ -74,7 +74,7 @@ async def confirmed(request: Request, asked: DeviceSecret, response: Response) -
         raise NotAllowed(answer, _PENDING[answer])
     holder = (await web.services.runs.organisation()).actors[answer.actor_id]
     now = await web.services.runs.ledger.now()
-    if holder.human is not None and await left_since(web.database, holder.human, now - LASTS):
+    if holder.human is not None and await left_since(web.database, holder.human, now - DEVICE_SIGN_IN_TTL):
         raise NotAllowed("access_denied", _PENDING["access_denied"])  # they left between confirming and this
     response.headers["cache-control"] = "no-store"
     request.state.account, request.state.signs_in = answer.actor_id, True

@@ -22,7 +22,7 @@ from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["people"], route_class=IdempotentRoute)
 
-WITHIN = 8.0
+HR_TIMEOUT_SECONDS = 8.0
 """Seconds that HR has to answer; browsers and programs wait no longer for a page."""
 Wanted = Annotated[
     str,
@@ -77,7 +77,9 @@ async def search(request: Request, caller: ApiCaller, asked: PeopleSearch, key: 
     web = state_of(request)
     await may_prepare(web, caller, asked.packet)
     question = FindPeople(packet=asked.packet, text=asked.text)
-    return PeopleFound.model_validate(await web.inquiries.ask(caller.actor.actor_id, question, within=WITHIN))
+    return PeopleFound.model_validate(
+        await web.inquiries.ask(caller.actor.actor_id, question, within=HR_TIMEOUT_SECONDS)
+    )
 
 
 @router.post("/people/lookup", summary="Look up one person in HR", responses=problems_of_post(429))
@@ -86,7 +88,7 @@ async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: 
     web = state_of(request)
     await may_prepare(web, caller, asked.packet)
     question = PersonFactsAsked(packet=asked.packet, wanted=asked.wanted)
-    facts = await web.inquiries.ask(caller.actor.actor_id, question, within=WITHIN)
+    facts = await web.inquiries.ask(caller.actor.actor_id, question, within=HR_TIMEOUT_SECONDS)
     person_id = await web.services.keyring.person_for("hr", facts.hr_id, create=False)
     open_run = await web.queries.open_run_of(caller.viewer, person_id) if person_id is not None else None
     return PersonFacts.model_validate(facts).model_copy(update={"open_run": open_run})

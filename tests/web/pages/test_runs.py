@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.embedded.company.people import Employee
 from orchestrator.web.pages.lists import runs as listed
-from orchestrator.web.pages.lists.inbox import A_PAGE
+from orchestrator.web.pages.lists.inbox import PAGE_SIZE
 from orchestrator.web.pages.run.cards import anchor
 from tests.web.api.running import FUTURE, until
 from tests.web.api.running import start as start_run
@@ -74,9 +74,9 @@ async def test_the_list_is_narrowed_and_sorted_by_a_form(visit: Visit, started: 
 async def test_a_long_list_is_read_page_by_page_and_names_nobody_twice(
     monkeypatch: pytest.MonkeyPatch, visit: Visit, program: Program, leaver: Callable[..., Awaitable[Employee]]
 ) -> None:
-    monkeypatch.setattr(listed, "A_PAGE", 7)
+    monkeypatch.setattr(listed, "PAGE_SIZE", 7)
     hr, auditor = await program("hr"), await visit("auditor")
-    made = {await start_run(hr, await leaver(), packet="identity-only") for _ in range(listed.A_PAGE + 3)}
+    made = {await start_run(hr, await leaver(), packet="identity-only") for _ in range(listed.PAGE_SIZE + 3)}
 
     seen: list[str] = []
     path: str | None = "/runs?packet=identity-only"
@@ -138,7 +138,7 @@ async def test_an_inbox_that_is_full_goes_on_to_its_end(
     visit: Visit, program: Program, leaver: Callable[..., Awaitable[Employee]]
 ) -> None:
     it, hr = await visit("it"), await program("hr")
-    made = [await start_run(hr, await leaver(), packet="identity-only") for _ in range(A_PAGE + 1)]
+    made = [await start_run(hr, await leaver(), packet="identity-only") for _ in range(PAGE_SIZE + 1)]
     gates = {}
     for run_id in made:
         run = await until(hr, run_id, lambda run: bool(run["gates"]))
@@ -152,5 +152,5 @@ async def test_an_inbox_that_is_full_goes_on_to_its_end(
         on = re.search(r'rel="next" href="([^"]+)"', text)
         path = on[1].replace("&amp;", "&") if on is not None else None
 
-    assert len(seen) == len(set(seen)) > A_PAGE
+    assert len(seen) == len(set(seen)) > PAGE_SIZE
     assert set(gates.values()) <= set(seen)

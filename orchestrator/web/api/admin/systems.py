@@ -14,7 +14,7 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import readable
 from orchestrator.web.access.read_permissions import require_looking_after
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.people import WITHIN
+from orchestrator.web.api.people import HR_TIMEOUT_SECONDS
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import Id, InPacket, Reason, SystemName
 from orchestrator.web.state import state_of
@@ -100,7 +100,7 @@ async def check(request: Request, caller: ApiCaller, asked: SystemsAsked, key: I
     worker responds in time."""
     web = state_of(request)
     require_looking_after(caller, await readable(web, caller, asked.packet))
-    await web.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=asked.packet), within=WITHIN)
+    await web.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=asked.packet), within=HR_TIMEOUT_SECONDS)
     return await systems(request, caller, asked.packet)
 
 

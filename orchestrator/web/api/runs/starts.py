@@ -15,7 +15,7 @@ from orchestrator.web import starts
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inquiries import inquiry_address
-from orchestrator.web.api.people import WITHIN, Wanted, may_prepare
+from orchestrator.web.api.people import HR_TIMEOUT_SECONDS, Wanted, may_prepare
 from orchestrator.web.api.runs.command_responses import start_outcome
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id, Reason
@@ -158,7 +158,7 @@ async def preview(
     await may_prepare(web, caller, asked.packet)
     question = PreviewAsked(**_terms(asked), actor_id=caller.actor.actor_id)
     try:
-        return await web.inquiries.ask(caller.actor.actor_id, question, within=WITHIN)
+        return await web.inquiries.ask(caller.actor.actor_id, question, within=HR_TIMEOUT_SECONDS)
     except InquiryFailed:
         raise
     except NotAnswered as late:

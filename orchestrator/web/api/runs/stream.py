@@ -26,10 +26,10 @@ from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
 
-HEARTBEAT = 15.0
+HEARTBEAT_SECONDS = 15.0
 """Seconds after which a comment shows that the stream lives."""
-AGAIN_AFTER = 2.0
-AT_ONCE = 500
+RETRY_SECONDS = 2.0
+EVENTS_PER_READ = 500
 """Events that are told in one go."""
 LastEvent = Annotated[
     str | None,
@@ -81,7 +81,7 @@ async def _events(request: Request, web: WebState, run_id: str, after: int) -> A
                 return
             moved = asyncio.ensure_future(anext(moves))
             try:
-                while not (await asyncio.wait({moved}, timeout=HEARTBEAT))[0]:
+                while not (await asyncio.wait({moved}, timeout=HEARTBEAT_SECONDS))[0]:
                     if await _listener(request) is None:
                         return
                     yield ": still here\n\n"
@@ -97,11 +97,11 @@ async def _found(request: Request, web: WebState, run_id: str, after: int) -> Ev
             caller = await _listener(request)
             if caller is None:
                 return None
-            return events_after(await web.queries.run_page(caller.viewer, run_id), after, AT_ONCE)
+            return events_after(await web.queries.run_page(caller.viewer, run_id), after, EVENTS_PER_READ)
         except Refusal:
             return None
         except LedgerError:
-            await asyncio.sleep(AGAIN_AFTER)  # whoever follows waits until the ledger is back
+            await asyncio.sleep(RETRY_SECONDS)  # whoever follows waits until the ledger is back
 
 
 async def _listener(request: Request) -> Caller | None:

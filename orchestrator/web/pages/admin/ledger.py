@@ -33,7 +33,7 @@ from orchestrator.web.state import state_of
 
 router = APIRouter()
 
-A_PAGE = 50
+PAGE_SIZE = 50
 FIRST_WAIT_SECONDS, LONG_POLL_SECONDS, MAX_POLLS = 1.0, 8.0, 38
 """Seconds for which the page waits for a verification before it says so, then again and again; and how often."""
 FIELDS = ("run", "system", "actor", "since", "until")
@@ -116,7 +116,7 @@ async def _history(request: Request, caller: Caller, typed: Mapping[str, str]) -
             since=_instant(typed["since"], caller.zone, "The start"),
             until=_instant(typed["until"], caller.zone, "The end"),
         )
-        return await found.page(caller.viewer, wanted, _after(request), A_PAGE), None
+        return await found.page(caller.viewer, wanted, _after(request), PAGE_SIZE), None
     except Refusal as refused:
         return HistorySlice((), None, None), refused
 

@@ -27,7 +27,7 @@ from orchestrator.web.state import state_of
 
 router = APIRouter()
 
-CHECK_WITHIN = 20.0
+CHECK_TIMEOUT_SECONDS = 20.0
 """Seconds: systems that do not answer are waited for until their deadline."""
 
 
@@ -81,7 +81,9 @@ async def check(request: Request, caller: PageCaller, form: Form, packet: str) -
     current = await readable(web, caller, packet)
     require_looking_after(caller, current)
     try:
-        checked = await web.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=current.name), within=CHECK_WITHIN)
+        checked = await web.inquiries.ask(
+            caller.actor.actor_id, CheckSystems(packet=current.name), within=CHECK_TIMEOUT_SECONDS
+        )
     except (Refusal, EngineUnavailable) as error:
         return await _page(request, caller, *refusal_flash(request, error))
     silent = [system.title for system in checked.systems if system.reachable is False]

@@ -24,7 +24,7 @@ from orchestrator.web.words import words
 
 router = APIRouter()
 
-A_PAGE = 25
+PAGE_SIZE = 25
 STANDINGS: Mapping[Standing, str] = {"open": "Open", "overdue": "Overdue", "closed": "Closed", "all": "All"}
 KINDS: tuple[str, ...] = get_args(ExceptionKind)
 
@@ -46,7 +46,7 @@ async def show_exceptions(
     status = status_with(misread, status)
     asked = wanted(query)
     lists = ExceptionLists(web.database, web.queries)
-    found = await lists.page(caller.viewer, asked, query.get("after") or None, A_PAGE)
+    found = await lists.page(caller.viewer, asked, query.get("after") or None, PAGE_SIZE)
     counts = await lists.counts(caller.viewer, asked)
     runs = await load_runs(web, caller, [line.run_id for line in found.lines if line.closed_at is None])
     staff = await web.queries.staff()

@@ -19,7 +19,7 @@ from orchestrator.web.state import state_of
 
 router = APIRouter()
 
-A_PAGE = 12
+PAGE_SIZE = 12
 SHOWS = ("mine", "all")
 KINDS = ("gate", "task", "exception", "review")
 
@@ -44,7 +44,7 @@ async def show_inbox(
     status = status_with(misread, status)
     mine, kinds = wanted(query)
     after = query.get("after") or None
-    found = await web.queries.inbox(caller.viewer, kinds, mine=mine, after=after, limit=A_PAGE)
+    found = await web.queries.inbox(caller.viewer, kinds, mine=mine, after=after, limit=PAGE_SIZE)
     runs = await load_runs(web, caller, [item.run_id for item in found.items])
     cards = [
         card

@@ -21,7 +21,7 @@ from orchestrator.web.state import state_of
 
 router = APIRouter()
 
-A_PAGE = 50
+PAGE_SIZE = 50
 YES = "yes"
 STATES: tuple[str, ...] = get_args(StateFilter)
 OPEN = ("needs_attention", "awaiting_decision", "in_progress", "scheduled", "searching", "held")
@@ -45,7 +45,7 @@ async def runs(request: Request, caller: PageCaller) -> Response:
     )  # fmt: skip
     asked, sort = wanted(query), sorting(query)
     lists = RunLists(web.database, web.queries)
-    found, counts = await lists.page_and_counts(caller.viewer, asked, sort, query.get("after") or None, A_PAGE)
+    found, counts = await lists.page_and_counts(caller.viewer, asked, sort, query.get("after") or None, PAGE_SIZE)
     staff = await web.queries.staff()
     return await page(
         request,

@@ -27,10 +27,10 @@ from orchestrator.web.state import state_of
 
 router = APIRouter()
 
-HEARTBEAT = 15.0
+HEARTBEAT_SECONDS = 15.0
 """Seconds of silence after which a comment is sent, so that proxies keep the line open, and it is looked whether
 whoever listens is still signed in."""
-PAUSE = 0.5
+PAUSE_SECONDS = 0.5
 """Seconds between two looks of one page at a list: more often helps nobody."""
 STILL_HERE = ": still here\n\n"
 AWAY = "event: away\ndata: {}\n\n"
@@ -50,7 +50,7 @@ async def all_runs(request: Request, caller: PageCaller) -> Response:
     lists = RunLists(web.database, web.queries)
 
     async def load(caller: Caller) -> Hashable:
-        found, counts = await lists.page_and_counts(caller.viewer, asked, sort, None, runs.A_PAGE)
+        found, counts = await lists.page_and_counts(caller.viewer, asked, sort, None, runs.PAGE_SIZE)
         return tuple((line.run_id, line.version) for line in found.lines), tuple(sorted(counts.by_state.items()))
 
     return _stream(request, caller, _lists(request, caller, load))
@@ -63,7 +63,7 @@ async def waiting(request: Request, caller: PageCaller) -> Response:
     mine, kinds = inbox.wanted(request.query_params)
 
     async def load(caller: Caller) -> Hashable:
-        found = await web.queries.inbox(caller.viewer, kinds, mine=mine, limit=inbox.A_PAGE)
+        found = await web.queries.inbox(caller.viewer, kinds, mine=mine, limit=inbox.PAGE_SIZE)
         return tuple((item.run_id, item.id, item.roles, str(item.detail)) for item in found.items), found.after is None
 
     return _stream(request, caller, _lists(request, caller, load))
@@ -76,7 +76,7 @@ async def all_exceptions(request: Request, caller: PageCaller) -> Response:
     lists = ExceptionLists(web.database, web.queries)
 
     async def load(caller: Caller) -> Hashable:
-        found = await lists.page(caller.viewer, asked, None, exceptions.A_PAGE)
+        found = await lists.page(caller.viewer, asked, None, exceptions.PAGE_SIZE)
         counts = await lists.counts(caller.viewer, asked)
         return tuple((line.run_id, line.id, line.disposition) for line in found.lines), counts.closed
 
@@ -126,7 +126,7 @@ async def _lists(request: Request, caller: Caller, look: Look) -> AsyncGenerator
             if found != seen:
                 seen, number = found, number + 1
                 yield _message(number)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _still(request: Request) -> Caller | None:
@@ -142,14 +142,14 @@ async def _still(request: Request) -> Caller | None:
 async def _or_silence(moved: AsyncGenerator[T, None]) -> AsyncGenerator[T | Silence, None]:
     """What comes, and "silence" at each heartbeat: these keep their own time, and tell nothing of what came."""
     clock = asyncio.get_running_loop().time
-    beat = clock() + HEARTBEAT
+    beat = clock() + HEARTBEAT_SECONDS
     waiting: asyncio.Future[T] | None = None
     try:
         while True:
             waiting = waiting or asyncio.ensure_future(anext(moved))
             await asyncio.wait({waiting}, timeout=max(beat - clock(), 0.0))
             if clock() >= beat:
-                beat = clock() + HEARTBEAT
+                beat = clock() + HEARTBEAT_SECONDS
                 yield "silence"
             elif waiting.done():
                 done, waiting = waiting, None

@@ -40,7 +40,7 @@ from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()
 
-SEARCH_WITHIN = 8.0
+SEARCH_TIMEOUT_SECONDS = 8.0
 """Seconds for HR to find people while somebody waits."""
 FIRST_WAIT_SECONDS, LONG_POLL_SECONDS, MAX_POLLS = 0.8, 8.0, 8
 """Seconds for which the preview's page waits before it says so, then again and again; and how often."""
@@ -89,7 +89,7 @@ async def people(request: Request, caller: PageCaller, form: Form) -> Response:
     if len(wanted) >= MIN_SEARCH_CHARACTERS:
         question = FindPeople(packet=chosen.name, text=wanted)
         try:
-            found = await web.inquiries.ask(caller.actor.actor_id, question, within=SEARCH_WITHIN)
+            found = await web.inquiries.ask(caller.actor.actor_id, question, within=SEARCH_TIMEOUT_SECONDS)
         except (Refusal, EngineUnavailable) as error:
             refused = refusal_of(error, AWAY)
     fragment = request.headers.get("x-fragment") == "results"

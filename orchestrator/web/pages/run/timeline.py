@@ -16,7 +16,7 @@ from orchestrator.web.pages.run.run_access import Document, RunAccess
 from orchestrator.web.times import instant
 from orchestrator.web.words import words
 
-A_PAGE = 50
+PAGE_SIZE = 50
 """Events on one page of a run's timeline."""
 
 
@@ -31,7 +31,7 @@ class Timeline:
     total: int
 
 
-def timeline(seen: RunAccess, page: RunPage, before: int | None, *, positions: bool, most: int = A_PAGE) -> Timeline:
+def timeline(seen: RunAccess, page: RunPage, before: int | None, *, positions: bool, most: int = PAGE_SIZE) -> Timeline:
     """The events before the version `before`. `positions` is for whoever sees everything."""
     earlier = [recorded for recorded in page.events if before is None or recorded.version < before]
     shown = earlier[-most:]
