@@ -261,10 +261,11 @@ async def complete_task(
     uploaded: Sequence[Uploaded] = (),
 ) -> Done:
     """Files are stored once, encrypted, and named by the evidence; none is where the command is refused. `uploaded`
-    were handed over before, by the same account for the same task."""
+    were handed over before, by the same account for the same task. The event also has their rows, for verification."""
     if outcome not in ("done", "not_done"):
         raise Invalid("unknown_outcome", f"{outcome!r} is not an outcome of a task.")
     said = dict(evidence or {})
+    stored_files: tuple[e.StoredFile, ...] = ()
     if attachments or uploaded:
         snapshot = await services.runs.load(run_id)
         visibility.require_visible(snapshot.state, actor, snapshot.world)
@@ -274,11 +275,12 @@ async def complete_task(
         person_id, ledger = snapshot.state.asked.person_id, services.runs.ledger
         used = [await ledger.uploads.use(person_id, actor.actor_id, run_id, task_id, file) for file in uploaded]
         said["attachments"] = used + await ledger.files.keep_all(person_id, attachments)
+        stored_files = await ledger.files.rows(person_id, [file["stored"] for file in said["attachments"]])
     return await decide_on(
         services,
         actor,
         run_id,
-        lambda state, world: operating.complete_task(state, task_id, outcome, said or None, actor, world),
+        lambda state, world: operating.complete_task(state, task_id, outcome, said or None, actor, world, stored_files),
     )
 
 

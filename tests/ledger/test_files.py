@@ -13,6 +13,7 @@ import pytest
 from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
+from orchestrator.ledger.book.codec import canonical_json
 from orchestrator.ledger.book.errors import UnreadableEvent
 from orchestrator.ledger.persons.files import MAX_FILE_BYTES, MAX_FILES, Attachment
 from orchestrator.ledger.proofs.verification import export_rows, verify_database, verify_file
@@ -138,6 +139,65 @@ async def test_evidence_names_files_and_a_refused_command_stores_none(services: 
     assert [await services.ledger.files.open(person_id, file["stored"]) for file in named] == [
         file.content for file in files
     ]
+
+
+SWAPPED = """
+UPDATE ledger.files one SET {columns} FROM kept_files other WHERE one.digest <> other.digest
+"""
+CHANGES = {
+    "deleted": "DELETE FROM ledger.files WHERE digest = (SELECT max(digest) FROM ledger.files)",
+    "all deleted": "DELETE FROM ledger.files",
+    "digest": "UPDATE ledger.files SET digest = sha256(digest)",
+    "subject": "UPDATE ledger.files SET subject = 'p_other'",
+    "media_type": "UPDATE ledger.files SET media_type = 'text/html'",
+    "bytes": "UPDATE ledger.files SET bytes = bytes + 1",
+    "sealed": "UPDATE ledger.files SET sealed = sealed || 'x'",
+    "stored_at": "UPDATE ledger.files SET stored_at = stored_at + interval '1us'",
+    "another ciphertext": "UPDATE ledger.files SET sealed = sealed || 'x', digest = sha256(sealed || 'x')",
+    "swapped ciphertexts": SWAPPED.format(columns="sealed = other.sealed"),
+    "swapped columns": SWAPPED.format(columns="media_type = other.media_type, bytes = other.bytes"),
+}
+
+
+async def complete_with(services: SmallOffice, files: list[Attachment]) -> e.TaskCompleted:
+    run_id = await services.start()
+    await services.work(run_id)
+    task_id = next(id_ for id_, task in (await services.state(run_id)).work.tasks.items() if task.open)
+    done = await commands.complete_task(services.services, OLE, run_id, task_id, "done", {"note": "there"}, files)
+    return next(event for event in done.events if isinstance(event, e.TaskCompleted))
+
+
+async def test_a_missing_changed_or_swapped_row_of_a_file_is_found(services: SmallOffice) -> None:
+    completed = await complete_with(services, [Attachment("a.txt", RECEIPT), Attachment("b.bin", bytes([0, 255]))])
+    stated = {file.stored: (file.media_type, file.bytes) for file in completed.stored_files}
+    assert completed.evidence is not None
+    assert stated == {file["stored"]: (file["media_type"], file["bytes"]) for file in completed.evidence["attachments"]}
+    found = verify_database(services.url)
+    assert found.ok and found.files == 2
+    await tamper(services.url, "CREATE TABLE kept_files AS SELECT * FROM ledger.files")
+    for change, statement in CHANGES.items():
+        await tamper(services.url, statement)
+        found = verify_database(services.url)
+        assert found.wrong is not None and found.wrong.place.startswith("file "), change
+        if change in ("subject", "media_type", "bytes", "stored_at"):
+            assert f"the column {change} differs from the event at position" in found.wrong.what
+        if "deleted" in change:
+            assert found.wrong.place.removeprefix("file ") in stated and "missing" in found.wrong.what
+        await tamper(services.url, "DELETE FROM ledger.files; INSERT INTO ledger.files SELECT * FROM kept_files")
+        assert verify_database(services.url).ok, change
+    await tamper(services.url, "ALTER TABLE ledger.files RENAME TO moved_files")
+    found = verify_database(services.url)
+    assert found.wrong is not None and "missing" in found.wrong.what
+
+
+async def test_events_without_files_have_the_bytes_of_earlier_versions(services: SmallOffice) -> None:
+    """Files that only such events name are checked against their digests, as before."""
+    fields = {"task_id": "t", "by": "ole", "outcome": "done", "on_behalf_of": None}
+    assert services.codec.encode(e.TaskCompleted.model_validate(fields)).public == canonical_json(fields)
+    person = await services.keyring.create_person()
+    await services.ledger.files.keep(person, RECEIPT, "receipt.txt")
+    await tamper(services.url, "DELETE FROM ledger.files")
+    assert verify_database(services.url).ok
 
 
 async def test_evidence_of_before_with_the_content_in_it_is_still_read(services: SmallOffice) -> None:

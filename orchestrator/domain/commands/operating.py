@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from orchestrator.domain import events as e
@@ -166,10 +166,16 @@ def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
 
 
 def complete_task(
-    state: RunState, task_id: str, outcome: str, evidence: dict[str, Any] | None, actor: Actor, world: World
+    state: RunState,
+    task_id: str,
+    outcome: str,
+    evidence: dict[str, Any] | None,
+    actor: Actor,
+    world: World,
+    stored_files: Sequence[e.StoredFile] = (),
 ) -> list[Event]:
     """A person did the work, or found out how an effect ended, and says so with evidence. Its `note` is their own
-    words, and the reason where it was not done."""
+    words, and the reason where it was not done. `stored_files` are the rows of the files that the evidence names."""
     require("complete_task", actor, state.asked.person_id)
     task = state.work.tasks.get(task_id)
     if task is None:
@@ -187,7 +193,7 @@ def complete_task(
     happened: list[Event] = [
         e.TaskCompleted.model_validate({
             "task_id": task_id, "by": actor.actor_id, "outcome": outcome, "evidence": evidence,
-            "on_behalf_of": rests_on,
+            "on_behalf_of": rests_on, "stored_files": tuple(stored_files),
         })
     ]  # fmt: skip
     which = {"step_id": step_id, "generation": known.generation, "attempt": known.attempt}

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import Field
+
 from orchestrator.domain.events.event import Event, Personal
+from orchestrator.domain.planning.plan import Frozen
 
 ExceptionKind = Literal[
     "ambiguous_match", "weak_match", "no_account", "search_failed", "accounts_changed",
@@ -95,12 +98,26 @@ class TaskOpened(Event):
     due: datetime
 
 
+class StoredFile(Frozen):
+    """The row of a file in `ledger.files`, in clear, so that verification without keys finds a row that is missing or
+    was changed. `stored` is the SHA-256 of the encrypted file in hexadecimal, `bytes` the size of its content."""
+
+    stored: str
+    media_type: str
+    bytes: int
+    stored_at: datetime
+
+
 class TaskCompleted(Event):
+    """`stored_files` are the files that the evidence names. Events without files, and those of versions that did not
+    record them, are encoded without the field."""
+
     task_id: str
     by: str
     outcome: Literal["done", "not_done"]
     on_behalf_of: str | None = None
     evidence: Personal[dict[str, Any]] = None
+    stored_files: tuple[StoredFile, ...] = Field(default=(), exclude_if=lambda files: not files)
 
 
 class TaskWithdrawn(Event):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.events.work import StoredFile
 from orchestrator.ledger.book.errors import PersonErased
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.persons.media_type import media_type
@@ -27,6 +28,7 @@ _KEEP = """
 INSERT INTO ledger.files (digest, subject, media_type, bytes, sealed, stored_at)
 VALUES (%s, %s, %s, %s, %s, engine.now())
 """
+_ROWS = "SELECT digest, media_type, bytes, stored_at FROM ledger.files WHERE digest = ANY(%s) AND subject = %s"
 _OPEN = "SELECT media_type, bytes, sealed FROM ledger.files WHERE digest = %s AND subject = %s"
 
 
@@ -101,19 +103,33 @@ class Files:
             require_size(len(file.content), file.name)
         return [await self.keep(person_id, file.content, file.name) for file in attachments]
 
+    async def rows(self, person_id: str, stored: Sequence[str]) -> tuple[StoredFile, ...]:
+        """What an event states about the rows of files, in the order of `stored`, each once. Raises `Invalid`
+        (`unknown_file`)."""
+        digests = list(dict.fromkeys(bytes.fromhex(one) for one in stored))
+        async with self._database.driver() as connection:
+            rows = await (await connection.execute(_ROWS, (digests, person_id))).fetchall()
+        found = {bytes(row[0]): (bytes(row[0]), *row[1:]) for row in rows}
+        missing = next((digest for digest in digests if digest not in found), None)
+        if missing is not None:
+            raise _unknown(missing.hex())
+        return tuple(
+            StoredFile(stored=digest.hex(), media_type=kind, bytes=size, stored_at=stored_at)
+            for digest, kind, size, stored_at in (found[digest] for digest in digests)
+        )
+
     async def open(self, person_id: str, stored: str) -> bytes:
         """The file's content. Raises `Invalid`: `file_erased` once the person is; `unknown_file` for one that is not
         there or is about somebody else. Who may read it is for the caller to say: whoever sees a run whose evidence
         names it."""
-        unknown = Invalid("unknown_file", f"There is no file {stored[:64]}.")
         try:
             digest = bytes.fromhex(stored)
         except ValueError:
-            raise unknown from None
+            raise _unknown(stored) from None
         async with self._database.driver() as connection:
             row = await (await connection.execute(_OPEN, (digest, person_id))).fetchone()
         if row is None:
-            raise unknown
+            raise _unknown(stored)
         kind, size, sealed = row
         try:
             key = await self._keyring.person_key(person_id)
@@ -133,6 +149,10 @@ def require_size(size: int, name: str) -> None:
         )
     if size == 0:
         raise Invalid("attachment_empty", f"{file_name(name)} is empty.")
+
+
+def _unknown(stored: str) -> Invalid:
+    return Invalid("unknown_file", f"There is no file {stored[:64]}.")
 
 
 def _context(kind: str, size: int) -> str:

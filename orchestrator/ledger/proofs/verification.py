@@ -21,11 +21,16 @@ from typing import Any
 import psycopg
 
 from orchestrator.ledger.proofs.signed_note import NoteRefused, SignedRoot, read_signed_root
+from orchestrator.ledger.proofs.stored_files import FileRow, StatedFiles
 
 _RESTORE = (
     "Keep this database as it is for examination, and compare it with a backup and with the checkpoints kept elsewhere"
 )
 _COLUMNS = "position, stream, version, event_key, event_type, subject, append_id::text, stored, leaf_hash, recorded_at"
+_FILE_ROWS = """
+SELECT digest, sealed, subject, media_type, bytes, stored_at FROM ledger.files
+WHERE digest > %s ORDER BY digest LIMIT %s
+"""
 _RANGE = 1000
 _FILES = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,7 +68,7 @@ class Wrong:
 @dataclass(frozen=True, slots=True)
 class VerificationReport:
     """`ok` when nothing is wrong. `events`, `streams` and `root` tell how far it came; `checkpoints` how many signed
-    roots were met on the way, `files` how many stored files are what their digests say."""
+    roots were met on the way, `files` how many stored files are what their digests and the events say."""
 
     events: int
     streams: int
@@ -86,8 +91,11 @@ def verify_database(url: str, *, against: Sequence[str] = (), verifier_key: str 
     """
     with _raw(url) as connection:
         head, last = _extent(connection)
-        found = verify_rows(_rows(connection, last), against=against, verifier_key=verifier_key, head=head)
-        return _with_files(connection, found) if found.ok else found
+        stated = StatedFiles()
+        found = verify_rows(
+            _rows(connection, last), against=against, verifier_key=verifier_key, head=head, stated=stated
+        )
+        return _with_files(connection, found, stated) if found.ok else found
 
 
 def verify_file(path: Path, *, against: Sequence[str] = (), verifier_key: str | None = None) -> VerificationReport:
@@ -134,9 +142,11 @@ def verify_rows(
     against: Sequence[str] = (),
     verifier_key: str | None = None,
     head: Sequence[int] | None = None,
+    stated: StatedFiles | None = None,
 ) -> VerificationReport:
-    """`rows` in order of position; `head` the positions found in `ledger.head`, if there is such a table."""
-    check = _Verifier()
+    """`rows` in order of position; `head` the positions found in `ledger.head`, if there is such a table. `stated`
+    gets what the events state about stored files."""
+    check = _Verifier(stated if stated is not None else StatedFiles())
     met = 0
     try:
         marks = _signed_roots(against, verifier_key)
@@ -170,8 +180,9 @@ def verify_rows(
 class _Verifier:
     """What has been seen so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, stated: StatedFiles) -> None:
         self.events = 0
+        self._stated = stated
         self.tails: dict[str, tuple[int, bytes]] = {}
         self._keys: set[bytes] = set()
         self._subtrees: list[tuple[int, bytes]] = []  # (leaves, root), biggest first
@@ -189,6 +200,7 @@ class _Verifier:
         found = _parse(row.stored)
         if found is None:
             raise self._wrong(row, "the stored bytes are not in the written format")
+        public: Any = found["public"]
         columns: dict[str, object] = {
             "stream": row.stream,
             "version": row.version,
@@ -210,6 +222,8 @@ class _Verifier:
         if key in self._keys:
             raise self._wrong(row, "its event key occurs twice in its stream")
         self._keys.add(key)
+        if not self._stated.add(row.position, row.subject, public):
+            raise self._wrong(row, "its stored_files are not in the written format")
         self.tails[row.stream] = (row.version, leaf)
         self.events += 1
         size = 1
@@ -259,7 +273,8 @@ def _parse(stored: bytes) -> dict[str, object] | None:
     if len(parts) != 11 or [len(parts[at]) for at in (1, 2, 5, 7, 8)] != [8, 8, 4, 8, 32]:
         return None
     try:
-        if not isinstance(json.loads(parts[9]), dict):
+        public = json.loads(parts[9])
+        if not isinstance(public, dict):
             return None
         return {
             "stream": parts[0].decode(),
@@ -270,6 +285,7 @@ def _parse(stored: bytes) -> dict[str, object] | None:
             "subject": parts[6].decode() or None,
             "recorded_at": int.from_bytes(parts[7], "big"),
             "previous": parts[8],
+            "public": public,
         }
     except ValueError:
         return None
@@ -329,23 +345,29 @@ def _rows(connection: psycopg.Connection[Any], last: int) -> Iterator[Row]:
                 yield Row(*fields)
 
 
-def _with_files(connection: psycopg.Connection[Any], found: VerificationReport) -> VerificationReport:
-    """Each file's ciphertext against its digest, a few at a time: one has up to 10 MiB."""
+def _with_files(
+    connection: psycopg.Connection[Any], found: VerificationReport, stated: StatedFiles
+) -> VerificationReport:
+    """Each file's ciphertext against its digest, and its row against the events, a few at a time: one has up to 10 MiB.
+    A file that no event states is one of an older version, or of a command that was refused at the last moment."""
     count, after = 0, b""
-    if connection.execute("SELECT to_regclass('ledger.files')").fetchone() == (None,):
-        return found  # a ledger of before there were files
-    while True:
-        rows = connection.execute(
-            "SELECT digest, sealed FROM ledger.files WHERE digest > %s ORDER BY digest LIMIT %s", (after, _FILES)
-        ).fetchall()
-        for digest, sealed in rows:
-            if hashlib.sha256(sealed).digest() != digest:
-                what = "the hash of its bytes is not its digest: one of the two was changed"
-                return replace(found, files=count, wrong=Wrong(None, f"file {bytes(digest).hex()}", what))
-            count += 1
+    there = connection.execute("SELECT to_regclass('ledger.files')").fetchone() != (None,)  # older ledgers have none
+    while there:
+        rows = connection.execute(_FILE_ROWS, (after, _FILES)).fetchall()
+        for digest, sealed, *columns in rows:
             after = bytes(digest)
-        if len(rows) < _FILES:
-            return replace(found, files=count)
+            what = stated.compare(after, FileRow(*columns))
+            if hashlib.sha256(sealed).digest() != after:
+                what = "the hash of its bytes is not its digest: one of the two was changed"
+            if what is not None:
+                return replace(found, files=count, wrong=Wrong(None, f"file {after.hex()}", what))
+            count += 1
+        there = len(rows) == _FILES
+    missing = stated.missing()
+    if missing is not None:
+        digest, what = missing
+        return replace(found, files=count, wrong=Wrong(None, f"file {digest.hex()}", what))
+    return replace(found, files=count)
 
 
 def _parse_lines(name: str, lines: Iterable[str]) -> Iterator[Row]:

@@ -1,0 +1,63 @@
+"""What events state about stored files, for `verification`: the rows of `ledger.files` are compared with it.
+
+Reads the written format only (`docs/ledger-format.md`, "Stored files") and shares nothing with the code that writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+FIELD = "stored_files"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """The columns of one row of `ledger.files` that an event states; `bytes` is the size of the content."""
+
+    subject: str | None
+    media_type: str
+    bytes: int
+    stored_at: datetime
+
+
+class StatedFiles:
+    """The files that events state. Memory grows by some 300 bytes for each."""
+
+    def __init__(self) -> None:
+        self._stated: dict[bytes, list[tuple[int, FileRow]]] = {}
+        self._met: set[bytes] = set()
+
+    def add(self, position: int, subject: str | None, public: dict[str, Any]) -> bool:
+        """What the event at `position` about `subject` states. False where it is not in the written format."""
+        stated = public.get(FIELD, [])
+        if not isinstance(stated, list):
+            return False
+        try:
+            for file in stated:
+                at = datetime.fromisoformat(file["stored_at"])
+                row = FileRow(subject, str(file["media_type"]), int(file["bytes"]), at)
+                digest = bytes.fromhex(file["stored"])
+                if len(digest) != 32 or at.tzinfo is None:
+                    return False
+                self._stated.setdefault(digest, []).append((position, row))
+        except (KeyError, TypeError, ValueError):
+            return False
+        return True
+
+    def compare(self, digest: bytes, row: FileRow) -> str | None:
+        """What differs between a row that was found and the events; None where nothing does, or no event states it."""
+        self._met.add(digest)
+        for position, stated in self._stated.get(digest, ()):
+            for name in FileRow.__slots__:
+                if getattr(row, name) != getattr(stated, name):
+                    return f"the column {name} differs from the event at position {position}: the row was changed"
+        return None
+
+    def missing(self) -> tuple[bytes, str] | None:
+        """The first file that an event states and that `compare` was not called for, and what to say about it."""
+        for digest, stated in self._stated.items():
+            if digest not in self._met:
+                return digest, f"it is missing, and the event at position {stated[0][0]} names it"
+        return None
