@@ -170,9 +170,7 @@ SOURCES: Mapping[str, Callable[[], Iterator[Text]]] = {
         "orchestrator/*.py", "orchestrator/ledger/**/*.py", "orchestrator/embedded/*.py", "orchestrator/reading/*.py"
     ),
     "starter packets": lambda: file_texts("orchestrator/packets/*/*.yaml"),
-    "documentation": lambda: file_texts(
-        "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/[!w]*.md", "docs/connectors/*.md"
-    ),
+    "documentation": lambda: file_texts("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/[!w]*.md", "docs/*/*.md"),
 }
 
 
