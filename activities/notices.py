@@ -1,5 +1,5 @@
-"""Mail to whoever something waits for. Reads who has what waiting, through the same query as their inbox, so that
-whoever may not see or do a thing is not told of it either; and remembers what was mailed, so that nothing is twice.
+"""Mails about open items. Reads each account's items through the same query as its inbox, so that an account gets no
+mail about what it may not see or do; and remembers what was mailed, so that nothing is sent twice.
 
 An attempt that breaks off goes on where it was: a recipient is marked right after the mail server took their message.
 Only a process that dies between the two, or a server that takes a message and is not heard saying so, may have one

@@ -1,6 +1,6 @@
 """What may be told of the work while it goes on: which system, which ability, how it ended, how long it took.
 
-Whoever observes hears names that the packet's owners gave, ids, codes and times. Nothing here can carry a person: no
+An observer gets names that the packet's owners gave, ids, codes and times. Nothing here can carry a person: no
 account, no parameter, no answer of a system, no message of an error.
 """
 
@@ -29,7 +29,7 @@ Call = Literal["find_accounts", "attempt", "read_back"]
 
 
 class Observed(Protocol):
-    """One piece of work that is under way."""
+    """One piece of work that is in progress."""
 
     def ended(self, outcome: str, code: str = "", after_cutoff: float | None = None) -> None:
         """How it ended: one of a few words, and a connector's or the domain's code. `after_cutoff`: seconds between the

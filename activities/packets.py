@@ -13,7 +13,7 @@ from orchestrator.reading.queries import Queries
 async def governing(
     runs: Runs, queries: Queries, name: str, actor: Actor | None, first: Packet | None = None
 ) -> tuple[PacketShelf, Packet]:
-    """A packet that `actor` has systems asked by. Whoever writes one says which hosts our credentials go to, and to
+    """A packet that `actor` has systems asked by. Its author says which hosts our credentials go to, and to
     whom: before its owners have signed it, it is followed for the safety owner of one that is in use alone; while none
     is, for that of the packet which the installation itself names as its `first`. Raises `Invalid` for one that nobody
     adopted, and `NotAllowed`."""

@@ -75,7 +75,7 @@ class People:
     async def actor(
         self, actor_id: str, wanted: str, roles: Iterable[str], kind: ActorKind = "person", *, record: bool = True
     ) -> Actor:
-        """Whoever signs in, with the person HR knows behind the account and everyone above them. Without `record`
+        """The user who signs in, with the person HR knows behind the account and everyone above them. Without `record`
         nothing is written: whom the keyring does not know gets an id for this once."""
         return await self.actor_of(await self.find(wanted), actor_id, roles, kind, record=record)
 

@@ -46,8 +46,8 @@ class Previews:
         queues: frozenset[str] | None = None,
         first: Packet | None = None,
     ) -> None:
-        """`queues` are the task queues that are served here, None for whoever is not bound to any; `first` is as for
-        `governing`."""
+        """`queues` are the task queues that are served here, None for a caller that is not bound to any; `first` is as
+        for `governing`."""
         self._runs = runs
         self._keyring = keyring
         self._queries = queries

@@ -28,8 +28,8 @@ def elsewhere(system: str, spec: SystemSpec, queues: frozenset[str] | None) -> s
 async def check_systems(
     runs: Runs, connections: Connections, packet: Packet, queues: frozenset[str] | None = None
 ) -> tuple[SystemChecked, ...]:
-    """All systems side by side, in the packet's order. `queues` are the task queues served here, None for whoever is
-    not bound to any: a system of another queue is not looked at. Raises `LedgerUnavailable`."""
+    """All systems side by side, in the packet's order. `queues` are the task queues served here, None for a caller that
+    is not bound to any: a system of another queue is not looked at. Raises `LedgerUnavailable`."""
     systems = packet.platform.systems
     held = await runs.held_systems(systems)
     looks = (_look(connections, system, spec, held, queues) for system, spec in systems.items())

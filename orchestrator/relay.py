@@ -37,7 +37,7 @@ log = logging.getLogger("offboard.relay")
 CURSOR = "relay"
 HOOKS_CURSOR = "webhooks"
 DELIVERIES_AT_ONCE = 500
-"""What piled up while nobody followed goes out bit by bit."""
+"""Deliveries that were due during an outage are sent in batches."""
 PEOPLE = frozenset(kind.type_name() for kind in (ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded))
 LIFTED = frozenset({HoldReleased.type_name()})
 
@@ -87,7 +87,7 @@ class Relay:
         self._deciders_checked: float | None = None
 
     def stop(self) -> None:
-        """Ends `run` after the look that is under way: a cancelled query may leave its connection unreturned."""
+        """Ends `run` after the check that is in progress: a cancelled query may leave its connection unreturned."""
         self._stopped.set()
 
     async def run(self) -> None:

@@ -1,5 +1,5 @@
 """Every change that anyone can ask for, one function each. Pages, the command line and assistants call these and
-nothing deeper, so that nothing can be done through one door that is refused at another.
+nothing deeper, so that nothing can be done at one entry point that is refused at another.
 
 A command is decided and recorded first, then the run's workflow is nudged. If Temporal is away the command stands all
 the same; the relay nudges once it is back.

@@ -1,4 +1,5 @@
-"""The demo itself: starts the runs, follows them, puts every question to whoever answers, and tells what happens."""
+"""The demo itself: starts the runs, follows them, puts every question to the source of answers, and reports what
+happens."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
     ├── NotAllowed     this actor may not do it (role, level, conflict of interest)
     ├── TooLate        it is decided, done or ended already, or its time has passed
     ├── Invalid        the request itself is wrong: an unknown name, a cutoff in a gap
-    └── TooOften       too much of it is under way
+    └── TooOften       too much of it is in progress
 
 A refusal has a `code` (`refusal_codes.py`), a `message` (place and cause, in words that fit every entry point) and
 `facts`. It has no remedy: pages, API and terminal each have a table of remedies by code, in their own words.
@@ -41,7 +41,7 @@ class Invalid(Refusal):
 
 
 class TooOften(Refusal):
-    """So much of this is under way that no more is taken; `again_after` so many seconds there may be room."""
+    """So much of this is in progress that no more is accepted; `again_after` is in how many seconds it may be."""
 
     def __init__(self, code: RefusalCode, message: str, *, again_after: int, **facts: Fact) -> None:
         super().__init__(code, message, **facts)

@@ -112,7 +112,7 @@ class PostgresServer:
             await connection.execute(statement)
 
     async def drop_database(self, name: str) -> None:
-        """Cuts whoever is still connected. A missing database is no error."""
+        """Ends connections that are still open. A missing database is no error."""
         async with await self._connect("postgres") as connection:
             await connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -17,7 +17,8 @@ MINDER = Path(__file__).with_name("minder.py")
 
 
 class EmbeddedServerError(Exception):
-    """A server of the embedded stack did not start, or ended by itself. The message names it, its log and a remedy."""
+    """A server of the embedded stack did not start, or ended unexpectedly. The message names it, its log and a
+    remedy."""
 
 
 async def made_folder(folder: Path) -> Path:
@@ -114,7 +115,7 @@ class ServerProcess:
         self.pid = None
 
     def require_alive(self) -> None:
-        """Raises EmbeddedServerError, with the end of the server's log, when it has exited by itself."""
+        """Raises EmbeddedServerError, with the end of the server's log, when it has exited."""
         if self.running:
             return
         raise EmbeddedServerError(

@@ -1,7 +1,7 @@
 """Who works at the small company and acts here: the local sign-in of the embedded stack, which trusts a name.
 
-There is no password: whoever can reach this machine's embedded stack is trusted with all of it, and every page and
-answer of it says so. Production signs in through OpenID Connect.
+There is no password: a process that can reach this machine's embedded stack is trusted with all of it, and every page
+and answer of it says so. Production signs in through OpenID Connect.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What programs elsewhere may be told: events of runs, gates and exceptions, as CloudEvents 1.0 in JSON.
 
 A body says which run, gate or exception, what became of it, when, and which roles it concerns. Nothing about a person
-is in it, neither the one who leaves nor whoever acted, and no words that somebody wrote: a receiver that may know more
+is in it, neither the one who leaves nor the actor, and no text that a person wrote: a receiver that may know more
 asks the API with the run's id. The same event gives the same body each time it is sent.
 
 Sources: CloudEvents 1.0.2 (attributes, JSON event format), Standard Webhooks 1.0.0 (signature scheme v1).

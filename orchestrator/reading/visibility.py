@@ -127,7 +127,7 @@ def _not_about(actor: Actor) -> ColumnElement[bool]:
 
 
 def _free(actor: Actor) -> ColumnElement[bool]:
-    """Nothing that they are or did keeps them from it. Whoever asked for a run decides at none of its gates, and does
+    """No conflict keeps the viewer from it. The requester of a run decides at none of its gates, and does
     not review that it began at once."""
     asked_for_it = runs.c.requested_by == actor.actor_id
     if actor.human is not None:

@@ -1,7 +1,7 @@
 """What a process says of its own work: spans, numbers and log lines, without anything about people.
 
 logs.py      one line a record; exceptions by type, code and place, never by what they say
-discreet.py  the one door through which spans leave: what is not on its list stays inside
+discreet.py  the filter of spans that leave the process: what is not on its list is not sent
 tracing.py   client, workflow and activities of a run in one trace
 measures.py  counters, histograms and gauges
 telemetry.py what is on, from three settings; nothing by default

@@ -1,6 +1,6 @@
-"""The one door through which spans leave this process.
+"""The filter of all spans that leave this process.
 
-Whoever made a span, a library or we: only what is on these lists goes on. Attributes are known by name and their
+Whether a library or Offboard made a span: only what is on these lists goes on. Attributes are known by name and their
 values are plain words and numbers; events (which is where exceptions are recorded, with message and stack), what a
 status says, and a trace's `tracestate` stay here.
 """

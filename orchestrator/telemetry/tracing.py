@@ -1,8 +1,8 @@
 """Client, workflow and activities of a run in one trace, over processes, restarts and clusters.
 
 Temporal's own OpenTelemetry interceptor carries the trace from a nudge through the workflow to the activities, in a
-header that holds a `traceparent` and nothing else. Which trace it is follows from the workflow's id: whoever nudges a
-run, today or in ninety days, lands in the same one, and its trace id can be worked out from the run's.
+header that holds a `traceparent` and nothing else. Which trace it is follows from the workflow's id: a caller that
+nudges a run, today or in ninety days, lands in the same one, and its trace id can be worked out from the run's.
 
 A run under embargo has none: its first span is asked for beneath a parent that is not sampled, and so is all that
 follows from it, in whichever process. A delivery to a webhook has none either: a position in the ledger names it.

@@ -1,6 +1,6 @@
 """Whose turn it is: so many requests are worked on together, and nobody has all of those places.
 
-Whoever was found to be signed in, or to hold a token that works, has a share of their own. All who have proved nothing
+A caller with a session or a valid token has a share of their own. All who have proved nothing
 yet have one share together, however many names they give themselves.
 """
 
@@ -25,7 +25,7 @@ MAX_PER_ACCOUNT = 12
 ANONYMOUS_SLOTS = 24
 """Of all who have not been found to be anybody yet."""
 MAX_REMEMBERED = 10_000
-"""Sessions and tokens that are remembered to work. Whoever is forgotten comes once more as a stranger."""
+"""Sessions and tokens that are remembered as valid. One that is forgotten counts as anonymous once."""
 ANONYMOUS = ""
 HEALTH = "\0health"
 """The share of health checks, which no account has: a crowd of others does not delay them."""

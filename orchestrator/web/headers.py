@@ -112,7 +112,7 @@ class EdgeMiddleware:
             nonlocal left, whole
             if whole:
                 return await receive()
-            # Whoever sends slowly, or nothing more at all, is waited for out of turn.
+            # A client that sends slowly, or nothing more, does not use a slot while it is waited for.
             turn.give_up()
             message = await receive()
             if not (streams and status):  # a stream that has begun lasts, and is no part of the turns
@@ -187,7 +187,7 @@ _PAGE = (
     '<body><main><h1>{title}</h1><p>{detail} {remedy}</p><p><a class="button" href="/">Go to the inbox</a></p></main>'
     "</body></html>"
 )
-"""Whole in itself: it is said before anything is known about whoever asks."""
+"""Complete without a template: it is sent before anything is known about the caller."""
 
 
 async def _say(problem: dict[str, Any], scope: Scope, send: Send, headers: list[tuple[bytes, bytes]]) -> None:

@@ -49,7 +49,7 @@ class NotAnswered(errors.Refusal):
 
 class InquiryFailed(NotAnswered):
     """A worker took the question and could not answer it: HR is away, or something nobody foresaw. Place and cause are
-    for whoever asked, and may name a person."""
+    for the asker, and may name a person."""
 
 
 class Inquiries:

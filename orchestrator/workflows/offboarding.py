@@ -47,8 +47,8 @@ def _nudge_of(received: tuple[object, ...]) -> Nudge | None:
 
 
 def _usable(hint: Progress) -> bool:
-    """A hint may be invented. What it names is checked by whoever does it; where and how long is not, so what would
-    keep a step in a queue that nobody reads, or cut it off at once, is only a reason to ask."""
+    """A hint may be invented. What it names is checked by the activity that does it; where and how long is not, so what
+    would keep a step in a queue that nobody reads, or cut it off at once, is only a reason to ask."""
     return (
         bool(hint.steps or hint.search)
         and not hint.queues

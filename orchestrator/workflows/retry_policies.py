@@ -13,7 +13,7 @@ UNTIL_THE_LEDGER_IS_BACK = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
 )
 ADVANCE_TIMEOUT = timedelta(seconds=20)
-"""It reads and appends, and no more; whoever asks again does no harm."""
+"""It reads and appends, and no more; repeating it does no harm."""
 SEARCH_TIMEOUT = timedelta(minutes=3)
 """Searches run side by side, each under its own system's deadline."""
 SEARCH_TAKEN_WITHIN = timedelta(minutes=1)
@@ -25,7 +25,7 @@ UNTIL_THE_MAIL_SERVER_IS_BACK = RetryPolicy(
     initial_interval=timedelta(seconds=2), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=2)
 )
 NOTICES_TIMEOUT = timedelta(minutes=5)
-"""The activity stops by itself after a minute of sending, and goes on as another."""
+"""The activity stops after a minute of sending, and another one continues."""
 NOTICES_SILENCE = timedelta(minutes=1)
 DELIVERY_TIMEOUT = timedelta(seconds=30)
 """One attempt has ten seconds for everything that happens outside of the ledger."""
@@ -36,6 +36,6 @@ WHILE_SOMEBODY_WAITS = RetryPolicy(
 INQUIRY_TIMEOUT = timedelta(minutes=10)
 """A verification of millions of events takes minutes; everything else ends under its systems' own deadlines."""
 INQUIRY_SILENCE = timedelta(seconds=4)
-"""An answer that is worked on by nobody any more is begun elsewhere, while whoever asked still waits."""
+"""An answer whose worker stopped is begun elsewhere, while the asker still waits."""
 INQUIRY_GIVEN_UP = timedelta(minutes=14)
 """Soon after that the row which it would be written into has expired."""

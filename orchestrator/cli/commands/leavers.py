@@ -89,7 +89,7 @@ async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> _Bat
                 facts = await server.post("people", "lookup", body=wanted)
             except ServerRefused as refused:
                 if refused.status not in (404, 422):
-                    raise  # about whoever asks, or about HR, and so about every row
+                    raise  # about the caller or HR, and so about every row
                 batch.bad.append(BadRow(row.line, f"{refused.message} {remedy_of(refused)}"))
                 continue
             if row.person.email and row.person.email.casefold() not in {

@@ -180,7 +180,7 @@ class Server:
                 if error.status < 500 or not opened:
                     raise
             except Unreachable:
-                pass  # whoever follows a run has just read it here
+                pass  # a client that follows a run has just read it here
             if pause == RECONNECT_SECONDS * 2:
                 lost()
             await asyncio.sleep(pause)

@@ -2,7 +2,7 @@
 
 A delegation lends no role. Where the delegate could not act themselves it is asked whether the absent one could, with
 the roles and levels that these have now, and with the conflicts of both: nobody decides through a colleague what they
-may not decide. It does not go further: whoever decides for somebody does not decide for those who chose that one.
+may not decide. It does not go further: a delegate does not decide for those who chose the delegator as their delegate.
 """
 
 from __future__ import annotations

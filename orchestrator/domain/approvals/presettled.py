@@ -1,4 +1,4 @@
-"""Whose account it is, said before the run begins: by whoever asks for it, about what a preview showed them.
+"""Whose account it is, answered before the run begins: by its requester, about what a preview showed them.
 
 There is no second rule. It is decided as it would be in the run (`operating.settle`), on the run as it would be if its
 search found what was seen. What was said waits in the run, and counts once the run's own search has found the very

@@ -105,7 +105,7 @@ def request_run(
 
 
 def second_request(state: RunState, asked: e.RunRequested) -> list[e.SecondRequestReceived]:
-    """For a person with an open run that whoever asks does not see: those who see it hear of this. `asked` is what
+    """For a person with an open run that the requester does not see: those who see it get this event. `asked` is what
     would have been recorded. Nothing happens where the same was asked before and is still being looked at."""
     received = e.SecondRequestReceived(
         by=asked.requested_by,

@@ -45,7 +45,7 @@ class MatchSettled(Event):
 
 
 class MatchSettledBeforehand(Event):
-    """Whoever asked for the run was shown by a preview what a system said (`seen`), and said which of its candidates
+    """The requester of the run was shown by a preview what a system said (`seen`), and said which of its candidates
     are theirs; none is an answer too. It counts where the run's own search finds the very same, and nowhere else."""
 
     seen: SystemSearched

@@ -277,7 +277,7 @@ class ExceptionSpec(_Written):
 
 
 class EmbargoSpec(_Written):
-    """Runs under this packet exist only for those `named` (actors by their ids) and whoever asked for them, until the
+    """Runs under this packet exist only for those `named` (actors by their ids) and their requester, until the
     time `for` after the cutoff."""
 
     lasts: PositiveDuration = Field(alias="for")

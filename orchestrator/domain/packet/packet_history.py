@@ -197,7 +197,7 @@ def _changed(
     def change(known: VersionState) -> VersionState:
         if known.version != version:
             return known
-        # A move uses the signatures up: whoever moved something back wants to be asked before it goes forward again.
+        # A move uses the signatures up: after a move back, the next move forward needs new ones.
         signatures = () if phase is not None else known.signatures
         if signature is not None:
             signatures = (*signatures, signature)
@@ -213,9 +213,9 @@ def _changed(
 
 def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
     """A new version, as a draft; runs go on under the versions there are. Nothing to append where the newest version
-    is this one. Raises `NotAllowed` for an assistant and whoever owns neither file, by the new packet's own roles and
-    by those of the version before: otherwise a file could give itself away. That another role owns a file from now on
-    is for its owner of today: otherwise one owner could take the other's file, and sign for both."""
+    is this one. Raises `NotAllowed` for an assistant and an actor who owns neither file, by the new packet's own roles
+    and by those of the version before: otherwise a file could give itself away. That another role owns a file from now
+    on is for its owner of today: otherwise one owner could take the other's file, and sign for both."""
     if state.name and state.name != packet.name:
         raise Invalid("packet_renamed", f"This is the packet {state.name!r}, not {packet.name!r}.")
     require("adopt_packet", actor)

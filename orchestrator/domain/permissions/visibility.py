@@ -32,7 +32,7 @@ def sees(state: RunState, actor: Actor, world: World) -> bool:
 
 
 def require_visible(state: RunState, actor: Actor, world: World) -> None:
-    """For commands. Whoever was asked in a run may hear how that ended, though it no longer waits for them."""
+    """For commands. An actor who was asked in a run may see how that ended, though it no longer waits for them."""
     if not state.exists_for(actor.actor_id, world.now):
         raise unknown_run(state.run_id)
     if not reads(actor, world.current) and _roles(state, actor, world).isdisjoint(_asked(state, past=True)):

@@ -1,4 +1,5 @@
-"""The company's own process: its HTTP systems, its mail server, and a door for whoever runs the company.
+"""The company's own process: its HTTP systems, its mail server, and a control interface for the process that started
+it.
 
     python -m orchestrator.embedded.company WISH.json ADDRESSES.json
 
@@ -162,7 +163,7 @@ async def serve(wish: dict[str, Any], addresses: Path) -> None:
     company.take_on([Employee.from_document(person) for person in wish["people"]])
     partial = addresses.with_suffix(".partial")
     partial.write_text(json.dumps(await company.open()))
-    partial.rename(addresses)  # whoever sees the file sees all of it
+    partial.rename(addresses)  # a reader of the file sees all of it
     await asyncio.Event().wait()  # our minder ends us
 
 

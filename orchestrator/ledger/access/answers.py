@@ -1,4 +1,4 @@
-"""Answers that were given already, under the key that whoever asked gave to their request (`Idempotency-Key`).
+"""Answers that were given already, under the key that the caller gave to their request (`Idempotency-Key`).
 
 The same key with the same request gets the same answer; with another request it is refused. A request whose process
 died before it answered can be made again after a while: commands themselves are decided once, by their event keys.

@@ -106,8 +106,8 @@ class Sessions:
         replaces: str | None = None,
         ends_within: timedelta | None = None,
     ) -> str:
-        """A new session and its secret; the one it replaces is over. Whoever fixed a browser's secret beforehand has
-        nothing of it. `ends_within` makes it a passing one."""
+        """A new session and its secret; the one it replaces is over. An attacker who fixed a browser's secret
+        beforehand has nothing of it. `ends_within` makes it a passing one."""
         lasts = self._limits.lasts if ends_within is None else min(ends_within, self._limits.lasts)
         secret = secrets.token_urlsafe(32)
         hashed = hash_of(secret)
@@ -129,7 +129,7 @@ class Sessions:
 
     async def find(self, secret: str, *, by_hand: bool = True) -> Session | None:
         """The session, unless it is over or was idle for too long. Only what somebody does `by_hand` keeps it from
-        being idle: a page that is left open looks by itself."""
+        being idle: a page that is left open polls."""
         hashed = hash_of(secret)
         async with self._database.driver() as connection:
             cursor = connection.cursor(row_factory=dict_row)
@@ -219,8 +219,8 @@ def _sign_in(state: str) -> str:
 
 async def left_since(database: Database, human: str, since: datetime) -> bool:
     """Whether this person's own cutoff has passed: since `since`, or in a run that is still going on. A run that was
-    called off, or that only its requester has confirmed, does not count. Whoever signs in after a run is closed was let
-    in again by the identity provider."""
+    called off, or that only its requester has confirmed, does not count. A person who signs in after a run is closed
+    was let in again by the identity provider."""
     async with database.driver() as connection:
         return await (await connection.execute(_LEFT, (human, since))).fetchone() is not None
 

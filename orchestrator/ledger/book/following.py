@@ -1,11 +1,11 @@
-"""Tells whoever looks at a page that something happened, without anybody asking the database in the meantime.
+"""Notifies open pages that something happened, without a query of each page in the meantime.
 
 One task a process looks at the ledger's tail, and only while somebody listens; where the tail moved it asks for the
 versions of those streams that somebody listens to. Listeners get the latest version, never a queue of them, so that a
 slow one loses nothing that matters and holds nothing up.
 
-What happens in a run is for whoever sees the run: ask that before following it, and again before showing what is new.
-`any` tells of every movement, also of what its listener may not see; send on only what looks different to them.
+What happens in a run is for viewers who see the run: check that before following it, and again before showing what is
+new. `any` tells of every movement, also of what its listener may not see; send on only what looks different to them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SELECT s.stream, t.version FROM unnest(%s::text[]) AS s(stream) CROSS JOIN LATER
 
 @dataclass(eq=False, slots=True)
 class _Listener:
-    """`stream` is None for whoever listens to everything. `at` is what was last told, `now` the latest. `lost` is why
+    """`stream` is None for a listener to everything. `at` is what was last reported, `now` the latest. `lost` is why
     the ledger could not be asked, for those who want to hear of it."""
 
     stream: str | None
@@ -81,8 +81,8 @@ class Following:
 
     async def run(self, run_id: str, after_version: int = 0, *, patient: bool = True) -> AsyncGenerator[int, None]:
         """The run's version, each time it is another than what was told last; at once where it is beyond
-        `after_version` already. Close the iterator, or cancel whoever waits, to stop listening. The patient wait until
-        a ledger that is away comes back; for others this raises `LedgerError` as soon as a look fails."""
+        `after_version` already. Close the iterator, or cancel the waiting task, to stop listening. The patient wait
+        until a ledger that is away comes back; for others this raises `LedgerError` as soon as a look fails."""
         listener = _Listener(run_stream(run_id), after_version, after_version, patient)
         async with contextlib.aclosing(self._listen(listener)) as versions:
             async for version in versions:

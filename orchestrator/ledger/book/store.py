@@ -96,7 +96,8 @@ class Ledger:
         self.files = Files(database, keyring)
         self.uploads = Uploads(database, self.files)
         self.forgetting: list[Callable[[], None]] = []
-        """Called when the database turns out to be older than what this process has read: for whoever caches states."""
+        """Called when the database turns out to be older than what this process has read: for callers that cache
+        states."""
 
     async def read(self, after: Mapping[str, int]) -> Page:
         """All events of each stream beyond the version given (0: from the beginning), and the database's time, as
@@ -175,7 +176,7 @@ class Ledger:
         return int(row[0])
 
     async def aclose(self) -> None:
-        """Writes what waits. The database stays open: it belongs to whoever made it."""
+        """Writes what waits. The database stays open: it belongs to its creator."""
         await self._writer.aclose()
 
     async def _list(self, sql: str, parameters: tuple[object, ...]) -> list[Recorded]:

@@ -127,7 +127,7 @@ class InquiryRows:
         return OpenInquiry(kind, asked_by, question)
 
     async def asked(self, inquiry_id: str, asked_by: str) -> bytes | None:
-        """The question, for whoever asked it; None for what this asker never asked and for what has expired."""
+        """The question, for its asker; None for what this asker never asked and for what has expired."""
         async with self.database.driver() as connection:
             row = await (await connection.execute(_ASKED, (inquiry_id, asked_by))).fetchone()
         return None if row is None else self._keyring.open(_context(inquiry_id, asked_by, "question"), bytes(row[0]))

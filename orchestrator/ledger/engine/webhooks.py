@@ -1,6 +1,6 @@
 """Webhooks: who is told of what, the secrets they are signed with (sealed), and how the last delivery went.
 
-Whoever calls `add`, `replace_secret` and `disable` has checked that the actor may: the safety owner of each packet that
+The caller of `add`, `replace_secret` and `disable` has checked that the actor may: the safety owner of each packet that
 it is about.
 """
 
@@ -141,7 +141,7 @@ class Webhooks:
         return _shown(secret)
 
     async def disable(self, hook_id: str) -> None:
-        """For good: nothing is delivered any more, not even what is under way. Doing it again changes nothing."""
+        """Permanent: nothing is delivered any more, not even what is in progress. Repeating it changes nothing."""
         await self._row(hook_id)
         await self._change(hook_id, disabled_at=func.coalesce(webhooks.c.disabled_at, func.engine.now()))
 

@@ -1,6 +1,6 @@
 """Files that people attach: kept once, encrypted under the key of the person they are about, and only ever added.
 
-An event's evidence names a file by the digest of its ciphertext. Whoever erases the person makes the file unreadable,
+An event's evidence names a file by the digest of its ciphertext. Erasing the person makes the file unreadable,
 and everybody can still check that its bytes are those the ledger names (`docs/ledger-format.md`).
 """
 
@@ -120,7 +120,7 @@ class Files:
 
     async def open(self, person_id: str, stored: str) -> bytes:
         """The file's content. Raises `Invalid`: `file_erased` once the person is; `unknown_file` for one that is not
-        there or is about somebody else. Who may read it is for the caller to say: whoever sees a run whose evidence
+        there or is about somebody else. Who may read it is for the caller to say: a viewer of a run whose evidence
         names it."""
         try:
             digest = bytes.fromhex(stored)

@@ -68,7 +68,7 @@ class PersonKey:
         return f"PersonKey({self.person_id})"
 
     def data_secret(self, stream: str, event_key: str) -> bytes:
-        """The data key of one event: whoever holds it can read that event's personal fields and no other's."""
+        """The data key of one event: with it, one can read that event's personal fields and no other's."""
         return expand(self._extracted, prefixed(b"offboard event", stream.encode(), event_key.encode()))
 
     def data_key(self, stream: str, event_key: str) -> DataKey:

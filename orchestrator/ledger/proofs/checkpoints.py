@@ -86,7 +86,7 @@ class NoteSigner:
         return f"PRIVATE+KEY+{self.name}+{_key_id(self.name, self._public).hex()}+{encoded}"
 
     def verifier_text(self) -> str:
-        """The verifier key as text. Give it to whoever checks, by another way than the checkpoints."""
+        """The verifier key as text. Give it to the auditor, by another way than the checkpoints."""
         encoded = base64.b64encode(_ED25519 + self._public).decode()
         return f"{self.name}+{_key_id(self.name, self._public).hex()}+{encoded}"
 

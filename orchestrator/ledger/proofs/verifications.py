@@ -1,6 +1,6 @@
 """Verifications of this ledger that a worker carried out, and what they found.
 
-What stands here is for a page to show. It proves nothing: whoever can write to the database can write this row too.
+These rows are for a page to show. They prove nothing: an administrator of the database can write them too.
 """
 
 from __future__ import annotations

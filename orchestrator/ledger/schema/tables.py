@@ -5,7 +5,7 @@
 | `ledger` | the events and the head row | only appended to |
 | `read` | what pages and lists show, changed in the same transaction as the events | made anew by a rebuild |
 | `engine` | cursors, reports of workflows, settings | not history: may be lost |
-| `access` | sessions, tokens, answers given already | not history: whoever loses them signs in again |
+| `access` | sessions, tokens, answers given already | not history: users without them sign in again |
 | `keyring` | wrapped keys of persons and the tags they are looked up by | erased for good; backed up apart |
 """
 

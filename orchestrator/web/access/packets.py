@@ -1,4 +1,4 @@
-"""Packets as pages and API name them: those that there are, and one as whoever asks may read it."""
+"""Packets as pages and API name them: all that exist, and one as the caller may read it."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class SignInFailed(Exception):
         self.cause = cause
         self.remedy = remedy
         self.ours = ours
-        """Whether an administrator must act, rather than whoever signs in."""
+        """Whether an administrator must act, rather than the user who signs in."""
 
     def again(self) -> SignInFailed:
         """The same failure, for another sign-in."""

@@ -15,14 +15,14 @@ async def reads_runs(web: WebState, caller: Caller) -> bool:
 
 
 async def require_reading(web: WebState, caller: Caller) -> None:
-    """Raises `NotAllowed` for whoever may read no packet's runs."""
+    """Raises `NotAllowed` for a viewer who may read no packet's runs."""
     require("verify_ledger", caller.actor)
     if not await reads_runs(web, caller):
         raise NotAllowed("nothing_granted", "Only people who may read runs can verify the ledger.")
 
 
 async def sees_everything(web: WebState, caller: Caller) -> bool:
-    """In an empty ledger nothing is hidden from anybody; whoever may read nothing sees its size all the less."""
+    """In an empty ledger nothing is hidden; a viewer who may read nothing still does not see its size."""
     return await reads_runs(web, caller) and await web.queries.sees_everything(caller.viewer)
 
 

@@ -168,7 +168,7 @@ async def _signed_in(request: Request, web: WebState, arrival: Arrival, to: str)
 
 
 def _set(answer: Response, web: WebState, name: str, value: str, lasts: timedelta) -> None:
-    # Lax, since a link in a mail opens a page as whoever is signed in; forms repeat the session's own secret.
+    # Lax, since a link in a mail opens a page with the current session; forms repeat the session's own secret.
     answer.set_cookie(
         name, value, max_age=int(lasts.total_seconds()), path="/", secure=web.settings.secure, httponly=True,
         samesite="lax",

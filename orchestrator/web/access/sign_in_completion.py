@@ -22,10 +22,10 @@ from orchestrator.web.state import WebState
 log = logging.getLogger("offboard.web")
 
 HR_TIMEOUT_SECONDS = 8.0
-"""Seconds for HR to say who somebody is. Without its word they sign in all the same, and decide nothing new."""
+"""Seconds for HR to identify the user. Without its answer they can sign in, and decide nothing new."""
 UNTIL_KNOWN = timedelta(minutes=15)
-"""How long somebody is signed in of whom HR could never be asked: their own cutoff would not end it. Whoever signs in
-again is looked up again."""
+"""The length of a session if HR could not be asked about the user: their own cutoff would not end it. The next
+sign-in asks HR again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""For whoever watches this process: whether it lives, and whether it can serve."""
+"""For monitoring: whether this process lives, and whether it can serve."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`Idempotency-Key` on every POST: the same key with the same request gets the same answer, and nothing is done twice.
 
-After the IETF draft "The Idempotency-Key HTTP Header Field": the key belongs to whoever asks; another request under the
-same key is refused (422), one that comes while the first is under way is told so (409).
+After the IETF draft "The Idempotency-Key HTTP Header Field": the key belongs to the caller; another request under the
+same key is refused (422), one that comes while the first is in progress gets 409.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ async def _answered(request: Request, handle: Callable[[Request], Coroutine[Any,
 
 
 async def _hash(request: Request) -> bytes:
-    """Of what is asked. A form with files counts by its parts: whoever sends it again separates them anew."""
+    """A digest of the request. A form with files counts by its parts: a client that repeats it uses other
+    separators."""
     digest = hashlib.sha256()
     for part in (request.url.path.encode(), request.url.query.encode(), *await _parts(request)):
         digest.update(len(part).to_bytes(8, "big"))

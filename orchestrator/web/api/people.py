@@ -1,4 +1,4 @@
-"""People as HR knows them, for whoever may prepare runs: found by a worker, told to whoever asked, kept nowhere.
+"""People as HR knows them, for callers who may prepare runs: found by a worker, sent to the caller, stored nowhere.
 
 Names stand in bodies and never in an address: addresses end up in logs and histories.
 """
@@ -95,8 +95,8 @@ async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: 
 
 
 async def may_prepare(web: WebState, caller: Caller, packet: str) -> Packet:
-    """The packet, for whoever may ask for runs under it. The worker asks the same of the account; here the token's own
-    limit counts as well."""
+    """The packet, for a caller who may ask for runs under it. The worker asks the same of the account; here the token's
+    own limit counts as well."""
     current = await readable(web, caller, packet)
     require_prepare(caller.actor, current, current, current.name)
     return current

@@ -74,7 +74,7 @@ def plan_graph(steps: Sequence[Document], gates: Sequence[Document] = (), *, id_
 
 
 def description(steps: Sequence[Document]) -> str:
-    """The graph in a sentence or two, for whoever does not see it."""
+    """The graph in a sentence or two, for readers who do not see it."""
     states: dict[str, int] = {}
     for step in steps:
         word = _state(step).word

@@ -183,7 +183,7 @@
       for (const name of (region.dataset.streamEvents || "").split(" ")) {
         if (name) source.addEventListener(name, soon);
       }
-      source.addEventListener("away", () => stopped()); // its last word: whoever reads is told before the next try
+      source.addEventListener("away", () => stopped()); // the last message: the reader sees it before the next attempt
       source.onerror = () => {
         close();
         tries += 1;

@@ -1,4 +1,4 @@
-"""What a verification of the ledger found, as far as whoever asks may know it."""
+"""What a verification of the ledger found, as far as the viewer may know it."""
 
 from __future__ import annotations
 

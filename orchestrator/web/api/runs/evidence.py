@@ -104,7 +104,7 @@ def files_of(web: WebState) -> Files:
 
 
 def _may_attach(page: RunPage, actor: Any, task_id: str) -> None:
-    """Whoever may complete the task, while it is open."""
+    """Raises unless the caller may complete the task, while it is open."""
     state, world = page.snapshot.state, page.snapshot.world
     task = state.work.tasks.get(task_id)
     if task is None:

@@ -1,4 +1,4 @@
-"""What waits for whoever asks, who else could see to it, and what happens if nobody does."""
+"""The open items of the caller, who else can act on them, and what happens if no one does."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A run as it happens: Server-Sent Events (WHATWG HTML, section 9.2), one for each event, named by its version.
 
-Whoever comes again with `Last-Event-ID` misses nothing. Whether they may see the run is asked anew for each event: a
-stream that was opened before an embargo, or before a role was taken away, ends with it.
+A client that reconnects with `Last-Event-ID` misses nothing. Its permission to see the run is checked again for each
+event: a stream that was opened before an embargo, or before a role was taken away, ends with it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ async def stream(request: Request, caller: ApiCaller, run_id: RunId, last_event_
 
 
 async def _events(request: Request, web: WebState, run_id: str, after: int) -> AsyncIterator[str]:
-    """Ends without a word where whoever listens may no longer; a program that comes again hears why."""
+    """Ends without an error where the listener may no longer see it; a program that reconnects gets the reason."""
     yield "retry: 3000\n\n"
     async with aclosing(web.following.run(run_id, after)) as moves:
         while True:
@@ -101,11 +101,11 @@ async def _found(request: Request, web: WebState, run_id: str, after: int) -> Ev
         except Refusal:
             return None
         except LedgerError:
-            await asyncio.sleep(RETRY_SECONDS)  # whoever follows waits until the ledger is back
+            await asyncio.sleep(RETRY_SECONDS)  # the listener waits until the ledger is back
 
 
 async def _listener(request: Request) -> Caller | None:
-    """Whoever holds the token now, None where it works no more."""
+    """The holder of the token now, None where it is no longer valid."""
     try:
         return await token_holder(request)
     except TokenNeeded:

@@ -1,5 +1,5 @@
-"""The API's description as a page for people: `/api`. It is drawn from the OpenAPI document and holds nobody's data, so
-that whoever is to write a program against it can read it first."""
+"""The API's description as a page for people: `/api`. It is made from the OpenAPI document and holds no data of
+users, so it needs no sign-in."""
 
 from __future__ import annotations
 

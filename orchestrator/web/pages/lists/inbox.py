@@ -1,4 +1,4 @@
-"""What waits for whoever looks, the most urgent first, with everything that it takes to decide."""
+"""The open items of the viewer, the most urgent first, with everything that it takes to decide."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def show_inbox(
 
 
 def wanted(query: QueryParams) -> tuple[bool, tuple[str, ...]]:
-    """Whether only what waits for whoever looks, and which kinds (all: none named)."""
+    """Whether only items of the viewer, and which kinds (all: none named)."""
     kind = query.get("kind", "")
     return query.get("show") != "all", (kind,) if kind in KINDS else ()
 

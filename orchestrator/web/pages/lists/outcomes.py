@@ -43,7 +43,7 @@ async def outcomes(request: Request, caller: PageCaller) -> Response:
     query, misread = understood(request.query_params, {"span": SPANS})
     typed = {name: query.get(name, "").strip()[:200] for name in ("packet", "span", "since", "until")}
     if typed["since"] or typed["until"]:
-        typed["span"] = "own"  # whoever gives dates means them
+        typed["span"] = "own"  # given dates count before a chosen span
     typed["span"] = typed["span"] or FIRST_SPAN
     status = status_with(misread, 200)
     try:

@@ -28,10 +28,10 @@ from orchestrator.web.state import state_of
 router = APIRouter()
 
 HEARTBEAT_SECONDS = 15.0
-"""Seconds of silence after which a comment is sent, so that proxies keep the line open, and it is looked whether
-whoever listens is still signed in."""
+"""Seconds of silence after which a comment is sent, so that proxies keep the line open, and the
+listener's session is checked."""
 PAUSE_SECONDS = 0.5
-"""Seconds between two looks of one page at a list: more often helps nobody."""
+"""Seconds between two reads of a list by one page."""
 STILL_HERE = ": still here\n\n"
 AWAY = "event: away\ndata: {}\n\n"
 """The last word of a stream that can tell nothing more."""
@@ -130,7 +130,7 @@ async def _lists(request: Request, caller: Caller, look: Look) -> AsyncGenerator
 
 
 async def _still(request: Request) -> Caller | None:
-    """Whoever listens, as they are now; None once their session is over."""
+    """The listener, as they are now; None once their session is over."""
     if await request.is_disconnected():
         return None
     try:

@@ -1,6 +1,6 @@
 """A run while it is put together on the pages: who leaves, when, and for whom it exists. Nothing is written yet.
 
-It travels in the pages' own forms, sealed for whoever asks, so that neither a name nor a number stands in an address
+It travels in the pages' own forms, sealed for the requester, so that neither a name nor a number is in an address
 and a sign-in in between loses nothing.
 """
 

@@ -3,7 +3,7 @@
     find ─► terms ─► preview (a worker looks, and writes nothing) ─► start
 
 Each step is a form, so that it works without JavaScript. What a preview was asked for can be read again by its id, for
-whoever asked: so a sign-in in between leads back to it.
+the requester: so a sign-in in between leads back to it.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ async def _terms_page(
 
 @router.get("/runs/new/preview/{inquiry_id}")
 async def preview(request: Request, caller: PageCaller, inquiry_id: str, look: int = 0) -> Response:
-    """What would happen. While a worker looks, the page says so and comes again by itself: `load` counts how often."""
+    """What would happen. While a worker looks, the page says so and reloads itself: `load` counts how often."""
     return await _preview_page(request, caller, inquiry_id, look)
 
 

@@ -1,7 +1,7 @@
 """Whose account it is, answered on a preview's page and sent with the start: what was ticked, what is wrong with it,
 and the answers that the command takes.
 
-The page's questions are those of the preview that was made for whoever asks; a form's fields about anything else are
+The page's questions are those of the preview that was made for the requester; a form's fields about anything else are
 nobody's.
 """
 
@@ -60,7 +60,7 @@ class Said:
         return [(fieldset(system), said.fault) for system, said in self.ticked.items() if said.fault]
 
     def answers(self, questions: Iterable[MatchQuestion]) -> list[Answered]:
-        """To those that were answered. Whether whoever asks may answer them is the command's to say."""
+        """To those that were answered. The command decides whether the requester may answer them."""
         said = ((one, self.to(one.system)) for one in questions)
         return [
             Answered(one.handle, ticked.accounts, ticked.reason or None)

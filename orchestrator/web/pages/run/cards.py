@@ -1,4 +1,4 @@
-"""What waits, as cards: one document each for a gate, a task and an exception, with what whoever looks may do about it,
+"""Open items as cards: one document each for a gate, a task and an exception, with what the viewer may do about it,
 who else can, and what happens if nobody does. Inbox, run and exceptions draw the same card from it."""
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ CLOSED: Document = {
 
 
 def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Document:
-    """What the domain would let whoever looks do about it, of what makes sense for its kind."""
+    """What the domain would let the viewer do about it, of what makes sense for its kind."""
     state, permissions, opened = seen.state, seen.permissions, known.opened
     repairs, step_id = RULES[opened.kind].repairs, opened.step_id or ""
     accept = permissions.accept(exception_id) if Repair.ACCEPT in repairs else None

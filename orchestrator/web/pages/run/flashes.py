@@ -1,4 +1,4 @@
-"""What came of a form, in the words of whoever sent it: names for accounts, their own clock, and what to do here rather
+"""What came of a form, in the words of its sender: names for accounts, their own clock, and what to do here rather
 than at a command line."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a page offers to whoever looks at a run.
+"""What a page offers to the viewer of a run.
 
 There is no second set of permissions: each command is decided on trial, by the same rules of the domain that decide it
 in earnest, and thrown away. What is offered may still be refused, since others act meanwhile.
@@ -26,7 +26,7 @@ SAID = "said"
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """How a command would end now: `instead_of` is the account for which whoever looks would act, `refused` why it
+    """How a command would end now: `instead_of` is the account for which the viewer would act, `refused` why it
     would not be done."""
 
     refused: Refusal | None = None
@@ -39,7 +39,7 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """`actor` is whoever looks."""
+    """`actor` is the viewer."""
 
     state: RunState
     world: World

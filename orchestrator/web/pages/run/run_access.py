@@ -54,7 +54,7 @@ class RunAccess:
         return [self.name(actor_id) for actor_id in actor_ids]
 
     def others(self, actor_ids: Iterable[str]) -> list[str]:
-        """What everybody among them but whoever looks is called."""
+        """The names of all of them but the viewer."""
         return [self.name(actor_id) for actor_id in actor_ids if actor_id != self.caller.actor.actor_id]
 
     def system(self, system: str | None) -> str:

@@ -32,7 +32,7 @@ class Timeline:
 
 
 def timeline(seen: RunAccess, page: RunPage, before: int | None, *, positions: bool, most: int = PAGE_SIZE) -> Timeline:
-    """The events before the version `before`. `positions` is for whoever sees everything."""
+    """The events before the version `before`. `positions` is for viewers who see everything."""
     earlier = [recorded for recorded in page.events if before is None or recorded.version < before]
     shown = earlier[-most:]
     return Timeline(
