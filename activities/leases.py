@@ -27,7 +27,11 @@ class LeaseCheck:
         if self._next_read is None:
             self._next_read = asyncio.create_task(self._read())
         state, now = await asyncio.shield(self._next_read)
-        return steps.holds_lease(state, intent, now)
+        if steps.holds_lease(state, intent, now):
+            return True
+        # Time went on while this process stood still: its next attempt must begin at the ledger's time.
+        await self._runs.load(self._run_id)
+        return False
 
     async def _read(self) -> tuple[RunState, datetime]:
         await asyncio.sleep(0)  # attempts that begin together ask in this turn of the event loop
