@@ -81,6 +81,7 @@ systems:
     deadline: PT2S
 levels:
   - {who: requester, up_to: prepare}
+  - {who: requester, systems: [hr], up_to: change}  # a new cutoff is entered there again
   - {who: it_approver, up_to: change}
   - {who: operator, up_to: change}
   - {who: safety_owner, up_to: change}

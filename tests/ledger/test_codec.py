@@ -6,7 +6,7 @@ import json
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -19,6 +19,7 @@ codec = EventCodec(EVENT_TYPES)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # the machine may be busy
 @given(
     st.builds(
         Noted,
