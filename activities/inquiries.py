@@ -35,7 +35,8 @@ from orchestrator.ledger.engine.inquiries import InquiryRows, OpenInquiry, Outco
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.engine.system_reports import SystemSeen, keep_reports, last_reports
 from orchestrator.ledger.proofs.verifications import VerificationKept, verify_and_keep
-from orchestrator.reading.queries import Queries, Viewer
+from orchestrator.reading.queries import Queries
+from orchestrator.reading.visibility import Viewer
 from orchestrator.workflows.activity_stubs import InquiryRef
 
 HEARTBEAT_SECONDS = 1.0  # between two heartbeats: a user waits for the page

@@ -30,8 +30,9 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.ledger.engine.notices import NoticeBook
 from orchestrator.notifications.notice_words import letter
 from orchestrator.notifications.notices import RETRY_AFTER_REFUSAL, Notice, PendingItem, due_notices
-from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, Viewer
+from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries
 from orchestrator.reading.rows import Item
+from orchestrator.reading.visibility import Viewer
 from orchestrator.workflows.activity_stubs import NextLook
 
 log = logging.getLogger("offboard.notices")

@@ -32,7 +32,8 @@ from orchestrator.domain.run.run import RunState, fold
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.persons.keys import Keyring, new_person_id
 from orchestrator.ledger.persons.sealing import KEY_BYTES, PersonKey
-from orchestrator.reading.queries import Queries, Viewer
+from orchestrator.reading.queries import Queries
+from orchestrator.reading.visibility import Viewer
 
 
 class Previews:

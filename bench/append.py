@@ -26,7 +26,8 @@ from psycopg_pool import AsyncConnectionPool
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, write
-from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.book.records import StreamAppend
+from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.migrate import upgrade

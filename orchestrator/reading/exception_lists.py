@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import exceptions, runs
-from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, Viewer
+from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries
 from orchestrator.reading.rows import ExceptionLine
+from orchestrator.reading.visibility import Viewer
 
 Standing = Literal["open", "overdue", "closed", "all"]
 MAX_COUNTED = 1_000

@@ -26,8 +26,9 @@ from orchestrator.ledger.book.format import Entry, read
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import events, runs
-from orchestrator.reading.queries import Queries, Viewer
+from orchestrator.reading.queries import Queries
 from orchestrator.reading.rows import PersonName
+from orchestrator.reading.visibility import Viewer
 
 MAX_SCANNED_EVENTS = 2_000
 """Events that one page looks at."""

@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, lite
 from orchestrator.deciding.runs import Runs
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import exceptions, runs
-from orchestrator.reading.queries import Queries, Viewer
+from orchestrator.reading.queries import Queries
+from orchestrator.reading.visibility import Viewer
 
 MAX_CHARTED_RUNS = 2_000
 """Runs whose times are listed one by one, the latest cutoffs first."""

@@ -34,19 +34,6 @@ from orchestrator.reading.rows import InboxRows, Item, PacketLine, PersonName
 from orchestrator.reading.staff import StaffMember, StaffReader, visible_staff
 from orchestrator.reading.visibility import Viewer
 
-__all__ = [
-    "MAX_PAGE_SIZE",
-    "InboxRows",
-    "Item",
-    "PacketLine",
-    "PersonName",
-    "Queries",
-    "RunPage",
-    "StaffMember",
-    "StateFilter",
-    "Viewer",
-]  # fmt: skip
-
 MAX_PAGE_SIZE = 500
 CACHE_SECONDS = 1.0
 """Seconds for which one answer rests on what it has read of people and packets."""

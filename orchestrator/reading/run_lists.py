@@ -17,8 +17,9 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, tup
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import run_counts, runs
-from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, Viewer, in_state
+from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, in_state
 from orchestrator.reading.rows import RunList, RunRow
+from orchestrator.reading.visibility import Viewer
 
 Sort = Literal["latest", "cutoff", "due"]
 """`latest`: what was asked for last comes first. `cutoff`: the earliest first. `due`: what has to be done first, and

@@ -12,8 +12,9 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.schema.tables import events, lookups, person_keys
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists
-from orchestrator.reading.queries import Queries, Viewer
+from orchestrator.reading.queries import Queries
 from orchestrator.reading.run_lists import RunLists
+from orchestrator.reading.visibility import Viewer
 from tests.cli.command_line import Leaver, Offboard, Started
 
 

@@ -9,7 +9,8 @@ import asyncio
 import sys
 
 from orchestrator.ledger.book.codec import EventCodec
-from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.book.records import StreamAppend
+from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 from tests.ledger.sample_events import EVENT_TYPES, counts

@@ -17,7 +17,8 @@ import psycopg
 
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.errors import LedgerError
-from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.book.records import StreamAppend
+from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema import database as database_module
 from orchestrator.ledger.schema.database import Database

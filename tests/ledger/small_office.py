@@ -34,9 +34,10 @@ from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, Standing
-from orchestrator.reading.queries import Queries, Viewer
+from orchestrator.reading.queries import Queries
 from orchestrator.reading.rows import ExceptionLine
 from orchestrator.reading.run_lists import RunLists
+from orchestrator.reading.visibility import Viewer
 
 MASTER_KEY = bytes(range(32))
 DONE = AttemptResult(read="done", detail={"shown": True})

@@ -17,7 +17,8 @@ import pytest_asyncio
 from orchestrator.ledger.book import writer as writer_module
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.errors import LedgerUnavailable, OutcomeUnknown, VersionConflict
-from orchestrator.ledger.book.store import Appended, Ledger, StreamAppend
+from orchestrator.ledger.book.records import Appended, StreamAppend
+from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.proofs.verification import verify_database
 from orchestrator.ledger.schema import database as database_module

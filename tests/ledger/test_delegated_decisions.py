@@ -18,7 +18,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.visibility import sees as may_see
-from orchestrator.reading.queries import Viewer
+from orchestrator.reading.visibility import Viewer
 from tests.ledger.small_office import (
     AUDREY,
     DAY,

@@ -14,7 +14,8 @@ from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.ledger.book import following as following_module
 from orchestrator.ledger.book.errors import LedgerUnavailable
 from orchestrator.ledger.book.following import Following
-from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.book.records import StreamAppend
+from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.migrate import upgrade
 from tests.ledger.sample_events import counts

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.book.records import StreamAppend
+from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.proofs.verification import verify_database
 from tests.ledger.freezing_process import ENDED_AFTER_MS, STATEMENTS
 from tests.ledger.sample_events import counted

@@ -14,7 +14,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events import run_stream
 from orchestrator.reading import history as module
 from orchestrator.reading.history import History, HistoryEntry, HistoryFilter
-from orchestrator.reading.queries import Viewer
+from orchestrator.reading.visibility import Viewer
 from tests.ledger.small_office import (
     AUDREY,
     DAY,

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from orchestrator.domain.events.event import Draft
 from orchestrator.ledger.book.errors import PersonErased, PersonUnknown, UnreadableEvent, WrongMasterKey
-from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.book.records import StreamAppend
+from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring, load_master_key
 from orchestrator.ledger.persons.sealing import PersonKey, expand, extract
 from orchestrator.ledger.proofs.verification import verify_database

@@ -15,7 +15,8 @@ from sqlalchemy.pool import NullPool
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.errors import LedgerUnavailable
-from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.book.records import StreamAppend
+from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.migrate import upgrade

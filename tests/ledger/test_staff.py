@@ -13,7 +13,9 @@ from orchestrator.commands import Services
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain import events as e
 from orchestrator.domain.permissions.levels import Actor, Level
-from orchestrator.reading.queries import Queries, StaffMember, Viewer
+from orchestrator.reading.queries import Queries
+from orchestrator.reading.staff import StaffMember
+from orchestrator.reading.visibility import Viewer
 from tests.ledger.small_office import IVO, OLE, SAM, SmallOffice, acting, small_office
 
 MANY = 1000

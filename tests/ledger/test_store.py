@@ -25,8 +25,8 @@ from orchestrator.ledger.book.errors import (
     UnreadableEvent,
     VersionConflict,
 )
-from orchestrator.ledger.book.records import RECORDED_AT
-from orchestrator.ledger.book.store import Appended, Ledger, Recorded, RowWrite, StreamAppend
+from orchestrator.ledger.book.records import RECORDED_AT, Appended, Recorded, RowWrite, StreamAppend
+from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.migrate import upgrade

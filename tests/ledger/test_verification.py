@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, read, write
-from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.book.records import StreamAppend
+from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.proofs.checkpoints import CheckpointInvalid, NoteSigner, make_checkpoint, open_checkpoint
 from orchestrator.ledger.proofs.verification import VerificationReport, export_rows, verify_database, verify_file
 from orchestrator.ledger.schema.database import Database

@@ -13,8 +13,8 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.ledger.book.codec import EventCodec
-from orchestrator.ledger.book.records import RowWrite
-from orchestrator.ledger.book.store import Ledger, StreamAppend
+from orchestrator.ledger.book.records import RowWrite, StreamAppend
+from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.engine.notices import NoticeBook, is_look_late
 from orchestrator.ledger.engine.webhooks import MAX_WEBHOOKS, Webhooks
 from orchestrator.ledger.persons.keys import Keyring

@@ -27,8 +27,6 @@ from orchestrator.domain.permissions.embargo import missing_people
 from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.permissions.levels import Actor, Level
 
-__all__ = ["AbilityFacts", "Catalogue", "PacketProblem", "SettingFacts", "check_packet", "roles_spoken_of"]
-
 _SECRET_NAMES: Final = ("token", "password", "secret", "key", "credential")
 
 

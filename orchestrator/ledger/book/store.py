@@ -13,15 +13,9 @@ from orchestrator.domain.events.event import Draft
 from orchestrator.ledger.book.codec import Encoded, EventCodec
 from orchestrator.ledger.book.commit import PreparedAppend, PreparedEvent, PreparedStream
 from orchestrator.ledger.book.errors import (
-    AppendRefused,
-    EventKeyTaken,
-    LedgerError,
     LedgerUnavailable,
     OlderDatabase,
-    OutcomeUnknown,
-    PersonErased,
     PersonUnknown,
-    VersionConflict,
 )
 from orchestrator.ledger.book.format import Entry, read_sealed, write_sealed
 from orchestrator.ledger.book.format import read as read_entry
@@ -33,24 +27,6 @@ from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.persons.sealing import PersonKey
 from orchestrator.ledger.persons.uploads import Uploads
 from orchestrator.ledger.schema.database import Database, lost_connection
-
-__all__ = [
-    "AppendRefused",
-    "Appended",
-    "Draft",
-    "EventKeyTaken",
-    "Ledger",
-    "LedgerError",
-    "LedgerUnavailable",
-    "OutcomeUnknown",
-    "Page",
-    "PersonErased",
-    "PersonUnknown",
-    "Recorded",
-    "RowWrite",
-    "StreamAppend",
-    "VersionConflict",
-]
 
 EVENTS_PER_YIELD = 64
 """Events coded between two chances for other tasks: well under a millisecond each time."""

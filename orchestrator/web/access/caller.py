@@ -14,7 +14,7 @@ from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.ledger.access.sessions import Session, left_since
 from orchestrator.ledger.access.tokens import Token
-from orchestrator.reading.queries import Viewer
+from orchestrator.reading.visibility import Viewer
 from orchestrator.web.access.start_permissions import may_start
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import WebState, state_of

@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.documents.preview import Preview, PreviewAccount, PreviewGate, PreviewStep
 from orchestrator.domain.permissions.levels import Level
-from orchestrator.reading.queries import StaffMember
+from orchestrator.reading.staff import StaffMember
 from orchestrator.vocabulary.durations import length
 from orchestrator.web.pages.new_run.draft import RunDraft
 
