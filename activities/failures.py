@@ -46,7 +46,7 @@ def redacted(
 
 
 def log_unexpected(what: str, error: Exception) -> str:
-    """Logs that something failed in a way that nobody foresaw: the kinds of error and the places, which it returns."""
+    """Logs that something failed in an unexpected way: the kinds of error and the places, which it returns."""
     kinds, places = kinds_of(error), places_of(error)
     log.error("%s failed: %s at %s", what, kinds, places)
     return f"{kinds} at {places}"

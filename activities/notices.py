@@ -181,7 +181,7 @@ class NoticeActivities:
 
 
 class _Sending:
-    """One attempt's messages. A recipient whose message is not taken keeps nobody else waiting; a server that cannot
+    """One attempt's messages. A recipient whose message is not taken delays no other; a server that cannot
     be spoken to ends the attempt."""
 
     def __init__(self, post: Post) -> None:

@@ -1,4 +1,4 @@
-"""What may be told of the work while it goes on: which system, which ability, how it ended, how long it took.
+"""What may be reported of the work in progress: which system, which ability, how it ended, how long it took.
 
 An observer gets names that the packet's owners gave, ids, codes and times. Nothing here can carry a person: no
 account, no parameter, no answer of a system, no message of an error.
@@ -38,7 +38,7 @@ class Observed(Protocol):
 
 
 class Observer(Protocol):
-    """A block that ends without `ended` failed: with what kind of exception is all that is told."""
+    """A block that ends without `ended` failed: only the kind of its exception is reported."""
 
     def step(
         self, *, run_id: str, name: str, system: str, ability: str, attempt: int

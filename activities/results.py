@@ -23,7 +23,7 @@ TELLING_WITHIN = timedelta(seconds=5)
 
 class Results:
     """Results that come while an append is in progress share the next one. A step that takes long delays no other: what
-    the quick ones made due is told to the workflow at once."""
+    the quick ones made due is reported to the workflow at once."""
 
     def __init__(self, write: Callable[[Decide], Awaitable[RunDecision]], expected: int) -> None:
         self._write = write

@@ -210,7 +210,7 @@ class Engine:
             raise self._silent() from error
 
     async def nudge_notices(self) -> None:
-        """Something may wait for somebody who was not told yet. Raises `EngineUnavailable`."""
+        """There may be an open item that was not mailed yet. Raises `EngineUnavailable`."""
         try:
             await self.client.start_workflow(
                 Notices.run,

@@ -4,7 +4,7 @@ Three looks. By position, as events come: what concerns runs beyond the one that
 system is lifted. By sweep: every open run whose workflow has not reported the ledger's version, reported from another
 cluster than today's, or is overdue for something. By Temporal's list: every open run that has no workflow.
 
-Beside these it follows for webhooks, which are told of events, and for the workflow that mails people what waits for
+Beside these it follows for webhooks, which send events, and for the workflow that mails people what waits for
 them.
 """
 

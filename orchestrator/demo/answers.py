@@ -1,4 +1,4 @@
-"""Who answers the demo's questions: somebody at the terminal, or the demo itself.
+"""Who answers the demo's questions: a user at the terminal, or the demo itself.
 
 Both get the same question and give the same answer; what follows from it is the same command either way.
 """
@@ -66,7 +66,7 @@ class AnswerSource(Protocol):
 
 
 class Itself:
-    """Decides as a careful colleague would who was told that all is well."""
+    """Decides as a careful colleague would who knows that all is well."""
 
     def __init__(self) -> None:
         self._tried: set[str | None] = set()

@@ -34,7 +34,7 @@ class Leaver:
     state: RunState
     world: World
     heard: int = 0
-    """The version up to which the demo has told what happened."""
+    """The version up to which the demo has printed the events."""
 
     def steps_on(self, system: str) -> list[StepView]:
         steps = [step for step in self.state.plan.steps.values() if step.system == system]

@@ -101,7 +101,7 @@ class Play:
         while not all(leaver.state.finished for leaver in self.leavers):
             await self._look()
             if self._screen.gone:
-                raise asyncio.CancelledError  # nobody looks any more
+                raise asyncio.CancelledError  # the terminal is gone
             now = time.monotonic()
             await self._locked.prepare(self.leavers)
             await self._outage.go_on(self.leavers, now)
@@ -287,7 +287,7 @@ class Play:
         return False
 
     def _member(self, roles: Sequence[str]) -> StaffEntry:
-        """Raises `Refusal` where nobody here has such a role."""
+        """Raises `Refusal` where no account has such a role."""
         for member in self._cast.staff:
             if set(member.roles) & set(roles):
                 return member

@@ -226,7 +226,7 @@ def _evidence(leaver: Leaver, history: Sequence[Recorded]) -> dict[str, str]:
         shown = evidence.get("read_back")
         reply = evidence.get("reply")
         if isinstance(recorded.event, e.StepAttested) and not recorded.event.by and isinstance(reply, Mapping):
-            # Nobody can look whether it took effect: there is only the system's own word.
+            # Its effect cannot be read back: there is only the system's own response.
             system = leaver.world.pinned.platform.systems[leaver.state.plan.steps[recorded.event.step_id].system]
             words[recorded.event.step_id] = f"attested by the {system.title.lower()} system: {_words(reply)}"
             continue

@@ -1,4 +1,4 @@
-"""The events of a run, told in lines. Names of people stand in front; the sentences themselves name none."""
+"""The events of a run, as lines. Names of people come first; the sentences themselves name none."""
 
 from __future__ import annotations
 

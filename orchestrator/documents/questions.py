@@ -28,7 +28,7 @@ from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 
 MAX_PEOPLE_FOUND = 20
 MIN_SEARCH_CHARACTERS = 2
-"""Letters below which a search finds nobody: one letter finds half the company."""
+"""Letters below which a search finds no one: one letter finds half the company."""
 
 
 class PersonMatch(Shown):
@@ -128,7 +128,7 @@ class Asked(Shown, Generic[A]):
 
 
 class FindPeople(Asked[PeopleAnswer]):
-    """Whoever HR finds by what somebody has typed so far: parts of a name, an employee number, a mail address."""
+    """The people whom HR finds by what a user has typed so far: parts of a name, an employee number, a mail address."""
 
     kind: Literal["find_people"] = "find_people"
     packet: str = Field(max_length=200)

@@ -145,7 +145,7 @@ def without_content(evidence: Any) -> Any:
         return evidence
     shown = [{name: value for name, value in file.items() if name != "content"} for file in evidence["attachments"]]
     rest = {name: value for name, value in evidence.items() if name != "attachments"}
-    return {**rest, "attachments": shown}  # what somebody says comes before what they attached
+    return {**rest, "attachments": shown}  # the note comes before the attachments
 
 
 def _system(state: RunState, system: str) -> Document:

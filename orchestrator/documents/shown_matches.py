@@ -71,7 +71,7 @@ class MatchShown(BaseModel):
             raise Invalid("unknown_question", "This question is not from one of your previews.") from error
 
     def require_fresh(self, hr_id: str, now: datetime) -> None:
-        """Raises `Invalid` where it was shown about somebody else, or too long ago."""
+        """Raises `Invalid` where it was shown about another person, or too long ago."""
         if self.hr_id != hr_id:
             raise Invalid("shown_for_another", "The answer is for a question about another person.")
         if now - self.looked_at > SHOWN_FOR:

@@ -1,4 +1,4 @@
-"""What programs elsewhere may be told: events of runs, gates and exceptions, as CloudEvents 1.0 in JSON.
+"""What webhooks send: events of runs, gates and exceptions, as CloudEvents 1.0 in JSON.
 
 A body says which run, gate or exception, what became of it, when, and which roles it concerns. Nothing about a person
 is in it, neither the one who leaves nor the actor, and no text that a person wrote: a receiver that may know more
@@ -68,11 +68,11 @@ TYPES: tuple[str, ...] = tuple(name for name, _ in _DATA.values())
 """What a webhook may ask for, without `PREFIX`. It may also ask for `run`, `gate` or `exception`: all of a kind."""
 KINDS: tuple[str, ...] = tuple(dict.fromkeys(name.partition(".")[0] for name in TYPES))
 TYPE_OF: Mapping[str, str] = MappingProxyType({event.type_name(): name for event, (name, _) in _DATA.items()})
-"""Our own name of an event -> the type under which it is told."""
+"""Our own name of an event -> the type under which it is sent."""
 
 
 def is_wanted(type_: str, wanted: Sequence[str]) -> bool:
-    """Whether a webhook that asks for `wanted` (nothing: everything) is told of this type."""
+    """Whether a webhook that asks for `wanted` (nothing: everything) gets this type."""
     return not wanted or type_ in wanted or type_.partition(".")[0] in wanted
 
 
@@ -83,7 +83,7 @@ def event_id(run_id: str, version: int) -> str:
 
 
 def cloud_event(run_id: str, version: int, event: Event, recorded_at: datetime, source: str) -> bytes:
-    """The body. `source` is the installation's address. Raises `KeyError` for an event that is told to nobody."""
+    """The body. `source` is the installation's address. Raises `KeyError` for an event that is not sent."""
     type_, data = _DATA[type(event)]
     document = {
         "specversion": "1.0",

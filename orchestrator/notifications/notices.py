@@ -1,6 +1,6 @@
-"""Who is to be mailed what by now: what waits for somebody and was not told yet, and what is due soon.
+"""Which mails are due: open items that were not mailed yet, and those that are due soon.
 
-A notice is told once when something begins to wait and once more before it is due. What comes within a short time is
+A notice is sent once when something begins to wait and once more before it is due. What comes within a short time is
 gathered, so that somebody for whom several things wait gets one message.
 """
 
@@ -13,9 +13,6 @@ from typing import Literal
 
 from orchestrator.domain.events import ExceptionKind
 
-NoticeKind = Literal["first", "reminder", "refused"]
-"""`refused`: the mail server would not take it for this address."""
-
 MAX_REMINDER_LEAD = timedelta(hours=1)
 RETRY_AFTER_REFUSAL = timedelta(hours=1)
 
@@ -23,7 +20,7 @@ RETRY_AFTER_REFUSAL = timedelta(hours=1)
 @dataclass(frozen=True, slots=True)
 class PendingItem:
     """Something that waits for a person, as far as mail may tell: `title` is the packet's own for a gate or a step,
-    `steps` how many a gate is about. Of an `embargoed` run nothing is told."""
+    `steps` how many a gate is about. Of an `embargoed` run nothing is sent."""
 
     item_id: str
     run_id: str
@@ -55,7 +52,7 @@ def remind_at(opened_at: datetime, due_at: datetime) -> datetime:
 def due_notices(
     waiting: Sequence[PendingItem], sent: Sent, now: datetime, gather: timedelta
 ) -> tuple[tuple[Notice, ...], datetime | None]:
-    """What one recipient is to be told now, and when to look again (None: when something else happens). A first notice
+    """What to send to one recipient now, and when to look again (None: when something else happens). A first notice
     waits `gather` after its item began to wait, or goes along with another that is due."""
     planned = [next_ for item in waiting if (next_ := _next(item, sent, now, gather)) is not None]
     if not any(at <= now for _, at in planned):
@@ -78,6 +75,6 @@ def _next(item: PendingItem, sent: Sent, now: datetime, gather: timedelta) -> tu
     if item.due_at is None or item.due_at <= now or (item.item_id, "reminder") in sent:
         return None
     at = remind_at(item.opened_at, item.due_at)
-    if first >= at:  # told so late that it was a reminder itself
+    if first >= at:  # sent so late that it was a reminder itself
         return None
     return Notice(item, "reminder"), max(at, again) if again else at

@@ -148,7 +148,7 @@ def _place(trace: TracebackType | None) -> str | None:
 
 
 def _own_words(record: logging.LogRecord) -> str:
-    """The message, with an exception among its arguments told like any other."""
+    """The message, with an exception among its arguments written like any other."""
 
     def tame(value: object) -> object:
         if not isinstance(value, BaseException):

@@ -61,7 +61,7 @@ class Instruments:
         self._failures.add(1, {"task": task})
 
     def are_open(self, runs: Mapping[str, int], exceptions: Mapping[str, int]) -> None:
-        """What the ledger's read tables hold now. What was there before and is gone is told once more, as none."""
+        """What the ledger's read tables hold now. What was there before and is gone is reported one more time, as 0."""
         self._open_runs = dict.fromkeys(self._open_runs or {}, 0) | dict(runs)
         self._open_exceptions = dict.fromkeys(self._open_exceptions or {}, 0) | dict(exceptions)
 

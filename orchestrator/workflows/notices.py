@@ -1,4 +1,4 @@
-"""Who is told by mail what waits for them: one workflow of its own, which sleeps until something may have changed.
+"""Mails about open items: one workflow of its own, which sleeps until something may have changed.
 
 It holds nothing. Its activity reads what waits for whom, mails what was not mailed yet, and says when the next reminder
 is due. The relay nudges it when the ledger has moved, and where it has not looked in time.

@@ -59,7 +59,7 @@ def test_known_cutoff_approved_executed_verified() -> None:
     assert done.verified == EVENING + HOUR + 3 * MINUTE and done.proof == "verified" and not done.still_open
     assert done.executed == EVENING + 2 * MINUTE, "when it was first begun"
     story.later(DAY)
-    assert whole(story) == done and done.open_seconds == 3780.0
+    assert whole(story) == done and done.open_for == timedelta(seconds=3780)
 
 
 def test_a_person_who_found_out_makes_it_attested() -> None:

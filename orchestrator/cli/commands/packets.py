@@ -102,7 +102,7 @@ def sign(
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """The three files as the server takes them. What is wrong in them is told here, before anything is sent."""
+    """The three files as the server takes them. What is wrong in them is reported here, before anything is sent."""
     from orchestrator.domain.packet.packet_files import read_packet_folder
 
     files = read_packet_folder(folder).files

@@ -1,4 +1,4 @@
-"""`watch`: a run as it goes on, told by the server's stream of its events."""
+"""`watch`: a run in progress, from the server's stream of its events."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def _live(server: Server, run: Document, console: Console) -> Document:
 
 
 async def _looked(server: Server, run: Document) -> Document:
-    """The run as it is now; as it was where nobody answers just then: the next event brings another look."""
+    """The run as it is now; as it was where the server does not respond: the next event brings another read."""
     try:
         return await server.run(run["run_id"])
     except Unreachable:
@@ -74,7 +74,7 @@ async def _plainly(server: Server, run: Document) -> Document:
 
 
 async def _as_json(server: Server, run_id: str) -> None:
-    """Each event as a document on a line of its own, written at once: somebody reads while it goes on."""
+    """Each event as a document on a line of its own, written at once, since programs read it while it grows."""
     async with aclosing(server.follow(run_id, 0, _lost)) as events:
         async for event in events:
             print_json({"run_id": run_id, **event.document}, indent=None)

@@ -164,7 +164,8 @@ class Server:
         self, run_id: str, after: int, lost: Callable[[], None] = lambda: None
     ) -> AsyncGenerator[StreamedEvent, None]:
         """What happens in a run after that version, until nothing comes any more. A stream that breaks is opened again
-        where it was: nothing is missed, and nothing told twice. `lost` is called where that takes more than a try."""
+        where it was: no event is missed, and none is reported twice. `lost` is called where that takes more than a
+        try."""
         pause, opened = RECONNECT_SECONDS, False
         while True:
             try:
@@ -217,7 +218,7 @@ class Server:
             raise self._silent(error) from error
 
     async def _send(self, method: str, path: Sequence[str], **how: Any) -> httpx.Response:
-        """Where nobody answers at all, that is said at once; a request that may have arrived is sent again."""
+        """Where no server answers, that is reported at once; a request that may have arrived is sent again."""
         lost = False
         for pause in (*RETRY_PAUSES_SECONDS, None):
             try:

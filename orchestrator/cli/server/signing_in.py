@@ -83,7 +83,7 @@ def _open_browser(confirm_at: str) -> None:
 
 
 async def _confirmed(server: Server, device: Document) -> Document:
-    """Asks until somebody has confirmed. Raises `Refusal` where they refused, or the code is over."""
+    """Asks until a user has confirmed. Raises `Refusal` where they refused, or the code is over."""
     loop = asyncio.get_running_loop()
     until, every = loop.time() + float(device["expires_in"]), float(device["interval"])
     console = Console(stderr=True)

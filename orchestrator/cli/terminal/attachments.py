@@ -1,4 +1,4 @@
-"""Files on this machine that somebody attaches as evidence."""
+"""Files on this machine that a user attaches as evidence."""
 
 from __future__ import annotations
 

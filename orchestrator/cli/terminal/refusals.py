@@ -25,7 +25,7 @@ RUNS_GO_ON = "Open runs continue automatically once it is back."
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs one command's work to its end. What it refuses or fails with is told, and the command ends with 1."""
+    """Runs one command's work to its end. Its refusal or failure is printed, and the command ends with 1."""
     with reporting_refusals():
         return asyncio.run(work)
 

@@ -1,4 +1,4 @@
-"""How things look: tables, times, and JSON. Plain lines without colours or frames where nobody looks at a terminal."""
+"""How things look: tables, times, and JSON. Plain lines without colours or frames where output is not a terminal."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def sentence(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """What systems and people wrote, without control characters: a name must not steer somebody's terminal."""
+    """What systems and people wrote, without control characters: a name must not steer a terminal."""
     return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
@@ -148,7 +148,7 @@ def cutoff(at: Instant, zone: str) -> str:
 
 
 def name(person: Mapping[str, Any] | None) -> str:
-    """Whom a run is about; `erased` where nobody can say any more."""
+    """Whom a run is about; `erased` where the name was erased."""
     if person is None or not person.get("name"):
         return "erased"
     number = person.get("employee_number")

@@ -1,4 +1,4 @@
-"""Decisions in somebody's absence: a colleague decides what they may decide, for a time, and never more.
+"""Decisions during an absence: a colleague decides what they may decide, for a time, and never more.
 
 A delegation lends no role. Where the delegate could not act themselves it is asked whether the absent one could, with
 the roles and levels that these have now, and with the conflicts of both: nobody decides through a colleague what they

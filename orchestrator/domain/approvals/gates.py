@@ -23,8 +23,8 @@ from orchestrator.domain.run.run import RunState
 
 
 def undecided(state: RunState, gate: str, now: datetime, unfounded: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """Digests of steps behind this gate that nobody has decided about in a way that still holds. `unfounded` are
-    digests whose approval rests on somebody who no longer has the level for it."""
+    """Digests of steps behind this gate without a decision that still holds. `unfounded` are
+    digests whose approval rests on an approver who no longer has the level for it."""
     return tuple(
         step.digest
         for step in state.plan.steps.values()

@@ -42,10 +42,6 @@ class Clock:
     open_for: timedelta | None = None
 
     @property
-    def open_seconds(self) -> float | None:
-        return self.open_for.total_seconds() if self.open_for is not None else None
-
-    @property
     def still_open(self) -> bool:
         """Whether this run has yet to cut access, or has left that out."""
         return self.verified is None and self.open_for is not None

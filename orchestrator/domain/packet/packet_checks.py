@@ -1,6 +1,6 @@
 """Does a packet make sense as a whole, and with the connectors, roles and people there are?
 
-Everything found here would otherwise be found in the middle of somebody's leaving. Each problem names file, line and
+Everything found here would otherwise be found in the middle of a run. Each problem names file, line and
 field, and what to do. An empty list is the only good answer.
 """
 

@@ -1,7 +1,7 @@
 """What can go wrong at the ledger, named by the reaction it needs.
 
     LedgerError
-    ├── VersionConflict       somebody appended first: read again, decide again
+    ├── VersionConflict       another process appended first: read again, decide again
     │   └── TimePassed        the time until which it may be recorded has passed: the same
     ├── EventKeyTaken         this very fact is in the stream already: read it, do not write it
     ├── LedgerUnavailable     PostgreSQL cannot be reached, is busy or has no schema: try later, nothing was written

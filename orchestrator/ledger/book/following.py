@@ -80,7 +80,7 @@ class Following:
         self._closed = False
 
     async def run(self, run_id: str, after_version: int = 0, *, patient: bool = True) -> AsyncGenerator[int, None]:
-        """The run's version, each time it is another than what was told last; at once where it is beyond
+        """The run's version, each time it differs from the last one reported; at once where it is beyond
         `after_version` already. Close the iterator, or cancel the waiting task, to stop listening. The patient wait
         until a ledger that is away comes back; for others this raises `LedgerError` as soon as a look fails."""
         listener = _Listener(run_stream(run_id), after_version, after_version, patient)

@@ -1,4 +1,4 @@
-"""Webhooks: who is told of what, the secrets they are signed with (sealed), and how the last delivery went.
+"""Webhooks: which events each gets, the secrets they are signed with (sealed), and how the last delivery went.
 
 The caller of `add`, `replace_secret` and `disable` has checked that the actor may: the safety owner of each packet that
 it is about.
@@ -59,7 +59,7 @@ class DueDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One event that a webhook may be told of. `waits` is how many seconds its run stays under embargo."""
+    """One event that a webhook may get. `waits` is how many seconds its run stays under embargo."""
 
     recorded: Recorded
     run_id: str
@@ -85,7 +85,7 @@ class Webhooks:
         *,
         hook_id: str | None = None,
     ) -> tuple[Webhook, str]:
-        """A new webhook and its secret, which is told here and never again. `hosts` is the installation's list. It
+        """A new webhook and its secret, which is returned here and never again. `hosts` is the installation's list. It
         hears of what is recorded from now on."""
         await self.require_addable(url, hosts, types, packets)
         hook_id, secret = hook_id or new_webhook_id(), secrets.token_bytes(SECRET_BYTES)
@@ -130,7 +130,7 @@ class Webhooks:
         return _webhook(await self._row(hook_id))
 
     async def replace_secret(self, hook_id: str) -> str:
-        """The new secret, told here and never again. The former one goes on signing beside it for a day."""
+        """The new secret, returned here and never again. The former one goes on signing beside it for a day."""
         row, secret = await self._row(hook_id), secrets.token_bytes(SECRET_BYTES)
         await self._change(
             hook_id,
@@ -191,7 +191,7 @@ class Webhooks:
         return due, found[-1]["position"] if len(found) == at_once else max(last, position)
 
     async def happening(self, position: int) -> Happening | None:
-        """The event at a position, as it may be told; None for one that is told to nobody."""
+        """The event at a position, as it may be sent; None for one that is not sent."""
         found = await self._ledger.follow(position - 1, 1)
         if not found or found[0].position != position or found[0].type not in TYPE_OF:
             return None

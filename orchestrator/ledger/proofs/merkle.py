@@ -1,6 +1,6 @@
 """The Merkle tree of RFC 6962 section 2.1 over leaf hashes, with proofs checked as RFC 9162 section 2.1 says.
 
-Leaf `i` of the tree is the event at position `i + 1`.
+Leaf `i` of the tree is the event at position `i + 1`. No command uses the proofs yet: they are for the export of a run.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ AHEAD = timedelta(minutes=1)
 TOKEN = HTTPBearer(
     scheme_name="token", description="The token of a person, a service or an AI assistant", auto_error=False
 )
-"""For the description alone: what is wrong with a token is told by `token_caller`."""
+"""For the description alone: what is wrong with a token is reported by `token_caller`."""
 
 
 class SignInNeeded(Exception):

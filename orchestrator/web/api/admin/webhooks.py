@@ -1,4 +1,4 @@
-"""Webhooks: programs elsewhere that are told of runs, gates and exceptions. For a safety owner."""
+"""Webhooks: other programs that get events of runs, gates and exceptions. For a safety owner."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def events_after(found: RunPage, after: int, limit: int) -> Events:
 
 
 def event_in_run(recorded: Recorded, hashes: Mapping[int, str]) -> EventInRun:
-    """An event as it is told to those who see its run. Its position in the ledger is not: that would say how much
+    """An event as viewers of its run get it. Its position in the ledger is not: that would say how much
     happens elsewhere."""
     data: dict[str, Any] = recorded.event.model_dump(mode="json")
     if "evidence" in data:

@@ -30,7 +30,7 @@ HEARTBEAT_SECONDS = 15.0
 """Seconds after which a comment shows that the stream lives."""
 RETRY_SECONDS = 2.0
 EVENTS_PER_READ = 500
-"""Events that are told in one go."""
+"""Events that are sent at once."""
 LastEvent = Annotated[
     str | None,
     Header(alias="Last-Event-ID", description="Only events after this version", pattern="^[0-9]{1,9}$"),
