@@ -34,11 +34,13 @@ _NAMED = re.compile(r"(?P<name>[^@]+)@(?P<distribution>[^=@]+)==(?P<version>[^=@
 class ConnectorKind(Generic[Settings]):
     """One kind of system: its settings, what it can do, and how a connector is made from settings and allowed hosts. An
     entry point names one of these, or an `HttpKind`. `acts` is the table that the connector's methods use, so that no
-    ability is declared without its code. Raises `IncompleteActError` for anything but a table."""
+    ability is declared without its code. `is_people_source` says that the connectors have the methods of an HR system
+    (`connectors.people.PeopleSource`). Raises `IncompleteActError` for anything but a table."""
 
     settings: type[Settings]
     make: Callable[[Settings, Collection[str]], Connector]
     acts: ActTable[Any, Any]
+    is_people_source: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.acts, ActTable):

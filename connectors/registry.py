@@ -50,7 +50,7 @@ def _mail(settings: mail.MailSettings, allowed_hosts: Collection[str]) -> Connec
 _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "scim": over_http(SCIM),
     "ldap": ConnectorKind(ldap_settings.LdapSettings, _ldap, ldap.ACTS),
-    "hr": ConnectorKind(HrSettings, _hr, HR.acts),
+    "hr": ConnectorKind(HrSettings, _hr, HR.acts, is_people_source=True),
     "code_hosting": over_http(CODE_HOSTING),
     "cards": over_http(CARDS),
     "okta": over_http(OKTA),
@@ -60,7 +60,7 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
 REFERENCE_KINDS = frozenset({"hr", "code_hosting", "cards"})
 """Kinds whose interface only the embedded company speaks. Of `mail` that is the administration of mailboxes."""
 
-HR_KINDS = frozenset({"hr"})
+HR_KINDS = frozenset(name for name, kind in _KINDS.items() if kind.is_people_source)
 """Kinds of Offboard's own that are HR systems (`connectors.people.PeopleSource`)."""
 
 _LOADED: dict[str, ConnectorKind[Any]] = {}

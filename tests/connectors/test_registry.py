@@ -8,7 +8,8 @@ import pytest
 from company_settings import KINDS as COMPANY_KINDS
 
 from connectors.errors import ActionRequiredError
-from connectors.registry import SETTINGS, connect, connector_kinds
+from connectors.people import PeopleSource
+from connectors.registry import HR_KINDS, SETTINGS, connect, connector_kinds
 
 KINDS = sorted([*COMPANY_KINDS, "okta"])
 COMPLETE = {
@@ -50,6 +51,13 @@ def test_what_cuts_access_before_gates_can_be_undone() -> None:
         if ability.cuts_access and ability.reversible == "no"
     }
     assert irreversible == {("code_hosting", "revoke_tokens")}  # which an urgent run must leave to its gate
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_hr_kinds_are_the_people_sources(kind: str) -> None:
+    connector = connect(kind, complete(kind), allowed_hosts=["systems.example"])
+    assert isinstance(connector, PeopleSource) == (kind in HR_KINDS)
+    await connector.aclose()
 
 
 @pytest.mark.parametrize("kind", KINDS)
