@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal, not_, or_, select
 
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.events import AccountsSearched, run_stream
+from orchestrator.domain.events import STARTS, AccountsSearched, run_stream
 from orchestrator.domain.events.event import Event
 from orchestrator.ledger.book.codec import EventCodec, canonical_json
 from orchestrator.ledger.book.errors import UnreadableEvent
 from orchestrator.ledger.book.format import Entry, read
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
-from orchestrator.ledger.schema.tables import events, runs
+from orchestrator.ledger.schema.tables import events, head, runs
 from orchestrator.reading.queries import Queries
 from orchestrator.reading.rows import PersonName
 from orchestrator.reading.visibility import Viewer
@@ -70,8 +70,7 @@ class HistoryEntry:
     """One event. `by` are the accounts that did it, empty where time or a worker brought it about; `step` is the name
     in the packet and `title` its title, `item` the id of a gate, task or exception. `outcome` is a verdict, a decision,
     how a task ended, or how an exception was closed. `caused_by` are the accounts on whose permission Offboard ran a
-    step; they are in `by` as well.
-    `position` is None for who does not see everything."""
+    step; they are in `by` as well."""
 
     at: datetime
     type: str
@@ -84,7 +83,6 @@ class HistoryEntry:
     item: str | None
     version: int
     hash: str
-    position: int | None
     title: str | None = None
     outcome: str | None = None
     caused_by: tuple[str, ...] = ()
@@ -133,9 +131,7 @@ class History:
         """`after` is what the page before gave, under the same filter."""
         wanted = wanted or HistoryFilter()
         most = max(1, min(limit, MAX_PAGE_SIZE))
-        readable, others = await self._queries.packet_versions(viewer)
-        everything = bool(readable) and not others and await self._queries.sees_everything(viewer)
-        seen = await self._seen(viewer, wanted, everything)
+        seen = await self._seen(viewer, wanted)
         before = self._opened(after) if after is not None else None
         if wanted.until is not None:
             beyond = await self._last_before(wanted.until) + 1
@@ -157,9 +153,18 @@ class History:
             found += matching
             if last is not None:
                 before, back_to = last["position"], _minute_after(last["recorded_at"])
-        happened = await self._entries(found, steps, everything)
+        happened = await self._entries(found, steps)
         more = None if ended or before is None else self._sealed(before)
         return HistorySlice(happened, more, wanted.since if ended else back_to)
+
+    async def size(self, viewer: Viewer) -> int | None:
+        """How many events the viewer may see; None for who may not read every packet's runs. Counts what is concealed,
+        which is little, and not the ledger."""
+        if not await self._queries.reads_all_packets(viewer):
+            return None
+        concealed = select(func.count()).where(_concealed(await self._queries.hidden_runs(viewer))).scalar_subquery()
+        [row] = await self._all(select((select(head.c.position).scalar_subquery() - concealed).label("size")))
+        return int(row["size"])
 
     async def _matching(self, rows: Sequence[Mapping[str, Any]], wanted: HistoryFilter, steps: _Steps) -> list[_Found]:
         found = []
@@ -183,7 +188,7 @@ class History:
         except UnreadableEvent:
             return None
 
-    async def _seen(self, viewer: Viewer, wanted: HistoryFilter, everything: bool) -> Select[Any]:
+    async def _seen(self, viewer: Viewer, wanted: HistoryFilter) -> Select[Any]:
         """The events that the viewer sees, before any order and bounds."""
         columns = (
             events.c.position, events.c.stream, events.c.version, events.c.event_type,
@@ -192,8 +197,8 @@ class History:
         if wanted.run_id is not None:
             run_id = await self._queries.find_run(viewer, wanted.run_id)
             return select(*columns).where(events.c.stream == run_stream(run_id))
-        if everything:
-            return select(*columns)
+        if await self._queries.reads_all_packets(viewer):
+            return select(*columns).where(not_(_concealed(await self._queries.hidden_runs(viewer))))
         visible = await self._queries.visible(viewer)
         around = await self._around(viewer)
         few = await self._all(select(runs.c.run_id).where(visible).limit(FEW_RUNS + 1))
@@ -235,14 +240,14 @@ class History:
                 {step["step_id"]: (step["name"], step["system"], step["title"]) for step in planned}
             )
 
-    async def _entries(self, found: Sequence[_Found], steps: _Steps, everything: bool) -> tuple[HistoryEntry, ...]:
+    async def _entries(self, found: Sequence[_Found], steps: _Steps) -> tuple[HistoryEntry, ...]:
         await self._learn(steps, found)
         run_ids = [name for one in found if (name := _run_of(one.row["stream"])) is not None]
         names = await self._queries.names(run_ids)
-        return tuple(self._entry(one, steps, names, everything) for one in found)
+        return tuple(self._entry(one, steps, names) for one in found)
 
     @staticmethod
-    def _entry(one: _Found, steps: _Steps, names: Mapping[str, PersonName], everything: bool) -> HistoryEntry:
+    def _entry(one: _Found, steps: _Steps, names: Mapping[str, PersonName]) -> HistoryEntry:
         stream, event = one.row["stream"], one.event
         run_id = _run_of(stream)
         step, on, title = steps.of(stream, event)
@@ -261,7 +266,6 @@ class History:
             item=item,
             version=one.row["version"],
             hash=bytes(one.row["leaf_hash"]).hex(),
-            position=one.row["position"] if everything else None,
             title=title,
             outcome=_outcome(event),
             caused_by=_named(event, ("caused_by",)),
@@ -291,6 +295,16 @@ def _chunk(seen: Select[Any], before: int | None, floor: int, size: int) -> Sele
     if before is not None:
         query = query.where(events.c.position < before)
     return query.where(events.c.position > floor) if floor else query
+
+
+def _concealed(hidden: Sequence[str]) -> ColumnElement[bool]:
+    """The events that would reveal a hidden run: its own, that it was opened for a person, and the stream that counts
+    every start, whose versions would show a gap."""
+    opened = and_(
+        events.c.stream.in_(select(literal("person:") + runs.c.person_id).where(runs.c.run_id.in_(hidden))),
+        events.c.event_key.in_([f"run:{run_id}" for run_id in hidden]),
+    )
+    return or_(events.c.stream.in_([STARTS, *(run_stream(run_id) for run_id in hidden)]), opened)
 
 
 def _run_of(stream: str) -> str | None:

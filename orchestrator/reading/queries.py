@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Label, Select, and_, case, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Label, Select, and_, case, func, or_, select, tuple_
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import OrganisationSnapshot, RunSnapshot
@@ -193,17 +193,16 @@ class Queries:
         """Of all runs, those that a viewer sees because something in them waits for them."""
         return sight.waits_for(viewer.actor, await self.absent(viewer))
 
-    async def sees_everything(self, viewer: Viewer) -> bool:
-        """Whether no run is hidden from the viewer now. Only then do they see how large the ledger is, and the
-        positions in it: their gaps would tell of what is hidden."""
-        actor = viewer.actor
-        hidden = [exists().where(runs.c.embargo_until > func.engine.now(), ~sight.exists_for(actor))]
-        _, others = await self.packet_versions(viewer)
-        if others:
-            seen = sight.waits_for(actor, await self.absent(viewer))
-            hidden.append(exists().where(runs.c.packet_version.in_(others), ~seen))
-        [row] = await self._all(select(or_(*hidden).label("hidden")))
-        return not row["hidden"]
+    async def reads_all_packets(self, viewer: Viewer) -> bool:
+        """Whether the viewer may read the runs of every packet. Does not depend on which runs there are: an answer that
+        changed with an embargo would reveal it."""
+        readable, others = await self.packet_versions(viewer)
+        return bool(readable) and not others
+
+    async def hidden_runs(self, viewer: Viewer) -> list[str]:
+        """The ids of runs under an embargo that does not name the viewer."""
+        hidden = and_(runs.c.embargo_until > func.engine.now(), ~sight.exists_for(viewer.actor))
+        return [row["run_id"] for row in await self._all(select(runs.c.run_id).where(hidden))]
 
     async def leaving_hidden(self, viewer: Viewer, people: Collection[str]) -> set[str]:
         """Of people by their opaque ids, those with an open run under an embargo that does not name the viewer."""

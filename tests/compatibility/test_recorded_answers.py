@@ -30,6 +30,11 @@ GROWS = re.compile(r"/outcomes/open_exposure/longest/\d+/seconds:|/ledger/histor
 TITLED_BY_CODE = re.compile(r"/inbox/items/\d+/title: '(ambiguous_match: code|gate_rejected|urgent_review)' became")
 """An exception in the inbox had its code for a title, and has the words for it now."""
 
+OF_HIDDEN_RUNS = re.compile(r"/ledger/history/events/\d+/position: \d+ became None$|/ledger/events: None became \d+$")
+"""Values that changed when a hidden run opened, and do not any more: docs/decisions/0038."""
+AROUND_RUNS = ("RunOpened", "ActorRecorded")
+"""Events that the auditor, whom the recorded embargo does not name, sees now as others do: docs/decisions/0038."""
+
 
 @pytest_asyncio.fixture(scope="module")
 async def staff(
@@ -55,6 +60,15 @@ def in_one_order(path: str, body: Recorded) -> Recorded:
     return {**body, "items": sorted(body["items"], key=lambda item: (item["run_id"], item["id"]))}
 
 
+async def as_recorded(alias: str, path: str, body: Recorded, staff: Staff) -> Recorded:
+    """The history for the auditor, as far as it was recorded, without the events that were concealed."""
+    if (alias, path) != ("auditor", "/ledger/history"):
+        return body
+    more = await staff.get(alias, f"{path}?limit=200")
+    events = [event for event in more["events"] if event["type"] not in AROUND_RUNS]
+    return {**body, "events": events[: len(ANSWERS[alias][path]["body"]["events"])]}
+
+
 @pytest.mark.parametrize("alias", sorted(ANSWERS))
 async def test_the_api_answers_what_it_answered(alias: str, staff: Staff) -> None:
     differences = []
@@ -64,8 +78,10 @@ async def test_the_api_answers_what_it_answered(alias: str, staff: Staff) -> Non
         body = recorded["body"]
         if answer.status_code != 200:
             body = {name: body[name] for name in OF_A_REFUSAL}
-        differences += changed(in_one_order(path, body), in_one_order(path, answer.json()), path, passed_over=FREE)
-    other = [line for line in differences if not GROWS.match(line) and not TITLED_BY_CODE.match(line)]
+        now = await as_recorded(alias, path, answer.json(), staff)
+        differences += changed(in_one_order(path, body), in_one_order(path, now), path, passed_over=FREE)
+    explained = (GROWS, TITLED_BY_CODE, OF_HIDDEN_RUNS)
+    other = [line for line in differences if not any(pattern.match(line) for pattern in explained)]
     assert not other, "\n".join(other[:20])
 
 

@@ -119,14 +119,14 @@ async def test_it_is_found_by_those_named_until_the_embargo_ends(here: SmallOffi
     run_id = await hidden(here)
     for actor in INSIDE:
         assert await finds(here, actor, run_id), actor.actor_id
-        assert await here.queries.sees_everything(sees(actor))
+        assert await here.queries.hidden_runs(sees(actor)) == []
     for actor in OUTSIDE:
         assert not await finds(here, actor, run_id), actor.actor_id
-        assert not await here.queries.sees_everything(sees(actor))
+        assert await here.queries.hidden_runs(sees(actor)) == [run_id]
     assert await open_counts(here.database) == OpenCounts({}, {}), "no gauge tells of it"
     await here.advance_clock(11 * DAY)
     assert await finds(here, AUDREY, run_id) and await finds(here, VERA, run_id)
-    assert await here.queries.sees_everything(sees(AUDREY))
+    assert await here.queries.hidden_runs(sees(AUDREY)) == []
     assert not await finds(here, NO_OBSERVER, run_id), "who never could read still cannot"
     assert sum((await open_counts(here.database)).runs.values()) == 1
     page = await here.queries.run_page(sees(AUDREY), run_id)
@@ -277,7 +277,7 @@ async def test_a_run_that_somebody_may_not_read_is_as_hidden_to_their_request(he
     with pytest.raises(NotAllowed):
         await commands.start_run(here.services, clerk, person, here.packet.name, LATER)
     assert {line.kind for line in await here.exceptions(sees(OLE))} == {"second_request"}
-    assert not await here.queries.sees_everything(sees(clerk))
+    assert not await here.queries.reads_all_packets(sees(clerk))
     assert await here.listed(sees(clerk)) == set()
 
 

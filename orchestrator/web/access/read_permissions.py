@@ -1,4 +1,4 @@
-"""Who may have the ledger verified and systems looked at, and who sees everything: the same for pages and API."""
+"""Who may have the ledger verified and systems checked: the same for pages and API."""
 
 from __future__ import annotations
 
@@ -19,11 +19,6 @@ async def require_reading(web: WebState, caller: Caller) -> None:
     require("verify_ledger", caller.actor)
     if not await reads_runs(web, caller):
         raise NotAllowed("nothing_granted", "Only people who may read runs can verify the ledger.")
-
-
-async def sees_everything(web: WebState, caller: Caller) -> bool:
-    """In an empty ledger nothing is hidden; a viewer who may read nothing still does not see its size."""
-    return await reads_runs(web, caller) and await web.queries.sees_everything(caller.viewer)
 
 
 def looks_after(caller: Caller, packet: Packet) -> bool:

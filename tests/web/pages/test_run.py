@@ -11,9 +11,6 @@ from typing import Any
 
 import httpx
 
-from orchestrator.embedded.stack import Stack
-from orchestrator.reading.queries import Queries
-from orchestrator.reading.visibility import Viewer
 from orchestrator.web.pages.run.cards import anchor
 from tests.web.api.running import FUTURE
 from tests.web.conftest import Program, Visit
@@ -134,20 +131,6 @@ async def test_under_an_embargo_a_run_is_found_by_nobody_who_is_not_named(visit:
         assert run_id not in (await auditor.get(path)).text
     await end_embargo(operator, run_id)
     assert (await auditor.get(f"/runs/{run_id}")).status_code == 200
-
-
-async def test_positions_are_shown_to_whoever_sees_everything_only(
-    visit: Visit, started: Started, stack: Stack
-) -> None:
-    run_id = await started()
-    auditor = await visit("auditor")
-    queries = Queries(stack.backend.database, stack.backend.ledger, stack.backend.runs)
-    looks = Viewer.of((await stack.backend.runs.organisation()).actors["auditor"])
-    shown = "Position in the ledger" in (await auditor.get(f"/runs/{run_id}")).text
-    assert shown == await queries.sees_everything(looks), "another test's run may be under an embargo"
-    hidden = await started_hidden(started, NAMED)
-    assert "Position in the ledger" not in (await auditor.get(f"/runs/{run_id}")).text
-    await end_embargo(await visit("operator"), hidden)
 
 
 async def test_a_long_timeline_is_read_page_by_page(visit: Visit, started: Started) -> None:

@@ -15,7 +15,7 @@ from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.proofs.verifications import last_verification
 from orchestrator.reading.history import History, HistoryEntry, HistoryFilter
 from orchestrator.web.access.caller import ApiCaller
-from orchestrator.web.access.read_permissions import require_reading, sees_everything
+from orchestrator.web.access.read_permissions import require_reading
 from orchestrator.web.api.admin.verification import Verification, verified
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inquiries import inquiry_address
@@ -32,10 +32,12 @@ Word = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS, p
 
 
 class LedgerStanding(ResponseModel):
-    """Only callers who see every run get its size, because its growth would reveal hidden runs."""
+    """The number of events does not include those of runs that are hidden from the caller."""
 
     now: datetime = Field(description="The ledger's clock, which all of Offboard uses")
-    events: int | None = Field(description="Null for callers who do not see every run")
+    events: int | None = Field(
+        description="How many events the caller may see; null for callers who may not read the runs of every packet"
+    )
     last_verification: Verification | None = Field(description="Null before the first verification")
 
 
@@ -51,7 +53,7 @@ class EventInHistory(ResponseModel):
     item: str | None = Field(description="The ID of a gate, task or exception")
     version: int = Field(description="Its position in its stream")
     hash: str = Field(description="The event's leaf hash, hex")
-    position: int | None = Field(description="Its position in the ledger; null for callers who do not see every run")
+    position: int | None = Field(description="Always null: gaps between positions would reveal hidden runs")
     title: str | None = Field(None, description="The step's title")
     outcome: str | None = Field(
         None, description="A verdict, a gate's outcome, how a task ended, or how an exception was closed"
@@ -70,12 +72,12 @@ class HistoryPage(ResponseModel):
 @router.get("", summary="Size and last verification", responses=problems(403))
 async def ledger(request: Request, caller: ApiCaller) -> LedgerStanding:
     web = state_of(request)
-    whole = await sees_everything(web, caller)
+    found = History(web.database, web.services.keyring, EventCodec(RUN_EVENT_TYPES), web.queries)
     kept = await last_verification(web.database)
     return LedgerStanding(
         now=await web.queries.now(),
-        events=await web.services.runs.ledger.tail_position() if whole else None,
-        last_verification=verified(kept, whole=whole) if kept is not None else None,
+        events=await found.size(caller.viewer),
+        last_verification=verified(kept) if kept is not None else None,
     )
 
 
@@ -127,13 +129,13 @@ async def last(request: Request, caller: ApiCaller) -> Verification:
     kept = await last_verification(web.database)
     if kept is None:
         raise Invalid("unknown_verification", "The ledger has not been verified yet.")
-    return verified(kept, whole=await sees_everything(web, caller))
+    return verified(kept)
 
 
 def _event(one: HistoryEntry) -> EventInHistory:
     shown = person(one.person) if one.person is not None else None
     return EventInHistory(
         at=one.at, type=one.type, by=list(one.by), run_id=one.run_id, person=shown, packet=one.packet,
-        system=one.system, step=one.step, item=one.item, version=one.version, hash=one.hash, position=one.position,
+        system=one.system, step=one.step, item=one.item, version=one.version, hash=one.hash, position=None,
         title=one.title, outcome=one.outcome, caused_by=list(one.caused_by),
     )  # fmt: skip

@@ -10,26 +10,27 @@ from orchestrator.documents.questions import LedgerVerified
 from orchestrator.ledger.proofs.verifications import VerificationKept
 from orchestrator.web.api.schema.description import ResponseModel
 
+REMEDY = (
+    "An administrator of the server runs `offboard ledger verify`, which names the place. Do not change the database"
+)
+
 
 class Verification(ResponseModel):
-    """Only callers who see every run get the counts and the position of an error."""
+    """Counts, the root and the position of an error are always null: they include runs that are hidden from callers.
+    The command line shows them to administrators of the server (`offboard ledger verify`)."""
 
     verified_at: datetime
     ok: bool
-    events: int | None = Field(None, description="The number of events read; null for callers who do not see every run")
-    streams: int | None = None
-    root: str | None = Field(None, description="The Merkle root over them, hex")
-    position: int | None = Field(None, description="Of the first wrong event")
-    place: str | None = None
-    what: str | None = Field(None, description="What is wrong; null if the verification succeeded")
-    remedy: str | None = None
+    events: int | None = Field(None, description="Always null: the number would reveal hidden runs")
+    streams: int | None = Field(None, description="Always null, as `events`")
+    root: str | None = Field(None, description="Always null, as `events`")
+    position: int | None = Field(None, description="Always null, as `events`")
+    place: str | None = Field(None, description="Always null, as `events`")
+    what: str | None = Field(None, description="Always null, as `events`")
+    remedy: str | None = Field(None, description="What to do; null if the verification succeeded")
 
 
-def verified(found: LedgerVerified | VerificationKept, *, whole: bool) -> Verification:
-    if not whole:
-        return Verification(verified_at=found.verified_at, ok=found.ok)
-    root = found.root if isinstance(found.root, str) else found.root.hex()
-    return Verification(
-        verified_at=found.verified_at, ok=found.ok, events=found.events, streams=found.streams, root=root,
-        position=found.position, place=found.place or None, what=found.what or None, remedy=found.remedy or None,
-    )  # fmt: skip
+def verified(found: LedgerVerified | VerificationKept) -> Verification:
+    """The same for every reader. What it read includes hidden runs, and so do places and positions of errors."""
+    remedy = None if found.ok else REMEDY
+    return Verification(verified_at=found.verified_at, ok=found.ok, remedy=remedy)

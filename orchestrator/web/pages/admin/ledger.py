@@ -21,7 +21,7 @@ from orchestrator.reading.history import History, HistoryEntry, HistoryFilter, H
 from orchestrator.reading.staff import StaffMember
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form
-from orchestrator.web.access.read_permissions import reads_runs, require_reading, sees_everything
+from orchestrator.web.access.read_permissions import reads_runs, require_reading
 from orchestrator.web.api.admin.verification import verified
 from orchestrator.web.pages.lists.choices import choices
 from orchestrator.web.pages.lists.filters import status_with, understood
@@ -79,7 +79,6 @@ async def verification(request: Request, caller: PageCaller, inquiry_id: str, lo
 
 async def _page(request: Request, caller: Caller, flash: Flash | None = None, status: int = 200) -> Response:
     web = state_of(request)
-    whole = await sees_everything(web, caller)
     kept = await last_verification(web.database)
     staff = await web.queries.staff()
     can = await choices(web, caller)
@@ -92,9 +91,9 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     return await page(
         request, "ledger.html", title="Ledger", caller=caller, current="ledger",
         status=status_with(misread, status), flashes=((flash,) if flash is not None else ()) + misread,
-        whole=whole, may_verify=await reads_runs(web, caller),
-        size=await web.services.runs.ledger.tail_position() if whole else None,
-        last=verified(kept, whole=whole) if kept is not None else None,
+        may_verify=await reads_runs(web, caller),
+        size=await _reader(request).size(caller.viewer),
+        last=verified(kept) if kept is not None else None,
         happened=[_line(one, dict(can.systems), staff) for one in history.happened],
         looked_back_to=history.looked_back_to, ended=history.after is None,
         more=_address(typed, history.after) if history.after is not None else None,
@@ -104,10 +103,14 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     )  # fmt: skip
 
 
+def _reader(request: Request) -> History:
+    web = state_of(request)
+    return History(web.database, web.services.keyring, EventCodec(RUN_EVENT_TYPES), web.queries)
+
+
 async def _history(request: Request, caller: Caller, typed: Mapping[str, str]) -> tuple[HistorySlice, Refusal | None]:
     """A filter that cannot be so shows nothing, and why."""
-    web = state_of(request)
-    found = History(web.database, web.services.keyring, EventCodec(RUN_EVENT_TYPES), web.queries)
+    found = _reader(request)
     try:
         wanted = HistoryFilter(
             run_id=typed["run"] or None,

@@ -52,7 +52,6 @@ async def show_run(
     with as_unknown():
         found = await web.queries.run_page(caller.viewer, run_id)
     seen = RunAccess(found.snapshot, caller, await web.queries.staff())
-    positions = await web.queries.sees_everything(caller.viewer)
     before = query.get(BEFORE, "")
     at = int(before) if before.isdecimal() and len(before) < 10 else None
     here = f"/runs/{seen.state.run_id}{f'?{BEFORE}={at}' if at is not None else ''}"
@@ -69,7 +68,7 @@ async def show_run(
         here=here,
         live=status == 200,
         run=context,
-        timeline=timeline(seen, found, at, positions=positions),
+        timeline=timeline(seen, found, at),
     )
 
 

@@ -31,19 +31,19 @@ class Timeline:
     total: int
 
 
-def timeline(seen: RunAccess, page: RunPage, before: int | None, *, positions: bool, most: int = PAGE_SIZE) -> Timeline:
-    """The events before the version `before`. `positions` is for viewers who see everything."""
+def timeline(seen: RunAccess, page: RunPage, before: int | None, *, most: int = PAGE_SIZE) -> Timeline:
+    """The events before the version `before`."""
     earlier = [recorded for recorded in page.events if before is None or recorded.version < before]
     shown = earlier[-most:]
     return Timeline(
-        tuple(happened(seen, recorded, page.hashes.get(recorded.version), positions) for recorded in reversed(shown)),
+        tuple(happened(seen, recorded, page.hashes.get(recorded.version)) for recorded in reversed(shown)),
         shown[0].version if len(earlier) > most else None,
         bool(page.events) and len(earlier) < len(page.events),
         len(page.events),
     )
 
 
-def happened(seen: RunAccess, recorded: Recorded, leaf_hash: str | None, positions: bool) -> Document:
+def happened(seen: RunAccess, recorded: Recorded, leaf_hash: str | None) -> Document:
     event = recorded.event
     by = getattr(event, "by", "") or getattr(event, "requested_by", "")
     return {
@@ -57,7 +57,6 @@ def happened(seen: RunAccess, recorded: Recorded, leaf_hash: str | None, positio
         "evidence": without_content(getattr(event, "evidence", None) or getattr(event, "detail", None)),
         "files": files_of(event),
         "hash": leaf_hash,
-        "position": recorded.position if positions else None,
     }
 
 
