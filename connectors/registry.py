@@ -58,7 +58,7 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
 }
 
 REFERENCE_KINDS = frozenset({"hr", "code_hosting", "cards"})
-"""Kinds whose interface only the embedded company speaks. Of `mail` that is the administration of mailboxes."""
+"""Kinds whose interface only the embedded company speaks. `mail` is not one of them: it also sends mail over SMTP."""
 
 HR_KINDS = frozenset(name for name, kind in _KINDS.items() if kind.is_people_source)
 """Kinds of Offboard's own that are HR systems (`connectors.people.PeopleSource`)."""

@@ -3,6 +3,8 @@
 Requests are listed below as operations, each with the method, path and operation id of Okta's own description
 (github.com/okta/okta-management-openapi-spec). In Okta an account is suspended, then deactivated, then deleted:
 `delete_account` deletes a deactivated account only, since Okta answers the deletion of any other with a deactivation.
+
+Over 400 lines: all that is particular to one vendor is in one file.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
+from connectors.account_set import comparable
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
+from connectors.groups_left import GroupsLeft
 from connectors.http.auth import Auth, BearerToken
 from connectors.http.connector import Find, HttpKind, HttpSettings, find_by
 from connectors.http.dialect import Dialect
@@ -24,9 +28,8 @@ from connectors.http.flows import Fields, all_pages, ask, change, parse, unexpec
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.http.tokens import PrivateKeyJwt, SigningKey
-from connectors.parameters import account_of
+from connectors.parameters import account_of, names_of
 from connectors.read_backs import account_missing, none_left, seen
-from connectors.vendors.okta_groups import groups_of, leave_groups, wanted_groups
 
 LIST_USERS = Operation("GET", "/api/v1/users", "listUsers")
 GET_USER = Operation("GET", "/api/v1/users/{id}", "getUser")
@@ -37,12 +40,16 @@ REVOKE_SESSIONS = Operation("DELETE", "/api/v1/users/{userId}/sessions", "revoke
 LIST_FACTORS = Operation("GET", "/api/v1/users/{userId}/factors", "listFactors")
 RESET_FACTORS = Operation("POST", "/api/v1/users/{id}/lifecycle/reset_factors", "resetFactors")
 LIST_ROLES = Operation("GET", "/api/v1/users/{userId}/roles", "listAssignedRolesForUser")
+LIST_GROUPS = Operation("GET", "/api/v1/users/{id}/groups", "listUserGroups")
+FIND_GROUPS = Operation("GET", "/api/v1/groups", "listGroups")
+LEAVE_GROUP = Operation("DELETE", "/api/v1/groups/{groupId}/users/{userId}", "unassignUserFromGroup")
 
 SCOPES = "okta.users.manage okta.groups.manage"
 """What a service app asks for: all operations above but the roles', which only the check of an API token uses."""
 _NOT_FOUND = "E0000007"  # developer.okta.com/docs/reference/error-codes
 _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
 _PAGE_SIZE = "200"
+_OWN_GROUP = "OKTA_GROUP"  # groups of other types belong to an application or to Okta, and cannot be left here
 _SAMPLES = "20"  # users of whom one must be found again by the same query
 _SETTLE_TIME = timedelta(minutes=1)  # deactivation and deletion may go on after they were accepted
 
@@ -93,6 +100,22 @@ class _Factor(Fields):
 
 class _Role(Fields):
     type: str = ""
+
+
+class _GroupProfile(Fields):
+    name: str = ""
+
+
+class _Group(Fields):
+    id: str = Field(min_length=1)
+    type: str
+    profile: _GroupProfile = _GroupProfile()
+
+    def shown(self) -> dict[str, str]:
+        return {"id": self.id, "name": self.profile.name, "type": self.type}
+
+    def is_named(self, name: str) -> bool:
+        return self.id == name or comparable(self.profile.name) == comparable(name)
 
 
 def _auth(settings: OktaSettings) -> Auth:
@@ -234,15 +257,46 @@ def _revoke_sessions(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str
     return {"revoked": ["sessions", "oauth_tokens", "remembered_devices"]}
 
 
+def _groups(effect: Effect) -> Flow[list[_Group]]:
+    request = LIST_GROUPS.request(account_of(effect).native_id)
+    return [parse(item, _Group) for item in (yield from all_pages(request, LinkHeader()))]
+
+
+def _wanted_groups(effect: Effect) -> Flow[tuple[list[_Group], list[str], bool]]:
+    """The account's groups that are named in `groups`, by name or id, else all that can be left in Okta; the names
+    that no group has; and whether Okta showed any group, as it does for each account (Everyone)."""
+    names, every = names_of(effect, "groups"), (yield from _groups(effect))
+    if names is None:
+        return [group for group in every if group.type == _OWN_GROUP], [], bool(every)
+    missing = []
+    for name in sorted(names):
+        if not any(group.is_named(name) for group in every) and not (yield from _group_exists(name)):
+            missing.append(name)
+    return [group for group in every if any(group.is_named(name) for name in names)], missing, bool(every)
+
+
+def _group_exists(name: str) -> Flow[bool]:
+    text = json.dumps(name, ensure_ascii=False)
+    request = FIND_GROUPS.request(params={"search": f"profile.name eq {text} or id eq {text}"})
+    found = [parse(item, _Group) for item in (yield from all_pages(request, LinkHeader()))]
+    return any(group.is_named(name) for group in found)
+
+
 def _leave_groups(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    return (yield from leave_groups(effect))
+    groups, missing, _ = yield from _wanted_groups(effect)
+    left = GroupsLeft()
+    for group in groups:
+        with left.leaving(group.shown()):
+            yield LEAVE_GROUP.request(group.id, account_of(effect).native_id, missing_ok=True)
+    left.not_found(missing)
+    return left.reply()
 
 
 def _look_at_groups(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
         return account_missing()
-    groups, missing, shown = yield from wanted_groups(effect)
+    groups, missing, shown = yield from _wanted_groups(effect)
     evidence = {**user.evidence(), "groups": [group.shown() for group in groups], "groups_not_found": missing}
     return none_left(groups, evidence, shows_such=shown and not missing)
 
@@ -272,7 +326,7 @@ def _snapshot(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
         return account_missing()
-    groups = [group.shown() for group in (yield from groups_of(effect))]
+    groups = [group.shown() for group in (yield from _groups(effect))]
     factors = yield from _factors(effect)
     return seen(True, {**user.evidence(), "groups": groups, "factors": factors})
 

@@ -19,7 +19,7 @@ from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.http.requests import Operation
 from connectors.recordings import read_recording, replay
 from connectors.registry import connect
-from connectors.vendors import okta, okta_groups
+from connectors.vendors import okta
 from connectors.vendors.okta import OKTA, OktaSettings
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -27,9 +27,7 @@ ID = "00ub0oNGTSWTBKOLGLNR"
 SETTINGS = OktaSettings.model_validate({"url": "https://example.okta.com", "token": "t0ken"})
 APP = OktaSettings.model_validate({"url": "https://example.okta.com", "client_id": "0oa1", "private_key": "k"})
 DESCRIBED: dict[str, Any] = json.loads((RECORDINGS / "okta_operations.json").read_text())["operations"]
-OPERATIONS = [
-    value for module in (okta, okta_groups) for value in vars(module).values() if isinstance(value, Operation)
-]
+OPERATIONS = [value for value in vars(okta).values() if isinstance(value, Operation)]
 
 
 def effect(ability: str, **parameters: Any) -> Effect:
