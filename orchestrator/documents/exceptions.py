@@ -6,27 +6,28 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.documents.run import account_of
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
+from orchestrator.reading.queries import Queries
 from orchestrator.reading.rows import ExceptionLine
+from orchestrator.reading.visibility import Viewer
 
 Document = dict[str, Any]
 
 
-async def exception_documents(runs: Runs, lines: Sequence[ExceptionLine]) -> list[Document]:
-    """Runs are looked at all at once, and only for exceptions that concern a system. The lines are what a viewer sees:
-    this asks no further."""
+async def exception_documents(queries: Queries, viewer: Viewer, lines: Sequence[ExceptionLine]) -> list[Document]:
+    """Runs are read all at once, and only for exceptions that concern a system. The lines are of runs that the viewer
+    sees."""
     concerned = [line.run_id for line in lines if line.system is not None]
-    looked = await runs.load_many(concerned) if concerned else {}
+    looked = await queries.snapshots(viewer, list(dict.fromkeys(concerned)))
     return [exception_document(line, looked.get(line.run_id)) for line in lines]
 
 
 def exception_document(line: ExceptionLine, snapshot: RunSnapshot | None = None) -> Document:
-    """`snapshot` is the run's, for support, runbook and the accounts that could be meant."""
+    """`snapshot` is the run as the viewer reads it, for support, runbook and the accounts that could be meant."""
     document = asdict(line)
     document["exception_id"] = document.pop("id")
     document["person"] = document["person"] if line.person.name is not None else None

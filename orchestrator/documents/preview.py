@@ -19,6 +19,7 @@ from orchestrator.domain.approvals import presettled as beforehand
 from orchestrator.domain.organisation.roles import either
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.permissions.run_projection import RunProjection
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.readiness import World, due_at
@@ -176,7 +177,12 @@ def preview(
     handles: Mapping[str, str],
 ) -> Preview:
     """`state` is the run as it would be once its plan is made, `searched` and `troubles` what its systems said,
-    `asker` whoever looks, and `handles` what an answer about a system is given under."""
+    `asker` whoever looks, and `handles` what an answer about a system is given under. It shows what the asker would
+    read in the run."""
+    projection = RunProjection.of(state, asker, world)
+    state = projection.state()
+    searched = [projection.result(result) for result in searched]
+    troubles = {system: projection.scrubbed(why) for system, why in troubles.items() if projection.reads(system)}
     header = run_document.header(state)
     shown = ("packet", "packet_version", "phase", "cutoff", "zone", "local_cutoff", "urgent")
     return Preview(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -65,14 +65,15 @@ class ExceptionLists:
         """`after` is what the page before gave, under the same filter."""
         wanted = wanted or ExceptionFilter()
         most = max(1, min(limit, MAX_PAGE_SIZE))
-        query = select(exceptions, func.engine.now().label("now")).join_from(
+        query = select(exceptions, runs.c.packet_version, func.engine.now().label("now")).join_from(
             exceptions, runs, exceptions.c.run_id == runs.c.run_id
         )
         query = query.where(await self._queries.visible(viewer), *_narrowed(wanted), *_in_standing(wanted.standing))
         rows = await self._all(_ordered(query, wanted.standing, after).limit(most + 1))
         shown = rows[:most]
         names = await self._queries.names([row["run_id"] for row in shown])
-        lines = tuple(ExceptionLine.of(row, names) for row in shown)
+        hidden = await self._queries.hidden_codes(viewer, shown)
+        lines = tuple(_without_code(ExceptionLine.of(row, names), hidden) for row in shown)
         more = _cursor(shown[-1], wanted.standing) if len(rows) > most else None
         return ExceptionList(lines, more, rows[0]["now"] if rows else await self._queries.now())
 
@@ -91,6 +92,10 @@ class ExceptionLists:
     async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         async with self._database.connect() as connection:
             return list((await connection.execute(query)).mappings())
+
+
+def _without_code(line: ExceptionLine, hidden: set[tuple[str, str]]) -> ExceptionLine:
+    return replace(line, code="") if (line.run_id, line.id) in hidden else line
 
 
 def _numbers(*columns: ColumnElement[Any]) -> Select[Any]:

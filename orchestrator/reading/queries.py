@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from orchestrator.domain.organisation.organisation import DelegationState
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.run_projection import RunProjection, granted_systems, systems_of
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.schema.database import Database
@@ -50,7 +51,8 @@ StateFilter = Literal[
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
-    """One run whole: its state and the world around it, its events in order, and each event's leaf hash (hex)."""
+    """One run as a viewer reads it: its state and the world around it, its events in order, and each event's leaf hash
+    (hex), which is of the complete event."""
 
     snapshot: RunSnapshot
     events: tuple[Recorded, ...]
@@ -115,13 +117,42 @@ class Queries:
         return next((str(row["run_id"]) for row in await self._all(query)), None)
 
     async def run_page(self, viewer: Viewer, named: str) -> RunPage:
-        """One run with everything that happened in it."""
+        """One run with everything that happened in it, as far as the viewer reads its systems."""
         run_id = await self.find_run(viewer, named)
         whole = await self._ledger.whole(e.run_stream(run_id))
         happened = tuple(recorded for recorded, _ in whole)
         self._runs.prime_cache(run_id, happened)
         hashes = {recorded.version: leaf_hash.hex() for recorded, leaf_hash in whole}
-        return RunPage(await self._runs.load(run_id), happened, hashes)
+        snapshot = await self._runs.load(run_id)
+        events = [recorded.event for recorded in happened]
+        projection = RunProjection.of(snapshot.state, viewer.actor, snapshot.world, events)
+        if projection.whole:
+            return RunPage(snapshot, happened, hashes)
+        shown = tuple(replace(recorded, event=projection.event(recorded.event)) for recorded in happened)
+        return RunPage(replace(snapshot, state=projection.state()), shown, hashes)
+
+    async def snapshots(self, viewer: Viewer, run_ids: Sequence[str]) -> dict[str, RunSnapshot]:
+        """Runs by id, as far as the viewer reads their systems. For runs of which it is known that the viewer sees
+        them."""
+        found = await self._runs.load_many(run_ids) if run_ids else {}
+        return {run_id: _as_read_by(viewer.actor, snapshot) for run_id, snapshot in found.items()}
+
+    async def hidden_codes(self, viewer: Viewer, rows: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
+        """Of the items in these rows, each as the run's id and its own, the exceptions whose failure the viewer does
+        not read. The rows have `run_id`, `packet_version` and `detail`."""
+        coded = [row for row in rows if row["detail"].get("code")]
+        shelves = (await self.organisation_snapshot()).shelves.values() if coded else ()
+        limited = set()
+        for shelf in shelves:
+            for known in shelf.history.versions:
+                current = shelf.today_for(known.version)
+                systems = systems_of(shelf.version(known.version), current)
+                if granted_systems(viewer.actor, current, systems) != systems:
+                    limited.add(known.version)
+        coded = [row for row in coded if row["packet_version"] in limited]
+        found = await self.snapshots(viewer, list(dict.fromkeys(row["run_id"] for row in coded)))
+        items = {(row["run_id"], row["detail"]["id"]) for row in coded}
+        return {(run_id, id_) for run_id, id_ in items if not _code_of(found[run_id], id_)}
 
     async def names_of(self, viewer: Viewer, run_ids: Sequence[str]) -> dict[str, PersonName]:
         """Whom those of these runs are about that the viewer sees."""
@@ -171,7 +202,8 @@ class Queries:
         rows = await self._all(query.order_by(rank, at, inbox.c.item_id).limit(most + 1))
         shown = rows[:most]
         named = await self.names([row["run_id"] for row in shown]) if names else {}
-        items = tuple(Item.of(row, named) for row in shown)
+        hidden = await self.hidden_codes(viewer, shown)
+        items = tuple(_without_code(Item.of(row, named), hidden) for row in shown)
         last = shown[-1] if len(rows) > most else None
         more = f"{last['rank']}/{last['at'].isoformat()}/{last['item_id']}" if last is not None else None
         return InboxRows(items, rows[0]["now"] if rows else await self._ledger.now(), more)
@@ -257,6 +289,20 @@ class Queries:
     async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         async with self._database.connect() as connection:
             return list((await connection.execute(query)).mappings())
+
+
+def _code_of(snapshot: RunSnapshot, exception_id: str) -> str:
+    known = snapshot.state.work.exceptions.get(exception_id)
+    return known.opened.code if known is not None else ""
+
+
+def _without_code(item: Item, hidden: set[tuple[str, str]]) -> Item:
+    return replace(item, detail={**item.detail, "code": ""}) if (item.run_id, item.id) in hidden else item
+
+
+def _as_read_by(actor: Actor, snapshot: RunSnapshot) -> RunSnapshot:
+    projection = RunProjection.of(snapshot.state, actor, snapshot.world)
+    return snapshot if projection.whole else replace(snapshot, state=projection.state())
 
 
 def in_state(state: str) -> ColumnElement[bool]:

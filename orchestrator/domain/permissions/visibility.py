@@ -28,14 +28,14 @@ def sees(state: RunState, actor: Actor, world: World) -> bool:
     """Whether the run exists for this actor now."""
     if not state.exists_for(actor.actor_id, world.now):
         return False
-    return reads(actor, world.current) or not _roles(state, actor, world).isdisjoint(_asked(state, past=False))
+    return reads(actor, world.current) or not roles_of(state, actor, world).isdisjoint(_asked(state, past=False))
 
 
 def require_visible(state: RunState, actor: Actor, world: World) -> None:
     """For commands. An actor who was asked in a run may see how that ended, though it no longer waits for them."""
     if not state.exists_for(actor.actor_id, world.now):
         raise unknown_run(state.run_id)
-    if not reads(actor, world.current) and _roles(state, actor, world).isdisjoint(_asked(state, past=True)):
+    if not reads(actor, world.current) and roles_of(state, actor, world).isdisjoint(_asked(state, past=True)):
         raise unknown_run(state.run_id)
 
 
@@ -43,11 +43,12 @@ def unknown_run(named: str) -> Invalid:
     return Invalid("unknown_run", f"There is no run {named[:40]}.")
 
 
-def _roles(state: RunState, actor: Actor, world: World) -> set[str]:
-    """A role is a person's reason to look; assistants and services have only what is granted to them by name."""
+def roles_of(state: RunState, actor: Actor, world: World) -> frozenset[str]:
+    """The roles for which something in the run can wait: the actor's own, and those of the people for whom the actor
+    decides. A role is a person's reason to look; assistants and services have only what is granted to them by name."""
     if actor.kind != "person":
-        return set()
-    return {role for one in (actor, *absent_in(state, actor, world)) for role in one.roles}
+        return frozenset()
+    return frozenset(role for one in (actor, *absent_in(state, actor, world)) for role in one.roles)
 
 
 def _asked(state: RunState, *, past: bool) -> Iterable[str]:

@@ -111,7 +111,7 @@ async def exceptions(
     run_id = await web.queries.find_run(caller.viewer, run) if run is not None else None
     wanted = ExceptionFilter(standing=standing, owner=owner, kind=kind, system=system, run_id=run_id)
     page = await lists.page(caller.viewer, wanted, after, limit)
-    documents = await exception_documents(web.services.runs, page.lines)
+    documents = await exception_documents(web.queries, caller.viewer, page.lines)
     counted = await lists.counts(caller.viewer, wanted) if counts else None
     return Exceptions(
         exceptions=[ExceptionInList.model_validate(document) for document in documents],

@@ -77,7 +77,7 @@ async def inbox(
 async def waiting(web: WebState, caller: Caller, kinds: Sequence[Kind], *, mine: bool, limit: int) -> Inbox:
     found = await web.queries.inbox(caller.viewer, kinds, mine=mine, limit=limit)
     staff = await web.queries.staff()
-    looked = await web.services.runs.load_many([item.run_id for item in found.items]) if found.items else {}
+    looked = await web.queries.snapshots(caller.viewer, list(dict.fromkeys(item.run_id for item in found.items)))
     return Inbox(items=[_item(item, looked[item.run_id], staff, caller) for item in found.items], now=found.now)
 
 

@@ -63,9 +63,10 @@ async def exposure(
     zone: Annotated[str, Query(max_length=100, pattern=TEXT, description="An IANA time zone")],
 ) -> ExposureOfMove:
     """Nothing is changed."""
-    found = await state_of(request).queries.run_page(caller.viewer, run_id)
-    state, now = found.snapshot.state, found.snapshot.world.now
-    added = added_exposure(state, parse_cutoff(cutoff, zone).instant, now)
+    web = state_of(request)
+    # Counted on the complete run: a count without the systems that the caller does not read would be too small.
+    snapshot = await web.services.runs.load(await web.queries.find_run(caller.viewer, run_id))
+    added = added_exposure(snapshot.state, parse_cutoff(cutoff, zone).instant, snapshot.world.now)
     if added is None:
         return ExposureOfMove(added_seconds=0.0, systems=[], privileged_accounts=0)
     return ExposureOfMove(

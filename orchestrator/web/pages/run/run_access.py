@@ -106,14 +106,15 @@ async def load_run(web: WebState, caller: Caller, run_id: str) -> RunAccess:
     """Raises `Invalid` (`unknown_run`) for a run that there is not, or that the caller does not see."""
     with as_unknown():
         found = await web.queries.find_run(caller.viewer, run_id)
-    return RunAccess(await web.services.runs.load(found), caller, await web.queries.staff())
+    snapshot = (await web.queries.snapshots(caller.viewer, [found]))[found]
+    return RunAccess(snapshot, caller, await web.queries.staff())
 
 
 async def load_runs(web: WebState, caller: Caller, run_ids: Iterable[str]) -> dict[str, RunAccess]:
     """Runs of which it is known that the caller sees them, by id."""
     staff, wanted = await web.queries.staff(), list(dict.fromkeys(run_ids))
-    situations = await web.services.runs.load_many(wanted) if wanted else {}
-    return {run_id: RunAccess(one, caller, staff) for run_id, one in situations.items()}
+    snapshots = await web.queries.snapshots(caller.viewer, wanted)
+    return {run_id: RunAccess(one, caller, staff) for run_id, one in snapshots.items()}
 
 
 @contextlib.contextmanager
