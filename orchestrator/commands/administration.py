@@ -6,12 +6,13 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from orchestrator.commands.run_commands import hold_run
 from orchestrator.commands.services import Services, packets_in_use
 from orchestrator.deciding.appending import append_to, drafts
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation
 from orchestrator.domain.commands import operating
-from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.organisation import Organisation, actor_of, holds_of, record_sign_in
 from orchestrator.domain.organisation.roles import either
@@ -109,17 +110,53 @@ async def move_packet(
     phase: history.Phase,
     packets: Sequence[str],
     reason: str = "",
+    open_runs: history.OpenRuns | None = "continue",
+    running: Sequence[str] = (),
 ) -> None:
-    """`packets` are as for `sign_packet`. Moving a version back, or retiring it, needs nothing more."""
+    """`packets` are as for `sign_packet`. Moving a version back, or retiring it, needs the answer what happens to its
+    open runs: `running` are the ids of those that the actor sees. Raises `Invalid` (`open_runs_unanswered`) where there
+    are some and `open_runs` is None; with "pause", the refusal of the first run that the actor cannot pause. Nothing is
+    moved then. The same move again pauses the runs that an interrupted one has not paused."""
     require("move_packet", actor)
     if phase in history.FORWARD[1:]:
         await _require_known_owner(services, actor, packet, version, packets)
+    now = (await services.runs.shelf(packet)).history
+    if now.newest is None:
+        raise _unknown(packet)
+    history.move(now, version, phase, actor, reason)
+    known = now.version(version)
+    back = phase == known.phase or history.moves_back(known.phase, phase)
+    pausing = running if back and open_runs == "pause" else ()
+    if back and running and open_runs is None:
+        raise Invalid(
+            "open_runs_unanswered",
+            f"{len(running)} {'run' if len(running) == 1 else 'runs'} of version {known.version[:12]} "
+            f"{'is' if len(running) == 1 else 'are'} open.",
+        )
+    for run_id in pausing:
+        await _require_pausable(services, actor, run_id, reason)
     await append_to(
         services.runs.ledger,
         history.packet_stream(packet),
-        lambda events: history.move(_known(packet, events), version, phase, actor, reason),
+        lambda events: history.move(_known(packet, events), version, phase, actor, reason, open_runs or "continue"),
         _packet_rows(packet),
     )
+    for run_id in pausing:
+        try:
+            await hold_run(services, actor, run_id, reason or None)
+        except TooLate:
+            continue  # it has finished since
+
+
+async def _require_pausable(services: Services, actor: Actor, run_id: str, reason: str) -> None:
+    run = await services.runs.load(run_id)
+    try:
+        operating.hold(run.state, reason or None, actor, run.world)
+    except TooLate:
+        return
+    except NotAllowed as refused:
+        refused.message = f"Run {run_id} can't be paused: {refused.message}"
+        raise
 
 
 async def _require_known_owner(
@@ -141,8 +178,12 @@ async def _require_known_owner(
 
 def _known(packet: str, events: Sequence[Event]) -> history.PacketState:
     if not events:
-        raise Invalid("unknown_packet", f"There is no packet {packet}.")
+        raise _unknown(packet)
     return history.fold(events)
+
+
+def _unknown(packet: str) -> Invalid:
+    return Invalid("unknown_packet", f"There is no packet {packet}.")
 
 
 def _packet_rows(name: str) -> Callable[[Sequence[Event]], list[RowWrite]]:

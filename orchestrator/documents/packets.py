@@ -33,6 +33,7 @@ def packet_document(packet: Packet, shelf: PacketShelf, happened: Sequence[Recor
         "safety_owner": packet.platform.safety_owner,
         "files": _files(packet),
         "signatures": [{"owner": s.owner, "phase": s.phase, "by": s.by} for s in known.signatures],
+        "past_signatures": [{"owner": s.owner, "phase": s.phase, "by": s.by} for s in known.past_signatures],
         "versions": [
             {"version": version.version, "phase": version.phase} for version in reversed(shelf.history.versions)
         ],
@@ -134,5 +135,6 @@ def _history(recorded: Recorded) -> Document | None:
             return entry | {
                 "what": "moved", "version": event.version, "by": event.by, "from_phase": event.from_phase,
                 "phase": event.to_phase, "reason": event.explanation or event.reason or None,
+                "open_runs": event.open_runs,
             }  # fmt: skip
     return None

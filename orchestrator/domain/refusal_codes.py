@@ -21,6 +21,7 @@ CommonCode = Literal[
     "not_acceptable", "not_an_operator", "not_an_owner", "not_answered", "not_at_this_gate", "not_encrypted",
     "not_in_pilot", "not_searched", "not_the_next_phase", "nothing_granted", "nothing_left", "nothing_to_retry",
     "nothing_to_settle", "one_person_signs_once", "only_people", "only_people_decide", "only_people_delegate",
+    "open_runs_unanswered",
     "only_people_govern", "own_colleague", "own_review", "own_run", "packet_not_in_use", "packet_not_live",
     "packet_problems", "packet_renamed", "packet_retired", "packet_unreadable", "person_erased", "person_signs_in",
     "postpone_not_allowed", "preview_over", "reason_missing", "reports_to_person", "requester_never_decides",

@@ -123,6 +123,13 @@ class RunLists:
         names = await self._queries.names([row["run_id"] for row in rows])
         return {row["run_id"]: RunRow.of(row, names) for row in rows}
 
+    async def open_under(self, viewer: Viewer, version: str) -> tuple[str, ...]:
+        """The ids of the open runs, of those that the viewer sees, which started under a version of a packet."""
+        query = select(runs.c.run_id).where(
+            runs.c.packet_version == version, runs.c.closed_at.is_(None), await self._queries.visible(viewer)
+        )
+        return tuple(row["run_id"] for row in await self._all(query.order_by(runs.c.run_id)))
+
     async def _sight(self, viewer: Viewer) -> _Sight:
         readable, others = await self._queries.packet_versions(viewer)
         visible = await self._queries.visible(viewer, readable)

@@ -75,6 +75,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "nothing_granted": "Ask a safety owner for a permission.",
         "nothing_left": "Reject the gate instead.",
         "one_person_signs_once": "Ask another person with that role to sign.",
+        "open_runs_unanswered": "Choose whether they continue under this version or are paused.",
         "only_people": "Ask a person to do it.",
         "only_people_decide": "Ask a person with one of the gate's roles.",
         "only_people_delegate": "Sign in with your own account. If it is not linked to a person in HR, ask an "

@@ -52,7 +52,7 @@ PHASE_MEANING: Vocabulary = {
     "shadow": "Runs search accounts and make plans, but change nothing in any system.",
     "pilot": "Applies to the people that the packet's pilot condition selects.",
     "production": "Applies to everyone.",
-    "retired": "No longer in use. Open runs of this version continue.",
+    "retired": "No longer in use. Runs that are open continue unless they are paused.",
 }
 
 OWNER: Vocabulary = {"value": "Value owner", "safety": "Safety owner"}

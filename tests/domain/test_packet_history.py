@@ -101,6 +101,37 @@ def test_the_reason_of_a_move_is_personal(life: Life) -> None:
     assert silent.subject is None
 
 
+def test_a_move_back_records_what_happens_to_open_runs(life: Life) -> None:
+    life.advance(ONE, "pilot")
+    [forward] = move(signed_for_production(life), ONE.version, "production", VALUE)
+    assert isinstance(forward.event, PacketMoved) and forward.event.open_runs is None
+    for phase in ("shadow", "draft", "retired"):
+        [safe] = move(life.state, ONE.version, phase, VALUE)
+        [paused] = move(life.state, ONE.version, phase, VALUE, open_runs="pause")
+        assert isinstance(safe.event, PacketMoved) and isinstance(paused.event, PacketMoved)
+        assert (safe.event.open_runs, paused.event.open_runs) == ("continue", "pause")
+
+
+def signed_for_production(life: Life) -> PacketState:
+    life.take(sign(life.state, ONE.version, VALUE))
+    life.take(sign(life.state, ONE.version, SAFETY))
+    return life.state
+
+
+def test_signatures_stay_visible_after_moves_and_after_another_adoption(life: Life) -> None:
+    life.advance(ONE, "pilot")
+    life.take(sign(life.state, ONE.version, VALUE))
+    life.take(move(life.state, ONE.version, "draft", SAFETY))
+    known = life.state.version(ONE.version)
+    used = [("shadow", "v"), ("shadow", "s"), ("pilot", "v"), ("pilot", "s"), ("production", "v")]
+    assert (known.signatures, [(one.phase, one.by) for one in known.past_signatures]) == ((), used)
+    life.adopt(TWO)
+    life.adopt(ONE)
+    assert [(one.phase, one.by) for one in life.state.version(ONE.version).past_signatures] == used
+    with pytest.raises(NotAllowed, match="signature_missing"):
+        move(life.state, ONE.version, "shadow", VALUE)
+
+
 def test_every_phase_is_signed_for_anew(life: Life) -> None:
     life.advance(ONE, "shadow")
     assert life.state.signatures == ()

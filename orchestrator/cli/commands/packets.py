@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 
 from orchestrator.cli.server.access import entering
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.packet.packet import Packet
     from orchestrator.domain.packet.packet_yaml import PacketProblem
 
+OPEN_RUNS = ("continue", "pause")
 PHASES = ("draft", "shadow", "pilot", "production", "retired")
 FolderOrName = Annotated[
     str, typer.Argument(metavar="PACKET", help="A folder with the three files, or a packet's name.")
@@ -122,20 +125,54 @@ def move(
         str, typer.Argument(metavar="PHASE", help="draft, shadow (dry run), pilot, production or retired.")
     ],
     version: Annotated[str | None, typer.Option("--version", help="The version. Default: the newest.")] = None,
+    open_runs: Annotated[
+        str | None,
+        typer.Option(
+            "--open-runs",
+            metavar="continue|pause",
+            help="For a move back or to retired: whether open runs of the version continue, or those that you can see "
+            "are paused. Asked at a terminal. Default elsewhere: continue.",
+        ),
+    ] = None,
     reason: Reason = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
     """Change a packet's phase: forward with both owners' signatures, back by either owner alone."""
+    if open_runs not in (None, *OPEN_RUNS):
+        raise typer.BadParameter(f"--open-runs is one of: {', '.join(OPEN_RUNS)}.")
 
     async def work() -> None:
         wanted = _phase(phase)
         async with entering(folder, alias) as server:
-            known = await _version(server, packet, version)
-            said = {"phase": wanted, "reason": reason}
-            _print_phase(packet, await server.post("packets", packet, "versions", known, "moves", body=said))
+            versions = (await server.get("packets", packet))["versions"]
+            fits = [one for one in versions if version is None or one["version"].startswith(version)]
+            named = str(fits[-1]["version"] if fits else version)
+            running = fits[-1].get("open_runs", 0) if fits and _back(fits[-1]["phase"], wanted) else 0
+            what = open_runs or (_asked_about(running) if running else "continue")
+            said = {"phase": wanted, "reason": reason, **({"open_runs": what} if running else {})}
+            _print_phase(packet, await server.post("packets", packet, "versions", named, "moves", body=said))
+            if running:
+                say(f"{_runs(running)} of this version: {'paused' if what == 'pause' else 'continued under it'}.")
 
     carry_out(work())
+
+
+def _back(phase: str, wanted: str) -> bool:
+    return phase != "retired" and (wanted == "retired" or PHASES.index(wanted) < PHASES.index(phase))
+
+
+def _asked_about(running: int) -> str:
+    """Asked at a terminal only: a program continues them, which changes nothing about runs."""
+    if not sys.stdin.isatty():
+        return "continue"
+    are = "is" if running == 1 else "are"
+    say(f"{_runs(running)} of this version {are} open. Paused runs remove no access until they are resumed.")
+    return str(typer.prompt("Continue or pause?", type=click.Choice(OPEN_RUNS)))
+
+
+def _runs(number: int) -> str:
+    return f"{number} run" if number == 1 else f"{number} runs"
 
 
 def _print_phase(packet: str, state: Document) -> None:

@@ -10,7 +10,7 @@ Files are no personal data; people are opaque ids.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,6 +24,8 @@ from orchestrator.domain.permissions.levels import Actor
 
 Phase = Literal["draft", "shadow", "pilot", "production", "retired"]
 Owner = Literal["value", "safety"]
+OpenRuns = Literal["continue", "pause"]
+"""What happens to a version's open runs when it is moved back or retired: they continue under it, or are paused."""
 FORWARD: Final[tuple[Phase, ...]] = ("draft", "shadow", "pilot", "production")
 
 
@@ -62,7 +64,7 @@ class PacketSigned(Event):
 
 class PacketMoved(Event):
     """`explanation` is why, encrypted under the key of the person who moved it. `reason` is the same in events from
-    before it was encrypted."""
+    before it was encrypted. `open_runs` is None for a move forward, and in events from before it was asked."""
 
     version: str
     from_phase: Phase
@@ -70,6 +72,7 @@ class PacketMoved(Event):
     by: str
     reason: str = ""
     explanation: Personal[str] = None
+    open_runs: OpenRuns | None = None
 
 
 PACKET_EVENTS: tuple[type[Event], ...] = (PacketAdopted, PacketSigned, PacketMoved)
@@ -85,7 +88,8 @@ class SignatureRecord(BaseModel):
 
 
 class VersionState(BaseModel):
-    """One version: its phase now, the signatures that still count, and how often it was moved or signed."""
+    """One version: its phase now, the signatures that still count, those that a move has used up (oldest first), and
+    how often it was moved or signed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -94,6 +98,7 @@ class VersionState(BaseModel):
     value_owner: str
     safety_owner: str
     signatures: tuple[SignatureRecord, ...] = ()
+    past_signatures: tuple[SignatureRecord, ...] = ()
     changes: int = 0
 
     def signed(self, owner: Owner, phase: Phase) -> SignatureRecord | None:
@@ -179,6 +184,7 @@ def _after(state: PacketState, event: Event) -> PacketState:
                 version=event.version,
                 value_owner=event.value_owner,
                 safety_owner=event.safety_owner,
+                past_signatures=(*before.past_signatures, *before.signatures) if before is not None else (),
                 changes=before.changes + 1 if before is not None else 0,
             )
             return PacketState(name=event.name, versions=(*others, adopted))
@@ -197,13 +203,14 @@ def _changed(
     def change(known: VersionState) -> VersionState:
         if known.version != version:
             return known
-        # A move uses the signatures up: after a move back, the next move forward needs new ones.
-        signatures = () if phase is not None else known.signatures
+        update: dict[str, Any] = {"changes": known.changes + 1}
+        if phase is not None:
+            # A move uses the signatures up: after a move back, the next move forward needs new ones.
+            past = (*known.past_signatures, *known.signatures)
+            update |= {"phase": phase, "signatures": (), "past_signatures": past}
         if signature is not None:
-            signatures = (*signatures, signature)
-        return known.model_copy(
-            update={"phase": phase or known.phase, "signatures": signatures, "changes": known.changes + 1}
-        )
+            update["signatures"] = (*known.signatures, signature)
+        return known.model_copy(update=update)
 
     return state.model_copy(update={"versions": tuple(change(known) for known in state.versions)})
 
@@ -302,10 +309,12 @@ def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None 
     return [Draft(key=f"signed/{known.version}/{following}/{missing[0]}/{known.changes}", event=event)]
 
 
-def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason: str = "") -> list[Draft]:
-    """Forward with both signatures, by either owner; back or into retirement by either owner alone. Nothing to append
-    where the version is in that phase already. The reason needs a person behind the account, whose key encrypts it;
-    accounts without one are refused (`require`)."""
+def move(
+    state: PacketState, version: str, to_phase: Phase, actor: Actor, reason: str = "", open_runs: OpenRuns = "continue"
+) -> list[Draft]:
+    """Forward with both signatures, by either owner; back or into retirement by either owner alone, with the answer to
+    what happens to its open runs. Nothing to append where the version is in that phase already. The reason needs a
+    person behind the account, whose key encrypts it; accounts without one are refused (`require`)."""
     require("move_packet", actor)
     known = state.version(version)
     if not actor.roles & {known.value_owner, known.safety_owner}:
@@ -314,7 +323,8 @@ def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason
         return []
     if known.phase == "retired":
         raise TooLate("packet_retired", f"Version {known.version[:12]} is retired.")
-    if to_phase != "retired" and FORWARD.index(to_phase) > FORWARD.index(known.phase):
+    back = moves_back(known.phase, to_phase)
+    if not back:
         following = _following(known)
         if to_phase != following:
             raise Invalid(
@@ -332,10 +342,17 @@ def move(state: PacketState, version: str, to_phase: Phase, actor: Actor, reason
             )
     event = PacketMoved(
         version=known.version, from_phase=known.phase, to_phase=to_phase, by=actor.actor_id,
-        explanation=(reason or None) if actor.human is not None else None,
+        explanation=(reason or None) if actor.human is not None else None, open_runs=open_runs if back else None,
     )  # fmt: skip
     subject = actor.human if event.explanation is not None else None
     return [Draft(key=f"moved/{known.version}/{known.changes}", event=event, subject=subject)]
+
+
+def moves_back(from_phase: Phase, to_phase: Phase) -> bool:
+    """Whether the move is to an earlier phase or into retirement; False for the same phase."""
+    if from_phase in (to_phase, "retired"):
+        return False
+    return to_phase == "retired" or FORWARD.index(to_phase) < FORWARD.index(from_phase)
 
 
 def _following(known: VersionState) -> Phase:

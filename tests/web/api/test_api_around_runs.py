@@ -40,11 +40,14 @@ async def test_a_packet_is_adopted_signed_by_both_owners_and_moved(program: Prog
     assert (await safety.post(f"{path}/signatures", json={"phase": "shadow"})).status_code == 200
     moved = await safety.post(f"{path}/moves", json={"phase": "shadow", "reason": "To look at it."})
     assert moved.json()["phase"] == "shadow"
+    used = [(one["owner"], one["phase"]) for one in moved.json()["past_signatures"]]
+    assert (moved.json()["signatures"], used) == ([], [("value", "shadow"), ("safety", "shadow")])
 
     shown = (await it.get(path)).json()
     assert {file["name"] for file in shown["files"]} == {"workflow.yaml", "platform.yaml", "approvals.yaml"}
     assert next(file for file in shown["files"] if file["name"] == "workflow.yaml")["text"] == texts["workflow"]
     assert [one["what"] for one in shown["history"]] == ["adopted", "signed", "signed", "moved"]
+    assert (len(shown["past_signatures"]), shown["open_runs"]) == (2, 0)
     assert "Identity provider" in shown["meaning"]["steps"][0]["sentence"]
     assert {table["kind"] for table in shown["levels"]} == {"person", "service", "assistant"}
     assert "contractor" in [one["name"] for one in (await it.get("/packets")).json()["packets"]]

@@ -67,6 +67,7 @@ async def test_two_owners_sign_a_version_and_move_it_on(
     await safety.submit(f"{at}/sign", {"phase": "shadow"})
     moved = await safety.submit(f"{at}/move", {"phase": "shadow", "reason": "Both agree"})
     assert "is now in the phase dry run" in moved.text and "Both agree" in moved.text
+    assert "Earlier signatures" in moved.text and "Dry run, value owner" in moved.text
     await commands.adopt_packet(stack.services, owner, second, ["standard-leaver"])
     compared = html.unescape((await value.get(f"/packets/{NAME}/differences")).text)
     assert "A first title" in compared and "A second title" in compared and "No differences" in compared

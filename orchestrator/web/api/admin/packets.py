@@ -14,11 +14,20 @@ from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.packet_files import parse_packet
-from orchestrator.domain.packet.packet_history import Owner, PacketState, Phase, packet_stream, require_author
+from orchestrator.domain.packet.packet_history import (
+    OpenRuns,
+    Owner,
+    PacketState,
+    Phase,
+    VersionState,
+    packet_stream,
+    require_author,
+)
 from orchestrator.domain.packet.packet_history import adopt as adopt_first
 from orchestrator.domain.packet.packet_yaml import MAX_NODES, PacketProblems
 from orchestrator.domain.permissions.levels import ActorKind, Level
-from orchestrator.web.access.caller import ApiCaller
+from orchestrator.reading.run_lists import RunLists
+from orchestrator.web.access.caller import ApiCaller, Caller
 from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
@@ -40,6 +49,10 @@ class PacketVersion(ResponseModel):
     value_owner: str = Field(description="The role that owns workflow.yaml")
     safety_owner: str = Field(description="The role that owns platform.yaml")
     signatures: list[Signature] = Field(description="Those that still count")
+    past_signatures: list[Signature] = Field(
+        [], description="Those that a move to another phase has used up, oldest first"
+    )
+    open_runs: int = Field(0, description="The number of open runs under this version, of those that you can see")
 
 
 class PacketInList(ResponseModel):
@@ -76,6 +89,7 @@ class PacketChange(ResponseModel):
     from_phase: Phase | None = None
     phase: Phase | None = None
     reason: str | None = None
+    open_runs: OpenRuns | None = Field(None, description="What happened to open runs when the version was moved back")
 
 
 class StepMeant(ResponseModel):
@@ -142,6 +156,10 @@ class WholeVersion(ResponseModel):
     safety_owner: str
     files: list[PacketFile]
     signatures: list[Signature] = Field(description="Those that still count")
+    past_signatures: list[Signature] = Field(
+        [], description="Those that a move to another phase has used up, oldest first"
+    )
+    open_runs: int = Field(0, description="The number of open runs under this version, of those that you can see")
     history: list[PacketChange] = Field(description="Of all versions")
     meaning: Meaning
     levels: list[LevelTable] = Field(description="Permissions by kind of actor")
@@ -174,6 +192,11 @@ class NewSignature(RequestModel):
 class NewMove(RequestModel):
     phase: Phase
     reason: Text = ""
+    open_runs: OpenRuns = Field(
+        "continue",
+        description="For a move back or to retired: `continue` leaves open runs under this version; `pause` pauses "
+        "those that you can see, which needs a role that can pause them",
+    )
 
 
 @router.get("", summary="List packets", responses=problems())
@@ -188,7 +211,7 @@ async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketSh
     web = state_of(request)
     packet = await readable(web, caller, name)
     shelf = await web.services.runs.shelf(packet.name)
-    versions = [PacketVersion.model_validate(known) for known in shelf.history.versions]
+    versions = [await _shown(web, caller, known) for known in shelf.history.versions]
     return PacketShown(
         **await _line(web, packet),
         batch_cap=packet.workflow.thresholds.batch_cap,
@@ -207,7 +230,9 @@ async def whole(request: Request, caller: ApiCaller, name: PacketName, version: 
     packet = shelf.version(known.version)
     stream = packet_stream(name)
     happened = (await web.services.runs.ledger.read({stream: 0})).events[stream]
-    return WholeVersion.model_validate(packet_document(packet, shelf, happened, web.services.runs.abilities))
+    document = packet_document(packet, shelf, happened, web.services.runs.abilities)
+    running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
+    return WholeVersion.model_validate(document | {"open_runs": len(running)})
 
 
 @router.post("", summary="Adopt a packet", status_code=201, responses=problems_of_post())
@@ -246,7 +271,7 @@ async def sign(
     web = state_of(request)
     await readable(web, caller, name)
     await commands.sign_packet(web.services, caller.actor, name, version, asked.phase, await packet_names(web))
-    return await _version(web, name, version)
+    return await _version(web, caller, name, version)
 
 
 @router.post(
@@ -260,12 +285,21 @@ async def move(
     web = state_of(request)
     await readable(web, caller, name)
     names = await packet_names(web)
-    await commands.move_packet(web.services, caller.actor, name, version, asked.phase, names, asked.reason)
-    return await _version(web, name, version)
+    known = (await web.services.runs.shelf(name)).history.version(version)
+    running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
+    await commands.move_packet(
+        web.services, caller.actor, name, known.version, asked.phase, names, asked.reason, asked.open_runs, running
+    )
+    return await _version(web, caller, name, version)
 
 
-async def _version(web: WebState, name: str, version: str) -> PacketVersion:
-    return PacketVersion.model_validate((await web.services.runs.shelf(name)).history.version(version))
+async def _version(web: WebState, caller: Caller, name: str, version: str) -> PacketVersion:
+    return await _shown(web, caller, (await web.services.runs.shelf(name)).history.version(version))
+
+
+async def _shown(web: WebState, caller: Caller, known: VersionState) -> PacketVersion:
+    running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
+    return PacketVersion.model_validate(known).model_copy(update={"open_runs": len(running)})
 
 
 async def _line(web: WebState, packet: Packet) -> dict[str, str]:

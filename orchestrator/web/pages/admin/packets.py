@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast, get_args
 
 from fastapi import APIRouter, Request
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from orchestrator import commands
@@ -15,6 +16,7 @@ from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet import packet_history as history
 from orchestrator.domain.packet.packet import FILE_NAMES
 from orchestrator.ledger.access.sessions import Flash
+from orchestrator.reading.run_lists import RunLists
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.packets import packet_names, readable
@@ -122,7 +124,10 @@ async def move(request: Request, caller: PageCaller, form: Form, name: str, vers
         phase = _phase(text(form, "phase"))
         known = (await web.services.runs.shelf(name)).history.version(version)
         names, why = await packet_names(web), text(form, "reason")[:2000]
-        await commands.move_packet(web.services, caller.actor, name, known.version, phase, names, why)
+        running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
+        await commands.move_packet(
+            web.services, caller.actor, name, known.version, phase, names, why, _open_runs(form), running
+        )
     except Refusal as refused:
         return await _page(request, caller, name, version, *refusal_flash(request, refused), default=OWNERS)
     said = f"Version {known.version[:12]} is now in the phase {words(phase, 'phase').lower()}."
@@ -146,6 +151,7 @@ async def _page(
     stream = history.packet_stream(name)
     happened = (await web.services.runs.ledger.read({stream: 0})).events[stream]
     staff = await web.queries.staff()
+    running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
     document = packet_document(shown, shelf, happened, web.services.runs.abilities)
     return await page(
         request, "packet.html", title=shown.workflow.title, caller=caller, current="packets", status=status,
@@ -157,7 +163,7 @@ async def _page(
         following=_following(known), offered=_offered(shelf, known, caller), holders=await _holders(web, known),
         titles={system: spec.title for system, spec in shown.platform.systems.items()},
         gate_titles={gate: spec.title for gate, spec in shown.approvals.gates.items()},
-        name_of=lambda actor_id: name_in(staff, actor_id), address=_address(name, known.version),
+        running=len(running), name_of=lambda actor_id: name_in(staff, actor_id), address=_address(name, known.version),
         part=part if (part := request.query_params.get("part") or default) in PARTS else PARTS[0],
     )  # fmt: skip
 
@@ -217,6 +223,13 @@ def _phase(phase: str) -> history.Phase:
         if known == phase:
             return known
     raise Invalid("unknown_phase", f"There is no phase {phase[:40]!r}.")
+
+
+def _open_runs(form: FormData) -> history.OpenRuns | None:
+    for known in get_args(history.OpenRuns):
+        if text(form, "open_runs") == known:
+            return cast(history.OpenRuns, known)
+    return None
 
 
 def _address(name: str, version: str) -> str:
