@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.exception_remedies import exception_remedy
-from orchestrator.documents.run import account_of
+from orchestrator.documents.run import account_of, decision_behind
 from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.exceptions import RULES
 from orchestrator.reading.queries import Queries
@@ -16,18 +16,21 @@ from orchestrator.reading.rows import ExceptionLine
 from orchestrator.reading.visibility import Viewer
 
 Document = dict[str, Any]
+OF_A_VOTE = ("gate_rejected", "excluded_from_approval")
+"""Kinds of exception whose document names the vote that rejected the gate or excluded the step."""
 
 
 async def exception_documents(queries: Queries, viewer: Viewer, lines: Sequence[ExceptionLine]) -> list[Document]:
-    """Runs are read all at once, and only for exceptions that concern a system. The lines are of runs that the viewer
-    sees."""
-    concerned = [line.run_id for line in lines if line.system is not None]
+    """Runs are read all at once, and only for exceptions that concern a system or a vote. The lines are of runs that
+    the viewer sees."""
+    concerned = [line.run_id for line in lines if line.system is not None or line.kind in OF_A_VOTE]
     looked = await queries.snapshots(viewer, list(dict.fromkeys(concerned)))
     return [exception_document(line, looked.get(line.run_id)) for line in lines]
 
 
 def exception_document(line: ExceptionLine, snapshot: RunSnapshot | None = None) -> Document:
-    """`snapshot` is the run as the viewer reads it, for support, runbook and the accounts that could be meant."""
+    """`snapshot` is the run as the viewer reads it, for support, runbook, the accounts that could be meant and the vote
+    that the exception is about."""
     document = asdict(line)
     document["exception_id"] = document.pop("id")
     document["person"] = document["person"] if line.person.name is not None else None
@@ -39,6 +42,8 @@ def exception_document(line: ExceptionLine, snapshot: RunSnapshot | None = None)
     document["remedy"] = rule.remedy if rule is not None else ""
     document["repairs"] = list(repairs)
     document["support"] = document["runbook"] = None
+    known = snapshot.state.work.exceptions.get(line.id) if snapshot is not None else None
+    document["decision"] = decision_behind(snapshot.state, known.opened) if snapshot is not None and known else None
     if line.system is None or snapshot is None:
         return document
     pinned = snapshot.world.pinned

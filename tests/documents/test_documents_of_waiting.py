@@ -11,7 +11,7 @@ from orchestrator import commands
 from orchestrator.documents.exceptions import exception_document, exception_documents
 from orchestrator.documents.inbox import if_nobody_does, item_document, subject, title, with_instruction
 from orchestrator.reading.rows import Item
-from tests.ledger.small_office import AUDREY, HOUR, OLE, REFUSED, SAM, SmallOffice, sees, small_office
+from tests.ledger.small_office import AUDREY, HOUR, IVO, OLE, REFUSED, SAM, SmallOffice, sees, small_office
 
 
 @pytest.fixture
@@ -60,12 +60,22 @@ async def test_an_urgent_start_waits_for_its_review(services: SmallOffice) -> No
     assert "stays removed" in if_nobody_does(review, services.packet)
 
 
+async def test_the_exception_of_a_rejected_gate_names_the_vote_and_its_reason(services: SmallOffice) -> None:
+    run_id = await services.start()
+    await commands.reject_gate(services.services, IVO, run_id, "g-access-1", "They stay until May")
+    lines = (await services.exception_lists.page(sees(OLE))).lines
+    [document] = await exception_documents(services.queries, sees(OLE), lines)
+    vote = document["decision"]
+    assert (document["kind"], vote["verdict"], vote["reason"]) == ("gate_rejected", "reject", "They stay until May")
+    assert vote["by"] == "ivo" and exception_document(lines[0])["decision"] is None
+
+
 async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(services: SmallOffice) -> None:
     run_id = await services.start(-HOUR)
     await services.approve(run_id)
     await services.work(run_id, {"freeze_card": REFUSED})
     lines = (await services.exception_lists.page(sees(OLE))).lines
-    [document] = await exception_documents(services.runs, lines)
+    [document] = await exception_documents(services.queries, sees(OLE), lines)
     assert document["support"] == "Finance operations" and document["runbook"].startswith("A card with an open balance")
     assert document["exception_id"] == lines[0].id and "id" not in document
     assert document["remedy"].startswith("Correct the cause") and document["candidates"] == []
@@ -78,6 +88,8 @@ async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(se
 
     await commands.hold_run(services.services, SAM, run_id, "we look")
     await services.keyring.erase_person((await services.state(run_id)).asked.person_id)
-    erased, paused = await exception_documents(services.runs, (await services.exception_lists.page(sees(OLE))).lines)
+    erased, paused = await exception_documents(
+        services.queries, sees(OLE), (await services.exception_lists.page(sees(OLE))).lines
+    )
     assert (erased["kind"], paused["kind"]) == ("step_failed", "pause_unconfirmed")
     assert erased["person"] is None and erased["remedy"] == document["remedy"]

@@ -67,6 +67,13 @@ def _print(found: Document, closed: bool) -> None:
             for known in documents
         ],
     )
+    for document in documents:
+        if vote := document.get("decision"):
+            verb = "Rejected" if vote["verdict"] == "reject" else "Excluded"
+            say(
+                f"{document['exception_id']}: {verb} by {vote['by']}"
+                + (f": “{vote['reason']}”" if vote["reason"] else ".")
+            )
     contacts = {(d["system"], d["support"] or "", d["runbook"] or "") for d in documents if d["system"]}
     for system, support, runbook in sorted(contacts):
         if support or runbook:

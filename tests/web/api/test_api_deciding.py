@@ -40,6 +40,9 @@ async def test_a_gate_waits_in_the_inbox_is_decided_once_and_the_rest_hear_the_o
     shown = (await hr.get(f"/runs/{run_id}")).json()
     [excluded] = [one for one in shown["exceptions"] if one["kind"] == "excluded_from_approval"]
     assert excluded["decision"]["reason"] == "Not that one." and excluded["decision"]["by"] == "it"
+    listed = (await hr.get("/exceptions", params={"run": run_id})).json()["exceptions"]
+    [vote] = [one["decision"] for one in listed if one["kind"] == "excluded_from_approval"]
+    assert (vote["verdict"], vote["by"], vote["reason"]) == ("approve", "it", "Not that one.")
     transfer = next(one for one in gate["steps"] if one["name"] == "hand_over_repositories")
     assert transfer["blocks"] == ["Revoke personal access tokens in code hosting", "Release the mailbox licence"]
     votes = gate_of((await hr.get(f"/runs/{run_id}")).json(), "access")

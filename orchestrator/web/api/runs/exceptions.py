@@ -28,7 +28,7 @@ from orchestrator.web.api.schema.parameters import (
     RunId,
     SystemName,
 )
-from orchestrator.web.api.schema.run_answers import Account, Person, RunStanding
+from orchestrator.web.api.schema.run_answers import Account, Person, RunStanding, Vote
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["exceptions"], route_class=IdempotentRoute)
@@ -51,6 +51,7 @@ class ExceptionInList(ResponseModel):
     disposition: str | None
     closed_by: str | None
     code: str | None
+    decision: Vote | None = Field(None, description="The vote that rejected the gate or excluded the step")
     candidates: list[Account] = Field(description="The possible accounts, of which a person selects")
     remedy: str = Field(description="How to resolve it")
     repairs: list[Repair] = Field(default=[], description="The commands that can resolve it, the usual one first")
