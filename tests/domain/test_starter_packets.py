@@ -154,3 +154,9 @@ def test_the_companys_own_export_can_be_read(leaver: Packet) -> None:
 def test_the_three_files_and_nothing_else_ship() -> None:
     for name in starter_names():
         assert {entry.name for entry in (PACKETS / name).iterdir()} == set(FILE_NAMES)
+
+
+def test_hr_is_sent_the_cutoff_as_soon_as_the_plan_is_made() -> None:
+    """docs/decisions/0039"""
+    step = starter_packet("standard-leaver").workflow.step("record_leaving")
+    assert step.at.anchor == "approval" and step.parameters["at"] == "= run.cutoff"
