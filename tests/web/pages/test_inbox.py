@@ -69,7 +69,13 @@ async def test_a_rejection_needs_a_reason_and_opens_an_exception(
     assert "A rejection needs a reason" in Page(refused.text).text
     assert gate_of(await run_of(program, run_id), "access")["state"] == "open"
 
+    shown = html.unescape((await it.get(f"/runs/{run_id}")).text)
+    person = (await run_of(program, run_id))["person"]
+    assert "Requested by" in shown and f"{person['department']}.</p>" in shown
+    assert "without it, these do not run either: Revoke personal access tokens in code hosting" in shown
     answer = await press(it, "/", "Reject", inside=access(run_id), fill={"reason": "Not this one"})
+    rejected = html.unescape((await (await visit("operator")).get(f"/runs/{run_id}")).text)
+    assert "Rejected by" in rejected and "“Not this one”" in rejected
     assert "Rejected: Remove access" in Page(answer.text).text
     run = await run_of(program, run_id)
     assert gate_of(run, "access")["state"] == "rejected"
