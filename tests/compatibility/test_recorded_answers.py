@@ -31,9 +31,9 @@ TITLED_BY_CODE = re.compile(r"/inbox/items/\d+/title: '(ambiguous_match: code|ga
 """An exception in the inbox had its code for a title, and has the words for it now."""
 
 OF_HIDDEN_RUNS = re.compile(r"/ledger/history/events/\d+/position: \d+ became None$|/ledger/events: None became \d+$")
-"""Values that changed when a hidden run opened, and do not any more: docs/decisions/0038."""
+"""Values that changed when a hidden run opened, and do not any more: docs/decisions/0037."""
 AROUND_RUNS = ("RunOpened", "ActorRecorded")
-"""Events that the auditor, whom the recorded embargo does not name, sees now as others do: docs/decisions/0038."""
+"""Events that the auditor, whom the recorded embargo does not name, sees now as others do: docs/decisions/0037."""
 
 
 @pytest_asyncio.fixture(scope="module")

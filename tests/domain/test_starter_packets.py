@@ -157,6 +157,6 @@ def test_the_three_files_and_nothing_else_ship() -> None:
 
 
 def test_hr_is_sent_the_cutoff_as_soon_as_the_plan_is_made() -> None:
-    """docs/decisions/0039"""
+    """docs/decisions/0038"""
     step = starter_packet("standard-leaver").workflow.step("record_leaving")
     assert step.at.anchor == "approval" and step.parameters["at"] == "= run.cutoff"
