@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from activities.observation import NO_OBSERVER, Observer
-from activities.pacing import SystemPace
+from activities.attempts.observation import NO_OBSERVER, Observer
+from activities.attempts.pacing import SystemPace
 from connectors import registry
 from connectors.abilities import Connector, Pace
 from connectors.errors import ActionRequiredError

@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from temporalio.exceptions import FailureError
 
-from connectors.unforeseen import kinds_of, places_of
+from connectors.boundary.unforeseen import kinds_of, places_of
 
 log = logging.getLogger("offboard.activities")
 

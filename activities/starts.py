@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from activities.connections import Connections
-from activities.packets import governing
-from activities.people import People
+from activities.inquiries.packets import governing
+from activities.inquiries.people import People
 from orchestrator import commands
 from orchestrator.commands import Services
 from orchestrator.documents.questions import StartAsked, Started

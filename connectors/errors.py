@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from connectors.storable import storable_text
+from connectors.boundary.storable import storable_text
 
 
 class ConnectorError(Exception):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from connectors.abilities import Ability, Connector
-from connectors.boundary import checked
+from connectors.boundary.boundary import checked
 from connectors.errors import ActionRequiredError, ConnectorError
 from connectors.http.connector import MAY_BE_EMPTY
 from connectors.packages import ConnectorKind, is_named, load, over_http

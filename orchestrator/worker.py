@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.attempts.observation import NO_OBSERVER
+from activities.attempts.systems import SystemActivities
 from activities.connections import Connect, Connections
-from activities.inquiries import InquiryActivities
-from activities.notices import NoticeActivities, Post
-from activities.observation import NO_OBSERVER
+from activities.deliveries.notices import NoticeActivities, Post
+from activities.deliveries.webhooks import Outside, WebhookActivities
+from activities.inquiries.inquiries import InquiryActivities
 from activities.runs import RunActivities
-from activities.systems import SystemActivities
-from activities.webhooks import Outside, WebhookActivities
 from connectors.protocols.smtp import MailServer
 from connectors.registry import connector_kinds
 from orchestrator.commands import Services

@@ -6,7 +6,7 @@ import json
 import zlib
 from typing import Any, NoReturn, Protocol
 
-from connectors.storable import is_storable
+from connectors.boundary.storable import is_storable
 
 ACCEPTED_ENCODINGS = "gzip, deflate"
 """The content codings (RFC 9110 section 8.4.1) that are asked for and unpacked."""

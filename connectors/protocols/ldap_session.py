@@ -32,9 +32,9 @@ from ldap3.core.exceptions import (
 )
 
 from connectors.abilities import Pace, unpaced
+from connectors.boundary.storable import is_storable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.hosts import Redaction
-from connectors.storable import is_storable
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ import aiosmtplib
 import httpx
 
 from connectors.abilities import Pace, unpaced
+from connectors.boundary.storable import storable_text
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.hosts import Redaction
-from connectors.storable import storable_text
 from connectors.tls import trust
 
 Security = Literal["starttls", "tls", "none"]

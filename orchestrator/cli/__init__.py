@@ -18,23 +18,8 @@ HR, APPROVERS, OPERATORS, OWNERS, SIGNING_IN, ADMINISTRATORS = (
 def make_app() -> typer.Typer:
     """The commands, by who uses them. Modules are imported here, so that importing this package costs nothing; what
     administrators' commands need (SQLAlchemy, Temporal, the embedded servers) is imported when one of them runs."""
-    from orchestrator.cli.commands import (
-        away,
-        connector,
-        credentials,
-        decisions,
-        exceptions,
-        held_starts,
-        ledger,
-        operating,
-        packets,
-        runs,
-        serving,
-        starts,
-        systems,
-        tasks,
-        watching,  # fmt: skip
-    )
+    from orchestrator.cli.commands import away, decisions, exceptions, operating, runs, serving, starts, tasks, watching
+    from orchestrator.cli.commands.admin import connector, credentials, held_starts, ledger, packets, systems
     from orchestrator.cli.server import healthy, signing_in
 
     app = _group("Offboard people: remove access step by step, with approvals and a verifiable record.")

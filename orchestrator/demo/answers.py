@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from orchestrator.demo.board import Leaver
+from orchestrator.domain.exceptions.exception_rule import Repair
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.decisions import GateState
-from orchestrator.domain.run.exception_rule import Repair
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState, TaskState
 from orchestrator.embedded.staff import StaffEntry
 

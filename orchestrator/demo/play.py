@@ -28,13 +28,13 @@ from orchestrator.documents.questions import StartAsked
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.gates import why_not_decide
 from orchestrator.domain.errors import Refusal, TooLate
+from orchestrator.domain.exceptions.exception_rule import Repair
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.decisions import GateState
-from orchestrator.domain.run.exception_rule import Repair
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.embedded.stack import Stack
 from orchestrator.embedded.staff import StaffEntry

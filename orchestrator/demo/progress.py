@@ -22,11 +22,11 @@ from orchestrator.cli.terminal.step_words import (
     scheduled,
     task_for,
 )
+from orchestrator.domain.exceptions.exception_rule import Repair
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.exception_rule import Repair
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World, backoff, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import run_status

@@ -24,10 +24,10 @@ from orchestrator.demo.answers import (
 from orchestrator.demo.board import Leaver
 from orchestrator.demo.progress import exception_words
 from orchestrator.demo.screen import Screen
+from orchestrator.domain.exceptions.exception_rule import Repair
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.decisions import GateState
-from orchestrator.domain.run.exception_rule import Repair
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.embedded.staff import StaffEntry
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.missing_connectors import MISSING_CODES, remedy
-from orchestrator.domain.run.exceptions import RULES
 
 
 def exception_remedy(kind: str, code: str, system: str | None, packet: Packet) -> str:

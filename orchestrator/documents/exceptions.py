@@ -9,8 +9,8 @@ from typing import Any
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.documents.run import account_of, decision_behind
-from orchestrator.domain.run.exception_rule import Repair
-from orchestrator.domain.run.exceptions import RULES
+from orchestrator.domain.exceptions.exception_rule import Repair
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.reading.queries import Queries
 from orchestrator.reading.rows import ExceptionLine
 from orchestrator.reading.visibility import Viewer

@@ -11,9 +11,9 @@ from typing import Any
 
 from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.domain import events as e
+from orchestrator.domain.exceptions.exception_rule import Repair
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.exception_rule import Repair
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.hand_overs import left_out_before
 from orchestrator.domain.run.readiness import World, due_at, readiness
 from orchestrator.domain.run.run import RunState

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.connections import Connections
-from activities.people import People
+from activities.inquiries.people import People
 from orchestrator import commands
 from orchestrator.commands import Services
 from orchestrator.domain.packet.packet import Packet

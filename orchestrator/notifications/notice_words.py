@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from orchestrator.domain.run.exceptions import RULES
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.notifications.notices import Notice, PendingItem
 from orchestrator.vocabulary.states import in_sentence
 

@@ -28,8 +28,8 @@ from sqlalchemy import (
     true,
 )
 
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.permissions.levels import Actor, ActorKind, Level
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.ledger.schema.tables import inbox, runs
 
 _FOR_PEOPLE = [kind for kind, rule in RULES.items() if rule.people_only]

@@ -35,7 +35,8 @@ WELL = frozenset({"verified", "attested", "answered", "done", "retrying", "not_d
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """`tracing` asks which runs are under embargo; `observer` hears of steps and calls (`activities.observation`)."""
+    """`tracing` asks which runs are under embargo; `observer` hears of steps and calls
+    (`activities.attempts.observation`)."""
 
     tracing: RunTracing
     observer: SpanObserver
@@ -137,7 +138,7 @@ class SpanObserver:
 
 
 class SpanEnd:
-    """How a step or a call ended; see `activities.observation.Observed`."""
+    """How a step or a call ended; see `activities.attempts.observation.Observed`."""
 
     def __init__(self, span: Span) -> None:
         self._span = span

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.roles import role_words
-from orchestrator.domain.run.exceptions import RULES
 
 Vocabulary = Mapping[str, str]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.domain.run.exceptions import RULES
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.vocabulary import states
 from orchestrator.vocabulary.events import EVENTS
 from orchestrator.vocabulary.states import Vocabulary, role_label, sentence_case

@@ -11,7 +11,7 @@ from raw_servers import listening
 from scripted_server import Answered, Asked, ScriptedServer
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
-from connectors.boundary import checked
+from connectors.boundary.boundary import checked
 from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
 from connectors.people import PeopleSource
 from connectors.registry import connect

@@ -13,9 +13,9 @@ from company_settings import connect_to
 from raw_servers import Serve, listening, silence
 
 from connectors.abilities import Account, Connector, Effect
+from connectors.boundary.storable import is_storable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.protocols.smtp import message_id
-from connectors.storable import is_storable
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 

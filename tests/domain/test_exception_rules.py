@@ -8,9 +8,9 @@ import pytest
 
 from orchestrator.cli.terminal.repairs import COMMANDS, commands_for
 from orchestrator.domain.events import QUESTION_OF, ExceptionKind
-from orchestrator.domain.run import exceptions
-from orchestrator.domain.run.exception_rule import ExceptionRule, Repair
-from orchestrator.domain.run.exceptions import RULES
+from orchestrator.domain.exceptions import exceptions
+from orchestrator.domain.exceptions.exception_rule import ExceptionRule, Repair
+from orchestrator.domain.exceptions.exceptions import RULES
 
 
 def test_every_kind_has_exactly_one_rule() -> None:

@@ -9,9 +9,9 @@ from run_world import CATALOGUE, DAY, EVENING, HOUR, MINUTE, Story, account, pac
 
 from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.domain import events as e
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures.exposure import exposure
 from orchestrator.domain.planning.searching import reached_by
-from orchestrator.domain.run.exceptions import RULES
 
 WITHOUT_BANK = {kind: abilities for kind, abilities in CATALOGUE.items() if kind != "bank"}
 ON_CODE = {"look", "hand_over", "disable", "sessions", "remove"}

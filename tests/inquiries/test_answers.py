@@ -9,7 +9,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-import activities.inquiries as inquiry_activities
+import activities.inquiries.inquiries as inquiry_activities
 from connectors.errors import ConnectorError
 from orchestrator import commands
 from orchestrator.documents.questions import (

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from activities.previews import Previews
+from activities.inquiries.previews import Previews
 from connectors.abilities import Account, Effect
 from orchestrator import commands
 from orchestrator.documents.preview import Preview

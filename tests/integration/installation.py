@@ -20,7 +20,7 @@ from pathlib import Path
 import psycopg
 
 from activities.connections import Connections
-from activities.people import People
+from activities.inquiries.people import People
 from orchestrator import commands
 from orchestrator.commands import Done, Services
 from orchestrator.domain.organisation.person import PersonFacts

@@ -24,11 +24,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, get_args
 
-from activities import inquiries
+from activities.attempts.leases import LeaseCheck
+from activities.attempts.systems import SystemActivities
 from activities.connections import Connections
-from activities.leases import LeaseCheck
+from activities.inquiries import inquiries
 from activities.starts import Starts
-from activities.systems import SystemActivities
 from connectors.abilities import Connector, Effect
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 
+from activities.attempts.observation import Call, NoObserver, Observed
+from activities.attempts.systems import SystemActivities
 from activities.connections import Connections
-from activities.observation import Call, NoObserver, Observed
-from activities.systems import SystemActivities
 from orchestrator.deciding.runs import Runs
 from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.engine.rates import Rates

@@ -9,7 +9,7 @@ import asyncio
 import sys
 
 from activities.connections import Connections
-from activities.people import People
+from activities.inquiries.people import People
 from orchestrator import commands
 from orchestrator.commands import Done, Services
 from orchestrator.domain.errors import Refusal

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from activities.leases import LeaseCheck
-from activities.systems import SystemActivities
+from activities.attempts.leases import LeaseCheck
+from activities.attempts.systems import SystemActivities
 from orchestrator import commands
 from orchestrator.commands import Done, Services
 from orchestrator.domain.errors import TooLate

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from activities.current_facts import CurrentFacts
+from activities.attempts.current_facts import CurrentFacts
 from connectors.abilities import Ability, Pace, unpaced
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
 from connectors.people import Person

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.systems import SystemActivities
+from activities.attempts.systems import SystemActivities
 from orchestrator import commands
 from orchestrator.deciding.snapshots import Decide, RunDecision
 from orchestrator.domain.run.run import RunState

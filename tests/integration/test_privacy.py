@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from activities.systems import SystemActivities
+from activities.attempts.systems import SystemActivities
 from connectors.abilities import Connector, Effect
 from orchestrator import commands
 from orchestrator.domain.errors import Refusal

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.systems import SystemActivities
+from activities.attempts.systems import SystemActivities
 from connectors.abilities import Account, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 

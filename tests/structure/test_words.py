@@ -21,7 +21,7 @@ import typer
 from jinja2 import Environment, nodes
 
 from orchestrator.cli import make_app
-from orchestrator.domain.run.exceptions import RULES
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.vocabulary import states
 from orchestrator.vocabulary.events import EVENTS
 from orchestrator.web import problems, words

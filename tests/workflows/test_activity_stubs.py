@@ -9,11 +9,11 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.inquiries import InquiryActivities
-from activities.notices import NoticeActivities
+from activities.attempts.systems import SystemActivities
+from activities.deliveries.notices import NoticeActivities
+from activities.deliveries.webhooks import WebhookActivities
+from activities.inquiries.inquiries import InquiryActivities
 from activities.runs import RunActivities
-from activities.systems import SystemActivities
-from activities.webhooks import WebhookActivities
 from orchestrator.workflows import activity_stubs
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.commands import operating
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.decisions import GateState
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 

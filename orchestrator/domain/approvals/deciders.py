@@ -13,8 +13,8 @@ from datetime import datetime
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.permissions.levels import Actor, Level
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 

@@ -10,11 +10,11 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.commands.operating import own_review
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.permissions.command_table import own_run, require
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.visibility import reads
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import ExceptionState

@@ -10,6 +10,8 @@ from orchestrator.domain.approvals.delegation import absent_in, authority, on_be
 from orchestrator.domain.commands.requests import require_prepare, still_going
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.exceptions.exception_rule import Repair
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.hand_overs import hand_overs_before
 from orchestrator.domain.packet.packet import Packet
@@ -19,8 +21,6 @@ from orchestrator.domain.permissions.levels import Actor, Level, limited
 from orchestrator.domain.permissions.postponing import postponing_roles
 from orchestrator.domain.permissions.reports import has_one_of, require_independent
 from orchestrator.domain.planning.searching import unsettled
-from orchestrator.domain.run.exception_rule import Repair
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.hand_overs import needs_hand_over
 from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState

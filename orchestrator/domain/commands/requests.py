@@ -10,6 +10,7 @@ from typing import Final
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.ability import Catalogue
@@ -29,7 +30,6 @@ from orchestrator.domain.permissions.postponing import require_postponing
 from orchestrator.domain.permissions.reports import has_one_of, require_independent
 from orchestrator.domain.planning.plan import depends_on_cutoff, sends_cutoff
 from orchestrator.domain.run.cutoff import Cutoff
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import steps_to_repeat

@@ -13,14 +13,14 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import decidability, gates
 from orchestrator.domain.approvals import presettled as beforehand
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.exceptions.exception_events import opened_exceptions, overcome_exceptions
+from orchestrator.domain.exceptions.exception_rule import ExceptionContext
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning import searching
 from orchestrator.domain.planning.missing_connectors import can_plan_more
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.planning import make_plan
 from orchestrator.domain.run.decisions import GateState, decision_due
-from orchestrator.domain.run.exception_events import opened_exceptions, overcome_exceptions
-from orchestrator.domain.run.exception_rule import ExceptionContext
 from orchestrator.domain.run.readiness import StepReadiness, World, approval_in_force, levels_suffice, readiness
 from orchestrator.domain.run.run import RunState, fold
 

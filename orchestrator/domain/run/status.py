@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.permissions.levels import HR_FEED
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.run import RunState
 
 RunStatus = Literal[

@@ -1,4 +1,4 @@
-"""The step protocol: intent, effect, read-back, result. Here it is decided; `activities.systems` does it.
+"""The step protocol: intent, effect, read-back, result. Here it is decided; `activities.attempts.systems` does it.
 
     begin    ─► StepStarted, and whether to look before acting
     verdict  ◄─ what the connector said and what was read back ─► verified, attested, tried again, failed, unknown

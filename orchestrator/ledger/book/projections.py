@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures import outcomes
 from orchestrator.domain.packet.packet_history import PacketState
-from orchestrator.domain.run.exceptions import RULES
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import access_gone_at, confirmed, counts, run_status
 from orchestrator.ledger.book.records import RECORDED_AT, RowWrite

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
-from orchestrator.domain.run.exceptions import RULES
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.run.progress import Progress
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.schema.database import Database

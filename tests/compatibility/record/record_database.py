@@ -21,7 +21,7 @@ from orchestrator.ledger.checkpoints import NoteSigner, make_checkpoint
 from orchestrator.ledger.migrate import upgrade
 
 from activities.connections import Connections
-from activities.people import People
+from activities.inquiries.people import People
 from orchestrator import commands
 from orchestrator.domain.packet import Packet
 from orchestrator.embedded.postgres_binaries import programs

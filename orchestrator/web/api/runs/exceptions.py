@@ -10,7 +10,7 @@ from pydantic import Field
 
 from orchestrator import commands
 from orchestrator.documents.exceptions import exception_documents
-from orchestrator.domain.run.exception_rule import Repair
+from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, Standing
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from orchestrator.documents.preview import PreviewPerson
+from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.permissions.levels import Level
-from orchestrator.domain.run.exception_rule import Repair
 from orchestrator.domain.run.status import RunStatus
 from orchestrator.web.api.schema.description import ResponseModel
 

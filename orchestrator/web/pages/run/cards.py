@@ -12,8 +12,8 @@ from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.domain.approvals import naming
 from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
 from orchestrator.domain.events import ExceptionOpened
-from orchestrator.domain.run.exception_rule import Repair
-from orchestrator.domain.run.exceptions import RULES
+from orchestrator.domain.exceptions.exception_rule import Repair
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.run.permissions import DryRun

@@ -27,11 +27,11 @@ from connectors.abilities import (
     Reply,
     unpaced,
 )
+from connectors.boundary.storable import is_storable, storable_text
+from connectors.boundary.unforeseen import kinds_of, places_of
+from connectors.boundary.wrapping import WrappingConnector
 from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
 from connectors.people import PeopleSource, Person
-from connectors.storable import is_storable, storable_text
-from connectors.unforeseen import kinds_of, places_of
-from connectors.wrapping import WrappingConnector
 
 log = logging.getLogger("offboard.connectors")
 

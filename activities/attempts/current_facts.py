@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from activities.connections import Connections
-from activities.people import People
+from activities.inquiries.people import People
 from connectors.abilities import Ability
 from connectors.errors import ConnectorError, RefusedError
 from connectors.people import Person

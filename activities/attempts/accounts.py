@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from activities.attempts.observation import Observer, observed
+from activities.attempts.pacing import SystemPace, paced, rate_kept
 from activities.connections import Connections
 from activities.failures import log_unexpected
-from activities.observation import Observer, observed
-from activities.pacing import SystemPace, paced, rate_kept
 from connectors.abilities import Lookup
 from connectors.errors import ConnectorError
 from orchestrator.domain.events import SystemSearched

@@ -10,11 +10,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from activities.accounts import AccountsFound, find_accounts
+from activities.attempts.accounts import AccountsFound, find_accounts
 from activities.connections import Connections
-from activities.packets import governing
-from activities.people import People
-from activities.reachability import elsewhere
+from activities.inquiries.packets import governing
+from activities.inquiries.people import People
+from activities.inquiries.reachability import elsewhere
 from orchestrator.deciding.packet_shelf import version_for
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import StartContext

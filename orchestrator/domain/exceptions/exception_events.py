@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from orchestrator.domain import events as e
-from orchestrator.domain.run.exception_rule import (
+from orchestrator.domain.exceptions.exception_rule import (
     ExceptionContext,
     ExceptionRule,
     Subject,
@@ -14,7 +14,7 @@ from orchestrator.domain.run.exception_rule import (
     Wanted,
     subjects,
 )
-from orchestrator.domain.run.exceptions import RULES
+from orchestrator.domain.exceptions.exceptions import RULES
 
 _TRIGGERS: Final[tuple[tuple[Subject, tuple[tuple[ExceptionRule, Trigger], ...]], ...]] = tuple(
     (subject, tuple((rule, trigger) for rule in RULES.values() for trigger in rule.opens if trigger.subject is subject))

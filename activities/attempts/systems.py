@@ -15,15 +15,15 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import FailureError
 
-from activities.accounts import find_accounts, unserved_searches
+from activities.attempts.accounts import find_accounts, unserved_searches
+from activities.attempts.current_facts import CurrentFacts
+from activities.attempts.leases import LeaseCheck
+from activities.attempts.observation import NO_OBSERVER, Observer, observed, reaction
+from activities.attempts.pacing import SystemPace, paced
+from activities.attempts.results import ObservedResult, Results
 from activities.connections import Connections
-from activities.current_facts import CurrentFacts
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
-from activities.leases import LeaseCheck
-from activities.observation import NO_OBSERVER, Observer, observed, reaction
-from activities.pacing import SystemPace, paced
-from activities.results import ObservedResult, Results
 from connectors.abilities import Account, Connector, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from orchestrator.deciding.runs import Runs

@@ -16,10 +16,10 @@ from temporalio.exceptions import FailureError
 from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
-from activities.packets import governing
-from activities.people import People
-from activities.previews import Previews
-from activities.reachability import check_systems
+from activities.inquiries.packets import governing
+from activities.inquiries.people import People
+from activities.inquiries.previews import Previews
+from activities.inquiries.reachability import check_systems
 from activities.starts import Starts
 from connectors.errors import ConnectorError
 from connectors.people import Person

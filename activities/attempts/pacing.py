@@ -16,8 +16,8 @@ from connectors.abilities import (
     Reply,
     unpaced,
 )
+from connectors.boundary.wrapping import WrappingConnector
 from connectors.errors import TryAgainError
-from connectors.wrapping import WrappingConnector
 from orchestrator.ledger.engine.rates import Rates
 
 

@@ -14,10 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from orchestrator.domain import events as e
-from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.permissions.postponing import postponing_roles
-from orchestrator.domain.planning.missing_connectors import MISSING, MISSING_CODES
-from orchestrator.domain.run.exception_rule import (
+from orchestrator.domain.exceptions.exception_rule import (
     ExceptionContext,
     ExceptionRule,
     Overcome,
@@ -27,6 +24,9 @@ from orchestrator.domain.run.exception_rule import (
     Wanted,
     subjects,
 )
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.postponing import postponing_roles
+from orchestrator.domain.planning.missing_connectors import MISSING, MISSING_CODES
 from orchestrator.domain.run.readiness import account_gone, approval_in_force, ready_since
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import StepState

@@ -21,8 +21,8 @@ from connectors.abilities import (
     Reply,
     unpaced,
 )
+from connectors.boundary.wrapping import WrappingConnector
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
-from connectors.wrapping import WrappingConnector
 from orchestrator.domain.planning.missing_connectors import MISSING_CODES
 
 Call = Literal["find_accounts", "attempt", "read_back"]

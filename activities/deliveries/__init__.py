@@ -1,0 +1,1 @@
+"""What leaves Offboard for people and other programs: notices and webhooks."""

@@ -1,0 +1,1 @@
+"""The answers to questions of pages and the API."""

@@ -1,0 +1,1 @@
+"""The checks around every connector."""

@@ -1,0 +1,1 @@
+"""Commands of administrators and owners of packets."""
