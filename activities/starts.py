@@ -15,6 +15,7 @@ from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import TooLate
 from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.reading.queries import Queries
 
@@ -62,6 +63,7 @@ class Starts:
             answers=asked.answers,
             start_id=start_id,
             expected=is_expected(known.status, known.leaving_at, cutoff),
+            sign_in=SignIn(asked.signed_in_recently, asked.sign_in_minutes),
         )
         return commands.started(done)
 

@@ -36,6 +36,7 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.embedded.stack import Stack, stack_up
 from orchestrator.ledger.access.sessions import SessionLimits, Sessions
 from orchestrator.ledger.book import projections
@@ -178,7 +179,7 @@ async def measure(runs: int, looks: int) -> bool:
     async with AsyncExitStack() as up:
         folder = Path(up.enter_context(tempfile.TemporaryDirectory(prefix="offboard-bench-")))
         print("Starting Offboard and letting two runs really go", flush=True)
-        stack = await up.enter_async_context(stack_up(folder))
+        stack = await up.enter_async_context(stack_up(folder, change=without_late_starts))
         leavers = [person for person in stack.company.people if person.leaving][:2]
         later = (datetime.now(UTC) + timedelta(days=60)).strftime("%Y-%m-%dT17:00")
         waiting = await really_went(stack, leavers[0], later, decide=False)

@@ -136,10 +136,11 @@ async def shared_company(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 
 @pytest_asyncio.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    from orchestrator.embedded.smaller_packet import without_late_starts
     from orchestrator.embedded.stack import stack_up  # only who needs all of it pays for its import
 
     folder = tmp_path_factory.mktemp("stack")
-    async with stack_up(folder, notices_gather_seconds=NOTICES_GATHER_SECONDS) as up:
+    async with stack_up(folder, notices_gather_seconds=NOTICES_GATHER_SECONDS, change=without_late_starts) as up:
         yield up
 
 

@@ -26,6 +26,7 @@ from orchestrator.domain.commands import requests
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.domain.planning import searching
 from orchestrator.domain.planning.planning import make_plan
 from orchestrator.domain.run.run import RunState, fold
@@ -84,6 +85,7 @@ class Previews:
             embargo=terms.embargo(),
             actors=organisation.actors,
             abilities=self._runs.abilities,
+            sign_in=SignIn(recent=True),  # a preview changes nothing
         )
         world = StartContext(
             None, shelf, organisation, now, self._runs.abilities, departed=await self._runs.departed(organisation)

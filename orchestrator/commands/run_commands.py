@@ -17,6 +17,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
 from orchestrator.domain.approvals.presettled import settle_beforehand
 from orchestrator.domain.commands import operating, requests, starting
+from orchestrator.domain.commands.requests import NOT_RECENT
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
@@ -24,6 +25,7 @@ from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.urgent import SignIn, is_late
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
@@ -48,6 +50,7 @@ async def start_run(
     answers: Sequence[Answered] = (),
     start_id: str | None = None,
     expected: bool = False,
+    sign_in: SignIn = NOT_RECENT,
 ) -> Done | Received:
     """Opens a run for a person as HR knows them. Raises `Refusal`; an open run that the actor sees is named in it. One
     that they do not see is no refusal: their request is put before those who see it.
@@ -56,7 +59,8 @@ async def start_run(
     takes for settled what is not. They count where the run's search finds what the preview showed.
 
     `expected`: HR's own record says that the person leaves by the cutoff, so that the start is not counted toward the
-    limits on starts (`domain/commands/starting.py`).
+    limits on starts (`domain/commands/starting.py`). A late start is counted all the same. `sign_in` is for late
+    starts (`domain/permissions/urgent.py`).
 
     `start_id` names this start, so that a caller can repeat it without knowing whether it was carried out: while its
     run is open, the answer is that run (see also `run_started`)."""
@@ -82,6 +86,7 @@ async def start_run(
         there = opening.open_run
         if there is not None and there.state.run_id == run_id:
             return StartDecision()  # this very start opened it
+        pinned = opening.shelf.version(version.version)
         shown = there is not None and visibility.sees(there.state, actor, there.world)
         asked = requests.request_run(
             run_id=run_id,
@@ -90,7 +95,7 @@ async def start_run(
             cutoff=cutoff,
             urgent=urgent,
             actor=actor,
-            packet=opening.shelf.version(version.version),
+            packet=pinned,
             phase=version.phase,
             open_run=there.state.run_id if there is not None and shown else None,
             now=opening.now,
@@ -98,14 +103,15 @@ async def start_run(
             reason=reason,
             actors=opening.organisation.actors,
             abilities=services.runs.abilities,
+            sign_in=sign_in,
         )
         # Said even where it comes to nothing, so that a run that the actor does not see makes no difference: whoever
         # asks a second time answers no question of the first run.
         said = settled(opening, asked)
         holders = opening.last_holders(person_id)
         admitted = starting.admit(
-            opening.starts, asked, opening.shelf.version(version.version), actor, opening.now, expected=expected,
-            opens=there is None,
+            opening.starts, asked, pinned, actor, opening.now, opens=there is None,
+            expected=expected and not is_late(asked.cutoff, pinned, opening.now),
             last_of=[role for role, others in holders.items() if opening.left.issuperset(others)],
         )  # fmt: skip
         events = [asked, *said] if there is None else requests.second_request(there.state, asked)

@@ -28,6 +28,7 @@ from orchestrator.demo.summary import (
     shortcomings,
 )
 from orchestrator.embedded.server_process import EmbeddedServerError
+from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.embedded.stack import Stack, stack_up
 
 STOPPED_BY = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -50,7 +51,9 @@ class DemoSession:
             folder = Path(made)
             with _logs_in(folder / "demo.log"):
                 # Half a server is hard to take down: whoever stops us before all are up is answered when they are.
-                async with stack_up(folder / "stack", self.cast.people, self.screen.say, self.cast.staff) as stack:
+                async with stack_up(
+                    folder / "stack", self.cast.people, self.screen.say, self.cast.staff, change=without_late_starts
+                ) as stack:
                     if self.stop_wanted:
                         raise asyncio.CancelledError
                     self.interruptible = True

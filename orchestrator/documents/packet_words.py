@@ -177,6 +177,7 @@ def urgent_sentences(packet: Packet) -> list[str]:
             f"A person with the role {roles(urgent.allowed_to)} can start an urgent run: reversible steps that remove "
             "access then start immediately, before approval"
         ),
+        f"A start with a cutoff more than {spelled(urgent.late_after)} in the past is urgent as well.",
         "All other steps need approval as usual.",
         sentence(
             f"an urgent start is reviewed by the role {roles(urgent.review_by)} within {spelled(urgent.review_within)}"

@@ -1,4 +1,4 @@
-"""A packet without some of its systems, for a machine on which not all of the company can be started."""
+"""Packets changed for the small company: without systems that this machine cannot serve, without late starts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 
 
@@ -33,3 +33,9 @@ def without_systems(packet: Packet, systems: Collection[str]) -> Packet:
 
 def _written(document: dict[str, Any]) -> bytes:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
+
+
+def without_late_starts(packet: Packet) -> Packet:
+    """The packet with a `late_after` of ten years, so that the leavers of an old export are started like all others."""
+    approvals = packet.files[APPROVALS_FILE].replace(b"late_after: PT15M", b"late_after: P3650D")
+    return parse_packet({**packet.files, APPROVALS_FILE: approvals})

@@ -71,11 +71,13 @@ async def stack_up(
     staff: Sequence[StaffEntry] = STAFF,
     port: int | None = None,
     notices_gather_seconds: float = 1.0,
+    change: Callable[[Packet], Packet] = lambda packet: packet,
 ) -> AsyncIterator[Stack]:
     """Starts everything, adopts the starter packets and moves them to production with the owners' signatures. All of
     it is gone when the block ends. The pages are on `port`, or on whichever is free. `staff` must work among `people`.
     A notice is mailed `notices_gather_seconds` after its item was opened, together with the others of that time. What
-    needs a system that this machine cannot serve (the directory without slapd) is left out of the packets."""
+    needs a system that this machine cannot serve (the directory without slapd) is left out of the packets, and `change`
+    changes them before they are adopted."""
     await asyncio.to_thread(folder.mkdir, 0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as up:
         say("Starting PostgreSQL, Temporal and the company's systems")
@@ -102,7 +104,7 @@ async def stack_up(
         await up.enter_async_context(serving(web, services, engine, backend.database, on, local))
         stack = Stack(folder, settings, backend, engine, services, company, postgres, temporal, connections, url)
         say("Signing the starter packets")
-        await _govern(stack, staff)
+        await _govern(stack, staff, change)
         address = folder / ADDRESS_FILE
         address.touch(mode=0o600)
         address.write_text(json.dumps(environment))
@@ -143,8 +145,8 @@ def _mail(connections: Mapping[str, str]) -> dict[str, str]:
     return {PREFIX + name: value for name, value in given.items()}
 
 
-async def _govern(stack: Stack, staff: Sequence[StaffEntry]) -> None:
-    packets = [without_systems(starter_packet(name), stack.company.missing) for name in starter_names()]
+async def _govern(stack: Stack, staff: Sequence[StaffEntry], change: Callable[[Packet], Packet]) -> None:
+    packets = [change(without_systems(starter_packet(name), stack.company.missing)) for name in starter_names()]
     people = stack.people(packets[0])
     actors: dict[str, Actor] = {}
     for member in staff:

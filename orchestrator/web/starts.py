@@ -11,7 +11,9 @@ import asyncio
 from orchestrator import commands
 from orchestrator.commands import Services
 from orchestrator.documents.questions import StartAsked, Started
+from orchestrator.domain.commands.requests import NOT_RECENT
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerUnavailable
 from orchestrator.web.inquiries import ANSWER_READ_WITHIN, Inquiries, InquiryFailed, NotAnswered, new_inquiry_id
@@ -23,11 +25,23 @@ WITHDRAWAL_PAUSE_SECONDS = 0.25
 
 
 async def start(
-    services: Services, inquiries: Inquiries, actor: Actor, asked: StartAsked, *, within: float = START_TIMEOUT_SECONDS
+    services: Services,
+    inquiries: Inquiries,
+    actor: Actor,
+    asked: StartAsked,
+    *,
+    sign_in: SignIn = NOT_RECENT,
+    within: float = START_TIMEOUT_SECONDS,
 ) -> Started:
-    """Starts a run for `actor`, no further than the access goes that they came with. Raises the worker's `Refusal`,
-    `NotAnswered`, `EngineUnavailable` and `LedgerUnavailable`."""
-    asked = asked.model_copy(update={"up_to": actor.up_to})
+    """Starts a run for `actor`, no further than the access goes that they came with; `sign_in` is the caller's. Raises
+    the worker's `Refusal`, `NotAnswered`, `EngineUnavailable` and `LedgerUnavailable`."""
+    asked = asked.model_copy(
+        update={
+            "up_to": actor.up_to,
+            "signed_in_recently": sign_in.recent,
+            "sign_in_minutes": sign_in.minutes,
+        }
+    )
     start_id = new_inquiry_id()
     # From then on the row has expired, and no worker begins with it.
     over = asyncio.get_running_loop().time() + within + ANSWER_READ_WITHIN.total_seconds()

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.embedded.stack import Stack, stack_up
 from tests.cli.command_line import Offboard, until
 
 
 @pytest_asyncio.fixture(scope="module")
 async def fragile(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    async with stack_up(tmp_path_factory.mktemp("fragile")) as up:
+    async with stack_up(tmp_path_factory.mktemp("fragile"), change=without_late_starts) as up:
         yield up
 
 

@@ -102,6 +102,7 @@ urgent:
   allowed_to: [requester]
   review_by: [safety_owner]
   review_within: P1D
+  late_after: P3650D
 exceptions:
   owner: operator
 """

@@ -44,7 +44,9 @@ def test_others_are_refused_and_can_still_bring_it_forward(by: Actor) -> None:
 
 
 def test_a_packet_without_urgent_starts_leaves_it_to_the_value_owner() -> None:
-    urgent = "urgent:\n  allowed_to: [requester]\n  review_by: [safety_owner]\n  review_within: P1D\n"
+    urgent = (
+        "urgent:\n  allowed_to: [requester]\n  review_by: [safety_owner]\n  review_within: P1D\n  late_after: P3650D\n"
+    )
     story = Story(packet(platform=GRANTED, approvals=(urgent, "")))
     assert postpones(story, HR) == "postpone_not_allowed" and postpones(story, VERA) == ""
 

@@ -23,7 +23,10 @@ VERA = actor("vera", "value_owner")
 LIMITS = "starts: {per_requester: 4, per_packet: 6, urgent_per_requester: 2, urgent_per_packet: 3}\n"
 LIMITED = packet(approvals=("exceptions:", LIMITS + "exceptions:"))
 ROOMY = packet(
-    approvals=("exceptions:", LIMITS.replace("urgent_per_packet: 3", "urgent_per_packet: 9") + "exceptions:")
+    approvals=(
+        "exceptions:",
+        LIMITS.replace("urgent_per_packet: 3", "urgent_per_packet: 9") + "exceptions:",
+    )
 )
 
 

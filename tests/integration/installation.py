@@ -32,6 +32,7 @@ from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import ExceptionState, TaskState
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.embedded.stack import put_in_production
 from orchestrator.embedded.staff import STAFF
 from orchestrator.engine import Engine
@@ -262,7 +263,7 @@ async def installation(
     name, mail address and time zone. Without `worker` nothing works here but what the test starts. With `settings` of
     another installation this is a second process of it."""
     settings = settings or new_settings(database_url, temporal_address, company)
-    packet = packet or starter_packet("standard-leaver")
+    packet = packet or without_late_starts(starter_packet("standard-leaver"))
 
     async def fill(url: str) -> None:
         async with open_backend(replace(settings, database_url=url)) as backend:

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from orchestrator.domain.packet.packet_files import starter_names, starter_packet
+from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.ledger.book.projections import KEY, run_rows
 from tests.conftest import Hire
 from tests.integration.conftest import Install
@@ -14,7 +15,7 @@ from tests.integration.installation import Installation, conninfo, statuses
 
 @pytest.mark.parametrize("name", starter_names())
 async def test_a_run_of_a_starter_packet(install: Install, hire: Hire, needs_directory: None, name: str) -> None:
-    async with install(packet=starter_packet(name)) as here:
+    async with install(packet=without_late_starts(starter_packet(name))) as here:
         [person] = await hire(traits=["admin"])
         run = await here.start(person)
         state = await here.attend(run)

@@ -29,6 +29,7 @@ from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import AttemptResult
+from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
@@ -209,7 +210,7 @@ STRANGER = Viewer("stranger", frozenset({"gardener"}))
 @asynccontextmanager
 async def small_office(url: str, packet: Packet | None = None) -> AsyncIterator[SmallOffice]:
     database = Database(url, role="offboard_app")
-    services = SmallOffice(url, database, packet or starter_packet("standard-leaver"))
+    services = SmallOffice(url, database, packet or without_late_starts(starter_packet("standard-leaver")))
     try:
         await services.open()
         yield services

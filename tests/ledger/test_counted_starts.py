@@ -16,8 +16,10 @@ from orchestrator.domain.errors import Refusal, TooLate
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet import packet as packet_models
 from orchestrator.domain.packet.packet import StartLimits
+from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.embargo import EmbargoTerms
-from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.levels import HR_FEED, Actor
+from orchestrator.domain.run.cutoff import Cutoff
 from tests.ledger.small_office import DAY, HANNA, OLE, SAM, SmallOffice, acting, sees, small_office
 
 HENRI = acting("henri", "requester")
@@ -120,3 +122,27 @@ async def test_the_last_safety_owner_is_not_cut_off_by_one_person(here: SmallOff
     assert await commands.confirm_start(here.services, OLE, str(held[0].facts["held_id"]))
     last = "sid" if isinstance(outcomes[0], Done) else "sue"
     assert isinstance(await urgent_start(here, last), Done)
+
+
+async def test_late_leavers_of_the_feed_of_hr_run_first_and_count(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = StartLimits(per_requester=5, per_packet=7, urgent_per_requester=1, urgent_per_packet=3)
+    monkeypatch.setattr(packet_models, "DEFAULT_START_LIMITS", limits)
+    feed = Actor(actor_id=HR_FEED, kind="service", roles=frozenset({"hr_system"}))
+    async with small_office(database_url, starter_packet("standard-leaver")) as here:
+        await commands.record_actor(here.services, feed)
+        late = (await here.ledger.now()) - DAY
+        cutoff = Cutoff(instant=late, zone="UTC", local=f"{late:%Y-%m-%dT%H:%M}")
+
+        async def reported(number: str) -> Done | Received:
+            person = PersonFacts(hr_id=number, employee_number=number, display_name="Quirina Baldamus")
+            return await commands.start_run(here.services, feed, person, here.packet.name, cutoff, expected=True)
+
+        first = await reported("Q-1")
+        assert isinstance(first, Done)
+        state = (await here.services.runs.load(first.run_id)).state
+        assert state.urgent and state.cutoff == late and "x-urgent_review-start" in state.work.exceptions
+        with pytest.raises(TooLate) as held:
+            await reported("Q-2")
+        assert held.value.code == "starts_held"

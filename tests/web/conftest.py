@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.embedded.stack import Stack, stack_up
 from tests.cli.command_line import hired
 from tests.conftest import NOTICES_GATHER_SECONDS
@@ -24,7 +25,7 @@ Program = Callable[[str], Awaitable[httpx.AsyncClient]]
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """One for all of pages and API: they leave hundreds of runs, and a crowd, that other tests need not see."""
     folder = tmp_path_factory.mktemp("web-stack")
-    async with stack_up(folder, notices_gather_seconds=NOTICES_GATHER_SECONDS) as up:
+    async with stack_up(folder, notices_gather_seconds=NOTICES_GATHER_SECONDS, change=without_late_starts) as up:
         yield up
 
 

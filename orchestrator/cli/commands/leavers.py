@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -18,21 +20,27 @@ from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.screen import complain, cutoff, name, say
 
+ONE_ROW: Final = frozenset({"own_run", "urgent_not_allowed", "step_up_needed"})
+"""Codes of refusals of the actor that are about one row: their own run, and a late start."""
+
 
 @dataclass(slots=True)
-class _Batch:
+class Batch:
     ready: list[tuple[ExportRow, Document]] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
 
 
 async def start_all(
-    alias: str | None, path: Path, packet: str, skip_bad: bool, confirm: int | None, folder: Path
+    alias: str | None, path: Path, packet: str, skip_bad: bool, confirm: int | None, yes: bool, folder: Path
 ) -> None:
+    """`yes` confirms rows whose cutoff is in the past, which are urgent starts."""
     content = await asyncio.to_thread(_read, path)
     async with entering(folder, alias) as server:
         current = await server.get("packets", packet)
         export = read_export(content, current["export_columns"])
         batch = await _looked_up(server, packet, export.leaving)
+        if not yes:
+            set_late_rows_aside(batch, current.get("late_after"), datetime.now(UTC))
         batch.bad = sorted([*export.bad, *batch.bad], key=lambda row: row.line)
         for row in batch.bad:
             complain(f"{path.name}, line {row.line}: {row.message}", "")
@@ -63,6 +71,16 @@ def _read(path: Path) -> bytes:
     return content
 
 
+def set_late_rows_aside(batch: Batch, late_after: float | None, now: datetime) -> None:
+    """`late_after` are seconds; None under a packet that allows no urgent starts."""
+    if late_after is None:
+        return
+    late = [one for one in batch.ready if one[0].cutoff and (now - one[0].cutoff.instant).total_seconds() > late_after]
+    said = "the cutoff is in the past, so this is an urgent start; correct the date, or confirm the start with --yes"
+    batch.bad += [BadRow(row.line, said) for row, _ in late]
+    batch.ready = [one for one in batch.ready if one not in late]
+
+
 def _require_confirmed(count: int, cap: int, packet: str, confirm: int | None) -> None:
     if confirm is not None and confirm != count:
         raise LocalRefusal(
@@ -77,10 +95,10 @@ def _require_confirmed(count: int, cap: int, packet: str, confirm: int | None) -
         )
 
 
-async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> _Batch:
+async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> Batch:
     """Who each row is in HR now, before anything starts. An export says who leaves and when; everything else about
     them is HR's word today, and a row that HR tells otherwise may be somebody else's."""
-    batch = _Batch()
+    batch = Batch()
     console = Console(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         for row in bar.track(rows, description="Searching people in HR"):
@@ -116,7 +134,7 @@ async def _start_each(server: Server, ready: list[tuple[ExportRow, Document]], p
         try:
             done = await server.post("runs", body=asked)
         except ServerRefused as error:
-            if error.status not in (404, 409, 422) and error.code != "own_run":
+            if error.status not in (404, 409, 422) and error.code not in ONE_ROW:
                 raise
             refused += 1
             complain(f"{path.name}, line {row.line}: {error.message}", remedy_of(error))

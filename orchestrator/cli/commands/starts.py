@@ -6,8 +6,10 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -27,6 +29,8 @@ from orchestrator.cli.terminal.screen import cutoff, name, print_json, say
 PREVIEW_TIMEOUT_SECONDS = 120.0
 """Seconds in which a worker looks into every system. Its answer is kept for a quarter of an hour."""
 POLL_SECONDS = 1.0
+FIRST_ZONE = timezone(timedelta(hours=14))
+"""The zone in which each local time comes first."""
 
 
 def start(
@@ -74,7 +78,8 @@ def start(
         typer.Option("--confirm", metavar="N", help="Confirm the number of runs if it exceeds the packet's limit."),
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask before an urgent start. Required outside of a terminal.")
+        bool,
+        typer.Option("--yes", help="Do not ask before an urgent start. Required outside of a terminal and for lists."),
     ] = False,
     json: Json = False,
     alias: As = None,
@@ -94,7 +99,7 @@ def start(
             raise typer.BadParameter(f"{', '.join(given)} can only be used with one PERSON, not with --from-csv.")
         from orchestrator.cli.commands.leavers import start_all  # reading exports takes what nothing else here needs
 
-        carry_out(start_all(alias, from_csv, packet, skip_bad, confirm, folder))
+        carry_out(start_all(alias, from_csv, packet, skip_bad, confirm, yes, folder))
         return
     if skip_bad or confirm is not None:
         raise typer.BadParameter("--skip-bad and --confirm need --from-csv.")
@@ -109,7 +114,7 @@ def start(
         carry_out(_preview(asked, embargo_until, named or [], json, alias, folder))
     else:
         settled = (theirs or [], not_theirs or [])
-        asks = urgent and not yes
+        asks = not yes and (urgent or may_be_past(when, zone, datetime.now(UTC)))
         carry_out(_start_one(asked, reason, settled, embargo_until, named or [], asks, alias, folder))
 
 
@@ -123,13 +128,10 @@ async def _start_one(
     alias: str | None,
     folder: Path,
 ) -> None:
-    """`asks` shows the person and their systems, and asks before the start."""
+    """`asks` previews the run, and if it is urgent shows the person and their systems, and asks before the start."""
     _demand_cutoff(asked)
-    if asks and not sys.stdin.isatty():
-        raise LocalRefusal(
-            "confirmation_missing", "An urgent start removes access immediately and was not confirmed.",
-            "Check the person with --preview, then add --yes.",
-        )  # fmt: skip
+    if asks and asked["urgent"]:
+        _require_terminal()
     async with entering(folder, alias) as server:
         body = {**asked, "embargo": await _embargo(server, until, named)}
         answered: list[Document] = []
@@ -137,7 +139,8 @@ async def _start_one(
             with looking("Searching all systems"):
                 preview = await _answered(server, await server.post("previews", body=body))
             answered = answers(preview, *settled, reason) if any(settled) else []
-            if asks:
+            if asks and preview["urgent"]:
+                _require_terminal()
                 print_urgent(preview)
                 if not typer.confirm("Remove this access now?", default=False):
                     say("Not started.")
@@ -148,6 +151,8 @@ async def _start_one(
             return
         run = await server.run(done["run_id"])
         say(f"Run {run['run_id']} started for {name(run['person'])}.")
+        if run["urgent"] and not asked["urgent"]:
+            say("The cutoff is in the past, so this is an urgent start: it is reviewed afterwards.")
         say(f"Access ends {'now' if run['urgent'] else cutoff(run['cutoff'], run['zone'])}.")
         say(f"Follow it: offboard watch {run['run_id']}")
         for one in answered:
@@ -193,6 +198,26 @@ async def _embargo(server: Server, until: str | None, named: list[str]) -> Docum
         return None
     members = (await server.get("staff"))["members"] if named else []
     return {"until": instant_given(until), "named": [colleague_named(members, one) for one in named]}
+
+
+def may_be_past(cutoff: str | None, zone: str | None, now: datetime) -> bool:
+    """Whether a cutoff may be in the past, so that the start may be urgent. The server says whether it is: it knows
+    the person's zone. False for what is no time, which the server refuses."""
+    try:
+        at = datetime.fromisoformat(cutoff or "")
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=ZoneInfo(zone) if zone else FIRST_ZONE)
+    except (ValueError, OSError, KeyError):
+        return False
+    return at < now
+
+
+def _require_terminal() -> None:
+    if not sys.stdin.isatty():
+        raise LocalRefusal(
+            "confirmation_missing", "An urgent start removes access immediately and was not confirmed.",
+            "Check the person with --preview, then add --yes.",
+        )  # fmt: skip
 
 
 def _demand_cutoff(asked: Document) -> None:

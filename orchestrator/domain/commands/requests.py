@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.errors import Invalid, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures.added_exposure import added_exposure
@@ -28,12 +28,14 @@ from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.postponing import require_postponing
 from orchestrator.domain.permissions.reports import has_one_of, require_independent
+from orchestrator.domain.permissions.urgent import SignIn, is_late, late_start_is_urgent, require_urgent
 from orchestrator.domain.planning.plan import depends_on_cutoff, sends_cutoff
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import steps_to_repeat
 
+NOT_RECENT: Final = SignIn()
 MAX_PAST: Final = timedelta(days=5 * 365)
 MAX_FUTURE: Final = timedelta(days=10 * 365)
 """How far a cutoff can be from now."""
@@ -55,9 +57,11 @@ def request_run(
     reason: str | None = None,
     actors: Mapping[str, Actor] = MappingProxyType({}),
     abilities: Catalogue = MappingProxyType({}),
+    sign_in: SignIn = NOT_RECENT,
 ) -> e.RunRequested:
-    """HR asks that this person be offboarded. Without a cutoff an urgent run is cut off now, in the person's zone.
-    `actors` and `abilities` say whether those whom an embargo names can carry the run through.
+    """HR asks that this person be offboarded. Without a cutoff an urgent run is cut off now, in the person's zone. A
+    late start is urgent as well, and keeps its cutoff; its requester needs a recent `sign_in`, which the entry point
+    demands for the others. `actors` and `abilities` say whether those whom an embargo names can carry the run through.
 
     A service's request counts as one of the person who created its token: that person decides nothing in the run.
 
@@ -75,11 +79,13 @@ def request_run(
     if open_run is not None:
         raise TooLate("run_open", f"This person already has an open run: {open_run}.", run_id=open_run)
     if urgent:
-        _may_start_urgently(actor, packet)
+        require_urgent(actor, packet)
     if cutoff is None and not urgent:
         raise Invalid("cutoff_missing", "No cutoff was given.")
-    ends = cutoff.instant if cutoff is not None and not urgent else now
+    planned = cutoff if not urgent else None
+    ends = planned.instant if planned is not None else now
     _require_plausible(ends, now)
+    urgent = urgent or (is_late(ends, packet, now) and late_start_is_urgent(actor, packet, abilities, sign_in))
     under = wanted_embargo(packet, ends, embargo, actor.actor_id)
     if under is not None:
         leaving = ExcludedPeople(person_id, actor.actor_id, actor.answers_for, urgent)
@@ -93,7 +99,7 @@ def request_run(
         phase=phase,
         cutoff=ends,
         zone=zone,
-        local_cutoff=cutoff.local if cutoff is not None and not urgent else "",
+        local_cutoff=planned.local if planned is not None else "",
         urgent=urgent,
         requested_by=actor.actor_id,
         requester_human=actor.answers_for,
@@ -244,12 +250,3 @@ def in_pilot(packet: Packet, person: PersonFacts) -> bool:
         return Expression.compile(packet.workflow.pilot, ("person",)).evaluate(person=person)
     except ExpressionFailed:
         return False
-
-
-def _may_start_urgently(actor: Actor, packet: Packet) -> None:
-    urgent = packet.approvals.urgent
-    if urgent is None or not actor.roles & set(urgent.allowed_to) or actor.kind != "person":
-        allowed = ", ".join(urgent.allowed_to) if urgent is not None else "none"
-        raise NotAllowed(
-            "urgent_not_allowed", f"Packet {packet.name} allows urgent starts by these roles only: {allowed}."
-        )

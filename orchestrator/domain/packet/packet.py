@@ -241,11 +241,13 @@ class GateSpec(_Written):
 
 
 class UrgentSpec(_Written):
-    """Who may start at once with the reversible steps that cut access, and who reviews that start afterwards."""
+    """Who may start at once with the reversible steps that cut access, and who reviews that start afterwards. A start
+    whose cutoff is longer ago than `late_after` is urgent as well."""
 
     allowed_to: Annotated[tuple[Slug, ...], Field(min_length=1)]
     review_by: Annotated[tuple[Slug, ...], Field(min_length=1)]
     review_within: PositiveDuration
+    late_after: PositiveDuration = timedelta(minutes=15)
 
 
 class PostponeSpec(_Written):

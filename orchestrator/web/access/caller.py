@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.ledger.access.sessions import Session, left_since
 from orchestrator.ledger.access.tokens import Token
 from orchestrator.reading.visibility import Viewer
@@ -70,13 +71,15 @@ class Caller:
     def require_step_up(self, settings: WebSettings, what: str = "An urgent start") -> None:
         """What is done at once, before anybody approves, and what gives others access, is for somebody who has just
         proved who they are. `what` begins the message. Raises `NotAllowed` (`step_up_needed`)."""
-        proved = self.proved_at(settings)
-        if proved is None or not -AHEAD <= self.now - proved <= settings.step_up_within:
-            raise NotAllowed(
-                "step_up_needed",
-                f"{what} needs a recent sign-in.",
-                minutes=max(int(settings.step_up_within.total_seconds() // 60), 1),
-            )
+        sign_in = self.sign_in(settings)
+        if not sign_in.recent:
+            raise NotAllowed("step_up_needed", f"{what} needs a recent sign-in.", minutes=sign_in.minutes)
+
+    def sign_in(self, settings: WebSettings) -> SignIn:
+        """What `require_step_up` checks, for a worker that learns from HR whether a start is late."""
+        proved, within = self.proved_at(settings), settings.step_up_within
+        recent = proved is not None and -AHEAD <= self.now - proved <= within
+        return SignIn(recent, max(int(within.total_seconds() // 60), 1))
 
     def require_fresh_sign_in(self, settings: WebSettings, what: str) -> None:
         """The same for what only people can do: programs are refused by the command itself."""

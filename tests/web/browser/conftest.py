@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.embedded.stack import Stack, stack_up
 from tests.conftest import NOTICES_GATHER_SECONDS
 from tests.web.overheard import Overheard, overhearing
@@ -62,7 +63,7 @@ class Browsing:
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """One for the browsers alone: whatever other tests leave open would push what is looked for off the first page."""
     folder = tmp_path_factory.mktemp("stack-for-browsers")
-    async with stack_up(folder, notices_gather_seconds=NOTICES_GATHER_SECONDS) as up:
+    async with stack_up(folder, notices_gather_seconds=NOTICES_GATHER_SECONDS, change=without_late_starts) as up:
         yield up
 
 

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
+from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.embedded.stack import Stack, stack_up
 from tests.web.browser.conftest import Browsing
 from tests.web.overheard import overhearing
@@ -18,7 +19,7 @@ AT_ONCE = 12_000
 
 @pytest_asyncio.fixture(scope="module")
 async def fragile(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    async with stack_up(tmp_path_factory.mktemp("stack-that-breaks")) as up:
+    async with stack_up(tmp_path_factory.mktemp("stack-that-breaks"), change=without_late_starts) as up:
         yield up
 
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.company.people import Employee
-from orchestrator.embedded.smaller_packet import without_systems
+from orchestrator.embedded.smaller_packet import without_late_starts, without_systems
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.ledger.small_office import renamed
 from tests.web.api.running import PAST, planned, start, until
@@ -22,7 +22,7 @@ Started = Callable[..., Awaitable[str]]
 @pytest_asyncio.fixture
 async def two_approve(stack: Stack) -> str:
     """A packet in production in which two people decide at each gate; its name."""
-    packet = without_systems(starter_packet("standard-leaver"), stack.company.missing)
+    packet = without_late_starts(without_systems(starter_packet("standard-leaver"), stack.company.missing))
     packet = renamed(packet, "two-approve", approvals=("quorum: 1", "quorum: 2"))
     known = (await stack.services.runs.organisation()).actors
     await put_in_production(stack.services, packet, known["value-owner"], known["safety-owner"])

@@ -69,6 +69,11 @@ class Packets(ResponseModel):
 
 class PacketShown(PacketInList):
     batch_cap: int = Field(description="The number of runs that can start from one list without a confirmation")
+    late_after: float | None = Field(
+        None,
+        description="Seconds after which a cutoff in the past makes a start urgent; "
+        "null if the packet allows no urgent starts",
+    )
     export_columns: dict[str, str] = Field(description="Titles of the columns in HR's export, by field")
     versions: list[PacketVersion] = Field(description="In the order of adoption, newest last")
 
@@ -212,9 +217,11 @@ async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketSh
     packet = await readable(web, caller, name)
     shelf = await web.services.runs.shelf(packet.name)
     versions = [await _shown(web, caller, known) for known in shelf.history.versions]
+    urgent = packet.approvals.urgent
     return PacketShown(
         **await _line(web, packet),
         batch_cap=packet.workflow.thresholds.batch_cap,
+        late_after=urgent.late_after.total_seconds() if urgent is not None else None,
         export_columns=dict(packet.platform.hr.export_columns),
         versions=versions,
     )

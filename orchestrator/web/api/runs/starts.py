@@ -67,7 +67,8 @@ class RunAsked(RequestModel):
     zone: Zone | None = Field(None, description="Default: the person's time zone in HR")
     urgent: bool = Field(
         False,
-        description="Immediately run the reversible steps that remove access, before approval. Needs a recent sign-in.",
+        description="Immediately run the reversible steps that remove access, before approval. Needs a recent sign-in. "
+        "A start with a cutoff in the past is urgent as well, from the packet's limit on (`late_after`)",
     )
     embargo: WantedEmbargo | None = None
     reason: Reason | None = Field(None, description="Encrypted; visible to everyone who can see the run")
@@ -119,7 +120,7 @@ async def start(
     await may_prepare(web, caller, asked.packet)
     settled = tuple(Answered(one.question, tuple(one.accounts), one.reason) for one in asked.answers)
     question = StartAsked(**_terms(asked), reason=asked.reason, answers=settled)
-    done = await starts.start(web.services, web.inquiries, caller.actor, question)
+    done = await starts.start(web.services, web.inquiries, caller.actor, question, sign_in=caller.sign_in(web.settings))
     body, response.status_code, headers = start_outcome(done)
     response.headers.update(headers)
     return body

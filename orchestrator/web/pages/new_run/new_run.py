@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from orchestrator.documents.preview import MatchQuestion, Preview
 from orchestrator.documents.questions import MIN_SEARCH_CHARACTERS, FindPeople, PeopleAnswer, PreviewAsked, Started
-from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
+from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_history import Phase
 from orchestrator.engine import EngineUnavailable
@@ -216,7 +216,7 @@ async def _preview_page(
     return await page(
         request, "new_run_preview.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
         status=status, flashes=(flash,) if flash is not None else (), draft=draft, handle=handle,
-        address=_address(inquiry_id), steps_up=_steps_up(web, caller, draft, inquiry_id), said=said,
+        address=_address(inquiry_id), steps_up=_steps_up(web, caller, answer, inquiry_id), said=said,
         faults=said.faults(), **preview_page(answer, draft, await web.queries.staff()),
     )  # fmt: skip
 
@@ -244,7 +244,9 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
             if draft.urgent:
                 caller.require_step_up(web.settings)
             wanted = draft.start(said.reason or None, said.answers(questions))
-            done = await starts.start(web.services, web.inquiries, caller.actor, wanted)
+            done = await starts.start(
+                web.services, web.inquiries, caller.actor, wanted, sign_in=caller.sign_in(web.settings)
+            )
         except (Refusal, EngineUnavailable) as error:
             flash, status = refusal_flash(request, error, AWAY)
             return await _preview_page(request, caller, inquiry_id, flash=flash, status=status, said=said)
@@ -319,16 +321,12 @@ def _hr(packet: Packet) -> tuple[str, Any]:
     return packet.platform.hr.system, packet.platform.systems[packet.platform.hr.system]
 
 
-def _steps_up(web: WebState, caller: Caller, draft: RunDraft, inquiry_id: str) -> str | None:
+def _steps_up(web: WebState, caller: Caller, answer: Preview, inquiry_id: str) -> str | None:
     """Where an urgent start's fresh sign-in is had; None where it is not needed or there already."""
-    if not draft.urgent:
+    if not answer.urgent or caller.sign_in(web.settings).recent:
         return None
-    try:
-        caller.require_step_up(web.settings)
-    except NotAllowed:
-        way = "/sign-in/start?step_up=true&to=" if web.provider is not None else "/sign-in?to="
-        return f"{way}{_address(inquiry_id)}"
-    return None
+    way = "/sign-in/start?step_up=true&to=" if web.provider is not None else "/sign-in?to="
+    return f"{way}{_address(inquiry_id)}"
 
 
 def _address(inquiry_id: str) -> str:

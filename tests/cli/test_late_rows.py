@@ -1,0 +1,34 @@
+"""Rows of an HR export whose cutoff is in the past: each would be an urgent start."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.cli.commands.leavers import Batch, set_late_rows_aside
+from orchestrator.cli.hr_export import ExportRow
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.run.cutoff import Cutoff
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def batch(*ago: timedelta) -> Batch:
+    person = PersonFacts(hr_id="1", employee_number="E-1", display_name="Ada")
+    return Batch([
+        (ExportRow(line, person, Cutoff(instant=NOW - span, zone="UTC", local="")), {})
+        for line, span in enumerate(ago, start=2)
+    ])  # fmt: skip
+
+
+def test_late_rows_are_bad_rows_until_they_are_confirmed() -> None:
+    rows = batch(timedelta(minutes=14), timedelta(days=3), timedelta(days=-1))
+    set_late_rows_aside(rows, 900, NOW)
+    assert [row.line for row, _ in rows.ready] == [2, 4]
+    [bad] = rows.bad
+    assert bad.line == 3 and "urgent start" in bad.message and "--yes" in bad.message
+
+
+def test_a_packet_without_urgent_starts_has_no_late_rows() -> None:
+    rows = batch(timedelta(days=3))
+    set_late_rows_aside(rows, None, NOW)
+    assert len(rows.ready) == 1 and not rows.bad
