@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator import commands
 from orchestrator.commands import Done, Received, Services
-from orchestrator.documents.questions import PersonFactsAsked, PreviewAsked, StartAsked, Started
+from orchestrator.documents.questions import PersonFactsAsked, PreviewAsked, RunTerms, StartAsked, Started
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.levels import Level
@@ -54,7 +54,7 @@ async def test_a_start_opens_the_run_and_asks_hr_as_often_as_one_look_does(askin
         one_look = len(await here.company.requests("hr"))
         for person, zone in ((other, ZONE), (third, None)):
             question = asked(person, packet=packet.name, zone=zone)
-            terms = question.model_dump(exclude={"kind", "up_to", "reason", "answers"})
+            terms = question.model_dump(include=set(RunTerms.model_fields))
             await here.company.requests("hr")
             shown = await inquiries.ask("hr", PreviewAsked(**terms, actor_id="hr"))
             assert shown.person.employee_number == person.employee_number
