@@ -83,6 +83,7 @@ class Runs:
         )
         self.starts = Starts(ledger)
         self._organising = asyncio.Lock()
+        self._starting = asyncio.Lock()
         self._departed: tuple[float, frozenset[str]] | None = None
         ledger.forgetting.append(self._forget)
 
@@ -304,7 +305,9 @@ class Runs:
             await self.ledger.append(appends, projections.changes(RunState(), after, world.now))
             return RunDecision(after, world, tuple(happened))
 
-        return await until_appended(attempt)
+        # One at a time in this process: every start changes the stream of starts, so they would conflict.
+        async with self._starting:
+            return await until_appended(attempt)
 
     async def _left(self, people: Iterable[str]) -> frozenset[str]:
         """Those of these people (opaque ids) whose cutoff has passed, in their latest run, unless it was cancelled."""

@@ -97,6 +97,7 @@ NOTICE: Vocabulary = {"first": "Notice", "reminder": "Reminder"}
 
 TIMING: Vocabulary = {"late": "Overdue", "soon": "Due soon"}
 
+OPEN_RUNS: Vocabulary = {"continue": "Open runs continue", "pause": "Open runs are paused"}
 VOCABULARIES: Mapping[str, Vocabulary] = {
     "run": states.RUN,
     "step": states.STEP,
@@ -131,6 +132,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "timing": TIMING,
     "proof": PROOF,
     "notice": NOTICE,
+    "open_runs": OPEN_RUNS,
     "code": states.FAILURE,
 }
 

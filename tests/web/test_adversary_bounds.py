@@ -108,7 +108,7 @@ async def test_a_provider_that_hangs_delays_only_those_who_sign_in(
         await reader.read()
         writer.close()
 
-    monkeypatch.setattr(provider, "WITHIN", 2.0)
+    monkeypatch.setattr(provider, "TIMEOUT_SECONDS", 2.0)
     hanging = await asyncio.start_server(silent, "127.0.0.1", 0)
     issuer = f"http://127.0.0.1:{hanging.sockets[0].getsockname()[1]}"
     clock = asyncio.get_running_loop().time

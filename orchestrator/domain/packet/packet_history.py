@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft, Event, Personal
@@ -73,6 +73,14 @@ class PacketMoved(Event):
     reason: str = ""
     explanation: Personal[str] = None
     open_runs: OpenRuns | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """An event that was stored without the field is encoded to the same bytes."""
+        fields: dict[str, Any] = handler(self)
+        if self.open_runs is None:
+            del fields["open_runs"]
+        return fields
 
 
 PACKET_EVENTS: tuple[type[Event], ...] = (PacketAdopted, PacketSigned, PacketMoved)
