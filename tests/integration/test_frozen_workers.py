@@ -70,8 +70,9 @@ async def test_an_attempt_whose_lease_is_over_makes_no_call(install: Install, co
         begun = [r for r in page.events[f"run:{run}"] if r.type == "StepStarted" and r.recorded_at < before]
         failed = [recorded.event for recorded in page.events[f"run:{run}"] if recorded.type == "StepAttemptFailed"]
         over = [event.model_dump() for event in failed]
-        assert [(event["code"], event["happened"]) for event in over] == [("lease_over", "no")] * len(begun)
-        assert begun
+        # On a busy machine a process can lose a second lease before it has read the new time.
+        assert {(event["code"], event["happened"]) for event in over} == {("lease_over", "no")}
+        assert begun and len(over) >= len(begun)
         await each_effect_once(company)
         await here.verify()
 

@@ -138,8 +138,17 @@ def _never(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
 
 def _rejected(context: ExceptionContext, gate_id: str) -> Wanted | None:
     state, gate = context.state, context.state.decisions.gates[gate_id]
-    stands = gate.outcome == "rejected" and _keeps_rejected(state, gate_id)
-    return Wanted(gate_id, gate_id=gate_id) if stands else None
+    if gate.outcome != "rejected" or not _keeps_rejected(state, gate_id):
+        return None
+    before = [
+        known
+        for known in state.work.exceptions.values()
+        if known.opened.kind == "gate_rejected" and known.opened.gate_id == gate_id
+    ]
+    if any(known.open for known in before):
+        return None
+    # A step can leave the plan and come back: the exception closes without it, and opens again with it.
+    return Wanted(f"{gate_id}-again-{len(before)}" if before else gate_id, gate_id=gate_id)
 
 
 def _keeps_rejected(state: RunState, gate_id: str) -> bool:

@@ -110,7 +110,9 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
         )
         return StepReadiness("stopped", "open_question" if asked else "exception")
     if step.system in state.accounts.changed_systems:
-        return StepReadiness("stopped", "exception")
+        # Once a person ordered a new plan, the system is searched until it answers.
+        waits = state.wants_plan_from(step.system)
+        return StepReadiness("waiting", "plan") if waits else StepReadiness("stopped", "exception")
     if state.plan.stale and step.level > Level.PREPARE:
         return StepReadiness("waiting", "plan")
     dates = (due_at(state, step), shows_leaving_from(state, step, world))
