@@ -134,6 +134,7 @@ async def test_a_run_is_held_and_released(install: Install, hire: Hire) -> None:
         await approve(here, run)
         await quiet(here, run)
         assert set(statuses(await here.state(run)).values()) == {"planned"}
+        assert (await here.events(run)).count("ExceptionOpened") == 1, "HR is asked once to confirm the pause"
         await commands.release_run(here.services, operator, run)
         assert (await here.attend(run)).finish == "clean"
 

@@ -179,12 +179,13 @@ def _pause_unconfirmed(context: ExceptionContext, _: str) -> Wanted | None:
     """A pause keeps access open. A person without a role of HR can place one, so that a wrong removal can be stopped,
     and HR confirms it."""
     state, world = context.state, context.world
-    if not state.held or state.held_at is None:
+    if not state.held:
         return None
     by = world.actors.get(state.held_by)
     if by is not None and not by.roles.isdisjoint(postponing_roles(world.pinned, world.current)):
         return None
-    return Wanted(_stamp(state.held_at))
+    # Its version and not its time, which the ledger decides only when it records the pause.
+    return Wanted(str(state.held_version))
 
 
 def _not_held(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:

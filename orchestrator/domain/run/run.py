@@ -40,7 +40,7 @@ class RunState:
     moved_by: str | None = None
     held: bool = False
     held_by: str = ""
-    held_at: datetime | None = None
+    held_version: int = 0
     embargo_until: datetime | None = None
     embargo_ended_at: datetime | None = None
     named: tuple[str, ...] = ()
@@ -143,12 +143,12 @@ def _(event: e.SecondRequestReceived, state: RunState, at: datetime) -> RunState
 
 @_fold_run.register(e.RunHeld)
 def _(event: e.RunHeld, state: RunState, at: datetime) -> RunState:
-    return replace(state, held=True, held_by=event.by, held_at=at)
+    return replace(state, held=True, held_by=event.by, held_version=state.version + 1)
 
 
 @_fold_run.register(e.RunReleased)
 def _(event: e.RunReleased, state: RunState, at: datetime) -> RunState:
-    return replace(state, held=False, held_by="", held_at=None)
+    return replace(state, held=False, held_by="", held_version=0)
 
 
 @_fold_run.register(e.RunEnded)

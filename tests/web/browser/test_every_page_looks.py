@@ -59,6 +59,7 @@ PAGES: dict[str, tuple[str | None, str | To]] = {
     "ledger": ("auditor", "/ledger"),
     "outcomes": ("auditor", "/outcomes?span=365"),
     "away": ("auditor", "/away"),
+    "starts": ("safety-owner", "/starts"),
     "tokens": ("safety-owner", "/tokens"),
     "webhooks": ("safety-owner", "/webhooks"),
     "device": ("operator", "/device"),
