@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from run_world import ANNA, BEN, PERSON_ID, SAM, Story, actor, packet
+from run_world import ANNA, BEN, OLE, PERSON_ID, SAM, Story, actor, packet
 
 from orchestrator.domain import events as e
+from orchestrator.domain.commands.operating import require_check
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.organisation.organisation import record_sign_in
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.organisation import Organisation, record_sign_in
 from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.run.readiness import World
 from orchestrator.ledger.book.codec import EventCodec
 from tests.domain.organisations import organisation_of
 
@@ -75,3 +80,67 @@ def test_the_creator_is_recorded_and_old_events_keep_their_bytes() -> None:
     old = record_sign_in(organisation_of([]), feed(None), None, None, None)
     assert b"maker_human" not in codec.encode(old[0]).public
     assert organisation_of(old).actors["s_1"].maker_human is None
+
+
+HELPED = packet(platform=("levels:\n", 'levels:\n  - {who: "*", kind: assistant, systems: [code], up_to: change}\n'))
+
+
+def seen(person: Actor) -> Event:
+    return record_sign_in(Organisation(), person, None, None, None)[0]
+
+
+def made(person: Actor, **more: Any) -> list[Event]:
+    """An assistant with the role of operators, as `make_token` records it."""
+    robot = actor("s_2", "operator", kind="assistant").model_copy(update={"maker_human": person.human, **more})
+    token = e.TokenMade(token_id="2", actor_id="s_2", up_to="change", by=person.actor_id, human=person.human)
+    return [seen(robot), token]
+
+
+def revoked(person: Actor, *roles: str) -> Event:
+    return e.RolesRevoked(actor_id=person.actor_id, roles=roles, by="sam")
+
+
+def level_in(organisation: Organisation, departed: frozenset[str] = frozenset()) -> Level | None:
+    world = World(
+        now=Story().now, pinned=HELPED, current=HELPED, actors=organisation.actors, departed=departed
+    )  # fmt: skip
+    return world.level_of("s_2", "code", "leaver")
+
+
+def test_the_ledger_knows_the_creator_of_an_assistant_as_the_creator_is_now() -> None:
+    events = [seen(OLE), *made(OLE)]
+    assert level_in(organisation_of(events)) == Level.CHANGE
+    assert level_in(organisation_of([*events, revoked(OLE, "operator")])) is None
+    assert level_in(organisation_of([*events, seen(actor("ole", "requester"))])) == Level.CHANGE
+    assert level_in(organisation_of([*events, seen(actor("ole"))])) is None, "a sign-in without the role"
+    assert level_in(organisation_of(events), frozenset({"h-ole"})) is None, "the creator has left"
+    assert level_in(organisation_of([seen(OLE), *made(OLE, up_to=Level.READ)])) == Level.READ
+
+
+def test_the_ledger_knows_the_creator_whatever_the_order_of_the_events() -> None:
+    assert level_in(organisation_of([*made(OLE), seen(OLE)])) == Level.CHANGE
+    again = seen(actor("s_2", "operator", kind="assistant").model_copy(update={"maker_human": "h-ole"}))
+    assert level_in(organisation_of([*made(OLE), seen(OLE), revoked(OLE, "operator"), again])) is None
+
+
+def test_an_effect_that_an_assistant_caused_stops_with_its_creators_role() -> None:
+    """Earlier versions let assistants start runs and order attempts: their events are still in ledgers."""
+    story = Story(HELPED)
+    people = organisation_of([seen(OLE), *made(OLE)])
+    story.knows(*people.actors.values())
+    step = story.id("look")
+    story.append([e.StepRetryOrdered(step_id=step, generation=1, by="s_2")])
+    assert story.readiness("look").kind == "ready" and story.readiness("look").caused_by == ("s_2",)
+    story.knows(*organisation_of([seen(OLE), *made(OLE), revoked(OLE, "operator")]).actors.values())
+    story.append([])
+    assert (story.readiness("look").kind, story.readiness("look").waits_for) == ("stopped", "level")
+    assert [kind for kind, _ in story.exceptions()] == ["level_missing"]
+
+
+def test_a_role_of_people_counts_for_an_assistant_only_while_its_creator_has_one() -> None:
+    before = organisation_of([seen(OLE), *made(OLE)]).actors["s_2"]
+    require_check("code", before, HELPED)
+    after = organisation_of([seen(OLE), *made(OLE), seen(actor("ole", "requester"))]).actors["s_2"]
+    with pytest.raises(NotAllowed) as refused:
+        require_check("code", after, HELPED)
+    assert refused.value.code == "role_missing"

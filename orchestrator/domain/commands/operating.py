@@ -324,7 +324,7 @@ def _authority(
 
 
 def _holds_one(actor: Actor, roles: Collection[str]) -> None:
-    if actor.roles.isdisjoint(roles):
+    if not actor.has_one_of(roles):
         raise NotAllowed("role_missing", f"Only {any_of(roles)} can do this.")
 
 

@@ -31,13 +31,17 @@ class DelegationState:
 class Organisation:
     """The actors as they last signed in, less what was revoked; what each sign-in said last; and who decides for whom.
     A role that was revoked comes back when a sign-in has once been without it, and a later one has it: signing in again
-    alone gives nothing back."""
+    alone gives nothing back.
+
+    An assistant has the account that created its token as its `maker`, as that account is now. `makers` are these
+    accounts by the program's account."""
 
     version: int = 0
     actors: Mapping[str, Actor] = field(default_factory=dict)
     recorded: Mapping[str, e.ActorRecorded] = field(default_factory=dict)
     revoked: Mapping[str, frozenset[str]] = field(default_factory=dict)
     delegations: Mapping[str, DelegationState] = field(default_factory=dict)
+    makers: Mapping[str, str] = field(default_factory=dict)
     revoked_tokens: frozenset[str] = frozenset()
     """Ids of API tokens. They stop working with the event, whatever the table of tokens says."""
 
@@ -51,7 +55,7 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
             signed_in = signed_in.model_copy(update={"roles": signed_in.roles - still})
             return replace(
                 state,
-                actors={**state.actors, actor_id: signed_in},
+                actors=_with_makers({**state.actors, actor_id: signed_in}, state.makers, actor_id),
                 recorded={**state.recorded, actor_id: event},
                 revoked={**state.revoked, actor_id: still},
             )
@@ -59,9 +63,11 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
             known = state.actors[actor_id]
             fewer = known.model_copy(update={"roles": known.roles - set(event.roles)})
             revoked = state.revoked.get(actor_id, frozenset()) | set(event.roles)
-            return replace(
-                state, actors={**state.actors, actor_id: fewer}, revoked={**state.revoked, actor_id: revoked}
-            )
+            actors = _with_makers({**state.actors, actor_id: fewer}, state.makers, actor_id)
+            return replace(state, actors=actors, revoked={**state.revoked, actor_id: revoked})
+        case e.TokenMade(actor_id=actor_id, by=by):
+            makers = {**state.makers, actor_id: by}
+            return replace(state, actors=_with_makers({**state.actors}, makers, actor_id), makers=makers)
         case e.TokenRevoked(token_id=token_id):
             return replace(state, revoked_tokens=state.revoked_tokens | {token_id})
         case e.DecisionsDelegated(delegation_id=id_):
@@ -70,6 +76,15 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
             ended = replace(state.delegations[id_], ended=True)
             return replace(state, delegations={**state.delegations, id_: ended})
     return state
+
+
+def _with_makers(actors: dict[str, Actor], makers: Mapping[str, str], changed: str) -> dict[str, Actor]:
+    """Brings the makers of assistants up to date after the account `changed` did; `actors` is changed in place."""
+    for program, maker in makers.items():
+        known = actors.get(program)
+        if known is not None and known.kind == "assistant" and changed in (program, maker):
+            actors[program] = known.model_copy(update={"maker": actors.get(maker)})
+    return actors
 
 
 def _as_recorded(event: e.ActorRecorded) -> Actor:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -56,7 +57,8 @@ class Actor(BaseModel):
     access that they came with goes, an API token's; None where that sets no limit.
 
     A program acts for the person who created its token: `maker_human` is that person's opaque id. `maker` is the
-    creator's account as it is now, where the caller's token was looked up: an assistant never has more permission."""
+    creator's account as it is now, for an assistant: it never has more permission, nor a role of people that its
+    creator does not have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,6 +75,12 @@ class Actor(BaseModel):
     def answers_for(self) -> str | None:
         """The opaque id of the person whose conflicts of interest count: their own, or those of a program's creator."""
         return self.human if self.human is not None else self.maker_human
+
+    def has_one_of(self, roles: Collection[str]) -> bool:
+        """Whether a command that these roles can use is theirs: for an assistant, also its creator's."""
+        if self.kind == "assistant" and self.maker is not None and self.maker.roles.isdisjoint(roles):
+            return False
+        return not self.roles.isdisjoint(roles)
 
     def reaches(self, level: Level) -> bool:
         """Whether the access that they came with goes as far; what is granted to their roles is another question."""

@@ -62,9 +62,15 @@ class World:
         if asked not in self._levels:
             actor = self.actors.get(actor_id)
             self._levels[asked] = (
-                highest_level(self.pinned.platform, self.current.platform, actor, system, workflow) if actor else None
+                highest_level(self.pinned.platform, self.current.platform, actor, system, workflow)
+                if actor is not None and not self._maker_left(actor)
+                else None
             )
         return self._levels[asked]
+
+    def _maker_left(self, actor: Actor) -> bool:
+        """An assistant does nothing any more once the person who created its token has left."""
+        return actor.kind == "assistant" and actor.maker is not None and actor.maker.human in self.departed
 
     def later(self, at: float) -> World:
         """The same world when the process's steady clock, which stood at `read_at`, stands at `at` (seconds)."""

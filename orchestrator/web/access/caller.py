@@ -143,7 +143,9 @@ async def token_holder(request: Request) -> Caller:
         maker = organisation.actors.get(token.made_by)
         if maker is None or await _has_left(web, maker, token.created_at):
             raise TokenNeeded  # what somebody made does not outlive their own leaving
-        actor = actor.model_copy(update={"maker": maker, "maker_human": actor.maker_human or maker.human})
+        # Tokens of earlier versions left no event, so that the ledger does not know who made them.
+        known = actor.maker if actor.kind == "assistant" and actor.maker is not None else maker
+        actor = actor.model_copy(update={"maker": known, "maker_human": actor.maker_human or maker.human})
     return Caller(
         actor=_capped(actor, token.up_to),
         now=token.now,

@@ -7,11 +7,15 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 
 from orchestrator import commands
+from orchestrator.documents.questions import FindPeople
+from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.access.tokens import Tokens
+from orchestrator.web.inquiries import Inquiries
 from tests.integration.installation import conninfo
 from tests.web.api.running import Leavers, gate_of, planned, refused, served, start, until, wanted
 from tests.web.conftest import Program
@@ -87,15 +91,20 @@ async def test_an_assistant_with_every_permission_reads_and_changes_nothing(
     first = (await stack.backend.runs.organisation()).actors["safety-owner"]
     second = first.model_copy(update={"actor_id": "second-safety-owner"})
     await commands.record_actor(stack.services, second)
-    text, _ = await commands.make_token(
+    text, helper = await commands.make_token(
         stack.services, Tokens(stack.backend.database), second, ["assisted"], name="Helper", kind="assistant",
-        roles=(), up_to=Level.READ, lasts=timedelta(hours=1),
+        roles=(), up_to=Level.PREPARE, lasts=timedelta(hours=1),
     )  # fmt: skip
+    worker = Inquiries(stack.backend.database, stack.backend.keyring, stack.engine)
+    search = FindPeople(packet="assisted", text="ab")
     async with api(stack.url, text) as client:
         assert (await client.get(f"/runs/{run_id}")).status_code == 200
+        assert await worker.ask(helper.actor_id, search)
         await commands.revoke_roles(stack.services, first, "assisted", second.actor_id, sorted(second.roles))
         refused(await client.get(f"/runs/{run_id}"), 404, "unknown_run")
         assert (await client.get("/runs")).json()["runs"] == []
+        with pytest.raises(NotAllowed, match="level_not_granted"):
+            await worker.ask(helper.actor_id, search)
     assistant = await made(safety, up_to="change")
     async with api(stack.url, assistant["token"]) as client:
         unread = dict.fromkeys(("workflow", "platform", "approvals"), "]")
