@@ -38,10 +38,11 @@ TEMPLATE = "migrated_template"
 SERVERS = frozenset({"postgres", "temporal", "shared_company", "stack", "chromium", "fragile", "time_skipping_server"})
 """Fixtures that start a server, directly or by what they ask for."""
 START_SERVERS = (
-    "tests/compatibility/", "tests/demo/", "tests/embedded/", "tests/cli/test_administration.py",
-    "tests/connectors/test_scim.py", "tests/connectors/test_scim_modest.py",
-    "tests/integration/test_background_tasks.py", "tests/ledger/test_driver_pool.py", "tests/ledger/test_following.py",
-    "tests/ledger/test_store.py", "tests/web/test_rendering.py", "tests/workflows/",
+    "tests/compatibility/", "tests/demo/", "tests/embedded/", "tests/cli/commands/test_administration.py",
+    "tests/connectors/protocols/test_scim.py", "tests/connectors/protocols/test_scim_modest.py",
+    "tests/integration/faults/test_background_tasks.py", "tests/ledger/book/test_following.py",
+    "tests/ledger/book/test_store.py", "tests/ledger/schema/test_driver_pool.py", "tests/web/test_rendering.py",
+    "tests/workflows/",
 )  # fmt: skip
 """Files and folders with tests that start one by themselves."""
 NOTICES_GATHER_SECONDS = 30.0

@@ -16,7 +16,7 @@ from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.schema.tables import events
 from tests.cli.command_line import Leaver, Offboard, Started
-from tests.cli.terminal import at_a_terminal
+from tests.cli.pseudo_terminal import at_a_terminal
 
 BERLIN = ("--zone", "Europe/Berlin")
 

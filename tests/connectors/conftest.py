@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from company_settings import KINDS, connect_to
 
 from connectors.abilities import Connector
 from orchestrator.embedded.company.company import Company
+from tests.connectors.company_settings import KINDS, connect_to
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from company_settings import SYSTEM_OF
-
 from connectors.abilities import Ability, Account, Connector, Effect, Lookup
 from connectors.protocols.smtp import message_id
 from connectors.registry import connector_kinds
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
+from tests.connectors.company_settings import SYSTEM_OF
 
 STRONG_KEY: Mapping[str, Callable[[Employee], Lookup]] = {
     "scim": lambda person: Lookup("externalId", person.employee_number),

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from raw_servers import listening
-from scripted_server import Answered, Asked, ScriptedServer
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
 from connectors.boundary.boundary import checked
 from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
 from connectors.people import PeopleSource
 from connectors.registry import connect
+from tests.connectors.raw_servers import listening
+from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
 
 EFFECT = Effect("wipe", "key", Account("7", "isa"))
 LOOKUP = Lookup("id", "7")

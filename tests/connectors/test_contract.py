@@ -9,8 +9,14 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import pytest
-from company_settings import ADDRESS, ALLOWED, KINDS, SECRETS, SYSTEM_OF, connect_to, settings_for
-from contract import (
+
+from connectors.abilities import Connector, Effect, Lookup
+from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.registry import connect, connector_kinds
+from orchestrator.embedded.company.company import Company
+from orchestrator.embedded.company.people import Employee
+from tests.connectors.company_settings import ADDRESS, ALLOWED, KINDS, SECRETS, SYSTEM_OF, connect_to, settings_for
+from tests.connectors.contract import (
     CASES,
     CHANGES,
     HTTP_CHANGES,
@@ -21,13 +27,7 @@ from contract import (
     effect_for,
     the_account,
 )
-from raw_servers import forwarded_to, listening
-
-from connectors.abilities import Connector, Effect, Lookup
-from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.registry import connect, connector_kinds
-from orchestrator.embedded.company.company import Company
-from orchestrator.embedded.company.people import Employee
+from tests.connectors.raw_servers import forwarded_to, listening
 
 Hire = Callable[..., Awaitable[list[Employee]]]
 HTTP_KINDS = [kind for kind in KINDS if kind != "ldap"]

@@ -12,13 +12,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from raw_servers import listening
-from scripted_server import Answered, Asked, ScriptedServer
 
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.people import PeopleSource
 from connectors.registry import connect
+from tests.connectors.raw_servers import listening
+from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
 
 BOMB = gzip.compress(b'"' + b" " * 20_000_000 + b'"')
 GZIP = {"Content-Encoding": "gzip"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from company_settings import KINDS as COMPANY_KINDS
 
 from connectors.errors import ActionRequiredError
 from connectors.people import PeopleSource
 from connectors.registry import HR_KINDS, SETTINGS, connect, connector_kinds
+from tests.connectors.company_settings import KINDS as COMPANY_KINDS
 
 KINDS = sorted([*COMPANY_KINDS, "okta"])
 COMPLETE = {

@@ -13,8 +13,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from packet_texts import Act
-
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.commands import operating, requests
@@ -36,6 +34,7 @@ from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.steps import AttemptResult, Intent
 from orchestrator.domain.run.upcoming import progress
 from orchestrator.domain.run.work import StepState
+from tests.domain.packet_texts import Act
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 EVENING = MONDAY + timedelta(hours=9)  # the cutoff, unless a test says another

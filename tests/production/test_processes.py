@@ -34,7 +34,7 @@ from orchestrator.settings import Settings
 from tests.conftest import Hire
 from tests.integration.installation import installation
 from tests.production.described import ROOT, compose
-from tests.web.openid import openid_provider, sign_in_at_provider
+from tests.web.access.openid import openid_provider, sign_in_at_provider
 from tests.web.visitor import Visitor, api
 
 OFFBOARD = Path(sys.executable).with_name("offboard")

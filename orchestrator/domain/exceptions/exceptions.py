@@ -582,5 +582,5 @@ _RULES: Final = (
 )
 
 RULES: Final[Mapping[str, ExceptionRule]] = MappingProxyType({rule.kind: rule for rule in _RULES})
-"""By kind, in the order in which they are asked about a subject. `tests/domain/test_exception_rules.py` checks that
-every `ExceptionKind` has exactly one."""
+"""By kind, in the order in which they are asked about a subject. `tests/domain/exceptions/test_exception_rules.py`
+checks that every `ExceptionKind` has exactly one."""

@@ -19,7 +19,7 @@ from orchestrator.web.inquiries import Inquiries
 from tests.integration.installation import conninfo
 from tests.web.api.running import Leavers, gate_of, planned, refused, served, start, until, wanted
 from tests.web.conftest import Program
-from tests.web.routes_house import packet_named
+from tests.web.routes.routes_company import packet_named
 from tests.web.visitor import api, token_of
 
 ASSISTANT = {"name": "Helper", "kind": "assistant", "roles": [], "up_to": "prepare", "lasts_days": 2}

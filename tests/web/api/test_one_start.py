@@ -14,7 +14,7 @@ import pytest_asyncio
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack
 from tests.cli.command_line import Offboard
-from tests.cli.test_csv import export
+from tests.cli.commands.test_csv import export
 from tests.web.api.running import Leavers, served, wanted
 from tests.web.api.test_api_hr_hook import SECRET, delivery, leaving, signed
 from tests.web.conftest import Program, Visit

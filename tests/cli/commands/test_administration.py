@@ -1,0 +1,234 @@
+"""What an administrator and the packet's owners do: the ledger's commands, packets, and `up` as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.embedded.stack import Stack
+from orchestrator.settings import Settings
+from tests.cli.command_line import Offboard, Started, until
+
+
+async def test_checkpoint_verify_and_export(
+    offboard: Offboard, started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await started(cutoff="2027-01-15T18:00")
+    assert "OFFBOARD_CHECKPOINT_KEY" in await offboard.refused("ledger", "checkpoint")
+    secret = tmp_path / "note.key"
+    verifier = (await offboard.done("ledger", "key", "example.org/ledger", "--out", str(secret))).out.strip()
+    assert secret.stat().st_mode & 0o777 == 0o600 and verifier.startswith("example.org/ledger+")
+    assert "already exists" in await offboard.refused("ledger", "key", "example.org/ledger", "--out", str(secret))
+    monkeypatch.setenv("OFFBOARD_CHECKPOINT_KEY_FILE", str(secret))
+    kept = tmp_path / "checkpoint"
+    await offboard.done("ledger", "checkpoint", "--out", str(kept))
+    assert (await offboard.done("ledger", "checkpoint")).out.startswith("example.org/ledger\n")
+    monkeypatch.delenv("OFFBOARD_CHECKPOINT_KEY_FILE")
+
+    plain = await offboard.done("ledger", "verify")
+    assert "Verified, no tampering found" in plain.out and "--against" in plain.err
+    assert "CHECKPOINT_VERIFIER" in await offboard.refused("ledger", "verify", "--against", str(kept))
+    found = (await offboard.done("ledger", "verify", "--against", str(kept), "--key", verifier, "--json")).json
+    assert found["ok"] and found["checkpoints"] == 1 and found["wrong"] is None
+
+    rows = tmp_path / "rows.jsonl"
+    await offboard.done("ledger", "export", str(rows))
+    assert rows.stat().st_mode & 0o777 == 0o600
+    assert "already exists" in await offboard.refused("ledger", "export", str(rows))
+    checked = await offboard.done("ledger", "verify", "--rows", str(rows), "--against", str(kept), "--key", verifier)
+    assert "with the checkpoint" in checked.out
+    lines = rows.read_text().splitlines()
+    rows.write_text("\n".join([*lines[:4], lines[4].replace('"version": ', '"version": 7'), *lines[5:]]) + "\n")
+    error = await offboard.refused("ledger", "verify", "--rows", str(rows))
+    assert "Verification failed at position 5" in error and "4 events before it are verified" in error
+
+
+IN_FLIGHT = ("started", "retrying")
+FINAL = ("verified", "attested", "skipped", "withheld")
+WAITS = ("gate", "predecessors", "time", "open_question", "exception")
+
+
+def waits_for_people(run: Any) -> bool:
+    """Something is done, and nothing goes on by itself."""
+    steps = run["steps"]
+    return any(s["status"] == "verified" for s in steps) and all(
+        s["status"] in FINAL or s["task_for"] or (s["status"] not in IN_FLIGHT and s["waits_for"] in WAITS)
+        for s in steps
+    )
+
+
+async def test_a_rebuild_differs_in_nothing_and_repairs_what_was_tampered_with(
+    offboard: Offboard, stack: Stack, started: Started
+) -> None:
+    run_id = await started(cutoff="2027-01-15T18:00")
+    urgent = await started("--urgent", "--yes", traits=("two_code_accounts",))
+    await offboard.done("approve", run_id, "access", "--exclude", "freeze_card", as_="it")
+    await offboard.done("end", run_id, "--reason", "called off", as_="hr")
+    # A result that arrives later would write the rows that are tampered with below.
+    await until(offboard, run_id, lambda run: all(s["status"] not in IN_FLIGHT for s in run["steps"]))
+    await until(offboard, urgent, waits_for_people)
+    same = await offboard.done("ledger", "rebuild")
+    assert "agree with the events" in same.out, same.out
+
+    async with stack.backend.database.transaction() as connection:
+        await connection.exec_driver_sql("UPDATE read.runs SET state = 'clean' WHERE run_id = %s", (run_id,))
+        await connection.exec_driver_sql("DELETE FROM read.inbox WHERE run_id = %s AND kind = 'gate'", (urgent,))
+        await connection.exec_driver_sql(
+            "INSERT INTO read.exceptions (exception_id, run_id, kind, owner, opened_at) "
+            "VALUES ('forged', %s, 'step_failed', 'operator', now())", (run_id,),
+        )  # fmt: skip
+    gates = (await offboard.done("show", urgent, "--json", as_="it")).json["summary"]["open_gates"]
+    made = {line.split()[0]: line.split()[1:] for line in (await offboard.done("ledger", "rebuild")).out.splitlines()}
+    assert (made["runs"][1], made["inbox"][1], made["exceptions"][1], made["packets"][1]) == ("1", str(gates), "1", "0")
+    assert "agree with the events" in (await offboard.done("ledger", "rebuild")).out
+    assert (await offboard.done("show", run_id, "--json", as_="it")).json["state"] == "ended"
+
+
+async def test_a_packet_is_checked_signed_and_moved(offboard: Offboard, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(str(resources.files("orchestrator.packets").joinpath("identity-only")), folder)
+    workflow = (folder / "workflow.yaml").read_text()
+    (folder / "workflow.yaml").write_text(workflow.replace("name: identity-only", "name: mine"))
+    checked = (await offboard.done("packet", "check", str(folder), "--json")).json
+    assert checked["ok"] and checked["packet"] == "mine" and checked["problems"] == []
+    assert checked["purpose"].startswith("From the cutoff on, the person can no longer sign in")
+    plain = (await offboard.done("packet", "check", "standard-leaver")).out
+    assert "is valid" in plain and "Access ends at the cutoff" in plain
+
+    signed = await offboard.done("packet", "sign", str(folder), as_="value-owner")
+    assert "Signed for shadow by" in signed.out and "(value owner)" in signed.out
+    error = await offboard.refused("packet", "move", "mine", "shadow", as_="value-owner")
+    assert "not signed by the safety owner" in error
+    assert "Only a safety owner or a value owner" in await offboard.refused("packet", "sign", "mine", as_="it")
+    await offboard.done("packet", "sign", "mine", "--phase", "shadow", as_="safety-owner")
+    moved = await offboard.done("packet", "move", "mine", "shadow", as_="value-owner")
+    assert "is in phase shadow" in moved.out
+    assert "not 'production'" in await offboard.refused("packet", "move", "mine", "production", as_="value-owner")
+    back = await offboard.done("packet", "move", "mine", "retired", "--reason", "only a try", as_="safety-owner")
+    assert "is in phase retired" in back.out
+
+
+async def test_a_broken_packet_is_told_by_file_line_and_field(offboard: Offboard, tmp_path: Path) -> None:
+    folder = tmp_path / "broken"
+    shutil.copytree(str(resources.files("orchestrator.packets").joinpath("identity-only")), folder)
+    workflow = (folder / "workflow.yaml").read_text()
+    (folder / "workflow.yaml").write_text(workflow.replace("ability: disable_account", "ability: explode"))
+    line = 1 + next(n for n, text in enumerate(workflow.splitlines()) if "ability: disable_account" in text)
+    error = await offboard.refused("packet", "check", str(folder))
+    assert f"workflow.yaml:{line} steps[" in error and "has no ability 'explode'" in error
+    answer = await offboard("packet", "check", str(folder), "--json")
+    assert answer.code == 1 and answer.json["problems"][0]["line"] == line
+    error = await offboard.refused("packet", "sign", str(folder), as_="value-owner")
+    assert "explode" in error
+    assert "no folder" in await offboard.refused("packet", "check", str(tmp_path / "none"))
+
+    (folder / "workflow.yaml").write_text(workflow)
+    approvals = (folder / "approvals.yaml").read_text()
+    (folder / "approvals.yaml").write_text(approvals.replace("decided_by: [it_approver]", "decided_by: [it_aprover]"))
+    line = 1 + next(n for n, text in enumerate(approvals.splitlines()) if "decided_by" in text)
+    for words in (("packet", "check", str(folder)), ("packet", "sign", str(folder), "--as", "value-owner")):
+        error = await offboard.refused(*words)
+        assert f"approvals.yaml:{line} gates.access.decided_by[0]" in error and "the role 'it_aprover'" in error
+
+
+def test_a_server_command_names_the_setting_that_is_missing(tmp_path: Path) -> None:
+    for words in (("worker",), ("relay",), ("migrate",), ("ledger", "rebuild")):
+        bare = {"PATH": os.environ["PATH"]}
+        done = subprocess.run([_program(), *words], cwd=tmp_path, env=bare, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and "OFFBOARD_DATABASE_URL" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_up_is_up_until_it_is_ended_and_a_worker_serves_it(tmp_path: Path) -> None:
+    """As processes, by the installed program."""
+    environment = {**os.environ, "OFFBOARD_FOLDER": str(tmp_path / "u"), "OFFBOARD_AS": "hr"}
+
+    def once(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([_program(), *words], env=environment, capture_output=True, text=True, timeout=60)
+
+    with subprocess.Popen([_program(), "up"], env=environment, stdout=subprocess.PIPE, text=True) as up:
+        address = tmp_path / "u" / "stack.json"
+        try:
+            _wait(address.exists)
+            assert once("runs").stdout == "No runs.\n"
+            again = once("up")
+            assert again.returncode == 1 and "is already running in this folder" in again.stderr
+            assert once("start", "E-1012", "--urgent", "--yes").returncode == 0
+            assert json.loads(once("runs", "--json").stdout)["runs"][0]["urgent"] is True
+            settings = {**environment, **json.loads(address.read_text())}
+            Settings.read(settings)
+            log = tmp_path / "worker.log"
+            with (
+                log.open("w") as errors,
+                subprocess.Popen([_program(), "worker", "--relay"], env=settings, stderr=errors) as worker,
+            ):
+                _wait(lambda: "Worker running" in log.read_text())
+                worker.send_signal(signal.SIGTERM)
+                assert worker.wait(30) == 0
+        finally:
+            up.send_signal(signal.SIGINT)
+            assert up.wait(60) == 0
+        assert not address.exists()
+        printed = up.stdout.read() if up.stdout is not None else ""
+        assert "--as" in printed and f"Web pages and API: {settings['OFFBOARD_PUBLIC_URL']}" in printed
+    assert "offboard up" in once("runs").stderr
+
+
+def _program() -> str:
+    return str(Path(sys.executable).with_name("offboard"))
+
+
+def _wait(so: object) -> None:
+    deadline = time.monotonic() + 60
+    while not so():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+async def test_every_command_says_what_it_does(offboard: Offboard) -> None:
+    helped = (await offboard.done("--help")).out
+    for name in (
+        "start", "watch", "embargo", "approve", "away", "tasks", "exceptions", "systems", "packet", "login", "logout",
+        "whoami", "ledger", "worker", "demo", "tokens", "sessions", "revoke-role",
+    ):  # fmt: skip
+        assert f" {name} " in helped
+        assert "Usage" in (await offboard.done(name, "--help")).out
+
+
+async def test_every_field_that_json_has_is_written_down(offboard: Offboard, started: Started) -> None:
+    written = set(re.findall(r"[a-z_]+", (Path(__file__).parents[3] / "docs" / "json.md").read_text()))
+    run_id = await started("--urgent", "--yes", traits=("two_code_accounts",))
+    preview = ("start", "E-1010", "--urgent", "--preview", "--json")
+    for words in (
+        ("runs", "--json"), ("show", run_id, "--events", "--json"), ("inbox", "--all", "--json"), preview,
+        ("tasks", "--all", "--json"), ("exceptions", "--json"), ("systems", "--json"),
+        ("whoami", "--json"), ("away", "--json"),
+    ):  # fmt: skip
+        fields = _fields((await offboard.done(*words, as_="hr")).json)
+        assert fields and fields <= written, (words, fields - written)
+    for words in (("tokens", "--all", "--json"), ("sessions", "--json")):
+        fields = _fields((await offboard.done(*words, as_="safety-owner")).json)
+        assert fields and fields <= written, (words, fields - written)
+    for words in (("ledger", "verify", "--json"), ("packet", "check", "standard-leaver", "--json")):
+        fields = _fields((await offboard.done(*words)).json)
+        assert fields and fields <= written, (words, fields - written)
+
+
+def _fields(document: Any) -> set[str]:
+    """Every name, but for what is a system's own word: attributes, evidence, the data of an event."""
+    if isinstance(document, list):
+        return set().union(*(_fields(entry) for entry in document))
+    if not isinstance(document, dict):
+        return set()
+    inner = (_fields(value) for name, value in document.items() if name not in ("attributes", "evidence", "data"))
+    return set(document).union(*inner)

@@ -1,0 +1,219 @@
+"""Directories that show less than they know, or spell it in another way: nothing is done without evidence."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.abilities import Account, Connector, Effect, Lookup
+from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
+from tests.connectors.protocols.odd_directory import (
+    BASE,
+    MANAGER,
+    NORA,
+    connected,
+    group,
+    odd_directory,
+    signs_in,
+    values,
+)
+
+pytestmark = pytest.mark.usefixtures("needs_directory")
+
+POLICY = f"""dn: cn={{name}},{BASE}
+objectClass: device
+objectClass: pwdPolicy
+cn: {{name}}
+pwdAttribute: userPassword
+pwdLockout: {{locks}}
+
+"""
+DEFAULT = f'overlay ppolicy\nppolicy_default "cn=default,{BASE}"'
+POSIX = f"""dn: cn=wheel,ou=groups,{BASE}
+objectClass: posixGroup
+cn: wheel
+gidNumber: 10
+memberUid: Nora
+memberUid: ida
+
+"""
+
+
+async def nora(ldap: Connector) -> Account:
+    (account,) = await ldap.find_accounts([Lookup("uid", "nora")])
+    return account
+
+
+@pytest.mark.parametrize(
+    ("policies", "overlays", "attempt", "outcome"),
+    [
+        ("", "overlay ppolicy", "", "unknown"),
+        (POLICY.format(name="default", locks="FALSE"), DEFAULT, "password_policy_missing", "not_done"),
+        (POLICY.format(name="default", locks="TRUE"), DEFAULT, "", "done"),
+        (
+            POLICY.format(name="default", locks="FALSE") + POLICY.format(name="services", locks="TRUE"),
+            DEFAULT,
+            "",
+            "unknown",
+        ),
+    ],
+)
+async def test_a_lock_is_done_only_where_a_policy_heeds_it(
+    policies: str, overlays: str, attempt: str, outcome: str
+) -> None:
+    async with odd_directory(policies, overlays=overlays) as url, connected(url) as ldap:
+        effect = Effect("lock_account", "key", await nora(ldap))
+        if attempt:
+            with pytest.raises(RefusedError, match=attempt):
+                await ldap.attempt(effect)
+        else:
+            await ldap.attempt(effect)
+        assert (await ldap.read_back(effect)).outcome == outcome
+        assert await signs_in(url, NORA, "nora") == (outcome != "done")
+        checked = await ldap.check()
+        assert checked.reachable
+        assert ("password_policy_missing" in checked.detail) == (outcome != "done")
+
+
+async def test_the_setting_names_the_policy_where_they_differ() -> None:
+    policies = POLICY.format(name="default", locks="TRUE") + POLICY.format(name="services", locks="FALSE")
+    async with odd_directory(policies, overlays=DEFAULT) as url:
+        async with connected(url, password_policy=f"cn=default,{BASE}") as ldap:
+            effect = Effect("lock_account", "key", await nora(ldap))
+            await ldap.attempt(effect)
+            assert (await ldap.read_back(effect)).outcome == "done"
+            assert (await nora(ldap)).active is False
+        assert not await signs_in(url, NORA, "nora")
+
+
+async def test_a_member_in_another_case_is_found_and_removed() -> None:
+    async with odd_directory(POSIX) as url, connected(url) as ldap:
+        effect = Effect("remove_from_groups", "key", await nora(ldap))
+        assert (await ldap.read_back(effect)).outcome == "not_done"
+        await ldap.attempt(effect)
+        assert await values(url, f"cn=wheel,ou=groups,{BASE}", "memberUid") == ["ida"]
+        assert (await ldap.read_back(effect)).outcome == "done"
+
+
+async def test_a_group_is_named_in_any_case_and_must_exist() -> None:
+    async with odd_directory(group("Payroll", NORA, MANAGER) + group("Staff", NORA, MANAGER)) as url:
+        async with connected(url) as ldap:
+            effect = Effect("remove_from_groups", "key", await nora(ldap), {"groups": ["payroll", "Payrol"]})
+            with pytest.raises(RefusedError, match="group_not_found") as raised:
+                await ldap.attempt(effect)
+            assert "Payrol." in raised.value.detail and "Removed from: Payroll" in raised.value.detail
+            look = await ldap.read_back(effect)
+            assert (look.outcome, look.evidence["groups_not_found"]) == ("unknown", ["Payrol"])
+            known = Effect("remove_from_groups", "key", effect.account, {"groups": ["payroll"]})
+            assert (await ldap.read_back(known)).outcome == "done"
+        assert await values(url, f"cn=Staff,ou=groups,{BASE}", "member") == [NORA, MANAGER]
+
+
+async def test_a_group_that_refuses_keeps_the_entry_in_no_other() -> None:
+    refuses = f'access to dn.exact="cn=b,ou=groups,{BASE}" by dn.exact="{MANAGER}" read'
+    groups = "".join(group(name, NORA, MANAGER) for name in ("a", "b", "c"))
+    async with odd_directory(groups, rules=refuses) as url, connected(url) as ldap:
+        effect = Effect("remove_from_groups", "key", await nora(ldap))
+        with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
+            await ldap.attempt(effect)
+        assert "Not removed from: b." in raised.value.detail and "Removed from: a, c" in raised.value.detail
+        left_over = (await ldap.read_back(effect)).evidence["groups"]
+        assert [each["name"] for each in left_over] == ["b"]
+
+
+async def test_groups_that_are_not_shown_are_not_left() -> None:
+    hidden = f'access to dn.children="ou=groups,{BASE}" by * none'
+    async with odd_directory(group("a", NORA, MANAGER), rules=hidden) as url, connected(url) as ldap:
+        account = await nora(ldap)
+        for ability in ("remove_from_groups", "snapshot_access"):
+            assert (await ldap.read_back(Effect(ability, "key", account))).outcome == "unknown"
+
+
+async def test_a_part_of_the_subtree_on_another_server_is_no_short_list() -> None:
+    elsewhere = f"""dn: ou=berlin,ou=people,{BASE}
+objectClass: referral
+objectClass: extensibleObject
+ou: berlin
+ref: ldap://berlin.example/ou=berlin,ou=people,{BASE}
+
+"""
+    async with odd_directory(elsewhere) as url, connected(url) as ldap:
+        with pytest.raises(ActionRequiredError, match="list_incomplete"):
+            await ldap.find_accounts([Lookup("uid", "ida")])
+
+
+async def test_an_attribute_that_nobody_has_proves_no_absence() -> None:
+    async with odd_directory() as url, connected(url) as ldap:
+        assert await ldap.find_accounts([Lookup("uid", "ida"), Lookup("employeeNumber", "7")]) == []
+        with pytest.raises(ActionRequiredError, match="search_unproven") as raised:
+            await ldap.find_accounts([Lookup("uid", "ida"), Lookup("mail", "ida@example.org")])
+        assert "mail" in raised.value.detail
+    hidden = f'access to dn.subtree="ou=people,{BASE}" attrs=employeeNumber by * none'
+    async with odd_directory(rules=hidden) as url, connected(url) as ldap:
+        with pytest.raises(ActionRequiredError, match="search_unproven"):
+            await ldap.find_accounts([Lookup("employeeNumber", "1001")])
+
+
+FOREIGN_SCHEMA = """attributetype ( 1.3.6.1.4.1.24552.500.1.1.1.13 NAME 'sshPublicKey' EQUALITY octetStringMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
+objectclass ( 1.3.6.1.4.1.24552.500.1.1.2.0 NAME 'ldapPublicKey' SUP top AUXILIARY MAY ( sshPublicKey $ uid ) )
+attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+objectclass ( 1.2.840.113556.1.5.9 NAME 'adUser' SUP top AUXILIARY MAY userAccountControl )
+"""
+EVA = f"""dn: uid=eva,ou=people,{BASE}
+objectClass: inetOrgPerson
+objectClass: {{kind}}
+uid: eva
+cn: Eva Lind
+sn: Lind
+userPassword: eva
+{{attribute}}
+
+"""
+
+
+async def test_keys_that_are_left_are_in_the_evidence() -> None:
+    keys = EVA.format(kind="ldapPublicKey", attribute="sshPublicKey: ssh-ed25519 AAAA eva\nsshPublicKey: ssh-rsa AAAA")
+    async with odd_directory(keys, schema=FOREIGN_SCHEMA) as url, connected(url) as ldap:
+        (account,) = await ldap.find_accounts([Lookup("uid", "eva")])
+        for ability in ("snapshot_access", "lock_account", "scramble_password", "remove_from_groups"):
+            look = await ldap.read_back(Effect(ability, "key", account))
+            assert look.evidence["other_credentials"] == {"sshPublicKey": 2}
+
+
+async def test_active_directory_is_refused_in_words() -> None:
+    entry = EVA.format(kind="adUser", attribute="userAccountControl: 512")
+    async with odd_directory(entry, schema=FOREIGN_SCHEMA) as url, connected(url) as ldap:
+        checked = await ldap.check()
+        assert not checked.reachable and "does not support Active Directory" in checked.detail
+        for wanted in ("eva", "no-such-user"):
+            with pytest.raises(ActionRequiredError, match="active_directory_unsupported"):
+                await ldap.find_accounts([Lookup("uid", wanted)])
+        native_id = (await values(url, f"uid=eva,ou=people,{BASE}", "entryUUID"))[0]
+        for ability in ("lock_account", "scramble_password"):
+            effect = Effect(ability, "key", Account(native_id, "eva"))
+            with pytest.raises(ActionRequiredError, match="active_directory_unsupported"):
+                await ldap.attempt(effect)
+            with pytest.raises(ActionRequiredError, match="active_directory_unsupported"):
+                await ldap.read_back(effect)
+        assert await signs_in(url, f"uid=eva,ou=people,{BASE}", "eva")
+
+
+@pytest.mark.parametrize(
+    ("settings", "rules", "said"),
+    [
+        ({"people_base": f"ou=peple,{BASE}"}, "", "Correct people_base"),
+        ({"person_class": "posixAccount"}, "", "people_base shows no entry of person_class"),
+        ({}, "require SASL\n", "TLS"),
+        ({}, "access to attrs=entryUUID by * none", "Allow bind_dn to read the operational attributes"),
+    ],
+)
+async def test_the_check_says_what_to_correct(settings: dict[str, str], rules: str, said: str) -> None:
+    async with odd_directory(rules=rules) as url, connected(url, **settings) as ldap:
+        assert said in (await ldap.check()).detail
+
+
+async def test_a_directory_that_is_down_is_named_without_the_socket() -> None:
+    async with connected("ldap://127.0.0.1:1") as ldap:
+        with pytest.raises(TryAgainError, match="unreachable") as raised:
+            await ldap.find_accounts([Lookup("uid", "nora")])
+    assert raised.value.detail == "No connection to 127.0.0.1:1."

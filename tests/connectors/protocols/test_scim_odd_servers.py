@@ -1,0 +1,371 @@
+"""SCIM servers that leave out, refuse or spell in another way what they may: nothing is done without evidence."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from connectors.abilities import Account, Connector, Effect, Lookup
+from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.registry import connect
+from tests.connectors.company_settings import ALLOWED
+from tests.connectors.raw_servers import listening
+from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
+
+ACCOUNT = Account("u-1", "nora")
+LEAVE = Effect("remove_from_groups", "key", ACCOUNT, deadline=10.0)
+
+
+class Server:
+    """A tenant with two users. Each part of its behaviour can be replaced."""
+
+    def __init__(self) -> None:
+        self.user: dict[str, Any] = {"id": "u-1", "userName": "Nora@example.org", "active": True}
+        self.other: dict[str, Any] = {"id": "u-2", "userName": "ida@example.org", "active": True}
+        self.groups: dict[str, dict[str, Any]] = {
+            "g-1": {"id": "g-1", "displayName": "Payroll", "members": [{"value": "u-1"}, {"value": "u-2"}]},
+            "g-2": {"id": "g-2", "displayName": "Staff", "members": [{"value": "u-1"}, {"value": "u-2"}]},
+        }
+        self.filter_members: Callable[[str], Any] = self.by_member  # ids of groups, or a status
+        self.filter_users: Callable[[str, str], Any] = lambda attribute, value: self.by_value(attribute, value)
+        self.lists_members = True
+        self.shows_members = True
+        self.refuses_changes: dict[str, int] = {}
+        self.lists_users = True
+        self.asked: list[Asked] = []
+
+    def by_member(self, member: str) -> list[str]:
+        return [id_ for id_, group in self.groups.items() if member in [_id(m) for m in group.get("members", ())]]
+
+    def by_value(self, attribute: str, value: str) -> list[dict[str, Any]]:
+        return [u for u in (self.user, self.other) if str(u.get(attribute, "")).lower() == value.lower()]
+
+    def answer(self, asked: Asked) -> Answered:
+        self.asked.append(asked)
+        parts = urlsplit(asked.target)
+        path = parts.path.strip("/").split("/")
+        condition = parse_qs(parts.query).get("filter", [""])[0]
+        if path[0] == "ServiceProviderConfig":
+            return Answered(200, {"patch": {"supported": True}, "filter": {"supported": True}})
+        if path[0] == "Users":
+            return self._users(path, condition)
+        if len(path) > 1 and asked.method != "GET" and path[1] in self.refuses_changes:
+            return _refused(self.refuses_changes[path[1]])
+        if len(path) > 1 and asked.method == "PATCH":
+            member = json.loads(json.loads(asked.body)["Operations"][0]["path"].split(" eq ")[1].rstrip("]"))
+            group = self.groups[path[1]]
+            group["members"] = [each for each in group["members"] if _id(each) != member]
+            return Answered(204)
+        if len(path) > 1:
+            return Answered(200, self.groups[path[1]]) if path[1] in self.groups else _refused(404)
+        groups = list(self.groups.values())
+        if condition.startswith("members.value"):
+            found = self.filter_members(json.loads(condition.split(" eq ")[1]))
+            if isinstance(found, int):
+                return _refused(found)
+            groups = [self.groups[id_] for id_ in found]
+        elif condition:
+            names = [json.loads(each.split(" eq ")[1]).lower() for each in condition.split(" or ")]
+            groups = [group for group in groups if group.get("displayName", "").lower() in names]
+        if not self.lists_members:
+            groups = [{name: group[name] for name in group if name != "members"} for group in groups]
+        return _listed(groups)
+
+    def _users(self, path: list[str], condition: str) -> Answered:
+        if len(path) > 1:
+            return Answered(200, self.other if path[1] == "u-2" else self.user)
+        if not condition:
+            return _listed([self.user, self.other]) if self.lists_users else _refused(403)
+        attribute, _, value = condition.partition(" eq ")
+        found = self.filter_users(attribute, json.loads(value))
+        return _refused(found) if isinstance(found, int) else _listed(found)
+
+    @contextlib.asynccontextmanager
+    async def connected(self, privileged: str = "admin") -> AsyncIterator[Connector]:
+        async with listening(ScriptedServer(self.answer).serve) as port:
+            settings = {"url": f"http://127.0.0.1:{port}", "token": "token-of-the-odd-server", "privileged": privileged}
+            connector = connect("scim", settings, allowed_hosts=ALLOWED)
+            yield connector
+            await connector.aclose()
+
+
+def _id(member: Any) -> str:
+    return str(member["value"] if isinstance(member, dict) else member)
+
+
+def _listed(resources: list[Any]) -> Answered:
+    return Answered(200, {"totalResults": len(resources), "Resources": resources})
+
+
+def _refused(status: int) -> Answered:
+    error = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": str(status), "detail": "refused"}
+    return Answered(status, error)
+
+
+def _members_in_single_groups_only(server: Server) -> None:
+    server.lists_members = False
+    server.filter_members = lambda member: 400
+
+
+def _members_as_numbers(server: Server) -> None:
+    server.user["id"] = 53
+    for group in server.groups.values():
+        group["members"] = [{"value": 53}, {"value": 54}]
+    server.filter_members = lambda member: 400
+
+
+def _names_in_another_case(server: Server) -> None:
+    server.user = {"ID": "u-1", "USERNAME": "Nora@example.org", "Active": True}
+    server.groups = {
+        id_: {"id": id_, "DisplayName": group["displayName"], "Members": [{"Value": "u-1"}, {"Value": "u-2"}]}
+        for id_, group in server.groups.items()
+    }
+    server.filter_members = lambda member: 400
+
+
+@pytest.mark.parametrize(
+    "odd", [lambda server: None, _members_in_single_groups_only, _members_as_numbers, _names_in_another_case]
+)
+async def test_memberships_are_seen_however_they_are_written(odd: Callable[[Server], None]) -> None:
+    server = Server()
+    odd(server)
+    account = Account(str(server.user.get("id", "u-1")), "nora")
+    async with server.connected() as scim:
+        look = await scim.read_back(Effect("remove_from_groups", "key", account))
+        assert (look.outcome, [group["id"] for group in look.evidence["groups"]]) == ("not_done", ["g-1", "g-2"])
+
+
+async def test_members_that_are_never_shown_prove_nothing() -> None:
+    server = Server()
+    server.filter_members = lambda member: []  # a server that answers unknown filters so
+    for group in server.groups.values():
+        del group["members"]
+    async with server.connected() as scim:
+        assert (await scim.read_back(LEAVE)).outcome == "unknown"
+        assert (await scim.read_back(Effect("snapshot_access", "key", ACCOUNT))).outcome == "unknown"
+
+
+async def test_a_filter_that_always_finds_nothing_is_not_believed() -> None:
+    server = Server()
+    server.filter_members = lambda member: []
+    async with server.connected() as scim:
+        assert (await scim.read_back(LEAVE)).outcome == "not_done"
+        await scim.attempt(LEAVE)
+        assert (await scim.read_back(LEAVE)).outcome == "done"
+
+
+async def test_a_group_that_only_the_user_names_is_not_left() -> None:
+    server = Server()
+    server.user["groups"] = [{"value": "g-9", "display": "Hidden"}]
+    server.groups = {"g-3": {"id": "g-3", "displayName": "Others", "members": [{"value": "u-2"}]}}
+    async with server.connected() as scim:
+        look = await scim.read_back(LEAVE)
+        assert (look.outcome, look.evidence["groups_on_user_only"]) == ("unknown", [{"id": "g-9", "name": "Hidden"}])
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (400, RefusedError, "refused"),
+        (403, ActionRequiredError, "credential_refused"),
+        (409, TryAgainError, "changed_meanwhile"),
+    ],
+)
+async def test_a_group_that_refuses_keeps_the_account_in_no_other(
+    status: int, kind: type[ConnectorError], code: str
+) -> None:
+    server = Server()
+    server.refuses_changes = {"g-1": status}
+    async with server.connected() as scim:
+        with pytest.raises(kind, match=code) as raised:
+            await scim.attempt(LEAVE)
+        assert "Not removed from: Payroll." in raised.value.detail and "Removed from: Staff." in raised.value.detail
+        assert raised.value.happened == "unknown"
+        look = await scim.read_back(LEAVE)
+        assert [group["name"] for group in look.evidence["groups"]] == ["Payroll"]
+
+
+async def test_a_group_is_named_in_any_case_and_must_exist() -> None:
+    server = Server()
+    effect = Effect("remove_from_groups", "key", ACCOUNT, {"groups": ["payroll", "Payrol"]})
+    async with server.connected() as scim:
+        with pytest.raises(RefusedError, match="group_not_found") as raised:
+            await scim.attempt(effect)
+        assert "Not removed from: Payrol." in raised.value.detail
+        look = await scim.read_back(effect)
+        assert (look.outcome, look.evidence["groups_not_found"]) == ("unknown", ["Payrol"])
+        known = Effect("remove_from_groups", "key", ACCOUNT, {"groups": ["payroll"]})
+        assert (await scim.read_back(known)).outcome == "done"
+    assert len(server.groups["g-2"]["members"]) == 2
+
+
+async def test_a_large_group_is_left_without_its_members() -> None:
+    server = Server()
+    async with server.connected() as scim:
+        await scim.attempt(LEAVE)
+    lists = [asked.target for asked in server.asked if asked.path == "/Groups"]
+    assert lists and all("excludedAttributes=members" in target for target in lists)
+    assert not any(asked.method == "GET" and asked.path.startswith("/Groups/") for asked in server.asked)
+
+
+def _case_exact(server: Server) -> None:
+    server.filter_users = lambda attribute, value: [
+        user for user in (server.user, server.other) if str(user.get(attribute)) == value
+    ]
+
+
+def _always_empty(server: Server) -> None:
+    server.filter_users = lambda attribute, value: []
+
+
+@pytest.mark.parametrize("odd", [_case_exact, _always_empty])
+async def test_an_empty_answer_of_a_filter_that_does_not_work_is_not_believed(odd: Callable[[Server], None]) -> None:
+    server = Server()
+    odd(server)
+    async with server.connected() as scim:
+        (account,) = await scim.find_accounts([Lookup("userName", "nora@example.org")])
+        assert account.native_id == "u-1"
+        assert await scim.find_accounts([Lookup("userName", "eva@example.org")]) == []
+    server.lists_users = False
+    async with server.connected() as scim:
+        with pytest.raises(ActionRequiredError) as raised:
+            await scim.find_accounts([Lookup("userName", "eva@example.org")])
+        assert raised.value.code in ("search_unproven", "credential_refused")
+
+
+async def test_an_attribute_that_no_user_has_proves_no_absence() -> None:
+    async with Server().connected() as scim:
+        assert await scim.find_accounts([Lookup("userName", "eva@example.org")]) == []
+        with pytest.raises(ActionRequiredError, match="search_unproven") as raised:
+            await scim.find_accounts([Lookup("userName", "eva@example.org"), Lookup("externalId", "7")])
+        assert "externalId" in raised.value.detail
+
+
+async def test_a_working_filter_is_proven_once() -> None:
+    server = Server()
+    async with server.connected() as scim:
+        await scim.find_accounts([Lookup("userName", "eva@example.org")])
+        before = len(server.asked)
+        await scim.find_accounts([Lookup("userName", "eva@example.org")])
+        assert len(server.asked) == before + 1
+
+
+async def test_an_odd_record_of_another_person_stops_nothing() -> None:
+    server = Server()
+    odd: Any = "not a resource"
+    server.filter_users = lambda attribute, value: [odd, {"id": None}, server.user]
+    server.groups["g-0"] = {"id": None, "displayName": "admin"}
+    server.groups["g-1"]["members"] = ["u-1", {"$ref": "https://example.org/Users/u-2"}, 7]
+    server.groups["g-1"]["displayName"] = "admin"
+    async with server.connected() as scim:
+        (account,) = await scim.find_accounts([Lookup("userName", "nora@example.org")])
+        assert (account.native_id, account.privileged) == ("u-1", True)
+
+
+@pytest.mark.parametrize("status", [404, 501])
+async def test_a_server_without_groups_finds_accounts(status: int) -> None:
+    server = Server()
+    answer = server.answer
+
+    def without_groups(asked: Asked) -> Answered:
+        if asked.path == "/Groups" and (status == 404 or "%20or%20" in asked.target):
+            return _refused(status)
+        return answer(asked)
+
+    server.answer = without_groups  # type: ignore[method-assign]
+    async with server.connected("admin,owner") as scim:
+        (account,) = await scim.find_accounts([Lookup("userName", "nora@example.org")])
+        assert not account.privileged
+
+
+def _users_by_path(server: Server, asked: Asked) -> Answered | None:
+    """Refuses every PATCH with a filter in its path; takes the others."""
+    if asked.method != "PATCH" or not asked.path.startswith("/Groups/"):
+        return None
+    (operation,) = json.loads(asked.body)["Operations"]
+    if operation["path"] != "members":
+        return _refused(501)
+    server.groups[asked.path.split("/")[2]]["members"] = operation["value"]
+    return Answered(204)
+
+
+def _users_by_put(server: Server, asked: Asked) -> Answered | None:
+    """Refuses every PATCH of a group."""
+    if asked.method == "PUT" and asked.path.startswith("/Groups/"):
+        server.groups[asked.path.split("/")[2]] = json.loads(asked.body)
+        return Answered(200, json.loads(asked.body))
+    return _refused(501) if asked.method == "PATCH" else None
+
+
+@pytest.mark.parametrize("odd", [_users_by_path, _users_by_put])
+async def test_a_server_without_filters_in_paths_is_sent_the_remaining_members(
+    odd: Callable[[Server, Asked], Answered | None],
+) -> None:
+    server = Server()
+    answer = server.answer
+    server.answer = lambda asked: odd(server, asked) or answer(asked)  # type: ignore[method-assign]
+    async with server.connected() as scim:
+        await scim.attempt(LEAVE)
+        assert (await scim.read_back(LEAVE)).outcome == "done"
+    assert [group["members"] for group in server.groups.values()] == [[{"value": "u-2"}], [{"value": "u-2"}]]
+
+
+async def test_a_group_that_is_too_large_to_read_is_left() -> None:
+    server = Server()
+    members = [
+        {"value": "u-1"},
+        {"value": "u-2"},
+        *({"value": f"{n:036d}", "display": "x" * 60} for n in range(12_000)),
+    ]
+    server.groups = {"g-1": {"id": "g-1", "displayName": "Everyone", "members": members}}
+    answer = server.answer
+
+    def without_members(asked: Asked) -> Answered:
+        answered = answer(asked)
+        if "excludedAttributes=members" in asked.target:
+            return _listed([{"id": "g-1", "displayName": "Everyone"}] * answered.body["totalResults"])  # type: ignore[index]
+        return answered
+
+    server.answer = without_members  # type: ignore[method-assign]
+    async with server.connected("") as scim:
+        assert (await scim.read_back(LEAVE)).outcome == "not_done"
+        await scim.attempt(LEAVE)
+    async with server.connected("") as scim:  # another worker has learned nothing of the server yet
+        assert (await scim.read_back(LEAVE)).outcome == "done"
+
+
+@pytest.mark.parametrize("active", [True, False])
+async def test_a_server_that_takes_a_patch_without_path_deactivates(active: bool) -> None:
+    """And one that refuses what changes nothing is read."""
+    server = Server()
+    server.user["active"] = active
+    answer = server.answer
+
+    def without_path(asked: Asked) -> Answered:
+        if asked.method != "PATCH":
+            return answer(asked)
+        (operation,) = json.loads(asked.body)["Operations"]
+        if "path" in operation or not server.user["active"]:
+            return _refused(400)
+        server.user.update(operation["value"])
+        return Answered(204)
+
+    server.answer = without_path  # type: ignore[method-assign]
+    async with server.connected() as scim:
+        reply = await scim.attempt(Effect("disable_account", "key", ACCOUNT))
+    assert server.user["active"] is False
+    assert reply.detail == ({"active": False} if active else {"active": False, "already": True})
+
+
+async def test_no_group_has_to_be_privileged() -> None:
+    server = Server()
+    server.groups["g-1"]["displayName"] = "admin"
+    for privileged, expected in (("admin", True), ("", False)):
+        async with server.connected(privileged) as scim:
+            (account,) = await scim.find_accounts([Lookup("userName", "nora@example.org")])
+            assert account.privileged is expected

@@ -1,0 +1,238 @@
+"""Okta: each request is one of Okta's own description, and each ability is stepped through with recorded exchanges.
+
+The recordings are written by hand from the description's schemas and examples, and are not from a real organisation.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from connectors.abilities import Account, Effect, Lookup
+from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
+from connectors.http.requests import Operation
+from connectors.recordings import read_recording, replay
+from connectors.registry import connect
+from connectors.vendors import okta
+from connectors.vendors.okta import OKTA, OktaSettings
+from tests.connectors.raw_servers import http_answer, listening
+
+RECORDINGS = Path(__file__).parent / "recordings"
+ID = "00ub0oNGTSWTBKOLGLNR"
+SETTINGS = OktaSettings.model_validate({"url": "https://example.okta.com", "token": "t0ken"})
+APP = OktaSettings.model_validate({"url": "https://example.okta.com", "client_id": "0oa1", "private_key": "k"})
+DESCRIBED: dict[str, Any] = json.loads((RECORDINGS / "okta_operations.json").read_text())["operations"]
+OPERATIONS = [value for value in vars(okta).values() if isinstance(value, Operation)]
+
+
+def effect(ability: str, **parameters: Any) -> Effect:
+    return Effect(ability, "run-1/step-1/1", Account(ID, "isa.lund@example.com"), parameters)
+
+
+def exchanges(name: str) -> Any:
+    return read_recording(RECORDINGS / "okta" / f"{name}.json", base="https://example.okta.com")
+
+
+def do(ability: str, name: str, **parameters: Any) -> Any:
+    act = OKTA.acts.act(ability)
+    assert act.do is not None
+    return replay(act.do(SETTINGS, effect(ability, **parameters)), exchanges(name), OKTA.dialect)
+
+
+def look(ability: str, name: str, **parameters: Any) -> Any:
+    act = OKTA.acts.act(ability)
+    assert act.look is not None
+    return replay(act.look(SETTINGS, effect(ability, **parameters)), exchanges(name), OKTA.dialect)
+
+
+def find(name: str, attribute: str, value: str) -> list[str]:
+    found = replay(OKTA.find(SETTINGS, [Lookup(attribute, value)]), exchanges(name), OKTA.dialect)
+    return [account.native_id for account in found]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.operation_id)
+def test_each_operation_is_described_by_okta(operation: Operation) -> None:
+    described = DESCRIBED[operation.operation_id]
+    assert (operation.method, operation.path) == (described["method"], described["path"])
+
+
+def test_each_recorded_request_has_parameters_that_okta_describes() -> None:
+    for path in sorted((RECORDINGS / "okta").glob("*.json")):
+        for exchange in json.loads(path.read_text()):
+            request = exchange["request"]
+            if request["path"].startswith("https://"):  # a next page, as the answer before named it
+                continue
+            operations = [each for each in DESCRIBED.values() if _answers(each, request)]
+            assert operations, (path.name, request)
+            assert set(request.get("params", {})) <= set(operations[0]["query"]), path.name
+
+
+def _answers(described: dict[str, Any], request: dict[str, Any]) -> bool:
+    template, path = described["path"].split("/"), request["path"].split("/")
+    return (
+        described["method"] == request["method"]
+        and len(template) == len(path)
+        and all(one == other or one.startswith("{") for one, other in zip(template, path, strict=True))
+    )
+
+
+def test_the_scopes_are_the_least_that_the_abilities_need() -> None:
+    needed = {
+        scope for name, each in DESCRIBED.items() if name != "listAssignedRolesForUser" for scope in each["scopes"]
+    }
+    # Okta's `manage` includes `read`.
+    assert {scope.removesuffix(".read").removesuffix(".manage") for scope in needed} == {
+        scope.removesuffix(".manage") for scope in okta.SCOPES.split()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute", "value"),
+    [
+        ("find_by_id", "id", ID),
+        ("find_by_login", "login", "isa.lund@example.com"),
+        ("find_by_employee_number", "employeeNumber", "E-1015"),
+    ],
+)
+def test_an_account_is_found(name: str, attribute: str, value: str) -> None:
+    assert find(name, attribute, value) == [ID]
+
+
+def test_a_login_or_me_is_no_id() -> None:
+    assert find("find_by_login_as_id", "id", "me") == []
+
+
+@pytest.mark.parametrize("attribute", ["profile.login", "q", "", 'login eq "a" or login'])
+def test_another_attribute_is_refused(attribute: str) -> None:
+    with pytest.raises(RefusedError, match="unknown_attribute"):
+        find("find_by_login", attribute, "a")
+
+
+def test_a_condition_cannot_be_injected() -> None:
+    flow = OKTA.find(SETTINGS, [Lookup("login", 'a" or profile.login pr or profile.login eq "')])
+    request = next(flow)
+    assert request.params["filter"] == 'profile.login eq "a\\" or profile.login pr or profile.login eq \\""'
+
+
+def test_an_account_is_suspended_once() -> None:
+    assert do("suspend_account", "suspend") == {"before": "ACTIVE"}
+    assert do("suspend_account", "suspend_again") == {"before": "SUSPENDED"}
+    assert look("suspend_account", "suspended").outcome == "done"
+    assert look("suspend_account", "deactivated").outcome == "done"
+    assert look("suspend_account", "active").outcome == "not_done"
+    assert look("suspend_account", "gone").outcome == "unknown"
+    with pytest.raises(RefusedError, match="account_gone"):
+        do("suspend_account", "gone")
+
+
+def test_an_account_is_deactivated_once() -> None:
+    assert do("deactivate_account", "deactivate") == {"before": "SUSPENDED"}
+    assert do("deactivate_account", "deactivation_under_way") == {"before": "SUSPENDED"}
+    assert look("deactivate_account", "deactivation_under_way").outcome == "not_done"
+    assert look("deactivate_account", "deactivated").outcome == "done"
+
+
+def test_only_a_deactivated_account_is_deleted() -> None:
+    assert do("delete_account", "delete") == {"deleted": True, "already_gone": False}
+    assert do("delete_account", "gone") == {"deleted": True, "already_gone": True}
+    with pytest.raises(RefusedError, match="not_deactivated"):
+        do("delete_account", "delete_suspended")
+    with pytest.raises(ActionRequiredError, match="answer_not_understood"):
+        do("delete_account", "gateway_404")
+    assert look("delete_account", "gone").outcome == "done"
+    assert look("delete_account", "gateway_404").outcome == "unknown"
+    assert look("delete_account", "deactivated").outcome == "not_done"
+
+
+def test_sessions_and_tokens_are_revoked_together() -> None:
+    assert "oauth_tokens" in do("revoke_sessions", "revoke_sessions")["revoked"]
+
+
+def test_groups_of_oktas_own_are_left_on_every_page() -> None:
+    left = do("remove_from_groups", "leave_groups")["left_groups"]
+    assert [group["name"] for group in left] == ["Engineering", "VPN"]
+    assert look("remove_from_groups", "groups_left").outcome == "done"
+    assert look("remove_from_groups", "groups_not_left").outcome == "not_done"
+    assert look("remove_from_groups", "groups_named", groups=["Sales"]).outcome == "done"
+    assert look("remove_from_groups", "groups_left", groups=["ldap Staff"]).outcome == "not_done"
+    wrong = look("remove_from_groups", "groups_named_wrongly", groups=["Salse"])
+    assert (wrong.outcome, wrong.evidence["groups_not_found"]) == ("unknown", ["Salse"])
+
+
+def test_factors_are_reset() -> None:
+    assert [factor["type"] for factor in do("reset_factors", "reset_factors")["factors"]] == ["push", "sms"]
+    assert look("reset_factors", "factors_gone").outcome == "done"
+    assert look("reset_factors", "factors_there").outcome == "not_done"
+
+
+def test_a_snapshot_holds_groups_and_factors() -> None:
+    evidence = look("snapshot_access", "snapshot").evidence
+    assert len(evidence["groups"]) == 4
+    assert len(evidence["factors"]) == 2
+
+
+def test_the_check_names_what_the_token_may_not_do() -> None:
+    check = OKTA.check(SETTINGS)
+    assert "USER_ADMIN" in replay(check, exchanges("check_token"), OKTA.dialect)
+    assert "does not show" in replay(OKTA.check(SETTINGS), exchanges("check_token_roles_hidden"), OKTA.dialect)
+    with pytest.raises(ActionRequiredError, match="rights_missing") as raised:
+        replay(OKTA.check(SETTINGS), exchanges("check_token_without_role"), OKTA.dialect)
+    assert "READ_ONLY_ADMIN" in raised.value.detail
+    with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
+        replay(OKTA.check(APP), exchanges("check_forbidden"), OKTA.dialect)
+    assert "okta.users.manage" in raised.value.remedy
+
+
+def test_a_rate_limit_says_when_to_come_back() -> None:
+    with pytest.raises(TryAgainError, match="too_many_requests") as raised:
+        look("suspend_account", "rate_limited")
+    assert raised.value.retry_after == 86_400
+
+
+async def test_over_the_wire_with_an_api_token() -> None:
+    answer = json.dumps(exchanges("find_by_id")[0].answer.body).encode()
+    seen = bytearray()
+
+    async def serve(reader: Any, writer: Any) -> None:
+        seen.extend(await reader.readuntil(b"\r\n\r\n"))
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + answer)
+        await writer.drain()
+
+    async with listening(serve) as port:
+        settings = {"url": f"http://127.0.0.1:{port}", "token": "t0ken"}
+        connector = connect("okta", settings, allowed_hosts=["127.0.0.1"])
+        assert (await connector.read_back(effect("suspend_account"))).outcome == "not_done"
+        await connector.aclose()
+    assert b"authorization: ssws t0ken" in bytes(seen).lower()
+    assert b"effect-key" not in bytes(seen).lower()
+
+
+async def test_a_refused_token_needs_a_person() -> None:
+    body = b'{"errorCode":"E0000011","errorSummary":"Invalid token provided"}'
+    async with listening(http_answer("401 Unauthorized", body)) as port:
+        connector = connect("okta", {"url": f"http://127.0.0.1:{port}", "token": "t"}, allowed_hosts=["127.0.0.1"])
+        checked = await connector.check()
+        await connector.aclose()
+    assert not checked.reachable
+    assert "credential_refused" in checked.detail
+
+
+@pytest.mark.parametrize("settings", [{}, {"client_id": "a"}, {"private_key": "k"}, {"token": "t", "client_id": "a"}])
+def test_one_whole_credential_is_needed(settings: dict[str, str]) -> None:
+    with pytest.raises(ActionRequiredError, match="setting_missing"):
+        connect("okta", {"url": "https://example.okta.com", **settings}, allowed_hosts=["example.okta.com"])
+
+
+async def test_a_service_app_connects_with_its_key() -> None:
+    key = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    settings = {"url": "https://example.okta.com", "client_id": "0oa1", "private_key": key.decode(), "key_id": "k1"}
+    connector = connect("okta", settings, allowed_hosts=["example.okta.com"])
+    await connector.aclose()

@@ -1,0 +1,272 @@
+"""Which exceptions a run opens and closes, in which order and under which ids. The ids are inputs of keys: frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from orchestrator.domain import events as e
+from orchestrator.domain.commands import requests
+from tests.domain.run_world import (
+    ANNA,
+    BEN,
+    DAY,
+    EVENING,
+    HOUR,
+    HR,
+    LOST,
+    MINUTE,
+    NOT_YET,
+    PERSON,
+    REFUSED,
+    SAM,
+    Story,
+    account,
+    actor,
+    at_cutoff,
+    cutoff,
+    packet,
+)  # fmt: skip
+
+
+def log(story: Story) -> list[str]:
+    """`+` an exception opened, with its due time after the request; `-` one closed, and how."""
+    told = []
+    for event, at in story.log:
+        if isinstance(event, e.ExceptionOpened):
+            about = [event.exception_id, *event.owners, str(event.due - at), event.step_id and "step", event.system]
+            told.append(" ".join(["+", *(part for part in (*about, event.gate_id, event.code) if part)]))
+        elif isinstance(event, e.ExceptionClosed):
+            told.append(f"- {event.exception_id} {event.disposition} {event.by}".rstrip())
+    names = {step.step_id: step.name for step in story.state.plan.steps.values()}
+    for step_id, name in names.items():
+        told = [line.replace(step_id, name) for line in told]
+    return told
+
+
+def questions() -> Story:
+    story = Story(packet(platform=("expected: false", "expected: true")), ready=False)
+    story.finds["code"] = [account("code"), account("code", "other")]
+    story.finds["cards"] = []
+    story.search()
+    story.settle("code", "a-code-ada")
+    story.settle("cards")
+    return story
+
+
+def weak_match() -> Story:
+    story = Story(ready=False)
+    story.finds["code"] = [account("code", "namesake", number="E-9")]
+    story.search()
+    story.later(MINUTE)
+    story.finds["code"] = [account("code")]
+    story.replan()
+    story.later(timedelta(seconds=1))
+    story.search()
+    return story
+
+
+def accounts_change() -> Story:
+    story = at_cutoff()
+    story.attempt("disable", NOT_YET)
+    story.finds["code"] = [account("code", "other")]
+    story.finds["cards"] = []
+    story.at(EVENING + 20 * MINUTE)
+    story.search()
+    story.later(HOUR)
+    story.search()
+    story.replan()
+    story.later(2 * HOUR)
+    story.search()
+    story.later(DAY)
+    story.search()
+    return story
+
+
+def account_gone() -> Story:
+    story = at_cutoff()
+    story.search()
+    story.attempt("disable", NOT_YET)
+    disable = story.planned("disable").step_id
+    story.finds["code"] = [account("code", "other")]
+    story.later(MINUTE)
+    story.replan()
+    story.later(MINUTE)
+    story.search()
+    story.skip(disable)
+    return story
+
+
+def outcome_unknown() -> Story:
+    blind = packet(workflow=("system: code, ability: disable, needs", "system: code, ability: notify, needs"))
+    story = at_cutoff(pinned=blind)
+    story.attempt("disable", LOST)
+    story.complete("disable", "not_done")
+    story.retry("disable")
+    return story
+
+
+def searches_fail() -> Story:
+    story = Story(ready=False)
+    story.finds = dict.fromkeys(story.finds)
+    for _ in range(4):
+        story.search()
+        story.later(10 * MINUTE)
+    story.accept(story.exception("search_failed"))
+    story.finds = {"code": [account("code")], "cards": [account("cards")]}
+    story.search()
+    return story
+
+
+def nobody_looked() -> Story:
+    story = Story(ready=False)
+    story.on_hold("cards")
+    story.later(DAY)
+    story.search()
+    return story
+
+
+def gates_say_no() -> Story:
+    story = Story()
+    access, money = sorted(story.open_gates())
+    story.vote(access, ANNA, excluded=("sessions",))
+    story.vote(money, ANNA, "reject")
+    story.later(2 * DAY)
+    story.replan()
+    story.later(timedelta(seconds=1))
+    story.search()
+    access, money = sorted(story.open_gates())
+    story.vote(access, BEN, "reject")
+    story.vote(money, BEN, "reject")
+    story.skip("sessions")
+    story.end()
+    return story
+
+
+def steps_go_wrong() -> Story:
+    story = at_cutoff()
+    story.attempt("disable", REFUSED)
+    story.later(MINUTE)
+    story.retry("disable")
+    story.search()
+    story.attempt("disable")
+    story.attempt("pay", LOST)
+    story.attempt("freeze", NOT_YET)
+    story.later(2 * HOUR)
+    story.search()
+    story.attempt("freeze")
+    story.attempt("sessions", REFUSED)
+    story.retry("pay", again=True)
+    story.later(9 * DAY)
+    story.skip("sessions")
+    return story
+
+
+def overdue() -> Story:
+    story = Story()
+    story.approve_all()
+    story.at(EVENING + 9 * DAY)
+    story.complete("hand_over")
+    return story
+
+
+def level_and_idle() -> Story:
+    story = at_cutoff()
+    story.without_role("anna", "approver")
+    story.without_role("ben", "approver")
+    story.knows(ANNA)
+    story.later(8 * HOUR)
+    story.skip("disable")
+    return story
+
+
+def unclear() -> Story:
+    story = Story(packet(workflow=("{name: look, title: Look,", '{name: look, title: Look, when: "1 / 0 == 1",')))
+    story.approve_all()
+    story.skip("look")
+    return story
+
+
+def urgent_and_twice() -> Story:
+    story = Story(urgent=True, at=None)
+    asked = requests.request_run(
+        run_id="r2", person_id=story.state.asked.person_id, person=PERSON,
+        cutoff=cutoff(EVENING), urgent=False, actor=actor("hal", "requester"), packet=packet(), phase="production",
+        open_run=None, now=story.now,
+    )  # fmt: skip
+    story.append(requests.second_request(story.state, asked))
+    story.accept(story.exception("urgent_review"), by=SAM)
+    story.end(by=HR)
+    return story
+
+
+def erased() -> Story:
+    story = Story(ready=False)
+    request = story.state.asked.model_copy(update={"facts": None})
+    story.state = replace(story.state, request=request)
+    story.later(HOUR)
+    return story
+
+
+def connector_missing() -> Story:
+    story = Story(ready=False)
+    abilities = story.world.abilities
+    story.world = replace(story.world, abilities={kind: abilities[kind] for kind in ("people", "forge")})
+    story.search()
+    story.attempt("look")
+    story.later(HOUR)
+    story.world = replace(story.world, abilities=abilities)
+    story.later(MINUTE)
+    return story
+
+
+def too_few_deciders() -> Story:
+    story = Story(urgent=True, at=None, ready=False)
+    story.without_role("sam", "safety_owner")
+    story.without_role("ben", "approver")
+    story.later(timedelta(seconds=1))
+    story.search()
+    story.knows(BEN, SAM)
+    story.later(MINUTE)
+    return story
+
+
+def paused_and_cancelled() -> Story:
+    story = at_cutoff()
+    story.attempt("disable")
+    story.hold()
+    story.accept(story.exception("pause_unconfirmed"), by=HR)
+    story.release()
+    story.later(MINUTE)
+    story.hold(by=HR)
+    story.end()
+    return story
+
+
+STORIES = (
+    questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
+    steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
+    too_few_deciders, paused_and_cancelled,
+)  # fmt: skip
+EXPECTED = Path(__file__).with_name("exception_events.txt")
+
+
+def expected() -> dict[str, list[str]]:
+    blocks = (block.splitlines() for block in EXPECTED.read_text().strip().split("\n\n"))
+    return {name: lines for name, *lines in blocks}
+
+
+@pytest.mark.parametrize("told", STORIES, ids=lambda told: told.__name__)
+def test_the_same_exceptions_open_and_close_under_the_same_ids(told: Callable[[], Story]) -> None:
+    assert log(told()) == expected()[told.__name__]
+
+
+def test_the_stories_open_every_kind() -> None:
+    opened = {line.split("-")[1] for lines in expected().values() for line in lines if line.startswith("+")}
+    # A limit on starts is no state of a run: tests/deciding/test_counted_starts.py.
+    assert opened == set(get_args(e.ExceptionKind)) - {"start_limit"}

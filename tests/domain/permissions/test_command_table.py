@@ -1,0 +1,193 @@
+"""The table of commands: each command has a line, begins with `require`, and is refused to the accounts it excludes."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import reduce
+from types import ModuleType
+from typing import get_args
+
+import pytest
+
+from orchestrator import commands
+from orchestrator.domain import events as e
+from orchestrator.domain.approvals import delegation, gates, naming
+from orchestrator.domain.commands import operating, requests, starting
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.organisation.organisation import Organisation
+from orchestrator.domain.organisation.starts import StartsState, fold_starts
+from orchestrator.domain.packet import packet_history
+from orchestrator.domain.permissions import embargo, programs
+from orchestrator.domain.permissions.command_table import COMMANDS, Command, refusal, require
+from orchestrator.domain.permissions.levels import Actor, Level
+from tests.domain.run_world import EVENING, MONDAY, PERSON_ID, Story, actor, packet
+
+ROLES = ("approver", "lead", "operator", "requester", "safety_owner", "value_owner")
+KNOWN = actor("known", *ROLES)
+UNKNOWN = actor("unknown", *ROLES, human=None)
+SERVICE = actor("feed", *ROLES, kind="service")
+ASSISTANT = actor("helper", *ROLES, kind="assistant")
+
+HELD = reduce(
+    lambda state, event: fold_starts(state, event, MONDAY),
+    (
+        e.StartHeld(
+            held_id="held-1", packet="leaver", person_id="p", by="hr", requester="hr", urgent=True, why="packet"
+        ),
+        e.StartsTripped(
+            trip_id="trip-1", packet="leaver", scope="packet", by="hr", requester="hr", urgent=True, counted=3, limit=3
+        ),
+    ),
+    StartsState(),
+)
+
+READS = {"run_started", "record_actor", "started"}
+"""Functions that users cannot change anything with: `record_actor` records what a sign-in found out."""
+LINES = {
+    "reschedule_run": {"bring_forward_run", "postpone_run"},
+    "approve_gates": {"approve_gate"},
+    "revoke_token": {"revoke_any_token", "revoke_token"},
+}
+ASKED_ELSEWHERE = {"check_systems", "verify_ledger"}
+"""Commands that record nothing in the ledger, and are no function of `orchestrator.commands`."""
+ASKS = {"require", "require_author"}
+"""`require_author` asks the table for `adopt_packet`, before the files are read."""
+MODULES = (requests, operating, starting, gates, naming, delegation, embargo, packet_history)
+DECIDES = ("list[Event]", "list[Draft]", "list[e.GateVoted]", "list[e.DeciderNamed]", "e.RunRequested")
+
+
+def test_every_command_has_a_line() -> None:
+    lines: set[str] = set()
+    for name in commands.__all__:
+        if inspect.isfunction(getattr(commands, name)) and name not in READS:
+            lines |= LINES.get(name, {name})
+    assert lines | ASKED_ELSEWHERE == set(COMMANDS) == set(get_args(Command))
+
+
+def deciding(module: ModuleType) -> Iterator[ast.FunctionDef]:
+    """The public functions of a module in which an actor decides on events."""
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.returns is not None:
+            arguments = [*node.args.args, *node.args.kwonlyargs]
+            annotations = {ast.unparse(one.annotation) for one in arguments if one.annotation is not None}
+            if "Actor" in annotations and ast.unparse(node.returns) in DECIDES:
+                yield node
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_every_command_of_the_domain_begins_with_the_table(module: ModuleType) -> None:
+    helpers = {"moved_embargo"}  # a consequence of `reschedule`
+    found = [node for node in deciding(module) if node.name not in helpers]
+    assert found
+    for node in found:
+        asked = [one for one in ast.walk(node) if isinstance(one, ast.Call) and ast.unparse(one.func) in ASKS]
+        assert asked, f"{module.__name__}.{node.name} does not ask the table"
+
+
+def test_what_keeps_access_open_is_for_people_that_hr_knows() -> None:
+    for command, rule in COMMANDS.items():
+        if rule.keeps_access:
+            assert rule.kinds == {"person"} and rule.known_to_hr, command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_who_the_table_excludes(command: Command) -> None:
+    rule = COMMANDS[command]
+    require(command, KNOWN, PERSON_ID)
+    narrow = KNOWN.model_copy(update={"up_to": Level.READ})
+    assert (refusal(command, narrow) is None) == (rule.level == Level.READ)
+    with pytest.raises(NotAllowed, match="own_run"):
+        require(command, actor("ada", *ROLES, human=PERSON_ID), PERSON_ID)
+    for by in (SERVICE, ASSISTANT):
+        refused = refusal(command, by)
+        assert (refused is None) == (by.kind in rule.kinds)
+        assert refused is None or (refused.code == rule.refused_with and by.kind in refused.message)
+    unknown = refusal(command, UNKNOWN)
+    assert (unknown is None) == (not rule.known_to_hr)
+    assert unknown is None or unknown.code == rule.unknown_with
+
+
+def test_assistants_write_nothing() -> None:
+    allowed = {command for command, rule in COMMANDS.items() if "assistant" in rule.kinds}
+    assert allowed == {"check_systems", "revoke_token", "verify_ledger"}
+
+
+GRANTS = "levels:\n" + "".join(
+    f"  - {{who: {role}, kind: {kind}, up_to: change}}\n"
+    for role in ROLES
+    for kind in ("person", "service", "assistant")
+)
+
+
+def attempts(story: Story) -> dict[Command, Callable[[Actor], object]]:
+    """Each command on the domain, on a run where a person with all roles could use it or is refused for another
+    reason."""
+    state, world, pinned = story.state, story.world, story.world.pinned
+    later, soon = MONDAY + timedelta(days=2), MONDAY + timedelta(hours=1)
+    known = Organisation(actors=world.actors)
+    history = packet_history.PacketState()
+    return {
+        "start_run": lambda by: Story(pinned, by=by),
+        "postpone_run": lambda by: story.reschedule(EVENING + timedelta(days=1), by=by),
+        "bring_forward_run": lambda by: story.reschedule(EVENING - timedelta(hours=1), by=by),
+        "end_run": lambda by: requests.end(state, "why", by, world),
+        "set_embargo": lambda by: embargo.change_embargo(state, None, (), by, world),
+        "approve_gate": lambda by: gates.vote(state, "g-access-1", by, "approve", (), None, world),
+        "reject_gate": lambda by: gates.vote(state, "g-access-1", by, "reject", (), "why", world),
+        "delegate": lambda by: delegation.delegate(known, "d1", by, "ole", soon, later, None, MONDAY),
+        "name_decider": lambda by: naming.name_decider(state, "x-1", "ben", "why", by, world),
+        "end_delegation": lambda by: delegation.end_delegation(known, "d1", by, MONDAY),
+        "retry_step": lambda by: operating.retry(state, "pay", False, "why", by, world),
+        "skip_step": lambda by: operating.skip(state, "pay", "why", by, world),
+        "settle_match": lambda by: operating.settle(state, "code", (), "why", by, world),
+        "replan_run": lambda by: operating.replan(state, "why", by, world),
+        "accept_exception": lambda by: operating.accept(state, "x-1", "why", by, world),
+        "complete_task": lambda by: operating.complete_task(state, "t-1", "done", {"note": "seen"}, by, world),
+        "hold_run": lambda by: operating.hold(state, "why", by, world),
+        "release_run": lambda by: operating.release(state, by, world),
+        "hold_system": lambda by: operating.hold_system(False, "code", "why", by, pinned),
+        "confirm_start": lambda by: starting.confirm(HELD, "held-1", by, pinned, MONDAY),
+        "release_starts": lambda by: starting.release(HELD, "trip-1", by, pinned),
+        "release_system": lambda by: operating.release_system(True, "code", by, pinned),
+        "check_systems": lambda by: operating.require_check("code", by, pinned),
+        "adopt_packet": lambda by: packet_history.adopt(history, pinned, by),
+        "sign_packet": lambda by: packet_history.sign(history, "0" * 64, by),
+        "move_packet": lambda by: packet_history.move(history, "0" * 64, "shadow", by),
+        "revoke_roles": lambda by: operating.revoke_roles(KNOWN, ["lead"], by, "safety_owner"),
+        "make_token": lambda by: programs.require_safety_owner(by, [pinned], "make_token"),
+        "add_webhook": lambda by: programs.require_safety_owner(by, [pinned], "add_webhook"),
+        "disable_webhook": lambda by: programs.require_safety_owner(by, [pinned], "disable_webhook"),
+        "replace_webhook_secret": lambda by: programs.require_safety_owner(by, [pinned], "replace_webhook_secret"),
+        "revoke_any_token": lambda by: programs.require_safety_owner(by, [pinned], "revoke_any_token"),
+        "end_sessions": lambda by: programs.require_safety_owner(by, [pinned], "end_sessions"),
+        "list_tokens": lambda by: programs.require_safety_owner(by, [pinned], "list_tokens"),
+        "list_sessions": lambda by: programs.require_safety_owner(by, [pinned], "list_sessions"),
+        "list_webhooks": lambda by: programs.require_safety_owner(by, [pinned], "list_webhooks"),
+    }
+
+
+TRIED = sorted(attempts(Story()))
+
+
+def test_every_command_is_tried() -> None:
+    assert set(TRIED) == set(COMMANDS) - {"revoke_token", "verify_ledger"}
+
+
+@pytest.mark.parametrize("command", TRIED)
+def test_every_command_refuses_whom_the_table_excludes(command: Command) -> None:
+    """Whatever roles and grants the account has."""
+    rule = COMMANDS[command]
+    story = Story(packet(platform=("levels:\n", GRANTS)))
+    for by in (KNOWN, UNKNOWN, SERVICE, ASSISTANT):
+        excluded = refusal(command, by)
+        try:
+            attempts(story)[command](by)
+            code = ""
+        except Exception as error:  # another reason to refuse is a person's, who gets as far as that
+            code = getattr(error, "code", "")
+        assert (code == excluded.code) if excluded is not None else code not in (rule.refused_with, rule.unknown_with)
+    if rule.keeps_access:
+        assert all(refusal(command, by) is not None for by in (UNKNOWN, SERVICE, ASSISTANT))

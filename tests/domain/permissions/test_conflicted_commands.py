@@ -1,0 +1,237 @@
+"""No sequence of commands by assistants, services, the leaver, the people who report to the leaver, or their programs
+delays or hides the removal of access.
+
+Each example runs twice from the same moment: once with the commands and once without. Independent people then complete
+both. Every step that removes access must end at least as early as without the commands, and every exception that was
+open before must be open after them, unless it was retried.
+
+A failure prints the commands and a line `@reproduce_failure(...)`.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.domain import events as e
+from orchestrator.domain.approvals import gates
+from orchestrator.domain.commands import operating, requests
+from orchestrator.domain.errors import NotAllowed, Refusal
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
+from orchestrator.domain.permissions.levels import Actor
+from tests.domain.run_world import (
+    ANNA,
+    BEN,
+    DAY,
+    DONE,
+    EVENING,
+    HOUR,
+    LEA,
+    NOT_YET,
+    OLE,
+    PERSON_ID,
+    REFUSED,
+    Story,
+    account,
+    actor,
+    cutoff,
+    packet,
+)
+
+ROLES = ("approver", "lead", "operator", "requester", "safety_owner", "value_owner")
+VAL = actor("val", "value_owner")
+HR_TOO = actor("hr2", "requester", human="h-hr2")
+CONFLICTED = (
+    actor("ada", *ROLES, human=PERSON_ID),
+    actor("rep", *ROLES, above=[PERSON_ID]),
+    actor("helper", *ROLES, kind="assistant"),
+    actor("ada-helper", *ROLES, kind="assistant").model_copy(update={"maker_human": PERSON_ID}),
+    actor("ada-feed", *ROLES, kind="service").model_copy(update={"maker_human": PERSON_ID}),
+    actor("feed", *ROLES, kind="service"),
+)
+GRANTED = packet(platform=("  - {who: requester, up_to: prepare}\n", "".join(
+    f"  - {{who: {role}, kind: {kind}, up_to: {level}}}\n"
+    for role in ROLES for kind, level in (("person", "change"), ("service", "change"), ("assistant", "prepare"))
+)))  # fmt: skip
+
+SETTLED = ("", "a-code-ada", "a-code-other")
+
+Do = Callable[[Story, Actor], Iterable[Event]]
+
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def some(values: Iterable[Any], number: int) -> Any:
+    known = sorted(values)
+    return known[number % len(known)] if known else "none"
+
+
+def commands(number: int, span: timedelta) -> dict[str, Do]:
+    """Every command on a run; `number` selects what it is about."""
+    return {
+        "move the cutoff": lambda s, by: requests.reschedule(s.state, cutoff(s.state.cutoff + span), by, s.world),
+        "cancel": lambda s, by: requests.end(s.state, "no", by, s.world),
+        "pause": lambda s, by: operating.hold(s.state, "no", by, s.world),
+        "resume": lambda s, by: operating.release(s.state, by, s.world),
+        "skip": lambda s, by: operating.skip(s.state, some(s.state.plan.steps, number), "no", by, s.world),
+        "retry": lambda s, by: operating.retry(
+            s.state, some(s.state.plan.steps, number), number % 2 == 0, "no", by, s.world
+        ),
+        "settle": lambda s, by: operating.settle(
+            s.state, some(("code", "cards"), number), (SETTLED[number % 3],) if number % 3 else (), "no", by, s.world
+        ),
+        "replan": lambda s, by: operating.replan(s.state, "no", by, s.world),
+        "accept": lambda s, by: operating.accept(s.state, some(s.state.work.exceptions, number), "no", by, s.world),
+        "approve": lambda s, by: gates.vote(
+            s.state, some(s.state.decisions.gates, number), by, "approve",
+            (some(s.state.plan.steps, number // 3),) if number % 3 else (), "no", s.world,
+        ),
+        "reject": lambda s, by: gates.vote(
+            s.state, some(s.state.decisions.gates, number), by, "reject", (), "no", s.world
+        ),
+        "change the embargo": lambda s, by: change_embargo(
+            s.state, s.now + span if number % 2 else None, ("rep", "helper"), by, s.world
+        ),
+    }  # fmt: skip
+
+
+COMMANDS = tuple(commands(0, DAY))
+MOVES = st.tuples(
+    st.sampled_from(COMMANDS), st.sampled_from(CONFLICTED), st.integers(0, 11),
+    st.sampled_from((-DAY, -HOUR, HOUR, DAY, 3650 * DAY)),
+)  # fmt: skip
+
+
+def branch(story: Story) -> Story:
+    twin = copy.copy(story)
+    twin.finds, twin.log, twin.keys = dict(story.finds), list(story.log), set(story.keys)
+    return twin
+
+
+def independent_people_go_on(story: Story, rounds: int) -> None:
+    for _ in range(rounds):
+        state = story.state
+        if state.finished:
+            return
+        tasks = [id_ for id_, task in state.work.tasks.items() if task.open]
+        failed = [id_ for id_, known in state.work.steps.items() if known.status in ("failed", "unknown")]
+        questions = [
+            x.opened.system for x in state.work.open_exceptions() if x.opened.kind in ("ambiguous_match", "weak_match")
+        ]
+        if story.progress.search:
+            story.later(timedelta(milliseconds=1))
+            story.search()
+        elif questions:
+            system = questions[0]
+            story.settle(system, *state.accounts.planned_on[system].candidates[:1])
+        elif story.open_gates():
+            for gate in story.open_gates():
+                for by in (ANNA, BEN, LEA):
+                    try:
+                        story.append(gates.vote(story.state, gate, by, "approve", (), "why", story.world))
+                    except Refusal:
+                        continue
+        elif story.progress.steps:
+            intent = story.begin(story.progress.steps[0].step_id)
+            assert intent is not None
+            story.finish(intent, DONE)
+        elif tasks:
+            task = story.state.work.tasks[tasks[0]]
+            story.append(
+                operating.complete_task(state, task.opened.task_id, "done", {"note": "seen"}, OLE, story.world)
+            )
+        elif failed:
+            story.retry(failed[0])
+        elif story.progress.due_in is not None:
+            story.later(timedelta(seconds=max(story.progress.due_in, 0.001)))
+        else:
+            return
+
+
+def removed_at(story: Story) -> dict[tuple[str, str | None], datetime]:
+    """When each step that removes access was seen to be done, by its name and account."""
+    found = {}
+    for event, at in story.log:
+        if isinstance(event, e.StepVerified | e.StepAttested):
+            step = story.state.plan.steps[event.step_id]
+            if step.cuts_access:
+                found[step.name, step.account_id] = at
+    return found
+
+
+def hidden(before: Story, after: Story) -> set[str]:
+    closed = {
+        event.exception_id: event.disposition
+        for event, _ in after.log[len(before.log) :]
+        if isinstance(event, e.ExceptionClosed)
+    }
+    return {id_ for id_, how in closed.items() if how not in ("retried", "replanned", "overcome", "accepted")}
+
+
+@settings(
+    max_examples=int(os.environ.get("OFFBOARD_PROPERTY_EXAMPLES", "60")), deadline=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(
+    begun=st.integers(0, 16), ahead=st.sampled_from((timedelta(0), 9 * HOUR, 40 * DAY)), urgent=st.booleans(),
+    weak=st.booleans(), trouble=st.sampled_from((None, None, NOT_YET, REFUSED)), embargo=st.booleans(),
+    moves=st.lists(MOVES, min_size=1, max_size=6),
+)  # fmt: skip
+def test_conflicted_actors_neither_delay_nor_hide_a_removal(
+    begun: int, ahead: timedelta, urgent: bool, weak: bool, trouble: Any, embargo: bool, moves: list[Any]
+) -> None:
+    hides = EmbargoTerms(EVENING + 50 * DAY, ("sam", "anna", "ben", "ole")) if embargo else None
+    story = Story(GRANTED, at=EVENING + ahead, urgent=urgent, ready=False, embargo=hides)
+    story.knows(VAL, HR_TOO, *CONFLICTED)
+    if weak:
+        story.finds["code"] = [account("code", "ada", number="E-9"), account("code", "other", number="E-8")]
+    independent_people_go_on(story, begun)
+    if trouble is not None and story.progress.steps:
+        intent = story.begin(story.progress.steps[0].step_id)
+        assert intent is not None
+        story.finish(intent, trouble)
+    without, touched = branch(story), branch(story)
+    accepted = []
+    for name, by, number, span in moves:
+        try:
+            events = list(commands(number, span)[name](touched, by))
+        except Refusal:
+            continue
+        touched.append(events)
+        accepted.append((name, by.actor_id, events))
+    assert not hidden(story, touched), accepted
+    for one in (without, touched):
+        independent_people_go_on(one, 400)
+    expected, actual = removed_at(without), removed_at(touched)
+    late = {
+        step: (at, actual.get(step))
+        for step, at in expected.items()
+        if actual.get(step, datetime.max.replace(tzinfo=at.tzinfo)) > at
+    }
+    assert not late, (late, accepted)
+
+
+REPORT = CONFLICTED[1]
+
+
+@pytest.mark.parametrize("name", ["move the cutoff", "cancel", "pause", "skip", "change the embargo"])
+def test_a_report_can_stop_a_run_where_every_person_is_one(name: str) -> None:
+    """If the head of the company leaves, everyone reports to them, and a run must not be impossible to stop."""
+    hides = EmbargoTerms(EVENING + 50 * DAY, ("sam", "anna", "ben", "ole"))
+    story = Story(GRANTED, embargo=hides)
+    story.knows(VAL, REPORT)
+    with pytest.raises(NotAllowed) as refused:
+        commands(0, DAY)[name](story, REPORT)
+    assert refused.value.code == "reports_to_person"
+    for known in (*story.world.actors.values(),):
+        story.knows(known.model_copy(update={"managers": frozenset({PERSON_ID})}))
+    assert list(commands(0, DAY)[name](story, REPORT))

@@ -1,0 +1,116 @@
+"""A worker that is stopped between its intent and its call, and continues after another worker has taken over."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from activities.attempts.systems import SystemActivities
+from orchestrator import commands
+from orchestrator.deciding.snapshots import Decide, RunDecision
+from orchestrator.domain.run.run import RunState
+from orchestrator.embedded.company.company import Company
+from orchestrator.worker import relaying, working
+from tests.conftest import Hire
+from tests.integration.cadence import QUICK
+from tests.integration.conftest import Install
+from tests.integration.faults.test_kills import (
+    NEVER_TWICE,
+    counted_once,
+    keys_done,
+    packet_here,
+    settled_or_asked,
+    steps_here,
+)
+from tests.integration.installation import WorkerProcess, statuses
+
+TAKEN_OVER_WITHIN_SECONDS = 120.0
+"""A lease of nine seconds, and Temporal's time-outs for what it gave to the process that is stopped."""
+AN_HOUR_SECONDS = 3600.0
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class PausedActivities(SystemActivities):
+    """Pauses after its first intents are recorded, as a process that is stopped there."""
+
+    reached: asyncio.Event
+    going_on: asyncio.Event
+
+    async def record_intent(self, run_id: str, begin: Decide) -> RunDecision:
+        decided = await super().record_intent(run_id, begin)
+        if any(event.type_name() == "StepStarted" for event in decided.events):
+            self.reached.set()
+            await self.going_on.wait()
+        return decided
+
+
+async def test_an_attempt_whose_lease_is_over_makes_no_call(install: Install, company: Company, hire: Hire) -> None:
+    PausedActivities.reached, PausedActivities.going_on = asyncio.Event(), asyncio.Event()
+    async with install(packet=packet_here(company), worker=False) as here:
+        [person] = await hire()
+        run = await here.start(person)
+        async with (
+            working(here.settings, make_activities=PausedActivities) as (backend, engine),
+            relaying(backend, engine, cadence=QUICK),
+        ):
+            await here.attend(run, until=lambda state: any(not gate.open for gate in state.decisions.gates.values()))
+            async with asyncio.timeout(30):
+                await PausedActivities.reached.wait()
+            await here.set_clock_ahead(AN_HOUR_SECONDS)
+            before = await here.backend.ledger.now() - timedelta(seconds=AN_HOUR_SECONDS / 2)
+            PausedActivities.going_on.set()
+            state = await here.attend(run)
+        assert state.finish == "clean", await here.story(run)
+        page = await here.backend.ledger.read({f"run:{run}": 0})
+        begun = [r for r in page.events[f"run:{run}"] if r.type == "StepStarted" and r.recorded_at < before]
+        failed = [recorded.event for recorded in page.events[f"run:{run}"] if recorded.type == "StepAttemptFailed"]
+        over = [event.model_dump() for event in failed]
+        # On a busy machine a process can lose a second lease before it has read the new time.
+        assert {(event["code"], event["happened"]) for event in over} == {("lease_over", "no")}
+        assert begun and len(over) >= len(begun)
+        await each_effect_once(company)
+        await here.verify()
+
+
+def were_not_done(state: RunState) -> bool:
+    return all(statuses(state)[name] == "failed" for name in NEVER_TWICE)
+
+
+@pytest.mark.faults
+async def test_a_worker_that_continues_after_its_lease_makes_no_call(
+    install: Install, company: Company, hire: Hire, tmp_path: Path
+) -> None:
+    async with install(packet=packet_here(company), worker=False) as here:
+        [person, other] = await hire(2)
+        run = await here.start(person)
+        async with WorkerProcess.start(
+            here.environment(), tmp_path / "stopped.log", "after_intent", steps_here(company), signal.SIGSTOP
+        ) as stopped:
+            await here.attend(run, until=lambda state: any(not gate.open for gate in state.decisions.gates.values()))
+            await stopped.stopped()
+            async with WorkerProcess.start(here.environment(), tmp_path / "second.log"):
+                await here.attend(run, until=settled_or_asked, deadline=TAKEN_OVER_WITHIN_SECONDS)
+                # People report truthfully that neither was done, and have both done again.
+                await here.attend(run, until=were_not_done, confirm="not_done")
+                for name in NEVER_TWICE:
+                    await commands.retry_step(here.services, here.actors["operator"], run, name, reason="not done")
+                state = await here.attend(run, deadline=TAKEN_OVER_WITHIN_SECONDS)
+                assert state.finish == "clean", await here.story(run)
+            await each_effect_once(company)
+            stopped.go_on()
+            # It has gone past the calls of the first run when it has completed another one, alone.
+            second = await here.start(other)
+            assert (await here.attend(second, deadline=TAKEN_OVER_WITHIN_SECONDS)).finish == "clean"
+        await each_effect_once(company, people=2)
+        await here.verify()
+
+
+async def each_effect_once(company: Company, people: int = 1) -> None:
+    for name, (system, action) in (counted_once(company) | NEVER_TWICE).items():
+        done = await keys_done(company, system, action)
+        assert len(done) == people, f"{name}: {done}"

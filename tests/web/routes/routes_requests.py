@@ -1,0 +1,283 @@
+"""For each route the request that is right in all but who sends it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from html import unescape
+
+from tests.web.routes.routes_company import (
+    FUTURE,
+    PACKET,
+    Ask,
+    House,
+    delegation,
+    exception_of,
+    packet_named,
+    slug,
+    task_of,
+)
+
+Make = Callable[[House], Awaitable[Ask]]
+_PREVIEW = re.compile(r"/runs/new/preview/(i[0-9a-f]+)")
+_DRAFT = re.compile(r'name="draft" value="([^"]+)"')
+
+
+async def request_for(house: House, route: str) -> Ask:
+    """Where nothing is said here, nothing but the path's own values is needed."""
+    if route not in house.asked:
+        house.asked[route] = await REQUESTS.get(route, plain)(house)
+    return house.asked[route]
+
+
+async def plain(house: House) -> Ask:
+    values = {"run_id": house.runs["visible"], "name": PACKET, "packet": PACKET, "stored": house.made["stored"]}
+    return Ask(values | {"version": house.here.packet.version})
+
+
+def posted(run: str = "", form: dict[str, object] | None = None, **values: str) -> Make:
+    """A page's form."""
+
+    async def make(house: House) -> Ask:
+        return Ask({"run_id": house.runs.get(run, ""), "packet": PACKET, **values}, form=form or {})
+
+    return make
+
+
+def sent(run: str = "", body: object = None, **values: str) -> Make:
+    """A program's request."""
+
+    async def make(house: House) -> Ask:
+        return Ask({"run_id": house.runs.get(run, ""), **values}, json=body)
+
+    return make
+
+
+async def later_cutoff(house: House) -> Ask:
+    return Ask({"run_id": house.runs["visible"]}, query={"cutoff": "2030-01-15T18:00", "zone": "Europe/Berlin"})
+
+
+async def end_sessions(house: House) -> Ask:
+    """Of a program, which has none."""
+    return Ask({"actor_id": f"s_{house.made['token']}"})
+
+
+def of(kind: str, name: str, body: object = None, form: dict[str, object] | None = None) -> Make:
+    """About something that was made: a token, a webhook, a delegation, a question."""
+
+    async def make(house: House) -> Ask:
+        return Ask({kind: house.made[name]}, json=body, form=form)
+
+    return make
+
+
+def of_packet(name: str, body: object = None, form: dict[str, object] | None = None) -> Make:
+    async def make(house: House) -> Ask:
+        return Ask({"name": slug(name), "version": house.made[name]}, json=body, form=form)
+
+    return make
+
+
+def together(run: str, page: bool) -> Make:
+    async def make(house: House) -> Ask:
+        run_id = house.runs[run]
+        if page:
+            return Ask(form={"gate": f"{run_id}/g-access-1"})
+        return Ask(json={"gates": [{"run_id": run_id, "gate_id": "g-access-1"}]})
+
+    return make
+
+
+def task(run: str, page: bool) -> Make:
+    async def make(house: House) -> Ask:
+        values = {"run_id": house.runs[run], "task_id": await task_of(house, run)}
+        said = {"outcome": "done", "note": "Handed over."}
+        return Ask(values, form=said) if page else Ask(values, json=said)
+
+    return make
+
+
+async def upload(house: House) -> Ask:
+    values = {"run_id": house.runs["visible"], "task_id": await task_of(house, "visible")}
+    return Ask(values, files={"file": ("list.txt", b"more")})
+
+
+def accept(run: str, page: bool) -> Make:
+    async def make(house: House) -> Ask:
+        about = (await exception_of(house, run))["exception_id"]
+        values = {"run_id": house.runs[run], "exception_id": about}
+        said = {"reason": "Looked at."}
+        return Ask(values, form={**said, "exception": about}) if page else Ask(values, json=said)
+
+    return make
+
+
+def settle(run: str, page: bool) -> Make:
+    async def make(house: House) -> Ask:
+        question = await exception_of(house, run)
+        listed = (await house.programs["operator"].get("/exceptions", params={"run": house.runs[run]})).json()
+        account = listed["exceptions"][0]["candidates"][0]["account_id"]
+        values = {"run_id": house.runs[run], "system": question["system"]}
+        if page:
+            form = {"system": question["system"], "account": account, "exception": question["exception_id"]}
+            return Ask(values, form=form)
+        return Ask(values, json={"accounts": [account]})
+
+    return make
+
+
+def step(name: str, page: bool) -> Make:
+    async def make(house: House) -> Ask:
+        run = await house.run("skipped")
+        step_id = next(one["step_id"] for one in run["steps"] if one["name"] == name)
+        values = {"run_id": house.runs["skipped"], "step": step_id}
+        return Ask(values, form={"step": step_id, "reason": "By hand."}) if page else Ask(values, json={"reason": "x"})
+
+    return make
+
+
+async def draft(house: House) -> str:
+    """HR's, as a page has it."""
+    form = {"csrf": house.csrf["hr"], "packet": PACKET, "text": "quillmarknext"}
+    found = _DRAFT.search((await house.pages["hr"].post("/runs/new/people", data=form)).text)
+    assert found is not None
+    return unescape(found[1])
+
+
+async def terms(house: House) -> Ask:
+    return Ask(form={"draft": await draft(house), "packet": PACKET, "when": "planned", **FUTURE})
+
+
+async def preview(house: House) -> Ask:
+    asked = await terms(house)
+    answer = await house.pages["hr"].post("/runs/new/preview", data={"csrf": house.csrf["hr"], **(asked.form or {})})
+    found = _PREVIEW.search(answer.headers["location"])
+    assert found is not None
+    return Ask({"inquiry_id": found[1]})
+
+
+async def start_previewed(house: House) -> Ask:
+    asked = await preview(house)
+    return Ask(asked.values, form={})
+
+
+async def version_again(house: House) -> Ask:
+    return Ask(json=packet_named("adopted"))
+
+
+async def in_packet(house: House) -> Ask:
+    return Ask(query={"packet": PACKET})
+
+
+async def delegate_on_page(house: House) -> Ask:
+    when = {name: value[:16] if name != "to" else value for name, value in delegation(500).items()}
+    return Ask(form={**when, "to": "colleague"})
+
+
+async def delegate(house: House) -> Ask:
+    return Ask(json=delegation(600) | {"to": "colleague"})
+
+
+async def change_embargo(house: House) -> Ask:
+    return Ask({"run_id": house.runs["embargo"]}, json={"until": house.made["later"], "named": []})
+
+
+async def change_embargo_on_page(house: House) -> Ask:
+    return Ask({"run_id": house.runs["page embargo"]}, form={"until": house.made["later"][:16], "zone": "UTC"})
+
+
+SEARCH = {"packet": PACKET, "text": "quillmarknext"}
+START = {"person": "R-0900", "packet": PACKET, **FUTURE}
+TOKEN = {"name": "Mine", "kind": "service", "up_to": "read"}
+HOOK = {"url": "https://127.0.0.1/other", "types": ["run"]}
+REASON = {"reason": "To see who may."}
+HOLD = {"packet": PACKET, "reason": "To see who may."}
+
+REQUESTS: dict[str, Make] = {
+    "POST /sign-in/local": posted(form={"alias": "guest"}),
+    "POST /device": posted(form={"code": "BCDF-GHJK", "answer": "refuse"}),
+    "POST /sign-out": posted(),
+    "POST /api/v1/device/token": sent(body={"device_secret": "none"}),
+    "POST /api/v1/sign-in/local": sent(body={"alias": "guest"}),
+    "POST /api/v1/hooks/hr": sent(body=START),
+    # Pages
+    "POST /runs/new/people": posted(form=dict(SEARCH)),
+    "POST /runs/new/terms": terms,
+    "POST /runs/new/preview": terms,
+    "GET /runs/new/preview/{inquiry_id}": preview,
+    "POST /runs/new/preview/{inquiry_id}": start_previewed,
+    "POST /runs/{run_id}/reschedule": posted("held", dict(FUTURE)),
+    "POST /runs/{run_id}/hold": posted("held", dict(REASON)),
+    "POST /runs/{run_id}/release": posted("held"),
+    "POST /runs/{run_id}/replan": posted("replanned"),
+    "POST /runs/{run_id}/embargo": change_embargo_on_page,
+    "POST /runs/{run_id}/end": posted("page end", dict(REASON)),
+    "POST /runs/{run_id}/gates/{gate_id}": posted("page gate", {"verdict": "approve"}, gate_id="g-access-1"),
+    "POST /decisions": together("page together", page=True),
+    "POST /runs/{run_id}/tasks/{task_id}": task("page task", page=True),
+    "POST /runs/{run_id}/accept": accept("page urgent", page=True),
+    "POST /runs/{run_id}/name-decider": posted(
+        "page urgent", {"exception": "x-urgent_review-start", "decider": "it", **REASON}
+    ),
+    "POST /runs/{run_id}/settle": settle("page settle", page=True),
+    "POST /runs/{run_id}/retry": step("disable_identity", page=True),
+    "POST /runs/{run_id}/skip": step("close_card", page=True),
+    "POST /packets/{name}/versions/{version}/sign": of_packet("page sign", form={"phase": "shadow"}),
+    "POST /packets/{name}/versions/{version}/move": of_packet("page move", form={"phase": "retired"}),
+    "POST /systems/{packet}/check": posted(),
+    "POST /systems/{packet}/hold": posted(form={"system": "cards", **REASON}),
+    "POST /systems/{packet}/release": posted(form={"system": "cards"}),
+    "POST /ledger/verify": posted(),
+    "GET /ledger/verifications/{inquiry_id}": of("inquiry_id", "verification"),
+    "POST /starts/limits/{trip_id}/release": posted(trip_id="trip-0"),
+    "POST /starts/held/{held_id}/confirm": posted(held_id="held-0"),
+    "POST /away": delegate_on_page,
+    "POST /away/{delegation_id}/end": of("delegation_id", "page delegation", form={}),
+    "POST /tokens": posted(form={**TOKEN, "days": "1"}),
+    "POST /tokens/{token_id}/revoke": of("token_id", "page token", form={}),
+    "POST /webhooks": posted(form=dict(HOOK)),
+    "POST /webhooks/{hook_id}/secret": of("hook_id", "page hook", form={}),
+    "POST /webhooks/{hook_id}/disable": of("hook_id", "page hook", form={}),
+    # The API
+    "POST /api/v1/people/search": sent(body=SEARCH),
+    "POST /api/v1/people/lookup": sent(body={"packet": PACKET, "wanted": "R-0900"}),
+    "POST /api/v1/previews": sent(body=START | {"person": "R-0901"}),
+    "POST /api/v1/runs": sent(body=START | {"person": "R-0902"}),
+    "GET /api/v1/inquiries/{inquiry_id}": of("inquiry_id", "verification"),
+    "POST /api/v1/runs/{run_id}/reschedule": sent("held", FUTURE),
+    "POST /api/v1/runs/{run_id}/hold": sent("held", REASON),
+    "POST /api/v1/runs/{run_id}/release": sent("held"),
+    "POST /api/v1/runs/{run_id}/replan": sent("replanned", {}),
+    "POST /api/v1/runs/{run_id}/embargo": change_embargo,
+    "GET /api/v1/runs/{run_id}/exposure": later_cutoff,
+    "POST /api/v1/runs/{run_id}/end": sent("end", REASON),
+    "POST /api/v1/runs/{run_id}/gates/{gate_id}/decision": sent("gate", {"verdict": "approve"}, gate_id="g-access-1"),
+    "POST /api/v1/decisions": together("together", page=False),
+    "POST /api/v1/runs/{run_id}/tasks/{task_id}/files": upload,
+    "POST /api/v1/runs/{run_id}/tasks/{task_id}/completion": task("task", page=False),
+    "POST /api/v1/runs/{run_id}/exceptions/{exception_id}/acceptance": accept("urgent", page=False),
+    "POST /api/v1/runs/{run_id}/exceptions/{exception_id}/decider": sent(
+        "urgent", {"decider": "it", **REASON}, exception_id="x-urgent_review-start"
+    ),
+    "POST /api/v1/runs/{run_id}/systems/{system}/accounts": settle("settle", page=False),
+    "POST /api/v1/runs/{run_id}/steps/{step}/retry": step("disable_identity", page=False),
+    "POST /api/v1/runs/{run_id}/steps/{step}/skip": step("freeze_card", page=False),
+    "POST /api/v1/packets": version_again,
+    "POST /api/v1/packets/{name}/versions/{version}/signatures": of_packet("sign", {"phase": "shadow"}),
+    "POST /api/v1/packets/{name}/versions/{version}/moves": of_packet("move", {"phase": "retired"}),
+    "POST /api/v1/starts/limits/{trip_id}/release": sent(trip_id="trip-0"),
+    "POST /api/v1/starts/held/{held_id}/confirmation": sent(held_id="held-0"),
+    "GET /api/v1/systems": in_packet,
+    "POST /api/v1/systems/check": sent(body={"packet": PACKET}),
+    "POST /api/v1/systems/{system}/hold": sent(body=HOLD, system="cards"),
+    "POST /api/v1/systems/{system}/release": sent(body={"packet": PACKET}, system="cards"),
+    "POST /api/v1/delegations": delegate,
+    "POST /api/v1/delegations/{delegation_id}/end": of("delegation_id", "delegation"),
+    "POST /api/v1/tokens": sent(body={**TOKEN, "lasts_days": 1}),
+    "DELETE /api/v1/tokens/{token_id}": of("token_id", "token"),
+    "POST /api/v1/staff/{actor_id}/roles/revoke": sent(body={"packet": PACKET, "roles": ["auditor"]}, actor_id="hr"),
+    "POST /api/v1/staff/{actor_id}/sessions/end": end_sessions,
+    "POST /api/v1/webhooks": sent(body=HOOK),
+    "POST /api/v1/webhooks/{hook_id}/secret": of("hook_id", "hook"),
+    "DELETE /api/v1/webhooks/{hook_id}": of("hook_id", "hook"),
+}

@@ -1,0 +1,278 @@
+"""Every route against everybody who could come, as `routes_table` has it; and a run under embargo, of which nobody who
+is not named finds a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from starlette.routing import Mount
+
+from orchestrator.embedded.company.company import Company
+from orchestrator.embedded.postgres import PostgresServer
+from orchestrator.embedded.temporal import TemporalServer
+from orchestrator.web.application import make_application
+from orchestrator.web.settings import WebSettings
+from tests.integration.installation import installation
+from tests.web.overheard import CANARY, Overheard, overhearing
+from tests.web.routes.routes_company import CONFLICTED, FUTURE, NAMED, Ask, House, exception_of, house, task_of
+from tests.web.routes.routes_requests import request_for
+from tests.web.routes.routes_table import WHO, Row, rows
+
+TABLE = {row.route: row for row in rows()}
+NO_RUN = "r0000000000000000"
+UNNAMED = tuple(who for who in WHO if who not in ("hr", "nobody", *NAMED))
+NOTHING_TO_DO = ("/retry",)
+"""Nothing has failed in these runs: whoever may is told so (409)."""
+_ID = re.compile(r"r[0-9a-f]{16}")
+
+
+def routes_of(found: Any) -> Iterator[str]:
+    for route in found:
+        contexts = getattr(route, "effective_route_contexts", None)
+        if contexts is not None:
+            yield from (f"{method} {one.path}" for one in contexts() for method in one.methods or ())
+        elif isinstance(route, Mount):
+            yield f"MOUNT {route.path}"
+        else:
+            yield from (f"{method} {route.path}" for method in route.methods or ())
+
+
+def test_every_route_of_the_application_has_a_row() -> None:
+    parts: Any = SimpleNamespace(settings=WebSettings(public_url="http://127.0.0.1:1"))
+    there = {route for route in routes_of(make_application(parts).routes) if not route.startswith("HEAD ")}
+    assert there - {"MOUNT /static"} == set(TABLE), "say in tests/web/routes/routes_table.py who may what"
+
+
+@pytest_asyncio.fixture(scope="module")
+async def everybody(
+    postgres: PostgresServer, migrated_template: str, temporal: TemporalServer, shared_company: Company
+) -> AsyncIterator[tuple[House, Overheard]]:
+    """An installation of its own, since here everything is tried that somebody may."""
+    name = f"test_routes_{os.getpid()}"
+    await postgres.create_database(name, template=migrated_template)
+    await shared_company.mark()
+    async with installation(postgres.url(name), temporal.address, shared_company) as here:
+        with overhearing(here.settings) as heard:
+            async with house(here) as made:
+                heard.secrets |= {f"the token of {who}": token for who, token in made.tokens.items()}
+                for who, client in made.pages.items():
+                    heard.secrets |= {f"the session of {who}": value for value in client.cookies.values()}
+                heard.discreet = {f"the forms' secret of {who}": csrf for who, csrf in made.csrf.items()}
+                heard.discreet |= {"somebody's name": "Quillmark", "somebody's address": "thaddea."}
+                yield made, heard
+    await postgres.drop_database(name)
+    assert heard.answers and heard.lines, "something was heard"
+    assert heard.leaks() == []
+
+
+async def ask(everybody: tuple[House, Overheard], who: str, row: Row, asked: Ask) -> httpx.Response:
+    made, heard = everybody
+    if row.method == "GET" and not row.path.startswith("/api"):  # the API refuses unknown parameters
+        asked = Ask(asked.values, query={**asked.query, "said": CANARY})
+    answer = await made.send(who, row.method, row.path, asked)
+    stream = answer.headers.get("content-type", "").startswith("text/event-stream")
+    heard.answer(f"{row.route} as {who}", "" if stream else answer.text, answer.headers)
+    return answer
+
+
+def outcome(answer: httpx.Response) -> str:
+    """As the table has it; `late` where somebody was first."""
+    location = answer.headers.get("location", "")
+    if answer.status_code == 401 or (answer.status_code == 303 and location.startswith("/sign-in?")):
+        return "s"
+    if answer.status_code == 303 and location == "/sign-in":
+        return "+" if "set-cookie" in answer.headers else "s"  # whoever has just signed out
+    if answer.status_code == 200 and answer.headers.get("content-type") == "application/json":
+        document = answer.json()
+        refusals = [one["refused"] for one in document.get("outcomes", ()) if one["refused"]]
+        if refusals:  # a selection is answered whole, and each decision in it for itself
+            return _of_status(refusals[0]["status"])
+    return _of_status(answer.status_code)
+
+
+def _of_status(status: int) -> str:
+    known = {403: "x", 404: "?", 422: "-", 409: "late"}
+    return "+" if status < 400 else known.get(status, str(status))
+
+
+@pytest.mark.parametrize("route", TABLE)
+async def test_a_route_answers_each_as_the_table_says(everybody: tuple[House, Overheard], route: str) -> None:
+    """Those first who may not, so that it is tried by everybody on something that waits to be done."""
+    row = TABLE[route]
+    asked = await request_for(everybody[0], route)
+    found: dict[str, str] = {}
+    for who in sorted(WHO, key=lambda who: row.expected[who] == "+"):
+        answer = await ask(everybody, who, row, asked)
+        found[who] = outcome(answer)
+        if found[who] == "late" and ("+" in found.values() or row.path.endswith(NOTHING_TO_DO)):
+            found[who] = "+"
+        if found[who] == "?" and row.of_a_run:
+            assert _as_unknown(answer)
+    assert f"{route}  {'  '.join(found[who] for who in WHO)}" == f"{route}  {'  '.join(row.expected.values())}"
+
+
+LATER = {**FUTURE, "cutoff": "2031-12-05T17:00"}
+WHY = {"reason": "To see who may."}
+KEEPS_ACCESS = ("reschedule", "hold", "end", "skip", "settle", "gate", "together")
+"""What the people who report to the leaver don't do either. The rest speeds the run up, or changes nothing in it."""
+
+
+async def test_an_unknown_parameter_is_refused_and_appears_nowhere(everybody: tuple[House, Overheard]) -> None:
+    made, heard = everybody
+    answer = await made.programs["hr"].get("/runs", params={"said": CANARY})
+    assert answer.status_code == 422
+    heard.answer("an unknown parameter", answer.text, answer.headers)
+
+
+async def conflicted_requests(made: House) -> dict[str, list[tuple[str, str, Ask]]]:
+    """Every command on the run `own`, at the API and at its page."""
+    run_id = made.runs["own"]
+    run = await made.run("own", lambda run: run["gates"] and run["exceptions"])
+    gate = next(one["gate_id"] for one in run["gates"] if one["state"] == "open")
+    task, exception = await task_of(made, "own"), await exception_of(made, "own")
+    step = next(one["step_id"] for one in run["steps"] if one["name"] == "disable_identity")
+    about, done = exception["exception_id"], {"outcome": "done", "note": "Done."}
+    listed = (await made.programs["operator"].get("/exceptions", params={"run": run_id})).json()
+    account = listed["exceptions"][0]["candidates"][0]["account_id"]
+    of_run: dict[str, tuple[str, Any, str, dict[str, Any]]] = {
+        "reschedule": ("reschedule", LATER, "reschedule", dict(LATER)),
+        "hold": ("hold", WHY, "hold", WHY),
+        "release": ("release", None, "release", {}),
+        "end": ("end", WHY, "end", WHY),
+        "replan": ("replan", {}, "replan", {}),
+        "embargo": ("embargo", {"until": made.made["later"], "named": []}, "embargo",
+                    {"until": made.made["later"][:16], "zone": "UTC"}),
+        "gate": (f"gates/{gate}/decision", {"verdict": "reject", **WHY}, f"gates/{gate}", {"verdict": "reject", **WHY}),
+        "task": (f"tasks/{task}/completion", done, f"tasks/{task}", done),
+        "accept": (f"exceptions/{about}/acceptance", WHY, "accept", {"exception": about, **WHY}),
+        "settle": (f"systems/{exception['system']}/accounts", {"accounts": [], **WHY}, "settle",
+                   {"system": exception["system"], "account": account, "exception": about, **WHY}),
+        "retry": (f"steps/{step}/retry", WHY, "retry", {"step": step, **WHY}),
+        "skip": (f"steps/{step}/skip", WHY, "skip", {"step": step, **WHY}),
+    }  # fmt: skip
+    requests = {
+        name: [
+            ("POST", f"/api/v1/runs/{run_id}/{path}", Ask(json=body)),
+            ("POST", f"/runs/{run_id}/{page}", Ask(form=form)),
+        ]
+        for name, (path, body, page, form) in of_run.items()
+    }
+    requests["together"] = [("POST", "/api/v1/decisions", Ask(json={"gates": [{"run_id": run_id, "gate_id": gate}]}))]
+    return requests
+
+
+@pytest.mark.parametrize("who", CONFLICTED)
+async def test_conflicted_accounts_change_nothing_at_any_entry_point(
+    everybody: tuple[House, Overheard], who: str
+) -> None:
+    """Whatever roles they have: assistants, the leaver, the people who report to the leaver, and their programs."""
+    made, heard = everybody
+    requests = await conflicted_requests(made)
+    before = (await made.programs["hr"].get(f"/runs/{made.runs['own']}/events")).json()
+    for name, sent in requests.items():
+        if who == "report" and name not in KEEPS_ACCESS:
+            continue
+        for method, path, asked in sent:
+            if who not in made.pages and not path.startswith("/api/"):
+                continue
+            answer = await made.send(who, method, path, asked)
+            heard.answer(f"{name} at {path} as {who}", answer.text, answer.headers)
+            assert outcome(answer) in ("x", "?"), f"{name} at {path}: {answer.status_code} {answer.text[:300]}"
+    assert (await made.programs["hr"].get(f"/runs/{made.runs['own']}/events")).json() == before
+
+
+def _as_unknown(answer: httpx.Response) -> bool:
+    return "There is no run" in answer.text or "there is no run" in answer.text.lower()
+
+
+@pytest.mark.parametrize("route", [row.route for row in TABLE.values() if row.of_a_run])
+async def test_a_run_under_embargo_is_refused_like_one_that_does_not_exist(
+    everybody: tuple[House, Overheard], route: str
+) -> None:
+    """By the same bytes, but for the id that was asked for."""
+    row = TABLE[route]
+    asked = await request_for(everybody[0], route)
+    hidden = everybody[0].runs["hidden"]
+    for who in UNNAMED:
+        if row.expected[who] == "s":
+            continue
+        answers = []
+        if who not in ("program", "nobody"):
+            await everybody[0].pages[who].get("/device")  # what was kept to be said to them stands on no answer here
+        for run_id in (hidden, NO_RUN):
+            about = Ask({**asked.values, "run_id": run_id}, asked.form, asked.json, asked.query, asked.files)
+            answers.append(await ask(everybody, who, row, about))
+        there, nowhere = answers
+        assert (there.status_code, nowhere.status_code) == (404, 404), (who, there.status_code, nowhere.status_code)
+        assert _without_ids(there) == _without_ids(nowhere), who
+    for who in ("hr", "operator"):
+        if row.method == "GET" and not row.path.endswith("{stored}"):
+            asked_of = Ask({**asked.values, "run_id": hidden}, query=asked.query)
+            assert outcome(await ask(everybody, who, row, asked_of)) == "+", who
+
+
+def _without_ids(answer: httpx.Response) -> tuple[Any, ...]:
+    headers = {name: value for name, value in answer.headers.items() if name not in ("date", "set-cookie")}
+    return answer.status_code, headers, _ID.sub("a run", answer.text)
+
+
+async def test_nothing_anywhere_tells_of_a_run_under_embargo(everybody: tuple[House, Overheard]) -> None:
+    """No list, count, search, history or figure."""
+    made, _ = everybody
+    person, run_id = made.people["hidden"], made.runs["hidden"]
+    lists = [row for row in TABLE.values() if row.method == "GET" and "{" not in row.path and "stream" not in row.path]
+    searches = {
+        "/runs": ({"state": "open", "sort": "due"}, {"urgent": "yes"}), "/": ({"show": "all"},),
+        "/exceptions": ({"standing": "all"},), "/ledger": ({"run": run_id}, {"actor": "hr"}),
+        "/api/v1/runs": ({"counts": "true", "limit": "500"},), "/api/v1/inbox": ({"mine": "false", "limit": "200"},),
+        "/api/v1/tasks": ({"mine": "false", "limit": "200"},), 
+        "/api/v1/exceptions": ({"standing": "all"}, {"run": run_id}),
+        "/api/v1/ledger/history": ({"run": run_id}, {"actor": "hr"}), "/outcomes": ({"span": "all"},),
+    }  # fmt: skip
+    for who in UNNAMED:
+        for row in lists:
+            for query in ({}, *searches.get(row.path, ())):
+                answer = await ask(everybody, who, row, Ask(query={"packet": "standard-leaver"} | query))
+                if query.get("run") == run_id:
+                    shown = answer.text.replace(f'value="{run_id}"', "").replace(f"run {run_id}", "")
+                else:
+                    shown = answer.text
+                assert run_id not in shown and person.family_name not in shown, (who, row.route, query)
+    whole = {"counts": True, "limit": 500}
+    hr, auditor = [(await made.programs[who].get("/runs", params=whole)).json() for who in ("hr", "auditor")]
+    assert run_id in [one["run_id"] for one in hr["runs"]]
+    assert auditor["counts"]["open"] + auditor["counts"]["finished"] == len(auditor["runs"]) < len(hr["runs"])
+    visible = (await made.programs["auditor"].get("/ledger")).json()["events"]
+    assert visible < (await made.programs["hr"].get("/ledger")).json()["events"], "without the events of the hidden run"
+
+
+async def test_a_stream_says_nothing_while_a_hidden_run_moves(everybody: tuple[House, Overheard]) -> None:
+    """What is seen afterwards is the first that is heard of."""
+    made, _ = everybody
+    heard: list[str] = []
+    async with made.pages["auditor"].stream("GET", "/runs/stream") as stream:
+        lines = stream.aiter_lines()
+
+        async def until(number: int) -> None:
+            async for line in lines:
+                if line.startswith("data:"):
+                    heard.append(line.removeprefix("data: "))
+                    if len(heard) > number:
+                        return
+
+        async with asyncio.timeout(30):
+            await until(0)
+            for command in ("hold", "release"):
+                await made.post("operator", f"/runs/{made.runs['hidden']}/{command}", {})
+            await made.post("operator", f"/runs/{made.runs['visible']}/hold", {})
+            await until(1)
+    assert heard == ["0", "1"]
+    await made.post("operator", f"/runs/{made.runs['visible']}/release")
