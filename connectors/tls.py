@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from functools import lru_cache
+from pathlib import Path
 
 import httpx
 
@@ -11,9 +13,10 @@ from connectors.errors import ActionRequiredError
 
 
 def trust(ca_file: str) -> ssl.SSLContext:
-    """Verifying TLS settings: the given certificates (PEM), or the public ones. Raises `ActionRequiredError`."""
+    """Verifying TLS settings: the given certificates (PEM), or the public ones. Connections share them while the
+    file has the same content, since reading the public certificates takes about 20 ms. Raises `ActionRequiredError`."""
     try:
-        return ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context()
+        return _trusting(ca_file, Path(ca_file).read_bytes()) if ca_file else _trusting_public()
     except OSError:  # ssl.SSLError, for a file without certificates, is an OSError too
         raise ActionRequiredError(
             "setting_invalid",
@@ -21,6 +24,17 @@ def trust(ca_file: str) -> ssl.SSLContext:
             remedy="Set ca_file to a readable PEM file.",
             happened="no",
         ) from None
+
+
+@lru_cache(maxsize=32)
+def _trusting(ca_file: str, content: bytes) -> ssl.SSLContext:
+    """`content` is what the file holds, so that a replaced file is read again."""
+    return ssl.create_default_context(cafile=ca_file)
+
+
+@lru_cache(maxsize=1)
+def _trusting_public() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
 
 
 def is_loopback(host: str) -> bool:

@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -49,6 +50,8 @@ NOTICES_GATHER_SECONDS = 30.0
 """In the stacks that tests share, whose mail no test reads: each look at the notices reads the inbox of all staff."""
 _numbers = itertools.count(1)
 
+hypothesis.settings.register_profile("any machine", deadline=None)  # the machine may be busy with other tests
+hypothesis.settings.load_profile("any machine")
 gc.set_threshold(100_000, 20, 20)  # collecting 2,700 tests makes objects that live to the end: a third of its time goes
 
 

@@ -17,7 +17,7 @@ from temporalio.exceptions import FailureError
 
 from activities.attempts.accounts import find_accounts, unserved_searches
 from activities.attempts.current_facts import CurrentFacts
-from activities.attempts.leases import LeaseCheck
+from activities.attempts.leases import LeaseCheck, local_seconds
 from activities.attempts.observation import NO_OBSERVER, Observer, observed, reaction
 from activities.attempts.pacing import SystemPace, paced
 from activities.attempts.results import ObservedResult, Results
@@ -120,11 +120,12 @@ class SystemActivities:
             intents[:] = [i for id_ in dict.fromkeys(due.step_ids) if (i := steps.begin(state, id_, world)) is not None]
             return [intent.started for intent in intents]
 
+        sent_at = local_seconds()
         begun = await self.record_intent(due.run_id, begin)
         if not intents:
             return self._heard(due.run_id, begun)
         results = Results(partial(self.record_result, begun), len(intents))
-        lease = LeaseCheck(self._runs, due.run_id)
+        lease = LeaseCheck(self._runs, due.run_id, sent_at)
         # An attempt is never cut off because another one's result could not be written.
         ended = await asyncio.gather(
             *(self._attempt_one(begun, intent, lease, results) for intent in intents), return_exceptions=True

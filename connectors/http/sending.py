@@ -72,7 +72,7 @@ def new_client(
         logging.getLogger(name).addFilter(_NO_ADDRESSES)
     return httpx.AsyncClient(
         headers={"Accept-Encoding": ACCEPTED_ENCODINGS, **(headers or {})},
-        verify=trust(ca_file) if encrypted else True,
+        verify=trust(ca_file if encrypted else ""),
         follow_redirects=False,
         timeout=None,  # noqa: S113 - `send` has one total deadline over all of it
         trust_env=False,  # an environment variable must not reroute a credential, or an address that was checked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid
@@ -25,7 +24,7 @@ class PacketShelf:
         adopted = self._texts.get(version)
         if adopted is None:
             raise Invalid("unknown_packet_version", f"Packet {self.history.name} has no version {version[:12]}.")
-        return _parsed(adopted)
+        return parse_packet(adopted.files)
 
     def adopted_by(self, version: str) -> str:
         """The account that brought a version, as last adopted."""
@@ -63,8 +62,3 @@ def version_for(shelf: PacketShelf, packet: str, person: PersonFacts) -> packet_
     if version is None:
         raise Invalid("unknown_packet", f"There is no packet {packet}.")
     return version
-
-
-@lru_cache(maxsize=64)
-def _parsed(adopted: packet_history.PacketAdopted) -> Packet:
-    return parse_packet(adopted.files)

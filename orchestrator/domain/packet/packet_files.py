@@ -34,13 +34,19 @@ def parse_packet(files: Mapping[str, bytes], *, max_nodes: int | None = None) ->
     """Reads the three files, by name; files of other names are left out. `max_nodes` limits a file that comes from
     outside; versions in the ledger are read whatever they have. Raises `PacketProblems` with all that is
     wrong in and between the lines of each file; whether the packet makes sense as a whole, and with the connectors
-    there are, is for `packet_checks.check_packet`."""
+    there are, is for `packet_checks.check_packet`. Packets of the same files are one object."""
+    return _parsed(tuple((name, bytes(files[name])) for name in FILE_NAMES if name in files), max_nodes)
+
+
+@lru_cache(maxsize=64)
+def _parsed(contents: tuple[tuple[str, bytes], ...], max_nodes: int | None) -> Packet:
+    files = dict(contents)
     problems = [
         PacketProblem(file=name, message="is missing", remedy=f"a packet is {', '.join(FILE_NAMES)} in one folder")
         for name in FILE_NAMES
         if name not in files
     ]
-    documents = read_documents({name: files[name] for name in FILE_NAMES if name in files}, max_nodes)
+    documents = read_documents(files, max_nodes)
     problems += [problem for document in documents.values() for problem in document.problems]
     workflow = _read(Workflow, documents.get(models.WORKFLOW_FILE), problems)
     platform = _read(Platform, documents.get(models.PLATFORM_FILE), problems)
@@ -48,8 +54,7 @@ def parse_packet(files: Mapping[str, bytes], *, max_nodes: int | None = None) ->
     problems += expression_problems(workflow, approvals, documents)
     if problems or workflow is None or platform is None or approvals is None:
         raise PacketProblems(sorted(problems, key=_by_place))
-    kept = {name: bytes(files[name]) for name in FILE_NAMES}
-    return Packet(workflow=workflow, platform=platform, approvals=approvals, version=packet_version(kept), files=kept)
+    return Packet(workflow=workflow, platform=platform, approvals=approvals, version=packet_version(files), files=files)
 
 
 def read_packet_folder(path: Folder) -> Packet:

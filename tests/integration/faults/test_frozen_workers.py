@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal, cast
 
 import pytest
 
+from activities.attempts import leases
+from activities.attempts.leases import RECENT_INTENT_SECONDS, LeaseCheck
 from activities.attempts.systems import SystemActivities
 from orchestrator import commands
-from orchestrator.deciding.snapshots import Decide, RunDecision
+from orchestrator.deciding.runs import Runs
+from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot
+from orchestrator.domain.events import StepStarted
+from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps import Intent
 from orchestrator.embedded.company.company import Company
 from orchestrator.worker import relaying, working
 from tests.conftest import Hire
@@ -63,6 +71,7 @@ async def test_an_attempt_whose_lease_is_over_makes_no_call(install: Install, co
                 await PausedActivities.reached.wait()
             await here.set_clock_ahead(AN_HOUR_SECONDS)
             before = await here.backend.ledger.now() - timedelta(seconds=AN_HOUR_SECONDS / 2)
+            await asyncio.sleep(RECENT_INTENT_SECONDS)
             PausedActivities.going_on.set()
             state = await here.attend(run)
         assert state.finish == "clean", await here.story(run)
@@ -75,6 +84,43 @@ async def test_an_attempt_whose_lease_is_over_makes_no_call(install: Install, co
         assert begun and len(over) >= len(begun)
         await each_effect_once(company)
         await here.verify()
+
+
+class LedgerAsked(Runs):
+    """Counts the questions, and answers that the lease is over."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def state_now(self, run_id: str) -> tuple[RunState, datetime]:
+        self.times += 1
+        return RunState(), datetime.now(UTC)
+
+    async def load(self, run_id: str) -> RunSnapshot:
+        return RunSnapshot(RunState(), cast(World, None), {})
+
+
+@pytest.mark.parametrize(
+    ("repeat", "seconds_since", "held"),
+    [
+        ("freely", 0.0, True),
+        ("freely", RECENT_INTENT_SECONDS + 0.01, False),
+        ("never", 0.0, False),
+        ("keyed", 0.0, False),
+    ],
+)
+async def test_only_a_recent_intent_that_may_run_twice_spares_the_question(
+    monkeypatch: pytest.MonkeyPatch, repeat: Literal["freely", "keyed", "never"], seconds_since: float, held: bool
+) -> None:
+    runs = LedgerAsked()
+    monkeypatch.setattr(leases, "local_seconds", lambda: 1000.0 + seconds_since)
+    step = PlannedStep(step_id="s", digest="", name="s", title="S", level="change", repeat=repeat)
+    started = StepStarted(
+        step_id="s", generation=1, attempt=1, effect_key="k", lease_until=datetime.now(UTC), caused_by=()
+    )
+    intent = Intent(started, step, look_first=False, may_act=True, may_stood=False, earlier_key=None)
+    assert await LeaseCheck(runs, "run", 1000.0).held(intent) is held
+    assert runs.times == (0 if held else 1)
 
 
 def were_not_done(state: RunState) -> bool:
