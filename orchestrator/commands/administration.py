@@ -11,7 +11,7 @@ from orchestrator.commands.services import Services, packets_in_use
 from orchestrator.deciding.appending import append_to, drafts
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation
-from orchestrator.domain.commands import operating
+from orchestrator.domain.commands import operating, systems
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.organisation import Organisation, actor_of, holds_of, record_sign_in
@@ -35,7 +35,7 @@ async def hold_system(services: Services, actor: Actor, system: str, packet: str
 
     def place(events: Sequence[Event]) -> Sequence[Draft]:
         held = holds_of(events).held
-        return drafts(operating.hold_system(held, system, reason, actor, current), len(events), actor.human)
+        return drafts(systems.hold_system(held, system, reason, actor, current), len(events), actor.human)
 
     return bool(await append_to(services.runs.ledger, e.holds_stream(system), place))
 
@@ -48,7 +48,7 @@ async def release_system(services: Services, actor: Actor, system: str, packet: 
 
     def lift(events: Sequence[Event]) -> Sequence[Draft]:
         held = holds_of(events).held
-        return drafts(operating.release_system(held, system, actor, current), len(events), None)
+        return drafts(systems.release_system(held, system, actor, current), len(events), None)
 
     return bool(await append_to(services.runs.ledger, e.holds_stream(system), lift))
 

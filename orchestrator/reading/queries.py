@@ -249,7 +249,9 @@ class Queries:
         snapshot = await self.organisation_snapshot()
         people = snapshot.organisation
         given = [held for held in people.delegations.values() if held.said.to == viewer.actor_id]
-        return absent_for(viewer.actor, given, people.actors, snapshot.now) if given else ()
+        absent = absent_for(viewer.actor, given, people.actors, snapshot.now) if given else ()
+        left = await self._ledger.departed({one.human for one in absent if one.human is not None}) if absent else ()
+        return tuple(one for one in absent if one.human not in left)
 
     # Who works here
 

@@ -3,6 +3,7 @@
 A delegation lends no role. Where the delegate could not act themselves it is asked whether the absent one could, with
 the roles and levels that these have now, and with the conflicts of both: nobody decides through a colleague what they
 may not decide. It does not go further: a delegate does not decide for those who chose the delegator as their delegate.
+It ends with the delegator's own leaving.
 """
 
 from __future__ import annotations
@@ -38,13 +39,15 @@ def absent_for(
 
 
 def absent_in(state: RunState, actor: Actor, world: World) -> tuple[Actor, ...]:
-    """Those of them who could be in this run: it exists for both, and it is not their own leaving."""
+    """Those of them who could be in this run: it exists for both, and they are not the leaver and have not left."""
     if not state.exists_for(actor.actor_id, world.now):
         return ()
     return tuple(
         absent
         for absent in absent_for(actor, world.delegations, world.actors, world.now)
-        if state.exists_for(absent.actor_id, world.now) and absent.human != state.asked.person_id
+        if state.exists_for(absent.actor_id, world.now)
+        and absent.human != state.asked.person_id
+        and absent.human not in world.departed
     )
 
 

@@ -5,7 +5,7 @@ What was not decided is not done, and what did not change is not asked again: an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from orchestrator.domain import events as e
@@ -52,10 +52,10 @@ def opening(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet
     )
 
 
-def decision(gate: GateState, actors: Mapping[str, Actor]) -> e.GateDecided | None:
+def decision(gate: GateState, actors: Mapping[str, Actor], assigned: Collection[str] = ()) -> e.GateDecided | None:
     """The first rejection ends it; otherwise the quorum of distinct people. What one of them left out stays out.
-    `actors` are the known ones: a vote for a delegator who no longer has a role of the gate does not count."""
-    votes = [vote for vote, _ in gate.votes if _counts(vote, gate, actors)]
+    `actors` are the known ones, `assigned` those who were named for this gate."""
+    votes = votes_that_count(gate, actors, assigned)
     opened = gate.opened
     for vote in votes:
         if vote.verdict == "reject":
@@ -77,11 +77,17 @@ def decision(gate: GateState, actors: Mapping[str, Actor]) -> e.GateDecided | No
     )
 
 
-def _counts(vote: e.GateVoted, gate: GateState, actors: Mapping[str, Actor]) -> bool:
-    if vote.on_behalf_of is None:
+def votes_that_count(gate: GateState, actors: Mapping[str, Actor], assigned: Collection[str]) -> list[e.GateVoted]:
+    """The votes whose voter, or delegator, still has a role of the gate or was named for it. Until the gate is decided,
+    revoking a role takes back the votes that rest on it."""
+    return [vote for vote, _ in gate.votes if _counts(vote, gate, actors, assigned)]
+
+
+def _counts(vote: e.GateVoted, gate: GateState, actors: Mapping[str, Actor], assigned: Collection[str]) -> bool:
+    rests_on = actors.get(vote.on_behalf_of or vote.by)
+    if vote.on_behalf_of is None and vote.by in assigned:
         return True
-    absent = actors.get(vote.on_behalf_of)
-    return absent is not None and not absent.roles.isdisjoint(gate.roles)
+    return rests_on is not None and not rests_on.roles.isdisjoint(gate.roles)
 
 
 def _rests_on(votes: Sequence[e.GateVoted]) -> tuple[str, ...]:

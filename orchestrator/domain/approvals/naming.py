@@ -1,10 +1,13 @@
 """Naming who decides, where too few people can: two people name the same account, which then decides as well.
 
-It lifts the need for the role, and the rule that the leaver's reports don't decide: if the head of the company leaves,
-everyone is one. The requester and the leaver stay excluded, and the account still needs the permissions of the steps.
+It lifts the need for the role. It lifts the rule that the leaver's reports don't decide only if everyone who could be
+named is one, as when the head of the company leaves. The same holds for those who name. The requester and the leaver
+stay excluded, and the account still needs the permissions of the steps.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
@@ -14,7 +17,9 @@ from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.permissions.command_table import own_run, require
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.reports import has_one_of, independent_people, why_not_independent
 from orchestrator.domain.permissions.visibility import reads
+from orchestrator.domain.run.decisions import NAMED_BY
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import ExceptionState
@@ -37,6 +42,9 @@ def name_decider(
         raise NotAllowed("role_missing", f"Only {any_of(exception.opened.owners)} can do this.")
     if own_review(state, actor) is not None:
         raise NotAllowed("requester_never_decides", "The requester can't name who decides about their own request.")
+    refused = why_not_independent(state, actor, _names(state, world), world, NAMED_BY)
+    if refused is not None:
+        raise refused
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to name a decider.")
     why_not = why_not_named(state, item_id, decider, actor, world)
@@ -62,10 +70,32 @@ def undecidable_item(state: RunState, exception: ExceptionState) -> str | None:
 
 def candidates(state: RunState, item_id: str, actor: Actor, world: World) -> tuple[str, ...]:
     """The accounts that this actor can name."""
-    return tuple(id_ for id_ in world.actors if why_not_named(state, item_id, id_, actor, world) is None)
+    suitable = tuple(id_ for id_ in world.actors if _unsuitable(state, item_id, id_, actor, world) is None)
+    namers = independent_people(state, _names(state, world), world)
+    independent = tuple(
+        id_
+        for id_ in suitable
+        if state.asked.person_id not in world.actors[id_].managers
+        # No one names themselves, so two others have to be there.
+        and len(namers - {world.actors[id_].human}) >= NAMED_BY
+    )
+    return independent or suitable
+
+
+def _names(state: RunState, world: World) -> Callable[[Actor], bool]:
+    """Whether an account has a role of those who name, and did not request the run."""
+    named_by = has_one_of(RULES["decider_missing"].owners(world.pinned))
+    return lambda one: named_by(one) and own_review(state, one) is None
 
 
 def why_not_named(state: RunState, item_id: str, decider: str, actor: Actor, world: World) -> str | None:
+    why_not = _unsuitable(state, item_id, decider, actor, world)
+    if why_not is None and decider not in candidates(state, item_id, actor, world):
+        return "People who report to the leaver, directly or indirectly, can't be named while another person can."
+    return why_not
+
+
+def _unsuitable(state: RunState, item_id: str, decider: str, actor: Actor, world: World) -> str | None:
     known = world.actors.get(decider)
     if known is None or known.kind != "person" or known.human is None or known.human in world.departed:
         return "No user with this ID can decide."

@@ -14,12 +14,11 @@ from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.hand_overs import hand_overs_before
-from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import own_run, require
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, Level, limited
-from orchestrator.domain.permissions.postponing import postponing_roles
-from orchestrator.domain.permissions.reports import has_one_of, require_independent
+from orchestrator.domain.permissions.postponing import paused_by_hr, postponing_roles
+from orchestrator.domain.permissions.reports import has_one_of, require_independent, why_not_independent
 from orchestrator.domain.planning.searching import unsettled
 from orchestrator.domain.run.hand_overs import needs_hand_over
 from orchestrator.domain.run.readiness import World, readiness
@@ -56,8 +55,7 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     wait for a new decision at their gate. Raises `TooLate` (`hand_over_needed`) if such a step has no gate."""
     require("skip_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
-    rests_on = _operator(state, actor, world)
-    require_independent(state, actor, has_one_of(_owners(world)), world)
+    rests_on = _operator(state, actor, world, independent=True)
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to skip a step.")
     if known.final or known.status == "started":
@@ -89,8 +87,7 @@ def settle(
 ) -> list[Event]:
     """Say which of the found accounts on a system are the person's; none is an answer too."""
     require("settle_match", actor, state.asked.person_id)
-    rests_on = _operator(state, actor, world, system, Level.PREPARE)
-    require_independent(state, actor, has_one_of(_owners(world)), world)
+    rests_on = _operator(state, actor, world, system, Level.PREPARE, independent=True)
     if system not in set(unsettled(state, world.pinned)):
         raise TooLate("nothing_to_settle", f"No account match on {system} needs an answer.")
     found = state.accounts.planned_on.get(system)
@@ -145,6 +142,10 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
             raise refused
         if not assigned:
             rests_on = _authority(state, actor, exception.opened.owners, world, lambda one: own_review(state, one))
+    elif kind == "pause_unconfirmed" and _paused(state, actor, world):
+        raise NotAllowed("second_person_needed", "The person who paused a run can't confirm the pause.")
+    else:
+        rests_on = _authority(state, actor, exception.opened.owners, world, independent=True)
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to accept an exception.")
     happened: list[Event] = [_closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
@@ -156,6 +157,12 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
             if known.open and known.opened.kind == "reviewer_missing"
         ]
     return happened
+
+
+def _paused(state: RunState, actor: Actor, world: World) -> bool:
+    """Whether this person paused the run, with this account or another one."""
+    by = world.actors.get(state.held_by)
+    return actor.actor_id == state.held_by or (by is not None and by.human is not None and by.human == actor.human)
 
 
 def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
@@ -175,12 +182,14 @@ def complete_task(
     stored_files: Sequence[e.StoredFile] = (),
 ) -> list[Event]:
     """A person did the work, or found out how an effect ended, and says so with evidence. Its `note` is their own
-    words, and the reason where it was not done. `stored_files` are the rows of the files that the evidence names."""
+    words, and the reason where it was not done. `stored_files` are the rows of the files that the evidence names.
+    A hand-over is also completed by people who report to the leaver, since they often take over the work."""
     require("complete_task", actor, state.asked.person_id)
     task = state.work.tasks.get(task_id)
     if task is None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.")
-    rests_on = on_behalf_of(actor, _authority(state, actor, (task.opened.role,), world))
+    hides = task.opened.kind == "confirm_outcome" or not _hands_over(state, task.opened.step_id, world)
+    rests_on = on_behalf_of(actor, _authority(state, actor, (task.opened.role,), world, independent=hides))
     still_going(state)
     if not task.open or state.work.steps[task.opened.step_id].final:
         raise TooLate("task_done", f"Task {task_id} is already closed{f', by {task.by}' if task.by else ''}.")
@@ -206,67 +215,45 @@ def complete_task(
     return happened
 
 
+def _hands_over(state: RunState, step_id: str, world: World) -> bool:
+    step = state.plan.steps.get(step_id)
+    return step is not None and any(
+        known.name == step.name and known.is_hand_over_task for known in world.pinned.workflow.steps
+    )
+
+
 def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
+    """A pause by HR takes the place of one by others, who could resume theirs."""
     require("hold_run", actor, state.asked.person_id)
     _may_hold(state, actor, world)
     require_independent(state, actor, has_one_of(_holders(world)), world)
-    return [] if state.held else [e.RunHeld(by=actor.actor_id, reason=reason)]
+    hr = postponing_roles(world.pinned, world.current)
+    if state.held and (actor.roles.isdisjoint(hr) or paused_by_hr(state, world)):
+        return []
+    return [e.RunHeld(by=actor.actor_id, reason=reason)]
 
 
 def release(state: RunState, actor: Actor, world: World) -> list[Event]:
     require("release_run", actor, state.asked.person_id)
     _may_hold(state, actor, world)
-    by = world.actors.get(state.held_by)
     hr = postponing_roles(world.pinned, world.current)
-    if by is not None and not by.roles.isdisjoint(hr) and actor.roles.isdisjoint(hr):
+    if paused_by_hr(state, world) and actor.roles.isdisjoint(hr):
         raise NotAllowed("postpone_not_allowed", f"HR paused this run, so only {any_of(sorted(hr))} can resume it.")
     return [e.RunReleased(by=actor.actor_id)] if state.held else []
-
-
-def hold_system(held: bool, system: str, reason: str | None, actor: Actor, packet: Packet) -> list[Event]:
-    """Every change on a system waits, in all runs; on `*`, every change anywhere. `packet` says which systems there
-    are and who may: raises `Invalid` or `NotAllowed`. Nothing happens where it is held already."""
-    require("hold_system", actor)
-    _looks_after(system, actor, packet)
-    return [] if held else [e.HoldPlaced(by=actor.actor_id, reason=reason)]
-
-
-def release_system(held: bool, system: str, actor: Actor, packet: Packet) -> list[Event]:
-    """Changes go on. For people only, as with a run."""
-    require("release_system", actor)
-    _looks_after(system, actor, packet)
-    return [e.HoldReleased(by=actor.actor_id)] if held else []
-
-
-def require_check(system: str, actor: Actor, packet: Packet) -> None:
-    """Raises a `Refusal` for an actor who cannot have this system checked: it contacts the system, so it is for the
-    roles that can pause it."""
-    require("check_systems", actor)
-    _looks_after(system, actor, packet)
-
-
-def _looks_after(system: str, actor: Actor, packet: Packet) -> None:
-    systems = packet.platform.systems
-    if system != e.EVERYTHING and system not in systems:
-        known = ", ".join(systems)
-        raise Invalid("unknown_system", f"Packet {packet.name} has no system {system}.", known=known)
-    _holds_one(actor, (packet.approvals.exceptions.owner, packet.platform.safety_owner))
-    for one in systems if system == e.EVERYTHING else (system,):
-        require_level(packet.platform, packet.platform, actor, one, packet.name, Level.PREPARE)
 
 
 def revoke_roles(known: Actor, roles: Collection[str], by: Actor, safety_owner: str) -> list[Event]:
     """Takes roles from an account at once. `safety_owner` is the role that owns a packet's platform file. Nothing
     happens where the account has none of the roles."""
     require("revoke_roles", by)
-    _holds_one(by, (safety_owner,))
+    require_one_of(by, (safety_owner,))
     gone = tuple(sorted(known.roles & set(roles)))
     return [e.RolesRevoked(actor_id=known.actor_id, roles=gone, by=by.actor_id)] if gone else []
 
 
 def _may_hold(state: RunState, actor: Actor, world: World) -> None:
     still_going(state)
-    _holds_one(actor, _holders(world))
+    require_one_of(actor, _holders(world))
     _may_prepare(state, actor, world)
 
 
@@ -281,9 +268,12 @@ def _owners(world: World) -> tuple[str, ...]:
     return (world.pinned.approvals.exceptions.owner,)
 
 
-def _operator(state: RunState, actor: Actor, world: World, system: str = "", level: Level | None = None) -> str | None:
+def _operator(
+    state: RunState, actor: Actor, world: World, system: str = "", level: Level | None = None, *,
+    independent: bool = False,
+) -> str | None:  # fmt: skip
     """For whom the actor acts as an operator of this run, None as themselves. Raises `NotAllowed` where they may not,
-    or not as far as `level` on `system`."""
+    or not as far as `level` on `system`. `independent` is as for `_authority`."""
     still_going(state)
 
     def level_missing(rests_on: Actor) -> NotAllowed | None:
@@ -297,7 +287,8 @@ def _operator(state: RunState, actor: Actor, world: World, system: str = "", lev
             return refused
         return None
 
-    return on_behalf_of(actor, _authority(state, actor, _owners(world), world, level_missing))
+    rests_on = _authority(state, actor, _owners(world), world, level_missing, independent=independent)
+    return on_behalf_of(actor, rests_on)
 
 
 def may_act(state: RunState, actor: Actor, roles: Collection[str], world: World) -> tuple[Actor, ...]:
@@ -316,14 +307,22 @@ def _authority(
     roles: Collection[str],
     world: World,
     refusal: Callable[[Actor], NotAllowed | None] = lambda actor: None,
+    *,
+    independent: bool = False,
 ) -> Actor:
+    """`independent`: neither the actor nor a delegator reports to the leaver, while another person could act."""
     candidates = may_act(state, actor, roles, world)
     if not candidates:
-        _holds_one(actor, roles)
+        require_one_of(actor, roles)
+    if independent:
+        require_independent(state, actor, has_one_of(roles), world)
+        return authority(
+            candidates, lambda one: why_not_independent(state, one, has_one_of(roles), world) or refusal(one)
+        )
     return authority(candidates, refusal)
 
 
-def _holds_one(actor: Actor, roles: Collection[str]) -> None:
+def require_one_of(actor: Actor, roles: Collection[str]) -> None:
     if not actor.has_one_of(roles):
         raise NotAllowed("role_missing", f"Only {any_of(roles)} can do this.")
 

@@ -25,7 +25,7 @@ from orchestrator.domain.exceptions.exception_rule import (
     subjects,
 )
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.permissions.postponing import postponing_roles
+from orchestrator.domain.permissions.postponing import paused_by_hr, postponing_roles
 from orchestrator.domain.planning.missing_connectors import MISSING, MISSING_CODES
 from orchestrator.domain.run.readiness import account_gone, approval_in_force, ready_since
 from orchestrator.domain.run.run import RunState
@@ -178,18 +178,15 @@ def _reviewer_missing(context: ExceptionContext, exception_id: str) -> Wanted | 
 def _pause_unconfirmed(context: ExceptionContext, _: str) -> Wanted | None:
     """A pause keeps access open. A person without a role of HR can place one, so that a wrong removal can be stopped,
     and HR confirms it."""
-    state, world = context.state, context.world
-    if not state.held:
-        return None
-    by = world.actors.get(state.held_by)
-    if by is not None and not by.roles.isdisjoint(postponing_roles(world.pinned, world.current)):
+    state = context.state
+    if not state.held or paused_by_hr(state, context.world):
         return None
     # Its version and not its time, which the ledger decides only when it records the pause.
     return Wanted(str(state.held_version))
 
 
-def _not_held(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    return not context.state.held
+def _confirmed_or_over(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return not context.state.held or paused_by_hr(context.state, context.world)
 
 
 def _hr_roles(packet: Packet) -> tuple[str, ...]:
@@ -562,7 +559,7 @@ _RULES: Final = (
         remedy="Resume the run; or accept the pause and give a reason.",
         repairs=(Repair.ACCEPT,),
         opens=(Trigger(Subject.RUN, _pause_unconfirmed),),
-        overcome=_not_held,
+        overcome=_confirmed_or_over,
         owners=_hr_roles,
         people_only=True,
     ),

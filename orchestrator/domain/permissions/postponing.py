@@ -12,6 +12,8 @@ from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
 
 
 def require_postponing(
@@ -32,6 +34,12 @@ def postponing_roles(pinned: Packet, current: Packet) -> frozenset[str]:
     named = [packet.approvals.postpone for packet in (pinned, current)]
     stated = [frozenset(spec.allowed_to) for spec in named if spec is not None]
     return reduce(frozenset.intersection, stated) if stated else _default(current)
+
+
+def paused_by_hr(state: RunState, world: World) -> bool:
+    """Whether the run is paused, and an account with a role of HR paused it."""
+    by = world.actors.get(state.held_by) if state.held else None
+    return by is not None and not by.roles.isdisjoint(postponing_roles(world.pinned, world.current))
 
 
 def _default(packet: Packet) -> frozenset[str]:

@@ -8,7 +8,6 @@ able to pause a run that goes wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import datetime
 
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.levels import Actor
@@ -19,24 +18,41 @@ from orchestrator.domain.run.run import RunState
 def require_independent(state: RunState, actor: Actor, can: Callable[[Actor], bool], world: World) -> None:
     """`can` says whether another account's roles let it use the command. Raises `NotAllowed` (`reports_to_person`) for
     an actor who reports to the leaver, directly or indirectly, while a person who does not can use it."""
-    if state.asked.person_id not in actor.managers:
-        return
-    if any(_independent(state, other, world.now) and can(other) for other in world.actors.values()):
-        raise NotAllowed(
-            "reports_to_person",
-            "People who report to the leaver, directly or indirectly, can't do this while another person can.",
-        )
+    refused = why_not_independent(state, actor, can, world)
+    if refused is not None:
+        raise refused
+
+
+def why_not_independent(
+    state: RunState, actor: Actor, can: Callable[[Actor], bool], world: World, needed: int = 1
+) -> NotAllowed | None:
+    """As `require_independent`, without raising. `needed` is how many people the command takes."""
+    if state.asked.person_id not in actor.managers or len(independent_people(state, can, world)) < needed:
+        return None
+    return NotAllowed(
+        "reports_to_person",
+        "People who report to the leaver, directly or indirectly, can't do this while another person can.",
+    )
+
+
+def independent_people(state: RunState, can: Callable[[Actor], bool], world: World) -> frozenset[str]:
+    """The people, by opaque id, who are neither the leaver nor report to the leaver, and who can use the command."""
+    others = world.actors.values()
+    return frozenset(
+        other.human for other in others if other.human is not None and _independent(state, other, world) and can(other)
+    )
 
 
 def has_one_of(roles: Collection[str]) -> Callable[[Actor], bool]:
     return lambda actor: not actor.roles.isdisjoint(roles)
 
 
-def _independent(state: RunState, other: Actor, now: datetime) -> bool:
+def _independent(state: RunState, other: Actor, world: World) -> bool:
     person = state.asked.person_id
     return (
         other.kind == "person"
         and other.human not in (None, person)
+        and other.human not in world.departed
         and person not in other.managers
-        and state.exists_for(other.actor_id, now)
+        and state.exists_for(other.actor_id, world.now)
     )

@@ -92,7 +92,7 @@ def _gates(state: RunState, standings: dict[str, StepReadiness], world: World) -
         if gate.lapsed(state.cutoff, world.now) or not pending or _dated_too_late(state, gate, world):
             yield e.GateWithdrawn(gate_id=gate_id)
             continue
-        decision = gates.decision(gate, world.actors)
+        decision = gates.decision(gate, world.actors, state.decisions.assigned(gate_id))
         if decision is not None:
             yield decision
         elif _escalates(state, gate, world):

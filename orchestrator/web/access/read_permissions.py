@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.domain.commands.operating import require_check
+from orchestrator.domain.commands.systems import require_check
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import require

@@ -358,3 +358,42 @@ def test_a_selection_is_decided_together_only_where_the_packet_says_so() -> None
     gates.require_together(story.state, ACCESS, story.world)
     with pytest.raises(Invalid):
         gates.require_together(story.state, MONEY, story.world)
+
+
+# Who has left, and reports
+
+
+def test_a_delegation_ends_when_the_delegator_has_left() -> None:
+    for story, act in (
+        (Story(), lambda one: one.vote(ACCESS, PAT)),
+        (at_cutoff(), lambda one: one.skip("disable", by=PAT)),
+    ):
+        among(story, lent(ANNA, PAT), lent(OLE, PAT))
+        story.world = replace(story.world, departed=frozenset({"h-anna", "h-ole"}))
+        with pytest.raises(NotAllowed, match="role_missing"):
+            act(story)
+
+
+@pytest.mark.parametrize("others", [(), (lent(OLE, PAT),)], ids=["alone", "with an independent delegator"])
+def test_a_report_does_not_delay_through_a_delegate(others: tuple[DelegationState, ...]) -> None:
+    rep = actor("rep", "operator", above=[PERSON_ID])
+    story = among(at_cutoff(), lent(rep, PAT), *others, know=(rep, PAT))
+    if others:
+        story.skip("disable", by=PAT)
+        assert story.events(e.StepSkipped)[-1].on_behalf_of == "ole"
+        return
+    with pytest.raises(NotAllowed, match="reports_to_person"):
+        story.skip("disable", by=PAT)
+
+
+def test_who_paused_a_run_does_not_confirm_it_for_hr() -> None:
+    story = among(Story(), lent(HR, OLE), lent(HR, PAT))
+    story.hold(by=OLE)
+    pause = story.exception("pause_unconfirmed")
+    second_account = actor("ole-too", human="h-ole")
+    story.knows(second_account)
+    story.world = replace(story.world, delegations=(*story.world.delegations, lent(HR, second_account)))
+    for by in (OLE, second_account):
+        with pytest.raises(NotAllowed, match="second_person_needed"):
+            story.accept(pause, by=by)
+    story.accept(pause, by=PAT)

@@ -87,3 +87,15 @@ def test_a_year_that_is_most_likely_a_typing_error_is_refused(years: int, refuse
         with pytest.raises(Invalid, match="cutoff_implausible") as invalid:
             start()
         assert f"years in the {refused}" in invalid.value.message
+
+
+def test_a_pause_by_hr_takes_the_place_of_one_by_others() -> None:
+    story = Story()
+    story.hold(by=OLE)
+    story.hold(by=HR)
+    assert story.exceptions() == [], "HR confirmed it"
+    with pytest.raises(NotAllowed, match="postpone_not_allowed"):
+        story.release(by=OLE)
+    assert story.hold(by=OLE) == story.hold(by=HR) == [] and story.state.held_by == "hr"
+    story.release(by=HR)
+    assert not story.state.held and story.refolded() == story.state

@@ -21,12 +21,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.domain import events as e
-from orchestrator.domain.approvals import gates
+from orchestrator.domain.approvals import gates, naming
 from orchestrator.domain.commands import operating, requests
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.steps import AttemptResult
 from tests.domain.run_world import (
     ANNA,
     BEN,
@@ -42,6 +43,7 @@ from tests.domain.run_world import (
     Story,
     account,
     actor,
+    at_cutoff,
     cutoff,
     packet,
 )
@@ -62,6 +64,7 @@ GRANTED = packet(platform=("  - {who: requester, up_to: prepare}\n", "".join(
     for role in ROLES for kind, level in (("person", "change"), ("service", "change"), ("assistant", "prepare"))
 )))  # fmt: skip
 
+LOST_FOR_GOOD = AttemptResult("refused", "unknown", "reply_lost")
 SETTLED = ("", "a-code-ada", "a-code-other")
 
 Do = Callable[[Story, Actor], Iterable[Event]]
@@ -97,6 +100,12 @@ def commands(number: int, span: timedelta) -> dict[str, Do]:
         ),
         "reject": lambda s, by: gates.vote(
             s.state, some(s.state.decisions.gates, number), by, "reject", (), "no", s.world
+        ),
+        "complete a task": lambda s, by: operating.complete_task(
+            s.state, some(s.state.work.tasks, number), ("done", "not_done")[number % 2], {"note": "no"}, by, s.world
+        ),
+        "name a decider": lambda s, by: naming.name_decider(
+            s.state, some(s.state.work.exceptions, number), some(s.world.actors, number), "no", by, s.world
         ),
         "change the embargo": lambda s, by: change_embargo(
             s.state, s.now + span if number % 2 else None, ("rep", "helper"), by, s.world
@@ -221,6 +230,32 @@ def test_conflicted_actors_neither_delay_nor_hide_a_removal(
 
 
 REPORT = CONFLICTED[1]
+
+
+def test_a_report_attests_no_removal_while_another_person_can() -> None:
+    story = at_cutoff()
+    story.knows(REPORT)
+    intent = story.begin("pay")
+    assert intent is not None
+    story.finish(intent, LOST_FOR_GOOD)
+    for outcome in ("done", "not_done"):
+        with pytest.raises(NotAllowed, match="reports_to_person"):
+            story.complete("pay", outcome, by=REPORT)
+    story.knows(OLE.model_copy(update={"managers": frozenset({PERSON_ID})}))
+    story.complete("pay", by=REPORT)
+    taken_over = Story()
+    taken_over.knows(REPORT)
+    taken_over.complete("hand_over", by=REPORT)
+
+
+def test_a_report_accepts_nothing_while_another_person_can() -> None:
+    story = Story(GRANTED)
+    story.knows(REPORT, HR_TOO)
+    story.hold(by=OLE)
+    pause = story.exception("pause_unconfirmed")
+    with pytest.raises(NotAllowed, match="reports_to_person"):
+        story.accept(pause, by=REPORT)
+    story.accept(pause, by=HR_TOO)
 
 
 @pytest.mark.parametrize("name", ["move the cutoff", "cancel", "pause", "skip", "change the embargo"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.domain import events as e
-from orchestrator.domain.commands.operating import require_check
+from orchestrator.domain.commands.systems import require_check
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Organisation, record_sign_in

@@ -3,12 +3,14 @@ sign-in for what begins at once."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from orchestrator import commands
 from orchestrator.commands import Done
+from orchestrator.deciding.runs import Runs
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.levels import HR_FEED, Actor, Level
 from orchestrator.domain.run.cutoff import parse_cutoff
@@ -18,6 +20,8 @@ from orchestrator.ledger.access.tokens import Tokens
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.settings import OidcSettings, WebSettings
 from tests.cli.command_line import hired
+from tests.web.api.running import Leavers, start, task_open, until
+from tests.web.conftest import Program
 from tests.web.visitor import Visitor, api
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -88,6 +92,25 @@ async def test_a_run_that_only_its_requester_has_confirmed_locks_no_one_out(stac
         )
         assert (await browser.get("/device")).url.path == "/sign-in"
         assert actor.human in await stack.backend.ledger.departed([actor.human or ""])
+
+
+async def test_a_delegate_decides_for_no_one_who_has_left(stack: Stack, program: Program, leaver: Leavers) -> None:
+    operator, number = await somebody(stack)
+    hr, auditor = await program("hr"), await program("auditor")
+    run_id = await start(hr, await leaver())
+    await until(hr, run_id, lambda run: task_open(run) is not None)
+    delegated = await commands.delegate(
+        stack.services, operator, "auditor", None, await stack.backend.ledger.now() + timedelta(days=1)
+    )
+    assert (await auditor.get("/inbox")).json()["items"], "the tasks of an operator wait for the delegate"
+    await leaves(stack, number, "2026-01-05T18:00")
+    assert (await auditor.get("/inbox")).json()["items"] == []
+    fresh = replace(stack.services, runs=Runs(stack.backend.ledger, stack.backend.runs.abilities))
+    known = (await fresh.runs.organisation()).actors["auditor"]
+    with pytest.raises(NotAllowed) as refused:
+        await commands.skip_step(fresh, known, run_id, "record_leaving", "not needed")
+    assert refused.value.code == "role_missing"
+    assert await commands.end_delegation(stack.services, known, delegated)
 
 
 async def test_a_service_ends_with_whoever_made_its_token(stack: Stack) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from connectors.registry import REFERENCE_KINDS
 from orchestrator import commands
 from orchestrator.documents.questions import CheckSystems
-from orchestrator.domain.commands.operating import hold_system, release_system
+from orchestrator.domain.commands.systems import hold_system, release_system
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import EVERYTHING
 from orchestrator.domain.packet.packet import Packet, SystemSpec

@@ -1,0 +1,44 @@
+"""What people do with a system for all runs: pause changes on it, resume them, have it checked."""
+
+from __future__ import annotations
+
+from orchestrator.domain import events as e
+from orchestrator.domain.commands.operating import require_one_of
+from orchestrator.domain.errors import Invalid
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.command_table import require
+from orchestrator.domain.permissions.grants import require_level
+from orchestrator.domain.permissions.levels import Actor, Level
+
+
+def hold_system(held: bool, system: str, reason: str | None, actor: Actor, packet: Packet) -> list[Event]:
+    """Every change on a system waits, in all runs; on `*`, every change anywhere. `packet` says which systems there
+    are and who may: raises `Invalid` or `NotAllowed`. Nothing happens where it is held already."""
+    require("hold_system", actor)
+    _looks_after(system, actor, packet)
+    return [] if held else [e.HoldPlaced(by=actor.actor_id, reason=reason)]
+
+
+def release_system(held: bool, system: str, actor: Actor, packet: Packet) -> list[Event]:
+    """Changes go on. For people only, as with a run."""
+    require("release_system", actor)
+    _looks_after(system, actor, packet)
+    return [e.HoldReleased(by=actor.actor_id)] if held else []
+
+
+def require_check(system: str, actor: Actor, packet: Packet) -> None:
+    """Raises a `Refusal` for an actor who cannot have this system checked: it contacts the system, so it is for the
+    roles that can pause it."""
+    require("check_systems", actor)
+    _looks_after(system, actor, packet)
+
+
+def _looks_after(system: str, actor: Actor, packet: Packet) -> None:
+    systems = packet.platform.systems
+    if system != e.EVERYTHING and system not in systems:
+        known = ", ".join(systems)
+        raise Invalid("unknown_system", f"Packet {packet.name} has no system {system}.", known=known)
+    require_one_of(actor, (packet.approvals.exceptions.owner, packet.platform.safety_owner))
+    for one in systems if system == e.EVERYTHING else (system,):
+        require_level(packet.platform, packet.platform, actor, one, packet.name, Level.PREPARE)
