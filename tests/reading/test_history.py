@@ -33,8 +33,8 @@ from tests.ledger.small_office import (
 
 
 @pytest.fixture
-async def services(url: str) -> AsyncIterator[SmallOffice]:
-    async with small_office(url) as made:
+async def services(database_url: str) -> AsyncIterator[SmallOffice]:
+    async with small_office(database_url) as made:
         yield made
 
 

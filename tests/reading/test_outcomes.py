@@ -42,8 +42,8 @@ MINUTES = 175
 
 
 @pytest.fixture
-async def services(url: str) -> AsyncIterator[SmallOffice]:
-    async with small_office(url) as made:
+async def services(database_url: str) -> AsyncIterator[SmallOffice]:
+    async with small_office(database_url) as made:
         yield made
 
 
