@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class _PersonalMark:
@@ -20,6 +20,12 @@ PERSONAL = _PersonalMark()
 
 T = TypeVar("T")
 Personal = Annotated[T | None, PERSONAL]
+
+
+def added_later(default: Any = None) -> Any:
+    """The default of a field that events of earlier versions do not have. An event with the default is encoded without
+    the field, to the bytes that those versions stored."""
+    return Field(default=default, exclude_if=lambda value: value == default)
 
 
 class Event(BaseModel):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
-
-from orchestrator.domain.events.event import Event, Personal
+from orchestrator.domain.events.event import Event, Personal, added_later
 
 
 class RunRequested(Event):
@@ -40,19 +38,10 @@ class RunRescheduled(Event):
     zone: str
     local_cutoff: str
     by: str
-    repeated_steps: tuple[str, ...] | None = None
-    added_seconds: float | None = None
-    open_systems: tuple[str, ...] | None = None
-    open_privileged: int | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """An event that was stored without the field is encoded to the same bytes."""
-        fields: dict[str, Any] = handler(self)
-        for name in ("repeated_steps", "added_seconds", "open_systems", "open_privileged"):
-            if getattr(self, name) is None:
-                del fields[name]
-        return fields
+    repeated_steps: tuple[str, ...] | None = added_later()
+    added_seconds: float | None = added_later()
+    open_systems: tuple[str, ...] | None = added_later()
+    open_privileged: int | None = added_later()
 
 
 class EmbargoChanged(Event):

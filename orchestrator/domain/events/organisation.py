@@ -6,11 +6,9 @@ Streams: `person:ID`, `holds:SYSTEM` (and `holds:*`), `organisation`. Starts are
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
-
-from orchestrator.domain.events.event import Event, Personal
+from orchestrator.domain.events.event import Event, Personal, added_later
 
 
 class RunOpened(Event):
@@ -42,15 +40,7 @@ class ActorRecorded(Event):
     name: Personal[str] = None
     email: Personal[str] = None
     time_zone: Personal[str] = None
-    maker_human: str | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """An event that was stored without the field is encoded to the same bytes."""
-        fields: dict[str, Any] = handler(self)
-        if self.maker_human is None:
-            del fields["maker_human"]
-        return fields
+    maker_human: str | None = added_later()
 
 
 class RolesRevoked(Event):

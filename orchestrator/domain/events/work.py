@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field
-
-from orchestrator.domain.events.event import Event, Personal
+from orchestrator.domain.events.event import Event, Personal, added_later
 from orchestrator.domain.planning.plan import Frozen
 
 ExceptionKind = Literal[
@@ -109,15 +107,14 @@ class StoredFile(Frozen):
 
 
 class TaskCompleted(Event):
-    """`stored_files` are the files that the evidence names. Events without files, and those of versions that did not
-    record them, are encoded without the field."""
+    """`stored_files` are the files that the evidence names. Earlier versions did not record them."""
 
     task_id: str
     by: str
     outcome: Literal["done", "not_done"]
     on_behalf_of: str | None = None
     evidence: Personal[dict[str, Any]] = None
-    stored_files: tuple[StoredFile, ...] = Field(default=(), exclude_if=lambda files: not files)
+    stored_files: tuple[StoredFile, ...] = added_later(())
 
 
 class TaskWithdrawn(Event):

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict
 
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
-from orchestrator.domain.events.event import Draft, Event, Personal
+from orchestrator.domain.events.event import Draft, Event, Personal, added_later
 from orchestrator.domain.organisation.roles import any_of, role_words
 from orchestrator.domain.packet.packet import FILE_NAMES, Packet
 from orchestrator.domain.packet.packet_yaml import PacketProblems, invisible_characters
@@ -72,15 +72,7 @@ class PacketMoved(Event):
     by: str
     reason: str = ""
     explanation: Personal[str] = None
-    open_runs: OpenRuns | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """An event that was stored without the field is encoded to the same bytes."""
-        fields: dict[str, Any] = handler(self)
-        if self.open_runs is None:
-            del fields["open_runs"]
-        return fields
+    open_runs: OpenRuns | None = added_later()
 
 
 PACKET_EVENTS: tuple[type[Event], ...] = (PacketAdopted, PacketSigned, PacketMoved)
