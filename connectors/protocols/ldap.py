@@ -32,7 +32,7 @@ from connectors.protocols.ldap_entries import (
     require_supported,
     require_supported_people,
 )
-from connectors.protocols.ldap_groups import Memberships, leave, memberships
+from connectors.protocols.ldap_groups import LdapMemberships, leave, memberships
 from connectors.protocols.ldap_policy import lock_is_heeded
 from connectors.protocols.ldap_session import LdapDirectory, LdapEntry, LdapRefusedError, LdapSession
 from connectors.protocols.ldap_settings import LdapSettings, address
@@ -206,7 +206,7 @@ class LdapConnector:
         require_supported(entries[0])
         return entries[0]
 
-    def _memberships(self, session: LdapSession, entry: LdapEntry, wanted: Collection[str] | None) -> Memberships:
+    def _memberships(self, session: LdapSession, entry: LdapEntry, wanted: Collection[str] | None) -> LdapMemberships:
         return memberships(session, self._settings.groups_base, entry, wanted)
 
     def _lock_is_heeded(self, session: LdapSession, entry: LdapEntry | None) -> bool | None:

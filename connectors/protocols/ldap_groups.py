@@ -31,7 +31,7 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
-class Memberships:
+class LdapMemberships:
     """`missing` are the names that were asked for and that no group has. `members_shown`: the directory shows members
     of groups, so that an empty `found` means that there are none."""
 
@@ -41,7 +41,7 @@ class Memberships:
     shown: list[dict[str, Any]] = field(default_factory=list)
 
 
-def memberships(session: LdapSession, base: str, entry: LdapEntry, wanted: Collection[str] | None) -> Memberships:
+def memberships(session: LdapSession, base: str, entry: LdapEntry, wanted: Collection[str] | None) -> LdapMemberships:
     """The groups below `base`, those named in `wanted` or all. Names of groups have no case."""
     every = [
         Membership(attribute, value, group)
@@ -60,7 +60,7 @@ def memberships(session: LdapSession, base: str, entry: LdapEntry, wanted: Colle
             if comparable(name) not in known and not session.any_entry(base, f"(cn={escape_filter_chars(name)})")
         ]
     has_members = "".join(f"({attribute}=*)" for attribute in _MEMBERSHIPS)
-    return Memberships(
+    return LdapMemberships(
         found, missing, bool(every) or session.any_entry(base, f"(|{has_members})"), [each.shown() for each in found]
     )
 

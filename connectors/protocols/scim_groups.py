@@ -23,7 +23,7 @@ _PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
 @dataclass(frozen=True, slots=True)
-class Memberships:
+class ScimMemberships:
     """`on_user` are groups that only the user's own document names. `missing` are the names that were asked for and
     that no group has. `members_shown`: the server shows members of groups, so that an empty `found` means none."""
 
@@ -37,19 +37,19 @@ class Memberships:
         return self.members_shown and not self.missing and not self.on_user
 
 
-def memberships(server: ScimServer, user: ScimUser, wanted: Collection[str] | None) -> Flow[Memberships]:
+def memberships(server: ScimServer, user: ScimUser, wanted: Collection[str] | None) -> Flow[ScimMemberships]:
     """The groups named in `wanted`, by name or id, or all. Names have no case (RFC 7643 section 4.2)."""
     every, shown = yield from server.groups_with(user.id)
     known = {group.id for group in every}
     on_user = [group for group in user.direct_groups() if group.id not in known]
     if wanted is None:
-        return Memberships(every, on_user, (), shown)
+        return ScimMemberships(every, on_user, (), shown)
     found = [group for group in every if _is_named(group, wanted)]
     missing = []
     for name in sorted(wanted):
         if not any(_is_named(group, {name}) for group in [*found, *on_user]) and not (yield from _exists(server, name)):
             missing.append(name)
-    return Memberships(found, [group for group in on_user if _is_named(group, wanted)], missing, shown)
+    return ScimMemberships(found, [group for group in on_user if _is_named(group, wanted)], missing, shown)
 
 
 def _is_named(group: ScimGroup, names: Collection[str]) -> bool:

@@ -31,7 +31,7 @@ from orchestrator.deciding.snapshots import (
     StartContext,
     StartDecision,
 )
-from orchestrator.deciding.starts import Starts
+from orchestrator.deciding.starts import RecentStarts
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import (
@@ -81,7 +81,7 @@ class Runs:
         self._organisation: Folds[Organisation] = Folds(
             Organisation(), lambda state, event, at: fold_organisation(state, event), 1
         )
-        self.starts = Starts(ledger)
+        self.starts = RecentStarts(ledger)
         self._organising = asyncio.Lock()
         self._starting = asyncio.Lock()
         self._departed: tuple[float, frozenset[str]] | None = None

@@ -15,7 +15,7 @@ from orchestrator.ledger.book.records import Recorded, StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
 
-class Starts:
+class RecentStarts:
     """What was started lately, as this process knows it; a read brings only what is new."""
 
     def __init__(self, ledger: Ledger) -> None:

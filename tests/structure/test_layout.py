@@ -150,6 +150,15 @@ def test_nothing_is_named_for_what_it_is_not() -> None:
         assert path.stem not in never and path.parent.name not in never, name_of(path)
 
 
+def test_a_class_name_is_defined_once() -> None:
+    defined: dict[str, list[str]] = {}
+    for path in python_files(*PACKAGES):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                defined.setdefault(node.name, []).append(f"{name_of(path)}:{node.lineno}")
+    assert {name: places for name, places in defined.items() if len(places) > 1} == {}
+
+
 def test_a_file_over_400_lines_says_why() -> None:
     """A file is one noun. A long one is usually two."""
     for path in python_files(*PACKAGES, "tests", "bench"):

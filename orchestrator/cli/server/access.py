@@ -21,7 +21,7 @@ import typer
 
 from orchestrator.cli.server import sign_ins
 from orchestrator.cli.server.server import Server, address
-from orchestrator.cli.server.sign_ins import SignIn
+from orchestrator.cli.server.sign_ins import StoredSignIn
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.domain.errors import Refusal
 from orchestrator.embedded.address import stack_url
@@ -125,7 +125,7 @@ def _alone(alias: str | None, why: str) -> None:
         )  # fmt: skip
 
 
-def _signed_in(sign_in: SignIn) -> Way:
+def _signed_in(sign_in: StoredSignIn) -> Way:
     remedy = f"Sign in again: `offboard login {sign_in.server}`."
     if sign_in.ended:
         raise LocalRefusal("sign_in_over", f"Your sign-in at {sign_in.server} has expired.", remedy)

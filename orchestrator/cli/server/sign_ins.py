@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"obt_([0-9a-f]{16})_[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
+class StoredSignIn:
     """`expires_at` is an instant as ISO 8601."""
 
     server: str
@@ -47,7 +47,7 @@ def file() -> Path:
     return folder / "offboard" / "sign-ins.json"
 
 
-def kept() -> dict[str, SignIn]:
+def kept() -> dict[str, StoredSignIn]:
     """By server. Raises `Invalid` where others could read the file, or it makes no sense; `OSError` where we cannot."""
     path = file()
     try:
@@ -59,14 +59,14 @@ def kept() -> dict[str, SignIn]:
                     f"Restrict it: `chmod 600 {path}`.",
                 )
             found = json.load(opened)
-        return {server: SignIn(server=server, **fields) for server, fields in found.items()}
+        return {server: StoredSignIn(server=server, **fields) for server, fields in found.items()}
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:
         raise LocalRefusal("sign_ins_unreadable", f"{path} is damaged.", "Delete it and sign in again.") from error
 
 
-def keep(sign_in: SignIn) -> None:
+def keep(sign_in: StoredSignIn) -> None:
     _write({**kept(), sign_in.server: sign_in})
 
 
@@ -74,7 +74,7 @@ def forget(server: str) -> None:
     _write({known: sign_in for known, sign_in in kept().items() if known != server})
 
 
-def _write(sign_ins: Mapping[str, SignIn]) -> None:
+def _write(sign_ins: Mapping[str, StoredSignIn]) -> None:
     """Whole or not at all; with nothing to keep there is no file."""
     path = file()
     if not sign_ins:

@@ -17,7 +17,7 @@ from rich.console import Console
 from orchestrator.cli.server import sign_ins
 from orchestrator.cli.server.access import entering, named_server
 from orchestrator.cli.server.server import Document, Server, ServerRefused, Unreachable, address
-from orchestrator.cli.server.sign_ins import SignIn
+from orchestrator.cli.server.sign_ins import StoredSignIn
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json
 from orchestrator.cli.terminal.refusals import REFUSED
@@ -58,7 +58,7 @@ async def _login(url: str | None, no_browser: bool, folder: Path) -> None:
         if not no_browser:
             _open_browser(str(device["confirm_at"]))
         token = await _confirmed(server, device)
-    sign_ins.keep(SignIn(server.url, token["actor_id"], token["expires_at"], token["token"]))
+    sign_ins.keep(StoredSignIn(server.url, token["actor_id"], token["expires_at"], token["token"]))
     say(f"You are signed in at {server.url} as {token['actor_id']}, until {instant(token['expires_at'])}.")
 
 

@@ -24,7 +24,7 @@ Pending = Literal["authorization_pending", "slow_down", "access_denied", "expire
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
+class ConfirmedDevice:
     """Who confirmed, and how they had proved who they are."""
 
     actor_id: str
@@ -55,7 +55,7 @@ class Devices:
             )  # fmt: skip
         return secret, f"{letters[:4]}-{letters[4:]}"
 
-    async def confirm(self, code: str, confirmed: Confirmed | None) -> bool:
+    async def confirm(self, code: str, confirmed: ConfirmedDevice | None) -> bool:
         """`None` refuses. False for a code that is unknown, over, or answered already."""
         letters = "".join(letter for letter in code.upper() if letter.isalpha())
         answered = update(devices).where(
@@ -71,7 +71,7 @@ class Devices:
         async with self._database.connect() as connection:
             return (await connection.execute(answered)).rowcount > 0
 
-    async def poll(self, secret: str) -> Confirmed | Pending:
+    async def poll(self, secret: str) -> ConfirmedDevice | Pending:
         """Who confirmed, once; or RFC 8628's `authorization_pending`, `slow_down`, `access_denied`, `expired_token`."""
         hashed, now = hash_of(secret), func.engine.now()
         async with self._database.transaction() as connection:
@@ -85,7 +85,7 @@ class Devices:
                 return "access_denied"
             if row["actor_id"] is not None:
                 await connection.execute(delete(devices).where(mine))
-                return Confirmed(row["actor_id"], row["auth_time"], row["acr"])
+                return ConfirmedDevice(row["actor_id"], row["auth_time"], row["acr"])
             early = row["polled_at"] is not None and row["now"] - row["polled_at"] < POLL_INTERVAL / 2
             await connection.execute(update(devices).where(mine).values(polled_at=now))
             return "slow_down" if early else "authorization_pending"

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator.domain.errors import Invalid, NotAllowed
-from orchestrator.ledger.access.devices import Confirmed
+from orchestrator.ledger.access.devices import ConfirmedDevice
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import PageCaller, cookie_name
 from orchestrator.web.access.forms import Form, from_our_pages, text
@@ -149,7 +149,7 @@ async def confirm_device(request: Request, caller: PageCaller, form: Form) -> Re
             "refused", "Your identity could not be confirmed in HR.", "Sign out, sign in again, then confirm the code."
         )
         return await back_to(request, caller, "/device", flash)
-    confirmed = None if refused else Confirmed(caller.actor.actor_id, caller.proved_at(web.settings), caller.acr)
+    confirmed = None if refused else ConfirmedDevice(caller.actor.actor_id, caller.proved_at(web.settings), caller.acr)
     if not await web.devices.confirm(text(form, "code"), confirmed):
         flash = Flash("refused", "This code is not valid.", "Check the code, or run “offboard login” again.")
     elif refused:

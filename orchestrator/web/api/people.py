@@ -52,7 +52,7 @@ class PeopleFound(ResponseModel):
     more: bool = Field(description="Whether HR found more people; refine the search")
 
 
-class PersonFacts(ResponseModel):
+class PersonShown(ResponseModel):
     """One person's data in HR. Unknown fields are empty."""
 
     hr_id: str
@@ -83,7 +83,7 @@ async def search(request: Request, caller: ApiCaller, asked: PeopleSearch, key: 
 
 
 @router.post("/people/lookup", summary="Look up one person in HR", responses=problems_of_post(429))
-async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: IdempotencyKey = None) -> PersonFacts:
+async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: IdempotencyKey = None) -> PersonShown:
     """`wanted` must match exactly one person; otherwise 422 gives the reason."""
     web = state_of(request)
     await may_prepare(web, caller, asked.packet)
@@ -91,7 +91,7 @@ async def lookup(request: Request, caller: ApiCaller, asked: PersonLookup, key: 
     facts = await web.inquiries.ask(caller.actor.actor_id, question, within=HR_TIMEOUT_SECONDS)
     person_id = await web.services.keyring.person_for("hr", facts.hr_id, create=False)
     open_run = await web.queries.open_run_of(caller.viewer, person_id) if person_id is not None else None
-    return PersonFacts.model_validate(facts).model_copy(update={"open_run": open_run})
+    return PersonShown.model_validate(facts).model_copy(update={"open_run": open_run})
 
 
 async def may_prepare(web: WebState, caller: Caller, packet: str) -> Packet:

@@ -46,7 +46,7 @@ class Made(ResponseModel):
     delegation_id: str
 
 
-class DelegationEnded(ResponseModel):
+class EndedDelegation(ResponseModel):
     delegation_id: str
     changed: bool = Field(description="False if it had already ended")
 
@@ -98,10 +98,10 @@ async def delegate(request: Request, caller: ApiCaller, asked: NewDelegation, ke
 @router.post("/delegations/{delegation_id}/end", summary="End a delegation early", responses=problems_of_post(404))
 async def end(
     request: Request, caller: ApiCaller, delegation_id: DelegationId, key: IdempotencyKey = None
-) -> DelegationEnded:
+) -> EndedDelegation:
     """The delegator and the delegate can both do this."""
     changed = await commands.end_delegation(state_of(request).services, caller.actor, delegation_id)
-    return DelegationEnded(delegation_id=delegation_id, changed=changed)
+    return EndedDelegation(delegation_id=delegation_id, changed=changed)
 
 
 def _delegation(held: Held) -> Delegation:

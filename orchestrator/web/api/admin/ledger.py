@@ -23,7 +23,7 @@ from orchestrator.web.api.runs.runs import person
 from orchestrator.web.api.runs.starts import InquiryWaiting
 from orchestrator.web.api.schema.description import ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, After, From, To
-from orchestrator.web.api.schema.run_answers import Person
+from orchestrator.web.api.schema.run_answers import PersonInRun
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1/ledger", tags=["ledger"], route_class=IdempotentRoute)
@@ -46,7 +46,7 @@ class EventInHistory(ResponseModel):
     type: str
     by: list[str] = Field(description="The actors' accounts; empty if Offboard did it automatically")
     run_id: str | None
-    person: Person | None
+    person: PersonInRun | None
     packet: str | None
     system: str | None
     step: str | None

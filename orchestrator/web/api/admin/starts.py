@@ -62,7 +62,7 @@ class HeldStart(ResponseModel):
     can_confirm: bool = Field(description="Whether the caller can")
 
 
-class Starts(ResponseModel):
+class StartsShown(ResponseModel):
     limits: list[Limits]
     reached: list[ReachedLimit]
     held: list[HeldStart]
@@ -79,8 +79,8 @@ class Confirmed(ResponseModel):
 
 
 @router.get("", summary="List limits on starts, and held starts", responses=problems())
-async def starts(request: Request, caller: ApiCaller) -> Starts:
-    return Starts.model_validate(await shown_starts(state_of(request), caller))
+async def starts(request: Request, caller: ApiCaller) -> StartsShown:
+    return StartsShown.model_validate(await shown_starts(state_of(request), caller))
 
 
 @router.post("/limits/{trip_id}/release", summary="Release a limit that is reached", responses=problems_of_post(404))

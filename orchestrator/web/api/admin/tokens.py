@@ -65,7 +65,7 @@ class TokenShown(ResponseModel):
     works: bool
 
 
-class TokenMade(TokenShown):
+class TokenCreated(TokenShown):
     token: str | None = Field(description="Shown once: null if the response is repeated for the same idempotency key")
 
 
@@ -116,7 +116,7 @@ async def tokens(
 @router.post(
     "/tokens", summary="Create a token for a service or an AI assistant", status_code=201, responses=problems_of_post()
 )
-async def make(request: Request, caller: ApiCaller, asked: NewToken, key: IdempotencyKey = None) -> TokenMade:
+async def make(request: Request, caller: ApiCaller, asked: NewToken, key: IdempotencyKey = None) -> TokenCreated:
     """For the safety owner of a packet that is in use. The token has the permissions that `platform.yaml` grants to its
     kind and roles, up to `up_to`. It cannot approve, and it ends when its creator leaves."""
     web = state_of(request)
@@ -127,8 +127,8 @@ async def make(request: Request, caller: ApiCaller, asked: NewToken, key: Idempo
     )  # fmt: skip
     shown = _shown(token).model_dump()
     # What is kept of the answer, to be given again under the same key, has no secret in it.
-    request.state.kept_body = TokenMade(**shown, token=None).model_dump_json()
-    return TokenMade(**shown, token=text)
+    request.state.kept_body = TokenCreated(**shown, token=None).model_dump_json()
+    return TokenCreated(**shown, token=text)
 
 
 @router.delete("/tokens/{token_id}", summary="Revoke a token", status_code=204, responses=problems(403, 404))

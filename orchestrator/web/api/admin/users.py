@@ -29,7 +29,7 @@ class RolesToRevoke(RequestModel):
     roles: list[Role] = Field(min_length=1, max_length=20)
 
 
-class RolesRevoked(ResponseModel):
+class RevokedRoles(ResponseModel):
     actor_id: str
     changed: bool = Field(description="False if the account had none of the roles")
 
@@ -48,12 +48,12 @@ class SessionList(ResponseModel):
 @router.post("/staff/{actor_id}/roles/revoke", summary="Revoke roles of a user", responses=problems_of_post())
 async def revoke_roles(
     request: Request, caller: ApiCaller, actor_id: ActorId, asked: RolesToRevoke, key: IdempotencyKey = None
-) -> RolesRevoked:
+) -> RevokedRoles:
     """Takes effect immediately, in every session and for steps that the account caused. A new sign-in does not restore
     a role; it can return only after a sign-in without it."""
     services = state_of(request).services
     changed = await commands.revoke_roles(services, caller.actor, asked.packet, actor_id, asked.roles)
-    return RolesRevoked(actor_id=actor_id, changed=changed)
+    return RevokedRoles(actor_id=actor_id, changed=changed)
 
 
 @router.get("/sessions", summary="List sessions", responses=problems(403))

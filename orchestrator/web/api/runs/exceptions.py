@@ -28,7 +28,7 @@ from orchestrator.web.api.schema.parameters import (
     RunId,
     SystemName,
 )
-from orchestrator.web.api.schema.run_answers import Account, Person, RunStanding, Vote
+from orchestrator.web.api.schema.run_answers import AccountInRun, PersonInRun, RunStanding, Vote
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["exceptions"], route_class=IdempotentRoute)
@@ -39,7 +39,7 @@ Word = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS, p
 class ExceptionInList(ResponseModel):
     exception_id: str = Field(description="Within its run")
     run_id: str
-    person: Person | None
+    person: PersonInRun | None
     kind: str
     step: str | None
     step_id: str | None
@@ -52,7 +52,7 @@ class ExceptionInList(ResponseModel):
     closed_by: str | None
     code: str | None
     decision: Vote | None = Field(None, description="The vote that rejected the gate or excluded the step")
-    candidates: list[Account] = Field(description="The possible accounts, of which a person selects")
+    candidates: list[AccountInRun] = Field(description="The possible accounts, of which a person selects")
     remedy: str = Field(description="How to resolve it")
     repairs: list[Repair] = Field(default=[], description="The commands that can resolve it, the usual one first")
     support: str | None = Field(description="The system's support contact in the packet")

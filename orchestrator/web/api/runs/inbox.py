@@ -18,7 +18,7 @@ from orchestrator.reading.staff import StaffMember
 from orchestrator.web.access.caller import ApiCaller, Caller
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
-from orchestrator.web.api.schema.run_answers import Person
+from orchestrator.web.api.schema.run_answers import PersonInRun
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["inbox"], route_class=IdempotentRoute)
@@ -35,7 +35,7 @@ class Colleague(ResponseModel):
 class Waiting(ResponseModel):
     id: str = Field(description="The ID of the gate, task or exception within its run")
     run_id: str
-    person: Person | None
+    person: PersonInRun | None
     kind: Kind
     subject: str = Field(description="A short subject without personal data")
     title: str

@@ -17,7 +17,7 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
 from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, After, Instant, Limit, RunId
-from orchestrator.web.api.schema.run_answers import EventInRun, Person, RunCounts, RunInList, Runs, WholeRun
+from orchestrator.web.api.schema.run_answers import EventInRun, PersonInRun, RunCounts, RunInList, RunsPage, WholeRun
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
@@ -51,13 +51,13 @@ async def runs(
     counts: Annotated[bool, Query(description="Include the counts by state")] = False,
     after: After = None,
     limit: Limit = 50,
-) -> Runs:
+) -> RunsPage:
     web = state_of(request)
     lists = RunLists(web.database, web.queries)
     wanted = RunFilter(tuple(state), packet, system, urgent, mine, cutoff_from, cutoff_until)
     found = await lists.page(caller.viewer, wanted, sort, after, limit)
     counted = await lists.counts(caller.viewer, wanted) if counts else None
-    return Runs(
+    return RunsPage(
         runs=[in_list(line) for line in found.lines],
         after=found.after,
         now=found.now,
@@ -114,7 +114,7 @@ def in_list(line: RunRow) -> RunInList:
     return RunInList.model_validate(fields)
 
 
-def person(named: PersonName) -> Person | None:
+def person(named: PersonName) -> PersonInRun | None:
     if named.name is None and named.employee_number is None:
         return None
-    return Person.model_validate(named)
+    return PersonInRun.model_validate(named)

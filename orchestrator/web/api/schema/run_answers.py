@@ -16,7 +16,7 @@ from orchestrator.web.api.schema.description import ResponseModel
 SearchWord = Literal["matched", "none", "ambiguous", "weak", "failed"]
 
 
-class Person(PreviewPerson, ResponseModel):
+class PersonInRun(PreviewPerson, ResponseModel):
     """The person of a run, with HR's data at the time of the request."""
 
 
@@ -33,7 +33,7 @@ class Summary(ResponseModel):
     open_exceptions: int = 0
 
 
-class Account(ResponseModel):
+class AccountInRun(ResponseModel):
     account_id: str = Field(description="Opaque and stable")
     label: str | None = Field(None, description="The account's name in the system")
     active: bool | None = None
@@ -46,8 +46,8 @@ class SystemInRun(ResponseModel):
     outcome: SearchWord = Field(description="The result of the search for accounts")
     settled: bool = Field(description="Whether a person confirmed the match")
     matched_on: str | None
-    accounts: list[Account] | None = Field(description="Null until the match is confirmed")
-    candidates: list[Account]
+    accounts: list[AccountInRun] | None = Field(description="Null until the match is confirmed")
+    candidates: list[AccountInRun]
     answered_at: datetime | None
     failing_since: datetime | None
     code: str | None
@@ -58,7 +58,7 @@ class StepInRun(ResponseModel):
     name: str
     title: str
     system: str | None
-    account: Account | None
+    account: AccountInRun | None
     level: Level
     reversible: Literal["no", "yes", "limited"]
     task_for: str | None = Field(description="The role that does a manual task")
@@ -85,7 +85,7 @@ class StepAtGate(ResponseModel):
     digest: str
     excluded: bool
     reversible: Literal["no", "yes", "limited"]
-    account: Account | None
+    account: AccountInRun | None
     blocks: list[str] = Field(description="Titles of the steps that do not run either if this one is excluded")
 
 
@@ -145,7 +145,7 @@ class ExceptionInRun(ResponseModel):
     disposition: str | None
     by: str | None
     decision: Vote | None = Field(None, description="The vote that rejected the gate or excluded the step")
-    candidates: list[Account] = Field(description="The possible accounts, of which a person selects")
+    candidates: list[AccountInRun] = Field(description="The possible accounts, of which a person selects")
     remedy: str = Field(description="How to resolve it")
     repairs: list[Repair] = Field(default=[], description="The commands that can resolve it, the usual one first")
 
@@ -159,7 +159,7 @@ class Embargo(ResponseModel):
 
 class RunHeader(ResponseModel):
     run_id: str = Field(examples=["r4be8a7a1f1c2d3e4"])
-    person: Person | None = Field(description="Null after erasure")
+    person: PersonInRun | None = Field(description="Null after erasure")
     state: RunStatus
     packet: str
     packet_version: str
@@ -200,7 +200,7 @@ class WholeRun(RunHeader):
 
 class RunInList(ResponseModel):
     run_id: str
-    person: Person | None
+    person: PersonInRun | None
     state: RunStatus
     packet: str
     packet_version: str
@@ -223,7 +223,7 @@ class RunCounts(ResponseModel):
     by_state: dict[str, int]
 
 
-class Runs(ResponseModel):
+class RunsPage(ResponseModel):
     runs: list[RunInList]
     after: str | None = Field(description="The value of `after` for the next page; null on the last")
     now: datetime
