@@ -18,12 +18,34 @@ HR, APPROVERS, OPERATORS, OWNERS, SIGNING_IN, ADMINISTRATORS = (
 def make_app() -> typer.Typer:
     """The commands, by who uses them. Modules are imported here, so that importing this package costs nothing; what
     administrators' commands need (SQLAlchemy, Temporal, the embedded servers) is imported when one of them runs."""
-    from orchestrator.cli.commands import away, decisions, exceptions, operating, runs, serving, starts, tasks, watching
+    from orchestrator.cli.commands import (
+        away,
+        decisions,
+        exceptions,
+        finding,
+        operating,
+        runs,
+        serving,
+        starts,
+        tasks,
+        watching,
+    )
     from orchestrator.cli.commands.admin import connector, credentials, held_starts, ledger, packets, systems
     from orchestrator.cli.server import healthy, signing_in
 
     app = _group("Offboard people: remove access step by step, with approvals and a verifiable record.")
-    _add(app, HR, starts.start, runs.reschedule, runs.end, runs.embargo, runs.runs, runs.show, watching.watch)
+    _add(
+        app,
+        HR,
+        starts.start,
+        runs.reschedule,
+        runs.end,
+        runs.embargo,
+        runs.runs,
+        runs.show,
+        finding.find,
+        watching.watch,
+    )
     _add(app, APPROVERS, decisions.inbox, decisions.approve, decisions.reject)
     _listing(app, APPROVERS, "away", "Delegate your approvals to a colleague for a time.", away.away, away.to, away.end)
     of_tasks = "List and complete manual tasks."

@@ -73,7 +73,7 @@ class ExceptionLists:
         shown = rows[:most]
         names = await self._queries.names([row["run_id"] for row in shown])
         hidden = await self._queries.hidden_codes(viewer, shown)
-        lines = tuple(_without_code(ExceptionLine.of(row, names), hidden) for row in shown)
+        lines = tuple(without_code(ExceptionLine.of(row, names), hidden) for row in shown)
         more = _cursor(shown[-1], wanted.standing) if len(rows) > most else None
         return ExceptionList(lines, more, rows[0]["now"] if rows else await self._queries.now())
 
@@ -94,7 +94,7 @@ class ExceptionLists:
             return list((await connection.execute(query)).mappings())
 
 
-def _without_code(line: ExceptionLine, hidden: set[tuple[str, str]]) -> ExceptionLine:
+def without_code(line: ExceptionLine, hidden: set[tuple[str, str]]) -> ExceptionLine:
     return replace(line, code="") if (line.run_id, line.id) in hidden else line
 
 

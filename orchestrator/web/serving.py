@@ -24,6 +24,7 @@ from orchestrator.web.application import make_application
 from orchestrator.web.inquiries import Inquiries
 from orchestrator.web.patience import PatientProtocol
 from orchestrator.web.rendering import make_templates
+from orchestrator.web.search import Searches
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember, WebState
 
@@ -68,6 +69,7 @@ async def serving(
             tokens=Tokens(database),
             devices=Devices(database),
             answers=StoredResponses(database, services.keyring),
+            searches=Searches(database, services.keyring, services.runs.ledger),
             templates=make_templates(),
             provider=provider,
             local=tuple(local),

@@ -20,6 +20,7 @@ from orchestrator.reading.queries import Queries
 from orchestrator.web.access.provider import Provider
 from orchestrator.web.heavy_work import HeavyWork
 from orchestrator.web.inquiries import Inquiries
+from orchestrator.web.search import Searches
 from orchestrator.web.settings import WebSettings
 
 
@@ -48,6 +49,7 @@ class WebState:
     tokens: Tokens
     devices: Devices
     answers: StoredResponses
+    searches: Searches
     templates: Environment
     provider: Provider | None = None
     local: Sequence[LocalMember] = ()

@@ -10,7 +10,8 @@ from orchestrator.commands import Services
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
-from orchestrator.ledger.schema.tables import events, lookups, person_keys
+from orchestrator.ledger.schema.keyring_tables import lookups, person_keys
+from orchestrator.ledger.schema.tables import events
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists
 from orchestrator.reading.queries import Queries
 from orchestrator.reading.run_lists import RunLists

@@ -18,10 +18,12 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.visibility import sees as may_see
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 from orchestrator.ledger.book.rebuild import rebuild
+from orchestrator.ledger.persons.search_tags import SearchTags
 from orchestrator.reading.history import History, HistoryFilter
 from orchestrator.reading.open_counts import OpenCounts, open_counts
 from orchestrator.reading.outcomes import OutcomeQueries
 from orchestrator.reading.run_lists import RunFilter
+from orchestrator.reading.search import Search
 from tests.ledger.small_office import (
     AUDREY,
     DAY,
@@ -71,7 +73,13 @@ async def finds(here: SmallOffice, actor: Actor, run_id: str) -> bool:
     viewer, queries = sees(actor), here.queries
     state = await here.state(run_id)
     history = History(here.database, here.keyring, here.codec, queries)
+    search = Search(here.database, queries, SearchTags(here.database, here.keyring, here.ledger))
+    person = await facts(here, run_id)
     answers = [
+        *[
+            run_id in {one.run.run_id for one in (await search.find(viewer, text)).runs}
+            for text in (person.display_name, person.employee_number, person.email, run_id)
+        ],
         run_id in await here.listed(viewer),
         run_id in await here.run_lists.of(viewer, [run_id]),
         run_id in {line.run_id for line in (await here.run_lists.page(viewer, RunFilter(), "due")).lines},

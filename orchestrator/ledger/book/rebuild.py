@@ -21,6 +21,7 @@ from orchestrator.domain.run.run import RunState, fold
 from orchestrator.ledger.book import projections
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.format import read
+from orchestrator.ledger.persons.search_tags import CURSOR
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import READ_TABLES
 
@@ -84,6 +85,8 @@ async def rebuild(database: Database, codec: EventCodec) -> dict[str, Rebuilt]:
                 await _catch_up(connection, folding)
                 for table in READ_TABLES:
                     made[table] = await _replace(connection, table, folding.rows(table))
+                # The next search reads the ledger from its beginning: the keyring may be older than the ledger.
+                await connection.execute("DELETE FROM engine.cursors WHERE name = %s", (CURSOR,))
         finally:
             await connection.close()
     return made

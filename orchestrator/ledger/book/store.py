@@ -41,6 +41,10 @@ SELECT t.now, CASE WHEN e.version > e.after THEN e.stored END, e.stream FROM t L
 ORDER BY e.stream, e.version
 """
 _FOLLOW = "SELECT stored FROM ledger.events WHERE position > %s ORDER BY position LIMIT %s"
+_OF_TYPES = """
+SELECT stored FROM ledger.events WHERE position > %s AND position <= %s AND event_type = ANY(%s)
+ORDER BY position LIMIT %s
+"""
 _SUBJECT = "SELECT stored FROM ledger.events WHERE subject = %s AND position > %s ORDER BY position LIMIT %s"
 _WHOLE = "SELECT stored, leaf_hash FROM ledger.events WHERE stream = %s ORDER BY version"
 _FIRST = "SELECT stored FROM ledger.events WHERE stream = ANY(%s) AND version = 1"
@@ -112,6 +116,10 @@ class Ledger:
     async def follow(self, after_position: int, limit: int) -> list[Recorded]:
         """The next events by position. None is ever missed: positions are given in the order of commits."""
         return await self._list(_FOLLOW, (after_position, limit))
+
+    async def of_types(self, types: Sequence[str], after: int, until: int, limit: int) -> list[Recorded]:
+        """The next events of these types beyond the position `after`, up to `until`."""
+        return await self._list(_OF_TYPES, (after, until, list(types), limit))
 
     async def about(self, person_id: str, after_position: int = 0, limit: int = 1000) -> list[Recorded]:
         """The next events, of any stream, whose subject is this person."""

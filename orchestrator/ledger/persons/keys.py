@@ -24,7 +24,7 @@ from orchestrator.ledger.book.errors import PersonErased, PersonUnknown, WrongMa
 from orchestrator.ledger.book.format import prefixed
 from orchestrator.ledger.persons.sealing import KEY_BYTES, PersonKey, expand, extract, seal, unseal
 from orchestrator.ledger.schema.database import Database
-from orchestrator.ledger.schema.tables import lookups, person_keys
+from orchestrator.ledger.schema.keyring_tables import lookups, person_keys
 
 CACHED_PERSONS = 4096
 CACHED_SECONDS = 30.0

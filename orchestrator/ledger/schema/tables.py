@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from orchestrator.ledger.schema import inquiry_tables  # noqa: F401  # so that `metadata` knows of them
+from orchestrator.ledger.schema import inquiry_tables, keyring_tables  # noqa: F401  # so that `metadata` knows of them
 from orchestrator.ledger.schema.columns import instant as _instant
 from orchestrator.ledger.schema.columns import json_column as _json
 from orchestrator.ledger.schema.columns import metadata as metadata
@@ -210,25 +210,6 @@ tree = Table(  # the compact range that the last checkpoint ended with, so that 
     Column("nodes", LargeBinary, nullable=False),
     schema="engine",
 )
-
-person_keys = Table(
-    "person_keys",
-    metadata,
-    Column("person_id", Text, primary_key=True),
-    Column("wrapped", LargeBinary),
-    _instant("created_at"),
-    _instant("erased_at", nullable=True),
-    schema="keyring",
-)
-
-lookups = Table(
-    "lookups",
-    metadata,
-    Column("tag", LargeBinary, primary_key=True),
-    Column("person_id", Text, nullable=False),
-    schema="keyring",
-)
-Index("lookups_of_person", lookups.c.person_id)
 
 # Signing in
 

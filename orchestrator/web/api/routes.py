@@ -17,6 +17,7 @@ from orchestrator.web.api.runs import (
     outcomes,
     run_commands,
     runs,
+    search,
     starts,
     steps,
     stream,
@@ -25,7 +26,7 @@ from orchestrator.web.api.runs import (
 from orchestrator.web.api.schema import reference
 
 PARTS = (
-    runs, starts, run_commands, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps, people,
+    runs, search, starts, run_commands, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps, people,
     packets, start_limits, systems, ledger, outcomes, away, access, tokens, users, webhooks, hr_hook, health, reference,
 )  # fmt: skip
 """In the order in which the document describes them."""

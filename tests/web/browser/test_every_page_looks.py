@@ -49,6 +49,7 @@ PAGES: dict[str, tuple[str | None, str | To]] = {
     "run-held": ("hr", lambda all: f"/runs/{all.runs['held']}"),
     "run-embargoed": ("hr", lambda all: f"/runs/{all.runs['embargoed']}"),
     "new-run": ("hr", "/runs/new"),
+    "search": ("operator", "/search"),
     "exceptions": ("operator", "/exceptions"),
     "exceptions-closed": ("operator", "/exceptions?standing=all"),
     "packets": ("value-owner", "/packets"),
@@ -175,6 +176,21 @@ async def test_a_page_is_sound_in_both_themes_and_at_every_width(
     if name in REFUSED:  # Chromium says so of every page whose status is an error
         complaints[:] = [said for said in complaints if "the server responded with" not in said]
     assert complaints == []
+
+
+async def test_a_search_from_the_header_is_sound(
+    browsing: Browsing, furnished: Furnished, pictures: Path | None
+) -> None:
+    page = await browsing("operator", "/exceptions", reduced_motion="reduce")
+    field = page.get_by_role("searchbox", name="Search runs and exceptions")
+    await field.fill("achterstrand bjo")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("link", name="Björn Achterstrand", exact=True)).to_have_attribute(
+        "href", f"/runs/{furnished.runs['working']}"
+    )
+    await expect(page.get_by_label("Search for")).to_have_value("achterstrand bjo")
+    assert page.url.endswith("/search")
+    await looked_at(page, "search-results", pictures)
 
 
 async def test_a_new_run_is_sound_in_each_of_its_steps(

@@ -201,6 +201,7 @@ REQUESTS: dict[str, Make] = {
     "POST /api/v1/sign-in/local": sent(body={"alias": "guest"}),
     "POST /api/v1/hooks/hr": sent(body=START),
     # Pages
+    "POST /search": posted(form={"text": "quillmark"}),
     "POST /runs/new/people": posted(form=dict(SEARCH)),
     "POST /runs/new/terms": terms,
     "POST /runs/new/preview": terms,
@@ -239,6 +240,7 @@ REQUESTS: dict[str, Make] = {
     "POST /webhooks/{hook_id}/secret": of("hook_id", "page hook", form={}),
     "POST /webhooks/{hook_id}/disable": of("hook_id", "page hook", form={}),
     # The API
+    "POST /api/v1/search": sent(body={"text": "quillmark"}),
     "POST /api/v1/people/search": sent(body=SEARCH),
     "POST /api/v1/people/lookup": sent(body={"packet": PACKET, "wanted": "R-0900"}),
     "POST /api/v1/previews": sent(body=START | {"person": "R-0901"}),

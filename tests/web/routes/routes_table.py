@@ -44,6 +44,8 @@ GET    /runs                                           +  +  +  +  +  +  +  +  s
 GET    /runs/stream                                    +  +  +  +  +  +  +  +  s  s
 GET    /exceptions                                     +  +  +  +  +  +  +  +  s  s
 GET    /exceptions/stream                              +  +  +  +  +  +  +  +  s  s
+GET    /search                                         +  +  +  +  +  +  +  +  s  s
+POST   /search                                         +  +  +  +  +  +  +  +  s  s
 GET    /runs/{run_id}                                  +  +  +  +  +  +  +  ?  s  s
 GET    /runs/{run_id}/stream                           +  +  +  +  +  +  +  ?  s  s
 GET    /runs/{run_id}/files/{stored}                   +  +  +  +  +  +  +  ?  s  s
@@ -108,6 +110,7 @@ API = """
 #                                                     hr it fi op vo so au gu pr no
 GET    /api/v1/me                                      +  +  +  +  +  +  +  +  +  s
 GET    /api/v1/runs                                    +  +  +  +  +  +  +  +  +  s
+POST   /api/v1/search                                  +  +  +  +  +  +  +  +  +  s
 GET    /api/v1/inbox                                   +  +  +  +  +  +  +  +  +  s
 GET    /api/v1/tasks                                   +  +  +  +  +  +  +  +  +  s
 GET    /api/v1/exceptions                              +  +  +  +  +  +  +  +  +  s

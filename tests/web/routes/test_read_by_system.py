@@ -230,3 +230,31 @@ async def test_the_account_reads_its_own_system_and_that_the_others_exist(readin
     assert [one["kind"] for one in run["exceptions"]] == [one["kind"] for one in reading.run["exceptions"]]
     listed = (await reading.programs["service"].get("/exceptions")).json()["exceptions"]
     assert listed and all(one["candidates"] == [] for one in listed if one["system"] != "cards")
+
+
+@pytest.mark.parametrize("who", ["service", "cards-reader"])
+async def test_nobody_finds_a_run_by_what_they_do_not_read(reading: Reading, who: str) -> None:
+    """The search finds by every text that an operator reads, and an account of the cards' system by its own only."""
+    labels = {
+        (system["system"], account["label"])
+        for system in reading.run["systems"]
+        for account in [*system["candidates"], *(system["accounts"] or [])]
+        if account["label"]
+    }
+    own = {label for system, label in labels if system == "cards"}
+    others = {label for system, label in labels if system != "cards"} | {PERSON.email}
+    others = {text for text in others - own if text.casefold() not in {NAME.casefold(), PERSON.given_name.casefold()}}
+    assert others
+    for text, found in [*((text, False) for text in sorted(others)), (NAME, True), (PERSON.employee_number, True)]:
+        assert await _finds(reading.programs["operator"], text), text
+        assert await _finds(reading.programs[who], text) == found, text
+        if who == "cards-reader":
+            page = await reading.page.submit("/search", {"text": text})
+            assert (reading.values["run_id"] in page.text) == found and ("No matches" in page.text) != found
+            assert PERSON.email not in page.text or text == PERSON.email  # what was typed stands in the field
+
+
+async def _finds(program: httpx.AsyncClient, text: str) -> bool:
+    answer = await program.post("/search", json={"text": text})
+    assert answer.status_code == 200, answer.text
+    return any(one["run"]["person"]["name"] == NAME for one in answer.json()["runs"])
