@@ -1,6 +1,6 @@
-"""What goes wrong in an activity without anybody having foreseen it: coded, and without a word of what it said.
+"""What goes wrong in an activity without anyone having foreseen it: coded, and without a word of what it said.
 
-A message that nobody wrote for logs may name a person: a value that did not validate, a URL, a system's own text. So
+A message that no one wrote for logs may name a person: a value that did not validate, a URL, a system's own text. So
 neither the log nor the engine gets it. The kind of error and the places in our code stay.
 """
 

@@ -1,7 +1,7 @@
 """Group commit against one transaction per append, on the same tables: `python -m bench.append [--url URL]`.
 
 32 writers each append 40 events, one at a time, to a stream of their own. Both sides encode, hash and chain alike; the
-plain side takes a connection, locks the head, checks the version, inserts and commits for each append, as anybody
+plain side takes a connection, locks the head, checks the version, inserts and commits for each append, as anyone
 would write it. Sides take turns on one server; medians of the rounds. Without --url an embedded PostgreSQL that
 syncs to disk is started.
 """

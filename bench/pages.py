@@ -2,7 +2,7 @@
 
     ledger     100,000 runs: some waiting at gates and some through, copied event by event from runs that really went
                so; the others asked for and closed. Names are encrypted under thousands of people's keys
-    pages      a web process of its own (`offboard web`), asked over HTTP by whoever is signed in, one page at a time,
+    pages      a web process of its own (`offboard web`), asked over HTTP by a signed-in user, one page at a time,
                each page's own run or place in the list another
 
 Target: 50 ms at the 95th percentile for each page; above it the exit code is 1.

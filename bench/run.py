@@ -49,7 +49,7 @@ TARGET = 0.9
 
 
 class InstantSystem:
-    """Has one account for everybody and does at once whatever it is told."""
+    """Has one account for everyone and does each act at once."""
 
     kind = "instant"
     abilities: Mapping[str, Ability] = {

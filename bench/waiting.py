@@ -2,7 +2,7 @@
 
 A worker and relay in a process of their own; runs of 12 steps are started with a cutoff 90 days ahead and wait, with
 two open gates each. What is read is the resident set of that process: empty, with all runs open, and after every run
-was told something (a hold and its release), so that workflows, folds and pools are all warm. Target: 500 runs < 300 MB.
+had a signal (a hold and its release), so that workflows, folds and pools are all warm. Target: 500 runs < 300 MB.
 
     make bench WHAT=waiting ARGS="--runs 500"
 """

@@ -26,7 +26,7 @@ def run() -> None:
         transaction_per_migration=True,
     )
     with context.begin_transaction():
-        # Waiting for a table lock makes everybody else wait behind us: rather fail soon and be run again.
+        # Waiting for a table lock makes everyone else wait behind us: rather fail soon and be run again.
         context.execute("SET lock_timeout = '5s'")
         context.run_migrations()
 

@@ -193,7 +193,7 @@ class Engine:
         """Has a worker answer a question into its row. Raises `EngineUnavailable`, at the latest after `within` or
         `ANSWER_WITHIN`, whichever is shorter."""
         try:
-            # The client repeats a call that found nobody, each time with the whole of its own time-out.
+            # The client repeats a call that found no one, each time with the whole of its own time-out.
             async with asyncio.timeout(min(within, ANSWER_WITHIN).total_seconds()):
                 await self.client.start_workflow(
                     InquiryWorkflow.run,
@@ -237,7 +237,7 @@ class Engine:
                 rpc_timeout=ANSWER_WITHIN,
             )
         except WorkflowAlreadyStartedError:
-            return  # and ended: started before, by somebody who could not note that
+            return  # and ended: started before, by a process that could not record that
         except RPCError as error:
             raise self._unavailable(error) from error
 

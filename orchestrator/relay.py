@@ -72,7 +72,7 @@ class Relay:
     ) -> None:
         """`failed` counts an error that was not expected, under the name of the task that met it.
 
-        Notices are nudged once in `notices_every` seconds at most; None where nobody is mailed."""
+        Notices are nudged once in `notices_every` seconds at most; None where no one is mailed."""
         self._database = database
         self._ledger = ledger
         self._engine = engine

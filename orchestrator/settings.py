@@ -1,4 +1,4 @@
-"""What an administrator sets, read from the environment by entry points and by nobody else.
+"""What an administrator sets, read from the environment by entry points only.
 
 A secret is given as a file (`…_FILE`) or in the environment, and is held in memory only.
 """
@@ -18,7 +18,7 @@ from orchestrator.notifications.hook_addresses import parse_hosts
 PREFIX = "OFFBOARD_"
 
 SECRETS_FOLDER = Path("/run/systems")
-"""Not where Offboard's own secrets are: what stands here may go to whatever host a packet names."""
+"""Not where Offboard's own secrets are: files here can be sent to any host that a packet names."""
 MAIL_SECURITY = ("starttls", "tls", "none")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -64,9 +64,9 @@ class Settings:
     `otlp_endpoint` is an OpenTelemetry collector's base URL, under OpenTelemetry's own name for it; `trace_file` gets
     every span as a line of JSON; `log_level` is for our own loggers.
 
-    `public_url` is where people reach Offboard, without a slash at its end. Without `mail` nobody is mailed what waits
-    for them. `webhook_hosts` are the only ones that webhooks go to (see `orchestrator.notifications.hook_addresses`).
-    `secrets_folder` has the files that a packet may name as `file:PATH`, and no others may it name.
+    `public_url` is where people reach Offboard, without a slash at its end. Without `mail` there are no
+    notices. `webhook_hosts` are the only ones that webhooks go to (see `orchestrator.notifications.hook_addresses`).
+    `secrets_folder` has the only files that a packet may name as `file:PATH`.
     `first_packet` (a starter packet's name, or a folder) says which HR system knows the owners who sign in to adopt the
     first packet."""
 
@@ -139,8 +139,8 @@ class Settings:
 
 
 def database_address(environment: Mapping[str, str] | None = None) -> str:
-    """Where the ledger is and who logs in there, which is all that a migration may know. A password that stands in a
-    file of its own (`OFFBOARD_DATABASE_PASSWORD_FILE`) is put into the URL. Raises like `Settings.read`."""
+    """The ledger's address and login, which is all that a migration needs. A password from a file
+    (`OFFBOARD_DATABASE_PASSWORD_FILE`) is put into the URL. Raises like `Settings.read`."""
     given = dict(os.environ if environment is None else environment)
     url = _needed(given, "DATABASE_URL", "the address of the ledger: postgresql+psycopg://user@host/database")
     scheme, found, rest = url.partition("://")

@@ -126,9 +126,8 @@ async def working(
     make_activities: MakeActivities = SystemActivities,
     watched: Telemetry | None = None,
 ) -> AsyncIterator[tuple[Backend, Engine]]:
-    """A worker that works while the block runs, and drains before it ends. `connect` and `abilities` stand in for the
-    connectors where something other than the registry's is to be driven; `watched` for the telemetry that the settings
-    ask for, where the caller needs it as well."""
+    """A worker that runs while the block runs, and drains before it ends. `connect` and `abilities` replace the
+    registry's connectors; `watched` replaces the telemetry of the settings, where the caller needs it as well."""
     async with AsyncExitStack() as stack:
         backend = await stack.enter_async_context(open_backend(settings, abilities))
         watched = watched or await stack.enter_async_context(telemetry_of(settings))

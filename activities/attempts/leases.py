@@ -48,7 +48,7 @@ class LeaseCheck:
         state, now = await asyncio.shield(self._next_read)
         if steps.holds_lease(state, intent, now):
             return True
-        # Time went on while this process stood still: its next attempt must begin at the ledger's time.
+        # This process was stopped while time passed: its next attempt must begin at the ledger's time.
         await self._runs.load(self._run_id)
         return False
 

@@ -34,7 +34,7 @@ class Results:
         self.last: RunDecision | None = None
 
     async def record(self, conclude: Decide) -> None:
-        """Returns when the result stands in the ledger; raises what the append raised."""
+        """Returns when the result is in the ledger; raises what the append raised."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((conclude, done))
         if not self._writing:

@@ -194,7 +194,7 @@ class InquiryActivities:
         if named is not None:
             return [(await governing(self._runs, self._queries, named, None))[1]]
         lines = sorted(await self._queries.packets(), key=lambda line: (_PHASES.index(line.phase), line.name))
-        # A draft's author would say who anybody is.
+        # A draft's author would say who anyone is.
         lines = [line for line in lines if line.phase in _IN_USE]
         if not lines:
             if self._first is not None:

@@ -15,7 +15,7 @@ async def governing(
 ) -> tuple[PacketShelf, Packet]:
     """A packet that `actor` has systems asked by. Its author says which hosts our credentials go to, and to
     whom: before its owners have signed it, it is followed for the safety owner of one that is in use alone; while none
-    is, for that of the packet which the installation itself names as its `first`. Raises `Invalid` for one that nobody
+    is, for that of the packet which the installation itself names as its `first`. Raises `Invalid` for one that no one
     adopted, and `NotAllowed`."""
     shelf = await runs.shelf(name)
     lines = await queries.packets()

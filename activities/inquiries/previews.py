@@ -2,7 +2,7 @@
 
 The same searching, matching and planning as in a run, under the same rules; only that nothing comes of it. Account
 ids are made with a key that is thrown together for the moment, so that they are not those of the run to come; what
-they stand for goes with each question, sealed, so that it can be answered with the start.
+they mean goes with each question, sealed, so that it can be answered with the start.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ class Previews:
         return preview(state, pinned, found.results, found.troubles, actor, world, handles)
 
     async def _key(self, person: PersonFacts) -> PersonKey:
-        """Who it is counts, since nobody acts on their own leaving; their key does not: ids that are the same each time
-        would tell that there is a run for this person, or was."""
+        """Who it is matters, since people cannot act on their own offboarding; their key does not: ids that are the
+        same each time would reveal that there is a run for this person, or was."""
         person_id = await self._keyring.person_for("hr", person.hr_id, create=False)
         return PersonKey(person_id or new_person_id(), secrets.token_bytes(KEY_BYTES))
 

@@ -28,7 +28,7 @@ _CASE_EXACT = frozenset({"id", "externalid"})  # RFC 7643 section 3.1; other tex
 _SAMPLES = 5
 # Recorded answers of servers have a part of this id, which earlier versions sent.
 _UNUSED_ID = "offboard-nobody-has-this-id"
-_WITHOUT_MEMBERS = {"excludedAttributes": "members"}  # RFC 7644 section 3.9; everybody may be in one group
+_WITHOUT_MEMBERS = {"excludedAttributes": "members"}  # RFC 7644 section 3.9; everyone may be in one group
 
 # RFC 7644 section 3.2
 GET_OFFERS = Operation("GET", "/ServiceProviderConfig")

@@ -2,7 +2,7 @@
 
 Revision: 0002, after 0001
 
-Nothing here is history: whoever loses these tables signs in again.
+Nothing here is history: if these tables are lost, people sign in again.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ CREATE TRIGGER files_only_grow BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.fil
 ALTER TABLE ledger.files ENABLE ALWAYS TRIGGER files_only_grow;
 """
 # How many runs there are of a kind, so that a page that says so need not count all that ever were. Runs under an
-# embargo, also one that is over, are not in it: they are few, and counted for whoever may see them. Kept by triggers,
-# since whoever changes a run's row must not be able to forget it; the head's lock makes writers take turns.
+# embargo, also one that is over, are not in it: they are few, and counted for each viewer. Kept by triggers,
+# so that no change of a run's row can forget it; the head's lock makes writers take turns.
 TALLY = """
 CREATE TABLE read.run_counts (
     packet_name    text    NOT NULL,

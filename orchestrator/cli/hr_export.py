@@ -36,7 +36,7 @@ _LISTS: Final = frozenset({"former_emails", "former_names"})
 @dataclass(frozen=True, slots=True)
 class ExportRow:
     """One person. `line` is where the row begins, counted from 1 with the titles in the first line. `cutoff` is None
-    for somebody who stays."""
+    for someone who stays."""
 
     line: int
     person: PersonFacts

@@ -162,7 +162,7 @@ async def _require_pausable(services: Services, actor: Actor, run_id: str, reaso
 async def _require_known_owner(
     services: Services, actor: Actor, packet: str, version: str, packets: Sequence[str]
 ) -> None:
-    """A draft may be older than what is in use: when it was adopted nobody was there who had to answer for it. Either
+    """A draft may be older than what is in use: when it was adopted no one was there who had to answer for it. Either
     the actor or the user who adopted it has to be a safety owner today."""
     shelf = await services.runs.shelf(packet)
     in_use = await packets_in_use(services, packets)

@@ -55,7 +55,7 @@ async def start_run(
     """Opens a run for a person as HR knows them. Raises `Refusal`; an open run that the actor sees is named in it. One
     that they do not see is no refusal: their request is put before those who see it.
 
-    `answers` settle what a preview asked, under the rules of `settle_match`: refused is the whole start, so that nobody
+    `answers` settle what a preview asked, under the rules of `settle_match`: refused is the whole start, so that no one
     takes for settled what is not. They count where the run's search finds what the preview showed.
 
     `expected`: HR's own record says that the person leaves by the cutoff, so that the start is not counted toward the
@@ -105,8 +105,8 @@ async def start_run(
             abilities=services.runs.abilities,
             sign_in=sign_in,
         )
-        # Said even where it comes to nothing, so that a run that the actor does not see makes no difference: whoever
-        # asks a second time answers no question of the first run.
+        # Checked even where it has no effect, so that a run that the actor cannot see makes no difference: a second
+        # requester answers no question of the first run.
         said = settled(opening, asked)
         holders = opening.last_holders(person_id)
         admitted = starting.admit(

@@ -65,7 +65,7 @@ SNAPSHOT_TTL_SECONDS = 5.0
 
 
 DEPARTED_TTL_SECONDS = 30.0
-"""How old what a process knows of past cutoffs of accounts may be: each request of an account checks its own anew."""
+"""How old what a process knows of past cutoffs of accounts may be: each request of an account checks its own again."""
 
 
 class Runs:
@@ -375,7 +375,7 @@ class Runs:
             self._organisation.advance(e.ORGANISATION, (version, people), appended.events)
             return wanted
 
-        # One at a time in this process, so that a morning on which everybody signs in does not conflict with itself.
+        # One at a time in this process, so that a morning on which everyone signs in does not conflict with itself.
         async with self._organising:
             return await until_appended(attempt)
 

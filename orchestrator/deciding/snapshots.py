@@ -62,7 +62,7 @@ class StartDecision:
 @dataclass(frozen=True, slots=True)
 class StartContext:
     """What a request for a run is decided on. `open_run` is the run that the person has already, `starts` is what was
-    started lately. For an urgent start, `left` are the people (opaque ids) who have left, of those with the same role
+    started recently. For an urgent start, `left` are the people (opaque ids) who have left, of those with the same role
     of operator or safety owner as the person."""
 
     open_run: RunSnapshot | None

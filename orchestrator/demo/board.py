@@ -61,7 +61,7 @@ class Board:
             parts.append(Text(f"And {len(others)} more leavers, {closed} of them finished.", style="dim"))
         parts.append(self._legend(shown, systems, ascii_only))
         taken = len(console.render_lines(Group(*parts), options, pad=False))
-        # The title above the list and the count below it, and a line that the cursor stands in.
+        # The title above the list, the count below it, and the line of the cursor.
         parts += self._waits(ascii_only, min(MAX_WAITS, (self.height or 60) - taken - 4))
         yield Group(*parts)
 
@@ -73,7 +73,7 @@ class Board:
         )
 
     def _shown(self, width: int) -> list[Leaver]:
-        """As many as have room, and of these first the ones that are not done."""
+        """As many as fit, those that are not done first."""
         fit = max(1, min(MAX_SHOWN, (width - 14) // MIN_COLUMN_CHARACTERS))
         wanted = sorted(self.leavers, key=lambda leaver: leaver.state.finished)[:fit]
         return [leaver for leaver in self.leavers if leaver in wanted]

@@ -67,7 +67,7 @@ def packaged_cast(columns: Mapping[str, str]) -> Cast:
 
 
 def _dated(now: datetime) -> str:
-    """The packaged export as HR would hand it out today: everybody who leaves does so now, the last one in a moment."""
+    """The packaged export as HR would hand it out today: everyone who leaves does so now, the last one in a moment."""
     rows = list(csv.DictReader(io.StringIO(packaged_export())))
     leaving = [row for row in rows if row["Last day"]]
     for row in leaving:
@@ -81,7 +81,7 @@ def _dated(now: datetime) -> str:
 
 
 def cast_from(path: Path, packet: Packet) -> Cast:
-    """Reads somebody's own export. Raises `BadExport`, `NobodyLeaves` or `Invalid`; nothing has been started then."""
+    """Reads the user's own export. Raises `BadExport`, `NobodyLeaves` or `Invalid`; nothing has been started then."""
     columns = packet.platform.hr.export_columns
     try:
         content = path.read_bytes()
@@ -201,8 +201,8 @@ def _manager_who_stays(employees: Mapping[str, Employee], number: str, leaving: 
 
 
 def _own_staff(addresses: set[str], numbers: set[str]) -> tuple[list[Employee], list[StaffEntry]]:
-    """The packaged staff under numbers and addresses of their own: whoever the file names, somebody can decide who
-    neither leaves nor reports to a leaver."""
+    """The packaged staff under numbers and addresses of their own. With any export, the gates have deciders who do not
+    leave and do not report to a leaver."""
     needed = {member.employee_number for member in STAFF}
     packaged = [person for person in read_people(packaged_export()) if not person.leaving]
     packaged = packaged[:1] + [person for person in packaged[1:] if person.employee_number in needed]
@@ -223,7 +223,7 @@ def _own_staff(addresses: set[str], numbers: set[str]) -> tuple[list[Employee], 
 
 
 def _without_traps(people: list[Employee], leaving: Sequence[str]) -> list[Employee]:
-    """One leaver has two accounts. Whoever takes over repositories has one account, under today's address."""
+    """One leaver has two accounts. A person who takes over repositories has one, under today's address."""
     managers = {person.manager_number for person in people if person.employee_number in leaving}
     doubled = leaving[1] if len(leaving) > 1 else leaving[0]
     result = []

@@ -14,7 +14,7 @@ COLUMNS = 110
 
 
 class Picture:
-    """Keeps the richest board: the one that shows the most kinds of standing at once, and something in every one."""
+    """Keeps the richest board: the one that shows the most states at once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

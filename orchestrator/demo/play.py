@@ -66,7 +66,7 @@ class Play:
         self._moved_at = self._calm_at = time.monotonic()
 
     async def begin(self) -> None:
-        """Signs the staff in and starts everybody's run, as HR."""
+        """Signs the staff in and starts everyone's run, as HR."""
         people = self._stack.people(starter_packet(PACKET))
         for member in self._cast.staff:
             actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
@@ -167,7 +167,7 @@ class Play:
             return True
 
     def _calm(self) -> bool:
-        """At a terminal nobody is asked while the board is still moving, but not for ever."""
+        """At a terminal no one is asked while the board is still moving, but not for ever."""
         kinds = {
             view_step(leaver.state, step, leaver.world).kind
             for leaver in self.leavers

@@ -17,9 +17,9 @@ DEFAULT_COLUMNS = 100  # columns of a table where there is no terminal
 
 
 class Screen:
-    """`asks`: somebody sits at a terminal. Without one nothing moves the cursor.
+    """`asks`: a person uses the terminal. Otherwise nothing moves the cursor.
 
-    Whoever reads may go away (a closed pipe, a hung-up terminal): then `gone` is true and nothing is written."""
+    The reader can go away (a closed pipe, a hung-up terminal): then `gone` is true and nothing is written."""
 
     def __init__(self, *, asks: bool) -> None:
         self.asks = asks

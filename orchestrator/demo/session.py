@@ -44,13 +44,13 @@ class DemoSession:
         self.interruptible = False
         self.stop_wanted = False
         self.looked_around: asyncio.Event | None = None
-        """There once all is done and the console stays up: set when somebody has seen enough."""
+        """There once all is done and the console stays up: set when the user quits."""
 
     async def run(self) -> int:
         with tempfile.TemporaryDirectory(prefix="offboard-demo-", ignore_cleanup_errors=True) as made:
             folder = Path(made)
             with _logs_in(folder / "demo.log"):
-                # Half a server is hard to take down: whoever stops us before all are up is answered when they are.
+                # A server that is half started is hard to stop: an interrupt before all are up takes effect afterwards.
                 async with stack_up(
                     folder / "stack", self.cast.people, self.screen.say, self.cast.staff, change=without_late_starts
                 ) as stack:
@@ -94,7 +94,7 @@ class DemoSession:
         whom = next(free, "an employee")
         screen.say(f"As hr: preview and start a new run, for example for {whom}. Then approve it in the inbox as it.")
         if self.screen.gone:
-            return  # nobody is there any more who could end it
+            return  # the terminal is closed, so the user cannot end it
         await self.looked_around.wait()
 
     async def _sum_up(self, stack: Stack, play: Play) -> int:

@@ -1,6 +1,6 @@
 """What goes wrong in the demo, on purpose, and what is printed about it.
 
-Three things: a system that is down for a while (nobody has to do anything), accounts of which nobody can tell whose
+Three things: a system that is down for a while (no one has to do anything), accounts of which no one can tell whose
 they are (a person says), and a record that its system keeps locked (an operator repairs it and tries again).
 """
 

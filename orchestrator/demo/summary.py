@@ -149,7 +149,7 @@ def exception_lines(leavers: Sequence[Leaver], histories: Mapping[str, Sequence[
 
 
 def retry_lines(leavers: Sequence[Leaver], histories: Mapping[str, Sequence[Recorded]]) -> Iterator[Text]:
-    """What failed for a while and came right without anybody, by system."""
+    """What failed for a while and came right without anyone, by system."""
     failed: dict[str, list[tuple[str, str]]] = {}
     for leaver in leavers:
         for recorded in histories[leaver.run_id]:

@@ -91,8 +91,8 @@ def meaning(packet: Packet, catalogue: Catalogue) -> Document:
 
 
 def level_tables(packet: Packet) -> list[Document]:
-    """For each kind of actor: who (a role, or `*` for everybody of that kind) by system, and the furthest level that
-    is granted, None where nothing is. A row counts what is granted to everybody as well. Kinds that nothing is granted
+    """For each kind of actor: who (a role, or `*` for everyone of that kind) by system, and the furthest level that
+    is granted, None where nothing is. A row counts what is granted to everyone as well. Kinds that nothing is granted
     to are there without rows."""
     systems = list(packet.platform.systems)
     tables = []

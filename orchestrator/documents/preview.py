@@ -1,7 +1,7 @@
 """A preview as a document: what a run would do, worked out in memory and written nowhere.
 
 The same words as a run's document where they mean the same (`docs/json.md`). It is about a person throughout, so it
-shows itself in no repr, and stands in sealed rows or an answer to whoever asked and nowhere else.
+has no repr, and is stored only in sealed rows and sent only to the account that asked.
 """
 
 from __future__ import annotations
@@ -177,8 +177,8 @@ def preview(
     handles: Mapping[str, str],
 ) -> Preview:
     """`state` is the run as it would be once its plan is made, `searched` and `troubles` what its systems said,
-    `asker` whoever looks, and `handles` what an answer about a system is given under. It shows what the asker would
-    read in the run."""
+    `asker` the account that asks, and `handles` the keys under which answers about a system are given. It shows what
+    the asker would read in the run."""
     projection = RunProjection.of(state, asker, world)
     state = projection.state()
     searched = [projection.result(result) for result in searched]
@@ -230,7 +230,7 @@ def _unseen(packet: Packet, result: e.SystemSearched, troubles: Mapping[str, str
 
 
 def is_asked(packet: Packet, result: e.SystemSearched) -> bool:
-    """Finding nothing is a question only where everybody has an account."""
+    """Finding nothing is a question only where everyone has an account."""
     if result.outcome == "none":
         return packet.platform.systems[result.system].expected
     return result.outcome in e.QUESTION_OF

@@ -2,9 +2,9 @@
 
 | question | answer | asked by |
 |---|---|---|
-| `FindPeople` | `PeopleAnswer` | whoever may prepare runs of the packet |
-| `PersonFactsAsked` | `PersonFacts` | whoever may prepare runs of the packet |
-| `PreviewAsked` | `Preview` | whoever may start the run: refused exactly where the start would be |
+| `FindPeople` | `PeopleAnswer` | accounts that may prepare runs of the packet |
+| `PersonFactsAsked` | `PersonFacts` | accounts that may prepare runs of the packet |
+| `PreviewAsked` | `Preview` | accounts that may start the run: refused exactly where the start would be |
 | `StartAsked` | `Started` | those who may start the run. The worker opens the run and answers with it |
 | `WhoSignsIn` | `SignsIn` | the sign-in |
 | `CheckSystems` | `SystemsChecked` | whom the page lets |
@@ -167,8 +167,8 @@ class RunTerms(Shown):
 
 
 class PreviewAsked(RunTerms, Asked[Preview]):
-    """What a run would do that `actor_id` started. `chosen` is the person as whoever asks chose them: for their own
-    eyes, the worker asks HR anew."""
+    """A preview of a run that `actor_id` would start. `chosen` is the person as the requester selected them, for the
+    requester only: the worker asks HR again."""
 
     kind: Literal["preview"] = "preview"
     chosen: PersonMatch | None = None

@@ -79,8 +79,8 @@ def person(facts: Mapping[str, Any] | None) -> Document | None:
 
 
 def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> list[Document]:
-    """In the order of the plan. `needs` are names of steps, and a name may stand for several (one an account).
-    `waits_for` says what stands in a step's way; `evidence` is the last word about it."""
+    """In the order of the plan. `needs` are names of steps, and a name may mean several (one an account).
+    `waits_for` says why a step cannot start; `evidence` is the most recent."""
     evidence = {id_: without_content(words) for id_, words in _last_words(happened).items()}
     shown = []
     for step_id, step in state.plan.steps.items():
@@ -140,7 +140,7 @@ def _last_words(happened: Sequence[Recorded]) -> dict[str, Any]:
 
 
 def without_content(evidence: Any) -> Any:
-    """Of attached files what they are, not what stands in them: that is in the event alone."""
+    """Attached files by name and kind, without their content, which is in the event only."""
     if not isinstance(evidence, dict) or not isinstance(evidence.get("attachments"), list):
         return evidence
     shown = [{name: value for name, value in file.items() if name != "content"} for file in evidence["attachments"]]

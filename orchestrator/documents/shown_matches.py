@@ -1,9 +1,8 @@
-"""What a preview showed of a question whose account it is, sealed for whoever looked, so that they can answer it when
-they start the run.
+"""The possible matches that a preview showed, sealed for the account that asked, so that it can answer when it starts
+the run.
 
-A preview's account ids are made for the moment and lead nowhere. What they stand for travels with the preview, for
-nobody to read or change: opened here again, and only for the same actor and the same person, it tells which accounts
-were meant.
+A preview's account ids are temporary. What they refer to is sent with the preview, sealed: it is opened here again, for
+the same actor and the same person only, to find the accounts.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class PostgresServer:
         await self._start()
 
     async def create_database(self, name: str, *, template: str | None = None, exist_ok: bool = False) -> None:
-        """`template` is copied at file speed; nobody may be connected to it meanwhile."""
+        """`template` is copied at file speed; no one may be connected to it meanwhile."""
         async with await self._connect("postgres") as connection:
             row = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
             if exist_ok and await row.fetchone():
@@ -165,7 +165,7 @@ def _prepare(folder: Path, keep: bool) -> PostgresServer:
 
 
 def _short_folder(user: ServerUser | None) -> Path:
-    """A new 0700 folder whose path leaves room for the socket's name, wherever the checkout lies."""
+    """A new 0700 folder whose path is short enough for the socket's name, wherever the checkout is."""
     for parent in (tempfile.gettempdir(), "/tmp", str(LASTING)):  # noqa: S108 - mkdtemp: unguessable and 0700
         too_long = len(os.fsencode(parent)) + len("/offboard-12345678/.s.PGSQL.5432") >= MAX_SOCKET_PATH_BYTES
         if too_long or not can_reach(Path(parent) / "x", user):

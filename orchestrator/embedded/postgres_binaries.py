@@ -51,7 +51,7 @@ def _copy(package: Path) -> Path:
     try:
         fresh.rename(target)
     except OSError:
-        if _is_ours(target):  # somebody else was faster
+        if _is_ours(target):  # another process was faster
             shutil.rmtree(fresh)
             return target
         return fresh  # the name is taken by a folder that we do not trust
@@ -59,7 +59,7 @@ def _copy(package: Path) -> Path:
 
 
 def _is_ours(folder: Path) -> bool:
-    """A folder that root made and nobody else can write: only then do we run what is in it."""
+    """A folder that root made and only root can write: only then do we run what is in it."""
     try:
         status = folder.lstat()
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """The whole of Offboard on this machine: PostgreSQL, Temporal, a small company of systems, worker, relay and pages.
 
-`offboard up` keeps it up; the demo and the tests start it for themselves. What other commands need to find it stands in
-a file in its folder that only its owner can read.
+`offboard up` keeps it up; the demo and the tests start it for themselves. Other commands find it by a
+file in its folder that only its owner can read.
 """
 
 from __future__ import annotations

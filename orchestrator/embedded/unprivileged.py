@@ -53,7 +53,7 @@ def _may_pass(folder: Path, user: ServerUser) -> bool:
 
 
 def _bit(status: os.stat_result, user: ServerUser, others: int) -> int:
-    """The permission bit that decides for `user`: the owner's, the group's or everybody else's, never a mix."""
+    """The permission bit that decides for `user`: the owner's, the group's or everyone else's, never a mix."""
     if status.st_uid == user.uid:
         return others << 6
     if status.st_gid == user.gid:

@@ -37,7 +37,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A webhook's URL, taken apart. `host` is in lower case; an IPv6 address stands there without its brackets.
+    """A webhook's URL, taken apart. `host` is in lower case; an IPv6 address is there without its brackets.
     `path` begins with a slash and has the query."""
 
     encrypted: bool

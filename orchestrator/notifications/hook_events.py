@@ -31,7 +31,7 @@ def _fields(*names: str) -> _Data:
 
 
 def _exception(event: e.ExceptionOpened) -> dict[str, Any]:
-    # The system is left out: that somebody has an account there is about them.
+    # Without the system: that a person has an account there is about them.
     known = {"exception_id": event.exception_id, "kind": event.kind, "code": event.code, "roles": event.owners}
     return known | {"due": event.due, "step_id": event.step_id, "gate_id": event.gate_id}
 

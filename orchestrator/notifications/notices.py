@@ -1,7 +1,7 @@
 """Which mails are due: open items that were not mailed yet, and those that are due soon.
 
 A notice is sent once when something begins to wait and once more before it is due. What comes within a short time is
-gathered, so that somebody for whom several things wait gets one message.
+gathered, so that a person with several open items gets one message.
 """
 
 from __future__ import annotations

@@ -348,5 +348,5 @@ def _systems(one: _Found, steps: _Steps) -> set[str | None]:
 
 
 def _minute_after(at: datetime) -> datetime:
-    """Rounded up, so that the instant of something that is not to be seen is not told."""
+    """Rounded up, so that the instant of a hidden event is not revealed."""
     return at.replace(second=0, microsecond=0) + timedelta(minutes=1)

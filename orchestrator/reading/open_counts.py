@@ -1,4 +1,4 @@
-"""How much is open, for the gauges that a dashboard shows to everybody: without runs under embargo, therefore."""
+"""How much is open, for the gauges that a dashboard shows to everyone: without runs under embargo, therefore."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What people read: lists, the inbox, and one run at a glance. Everything here takes the viewer.
 
-What somebody may not see (`Queries.visible` has the rule) is absent: from lists and counts, from what a name can be
+What the viewer may not see (`Queries.visible` has the rule) is absent: from lists and counts, from what a name can be
 found by, and from refusals, which are the same as for a run that does not exist.
 
 Read tables hold ids and times; a person's name comes from the run's first event, decrypted for the page that shows it.
@@ -39,7 +39,7 @@ MAX_PAGE_SIZE = 500
 CACHE_SECONDS = 1.0
 """Seconds for which one answer rests on what it has read of people and packets."""
 MIN_RUN_ID_CHARACTERS = 5
-"""Characters of a run's id that may stand for it, where no other begins so."""
+"""Characters of a run's id that may replace it, where no other begins so."""
 
 _PACKETS = "SELECT name, phase, current_version FROM read.packets ORDER BY name"
 
@@ -72,7 +72,7 @@ class Queries:
 
     def for_one_answer(self) -> Queries:
         """The same, for an answer that only reads: what every list rests on is read once for all of it. Where an answer
-        takes longer than `CACHE_SECONDS` seconds, as a stream does, it is read anew."""
+        takes longer than `CACHE_SECONDS` seconds, as a stream does, it is read again."""
         queries = Queries(self._database, self._ledger, self._runs, self._staff)
         queries._keeps = True
         return queries
@@ -183,7 +183,7 @@ class Queries:
         names: bool = True,
     ) -> InboxRows:
         """What waits for the viewer, the most urgent first: what their roles may do and nothing forbids them, or those
-        of a colleague who delegated that to them. With `mine` off, all that waits for anybody. `after` is what the
+        of a colleague who delegated that to them. With `mine` off, all that waits for anyone. `after` is what the
         page before gave. With `names` off, no name is decrypted."""
         most = max(1, min(limit, MAX_PAGE_SIZE))
         rank, at = _urgency()
@@ -256,7 +256,7 @@ class Queries:
     # Who works here
 
     async def staff(self) -> Mapping[str, StaffMember]:
-        """Everybody who has signed in, by actor id."""
+        """Everyone who has signed in, by actor id."""
         return await self._staff.members((await self.organisation_snapshot()).organisation)
 
     async def colleagues(self, viewer: Viewer) -> Mapping[str, StaffMember]:

@@ -25,7 +25,7 @@ Names = Mapping[str, PersonName]
 @dataclass(frozen=True, slots=True)
 class RunRow:
     """One run in a list. `summary` has the numbers of `domain.status.counts`; `due_at` is the next date by which
-    somebody has to do something."""
+    someone has to do something."""
 
     run_id: str
     person: PersonName

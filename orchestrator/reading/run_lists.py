@@ -159,7 +159,7 @@ class RunLists:
     async def _tallied(
         self, sight: _Sight, wanted: RunFilter, narrowed: Sequence[ColumnElement[bool]]
     ) -> list[Mapping[str, Any]]:
-        """The tally has what somebody sees for the packet's sake. Runs that were ever under an embargo, and those
+        """The tally has what a viewer sees because of the packet. Runs that were ever under an embargo, and those
         that are seen only because something in them waits for the viewer, are few and counted one by one."""
         tally = select(run_counts.c.state, run_counts.c.runs.label("n")).where(
             run_counts.c.packet_version.in_(sight.readable), run_counts.c.runs > 0
@@ -210,8 +210,8 @@ def _narrowed(wanted: RunFilter, viewer: Viewer) -> list[ColumnElement[bool]]:
 
 
 def _in_states(states: Sequence[str], sort: Sort) -> ColumnElement[bool]:
-    """Says beside the states whether they are those of open runs: there is an index of these alone. For the latest in
-    one state there is a better one, which PostgreSQL would pass over if it were told both."""
+    """Adds whether the states are those of open runs, which have an index of their own. For the latest in one state
+    there is a better index, which PostgreSQL would not use with both conditions."""
     chosen = or_(*(in_state(state) for state in states))
     if sort == "latest" and len(states) == 1 and states[0] != "open":
         return chosen

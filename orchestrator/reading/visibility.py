@@ -75,7 +75,7 @@ def exists_for(actor: Actor) -> ColumnElement[bool]:
 
 
 def waits_for(viewer: Actor, absent: Sequence[Actor]) -> ColumnElement[bool]:
-    """Whether anything in the run waits for a role of the viewer's, or of somebody's for whom they decide. A role is a
+    """Whether anything in the run waits for a role of the viewer's, or of a person's for whom they decide. A role is a
     person's reason to look; assistants and services have only what is granted to them by name."""
     if viewer.kind != "person":
         return false()

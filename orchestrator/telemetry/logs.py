@@ -1,4 +1,4 @@
-"""Log lines that cannot name anybody: one line of JSON a record, on standard error.
+"""Log lines that cannot name anyone: one line of JSON a record, on standard error.
 
     at        when, UTC
     level     as Python names it
@@ -54,7 +54,7 @@ _DETAILS = (("activity", "activity_type"), ("attempt", "attempt"), ("workflow_id
 
 def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> logging.Handler:
     """For entry points: everything that is logged goes to `stream` (standard error) as such lines, and so does what
-    nobody caught. `level` is for our own loggers; other libraries are heard from WARNING on. Raises `ValueError` for a
+    no one caught. `level` is for our own loggers; other libraries are heard from WARNING on. Raises `ValueError` for a
     level that there is not. Returns the handler."""
     handler = DiscreetHandler(stream)
     handler.setFormatter(SingleLine())
@@ -175,7 +175,7 @@ def _known_sentence(record: logging.LogRecord) -> str | None:
     return None
 
 
-# What nobody caught would be printed with all that it says, past every handler.
+# What no one caught would be printed with all that it says, past every handler.
 
 _log = logging.getLogger(f"{OURS}.process")
 

@@ -1,6 +1,6 @@
 """What is on: spans and numbers to a collector, spans to a file, or nothing.
 
-Nothing of OpenTelemetry is registered for the whole process, so a library that traces itself finds nobody to tell.
+Nothing of OpenTelemetry is registered for the whole process, so a library that traces itself has no exporter.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ async def telemetry(endpoint: str | None, trace_file: Path | None, service: str 
 
 
 async def _within(seconds: float, farewells: list[Callable[[], None]]) -> None:
-    """Side by side and for so long at most: a collector that is away is tried again for longer than a process that was
-    told to end has time. What it then misses is lost, and the threads end with the process."""
+    """In parallel, and for at most this long: exporters retry an unreachable collector for longer than a process has
+    to end. What is not sent by then is lost, and the threads end with the process."""
     threads = [threading.Thread(target=farewell, daemon=True) for farewell in farewells]
     until = time.monotonic() + seconds
     for thread in threads:

@@ -68,7 +68,7 @@ def in_trace_of(workflow_id: str, *, traced: bool = True) -> Iterator[None]:
 
 class RunTracing(TracingInterceptor):
     """For `Client.connect(interceptors=…)`: workers of that client are traced as well. Until `embargoed` is set, no run
-    is: it may be one that nobody is to find."""
+    is: it may be a hidden one."""
 
     def __init__(self, tracer: Tracer) -> None:
         super().__init__(tracer)
@@ -117,7 +117,7 @@ class _Workflow(TracingWorkflowInboundInterceptor):
 
 
 class _Activity(ActivityInboundInterceptor):
-    """Outermost: an activity of a workflow that nobody traced begins in the run's trace all the same."""
+    """Outermost: an activity of a workflow that was not traced begins in the run's trace as well."""
 
     def __init__(
         self, next: ActivityInboundInterceptor, header: str, may_trace: Callable[[str], Awaitable[bool]]

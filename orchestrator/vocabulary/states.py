@@ -1,6 +1,6 @@
 """The label of every state: one for each code, the same on pages, in the terminal and in mails.
 
-A place with room for a sentence may say more, and still uses the label. Labels begin with a capital letter;
+A longer sentence may say more, and still uses the label. Labels begin with a capital letter;
 `in_sentence` is for the middle of a sentence.
 """
 

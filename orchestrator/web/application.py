@@ -56,7 +56,7 @@ def make_application(web: WebState) -> FastAPI:
 
 
 class _Static(StaticFiles):
-    """A file's address carries a hash of its content, so that it may be kept for as long as anybody likes."""
+    """A file's address carries a hash of its content, so that it may be kept for as long as anyone likes."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)

@@ -1,4 +1,4 @@
-"""Whose turn it is: so many requests are worked on together, and nobody has all of those places.
+"""Limits how many requests are processed at the same time, in total and for each client.
 
 A caller with a session or a valid token has a share of their own. All who have proved nothing
 yet have one share together, however many names they give themselves.
@@ -23,7 +23,7 @@ connections to the database until its patience ends. Streams of events last, and
 MAX_PER_ACCOUNT = 12
 """Of one account, in however many browsers and with however many tokens."""
 ANONYMOUS_SLOTS = 24
-"""Of all who have not been found to be anybody yet."""
+"""Of all who have not been found to be anyone yet."""
 MAX_REMEMBERED = 10_000
 """Sessions and tokens that are remembered as valid. One that is forgotten counts as anonymous once."""
 ANONYMOUS = ""
@@ -56,7 +56,7 @@ class ConcurrencyLimiter:
             self._known.popitem(last=False)
 
     async def take(self, whose: bytes, *, health: bool = False) -> str:
-        """Waits in line behind one's own first, and then behind everybody. Returns whose share it is of, for
+        """Waits in line behind one's own first, and then behind everyone. Returns whose share it is of, for
         `give_back`. `health`: the request is a health check."""
         name = HEALTH if health else self._known.get(whose, ANONYMOUS)
         places = {ANONYMOUS: ANONYMOUS_SLOTS, HEALTH: HEALTH_SLOTS}.get(name, MAX_PER_ACCOUNT)

@@ -76,7 +76,7 @@ class TooLarge(HTTPException):
 
 
 class EdgeMiddleware:
-    """The outermost layer. `secure` has browsers come over TLS from now on (RFC 6797); `fault` answers what nobody
+    """The outermost layer. `secure` has browsers come over TLS from now on (RFC 6797); `fault` answers what no one
     foresaw, here and not further out, where a server would write the error's words into its log."""
 
     def __init__(self, app: App, *, secure: bool, fault: Callable[[Request, Exception], Awaitable[Response]]) -> None:

@@ -36,7 +36,7 @@ ANSWER_READ_WITHIN = timedelta(seconds=5)
 
 
 class NotAnswered(errors.Refusal):
-    """There is no answer: nobody gave one in time, and `Inquiries.result` may have it later."""
+    """There is no answer: no worker gave one in time, and `Inquiries.result` may have it later."""
 
     def __init__(self, code: str, place: str, cause: str, remedy: str = "", *, inquiry_id: str = "") -> None:
         """`remedy` is what a system or a worker said can be done; empty where the tables of remedies say it."""
@@ -48,7 +48,7 @@ class NotAnswered(errors.Refusal):
 
 
 class InquiryFailed(NotAnswered):
-    """A worker took the question and could not answer it: HR is away, or something nobody foresaw. Place and cause are
+    """A worker took the question and could not answer it: HR is away, or an unexpected error. Place and cause are
     for the asker, and may name a person."""
 
 
@@ -69,7 +69,7 @@ class Inquiries:
         inquiry_id: str | None = None,
     ) -> q.A:
         """The answer. `asked_by` is an actor's id. Raises the worker's `Refusal` word for word, `InquiryFailed` where
-        it could not answer, and `NotAnswered` where nobody did `within` so many seconds."""
+        it could not answer, and `NotAnswered` where no worker did `within` so many seconds."""
         clock = asyncio.get_running_loop().time
         until = clock() + within
         inquiry_id = await self.put(asked_by, question, within=within, inquiry_id=inquiry_id)
@@ -79,7 +79,7 @@ class Inquiries:
         return cast(q.A, answer)
 
     async def wait(self, inquiry_id: str, asked_by: str, *, within: float) -> q.Answer | None:
-        """What came of it, None where nobody answers `within` so many seconds. Raises like `result`."""
+        """The result, None where no worker answers `within` so many seconds. Raises like `result`."""
         clock = asyncio.get_running_loop().time
         until = clock() + within
         pause = FIRST_PAUSE_SECONDS
@@ -129,7 +129,7 @@ class Inquiries:
         return None if answered is None or answered == "waiting" else _parsed_answer(answered)
 
     async def result(self, inquiry_id: str, asked_by: str) -> q.Answer | None:
-        """What came of it, None while nobody has answered. Raises like `ask`; and `Invalid` for what this actor never
+        """The result, None while no worker has answered. Raises like `ask`; and `Invalid` for what this actor never
         asked and for what has expired, in the same words."""
         answered = await self._rows.answered(inquiry_id, asked_by)
         if answered is None:

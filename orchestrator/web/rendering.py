@@ -27,7 +27,7 @@ HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 TEMPLATES: Final = HERE / "templates"
 SHORT: Final = 12
-"""Characters of a hash or id that are shown; the whole stands in the `title` and in the dossier."""
+"""Characters of a hash or id that are shown; the whole is in the `title`."""
 
 
 def make_templates() -> Environment:
@@ -106,7 +106,7 @@ def short(value: str | None) -> str:
 
 
 def account_label(account: Mapping[str, Any] | None) -> str:
-    """What the system calls an account; the beginning of its opaque id once nobody can say any more."""
+    """The system's name of an account; the beginning of its opaque id once the name is erased."""
     if account is None:
         return ""
     return str(account.get("label") or short(account.get("account_id")))

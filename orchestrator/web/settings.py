@@ -1,6 +1,6 @@
 """What an administrator sets for the pages and the API: where they are, who signs in how, and what a claim is worth.
 
-Read from the environment by entry points and by nobody else, like all settings.
+Read from the environment by entry points only, like all settings.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class OidcSettings:
     """An OpenID provider and what its claims mean here. `roles` maps a value of `roles_claim` to roles of ours;
     values that are not named there give nothing. `person_claim` holds what HR knows a person by: an employee number or
     a mail address. `mail_is_verified` is what to make of an address of which the provider does not say
-    (`email_verified`): by default nothing, since it may be somebody else's."""
+    (`email_verified`): by default nothing, since it may be another person's."""
 
     issuer: str
     client_id: str
@@ -38,8 +38,8 @@ class OidcSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """`public_url` is where browsers find the pages, without a slash at its end. Without `oidc` nobody can sign in,
-    unless the installation is the embedded one."""
+    """`public_url` is where browsers find the pages, without a slash at its end. Without `oidc` sign-in is possible
+    only on the embedded installation."""
 
     public_url: str
     host: str = "127.0.0.1"
@@ -117,7 +117,7 @@ def _oidc(get: Callable[[str], str | None]) -> OidcSettings | None:
 
 
 def _hook_secret(written: str | None) -> str | None:
-    """As it stands, if nobody guesses it. Standard Webhooks ask for 24 bytes at least."""
+    """As it is, if it is hard to guess. Standard Webhooks requires 24 bytes at least."""
     if written is None:
         return None
     try:

@@ -26,7 +26,7 @@ from orchestrator.web.settings import WebSettings
 
 @dataclass(frozen=True, slots=True)
 class LocalMember:
-    """Somebody who may sign in by name alone, on the embedded stack. `kind` is an actor's."""
+    """Someone who may sign in by name alone, on the embedded stack. `kind` is an actor's."""
 
     alias: str
     employee_number: str
@@ -37,7 +37,7 @@ class LocalMember:
 @dataclass(frozen=True, slots=True)
 class WebState:
     """`services` is for commands, `queries` for what people may read. `local` are those who may sign in by name; it is
-    empty wherever somebody else than this machine's owner can come."""
+    empty where others than this machine's owner can connect."""
 
     settings: WebSettings
     services: Services

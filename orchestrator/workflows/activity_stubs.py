@@ -34,7 +34,7 @@ class ExecuteSteps(BaseModel):
 
 
 class InquiryRef(BaseModel):
-    """Which question. What is asked and who asks it stand in a sealed row."""
+    """Which question. What is asked and who asks it are in a sealed row."""
 
     model_config = ConfigDict(frozen=True)
     inquiry_id: str
@@ -66,7 +66,7 @@ class NextLook(BaseModel):
 
 
 class Delivery(BaseModel):
-    """One event for one webhook: where it stands in the ledger, and nothing of what it says. `last`: no further
+    """One event for one webhook: where it is in the ledger, and nothing of what it says. `last`: no further
     attempt follows, which is to be recorded if this one fails."""
 
     model_config = ConfigDict(frozen=True)
@@ -86,7 +86,7 @@ class Attempted(BaseModel):
 
 @activity.defn(name="send_notices")
 async def send_notices() -> NextLook:
-    """Mail everybody what waits for them and was not mailed yet, and what is due soon."""
+    """Mail everyone what waits for them and was not mailed yet, and what is due soon."""
     raise NotImplementedError
 
 

@@ -48,7 +48,7 @@ def _nudge_of(received: tuple[object, ...]) -> Nudge | None:
 
 def _usable(hint: Progress) -> bool:
     """A hint may be invented. What it names is checked by the activity that does it; where and how long is not, so what
-    would keep a step in a queue that nobody reads, or cut it off at once, is only a reason to ask."""
+    would keep a step in a queue without a worker, or cut it off at once, is only a reason to ask."""
     return (
         bool(hint.steps or hint.search)
         and not hint.queues
@@ -91,7 +91,7 @@ class Offboarding:
         if hint is None or not _usable(hint):
             self._ask = True
         else:
-            # Begun on somebody's word: each activity looks into the ledger before it does anything, and says what it
+            # Begun on a signal's hint: each activity reads the ledger before it does anything, and says what it
             # saw. What is in flight already may have looked too early to know of this: its answer will show.
             if not self._start(hint):
                 self._hinted = max(self._hinted, hint.version)

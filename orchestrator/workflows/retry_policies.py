@@ -17,7 +17,7 @@ ADVANCE_TIMEOUT = timedelta(seconds=20)
 SEARCH_TIMEOUT = timedelta(minutes=3)
 """Searches run side by side, each under its own system's deadline."""
 SEARCH_TAKEN_WITHIN = timedelta(minutes=1)
-"""A task queue that nobody reads for so long is a system that does not answer: the others do not wait for it."""
+"""A task queue without a worker for this long is a system that does not answer: the others do not wait for it."""
 SEARCH_SILENCE = timedelta(seconds=10)
 """A search that says nothing for so long lost its worker. It only looks, so another begins at once."""
 AFTER_A_LOST_ACTIVITY = timedelta(seconds=30)

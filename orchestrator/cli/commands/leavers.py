@@ -1,4 +1,4 @@
-"""Many at once: everybody in an HR export who has a last day."""
+"""Many at once: everyone in an HR export who has a last day."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _require_confirmed(count: int, cap: int, packet: str, confirm: int | None) -
 
 async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> Batch:
     """Who each row is in HR now, before anything starts. An export says who leaves and when; everything else about
-    them is HR's word today, and a row that HR tells otherwise may be somebody else's."""
+    them is HR's word today, and a row that HR tells otherwise may be someone else's."""
     batch = Batch()
     console = Console(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:

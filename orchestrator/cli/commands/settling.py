@@ -1,6 +1,6 @@
 """`start --theirs` and `--not-theirs`: whose account it is, said with the start.
 
-What a preview asks is answered whole: every account that it shows is named, as theirs or as not. So nobody settles
+What a preview asks is answered whole: every account that it shows is named, as theirs or as not. So no one settles
 anything about an account that came up since they looked.
 """
 

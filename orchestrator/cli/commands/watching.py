@@ -42,7 +42,7 @@ async def _watch(run_id: str, alias: str | None, folder: Path, json: bool) -> No
 
 
 async def _live(server: Server, run: Document, console: Console) -> Document:
-    """The whole run drawn anew whenever something happened in it."""
+    """The whole run drawn again whenever something happened in it."""
     with Live(RunView(run, server.now), console=console, refresh_per_second=4) as live:
         async with aclosing(server.follow(run["run_id"], run["version"], _lost)) as events:
             async for event in events:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SILENT_FOR = timedelta(minutes=3)
 """A worker asks for work in calls of about a minute, and Temporal notes when one begins."""
 RELAY_TIMEOUT_SECONDS = 8.0
-"""Seconds in which a relay passes what stands in the ledger; it looks every second."""
+"""Seconds in which a relay passes what is in the ledger; it looks every second."""
 POLL_SECONDS = 0.5
 WEB_TIMEOUT_SECONDS = 10.0
 
@@ -87,7 +87,7 @@ async def _healthy(worker: bool, relay: bool, folder: Folder) -> None:
 
 
 async def _asks_for_work(engine: Engine, settings: Settings) -> None:
-    """For every queue that a worker with these settings serves: one on this host has asked for activities lately."""
+    """For every queue that a worker with these settings serves: one on this host has asked for activities recently."""
     from temporalio.api.enums.v1 import TaskQueueType
     from temporalio.api.taskqueue.v1 import TaskQueue
     from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -120,7 +120,7 @@ def _instant(stamp: Timestamp) -> datetime:
 
 
 async def _is_followed(backend: Backend) -> None:
-    """What stood in the ledger when we came is passed soon, or was already."""
+    """What was in the ledger at the start is passed soon, or was already."""
     from orchestrator.ledger.engine import engine_reports
     from orchestrator.relay import CURSOR
 

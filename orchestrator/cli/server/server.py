@@ -255,7 +255,7 @@ class Server:
         if status == 401 and self._over is not None:
             return ServerRefused(status, "sign_in_over", *self._over)
         if code == "invalid_request" and problem.get("errors"):
-            # Told for programs: where it stands in the request, which people see as options of theirs.
+            # The path in the request is for programs; people see it as an option of the command.
             wrong = (f"{str(one['where']).partition('.')[2]}: {one['what']}" for one in problem["errors"])
             return ServerRefused(status, code, f"Invalid input: {'; '.join(wrong)}", "See --help.")
         facts = problem.get("facts")

@@ -51,7 +51,7 @@ def login(
 
 async def _login(url: str | None, no_browser: bool, folder: Path) -> None:
     server_url = _server(url, folder)
-    sign_ins.kept()  # what cannot be kept is said before anybody has confirmed anything
+    sign_ins.kept()  # what cannot be kept is said before anyone has confirmed anything
     async with Server(server_url) as server:
         device = await server.post("device")
         say(f"Open {device['confirm_at']} in a browser and enter the code {device['code']}.")
@@ -70,8 +70,8 @@ def _server(url: str | None, folder: Path) -> str:
 
 
 def _open_browser(confirm_at: str) -> None:
-    """Only where somebody sits at a terminal, and never a browser that would take that terminal over, unless they named
-    it themselves (`BROWSER`). Some end only when their window is closed: nobody waits for them."""
+    """Only for a person at a terminal, and never a browser that would take that terminal over, unless they named
+    it themselves (`BROWSER`). Some end only when their window is closed: no one waits for them."""
     if not Console().is_terminal or not confirm_at.startswith(("https://", "http://")):
         return
     try:
@@ -102,7 +102,7 @@ async def _confirmed(server: Server, device: Document) -> Document:
                 elif refused.code != "authorization_pending" and refused.status < 500:
                     raise
             except Unreachable:
-                continue  # a server that is started again meanwhile does not make anybody type another code
+                continue  # a server that is started again meanwhile does not make anyone type another code
     raise LocalRefusal("expired_token", "The code has expired.", "Run `offboard login` again.")
 
 

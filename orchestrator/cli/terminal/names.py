@@ -11,7 +11,7 @@ from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 
 MIN_ACCOUNT_CHARACTERS = 6
-"""Characters of an account's id that may stand for it, where no other candidate begins so."""
+"""Characters of an account's id that may replace it, where no other candidate begins so."""
 
 
 def gate_named(run: Document, named: str) -> str:
@@ -82,7 +82,7 @@ def accounts_named(run: Document, system: str, named: Sequence[str]) -> list[str
 
 
 def colleague_named(members: Sequence[Document], named: str) -> str:
-    """By account, or by the name that sign-in told, in whatever case. Raises `Invalid` where several have it."""
+    """By account, or by the name from sign-in, in any case. Raises `Invalid` where several have it."""
     if any(member["actor_id"] == named for member in members):
         return named
     same = [str(member["actor_id"]) for member in members if (member["name"] or "").casefold() == named.casefold()]

@@ -100,7 +100,7 @@ def _longest_word(cell: str) -> int:
 
 
 def _records(console: Console, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    """Rows below each other, where a table has no room for its longest words."""
+    """Rows below each other, where a table is too narrow for its longest words."""
     width = max(cell_len(column) for column in columns)
     for number, row in enumerate(cells):
         if number:

@@ -21,8 +21,8 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How one kind of standing is shown. `plain` stands in for `mark` where the terminal knows ASCII only; `pressing`
-    says which of several steps a person would want to hear of first."""
+    """How one state is shown. `plain` replaces `mark` where the terminal knows ASCII only; `pressing` orders several
+    steps, the most urgent first."""
 
     mark: str
     plain: str
@@ -92,7 +92,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """`who` has to do `what` before the run goes on; nobody's name, but a role, a system's title or the clock."""
+    """`who` has to do `what` before the run continues: a role, a system's title or the clock, never a person's name."""
 
     kind: Kind
     who: str

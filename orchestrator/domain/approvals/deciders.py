@@ -1,7 +1,7 @@
 """Who else can act on the open items of a run, and the effects of a delay: what inbox and notices say beside an item.
 
 The same rules as in `gates` and `operating`, asked for every known actor. Only people: what an assistant may do waits
-for nobody.
+for no one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from orchestrator.domain.run.run import RunState
 
 @dataclass(frozen=True, slots=True)
 class DelayEffects:
-    """If nobody acts, then `at` this time the roles `escalates_to` are asked as well (nobody where that is empty: it
+    """If no one acts, then `at` this time the roles `escalates_to` are asked as well (no one where that is empty: it
     only goes on waiting, `at` being when it is overdue). `lapses_at` is when a decision would hold no longer and is
-    asked for anew. `undone` are the ids of the steps that wait for it, and of those that need these, in the plan's
+    asked for again. `undone` are the ids of the steps that wait for it, and of those that need these, in the plan's
     order."""
 
     escalates_to: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class DelayEffects:
 
 def deciders(state: RunState, item_id: str, actors: Iterable[Actor], world: World) -> tuple[str, ...]:
     """Those of these actors who may act now on an open gate, task, exception or review, by id; for themselves or for
-    somebody who delegated that to them. None where nothing of this id is open. Raises `Invalid` for an id that the run
+    someone who delegated that to them. None where nothing of this id is open. Raises `Invalid` for an id that the run
     does not have."""
     return tuple(
         actor.actor_id

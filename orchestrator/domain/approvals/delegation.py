@@ -1,7 +1,7 @@
 """Decisions during an absence: a colleague decides what they may decide, for a time, and never more.
 
 A delegation lends no role. Where the delegate could not act themselves it is asked whether the absent one could, with
-the roles and levels that these have now, and with the conflicts of both: nobody decides through a colleague what they
+the roles and levels that these have now, and with the conflicts of both: no one decides through a colleague what they
 may not decide. It does not go further: a delegate does not decide for those who chose the delegator as their delegate.
 It ends with the delegator's own leaving.
 """
@@ -29,7 +29,7 @@ MAX_DELEGATION: Final = timedelta(days=90)
 def absent_for(
     actor: Actor, delegations: Iterable[DelegationState], actors: Mapping[str, Actor], now: datetime
 ) -> tuple[Actor, ...]:
-    """Those for whom this actor decides now, as they are known now. None for assistants and services, and for somebody
+    """Those for whom this actor decides now, as they are known now. None for assistants and services, and for someone
     whom HR does not know."""
     if actor.kind != "person" or actor.human is None:
         return ()

@@ -27,7 +27,7 @@ from orchestrator.domain.run.work import ExceptionState, StepState
 
 
 def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
-    """Try a parked step once more. `again` does it anew under a new effect key, where the first may have worked too."""
+    """Retry a parked step. `again` repeats it under a new effect key, although the first attempt may have worked."""
     require("retry_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
     planned = state.plan.steps[step_id]
@@ -114,7 +114,7 @@ def settle(
 
 
 def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
-    """Look everything up again and plan anew. What did not change stays decided; what was refused is asked again."""
+    """Look everything up again and plan again. What did not change stays decided; what was refused is asked again."""
     require("replan_run", actor, state.asked.person_id)
     rests_on = _operator(state, actor, world, world.current.platform.hr.system, Level.PREPARE)
     happened: list[Event] = [e.RunReplanned(by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
@@ -125,7 +125,7 @@ def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> l
 
 
 def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world: World) -> list[Event]:
-    """Close an exception that needs only that somebody has looked: a review, an overdue task, a system that is slow
+    """Close an exception that a person only needs to review: a review, an overdue task, a system that is slow
     to come back, a second request. What still has to be done stays to be done."""
     require("accept_exception", actor, state.asked.person_id)
     exception = _open_exception(state, exception_id)

@@ -53,8 +53,8 @@ class EmbargoChanged(Event):
 
 
 class SecondRequestReceived(Event):
-    """Somebody who does not see this run asked for the same person to be offboarded. They were told that it was
-    received, and nothing else."""
+    """An account that cannot see this run asked for the same person to be offboarded. The response said that the
+    request was received, and nothing else."""
 
     by: str
     requester_human: str | None = None

@@ -73,7 +73,7 @@ class StartsReleaseApproved(Event):
 
 
 class StartsReleased(Event):
-    """Two people released a limit: starts are counted anew from here."""
+    """Two people released a limit: starts are counted again from here."""
 
     trip_id: str
     by: tuple[str, ...]

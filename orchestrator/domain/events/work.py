@@ -72,7 +72,7 @@ class StepFailed(Event):
 
 
 class StepRetryOrdered(Event):
-    """`generation` is the same again to settle an unknown outcome under the same effect key, one more to do it anew."""
+    """`generation` is unchanged to settle an unknown outcome under the same effect key, and one more to repeat."""
 
     step_id: str
     generation: int
@@ -124,7 +124,7 @@ class TaskWithdrawn(Event):
 
 
 class ExceptionOpened(Event):
-    """`code` is short and free of personal data; what was said about a person stands in the event that caused it."""
+    """`code` is short and free of personal data; what was said about a person is in the event that caused it."""
 
     exception_id: str
     kind: ExceptionKind

@@ -35,7 +35,7 @@ from orchestrator.domain.run.work import StepState
 
 
 def _match_question(kind: e.ExceptionKind) -> tuple[tuple[Trigger, ...], Overcome]:
-    """The question that a system's answer asks of a person. It is over once somebody has answered, or once the system
+    """The question that a system's answer asks of a person. It is over once a person has answered, or once the system
     gives another answer."""
 
     def wanted(context: ExceptionContext, system: str) -> Wanted | None:

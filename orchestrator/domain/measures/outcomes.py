@@ -18,8 +18,8 @@ def approved_at(state: RunState) -> datetime | None:
 
 
 def minutes_saved(state: RunState) -> int:
-    """Minutes of manual work, by the packet's own figures, of the steps that needed nobody: those verified, and those
-    attested by the system itself. What a person did, or had to find out, saved nobody anything; nor does a dry run,
+    """Minutes of manual work, by the packet's own figures, of the steps that needed no one: those verified, and those
+    attested by the system itself. What a person did, or had to find out, saved no one anything; nor does a dry run,
     where people do everything."""
     if state.asked.phase == "shadow":
         return 0

@@ -103,7 +103,7 @@ def record_sign_in(
     known: Organisation, actor: Actor, name: str | None, email: str | None, time_zone: str | None
 ) -> list[Event]:
     """What a sign-in found out about an account, where that is news. What it does not say (None) stays as it was. Words
-    about somebody whom HR does not know are not kept: they would belong to nobody."""
+    about someone whom HR does not know are not kept: they would belong to no one."""
     last = known.recorded.get(actor.actor_id)
     before = last if last is not None and last.human == actor.human else None
     said = {"name": name, "email": email, "time_zone": time_zone}

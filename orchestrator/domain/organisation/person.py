@@ -11,7 +11,7 @@ class PersonFacts(BaseModel):
     """What HR says about one person. Text is as HR wrote it; an unknown value is the empty string, never a guess.
 
     `hr_id` is HR's immutable id. `employee_number` is what people call the person by; some companies give a number to
-    somebody else years later, so it identifies nobody on its own. `time_zone` is an IANA name such as
+    another person years later, so it identifies no person on its own. `time_zone` is an IANA name such as
     `Europe/Berlin`. `former_emails` and `former_names` help to look, and are never enough to decide.
     Everything here is personal data: it goes into encrypted fields only, and into no log or error."""
 

@@ -136,7 +136,7 @@ class Workflow(_Written):
 
 class MatchKey(_Written):
     """One way to tell that an account is this person's: the person's `key` equals the account's `attribute`.
-    Keys stand in the order of their rank. `strong` may match alone; `weak` only brings up a question."""
+    Keys are listed by rank. `strong` may match alone; `weak` only opens a question."""
 
     key: str
     attribute: Sentence
@@ -164,8 +164,8 @@ NEVER_STRONG: Final = frozenset({"former_emails", "display_name", "given_name", 
 
 class SystemSpec(_Written):
     """One system behind one connector. A connection value `env:NAME` or `file:PATH` is read by the worker, so that
-    no secret stands in this file. `hosts` are the only ones the connector may speak to. `deadline` is the total time
-    of one attempt; `settle` overrides how long the system may show an old state. `expected`: everybody has an account
+    this file contains no secret. `hosts` are the only ones the connector may speak to. `deadline` is the total time
+    of one attempt; `settle` overrides how long the system may show an old state. `expected`: everyone has an account
     here, so finding none is a question for a person; otherwise it is an answer."""
 
     title: Sentence
@@ -188,7 +188,7 @@ class SystemSpec(_Written):
 
 
 class LevelRule(_Written):
-    """Grants `who` (a role, or `*` for everybody of that kind) the levels up to `up_to`."""
+    """Grants `who` (a role, or `*` for everyone of that kind) the levels up to `up_to`."""
 
     who: Slug | Literal["*"]
     kind: ActorKind = "person"

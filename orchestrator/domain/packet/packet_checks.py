@@ -43,7 +43,7 @@ def check_packet(
 ) -> list[PacketProblem]:
     """All problems, in the order of the files and lines.
 
-    `settings` are what each connector kind can be told; `roles_known` and `actors` are the roles and people of this
+    `settings` are the settings of each connector kind; `roles_known` and `actors` are the roles and people of this
     installation; each is checked only where it is given. `requesters` are the roles that ask for runs: `requester` if
     the platform file speaks of it, else every role it speaks of. `why_missing` says of a connector of another
     distribution why it is not there. `hr_kinds` are the connectors of Offboard's own that are HR systems."""
@@ -69,7 +69,7 @@ def check_packet(
 
 def roles_spoken_of(packet: Packet) -> frozenset[str]:
     """The roles of people to which the three files themselves give something: a level, a file, urgent starts, or what
-    did not go as planned. A role that only a gate or a task names, and none of these, is nobody's."""
+    did not go as planned. A role that only a gate or a task names has no owner."""
     urgent = packet.approvals.urgent
     return frozenset(
         {
@@ -145,7 +145,7 @@ class _PacketCheck:
             )
 
     def steps(self) -> Iterator[PacketProblem]:
-        """What each step names exists, and stands behind a gate where it must."""
+        """What each step names exists, and the step has a gate where it must."""
         for index, step in enumerate(self.packet.workflow.steps):
             here: Path = ("steps", index)
             if step.gate is not None and step.gate not in self.packet.approvals.gates:

@@ -1,6 +1,6 @@
 """From three files to a packet, with everything that is wrong named at once by file, line and field.
 
-A packet's folder holds `workflow.yaml`, `platform.yaml` and `approvals.yaml`; other files in it are nobody's
+A packet's folder holds `workflow.yaml`, `platform.yaml` and `approvals.yaml`; other files in it are no one's
 business here. Starter packets are data of the package `orchestrator.packets`.
 """
 

@@ -92,7 +92,7 @@ class Document:
 
 
 def read_yaml(file: str, content: bytes, max_nodes: int | None = None) -> Document:
-    """Never raises: what is wrong stands in the document's problems. A file with more than `max_nodes` is not read to
+    """Never raises: faults are in the document's problems. A file with more than `max_nodes` is not read to
     its end."""
     document = Document(file, None, {}, [])
 

@@ -1,8 +1,8 @@
-"""Runs that exist for a few people only, until a time.
+"""Runs that are visible to a few people only, until a time.
 
-Whoever is named carries the run through, since nobody else will hear of it: a request whose named people could not is
-refused, with what is missing. What a packet demands and what a request wishes for add up: the later end, and everybody
-whom either names.
+The named people must be able to complete the run, since no one else can see it: otherwise the request is refused, with
+what is missing. What the packet requires and what the request asks for add up: the later end, and everyone whom either
+names.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def require_embargo_works(
     abilities: Catalogue,
     now: datetime,
 ) -> None:
-    """Raises `Invalid` for an end that has passed, for somebody unknown, and where those named could not carry the run
-    through."""
+    """Raises `Invalid` for an end that has passed, for an unknown account, and where those named could not complete the
+    run."""
     if embargo.until <= now:
         raise Invalid("embargo_over", "The embargo's end is in the past.")
     strangers = [actor_id for actor_id in embargo.named if actor_id not in actors and actor_id != leaving.requested_by]
@@ -131,7 +131,7 @@ def change_embargo(
 ) -> list[Event]:
     """Ends the embargo (`until` None), moves its end or names others; by people, of those named who
     may do more than read. Once it is over it
-    stays over: what everybody could read is not hidden again."""
+    stays over: what everyone could read is not hidden again."""
     require("set_embargo", actor, state.asked.person_id)
     if state.embargo_until is None or world.now >= state.embargo_until:
         raise TooLate("embargo_over", f"Run {state.run_id} is not under embargo.")

@@ -5,7 +5,7 @@ cover, the furthest holds. A run keeps the platform file it started under, and t
 the two say, the stricter holds, so that taking a grant back works at once and widening one never reaches back.
 
 An assistant has only what is granted to assistants by name (`kind: assistant`), a service what is granted to services;
-a grant to a person with the same role, and a grant to everybody, do not cover them. An actor who comes
+a grant to a person with the same role, and a grant to everyone, do not cover them. An actor who comes
 with an API token goes no further than that token, whatever their roles are granted. An assistant goes no further than
 the person who created its token goes now (`Actor.maker`, from the ledger); a service has its own grants only.
 """

@@ -43,7 +43,7 @@ def require_harmless_roles(kind: ActorKind, roles: Collection[str], packets: Ite
 
 def require_own_grants(actor: Actor, kind: ActorKind, roles: Collection[str], packets: Iterable[Packet]) -> None:
     """One packet's safety owner makes nothing act that another's file grants something to by its role; what a file
-    grants to everybody of a kind, it grants to these as well. Raises `NotAllowed`."""
+    grants to everyone of a kind, it grants to these as well. Raises `NotAllowed`."""
     for packet in packets:
         granted = {rule.who for rule in packet.platform.levels if rule.kind == kind} & set(roles)
         if granted and packet.platform.safety_owner not in actor.roles:

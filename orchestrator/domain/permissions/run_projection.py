@@ -4,7 +4,7 @@ Every reading entry point shows a run through `RunProjection`. An actor who sees
 of it and how far each step is. What the run found out on a system, and what was written about it, is for actors with
 `read` on that system; HR's facts about the person, and texts that belong to no system, are for actors with `read` on
 the packet's HR system. Hidden fields are empty, as personal fields are after erasure. The person's name, employee
-number and time zone are for all who see the run: without them nobody can tell two runs apart. Systems keep mail
+number and time zone are for all who see the run: without them a reader cannot tell two runs apart. Systems keep mail
 addresses too: where HR's facts are hidden, a text that contains one of HR's mail addresses is empty on every system.
 
 The grants of today's platform file count, as for who sees the run (`visibility.py`). While something waits for a role
@@ -41,7 +41,7 @@ E = TypeVar("E", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class RunProjection:
-    """`readable` are the systems that the actor reads; the empty name stands for what belongs to no system. `whole`:
+    """`readable` are the systems that the actor reads; the empty name is for what belongs to no system. `whole`:
     nothing is hidden. `record`: whether the actor reads HR's facts about the person. `steps` maps the id of a step to
     its system, `digests` its digest."""
 

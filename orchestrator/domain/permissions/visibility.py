@@ -1,8 +1,8 @@
 """Who sees a run. `ledger.sight` asks the same of rows; a test holds the two together.
 
 A run is seen by whom today's platform file grants at least `read` on any of the packet's systems, and by those for
-whose role something waits in it; under an embargo by those only whom it names. What somebody does not see is refused
-in the words in which anything is refused that does not exist.
+whose role something waits in it; under an embargo by those only whom it names. A run that the viewer cannot
+see is refused like one that does not exist.
 """
 
 from __future__ import annotations

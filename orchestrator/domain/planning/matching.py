@@ -2,8 +2,8 @@
 
 An account is matched when exactly one is found on the highest-ranked strong key that finds any, and nothing speaks
 against it: no other strong key finds a different account, and the account itself carries no other strong value that
-differs from the person's (an employee number that was given to somebody new still stands on an old account, and the
-mail address on that account then is not this person's).
+differs from the person's (an employee number that was given to a new person is still on an old account, and the
+mail address of that account is not this person's).
 
 Comparison: both sides in Unicode NFC; mail addresses and user names also in lower case, which leaves diacritics alone
 ("müller" is not "muller") and, unlike full case folding, keeps "weiß" and "weiss" apart: two people may be called so.
@@ -133,7 +133,7 @@ def _contradicts(person: PersonFacts, key: MatchKey, account: FoundAccount) -> b
     if not account_value or not known_values or account_value in known_values:
         return False
     if key.key == "email":
-        # A person who changed their name has the old address on accounts that nobody renamed: HR lists it.
+        # A person who changed their name has the old address on accounts that were not renamed: HR lists it.
         return account_value not in [_normal(key, value) for value in person.former_emails]
     return True
 

@@ -96,7 +96,7 @@ def reached_by(system: str, pinned: Packet, current: Packet) -> SystemSpec:
 
 def all_asked(state: RunState, packet: Packet, holds: Set[str] = frozenset()) -> bool:
     """Every system has been asked since a plan was wanted, whether it answered or not. A system on hold is not asked,
-    and holds up nobody else: what is planned on it comes once it is released."""
+    and delays no other system: its steps continue once it is released."""
     looks = (state.accounts.searches.get(system) for system in searched_systems(packet) if system not in holds)
     return all(look is not None and look.tried_at >= state.plan.wanted_since for look in looks)
 

@@ -1,4 +1,4 @@
-"""What follows without anybody's doing: plans are frozen, gates, tasks and exceptions open, the run closes.
+"""What follows without anyone's doing: plans are frozen, gates, tasks and exceptions open, the run closes.
 
 Decided afresh after every command and every fact, and appended with it. What only the passing of time brings about is
 found here as well, when `advance` asks.

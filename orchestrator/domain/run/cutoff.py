@@ -147,7 +147,7 @@ def _wall(moment: datetime) -> str:
 
 
 def _shown(text: str) -> str:
-    """As given, cut short: a cutoff that is not one could be anything, also somebody's pasted notes."""
+    """As given, cut short: a cutoff that is not one could be anything, also someone's pasted notes."""
     kept = text.strip()
     return repr(kept if len(kept) <= 40 else f"{kept[:40]}…")
 

@@ -51,7 +51,7 @@ class World:
     delegations: tuple[DelegationState, ...] = ()
     departed: frozenset[str] = frozenset()
     read_at: float = 0.0
-    # Looked up once a world, since every step asks; a changed world (`replace`) begins anew.
+    # Looked up once a world, since every step asks; a changed world (`replace`) begins again.
     _levels: dict[tuple[str, str, str], Level | None] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
@@ -73,7 +73,7 @@ class World:
         return actor.kind == "assistant" and actor.maker is not None and actor.maker.human in self.departed
 
     def later(self, at: float) -> World:
-        """The same world when the process's steady clock, which stood at `read_at`, stands at `at` (seconds)."""
+        """The same world at `at` (seconds of the process's monotonic clock), read at `read_at`."""
         return replace(self, now=self.now + timedelta(seconds=max(at - self.read_at, 0.0)), read_at=at)
 
     def after(self, recorded_at: datetime) -> World:
@@ -178,7 +178,7 @@ def account_gone(state: RunState, step: PlannedStep, world: World) -> bool:
 
 
 def ready_since(state: RunState, step: PlannedStep, world: World) -> datetime:
-    """Since when nothing has kept a step that is ready now from being carried out, but that nobody did."""
+    """Since when a step that is ready now could have been carried out and was not."""
     known = state.work.steps[step.step_id]
     instants = [state.plan.planned_at, known.changed_at, known.lease_until, known.retry_at, due_at(state, step)]
     instants += [shows_leaving_from(state, step, world)]

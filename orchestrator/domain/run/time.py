@@ -1,4 +1,4 @@
-"""Instants that stand for "never yet" in a run's state."""
+"""Instants that mean "never yet" in a run's state."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from orchestrator.domain.run.steps import lease
 
 
 def progress(state: RunState, world: World, standings: Mapping[str, StepReadiness] | None = None) -> Progress:
-    """`standings` are those of this state in this world where somebody worked them out already."""
+    """`standings` are those of this state in this world where someone worked them out already."""
     if state.finished:
         return Progress(version=state.version, finished=True)
     if standings is None:

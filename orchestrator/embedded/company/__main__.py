@@ -4,7 +4,7 @@ it.
     python -m orchestrator.embedded.company WISH.json ADDRESSES.json
 
 WISH.json holds {"people", "tokens": {system: token}, "control_token", "mail_password", "certificate", "scim_patch"};
-ADDRESSES.json is written whole when everything answers. `Company` starts this; nobody else needs to.
+ADDRESSES.json is written whole when everything answers. `Company` starts this; no one else needs to.
 """
 
 from __future__ import annotations

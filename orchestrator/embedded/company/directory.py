@@ -120,7 +120,7 @@ class Directory:
                 return
 
     async def stop(self) -> None:
-        """Cut everybody and refuse connections, as in an outage."""
+        """Cut everyone and refuse connections, as in an outage."""
         await self._process.crash()
 
     async def close(self) -> None:

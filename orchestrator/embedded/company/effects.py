@@ -1,4 +1,4 @@
-"""What each HTTP system of the company did, counted; and the ways in which it can be told to misbehave.
+"""What each HTTP system of the company did, counted; and the ways in which it can be made to misbehave.
 
 `GuardedSystem` wraps a system's ASGI application: it checks the bearer token, serves `/_company/effects` and
 `/_company/faults`, and commits the faults. An effect is a change that was *done*: a repeat that changed nothing, or a
@@ -59,7 +59,7 @@ class EffectEntry:
 @dataclass(slots=True)
 class Fault:
     """How to misbehave on which requests. `times` None: until removed. `seconds`: the delay of `slow`, the time to come
-    back of `429`, `503` and `limited` (a rate limit told by a 403 and its headers). `expired` is a 401; `one_a_page`
+    back of `429`, `503` and `limited` (a rate limit as a 403 with headers). `expired` is a 401; `one_a_page`
     gives lists one item a page, however many were asked for."""
 
     method: str

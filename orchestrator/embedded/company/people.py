@@ -77,7 +77,7 @@ class Employee:
 
 
 def packaged_export(last_day: date | None = None) -> str:
-    """The text of the export that ships with the package; with `last_day`, everybody who leaves does so on that day."""
+    """The text of the export that ships with the package; with `last_day`, everyone who leaves does so on that day."""
     text = (resources.files("orchestrator.embedded") / EXPORT).read_text(encoding="utf-8")
     if last_day is None:
         return text
@@ -124,9 +124,9 @@ def read_people(text: str, columns: Mapping[str, str] | None = None) -> list[Emp
 
 
 def with_traits(people: Sequence[Employee]) -> list[Employee]:
-    """Give traits where nobody has any, by rule and not by chance, so that any export makes an instructive company:
-    the second who leaves gets two accounts in code hosting that could both be theirs, whoever had another address
-    works in code hosting under that one, the last administrator who stays got a number that was somebody else's."""
+    """Give traits where no one has any, by rule and not by chance, so that any export makes an instructive company:
+    the second leaver gets two accounts in code hosting that could both be theirs, a person who had another address uses
+    it in code hosting, and the last administrator who stays has a number that was another person's."""
     if any(person.traits for person in people):
         return list(people)
     leaving = [person.employee_number for person in people if person.leaving]

@@ -1,6 +1,6 @@
 """From people to their accounts in every system: the same people always give the same accounts.
 
-Passwords and tokens of this make-believe company are made from names, so that a test can sign in as anybody.
+Passwords and tokens of this make-believe company are made from names, so that a test can sign in as anyone.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _code_accounts(person: Employee, user_name: str) -> list[Document]:
         # Same address, no number on either: nothing in the system says whether both are theirs.
         accounts.append(_code_account(f"{user_name}-labs", email, None, admin=False))
     if "recycled_number" in traits:
-        # Somebody who left long ago had this number; their account was forgotten and still carries it.
+        # Someone who left long ago had this number; their account was forgotten and still carries it.
         local, _, domain = person.email.partition("@")
         gone = f"formerly-{_digest('gone', local)[:8]}"
         accounts.append(_code_account(gone, f"{gone}@{domain}", person.employee_number, admin=False))
@@ -183,7 +183,7 @@ def _card(person: Employee) -> Document:
 
 
 def _user_names(people: Sequence[Employee]) -> dict[str, str]:
-    """given.family in ASCII; who shares it with somebody earlier gets a number, as directories do."""
+    """given.family in ASCII; who shares it with someone earlier gets a number, as directories do."""
     taken: Counter[str] = Counter()
     names = {}
     for person in people:

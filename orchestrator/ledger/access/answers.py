@@ -24,7 +24,7 @@ MAX_KEPT = 10_000
 """Answers that are kept for one account: a day of one request every nine seconds."""
 RETRY_AFTER_SECONDS = 600
 CLAIM_TTL = timedelta(minutes=2)
-"""Longer than any request may take: after this nobody is still working on it."""
+"""Longer than any request may take: after this no process is still working on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class StoredResponses:
     async def claim(
         self, actor_id: str, key: str, request_hash: bytes, kept: timedelta = RESPONSE_TTL
     ) -> Claim | StoredResponse:
-        """`mine`: nobody has asked this before, and the caller is to answer. Otherwise the answer that was given, or
+        """`mine`: this was not asked before, and the caller is to answer. Otherwise the answer that was given, or
         why there is none. Raises `TooOften` for an account that has too many."""
         now = func.engine.now()
         fresh = insert(answers).values(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.domain.errors import TooOften
 
 MAX_PER_SOURCE = 200
-"""Sign-ins under way from one address. Behind a proxy that is not trusted to name them, everybody has the same one."""
+"""Sign-ins under way from one address. Behind a proxy that is not trusted to name them, everyone has the same one."""
 MAX_PENDING = 10_000
 """From all addresses together."""
 RETRY_AFTER_SECONDS = 60
@@ -17,7 +17,7 @@ RETRY_AFTER_SECONDS = 60
 
 async def require_quota(connection: AsyncConnection, table: Table, source: bytes) -> None:
     """`table` has rows in progress. If all places are taken, the oldest row of the address with the most rows is
-    deleted, so that nobody outside can keep others from signing in. Of several that come at once each may find the last
+    deleted, so that an outsider cannot keep others from signing in. Of several that come at once each may find the last
     place free. Raises `TooOften` for an address whose places are taken."""
     mine = func.count().filter(table.c.source == source)
     of_one, of_all = (await connection.execute(select(mine, func.count()).select_from(table))).one()

@@ -23,7 +23,7 @@ from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import devices, sessions
 
 SEEN_EVERY = timedelta(minutes=1)
-"""How exactly it is known when somebody was last here: a write for every page would be a write for every look."""
+"""The precision of the time of a session's last use, which is not written for every page."""
 
 # What every page asks goes to the driver: it costs half of what a statement through SQLAlchemy does.
 _FIND = """
@@ -128,7 +128,7 @@ class Sessions:
         return secret
 
     async def find(self, secret: str, *, by_hand: bool = True) -> Session | None:
-        """The session, unless it is over or was idle for too long. Only what somebody does `by_hand` keeps it from
+        """The session, unless it is over or was idle for too long. Only what a person does `by_hand` keeps it from
         being idle: a page that is left open polls."""
         hashed = hash_of(secret)
         async with self._database.driver() as connection:
@@ -141,7 +141,7 @@ class Sessions:
         try:
             words = self._open(hashed, row["sealed"])
         except UnreadableEvent:
-            return None  # sealed under another master key: nobody's session any more
+            return None  # sealed under another master key: no session any more
         return Session(
             secret=secret,
             actor_id=row["actor_id"],

@@ -1,6 +1,6 @@
 """API tokens: for services and assistants, and for a person's own command line. Hashed; expiring; shown once.
 
-A token is `obt_ID_SECRET`. The id may stand in lists; the secret is nowhere but with its holder.
+A token is `obt_ID_SECRET`. The id may be in lists; only the holder has the secret.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Tokens:
         return _token(dict(row)) if row is not None else None
 
     async def made_by(self, actor_id: str | None = None) -> tuple[Token, ...]:
-        """The tokens that somebody made, or all; the latest first."""
+        """The tokens that one account made, or all; the latest first."""
         query = select(tokens, func.engine.now().label("now")).order_by(tokens.c.created_at.desc(), tokens.c.token_id)
         if actor_id is not None:
             query = query.where(tokens.c.made_by == actor_id)

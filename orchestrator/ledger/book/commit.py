@@ -60,7 +60,7 @@ class PreparedAppend:
 
 class CommitLost(Exception):
     """The connection broke when the COMMIT may have reached the server. `witness` is a position and the append id
-    that stands there if it did; None if the group wrote rows only, which may be written again."""
+    that is there if it did; None if the group wrote rows only, which may be written again."""
 
     def __init__(self, witness: tuple[int, UUID] | None, outcomes: list[Outcome]) -> None:
         super().__init__("the connection broke around a COMMIT")

@@ -1,7 +1,7 @@
 """Notifies open pages that something happened, without a query of each page in the meantime.
 
-One task a process looks at the ledger's tail, and only while somebody listens; where the tail moved it asks for the
-versions of those streams that somebody listens to. Listeners get the latest version, never a queue of them, so that a
+One task of a process polls the ledger's head, and only while there are listeners; where the tail moved it asks for the
+versions of those streams that have listeners. Listeners get the latest version, never a queue of them, so that a
 slow one loses nothing that matters and holds nothing up.
 
 What happens in a run is for viewers who see the run: check that before following it, and again before showing what is
@@ -89,7 +89,7 @@ class Following:
                 yield version
 
     async def any(self, *, patient: bool = True) -> AsyncGenerator[None, None]:
-        """Once at the beginning, for what came before anybody listened; then each time anything was written. Patient
+        """Once at the beginning, for what came before anyone listened; then each time anything was written. Patient
         or not as with `run`."""
         async with contextlib.aclosing(self._listen(_Listener(None, -1, -1, patient))) as moves:
             async for _ in moves:
@@ -128,7 +128,7 @@ class Following:
             self._listeners.discard(listener)
 
     async def _look_on(self) -> None:
-        """Ends when nobody listens any more; the next listener starts it again."""
+        """Ends with the last listener; the next one starts it again."""
         pause = self._look_every
         while self._listeners:
             try:

@@ -1,4 +1,4 @@
-"""Makes the read tables anew from the events, in one transaction, and counts what was different.
+"""Makes the read tables again from the events, in one transaction, and counts what was different.
 
     fold what is there ─► lock the head ─► fold what came meanwhile ─► compare ─► replace ─► commit
 

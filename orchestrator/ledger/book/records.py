@@ -14,7 +14,7 @@ from orchestrator.domain.events.event import Draft, Event
 @dataclass(frozen=True, slots=True)
 class StreamAppend:
     """`expected` is the version that was read: the number of events in the stream, 0 for one that does not exist.
-    Without drafts it only demands that the stream still stands there."""
+    Without drafts it only demands that the stream still is there."""
 
     stream: str
     expected: int
@@ -22,7 +22,7 @@ class StreamAppend:
 
 
 class RecordedAt(Enum):
-    """Stands in a row for the instant at which the ledger records the append: nobody knows it before."""
+    """In a row, replaced by the instant at which the ledger records the append, which is not known before."""
 
     RECORDED_AT = "recorded_at"
 
@@ -43,7 +43,7 @@ class RowWrite:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One event as it stands in the ledger. Personal fields are None once the subject is erased."""
+    """One event as it is in the ledger. Personal fields are None once the subject is erased."""
 
     position: int
     stream: str

@@ -81,7 +81,7 @@ class Ledger:
 
     async def read(self, after: Mapping[str, int]) -> Page:
         """All events of each stream beyond the version given (0: from the beginning), and the database's time, as
-        one consistent view in one round trip (a second one for keys this process has not seen lately). Raises
+        one consistent view in one round trip (a second one for keys this process has not seen recently). Raises
         `OlderDatabase` if a stream does not reach the version given."""
         rows = await self._rows(_READ, (list(after), list(after.values())))
         reached = {row[2] for row in rows}
@@ -100,7 +100,7 @@ class Ledger:
         """Writes all drafts and rows, or nothing. At `not_after` or later, by the time at which they would be recorded,
         it raises `TimePassed`, which is a `VersionConflict`.
 
-        Raises `VersionConflict` if a stream does not stand at its expected version, `EventKeyTaken` if all do but a
+        Raises `VersionConflict` if a stream does not have its expected version, `EventKeyTaken` if all do but a
         draft's key is in its stream already, `PersonUnknown` for a subject that was never created, `AppendRefused`
         for what the database will never take. A subject that has been erased is no error: the event is recorded
         without its personal fields. If the caller is cancelled, the append is written whole or not at all.

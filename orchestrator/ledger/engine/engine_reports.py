@@ -140,7 +140,7 @@ async def open_for(database: Database, grace: timedelta) -> list[str]:
 
 
 async def runs_without_level(database: Database) -> list[str]:
-    """Open runs in which something waits for somebody's level."""
+    """Open runs in which something waits for a permission."""
     async with database.connect() as connection:
         rows = await connection.execute(
             text(

@@ -1,7 +1,7 @@
 """What is asked of a worker and what it answers, in sealed rows that expire.
 
 A row opens for the inquiry and the asker that it was sealed for: one that was moved to another id, or given to another
-asker, opens for nobody. A verification of the ledger is the same for all accounts: the one in progress is the answer
+asker, cannot be opened. A verification of the ledger is the same for all accounts: the one in progress is the answer
 for every account that asks.
 """
 
@@ -31,7 +31,7 @@ MAX_VERIFICATIONS = 10
 SHARED = "verify_ledger"
 """The kind of question whose answer is the same for all accounts."""
 
-# One statement, so that nobody who asks leaves expired rows behind. Of several that come at once, each may find the
+# One statement, so that a caller leaves no expired rows behind. Of several that come at once, each may find the
 # last place free.
 _PUT = """
 WITH clock AS (SELECT engine.now() AS now),

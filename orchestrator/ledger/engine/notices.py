@@ -1,4 +1,4 @@
-"""What was mailed to whom, and what else has to be known before somebody is mailed. Ids and times only."""
+"""What was mailed to whom, and what has to be known before the next mail. Ids and times only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NoticeBook:
         self._database = database
 
     async def sent_to(self, actor_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
-        """(item, kind) -> when any of these accounts of one recipient was told last."""
+        """(item, kind) -> when any of these accounts of one recipient was last sent a notice."""
         query = (
             select(notices.c.item_id, notices.c.kind, func.max(notices.c.sent_at))
             .where(notices.c.actor_id.in_(sorted(actor_ids)))
@@ -53,7 +53,7 @@ class NoticeBook:
             )
 
     async def roles_waited_for(self) -> frozenset[str]:
-        """Roles that anything at all waits for: nobody else has to be looked at."""
+        """Roles that anything waits for: accounts without them have no open items."""
         query = select(func.jsonb_array_elements_text(inbox.c.roles)).distinct()
         async with self._database.connect() as connection:
             return frozenset(row[0] for row in await connection.execute(query))
@@ -85,7 +85,7 @@ class NoticeBook:
 
 
 async def is_look_late(database: Database, cluster: str, grace: timedelta) -> bool:
-    """Whether nobody in this cluster means to look for notices, or should have done so by now."""
+    """Whether no workflow in this cluster is to look for notices, or one should have done so by now."""
     query = select(notice_looks.c.cluster, notice_looks.c.due_at + grace < func.engine.now())
     async with database.connect() as connection:
         row = (await connection.execute(query)).first()

@@ -1,7 +1,7 @@
 """Files that people attach: kept once, encrypted under the key of the person they are about, and only ever added.
 
 An event's evidence names a file by the digest of its ciphertext. Erasing the person makes the file unreadable,
-and everybody can still check that its bytes are those the ledger names (`docs/ledger-format.md`).
+and everyone can still check that its bytes are those the ledger names (`docs/ledger-format.md`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OPEN = "SELECT media_type, bytes, sealed FROM ledger.files WHERE digest = %s AN
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file as somebody hands it over."""
+    """A file as it was uploaded."""
 
     name: str
     content: bytes
@@ -42,7 +42,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """`content` is the ciphertext and `digest` its SHA-256; `told` is what evidence says about the file."""
+    """`content` is the ciphertext and `digest` its SHA-256; `told` is what the evidence says about the file."""
 
     digest: bytes
     kind: str
@@ -120,7 +120,7 @@ class Files:
 
     async def open(self, person_id: str, stored: str) -> bytes:
         """The file's content. Raises `Invalid`: `file_erased` once the person is; `unknown_file` for one that is not
-        there or is about somebody else. Who may read it is for the caller to say: a viewer of a run whose evidence
+        there or is about someone else. Who may read it is for the caller to say: a viewer of a run whose evidence
         names it."""
         try:
             digest = bytes.fromhex(stored)

@@ -33,7 +33,7 @@ CACHED_SECONDS = 30.0
 _WRAPPED_MARK = b"\x01"
 _KEYS = "SELECT person_id, wrapped FROM keyring.person_keys WHERE person_id = ANY(%s)"
 _FIND = "SELECT person_id FROM keyring.lookups WHERE tag = %s"
-# One statement, so that nobody is ever found who has no key.
+# One statement, so that a person is never found without a key.
 _CLAIM = """
 WITH claimed AS (
     INSERT INTO keyring.lookups (tag, person_id) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING person_id)

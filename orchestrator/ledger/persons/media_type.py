@@ -27,7 +27,7 @@ _ACTIVE = re.compile(
 
 
 def media_type(content: bytes) -> str:
-    """By what stands in it; a name's ending proves nothing. HTML, SVG, XML and scripts are `application/octet-stream`,
+    """By its content; a name's ending proves nothing. HTML, SVG, XML and scripts are `application/octet-stream`,
     like programs and everything else that is not known here."""
     for beginning, known in _BEGINNINGS.items():
         if content.startswith(beginning):

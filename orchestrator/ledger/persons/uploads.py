@@ -1,5 +1,5 @@
 """Files that were handed over and that no evidence names yet. They become part of the ledger, which only grows, when a
-task is completed with them; what nobody completes a task with goes again."""
+task is completed with them; files that no task is completed with are deleted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Uploads:
         return sealed.description
 
     async def use(self, person_id: str, actor_id: str, run_id: str, task_id: str, uploaded: Uploaded) -> dict[str, Any]:
-        """Makes a file part of the ledger, if it is not yet, and returns what evidence says about it, told by the file
+        """Makes a file part of the ledger, if it is not yet, and returns its entry in the evidence, read from the file
         itself. Raises `Invalid` (`unknown_file`, `file_erased`)."""
         try:
             digest = bytes.fromhex(uploaded.stored)

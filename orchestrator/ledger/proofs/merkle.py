@@ -59,7 +59,7 @@ def root(leaves: Iterable[bytes]) -> bytes:
 
 
 def inclusion_proof(index: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """PATH(index, D[n]): shows that the leaf stands at `index` (from 0). Raises IndexError for none there."""
+    """PATH(index, D[n]): shows that the leaf is at `index` (from 0). Raises IndexError for none there."""
     if not 0 <= index < len(leaves):
         raise IndexError(f"leaf {index} of a tree of {len(leaves)}")
     if len(leaves) == 1:

@@ -3,7 +3,7 @@
 | schema | what | who may change it |
 |---|---|---|
 | `ledger` | the events and the head row | only appended to |
-| `read` | what pages and lists show, changed in the same transaction as the events | made anew by a rebuild |
+| `read` | what pages and lists show, changed in the same transaction as the events | made again by a rebuild |
 | `engine` | cursors, reports of workflows, settings | not history: may be lost |
 | `access` | sessions, tokens, answers given already | not history: users without them sign in again |
 | `keyring` | wrapped keys of persons and the tags they are looked up by | erased for good; backed up apart |
@@ -146,7 +146,7 @@ Index(
     postgresql_where=exceptions.c.closed_at.is_not(None),
 )
 
-run_counts = Table(  # kept by triggers on `runs`; a rebuild of that makes this anew
+run_counts = Table(  # kept by triggers on `runs`; a rebuild of that makes this again
     "run_counts",
     metadata,
     Column("packet_name", Text, primary_key=True),

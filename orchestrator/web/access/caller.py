@@ -30,7 +30,7 @@ TOKEN = HTTPBearer(
 
 
 class SignInNeeded(Exception):
-    """Nobody is signed in, or no longer."""
+    """No one is signed in, or no longer."""
 
 
 class TokenNeeded(Exception):
@@ -69,7 +69,7 @@ class Caller:
         return max(self.auth_time or self.session.created_at, self.session.created_at)
 
     def require_step_up(self, settings: WebSettings, what: str = "An urgent start") -> None:
-        """What is done at once, before anybody approves, and what gives others access, is for somebody who has just
+        """What takes effect before an approval, and what gives others access, is for a person who has just
         proved who they are. `what` begins the message. Raises `NotAllowed` (`step_up_needed`)."""
         sign_in = self.sign_in(settings)
         if not sign_in.recent:
@@ -91,7 +91,7 @@ async def session_caller(request: Request) -> Caller:
     """The person behind the browser's session. Raises `SignInNeeded`."""
     web = state_of(request)
     secret = request.cookies.get(cookie_name(web.settings))
-    # Browsers say of what a page's script asks for, streams among it, that nobody navigated.
+    # Browsers say of what a page's script asks for, streams among it, that no one navigated.
     by_hand = request.headers.get("sec-fetch-mode", "navigate") == "navigate"
     session = await web.sessions.find(secret, by_hand=by_hand) if secret else None
     if session is None:
@@ -127,7 +127,7 @@ async def token_caller(
 
 
 async def token_holder(request: Request) -> Caller:
-    """Asked anew, for what lasts longer than a moment: a token ends, and so does what its holder may do. Raises
+    """Asked again, for what lasts longer than a moment: a token ends, and so does what its holder may do. Raises
     `TokenNeeded`."""
     web = state_of(request)
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
@@ -142,7 +142,7 @@ async def token_holder(request: Request) -> Caller:
     if token.actor_id != token.made_by:
         maker = organisation.actors.get(token.made_by)
         if maker is None or await _has_left(web, maker, token.created_at):
-            raise TokenNeeded  # what somebody made does not outlive their own leaving
+            raise TokenNeeded  # a token ends when the person who created it leaves
         # Tokens of earlier versions left no event, so that the ledger does not know who made them.
         known = actor.maker if actor.kind == "assistant" and actor.maker is not None else maker
         actor = actor.model_copy(update={"maker": known, "maker_human": actor.maker_human or maker.human})

@@ -41,7 +41,7 @@ with warnings.catch_warnings():
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
 METADATA_TTL_SECONDS = 3600.0
-"""Seconds for which the provider's discovery document and keys are taken as read; an unknown key is looked for anew."""
+"""Seconds for which the provider's discovery document and keys are cached; an unknown key is looked up again."""
 TIMEOUT_SECONDS = 10.0
 """Seconds for one answer of the provider; both documents together take no longer."""
 FAILURE_TTL_SECONDS = 10.0
@@ -103,7 +103,7 @@ class Provider:
 
     async def begin(self, *, step_up: bool) -> tuple[str, str, dict[str, str]]:
         """Where to send the browser, the state that it comes back with, and what to keep until then. `step_up` asks
-        the provider to have them prove anew who they are."""
+        the provider to have them prove again who they are."""
         metadata, _ = await self._known()
         kept = {"nonce": secrets.token_urlsafe(32), "verifier": secrets.token_urlsafe(48)}
         more: dict[str, str] = {}
@@ -171,7 +171,7 @@ class Provider:
                 )
                 claims.validate(leeway=CLOCK_LEEWAY_SECONDS)
             except (JoseError, OAuthError, *_UNUSABLE_ANSWER) as error:
-                # The provider may have changed its keys since they were read: once, they are read anew.
+                # The provider may have changed its keys since they were read: once, they are read again.
                 failed = error
                 continue
             except Exception as error:  # Authlib's claims raise errors of a library that is deprecated
@@ -201,7 +201,7 @@ class Provider:
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
         named = self._groups(claims)
-        # Some providers say it as a text. An address that nobody looked at may be anybody's, a colleague's in HR too.
+        # Some providers send it as a text. An address that was not verified may be another person's.
         mail_verified = str(claims.get("email_verified", self.settings.mail_is_verified)).lower() == "true"
         verified = self.settings.person_claim != "email" or mail_verified
         return Identity(
@@ -217,7 +217,7 @@ class Provider:
 
     def _groups(self, claims: Mapping[str, Any]) -> list[str]:
         """A text or a list of texts; anything else names no group. Raises `SignInFailed` where the provider left the
-        groups out because there are too many (Microsoft Entra ID's overage claim): without them nobody's roles are
+        groups out because there are too many (Microsoft Entra ID's overage claim): without them no account's roles are
         known."""
         claim = self.settings.roles_claim
         elsewhere = claims.get("_claim_names")

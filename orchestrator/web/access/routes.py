@@ -49,7 +49,7 @@ async def start(request: Request, to: str = "/", step_up: bool = False) -> Respo
         url, state, kept = await web.provider.begin(step_up=step_up)
     begun = web.sessions.seal_sign_in(state, {**kept, "to": safe_path(to)}, SIGN_IN_WITHIN)
     answer = RedirectResponse(url, 303)
-    # The browser that began is the one that comes back: somebody else's link signs nobody in.
+    # The browser that began is the one that comes back: the link of another browser does not sign in.
     _set(answer, web, _state_cookie(web), begun, SIGN_IN_WITHIN)
     return answer
 
@@ -107,7 +107,7 @@ async def sign_in_locally(request: Request) -> Response:
 
 
 async def local_arrival(web: WebState, alias: str) -> Arrival:
-    """Raises `NotAllowed` where nobody signs in by name, `Invalid` for a name that nobody has."""
+    """Raises `NotAllowed` where sign-in by name is off, `Invalid` for an unknown name."""
     if not web.local:
         raise NotAllowed("no_local_sign_in", "Local sign-in is not available on this installation.")
     member = next((member for member in web.local if member.alias == alias.lower()), None)
@@ -181,5 +181,5 @@ def safe_path(to: str) -> str:
 
 
 def sign_in_address(request: Request) -> str:
-    """Where somebody who is not signed in is sent, to come back here."""
+    """Where a visitor who is not signed in is sent, to come back here."""
     return f"/sign-in?to={quote(request.url.path, safe='/')}" if request.url.path != "/" else "/sign-in"

@@ -1,4 +1,4 @@
-"""What follows when somebody has proved who they are: HR says who is behind the account, the ledger records what they
+"""What follows a successful sign-in: HR says who is behind the account, the ledger records what they
 may do here, and a session begins."""
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Arrived:
 
 
 async def arrive(request: Request, web: WebState, arrival: Arrival) -> Arrived:
-    """Raises `NotAllowed` for somebody whose own cutoff has passed."""
+    """Raises `NotAllowed` for a person whose own cutoff has passed."""
     request.state.account, request.state.signs_in = arrival.actor_id, True
     known = (await web.services.runs.organisation()).actors.get(arrival.actor_id)
     human, managers = (known.human, known.managers) if known is not None else (None, frozenset())
@@ -66,7 +66,7 @@ async def arrive(request: Request, web: WebState, arrival: Arrival) -> Arrived:
                     arrival.actor_id, WhoSignsIn(wanted=arrival.person), within=HR_TIMEOUT_SECONDS
                 )
         except (Refusal, InquiryFailed, EngineUnavailable) as error:
-            # HR is away, or knows nobody by this. What it said the last time holds: gates ask for the person behind.
+            # HR is away, or has no such person. What it said the last time holds: gates ask for the person behind.
             log.warning("HR did not say who signs in: %s", getattr(error, "code", type(error).__name__))
             asked = False
         else:

@@ -9,7 +9,7 @@ from fastapi import Request
 from orchestrator.web.state import state_of
 
 SUBSCRIBER_PREFIX_BITS = 64
-"""Bits of an IPv6 address that are somebody's own network (RFC 6177): with the rest they can do as they like."""
+"""Bits of an IPv6 address that are one subscriber's network (RFC 6177); the subscriber chooses the rest."""
 
 
 def source_of(request: Request) -> bytes:

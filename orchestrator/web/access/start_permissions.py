@@ -21,7 +21,7 @@ def in_use(shelf: PacketShelf) -> Packet | None:
 
 def packets_to_start(actor: Actor, shelves: Iterable[PacketShelf]) -> list[tuple[Packet, PacketShelf]]:
     """Those under which the actor may start runs; none where no packet is in use. Raises `NotAllowed`, as the domain
-    does, for somebody who may start none."""
+    does, for someone who may start none."""
     require("start_run", actor)
     allowed: list[tuple[Packet, PacketShelf]] = []
     refused: NotAllowed | None = None

@@ -1,8 +1,8 @@
-"""HR's system reports that somebody leaves, and a run is started.
+"""HR's system reports that a person leaves, and a run is started.
 
 Signed as Standard Webhooks 1.0.0 say (scheme v1): HMAC-SHA256 over `webhook-id.webhook-timestamp.raw body`. The id is
-signed along, and kept: what somebody overheard cannot be sent again under another. Who cannot sign learns nothing but
-that. Nothing of a request is read before its signature is found right.
+signed along, and kept: a request that was overheard cannot be sent again under another. Nothing of a request is read
+before its signature is verified, and the response to an unsigned one says only that.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ router = APIRouter(prefix="/api/v1/hooks", tags=["webhooks"])
 
 WINDOW: Final = timedelta(minutes=5)
 REPORT_TTL: Final = timedelta(days=30)
-"""How long a delivery's id is known: it is repeated under the same id, signed anew, for days."""
+"""How long a delivery's id is known: it is repeated under the same id, signed again, for days."""
 ROLE: Final = "hr_system"
 _ID: Final = re.compile(r"[!-~]{1,200}")
 _PREFIX: Final = "whsec_"

@@ -49,7 +49,7 @@ class IdempotentRoute(APIRoute):
             try:
                 return await _once(request, key, handle)
             finally:
-                await request.close()  # a form's files, where nobody got as far as to read them
+                await request.close()  # a form's files, where the request failed before they were read
 
         return handle_once
 

@@ -1,6 +1,6 @@
 """People as HR knows them, for callers who may prepare runs: found by a worker, sent to the caller, stored nowhere.
 
-Names stand in bodies and never in an address: addresses end up in logs and histories.
+Names are in bodies and never in an address: addresses end up in logs and histories.
 """
 
 from __future__ import annotations

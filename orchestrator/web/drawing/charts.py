@@ -37,7 +37,7 @@ _TENFOLD: Final = (1, 10, 60, 600, 3_600, 36_000, 86_400, 604_800, 2_592_000, 31
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`told` is the value as it is read ("2 h 5 min"); without it the number stands there. `late` gives the bar another
+    """`told` is the value as it is read ("2 h 5 min"); without it the number is shown. `late` gives the bar another
     pattern and the word "late"."""
 
     label: str
@@ -113,7 +113,7 @@ def times_chart(
 
 
 def bars(rows: Sequence[Bar], *, title: str, id_: str, unit: str = "") -> Markup:
-    """Horizontal bars, a row each: the label above, the value at the end. `unit` ("exceptions") stands in the
+    """Horizontal bars, a row each: the label above, the value at the end. `unit` ("exceptions") is in the
     description. Empty for no rows."""
     if not rows:
         return Markup("")

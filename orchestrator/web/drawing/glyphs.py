@@ -27,7 +27,7 @@ SHAPES: Final[Mapping[str, str]] = {
     "play": f'{_DISC}<path d="M6.7 5.4 10.8 8 6.7 10.6Z" class="glyph-cut" stroke-width="1" stroke-linejoin="round"/>',
     "again": f'<path d="M13.4 8.6A5.5 5.5 0 1 1 11.6 4" {_LINE}/><path d="M12.2 1.4V4.4H9.2" {_LINE}/>',
     "cross": f'{_DISC}<path d="M5.4 5.4 10.6 10.6M10.6 5.4 5.4 10.6" {_CUT}/>',
-    # In a disc: in a diamond it would look like the mark that stands for a letter which cannot be shown.
+    # In a disc: in a diamond it would look like the mark for a letter which cannot be shown.
     "question": f'{_DISC}<path d="M6.1 6.2a1.9 1.9 0 1 1 2.9 1.7c-.6.4-1 .7-1 1.4M8 11.6v.1" {_CUT}/>',
     "minus": f'{_RING}<path d="M5.2 8H10.8" {_LINE}/>',
     "clock": f'{_RING}<path d="M8 4.6V8.2L10.4 9.6" {_LINE}/>',

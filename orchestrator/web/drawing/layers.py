@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 SWEEPS: Final = 6
-"""Times that the rows are ordered anew; after a few nothing changes any more."""
+"""Times that the rows are ordered again; after a few nothing changes any more."""
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Layout:
 
 
 def column_of(needs: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """The longest way to each box. What lies on a circle stands at 0: a plan has none, and a drawing must not hang."""
+    """The longest way to each box. Boxes on a cycle are at 0: a plan has none, and a drawing must not hang."""
     found: dict[str, int] = {}
     waiting = {box: sum(need in needs for need in set(before)) for box, before in needs.items()}
     after: dict[str, list[str]] = {box: [] for box in needs}

@@ -22,7 +22,7 @@ Document = Mapping[str, Any]
 
 BOX: Final = (200.0, 72.0)
 BETWEEN: Final = 52.0  # columns, where the lines run
-GAP: Final = 20.0  # rows; a gate's name stands in it
+GAP: Final = 20.0  # rows; a gate's name is drawn in it
 EDGE: Final = 12.0
 TITLE: Final = 12.5
 SMALL: Final = 11.0
@@ -41,7 +41,7 @@ class _State:
 
 def plan_graph(steps: Sequence[Document], gates: Sequence[Document] = (), *, id_: str = "plan-graph") -> Markup:
     """An `svg` element of a fixed size, for a region that scrolls. Empty where there are no steps. `id_` begins the ids
-    inside, so that two graphs may stand on one page."""
+    inside, so that a page can have two graphs."""
     if not steps:
         return Markup("")
     named: dict[str, list[str]] = {}
@@ -101,7 +101,7 @@ def _state(step: Document) -> _State:
 _BRIEF: Final = {
     "predecessors": "Waiting", "open_question": "Account match", "exception": "Blocked", "plan": "Waiting for plan",
 }  # fmt: skip
-"""Shorter forms of labels that leave no room for the system in a box; the box's title has the whole label."""
+"""Shorter forms of labels that are too long for a box with its system; the box's title has the whole label."""
 
 
 def _brief(state: _State) -> str:

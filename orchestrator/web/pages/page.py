@@ -36,10 +36,10 @@ async def page(
     flashes: tuple[Flash, ...] = (),
     **context: Any,
 ) -> HTMLResponse:
-    """`template` drawn for `caller`, in their time zone. What was kept to be said to them stands on it, once."""
+    """`template` drawn for `caller`, in their time zone. It shows the messages that were kept for them, once."""
     web = state_of(request)
     session = caller.session if caller is not None else None
-    # A live page's own look at itself takes nothing away from the page that somebody is on the way to.
+    # When a live page reloads itself, it takes no message from the page that the user opens next.
     looked_at = request.headers.get("sec-fetch-mode", "navigate") == "navigate"
     kept = session.flashes if session is not None and looked_at else ()
     if session is not None and kept:
@@ -67,8 +67,8 @@ def _offered(caller: Caller) -> list[tuple[str, str, str, None]]:
 
 
 async def back_to(request: Request, caller: Caller, to: str, *flashes: Flash) -> Response:
-    """The answer to a form that was carried out: another page, which says what came of it (303, so that loading it anew
-    sends nothing twice)."""
+    """The answer to a form that was carried out: another page with the result (303, so that reloading it sends nothing
+    twice)."""
     request.state.refused = any(flash.kind == "refused" for flash in flashes)
     if flashes and caller.session is not None:
         await state_of(request).sessions.say(caller.session, *flashes)

@@ -1,4 +1,4 @@
-"""A refusal on the page that the form stands on: what is said, and the answer's status."""
+"""A refusal on the form's page: its text, and the response's status."""
 
 from __future__ import annotations
 

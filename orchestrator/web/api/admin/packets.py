@@ -250,7 +250,7 @@ async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: Idem
     files = {WORKFLOW_FILE: asked.workflow, PLATFORM_FILE: asked.platform, APPROVALS_FILE: asked.approvals}
     contents = {name: text.encode() for name, text in files.items()}
     packet = await web.heavy.run(parse_packet, contents, max_nodes=MAX_NODES)
-    adopt_first(PacketState(), packet, caller.actor)  # nobody has a file looked through who would own none of it
+    adopt_first(PacketState(), packet, caller.actor)  # files are checked only for accounts that would own one of them
     actors = list((await web.services.runs.organisation()).actors.values())
     roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))
     wrong = await web.heavy.run(

@@ -1,4 +1,4 @@
-"""What stands in addresses and requests: ids, cursors, dates and texts, each with its bounds and its description.
+"""Parts of addresses and requests: ids, cursors, dates and texts, each with its bounds and its description.
 
 A text holds no NUL, which PostgreSQL cannot keep; an id no control character at all.
 """

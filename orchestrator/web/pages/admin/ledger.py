@@ -41,7 +41,7 @@ FIELDS = ("run", "system", "actor", "since", "until")
 
 @router.get("/ledger")
 async def ledger(request: Request, caller: PageCaller) -> Response:
-    """The filter holds ids and times only: names stand in no address."""
+    """The filter holds ids and times only: names are in no address."""
     return await _page(request, caller)
 
 

@@ -101,8 +101,8 @@ async def differences(request: Request, caller: PageCaller, name: str) -> Respon
 
 @router.post("/packets/{name}/versions/{version}/sign")
 async def sign(request: Request, caller: PageCaller, form: Form, name: str, version: str) -> Response:
-    """As the owner whose role the caller has, for the phase that stood on the button: one that has passed meanwhile is
-    signed by nobody by mistake."""
+    """As the owner whose role the caller has, for the phase that the button named: a phase that has passed meanwhile is
+    not signed by mistake."""
     web = state_of(request)
     await readable(web, caller, name)
     try:

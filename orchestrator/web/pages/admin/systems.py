@@ -33,7 +33,7 @@ CHECK_TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class SystemLine:
-    """`seen` is the last look's word, None where nobody looked yet. `may_hold` and `may_release` are what the domain
+    """`seen` is the result of the last check, None before the first. `may_hold` and `may_release` are what the domain
     would let the caller do."""
 
     name: str

@@ -1,5 +1,5 @@
 """Tokens: with which programs act here, one's own command line among them. A token is shown once, on the page that
-answers the form, and stands in no address."""
+answers the form, and is in no address."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ async def tokens(request: Request, caller: PageCaller) -> Response:
 
 @router.post("/tokens")
 async def make(request: Request, caller: PageCaller, form: Form) -> Response:
-    """The token stands in this answer and in no other: loading it anew asks the browser whether to send the form
-    again, which makes another."""
+    """The token is in this response only. If the page is reloaded, the browser asks whether to send the form again,
+    which creates another token."""
     web = state_of(request)
     typed = {
         "name": text(form, "name")[:MAX_NAME_CHARACTERS], "kind": text(form, "kind"), "up_to": text(form, "up_to"),

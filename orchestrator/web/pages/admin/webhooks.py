@@ -30,7 +30,7 @@ async def webhooks(request: Request, caller: PageCaller) -> Response:
 
 @router.post("/webhooks")
 async def add(request: Request, caller: PageCaller, form: Form) -> Response:
-    """The secret stands in this answer and in no other."""
+    """The secret is in this response only."""
     web = state_of(request)
     url = text(form, "url")[:MAX_URL_CHARACTERS]
     types, only = texts(form, "types")[:50], texts(form, "packets")[:50]

@@ -1,4 +1,4 @@
-"""What lists can be narrowed to: the packets that somebody reads, their systems, and who looks after exceptions."""
+"""What lists can be narrowed to: the packets that the viewer reads, their systems, and the owners of exceptions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the address of a list asks for, as far as there is such a thing: one way for all lists.
 
-A word that is none is passed over, so that an address that somebody kept still shows something, and the page says so.
+A word that is none is passed over, so that an old bookmark still shows something, and the page says so.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Updates that arrive by themselves (Server-Sent Events of the HTML standard): a page hears that what it shows has
-moved, and never what happened; it looks again, and is checked anew, like anybody who opens it.
+moved, and never what happened; it looks again, and is checked again, like anyone who opens it.
 
-A stream says nothing of what somebody may not see, not even that something happened. It ends with the session, with
+A stream says nothing of what the viewer may not see, not even that something happened. It ends with the session, with
 the sight of the run, and at once where the ledger cannot be asked: the page then says so, and comes again.
 """
 

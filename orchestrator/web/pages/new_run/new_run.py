@@ -41,7 +41,7 @@ from orchestrator.web.state import WebState, state_of
 router = APIRouter()
 
 SEARCH_TIMEOUT_SECONDS = 8.0
-"""Seconds for HR to find people while somebody waits."""
+"""Seconds for HR to find people while the user waits."""
 FIRST_WAIT_SECONDS, LONG_POLL_SECONDS, MAX_POLLS = 0.8, 8.0, 8
 """Seconds for which the preview's page waits before it says so, then again and again; and how often."""
 ONE_START = timedelta(hours=1)
@@ -297,7 +297,7 @@ async def _questions(web: WebState, caller: Caller, inquiry_id: str) -> tuple[Ma
 
 async def _offered(web: WebState, caller: Caller) -> list[PacketChoice]:
     """The packets under which the caller may start runs, those in production first; none where there is no packet in
-    use. Raises `NotAllowed` as the domain does for somebody who may start none."""
+    use. Raises `NotAllowed` as the domain does for someone who may start none."""
     offered: list[PacketChoice] = []
     for current, shelf in packets_to_start(caller.actor, (await web.queries.organisation_snapshot()).shelves.values()):
         urgent = current.approvals.urgent
@@ -317,7 +317,7 @@ def _chosen(offered: Sequence[PacketChoice], name: str) -> PacketChoice:
 
 
 def _hr(packet: Packet) -> tuple[str, Any]:
-    """Who people are is one HR system's word; an id of another's means somebody else."""
+    """An id belongs to one HR system; the same id in another one is another person."""
     return packet.platform.hr.system, packet.platform.systems[packet.platform.hr.system]
 
 

@@ -32,7 +32,7 @@ class StepLine:
 
 @dataclass(frozen=True, slots=True)
 class GateLine:
-    """`deciders` are names; none where nobody who is known here may decide it."""
+    """`deciders` are names; none where no known account may decide it."""
 
     gate: PreviewGate
     deciders: tuple[str, ...]

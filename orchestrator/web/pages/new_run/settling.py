@@ -2,7 +2,7 @@
 and the answers that the command takes.
 
 The page's questions are those of the preview that was made for the requester; a form's fields about anything else are
-nobody's.
+no one's.
 """
 
 from __future__ import annotations

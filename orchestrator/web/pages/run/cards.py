@@ -1,5 +1,5 @@
 """Open items as cards: one document each for a gate, a task and an exception, with what the viewer may do about it,
-who else can, and what happens if nobody does. Inbox, run and exceptions draw the same card from it."""
+who else can, and what happens if no one does. Inbox, run and exceptions draw the same card from it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def anchor(run_id: str, item_id: str) -> str:
 
 
 def _elsewhere(seen: RunAccess, item_id: str, is_open: bool) -> Document:
-    """Who else can act, and what happens if nobody does."""
+    """Who else can act, and what happens if no one does."""
     if not is_open:
         return {"others": [], "delay_words": ""}
     may = deciders(seen.state, item_id, seen.world.actors.values(), seen.world)
@@ -168,7 +168,7 @@ def task_card(seen: RunAccess, task_id: str) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """An answer to a task that was refused: what stood in its field, and what is wrong with that."""
+    """An answer to a task that was refused: what was in its field, and what is wrong with that."""
 
     anchor: str
     note: str
@@ -284,7 +284,7 @@ def _nameable(seen: RunAccess, exception_id: str, known: ExceptionState) -> tupl
 
 
 def _second_request(seen: RunAccess, exception_id: str) -> Document | None:
-    """What somebody else asked for, who was told nothing."""
+    """A duplicate request by a person who cannot see this run."""
     for request, number in seen.state.second_requests:
         if exception_id == f"x-second_request-{number}":
             return {

@@ -32,7 +32,7 @@ def on_page(refused: Refusal | None) -> FlashNotice | None:
 
 
 def refusal(seen: RunAccess, refused: Refusal, item_id: str = "") -> Flash:
-    """A refusal, told; where somebody was first, who and when."""
+    """The text of a refusal; if another person was first, who and when."""
     text = _outcome(seen, refused, item_id) or refused.message
     return Flash("refused", text, remedy_of(refused))
 

@@ -26,7 +26,7 @@ from orchestrator.web.state import state_of
 
 IN_THE_NOTE = ("reason_missing", "evidence_missing")
 BACK = "back"
-"""A form's field: the path of the page it stands on, with its query and the place on it."""
+"""A form's field: the path of its page, with its query and the place on it."""
 
 
 def place_of(form: FormData) -> str:

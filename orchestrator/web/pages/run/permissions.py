@@ -21,7 +21,7 @@ from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 
 SAID = "said"
-"""Stands for a reason where the rules want one."""
+"""A placeholder where the rules need a reason."""
 
 
 @dataclass(frozen=True, slots=True)

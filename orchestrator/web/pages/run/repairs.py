@@ -1,4 +1,4 @@
-"""Settling exceptions: saying whose an account is, trying a step again, leaving it out, planning anew, accepting."""
+"""Settling exceptions: saying whose an account is, trying a step again, leaving it out, planning again, accepting."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ router = APIRouter()
 
 @router.post("/runs/{run_id}/accept")
 async def accept(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
-    """Closes `exception` with a `reason`, where it needs only that somebody has looked."""
+    """Closes `exception` with a `reason`, where it needs only a review."""
     exception_id = text(form, "exception")
     return await _carry_out(
         request, caller, form, run_id, exception_id,
@@ -71,7 +71,7 @@ async def settle(request: Request, caller: PageCaller, form: Form, run_id: str) 
 
 @router.post("/runs/{run_id}/retry")
 async def retry(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
-    """`again` does `step` anew, under another effect key."""
+    """`again` does `step` again, under another effect key."""
     step = text(form, "step")
     return await _carry_out(
         request, caller, form, run_id, text(form, "exception"),

@@ -25,7 +25,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class RunAccess:
-    """`staff` is everybody who has signed in, by account."""
+    """`staff` is everyone who has signed in, by account."""
 
     snapshot: RunSnapshot
     caller: Caller
@@ -67,7 +67,7 @@ class RunAccess:
         return spec.title if spec is not None else gate
 
     def step(self, step: PlannedStep) -> Document:
-        """A step for somebody who decides about it. `due_at` is None where it is due at once; `reversible_until` counts
+        """A step for a person who decides about it. `due_at` is None where it is due at once; `reversible_until` counts
         from when it is due, or from now."""
         due = due_at(self.state, step)
         until = None
@@ -90,7 +90,7 @@ class RunAccess:
 
 
 def name_in(staff: Mapping[str, StaffMember], actor_id: str | None) -> str:
-    """What somebody is called; the beginning of their account's id where nobody can say any more."""
+    """A person's name; the beginning of their account's id once the name is erased."""
     if not actor_id:
         return ""
     known = staff.get(actor_id)
