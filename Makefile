@@ -46,7 +46,9 @@ browser: setup
 check: lint ## Check style, types and imports, then run every test that needs no server (ARGS="-k name": some of them)
 	@$(PYTEST) --without-servers -n 2 --dist loadfile $(ARGS)
 
-test: lint browser ## Check style, types and imports, then run every test but the two below (ARGS="-k name": some of them)
+# Linting uses one processor. Meanwhile another one compiles the tests, which otherwise each of the processes would do.
+test: setup browser ## Check style, types and imports, then run every test but the two below (ARGS="-k name": some of them)
+	@$(PYTEST) --collect-only --quiet >/dev/null 2>&1 & $(MAKE) lint && wait
 	@$(PYTEST) $(SIDE_BY_SIDE) $(ARGS); code=$$?; .ci/absent; exit $$code
 
 test-servers: setup ## Run the tests that need heavy servers; those whose server is not installed are left out and named
