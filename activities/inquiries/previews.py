@@ -88,7 +88,12 @@ class Previews:
             sign_in=SignIn(recent=True),  # a preview changes nothing
         )
         world = StartContext(
-            None, shelf, organisation, now, self._runs.abilities, departed=await self._runs.departed(organisation)
+            None,
+            shelf,
+            organisation,
+            now,
+            self._runs.abilities,
+            departed=await self._runs.departures.departed(organisation),
         ).world(version.version)
         found = await self._found(person, key, pinned, current)
         details = {account.account_id: account.model_dump(mode="json") for account in found.accounts}

@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from orchestrator.deciding.appending import decided_before, drafts, on_behalf
+from orchestrator.deciding.departures import Departures
 from orchestrator.deciding.folds import Folds
 from orchestrator.deciding.optimistic import until_appended
 from orchestrator.deciding.packet_shelf import EMPTY_SHELF, PacketShelf, fold_shelf
@@ -64,10 +65,6 @@ SNAPSHOT_TTL_SECONDS = 5.0
 """How long this process acts on a world that it has read, as long as the append finds it unchanged."""
 
 
-DEPARTED_TTL_SECONDS = 30.0
-"""How old what a process knows of past cutoffs of accounts may be: each request of an account checks its own again."""
-
-
 class Runs:
     """Reads, decides and appends. One per process."""
 
@@ -84,7 +81,7 @@ class Runs:
         self.starts = RecentStarts(ledger)
         self._organising = asyncio.Lock()
         self._starting = asyncio.Lock()
-        self._departed: tuple[float, frozenset[str]] | None = None
+        self.departures = Departures(ledger)
         ledger.forgetting.append(self._forget)
 
     def _forget(self) -> None:
@@ -92,7 +89,7 @@ class Runs:
         for folds in (self._runs, self._shelves, self._holds, self._organisation):
             folds.clear()
         self._snapshots.clear()
-        self._departed = None
+        self.departures.forget()
         self.starts.forget()
 
     async def load(self, run_id: str) -> RunSnapshot:
@@ -124,7 +121,7 @@ class Runs:
             }
         )
         organisation = self._organisation.advance(e.ORGANISATION, organisation, page.events[e.ORGANISATION])
-        departed = await self.departed(organisation[1])
+        departed = await self.departures.departed(organisation[1])
         shelves = {
             packet: self._shelves.advance(packets[packet], known, page.events[packets[packet]])
             for packet, known in shelves.items()
@@ -246,6 +243,7 @@ class Runs:
         # A key that is taken at the version that was read is a fault: deciding again would come to the same.
         rows = projections.changes(before, after, world.now)
         appended = await self.ledger.append(appends, rows, not_after=decided_before(before, happened))
+        self.starts.appended(appended)
         own = [recorded for recorded in appended.events if recorded.stream == stream]
         state = self._runs.advance(stream, (before.version, before), own)[1]
         return RunDecision(state, world, tuple(happened), standings)
@@ -261,8 +259,9 @@ class Runs:
 
         async def attempt() -> RunDecision:
             known, counted = self._organisation.get(e.ORGANISATION), self.starts.cached()
+            shelved = self._shelves.get(packets)
             page = await self.ledger.read({
-                person_stream: 0, packets: 0, e.ORGANISATION: known[0], e.STARTS: counted[0],
+                person_stream: 0, packets: shelved[0], e.ORGANISATION: known[0], e.STARTS: counted[0],
             })  # fmt: skip
             record = PersonRecord()
             for recorded in page.events[person_stream]:
@@ -270,27 +269,32 @@ class Runs:
             open_run = await self.load(record.last_run) if record.last_run is not None else None
             if open_run is not None and open_run.state.finished:
                 open_run = None
-            _, shelf = self._shelves.advance(packets, (0, EMPTY_SHELF), page.events[packets])
+            _, shelf = self._shelves.advance(packets, shelved, page.events[packets])
             organised, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
-            version, starts = self.starts.advance(counted, page.events[e.STARTS])
-            departed = await self.departed(people)
-            context = StartContext(open_run, shelf, people, page.now, self.abilities, starts, departed=departed)
+            counted = self.starts.advance(counted, page.events[e.STARTS])
+            departed = await self.departures.departed(people)
+            context = StartContext(open_run, shelf, people, page.now, self.abilities, departed=departed)
             if urgent:
                 left = await self._left([person for one in context.last_holders(person_id).values() for person in one])
-                context = replace(context, left=left)
-            decided = request(context)
+                return await append(replace(context, left=left, starts=counted[1]), counted[0], organised, record)
+            async with self._starting:
+                version, starts = self.starts.cached()
+                return await append(replace(context, starts=starts), version, organised, record)
+
+        async def append(context: StartContext, version: int, organised: int, record: PersonRecord) -> RunDecision:
+            decided, open_run = request(context), context.open_run
             caused = list(decided.events)
             more = [StreamAppend(e.STARTS, version, drafts(decided.starts, version, person_id))]
             if decided.refused is not None:
                 if decided.starts:
-                    await self.ledger.append(more)
+                    self.starts.appended(await self.ledger.append(more))
                 raise decided.refused
             more = more if decided.starts else []
             asked = caused[0] if caused else None
             if not isinstance(asked, e.RunRequested):
                 assert open_run is not None, "only a run that is open can have other events appended"
                 if not caused and more:
-                    await self.ledger.append(more)
+                    self.starts.appended(await self.ledger.append(more))
                 return await self._append(open_run, caused, more if caused else ())
             world = context.world(asked.packet_version)
             after, happened, _ = with_consequences(RunState(), caused, world)
@@ -302,10 +306,13 @@ class Runs:
             ]
             if on_behalf(happened):
                 appends.append(StreamAppend(e.ORGANISATION, organised))
-            await self.ledger.append(appends, projections.changes(RunState(), after, world.now))
+            self.starts.appended(await self.ledger.append(appends, projections.changes(RunState(), after, world.now)))
             return RunDecision(after, world, tuple(happened))
 
-        # One at a time in this process: every start changes the stream of starts, so they would conflict.
+        # Every start changes the stream of starts. In this process they append one at a time, or they would conflict.
+        # What an urgent start rests on is read after the start before it was recorded.
+        if not urgent:
+            return await until_appended(attempt)
         async with self._starting:
             return await until_appended(attempt)
 
@@ -320,14 +327,6 @@ class Runs:
             if state is not None and state.finish != "ended" and state.cutoff <= page.now:
                 left.add(person_id)
         return frozenset(left)
-
-    async def departed(self, organisation: Organisation) -> frozenset[str]:
-        """The people with accounts whose own cutoff has passed, as of at most `DEPARTED_TTL_SECONDS` ago."""
-        clock = time.monotonic()
-        if self._departed is None or clock - self._departed[0] > DEPARTED_TTL_SECONDS:
-            humans = {actor.human for actor in organisation.actors.values() if actor.human is not None}
-            self._departed = (clock, await self.ledger.departed(humans))
-        return self._departed[1]
 
     async def organisation(self) -> Organisation:
         known = self._organisation.get(e.ORGANISATION)

@@ -11,7 +11,7 @@ from orchestrator.deciding.optimistic import until_appended
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
-from orchestrator.ledger.book.records import Recorded, StreamAppend
+from orchestrator.ledger.book.records import Appended, Recorded, StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
 
@@ -31,6 +31,13 @@ class RecentStarts:
     def advance(self, known: tuple[int, StartsState], events: Iterable[Recorded]) -> tuple[int, StartsState]:
         return self._known.advance(e.STARTS, known, events)
 
+    def appended(self, appended: Appended) -> None:
+        """What this process has appended, so that its next start is decided on it without a conflict."""
+        version, _ = known = self.cached()
+        own = [recorded for recorded in appended.events if recorded.stream == e.STARTS]
+        if own and own[0].version == version + 1:
+            self.advance(known, own)
+
     async def read(self) -> tuple[StartsState, datetime]:
         """The state and the ledger's time."""
         known = self.cached()
@@ -46,7 +53,9 @@ class RecentStarts:
             version, state = self.advance(known, page.events[e.STARTS])
             wanted = decide(state, page.now)
             if wanted:
-                await self._ledger.append([StreamAppend(e.STARTS, version, drafts(wanted, version, None))])
+                self.appended(
+                    await self._ledger.append([StreamAppend(e.STARTS, version, drafts(wanted, version, None))])
+                )
             return wanted
 
         return await until_appended(attempt)
