@@ -58,9 +58,9 @@ async def start_run(
     `answers` settle what a preview asked, under the rules of `settle_match`: refused is the whole start, so that no one
     takes for settled what is not. They count where the run's search finds what the preview showed.
 
-    `expected`: HR's own record says that the person leaves by the cutoff, so that the start is not counted toward the
-    limits on starts (`domain/commands/starting.py`). A late start is counted all the same. `sign_in` is for late
-    starts (`domain/permissions/urgent.py`).
+    `expected`: HR's own record says that the person leaves by the cutoff. Such a start is not counted toward the limits
+    on starts (`domain/commands/starting.py`), but a late start is; see also `request_run`. `sign_in` is for late starts
+    (`domain/permissions/urgent.py`).
 
     `start_id` names this start, so that a caller can repeat it without knowing whether it was carried out: while its
     run is open, the answer is that run (see also `run_started`)."""
@@ -104,6 +104,7 @@ async def start_run(
             actors=opening.organisation.actors,
             abilities=services.runs.abilities,
             sign_in=sign_in,
+            expected=expected,
         )
         # Checked even where it has no effect, so that a run that the actor cannot see makes no difference: a second
         # requester answers no question of the first run.

@@ -25,7 +25,7 @@ from orchestrator.domain.permissions.embargo import (
     wanted_embargo,
 )
 from orchestrator.domain.permissions.grants import require_level
-from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.permissions.levels import HR_FEED, Actor, Level
 from orchestrator.domain.permissions.postponing import require_postponing
 from orchestrator.domain.permissions.reports import has_one_of, require_independent
 from orchestrator.domain.permissions.urgent import SignIn, is_late, late_start_is_urgent, require_urgent
@@ -58,10 +58,14 @@ def request_run(
     actors: Mapping[str, Actor] = MappingProxyType({}),
     abilities: Catalogue = MappingProxyType({}),
     sign_in: SignIn = NOT_RECENT,
+    expected: bool = False,
 ) -> e.RunRequested:
     """HR asks that this person be offboarded. Without a cutoff an urgent run is cut off now, in the person's zone. A
     late start is urgent as well, and keeps its cutoff; its requester needs a recent `sign_in`, which the entry point
     demands for the others. `actors` and `abilities` say whether those whom an embargo names can carry the run through.
+
+    `expected`: HR's own record says that the person leaves by the cutoff. Without that, a report of HR's feed removes
+    nothing before approval: whoever has the secret of its webhook can report anyone.
 
     A service's request counts as one of the person who created its token: that person decides nothing in the run.
 
@@ -85,7 +89,9 @@ def request_run(
     planned = cutoff if not urgent else None
     ends = planned.instant if planned is not None else now
     _require_plausible(ends, now)
-    urgent = urgent or (is_late(ends, packet, now) and late_start_is_urgent(actor, packet, abilities, sign_in))
+    urgent = urgent or (
+        is_late(ends, packet, now) and late_start_is_urgent(actor, packet, abilities, sign_in, expected=expected)
+    )
     under = wanted_embargo(packet, ends, embargo, actor.actor_id)
     if under is not None:
         leaving = ExcludedPeople(person_id, actor.actor_id, actor.answers_for, urgent)
@@ -107,6 +113,7 @@ def request_run(
         named=under.named if under is not None else (),
         facts=person.model_dump(mode="json"),
         reason=reason,
+        hr_disagrees=actor.actor_id == HR_FEED and not expected,
     )
 
 

@@ -10,7 +10,8 @@ from orchestrator.domain.events.event import Event, Personal, added_later
 
 class RunRequested(Event):
     """`facts` are HR's words about the person (a `PersonFacts` as JSON). `local_cutoff` is the time as HR gave it.
-    Until `embargo_until` the run exists for those `named` only, actors by their ids."""
+    Until `embargo_until` the run exists for those `named` only, actors by their ids. `hr_disagrees`: HR's feed reported
+    the leaving, and HR's own record did not have it."""
 
     run_id: str
     person_id: str
@@ -27,6 +28,7 @@ class RunRequested(Event):
     named: tuple[str, ...] = ()
     facts: Personal[dict[str, Any]] = None
     reason: Personal[str] = None
+    hr_disagrees: bool = added_later(False)
 
 
 class RunRescheduled(Event):

@@ -41,13 +41,15 @@ def require_urgent(actor: Actor, packet: Packet) -> None:
         )
 
 
-def late_start_is_urgent(actor: Actor, packet: Packet, abilities: Catalogue, sign_in: SignIn) -> bool:
+def late_start_is_urgent(
+    actor: Actor, packet: Packet, abilities: Catalogue, sign_in: SignIn, *, expected: bool = False
+) -> bool:
     """Whether a late start removes access before approval. HR's own feed needs no role and no sign-in: its start is
-    urgent if the packet grants the feed the permission for each step that would run before approval, and waits for
-    approval otherwise. For everyone else it is urgent, and raises `NotAllowed` (`urgent_not_allowed`,
-    `step_up_needed`)."""
+    urgent if HR's own record has the leaving as well (`expected`) and the packet grants the feed the permission for
+    each step that would run before approval, and waits for approval otherwise. For everyone else it is urgent, and
+    raises `NotAllowed` (`urgent_not_allowed`, `step_up_needed`)."""
     if actor.actor_id == HR_FEED:
-        return _feed_may_remove_access(actor, packet, abilities)
+        return expected and _feed_may_remove_access(actor, packet, abilities)
     if not _has_urgent_role(actor, packet):
         raise NotAllowed(
             "urgent_not_allowed",

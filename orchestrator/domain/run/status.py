@@ -42,11 +42,12 @@ def access_gone_at(state: RunState) -> datetime | None:
 
 def confirmed(state: RunState) -> bool:
     """Whether not only its requester says that the person leaves: another person approved a gate or reviewed the urgent
-    start, HR's own system reported it, or the run was completed. Until then the leaver keeps access to Offboard itself.
-    A dry run confirms nothing."""
+    start, HR's own system reported it and has it in its record, or the run was completed. Until then the leaver keeps
+    access to Offboard itself. A dry run confirms nothing."""
     if state.asked.phase == "shadow":
         return False
-    if state.asked.requested_by == HR_FEED or state.finish in ("clean", "with_exceptions"):
+    reported = state.asked.requested_by == HR_FEED and not state.asked.hr_disagrees
+    if reported or state.finish in ("clean", "with_exceptions"):
         return True
     if any(gate.outcome == "approved" for gate in state.decisions.gates.values()):
         return True

@@ -16,6 +16,8 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_yaml import PacketProblems
 from orchestrator.domain.permissions.levels import HR_FEED, Actor
 from orchestrator.domain.permissions.urgent import SignIn
+from orchestrator.domain.run.run import RunState, fold
+from orchestrator.domain.run.status import confirmed
 from tests.domain.run_world import ANNA, CATALOGUE, HOUR, HR, MINUTE, MONDAY, OLE, ROBOT, Story, actor, cutoff, packet
 
 RECENT = SignIn(recent=True)
@@ -111,11 +113,22 @@ def test_a_late_run_removes_access_before_approval_and_is_reviewed() -> None:
 
 
 def test_the_feed_of_hr_needs_no_role_and_no_sign_in() -> None:
-    assert asked(HOUR, FEED, SignIn(), with_grants(READS + CUTS)).urgent
+    assert asked(HOUR, FEED, SignIn(), with_grants(READS + CUTS), expected=True).urgent
+
+
+def test_a_report_that_hrs_record_does_not_have_waits_for_approval_and_locks_no_one_out() -> None:
+    """The secret of the webhook is enough to report anyone."""
+    for ago in (HOUR, -HOUR):
+        forged = asked(ago, FEED, SignIn(), with_grants(READS + CUTS))
+        true = asked(ago, FEED, SignIn(), with_grants(READS + CUTS), expected=True)
+        assert not forged.urgent and forged.hr_disagrees and not true.hr_disagrees
+        assert not confirmed(fold(RunState(), forged, MONDAY)) and confirmed(fold(RunState(), true, MONDAY))
+        assert "hr_disagrees" not in true.model_dump() and forged.model_dump()["hr_disagrees"]
+    assert not asked(MINUTE, HR).hr_disagrees, "only HR's feed is taken at its word"
 
 
 def test_the_feed_of_hr_waits_for_approval_without_the_permission_for_the_steps() -> None:
-    assert not asked(HOUR, FEED, SignIn(), with_grants(READS)).urgent
+    assert not asked(HOUR, FEED, SignIn(), with_grants(READS), expected=True).urgent
 
 
 def test_only_the_feed_itself_is_exempt() -> None:

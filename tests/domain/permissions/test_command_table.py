@@ -15,7 +15,7 @@ import pytest
 from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates, naming
-from orchestrator.domain.commands import operating, requests, starting
+from orchestrator.domain.commands import operating, requests, starting, systems
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
@@ -55,7 +55,7 @@ ASKED_ELSEWHERE = {"check_systems", "verify_ledger"}
 """Commands that record nothing in the ledger, and are no function of `orchestrator.commands`."""
 ASKS = {"require", "require_author"}
 """`require_author` asks the table for `adopt_packet`, before the files are read."""
-MODULES = (requests, operating, starting, gates, naming, delegation, embargo, packet_history)
+MODULES = (requests, operating, systems, starting, gates, naming, delegation, embargo, packet_history)
 DECIDES = ("list[Event]", "list[Draft]", "list[e.GateVoted]", "list[e.DeciderNamed]", "e.RunRequested")
 
 
@@ -148,11 +148,11 @@ def attempts(story: Story) -> dict[Command, Callable[[Actor], object]]:
         "complete_task": lambda by: operating.complete_task(state, "t-1", "done", {"note": "seen"}, by, world),
         "hold_run": lambda by: operating.hold(state, "why", by, world),
         "release_run": lambda by: operating.release(state, by, world),
-        "hold_system": lambda by: operating.hold_system(False, "code", "why", by, pinned),
+        "hold_system": lambda by: systems.hold_system(False, "code", "why", by, pinned),
         "confirm_start": lambda by: starting.confirm(HELD, "held-1", by, pinned, MONDAY),
         "release_starts": lambda by: starting.release(HELD, "trip-1", by, pinned),
-        "release_system": lambda by: operating.release_system(True, "code", by, pinned),
-        "check_systems": lambda by: operating.require_check("code", by, pinned),
+        "release_system": lambda by: systems.release_system(True, "code", by, pinned),
+        "check_systems": lambda by: systems.require_check("code", by, pinned),
         "adopt_packet": lambda by: packet_history.adopt(history, pinned, by),
         "sign_packet": lambda by: packet_history.sign(history, "0" * 64, by),
         "move_packet": lambda by: packet_history.move(history, "0" * 64, "shadow", by),

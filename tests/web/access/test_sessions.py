@@ -38,7 +38,7 @@ async def somebody(stack: Stack) -> tuple[Actor, str]:
 
 
 async def leaves(stack: Stack, employee_number: str, cutoff: str) -> str:
-    """A run that HR's own system asked for."""
+    """A run that HR's own system asked for, and that its record has."""
     packet = (await stack.backend.runs.shelf("standard-leaver")).current
     assert packet is not None
     people = stack.people(packet)
@@ -46,7 +46,7 @@ async def leaves(stack: Stack, employee_number: str, cutoff: str) -> str:
     feed = Actor(actor_id=HR_FEED, kind="service", roles=frozenset({"hr_system"}))
     await commands.record_actor(stack.services, feed)
     done = await commands.start_run(
-        stack.services, feed, facts, "standard-leaver", parse_cutoff(cutoff, "Europe/Berlin")
+        stack.services, feed, facts, "standard-leaver", parse_cutoff(cutoff, "Europe/Berlin"), expected=True
     )
     assert isinstance(done, Done)
     return done.run_id

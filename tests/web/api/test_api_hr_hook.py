@@ -14,8 +14,12 @@ import httpx
 import pytest_asyncio
 from standardwebhooks.webhooks import Webhook
 
-from orchestrator.embedded.stack import Stack
-from tests.web.api.running import Leavers, planned, refused, served, until, wanted
+from connectors.abilities import Account, Effect
+from orchestrator.domain.packet.packet_files import starter_packet
+from orchestrator.embedded.smaller_packet import without_systems
+from orchestrator.embedded.stack import Stack, put_in_production
+from tests.ledger.small_office import renamed
+from tests.web.api.running import PAST, Leavers, planned, refused, served, until, wanted
 from tests.web.conftest import Program
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -140,3 +144,25 @@ async def test_without_a_secret_the_door_is_not_there(stack: Stack, leaver: Leav
     body = leaving(await leaver())
     async with served(stack) as url, httpx.AsyncClient(base_url=f"{url}/api/v1") as client:
         refused(await client.post("/hooks/hr", content=body, headers=signed(body, delivery())), 404, "unknown_address")
+
+
+async def test_a_late_report_removes_access_before_approval_only_if_hrs_record_has_it(
+    stack: Stack, door: httpx.AsyncClient, program: Program, leaver: Leavers
+) -> None:
+    packet = renamed(without_systems(starter_packet("standard-leaver"), stack.company.missing), "late-report")
+    known = (await stack.services.runs.organisation()).actors
+    await put_in_production(stack.services, packet, known["value-owner"], known["safety-owner"])
+    auditor = await program("auditor")
+    for in_record in (False, True):
+        person = await leaver()
+        if in_record:
+            people = stack.people(packet)
+            hr_id = (await people.find(person.employee_number)).id
+            at = {"at": "2026-01-05T17:00:00Z"}
+            source: Any = await people._source()
+            await source.attempt(Effect("record_leaving", delivery(), Account(hr_id, "", {}), at))
+        body = leaving(person, packet=packet.name, cutoff=PAST)
+        answer = await door.post("/hooks/hr", content=body, headers=signed(body, delivery()))
+        assert answer.status_code == 201, answer.text
+        run = (await auditor.get(f"/runs/{answer.json()['run_id']}")).json()
+        assert run["urgent"] is in_record
