@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,6 +23,9 @@ from orchestrator.domain.events import (
     DelegationEnded,
     HoldReleased,
     RolesRevoked,
+    ServiceOwnersChanged,
+    TokenMade,
+    TokenRevoked,
 )
 from orchestrator.engine import ANSWER_WITHIN, Engine, EngineRefused, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
@@ -38,7 +41,12 @@ CURSOR = "relay"
 HOOKS_CURSOR = "webhooks"
 DELIVERIES_AT_ONCE = 500
 """Deliveries that were due during an outage are sent in batches."""
-PEOPLE = frozenset(kind.type_name() for kind in (ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded))
+PEOPLE = frozenset(
+    kind.type_name()
+    for kind in (
+        ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded, TokenMade, TokenRevoked, ServiceOwnersChanged,
+    )
+)  # fmt: skip
 LIFTED = frozenset({HoldReleased.type_name()})
 
 
@@ -69,8 +77,10 @@ class Relay:
         cadence: Cadence | None = None,
         notices_every: float | None = None,
         failed: Callable[[str], None] = lambda task: None,
+        service_owners: Callable[[], Awaitable[Collection[str]]] | None = None,
     ) -> None:
-        """`failed` counts an error that was not expected, under the name of the task that met it.
+        """`failed` counts an error that was not expected, under the name of the task that met it. `service_owners` are
+        the people (opaque ids) who answer for services: their own runs are checked like those that wait for decisions.
 
         Notices are nudged once in `notices_every` seconds at most; None where no one is mailed."""
         self._database = database
@@ -80,6 +90,7 @@ class Relay:
         self._cadence = cadence or Cadence()
         self._notices_every = notices_every
         self._failed = failed
+        self._service_owners = service_owners
         self._stopped = asyncio.Event()
         self._notices_after = 0.0
         self._notices_wait = True
@@ -144,14 +155,18 @@ class Relay:
         return True
 
     async def _check_deciders(self, clock: float) -> None:
-        """Nudges the runs that wait for a decision, so that each finds out whether enough people can still make it:
-        after changes of people and delegations, once a minute at most, and every hour."""
+        """Nudges the runs that wait for a decision, so that each finds out whether enough people can still make it, and
+        the runs of people who answer for services: after changes of people, delegations and services, once a minute at
+        most, and every hour."""
         wait = self._cadence.deciders_after_change if self._people_changed else self._cadence.deciders
         if self._deciders_checked is not None and clock < self._deciders_checked + wait:
             return
         first, self._people_changed, self._deciders_checked = self._deciders_checked is None, False, clock
         if not first:
             await self._nudge(await engine_reports.runs_awaiting_decisions(self._database))
+            if self._service_owners is not None:
+                people = await self._service_owners()
+                await self._nudge(await engine_reports.open_runs_of(self._database, people))
 
     async def sweep(self) -> int:
         """Nudges every run that is behind, and returns how many there were."""

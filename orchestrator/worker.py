@@ -260,6 +260,10 @@ async def relaying(
     are looked after where `settings` have a mail server."""
     mail = settings.mail if settings is not None else None
     cadence = cadence or Cadence()
+
+    async def service_owners() -> frozenset[str]:
+        return (await backend.runs.organisation()).service_owners()
+
     relay = Relay(
         backend.database,
         backend.ledger,
@@ -268,6 +272,7 @@ async def relaying(
         cadence=cadence,
         notices_every=max(mail.gather, cadence.follow) if mail is not None else None,
         failed=_counter(watched),
+        service_owners=service_owners,
     )
     tasks = [asyncio.create_task(relay.run(), name="relay")]
     if watched is not None:

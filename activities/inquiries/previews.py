@@ -71,13 +71,15 @@ class Previews:
         now = await self._runs.ledger.now()
         key = await self._key(person)
         organisation = await self._runs.organisation()
+        departed = await self._runs.departures.departed(organisation)
+        context = StartContext(None, shelf, organisation, now, self._runs.abilities, departed=departed)
         asked = requests.request_run(
             run_id="preview",
             person_id=key.person_id,
             person=person,
             cutoff=cutoff,
             urgent=terms.urgent,
-            actor=actor,
+            actor=context.requester(actor, key.person_id),
             packet=pinned,
             phase=version.phase,
             open_run=await self._queries.open_run_of(Viewer.of(actor), key.person_id),
@@ -87,14 +89,7 @@ class Previews:
             abilities=self._runs.abilities,
             sign_in=SignIn(recent=True),  # a preview changes nothing
         )
-        world = StartContext(
-            None,
-            shelf,
-            organisation,
-            now,
-            self._runs.abilities,
-            departed=await self._runs.departures.departed(organisation),
-        ).world(version.version)
+        world = context.world(version.version)
         found = await self._found(person, key, pinned, current)
         details = {account.account_id: account.model_dump(mode="json") for account in found.accounts}
         state = fold(RunState(), asked, now)

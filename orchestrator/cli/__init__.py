@@ -58,8 +58,8 @@ def make_app() -> typer.Typer:
     of_systems = "List a packet's systems and check that they respond."
     _listing(app, OPERATORS, "systems", of_systems, systems.systems, systems.check)
     _add(app, OPERATORS, operating.retry, operating.skip, operating.hold, operating.release)
-    of_tokens = "List and revoke API tokens."
-    _listing(app, OWNERS, "tokens", of_tokens, credentials.tokens, credentials.revoke)
+    of_tokens = "List and revoke API tokens; change who answers for a service."
+    _listing(app, OWNERS, "tokens", of_tokens, credentials.tokens, credentials.owners, credentials.revoke)
     of_sessions = "List and end sessions in browsers."
     _listing(app, OWNERS, "sessions", of_sessions, credentials.sessions, credentials.end)
     _add(app, OWNERS, credentials.revoke_role)

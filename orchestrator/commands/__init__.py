@@ -21,6 +21,7 @@ from orchestrator.commands.administration import (
 from orchestrator.commands.credentials import end_sessions, list_sessions, list_tokens, revoke_token
 from orchestrator.commands.integrations import (
     add_webhook,
+    change_service_owners,
     disable_webhook,
     list_webhooks,
     make_token,
@@ -60,6 +61,7 @@ __all__ = [
     "adopt_packet",
     "approve_gate",
     "approve_gates",
+    "change_service_owners",
     "complete_task",
     "confirm_start",
     "delegate",

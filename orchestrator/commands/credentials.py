@@ -32,12 +32,12 @@ async def revoke_token(services: Services, tokens: Tokens, actor: Actor, packets
     require("revoke_token", actor)
     token = await tokens.get(token_id)
     if token is None or token.revoked_at is not None:
-        raise _unknown_token()
+        raise unknown_token()
     if token.made_by != actor.actor_id:
         try:
             await require_owner_of_one(services, actor, packets, "revoke_any_token")
         except NotAllowed:
-            raise _unknown_token() from None
+            raise unknown_token() from None
     # A user who signs out of their own command line only ends a sign-in.
     if not token.actor_id == token.made_by == actor.actor_id:
         revoked = e.TokenRevoked(token_id=token_id, actor_id=token.actor_id, by=actor.actor_id, human=actor.answers_for)
@@ -47,7 +47,7 @@ async def revoke_token(services: Services, tokens: Tokens, actor: Actor, packets
     await tokens.revoke(token_id)
 
 
-def _unknown_token() -> Invalid:
+def unknown_token() -> Invalid:
     return Invalid("unknown_token", "You have no such active token.")
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.commands.administration import record_actor
-from orchestrator.commands.credentials import record_credential, require_owner_of_one
+from orchestrator.commands.credentials import record_credential, require_owner_of_one, unknown_token
 from orchestrator.commands.services import Services, packets_in_use
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.organisation.services import can_answer
 from orchestrator.domain.permissions.levels import Actor, ActorKind, Level
 from orchestrator.domain.permissions.programs import require_harmless_roles, require_own_grants
 from orchestrator.ledger.access.tokens import MAX_TOKEN_LIFETIME, Token, Tokens, new_token_id
@@ -29,28 +30,75 @@ async def make_token(
     roles: Sequence[str],
     up_to: Level,
     lasts: timedelta,
+    deputy: str | None = None,
 ) -> tuple[str, Token]:
     """A token for a service or an assistant: its text, which cannot be had again, and what is kept of it. The account
     behind it is recorded like one that signed in, so that what it causes is checked like everything else. `packets`
-    are the names of those there are."""
+    are the names of those there are. `deputy` is the account to which a service passes when `actor` leaves."""
     await require_owner_of_one(services, actor, packets, "make_token")
     in_use = await packets_in_use(services, packets)
     require_harmless_roles(kind, roles, in_use)
     require_own_grants(actor, kind, roles, in_use)
     if not timedelta() < lasts <= MAX_TOKEN_LIFETIME:
         raise Invalid("token_lasts", f"A token works for at most {MAX_TOKEN_LIFETIME.days} days.")
+    if deputy is not None:
+        if kind != "service":
+            raise Invalid("deputy_of_service", "Only a service has a deputy: an assistant ends with its creator.")
+        await _require_owners(services, actor.actor_id, deputy)
     token_id = new_token_id()
     program = Actor(actor_id=f"s_{token_id}", kind=kind, roles=frozenset(roles), up_to=up_to, maker_human=actor.human)
     await record_actor(services, program)
-    await record_credential(
-        services,
-        e.TokenMade(
-            token_id=token_id, actor_id=program.actor_id, up_to=up_to.value, by=actor.actor_id, human=actor.human
-        ),
-    )
+    await services.runs.update_organisation(
+        lambda known, now: [
+            e.TokenMade(
+                token_id=token_id, actor_id=program.actor_id, up_to=up_to.value, by=actor.actor_id, human=actor.human,
+                deputy=deputy, expires_at=now + lasts,
+            )
+        ]
+    )  # fmt: skip
     return await tokens.make(
         program.actor_id, label=name, made_by=actor.actor_id, up_to=up_to, lasts=lasts, token_id=token_id
     )
+
+
+async def change_service_owners(
+    services: Services,
+    tokens: Tokens,
+    actor: Actor,
+    packets: Sequence[str],
+    token_id: str,
+    owner: str,
+    deputy: str | None = None,
+) -> None:
+    """`owner` answers for the service of this token from now on, and `deputy` once the owner can't. For the safety
+    owner of a packet that is in use. Raises `Invalid` for a token that does not exist or is revoked, for an
+    assistant's, and for accounts that can't answer for a service."""
+    await require_owner_of_one(services, actor, packets, "change_service_owners")
+    token = await tokens.get(token_id)
+    if token is None or token.revoked_at is not None:
+        raise unknown_token()
+    known = (await services.runs.organisation()).actors.get(token.actor_id)
+    if known is None or known.kind != "service":
+        raise Invalid("deputy_of_service", "Only a service has an owner and a deputy.")
+    await _require_owners(services, owner, deputy)
+    changed = e.ServiceOwnersChanged(
+        token_id=token_id, actor_id=token.actor_id, owner=owner, deputy=deputy, by=actor.actor_id, human=actor.human
+    )
+    await record_credential(services, changed)
+
+
+async def _require_owners(services: Services, owner: str, deputy: str | None) -> None:
+    organisation = await services.runs.organisation()
+    departed = await services.runs.departures.departed(organisation)
+    for account in (owner, *([deputy] if deputy is not None else ())):
+        if not can_answer(organisation.actors.get(account), departed):
+            raise Invalid(
+                "owner_unsuitable",
+                f"The account {account[:60]} can't answer for a service: it must be a person with a record in HR and a "
+                "role here who has not left.",
+            )
+    if deputy is not None and organisation.actors[owner].human == organisation.actors[deputy].human:
+        raise Invalid("owner_unsuitable", "The owner and the deputy must be different people.")
 
 
 async def add_webhook(

@@ -94,7 +94,7 @@ async def start_run(
             person=person,
             cutoff=cutoff,
             urgent=urgent,
-            actor=actor,
+            actor=opening.requester(actor, person_id),
             packet=pinned,
             phase=version.phase,
             open_run=there.state.run_id if there is not None and shown else None,

@@ -144,6 +144,7 @@ class Runs:
                 holds=frozenset(system for system in concerned if holds[system][1].held),
                 actors=organisation[1].actors,
                 delegations=tuple(organisation[1].delegations.values()),
+                programs=organisation[1].programs,
                 departed=departed,
             )
             versions = {e.holds_stream(system): holds[system][0] for system in concerned}

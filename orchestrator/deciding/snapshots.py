@@ -11,8 +11,10 @@ from orchestrator.domain.commands.starting import roles_with_last_holder
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Organisation
+from orchestrator.domain.organisation.services import answers_for
 from orchestrator.domain.organisation.starts import StartsState
 from orchestrator.domain.packet.ability import Catalogue
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.readiness import StepReadiness, World
 from orchestrator.domain.run.run import RunState
@@ -80,6 +82,15 @@ class StartContext:
         current = self.shelf.current
         return roles_with_last_holder(person_id, current, self.organisation.actors.values()) if current else {}
 
+    def requester(self, actor: Actor, person_id: str) -> Actor:
+        """The account that asks, as it counts for a run of this person (an opaque id): a service is the hand of the
+        person who answers for it, of its deputy if the owner can't or is the leaver."""
+        program = self.organisation.programs.get(actor.actor_id)
+        if program is None or actor.kind != "service":
+            return actor
+        answering = answers_for(program, self.organisation.actors, {*self.departed, person_id})
+        return actor if answering is None else actor.model_copy(update={"maker_human": answering.human})
+
     def world(self, packet_version: str) -> World:
         """The world of a run that begins now under this version of the packet."""
         return World(
@@ -89,6 +100,7 @@ class StartContext:
             abilities=self.abilities,
             actors=self.organisation.actors,
             delegations=tuple(self.organisation.delegations.values()),
+            programs=self.organisation.programs,
             departed=self.departed,
         )
 

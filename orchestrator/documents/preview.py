@@ -16,6 +16,7 @@ from orchestrator.documents import run as run_document
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import decidability, gates
 from orchestrator.domain.approvals import presettled as beforehand
+from orchestrator.domain.exceptions.exception_rule import services_left_alone
 from orchestrator.domain.organisation.roles import either
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, Level
@@ -135,7 +136,8 @@ class PreviewGate(Shown):
 
 class PreviewWarning(Shown):
     """What keeps the run from being completed as things are. `kind` is the kind of exception that the run would open;
-    `gate` is None for the review of an urgent start. `needed` people have to decide, `found` of the users can."""
+    `gate` is None for the review of an urgent start and for a service. `needed` people have to decide, or to answer for
+    the service; `found` of the users can."""
 
     kind: e.ExceptionKind
     gate: str | None
@@ -330,6 +332,13 @@ def _warnings(state: RunState, packet: Packet, world: World) -> Iterator[Preview
                 message=f"No one can review the urgent start: it needs a person with the role {either(reviewers)} who "
                 "is neither the requester nor the leaver.",
             )  # fmt: skip
+
+    for service in services_left_alone(state, world):
+        yield PreviewWarning(
+            kind="service_without_owner", gate=None, title=f"Service {service}", needed=1, found=0,
+            message=f"No other person answers for the service {service}, whose token ends at the cutoff. A safety "
+            "owner can name a new owner or a deputy.",
+        )  # fmt: skip
 
 
 def _accounts(state: RunState, account_ids: Iterable[str]) -> tuple[PreviewAccount, ...]:

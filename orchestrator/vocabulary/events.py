@@ -56,6 +56,7 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "DelegationEnded": EventDisplay("Delegation ended", "minus", "quiet"),
     "TokenMade": EventDisplay("API token created", "pen", "warn"),
     "TokenRevoked": EventDisplay("API token revoked", "minus", "warn"),
+    "ServiceOwnersChanged": EventDisplay("Owners of a service changed", "pen", "warn"),
     "SessionsEnded": EventDisplay("Sessions ended", "minus", "warn"),
     "WebhookAdded": EventDisplay("Webhook added", "pen", "warn"),
     "WebhookSecretReplaced": EventDisplay("Webhook secret replaced", "again", "warn"),

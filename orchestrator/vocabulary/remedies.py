@@ -37,6 +37,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "delegated_already": "End that delegation first, or choose another period.",
         "delegation_over": "Choose an end in the future, after the start.",
         "delegation_too_long": "Choose an end until {latest}; you can delegate again later.",
+        "deputy_of_service": "Create a new assistant instead.",
         "embargo_lacks_people": "Add more people, or start the run without an embargo.",
         "embargo_over": "Choose an end in the future.",
         "engine_unavailable": "Try again in a moment. If it fails again, contact the administrator.",
@@ -81,6 +82,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "only_people_delegate": "Sign in with your own account. If it is not linked to a person in HR, ask an "
         "administrator to link it.",
         "only_people_govern": "Ask one of the packet's owners.",
+        "owner_unsuitable": "Name another person, who has signed in.",
         "own_colleague": "Choose a colleague.",
         "own_review": "Ask a colleague to review it.",
         "own_run": "Ask a colleague with the same role.",

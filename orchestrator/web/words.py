@@ -8,6 +8,7 @@ test finds it missing here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from orchestrator.domain.exceptions.exceptions import RULES
@@ -137,6 +138,10 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
 }
 
 
+_PROGRAM = re.compile(r"s_[0-9a-f]{16}")
+"""The account of a service or an assistant, to be copied as it is."""
+
+
 def words(code: object, vocabulary: str | None = None) -> str:
     """A code's label; empty for None. Without a vocabulary, the first one that has the code is used. A vocabulary that
     does not exist is a `KeyError`: that is a fault of the page."""
@@ -148,4 +153,6 @@ def words(code: object, vocabulary: str | None = None) -> str:
     for known in (VOCABULARIES[vocabulary],) if vocabulary is not None else VOCABULARIES.values():
         if said in known:
             return known[said]
+    if _PROGRAM.fullmatch(said):
+        return said
     return sentence_case(said.replace("_", " ").strip())

@@ -15,6 +15,7 @@ from orchestrator.domain.events.accounts import (
     SystemSearched,
 )
 from orchestrator.domain.events.credentials import (
+    ServiceOwnersChanged,
     SessionsEnded,
     TokenMade,
     TokenRevoked,
@@ -96,7 +97,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
     StartCounted, StartsTripped, StartHeld, StartConfirmed, StartsReleaseApproved, StartsReleased,
-    TokenMade, TokenRevoked, SessionsEnded, WebhookAdded, WebhookSecretReplaced, WebhookDisabled,
+    TokenMade, TokenRevoked, ServiceOwnersChanged, SessionsEnded, WebhookAdded, WebhookSecretReplaced, WebhookDisabled,
 )  # fmt: skip
 
 __all__ = [
@@ -137,6 +138,7 @@ __all__ = [
     "RunRescheduled",
     "SearchOutcome",
     "SecondRequestReceived",
+    "ServiceOwnersChanged",
     "SessionsEnded",
     "StartConfirmed",
     "StartCounted",

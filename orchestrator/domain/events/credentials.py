@@ -6,15 +6,32 @@ No event holds a secret. Tokens of a user's own command line are sign-ins, and l
 
 from __future__ import annotations
 
-from orchestrator.domain.events.event import Event
+from datetime import datetime
+
+from orchestrator.domain.events.event import Event, added_later
 
 
 class TokenMade(Event):
-    """`actor_id` is the account of the program, `up_to` its maximum permission."""
+    """`actor_id` is the account of the program, `up_to` its maximum permission. `by` is the owner of a service, until
+    `ServiceOwnersChanged`; `deputy` is the account that it passes to. Events without the last two, and those of
+    versions that did not record them, are encoded without these fields."""
 
     token_id: str
     actor_id: str
     up_to: str
+    by: str
+    human: str | None = None
+    deputy: str | None = added_later()
+    expires_at: datetime | None = added_later()
+
+
+class ServiceOwnersChanged(Event):
+    """`owner` and `deputy` are the accounts that answer for the service of this token from now on."""
+
+    token_id: str
+    actor_id: str
+    owner: str
+    deputy: str | None = None
     by: str
     human: str | None = None
 

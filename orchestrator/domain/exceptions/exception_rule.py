@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import Enum, StrEnum
 
 from orchestrator.domain import events as e
+from orchestrator.domain.organisation.services import without_owner_after
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.missing_connectors import MISSING_CODES, missing_systems
 from orchestrator.domain.planning.searching import searched_systems
@@ -54,6 +55,7 @@ class Subject(Enum):
     STEP = "each step that is not final"
     TASK = "each task"
     REVIEW = "each review"
+    SERVICE = "each service of the leaver for which no one answers after the cutoff: its account"
     CONNECTOR_MISSING = "each system whose connector is missing: in this process, or where it was searched"
 
 
@@ -98,10 +100,20 @@ def subjects(subject: Subject, context: ExceptionContext) -> list[str]:
             return list(state.work.tasks)
         case Subject.REVIEW:
             return list(state.work.exceptions)
+        case Subject.SERVICE:
+            return list(services_left_alone(state, world))
         case Subject.CONNECTOR_MISSING:
             looks = state.accounts.searches.items()
             failing = [system for system, look in looks if look.code in MISSING_CODES]
             return list(dict.fromkeys([*failing, *missing_systems(state, world.pinned, world.abilities)]))
+
+
+def services_left_alone(state: RunState, world: World) -> tuple[str, ...]:
+    """The accounts of the leaver's services for which no one answers once this run has passed its cutoff. A dry run
+    locks no one out."""
+    if state.asked.phase == "shadow":
+        return ()
+    return without_owner_after(state.asked.person_id, world.programs, world.actors, world.departed, world.now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from orchestrator.domain.exceptions.exception_rule import (
     Subject,
     Trigger,
     Wanted,
+    services_left_alone,
     subjects,
 )
 from orchestrator.domain.packet.packet import Packet
@@ -189,6 +190,22 @@ def _confirmed_or_over(context: ExceptionContext, opened: e.ExceptionOpened) -> 
     return not context.state.held or paused_by_hr(context.state, context.world)
 
 
+def _service_alone(context: ExceptionContext, service: str) -> Wanted | None:
+    """Under a new id after it was overcome. Once it was accepted, the service ends at the cutoff."""
+    before = [
+        known
+        for known in context.state.work.exceptions.values()
+        if known.opened.kind == "service_without_owner" and known.opened.code == service
+    ]
+    if any(known.open or known.disposition == "accepted" for known in before):
+        return None
+    return Wanted(f"{service}-{len(before) + 1}", code=service)
+
+
+def _has_owner(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return opened.code not in services_left_alone(context.state, context.world)
+
+
 def _hr_roles(packet: Packet) -> tuple[str, ...]:
     return tuple(sorted(postponing_roles(packet, packet))) or (packet.workflow.value_owner,)
 
@@ -217,6 +234,11 @@ def _owners_of_packet(packet: Packet) -> tuple[str, ...]:
     """Several roles, since the only person with one of them may be the leaver."""
     owners = (packet.platform.safety_owner, packet.workflow.value_owner, packet.approvals.exceptions.owner)
     return tuple(dict.fromkeys(owners))
+
+
+def _safety_first(packet: Packet) -> tuple[str, ...]:
+    """The role that resolves exceptions as well, since the leaver may be the only safety owner."""
+    return tuple(dict.fromkeys((packet.platform.safety_owner, packet.approvals.exceptions.owner)))
 
 
 # Steps
@@ -575,6 +597,19 @@ _RULES: Final = (
         owners=_hr_roles,
         people_only=True,
         outlives_run=True,
+    ),
+    ExceptionRule(
+        kind="service_without_owner",
+        title="Service without an owner",
+        meaning="The leaver answers for this service, such as a feed from an HR system, and no other person does. Its "
+        "token stops working at the cutoff.",
+        remedy="A safety owner names a new owner or a deputy for the service's token, or revokes the token. To let the "
+        "service end with the leaver, accept the exception and give a reason.",
+        repairs=(Repair.ACCEPT,),
+        opens=(Trigger(Subject.SERVICE, _service_alone),),
+        overcome=_has_owner,
+        owners=_safety_first,
+        people_only=True,
     ),
 )
 

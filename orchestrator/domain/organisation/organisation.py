@@ -10,6 +10,7 @@ from functools import reduce
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.services import Program
 from orchestrator.domain.permissions.levels import Actor, Level
 
 
@@ -33,17 +34,25 @@ class Organisation:
     A role that was revoked comes back when a sign-in has once been without it, and a later one has it: signing in again
     alone gives nothing back.
 
-    An assistant has the account that created its token as its `maker`, as that account is now. `makers` are these
-    accounts by the program's account."""
+    An assistant has the account that created its token as its `maker`, as that account is now. `programs` are the
+    services and assistants whose tokens the ledger knows, by account. `webhooks` are the accounts that added those that
+    are not disabled, by the webhook's id."""
 
     version: int = 0
     actors: Mapping[str, Actor] = field(default_factory=dict)
     recorded: Mapping[str, e.ActorRecorded] = field(default_factory=dict)
     revoked: Mapping[str, frozenset[str]] = field(default_factory=dict)
     delegations: Mapping[str, DelegationState] = field(default_factory=dict)
-    makers: Mapping[str, str] = field(default_factory=dict)
+    programs: Mapping[str, Program] = field(default_factory=dict)
+    webhooks: Mapping[str, str] = field(default_factory=dict)
     revoked_tokens: frozenset[str] = frozenset()
     """Ids of API tokens. They stop working with the event, whatever the table of tokens says."""
+
+    def service_owners(self) -> frozenset[str]:
+        """The people (opaque ids) who are the owner or the deputy of a service that is not revoked."""
+        accounts = {account for one in self.programs.values() if not one.revoked for account in one.people}
+        people = (self.actors[account].human for account in accounts if account in self.actors)
+        return frozenset(human for human in people if human is not None)
 
 
 def fold_organisation(state: Organisation, event: Event) -> Organisation:
@@ -55,7 +64,7 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
             signed_in = signed_in.model_copy(update={"roles": signed_in.roles - still})
             return replace(
                 state,
-                actors=_with_makers({**state.actors, actor_id: signed_in}, state.makers, actor_id),
+                actors=_with_makers({**state.actors, actor_id: signed_in}, state.programs, actor_id),
                 recorded={**state.recorded, actor_id: event},
                 revoked={**state.revoked, actor_id: still},
             )
@@ -63,13 +72,22 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
             known = state.actors[actor_id]
             fewer = known.model_copy(update={"roles": known.roles - set(event.roles)})
             revoked = state.revoked.get(actor_id, frozenset()) | set(event.roles)
-            actors = _with_makers({**state.actors, actor_id: fewer}, state.makers, actor_id)
+            actors = _with_makers({**state.actors, actor_id: fewer}, state.programs, actor_id)
             return replace(state, actors=actors, revoked={**state.revoked, actor_id: revoked})
         case e.TokenMade(actor_id=actor_id, by=by):
-            makers = {**state.makers, actor_id: by}
-            return replace(state, actors=_with_makers({**state.actors}, makers, actor_id), makers=makers)
+            made = Program(actor_id, event.token_id, by, by, event.deputy, event.expires_at)
+            return _with_program(state, made)
+        case e.ServiceOwnersChanged(actor_id=actor_id, owner=owner):
+            known_one = state.programs.get(actor_id) or Program(actor_id, event.token_id, owner, owner)
+            return _with_program(state, replace(known_one, owner=owner, deputy=event.deputy))
         case e.TokenRevoked(token_id=token_id):
-            return replace(state, revoked_tokens=state.revoked_tokens | {token_id})
+            state = replace(state, revoked_tokens=state.revoked_tokens | {token_id})
+            ended_one = state.programs.get(event.actor_id)
+            return state if ended_one is None else _with_program(state, replace(ended_one, revoked=True))
+        case e.WebhookAdded(hook_id=hook_id, by=by):
+            return replace(state, webhooks={**state.webhooks, hook_id: by})
+        case e.WebhookDisabled(hook_id=hook_id):
+            return replace(state, webhooks={id_: by for id_, by in state.webhooks.items() if id_ != hook_id})
         case e.DecisionsDelegated(delegation_id=id_):
             return replace(state, delegations={**state.delegations, id_: DelegationState(event)})
         case e.DelegationEnded(delegation_id=id_) if id_ in state.delegations:
@@ -78,12 +96,22 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
     return state
 
 
-def _with_makers(actors: dict[str, Actor], makers: Mapping[str, str], changed: str) -> dict[str, Actor]:
-    """Brings the makers of assistants up to date after the account `changed` did; `actors` is changed in place."""
-    for program, maker in makers.items():
-        known = actors.get(program)
-        if known is not None and known.kind == "assistant" and changed in (program, maker):
-            actors[program] = known.model_copy(update={"maker": actors.get(maker)})
+def _with_program(state: Organisation, program: Program) -> Organisation:
+    programs = {**state.programs, program.actor_id: program}
+    return replace(state, actors=_with_makers({**state.actors}, programs, program.actor_id), programs=programs)
+
+
+def _with_makers(actors: dict[str, Actor], programs: Mapping[str, Program], changed: str) -> dict[str, Actor]:
+    """Brings what programs have of their makers and owners up to date after the account `changed` did; `actors` is
+    changed in place."""
+    for program in programs.values():
+        known = actors.get(program.actor_id)
+        if known is None or changed not in (program.actor_id, program.made_by, program.owner):
+            continue
+        if known.kind == "assistant":
+            actors[program.actor_id] = known.model_copy(update={"maker": actors.get(program.made_by)})
+        elif (owner := actors.get(program.owner)) is not None and owner.human is not None:
+            actors[program.actor_id] = known.model_copy(update={"maker_human": owner.human})
     return actors
 
 

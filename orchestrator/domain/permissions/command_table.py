@@ -16,8 +16,9 @@ from orchestrator.domain.permissions.levels import Actor, ActorKind, Level, limi
 from orchestrator.domain.refusal_codes import RefusalCode
 
 Command = Literal[
-    "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "bring_forward_run", "check_systems",
-    "complete_task", "confirm_start", "delegate", "disable_webhook", "end_delegation", "end_run", "end_sessions",
+    "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "bring_forward_run", "change_service_owners",
+    "check_systems", "complete_task", "confirm_start", "delegate", "disable_webhook", "end_delegation", "end_run",
+    "end_sessions",
     "hold_run", "hold_system", "list_sessions", "list_tokens", "list_webhooks", "make_token", "move_packet",
     "name_decider", "postpone_run", "reject_gate", "release_run", "release_starts", "release_system",
     "replace_webhook_secret", "replan_run", "retry_step", "revoke_any_token", "revoke_roles", "revoke_token",
@@ -91,6 +92,7 @@ COMMANDS: Final[Mapping[Command, CommandRule]] = MappingProxyType({
     ),
     "revoke_roles": CommandRule("revoke roles", keeps_access=True),
     "make_token": CommandRule("create an API token"),
+    "change_service_owners": CommandRule("change who answers for a service"),
     # Signing out revokes the terminal's own token, which must not depend on HR's records.
     "revoke_token": CommandRule("revoke an API token", kinds=EVERYONE, known_to_hr=False),
     "revoke_any_token": CommandRule("revoke an API token that others created", keeps_access=True),

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from orchestrator.domain.organisation.organisation import DelegationState
+from orchestrator.domain.organisation.services import Program
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.grants import highest_level
@@ -37,7 +38,7 @@ class World:
 
     `pinned` is the packet that the run started under, `current` today's; `abilities` is what the connectors can do;
     `holds` are the systems on hold, `*` for everything; `actors` are the known ones by id, with the roles that they
-    still have; `delegations` says who decides for whom.
+    still have; `delegations` says who decides for whom; `programs` are the services and assistants by account.
     `departed` are the people, by opaque id, who have no access to Offboard any more since their own cutoff has passed.
     `read_at` is the reading of a steady clock (seconds) at which all this was read.
     """
@@ -49,6 +50,7 @@ class World:
     holds: frozenset[str] = frozenset()
     actors: Mapping[str, Actor] = field(default_factory=dict)
     delegations: tuple[DelegationState, ...] = ()
+    programs: Mapping[str, Program] = field(default_factory=dict)
     departed: frozenset[str] = frozenset()
     read_at: float = 0.0
     # Looked up once a world, since every step asks; a changed world (`replace`) begins again.

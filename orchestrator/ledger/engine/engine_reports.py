@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -160,6 +160,21 @@ async def runs_awaiting_decisions(database: Database) -> list[str]:
                 "SELECT DISTINCT i.run_id FROM read.inbox i JOIN read.runs r USING (run_id) "
                 "WHERE i.kind IN ('gate', 'review') AND r.closed_at IS NULL ORDER BY i.run_id"
             )
+        )
+        return [row[0] for row in rows]
+
+
+async def open_runs_of(database: Database, people: Collection[str]) -> list[str]:
+    """The open runs of these people, by their opaque ids."""
+    if not people:
+        return []
+    async with database.connect() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT run_id FROM read.runs WHERE closed_at IS NULL AND person_id = ANY(cast(:people AS text[])) "
+                "ORDER BY run_id"
+            ),
+            {"people": sorted(people)},
         )
         return [row[0] for row in rows]
 

@@ -140,12 +140,15 @@ async def token_holder(request: Request) -> Caller:
     if token.token_id in organisation.revoked_tokens or actor is None or await _has_left(web, actor, token.created_at):
         raise TokenNeeded
     if token.actor_id != token.made_by:
-        maker = organisation.actors.get(token.made_by)
-        if maker is None or await _has_left(web, maker, token.created_at):
-            raise TokenNeeded  # a token ends when the person who created it leaves
         # Tokens of earlier versions left no event, so that the ledger does not know who made them.
-        known = actor.maker if actor.kind == "assistant" and actor.maker is not None else maker
-        actor = actor.model_copy(update={"maker": known, "maker_human": actor.maker_human or maker.human})
+        program = organisation.programs.get(token.actor_id)
+        people = program.people if program is not None and actor.kind == "service" else (token.made_by,)
+        answering = [organisation.actors[account] for account in people if account in organisation.actors]
+        staying = [one for one in answering if not await _has_left(web, one, token.created_at)]
+        if not staying:
+            raise TokenNeeded  # a token ends when everyone who answers for its program has left
+        maker_human = actor.maker_human or staying[0].human
+        actor = actor.model_copy(update={"maker": actor.maker or staying[0], "maker_human": maker_human})
     return Caller(
         actor=_capped(actor, token.up_to),
         now=token.now,

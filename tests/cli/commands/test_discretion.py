@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from orchestrator import commands
+from orchestrator.domain.permissions.levels import Level
+from orchestrator.embedded.stack import Stack
+from orchestrator.ledger.access.tokens import Tokens
 from tests.cli.command_line import Leaver, Offboard, Started, until
 
 CUTOFF = ("--cutoff", "2027-01-15T18:00", "--zone", "Europe/Berlin")
@@ -78,3 +82,20 @@ async def test_a_safety_owner_takes_access_back_at_the_terminal(offboard: Offboa
     assert "no such active token" in await offboard.refused("tokens", "revoke", "0" * 16, as_="safety-owner")
     listed = (await offboard.done("tokens", "--all", "--json", as_="safety-owner")).json["tokens"]
     assert any(one["made_by"] == "safety-owner" and one["works"] for one in listed)
+
+
+async def test_a_safety_owner_names_who_answers_for_a_service_at_the_terminal(offboard: Offboard, stack: Stack) -> None:
+    await offboard.done("whoami", as_="safety-owner")
+    await offboard.done("whoami", as_="auditor")
+    owner = (await stack.backend.runs.organisation()).actors["safety-owner"]
+    _, token = await commands.make_token(
+        stack.services, Tokens(stack.backend.database), owner, ["standard-leaver"],
+        name="Feed", kind="service", roles=(), up_to=Level.READ, lasts=timedelta(days=1),
+    )  # fmt: skip
+    naming = ("tokens", "owners", token.token_id)
+    assert "Only a safety owner can" in await offboard.refused(*naming, "auditor", as_="operator")
+    assert "can't answer for a service" in await offboard.refused(*naming, "stranger", as_="safety-owner")
+    said = await offboard.done(*naming, "auditor", "--deputy", "safety-owner", as_="safety-owner")
+    assert said.out.strip() == f"auditor answers for the service of token {token.token_id}; it passes to safety-owner."
+    assert "No one answers" not in (await offboard.done("tokens", "--all", as_="safety-owner")).out
+    await offboard.done("tokens", "revoke", token.token_id, as_="safety-owner")

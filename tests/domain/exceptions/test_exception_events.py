@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
+from orchestrator.domain.organisation.services import Program
 from tests.domain.run_world import (
     ANNA,
     BEN,
@@ -23,6 +24,7 @@ from tests.domain.run_world import (
     MINUTE,
     NOT_YET,
     PERSON,
+    PERSON_ID,
     REFUSED,
     SAM,
     Story,
@@ -248,10 +250,21 @@ def paused_and_cancelled() -> Story:
     return story
 
 
+def service_ends() -> Story:
+    story = Story()
+    ada, feed = actor("ada", "safety_owner", human=PERSON_ID), actor("s_1", kind="service")
+    story.knows(ada, feed)
+    story.world = replace(story.world, programs={"s_1": Program("s_1", "1", "ada", "ada")})
+    story.later(MINUTE)
+    story.world = replace(story.world, programs={"s_1": Program("s_1", "1", "ada", "ada", "sam")})
+    story.later(MINUTE)
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
-    too_few_deciders, paused_and_cancelled,
+    too_few_deciders, paused_and_cancelled, service_ends,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

@@ -158,6 +158,7 @@ def attempts(story: Story) -> dict[Command, Callable[[Actor], object]]:
         "move_packet": lambda by: packet_history.move(history, "0" * 64, "shadow", by),
         "revoke_roles": lambda by: operating.revoke_roles(KNOWN, ["lead"], by, "safety_owner"),
         "make_token": lambda by: programs.require_safety_owner(by, [pinned], "make_token"),
+        "change_service_owners": lambda by: programs.require_safety_owner(by, [pinned], "change_service_owners"),
         "add_webhook": lambda by: programs.require_safety_owner(by, [pinned], "add_webhook"),
         "disable_webhook": lambda by: programs.require_safety_owner(by, [pinned], "disable_webhook"),
         "replace_webhook_secret": lambda by: programs.require_safety_owner(by, [pinned], "replace_webhook_secret"),

@@ -218,7 +218,7 @@ async def _furnish(made: House, company: Company) -> None:
     made.made["verification"] = str(inquiry["inquiry_id"])
     await _until_answered(made, made.made["verification"])
     for name in ("token", "page token"):
-        body = {"name": "Other", "kind": "assistant", "roles": [], "up_to": "read", "lasts_days": 1}
+        body = {"name": "Other", "kind": "service", "roles": [], "up_to": "read", "lasts_days": 1}
         made.made[name] = str((await made.post("safety-owner", "/tokens", body))["token_id"])
     for name in ("hook", "page hook"):
         body = {"url": "https://127.0.0.1/none", "types": ["run"], "packets": [PACKET]}

@@ -235,6 +235,9 @@ REQUESTS: dict[str, Make] = {
     "POST /away": delegate_on_page,
     "POST /away/{delegation_id}/end": of("delegation_id", "page delegation", form={}),
     "POST /tokens": posted(form={**TOKEN, "days": "1"}),
+    "POST /tokens/{token_id}/owners": of(
+        "token_id", "page token", form={"owner": "safety-owner", "deputy": "operator"}
+    ),
     "POST /tokens/{token_id}/revoke": of("token_id", "page token", form={}),
     "POST /webhooks": posted(form=dict(HOOK)),
     "POST /webhooks/{hook_id}/secret": of("hook_id", "page hook", form={}),
@@ -276,6 +279,7 @@ REQUESTS: dict[str, Make] = {
     "POST /api/v1/delegations": delegate,
     "POST /api/v1/delegations/{delegation_id}/end": of("delegation_id", "delegation"),
     "POST /api/v1/tokens": sent(body={**TOKEN, "lasts_days": 1}),
+    "POST /api/v1/tokens/{token_id}/owners": of("token_id", "token", {"owner": "safety-owner", "deputy": "operator"}),
     "DELETE /api/v1/tokens/{token_id}": of("token_id", "token"),
     "POST /api/v1/staff/{actor_id}/roles/revoke": sent(body={"packet": PACKET, "roles": ["auditor"]}, actor_id="hr"),
     "POST /api/v1/staff/{actor_id}/sessions/end": end_sessions,

@@ -99,6 +99,7 @@ POST   /away                                           +  +  +  +  +  +  +  +  s
 POST   /away/{delegation_id}/end                       +  ?  ?  +  ?  ?  ?  ?  s  s   hr's, to operator
 GET    /tokens                                         +  +  +  +  +  +  +  +  s  s
 POST   /tokens                                         x  x  x  x  x  +  x  x  s  s
+POST   /tokens/{token_id}/owners                       x  x  x  x  x  +  x  x  s  s
 POST   /tokens/{token_id}/revoke                       ?  ?  ?  ?  ?  +  ?  ?  s  s
 GET    /webhooks                                       x  x  x  x  x  +  x  x  s  s
 POST   /webhooks                                       x  x  x  x  x  +  x  x  s  s
@@ -168,6 +169,7 @@ POST   /api/v1/delegations                             +  +  +  +  +  +  +  +  x
 POST   /api/v1/delegations/{delegation_id}/end         +  ?  ?  +  ?  ?  ?  ?  x  s   hr's, to operator
 GET    /api/v1/tokens                                  +  +  +  +  +  +  +  +  +  s
 POST   /api/v1/tokens                                  x  x  x  x  x  +  x  x  x  s
+POST   /api/v1/tokens/{token_id}/owners                x  x  x  x  x  +  x  x  x  s
 DELETE /api/v1/tokens/{token_id}                       ?  ?  ?  ?  ?  +  ?  ?  x  s
 POST   /api/v1/staff/{actor_id}/roles/revoke           x  x  x  x  x  +  x  x  x  s
 GET    /api/v1/sessions                                x  x  x  x  x  +  x  x  x  s

@@ -1,4 +1,4 @@
-"""Taking access back: `tokens` and `tokens revoke`; `sessions` and `sessions end`; `revoke-role`."""
+"""Taking access back: `tokens`, `tokens owners` and `tokens revoke`; `sessions` and `sessions end`; `revoke-role`."""
 
 from __future__ import annotations
 
@@ -46,6 +46,29 @@ def tokens(
         ],
     )
     say("To revoke one: offboard tokens revoke TOKEN")
+    for one in working:
+        if one["has_owner"] is False:
+            say(f"No one answers for the service {one['name']}: offboard tokens owners {one['token_id']} OWNER")
+
+
+def owners(
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="A service's token, as `tokens` lists it.")],
+    owner: Annotated[str, typer.Argument(metavar="OWNER", help="The account that answers for the service.")],
+    deputy: Annotated[
+        str | None, typer.Option("--deputy", metavar="ACCOUNT", help="The account to which it passes.")
+    ] = None,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Change who answers for a service, for a safety owner. It passes to the deputy when the owner leaves."""
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            await server.post("tokens", token, "owners", body={"owner": owner, "deputy": deputy})
+            passes = f"; it passes to {deputy}" if deputy is not None else "; it has no deputy"
+            say(f"{owner} answers for the service of token {token}{passes}.")
+
+    carry_out(work())
 
 
 def revoke(

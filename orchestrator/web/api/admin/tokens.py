@@ -14,6 +14,7 @@ from orchestrator.domain.permissions.levels import ActorKind, Level
 from orchestrator.ledger.access.tokens import MAX_TOKEN_LIFETIME, Token
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names
+from orchestrator.web.access.service_owners import ShownOwners, service_owners
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT
@@ -22,6 +23,7 @@ from orchestrator.web.state import state_of
 router = APIRouter(prefix="/api/v1", tags=["access"], route_class=IdempotentRoute)
 
 TokenId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="The token's ID from the list")]
+Account = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=TEXT)]
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 
@@ -51,6 +53,12 @@ class NewToken(RequestModel):
     roles: list[Role] = Field([], max_length=20, description="Roles with a permission in platform.yaml, by kind")
     up_to: Level = Field(description="The maximum permission")
     lasts_days: int = Field(description="Days until it expires", ge=1, le=MAX_TOKEN_LIFETIME.days)
+    deputy: Account | None = Field(None, description="The account to which a service passes when its owner leaves")
+
+
+class ServiceOwners(RequestModel):
+    owner: Account = Field(description="The account that answers for the service", examples=["safety-owner"])
+    deputy: Account | None = Field(None, description="The account to which it passes when the owner leaves")
 
 
 class TokenShown(ResponseModel):
@@ -58,6 +66,9 @@ class TokenShown(ResponseModel):
     actor_id: str = Field(description="The account of the token")
     name: str
     made_by: str
+    owner: str | None = Field(None, description="The account that answers for a service")
+    deputy: str | None = Field(None, description="The account to which the service passes")
+    has_owner: bool | None = Field(None, description="For a service: whether its owner or its deputy can act today")
     up_to: Level
     created_at: datetime
     expires_at: datetime
@@ -110,7 +121,8 @@ async def tokens(
         found = await commands.list_tokens(web.services, web.tokens, caller.actor, await packet_names(web))
     else:
         found = await web.tokens.made_by(caller.actor.actor_id)
-    return TokenList(tokens=[_shown(token) for token in found])
+    owned = await service_owners(web)
+    return TokenList(tokens=[_shown(token, owned.get(token.token_id)) for token in found])
 
 
 @router.post(
@@ -118,17 +130,38 @@ async def tokens(
 )
 async def make(request: Request, caller: ApiCaller, asked: NewToken, key: IdempotencyKey = None) -> TokenCreated:
     """For the safety owner of a packet that is in use. The token has the permissions that `platform.yaml` grants to its
-    kind and roles, up to `up_to`. It cannot approve, and it ends when its creator leaves."""
+    kind and roles, up to `up_to`. It cannot approve. An assistant ends when its creator leaves; a service then passes
+    to its deputy, and ends if it has none."""
     web = state_of(request)
     caller.require_fresh_sign_in(web.settings, "Creating a token")
     text, token = await commands.make_token(
         web.services, web.tokens, caller.actor, await packet_names(web),
         name=asked.name, kind=asked.kind, roles=asked.roles, up_to=asked.up_to, lasts=timedelta(days=asked.lasts_days),
+        deputy=asked.deputy,
     )  # fmt: skip
-    shown = _shown(token).model_dump()
+    shown = _shown(token, (await service_owners(web)).get(token.token_id)).model_dump()
     # What is kept of the answer, to be given again under the same key, has no secret in it.
     request.state.kept_body = TokenCreated(**shown, token=None).model_dump_json()
     return TokenCreated(**shown, token=text)
+
+
+@router.post(
+    "/tokens/{token_id}/owners",
+    summary="Change who answers for a service",
+    status_code=204,
+    responses=problems_of_post(404),
+)
+async def change_owners(
+    request: Request, caller: ApiCaller, token_id: TokenId, asked: ServiceOwners, key: IdempotencyKey = None
+) -> Response:
+    """For the safety owner of a packet that is in use. The owner and the deputy are different people with a record in
+    HR and a role. The service keeps its token; it acts for the new owner from now on."""
+    web = state_of(request)
+    caller.require_fresh_sign_in(web.settings, "Changing who answers for a service")
+    await commands.change_service_owners(
+        web.services, web.tokens, caller.actor, await packet_names(web), token_id, asked.owner, asked.deputy
+    )
+    return Response(status_code=204)
 
 
 @router.delete("/tokens/{token_id}", summary="Revoke a token", status_code=204, responses=problems(403, 404))
@@ -140,8 +173,10 @@ async def revoke(request: Request, caller: ApiCaller, token_id: TokenId) -> Resp
     return Response(status_code=204)
 
 
-def _shown(token: Token) -> TokenShown:
+def _shown(token: Token, owned: ShownOwners | None) -> TokenShown:
     return TokenShown(
         token_id=token.token_id, actor_id=token.actor_id, name=token.label, made_by=token.made_by, up_to=token.up_to,
+        owner=owned.owner if owned is not None else None, deputy=owned.deputy if owned is not None else None,
+        has_owner=owned.answered if owned is not None else None,
         created_at=token.created_at, expires_at=token.expires_at, revoked_at=token.revoked_at, works=token.works,
     )  # fmt: skip

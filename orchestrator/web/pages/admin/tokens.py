@@ -13,14 +13,18 @@ from starlette.responses import Response
 from orchestrator import commands
 from orchestrator.commands.credentials import require_owner_of_one
 from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.domain.organisation.services import can_answer
 from orchestrator.domain.permissions.levels import ActorKind, Level
 from orchestrator.ledger.access.sessions import Flash
-from orchestrator.ledger.access.tokens import MAX_TOKEN_LIFETIME
+from orchestrator.ledger.access.tokens import MAX_TOKEN_LIFETIME, Token
+from orchestrator.reading.staff import StaffMember
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.access.packets import packet_names
+from orchestrator.web.access.service_owners import ShownOwners, service_owners
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import refusal_flash
+from orchestrator.web.pages.run.run_access import name_in
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()
@@ -50,17 +54,33 @@ async def make(request: Request, caller: PageCaller, form: Form) -> Response:
     typed = {
         "name": text(form, "name")[:MAX_NAME_CHARACTERS], "kind": text(form, "kind"), "up_to": text(form, "up_to"),
         "days": text(form, "days"), "roles": " ".join(texts(form, "roles")[:20]),
+        "deputy": text(form, "deputy")[:200],
     }  # fmt: skip
     try:
         caller.require_fresh_sign_in(web.settings, "Creating a token")
         made, token = await commands.make_token(
             web.services, web.tokens, caller.actor, await packet_names(web),
             name=_name(typed["name"]), kind=_kind(typed["kind"]), roles=typed["roles"].split(),
-            up_to=_level(typed["up_to"]), lasts=_days(typed["days"]),
+            up_to=_level(typed["up_to"]), lasts=_days(typed["days"]), deputy=typed["deputy"] or None,
         )  # fmt: skip
     except Refusal as refused:
         return await _page(request, caller, *refusal_flash(request, refused), typed=typed)
     return await _page(request, caller, made=made, made_id=token.token_id)
+
+
+@router.post("/tokens/{token_id}/owners")
+async def change_owners(request: Request, caller: PageCaller, form: Form, token_id: str) -> Response:
+    web = state_of(request)
+    owner, deputy = text(form, "owner")[:200], text(form, "deputy")[:200]
+    try:
+        caller.require_fresh_sign_in(web.settings, "Changing who answers for a service")
+        await commands.change_service_owners(
+            web.services, web.tokens, caller.actor, await packet_names(web), token_id, owner, deputy or None
+        )
+    except Refusal as refused:
+        return await _page(request, caller, *refusal_flash(request, refused))
+    said = Flash("done", f"{name_in(await web.queries.staff(), owner)} answers for the service.")
+    return await back_to(request, caller, "/tokens", said)
 
 
 @router.post("/tokens/{token_id}/revoke")
@@ -97,9 +117,24 @@ async def _page(
             if token.actor_id != caller.actor.actor_id
         ],
         may_make=may_make, roles=await _roles(web) if may_make else (), lengths=LENGTHS,
-        typed=typed or {"name": "", "kind": "service", "up_to": "read", "days": "90", "roles": ""},
+        typed=typed or {"name": "", "kind": "service", "up_to": "read", "days": "90", "roles": "", "deputy": ""},
+        services=await _services(web) if may_make else (), people=_people(staff) if may_make else (),
         levels=[level.value for level in Level], longest_name=MAX_NAME_CHARACTERS,
     )  # fmt: skip
+
+
+async def _services(web: WebState) -> list[tuple[Token, ShownOwners]]:
+    """The services of all accounts whose tokens work, with who answers for each; those without an owner first."""
+    owned = await service_owners(web)
+    found = [(token, owned[token.token_id]) for token in await web.tokens.made_by() if token.token_id in owned]
+    working = [(token, owners) for token, owners in found if token.works]
+    return sorted(working, key=lambda one: (one[1].answered, one[0].label.casefold()))
+
+
+def _people(staff: Mapping[str, StaffMember]) -> list[tuple[str, str]]:
+    """Accounts that can answer for a service, each with what its person is called."""
+    found = [account for account, member in staff.items() if can_answer(member.actor, ())]
+    return sorted(((account, name_in(staff, account)) for account in found), key=lambda one: one[1].casefold())
 
 
 async def _may_make(web: WebState, caller: Caller) -> bool:
