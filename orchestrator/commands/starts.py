@@ -57,8 +57,9 @@ async def release_starts(services: Services, actor: Actor, trip_id: str) -> bool
     require("release_starts", actor)
     packet = await _packet_of(services, trip=trip_id)
     before, _ = await services.runs.starts.read()
+    actors = (await services.runs.organisation()).actors
     happened = await services.runs.starts.decide(
-        lambda state, now: starting.release(state, trip_id, actor, packet)
+        lambda state, now: starting.release(state, trip_id, actor, packet, actors)
     )  # fmt: skip
     released = any(isinstance(event, e.StartsReleased) for event in happened)
     run_id = before.trips[trip_id].tripped.run_id if trip_id in before.trips else None
@@ -78,8 +79,11 @@ async def confirm_start(services: Services, actor: Actor, held_id: str) -> bool:
     """A second person confirms a held start; its requester can then repeat it. False if it was confirmed already."""
     require("confirm_start", actor)
     packet = await _packet_of(services, held=held_id)
+    actors = (await services.runs.organisation()).actors
     return bool(
-        await services.runs.starts.decide(lambda state, now: starting.confirm(state, held_id, actor, packet, now))
+        await services.runs.starts.decide(
+            lambda state, now: starting.confirm(state, held_id, actor, packet, now, actors)
+        )
     )
 
 

@@ -17,8 +17,10 @@ from orchestrator.domain.permissions.levels import Actor
 Document = dict[str, Any]
 
 
-def starts_document(state: StartsState, packets: Mapping[str, Packet], actor: Actor, now: datetime) -> Document:
-    """`packets` are today's versions, by name, of those that the actor may read."""
+def starts_document(
+    state: StartsState, packets: Mapping[str, Packet], actor: Actor, now: datetime, actors: Mapping[str, Actor]
+) -> Document:
+    """`packets` are today's versions, by name, of those that the actor may read; `actors` the known ones, by id."""
     trips = [trip for trip in state.trips.values() if _sees_trip(trip, packets, actor)]
     held = [
         one
@@ -27,8 +29,8 @@ def starts_document(state: StartsState, packets: Mapping[str, Packet], actor: Ac
     ]
     return {
         "limits": [_limits(name, packet) for name, packet in sorted(packets.items())],
-        "reached": [_trip(trip, packets[trip.tripped.packet], actor) for trip in trips],
-        "held": [_held(one, packets[one.held.packet], actor, now) for one in held],
+        "reached": [_trip(trip, packets[trip.tripped.packet], actor, actors) for trip in trips],
+        "held": [_held(one, packets[one.held.packet], actor, now, actors) for one in held],
     }
 
 
@@ -55,7 +57,7 @@ def _limits(name: str, packet: Packet) -> Document:
     }
 
 
-def _trip(trip: TripState, packet: Packet, actor: Actor) -> Document:
+def _trip(trip: TripState, packet: Packet, actor: Actor, actors: Mapping[str, Actor]) -> Document:
     tripped = trip.tripped
     return {
         "trip_id": tripped.trip_id,
@@ -67,11 +69,13 @@ def _trip(trip: TripState, packet: Packet, actor: Actor) -> Document:
         "reached_at": trip.at,
         "released_by": [one.by for one in trip.approvals],
         "roles": sorted(starting.releasing_roles(packet)),
-        "can_release": starting.can_release(trip, actor, packet),
+        "can_release": starting.can_release(trip, actor, packet, actors),
     }
 
 
-def _held(one: HeldState, packet: Packet, actor: Actor, now: datetime) -> Document:
+def _held(
+    one: HeldState, packet: Packet, actor: Actor, now: datetime, actors: Mapping[str, Actor]
+) -> Document:  # fmt: skip
     held = one.held
     return {
         "held_id": held.held_id,
@@ -85,5 +89,5 @@ def _held(one: HeldState, packet: Packet, actor: Actor, now: datetime) -> Docume
         "confirmed_until": one.confirmed_at + CONFIRMED_FOR
         if one.confirmed_at is not None and one.confirmed_now(now) else None,
         "roles": sorted(starting.deciding_roles(packet)),
-        "can_confirm": starting.can_confirm(one, actor, packet, now),
+        "can_confirm": starting.can_confirm(one, actor, packet, now, actors),
     }  # fmt: skip

@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.organisation.roles import any_of
-from orchestrator.domain.organisation.starts import MAX_HELD, HeldState, StartsState, TripState, scope_key
+from orchestrator.domain.organisation.starts import HeldState, StartsState, TripState, scope_key
 from orchestrator.domain.packet.packet import Packet, StartLimits
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
@@ -52,7 +53,7 @@ def admit(
     if expected and not asked.urgent:
         return Admission()
     requester = requester_of(actor)
-    known = starts.held_for(asked.person_id, requester, asked.urgent)
+    known = starts.held_for(asked.person_id, requester, asked.urgent, packet.name)
     confirmed = known is not None and known.confirmed_now(now)
     counted = e.StartCounted(
         run_id=asked.run_id, packet=packet.name, by=actor.actor_id, requester=requester, urgent=asked.urgent,
@@ -135,8 +136,8 @@ def _held(
     starts: StartsState, asked: e.RunRequested, packet: Packet, requester: str, why: str, known: HeldState | None,
     after: int = 0,
 ) -> tuple[e.StartHeld, ...]:  # fmt: skip
-    """The record of a held start, once for each person and requester."""
-    if known is not None or len(starts.held) >= MAX_HELD:
+    """The record of a held start, once for each person, requester and packet."""
+    if known is not None or starts.holds_no_more(requester):
         return ()
     label = PersonFacts.model_validate(asked.facts).display_name or None
     return (
@@ -160,12 +161,16 @@ def roles_with_last_holder(person_id: str, packet: Packet, actors: Iterable[Acto
     return found
 
 
-def confirm(starts: StartsState, held_id: str, actor: Actor, packet: Packet, now: datetime) -> list[Event]:
-    """A second person confirms one held start. Empty where it is confirmed already."""
+def confirm(
+    starts: StartsState, held_id: str, actor: Actor, packet: Packet, now: datetime,
+    actors: Mapping[str, Actor] = MappingProxyType({}),
+) -> list[Event]:  # fmt: skip
+    """A second person confirms one held start. Empty where it is confirmed already. `actors` are the known ones, by id:
+    a start of a service is also one of the person who created its token."""
     held = _known_held(starts, held_id, actor)
     require("confirm_start", actor, held.held.person_id)
     _require_role(actor, deciding_roles(packet))
-    if requester_of(actor) == held.held.requester or actor.actor_id == held.held.by:
+    if _asked(actor, held.held, actors):
         raise NotAllowed("second_person_needed", "The requester of a held start can't confirm it.")
     if held.confirmed_now(now):
         return []
@@ -173,12 +178,15 @@ def confirm(starts: StartsState, held_id: str, actor: Actor, packet: Packet, now
     return [e.StartConfirmed(held_id=held_id, by=actor.actor_id, human=actor.human)]
 
 
-def release(starts: StartsState, trip_id: str, actor: Actor, packet: Packet) -> list[Event]:
-    """One of two different people lets starts go on. Empty where this person has said so before."""
+def release(
+    starts: StartsState, trip_id: str, actor: Actor, packet: Packet, actors: Mapping[str, Actor] = MappingProxyType({})
+) -> list[Event]:
+    """One of two different people lets starts go on. Empty where this person has said so before. `actors` is as for
+    `confirm`."""
     require("release_starts", actor)
     trip = _known_trip(starts, trip_id)
     _require_role(actor, releasing_roles(packet))
-    if requester_of(actor) == trip.tripped.requester:
+    if _asked(actor, trip.tripped, actors):
         raise NotAllowed("second_person_needed", "The requester whose start reached the limit can't release it.")
     if any(one.human == actor.human for one in trip.approvals):
         return []
@@ -202,15 +210,27 @@ def deciding_roles(packet: Packet) -> frozenset[str]:
     return releasing_roles(packet).union(urgent.allowed_to if urgent is not None else ())
 
 
-def can_release(trip: TripState, actor: Actor, packet: Packet) -> bool:
+def _asked(actor: Actor, about: e.StartHeld | e.StartsTripped, actors: Mapping[str, Actor]) -> bool:
+    """Whether the person behind this account is the requester, or created the token of the service that is."""
+    by = actors.get(about.by)
+    if by is not None and by.maker_human is not None and by.maker_human == actor.human:
+        return True
+    return requester_of(actor) == about.requester or actor.actor_id == about.by
+
+
+def can_release(
+    trip: TripState, actor: Actor, packet: Packet, actors: Mapping[str, Actor] = MappingProxyType({})
+) -> bool:
     """Whether this actor is one of those who are asked, and has not approved the release."""
     if actor.kind != "person" or actor.human is None or actor.human in {one.human for one in trip.approvals}:
         return False
-    return actor.human != trip.tripped.requester and not actor.roles.isdisjoint(releasing_roles(packet))
+    return not _asked(actor, trip.tripped, actors) and not actor.roles.isdisjoint(releasing_roles(packet))
 
 
-def can_confirm(held: HeldState, actor: Actor, packet: Packet, now: datetime) -> bool:
-    if actor.kind != "person" or actor.human in (None, held.held.requester, held.held.person_id):
+def can_confirm(
+    held: HeldState, actor: Actor, packet: Packet, now: datetime, actors: Mapping[str, Actor] = MappingProxyType({})
+) -> bool:
+    if actor.kind != "person" or actor.human in (None, held.held.person_id) or _asked(actor, held.held, actors):
         return False
     return not held.confirmed_now(now) and not actor.roles.isdisjoint(deciding_roles(packet))
 

@@ -18,7 +18,9 @@ KEPT_FOR: Final = timedelta(days=1)
 CONFIRMED_FOR: Final = timedelta(hours=1)
 """How long a start that a second person confirmed can be repeated."""
 MAX_HELD: Final = 200
-"""Held starts that are listed; further ones are refused in the same way, without a record."""
+HELD_OF_EACH: Final = 20
+"""Held starts that are listed, and how many of each requester are listed even then: one requester cannot keep the
+starts of others from being confirmed. Further ones are refused in the same way, without a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,19 @@ class StartsState:
     held: Mapping[str, HeldState] = field(default_factory=dict)
     released: Mapping[tuple[e.StartsScope, str], datetime] = field(default_factory=dict)
 
-    def held_for(self, person_id: str, requester: str, urgent: bool) -> HeldState | None:
-        """The held start of this requester for this person, if there is one."""
+    def held_for(self, person_id: str, requester: str, urgent: bool, packet: str) -> HeldState | None:
+        """The held start of this requester for this person under this packet, if there is one."""
+        wanted = (person_id, requester, urgent, packet)
         for one in self.held.values():
-            if (one.held.person_id, one.held.requester, one.held.urgent) == (person_id, requester, urgent):
+            held = one.held
+            if (held.person_id, held.requester, held.urgent, held.packet) == wanted:
                 return one
         return None
+
+    def holds_no_more(self, requester: str) -> bool:
+        """Whether a further held start of this requester is not listed."""
+        of_theirs = sum(1 for one in self.held.values() if one.held.requester == requester)
+        return len(self.held) >= MAX_HELD and of_theirs >= HELD_OF_EACH
 
     def trip_for(self, requester: str, packet: str) -> TripState | None:
         return next((trip for trip in self.trips.values() if trip.holds(requester, packet)), None)

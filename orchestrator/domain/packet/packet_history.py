@@ -220,9 +220,10 @@ def _changed(
 
 def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
     """A new version, as a draft; runs go on under the versions there are. Nothing to append where the newest version
-    is this one. Raises `NotAllowed` for an assistant and an actor who owns neither file, by the new packet's own roles
-    and by those of the version before: otherwise a file could give itself away. That another role owns a file from now
-    on is for its owner of today: otherwise one owner could take the other's file, and sign for both."""
+    is this one, or where this one is in use. Raises `NotAllowed` for an assistant and an actor who owns neither file,
+    by the new packet's own roles and by those of the version before: otherwise a file could give itself away. That
+    another role owns a file from now on is for its owner of today: otherwise one owner could take the other's file, and
+    sign for both."""
     if state.name and state.name != packet.name:
         raise Invalid("packet_renamed", f"This is the packet {state.name!r}, not {packet.name!r}.")
     require("adopt_packet", actor)
@@ -242,6 +243,8 @@ def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
         raise _not_an_owner(actor, "adopt", owners)
     if state.newest is not None and state.newest.version == packet.version:
         return []
+    if any(known.version == packet.version and known.phase in FORWARD[1:] for known in state.versions):
+        return []  # as a draft again it would be out of use, without the answer what happens to its open runs
     # A version that was adopted before this rule stays, and can be adopted again.
     if packet.version not in {known.version for known in state.versions}:
         problems = [each for name in FILE_NAMES for each in invisible_characters(name, packet.files[name])]

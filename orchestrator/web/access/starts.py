@@ -12,4 +12,5 @@ from orchestrator.web.state import WebState
 async def shown_starts(web: WebState, caller: Caller) -> dict[str, Any]:
     state, now = await web.services.runs.starts.read()
     packets = {packet.name: packet for packet in await web.queries.readable_packets(caller.viewer)}
-    return starts_document(state, packets, caller.actor, now)
+    actors = (await web.queries.organisation_snapshot()).organisation.actors
+    return starts_document(state, packets, caller.actor, now, actors)

@@ -237,3 +237,50 @@ def test_programs_neither_release_nor_confirm(kind: str) -> None:
     state = fold_starts(StartsState(), tripped, datetime(2026, 1, 1, tzinfo=MONDAY.tzinfo))
     with pytest.raises(NotAllowed):
         starting.release(state, "trip-1", program, LIMITED)
+
+
+def test_a_full_list_of_one_requester_leaves_room_for_others() -> None:
+    desk = Desk()
+    for _ in range(4 + MAX_HELD + 5):
+        desk.start()
+    assert len(desk.held) == MAX_HELD
+    desk.start(HOPE, urgent=True, person="h-sam", last_of=["safety_owner"])
+    assert len(desk.held) == MAX_HELD + 1
+    desk.confirm(desk.held[-1], OLE)
+    assert desk.start(HOPE, urgent=True, person="h-sam", last_of=["safety_owner"]).startswith("r")
+
+
+def test_a_start_of_a_service_is_not_let_go_on_by_the_person_who_created_its_token() -> None:
+    services = packet(
+        platform=("levels:\n", "levels:\n  - {who: feed, kind: service, up_to: prepare}\n"),
+        approvals=("exceptions:", LIMITS + "exceptions:"),
+    )
+    desk = Desk(services)
+    feed = Actor(actor_id="s_feed", kind="service", roles=frozenset({"feed"}), maker_human="h-sam")
+    for _ in range(5):
+        desk.start(feed)
+    actors = {one.actor_id: one for one in (feed, SAM, OLE)}
+    [trip], [held] = desk.state.trips.values(), desk.state.held.values()
+    for by in (SAM, actor("sam-too", "operator", human="h-sam")):
+        for attempt in (
+            lambda by=by: starting.confirm(desk.state, desk.held[0], by, services, MONDAY, actors),
+            lambda by=by: starting.release(desk.state, trip.tripped.trip_id, by, services, actors),
+        ):
+            assert refusal(attempt) == "second_person_needed"
+        assert not starting.can_confirm(held, by, services, MONDAY, actors)
+        assert not starting.can_release(trip, by, services, actors)
+    assert starting.can_confirm(held, OLE, services, MONDAY, actors) and starting.can_release(
+        trip, OLE, services, actors
+    )
+    assert starting.confirm(desk.state, desk.held[0], OLE, services, MONDAY, actors)
+
+
+def test_a_start_that_was_confirmed_under_one_packet_is_held_under_another() -> None:
+    desk = Desk()
+    for _ in range(5):
+        desk.start(person=f"p{desk.people}")
+    desk.confirm(desk.held[0], OLE)
+    person = next(iter(desk.state.held.values())).held.person_id
+    desk.packet = packet(workflow=("name: leaver", "name: other"), approvals=("exceptions:", LIMITS + "exceptions:"))
+    assert desk.start(person=person) == "starts_held", "who confirmed it saw the other packet"
+    assert {one.held.packet for one in desk.state.held.values()} == {"leaver", "other"}

@@ -310,3 +310,12 @@ class AnyLife(RuleBasedStateMachine):
 
 AnyLife.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestAnyLife = AnyLife.TestCase
+
+
+def test_a_version_in_use_that_is_adopted_again_stays_in_use(life: Life) -> None:
+    """One owner alone would take it out of use otherwise, and would not say what happens to its open runs."""
+    life.advance(ONE, "production")
+    life.adopt(TWO)
+    assert adopt(life.state, ONE, VALUE) == []
+    life.adopt(ONE)
+    assert (life.state.phase, life.state.current_version) == ("production", ONE.version)
