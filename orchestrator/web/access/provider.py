@@ -93,7 +93,8 @@ class Provider:
     def __init__(self, settings: OidcSettings, callback: str) -> None:
         self.settings = settings
         self._callback = callback
-        self._http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, **CLIENT)
+        self._trusted = httpx.create_ssl_context()  # once: reading the public certificates takes about 20 ms
+        self._http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, verify=self._trusted, **CLIENT)
         self._metadata: dict[str, Any] = {}
         self._keys: KeySet | None = None
         self._read_at = 0.0
@@ -278,6 +279,7 @@ class Provider:
             redirect_uri=self._callback,
             code_challenge_method="S256",
             timeout=TIMEOUT_SECONDS,
+            verify=self._trusted,
             **CLIENT,
         )
 
