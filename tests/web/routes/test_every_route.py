@@ -7,6 +7,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.web.application import make_application
 from orchestrator.web.settings import WebSettings
+from tests.cli.command_line import Offboard
 from tests.integration.installation import installation
 from tests.web.overheard import CANARY, Overheard, overhearing
 from tests.web.routes.routes_company import CONFLICTED, FUTURE, NAMED, Ask, House, exception_of, house, task_of
@@ -187,6 +189,43 @@ async def test_conflicted_accounts_change_nothing_at_any_entry_point(
             heard.answer(f"{name} at {path} as {who}", answer.text, answer.headers)
             assert outcome(answer) in ("x", "?"), f"{name} at {path}: {answer.status_code} {answer.text[:300]}"
     assert (await made.programs["hr"].get(f"/runs/{made.runs['own']}/events")).json() == before
+
+
+@pytest.mark.parametrize("who", CONFLICTED)
+async def test_conflicted_accounts_change_nothing_at_a_terminal(
+    everybody: tuple[House, Overheard], tmp_path: Path, who: str
+) -> None:
+    made, _ = everybody
+    run_id = made.runs["own"]
+    run = await made.run("own", lambda run: run["gates"] and run["exceptions"])
+    gate = next(one["gate_id"] for one in run["gates"] if one["state"] == "open")
+    task, exception = await task_of(made, "own"), await exception_of(made, "own")
+    why = ("--reason", WHY["reason"])
+    typed: dict[str, tuple[str, ...]] = {
+        "reschedule": ("reschedule", run_id, "--cutoff", LATER["cutoff"], "--zone", LATER["zone"], "--yes"),
+        "hold": ("hold", run_id, *why),
+        "release": ("release", run_id),
+        "end": ("end", run_id, *why),
+        "replan": ("exceptions", "replan", run_id),
+        "embargo": ("embargo", run_id, "--end"),
+        "gate": ("reject", run_id, gate, *why),
+        "together": ("approve", run_id, gate),
+        "task": ("tasks", "complete", run_id, task, "--evidence", "Done."),
+        "accept": ("exceptions", "accept", run_id, exception["exception_id"], *why),
+        "settle": ("exceptions", "settle", run_id, exception["system"], "--none", *why),
+        "retry": ("retry", run_id, "disable_identity", *why),
+        "skip": ("skip", run_id, "disable_identity", *why),
+    }
+    before = (await made.programs["hr"].get(f"/runs/{run_id}/events")).json()
+    offboard = Offboard(tmp_path)
+    environment = {"OFFBOARD_SERVER": made.url, "OFFBOARD_TOKEN": made.tokens[who]}
+    for name, words in typed.items():
+        if who == "report" and name not in KEEPS_ACCESS:
+            continue
+        answer = await offboard(*words, env=environment)
+        assert answer.code == 1 and answer.err.strip(), f"{name}: {answer.code} {answer.out} {answer.err}"
+        assert "Traceback" not in answer.err, name
+    assert (await made.programs["hr"].get(f"/runs/{run_id}/events")).json() == before
 
 
 def _as_unknown(answer: httpx.Response) -> bool:
