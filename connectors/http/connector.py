@@ -25,14 +25,17 @@ from connectors.abilities import (
 )
 from connectors.account_set import AccountSet, equals_ignoring_case
 from connectors.acts import ActTable
-from connectors.errors import ConnectorError
+from connectors.errors import ActionRequiredError, ConnectorError
 from connectors.http.auth import Auth, BearerToken
 from connectors.http.client import DEFAULT_MAX_ANSWER_BYTES, HttpClient
 from connectors.http.dialect import Dialect
 from connectors.http.flows import unexpected
+from connectors.http.pages import Pages
 from connectors.http.requests import Flow, Request
 from connectors.parameters import account_of, unknown_attribute
 
+SAMPLE_SIZE = "20"
+"""Accounts to ask for where one must be found again by the same query."""
 MAY_BE_EMPTY: dict[str, JsonValue] = {"may_be_empty": True}
 """The `json_schema_extra` of a setting for which an empty text is a value, and does not mean the default."""
 
@@ -70,6 +73,8 @@ Find = Callable[[C, Sequence[Lookup]], Flow[Sequence[Account]]]
 FindOne = Callable[[C, Lookup], Flow[Sequence[Account]]]
 """Accounts that may answer one lookup. Each shows in its attributes the value that it was found by, except for the
 attribute `id`, which is the native id."""
+Sample = Callable[[C], Flow[Sequence[Account]]]
+"""Some accounts that the system lists without a condition, none where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +156,28 @@ class HttpConnector(Generic[S, C]):
         await self._client.aclose()
 
 
-def find_by(kind: str, finders: Mapping[str, FindOne[C]]) -> Find[C]:
+def find_by(
+    kind: str, finders: Mapping[str, FindOne[C]], *, sample: Sample[C], prove_themselves: Collection[str] = ()
+) -> Find[C]:
     """Finds accounts by the attributes that `finders` names. Every account is compared again with what was asked,
     since a system may match prefixes or ignore a parameter that it does not know.
 
-    The flow raises `RefusedError("unknown_attribute")`."""
+    "No account" needs a query that is known to work: where nothing was found, one of the accounts in `sample` must be
+    found by each attribute that was asked for, except for those whose finders `prove_themselves`.
+
+    The flow raises `RefusedError("unknown_attribute")` and `ActionRequiredError("search_unproven")`."""
 
     def find(context: C, lookups: Sequence[Lookup]) -> Flow[Sequence[Account]]:
         for lookup in lookups:
             if lookup.attribute not in finders:
                 raise unknown_attribute(kind, lookup.attribute, finders)
+        found = yield from matching(context, lookups)
+        attributes = {lookup.attribute for lookup in lookups if lookup.value.strip()}.difference(prove_themselves)
+        if not found and attributes:
+            yield from prove(context, sorted(attributes))
+        return found
+
+    def matching(context: C, lookups: Sequence[Lookup]) -> Flow[Sequence[Account]]:
         found = AccountSet()
         by_id = any(lookup.attribute == "id" for lookup in lookups)
         for lookup in dict.fromkeys(lookups):
@@ -174,7 +191,37 @@ def find_by(kind: str, finders: Mapping[str, FindOne[C]]) -> Find[C]:
                     found.add(account, lookup.attribute, shown or "")
         return found.accounts()
 
+    def prove(context: C, attributes: Sequence[str]) -> Flow[None]:
+        accounts = yield from sample(context)
+        for attribute in attributes:
+            shown = ((each.native_id, each.attributes.get(attribute, "")) for each in accounts)
+            known = [(id_, id_ if attribute == "id" else value) for id_, value in shown]
+            native_id, value = next(((id_, value) for id_, value in known if value.strip()), ("", ""))
+            found = (yield from matching(context, [Lookup(attribute, value)])) if value else []
+            if native_id not in {account.native_id for account in found}:
+                raise _unproven(attribute)
+
     return find
+
+
+def first_page(request: Request, pages: Pages, account: Callable[[Any], Account]) -> Sample[Any]:
+    """The accounts on the first page of a list. `account` reads one item."""
+
+    def sample(context: Any) -> Flow[Sequence[Account]]:
+        return [account(item) for item in pages.items((yield pages.first(request)))]
+
+    return sample
+
+
+def _unproven(attribute: str) -> ActionRequiredError:
+    return ActionRequiredError(
+        "search_unproven",
+        f"A search by {attribute} finds none of the accounts that the system lists, so it does not prove that there is "
+        "no account.",
+        remedy=f"Choose a match key that accounts in this system have instead of {attribute}, or allow the credential "
+        "to list accounts.",
+        happened="no",
+    )
 
 
 def answers(request: Request) -> Callable[[Any], Flow[str]]:

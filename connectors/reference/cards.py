@@ -14,7 +14,7 @@ from pydantic import Field
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.acts import Act, ActTable
 from connectors.errors import RefusedError
-from connectors.http.connector import HttpKind, TokenSettings, answers, bearer, find_by
+from connectors.http.connector import SAMPLE_SIZE, HttpKind, TokenSettings, answers, bearer, find_by, first_page
 from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
@@ -103,7 +103,13 @@ CARDS = HttpKind(
     CardsSettings,
     auth=bearer,
     prepare=lambda settings: settings,
-    find=find_by("cards", {"id": _by_id, "employee_number": _by_search, "email": _by_search}),
+    find=find_by(
+        "cards",
+        {"id": _by_id, "employee_number": _by_search, "email": _by_search},
+        sample=first_page(
+            LIST_CARDS.request(params={"limit": SAMPLE_SIZE}), _PAGES, lambda item: parse(item, _Card).as_account()
+        ),
+    ),
     check=answers(GET_CARD.request("0")),
     acts=ActTable(
         "cards",

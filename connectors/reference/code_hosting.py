@@ -15,7 +15,7 @@ from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.account_set import equals_ignoring_case
 from connectors.acts import Act, ActTable
 from connectors.errors import RefusedError
-from connectors.http.connector import HttpKind, TokenSettings, answers, bearer, find_by
+from connectors.http.connector import SAMPLE_SIZE, HttpKind, TokenSettings, answers, bearer, find_by, first_page
 from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
 from connectors.http.pages import Cursor
 from connectors.http.requests import Answer, Flow, Operation
@@ -209,7 +209,15 @@ CODE_HOSTING = HttpKind(
     CodeHostingSettings,
     auth=bearer,
     prepare=lambda settings: settings,
-    find=find_by("code_hosting", {"id": _find, "username": _find, "email": _find, "employee_number": _find}),
+    find=find_by(
+        "code_hosting",
+        {"id": _find, "username": _find, "email": _find, "employee_number": _find},
+        sample=first_page(
+            LIST_ACCOUNTS.request(params={"limit": SAMPLE_SIZE}),
+            _PAGES,
+            lambda item: parse(item, _Account).as_account(),
+        ),
+    ),
     check=answers(GET_ACCOUNT.request("0")),
     acts=ActTable(
         "code_hosting",

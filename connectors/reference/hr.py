@@ -14,12 +14,14 @@ from pydantic import AwareDatetime, Field
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, ReadBack, unpaced
 from connectors.acts import Act, ActTable
 from connectors.http.connector import (
+    SAMPLE_SIZE,
     HttpConnector,
     HttpKind,
     TokenSettings,
     answers,
     bearer,
     find_by,
+    first_page,
 )
 from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
 from connectors.http.pages import Cursor
@@ -166,7 +168,13 @@ HR = HttpKind(
     HrSettings,
     auth=bearer,
     prepare=lambda settings: settings,
-    find=find_by("hr", {"id": _find, "employee_number": _find, "email": _find}),
+    find=find_by(
+        "hr",
+        {"id": _find, "employee_number": _find, "email": _find},
+        sample=first_page(
+            LIST_PEOPLE.request(params={"limit": SAMPLE_SIZE}), _PAGES, lambda item: parse(item, _Person).as_account()
+        ),
+    ),
     check=answers(GET_PERSON.request("0")),
     acts=ActTable(
         "hr",

@@ -24,8 +24,9 @@ from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.hosts import require_allowed
 from connectors.http.auth import BearerToken
 from connectors.http.client import DEFAULT_MAX_ANSWER_BYTES, HttpClient
-from connectors.http.connector import answers, find_by
+from connectors.http.connector import SAMPLE_SIZE, Find, answers, find_by, first_page
 from connectors.http.flows import Fields, ask_if_present, change, parse
+from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, text_of
 from connectors.protocols.smtp import MailServer, Security, ascii_address, message_id
@@ -34,6 +35,7 @@ from connectors.tls import require_private
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
+LIST_MAILBOXES = Operation("GET", "/mailboxes")
 GET_MAILBOX = Operation("GET", "/mailboxes/{address}")
 PUT_MAILBOX = Operation("PUT", "/mailboxes/{address}")
 
@@ -63,6 +65,9 @@ class _Mailbox(Fields):
     auto_reply: str | None = None
     license: bool | str | None = None
 
+    def as_account(self) -> Account:
+        return Account(self.address, self.address, {"address": self.address})
+
     def evidence(self) -> dict[str, Any]:
         return {"address": self.address, "forward_to": self.forward_to, "license": self.license}
 
@@ -71,12 +76,20 @@ def _mailbox(address: str) -> Flow[_Mailbox | None]:
     return (yield from ask_if_present(GET_MAILBOX.request(address, missing_ok=True), _Mailbox))
 
 
-def find_mailboxes(lookups: Sequence[Lookup]) -> Flow[Sequence[Account]]:
-    def find(context: None, lookup: Lookup) -> Flow[Sequence[Account]]:
-        mailbox = yield from _mailbox(lookup.value)
-        return [] if mailbox is None else [Account(mailbox.address, mailbox.address, {"address": mailbox.address})]
+def _find(context: None, lookup: Lookup) -> Flow[Sequence[Account]]:
+    mailbox = yield from _mailbox(lookup.value)
+    return [] if mailbox is None else [mailbox.as_account()]
 
-    return (yield from find_by("mail", {"address": find})(None, lookups))
+
+find_mailboxes: Find[None] = find_by(
+    "mail",
+    {"address": _find},
+    sample=first_page(
+        LIST_MAILBOXES.request(params={"limit": SAMPLE_SIZE}),
+        Cursor(items_at=("mailboxes",), next_at=("next",), parameter="cursor"),
+        lambda item: parse(item, _Mailbox).as_account(),
+    ),
+)
 
 
 def change_mailbox(effect: Effect, values: Mapping[str, Any]) -> Flow[Reply]:
@@ -135,7 +148,7 @@ class MailConnector:
     async def find_accounts(
         self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
     ) -> Sequence[Account]:
-        return await self.administration.run(find_mailboxes(lookups), deadline=deadline, pace=pace)
+        return await self.administration.run(find_mailboxes(None, lookups), deadline=deadline, pace=pace)
 
     async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
         act = ACTS.act(effect.ability)

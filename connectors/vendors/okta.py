@@ -22,7 +22,7 @@ from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.groups_left import GroupsLeft
 from connectors.http.auth import Auth, BearerToken
-from connectors.http.connector import Find, HttpKind, HttpSettings, find_by
+from connectors.http.connector import SAMPLE_SIZE, HttpKind, HttpSettings, find_by, first_page
 from connectors.http.dialect import Dialect
 from connectors.http.flows import Fields, all_pages, ask, change, parse, unexpected
 from connectors.http.pages import LinkHeader
@@ -50,7 +50,6 @@ _NOT_FOUND = "E0000007"  # developer.okta.com/docs/reference/error-codes
 _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
 _PAGE_SIZE = "200"
 _OWN_GROUP = "OKTA_GROUP"  # groups of other types belong to an application or to Okta, and cannot be left here
-_SAMPLES = "20"  # users of whom one must be found again by the same query
 _SETTLE_TIME = timedelta(minutes=1)  # deactivation and deletion may go on after they were accepted
 
 
@@ -156,34 +155,6 @@ def _by(parameter: str) -> Callable[[OktaSettings, Lookup], Flow[Sequence[Accoun
         return [parse(item, _User).as_account() for item in (yield from all_pages(request, LinkHeader()))]
 
     return find
-
-
-_FIND: Find[OktaSettings] = find_by(
-    "okta",
-    {"id": _by_id, "login": _by("filter"), "email": _by("filter"), "employeeNumber": _by("search")},
-)
-
-
-def _find(settings: OktaSettings, lookups: Sequence[Lookup]) -> Flow[Sequence[Account]]:
-    """Raises `ActionRequiredError("search_unproven")` where nothing was found and a query is not known to work."""
-    found = yield from _FIND(settings, lookups)
-    attributes = dict.fromkeys(each.attribute for each in lookups if each.value.strip() and each.attribute != "id")
-    if found or not attributes:
-        return found
-    page = yield LIST_USERS.request(params={"limit": _SAMPLES})
-    users = [parse(item, _User).as_account() for item in LinkHeader().items(page)]
-    for attribute in attributes:
-        user = next((each for each in users if each.attributes.get(attribute)), None)
-        lookup = Lookup(attribute, user.attributes[attribute]) if user is not None else None
-        if user is None or lookup is None or user not in (yield from _FIND(settings, [lookup])):
-            raise ActionRequiredError(
-                "search_unproven",
-                f"A search by {attribute} finds no user of the organisation, so it does not prove that there is no "
-                "account.",
-                remedy="Choose a match key that the users in Okta have, or allow the credential to read users.",
-                happened="no",
-            )
-    return found
 
 
 def _user(effect: Effect) -> Flow[tuple[_User | None, bool]]:
@@ -372,7 +343,16 @@ OKTA = HttpKind(
     OktaSettings,
     auth=_auth,
     prepare=lambda settings: settings,
-    find=_find,
+    find=find_by(
+        "okta",
+        {"id": _by_id, "login": _by("filter"), "email": _by("filter"), "employeeNumber": _by("search")},
+        sample=first_page(
+            LIST_USERS.request(params={"limit": SAMPLE_SIZE}),
+            LinkHeader(),
+            lambda item: parse(item, _User).as_account(),
+        ),
+        prove_themselves=["id"],  # by Okta's error code
+    ),
     check=_check,
     dialect=Dialect(code=_error_code, failed_success=lambda body: bool(_error_code(body))),
     acts=ActTable(

@@ -39,7 +39,15 @@ from typing import Any
 
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.acts import Act, ActTable
-from connectors.http.connector import HttpKind, TokenSettings, answers, bearer, find_by
+from connectors.http.connector import (
+    SAMPLE_SIZE,
+    HttpKind,
+    TokenSettings,
+    answers,
+    bearer,
+    find_by,
+    first_page,
+)
 from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Flow, Operation
@@ -66,9 +74,17 @@ class User(Fields):
         return Account(self.id, self.email or self.id, {"email": self.email} if self.email else {}, self.active)
 
 
+def read_user(item: Any) -> Account:
+    return parse(item, User).as_account()
+
+
+# "No account" counts only if the same query finds one of these users.
+SOME_USERS = first_page(LIST_USERS.request(params={"limit": SAMPLE_SIZE}), LinkHeader(), read_user)
+
+
 def by_email(settings: Settings, lookup: Lookup) -> Flow[Sequence[Account]]:
     request = LIST_USERS.request(params={"email": lookup.value})
-    return [parse(item, User).as_account() for item in (yield from all_pages(request, LinkHeader()))]
+    return [read_user(item) for item in (yield from all_pages(request, LinkHeader()))]
 
 
 def suspend(settings: Settings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -86,7 +102,7 @@ KIND = HttpKind(
     Settings,
     auth=bearer,
     prepare=lambda settings: settings,
-    find=find_by("$name", {"email": by_email}),
+    find=find_by("$name", {"email": by_email}, sample=SOME_USERS),
     check=answers(GET_USER.request("0")),
     acts=ActTable(
         "$name",
@@ -121,6 +137,11 @@ def test_an_account_is_found() -> None:
     assert [account.native_id for account in replay(flow, read_recording(RECORDINGS / "find.json"))] == ["u1"]
 
 
+def test_there_is_no_account() -> None:
+    flow = KIND.find(SETTINGS, [Lookup("email", "eva@example.com")])
+    assert replay(flow, read_recording(RECORDINGS / "find_nobody.json")) == []
+
+
 def test_an_account_is_suspended_and_read_back() -> None:
     act = KIND.acts.act("suspend_account")
     assert act.do is not None and act.look is not None
@@ -130,6 +151,23 @@ def test_an_account_is_suspended_and_read_back() -> None:
 
 _FIND = """\
 [
+ {
+  "request": {"method": "GET", "path": "/users", "params": {"email": "isa@example.com"}},
+  "answer": {"status": 200, "body": [{"id": "u1", "email": "isa@example.com", "active": true}]}
+ }
+]
+"""
+
+_FIND_NOBODY = """\
+[
+ {
+  "request": {"method": "GET", "path": "/users", "params": {"email": "eva@example.com"}},
+  "answer": {"status": 200, "body": []}
+ },
+ {
+  "request": {"method": "GET", "path": "/users", "params": {"limit": "20"}},
+  "answer": {"status": 200, "body": [{"id": "u1", "email": "isa@example.com", "active": true}]}
+ },
  {
   "request": {"method": "GET", "path": "/users", "params": {"email": "isa@example.com"}},
   "answer": {"status": 200, "body": [{"id": "u1", "email": "isa@example.com", "active": true}]}
@@ -163,6 +201,7 @@ def skeleton(name: str) -> dict[str, str]:
         f"offboard_{name}.py": _CONNECTOR,
         f"test_{name}.py": _TEST,
         "recordings/find.json": _FIND,
+        "recordings/find_nobody.json": _FIND_NOBODY,
         "recordings/suspend.json": _SUSPEND,
         "recordings/suspended.json": _SUSPENDED,
     }

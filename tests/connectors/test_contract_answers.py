@@ -4,19 +4,20 @@ limits in each vendor's spelling, refused tokens, and packed bodies. Over real s
 from __future__ import annotations
 
 import gzip
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import pytest
 
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.people import PeopleSource
-from connectors.registry import connect
+from connectors.registry import connect, connector_kinds
 from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
 
@@ -163,6 +164,53 @@ async def test_a_next_page_on_another_host_is_never_asked(kind: Kind) -> None:
     assert (raised.value.code, len(server.asked)) == (
         ("host_not_allowed", 1) if kind.name == "okta" else ("answer_not_understood", 2)
     )
+
+
+NOTHING: Mapping[str, Answered] = {
+    "scim": Answered(200, {"totalResults": 0}),
+    "okta": Answered(200, []),
+    "code_hosting": Answered(200, {"accounts": [], "next": None}),
+    "cards": Answered(200, {"cards": [], "next": None}),
+    "hr": Answered(200, {"people": [], "next": None}),
+    "mail": Answered(404, {"error": "not_found"}),
+}
+ABSENT = {"E-1": "E-9", "isa@vendor.example": "eva@vendor.example"}
+
+
+def test_every_kind_over_http_is_here() -> None:
+    assert {kind.name for kind in KINDS} == {name for name in connector_kinds() if name != "ldap"}
+
+
+@pytest.mark.parametrize("answers", ["honest", "empty to every condition", "empty", "without the attribute"])
+@pytest.mark.parametrize("kind", KINDS, ids=named)
+async def test_no_account_needs_a_query_that_finds_another_account(kind: Kind, answers: str) -> None:
+    """`ldap` has the same in test_ldap_odd_directories.py."""
+    absent = Lookup(kind.lookup.attribute, ABSENT[kind.lookup.value])
+
+    def answer(asked: Asked) -> Answered:
+        target = unquote(asked.target)
+        listed = Answered(200, {"mailboxes": [kind.last_page], "next": None}) if kind.name == "mail" else None
+        if asked.path in ("/ServiceProviderConfig", "/Groups"):
+            return kind.answers(asked)
+        if answers == "empty" or absent.value in target:
+            return Answered(200, {"mailboxes": []}) if asked.path == "/mailboxes" else NOTHING[kind.name]
+        if kind.lookup.value in target:
+            return kind.answers(asked) if answers == "honest" else NOTHING[kind.name]
+        whole = json.dumps((listed or kind.answers(asked)).body)
+        if answers == "without the attribute":
+            whole = whole.replace(json.dumps(kind.lookup.value), '""' if kind.name == "mail" else "null")
+        return Answered(200, json.loads(whole))
+
+    async with kind.connected(answer) as (connector, _):
+        # SCIM compares the whole list where filters do not work.
+        if answers == "honest" or (kind.name, answers) == ("scim", "empty to every condition"):
+            assert await connector.find_accounts([absent]) == []
+            return
+        with pytest.raises(ActionRequiredError) as raised:
+            await connector.find_accounts([absent])
+    # A mailbox without its address is no mailbox, and a person without a number no person.
+    unread = kind.name in ("mail", "hr") and answers == "without the attribute"
+    assert raised.value.code == ("answer_not_understood" if unread else "search_unproven")
 
 
 def limits() -> Mapping[str, tuple[int, dict[str, str]]]:

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from orchestrator.embedded.company.effects import EffectLog
-from orchestrator.embedded.company.http_answers import HTTP_ERRORS, json_body, refuse
+from orchestrator.embedded.company.http_answers import HTTP_ERRORS, json_body, page_of, refuse
 from orchestrator.embedded.company.population import Document
 
 USER = "offboard"
@@ -38,6 +38,7 @@ class MailSystem:
         self.mailboxes: dict[str, Document] = {}
         self.app = Starlette(
             routes=[
+                Route("/mailboxes", self.list),
                 Route("/mailboxes/{address}", self.read),
                 Route("/mailboxes/{address}", self.write, methods=["PUT"]),
                 Route("/_company/messages", self.kept),
@@ -93,6 +94,9 @@ class MailSystem:
 
     async def kept(self, request: Request) -> JSONResponse:
         return JSONResponse({"messages": self.messages})
+
+    async def list(self, request: Request) -> JSONResponse:
+        return JSONResponse(page_of("mailboxes", list(self.mailboxes.values()), request.query_params))
 
     async def read(self, request: Request) -> JSONResponse:
         return JSONResponse(self._mailbox(request))
