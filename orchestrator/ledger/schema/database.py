@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -22,6 +25,8 @@ TRANSACTION_TIMEOUT_MS = 8_000
 """How long one transaction of the group writer may last, the wait for the head included: the server ends it, also while
 the process is stopped in the middle of a pipeline, where the time-out above never begins."""
 STATEMENT_TIMEOUT_MS = 30_000
+IN_USE_SECONDS = 35.0
+"""Longer than a statement may take. A connection of the pool that is in use for longer went silent."""
 KEEPALIVE_IDLE_SECONDS, KEEPALIVE_INTERVAL_SECONDS, KEEPALIVE_COUNT = 15, 5, 3
 TCP_USER_TIMEOUT_MS = 20_000
 """At both ends: the server too drops a client whose machine is gone, and with it the client's locks, within 30 s."""
@@ -96,14 +101,17 @@ class Database:
         """A connection in autocommit, for reading. Raises `LedgerUnavailable`."""
         with self.errors():
             async with self._engine.connect() as connection:
-                yield connection
+                with hung_up_late((await connection.get_raw_connection()).driver_connection):
+                    yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction (READ COMMITTED), committed when the block ends well. Raises `LedgerUnavailable`."""
         with self.errors():
-            async with self._transactions.begin() as connection:
-                yield connection
+            async with self._transactions.connect() as connection:
+                with hung_up_late((await connection.get_raw_connection()).driver_connection):
+                    async with connection.begin():
+                        yield connection
 
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
@@ -112,7 +120,8 @@ class Database:
         with self.errors():
             pool = await self._driver_pool()
             async with pool.connection() as connection:
-                yield connection
+                with hung_up_late(connection):
+                    yield connection
 
     async def _driver_pool(self) -> DriverPool:
         if self._drivers is None:
@@ -202,6 +211,26 @@ class Database:
             f"it cannot be reached, or closed the connection ({cause})",
             "Check that PostgreSQL is running and that the address and credentials are correct. No data was lost",
         )
+
+
+@contextmanager
+def hung_up_late(connection: psycopg.AsyncConnection[Any] | None) -> Iterator[None]:
+    """Ends the connection if it is in use for longer than `IN_USE_SECONDS`: a caller that waits for an answer gets an
+    error as if the server had closed it. The server's time-outs and TCP's do not help where something between the two
+    accepts what is sent and passes nothing on."""
+    if connection is None:
+        yield
+        return
+    ending = asyncio.get_running_loop().call_later(IN_USE_SECONDS, _hang_up, connection)
+    try:
+        yield
+    finally:
+        ending.cancel()
+
+
+def _hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def lost_connection(error: LedgerUnavailable) -> bool:

@@ -62,7 +62,7 @@ class DriverPool:
             finally:
                 await self._pool.putconn(connection)
         except psycopg.OperationalError:
-            await self._pool.check()  # what else the server's end broke is replaced now, not met one by one
+            await self._pool.drain()  # what else broke with it is replaced now, not met one by one
             raise
 
     async def _take(self) -> Connection:

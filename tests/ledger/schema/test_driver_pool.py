@@ -10,12 +10,15 @@ import psycopg
 import pytest
 import pytest_asyncio
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import text
 
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.ledger.book.errors import LedgerUnavailable
+from orchestrator.ledger.schema import database as database_module
 from orchestrator.ledger.schema import driver_pool as driver_pool_module
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.driver_pool import DriverPool
+from tests.faults.wire import socket_of, wire
 
 LONGER_THAN_A_TEST = 3600.0  # seconds; a reader that waited this long would fail by the test's own time limit
 READERS = 5
@@ -57,6 +60,29 @@ async def test_a_server_that_was_never_there_is_reported_at_once(tmp_path: Path,
     with pytest.raises(LedgerUnavailable, match="cannot be reached"):
         await read(database)
     await database.aclose()
+
+
+async def test_connections_that_went_silent_are_given_up(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something on the way accepts what is sent, and passes nothing on."""
+    monkeypatch.setattr(database_module, "IN_USE_SECONDS", 0.5)
+    async with wire(socket_of(postgres)) as line:
+        database = Database(f"postgresql://postgres@{line.address}/postgres")
+        await asyncio.gather(*(read(database) for _ in range(READERS)), read_with_sqlalchemy(database))
+        line.swallow()
+        async with asyncio.timeout(20):
+            for way in (read, read_with_sqlalchemy):
+                with pytest.raises(LedgerUnavailable, match="cannot be reached"):
+                    await way(database)
+                # The others of the pool are not met one by one.
+                assert await asyncio.gather(*(way(database) for _ in range(READERS))) == [1] * READERS
+        await database.aclose()
+
+
+async def read_with_sqlalchemy(database: Database) -> int:
+    async with database.transaction() as connection:
+        return int((await connection.execute(text("SELECT 1"))).scalar_one())
 
 
 @pytest_asyncio.fixture
