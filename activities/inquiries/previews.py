@@ -18,11 +18,13 @@ from activities.inquiries.reachability import elsewhere
 from orchestrator.deciding.packet_shelf import version_for
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import StartContext
-from orchestrator.documents.preview import Preview, is_asked, preview
+from orchestrator.documents.duties import duty_document
+from orchestrator.documents.preview import Preview, PreviewDuty, is_asked, preview
 from orchestrator.documents.questions import RunTerms
 from orchestrator.documents.shown_matches import MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
+from orchestrator.domain.organisation.duties import duties_of
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
@@ -102,7 +104,22 @@ class Previews:
             for result in found.results
             if is_asked(pinned, result)
         }
-        return preview(state, pinned, found.results, found.troubles, actor, world, handles)
+        duties = await self._duties(key.person_id, actor, context) if state.asked.phase != "shadow" else ()
+        return preview(state, pinned, found.results, found.troubles, actor, world, handles, duties)
+
+    async def _duties(self, person_id: str, actor: Actor, context: StartContext) -> list[PreviewDuty]:
+        """What the leaver holds here. An account without a role does not read who has which role."""
+        if not actor.roles:
+            return []
+        viewer = Viewer.of(actor)
+        packets = await self._queries.readable_packets(viewer)
+        held = duties_of(person_id, context.organisation, packets, context.departed, context.now)
+        return [
+            duty_document(duty, await self._queries.waiting_for_role(viewer, duty.name))
+            if duty.kind == "role" and duty.missing
+            else duty_document(duty)
+            for duty in held
+        ]
 
     async def _key(self, person: PersonFacts) -> PersonKey:
         """Who it is matters, since people cannot act on their own offboarding; their key does not: ids that are the

@@ -147,6 +147,20 @@ class PreviewWarning(Shown):
     message: str
 
 
+class PreviewDuty(Shown):
+    """What the leaver holds in Offboard itself until the cutoff. `kind` is `role`, `packet_owner`, `delegate`,
+    `delegator`, `service`, `assistant` or `webhook`; `passes_to` are the accounts that have it afterwards. `missing` is
+    whether someone has to take it over before the cutoff, and `waiting` the number of open items that wait for a role
+    that no other person has, in the runs that the caller sees. `message` says all of this."""
+
+    kind: str
+    name: str
+    passes_to: tuple[str, ...]
+    missing: bool
+    waiting: int = 0
+    message: str
+
+
 class Preview(Shown):
     """`looked_at` is the time of the search. `steps_left_open` are names of steps that cannot be planned before an
     account match is confirmed or a system responds."""
@@ -167,6 +181,7 @@ class Preview(Shown):
     steps_left_open: tuple[str, ...]
     gates: tuple[PreviewGate, ...]
     warnings: tuple[PreviewWarning, ...] = ()
+    duties: tuple[PreviewDuty, ...] = ()
 
 
 def preview(
@@ -177,6 +192,7 @@ def preview(
     asker: Actor,
     world: World,
     handles: Mapping[str, str],
+    duties: Sequence[PreviewDuty] = (),
 ) -> Preview:
     """`state` is the run as it would be once its plan is made, `searched` and `troubles` what its systems said,
     `asker` the account that asks, and `handles` the keys under which answers about a system are given. It shows what
@@ -202,6 +218,7 @@ def preview(
         steps_left_open=tuple(sorted(state.plan.open_steps)),
         gates=_gates(state, packet, list(world.actors.values())),
         warnings=tuple(_warnings(state, packet, world)),
+        duties=tuple(duties),
     )
 
 

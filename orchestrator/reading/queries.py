@@ -225,6 +225,13 @@ class Queries:
         """Of all runs, those that a viewer sees because something in them waits for them."""
         return sight.waits_for(viewer.actor, await self.absent(viewer))
 
+    async def waiting_for_role(self, viewer: Viewer, role: str) -> int:
+        """How many open items wait for a role, in the runs that the viewer sees."""
+        asked = and_(inbox.c.roles.has_key(role), await self.visible(viewer))
+        query = select(func.count().label("items")).select_from(inbox.join(runs, inbox.c.run_id == runs.c.run_id))
+        [row] = await self._all(query.where(asked))
+        return int(row["items"])
+
     async def reads_all_packets(self, viewer: Viewer) -> bool:
         """Whether the viewer may read the runs of every packet. Does not depend on which runs there are: an answer that
         changed with an embargo would reveal it."""

@@ -54,6 +54,8 @@ def print_preview(document: Document) -> None:
         )
     for warning in document["warnings"]:
         say(f"{warning['title']}: {warning['message']}", style="yellow")
+    for duty in document["duties"]:
+        say(duty["message"], style="yellow" if duty["missing"] else "")
     for question in document["questions"]:
         for line in question_lines(question):
             say(line, style="yellow")

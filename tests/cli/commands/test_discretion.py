@@ -98,4 +98,7 @@ async def test_a_safety_owner_names_who_answers_for_a_service_at_the_terminal(of
     said = await offboard.done(*naming, "auditor", "--deputy", "safety-owner", as_="safety-owner")
     assert said.out.strip() == f"auditor answers for the service of token {token.token_id}; it passes to safety-owner."
     assert "No one answers" not in (await offboard.done("tokens", "--all", as_="safety-owner")).out
+    shown = (await offboard.done("start", "E-1009", *CUTOFF, "--preview", as_="hr")).out
+    assert "Role auditor: no other person has it." in shown
+    assert f"Service {token.actor_id}: safety-owner answers for it after the cutoff." in shown
     await offboard.done("tokens", "revoke", token.token_id, as_="safety-owner")

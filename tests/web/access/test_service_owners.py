@@ -63,6 +63,11 @@ async def test_a_feed_outlives_its_owner_if_it_has_a_deputy(stack: Stack, progra
     preview = (await (await program("hr")).post("/previews", json=terms)).json()
     warned = [one for one in preview["warnings"] if one["kind"] == "service_without_owner"]
     assert len(warned) == 1 and without["actor_id"] in warned[0]["message"]
+    duties = {(one["kind"], one["name"]): one for one in preview["duties"]}
+    assert duties["service", with_deputy["actor_id"]]["passes_to"] == ["operator"]
+    assert duties["service", without["actor_id"]]["missing"]
+    assert "safety-owner" in duties["role", "safety_owner"]["passes_to"]
+    assert not duties["packet_owner", "standard-leaver"]["missing"]
     run_id = await leaves(stack, number, "2035-01-05T18:00")
     assert await asked_in(owner, run_id) == [without["actor_id"]], "it is asked at the start, years before the cutoff"
     hr = await program("hr")

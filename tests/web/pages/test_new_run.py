@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from orchestrator import commands
 from orchestrator.embedded.stack import Stack
 from orchestrator.embedded.staff import STAFF
 from orchestrator.engine import Engine
@@ -64,6 +65,20 @@ async def test_hr_finds_somebody_looks_ahead_and_starts(stack: Stack, visit: Vis
     assert landed.status_code == 200 and landed.url.path.startswith("/runs/r")
     assert "Run started" in landed.text and name_of(person) in html.unescape(landed.text)
     assert "Run started" not in (await browser.get(landed.url.path)).text, "it is said once"
+
+
+async def test_the_preview_lists_what_the_person_holds_in_offboard(stack: Stack, visit: Visit, leaver: Leaver) -> None:
+    browser, person = await visit("hr"), await leaver()
+    assert "Roles and duties" not in (await look_ahead(browser, person)).text
+    packet = (await stack.backend.runs.shelf("standard-leaver")).current
+    assert packet is not None
+    account = f"holds-{person.employee_number}"
+    only = f"role_of_{person.employee_number.lower().replace('-', '_')}"
+    actor = await stack.people(packet).actor(account, person.employee_number, ["it_approver", only])
+    await commands.record_actor(stack.services, actor)
+    text = html.unescape((await look_ahead(browser, person)).text)
+    assert "Roles and duties in Offboard" in text and "Role IT approver: " in text
+    assert "no other person has it. Give it to another person" in text and "Hand over" in text
 
 
 async def test_pressing_start_several_times_starts_one_run(stack: Stack, visit: Visit, leaver: Leaver) -> None:
