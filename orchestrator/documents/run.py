@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestrator.documents.account_access import access_of
 from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.domain import events as e
+from orchestrator.domain.approvals.deciders import deciders
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.planning.plan import PlannedStep
@@ -231,6 +233,8 @@ def _gate(state: RunState, world: World, gate_id: str) -> Document:
             }
             for digest, step in named.items()
         ],
+        "access": access_of(state, world.pinned, named.values()),
+        "can_decide": sorted(deciders(state, gate_id, world.actors.values(), world)) if gate.open else [],
         "skipped_hand_overs": skipped_hand_overs(state, world, gate_id),
         "votes": [
             {

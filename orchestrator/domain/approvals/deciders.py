@@ -36,14 +36,29 @@ def deciders(state: RunState, item_id: str, actors: Iterable[Actor], world: Worl
     """Those of these actors who may act now on an open gate, task, exception or review, by id; for themselves or for
     someone who delegated that to them. None where nothing of this id is open. Raises `Invalid` for an id that the run
     does not have."""
+    # Few of all accounts hold a role that counts here: the rules are asked for these alone.
+    roles, assigned = _roles(state, item_id), state.decisions.assigned(item_id)
+    delegates = {held.said.to for held in world.delegations}
     return tuple(
         actor.actor_id
         for actor in actors
         if actor.kind == "person"
+        and (not roles.isdisjoint(actor.roles) or actor.actor_id in assigned or actor.actor_id in delegates)
         and actor.reaches(Level.PREPARE)
         and state.exists_for(actor.actor_id, world.now)
         and _may(state, item_id, actor, world)
     )
+
+
+def _roles(state: RunState, item_id: str) -> frozenset[str]:
+    """The roles that an item waits for. Raises `Invalid` for an id that the run does not have."""
+    if (gate := state.decisions.gates.get(item_id)) is not None:
+        return gate.roles
+    if (task := state.work.tasks.get(item_id)) is not None:
+        return frozenset({task.opened.role})
+    if (exception := state.work.exceptions.get(item_id)) is not None:
+        return frozenset(exception.opened.owners)
+    raise _unknown(state, item_id)
 
 
 def _may(state: RunState, item_id: str, actor: Actor, world: World) -> bool:

@@ -123,7 +123,9 @@ class RunProjection:
         )
 
     def _step(self, step_id: str, known: StepState) -> StepState:
-        return known if self.reads(self.steps.get(step_id, _UNKNOWN)) else replace(known, code="")
+        if not self.reads(self.steps.get(step_id, _UNKNOWN)):
+            return replace(known, code="", recorded=None)
+        return known if known.recorded is None else replace(known, recorded=self.scrubbed(known.recorded))
 
     # Events
 

@@ -27,7 +27,8 @@ class StepState:
     """`first_started_at` and `may_have_taken_effect` are about the current generation: when it first started, and
     whether its effect may be in the system. `failing_since` is when the current series of failures began.
     `settled_generation` is the last generation with a result: a result is written once. `in_flight_until` is the end of
-    the lease of the last attempt with an unknown outcome: until then its call may still take effect."""
+    the lease of the last attempt with an unknown outcome: until then its call may still take effect. `recorded` is
+    what a step that only reads has read in its system: personal data, None once the person is erased."""
 
     status: StepStatus = "planned"
     generation: int = 1
@@ -42,6 +43,7 @@ class StepState:
     in_flight_until: datetime | None = None
     code: str = ""
     changed_at: datetime | None = None
+    recorded: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def final(self) -> bool:
@@ -170,7 +172,12 @@ def _done(run: RunState, event: e.StepVerified | e.StepAttested, status: StepSta
 
 @fold_work.register(e.StepVerified)
 def _(event: e.StepVerified, run: RunState, at: datetime) -> WorkState:
-    return _done(run, event, "verified", at)
+    step = run.plan.steps.get(event.step_id)
+    work = _done(run, event, "verified", at)
+    if step is None or step.level is not Level.READ:
+        return work
+    read = (event.evidence or {}).get("read_back")
+    return work.with_step(event.step_id, at, recorded=read if isinstance(read, dict) else None)
 
 
 @fold_work.register(e.StepAttested)

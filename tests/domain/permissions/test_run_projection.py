@@ -40,7 +40,7 @@ def run() -> Story:
     run.search()
     run.approve_all()
     run.complete("hand_over")
-    run.attempt("look")
+    run.attempt("look", AttemptResult(read="done", detail={"read_back": {"groups": ["group-of-code"]}}))
     run.at(EVENING)
     run.search()
     run.attempt("disable", AttemptResult(read="done", detail={"shown": "proof of code"}))
@@ -65,6 +65,15 @@ def test_an_actor_reads_the_systems_that_are_granted_and_no_others(run: Story) -
     text = read_by(run, BOT)[2]
     assert [word for word in (*OF_CARDS, *FOR_ALL) if word not in text] == []
     assert [word for word in (*OF_CODE, *OF_RECORD) if word in text] == []
+
+
+def test_what_a_snapshot_recorded_is_for_those_who_read_its_system(run: Story) -> None:
+    def recorded(state: RunState) -> object:
+        return state.work.steps[run.id("look")].recorded
+
+    assert recorded(run.state) == {"groups": ["group-of-code"]}
+    assert recorded(read_by(run, BOT)[0]) is None
+    assert recorded(read_by(run, actor("rita", "reader"))[0]) == {"groups": ["group-of-code"]}
 
 
 def test_hr_facts_and_texts_of_no_system_need_read_on_the_hr_system(run: Story) -> None:

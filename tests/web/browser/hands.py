@@ -27,6 +27,7 @@ _FORWARD = """one => {
 class Hand(Protocol):
     async def press(self, one: Locator) -> None: ...
     async def tick(self, one: Locator) -> None: ...
+    async def untick(self, one: Locator) -> None: ...
     async def write(self, one: Locator, text: str) -> None: ...
     async def set_time(self, one: Locator) -> None: ...
 
@@ -37,6 +38,9 @@ class Mouse:
 
     async def tick(self, one: Locator) -> None:
         await one.check()
+
+    async def untick(self, one: Locator) -> None:
+        await one.uncheck()
 
     async def write(self, one: Locator, text: str) -> None:
         await one.press_sequentially(text)
@@ -57,6 +61,11 @@ class Keyboard:
         await self._reach(one)
         await one.page.keyboard.press("Space")
         await expect(one).to_be_checked()
+
+    async def untick(self, one: Locator) -> None:
+        await self._reach(one)
+        await one.page.keyboard.press("Space")
+        await expect(one).not_to_be_checked()
 
     async def write(self, one: Locator, text: str) -> None:
         await self._reach(one)

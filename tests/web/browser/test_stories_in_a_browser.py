@@ -103,9 +103,11 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
     card = it.card("Remove access", person.name)
     await it.see(card)
     await it.open(card.get_by_text("Review or exclude steps"))
-    await hand.tick(card.get_by_role("checkbox", name=re.compile(f"^{LEFT_OUT}")))
+    await expect(card.locator(".excluded-words:visible")).to_have_count(0)
+    await hand.untick(card.get_by_role("checkbox", name=re.compile(f"^{LEFT_OUT}")))
+    await expect(card.locator(".excluded-words:visible")).to_have_count(1)  # what it blocks, before anything is sent
     await hand.write(card.get_by_label("Reason").first, "They share it with the team.")
-    await hand.press(card.get_by_role("button", name="Approve remaining steps"))
+    await hand.press(card.get_by_role("button", name="Approve ticked steps"))
     await it.told("Approved")
     await expect(it.card("Remove access", person.name)).to_have_count(0)
 

@@ -42,20 +42,72 @@ async def test_a_gate_is_approved_on_the_page_and_said_once(visit: Visit, starte
     assert access(run_id) not in again.text
 
 
-async def test_steps_that_are_ticked_stay_out_of_an_approval(visit: Visit, started: Started, program: Program) -> None:
+async def test_only_ticked_steps_are_approved_and_the_page_names_what_an_exclusion_blocks(
+    visit: Visit, started: Started, program: Program
+) -> None:
     run_id = await started()
     steps = gate_of(await run_of(program, run_id), "access")["steps"]
     it = await visit("it")
 
-    answer = await press(
-        it, "/", "Approve remaining steps", inside=access(run_id),
-        tick=[steps[0]["step_id"]], fill={"reason": "They keep it for a week"},
-    )  # fmt: skip
+    card = _card((await it.get("/")).text, access(run_id))
+    for step in steps:
+        assert f'value="{step["step_id"]}" checked' in card
+        assert not step["blocks"] or f"These steps do not run either: {', '.join(step['blocks'])}." in card
+    assert any(step["blocks"] for step in steps)
+
+    nothing = await press(
+        it, "/", "Approve ticked steps", inside=access(run_id), tick=[step["step_id"] for step in steps]
+    )
+    assert nothing.status_code == 422 and "No step is ticked." in Page(nothing.text).text
+    assert gate_of(await run_of(program, run_id), "access")["state"] == "open"
+    unticked = {"tick": [steps[0]["step_id"]], "fill": {"reason": "They keep it for a week"}}
+    answer = await press(it, "/", "Approve ticked steps", inside=access(run_id), **unticked)
 
     assert "excluding 1 step" in Page(answer.text).text
     gate = gate_of(await run_of(program, run_id), "access")
     assert [step["step_id"] for step in gate["steps"] if step["excluded"]] == [steps[0]["step_id"]]
     assert gate["votes"][0]["reason"] == "They keep it for a week"
+
+
+async def test_a_page_of_an_earlier_version_still_names_the_steps_to_exclude(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started()
+    gate = gate_of(await run_of(program, run_id), "access")
+    it = await visit("it")
+    form = {"verdict": "approve", "exclude": gate["steps"][0]["step_id"]}
+    await it.submit(f"/runs/{run_id}/gates/{gate['gate_id']}", form)
+    gate = gate_of(await run_of(program, run_id), "access")
+    assert [step["excluded"] for step in gate["steps"]].count(True) == 1 and gate["state"] == "approved"
+
+
+async def test_a_card_shows_what_the_accounts_can_do_and_who_can_decide(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started("admin")
+    reads = [step["step_id"] for step in (await run_of(program, run_id))["steps"] if step["level"] == "read"]
+    run = await until(
+        await program("hr"),
+        run_id,
+        lambda run: all(step["status"] == "verified" for step in run["steps"] if step["step_id"] in reads),
+    )
+    gate, money = gate_of(run, "access"), gate_of(run, "money")
+    facts = {(one["system"], fact["name"]): fact for one in gate["access"] for fact in one["facts"]}
+    assert {"everyone", "global-admins"} <= set(facts["identity", "groups"]["values"])
+    assert facts["code", "admin"]["privileged"] and facts["code", "tokens"]["count"] >= 1
+    balance = next(fact["amount"] for one in money["access"] for fact in one["facts"] if fact["name"] == "balance")
+    assert balance == facts["cards", "balance"]["amount"] and re.fullmatch(r"\d+\.\d\d", balance)
+    assert gate["can_decide"] == ["it"] and money["can_decide"] == ["finance"]
+
+    it, finance = await visit("it"), await visit("finance")
+    card = Page(_card((await it.get("/")).text, access(run_id))).text
+    assert "Administrator" in card and "Groups: " in card and "global-admins" in card
+    assert f"Balance: {balance}" in Page((await finance.get(f"/runs/{run_id}")).text).text
+
+
+def _card(page: str, anchor: str) -> str:
+    begin = page.index(f'id="{anchor}"')
+    return page[begin : page.index('<li class="card', begin + 10) if '<li class="card' in page[begin + 10 :] else None]
 
 
 async def test_a_rejection_needs_a_reason_and_opens_an_exception(
@@ -72,7 +124,7 @@ async def test_a_rejection_needs_a_reason_and_opens_an_exception(
     shown = html.unescape((await it.get(f"/runs/{run_id}")).text)
     person = (await run_of(program, run_id))["person"]
     assert "Requested by" in shown and f"{person['department']}.</p>" in shown
-    assert "without it, these do not run either: Revoke personal access tokens in code hosting" in shown
+    assert "These steps do not run either: Revoke personal access tokens in code hosting" in shown
     answer = await press(it, "/", "Reject", inside=access(run_id), fill={"reason": "Not this one"})
     rejected = html.unescape((await (await visit("operator")).get(f"/runs/{run_id}")).text)
     assert "Rejected by" in rejected and "“Not this one”" in rejected

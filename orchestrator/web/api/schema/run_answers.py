@@ -89,6 +89,24 @@ class StepAtGate(ResponseModel):
     blocks: list[str] = Field(description="Titles of the steps that do not run either if this one is excluded")
 
 
+class AccessFact(ResponseModel):
+    """One thing that an account can do or has, as its system showed it."""
+
+    name: str = Field(description="`groups`, `roles`, `admin`, `balance` and others, as the system calls it")
+    values: list[str] = Field(description="Names, privileged ones first; at most 20")
+    count: int | None = Field(description="How many there are; null for what is not a list")
+    amount: str | None = Field(description="A sum of money, in units of the account's currency", examples=["585.70"])
+    privileged: bool
+    privileged_values: list[str]
+
+
+class AccountAccess(ResponseModel):
+    system: str
+    account_id: str
+    label: str | None
+    facts: list[AccessFact]
+
+
 class Vote(ResponseModel):
     by: str
     on_behalf_of: str | None = Field(None, description="The delegator's account, if a delegate acted")
@@ -109,6 +127,8 @@ class GateInRun(ResponseModel):
     decided_at: datetime | None
     escalated_to: list[str]
     steps: list[StepAtGate]
+    access: list[AccountAccess] = Field(default=[], description="What the accounts can do, from the run's snapshots")
+    can_decide: list[str] = Field(default=[], description="The accounts that can decide now, while it is open")
     skipped_hand_overs: list[str] = Field(
         default=[], description="Titles of hand-overs that were skipped before its steps"
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.documents import run as documents
+from orchestrator.documents.account_access import access_of
 from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.domain.approvals import naming
 from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
@@ -124,6 +125,14 @@ def gate_card(seen: RunAccess, gate_id: str) -> Document:
             for vote, at in gate.votes
         ],
         "steps": steps,
+        "access": [
+            one | {"system": seen.system(one["system"])}
+            for one in access_of(
+                state, seen.world.pinned, [step for step in state.plan.steps.values() if step.digest in digests]
+            )
+        ]
+        if gate.open
+        else [],
         "requested_by": seen.name(state.asked.requested_by),
         "requested_at": state.requested_at,
         "reason": state.asked.reason,

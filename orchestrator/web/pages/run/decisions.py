@@ -10,27 +10,31 @@ from orchestrator import commands
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.ledger.persons.files import MAX_FILE_BYTES, Attachment
-from orchestrator.web.access.caller import PageCaller
+from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.pages.remedies import remedy_of
 from orchestrator.web.pages.run.flashes import decision, done, refusal
 from orchestrator.web.pages.run.form_responses import again, carried_out, refused
 from orchestrator.web.pages.run.run_access import load_run
 from orchestrator.web.problems import refused as problem_of
-from orchestrator.web.state import state_of
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()
 
 
 @router.post("/runs/{run_id}/gates/{gate_id}")
 async def decide(request: Request, caller: PageCaller, form: Form, run_id: str, gate_id: str) -> Response:
-    """`verdict` is `approve`, less the steps that `exclude` names, or `reject`, with a `reason`."""
+    """`verdict` is `approve` or `reject`, with a `reason`. With `selecting`, only the steps that `include` names are
+    approved; a page of an earlier version names those to `exclude`."""
     web, reason = state_of(request), text(form, "reason")
     try:
         match text(form, "verdict"):
             case "approve":
+                excluded = texts(form, "exclude")
+                if text(form, "selecting"):
+                    excluded += await _unticked(web, caller, run_id, gate_id, texts(form, "include"))
                 came_of_it = await commands.approve_gate(
-                    web.services, caller.actor, run_id, gate_id, texts(form, "exclude"), reason or None
+                    web.services, caller.actor, run_id, gate_id, excluded, reason or None
                 )
             case "reject":
                 came_of_it = await commands.reject_gate(web.services, caller.actor, run_id, gate_id, reason)
@@ -40,6 +44,17 @@ async def decide(request: Request, caller: PageCaller, form: Form, run_id: str, 
         return await refused(request, caller, form, error, run_id, gate_id)
     seen = await load_run(web, caller, run_id)
     return await carried_out(request, caller, form, decision(seen, gate_id, came_of_it))
+
+
+async def _unticked(web: WebState, caller: Caller, run_id: str, gate_id: str, ticked: list[str]) -> list[str]:
+    """The steps of the gate that are not ticked. A gate's steps do not change. Raises `Invalid` if none is ticked."""
+    state = (await load_run(web, caller, run_id)).state
+    gate = state.decisions.gates.get(gate_id)
+    digests = set(gate.opened.digests) if gate is not None else set()
+    asked = [id_ for id_, step in state.plan.steps.items() if step.digest in digests]
+    if asked and not set(ticked) & set(asked):
+        raise Invalid("no_step_chosen", "No step is ticked.")
+    return [id_ for id_ in asked if id_ not in ticked]
 
 
 @router.post("/decisions")
