@@ -1,6 +1,6 @@
 """Real servers for every test: started when the first test asks, shared by the session, gone with it.
 
-`postgres`, `database_url` (a migrated, empty database a test), `temporal`, `company` (mended, restarted and counted
+`postgres`, `database_url` (a migrated, empty database a test), `temporal`, `company` (repaired, restarted and counted
 afresh for each test), `hire` (new people in the company), `needs_directory` (skips without slapd), `stack` (all of
 Offboard with its pages, as `offboard up` starts it; shared by every test that goes through the command line, the pages
 or the API, so hire people of your own).
@@ -57,7 +57,7 @@ gc.set_threshold(100_000, 20, 20)  # collecting 2,700 tests makes objects that l
 
 @pytest.fixture(scope="session", autouse=True)
 def only_this_machine() -> Iterator[None]:
-    """No test talks to the outside, whatever it was told to connect to."""
+    """No test connects to another machine, whatever its settings say."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
@@ -85,7 +85,7 @@ def many_runs_can_be_started() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def processes_are_started_as_by_a_person() -> None:
     """What every process that a test starts would inherit: a shell has whatever runs in its background ignore SIGINT,
-    and side by side tests are told that every terminal has 80 columns."""
+    and tests in parallel processes see 80 columns in every terminal."""
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

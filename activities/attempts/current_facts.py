@@ -41,7 +41,7 @@ class CurrentFacts:
             person = await people.by_id(known.hr_id)
             if person is None:  # HR may have removed the record of a person who left
                 return known
-            if destroys and hr_was_told(state, world) and still_works(person, world):
+            if destroys and hr_has_the_date(state, world) and still_works(person, world):
                 raise RefusedError(
                     "employed_again",
                     "HR recorded that this person leaves, and now says that the person works here.",
@@ -64,7 +64,7 @@ class CurrentFacts:
         return replace(person, manager_email=manager.email)
 
 
-def hr_was_told(state: RunState, world: World) -> bool:
+def hr_has_the_date(state: RunState, world: World) -> bool:
     """Whether a step of this run has changed the person's record in HR. Before that, HR says nothing of a leaving that
     was asked for here."""
     hr = world.pinned.platform.hr.system

@@ -8,7 +8,7 @@ from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.ledger.book.store import Ledger
 
 TTL_SECONDS = 30.0
-"""How old this may be: each request of an account checks its own anew."""
+"""How old this may be: each request of an account checks its own again."""
 
 
 class Departures:

@@ -104,7 +104,7 @@ class Search:
         for run_id, person in names.items():
             if match := search_terms.match_by_person(words, person.name, person.employee_number):
                 matched[run_id] = match
-        # Only what everybody who sees a run reads is known so far: the rest of the run is read where that is not it.
+        # Only what everyone who sees a run can read is known so far; otherwise the rest of the run is read.
         others = [row["run_id"] for row in rows if row["run_id"] not in matched]
         for run_id, snapshot in (await self._queries.snapshots(viewer, others)).items():
             if match := search_terms.match_by_account(words, snapshot.state):

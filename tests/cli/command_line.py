@@ -42,7 +42,7 @@ class Answer:
 
 
 class Offboard:
-    """`await offboard("runs", as_="hr")`, as if typed. The stack is found through its folder, as by anybody."""
+    """`await offboard("runs", as_="hr")`, as if typed. The stack is found through its folder, as by anyone."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -86,7 +86,7 @@ class Offboard:
         return answer
 
     async def refused(self, *words: str, as_: str | None = None) -> str:
-        """What is said to somebody who is refused."""
+        """What is said to someone who is refused."""
         answer = await self(*words, as_=as_)
         assert (answer.code, "Traceback" in answer.err) == (1, False), (answer.code, answer.out, answer.err)
         assert answer.err.strip(), "a refusal says something"

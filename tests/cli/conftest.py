@@ -19,7 +19,7 @@ def offboard(stack: Stack) -> Offboard:
 
 @pytest.fixture
 def leaver(stack: Stack) -> Leaver:
-    """Somebody new in the company, whom no other test touches."""
+    """Someone new in the company, whom no other test touches."""
 
     async def one(*traits: str, **fields: Any) -> Employee:
         return await hired(stack, traits, **fields)
@@ -29,7 +29,7 @@ def leaver(stack: Stack) -> Leaver:
 
 @pytest.fixture
 def started(offboard: Offboard, leaver: Leaver) -> Started:
-    """Starts a run for somebody new; returns its id once its plan is made."""
+    """Starts a run for someone new; returns its id once its plan is made."""
 
     async def start(*options: str, traits: Sequence[str] = (), cutoff: str = "2026-01-15T18:00") -> str:
         person = await leaver(*traits)

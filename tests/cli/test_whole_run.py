@@ -81,7 +81,7 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
     assert all(step["status"] in ("verified", "attested", "skipped") for step in run["steps"])
     assert all(step["evidence"] for step in run["steps"] if step["status"] == "verified")
 
-    # Anybody who may: the run at one look, with its timeline, and followed to its end.
+    # Anyone who may: the run at one look, with its timeline, and followed to its end.
     page = (await offboard.done("show", run_id, "--events", as_="auditor")).out
     for part in (name, "access", "it approve", "“looked at”", "receipt 7", "RunClosed", "freeze_card"):
         assert part in page

@@ -11,7 +11,7 @@ from tests.compatibility.people_at_work import LOOK_EVERY, MATCH_QUESTIONS, Docu
 
 VOTERS: Mapping[str, tuple[str, ...]] = {"all": ("it", "finance"), "money": ("finance",)}
 TOO_LATE = 409
-"""What somebody decided, or what ended by itself, a moment before."""
+"""What someone decided, or what ended by itself, a moment before."""
 
 
 class Attendance:

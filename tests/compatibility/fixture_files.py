@@ -1,4 +1,4 @@
-"""The recorded files: what stands in them, and how they are written and read."""
+"""The recorded files: their contents, and how they are written and read."""
 
 from __future__ import annotations
 

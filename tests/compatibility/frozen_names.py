@@ -168,7 +168,7 @@ def _commands() -> Document:
 
 
 def _documented_fields() -> list[str]:
-    """What stands in backticks in the page about `--json`."""
+    """What is in backticks in the page about `--json`."""
     text = (ROOT / "docs" / "json.md").read_text()
     return sorted({word for span in re.findall(r"`([^`]+)`", text) for word in re.findall(r"\b[a-z][a-z_]+\b", span)})
 

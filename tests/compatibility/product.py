@@ -128,7 +128,7 @@ async def checkpoint(database_url: str, secret: str) -> str:
 
 
 async def rebuilt(database_url: str) -> dict[str, int]:
-    """How many rows of each read table differed from the events, all of them made anew."""
+    """How many rows of each read table differed from the events, all of them made again."""
     database = Database(database_url)
     try:
         return {name: made.differed for name, made in (await rebuild(database, CODEC)).items()}

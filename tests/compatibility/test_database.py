@@ -1,4 +1,4 @@
-"""The recorded database under today's code: migrated, verified against its checkpoint, its read tables made anew."""
+"""The recorded database under today's code: migrated, verified against its checkpoint, its read tables made again."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_a_fresh_database_has_the_tables_too(migrated_template: str, postgres: p
 
 
 @pytest.mark.parametrize("topic", sorted(RECORDED["written"]))
-def test_codes_settings_and_contexts_still_stand_in_the_code(topic: str) -> None:
+def test_codes_settings_and_contexts_are_still_in_the_code(topic: str) -> None:
     """Wherever: a table of rules may have them as well as the place where they are used."""
     there = text_constants()
     missing = [name for name in RECORDED["written"][topic] if name.removeprefix("OFFBOARD_") not in there]

@@ -1,6 +1,6 @@
 """What the API answered about the recorded runs and lists, it answers today, with the same values.
 
-No worker runs, so that nothing happens to the runs meanwhile, and the database's clock stands at the recording.
+No worker runs, so that nothing happens to the runs meanwhile, and the database's clock shows the time of the recording.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FREE = ("now", "remedy", "subject", "if_nobody_does")
 """The time of the answer, and sentences for people."""
 OF_A_REFUSAL = ("type", "status", "code")
 GROWS = re.compile(r"/outcomes/open_exposure/longest/\d+/seconds:|/ledger/history/after:")
-"""What is counted up to now, and a place in a list that is encrypted anew for each answer."""
+"""What is counted up to now, and a place in a list that is encrypted again for each answer."""
 TITLED_BY_CODE = re.compile(r"/inbox/items/\d+/title: '(ambiguous_match: code|gate_rejected|urgent_review)' became")
 """An exception in the inbox had its code for a title, and has the words for it now."""
 

@@ -182,7 +182,7 @@ async def test_a_repeat_does_what_is_declared(
 
 
 @pytest.mark.parametrize("case", CHANGES, ids=str)
-async def test_somebody_else_is_left_alone(
+async def test_someone_else_is_left_alone(
     case: Case, company: Company, connectors: dict[str, Connector], hire: Hire
 ) -> None:
     connector = connectors[case.kind]

@@ -1,4 +1,4 @@
-"""Somebody away has a colleague decide: what that one finds in the inbox, and what stands in the ledger."""
+"""Someone away has a colleague decide: what that one finds in the inbox, and what is in the ledger."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_the_delegate_finds_what_waits_for_the_absent_one_and_decides_it(h
     assert late.value.code == "gate_decided", "who was asked may hear the outcome"
 
 
-async def test_both_know_of_it_and_nobody_else_and_its_reason_goes_with_the_person(here: SmallOffice) -> None:
+async def test_both_know_of_it_and_no_one_else_and_its_reason_goes_with_the_person(here: SmallOffice) -> None:
     await away(here, FERN)
     for one in (FERN, PAT):
         [held] = await here.queries.delegations(sees(one))
@@ -105,7 +105,7 @@ async def test_it_ends_by_time_by_word_and_with_the_role(here: SmallOffice) -> N
     assert await here.queries.delegations(sees(PAT)) == ()
 
 
-async def test_a_vote_does_not_stand_on_a_delegation_that_ended_a_moment_before(here: SmallOffice) -> None:
+async def test_a_vote_after_the_end_of_its_delegation_is_refused(here: SmallOffice) -> None:
     run_id = await here.start()
     delegation = await away(here, FERN)
     await here.runs.load(run_id)
@@ -121,7 +121,7 @@ async def test_a_vote_does_not_stand_on_a_delegation_that_ended_a_moment_before(
 
 
 async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let_see(here: SmallOffice) -> None:
-    """Rows and domain, asked for everybody in runs of many kinds."""
+    """Rows and domain, asked for everyone in runs of many kinds."""
     until = await here.ledger.now() + 30 * DAY
     under = EmbargoTerms(until, ("fern", "ivo", "ole"))
     ended = await here.start()
@@ -195,7 +195,7 @@ async def test_who_only_reads_changes_nothing(here: SmallOffice, actor: Actor) -
 # Several at once
 
 
-async def test_a_selection_is_decided_one_by_one_and_each_outcome_is_told(here: SmallOffice) -> None:
+async def test_a_selection_is_decided_one_by_one_and_each_outcome_is_shown(here: SmallOffice) -> None:
     first, second, third = [await here.start() for _ in range(3)]
     await commands.reject_gate(here.services, IVO, second, ACCESS, "not yet")
     chosen = [(first, ACCESS), (second, ACCESS), (third, "g-money-1"), ("r0123456789abcdef", ACCESS), (third, ACCESS)]

@@ -101,7 +101,7 @@ async def payroll(here: SmallOffice) -> tuple[Actor, list[str]]:
     return pia, names
 
 
-async def test_webhooks_tell_of_packets_of_whoever_made_them_and_are_theirs_alone(here: SmallOffice) -> None:
+async def test_webhooks_report_packets_of_the_account_that_made_them_and_are_its_alone(here: SmallOffice) -> None:
     pia, names = await payroll(here)
     everything = acting("all", "safety_owner", "payroll_lead")
     hooks = Webhooks(here.database, here.keyring, here.ledger)
@@ -137,7 +137,7 @@ async def test_webhooks_tell_of_packets_of_whoever_made_them_and_are_theirs_alon
 
 
 async def test_a_safety_owner_takes_roles_that_their_own_packet_speaks_of(here: SmallOffice) -> None:
-    """From the account, and so in every packet: what has to be stopped waits for nobody. But no role of others."""
+    """From the account, and so in every packet: what has to be stopped waits for no one. But no role of others."""
     pia, _ = await payroll(here)
     several = acting("several", "operator", "payroll_clerk", "requester")
     await here.keyring.create_person(several.human)

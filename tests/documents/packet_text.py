@@ -1,6 +1,6 @@
 """What the starter packets mean, as one text each: read it when it changes.
 
-python -m tests.documents.packet_text      writes the texts anew
+python -m tests.documents.packet_text      writes the texts again
 """
 
 from __future__ import annotations

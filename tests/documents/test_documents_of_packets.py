@@ -1,4 +1,4 @@
-"""A packet in words that people understand, and whoever may do what in tables."""
+"""A packet in words that people understand, and permissions in tables."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def services(database_url: str) -> AsyncIterator[SmallOffice]:
 
 
 @pytest.mark.parametrize("name", starter_names())
-def test_the_starter_packets_say_in_words_what_they_did_when_somebody_last_read_it(name: str) -> None:
+def test_the_starter_packets_say_in_words_what_they_did_when_someone_last_read_it(name: str) -> None:
     kept = (KEPT / f"{name}.txt").read_text(encoding="utf-8")
     assert text_of(starter_packet(name)) == kept, "read it, then python -m tests.documents.packet_text"
 

@@ -1,4 +1,4 @@
-"""What waits and what went wrong, as documents that every door shows alike."""
+"""Open items and exceptions as documents, the same at every entry point."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def waiting(services: SmallOffice) -> dict[str, Item]:
             for item in found.items}  # fmt: skip
 
 
-async def test_an_item_says_what_it_is_and_what_happens_if_nobody_does_anything(services: SmallOffice) -> None:
+async def test_an_item_says_what_it_is_and_what_happens_if_no_one_does_anything(services: SmallOffice) -> None:
     run_id = await services.start()
     await services.work(run_id)
     items = await waiting(services)

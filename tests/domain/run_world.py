@@ -147,7 +147,7 @@ def cutoff(instant: datetime) -> Cutoff:
 
 
 def actor(actor_id: str, *roles: str, human: str | None = "", kind: Any = "person", above: Sequence[str] = ()) -> Actor:
-    """`human` is `h-` and the id unless another is given; None for somebody whom HR does not know."""
+    """`human` is `h-` and the id unless another is given; None for someone whom HR does not know."""
     known = f"h-{actor_id}" if human == "" else human
     return Actor(
         actor_id=actor_id, kind=kind, roles=frozenset(roles), managers=frozenset(above),

@@ -1,4 +1,4 @@
-"""Every system of the company answers, counts what was done, and misbehaves as it is told to."""
+"""Every system of the company answers, counts what was done, and misbehaves on request."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ READS = {"hr": "/people", "identity": "/Users", "code": "/accounts", "cards": "/
 
 
 @pytest.mark.parametrize("system", PREFIXES)
-async def test_nobody_gets_in_without_the_token(company: Company, system: str) -> None:
+async def test_no_one_gets_in_without_the_token(company: Company, system: str) -> None:
     url = company.connections[f"{PREFIXES[system]}_URL"] + READS[system]
     async with httpx.AsyncClient(trust_env=False) as client:
         assert (await client.get(url)).status_code == 401

@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel: as whoever runs the tests, across a crash, and gone when its owner is gone."""
+"""PostgreSQL from the wheel: as the user who runs the tests, across a crash, and gone when its owner is gone."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_kept_data_are_found_again_even_behind_a_pid_file_that_names_anoth
         query(server, "CREATE TABLE kept (n int)")
         data = server.data
     try:
-        # What a killed server leaves behind; its number belongs to somebody else by now: to us.
+        # What a killed server leaves behind; its number belongs to someone else by now: to us.
         (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n")
         async with PostgresServer.start(tmp_path, keep=True) as server:
             assert query(server, "SELECT * FROM kept") == []
@@ -84,7 +84,7 @@ async def test_a_long_path_and_databases_from_a_template(tmp_path: Path) -> None
         await server.create_database("copy", template="original")
         connection = psycopg.connect(server.conninfo("copy"))
         connection.execute("SELECT * FROM copied")
-        await server.drop_database("copy")  # also while somebody is connected
+        await server.drop_database("copy")  # also while someone is connected
         with pytest.raises(psycopg.OperationalError):
             connection.execute("SELECT * FROM copied")
         connection.close()

@@ -14,7 +14,7 @@ from orchestrator.embedded.temporal import TemporalServer
 
 @workflow.defn
 class Waiting:
-    """Waits until it is told."""
+    """Waits for a signal."""
 
     def __init__(self) -> None:
         self.told = False

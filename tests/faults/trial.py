@@ -1,7 +1,7 @@
 """What every trial with faults shares: many runs on servers behind wires, people who act honestly, and the counting.
 
 A trial starts its runs, then workers, and at the same time a fault that comes back for `LOAD_SECONDS`. People approve
-meanwhile. Then everything is mended, and the runs must come to their end:
+meanwhile. Then everything is repaired, and the runs must come to their end:
 
     stuck     a run that did not end, nor waits for a person with a card
     lost      an approved step that the company's own journal does not show once people have answered every card
@@ -76,7 +76,7 @@ class Trial:
 
 
 Fault = Callable[[Trial], Awaitable[None]]
-"""Does its harm until it is cancelled, and mends it before it ends."""
+"""Causes its fault until it is cancelled, and repairs it before it ends."""
 
 
 @asynccontextmanager

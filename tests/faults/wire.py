@@ -42,7 +42,7 @@ class Wire:
         return int(self.address.rpartition(":")[2])
 
     def cut(self) -> None:
-        """Not those that were swallowed: whoever holds one must give it up."""
+        """Not those that were swallowed: their clients must give them up."""
         for connection, swallowed in list(self._connections.items()):
             if not swallowed.is_set():
                 connection.cancel()
@@ -124,7 +124,7 @@ class Wire:
                 writer.write(piece)
                 await writer.drain()
         if swallowed.is_set() and answers:
-            await asyncio.Event().wait()  # the server has ended its end; nobody hears of it
+            await asyncio.Event().wait()  # the server has closed its end; the client does not hear of it
 
 
 def socket_of(server: PostgresServer) -> Path:

@@ -35,7 +35,7 @@ from tests.integration.installation import conninfo, new_settings
 from tests.integration.packets import quick_packet
 
 
-async def test_people_are_found_as_somebody_types(asking: Asking, hire: Hire) -> None:
+async def test_people_are_found_while_a_user_types(asking: Asking, hire: Hire) -> None:
     family = "Zwirnholt" + secrets.token_hex(4)
     people = await hire(24, family_name=family)
     one = people[3]
@@ -72,7 +72,7 @@ async def test_a_persons_facts_are_those_that_a_start_would_use(asking: Asking, 
         assert expected.former_names == ("Żaneta Alt",)
 
 
-async def test_who_people_are_is_told_to_those_who_may_prepare_runs_and_to_nobody_else(asking: Asking) -> None:
+async def test_only_accounts_that_may_prepare_runs_see_people_of_hr(asking: Asking) -> None:
     async with asking() as (_, inquiries):
         for question in (
             FindPeople(packet="standard-leaver", text="umbelgaard"),
@@ -100,7 +100,7 @@ async def test_refusals_come_back_word_for_word(asking: Asking) -> None:
         assert unknown.value.code == "unknown_packet" and "standard-leaver" in str(unknown.value.facts["known"])
 
 
-async def test_who_signs_in_is_who_hr_says_with_everybody_above_them(asking: Asking) -> None:
+async def test_a_sign_in_records_the_person_in_hr_and_everyone_above_them(asking: Asking) -> None:
     async with asking() as (here, inquiries):
         known = here.actors["it"]
         for packet in (None, "standard-leaver"):
@@ -246,8 +246,8 @@ async def test_an_hr_system_that_is_down_is_named_with_a_remedy(asking: Asking) 
         assert "could not be queried" in failed.value.message and failed.value.remedy
 
 
-async def test_while_nothing_is_in_use_nobody_has_systems_asked_on_a_drafts_word(asking: Asking) -> None:
-    """Whoever writes one would say which hosts credentials go to, and who signs in."""
+async def test_while_nothing_is_in_use_no_system_of_a_draft_is_asked(asking: Asking) -> None:
+    """Its author would decide which hosts credentials go to, and who signs in."""
     async with asking() as (here, inquiries):
         names = [here.packet.name]
         owner = here.actors["safety-owner"]

@@ -75,7 +75,7 @@ async def test_gates_name_who_could_decide_and_steps_until_when_they_can_be_take
                 assert step.reversible_for is not None and step.due_at is not None
                 earliest = max(step.due_at, late.looked_at)
                 assert step.reversible_until == earliest + step.reversible_for
-        # Whoever is below the person decides nothing about them.
+        # A person who reports to the leaver decides nothing about them.
         above = await inquiries.ask("hr", asked("E-1004"))
         assert all("it" not in gate.deciders for gate in above.gates)
 
@@ -164,7 +164,7 @@ async def test_a_run_that_the_asker_may_not_see_makes_no_difference(asking: Aski
         assert (await inquiries.ask("hr-2", left)).people == (unmarked,) and not unmarked.leaving
         [seen_by_named] = (await inquiries.ask("hr", left)).people
         assert seen_by_named.leaving and seen_by_named.leaving_at == datetime(2035, 1, 5, 17, tzinfo=UTC)
-        # Whoever is named is told of the run, and whoever may start nothing hears that first, as with anybody else.
+        # Named people see the run; accounts that may start nothing are refused first, as with any other person.
         seen = await refusal_of(inquiries, asked(person.employee_number))
         assert (seen.code, hidden.run_id in seen.message) == ("run_open", True)
         assert (await refusal_of(inquiries, asked(person.employee_number, by="auditor"))).code == "level_not_granted"
@@ -188,7 +188,7 @@ def deciders(shown: Preview, gate: str) -> set[str]:
 
 
 def words_of_steps(shown: Preview) -> list[tuple[str, str | None, str | None]]:
-    """Account ids differ for somebody whom the keyring does not know yet."""
+    """Account ids differ for someone whom the keyring does not know yet."""
     return [(step.name, step.system, step.account.label if step.account else None) for step in shown.steps]
 
 
@@ -199,7 +199,7 @@ async def new_human(here: Installation) -> str:
 async def test_a_worker_shows_what_the_command_line_shows(asking: Asking, hire: Hire) -> None:
     [person] = await hire()
     async with asking() as (here, inquiries):
-        # Somebody who was in the ledger before: their accounts have other ids each time all the same.
+        # Someone who was in the ledger before: their accounts have other ids each time all the same.
         await commands.end_run(here.services, here.actors["hr"], await here.start(person, cutoff=FAR_FUTURE), "not yet")
         queries = Queries(here.backend.database, here.backend.ledger, here.backend.runs)
         previews = Previews(here.backend.runs, here.backend.keyring, queries, here.people._connections)

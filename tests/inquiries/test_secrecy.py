@@ -1,4 +1,4 @@
-"""Nobody but the asker reads an answer, nothing stays, and no name leaves the sealed rows."""
+"""No one but the asker reads an answer, nothing stays, and no name leaves the sealed rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.integration.needles import Needles, words_of
 PACKET = "standard-leaver"
 
 
-async def test_only_whoever_asked_reads_the_answer(asking: Asking) -> None:
+async def test_only_the_account_that_asked_reads_the_answer(asking: Asking) -> None:
     async with asking() as (here, inquiries):
         inquiry_id = await inquiries.put("hr", FindPeople(packet=PACKET, text="umbelgaard"))
         answer = await waited_for(here, inquiries, inquiry_id, "hr")
@@ -43,7 +43,7 @@ async def test_only_whoever_asked_reads_the_answer(asking: Asking) -> None:
         assert len(set(said)) == 1, "somebody else's is refused in the words for what does not exist"
 
 
-async def test_a_row_that_is_given_to_somebody_else_opens_for_nobody(asking: Asking) -> None:
+async def test_a_row_that_is_given_to_someone_else_opens_for_no_one(asking: Asking) -> None:
     async with asking() as (here, inquiries):
         inquiry_id = await inquiries.put("hr", FindPeople(packet=PACKET, text="umbelgaard"))
         await waited_for(here, inquiries, inquiry_id, "hr")
@@ -90,7 +90,7 @@ async def test_no_name_is_found_in_the_engine_or_in_a_row(
             )
         await inquiries.ask("it", CheckSystems(packet=PACKET))
         await inquiries.ask("auditor", VerifyLedger())
-        # What is refused and what fails may name somebody as well.
+        # What is refused and what fails may name someone as well.
         with pytest.raises(Refusal):
             await inquiries.ask("hr", PersonFactsAsked(packet=PACKET, wanted=f"{staff[0].name}?"))
         await here.company.stop("hr")
@@ -110,7 +110,7 @@ async def test_no_name_is_found_in_the_engine_or_in_a_row(
     assert needles.in_bytes(said.encode()) == []
 
 
-async def test_a_question_and_an_answer_show_nobody_when_they_are_printed(asking: Asking) -> None:
+async def test_a_question_and_an_answer_show_no_one_when_they_are_printed(asking: Asking) -> None:
     question = FindPeople(packet=PACKET, text="Umbelgaard")
     async with asking() as (_, inquiries):
         answer = await inquiries.ask("hr", question)

@@ -1,6 +1,6 @@
 """Histories of real runs, kept as JSON so that tests can replay them with workflow code that has changed since.
 
-`python -m tests.integration.histories` plays the runs anew on servers of its own and writes the files.
+`python -m tests.integration.histories` plays the runs again on servers of its own and writes the files.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def plain_run(here: Installation, number: str) -> str:
 
 
 async def troubled_run(here: Installation, number: str) -> str:
-    """A gate rejected and planned anew, a system that fails twice, a step that a person orders again."""
+    """A gate rejected and planned again, a system that fails twice, a step that a person orders again."""
     run = await here.start(number)
     state = await here.wait_until(run, gate_open, "an open gate")
     await commands.reject_gate(here.services, here.actors["it"], run, "g-all-1", "not yet")

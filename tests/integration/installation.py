@@ -310,7 +310,7 @@ async def _sign_everything(services: Services, people: People, packet: Packet, a
 
 
 def without_engine(here: Installation) -> Services:
-    """Commands through this office nudge nobody: as if every nudge got lost."""
+    """Commands through this office nudge no one: as if every nudge got lost."""
     return replace(here.services, engine=None)
 
 

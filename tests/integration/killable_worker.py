@@ -8,7 +8,7 @@ finds every step there. After a SIGSTOP it continues where it was, and does not 
     before_intent   asked to execute a step, nothing is written yet
     after_intent    the intent is in the ledger, the system has heard nothing
     during_call     the call is on its way
-    after_effect    the system has answered, nobody has looked or written
+    after_effect    the system has answered, no one has looked or written
     after_read_back it was read back, the result is not written
     after_start     a run is opened, and the answer to `StartAsked` is not written
     never           it works until it is killed from outside

@@ -42,7 +42,7 @@ def words_of(people: Iterable[Employee]) -> frozenset[str]:
             words |= {address, account, *re.split(r"[._+-]", account)}
         words |= {part for name in (person.given_name, person.family_name) for part in re.split(r"[\s-]+", name)}
     long_enough = {word for word in words if len(word) >= SHORTEST}
-    # Whoever finds the family name finds the address that holds it, in every disguise.
+    # A search that finds the family name finds the address that contains it, in every disguise.
     return frozenset(
         word
         for word in long_enough
@@ -134,7 +134,7 @@ class Needles:
 
 def disguises(word: str) -> Iterator[tuple[str, bytes, bool]]:
     """(name, bytes, whether case matters) of every disguise of a word, as often as it takes different forms."""
-    # A number that could stand in an id by chance (`e-1012` in a UUID, which is in lower case) is one as written only.
+    # A number that could be in an id by chance (`e-1012` in a UUID, which is in lower case) is one as written only.
     like_an_id = re.fullmatch(r"[0-9a-f-]+", word.casefold()) is not None
     for spelling in {word} if like_an_id else {word, word.lower(), word.upper()}:
         plain = spelling.encode()
@@ -159,7 +159,7 @@ def _escaped(word: str) -> bytes:
 
 
 def _inner_base64(data: bytes, alignment: int) -> bytes:
-    """What stands in base64 of anything that holds `data` at an offset of `alignment` modulo 3, whatever is around."""
+    """What is in the base64 of anything that holds `data` at an offset of `alignment` modulo 3, whatever is around."""
     padded = base64.b64encode(bytes(alignment) + data + bytes(2))
     first = (alignment * 8 + 5) // 6
     last = (alignment + len(data)) * 8 // 6

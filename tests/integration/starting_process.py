@@ -1,4 +1,4 @@
-"""Starts a run from a process of its own, when told to: `python -m tests.integration.starting_process NUMBER CUTOFF`.
+"""Starts a run from a process of its own, on a signal: `python -m tests.integration.starting_process NUMBER CUTOFF`.
 
 Says `ready`, waits for a line, then says `started RUN` or the code and message of the refusal.
 """
@@ -21,7 +21,7 @@ from orchestrator.worker import engine_address, open_backend
 from tests.integration.packets import quick_packet
 
 
-async def start_when_told(number: str, cutoff: str) -> None:
+async def start_on_signal(number: str, cutoff: str) -> None:
     settings = Settings.read()
     packet = quick_packet()
     async with open_backend(settings) as backend:
@@ -46,4 +46,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(start_when_told(sys.argv[1], sys.argv[2]))
+    asyncio.run(start_on_signal(sys.argv[1], sys.argv[2]))

@@ -19,7 +19,7 @@ from tests.integration.installation import Installation, new_settings
 
 
 async def found_in(here: Installation) -> dict[str, Any]:
-    """What there is, without the ids that are made anew in each database."""
+    """What there is, without the ids that are made again in each database."""
     events = await here.backend.ledger.follow(0, 1000)
     organisation = await here.backend.runs.organisation()
     shelf = await here.backend.runs.shelf(here.packet.name)

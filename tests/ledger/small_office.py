@@ -1,4 +1,4 @@
-"""A ledger with a packet in production and runs in it, made through the doors that people and workers use: commands,
+"""A ledger with a packet in production and runs in it, made through the entry points of people and workers: commands,
 and the domain's own protocol of searches and steps. There is no engine; `work` does what its workflow would have done.
 """
 
@@ -97,7 +97,7 @@ class SmallOffice:
         return (await self.exception_lists.page(viewer, ExceptionFilter(standing), limit=500)).lines
 
     async def start(self, cutoff_in: timedelta = DAY, *, by: Actor = HANNA, **more: Any) -> str:
-        """A run of somebody new, planned already. `cutoff_in` counts from now."""
+        """A run of someone new, planned already. `cutoff_in` counts from now."""
         self._people += 1
         number = f"S-{self._people:05d}"
         person = PersonFacts(

@@ -1,4 +1,4 @@
-"""`install`: a whole Offboard for one test that mails, through the small company's server, whoever something waits for;
+"""`install`: a whole Offboard for one test that sends mails about open items through the small company's server;
 its staff have signed in with an address and a time zone."""
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def install(database_url: str, temporal: TemporalServer, company: Company) -> In
 async def signed_in(
     here: Installation, alias: str, who: Employee | str, roles: tuple[str, ...], zone: str | None = None
 ) -> Actor:
-    """Whoever signs in with the address that HR has."""
+    """A person who signs in with the address that HR has."""
     number = who if isinstance(who, str) else who.employee_number
     person = await here.people.find(number)
     actor = await here.people.actor(alias, number, roles)

@@ -1,4 +1,4 @@
-"""A mail server that does not take everybody's mail keeps nobody else waiting, and nobody gets anything twice."""
+"""A mail server that does not take everyone's mail keeps no one else waiting, and no one gets anything twice."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def taken_until(choosy: ChoosyServer, count: int, deadline: float = 40) ->
 
 
 async def staffed(here: Installation, hire: Hire) -> list[str]:
-    """Three people who decide, by their addresses; nobody else does."""
+    """Three people who decide, by their addresses; no one else does."""
     people = await hire(3)
     await signed_in(here, "it", people[0], ("it_approver",))
     for number, person in enumerate(people[1:]):
@@ -85,7 +85,7 @@ async def staffed(here: Installation, hire: Hire) -> list[str]:
     return [person.email for person in people]
 
 
-async def test_one_who_is_put_off_and_one_who_is_refused_keep_nobody_waiting(install: Install, hire: Hire) -> None:
+async def test_one_who_is_put_off_and_one_who_is_refused_keep_no_one_waiting(install: Install, hire: Hire) -> None:
     [person] = await hire()
     async with (
         choosing() as choosy,
@@ -103,7 +103,7 @@ async def test_one_who_is_put_off_and_one_who_is_refused_keep_nobody_waiting(ins
         for headers in choosy.headers:
             assert headers["auto-submitted"] == "auto-generated" and headers["from"] == "offboard@example.org"
             assert headers["message-id"].endswith("@example.org>") and run not in headers["message-id"]
-        # An hour later it is asked again, and by then somebody has made the mailbox.
+        # An hour later it is asked again, and by then someone has made the mailbox.
         choosy.answers = {}
         # The clock moves between two looks: one that is under way would count its next from the new time.
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""What a notice says, and when: nothing about anybody, in the reader's own zone, once and once more."""
+"""What a notice says, and when: nothing about anyone, in the reader's own zone, once and once more."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def test_an_unknown_zone_is_utc() -> None:
     assert when(NOW, "Mars/Olympus") == "25 Nov 2026 09:00 (UTC)" == when(NOW, None)
 
 
-def test_reminders_come_a_quarter_before_and_an_hour_where_there_is_room() -> None:
+def test_reminders_come_a_quarter_before_and_an_hour_where_there_is_time() -> None:
     for span, before in (
         (4 * DAY, DAY), (2 * HOUR, HOUR), (3 * HOUR, HOUR), (HOUR, HOUR / 2), (10 * MINUTE, 5 * MINUTE),
     ):  # fmt: skip
         assert remind_at(NOW, NOW + span) == NOW + span - before
 
 
-def test_what_comes_together_is_told_together() -> None:
+def test_what_comes_together_is_mailed_together() -> None:
     first, second = gate(1, opened=NOW), gate(2, opened=NOW + 40 * timedelta(seconds=1))
     assert due_notices([first, second], {}, NOW + 50 * timedelta(seconds=1), MINUTE) == ((), NOW + MINUTE)
     told, again = due_notices([first, second], {}, NOW + MINUTE, MINUTE)
@@ -86,7 +86,7 @@ def test_what_comes_together_is_told_together() -> None:
     assert again == min(remind_at(one.opened_at, one.due_at) for one in (first, second) if one.due_at)
 
 
-def test_nothing_is_told_twice_and_a_late_first_notice_needs_no_reminder() -> None:
+def test_nothing_is_mailed_twice_and_a_late_first_notice_needs_no_reminder() -> None:
     one = gate(opened=NOW, due=NOW + 4 * DAY)
     told = {(one.item_id, "first"): NOW + MINUTE}
     assert due_notices([one], told, NOW + DAY, MINUTE) == ((), NOW + 3 * DAY)
@@ -108,9 +108,7 @@ def test_what_was_refused_waits_before_it_is_tried_again() -> None:
     begins=st.integers(0, 3000),
     gather=st.integers(0, 120),
 )
-def test_whoever_looks_when_told_to_tells_each_thing_once_and_reminds_at_most_once(
-    spans: list[int], begins: int, gather: int
-) -> None:
+def test_each_item_is_mailed_once_and_reminded_of_at_most_once(spans: list[int], begins: int, gather: int) -> None:
     second = timedelta(seconds=1)
     opened = [NOW + n * begins * second for n in range(len(spans))]
     items = [gate(n, opened=opened[n], due=opened[n] + span * MINUTE) for n, span in enumerate(spans)]

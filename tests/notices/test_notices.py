@@ -1,4 +1,4 @@
-"""Whoever something waits for is mailed: once, once more before it is due, and nothing that others may not know."""
+"""A person with an open item is mailed once, and again before it is due, without what others may not know."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def address_of(here: Installation, number: str) -> str:
     return (await here.people.find(number)).email
 
 
-async def test_who_decides_is_mailed_once_and_reads_nothing_about_anybody(install: Install, hire: Hire) -> None:
+async def test_who_decides_is_mailed_once_and_reads_nothing_about_anyone(install: Install, hire: Hire) -> None:
     [person] = await hire()
     needles = Needles(words_of([person]))
     async with install() as here:
@@ -252,7 +252,7 @@ async def test_who_may_not_decide_or_has_left_is_not_mailed(install: Install, hi
     async with install() as here:
         for alias, who in (("leaving", leaver), ("gone", gone)):
             await signed_in(here, alias, who, ("it_approver",))
-        # Somebody whose address is not known.
+        # Someone whose address is not known.
         unknown = await here.people.actor("nameless", nameless.employee_number, ("it_approver",))
         await commands.record_actor(here.services, unknown)
         here.actors["feed"] = here.actors["hr"].model_copy(update={"actor_id": HR_FEED})
@@ -272,7 +272,7 @@ async def test_who_may_not_decide_or_has_left_is_not_mailed(install: Install, hi
         assert sent[3]["to"] == [gone.email] and run in sent[3]["text"]
 
 
-async def test_without_a_mail_server_in_the_settings_nobody_is_mailed(install: Install, hire: Hire) -> None:
+async def test_without_a_mail_server_in_the_settings_no_one_is_mailed(install: Install, hire: Hire) -> None:
     [person] = await hire()
     async with install(worker=False) as here:
         settings = here.settings

@@ -72,7 +72,7 @@ def test_no_database_is_published() -> None:
         assert all(compose()["networks"][network].get("internal") for network in networks), name
 
 
-def test_nobody_reaches_a_database_who_does_not_need_it() -> None:
+def test_no_one_reaches_a_database_who_does_not_need_it() -> None:
     def inside(network: str) -> set[str]:
         return {name for name, service in SERVICES.items() if network in service["networks"]}
 
@@ -97,7 +97,7 @@ def test_a_job_ends_and_is_tried_again_a_few_times(name: str) -> None:
     assert waiting and all(wait["condition"] == "service_completed_successfully" for wait in waiting)
 
 
-def test_whoever_depends_on_something_lasting_waits_until_it_is_well() -> None:
+def test_a_service_that_depends_on_a_lasting_one_waits_until_it_is_healthy() -> None:
     for name, service in SERVICES.items():
         for other, wait in service.get("depends_on", {}).items():
             wanted = "service_completed_successfully" if other in JOBS else "service_healthy"
@@ -204,7 +204,7 @@ def test_files_that_are_mounted_are_there() -> None:
                 assert source in compose()["volumes"]
 
 
-def test_the_image_is_built_from_the_lock_and_runs_as_nobody_in_particular() -> None:
+def test_the_image_is_built_from_the_lock_and_runs_as_an_unprivileged_user() -> None:
     text = (ROOT / "Dockerfile").read_text()
     last = text.split("\nFROM ")[-1]
     assert "USER 10001:10001" in last

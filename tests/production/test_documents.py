@@ -43,7 +43,7 @@ def command_lines(text: str) -> list[list[str]]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
 def test_commands_are_there_and_have_these_options(document: Path) -> None:
     for words in command_lines(document.read_text()):
-        # `ledger checkpoint|verify` stands for two commands.
+        # `ledger checkpoint|verify` means two commands.
         for last in words[1].split("|") if len(words) > 1 and "|" in words[1] else [None]:
             wanted = [words[0], last, *words[2:]] if last is not None else words
             try:
@@ -56,7 +56,7 @@ def test_commands_are_there_and_have_these_options(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
 def test_commands_to_copy_are_understood(document: Path) -> None:
-    """What stands in a block of its own is parsed as the program would, arguments and all."""
+    """Commands in a block of their own are parsed as the program would, with their arguments."""
     for block in _FENCE.findall(document.read_text()):
         for words in command_lines(f"```sh\n{block}```"):
             command, rest = command_of(words)

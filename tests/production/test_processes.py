@@ -210,7 +210,7 @@ async def test_people_sign_in_at_their_provider_and_a_first_run_starts(
                 token = (await browser.post("/api/v1/device/token", json=asked)).json()["token"]
             return await up.enter_async_context(api(url, token))
 
-        # Whoever decides has signed in before a packet names their role: a gate for nobody is refused.
+        # Deciders have signed in before a packet names their role: a gate without a decider is refused.
         value, safety, it, hr = [await client(subject) for subject in ("value", "safety", "it", "hr")]
         packet = starter_packet("identity-only")
         files = {name.removesuffix(".yaml"): text.decode() for name, text in packet.files.items()}

@@ -1,4 +1,4 @@
-"""A password that stands in a file of its own, and what is said where settings do not fit together."""
+"""A password in a file of its own, and the errors of settings that contradict each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run under embargo exists for those named: everybody else finds it in nothing that they can ask or do."""
+"""A run under embargo exists for those named: everyone else finds it in nothing that they can ask or do."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ async def test_it_is_found_by_those_named_until_the_embargo_ends(here: SmallOffi
     assert isinstance(first, e.RunRequested) and first.named == ("fern", "hanna", "ivo", "ole")
 
 
-async def test_escalation_reaches_nobody_beyond_those_named(here: SmallOffice) -> None:
+async def test_escalation_reaches_no_one_beyond_those_named(here: SmallOffice) -> None:
     run_id = await hidden(here)
     await here.advance_clock(5 * DAY)
     await here.runs.advance(run_id)
@@ -271,7 +271,7 @@ async def test_once_it_is_over_a_second_request_starts_a_run(here: SmallOffice) 
     assert run_id not in await here.listed(sees(HENRI))
 
 
-async def test_a_run_that_somebody_may_not_read_is_as_hidden_to_their_request(here: SmallOffice) -> None:
+async def test_a_run_that_someone_may_not_read_is_as_hidden_to_their_request(here: SmallOffice) -> None:
     """Who may ask for runs under one packet, and reads none of another's."""
     clerk = acting("clerk", "clerk")
     await here.keyring.create_person(clerk.human)

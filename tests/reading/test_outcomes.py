@@ -38,7 +38,7 @@ from tests.ledger.small_office import (
 )
 
 MINUTES = 175
-"""What a whole run under the starter packet saves, of somebody who administers nothing."""
+"""What a whole run under the starter packet saves, of someone who administers nothing."""
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def lists(services: SmallOffice) -> RunLists:
 
 
 async def hide(services: SmallOffice, run_id: str) -> None:
-    """Under an embargo that names nobody who looks here."""
+    """Under an embargo that names no one who looks here."""
 
     def change() -> None:
         with psycopg.connect(services.url.replace("+psycopg", "", 1)) as connection:

@@ -1,7 +1,7 @@
 """The shape of the code: who imports what, where the environment is read, how long a file is.
 
-The layers themselves stand in pyproject.toml and are held by import-linter, which `make lint` runs; that they are there
-and hold is asserted here as well, since they are part of what was promised.
+The layers themselves are in pyproject.toml and are checked by import-linter, which `make lint` runs. A test here checks
+that every contract is there.
 """
 
 from __future__ import annotations

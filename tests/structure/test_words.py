@@ -1,8 +1,9 @@
 """What people read is plain: labels, help texts, errors, mails, packets, documentation and the API's description use
 none of the `BANNED` words.
 
-Templates, vocabularies, help texts and the description are parsed or loaded, so comments, names and codes do not count.
-docs/words.md says what to write instead.
+Templates, vocabularies, help texts and the description are parsed or loaded, so comments, names and codes do not count
+there. Comments, docstrings and names of tests have a shorter list, `BANNED_IN_COMMENTS`. docs/words.md says what to
+write instead.
 """
 
 from __future__ import annotations
@@ -185,7 +186,38 @@ def test_no_source_is_empty(source: str) -> None:
     assert any(text.strip() for _, text in SOURCES[source]())
 
 
-# Names in code
+# What developers read
+
+
+BANNED_IN_COMMENTS = re.compile(
+    r"\b(whoever|whomever|nobody|somebody|anybody|everybody|told|anew|lately|stood"
+    r"|stands? (in|for|here|there|behind|on|at)|mend(s|ed|ing)?|doors?(?! code)|rooms?|houses?)\b",
+    re.IGNORECASE,
+)
+DEVELOPERS_READ = ("activities/**/*.py", "connectors/**/*.py", "orchestrator/**/*.py", "migrations/**/*.py",
+                   "bench/**/*.py", "tests/**/*.py")  # fmt: skip
+
+
+def comment_texts(*patterns: str, root: Path = ROOT) -> Iterator[Text]:
+    """Lines of comments and docstrings, without the code in backticks."""
+    for pattern in patterns:
+        for path in sorted(root.glob(pattern)):
+            text, lines = path.read_text(), set[int]()
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                    lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+            found = {number: line for number, line in enumerate(text.splitlines(), start=1) if number in lines}
+            for token in tokenize.generate_tokens(io.StringIO(text).readline):
+                if token.type == tokenize.COMMENT:
+                    found[token.start[0]] = token.string
+            for number, line in sorted(found.items()):
+                yield f"{path.relative_to(root)}:{number}", re.sub(r"`[^`]*`", "", line)
+
+
+def test_comments_and_docstrings_have_plain_words() -> None:
+    texts = (text for text in comment_texts(*DEVELOPERS_READ) if "test_words.py:" not in text[0])
+    found = [f"{where}: {text.strip()}" for where, text in texts if BANNED_IN_COMMENTS.search(text)]
+    assert not found, "\n".join(found)
 
 
 UNPLAIN_NAMES = re.compile(
@@ -204,6 +236,12 @@ def names_in_code(*patterns: str, root: Path = ROOT) -> Iterator[Text]:
 def test_names_are_plain() -> None:
     names = names_in_code("activities/**/*.py", "connectors/**/*.py", "orchestrator/**/*.py")
     found = [f"{where}: {name}" for where, name in names if UNPLAIN_NAMES.fullmatch(name)]
+    assert not found, "\n".join(found)
+
+
+def test_names_of_tests_are_plain() -> None:
+    names = [(where, name) for where, name in names_in_code("tests/**/*.py") if name.startswith("test_")]
+    found = [f"{where}: {name}" for where, name in names if BANNED_IN_COMMENTS.search(name.replace("_", " "))]
     assert not found, "\n".join(found)
 
 
@@ -245,3 +283,11 @@ def test_help_mappings_and_descriptions_are_looked_through() -> None:
     assert len(faults(mapping_texts("V", {"nobody": "Plain", "a": {"b": "Nobody"}}))) == 1
     document = {"paths": {"/told": {"get": {"summary": "Is told", "operationId": "told"}}}, "title": "Nobody"}
     assert len(faults(_described("", document))) == 2
+
+
+def test_comments_and_docstrings_are_parsed(tmp_path: Path) -> None:
+    (tmp_path / "page.py").write_text(
+        '"""Plain,\nand whoever reads `nobody`."""\nNAMES = {"nobody": "Nobody"}  # somebody\nONE = 1\n"""Lately."""\n'
+    )
+    found = [where for where, text in comment_texts("*.py", root=tmp_path) if BANNED_IN_COMMENTS.search(text)]
+    assert found == ["page.py:2", "page.py:3", "page.py:5"]

@@ -1,6 +1,6 @@
-"""A process in which everything that can go wrong names somebody: `python -m tests.telemetry.talkative_process HOW …`.
+"""A process in which everything that can go wrong names someone: `python -m tests.telemetry.talkative_process HOW …`.
 
-What it prints on standard error, and the trace file if it gets one, must name nobody.
+What it prints on standard error, and the trace file if it gets one, must name no one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Nobody is named in a log line, whatever goes wrong and whoever writes it."""
+"""No log line names a person, whatever fails and whatever library writes it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lines_of(told: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in told.splitlines()]
 
 
-async def test_nothing_that_goes_wrong_names_anybody() -> None:
+async def test_nothing_that_goes_wrong_names_anyone() -> None:
     code, told = await talk("here")
     assert code == 1
     assert [str(hit) for hit in NEEDLES.in_bytes(told)] == []
@@ -64,7 +64,7 @@ async def test_nothing_that_goes_wrong_names_anybody() -> None:
         assert by["offboard.process", says]["error"]["code"] == "not_found"
 
 
-async def test_a_failing_activity_names_nobody(temporal: TemporalServer, tmp_path: Path) -> None:
+async def test_a_failing_activity_names_no_one(temporal: TemporalServer, tmp_path: Path) -> None:
     trace_file = tmp_path / "spans.jsonl"
     code, told = await talk("temporal", temporal.address, str(trace_file))
     assert code == 0, told
@@ -89,7 +89,7 @@ def test_every_level_can_be_set(level: str) -> None:
     assert Settings.read({**NEEDED, "OFFBOARD_LOG_LEVEL": level.lower()}).log_level == level
 
 
-def test_a_level_that_there_is_not_is_told_with_those_that_there_are() -> None:
+def test_an_unknown_level_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(SettingWrong, match=r"OFFBOARD_LOG_LEVEL.*DEBUG, INFO") as raised:
         Settings.read({**NEEDED, "OFFBOARD_LOG_LEVEL": "loud"})
     assert "loud" not in str(raised.value)

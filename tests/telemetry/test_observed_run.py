@@ -65,7 +65,7 @@ async def offboard_worker(here: Installation, trace_file: Path, collector: Colle
             await process.wait()
 
 
-async def test_a_run_is_one_trace_that_names_nobody(install: Install, hire: Hire, tmp_path: Path) -> None:
+async def test_a_run_is_one_trace_that_names_no_one(install: Install, hire: Hire, tmp_path: Path) -> None:
     trace_file, log = tmp_path / "spans.jsonl", tmp_path / "worker.log"
     with collecting() as collector:
         async with install(packet=quick_packet(), worker=False) as here:
@@ -74,7 +74,7 @@ async def test_a_run_is_one_trace_that_names_nobody(install: Install, hire: Hire
                 telemetry(None, trace_file) as watched,
                 offboard_worker(here, trace_file, collector, log),
             ):
-                # Whoever gives commands is traced as well, into the same file.
+                # The process that gives commands is traced as well, into the same file.
                 keep_quiet(watched, here.backend)
                 engine = await Engine.connect(engine_address(here.settings), watched.interceptors)
                 here = replace(here, services=replace(here.services, engine=engine))
@@ -203,7 +203,7 @@ async def test_steps_and_calls_of_a_run_under_embargo_are_in_no_number(install: 
         assert sum(point.as_int for point in attempts) == begun > 0
 
 
-def test_what_is_open_no_more_is_told_as_none_and_what_is_unknown_not_at_all() -> None:
+def test_a_closed_item_is_none_and_an_unknown_one_is_refused() -> None:
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
     measures = Instruments(provider.get_meter("test"))

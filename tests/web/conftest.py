@@ -31,7 +31,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 @pytest_asyncio.fixture
 async def visit(stack: Stack) -> AsyncIterator[Visit]:
-    """`await visit("hr")`: a browser in which one of the staff is signed in; `await visit()`: nobody."""
+    """`await visit("hr")`: a browser in which one of the staff is signed in; `await visit()`: no one."""
     async with AsyncExitStack() as open_ones:
 
         async def one(alias: str | None = None) -> Visitor:
@@ -56,7 +56,7 @@ async def program(stack: Stack) -> AsyncIterator[Program]:
 
 @pytest.fixture
 def leaver(stack: Stack) -> Callable[..., Awaitable[Employee]]:
-    """Somebody new in the company, whom no other test touches."""
+    """Someone new in the company, whom no other test touches."""
 
     async def one(*traits: str, **fields: Any) -> Employee:
         return await hired(stack, traits, **fields)

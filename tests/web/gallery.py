@@ -1,6 +1,6 @@
 """Every part of the console's look on one page, over the standard packet, served under the policy that pages have.
 
-`gallery_app()` also has a page that moves (`/moving`, with a stream and a door to change it) and one that searches.
+`gallery_app()` also has a page that moves (`/moving`, with a stream and a route to change it) and one that searches.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def gallery_templates() -> Environment:
 
 @dataclass
 class Moving:
-    """What `/moving` shows; `move` changes it and tells whoever listens."""
+    """What `/moving` shows; `move` changes it and informs the listeners."""
 
     step: int = 1
     listeners: set[asyncio.Queue[int]] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""What answers and log lines of a session hold, to be searched for what must stand in none of them."""
+"""What answers and log lines of a session hold, to be searched for what must be in none of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SECRET_NAME = re.compile(r"(?:TOKEN|PASSWORD|KEY|SECRET)$")
 @dataclass
 class Overheard(logging.Handler):
     """`answers` by where they came from; `lines` of the log; `secrets` by what each is. `discreet` are words that
-    answers may say and the log may not: the secret of somebody's forms, people's names."""
+    answers may say and the log may not: the secret of someone's forms, people's names."""
 
     answers: list[tuple[str, str]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Overheard(logging.Handler):
         self.lines.append(self.format(record))
 
     def answer(self, where: str, text: str, headers: Mapping[str, str] | None = None) -> None:
-        """A cookie is set in a header of its own, and is for whoever it is set for."""
+        """A cookie is set in a header of its own, for one client."""
         shown = "\n".join(f"{name}: {value}" for name, value in (headers or {}).items() if name != "set-cookie")
         self.answers.append((where, f"{shown}\n\n{text}"))
 
@@ -58,7 +58,7 @@ class Overheard(logging.Handler):
             self.secrets["the ledger's password"] = password
 
     def leaks(self) -> list[str]:
-        """Each as what it is and where it stood; the secret itself is not repeated."""
+        """Each by its kind and place; the secret itself is not repeated."""
         found = [f"{what} in {where}" for where, text in self.answers for what in self._in(text)]
         for line in self.lines:
             found += [f"{what} in the log: {line[:200]}" for what in self._in(line)]

@@ -70,7 +70,7 @@ def test_no_two_boxes_of_a_plan_touch_and_all_are_inside(number: int) -> None:
     assert min(min(place) for place in placed) >= 0
 
 
-def test_a_state_is_told_by_shape_word_and_tone_and_the_gate_by_its_name() -> None:
+def test_a_state_is_shown_by_shape_word_and_tone_and_the_gate_by_its_name() -> None:
     steps = run_steps()
     drawing = read(plan_graph(steps, run_gates(steps)))
     told = {link.attrib["href"]: link for link in drawing.iter(f"{SVG}a")}
@@ -83,7 +83,7 @@ def test_a_state_is_told_by_shape_word_and_tone_and_the_gate_by_its_name() -> No
     assert len(shapes) >= 9
 
 
-def test_a_plan_is_described_for_whoever_does_not_see_it() -> None:
+def test_a_plan_is_described_for_people_who_do_not_see_it() -> None:
     drawing = read(plan_graph(run_steps()))
     said = drawing.find(f"{SVG}desc")
     assert said is not None
@@ -115,7 +115,7 @@ def test_the_same_plan_is_drawn_alike_each_time_and_an_empty_one_not_at_all() ->
 
 
 @pytest.mark.parametrize(("number", "most"), [(30, 0.02), (200, 0.2)])
-def test_drawing_a_plan_keeps_nobody_waiting(number: int, most: float) -> None:
+def test_drawing_a_plan_keeps_no_one_waiting(number: int, most: float) -> None:
     steps = chain(number)
     taken = []
     for _ in range(7):
@@ -151,7 +151,7 @@ def test_any_plan_is_laid_out_without_overlaps(wanted: list[list[int]]) -> None:
 
 
 @given(st.text(), st.floats(20, 300))
-def test_a_text_that_was_fitted_is_no_wider_than_its_room(text: str, room: float) -> None:
+def test_a_text_that_was_fitted_is_no_wider_than_its_space(text: str, room: float) -> None:
     assert width(fit(text, 12, room), 12) <= room + 1e-6
     lines = wrap(text, 12, room)
     assert len(lines) <= 2

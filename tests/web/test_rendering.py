@@ -1,5 +1,5 @@
 """How pages are rendered and look: axe finds nothing wrong with any component, in light and dark, wide and narrow;
-times and lengths are in words; and live parts move without taking anything from whoever is reading or typing."""
+times and lengths are in words; and live parts move without disturbing a person who reads or types."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ async def test_a_page_without_script_has_everything_but_what_moves_by_itself(
     await page.context.close()
 
 
-async def test_a_live_part_moves_and_takes_nothing_from_whoever_is_typing(
+async def test_a_live_part_moves_and_takes_nothing_from_a_person_who_types(
     moving: tuple[str, Moving], browser: Browser, complaints: list[str]
 ) -> None:
     address, state = moving
@@ -228,7 +228,7 @@ def test_every_word_of_the_domain_has_words_on_pages() -> None:
     assert missing == {}, "say them in orchestrator/web/words.py"
 
 
-def test_every_event_and_exception_is_told_in_words_and_has_a_shape() -> None:
+def test_every_event_and_exception_has_words_and_a_shape() -> None:
     for module in pkgutil.walk_packages(orchestrator.domain.__path__, "orchestrator.domain."):
         importlib.import_module(module.name)
     events = {event.type_name() for event in (*RUN_EVENTS, *ORGANISATION_EVENTS, *PACKET_EVENTS)}
@@ -239,7 +239,7 @@ def test_every_event_and_exception_is_told_in_words_and_has_a_shape() -> None:
         assert set(ExceptionKind.__args__) == set(VOCABULARIES[vocabulary])
 
 
-def test_states_of_one_kind_are_told_apart_by_their_shapes() -> None:
+def test_states_of_one_kind_are_distinguished_by_their_shapes() -> None:
     for name, marks in MARKS.items():
         assert {shape for shape, _ in marks.values()} <= SHAPES.keys()
         if name in ("step", "gate", "task", "level", "phase"):
@@ -262,11 +262,11 @@ def test_a_code_that_is_new_is_shown_as_it_is() -> None:
         ("P3D", "3 days"), (None, ""), (61, "1 min 1 s"), (-120, "2 min"),
     ],
 )  # fmt: skip
-def test_lengths_of_time_are_told_in_their_two_largest_parts(value: Any, told: str) -> None:
+def test_lengths_of_time_have_their_two_largest_parts(value: Any, told: str) -> None:
     assert durations.length(value) == told
 
 
-def test_instants_are_told_on_the_readers_clock_with_the_persons_beside_it() -> None:
+def test_instants_are_in_the_readers_zone_with_the_persons_beside_it() -> None:
     cutoff = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
     assert times.instant(cutoff, "Europe/Berlin") == "30 Nov 2026, 17:00 CET"
     assert times.instant("2026-11-30T16:00:00Z", "America/Sao_Paulo") == "30 Nov 2026, 13:00 UTC-03"
@@ -277,7 +277,7 @@ def test_instants_are_told_on_the_readers_clock_with_the_persons_beside_it() -> 
     assert times.iso(cutoff) == "2026-11-30T16:00:00Z"
 
 
-def test_what_is_due_is_told_by_what_is_left_of_it() -> None:
+def test_what_is_due_is_described_by_the_time_that_is_left() -> None:
     assert times.until(NOW + timedelta(hours=3), NOW) == "3 h left"
     assert times.until(NOW - timedelta(days=2, minutes=5), NOW) == "2 days late"
     assert times.ago(NOW - timedelta(seconds=2), NOW) == "just now"

@@ -1,4 +1,4 @@
-"""Somebody at a browser without JavaScript, and a program with a token: what tests of pages and API go through."""
+"""Someone at a browser without JavaScript, and a program with a token: what tests of pages and API go through."""
 
 from __future__ import annotations
 

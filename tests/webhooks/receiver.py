@@ -1,4 +1,4 @@
-"""A program elsewhere that is told of events: a real HTTP server on this machine, everything kept."""
+"""A program elsewhere that receives events: a real HTTP server on this machine, everything kept."""
 
 from __future__ import annotations
 

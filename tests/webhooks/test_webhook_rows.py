@@ -54,7 +54,7 @@ async def kept(database_url: str) -> AsyncIterator[Kept]:
     await database.aclose()
 
 
-async def test_the_next_events_go_to_whoever_wants_them_and_no_faster_than_asked(kept: Kept) -> None:
+async def test_the_next_events_go_to_subscribers_and_no_faster_than_asked(kept: Kept) -> None:
     await kept.happened("r1", "one", e.RunHeld(by="hr"))
     everything, _ = await kept.webhooks.add(URL, HOSTS, "safety")
     runs, _ = await kept.webhooks.add(URL, HOSTS, "safety", types=["run"], packets=["one"])

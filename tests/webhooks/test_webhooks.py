@@ -1,4 +1,4 @@
-"""Programs elsewhere are told what becomes of runs: signed, to listed hosts only, again until they take it."""
+"""Programs elsewhere are sent events of runs: signed, to listed hosts only, again until they take it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def hook_until(
 
 
 async def start_under_embargo(here: Installation, person: Employee, lasts: timedelta) -> tuple[str, int]:
-    """The run, and where its first event stands in the ledger."""
+    """The run, and where its first event is in the ledger."""
     until = await here.backend.ledger.now() + lasts
     done = await commands.start_run(
         here.services, here.actors["hr"], await here.facts(person), here.packet.name, parse_cutoff(FAR_FUTURE, ZONE),
@@ -75,7 +75,7 @@ def verify(told: Told, secret: str) -> None:
     standardwebhooks.Webhook(secret).verify(told.body, told.headers)
 
 
-async def test_a_run_is_told_from_request_to_close(
+async def test_webhooks_get_a_run_from_request_to_close(
     install: Install, hire: Hire, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -124,7 +124,7 @@ async def test_a_run_is_told_from_request_to_close(
         assert stored is not None and secret.removeprefix("whsec_").encode() not in bytes(stored[0])
 
 
-async def test_who_fails_is_told_again_under_the_same_id(install: Install, hire: Hire) -> None:
+async def test_a_failing_webhook_is_sent_to_again_under_the_same_id(install: Install, hire: Hire) -> None:
     [person] = await hire()
     async with install() as here:
         with receiving() as receiver:
@@ -141,7 +141,7 @@ async def test_who_fails_is_told_again_under_the_same_id(install: Install, hire:
             assert known.given_up == 0 and known.disabled_at is None
 
 
-async def test_only_what_was_asked_for_is_told(install: Install, hire: Hire) -> None:
+async def test_only_subscribed_events_are_sent(install: Install, hire: Hire) -> None:
     [early, person] = await hire(2)
     async with install() as here:
         with receiving() as gates, receiving() as other_packets, receiving() as late:
@@ -213,7 +213,7 @@ async def test_an_answer_is_not_read_to_its_end(install: Install, hire: Hire) ->
             await hook_until(here, hook.hook_id, lambda known: known.last_status == "200", "the status", 8)
 
 
-async def test_who_says_gone_is_told_nothing_more(install: Install, hire: Hire) -> None:
+async def test_a_webhook_that_answers_gone_is_sent_nothing_more(install: Install, hire: Hire) -> None:
     [first, second] = await hire(2)
     async with install() as here:
         with receiving() as receiver:
@@ -269,7 +269,7 @@ async def test_a_certificate_is_checked_against_the_name_and_not_the_address(
         assert len(receiver.told) == 1
 
 
-async def test_what_happened_while_nobody_followed_is_told_once(install: Install, hire: Hire) -> None:
+async def test_what_happened_without_followers_is_reported_once(install: Install, hire: Hire) -> None:
     people = await hire(3)
     with receiving() as receiver:
         async with install(worker=False) as here:
@@ -278,7 +278,7 @@ async def test_what_happened_while_nobody_followed_is_told_once(install: Install
         async with install(settings=here.settings) as here:
             await eventually(lambda: len(receiver.told) == 3, "all of them")
             assert {told.document["subject"] for told in receiver.told} == set(runs)
-        # Another process, which begins as if nobody had noted how far it went.
+        # Another process, which begins as if no one had noted how far it went.
         async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url), autocommit=True) as raw:
             await raw.execute("DELETE FROM engine.cursors WHERE name = 'webhooks'")
         async with install(settings=here.settings) as here:
@@ -287,7 +287,7 @@ async def test_what_happened_while_nobody_followed_is_told_once(install: Install
             assert len(receiver.told) == 4
 
 
-async def test_a_run_under_embargo_is_told_once_that_is_over(install: Install, hire: Hire) -> None:
+async def test_a_run_under_embargo_is_sent_once_that_is_over(install: Install, hire: Hire) -> None:
     [person] = await hire()
     async with install() as here:
         with receiving() as receiver:

@@ -2,8 +2,8 @@
 
     python tests/workflows/record_histories.py
 
-Record anew only when no run can be open that began under the old code, or add a file beside the old ones: histories
-that are replaced protect nobody.
+Record again only when no run can be open that began under the old code, or add a file beside the old ones: histories
+that are replaced protect no one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FOLDER = Path(__file__).parent / "histories"
 
 
 async def in_layers(stage: Stage) -> None:
-    """Found, planned, done in three layers: nobody had to wait."""
+    """Found, planned, done in three layers: no one had to wait."""
     stage.script.search = ("code", "cards")
     stage.script.layers = [("s-a1", "s-a2", "s-a3"), ("s-b1",), ("s-c1", "s-c2")]
     async with stage.worker():

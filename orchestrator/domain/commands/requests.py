@@ -65,7 +65,7 @@ def request_run(
     demands for the others. `actors` and `abilities` say whether those whom an embargo names can carry the run through.
 
     `expected`: HR's own record says that the person leaves by the cutoff. Without that, a report of HR's feed removes
-    nothing before approval: whoever has the secret of its webhook can report anyone.
+    nothing before approval: every holder of the secret of its webhook can report anyone.
 
     A service's request counts as one of the person who created its token: that person decides nothing in the run.
 

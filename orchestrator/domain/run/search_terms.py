@@ -72,7 +72,7 @@ def matches(words: Iterable[str], terms: Iterable[str]) -> bool:
 
 
 def match_by_person(words: Iterable[str], name: str | None, employee_number: str | None) -> Match | None:
-    """By what everybody who sees the run reads."""
+    """By what everyone who sees the run can read."""
     wanted, named, number = list(words), set(_terms(name or "")), set(_terms(employee_number or ""))
     if matches(wanted, number):
         return Match("employee_number")

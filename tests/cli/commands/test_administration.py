@@ -119,7 +119,7 @@ async def test_a_packet_is_checked_signed_and_moved(offboard: Offboard, tmp_path
     assert "is in phase retired" in back.out
 
 
-async def test_a_broken_packet_is_told_by_file_line_and_field(offboard: Offboard, tmp_path: Path) -> None:
+async def test_a_broken_packet_is_reported_by_file_line_and_field(offboard: Offboard, tmp_path: Path) -> None:
     folder = tmp_path / "broken"
     shutil.copytree(str(resources.files("orchestrator.packets").joinpath("identity-only")), folder)
     workflow = (folder / "workflow.yaml").read_text()

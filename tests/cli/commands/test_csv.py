@@ -1,4 +1,4 @@
-"""Starting everybody in an HR export."""
+"""Starting everyone in an HR export."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ async def test_an_embargoed_start_is_seen_by_those_named_until_it_ends(offboard:
     await offboard.done("end", run_id, "--reason", "called off", as_="hr")
 
 
-async def test_somebody_who_is_away_has_a_colleague_decide(offboard: Offboard, started: Started) -> None:
+async def test_someone_who_is_away_has_a_colleague_decide(offboard: Offboard, started: Started) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     await until(offboard, run_id, lambda run: len(run["gates"]) == 3)
     assert "Only a finance approver can decide" in await offboard.refused("approve", run_id, "money", as_="operator")

@@ -91,7 +91,7 @@ async def test_a_login_is_confirmed_in_a_browser_and_lasts_until_the_logout(
     assert elsewhere.code == 1 and f"offboard login {stack.url}" in elsewhere.err
 
 
-async def test_a_login_that_is_refused_or_given_up_signs_nobody_in(stack: Stack, tmp_path: Path) -> None:
+async def test_a_login_that_is_refused_or_given_up_creates_no_session(stack: Stack, tmp_path: Path) -> None:
     async with logging_in(stack.url, tmp_path) as (process, code), Visitor(stack.url) as browser:
         await browser.sign_in("it")
         await browser.submit("/device", {"code": code, "answer": "refuse"})

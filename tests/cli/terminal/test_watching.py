@@ -26,7 +26,7 @@ async def test_a_run_moves_while_it_is_watched(offboard: Offboard, stack: Stack,
             assert await screen.process.wait() == 0
 
 
-async def test_whoever_stops_watching_stops_nothing(offboard: Offboard, stack: Stack, started: Started) -> None:
+async def test_an_end_of_watching_stops_nothing(offboard: Offboard, stack: Stack, started: Started) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     async with at_a_terminal(stack.folder, "watch", run_id, "--as", "hr") as screen:
         await screen.until("Awaiting approval: ")

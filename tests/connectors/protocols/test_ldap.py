@@ -74,7 +74,9 @@ async def test_a_new_password_does_not_lift_the_lock(connectors: dict[str, Conne
         assert look.evidence["pwdAccountLockedTime"] == "000001010000Z"
 
 
-async def test_accounts_are_found_by_any_spelling_and_told_apart(connectors: dict[str, Connector], hire: Hire) -> None:
+async def test_accounts_are_found_by_any_spelling_and_distinguished(
+    connectors: dict[str, Connector], hire: Hire
+) -> None:
     (admin,), (person,) = await hire(traits=["admin"]), await hire()
     (found,) = await connectors["ldap"].find_accounts([Lookup("mail", admin.email.upper())])
     assert found.privileged

@@ -141,7 +141,7 @@ ref: ldap://berlin.example/ou=berlin,ou=people,{BASE}
             await ldap.find_accounts([Lookup("uid", "ida")])
 
 
-async def test_an_attribute_that_nobody_has_proves_no_absence() -> None:
+async def test_an_attribute_that_no_one_has_proves_no_absence() -> None:
     async with odd_directory() as url, connected(url) as ldap:
         assert await ldap.find_accounts([Lookup("uid", "ida"), Lookup("employeeNumber", "7")]) == []
         with pytest.raises(ActionRequiredError, match="search_unproven") as raised:

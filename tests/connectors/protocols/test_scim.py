@@ -115,7 +115,7 @@ async def test_every_page_is_read(company: Company, connectors: dict[str, Connec
     assert {account.label for account in found} == {person.email for person in people}
 
 
-async def test_a_privileged_account_is_told(connectors: dict[str, Connector], hire: Hire) -> None:
+async def test_a_privileged_account_is_shown(connectors: dict[str, Connector], hire: Hire) -> None:
     (admin,), (other,) = await hire(traits=["admin"]), await hire()
     assert (await the_account(connectors["scim"], admin)).privileged
     assert not (await the_account(connectors["scim"], other)).privileged
@@ -166,7 +166,7 @@ def test_a_resource_without_the_entity_tag_that_was_promised_is_not_put_back(met
         flow.send(Answer(200, {"id": "7", "meta": meta}))
 
 
-async def test_a_404_of_somebody_else_proves_no_deletion() -> None:
+async def test_a_404_of_someone_else_proves_no_deletion() -> None:
     """Such as a gateway's, or that of a wrong base address."""
     page = http_answer("404 Not Found", b"<html>no such page", "Content-Type: text/html")
     async with listening(page) as port:

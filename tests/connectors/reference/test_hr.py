@@ -115,7 +115,7 @@ async def test_leaving_is_an_instant_in_any_zone(hr: PeopleSource, hire: Hire) -
             await hr.attempt(Effect("record_leaving", "key", account, {"at": at}))
 
 
-async def test_somebody_elses_final_payment_is_not_ours(hr: PeopleSource, hire: Hire) -> None:
+async def test_someone_elses_final_payment_is_not_ours(hr: PeopleSource, hire: Hire) -> None:
     account = await the_account(hr, (await hire())[0])
     await hr.attempt(Effect("schedule_final_pay", "theirs-" + secrets.token_hex(8), account))
     ours = Effect("schedule_final_pay", "ours-" + secrets.token_hex(8), account)

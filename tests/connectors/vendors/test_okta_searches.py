@@ -56,7 +56,7 @@ def test_a_query_that_finds_another_user_proves_that_there_is_no_account() -> No
         lambda params: [WITHOUT_NUMBER] if "search" not in params else [],
     ],
 )
-def test_a_query_that_finds_nobody_proves_nothing(answer: Any) -> None:
+def test_a_query_that_finds_no_one_proves_nothing(answer: Any) -> None:
     with pytest.raises(ActionRequiredError, match="search_unproven"):
         found(answer, *ABSENT)
 

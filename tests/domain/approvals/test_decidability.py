@@ -299,7 +299,7 @@ def leaving(number: str, name: str, urgent: bool) -> tuple[RunState, World]:
     ],
 )
 @pytest.mark.parametrize("number", sorted(company()))
-def test_whoever_leaves_every_gate_has_a_decider_or_an_exception(number: str, name: str, urgent: bool) -> None:
+def test_for_every_leaver_each_gate_has_a_decider_or_an_exception(number: str, name: str, urgent: bool) -> None:
     state, world = leaving(number, name, urgent)
     gates = {id_ for id_, gate in state.decisions.gates.items() if gate.open}
     assert gates, "the starter packets ask for approvals"

@@ -1,4 +1,4 @@
-"""Who else can act on what waits, and what happens if nobody does."""
+"""Who else can act on what waits, and what happens if no one does."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def who(story: Story, item: str, *more: Actor) -> tuple[str, ...]:
     return deciders(story.state, item, (*EVERYBODY.values(), *MORE, *more), story.world)
 
 
-def test_whoever_may_vote_at_a_gate_and_nobody_else() -> None:
+def test_who_may_vote_at_a_gate() -> None:
     story = Story()
     story.knows(*MORE)
     assert who(story, ACCESS) == ("anna", "ben")
@@ -62,7 +62,7 @@ def test_each_of_them_is_let_by_the_gate_itself() -> None:
     story.knows(*everybody)
     for one in everybody:
         if one.up_to is not None:
-            continue  # commands keep out whoever only reads
+            continue  # commands refuse accounts that only read
         try:
             Story().vote(ACCESS, one)
         except Refusal:
@@ -114,7 +114,7 @@ def test_an_undecided_gate_goes_to_others_then_lapses_and_its_steps_stay_undone(
     assert effects_of_delay(story.state, ACCESS, story.world).escalates_to == ()
 
 
-def test_an_overdue_task_goes_to_whoever_owns_exceptions() -> None:
+def test_an_overdue_task_goes_to_the_owners_of_exceptions() -> None:
     story = Story()
     [task] = story.state.work.tasks
     found = effects_of_delay(story.state, task, story.world)

@@ -1,4 +1,4 @@
-"""Decisions in somebody's absence: what a delegate may, what stays forbidden to both, and what it rests on."""
+"""Decisions in someone's absence: what a delegate may, what stays forbidden to both, and what it rests on."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.domain.run_world import (
 
 ACCESS, MONEY = "g-access-1", "g-money-1"
 PAT = actor("pat")
-"""Somebody without any role."""
+"""Someone without any role."""
 KNOWN = Organisation(actors={one.actor_id: one for one in (ANNA, BEN, HR, OLE, PAT, ROBOT)})
 
 
@@ -85,7 +85,7 @@ def test_nothing_is_lent_before_after_or_once_it_was_ended() -> None:
         assert refused(among(Story(), held), ACCESS, PAT) == "role_missing"
 
 
-def test_whoever_holds_role_and_level_acts_as_themselves() -> None:
+def test_an_account_with_role_and_level_acts_for_itself() -> None:
     story = among(Story(), lent(ANNA, BEN))
     story.vote(ACCESS, BEN)
     assert story.events(e.GateVoted)[-1].on_behalf_of is None
@@ -100,7 +100,7 @@ def test_a_role_without_the_level_rests_on_the_absent_one() -> None:
     story = among(Story(narrow), lent(ANNA, LEA))
     story.vote(ACCESS, LEA)
     assert story.events(e.GateVoted)[-1].on_behalf_of == "anna"
-    # And the other way round: nothing is widened for somebody whose colleague may not.
+    # And the other way round: nothing is widened for someone whose colleague may not.
     assert refused(among(Story(narrow), lent(LEA, PAT)), ACCESS, PAT) == "level_not_granted"
 
 
@@ -158,7 +158,7 @@ def test_one_vote_counts_for_both() -> None:
     assert story.events(e.GateDecided)[-1].rests_on == ("anna", "ben")
 
 
-def test_nobody_votes_for_somebody_who_has() -> None:
+def test_no_one_votes_for_someone_who_has() -> None:
     story = among(Story(), lent(ANNA, PAT))
     story.vote(MONEY, ANNA)
     assert refused(story, MONEY, PAT) == "already_voted"
@@ -172,7 +172,7 @@ def test_with_several_absent_ones_the_first_who_has_not_voted_counts() -> None:
     assert story.state.decisions.gates[MONEY].outcome == "approved"
 
 
-def test_a_vote_for_somebody_who_lost_the_role_does_not_count() -> None:
+def test_a_vote_for_someone_who_lost_the_role_does_not_count() -> None:
     story = among(Story(), lent(ANNA, PAT))
     story.vote(MONEY, PAT)
     story.without_role("anna", "approver")
@@ -214,7 +214,7 @@ def test_a_delegates_own_access_bounds_what_they_approve() -> None:
     assert refused(story, ACCESS, narrow) == "access_limited"
 
 
-def test_whoever_comes_late_hears_the_outcome() -> None:
+def test_a_late_decider_gets_the_outcome() -> None:
     story = among(Story(), lent(ANNA, PAT))
     story.vote(ACCESS, BEN)
     assert refused(story, ACCESS, PAT) == "gate_decided"
@@ -265,7 +265,7 @@ def test_the_requester_does_not_review_an_urgent_start_through_a_colleague(by: A
     assert story.events(e.ExceptionClosed)[-1].on_behalf_of == "sam"
 
 
-def test_nobody_does_their_own_run_through_a_colleague() -> None:
+def test_no_one_does_their_own_run_through_a_colleague() -> None:
     ada = actor("ada", human=PERSON_ID)
     story = among(Story(), lent(OLE, ada), know=(ada,))
     with pytest.raises(NotAllowed) as refusal:

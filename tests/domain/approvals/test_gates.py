@@ -206,7 +206,7 @@ def test_decide_by_passes_and_the_gate_escalates_once() -> None:
     assert story.state.decisions.gates[ACCESS].outcome == "approved"
 
 
-def test_a_gate_that_escalates_to_nobody_is_late_once_and_still_open() -> None:
+def test_a_gate_that_escalates_to_no_one_is_late_once_and_still_open() -> None:
     story = Story()
     story.at(MONDAY + 2 * DAY)
     assert story.state.decisions.gates[MONEY].open

@@ -44,7 +44,7 @@ def shown(story: Story, *accounts: FoundAccount, system: str = "code") -> e.Syst
 def said(
     *chosen: FoundAccount, of: tuple[FoundAccount, ...] = (ADA, ADA_2), by: Actor = OLE, **more: Any
 ) -> tuple[Story, e.MatchSettledBeforehand]:
-    """A run that `by` asked for and in which nobody has searched yet, with what they said."""
+    """A run that `by` asked for and in which no one has searched yet, with what they said."""
     story = Story(by=by, ready=False, **more)
     story.knows(by)
     event = settle_beforehand(
@@ -83,7 +83,7 @@ def test_none_of_them_is_theirs_is_said_beforehand_as_well() -> None:
     assert "code" not in {step.system for step in story.state.plan.steps.values()}
 
 
-def test_that_somebody_has_no_account_where_one_is_expected_is_said_beforehand_as_well() -> None:
+def test_that_someone_has_no_account_where_one_is_expected_is_said_beforehand_as_well() -> None:
     story, _ = said(of=())
     story.finds["code"] = []
     story.search()
@@ -176,7 +176,7 @@ def test_an_urgent_run_begins_at_once_on_the_account_that_was_settled_and_is_rev
 # Who may say it
 
 
-def test_whoever_may_not_settle_in_the_run_is_refused_in_the_same_words_before_it() -> None:
+def test_an_account_that_may_not_settle_in_the_run_is_refused_in_the_same_words_before_it() -> None:
     for who in (HR, ROBOT, actor("eve", "approver"), actor("ada", "operator", human=PERSON_ID),
                 actor("tok", "operator").model_copy(update={"up_to": Level.READ})):  # fmt: skip
         story = Story(ready=False)
@@ -235,7 +235,7 @@ def test_in_an_operators_absence_their_colleague_says_it_for_them() -> None:
         story.state.asked, shown(story, ADA, ADA_2), ("a-code-ada",), None, pia, story.world
     )  # fmt: skip
     assert (event.by, event.on_behalf_of) == ("pia", "ole")
-    # Under an embargo it rests on nobody for whom the run does not exist.
+    # Under an embargo it rests on no one for whom the run does not exist.
     hidden = story.state.asked.model_copy(update={"embargo_until": MONDAY + DAY, "named": ("pia", "sam")})
     no = why_not_settle(hidden, shown(story, ADA, ADA_2), pia, story.world)
     assert isinstance(no, NotAllowed) and no.code == "role_missing"

@@ -112,7 +112,7 @@ def test_an_urgent_run_waits_for_no_approval_and_counts_from_its_start() -> None
     assert done.proof == "verified" and done.verified is not None and done.verified >= MONDAY
 
 
-def test_somebody_without_an_account_is_exposed_nowhere_and_an_open_question_is_open() -> None:
+def test_someone_without_an_account_is_exposed_nowhere_and_an_open_question_is_open() -> None:
     story = Story(ready=False)
     assert clock(story).systems.keys() == {"code"}, "before anybody looked it may be open"
     story.finds["code"] = [account("code"), account("code", "other")]

@@ -19,7 +19,7 @@ def signed_in(known: Organisation, *events: Event) -> Organisation:
     return known
 
 
-def test_nothing_is_said_twice_and_what_is_not_told_stays() -> None:
+def test_no_message_is_shown_twice_and_one_that_was_not_shown_stays() -> None:
     first = record_sign_in(organisation_of([]), ANNA, "Anna Ahn", "anna@x.example", "Europe/Berlin")
     known = organisation_of(first)
     assert record_sign_in(known, ANNA, "Anna Ahn", "anna@x.example", "Europe/Berlin") == []
@@ -41,7 +41,7 @@ def test_a_role_that_was_taken_away_comes_back_only_after_a_sign_in_that_was_wit
     assert known.actors["anna"] == ANNA
 
 
-def test_words_belong_to_the_person_who_signed_in_and_to_nobody_after_them() -> None:
+def test_messages_belong_to_the_person_who_signed_in_and_to_no_one_after_them() -> None:
     known = organisation_of(record_sign_in(organisation_of([]), ANNA, "Anna Ahn", None, None))
     successor = ANNA.model_copy(update={"human": "h-somebody-else"})
     [other] = record_sign_in(known, successor, None, None, None)

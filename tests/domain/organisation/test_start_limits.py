@@ -162,7 +162,7 @@ def test_a_confirmation_lapses() -> None:
     assert desk.start(urgent=True, person="p-held").startswith("r")
 
 
-def test_two_people_release_a_limit_and_counting_begins_anew() -> None:
+def test_two_people_release_a_limit_and_counting_begins_again() -> None:
     desk = Desk(ROOMY)
     for _ in range(3):
         desk.start(urgent=True)
@@ -239,7 +239,7 @@ def test_programs_neither_release_nor_confirm(kind: str) -> None:
         starting.release(state, "trip-1", program, LIMITED)
 
 
-def test_a_full_list_of_one_requester_leaves_room_for_others() -> None:
+def test_a_full_list_of_one_requester_does_not_block_others() -> None:
     desk = Desk()
     for _ in range(4 + MAX_HELD + 5):
         desk.start()

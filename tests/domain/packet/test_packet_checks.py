@@ -223,7 +223,7 @@ def test_each_fault_is_found_at_its_line(files: dict[str, bytes], file: str, lin
         ),
     ],
 )
-def test_a_role_that_the_files_give_nothing_to_is_nobodys(files: dict[str, bytes], line: int, field: str) -> None:
+def test_a_role_that_the_files_give_nothing_to_has_no_owner(files: dict[str, bytes], line: int, field: str) -> None:
     packet = parse_packet(files)
     found = check_packet(packet, ABILITIES, settings=SETTINGS, roles_known=roles_spoken_of(packet))
     spelt = [problem for problem in found if "users of this installation cannot have the role" in problem.message]
@@ -349,7 +349,7 @@ def test_a_connector_without_its_version_is_refused(named: str) -> None:
         parse_packet(packet_files(platform=("connector: forge", f'connector: "{named}"')))
 
 
-def test_whoever_starts_urgently_needs_the_level_for_it() -> None:
+def test_an_urgent_start_needs_the_level_for_it() -> None:
     urgent = "urgent: {allowed_to: [requester], review_by: [safety_owner], review_within: P1D}\nexceptions:"
     found = problems(packet_files(approvals=("exceptions:", urgent)))
     assert [problem.field for problem in found] == ["steps[2]"]

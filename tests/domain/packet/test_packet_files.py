@@ -152,7 +152,7 @@ def test_each_fault_has_its_place(files: dict[str, bytes], line: int | None, fie
     assert said in problem.message, str(problem)
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_files() -> None:
+def test_all_faults_are_reported_at_once_in_the_order_of_the_files() -> None:
     found = problems(
         packet_files(
             workflow=("title: Look", "titel: Look"), platform=("up_to: read", "up_to: all"), approvals=("P7D", "week")

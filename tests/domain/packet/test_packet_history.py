@@ -132,7 +132,7 @@ def test_signatures_stay_visible_after_moves_and_after_another_adoption(life: Li
         move(life.state, ONE.version, "shadow", VALUE)
 
 
-def test_every_phase_is_signed_for_anew(life: Life) -> None:
+def test_every_phase_is_signed_for_again(life: Life) -> None:
     life.advance(ONE, "shadow")
     assert life.state.signatures == ()
     with pytest.raises(NotAllowed):
@@ -233,7 +233,7 @@ def test_nothing_runs_under_a_draft_or_a_retired_version(life: Life) -> None:
     assert life.state.for_run(in_pilot=True, shadow=True) is None
 
 
-def test_a_retired_version_adopted_again_begins_anew(life: Life) -> None:
+def test_a_retired_version_adopted_again_begins_again(life: Life) -> None:
     life.advance(ONE, "shadow")
     life.take(move(life.state, ONE.version, "retired", VALUE))
     life.adopt(TWO)

@@ -1,4 +1,4 @@
-"""What a reviewer does not see in a packet, and an HR system that is none, are found before anybody relies on it."""
+"""What a reviewer does not see in a packet, and an HR system that is none, are found before anyone relies on it."""
 
 from __future__ import annotations
 

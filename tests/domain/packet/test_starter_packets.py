@@ -87,7 +87,7 @@ def test_access_never_waits_for_a_hand_over(leaver: Packet) -> None:
             assert step.at.anchor == "cutoff"
 
 
-def test_the_line_manager_is_told_once_nothing_can_be_reached(leaver: Packet) -> None:
+def test_the_line_manager_is_mailed_once_nothing_can_be_reached(leaver: Packet) -> None:
     told = leaver.workflow.step("tell_line_manager")
     before = needed_before({step.name: step.needs for step in leaver.workflow.steps})[told.name]
     kinds = connector_kinds()
@@ -107,7 +107,7 @@ def test_the_line_manager_is_told_once_nothing_can_be_reached(leaver: Packet) ->
         ({}, "Employee E-1"),
     ],
 )
-def test_the_notice_fits_whoever_leaves(leaver: Packet, facts: dict[str, str], called: str) -> None:
+def test_the_notice_fits_the_leaver(leaver: Packet, facts: dict[str, str], called: str) -> None:
     told = leaver.workflow.step("tell_line_manager")
     person = PersonFacts.model_validate(
         {"hr_id": "1", "employee_number": "E-1", "manager_email": "lead@firm.example", **facts}

@@ -1,4 +1,4 @@
-"""Runs that exist for a few people only: who must be among them, who sees what, and what others are told."""
+"""Runs that are visible to a few people only: who must be among them, who sees what, and what others see."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def refused(act: Any) -> Refusal:
 # Asking
 
 
-def test_a_run_under_embargo_names_whoever_asked_for_it_too() -> None:
+def test_a_run_under_embargo_names_its_requester_too() -> None:
     state = hidden().state
     assert state.named == ("anna", "ben", "hr", "ole") and state.embargo_until == FRIDAY
 
@@ -167,7 +167,7 @@ def test_a_packets_embargo_is_checked_against_who_is_there() -> None:
 # Seeing
 
 
-def test_it_exists_for_those_named_and_then_for_everybody() -> None:
+def test_it_exists_for_those_named_and_then_for_everyone() -> None:
     story = hidden()
     story.knows(AUDITOR)
     for one in (HR, ANNA, BEN, OLE):
@@ -181,7 +181,7 @@ def test_it_exists_for_those_named_and_then_for_everybody() -> None:
     visibility.require_visible(story.state, AUDITOR, story.world)
 
 
-def test_escalation_reaches_nobody_beyond_those_named() -> None:
+def test_escalation_reaches_no_one_beyond_those_named() -> None:
     story = hidden(until=MONDAY + 30 * DAY)
     story.at(MONDAY + DAY)
     assert story.state.decisions.gates["g-access-1"].escalated_to == ("lead",)
@@ -204,7 +204,7 @@ def test_a_colleagues_delegate_hears_of_it_only_if_named_as_well() -> None:
             refused(lambda story=story: story.vote("g-access-1", pat))  # type: ignore[misc]  # bound at once
 
 
-def test_without_an_embargo_whoever_was_asked_may_hear_the_end_of_it() -> None:
+def test_without_an_embargo_everyone_who_was_asked_gets_the_result() -> None:
     gates_only = packet(platform=("  - {who: lead, up_to: change}\n", ""))
     story = Story(gates_only)
     assert not visibility.sees(story.state, LEA, story.world)
@@ -242,7 +242,7 @@ def test_an_end_that_has_passed_ends_it() -> None:
     assert story.state.embargo_until is None
 
 
-def test_nobody_is_left_out_who_is_needed_and_people_alone_change_it() -> None:
+def test_no_one_is_left_out_who_is_needed_and_people_alone_change_it() -> None:
     story = hidden()
     assert refused(lambda: change(story, FRIDAY, ("anna", "ben"))).code == "embargo_lacks_people"
     assert refused(lambda: change(story, FRIDAY, (*CREW, "nosuch"))).code == "unknown_actor"
@@ -339,6 +339,6 @@ def test_nothing_is_entered_in_hr_before_the_embargo_ends_or_the_cutoff() -> Non
     assert ("not_carried_out", "record") not in ended.exceptions(), "it was not late before"
 
 
-def test_without_an_embargo_hr_is_told_at_once() -> None:
+def test_without_an_embargo_hr_has_the_date_at_once() -> None:
     story = Story(STAGED)
     assert story.readiness("record").kind == "ready"

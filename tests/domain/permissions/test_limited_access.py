@@ -1,4 +1,4 @@
-"""Whoever comes with an API token goes no further than the token, whatever their roles are granted."""
+"""An API token's maximum permission limits its account, whatever the account's roles are granted."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_gate_is_not_approved_with_an_access_that_does_not_reach_its_steps() -
     assert story.state.decisions.gates["g-access-1"].outcome == "rejected"
 
 
-def test_an_effect_is_not_begun_on_the_word_of_somebody_whose_access_became_narrower() -> None:
+def test_an_effect_is_not_begun_for_an_account_whose_access_became_narrower() -> None:
     story = at_cutoff()
     assert begin(story.state, story.id("disable"), story.world) is not None
     story.knows(limited(ANNA, Level.PREPARE))

@@ -57,7 +57,7 @@ def test_two_accounts_on_one_key_are_asked() -> None:
     assert found.account is None
 
 
-def test_the_same_account_told_twice_is_one() -> None:
+def test_the_same_account_found_twice_is_one() -> None:
     twice = [account("a", number="E-100"), account("a", number="E-100")]
     assert match_accounts(ANNA, KEYS, twice).outcome == "matched"
 
@@ -68,7 +68,7 @@ def test_two_strong_keys_that_point_to_different_accounts_are_asked() -> None:
 
 
 def test_a_recycled_employee_number_is_asked() -> None:
-    """The number was somebody else's before: their account still carries it, with their own address."""
+    """The number was someone else's before: their account still carries it, with their own address."""
     found = match_accounts(ANNA, KEYS, [account("old", number="E-100", mail="someone.else@firm.example")])
     assert (found.outcome, found.conflict) == ("ambiguous", "email")
 
@@ -123,7 +123,7 @@ def test_employee_numbers_are_compared_as_they_are() -> None:
     assert match_accounts(ANNA, [NUMBER], [account("a", number="e-100")]).outcome == "none"
 
 
-def test_an_empty_value_matches_nobody() -> None:
+def test_an_empty_value_matches_no_one() -> None:
     nobody = PersonFacts(hr_id="hr-2", employee_number="", email="")
     assert match_accounts(nobody, KEYS, [account("a", number="", mail="", name="")]).outcome == "none"
     assert lookups(nobody, KEYS) == []

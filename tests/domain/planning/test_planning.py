@@ -164,7 +164,7 @@ def test_a_search_that_is_refused_for_good_opens_an_exception_at_once() -> None:
     assert story.exceptions() == []
 
 
-def test_a_system_that_is_down_holds_up_nobody_else() -> None:
+def test_a_system_that_is_down_holds_up_no_one_else() -> None:
     story = Story(ready=False)
     story.finds["code"] = None
     story.search()
@@ -180,7 +180,7 @@ def test_a_system_that_is_down_holds_up_nobody_else() -> None:
     assert story.exceptions() == [] and story.planned("disable").account_id == "a-code-ada"
 
 
-def test_a_system_on_hold_is_not_asked_and_holds_up_nobody_else() -> None:
+def test_a_system_on_hold_is_not_asked_and_holds_up_no_one_else() -> None:
     story = Story(holds=["code"], ready=False)
     assert story.progress.search == ("cards",)
     story.search()
@@ -214,7 +214,7 @@ def test_a_condition_that_cannot_be_worked_out_means_planned_and_gated() -> None
     assert Story(gate).planned("disable").gate == "access"
 
 
-def test_a_step_that_is_not_wanted_holds_up_nobody() -> None:
+def test_a_step_that_is_not_wanted_holds_up_no_one() -> None:
     story = Story(packet(workflow=("{name: look, title: Look,", '{name: look, title: Look, when: "false",')))
     assert "look" not in {s.name for s in story.state.plan.steps.values()}
     story.approve_all()
@@ -250,7 +250,7 @@ def test_replanning_is_for_those_who_may_prepare() -> None:
         story.replan(by=OLE)
 
 
-def test_an_erased_person_is_searched_for_no_more_and_somebody_hears_of_it() -> None:
+def test_an_erased_person_is_searched_for_no_more_and_someone_hears_of_it() -> None:
     story = Story(ready=False)
     story.state = replace(story.state, request=story.state.asked.model_copy(update={"facts": None}))
     story.append([])

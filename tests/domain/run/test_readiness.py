@@ -26,7 +26,7 @@ from tests.domain.run_world import (
 # Levels
 
 
-def test_without_a_gate_the_level_of_whoever_asked_counts() -> None:
+def test_without_a_gate_the_level_of_the_requester_counts() -> None:
     ungated = packet(workflow=(
         "ability: freeze, needs: [disable], at: cutoff, gate: access}", "ability: freeze, needs: [look], at: cutoff}"
     ))  # fmt: skip
@@ -39,7 +39,7 @@ def test_without_a_gate_the_level_of_whoever_asked_counts() -> None:
     assert intent is not None and intent.started.caused_by == ("ole",)
 
 
-def test_ordering_a_step_stands_in_for_no_approver() -> None:
+def test_ordering_a_step_replaces_no_approver() -> None:
     story = at_cutoff()
     story.without_role("anna", "approver")
     story.retry("disable")

@@ -244,7 +244,7 @@ def test_a_finished_run_takes_no_more_commands() -> None:
     assert counts(story.state)["open_tasks"] == 0 and run_status(story.state) == "ended"
 
 
-def test_ending_needs_a_reason_and_whoever_may_ask() -> None:
+def test_ending_needs_a_reason_and_an_account_that_may_ask() -> None:
     story = Story()
     with pytest.raises(Invalid):
         requests.end(story.state, " ", HR, story.world)

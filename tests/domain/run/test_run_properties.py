@@ -64,7 +64,7 @@ CREW = ("sam", "anna", "ben", "ole")
 
 PACKETS = (
     packet(),
-    # No gate before anything but money; nobody to escalate to; a blind system; impatient.
+    # No gate before anything but money; no one to escalate to; a blind system; impatient.
     packet(
         workflow=("ability: freeze, needs: [disable], at: cutoff, gate: access}", "ability: freeze, needs: [look]}"),
         approvals=("decide_within: P1D, escalate_to: [lead], valid_for: P7D", "decide_within: PT2H, valid_for: PT8H"),
@@ -121,7 +121,7 @@ class Attempts(RuleBasedStateMachine):
 
     @rule(times=st.integers(1, 8))
     def all_goes_well(self, times: int) -> None:
-        """Chance alone seldom gets far, so now and then everybody does what they should."""
+        """Chance alone seldom gets far, so now and then everyone does what they should."""
         for _ in range(times):
             state, now = self.story.state, self.story.progress
             tasks = [id_ for id_, task in state.work.tasks.items() if task.open and task.opened.kind == "work"]
@@ -130,7 +130,7 @@ class Attempts(RuleBasedStateMachine):
             if now.search:
                 self.search()
             elif self.story.open_gates():
-                self.everybody_approves()
+                self.everyone_approves()
             elif now.steps:
                 self.finish_one(self.begin_one(now.steps[0].step_id), DONE, crashed=False)
             elif tasks:
@@ -284,7 +284,7 @@ class Attempts(RuleBasedStateMachine):
         pinned = self.story.world.pinned
         self.story.today(pinned if change is None else packet(platform=change))
 
-    # Commands of anybody
+    # Commands of anyone
 
     @precondition(lambda self: self.story.state.decisions.gates)
     @rule(data=st.data(), by=ACTORS, verdict=st.sampled_from(("approve", "approve", "approve", "reject")))
@@ -297,7 +297,7 @@ class Attempts(RuleBasedStateMachine):
 
     @precondition(lambda self: self.story.open_gates())
     @rule()
-    def everybody_approves(self) -> None:
+    def everyone_approves(self) -> None:
         for gate in self.story.open_gates():
             for by in (ANNA, BEN, LEA):
                 self.do(lambda gate=gate, by=by: gates.vote(  # type: ignore[misc]  # bound at once
@@ -415,7 +415,7 @@ class Attempts(RuleBasedStateMachine):
 
     @invariant()
     def those_who_can_decide_can(self) -> None:
-        """Whoever is named as a decider is let in by the rules, and whoever is not is refused."""
+        """The rules let exactly those decide who are listed as deciders."""
         if not hasattr(self, "story") or self.story.state.finished:
             return
         state, world = self.story.state, self.story.world
@@ -433,7 +433,7 @@ class Attempts(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_stuck_in_silence(self) -> None:
-        """Something is due, or time brings it up, or somebody has it in their inbox or holds it."""
+        """Something is due, or time brings it up, or someone has it in their inbox or holds it."""
         if not hasattr(self, "story") or self.story.state.finished:
             return
         state, now = self.story.state, self.story.progress

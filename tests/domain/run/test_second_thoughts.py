@@ -1,4 +1,4 @@
-"""What an adversary tried: orders of events in which the wrong thing was done, or nobody was told."""
+"""What an adversary tried: orders of events in which the wrong thing was done, or without a notice."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_skip_is_remembered_across_plans_and_can_be_given_again() -> None:
     assert story.state.work.steps[story.id("freeze")].status == "skipped"
 
 
-def test_a_step_that_nobody_carries_out_is_an_exception() -> None:
+def test_a_step_that_no_one_carries_out_is_an_exception() -> None:
     story = at_cutoff()
     story.search()
     story.later(HOUR)

@@ -1,4 +1,4 @@
-"""Background tasks survive what nobody expected, a database that is read-only, and workflows that vanish."""
+"""Background tasks survive what no one expected, a database that is read-only, and workflows that vanish."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers and systems that go away, answer nonsense, or come back as somebody else: runs end right all the same."""
+"""Servers and systems that go away, answer nonsense, or come back as someone else: runs end right all the same."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
             await commands.approve_gate(here.services, here.actors["it"], run, "g-all-1")
         for run, trouble in zip(runs, TROUBLES, strict=True):
             if trouble.mode == "lose_reply":
-                # What is lost is only the answer: looking shows that it was done, and nobody is troubled.
+                # What is lost is only the answer: looking shows that it was done, and no one is troubled.
                 state = await here.attend(run, deadline=60)
                 assert state.finish == "clean" and not exceptions_of(state, "step_failed"), await here.story(run)
                 continue

@@ -1,4 +1,4 @@
-"""After runs like the demo's, with everything in them that can name people, nobody is found outside the encryption.
+"""After runs like the demo's, with everything in them that can name people, no one is found outside the encryption.
 
 Looked through: Temporal's files while it runs and after it stopped, the histories its API tells, every column of every
 table and PostgreSQL's own files, and all logs. `test_needles` shows that the same search finds what is planted; here
@@ -36,10 +36,10 @@ from tests.integration.packets import quick_packet
 
 pytestmark = pytest.mark.timeout(240)
 PLANT = "Umbelgaard"
-IN_THE_API = "Nobodykins"  # nobody's name, since it stays in the engine's files
+IN_THE_API = "Nobodykins"  # no one's name, since it stays in the engine's files
 
 
-async def test_nobody_is_found_outside_the_encryption(
+async def test_no_one_is_found_outside_the_encryption(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, needs_directory: None
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -92,7 +92,7 @@ class Talkative(SystemActivities):
         return await super().attempt(connector, effect)
 
 
-async def test_what_nobody_foresaw_names_nobody(
+async def test_an_unexpected_error_names_no_one(
     install: Install, hire: Hire, company: Company, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A fault whose message holds the address leaves its words neither in a log nor in the engine, and is got over."""
@@ -136,7 +136,7 @@ async def plant_in_database(postgres: PostgresServer) -> None:
 
 
 async def leave(url: str, temporal: TemporalServer, company: Company, log: Path) -> None:
-    """Everybody who leaves does, with all that can carry a name: faults, comments, evidence, refusals, crashes."""
+    """Everyone who leaves does, with all that can carry a name: faults, comments, evidence, refusals, crashes."""
     leaving = [person for person in company.people if person.leaving]
     async with installation(url, temporal.address, company) as here:
         async with WorkerProcess.start(here.environment(), log):

@@ -61,7 +61,7 @@ async def test_fifty_decide_at_one_gate_and_two_count(install: Install, hire: Hi
         await here.verify()
 
 
-async def test_somebody_who_decides_too_late_reads_who_decided_and_when(install: Install, hire: Hire) -> None:
+async def test_someone_who_decides_too_late_reads_who_decided_and_when(install: Install, hire: Hire) -> None:
     async with install(packet=quick_packet()) as here:
         [person] = await hire()
         [late] = await approvers(here, 1)

@@ -27,7 +27,7 @@ async def test_a_run_of_a_starter_packet(install: Install, hire: Hire, needs_dir
 
 
 async def the_tables_agree(here: Installation, run: str) -> None:
-    """What stands in the read tables is what the events of the run come to."""
+    """The rows of the read tables follow from the events of the run."""
     wanted = run_rows(await here.state(run))
     async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url)) as connection:
         for table, key in KEY.items():

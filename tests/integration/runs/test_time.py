@@ -1,4 +1,4 @@
-"""Dates: a cutoff far away, moved, urgent; and what is held back until somebody lets it go."""
+"""Dates: a cutoff far away, moved, urgent; and what is held back until someone lets it go."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_cutoff_in_90_days_survives_a_restart_and_acts_when_it_comes(ins
         await approve(here, run)
         settings = here.settings
         assert set(statuses(await here.state(run)).values()) == {"planned"}
-    # Nobody works for a while; then another process takes over, and the day comes while it works.
+    # No one works for a while; then another process takes over, and the day comes while it works.
     async with install(packet=quick_packet(), settings=settings) as here:
         assert set(statuses(await here.state(run)).values()) == {"planned"}
         searched = (await here.events(run)).count("AccountsSearched")
@@ -81,7 +81,7 @@ async def test_hr_moves_the_cutoff(install: Install, hire: Hire) -> None:
         await commands.reschedule_run(here.services, here.actors["hr"], later, in_days(33))
         state = await here.state(later)
         assert not gate_open(state) and set(statuses(state).values()) == {"planned"}
-        # Beyond it, the decision has lapsed by the time at which somebody could act on it.
+        # Beyond it, the decision has lapsed by the time at which someone could act on it.
         await commands.reschedule_run(here.services, here.actors["hr"], later, in_days(60))
         await here.set_clock_ahead((60 * DAY + timedelta(hours=1)).total_seconds())
         state = await here.wait_until(later, gate_open, "the gate to be asked again", 30)

@@ -1,4 +1,4 @@
-"""A credential that is not where the packet says: a person reads which, where and what to do, and nobody is called."""
+"""A credential that is not where the packet says: a person reads which, where and what to do, and no one is called."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = ("env", "file", "not_text")
 
 
 class Credential:
-    """The token of the code hosting, where the packet says it is, until somebody takes it away."""
+    """The token of the code hosting, where the packet says it is, until someone takes it away."""
 
     def __init__(self, kind: str, folder: Path, company: Company) -> None:
         self.kind = kind
@@ -136,7 +136,7 @@ async def test_missing_when_a_step_is_due(
 
 
 async def test_a_packet_names_no_file_but_those_in_the_folder_for_it(tmp_path: Path) -> None:
-    """Whoever writes a packet also says which host what stands in the file is sent to."""
+    """A packet's author also decides to which host the file's content is sent."""
     folder = tmp_path / "systems"
     (folder / "of-hr").mkdir(parents=True)
     (tmp_path / "master_key").write_text("ours")

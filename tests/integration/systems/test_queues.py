@@ -26,7 +26,7 @@ async def test_only_the_worker_of_its_queue_searches_and_changes_a_system(instal
     packet = quick_packet(changed={"title: Code": f"title: Code\n    queue: {queue}"})
     inside, outside = Listener(), Listener()
     async with install(packet=packet, worker=False) as here:
-        # Its main queue is one that nobody puts anything into: it serves the extra queue alone.
+        # Its main queue is one that no one puts anything into: it serves the extra queue alone.
         within = replace(here.settings, temporal_task_queue=new_queue(), queues=(queue,))
         async with listened_to(here.settings, outside), listened_to(within, inside):
             [person] = await hire()
@@ -39,7 +39,7 @@ async def test_only_the_worker_of_its_queue_searches_and_changes_a_system(instal
         await here.verify()
 
 
-async def test_a_queue_that_nobody_serves_holds_up_no_other_system(
+async def test_a_queue_that_no_one_serves_holds_up_no_other_system(
     install: Install, hire: Hire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry_policies, "SEARCH_TAKEN_WITHIN", timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""Whoever follows hears of what happened, soon, and costs nothing while nobody does."""
+"""Followers hear of events soon, and following costs nothing without followers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_a_slow_follower_gets_the_latest_version_only(ledger: Ledger, foll
         assert await anext(versions) == 5
 
 
-async def test_who_knows_the_latest_version_is_told_nothing_until_there_is_another(
+async def test_a_follower_with_the_latest_version_gets_nothing_until_there_is_another(
     ledger: Ledger, following: Following
 ) -> None:
     await grow(ledger, "a", 1, 2)
@@ -72,7 +72,7 @@ async def test_who_knows_the_latest_version_is_told_nothing_until_there_is_anoth
         assert await waiting == 3
 
 
-async def test_a_hundred_followers_are_one_task_and_nobody_is_no_query(
+async def test_a_hundred_followers_are_one_task_and_no_one_is_no_query(
     ledger: Ledger, following: Following, url: str
 ) -> None:
     async def first(run_id: str) -> int:
@@ -124,7 +124,7 @@ async def test_a_database_that_goes_away_and_comes_back_is_followed_on(
                 admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'followed'")
                 with pytest.raises(psycopg.OperationalError):
                     psycopg.connect(server.conninfo("followed"))
-                # Long enough for several looks: they fail, and only whoever wants to hears of it.
+                # Long enough for several polls: they fail, and only followers that ask for errors hear of it.
                 done, _ = await asyncio.wait([waiting], timeout=0.5)
                 assert not done
                 assert await impatient

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.mark.parametrize("server", ["new", "old"])
-async def test_a_process_stopped_at_each_point_of_a_commit_holds_nobody_up(
+async def test_a_process_stopped_at_each_point_of_a_commit_holds_no_one_up(
     url: str, ledger: Ledger, server: str
 ) -> None:
     points = STATEMENTS + 1

@@ -1,4 +1,4 @@
-"""Appending and reading, through the public door, on a real PostgreSQL."""
+"""Appending and reading, through the public interface, on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -140,13 +140,13 @@ async def test_of_two_writers_on_one_stream_one_wins(new_ledger: Callable[[], Le
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Appended", "VersionConflict"], outcomes
 
 
-async def test_positions_have_no_gaps_whoever_writes(new_ledger: Callable[[], Ledger]) -> None:
+async def test_positions_have_no_gaps_with_many_writers(new_ledger: Callable[[], Ledger]) -> None:
     ledgers = [new_ledger() for _ in range(3)]
 
     async def write(ledger: Ledger, stream: str) -> list[Recorded]:
         done: list[Recorded] = []
         for version in range(15):
-            # Everybody also fights over one stream, so that some appends are refused in between.
+            # Everyone also fights over one stream, so that some appends are refused in between.
             done += (
                 await ledger.append([StreamAppend(stream, version * 2, counts(version * 2, version * 2 + 1))])
             ).events
@@ -275,7 +275,7 @@ async def test_bad_calls_are_refused(ledger: Ledger) -> None:
     assert await ledger.tail_position() == 0
 
 
-async def test_a_cancelled_caller_harms_nobody(ledger: Ledger) -> None:
+async def test_a_cancelled_caller_harms_no_one(ledger: Ledger) -> None:
     async def append(number: int) -> Appended:
         return await ledger.append([StreamAppend(f"run:{number}", 0, counts(1, 3))])
 

@@ -1,4 +1,4 @@
-"""Attached files: kept once, encrypted, erased with the person, and checked by whoever verifies the ledger."""
+"""Attached files: kept once, encrypted, erased with the person, and checked when the ledger is verified."""
 
 from __future__ import annotations
 

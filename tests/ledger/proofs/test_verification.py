@@ -40,7 +40,7 @@ def tamper(url: str, *statements: str, parameters: tuple[object, ...] = ()) -> N
 
 
 def rewrite(url: str, position: int, **changes: object) -> None:
-    """Changes one event and mends every hash after it in its stream, as a skilled owner would."""
+    """Changes one event and recomputes every hash after it in its stream, as a skilled owner would."""
     with psycopg.connect(url.replace("+psycopg", "", 1)) as connection:
         connection.execute("ALTER TABLE ledger.events DISABLE TRIGGER ALL")
         rows = connection.execute("SELECT position, stored FROM ledger.events ORDER BY position").fetchall()

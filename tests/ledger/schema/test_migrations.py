@@ -1,4 +1,4 @@
-"""The migrations make what `tables.py` says, as whoever runs them and however many do at once."""
+"""The migrations make what `tables.py` says, for any user and with several at the same time."""
 
 from __future__ import annotations
 

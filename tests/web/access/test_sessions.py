@@ -113,7 +113,7 @@ async def test_a_delegate_decides_for_no_one_who_has_left(stack: Stack, program:
     assert await commands.end_delegation(stack.services, known, delegated)
 
 
-async def test_a_service_ends_with_whoever_made_its_token(stack: Stack) -> None:
+async def test_a_service_ends_with_the_person_who_made_its_token(stack: Stack) -> None:
     maker, number = await somebody(stack)
     service = Actor(actor_id="s_of-a-leaver", kind="service", roles=frozenset(["auditor"]), up_to=Level.READ)
     await commands.record_actor(stack.services, service)

@@ -64,11 +64,11 @@ async def test_groups_that_are_not_mapped_give_no_role(provided: str, stack: Sta
     async with Visitor(provided) as browser:
         await sign_in_at_provider(browser, "/sign-in/start?to=/device", "stranger")
     actor = await _actor(stack, "Nobody Here")
-    # HR knows nobody of that address, so nobody's key is there for a name either: find them by what they lack.
+    # HR knows no one of that address, so no one's key is there for a name either: find them by what they lack.
     assert actor is None or (actor.roles == frozenset() and actor.human is None)
 
 
-async def test_a_denied_or_foreign_sign_in_signs_nobody_in(provided: str) -> None:
+async def test_a_denied_or_foreign_sign_in_creates_no_session(provided: str) -> None:
     async with Visitor(provided) as browser:
         denied = await sign_in_at_provider(browser, "/sign-in/start", None)
         assert denied.status_code == 403 and "refused" in denied.text
@@ -77,7 +77,7 @@ async def test_a_denied_or_foreign_sign_in_signs_nobody_in(provided: str) -> Non
         attacker.follow_redirects = False
         form = await attacker.get("/sign-in/start")
         authorised = await attacker.post(form.headers["location"], data={"sub": "it-lead"})
-        # The attacker sends their own code and state to somebody else, who would act in the attacker's name.
+        # The attacker sends their own code and state to someone else, who would act in the attacker's name.
         answer = await victim.get(authorised.headers["location"])
         assert answer.status_code == 403 and "started in another browser" in answer.text
 
@@ -98,7 +98,7 @@ async def test_a_session_is_new_at_sign_in_and_over_at_sign_out(stack: Stack, vi
         assert (await other.get("/device")).url.path == "/sign-in"
 
 
-async def test_nobody_signs_in_by_name_where_a_provider_is_set(provided: str) -> None:
+async def test_no_one_signs_in_by_name_where_a_provider_is_set(provided: str) -> None:
     async with Visitor(provided) as browser:
         answer = await browser.post("/sign-in/local", data={"alias": "hr"})
         assert answer.status_code == 403

@@ -1,4 +1,4 @@
-"""Packets, systems, and deciding for somebody who is away."""
+"""Packets, systems, and deciding for someone who is away."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_systems_are_looked_at_and_changes_on_one_are_held_back(program: P
     refused(await hr.get("/systems", params={"packet": "nosuch"}), 422, "unknown_packet")
 
 
-async def test_a_colleague_decides_for_a_time_and_it_is_told_for_whom(program: Program, leaver: Leavers) -> None:
+async def test_a_colleague_decides_for_a_time_and_it_is_shown_for_whom(program: Program, leaver: Leavers) -> None:
     hr, it, finance = [await program(alias) for alias in ("hr", "it", "finance")]
     run_id = await start(hr, await leaver())
     await until(hr, run_id, planned)

@@ -92,7 +92,7 @@ async def test_a_task_is_done_with_files_that_only_those_who_see_the_run_can_sav
     notes = (await operator.post(files, files={"file": ("../nötes\r\n.txt", b"new owners")})).json()
     assert (notes["media_type"], notes["bytes"]) == ("text/plain", 10) and "/" not in notes["name"]
     stored = [{"stored": one["stored"], "name": one["name"]} for one in (picture, notes)]
-    # What is not part of the evidence yet is nobody's to read.
+    # What is not part of the evidence yet is no one's to read.
     refused(await operator.get(f"/runs/{run_id}/files/{notes['stored']}"), 404, "unknown_file")
 
     refused(await operator.post(end, json={"outcome": "done"}), 422, "evidence_missing")
@@ -159,7 +159,7 @@ async def test_an_exception_is_listed_and_settled_and_a_step_is_left_out(program
     assert [one["name"] for one in again["steps"]] == ["release_mail_license"]
 
 
-async def test_the_review_of_an_urgent_start_is_accepted_by_somebody_else(program: Program, leaver: Leavers) -> None:
+async def test_the_review_of_an_urgent_start_is_accepted_by_someone_else(program: Program, leaver: Leavers) -> None:
     hr, owner = await program("hr"), await program("safety-owner")
     run_id = await start(hr, await leaver(), urgent=True, cutoff=None)
     run = await until(hr, run_id, lambda run: bool(run["exceptions"]))
@@ -174,7 +174,7 @@ async def test_the_review_of_an_urgent_start_is_accepted_by_somebody_else(progra
     assert (await owner.post(path, json={"reason": "It was right."})).status_code == 200
 
 
-async def test_of_many_decisions_at_once_one_counts_and_the_rest_are_told(program: Program, leaver: Leavers) -> None:
+async def test_of_many_decisions_at_once_one_counts_and_the_rest_are_refused(program: Program, leaver: Leavers) -> None:
     hr, it = await program("hr"), await program("it")
     run_id = await start(hr, await leaver(), cutoff=PAST)
     await until(hr, run_id, planned)

@@ -1,6 +1,5 @@
-"""The whole OpenAPI document, tried as everybody who could come: no fault, nothing undocumented, every answer as
-described. The requests are made up anew each time; the seed is printed with what failed, and `OFFBOARD_TEST_SEED` takes
-it again.
+"""The whole OpenAPI document, tried with every kind of account: no fault, nothing undocumented, every answer as
+described. The requests are generated each time; the seed is printed with what failed, and `OFFBOARD_TEST_SEED` sets it.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from tests.integration.installation import Installation, installation
 from tests.web.visitor import api, token_of
 
 EXAMPLES = int(os.environ.get("OFFBOARD_TEST_EXAMPLES") or 3)
-"""Requests made up for each route: the first is made as everybody, the others as a few. `make soak` sets more."""
+"""Requests made up for each route: the first is made as everyone, the others as a few. `make soak` sets more."""
 A_FEW = 3
 ENDLESS = "/api/v1/runs/{run_id}/stream"
 """Followed in tests of its own: where it finds a run it does not end."""
@@ -128,7 +127,7 @@ def attempt(document: dict[str, Any], url: str, tokens: dict[str, str], number: 
 
 
 @pytest.mark.timeout(300 * max(1, EXAMPLES // 3))
-async def test_every_route_answers_everybody_as_it_is_described(
+async def test_every_route_answers_everyone_as_it_is_described(
     database_url: str, temporal: TemporalServer, company: Company, hire: Hire
 ) -> None:
     number = int(os.environ.get("OFFBOARD_TEST_SEED") or random.randrange(2**32))

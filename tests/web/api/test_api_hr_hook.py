@@ -140,7 +140,7 @@ async def test_a_signed_report_that_cannot_be_is_refused_like_any_request(
         refused(await door.post("/hooks/hr", content=body, headers=signed(body, delivery())), status, code)
 
 
-async def test_without_a_secret_the_door_is_not_there(stack: Stack, leaver: Leavers) -> None:
+async def test_without_a_secret_the_route_does_not_exist(stack: Stack, leaver: Leavers) -> None:
     body = leaving(await leaver())
     async with served(stack) as url, httpx.AsyncClient(base_url=f"{url}/api/v1") as client:
         refused(await client.post("/hooks/hr", content=body, headers=signed(body, delivery())), 404, "unknown_address")

@@ -24,7 +24,7 @@ async def test_a_request_that_is_sent_again_gets_its_first_answer(program: Progr
     assert "idempotency-replayed" not in first.headers and again.headers["idempotency-replayed"] == "true"
     other = await hr.post("/runs", json=wanted(person, urgent=True), headers=under(key))
     refused(other, 422, "idempotency_key_reused")
-    # The key belongs to whoever asks: somebody else's request under it is their own.
+    # The key belongs to one account: another account's request under it is its own.
     refused(
         await (await program("auditor")).post("/runs", json=wanted(person), headers=under(key)),
         403,

@@ -151,7 +151,7 @@ async def test_a_service_has_only_what_is_granted_to_services(program: Program, 
         refused(await client.post("/ledger/verifications"), 403, "nothing_granted")
 
 
-async def test_a_token_ends_when_it_is_revoked_by_whoever_made_it(program: Program, stack: Stack) -> None:
+async def test_a_token_ends_when_it_is_revoked_by_the_person_who_made_it(program: Program, stack: Stack) -> None:
     owner, it = await program("safety-owner"), await program("it")
     token = await made(owner)
     async with api(stack.url, token["token"]) as client:

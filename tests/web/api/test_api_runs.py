@@ -23,7 +23,7 @@ async def test_lists_go_on_where_a_page_ended_and_miss_nothing(program: Program,
             if after is None:
                 break
         assert mine <= set(seen), sort
-        # What is due next changes while a run goes on; where a run stands in the other orders never does.
+        # What is due next changes while a run is in progress; a run's place in the other orders never does.
         assert sort == "due" or len(seen) == len(set(seen)), sort
     counted = (await auditor.get("/runs", params={"counts": True})).json()["counts"]
     assert counted["open"] >= 3 and counted["open"] + counted["finished"] == sum(counted["by_state"].values())
@@ -102,7 +102,7 @@ async def test_a_run_that_is_not_there_is_refused_alike_everywhere(program: Prog
     refused(await operator.put("/runs"), 405, "method_not_allowed")
 
 
-async def test_what_happened_and_what_came_of_it_are_told_for_spans(program: Program, leaver: Leavers) -> None:
+async def test_what_happened_and_its_result_are_shown_for_spans(program: Program, leaver: Leavers) -> None:
     hr, auditor = await program("hr"), await program("auditor")
     run_id = await start(hr, await leaver())
     await until(hr, run_id, planned)

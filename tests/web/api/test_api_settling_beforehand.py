@@ -59,7 +59,7 @@ async def test_an_answer_to_other_candidates_than_the_search_finds_is_an_excepti
     assert (exception["kind"], len(exception["candidates"])) == ("ambiguous_match", 3)
 
 
-async def test_whoever_may_not_settle_is_refused_by_the_domain_and_nothing_is_started(
+async def test_an_account_that_may_not_settle_is_refused_by_the_domain_and_nothing_is_started(
     program: Program, leaver: Leavers
 ) -> None:
     hr, person = await program("hr"), await leaver(TWO)
@@ -97,7 +97,7 @@ async def test_only_what_a_preview_showed_this_very_person_is_taken_for_an_answe
     assert person.employee_number not in (await operator.get("/runs", params={"limit": 500})).text
 
 
-async def test_what_is_certain_is_no_question_and_what_nobody_answers_is_asked(
+async def test_what_is_certain_is_no_question_and_what_no_one_answers_is_asked(
     program: Program, leaver: Leavers
 ) -> None:
     operator, person = await program("operator"), await leaver()

@@ -114,7 +114,7 @@ async def test_an_embargoed_run_exists_for_those_named_and_a_second_request_says
     refused(await hr.post(f"/runs/{run_id}/embargo", json={"until": until_then}), 409, "embargo_over")
 
 
-async def test_nothing_is_told_without_a_token_that_works(program: Program) -> None:
+async def test_nothing_is_answered_without_a_valid_token(program: Program) -> None:
     client = await program("hr")
     for given in ("", "Bearer", "Bearer obt_0000000000000000_" + "a" * 43, "Basic aHI6aHI="):
         answer = await client.get("/runs", headers={"Authorization": given})

@@ -83,7 +83,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 def heard(stack: Stack) -> Iterator[Overheard]:
-    """All that browsers were shown and that was logged meanwhile: nothing in it is for nobody's eyes."""
+    """All that browsers were shown and that was logged meanwhile: nothing in it is for no one's eyes."""
     with overhearing(stack.settings) as overheard:
         yield overheard
     assert overheard.leaks() == []

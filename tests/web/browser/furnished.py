@@ -44,7 +44,7 @@ class Furnished:
 
 
 class Office:
-    """Everybody of the staff with a token each."""
+    """Everyone of the staff with a token each."""
 
     def __init__(self, clients: dict[str, httpx.AsyncClient]) -> None:
         self._clients = clients
@@ -130,7 +130,7 @@ async def furnish(stack: Stack) -> Furnished:
             f"/inquiries/{inquiry['inquiry_id']}", lambda found: found["state"] == "answered", alias="auditor"
         )
         until = {"to": "operator", "until": (datetime.now(UTC) + timedelta(days=9)).isoformat()}
-        # Of somebody who decides nothing: no other test finds a decision taken that was not.
+        # Of someone who decides nothing: no other test finds a decision taken that was not.
         away = await services.post("auditor", "/delegations", until | {"reason": "Three weeks by the sea."})
         packet = await services.get("hr", f"/packets/{PACKET}")
     return Furnished(runs, people, packet["version"], away["delegation_id"])

@@ -7,7 +7,7 @@ from typing import Protocol
 from playwright.async_api import Locator, Page, expect
 
 FARTHEST = 150
-"""Tab stops to anything on a page: whoever needs more gives up."""
+"""Tab stops to anything on a page: users give up after that."""
 _SEEN = """one => {
   const style = getComputedStyle(one), outer = one.getBoundingClientRect();
   const ring = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;

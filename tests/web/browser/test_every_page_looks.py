@@ -249,7 +249,7 @@ async def test_a_preview_whose_questions_can_be_settled_is_sound_and_answered_by
     browsing.complaints[:] = [said for said in browsing.complaints if "status of 422" not in said]
 
 
-async def test_nothing_moves_for_whoever_wants_nothing_to_move(browsing: Browsing, furnished: Furnished) -> None:
+async def test_nothing_moves_for_people_who_prefer_reduced_motion(browsing: Browsing, furnished: Furnished) -> None:
     moving = """() => [...document.querySelectorAll('*')].filter(one => {
       const style = getComputedStyle(one);
       return style.animationName !== 'none' || parseFloat(style.transitionDuration) > 0;

@@ -20,7 +20,7 @@ LEFT_OUT = "Freeze the company cards"
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Somebody's browser. Without JavaScript they look again by hand; with it the page is never loaded anew."""
+    """Someone's browser. Without JavaScript they look again by hand; with it the page is never loaded again."""
 
     page: Page
     hand: Hand
@@ -50,7 +50,7 @@ class Desk:
         raise AssertionError(f"{one} never showed")
 
     def card(self, what: str, person: str) -> Locator:
-        """In a list; on a run's own page nobody's name stands on it."""
+        """In a list; on a run's own page it has no name."""
         return self.page.locator("li.card").filter(has=self.page.locator(".card-head", has_text=what)).filter(
             has_text=person
         )  # fmt: skip
@@ -130,7 +130,7 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
     await hand.press(card.get_by_role("button", name="Skip step"))
     await operator.told("skipped")
 
-    # What was found meanwhile comes to IT anew, and nothing of what was decided does.
+    # What was found meanwhile comes to IT again, and nothing of what was decided does.
     await it.wait_here()
     card = it.card("Remove access", person.name)
     await it.see(card)

@@ -31,7 +31,7 @@ async def two_approve(stack: Stack) -> str:
 
 @pytest.fixture
 def started(stack: Stack, program: Program, leaver: Callable[..., Awaitable[Employee]]) -> Started:
-    """`await started()`: a run of somebody new with its plan, whose cutoff has passed; its id. Fields of the person by
+    """`await started()`: a run of someone new with its plan, whose cutoff has passed; its id. Fields of the person by
     their names, of the request in `asked`."""
 
     async def one(*traits: str, asked: dict[str, Any] | None = None, **fields: Any) -> str:

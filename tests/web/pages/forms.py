@@ -1,4 +1,4 @@
-"""What stands in a page's forms, and a new run's way through its pages, as a browser without JavaScript goes it."""
+"""The contents of a page's forms, and a new run's way through its pages, as a browser without JavaScript goes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pressing a button on a page as a browser without JavaScript would: with the form's own fields as they stand there,
+"""Pressing a button on a page as a browser without JavaScript would: with the form's own fields as they are there,
 what is filled in and ticked, and nothing else."""
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ async def test_a_delegation_that_cannot_be_is_refused_and_what_was_typed_stays(v
         assert words in html.unescape(page.text) and "Kept words" in page.text, fields
 
 
-async def test_somebody_elses_delegation_is_none_of_ones_own(visit: Visit) -> None:
+async def test_someone_elses_delegation_is_none_of_ones_own(visit: Visit) -> None:
     hr = await visit("hr")
     unknown = await hr.submit("/away/d0000000000000000/end")
     assert unknown.status_code == 404 and "You have no such delegation" in unknown.text

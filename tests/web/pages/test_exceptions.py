@@ -1,4 +1,4 @@
-"""Exceptions through their own forms: settled, accepted, tried again, left out, planned anew."""
+"""Exceptions through their own forms: settled, accepted, tried again, left out, planned again."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_none_of_the_accounts_is_an_answer_too(visit: Visit, started: Star
     assert (await closed(program, run_id, exception["exception_id"]))["disposition"] == "settled"
 
 
-async def test_an_urgent_start_is_reviewed_by_somebody_else_with_words(
+async def test_an_urgent_start_is_reviewed_by_someone_else_with_words(
     visit: Visit, started: Started, program: Program
 ) -> None:
     run_id = await started(asked={"urgent": True, "cutoff": None, "zone": None})
@@ -115,7 +115,7 @@ async def test_a_step_that_failed_is_tried_again_or_left_out(
     assert step["status"] == "skipped"
 
 
-async def test_after_a_rejection_the_run_is_planned_anew_from_the_exception(
+async def test_after_a_rejection_the_run_is_planned_again_from_the_exception(
     visit: Visit, started: Started, program: Program
 ) -> None:
     run_id = await started()

@@ -134,7 +134,7 @@ async def test_a_rejection_needs_a_reason_and_opens_an_exception(
     assert any(one["kind"] == "gate_rejected" for one in run["exceptions"])
 
 
-async def test_whoever_comes_second_is_told_what_came_of_it(visit: Visit, started: Started) -> None:
+async def test_a_second_decider_gets_the_outcome(visit: Visit, started: Started) -> None:
     run_id = await started()
     it = await visit("it")
     fields = {"verdict": "approve", "back": "/"}
@@ -161,7 +161,7 @@ async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
     assert access(run_id) not in again.text
     assert "1 of 2 approvals" in Page((await it.get(f"/runs/{run_id}")).text).text
 
-    colleague = Actor(actor_id="it-2", roles=frozenset({"it_approver"}), human=await _somebody(stack))
+    colleague = Actor(actor_id="it-2", roles=frozenset({"it_approver"}), human=await _a_person(stack))
     await commands.record_actor(stack.services, colleague)
     await commands.approve_gate(stack.services, colleague, run_id, "g-access-1")
     assert gate_of(await run_of(program, run_id), "access")["state"] == "approved"
@@ -305,7 +305,7 @@ async def test_a_form_from_elsewhere_decides_nothing(visit: Visit, started: Star
     assert gate_of(await run_of(program, run_id), "access")["state"] == "open"
 
 
-async def test_whoever_may_not_decide_is_refused_though_they_know_the_address(
+async def test_an_account_that_may_not_decide_is_refused_though_it_knows_the_address(
     visit: Visit, started: Started, program: Program
 ) -> None:
     run_id = await started()
@@ -335,8 +335,8 @@ async def test_an_empty_inbox_says_what_to_do_next(visit: Visit) -> None:
     assert 'href="/runs?state=open"' in answer.text
 
 
-async def _somebody(stack: Stack) -> str:
-    """The opaque id of somebody who is not among the staff."""
+async def _a_person(stack: Stack) -> str:
+    """The opaque id of someone who is not among the staff."""
     person = await stack.services.keyring.person_for("hr", "a colleague of it's")
     assert person is not None
     return person

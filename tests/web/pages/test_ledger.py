@@ -1,4 +1,4 @@
-"""The ledger's page: verified from there, and what happened as far as somebody may see it."""
+"""The ledger's page: verified from there, and what happened as far as someone may see it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.web.pages.forms import followed, name_of, start
 WITHIN = 30.0  # seconds
 
 
-async def test_whoever_reads_runs_has_the_ledger_verified(visit: Visit) -> None:
+async def test_an_account_that_reads_runs_can_have_the_ledger_verified(visit: Visit) -> None:
     auditor = await visit("auditor")
     page = await followed(auditor, await auditor.submit("/ledger/verify"))
     assert page.status_code == 200 and page.url.path == "/ledger" and "No tampering found" in page.text
@@ -50,7 +50,7 @@ async def test_what_happened_goes_on_page_by_page(visit: Visit) -> None:
     auditor = await visit("auditor")
     first = await auditor.get("/ledger")
     more = re.search(r'rel="next" href="([^"]+)"', first.text)
-    if more is None:  # a ledger that is young enough stands on one page
+    if more is None:  # a ledger with few events is on one page
         assert "Packet version adopted" in first.text
         return
     second = await auditor.get(html.unescape(more[1]))
@@ -58,7 +58,9 @@ async def test_what_happened_goes_on_page_by_page(visit: Visit) -> None:
     assert (await auditor.get("/ledger?after=nonsense")).status_code == 422
 
 
-async def test_the_ledgers_size_is_told_to_nobody_from_whom_something_is_hidden(visit: Visit, leaver: Leaver) -> None:
+async def test_the_ledgers_size_is_not_shown_to_accounts_from_which_something_is_hidden(
+    visit: Visit, leaver: Leaver
+) -> None:
     hr, person = await visit("hr"), await leaver()
     named = ["it", "finance", "operator"]
     embargo = {"embargoed": "yes", "embargo_until": "2027-07-30T10:00", "named": named}

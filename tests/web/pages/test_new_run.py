@@ -28,7 +28,7 @@ from tests.web.visitor import Visitor
 
 @asynccontextmanager
 async def _pages(stack: Stack, engine: Engine | None, **settings: Any) -> AsyncIterator[str]:
-    """The same ledger's pages, served anew under other settings."""
+    """The same ledger's pages, served again under other settings."""
     on = listening("127.0.0.1", 0)
     url = f"http://127.0.0.1:{on.getsockname()[1]}"
     local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
@@ -53,7 +53,7 @@ async def alone(stack: Stack) -> AsyncIterator[str]:
         yield url
 
 
-async def test_hr_finds_somebody_looks_ahead_and_starts(stack: Stack, visit: Visit, leaver: Leaver) -> None:
+async def test_hr_finds_someone_looks_ahead_and_starts(stack: Stack, visit: Visit, leaver: Leaver) -> None:
     browser, person = await visit("hr"), await leaver()
     preview = await look_ahead(browser, person)
     text = html.unescape(preview.text)
@@ -93,7 +93,7 @@ async def test_pressing_start_several_times_starts_one_run(stack: Stack, visit: 
     assert runs == {last.url.path}
 
 
-async def test_neither_name_nor_number_stands_in_an_address(stack: Stack, visit: Visit, leaver: Leaver) -> None:
+async def test_neither_name_nor_number_is_in_an_address(stack: Stack, visit: Visit, leaver: Leaver) -> None:
     browser, person = await visit("hr"), await leaver()
     seen: list[str] = []
 
@@ -108,7 +108,7 @@ async def test_neither_name_nor_number_stands_in_an_address(stack: Stack, visit:
             assert word.lower() not in address.lower()
 
 
-async def test_the_list_alone_is_answered_while_somebody_types(visit: Visit, leaver: Leaver) -> None:
+async def test_the_list_alone_is_answered_while_someone_types(visit: Visit, leaver: Leaver) -> None:
     browser, person = await visit("hr"), await leaver()
     fields = {"csrf": await browser.csrf(), "packet": "standard-leaver", "text": person.employee_number}
     part = await browser.post("/runs/new/people", data=fields, headers={"X-Fragment": "results"})
@@ -119,7 +119,7 @@ async def test_the_list_alone_is_answered_while_somebody_types(visit: Visit, lea
     assert "No one in HR matches this search" in nobody.text
 
 
-async def test_whom_somebody_chose_is_chosen_for_nobody_else(visit: Visit, leaver: Leaver) -> None:
+async def test_a_person_whom_one_account_selected_is_selected_for_no_other(visit: Visit, leaver: Leaver) -> None:
     hr, it, person = await visit("hr"), await visit("it"), await leaver()
     handle = value_of((await choose(hr, person)).text, "draft")
     answer = await it.submit("/runs/new/terms", {"draft": handle})
@@ -200,14 +200,14 @@ async def test_a_run_under_embargo_exists_for_those_named_and_a_second_request_i
     assert run.startswith("/runs/r")
     assert (await it.get(run)).status_code == 200
     assert (await (await visit("auditor")).get(run)).status_code == 404
-    # Whoever is not named hears nothing of it: not in a preview, and not when they start.
+    # People who are not named learn nothing of it: not in a preview, and not when they start.
     outsider = await visit("safety-owner")
     received = await start(outsider, person)
     assert received.url.path == "/runs" and "The request was received" in received.text
     assert run.removeprefix("/runs/") not in received.text
 
 
-async def test_who_may_not_start_runs_is_told_so_at_once(visit: Visit) -> None:
+async def test_an_account_that_may_not_start_runs_is_refused_at_once(visit: Visit) -> None:
     browser = await visit("auditor")
     answer = await browser.get("/runs/new")
     assert answer.status_code == 403 and "Your roles do not allow starting a run" in html.unescape(answer.text)

@@ -23,7 +23,7 @@ async def test_a_run_past_its_cutoff_is_open_exposure_with_name_and_link(visit: 
     assert name_of(person) not in hidden
 
 
-async def test_filters_that_cannot_be_are_told_and_unknown_packets_do_not_exist(visit: Visit) -> None:
+async def test_invalid_filters_are_refused_and_unknown_packets_do_not_exist(visit: Visit) -> None:
     auditor = await visit("auditor")
     wrong = await auditor.get("/outcomes?span=own&since=yesterday")
     assert wrong.status_code == 422 and "The start" in html.unescape(wrong.text)

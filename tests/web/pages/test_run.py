@@ -1,4 +1,4 @@
-"""One run's page: where it stands, what can be changed about it, and what nobody hears who does not see it."""
+"""One run's page: where it stands, what can be changed about it, and what no one hears who does not see it."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_a_run_that_is_not_there_is_the_same_on_every_route(visit: Visit) 
         assert "Open a run from the list of runs." in answer.text
 
 
-async def test_under_an_embargo_a_run_is_found_by_nobody_who_is_not_named(visit: Visit, started: Started) -> None:
+async def test_under_an_embargo_a_run_is_found_by_no_one_who_is_not_named(visit: Visit, started: Started) -> None:
     run_id = await started_hidden(started, NAMED)
     operator, auditor = await visit("operator"), await visit("auditor")
 
@@ -189,7 +189,7 @@ async def test_a_stream_ends_with_the_session(visit: Visit, started: Started) ->
         await asyncio.wait_for(told.ended, 5)
 
 
-async def test_nobody_listens_without_a_session(visit: Visit, started: Started) -> None:
+async def test_no_one_listens_without_a_session(visit: Visit, started: Started) -> None:
     run_id = await started()
     nobody = await visit()
     answer = await nobody.get(f"/runs/{run_id}/stream", headers={"accept": "text/event-stream"})

@@ -62,7 +62,7 @@ async def test_the_list_is_narrowed_and_sorted_by_a_form(visit: Visit, started: 
     narrowed = RUN.findall((await press(auditor, "/runs", "Apply", fill={"packet": "identity-only"})).text)
     mine = (await (await visit("it")).get("/runs?mine=yes")).text
 
-    # The later one may stand on a page further on: others have runs here too.
+    # The later one may be on a later page: others have runs here too.
     assert early in by_cutoff and (late not in by_cutoff or by_cutoff.index(early) < by_cutoff.index(late))
     assert early in narrowed
     assert late not in narrowed
@@ -71,7 +71,7 @@ async def test_the_list_is_narrowed_and_sorted_by_a_form(visit: Visit, started: 
     assert RUN.findall(none) == [] and "No runs match these filters" in none
 
 
-async def test_a_long_list_is_read_page_by_page_and_names_nobody_twice(
+async def test_a_long_list_is_read_page_by_page_and_names_no_one_twice(
     monkeypatch: pytest.MonkeyPatch, visit: Visit, program: Program, leaver: Callable[..., Awaitable[Employee]]
 ) -> None:
     monkeypatch.setattr(listed, "PAGE_SIZE", 7)
@@ -113,7 +113,7 @@ async def test_a_cursor_that_is_none_is_refused_in_words(visit: Visit) -> None:
         ("/runs?state=%3Cb%3E", "state “<b>”"),
     ],
 )
-async def test_a_word_of_an_address_that_is_none_is_told_and_the_rest_is_shown(
+async def test_an_unknown_word_of_an_address_is_reported_and_the_rest_is_shown(
     visit: Visit, path: str, wrong: str
 ) -> None:
     auditor = await visit("auditor")
@@ -126,7 +126,7 @@ async def test_a_word_of_an_address_that_is_none_is_told_and_the_rest_is_shown(
     assert heading(answer.text) == heading(plain.text), "the list stands there all the same"
 
 
-async def test_whoever_is_not_signed_in_is_sent_to_do_so(visit: Visit) -> None:
+async def test_a_visitor_who_is_not_signed_in_is_sent_to_sign_in(visit: Visit) -> None:
     nobody = await visit()
     for path in ("/", "/runs", "/runs/r0123456789abcdef", "/exceptions"):
         answer = await nobody.get(path)

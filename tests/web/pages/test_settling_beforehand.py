@@ -29,7 +29,7 @@ def fields_of(page: str) -> dict[str, list[tuple[str, bool]]]:
 
 
 async def planned(operator: httpx.AsyncClient, page: httpx.Response) -> Any:
-    """The run of the page somebody landed on, once it is planned."""
+    """The run of the page someone landed on, once it is planned."""
     assert page.url.path.startswith("/runs/r"), page.text
     path = page.url.path.removeprefix("/")
     async with asyncio.timeout(WITHIN):
@@ -100,7 +100,7 @@ async def test_other_candidates_at_the_search_than_on_the_preview_are_asked_abou
     browser, client, person = await visit("operator"), await program("operator"), await leaver(TWO)
     preview = await look_ahead(browser, person)
     [first, _] = [value for value, _ in fields_of(preview.text)["account-code"]]
-    # Somebody else's account is under the same address since: one more that could be theirs.
+    # Someone else's account is under the same address since: one more that could be theirs.
     await leaver("code_under_former_email", former_emails=(person.email,))
     run = await planned(client, await press(browser, preview.url.path, "Start run", tick=[first]))
     [asked] = run["exceptions"]
@@ -108,9 +108,7 @@ async def test_other_candidates_at_the_search_than_on_the_preview_are_asked_abou
     assert labels(run) == []
 
 
-async def test_whoever_may_not_settle_it_is_told_who_is_asked_and_is_refused_when_they_try(
-    visit: Visit, leaver: Leaver
-) -> None:
+async def test_an_account_that_may_not_settle_sees_who_is_asked_and_is_refused(visit: Visit, leaver: Leaver) -> None:
     browser, person = await visit("hr"), await leaver(TWO)
     preview = await look_ahead(browser, person)
     text = Page(preview.text).text

@@ -8,9 +8,7 @@ from orchestrator.embedded.stack import Stack
 from tests.web.conftest import Visit
 
 
-async def test_an_operator_has_systems_looked_at_and_everybody_reads_what_came_of_it(
-    stack: Stack, visit: Visit
-) -> None:
+async def test_an_operator_has_systems_checked_and_everyone_reads_the_result(stack: Stack, visit: Visit) -> None:
     operator = await visit("operator")
     page = await operator.submit("/systems/standard-leaver/check")
     assert page.status_code == 200 and "respond and accept the credentials" in page.text

@@ -26,7 +26,7 @@ async def test_a_webhook_is_added_given_a_new_secret_and_disabled(visit: Visit) 
     assert "The webhook is disabled" in disabled.text and f"/webhooks/{hook}/disable" not in disabled.text
 
 
-async def test_a_host_that_is_not_on_the_list_and_what_nobody_tells_are_refused(visit: Visit) -> None:
+async def test_a_host_that_is_not_on_the_list_and_an_unknown_event_are_refused(visit: Visit) -> None:
     owner = await visit("safety-owner")
     for fields in (
         {"url": "https://evil.example/take"},

@@ -1,4 +1,4 @@
-"""What somebody tries who means harm: with a low role and a packet of their own, from outside, after their leaving."""
+"""What someone tries who means harm: with a low role and a packet of their own, from outside, after their leaving."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.web.visitor import Visitor, api
 
 @asynccontextmanager
 async def a_host_of_theirs() -> AsyncIterator[tuple[int, list[bytes]]]:
-    """Its port, and what anybody ever sent there."""
+    """Its port, and what anyone ever sent there."""
     heard: list[bytes] = []
 
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,7 +38,7 @@ async def a_host_of_theirs() -> AsyncIterator[tuple[int, list[bytes]]]:
 
 
 def of_their_own(name: str, port: int, safety_owner: str = "safety_owner", secret: str = "HR_TOKEN") -> dict[str, str]:
-    """A packet in which requesters own, look after and may do everything, with an HR system of somebody's choice."""
+    """A packet in which requesters own, look after and may do everything, with an HR system of someone's choice."""
     files = {
         file.removesuffix(".yaml"): text.decode()
         for file, text in renamed(starter_packet("identity-only"), name).files.items()
@@ -55,7 +55,7 @@ def of_their_own(name: str, port: int, safety_owner: str = "safety_owner", secre
     return files
 
 
-async def test_nobody_brings_a_packet_whose_platform_file_they_own_themselves(program: Program) -> None:
+async def test_no_one_brings_a_packet_whose_platform_file_they_own_themselves(program: Program) -> None:
     hr = await program("hr")
     taken = await hr.post("/packets", json=of_their_own("of-mine", 9, safety_owner="requester"))
     refused(taken, 403, "not_an_owner")
@@ -93,7 +93,7 @@ async def test_a_draft_holds_and_releases_nothing(program: Program) -> None:
     assert released.json()["changed"] is True
 
 
-async def test_a_preview_is_the_same_for_somebody_who_has_a_run_that_is_hidden(
+async def test_a_preview_is_the_same_for_someone_who_has_a_run_that_is_hidden(
     program: Program, leaver: Leavers
 ) -> None:
     hr = await program("hr")
@@ -117,7 +117,7 @@ async def test_a_preview_is_the_same_for_somebody_who_has_a_run_that_is_hidden(
     assert not await ids() & await ids(), "ids that stay would tell that this person has been in the ledger"
 
 
-async def test_a_packet_that_takes_long_to_look_through_keeps_nobody_waiting(stack: Stack, program: Program) -> None:
+async def test_a_packet_that_takes_long_to_look_through_keeps_no_one_waiting(stack: Stack, program: Program) -> None:
     auditor, value = await program("auditor"), await program("value-owner")
     files = of_their_own("tangled", 9)
     head = files["workflow"].replace("value_owner: requester", "value_owner: value_owner").partition("steps:")[0]
@@ -140,7 +140,7 @@ async def test_a_packet_that_takes_long_to_look_through_keeps_nobody_waiting(sta
     assert slowest < lasted / 2, f"somebody waited {slowest:.1f} of {lasted:.1f} seconds"
 
 
-async def test_whoever_sends_slowly_keeps_nobody_else_waiting(stack: Stack) -> None:
+async def test_a_slow_client_delays_no_one_else(stack: Stack) -> None:
     host, port = stack.url.removeprefix("http://").split(":")
     head = (
         f"POST /api/v1/sign-in/local HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
@@ -159,7 +159,7 @@ async def test_whoever_sends_slowly_keeps_nobody_else_waiting(stack: Stack) -> N
             writer.close()
 
 
-async def test_nobody_has_more_streams_open_than_pages_that_they_look_at(stack: Stack, visit: Visit) -> None:
+async def test_no_one_has_more_streams_open_than_pages_that_they_look_at(stack: Stack, visit: Visit) -> None:
     browser, other = await visit("auditor"), await visit("hr")
     async with AsyncExitStack() as open_ones, Visitor(stack.url) as crowd:
         crowd._transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=MAX_STREAMS + 5))

@@ -1,4 +1,4 @@
-"""What is kept for somebody before anything comes of it has an end, and a bound: sign-ins that were begun, and files
+"""What is kept for someone before anything comes of it has an end, and a bound: sign-ins that were begun, and files
 that no task is completed with."""
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ async def test_one_address_begins_so_many_sign_ins_and_others_begin_theirs(stack
         await crowd.post("/api/v1/device", headers={"X-Forwarded-For": "2001:db8::ffff:1"}), 429, "too_many_sign_ins"
     )
     assert (await crowd.post("/api/v1/device", headers={"X-Forwarded-For": "2001:db8:1::1"})).status_code == 200
-    # Nobody came back, and their time is over.
+    # No one came back, and their time is over.
     await sql(stack, "UPDATE access.devices SET expires_at = engine.now() - interval '1 s'")
     assert (await crowd.post("/api/v1/device", headers=here)).status_code == 200
 

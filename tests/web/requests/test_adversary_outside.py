@@ -1,4 +1,4 @@
-"""What somebody tries who has proved nothing yet: too much, too often, and what HR's system is told when it repeats."""
+"""What an unauthenticated client tries: too much, too often; and what HR's system gets when it repeats a report."""
 
 from __future__ import annotations
 
@@ -85,15 +85,15 @@ async def test_an_address_with_a_slash_more_leads_to_no_other_host(stack: Stack)
         assert answer.startswith(b"HTTP/1.1 404") and b"\r\nlocation:" not in answer.lower(), path
 
 
-async def test_nothing_of_a_file_is_read_from_whoever_has_no_token(stack: Stack) -> None:
+async def test_nothing_of_a_file_is_read_without_a_token(stack: Stack) -> None:
     for path in ("/api/v1/runs/r0000000000000000/tasks/t/files", "/runs/r0000000000000000/tasks/t"):
         head = f"POST {path} HTTP/1.1\r\nHost: HOST\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         answer = await said_to(stack.url, f"{head}Content-Length: {8 << 20}\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 401"), (path, answer)
 
 
-async def test_a_refused_report_is_looked_at_anew_when_it_is_repeated(door: httpx.AsyncClient, stack: Stack) -> None:
-    """What was wrong may have been mended since: here HR had not written down yet whom it reported."""
+async def test_a_refused_report_is_checked_again_when_it_is_repeated(door: httpx.AsyncClient, stack: Stack) -> None:
+    """What was wrong may have been fixed since: here HR had not recorded yet whom it reported."""
     coming = {"employee_number": "C-LATE", "email": "late.comer@wolkenmuehle.example"}
     body, id_ = json.dumps({"person": "C-LATE", "packet": PACKET, "cutoff": FUTURE, "zone": "UTC"}).encode(), delivery()
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What a sign-in is worth that proves less than it seems to: an address that nobody looked at, HR that cannot be asked,
+"""What a sign-in is worth that proves less than it seems to: an address that no one looked at, HR that cannot be asked,
 and a crowd that begins and never comes back."""
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ async def signed_in(stack: Stack, url: str, subject: str) -> Actor:
     return next(actor for actor in actors if actor.roles == {f"role-of-{subject}"})
 
 
-async def test_only_an_address_that_the_provider_has_looked_at_says_who_somebody_is(stack: Stack, issuer: str) -> None:
+async def test_only_an_address_that_the_provider_has_verified_identifies_a_person(stack: Stack, issuer: str) -> None:
     lead = (await stack.backend.runs.organisation()).actors["it"].human
     async with served(stack, oidc=at(issuer)) as url:
         for subject in ("looked-at", "said-as-text"):
@@ -80,8 +80,8 @@ def test_that_every_address_was_looked_at_is_said_in_so_many_words() -> None:
         WebSettings.read(given | {"OFFBOARD_OIDC_MAIL_IS_VERIFIED": "mostly"})
 
 
-async def test_whoever_hr_could_not_be_asked_about_is_signed_in_for_minutes(stack: Stack, issuer: str) -> None:
-    """Somebody whose cutoff has passed, and who was never here before."""
+async def test_a_person_whom_hr_could_not_be_asked_about_is_signed_in_for_minutes(stack: Stack, issuer: str) -> None:
+    """Someone whose cutoff has passed, and who was never here before."""
     person = await hired(stack, email=GONE)
     await leaves(stack, person.employee_number, "2026-01-05T18:00")
     line = Line(stack.temporal.address)
@@ -107,7 +107,7 @@ async def test_whoever_hr_could_not_be_asked_about_is_signed_in_for_minutes(stac
         assert landed.status_code == 403 and "a person whose cutoff has passed" in landed.text
 
 
-async def test_whom_hr_does_not_know_is_signed_in_as_long_as_anybody(stack: Stack, issuer: str) -> None:
+async def test_a_person_unknown_to_hr_is_signed_in_as_long_as_others(stack: Stack, issuer: str) -> None:
     sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
     async with served(stack, oidc=at(issuer)) as url, Visitor(url) as browser:
         await sign_in_at_provider(browser, "/sign-in/start?to=/device", "outside")

@@ -71,7 +71,7 @@ async def _recorded(stack: Stack, arrived: Sequence[Event]) -> None:
 
 @pytest_asyncio.fixture
 async def dismissed(stack: Stack, deciders: int) -> AsyncIterator[None]:
-    """Afterwards nobody of the crowd has a role: other tests look at who else could decide."""
+    """Afterwards no one of the crowd has a role: other tests look at who else could decide."""
     yield
     await _recorded(
         stack, [ActorRecorded(actor_id=f"crowd-{number}", kind="person", roles=()) for number in range(deciders)]

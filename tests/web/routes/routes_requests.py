@@ -10,7 +10,7 @@ from tests.web.routes.routes_company import (
     FUTURE,
     PACKET,
     Ask,
-    House,
+    Office,
     delegation,
     exception_of,
     packet_named,
@@ -18,28 +18,28 @@ from tests.web.routes.routes_company import (
     task_of,
 )
 
-Make = Callable[[House], Awaitable[Ask]]
+Make = Callable[[Office], Awaitable[Ask]]
 _PREVIEW = re.compile(r"/runs/new/preview/(i[0-9a-f]+)")
 _DRAFT = re.compile(r'name="draft" value="([^"]+)"')
 
 
-async def request_for(house: House, route: str) -> Ask:
+async def request_for(office: Office, route: str) -> Ask:
     """Where nothing is said here, nothing but the path's own values is needed."""
-    if route not in house.asked:
-        house.asked[route] = await REQUESTS.get(route, plain)(house)
-    return house.asked[route]
+    if route not in office.asked:
+        office.asked[route] = await REQUESTS.get(route, plain)(office)
+    return office.asked[route]
 
 
-async def plain(house: House) -> Ask:
-    values = {"run_id": house.runs["visible"], "name": PACKET, "packet": PACKET, "stored": house.made["stored"]}
-    return Ask(values | {"version": house.here.packet.version})
+async def plain(office: Office) -> Ask:
+    values = {"run_id": office.runs["visible"], "name": PACKET, "packet": PACKET, "stored": office.made["stored"]}
+    return Ask(values | {"version": office.here.packet.version})
 
 
 def posted(run: str = "", form: dict[str, object] | None = None, **values: str) -> Make:
     """A page's form."""
 
-    async def make(house: House) -> Ask:
-        return Ask({"run_id": house.runs.get(run, ""), "packet": PACKET, **values}, form=form or {})
+    async def make(office: Office) -> Ask:
+        return Ask({"run_id": office.runs.get(run, ""), "packet": PACKET, **values}, form=form or {})
 
     return make
 
@@ -47,40 +47,40 @@ def posted(run: str = "", form: dict[str, object] | None = None, **values: str) 
 def sent(run: str = "", body: object = None, **values: str) -> Make:
     """A program's request."""
 
-    async def make(house: House) -> Ask:
-        return Ask({"run_id": house.runs.get(run, ""), **values}, json=body)
+    async def make(office: Office) -> Ask:
+        return Ask({"run_id": office.runs.get(run, ""), **values}, json=body)
 
     return make
 
 
-async def later_cutoff(house: House) -> Ask:
-    return Ask({"run_id": house.runs["visible"]}, query={"cutoff": "2030-01-15T18:00", "zone": "Europe/Berlin"})
+async def later_cutoff(office: Office) -> Ask:
+    return Ask({"run_id": office.runs["visible"]}, query={"cutoff": "2030-01-15T18:00", "zone": "Europe/Berlin"})
 
 
-async def end_sessions(house: House) -> Ask:
+async def end_sessions(office: Office) -> Ask:
     """Of a program, which has none."""
-    return Ask({"actor_id": f"s_{house.made['token']}"})
+    return Ask({"actor_id": f"s_{office.made['token']}"})
 
 
 def of(kind: str, name: str, body: object = None, form: dict[str, object] | None = None) -> Make:
     """About something that was made: a token, a webhook, a delegation, a question."""
 
-    async def make(house: House) -> Ask:
-        return Ask({kind: house.made[name]}, json=body, form=form)
+    async def make(office: Office) -> Ask:
+        return Ask({kind: office.made[name]}, json=body, form=form)
 
     return make
 
 
 def of_packet(name: str, body: object = None, form: dict[str, object] | None = None) -> Make:
-    async def make(house: House) -> Ask:
-        return Ask({"name": slug(name), "version": house.made[name]}, json=body, form=form)
+    async def make(office: Office) -> Ask:
+        return Ask({"name": slug(name), "version": office.made[name]}, json=body, form=form)
 
     return make
 
 
 def together(run: str, page: bool) -> Make:
-    async def make(house: House) -> Ask:
-        run_id = house.runs[run]
+    async def make(office: Office) -> Ask:
+        run_id = office.runs[run]
         if page:
             return Ask(form={"gate": f"{run_id}/g-access-1"})
         return Ask(json={"gates": [{"run_id": run_id, "gate_id": "g-access-1"}]})
@@ -89,23 +89,23 @@ def together(run: str, page: bool) -> Make:
 
 
 def task(run: str, page: bool) -> Make:
-    async def make(house: House) -> Ask:
-        values = {"run_id": house.runs[run], "task_id": await task_of(house, run)}
+    async def make(office: Office) -> Ask:
+        values = {"run_id": office.runs[run], "task_id": await task_of(office, run)}
         said = {"outcome": "done", "note": "Handed over."}
         return Ask(values, form=said) if page else Ask(values, json=said)
 
     return make
 
 
-async def upload(house: House) -> Ask:
-    values = {"run_id": house.runs["visible"], "task_id": await task_of(house, "visible")}
+async def upload(office: Office) -> Ask:
+    values = {"run_id": office.runs["visible"], "task_id": await task_of(office, "visible")}
     return Ask(values, files={"file": ("list.txt", b"more")})
 
 
 def accept(run: str, page: bool) -> Make:
-    async def make(house: House) -> Ask:
-        about = (await exception_of(house, run))["exception_id"]
-        values = {"run_id": house.runs[run], "exception_id": about}
+    async def make(office: Office) -> Ask:
+        about = (await exception_of(office, run))["exception_id"]
+        values = {"run_id": office.runs[run], "exception_id": about}
         said = {"reason": "Looked at."}
         return Ask(values, form={**said, "exception": about}) if page else Ask(values, json=said)
 
@@ -113,11 +113,11 @@ def accept(run: str, page: bool) -> Make:
 
 
 def settle(run: str, page: bool) -> Make:
-    async def make(house: House) -> Ask:
-        question = await exception_of(house, run)
-        listed = (await house.programs["operator"].get("/exceptions", params={"run": house.runs[run]})).json()
+    async def make(office: Office) -> Ask:
+        question = await exception_of(office, run)
+        listed = (await office.programs["operator"].get("/exceptions", params={"run": office.runs[run]})).json()
         account = listed["exceptions"][0]["candidates"][0]["account_id"]
-        values = {"run_id": house.runs[run], "system": question["system"]}
+        values = {"run_id": office.runs[run], "system": question["system"]}
         if page:
             form = {"system": question["system"], "account": account, "exception": question["exception_id"]}
             return Ask(values, form=form)
@@ -127,63 +127,63 @@ def settle(run: str, page: bool) -> Make:
 
 
 def step(name: str, page: bool) -> Make:
-    async def make(house: House) -> Ask:
-        run = await house.run("skipped")
+    async def make(office: Office) -> Ask:
+        run = await office.run("skipped")
         step_id = next(one["step_id"] for one in run["steps"] if one["name"] == name)
-        values = {"run_id": house.runs["skipped"], "step": step_id}
+        values = {"run_id": office.runs["skipped"], "step": step_id}
         return Ask(values, form={"step": step_id, "reason": "By hand."}) if page else Ask(values, json={"reason": "x"})
 
     return make
 
 
-async def draft(house: House) -> str:
+async def draft(office: Office) -> str:
     """HR's, as a page has it."""
-    form = {"csrf": house.csrf["hr"], "packet": PACKET, "text": "quillmarknext"}
-    found = _DRAFT.search((await house.pages["hr"].post("/runs/new/people", data=form)).text)
+    form = {"csrf": office.csrf["hr"], "packet": PACKET, "text": "quillmarknext"}
+    found = _DRAFT.search((await office.pages["hr"].post("/runs/new/people", data=form)).text)
     assert found is not None
     return unescape(found[1])
 
 
-async def terms(house: House) -> Ask:
-    return Ask(form={"draft": await draft(house), "packet": PACKET, "when": "planned", **FUTURE})
+async def terms(office: Office) -> Ask:
+    return Ask(form={"draft": await draft(office), "packet": PACKET, "when": "planned", **FUTURE})
 
 
-async def preview(house: House) -> Ask:
-    asked = await terms(house)
-    answer = await house.pages["hr"].post("/runs/new/preview", data={"csrf": house.csrf["hr"], **(asked.form or {})})
+async def preview(office: Office) -> Ask:
+    asked = await terms(office)
+    answer = await office.pages["hr"].post("/runs/new/preview", data={"csrf": office.csrf["hr"], **(asked.form or {})})
     found = _PREVIEW.search(answer.headers["location"])
     assert found is not None
     return Ask({"inquiry_id": found[1]})
 
 
-async def start_previewed(house: House) -> Ask:
-    asked = await preview(house)
+async def start_previewed(office: Office) -> Ask:
+    asked = await preview(office)
     return Ask(asked.values, form={})
 
 
-async def version_again(house: House) -> Ask:
+async def version_again(office: Office) -> Ask:
     return Ask(json=packet_named("adopted"))
 
 
-async def in_packet(house: House) -> Ask:
+async def in_packet(office: Office) -> Ask:
     return Ask(query={"packet": PACKET})
 
 
-async def delegate_on_page(house: House) -> Ask:
+async def delegate_on_page(office: Office) -> Ask:
     when = {name: value[:16] if name != "to" else value for name, value in delegation(500).items()}
     return Ask(form={**when, "to": "colleague"})
 
 
-async def delegate(house: House) -> Ask:
+async def delegate(office: Office) -> Ask:
     return Ask(json=delegation(600) | {"to": "colleague"})
 
 
-async def change_embargo(house: House) -> Ask:
-    return Ask({"run_id": house.runs["embargo"]}, json={"until": house.made["later"], "named": []})
+async def change_embargo(office: Office) -> Ask:
+    return Ask({"run_id": office.runs["embargo"]}, json={"until": office.made["later"], "named": []})
 
 
-async def change_embargo_on_page(house: House) -> Ask:
-    return Ask({"run_id": house.runs["page embargo"]}, form={"until": house.made["later"][:16], "zone": "UTC"})
+async def change_embargo_on_page(office: Office) -> Ask:
+    return Ask({"run_id": office.runs["page embargo"]}, form={"until": office.made["later"][:16], "zone": "UTC"})
 
 
 SEARCH = {"packet": PACKET, "text": "quillmarknext"}

@@ -1,4 +1,4 @@
-"""Every route of the application, and what comes of it for everybody who could come: written by hand, to be read.
+"""Every route of the application, and what comes of it for everyone who could come: written by hand, to be read.
 
     +   allowed
     x   refused: they know of it, and may not (403)
@@ -6,8 +6,8 @@
     s   the way to the sign-in page, or 401
     -   what was asked cannot be so, or not for them (422)
 
-Who: HR, IT approver, finance approver, operator, value owner, safety owner, auditor, somebody without any role, a
-service whose token goes no further than reading, and nobody at all. A service has no session: pages send it to sign in.
+Who: HR, IT approver, finance approver, operator, value owner, safety owner, auditor, someone without any role, a
+service whose token goes no further than reading, and no one at all. A service has no session: pages send it to sign in.
 """
 
 from __future__ import annotations

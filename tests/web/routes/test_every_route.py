@@ -1,4 +1,4 @@
-"""Every route against everybody who could come, as `routes_table` has it; and a run under embargo, of which nobody who
+"""Every route against everyone who could come, as `routes_table` has it; and a run under embargo, of which no one who
 is not named finds a trace."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from orchestrator.web.settings import WebSettings
 from tests.cli.command_line import Offboard
 from tests.integration.installation import installation
 from tests.web.overheard import CANARY, Overheard, overhearing
-from tests.web.routes.routes_company import CONFLICTED, FUTURE, NAMED, Ask, House, exception_of, house, task_of
+from tests.web.routes.routes_company import CONFLICTED, FUTURE, NAMED, Ask, Office, exception_of, office, task_of
 from tests.web.routes.routes_requests import request_for
 from tests.web.routes.routes_table import WHO, Row, rows
 
@@ -32,7 +32,7 @@ TABLE = {row.route: row for row in rows()}
 NO_RUN = "r0000000000000000"
 UNNAMED = tuple(who for who in WHO if who not in ("hr", "nobody", *NAMED))
 NOTHING_TO_DO = ("/retry",)
-"""Nothing has failed in these runs: whoever may is told so (409)."""
+"""Nothing has failed in these runs: accounts with the permission get a 409."""
 _ID = re.compile(r"r[0-9a-f]{16}")
 
 
@@ -56,14 +56,14 @@ def test_every_route_of_the_application_has_a_row() -> None:
 @pytest_asyncio.fixture(scope="module")
 async def everybody(
     postgres: PostgresServer, migrated_template: str, temporal: TemporalServer, shared_company: Company
-) -> AsyncIterator[tuple[House, Overheard]]:
-    """An installation of its own, since here everything is tried that somebody may."""
+) -> AsyncIterator[tuple[Office, Overheard]]:
+    """An installation of its own, since here everything is tried that someone may."""
     name = f"test_routes_{os.getpid()}"
     await postgres.create_database(name, template=migrated_template)
     await shared_company.mark()
     async with installation(postgres.url(name), temporal.address, shared_company) as here:
         with overhearing(here.settings) as heard:
-            async with house(here) as made:
+            async with office(here) as made:
                 heard.secrets |= {f"the token of {who}": token for who, token in made.tokens.items()}
                 for who, client in made.pages.items():
                     heard.secrets |= {f"the session of {who}": value for value in client.cookies.values()}
@@ -75,7 +75,7 @@ async def everybody(
     assert heard.leaks() == []
 
 
-async def ask(everybody: tuple[House, Overheard], who: str, row: Row, asked: Ask) -> httpx.Response:
+async def ask(everybody: tuple[Office, Overheard], who: str, row: Row, asked: Ask) -> httpx.Response:
     made, heard = everybody
     if row.method == "GET" and not row.path.startswith("/api"):  # the API refuses unknown parameters
         asked = Ask(asked.values, query={**asked.query, "said": CANARY})
@@ -86,12 +86,12 @@ async def ask(everybody: tuple[House, Overheard], who: str, row: Row, asked: Ask
 
 
 def outcome(answer: httpx.Response) -> str:
-    """As the table has it; `late` where somebody was first."""
+    """As the table has it; `late` where someone was first."""
     location = answer.headers.get("location", "")
     if answer.status_code == 401 or (answer.status_code == 303 and location.startswith("/sign-in?")):
         return "s"
     if answer.status_code == 303 and location == "/sign-in":
-        return "+" if "set-cookie" in answer.headers else "s"  # whoever has just signed out
+        return "+" if "set-cookie" in answer.headers else "s"  # the account has just signed out
     if answer.status_code == 200 and answer.headers.get("content-type") == "application/json":
         document = answer.json()
         refusals = [one["refused"] for one in document.get("outcomes", ()) if one["refused"]]
@@ -106,8 +106,8 @@ def _of_status(status: int) -> str:
 
 
 @pytest.mark.parametrize("route", TABLE)
-async def test_a_route_answers_each_as_the_table_says(everybody: tuple[House, Overheard], route: str) -> None:
-    """Those first who may not, so that it is tried by everybody on something that waits to be done."""
+async def test_a_route_answers_each_as_the_table_says(everybody: tuple[Office, Overheard], route: str) -> None:
+    """Those first who may not, so that it is tried by everyone on something that waits to be done."""
     row = TABLE[route]
     asked = await request_for(everybody[0], route)
     found: dict[str, str] = {}
@@ -127,14 +127,14 @@ KEEPS_ACCESS = ("reschedule", "hold", "end", "skip", "settle", "gate", "together
 """What the people who report to the leaver don't do either. The rest speeds the run up, or changes nothing in it."""
 
 
-async def test_an_unknown_parameter_is_refused_and_appears_nowhere(everybody: tuple[House, Overheard]) -> None:
+async def test_an_unknown_parameter_is_refused_and_appears_nowhere(everybody: tuple[Office, Overheard]) -> None:
     made, heard = everybody
     answer = await made.programs["hr"].get("/runs", params={"said": CANARY})
     assert answer.status_code == 422
     heard.answer("an unknown parameter", answer.text, answer.headers)
 
 
-async def conflicted_requests(made: House) -> dict[str, list[tuple[str, str, Ask]]]:
+async def conflicted_requests(made: Office) -> dict[str, list[tuple[str, str, Ask]]]:
     """Every command on the run `own`, at the API and at its page."""
     run_id = made.runs["own"]
     run = await made.run("own", lambda run: run["gates"] and run["exceptions"])
@@ -173,7 +173,7 @@ async def conflicted_requests(made: House) -> dict[str, list[tuple[str, str, Ask
 
 @pytest.mark.parametrize("who", CONFLICTED)
 async def test_conflicted_accounts_change_nothing_at_any_entry_point(
-    everybody: tuple[House, Overheard], who: str
+    everybody: tuple[Office, Overheard], who: str
 ) -> None:
     """Whatever roles they have: assistants, the leaver, the people who report to the leaver, and their programs."""
     made, heard = everybody
@@ -193,7 +193,7 @@ async def test_conflicted_accounts_change_nothing_at_any_entry_point(
 
 @pytest.mark.parametrize("who", CONFLICTED)
 async def test_conflicted_accounts_change_nothing_at_a_terminal(
-    everybody: tuple[House, Overheard], tmp_path: Path, who: str
+    everybody: tuple[Office, Overheard], tmp_path: Path, who: str
 ) -> None:
     made, _ = everybody
     run_id = made.runs["own"]
@@ -234,7 +234,7 @@ def _as_unknown(answer: httpx.Response) -> bool:
 
 @pytest.mark.parametrize("route", [row.route for row in TABLE.values() if row.of_a_run])
 async def test_a_run_under_embargo_is_refused_like_one_that_does_not_exist(
-    everybody: tuple[House, Overheard], route: str
+    everybody: tuple[Office, Overheard], route: str
 ) -> None:
     """By the same bytes, but for the id that was asked for."""
     row = TABLE[route]
@@ -245,7 +245,7 @@ async def test_a_run_under_embargo_is_refused_like_one_that_does_not_exist(
             continue
         answers = []
         if who not in ("program", "nobody"):
-            await everybody[0].pages[who].get("/device")  # what was kept to be said to them stands on no answer here
+            await everybody[0].pages[who].get("/device")  # no message that was kept for them is on an answer here
         for run_id in (hidden, NO_RUN):
             about = Ask({**asked.values, "run_id": run_id}, asked.form, asked.json, asked.query, asked.files)
             answers.append(await ask(everybody, who, row, about))
@@ -263,7 +263,7 @@ def _without_ids(answer: httpx.Response) -> tuple[Any, ...]:
     return answer.status_code, headers, _ID.sub("a run", answer.text)
 
 
-async def test_nothing_anywhere_tells_of_a_run_under_embargo(everybody: tuple[House, Overheard]) -> None:
+async def test_nothing_anywhere_tells_of_a_run_under_embargo(everybody: tuple[Office, Overheard]) -> None:
     """No list, count, search, history or figure."""
     made, _ = everybody
     person, run_id = made.people["hidden"], made.runs["hidden"]
@@ -293,7 +293,7 @@ async def test_nothing_anywhere_tells_of_a_run_under_embargo(everybody: tuple[Ho
     assert visible < (await made.programs["hr"].get("/ledger")).json()["events"], "without the events of the hidden run"
 
 
-async def test_a_stream_says_nothing_while_a_hidden_run_moves(everybody: tuple[House, Overheard]) -> None:
+async def test_a_stream_says_nothing_while_a_hidden_run_moves(everybody: tuple[Office, Overheard]) -> None:
     """What is seen afterwards is the first that is heard of."""
     made, _ = everybody
     heard: list[str] = []

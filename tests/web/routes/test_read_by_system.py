@@ -233,7 +233,7 @@ async def test_the_account_reads_its_own_system_and_that_the_others_exist(readin
 
 
 @pytest.mark.parametrize("who", ["service", "cards-reader"])
-async def test_nobody_finds_a_run_by_what_they_do_not_read(reading: Reading, who: str) -> None:
+async def test_no_one_finds_a_run_by_what_they_do_not_read(reading: Reading, who: str) -> None:
     """The search finds by every text that an operator reads, and an account of the cards' system by its own only."""
     labels = {
         (system["system"], account["label"])
@@ -251,7 +251,7 @@ async def test_nobody_finds_a_run_by_what_they_do_not_read(reading: Reading, who
         if who == "cards-reader":
             page = await reading.page.submit("/search", {"text": text})
             assert (reading.values["run_id"] in page.text) == found and ("No matches" in page.text) != found
-            assert PERSON.email not in page.text or text == PERSON.email  # what was typed stands in the field
+            assert PERSON.email not in page.text or text == PERSON.email  # the field keeps what was typed
 
 
 async def _finds(program: httpx.AsyncClient, text: str) -> bool:

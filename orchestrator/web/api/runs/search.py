@@ -1,4 +1,4 @@
-"""Search of runs and their open exceptions. The text stands in the body: addresses end up in logs and histories."""
+"""Search of runs and their open exceptions. The text is in the body: addresses end up in logs and histories."""
 
 from __future__ import annotations
 

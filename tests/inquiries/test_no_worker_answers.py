@@ -1,4 +1,4 @@
-"""Where no worker is, one dies, or Temporal is away, whoever asks is told, in time and with a remedy."""
+"""Where no worker runs, one dies, or Temporal is away, the asker gets an error in time, with a remedy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_without_a_worker_it_is_said_within_the_deadline_and_answered_once
         assert len(answer.people) == 2
 
 
-async def test_a_worker_that_dies_at_work_is_replaced_while_somebody_waits(asking: Asking, tmp_path: Path) -> None:
+async def test_a_worker_that_dies_at_work_is_replaced_while_someone_waits(asking: Asking, tmp_path: Path) -> None:
     async with asking(worker=False) as (here, inquiries):
         async with WorkerProcess.start(here.environment(), tmp_path / "worker.log") as process:
             assert len((await inquiries.ask("hr", QUESTION)).people) == 2

@@ -24,7 +24,7 @@ DAY = timedelta(days=1).total_seconds()
 
 
 class Teller:
-    """Says what it was told to say, the last of it again and again."""
+    """Answers with what it was given, the last of it again and again."""
 
     def __init__(self, answers: Sequence[Attempted] = (), looks: Sequence[float | None] = ()) -> None:
         self.queue = f"telling-{uuid.uuid4()}"
@@ -70,7 +70,7 @@ async def lasted(handle: WorkflowHandle[Any, Any]) -> float:
     return (described.close_time - described.start_time).total_seconds()
 
 
-async def test_what_nobody_takes_is_given_up_within_three_days(time_skipping_server: WorkflowEnvironment) -> None:
+async def test_what_no_one_accepts_is_given_up_within_three_days(time_skipping_server: WorkflowEnvironment) -> None:
     teller = Teller([Attempted(over=False)])
     took = await delivered(time_skipping_server, teller)
     assert 2 * DAY < took <= 3 * DAY
