@@ -163,11 +163,14 @@ class Engine:
             raise self._unavailable(error) from error
         self._away_until = 0.0
 
-    async def running(self) -> set[str]:
-        """The runs with a workflow that runs, as Temporal lists them: what has just begun or ended may be missing.
-        Raises `EngineUnavailable`."""
+    async def running(self, first: str, last: str) -> set[str]:
+        """The runs with a workflow that runs, of those with ids from `first` to `last`, as Temporal lists them: what
+        has just begun or ended may be missing. Raises `EngineUnavailable`."""
         queue = self.task_queue.replace("'", "''")
-        query = f"WorkflowType = 'Offboarding' AND ExecutionStatus = 'Running' AND TaskQueue = '{queue}'"
+        query = (
+            f"WorkflowType = 'Offboarding' AND ExecutionStatus = 'Running' AND TaskQueue = '{queue}' "
+            f"AND WorkflowId BETWEEN '{workflow_id(first)}' AND '{workflow_id(last)}'"
+        )
         try:
             listed = self.client.list_workflows(query, page_size=LISTED_PER_PAGE, rpc_timeout=ANSWER_WITHIN)
             return {run_id async for found in listed if (run_id := run_of(found.id)) is not None}

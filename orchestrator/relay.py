@@ -2,7 +2,7 @@
 
 Three looks. By position, as events come: what concerns runs beyond the one that it is recorded in, as when a hold on a
 system is lifted. By sweep: every open run whose workflow has not reported the ledger's version, reported from another
-cluster than today's, or is overdue for something. By Temporal's list: every open run that has no workflow.
+cluster than today's, or is overdue for something. By Temporal's list: open runs that have no workflow, 1,000 at a time.
 
 Beside these it follows for webhooks, which send events, and for the workflow that mails people what waits for
 them.
@@ -41,6 +41,8 @@ CURSOR = "relay"
 HOOKS_CURSOR = "webhooks"
 DELIVERIES_AT_ONCE = 500
 """Deliveries that were due during an outage are sent in batches."""
+CHECKED_AT_ONCE = 1000
+"""Open runs of which one look at Temporal's list finds out whether they have a workflow."""
 PEOPLE = frozenset(
     kind.type_name()
     for kind in (
@@ -96,6 +98,7 @@ class Relay:
         self._notices_wait = True
         self._people_changed = False
         self._deciders_checked: float | None = None
+        self._checked_to = ""
 
     def stop(self) -> None:
         """Ends `run` after the check that is in progress: a cancelled query may leave its connection unreturned."""
@@ -177,11 +180,13 @@ class Relay:
 
     async def start_missing(self) -> int:
         """Starts the workflow of every open run that has none, whatever it reported last, and returns how many there
-        were."""
-        # Listed before the ledger is asked: a run that is closed in between is not taken for one without a workflow.
-        running = await self._engine.running()
-        opened = await engine_reports.open_for(self._database, self._cadence.grace)
+        were. Checks the next `CHECKED_AT_ONCE` open runs; after the last ones it begins again."""
+        opened = await engine_reports.open_for(self._database, self._cadence.grace, self._checked_to, CHECKED_AT_ONCE)
+        self._checked_to = opened[-1] if len(opened) == CHECKED_AT_ONCE else ""
+        running = await self._engine.running(opened[0], opened[-1]) if opened else set()
         missing = [run_id for run_id in opened if run_id not in running]
+        if missing:  # a run that was closed in between is none without a workflow
+            missing = await engine_reports.still_open(self._database, missing)
         for run_id in missing:
             await self._engine.start_again(run_id)
         if missing:

@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 
 from orchestrator.domain.events.event import Event
-from orchestrator.ledger.book.errors import EventKeyTaken, LedgerError, TimePassed, VersionConflict
+from orchestrator.ledger.book.errors import EventKeyTaken, LedgerError, OlderDatabase, TimePassed, VersionConflict
 from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, write
 from orchestrator.ledger.book.records import Appended, Recorded, RowWrite
 from orchestrator.ledger.book.rows import statements
@@ -43,6 +43,8 @@ class PreparedStream:
     stream: str
     expected: int
     events: Sequence[PreparedEvent]
+    leaf: bytes | None = None
+    """The hash of the event at `expected`, where this process knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +172,11 @@ class _CommitGroup:
     def take(self, prepared: PreparedAppend) -> Outcome:
         versions: dict[str, int] = {}
         for part in prepared.streams:
-            actual = self.tails.get(part.stream, (0, NO_PREVIOUS))[0]
+            actual, leaf = self.tails.get(part.stream, (0, NO_PREVIOUS))
             if actual != part.expected:
                 return VersionConflict(part.stream, part.expected, actual)
+            if part.leaf is not None and part.leaf != leaf:
+                return OlderDatabase("ledger", part.stream, actual, differs=True)
             versions[part.stream] = actual + len(part.events)
         if prepared.not_after is not None and self.now >= prepared.not_after:
             first = prepared.streams[0]
@@ -188,7 +192,8 @@ class _CommitGroup:
         for part in prepared.streams:
             for event in part.events:
                 recorded.append(self._record(prepared.append_id, part.stream, event))
-        return Appended(self.now, tuple(recorded), versions)
+        leaves = {part.stream: self.tails[part.stream][1] for part in prepared.streams if part.events}
+        return Appended(self.now, tuple(recorded), versions, leaves)
 
     def _record(self, append_id: UUID, stream: str, event: PreparedEvent) -> Recorded:
         before, previous = self.tails.get(stream, (0, NO_PREVIOUS))

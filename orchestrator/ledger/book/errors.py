@@ -74,12 +74,14 @@ class OutcomeUnknown(LedgerUnavailable):
 
 
 class OlderDatabase(LedgerUnavailable):
-    """A stream has fewer events than this process has read of it: an older copy of the database was restored."""
+    """A stream has fewer events than this process has read of it, or others: an older copy of the database was
+    restored, and may have grown since."""
 
-    def __init__(self, place: str, stream: str, version: int) -> None:
+    def __init__(self, place: str, stream: str, version: int, *, differs: bool = False) -> None:
+        found = "has another event at" if differs else "ends before"
         super().__init__(
             place,
-            f"stream {stream} ends before version {version}, which this process has read: this is an older copy",
+            f"stream {stream} {found} version {version}, which this process has read: this is an older copy",
             "Stop all processes, compare the database with the last checkpoint (`offboard ledger verify --against`), "
             "then start them again",
         )

@@ -71,11 +71,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What an append became: `events` in the order of the drafts, `versions` of every stream that was named."""
+    """What an append became: `events` in the order of the drafts, `versions` of every stream that was named, `leaves`
+    the hash of each stream's last event."""
 
     recorded_at: datetime
     events: Sequence[Recorded]
     versions: Mapping[str, int]
+    leaves: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def positions(self) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from orchestrator.ledger.book.errors import (
 )
 from orchestrator.ledger.book.format import Entry, read_sealed, write_sealed
 from orchestrator.ledger.book.format import read as read_entry
+from orchestrator.ledger.book.known_tails import KnownTails
 from orchestrator.ledger.book.records import Appended, Page, Recorded, RowWrite, StreamAppend
 from orchestrator.ledger.book.rows import check_row
 from orchestrator.ledger.book.writer import GroupWriter
@@ -35,8 +36,9 @@ _LARGE_BYTES = 256 << 10
 
 _READ = """
 WITH t AS MATERIALIZED (SELECT engine.now() AS now)
-SELECT t.now, CASE WHEN e.version > e.after THEN e.stored END, e.stream FROM t LEFT JOIN (
-    SELECT e.stream, e.version, e.stored, r.version AS after FROM unnest(%b::text[], %b::int[]) AS r(stream, version)
+SELECT t.now, CASE WHEN e.version > e.after THEN e.stored END, e.stream, e.version, e.leaf_hash FROM t LEFT JOIN (
+    SELECT e.stream, e.version, e.stored, e.leaf_hash, r.version AS after
+    FROM unnest(%b::text[], %b::int[]) AS r(stream, version)
     JOIN ledger.events e ON e.stream = r.stream AND e.version >= r.version) e ON true
 ORDER BY e.stream, e.version
 """
@@ -73,6 +75,7 @@ class Ledger:
         self._keyring = keyring
         self._codec = codec
         self._writer = GroupWriter(database)
+        self._tails = KnownTails()
         self.files = Files(database, keyring)
         self.uploads = Uploads(database, self.files)
         self.forgetting: list[Callable[[], None]] = []
@@ -86,9 +89,12 @@ class Ledger:
         rows = await self._rows(_READ, (list(after), list(after.values())))
         reached = {row[2] for row in rows}
         if short := next((stream for stream, version in after.items() if version and stream not in reached), None):
-            for forget in self.forgetting:
-                forget()
+            self._forget()
             raise OlderDatabase(self._database.place, short, after[short])
+        for _, _, stream, version, leaf in rows:
+            if stream is not None and not self._tails.agree(stream, version, bytes(leaf)):
+                self._forget()
+                raise OlderDatabase(self._database.place, stream, version, differs=True)
         events: dict[str, list[Recorded]] = {stream: [] for stream in after}
         for recorded in await self._decode(row[1] for row in rows if row[1] is not None):
             events[recorded.stream].append(recorded)
@@ -111,7 +117,20 @@ class Ledger:
             raise ValueError("append: there is no stream. Give at least one, with the version that was read")
         for row in rows:
             check_row(row)
-        return await self._writer.submit(replace(await self._prepare(appends, rows), not_after=not_after))
+        prepared = replace(await self._prepare(appends, rows), not_after=not_after)
+        try:
+            appended = await self._writer.submit(prepared)
+        except OlderDatabase:
+            self._forget()
+            raise
+        for stream, leaf in appended.leaves.items():
+            self._tails.agree(stream, appended.versions[stream], leaf)
+        return appended
+
+    def _forget(self) -> None:
+        self._tails.clear()
+        for forget in self.forgetting:
+            forget()
 
     async def follow(self, after_position: int, limit: int) -> list[Recorded]:
         """The next events by position. None is ever missed: positions are given in the order of commits."""
@@ -197,7 +216,13 @@ class Ledger:
         return PreparedAppend(
             uuid4(),
             tuple(
-                PreparedStream(part.stream, part.expected, tuple(next(events) for _ in part.drafts)) for part in appends
+                PreparedStream(
+                    part.stream,
+                    part.expected,
+                    tuple(next(events) for _ in part.drafts),
+                    self._tails.leaf(part.stream, part.expected),
+                )
+                for part in appends
             ),
             tuple(rows),
             len(prepared),

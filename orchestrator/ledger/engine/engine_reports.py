@@ -126,15 +126,24 @@ async def open_runs(database: Database) -> list[str]:
         return [row[0] for row in rows]
 
 
-async def open_for(database: Database, grace: timedelta) -> list[str]:
-    """Open runs that were requested more than `grace` ago."""
+async def open_for(database: Database, grace: timedelta, after: str, most: int) -> list[str]:
+    """Open runs that were requested more than `grace` ago: the next `most` by id after the id `after`."""
     async with database.connect() as connection:
         rows = await connection.execute(
             text(
-                "SELECT run_id FROM read.runs WHERE closed_at IS NULL "
-                "AND requested_at < engine.now() - cast(:grace AS interval) ORDER BY run_id"
+                "SELECT run_id FROM read.runs WHERE closed_at IS NULL AND run_id > :after "
+                "AND requested_at < engine.now() - cast(:grace AS interval) ORDER BY run_id LIMIT :most"
             ),
-            {"grace": grace},
+            {"grace": grace, "after": after, "most": most},
+        )
+        return [row[0] for row in rows]
+
+
+async def still_open(database: Database, run_ids: list[str]) -> list[str]:
+    async with database.connect() as connection:
+        rows = await connection.execute(
+            text("SELECT run_id FROM read.runs WHERE closed_at IS NULL AND run_id = ANY(:ids) ORDER BY run_id"),
+            {"ids": run_ids},
         )
         return [row[0] for row in rows]
 

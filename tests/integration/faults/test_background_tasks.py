@@ -18,6 +18,7 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 
 from orchestrator import commands
+from orchestrator import relay as relay_module
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.temporal import TemporalServer
@@ -25,7 +26,8 @@ from orchestrator.engine import NUDGE_WITHIN, Engine, EngineAddress, EngineRefus
 from orchestrator.ledger.book.errors import LedgerUnavailable
 from orchestrator.ledger.engine import engine_reports
 from orchestrator.ledger.engine.engine_reports import EngineReports
-from orchestrator.relay import Relay
+from orchestrator.ledger.engine.webhooks import Webhooks
+from orchestrator.relay import Cadence, Relay
 from orchestrator.workflows.offboarding import workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
@@ -159,6 +161,25 @@ async def test_a_workflow_that_vanished_is_started_again(install: Install, hire:
             while not await is_back():
                 await asyncio.sleep(POLL)
         assert (await here.attend(run)).finish == "clean"
+
+
+async def test_open_runs_are_checked_for_workflows_some_at_a_time(
+    install: Install, hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "CHECKED_AT_ONCE", 2)
+    async with install(packet=quick_packet(), relay=False) as here:
+        silent = without_engine(here)
+        runs = [await here.start(person, services=silent) for person in await hire(3)]
+        webhooks = Webhooks(here.backend.database, here.backend.keyring, here.backend.ledger)
+        relay = Relay(
+            here.backend.database, here.backend.ledger, here.engine, webhooks, cadence=Cadence(grace=timedelta(0))
+        )
+        assert [await relay.start_missing() for _ in range(2)] == [2, 1]
+        for run in runs:
+            await here.wait_until(run, gate_open, "an open gate")
+        async with asyncio.timeout(SURVIVED_WITHIN_SECONDS):  # Temporal's list is behind at first
+            while await relay.start_missing() + await relay.start_missing():
+                await asyncio.sleep(POLL)
 
 
 async def test_a_workflow_that_runs_is_not_disturbed_by_the_check(install: Install, hire: Hire) -> None:

@@ -105,6 +105,29 @@ async def test_a_database_that_is_older_than_what_was_read_of_it_is_said_so(
     assert len((await ledger.read({"run:1": 0})).events["run:1"]) == 2
 
 
+@pytest.mark.parametrize("noticed_by", ["read", "append"])
+async def test_an_older_database_that_has_grown_since_is_said_so(
+    new_ledger: Callable[[], Ledger], url: str, noticed_by: str
+) -> None:
+    """Another process wrote as many events after an older copy was restored: the versions are those that are known."""
+    ledger, other = new_ledger(), new_ledger()
+    forgotten: list[str] = []
+    ledger.forgetting.append(lambda: forgotten.append("states"))
+    await ledger.append([StreamAppend("run:1", 0, counts(1, 3))])
+    async with await psycopg.AsyncConnection.connect(url.replace("+psycopg", ""), autocommit=True) as owner:
+        await owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER ALL")
+        await owner.execute("DELETE FROM ledger.events WHERE version = 3")
+    await other.append([StreamAppend("run:1", 2, counts(7, 7))])
+    with pytest.raises(OlderDatabase, match="run:1 has another event at version 3"):
+        if noticed_by == "read":
+            await ledger.read({"run:1": 3})
+        else:
+            await ledger.append([StreamAppend("run:1", 3, counts(8, 8))])
+    assert forgotten == ["states"]
+    assert len((await ledger.read({"run:1": 0})).events["run:1"]) == 3
+    await ledger.append([StreamAppend("run:1", 3, counts(9, 9))])
+
+
 async def test_a_read_survives_connections_that_the_server_has_ended(ledger: Ledger, url: str) -> None:
     """As after a restart: the pool's connections are dead, and the server is back."""
     await ledger.append([StreamAppend("run:1", 0, counts(1, 2))])
