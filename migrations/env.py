@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, text
 
-from orchestrator.ledger.schema.tables import metadata
+from orchestrator.ledger.schema.all_tables import metadata
 
 
 def run() -> None:

@@ -18,7 +18,7 @@ from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.workflows.offboarding import Nudge
 
-TELLING_WITHIN = timedelta(seconds=5)
+SIGNAL_TIMEOUT = timedelta(seconds=5)
 
 
 class Results:
@@ -84,7 +84,7 @@ class Results:
 
         async def notify() -> None:
             with contextlib.suppress(RPCError, TimeoutError):
-                await handle.signal("nudge", Nudge(hint=progress), rpc_timeout=TELLING_WITHIN)
+                await handle.signal("nudge", Nudge(hint=progress), rpc_timeout=SIGNAL_TIMEOUT)
 
         self._notification = asyncio.create_task(notify())
 

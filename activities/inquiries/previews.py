@@ -1,4 +1,4 @@
-"""What a run would do, worked out in memory. Nothing is written, in the ledger or anywhere else.
+"""What a run would do, computed in memory. No event is written, and no system is changed.
 
 The same searching, matching and planning as in a run, under the same rules; only that nothing comes of it. Account
 ids are made with a key that is thrown together for the moment, so that they are not those of the run to come; what

@@ -1,4 +1,4 @@
-"""A preview as a document: what a run would do, worked out in memory and written nowhere.
+"""A preview as a document: what a run would do, computed in memory and kept only sealed, for minutes.
 
 The same words as a run's document where they mean the same (`docs/json.md`). It is about a person throughout, so it
 has no repr, and is stored only in sealed rows and sent only to the account that asked.

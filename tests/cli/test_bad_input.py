@@ -197,7 +197,7 @@ async def test_an_embargoed_run_is_absent_for_all_but_the_named(
     asked = await offboard.done("start", person.employee_number, *when, as_="safety-owner")
     assert "received" in asked.out and run_id not in asked.out
     looked = await offboard.done("start", person.employee_number, *when, "--preview", as_="safety-owner")
-    assert "Nothing is saved" in looked.out and run_id not in looked.out
+    assert "No run is started" in looked.out and run_id not in looked.out
     assert "second_request" in (await offboard.done("exceptions", "--json", as_="operator")).out
     assert run_id not in (await offboard.done("exceptions", "--all", "--json", as_="safety-owner")).out
     await commands.set_embargo(stack.services, hr, run_id, None)

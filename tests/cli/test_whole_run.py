@@ -26,7 +26,7 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
 
     # HR
     shown = await offboard.done("start", number, *cutoff, "--preview", as_="hr")
-    assert name in shown.out and "Nothing is saved" in shown.out and "access: approval by IT approver" in shown.out
+    assert name in shown.out and "No run is started" in shown.out and "access: approval by IT approver" in shown.out
     listed = (await offboard.done("runs", "--json", as_="hr")).json["runs"]
     assert number not in {run["person"]["employee_number"] for run in listed if run["person"]}
     said = await offboard.done("start", number, *cutoff, as_="hr")

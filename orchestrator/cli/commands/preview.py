@@ -1,4 +1,4 @@
-"""`start --preview`: what a run would do. Nothing is written, in the ledger or anywhere else."""
+"""`start --preview`: what a run would do. No event is written; the web process keeps the sealed answer for minutes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestrator.vocabulary.states import label as label_of
 
 
 def print_preview(document: Document) -> None:
-    say(f"Preview for {name(document['person'])}. Nothing is saved or changed.", style="bold")
+    say(f"Preview for {name(document['person'])}. No run is started, and no system is changed.", style="bold")
     ends = "now (urgent)" if document["urgent"] else cutoff(document["cutoff"], document["zone"])
     say(f"Access ends {ends}, under packet {document['packet']} ({document['phase']}).")
     say("")

@@ -46,7 +46,7 @@ def start(
         bool, typer.Option("--urgent", help="Immediately run the reversible steps that remove access, before approval.")
     ] = False,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Only preview the run. Nothing is saved or changed.")
+        bool, typer.Option("--preview", help="Only preview the run: no run is started, no system changed.")
     ] = False,
     embargo_until: Annotated[
         str | None,

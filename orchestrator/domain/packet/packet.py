@@ -51,7 +51,8 @@ class OutcomeTargets(_Written):
 
 
 class Thresholds(_Written):
-    """`batch_cap`: how many runs one list may start before the requester has to confirm the number.
+    """`batch_cap`: how many runs one list may start before the requester has to confirm the number. It finds a wrong
+    file; `StartLimits` hold for every entry point.
     `retries_become_exception_after`: how long a system may fail before a person hears of it; retries go on.
     `accounts_fresh_for`: how old the last look at a system may be when something is changed in it.
     `task_due_within` is the due date of tasks which say none themselves."""

@@ -27,10 +27,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from orchestrator.ledger.schema import inquiry_tables, keyring_tables  # noqa: F401  # so that `metadata` knows of them
 from orchestrator.ledger.schema.columns import instant as _instant
 from orchestrator.ledger.schema.columns import json_column as _json
-from orchestrator.ledger.schema.columns import metadata as metadata
+from orchestrator.ledger.schema.columns import metadata
 
 events = Table(
     "events",

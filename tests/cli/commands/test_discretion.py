@@ -24,7 +24,7 @@ async def test_an_embargoed_start_is_seen_by_those_named_until_it_ends(offboard:
     few = await offboard.refused("start", person.employee_number, *CUTOFF, *embargo[:4], as_="hr")
     assert "cannot complete the run" in few and "Add more people" in few
     shown = await offboard.done("start", person.employee_number, *CUTOFF, *embargo, "--preview", as_="hr")
-    assert "Nothing is saved" in shown.out
+    assert "No run is started" in shown.out
     said = await offboard.done("start", person.employee_number, *CUTOFF, *embargo, "--reason", "quietly", as_="hr")
     run_id = said.out.split()[1]
     assert (await offboard.done("show", run_id, "--json", as_="value-owner")).json["embargo"]["named"]

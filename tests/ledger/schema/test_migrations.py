@@ -18,9 +18,9 @@ from orchestrator.ledger.book.errors import LedgerUnavailable
 from orchestrator.ledger.book.records import StreamAppend
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.schema.all_tables import metadata
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.migrate import upgrade
-from orchestrator.ledger.schema.tables import metadata
 from tests.ledger.sample_events import EVENT_TYPES, counted
 
 
