@@ -34,8 +34,7 @@ async def hold_system(services: Services, actor: Actor, system: str, packet: str
     current = await _current(services, packet)
 
     def place(events: Sequence[Event]) -> Sequence[Draft]:
-        held = holds_of(events).held
-        return drafts(systems.hold_system(held, system, reason, actor, current), len(events), actor.human)
+        return drafts(systems.hold_system(holds_of(events), system, reason, actor, current), len(events), actor.human)
 
     return bool(await append_to(services.runs.ledger, e.holds_stream(system), place))
 

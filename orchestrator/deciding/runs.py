@@ -134,14 +134,16 @@ class Runs:
             stream = e.run_stream(run_id)
             _, state = self._runs.advance(stream, before, page.events[stream])
             shelf_version, shelf = shelves[state.asked.packet]
-            concerned = (*pinned[run_id].platform.systems, e.EVERYTHING)
+            concerned, about = (*pinned[run_id].platform.systems, e.EVERYTHING), state.asked.person_id
             world = World(
                 now=page.now,
                 read_at=clock,
                 pinned=pinned[run_id],
                 current=shelf.today_for(state.asked.packet_version),
                 abilities=self.abilities,
-                holds=frozenset(system for system in concerned if holds[system][1].held),
+                holds=frozenset(
+                    system for system in concerned if holds[system][1].holds(about, organisation[1].actors)
+                ),
                 actors=organisation[1].actors,
                 delegations=tuple(organisation[1].delegations.values()),
                 programs=organisation[1].programs,

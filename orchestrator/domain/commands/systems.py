@@ -6,18 +6,24 @@ from orchestrator.domain import events as e
 from orchestrator.domain.commands.operating import require_one_of
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.organisation import Holds
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, Level
 
 
-def hold_system(held: bool, system: str, reason: str | None, actor: Actor, packet: Packet) -> list[Event]:
+def hold_system(holds: Holds, system: str, reason: str | None, actor: Actor, packet: Packet) -> list[Event]:
     """Every change on a system waits, in all runs; on `*`, every change anywhere. `packet` says which systems there
-    are and who may: raises `Invalid` or `NotAllowed`. Nothing happens where it is held already."""
+    are and who may: raises `Invalid` or `NotAllowed`. Nothing happens where this account holds it already; the hold of
+    another account is recorded beside it, since the leaver's own counts for nothing in the leaver's run."""
     require("hold_system", actor)
     _looks_after(system, actor, packet)
-    return [] if held else [e.HoldPlaced(by=actor.actor_id, reason=reason)]
+    return (
+        []
+        if holds.held and (not holds.by or actor.actor_id in holds.by)
+        else [e.HoldPlaced(by=actor.actor_id, reason=reason)]
+    )
 
 
 def release_system(held: bool, system: str, actor: Actor, packet: Packet) -> list[Event]:

@@ -57,6 +57,7 @@ class Subject(Enum):
     REVIEW = "each review"
     SERVICE = "each service of the leaver for which no one answers after the cutoff: its account"
     CONNECTOR_MISSING = "each system whose connector is missing: in this process, or where it was searched"
+    HELD_SYSTEM = "each searched system on which changes are paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ def subjects(subject: Subject, context: ExceptionContext) -> list[str]:
             return list(state.work.exceptions)
         case Subject.SERVICE:
             return list(services_left_alone(state, world))
+        case Subject.HELD_SYSTEM:
+            return [s for s in searched_systems(world.pinned) if e.EVERYTHING in world.holds or s in world.holds]
         case Subject.CONNECTOR_MISSING:
             looks = state.accounts.searches.items()
             failing = [system for system, look in looks if look.code in MISSING_CODES]

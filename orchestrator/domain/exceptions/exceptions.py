@@ -25,10 +25,11 @@ from orchestrator.domain.exceptions.exception_rule import (
     services_left_alone,
     subjects,
 )
+from orchestrator.domain.packet.hand_overs import ability_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.postponing import paused_by_hr, postponing_roles
 from orchestrator.domain.planning.missing_connectors import MISSING, MISSING_CODES
-from orchestrator.domain.run.readiness import account_gone, approval_in_force, ready_since
+from orchestrator.domain.run.readiness import World, account_gone, approval_in_force, pause_reported_at, ready_since
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import StepState
 
@@ -186,7 +187,41 @@ def _pause_unconfirmed(context: ExceptionContext, _: str) -> Wanted | None:
     return Wanted(str(state.held_version))
 
 
+def _system_paused(context: ExceptionContext, system: str) -> Wanted | None:
+    """Changes on a system are paused and keep access of this person open for longer than the packet has patience. Once
+    for each pause that ends; one that HR accepted is not reported again."""
+    state = context.state
+    if state.held or state.asked.phase == "shadow":
+        return None
+    if context.world.now < pause_reported_at(state, context.patience) or not _kept_open(state, system, context.world):
+        return None
+    before = [
+        known
+        for known in state.work.exceptions.values()
+        if (known.opened.kind, known.opened.system) == ("pause_unconfirmed", system)
+    ]
+    if any(known.open or known.disposition == "accepted" for known in before):
+        return None
+    return Wanted(f"{system}-{len(before) + 1}", system=system)
+
+
+def _kept_open(state: RunState, system: str, world: World) -> bool:
+    """Whether access on the system is to be removed and is not, or is not known."""
+    look = state.accounts.searches.get(system)
+    if look is None or look.at is None:
+        steps = [step for step in world.pinned.workflow.steps if step.system == system]
+        abilities = [ability_of(step, world.pinned, world.abilities) for step in steps]
+        return any(ability is not None and ability.cuts_access for ability in abilities)
+    return any(
+        step.system == system and step.cuts_access and not state.work.steps[id_].final
+        for id_, step in state.plan.steps.items()
+    )
+
+
 def _confirmed_or_over(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    if opened.system is not None:
+        paused = opened.system in subjects(Subject.HELD_SYSTEM, context)
+        return not paused or not _kept_open(context.state, opened.system, context.world)
     return not context.state.held or paused_by_hr(context.state, context.world)
 
 
@@ -577,10 +612,11 @@ _RULES: Final = (
     ExceptionRule(
         kind="pause_unconfirmed",
         title="Pause not confirmed by HR",
-        meaning="A person without a role of HR paused this run. Access stays open until the run is resumed.",
-        remedy="Resume the run; or accept the pause and give a reason.",
+        meaning="A person without a role of HR paused this run, or all changes on this system. Access stays open until "
+        "the run or the system is resumed.",
+        remedy="Resume the run or the system; or accept the pause and give a reason.",
         repairs=(Repair.ACCEPT,),
-        opens=(Trigger(Subject.RUN, _pause_unconfirmed),),
+        opens=(Trigger(Subject.RUN, _pause_unconfirmed), Trigger(Subject.HELD_SYSTEM, _system_paused)),
         overcome=_confirmed_or_over,
         owners=_hr_roles,
         people_only=True,

@@ -161,19 +161,27 @@ def actor_of(state: Organisation, actor_id: str) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """One stream of holds: a system's, or `*` for everything."""
+    """One stream of holds: a system's, or `*` for everything. `by` are the accounts that placed the hold there is."""
 
     version: int = 0
     held: bool = False
+    by: frozenset[str] = field(default=frozenset(), compare=False)
+
+    def holds(self, person_id: str, actors: Mapping[str, Actor]) -> bool:
+        """Whether it holds back changes in a run about this person. A hold that the leaver placed alone does not, since
+        people can't delay their own offboarding."""
+        placed = [actors.get(account) for account in self.by]
+        own = bool(placed) and all(known is not None and known.human == person_id for known in placed)
+        return self.held and not own
 
 
 def fold_holds(state: Holds, event: Event) -> Holds:
-    held = state.held
+    held, by = state.held, state.by
     if isinstance(event, e.HoldPlaced):
-        held = True
+        held, by = True, by | {event.by}
     elif isinstance(event, e.HoldReleased):
-        held = False
-    return Holds(state.version + 1, held)
+        held, by = False, frozenset()
+    return Holds(state.version + 1, held, by)
 
 
 def holds_of(events: Iterable[Event]) -> Holds:

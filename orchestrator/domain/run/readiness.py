@@ -218,6 +218,11 @@ def due_at(state: RunState, step: PlannedStep) -> datetime | None:
     return state.cutoff + step.offset
 
 
+def pause_reported_at(state: RunState, patience: timedelta) -> datetime:
+    """When a pause of a system that keeps access open is reported to HR: `patience` after access was to be removed."""
+    return (state.requested_at if state.urgent else max(state.cutoff, state.requested_at)) + patience
+
+
 def shows_leaving_from(state: RunState, step: PlannedStep, world: World) -> datetime | None:
     """A change in the HR system would show the leaving to everyone who reads HR. Under an embargo it waits for the end
     of the embargo or the cutoff, whichever is first. None for a run that was never under one, and for other steps."""

@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from orchestrator.domain.planning.missing_connectors import missing_systems
 from orchestrator.domain.planning.searching import all_asked, queue_of, searches_due
 from orchestrator.domain.run.progress import Progress, StepDue
-from orchestrator.domain.run.readiness import MAX_BACKOFF, StepReadiness, World, readiness, ready_since
+from orchestrator.domain.run.readiness import (
+    MAX_BACKOFF,
+    StepReadiness,
+    World,
+    pause_reported_at,
+    readiness,
+    ready_since,
+)
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import lease
 
@@ -64,6 +71,7 @@ def _deadlines(state: RunState, standings: Mapping[str, StepReadiness], world: W
         for id_, where in standings.items()
         if where.kind == "ready" and not state.plan.steps[id_].is_task
     ]
+    dates += [pause_reported_at(state, patience)] if world.holds else []
     dates += [task.opened.due for task in state.work.tasks.values() if task.open]
     dates += [
         look.failing_since + patience for look in state.accounts.searches.values() if look.failing_since is not None

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from orchestrator.domain import events as e
+from orchestrator.domain.commands import systems
 from orchestrator.domain.commands.requests import systems_left_changed
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.measures.added_exposure import added_exposure
+from orchestrator.domain.organisation.organisation import Holds, fold_holds, holds_of
 from orchestrator.domain.permissions.levels import Actor
-from tests.domain.run_world import ANNA, DAY, EVENING, HOUR, HR, LEA, OLE, SAM, Story, at_cutoff
+from tests.domain.run_world import (
+    ANNA,
+    DAY,
+    EVENING,
+    HOUR,
+    HR,
+    LEA,
+    OLE,
+    PERSON_ID,
+    SAM,
+    Story,
+    actor,
+    at_cutoff,
+    packet,
+)
 
 
 @pytest.mark.parametrize("by", [ANNA, LEA, OLE, SAM], ids=lambda one: one.actor_id)
@@ -99,3 +117,50 @@ def test_a_pause_by_hr_takes_the_place_of_one_by_others() -> None:
     assert story.hold(by=OLE) == story.hold(by=HR) == [] and story.state.held_by == "hr"
     story.release(by=HR)
     assert not story.state.held and story.refolded() == story.state
+
+
+# Pauses of a system
+
+
+@pytest.mark.parametrize("paused", ["code", "*"])
+def test_a_paused_system_that_keeps_access_open_past_the_cutoff_is_reported_to_hr(paused: str) -> None:
+    story = at_cutoff()
+    story.on_hold(paused)
+    assert story.exceptions() == [], "not before the cutoff and the packet's patience"
+    assert story.progress.due_in is not None
+    story.later(timedelta(seconds=story.progress.due_in))
+    story.later(HOUR)
+    assert story.exceptions() == [("pause_unconfirmed", "code")]
+    opened = story.state.work.exceptions[story.exception("pause_unconfirmed")].opened
+    assert opened.owners == ("requester", "value_owner")
+    with pytest.raises(NotAllowed, match="role_missing"):
+        story.accept(opened.exception_id, by=OLE)
+    story.on_hold()
+    assert story.exceptions() == [], "the system is resumed"
+    story.on_hold(paused)
+    assert story.exceptions() == [("pause_unconfirmed", "code")], "each pause is reported"
+    story.accept(story.exception("pause_unconfirmed"), by=HR)
+    story.later(DAY)
+    assert ("pause_unconfirmed", "code") not in story.exceptions(), "HR knows"
+
+
+def test_a_system_that_was_paused_before_it_was_searched_is_reported_as_well() -> None:
+    story = Story(ready=False, holds=["code"])
+    story.search()
+    story.at(EVENING + HOUR)
+    assert ("pause_unconfirmed", "code") in story.exceptions()
+    nothing_to_remove = Story(holds=["cards"])
+    nothing_to_remove.at(EVENING + HOUR)
+    assert ("pause_unconfirmed", "cards") not in nothing_to_remove.exceptions()
+
+
+def test_a_pause_that_only_the_leaver_placed_does_not_hold_their_own_run() -> None:
+    ada, ole = actor("ada", "operator", human=PERSON_ID), actor("ole", "operator")
+    actors = {one.actor_id: one for one in (ada, ole)}
+    own = fold_holds(Holds(), e.HoldPlaced(by="ada"))
+    assert own.held and own.holds("p-other", actors) and not own.holds(PERSON_ID, actors)
+    assert systems.hold_system(own, "code", "why", ada, packet()) == []
+    both = holds_of([e.HoldPlaced(by="ada"), *systems.hold_system(own, "code", "why", ole, packet())])
+    assert both.holds(PERSON_ID, actors), "another person paused it as well"
+    assert systems.hold_system(both, "code", "why", ole, packet()) == []
+    assert not fold_holds(both, e.HoldReleased(by="ole")).held

@@ -17,7 +17,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates, naming
 from orchestrator.domain.commands import operating, requests, starting, systems
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.organisation.organisation import Organisation
+from orchestrator.domain.organisation.organisation import Holds, Organisation
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
 from orchestrator.domain.packet import packet_history
 from orchestrator.domain.permissions import embargo, programs
@@ -148,7 +148,7 @@ def attempts(story: Story) -> dict[Command, Callable[[Actor], object]]:
         "complete_task": lambda by: operating.complete_task(state, "t-1", "done", {"note": "seen"}, by, world),
         "hold_run": lambda by: operating.hold(state, "why", by, world),
         "release_run": lambda by: operating.release(state, by, world),
-        "hold_system": lambda by: systems.hold_system(False, "code", "why", by, pinned),
+        "hold_system": lambda by: systems.hold_system(Holds(), "code", "why", by, pinned),
         "confirm_start": lambda by: starting.confirm(HELD, "held-1", by, pinned, MONDAY),
         "release_starts": lambda by: starting.release(HELD, "trip-1", by, pinned),
         "release_system": lambda by: systems.release_system(True, "code", by, pinned),

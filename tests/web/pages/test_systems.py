@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import html
 
+from orchestrator import commands
 from orchestrator.embedded.stack import Stack
-from tests.web.conftest import Visit
+from tests.web.access.test_sessions import somebody
+from tests.web.api.running import FUTURE, PACKET, Leavers, start
+from tests.web.conftest import Program, Visit
 
 
 async def test_an_operator_has_systems_checked_and_everyone_reads_the_result(stack: Stack, visit: Visit) -> None:
@@ -58,3 +61,25 @@ async def test_a_system_that_does_not_answer_is_named_with_whom_to_ask(stack: St
         await stack.company.restart()
     mended = await operator.submit("/systems/standard-leaver/check")
     assert "respond and accept the credentials" in mended.text
+
+
+async def test_a_pause_by_the_leaver_alone_does_not_hold_their_own_run(
+    stack: Stack, program: Program, leaver: Leavers
+) -> None:
+    operator, number = await somebody(stack)
+    hr = await program("hr")
+    own = (await hr.post("/runs", json={"person": number, "packet": PACKET, "cutoff": FUTURE})).json()["run_id"]
+    other, colleague = await start(hr, await leaver()), (await stack.backend.runs.organisation()).actors["operator"]
+
+    async def held() -> list[bool]:
+        return ["cards" in (await stack.backend.runs.load(run)).world.holds for run in (own, other)]
+
+    assert await commands.hold_system(stack.services, operator, "cards", PACKET, "Maintenance")
+    try:
+        assert await held() == [False, True]
+        assert await commands.hold_system(stack.services, operator, "cards", PACKET) is False
+        assert await commands.hold_system(stack.services, colleague, "cards", PACKET), "a second person confirms it"
+        assert await held() == [True, True]
+    finally:
+        assert await commands.release_system(stack.services, colleague, "cards", PACKET)
+    assert await held() == [False, False]

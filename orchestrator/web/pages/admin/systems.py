@@ -13,6 +13,7 @@ from orchestrator.documents.questions import CheckSystems
 from orchestrator.domain.commands.systems import hold_system, release_system
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import EVERYTHING
+from orchestrator.domain.organisation.organisation import Holds
 from orchestrator.domain.packet.packet import Packet, SystemSpec
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import Flash
@@ -165,7 +166,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet) -> Packe
 
 def _may_hold(caller: Caller, system: str, packet: Packet) -> bool:
     try:
-        hold_system(False, system, None, caller.actor, packet)
+        hold_system(Holds(), system, None, caller.actor, packet)
     except Refusal:
         return False
     return True
