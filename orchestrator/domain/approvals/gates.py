@@ -111,7 +111,7 @@ def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed
 def who_may_vote(state: RunState, gate: GateState, actor: Actor, world: World) -> tuple[Actor, ...]:
     """Those whose vote this actor may still cast here: their own, and in their absence that of others. Empty where they
     may not decide, or where that vote has been cast."""
-    if actor.human in gate.voters:
+    if actor.human in gate.voters or gate.has_vote_by(actor.actor_id):
         return ()
     return tuple(one for one in _candidates(state, gate, actor, world) if one.human not in gate.voters)
 
@@ -178,6 +178,8 @@ def vote(
             if earlier.verdict == verdict and set(earlier.excluded) == set(_digests_of(state, gate, excluded)):
                 return []
             raise _voted(f"You have already decided at gate {gate_id}: {earlier.verdict}.")
+        if earlier.by == actor.actor_id:
+            raise _voted(f"This account has already decided at gate {gate_id}, when HR knew another person behind it.")
         if earlier.for_human == actor.human:
             raise _voted(f"{earlier.by} has already decided for you at gate {gate_id}: {earlier.verdict}.")
     candidates = [one for one in candidates if one.human not in gate.voters]

@@ -52,7 +52,7 @@ def name_decider(
         raise Invalid("decider_unsuitable", why_not)
     assert actor.human is not None
     named = state.decisions.named.get(item_id, ())
-    if any(event.decider == decider and event.human == actor.human for event in named):
+    if any(event.decider == decider and (event.human == actor.human or event.by == actor.actor_id) for event in named):
         return []
     return [e.DeciderNamed(item_id=item_id, decider=decider, by=actor.actor_id, human=actor.human, reason=reason)]
 

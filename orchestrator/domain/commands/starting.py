@@ -188,7 +188,7 @@ def release(
     _require_role(actor, releasing_roles(packet))
     if _asked(actor, trip.tripped, actors):
         raise NotAllowed("second_person_needed", "The requester whose start reached the limit can't release it.")
-    if any(one.human == actor.human for one in trip.approvals):
+    if _approved(trip, actor):
         return []
     assert actor.human is not None, "an account that is not linked to a person was refused"
     approved = e.StartsReleaseApproved(trip_id=trip_id, by=actor.actor_id, human=actor.human)
@@ -218,11 +218,16 @@ def _asked(actor: Actor, about: e.StartHeld | e.StartsTripped, actors: Mapping[s
     return requester_of(actor) == about.requester or actor.actor_id == about.by
 
 
+def _approved(trip: TripState, actor: Actor) -> bool:
+    """Whether this person or this account has approved the release before."""
+    return any(one.human == actor.human or one.by == actor.actor_id for one in trip.approvals)
+
+
 def can_release(
     trip: TripState, actor: Actor, packet: Packet, actors: Mapping[str, Actor] = MappingProxyType({})
 ) -> bool:
     """Whether this actor is one of those who are asked, and has not approved the release."""
-    if actor.kind != "person" or actor.human is None or actor.human in {one.human for one in trip.approvals}:
+    if actor.kind != "person" or actor.human is None or _approved(trip, actor):
         return False
     return not _asked(actor, trip.tripped, actors) and not actor.roles.isdisjoint(releasing_roles(packet))
 

@@ -49,6 +49,10 @@ class GateState:
         humans = (human for vote, _ in self.votes for human in (vote.human, vote.for_human))
         return frozenset(human for human in humans if human is not None)
 
+    def has_vote_by(self, account: str) -> bool:
+        """Whether this account has voted. It does not vote again if HR knows another person behind it since."""
+        return any(vote.by == account for vote, _ in self.votes)
+
     def escalated(self, roles: tuple[str, ...], at: datetime) -> GateState:
         """The gate as it would be after an escalation to these roles."""
         return replace(self, escalated_at=at, escalated_to=roles)
@@ -83,11 +87,13 @@ class DecisionState:
     named: Mapping[str, tuple[e.DeciderNamed, ...]] = field(default_factory=dict)
 
     def assigned(self, item_id: str) -> frozenset[str]:
-        """The accounts that two people have named to decide this gate or review."""
-        by: dict[str, set[str]] = {}
+        """The accounts that two people, with an account each, have named to decide this gate or review."""
+        people: dict[str, set[str]] = {}
+        accounts: dict[str, set[str]] = {}
         for event in self.named.get(item_id, ()):
-            by.setdefault(event.decider, set()).add(event.human)
-        return frozenset(account for account, people in by.items() if len(people) >= NAMED_BY)
+            people.setdefault(event.decider, set()).add(event.human)
+            accounts.setdefault(event.decider, set()).add(event.by)
+        return frozenset(one for one in people if min(len(people[one]), len(accounts[one])) >= NAMED_BY)
 
     def with_gate(self, gate_id: str, **changes: Any) -> DecisionState:
         return replace(self, gates={**self.gates, gate_id: replace(self.gates[gate_id], **changes)})
