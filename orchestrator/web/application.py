@@ -16,9 +16,9 @@ from starlette.types import Scope
 from orchestrator.web.access import routes as access
 from orchestrator.web.api.routes import router as api
 from orchestrator.web.api.schema.description import DESCRIPTION, TAGS, add_description
-from orchestrator.web.headers import EdgeMiddleware
 from orchestrator.web.pages.routes import router as pages
-from orchestrator.web.problems import add_problems, fault
+from orchestrator.web.requests.headers import EdgeMiddleware
+from orchestrator.web.requests.problems import add_problems, fault
 from orchestrator.web.state import WebState
 
 STATIC = Path(__file__).parent / "static"

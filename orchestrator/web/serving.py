@@ -22,8 +22,8 @@ from orchestrator.reading.queries import Queries
 from orchestrator.web.access.provider import Provider
 from orchestrator.web.application import make_application
 from orchestrator.web.inquiries import Inquiries
-from orchestrator.web.patience import PatientProtocol
 from orchestrator.web.rendering import make_templates
+from orchestrator.web.requests.patience import PatientProtocol
 from orchestrator.web.search import Searches
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember, WebState

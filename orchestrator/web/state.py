@@ -18,8 +18,8 @@ from orchestrator.ledger.engine.webhooks import Webhooks
 from orchestrator.ledger.schema.database import Database
 from orchestrator.reading.queries import Queries
 from orchestrator.web.access.provider import Provider
-from orchestrator.web.heavy_work import HeavyWork
 from orchestrator.web.inquiries import Inquiries
+from orchestrator.web.requests.heavy_work import HeavyWork
 from orchestrator.web.search import Searches
 from orchestrator.web.settings import WebSettings
 

@@ -25,8 +25,9 @@ from orchestrator.cli import make_app
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.vocabulary import states
 from orchestrator.vocabulary.events import EVENTS
-from orchestrator.web import problems, words
+from orchestrator.web import words
 from orchestrator.web.application import make_application
+from orchestrator.web.requests import problems
 from orchestrator.web.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -21,8 +21,8 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from orchestrator.web.headers import ALWAYS
 from orchestrator.web.rendering import STATIC, make_templates
+from orchestrator.web.requests.headers import ALWAYS
 
 HERE = Path(__file__).parent
 

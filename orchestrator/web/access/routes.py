@@ -15,8 +15,8 @@ from orchestrator.web.access.caller import PageCaller, cookie_name
 from orchestrator.web.access.forms import Form, from_our_pages, text
 from orchestrator.web.access.provider import SignInFailed
 from orchestrator.web.access.sign_in_completion import Arrival, open_session
-from orchestrator.web.concurrency import out_of_turn
 from orchestrator.web.pages.page import back_to, page
+from orchestrator.web.requests.concurrency import out_of_turn
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(include_in_schema=False)

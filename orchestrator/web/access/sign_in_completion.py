@@ -15,8 +15,8 @@ from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import left_since
-from orchestrator.web.concurrency import out_of_turn
 from orchestrator.web.inquiries import InquiryFailed
+from orchestrator.web.requests.concurrency import out_of_turn
 from orchestrator.web.state import WebState
 
 log = logging.getLogger("offboard.web")

@@ -31,8 +31,8 @@ from orchestrator.web.api.runs.starts import Local, Zone
 from orchestrator.web.api.schema.description import RequestModel, problems_of_post
 from orchestrator.web.api.schema.parameters import Id
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
-from orchestrator.web.once import once, replayed, stored
-from orchestrator.web.problems import Problem, answer, invalid_request, refused
+from orchestrator.web.requests.once import once, replayed, stored
+from orchestrator.web.requests.problems import Problem, answer, invalid_request, refused
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1/hooks", tags=["webhooks"])

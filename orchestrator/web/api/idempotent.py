@@ -16,8 +16,8 @@ from starlette.responses import Response
 
 from orchestrator.domain.errors import Refusal
 from orchestrator.web.access.caller import token_caller
-from orchestrator.web.once import once, replayed, stored
-from orchestrator.web.problems import Problem, answer, refused
+from orchestrator.web.requests.once import once, replayed, stored
+from orchestrator.web.requests.problems import Problem, answer, refused
 from orchestrator.web.state import state_of
 
 MAX_KEY_CHARACTERS = 255

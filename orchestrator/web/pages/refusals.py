@@ -8,7 +8,7 @@ from orchestrator.domain.errors import Refusal
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.pages.remedies import remedy_of
-from orchestrator.web.problems import refused as problem_of
+from orchestrator.web.requests.problems import refused as problem_of
 
 SEARCH_UNAVAILABLE = Refusal(
     "engine_unavailable", "The systems cannot be searched: Temporal cannot be reached. Nothing was changed."

@@ -13,7 +13,7 @@ import psycopg
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.access.sessions import SessionLimits, Sessions
-from orchestrator.web.concurrency import MAX_STREAMS
+from orchestrator.web.requests.concurrency import MAX_STREAMS
 from orchestrator.web.settings import OidcSettings
 from tests.integration.installation import conninfo
 from tests.ledger.small_office import renamed

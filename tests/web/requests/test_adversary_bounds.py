@@ -15,7 +15,7 @@ from orchestrator.ledger.access.sessions import SessionLimits, Sessions
 from orchestrator.ledger.persons.files import MAX_FILE_BYTES, MAX_FILES
 from orchestrator.ledger.persons.uploads import MAX_PENDING_BYTES
 from orchestrator.web.access import provider
-from orchestrator.web.concurrency import ANONYMOUS_SLOTS
+from orchestrator.web.requests.concurrency import ANONYMOUS_SLOTS
 from tests.integration.installation import conninfo
 from tests.web.api.running import Leavers, refused, served, start, task_open, until
 from tests.web.conftest import Program, Visit

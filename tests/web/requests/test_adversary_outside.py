@@ -16,9 +16,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
-from orchestrator.web import patience
-from orchestrator.web.concurrency import ANONYMOUS_SLOTS, MAX_CONCURRENT_REQUESTS, MAX_PER_ACCOUNT
-from orchestrator.web.headers import MAX_REPORT_BYTES, EdgeMiddleware
+from orchestrator.web.requests import patience
+from orchestrator.web.requests.concurrency import ANONYMOUS_SLOTS, MAX_CONCURRENT_REQUESTS, MAX_PER_ACCOUNT
+from orchestrator.web.requests.headers import MAX_REPORT_BYTES, EdgeMiddleware
 from tests.cli.command_line import hired
 from tests.web.api.running import FUTURE, PACKET, refused
 from tests.web.api.test_api_hr_hook import delivery, door, signed

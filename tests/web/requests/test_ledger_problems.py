@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable, UnreadableEvent
-from orchestrator.web.problems import add_problems
+from orchestrator.web.requests.problems import add_problems
 from tests.web.api.running import refused
 
 

@@ -15,7 +15,7 @@ from orchestrator.web.api.runs.command_responses import LATER, run_outcome
 from orchestrator.web.api.schema.description import ProblemDocument, RequestModel, ResponseModel, problems_of_post
 from orchestrator.web.api.schema.parameters import GateId, Id, Reason, RunId
 from orchestrator.web.api.schema.run_answers import RunStanding
-from orchestrator.web.problems import refused
+from orchestrator.web.requests.problems import refused
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["gates"], route_class=IdempotentRoute)

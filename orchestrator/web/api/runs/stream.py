@@ -21,7 +21,7 @@ from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.runs.runs import Events, events_after
 from orchestrator.web.api.schema.description import problems
 from orchestrator.web.api.schema.parameters import RunId
-from orchestrator.web.concurrency import count_stream
+from orchestrator.web.requests.concurrency import count_stream
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)

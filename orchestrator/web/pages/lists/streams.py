@@ -20,9 +20,9 @@ from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.reading.exception_lists import ExceptionLists
 from orchestrator.reading.run_lists import RunLists
 from orchestrator.web.access.caller import Caller, PageCaller, SignInNeeded, session_caller
-from orchestrator.web.concurrency import count_stream
 from orchestrator.web.pages.lists import exceptions, inbox, runs
 from orchestrator.web.pages.run.run_access import as_unknown
+from orchestrator.web.requests.concurrency import count_stream
 from orchestrator.web.state import state_of
 
 router = APIRouter()

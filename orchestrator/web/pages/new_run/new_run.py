@@ -29,13 +29,13 @@ from orchestrator.web import starts
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.start_permissions import packets_to_start
-from orchestrator.web.once import once
 from orchestrator.web.pages.new_run.draft import RunDraft, opened, sealed, sentence, zones_for
 from orchestrator.web.pages.new_run.preview_words import preview_page
 from orchestrator.web.pages.new_run.settling import Said
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import refusal_flash, refusal_of, status_of
 from orchestrator.web.pages.run.flashes import on_page
+from orchestrator.web.requests.once import once
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()

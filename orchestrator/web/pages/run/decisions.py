@@ -16,7 +16,7 @@ from orchestrator.web.pages.remedies import remedy_of
 from orchestrator.web.pages.run.flashes import decision, done, refusal
 from orchestrator.web.pages.run.form_responses import again, carried_out, refused
 from orchestrator.web.pages.run.run_access import load_run
-from orchestrator.web.problems import refused as problem_of
+from orchestrator.web.requests.problems import refused as problem_of
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()

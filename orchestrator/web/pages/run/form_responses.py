@@ -21,7 +21,7 @@ from orchestrator.web.pages.run.cards import Typed, anchor
 from orchestrator.web.pages.run.flashes import refusal
 from orchestrator.web.pages.run.run import show_run
 from orchestrator.web.pages.run.run_access import as_unknown, load_run
-from orchestrator.web.problems import refused as problem_of
+from orchestrator.web.requests.problems import refused as problem_of
 from orchestrator.web.state import state_of
 
 IN_THE_NOTE = ("reason_missing", "evidence_missing")

@@ -17,7 +17,7 @@ from fastapi import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from orchestrator.web.concurrency import SLOT, STREAMS, ConcurrencyLimiter, Slot, StreamLimit
+from orchestrator.web.requests.concurrency import SLOT, STREAMS, ConcurrencyLimiter, Slot, StreamLimit
 
 log = logging.getLogger("offboard.web")
 
