@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -19,6 +19,7 @@ from email.utils import format_datetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.deliveries.news import NewsByAccount, news_for, next_news
 from activities.failures import redacted
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
 from connectors.protocols.smtp import MailServer, ascii_address, message_id
@@ -87,12 +88,15 @@ class NoticeActivities:
         await self._book.forget_old()
         sending = _Sending(self._post)
         now = await self._runs.ledger.now()
-        organisation = await self._runs.organisation()
-        looks = await self._other_looks(organisation, now)
         queries = self._queries.for_one_answer()  # the roles and packets behind all inboxes are read once
-        for recipient in await self._recipients(organisation):
+        snapshot = await queries.organisation_snapshot()
+        organisation = snapshot.organisation
+        looks = await self._other_looks(organisation, now)
+        departed = await self._runs.ledger.departed(_people(organisation))
+        news = await news_for(self._runs, self._book, snapshot, departed)
+        for recipient in await self._recipients(organisation, departed, news):
             activity.heartbeat()
-            if (again := await self._notify(recipient, queries, sending)) is not None:
+            if (again := await self._notify(recipient, news, queries, sending)) is not None:
                 looks.append(again)
             if sending.broken or sending.used_up:
                 break
@@ -101,6 +105,8 @@ class NoticeActivities:
             log.warning("notices are delayed, the mail server is not available: %s", sending.failure.code)
             raise ApplicationError("mail server", type=f"MailServer.{sending.failure.code}")
         wait = MAX_SLEEP.total_seconds()
+        if not sending.used_up:
+            await self._book.forget_news()
         if sending.used_up:
             wait = 0.0
         elif looks:
@@ -109,19 +115,22 @@ class NoticeActivities:
         return NextLook(in_seconds=wait)
 
     async def _other_looks(self, organisation: Organisation, now: datetime) -> list[datetime]:
-        """When time alone puts things before other people: a delegation begins, an embargo ends."""
+        """When time alone puts things before other people: a delegation begins, an embargo ends, a token expires."""
         given = [one.said.since for one in organisation.delegations.values() if not one.ended and one.said.since > now]
         embargo = await self._book.next_embargo_ends()
-        return given if embargo is None else [*given, embargo]
+        return [*given, *next_news(organisation, now), *([embargo] if embargo is not None else [])]
 
-    async def _recipients(self, organisation: Organisation) -> list[Recipient]:
+    async def _recipients(
+        self, organisation: Organisation, left: Collection[str], news: NewsByAccount
+    ) -> list[Recipient]:
+        """`left` are the people (opaque ids) who have left. Accounts that were named to decide need no role."""
         wanted = await self._book.roles_waited_for()
+        other = {*await self._book.assigned(), *news}
         people = [
             actor
             for actor in organisation.actors.values()
-            if actor.kind == "person" and _roles_of(actor, organisation) & wanted
+            if actor.kind == "person" and (actor.actor_id in other or _roles_of(actor, organisation) & wanted)
         ]
-        left = await self._runs.ledger.departed({actor.human for actor in people if actor.human is not None})
         accounts: dict[str, list[Actor]] = {}
         without = 0
         for actor in people:
@@ -143,9 +152,13 @@ class NoticeActivities:
             found.append(Recipient(said.email, said.time_zone, tuple(actors)))
         return found
 
-    async def _notify(self, recipient: Recipient, queries: Queries, sending: _Sending) -> datetime | None:
+    async def _notify(
+        self, recipient: Recipient, news: NewsByAccount, queries: Queries, sending: _Sending
+    ) -> datetime | None:
         """Mails one recipient what is due, and returns when they are to be looked at again."""
         waiting, now = await self._waiting_for(recipient, queries)
+        news_items = {item.item_id: item for account in recipient.actor_ids for item in news.get(account, ())}
+        waiting += news_items.values()
         sent = await self._book.sent_to(recipient.actor_ids)
         due, again = due_notices(waiting, sent, now, sending.post.gather)
         if not due:
@@ -249,6 +262,10 @@ def _title(packet: Packet, item: Item) -> str:
         name = item.detail.get("step")
         return next((step.title for step in packet.workflow.steps if step.name == name), "")
     return ""
+
+
+def _people(organisation: Organisation) -> set[str]:
+    return {actor.human for actor in organisation.actors.values() if actor.human is not None}
 
 
 def _roles_of(actor: Actor, organisation: Organisation) -> frozenset[str]:

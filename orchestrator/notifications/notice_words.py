@@ -6,13 +6,13 @@ A notice about a run under embargo has only "an item".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestrator.domain.exceptions.exceptions import RULES
-from orchestrator.notifications.notices import Notice, PendingItem
+from orchestrator.notifications.notices import News, Notice, PendingItem
 from orchestrator.vocabulary.states import in_sentence
 
 MAX_LISTED = 20
@@ -20,6 +20,16 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 UNNAMED = "item"
 
 _NAMED = {"gate": "approval", "task": "task", "exception": "exception", "review": "review"}
+_NEWS: Mapping[News, str] = {
+    "postponed": "A cutoff was moved to a later time",
+    "paused": "A run was paused",
+    "cancelled": "A run was cancelled",
+    "service_revoked": "The API token of a service was revoked",
+    "service_expires": "The API token of a service expires soon",
+    "service_expired": "The API token of a service has expired",
+    "service_without_owner": "A service has no owner who can act",
+}
+"""What people are informed of. Services have names of programs, which mails leave out as well."""
 _REQUESTED = {"gate": "Approve or reject", "task": "Complete", "exception": "Resolve", "review": "Review"}
 
 
@@ -46,6 +56,8 @@ _FOOTER = ("You receive this message because your role can act on it. Please do 
 
 def _single(notice: Notice, public_url: str, zone: str | None, now: datetime) -> tuple[str, list[str]]:
     waiting = notice.waiting
+    if (said := _news(waiting)) is not None:
+        return said, [f"{said}.", "", _link(waiting, public_url)]
     needed = f"{_item(waiting)} {'still needs' if notice.kind == 'reminder' else 'needs'} your attention"
     return needed, [f"{needed}{_about(waiting)}.", *_by(waiting, zone, now), "", _link(waiting, public_url)]
 
@@ -56,12 +68,19 @@ def _digest(notices: Sequence[Notice], public_url: str, zone: str | None, now: d
     lines = [f"{subject}, most urgent first:"]
     for number, notice in enumerate(notices[:MAX_LISTED], start=1):
         waiting = notice.waiting
+        if (said := _news(waiting)) is not None:
+            lines += ["", f"{number}. {said}.", f"   {_link(waiting, public_url)}"]
+            continue
         reminder = " (reminder)" if notice.kind == "reminder" and not still else ""
         sentences = [f"{_item(waiting)}{_about(waiting)}{reminder}.", *_by(waiting, zone, now)]
         lines += ["", f"{number}. {' '.join(sentences)}", f"   {_link(waiting, public_url)}"]
     if len(notices) > MAX_LISTED:
         lines += ["", f"And {len(notices) - MAX_LISTED} more."]
     return subject, lines
+
+
+def _news(waiting: PendingItem) -> str | None:
+    return _NEWS[waiting.news] if waiting.news is not None and not waiting.embargoed else None
 
 
 def _item(waiting: PendingItem) -> str:
@@ -92,6 +111,8 @@ def _by(waiting: PendingItem, zone: str | None, now: datetime) -> list[str]:
 
 
 def _link(waiting: PendingItem, public_url: str) -> str:
+    if waiting.news is not None and not waiting.run_id:
+        return f"{public_url}/tokens"
     return f"{public_url}/inbox" if waiting.embargoed else f"{public_url}/runs/{waiting.run_id}"
 
 

@@ -17,10 +17,17 @@ MAX_REMINDER_LEAD = timedelta(hours=1)
 RETRY_AFTER_REFUSAL = timedelta(hours=1)
 
 
+News = Literal[
+    "postponed", "paused", "cancelled", "service_revoked", "service_expires", "service_expired",
+    "service_without_owner",
+]  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class PendingItem:
     """Something that waits for a person, as far as mail may tell: `title` is the packet's own for a gate or a step,
-    `steps` how many a gate is about. Of an `embargoed` run nothing is sent."""
+    `steps` how many a gate is about. Of an `embargoed` run nothing is sent. Of the kind `news` is what people are only
+    informed of: `news` says what, and `run_id` is empty for a service."""
 
     item_id: str
     run_id: str
@@ -31,6 +38,7 @@ class PendingItem:
     steps: int = 0
     exception: ExceptionKind | str = ""
     embargoed: bool = False
+    news: News | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,9 @@ class Installation:
         urgent: bool = False,
         services: Services | None = None,
         by: str = "hr",
+        expected: bool = False,
     ) -> str:
-        """Starts a run and returns its id."""
+        """Starts a run and returns its id. `expected`: HR's own record has the leaving."""
         instant = parse_cutoff(cutoff, ZONE) if isinstance(cutoff, str) else cutoff
         facts = await self.facts(person)
         done = await commands.start_run(
@@ -89,6 +90,7 @@ class Installation:
             self.packet.name,
             None if urgent else instant,
             urgent=urgent,
+            expected=expected,
         )
         assert isinstance(done, Done)
         return done.run_id

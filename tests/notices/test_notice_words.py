@@ -55,6 +55,19 @@ def test_several_are_one_digest() -> None:
     assert many.subject == "Offboard: 50 items need your attention" and "And 30 more." in many.text
 
 
+def test_what_people_are_informed_of_asks_for_nothing() -> None:
+    paused = PendingItem("r7/news-4", "r7", "news", NOW, None, news="paused")
+    told = letter([Notice(paused, "first")], URL, None, NOW)
+    assert told.subject == "Offboard: A run was paused"
+    assert told.text.splitlines()[:3] == ["A run was paused.", "", f"{URL}/runs/r7"]
+    service = PendingItem("service/1/expired", "", "news", NOW, None, news="service_expired")
+    told = letter([Notice(gate(), "first"), Notice(service, "first")], URL, None, NOW)
+    assert "2. The API token of a service has expired.\n   " + f"{URL}/tokens" in told.text
+    secret = PendingItem("r9/news-4", "r9", "news", NOW, None, embargoed=True, news="cancelled")
+    told = letter([Notice(secret, "first")], URL, None, NOW)
+    assert "cancelled" not in told.text and "r9" not in told.text and f"{URL}/inbox" in told.text
+
+
 def test_of_an_embargo_nothing_is_said() -> None:
     for kind in ("gate", "task", "exception", "review"):
         secret = PendingItem("r9/x-9", "r9", kind, NOW, NOW + DAY, "Remove access", 6, "step_failed", embargoed=True)

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from orchestrator.ledger.engine.engine_reports import keep_position
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import inbox, notice_looks, notices, runs
 
 NOTICE_TTL = timedelta(days=30)
 """How long it is remembered that something was mailed, once it waits no more."""
+
+
+NEWS_TTL = timedelta(hours=1)
+"""For how long after an event its mails may be sent: a notice is gathered, and a mail server may be away."""
+MAX_NEWS_AGE = timedelta(days=1)
+CURSOR = "notices"
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of the ledger, without its content."""
+
+    stream: str
+    version: int
+    event_type: str
+    event_key: str
+    recorded_at: datetime
 
 
 class NoticeBook:
@@ -57,6 +76,38 @@ class NoticeBook:
         query = select(func.jsonb_array_elements_text(inbox.c.roles)).distinct()
         async with self._database.connect() as connection:
             return frozenset(row[0] for row in await connection.execute(query))
+
+    async def assigned(self) -> frozenset[str]:
+        """The accounts that were named to decide something that waits, whatever their roles."""
+        named = func.jsonb_array_elements_text(inbox.c.detail["assigned"])
+        query = select(named).where(func.jsonb_typeof(inbox.c.detail["assigned"]) == "array").distinct()
+        async with self._database.connect() as connection:
+            return frozenset(row[0] for row in await connection.execute(query))
+
+    async def happened(self, types: Sequence[str]) -> tuple[Happened, ...]:
+        """The latest events of these types, in the ledger's order. Reads from where `forget_news` stopped."""
+        query = text(
+            "SELECT stream, version, event_type, event_key, recorded_at FROM ledger.events "
+            "WHERE position > coalesce((SELECT position FROM engine.cursors WHERE name = :name), 0) "
+            "AND event_type = ANY(cast(:types AS text[])) AND recorded_at > engine.now() - cast(:age AS interval) "
+            "ORDER BY position"
+        )
+        async with self._database.connect() as connection:
+            rows = await connection.execute(query, {"name": CURSOR, "types": list(types), "age": MAX_NEWS_AGE})
+            return tuple(Happened(*row) for row in rows)
+
+    async def forget_news(self) -> None:
+        """Called once everything that `happened` returned was mailed. It returns events of the last hour again, since
+        a notice about them may still be gathered."""
+        query = text(
+            "SELECT max(position) FROM ledger.events "
+            "WHERE position > coalesce((SELECT position FROM engine.cursors WHERE name = :name), 0) "
+            "AND recorded_at < engine.now() - cast(:age AS interval)"
+        )
+        async with self._database.connect() as connection:
+            last = (await connection.execute(query, {"name": CURSOR, "age": NEWS_TTL})).scalar_one()
+        if last is not None:
+            await keep_position(self._database, CURSOR, int(last))
 
     async def embargoed(self, run_ids: Collection[str]) -> frozenset[str]:
         """Which of these runs are under an embargo now."""
