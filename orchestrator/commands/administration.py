@@ -206,7 +206,9 @@ async def record_actor(
     )
 
 
-async def revoke_roles(services: Services, by: Actor, packet: str, actor_id: str, roles: Sequence[str]) -> bool:
+async def revoke_roles(
+    services: Services, by: Actor, packet: str, actor_id: str, roles: Sequence[str], *, reason: str | None = None
+) -> bool:
     """Takes roles from an account at once: effects it caused are not begun any more. For the safety owner of a packet
     that is in use; a draft, which any user can adopt, makes no one an owner here. Roles are the installation's: one
     that this packet gives something to is taken from the account everywhere, since what has to be stopped cannot wait
@@ -220,13 +222,13 @@ async def revoke_roles(services: Services, by: Actor, packet: str, actor_id: str
     strange = set(roles) - roles_named_in(shelf.version(in_use.version))
 
     def revoke(known: Organisation, now: datetime) -> Sequence[Event]:
-        revoked = operating.revoke_roles(actor_of(known, actor_id), roles, by, in_use.safety_owner)
+        revoked = operating.revoke_roles(actor_of(known, actor_id), roles, by, in_use.safety_owner, reason)
         if strange:
             what = f"Packet {packet} does not use the role {either(strange)}."
             raise NotAllowed("role_of_others", what)
         return revoked
 
-    return bool(await services.runs.update_organisation(revoke))
+    return bool(await services.runs.update_organisation(revoke, by.human))
 
 
 async def delegate(

@@ -26,7 +26,15 @@ async def list_tokens(services: Services, tokens: Tokens, actor: Actor, packets:
     return await tokens.made_by()
 
 
-async def revoke_token(services: Services, tokens: Tokens, actor: Actor, packets: Sequence[str], token_id: str) -> None:
+async def revoke_token(
+    services: Services,
+    tokens: Tokens,
+    actor: Actor,
+    packets: Sequence[str],
+    token_id: str,
+    *,
+    reason: str | None = None,
+) -> None:
     """One's own, one that the actor made, or, for the safety owner of a packet that is in use, any. Raises `Invalid`
     (`unknown_token`) where there is none that is not revoked, and for accounts that can't revoke it."""
     require("revoke_token", actor)
@@ -40,9 +48,15 @@ async def revoke_token(services: Services, tokens: Tokens, actor: Actor, packets
             raise unknown_token() from None
     # A user who signs out of their own command line only ends a sign-in.
     if not token.actor_id == token.made_by == actor.actor_id:
-        revoked = e.TokenRevoked(token_id=token_id, actor_id=token.actor_id, by=actor.actor_id, human=actor.answers_for)
+        revoked = e.TokenRevoked(
+            token_id=token_id,
+            actor_id=token.actor_id,
+            by=actor.actor_id,
+            human=actor.answers_for,
+            reason=reason if actor.human is not None else None,
+        )
         await services.runs.update_organisation(
-            lambda known, now: [] if token_id in known.revoked_tokens else [revoked]
+            lambda known, now: [] if token_id in known.revoked_tokens else [revoked], actor.human
         )
     await tokens.revoke(token_id)
 
@@ -60,25 +74,33 @@ async def list_sessions(
 
 
 async def end_sessions(
-    services: Services, sessions: Sessions, tokens: Tokens, actor: Actor, packets: Sequence[str], actor_id: str
+    services: Services,
+    sessions: Sessions,
+    tokens: Tokens,
+    actor: Actor,
+    packets: Sequence[str],
+    actor_id: str,
+    *,
+    reason: str | None = None,
 ) -> None:
     """Ends all sessions of an account and the sign-ins of its command lines, at once. Its owner can sign in again: to
     prevent that, the account is closed at the identity provider. Programs that it created keep working. For the safety
     owner of a packet that is in use."""
     await require_owner_of_one(services, actor, packets, "end_sessions")
-    ended = e.SessionsEnded(actor_id=actor_id, by=actor.actor_id, human=actor.human)
+    ended = e.SessionsEnded(actor_id=actor_id, by=actor.actor_id, human=actor.human, reason=reason)
 
     def end(known: Organisation, now: object) -> Sequence[Event]:
         actor_of(known, actor_id)
         return [ended]
 
-    await services.runs.update_organisation(end)
+    await services.runs.update_organisation(end, actor.human)
     await sessions.end_of(actor_id)
     await tokens.revoke_sign_ins(actor_id)
 
 
-async def record_credential(services: Services, event: Event) -> None:
-    await services.runs.update_organisation(lambda known, now: [event])
+async def record_credential(services: Services, event: Event, subject: str | None = None) -> None:
+    """`subject` is the person whose key encrypts the event's reason."""
+    await services.runs.update_organisation(lambda known, now: [event], subject)
 
 
 async def require_owner_of_one(services: Services, actor: Actor, packets: Sequence[str], command: Command) -> None:

@@ -154,11 +154,18 @@ async def replace_webhook_secret(
 
 
 async def disable_webhook(
-    services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
+    services: Services,
+    webhooks: Webhooks,
+    actor: Actor,
+    packets: Sequence[str],
+    hook_id: str,
+    *,
+    reason: str | None = None,
 ) -> None:
     await require_owner_of_one(services, actor, packets, "disable_webhook")
     await _require_covered(services, webhooks, actor, packets, hook_id)
-    await record_credential(services, e.WebhookDisabled(hook_id=hook_id, by=actor.actor_id, human=actor.human))
+    disabled = e.WebhookDisabled(hook_id=hook_id, by=actor.actor_id, human=actor.human, reason=reason)
+    await record_credential(services, disabled, actor.human)
     await webhooks.disable(hook_id)
 
 

@@ -42,7 +42,8 @@ CommonCode = Literal[
 """Refused by what every entry point calls."""
 
 PageCode = Literal[
-    "embargo_end_missing", "form_not_ours", "no_step_chosen", "nobody_chosen", "none_and_some", "nothing_chosen",
+    "embargo_end_missing", "form_not_ours", "no_role_chosen", "no_step_chosen", "nobody_chosen", "none_and_some",
+    "nothing_chosen",
     "token_name_missing", "unknown_kind", "unknown_level", "unknown_phase", "verdict_missing",
 ]  # fmt: skip
 """Refused by pages, about their own forms."""

@@ -11,14 +11,22 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, not_, or_, select
 
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.events import STARTS, AccountsSearched, run_stream
+from orchestrator.domain.events import (
+    STARTS,
+    AccountsSearched,
+    RolesRevoked,
+    SessionsEnded,
+    TokenRevoked,
+    WebhookDisabled,
+    run_stream,
+)
 from orchestrator.domain.events.event import Event
 from orchestrator.ledger.book.codec import EventCodec, canonical_json
 from orchestrator.ledger.book.errors import UnreadableEvent
@@ -37,6 +45,7 @@ FEW_RUNS = 1_000
 """Up to here the runs' own streams are read; beyond, the ledger from its end, passing over what is not to be seen."""
 MAX_PAGE_SIZE = 200
 _CONTEXT = "history cursor"
+_REVOCATIONS = (RolesRevoked, TokenRevoked, SessionsEnded, WebhookDisabled)
 _ACTORS = ("by", "requested_by", "caused_by", "actor_id", "on_behalf_of", "delegate", "to")
 
 # Positions have no gaps, and instants grow with them but for a clock that was set back: a search by halves needs no
@@ -70,7 +79,7 @@ class HistoryEntry:
     """One event. `by` are the accounts that did it, empty where time or a worker brought it about; `step` is the name
     in the packet and `title` its title, `item` the id of a gate, task or exception. `outcome` is a verdict, a decision,
     how a task ended, or how an exception was closed. `caused_by` are the accounts on whose permission Offboard ran a
-    step; they are in `by` as well."""
+    step; they are in `by` as well. `reason` is that of a revocation."""
 
     at: datetime
     type: str
@@ -86,6 +95,7 @@ class HistoryEntry:
     title: str | None = None
     outcome: str | None = None
     caused_by: tuple[str, ...] = ()
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +254,13 @@ class History:
         await self._learn(steps, found)
         run_ids = [name for one in found if (name := _run_of(one.row["stream"])) is not None]
         names = await self._queries.names(run_ids)
-        return tuple(self._entry(one, steps, names) for one in found)
+        reasons = await self._reasons(found)
+        return tuple(replace(self._entry(one, steps, names), reason=reasons.get(one.row["position"])) for one in found)
+
+    async def _reasons(self, found: Sequence[_Found]) -> dict[int, str | None]:
+        """By position, why access was revoked: the only texts here that are encrypted."""
+        revoking = [bytes(one.row["stored"]) for one in found if isinstance(one.event, _REVOCATIONS)]
+        return {one.position: getattr(one.event, "reason", None) for one in await self._queries.opened(revoking)}
 
     @staticmethod
     def _entry(one: _Found, steps: _Steps, names: Mapping[str, PersonName]) -> HistoryEntry:

@@ -170,6 +170,10 @@ class Queries:
                 )
         return named
 
+    async def opened(self, stored: Sequence[bytes]) -> list[Recorded]:
+        """Stored events with their personal fields. For events of which it is known that the viewer sees them."""
+        return await self._ledger.opened(stored) if stored else []
+
     # What waits
 
     async def inbox(

@@ -242,13 +242,15 @@ def release(state: RunState, actor: Actor, world: World) -> list[Event]:
     return [e.RunReleased(by=actor.actor_id)] if state.held else []
 
 
-def revoke_roles(known: Actor, roles: Collection[str], by: Actor, safety_owner: str) -> list[Event]:
+def revoke_roles(
+    known: Actor, roles: Collection[str], by: Actor, safety_owner: str, reason: str | None = None
+) -> list[Event]:
     """Takes roles from an account at once. `safety_owner` is the role that owns a packet's platform file. Nothing
     happens where the account has none of the roles."""
     require("revoke_roles", by)
     require_one_of(by, (safety_owner,))
     gone = tuple(sorted(known.roles & set(roles)))
-    return [e.RolesRevoked(actor_id=known.actor_id, roles=gone, by=by.actor_id)] if gone else []
+    return [e.RolesRevoked(actor_id=known.actor_id, roles=gone, by=by.actor_id, reason=reason)] if gone else []
 
 
 def _may_hold(state: RunState, actor: Actor, world: World) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from orchestrator.domain.events.event import Event, added_later
+from orchestrator.domain.events.event import Event, Personal, added_later
 
 
 class TokenMade(Event):
@@ -41,6 +41,7 @@ class TokenRevoked(Event):
     actor_id: str
     by: str
     human: str | None = None
+    reason: Personal[str] = None
 
 
 class SessionsEnded(Event):
@@ -49,6 +50,7 @@ class SessionsEnded(Event):
     actor_id: str
     by: str
     human: str | None = None
+    reason: Personal[str] = None
 
 
 class WebhookAdded(Event):
@@ -70,3 +72,4 @@ class WebhookDisabled(Event):
     hook_id: str
     by: str
     human: str | None = None
+    reason: Personal[str] = None

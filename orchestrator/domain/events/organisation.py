@@ -44,9 +44,12 @@ class ActorRecorded(Event):
 
 
 class RolesRevoked(Event):
+    """`reason` is encrypted with the key of the user who revokes, as in the other events that revoke access."""
+
     actor_id: str
     roles: tuple[str, ...]
     by: str
+    reason: Personal[str] = None
 
 
 class DecisionsDelegated(Event):

@@ -148,6 +148,10 @@ class Ledger:
         """The first event of each of these streams that has one, in no order: what lists show of what began there."""
         return await self._list(_FIRST, (list(streams),)) if streams else []
 
+    async def opened(self, stored: Iterable[bytes]) -> list[Recorded]:
+        """Stored events with their personal fields, for queries that have read the rows themselves."""
+        return await self._decode(stored)
+
     async def whole(self, stream: str) -> list[tuple[Recorded, bytes]]:
         """All of a stream, each event with its leaf hash (32 bytes)."""
         rows = await self._rows(_WHOLE, (stream,))

@@ -22,6 +22,7 @@ REMEDIES: Final[Remedies] = completed(
         "not_a_candidate": "Select from the accounts shown.",
         "not_acceptable": "Use one of the other actions of the exception.",
         "not_at_this_gate": "Select from the steps shown.",
+        "no_role_chosen": "Select the roles to revoke.",
         "no_step_chosen": "Tick the steps that are to run. To approve none of them, reject.",
         "nothing_chosen": "Select the accounts that belong to the person, or “None of these”.",
         "nothing_to_retry": "View the current state of the step.",

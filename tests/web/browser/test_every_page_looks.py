@@ -62,6 +62,7 @@ PAGES: dict[str, tuple[str | None, str | To]] = {
     "away": ("auditor", "/away"),
     "starts": ("safety-owner", "/starts"),
     "tokens": ("safety-owner", "/tokens"),
+    "staff": ("safety-owner", "/staff"),
     "webhooks": ("safety-owner", "/webhooks"),
     "device": ("operator", "/device"),
     "api": ("operator", "/api"),

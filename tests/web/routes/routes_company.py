@@ -217,7 +217,7 @@ async def _furnish(made: Office, company: Company) -> None:
     inquiry = await made.post("hr", "/ledger/verifications")
     made.made["verification"] = str(inquiry["inquiry_id"])
     await _until_answered(made, made.made["verification"])
-    for name in ("token", "page token"):
+    for name in ("token", "page token", "staff token"):
         body = {"name": "Other", "kind": "service", "roles": [], "up_to": "read", "lasts_days": 1}
         made.made[name] = str((await made.post("safety-owner", "/tokens", body))["token_id"])
     for name in ("hook", "page hook"):

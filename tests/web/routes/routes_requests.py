@@ -62,6 +62,10 @@ async def end_sessions(office: Office) -> Ask:
     return Ask({"actor_id": f"s_{office.made['token']}"})
 
 
+async def end_sessions_on_page(office: Office) -> Ask:
+    return Ask({"actor_id": f"s_{office.made['token']}"}, form={"reason": "They left a browser open."})
+
+
 def of(kind: str, name: str, body: object = None, form: dict[str, object] | None = None) -> Make:
     """About something that was made: a token, a webhook, a delegation, a question."""
 
@@ -239,6 +243,9 @@ REQUESTS: dict[str, Make] = {
         "token_id", "page token", form={"owner": "safety-owner", "deputy": "operator"}
     ),
     "POST /tokens/{token_id}/revoke": of("token_id", "page token", form={}),
+    "POST /staff/{actor_id}/roles/revoke": posted(form={"role": "auditor", "reason": "r"}, actor_id="hr"),
+    "POST /staff/{actor_id}/sessions/end": end_sessions_on_page,
+    "POST /staff/tokens/{token_id}/revoke": of("token_id", "staff token", form={"reason": "r"}),
     "POST /webhooks": posted(form=dict(HOOK)),
     "POST /webhooks/{hook_id}/secret": of("hook_id", "page hook", form={}),
     "POST /webhooks/{hook_id}/disable": of("hook_id", "page hook", form={}),

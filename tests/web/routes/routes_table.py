@@ -101,6 +101,10 @@ GET    /tokens                                         +  +  +  +  +  +  +  +  s
 POST   /tokens                                         x  x  x  x  x  +  x  x  s  s
 POST   /tokens/{token_id}/owners                       x  x  x  x  x  +  x  x  s  s
 POST   /tokens/{token_id}/revoke                       ?  ?  ?  ?  ?  +  ?  ?  s  s
+GET    /staff                                          x  x  x  x  x  +  x  x  s  s
+POST   /staff/{actor_id}/roles/revoke                  x  x  x  x  x  +  x  x  s  s
+POST   /staff/{actor_id}/sessions/end                  x  x  x  x  x  +  x  x  s  s
+POST   /staff/tokens/{token_id}/revoke                 x  x  x  x  x  +  x  x  s  s   the page is not theirs
 GET    /webhooks                                       x  x  x  x  x  +  x  x  s  s
 POST   /webhooks                                       x  x  x  x  x  +  x  x  s  s
 POST   /webhooks/{hook_id}/secret                      x  x  x  x  x  +  x  x  s  s

@@ -8,7 +8,7 @@ import typer
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document
-from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName
+from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, Reason
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table
 
@@ -112,12 +112,12 @@ def sessions(context: typer.Context, alias: As = None, json: Json = False, folde
     say("To end an account's sessions: offboard sessions end ACCOUNT")
 
 
-def end(account: Account, alias: As = None, folder: Folder = FOLDER) -> None:
+def end(account: Account, reason: Reason = None, alias: As = None, folder: Folder = FOLDER) -> None:
     """End all sessions of an account, and the sign-ins of its command lines. Its user can sign in again."""
 
     async def work() -> None:
         async with entering(folder, alias) as server:
-            await server.post("staff", account, "sessions", "end")
+            await server.post("staff", account, "sessions", "end", body={"reason": reason} if reason else None)
             say(f"All sessions of {account} have ended.")
 
     carry_out(work())
@@ -127,6 +127,7 @@ def revoke_role(
     account: Account,
     roles: Annotated[list[str], typer.Argument(metavar="ROLE...", help="The roles, as the packet names them.")],
     packet: PacketName = PACKET,
+    reason: Reason = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
@@ -134,7 +135,8 @@ def revoke_role(
 
     async def work() -> None:
         async with entering(folder, alias) as server:
-            done = await server.post("staff", account, "roles", "revoke", body={"packet": packet, "roles": roles})
+            body = {"packet": packet, "roles": roles, "reason": reason}
+            done = await server.post("staff", account, "roles", "revoke", body=body)
             named = ", ".join(roles)
             say(f"{account}: {named} revoked." if done["changed"] else f"{account} has none of these roles: {named}.")
 

@@ -59,6 +59,7 @@ class EventInHistory(ResponseModel):
         None, description="A verdict, a gate's outcome, how a task ended, or how an exception was closed"
     )
     caused_by: list[str] = Field([], description="The accounts on whose permission a step ran; also in `by`")
+    reason: str | None = Field(None, description="Why roles, a token, sessions or a webhook were revoked, if given")
 
 
 class HistoryPage(ResponseModel):
@@ -137,5 +138,5 @@ def _event(one: HistoryEntry) -> EventInHistory:
     return EventInHistory(
         at=one.at, type=one.type, by=list(one.by), run_id=one.run_id, person=shown, packet=one.packet,
         system=one.system, step=one.step, item=one.item, version=one.version, hash=one.hash, position=None,
-        title=one.title, outcome=one.outcome, caused_by=list(one.caused_by),
+        title=one.title, outcome=one.outcome, caused_by=list(one.caused_by), reason=one.reason,
     )  # fmt: skip

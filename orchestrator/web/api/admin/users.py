@@ -14,7 +14,7 @@ from orchestrator.web.access.packets import packet_names
 from orchestrator.web.api.admin.tokens import Role
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, Id
+from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, Id, Reason
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["access"], route_class=IdempotentRoute)
@@ -27,6 +27,11 @@ ActorId = Annotated[
 class RolesToRevoke(RequestModel):
     packet: Id = Field(description="A packet in use that names the roles; its safety owner can revoke them")
     roles: list[Role] = Field(min_length=1, max_length=20)
+    reason: Reason | None = Field(None, description="Recorded with the event, encrypted")
+
+
+class SessionsToEnd(RequestModel):
+    reason: Reason | None = Field(None, description="Recorded with the event, encrypted")
 
 
 class RevokedRoles(ResponseModel):
@@ -52,7 +57,9 @@ async def revoke_roles(
     """Takes effect immediately, in every session and for steps that the account caused. A new sign-in does not restore
     a role; it can return only after a sign-in without it."""
     services = state_of(request).services
-    changed = await commands.revoke_roles(services, caller.actor, asked.packet, actor_id, asked.roles)
+    changed = await commands.revoke_roles(
+        services, caller.actor, asked.packet, actor_id, asked.roles, reason=asked.reason
+    )
     return RevokedRoles(actor_id=actor_id, changed=changed)
 
 
@@ -68,10 +75,17 @@ async def sessions(request: Request, caller: ApiCaller) -> SessionList:
     "/staff/{actor_id}/sessions/end", summary="End the sessions of a user", status_code=204,
     responses=problems_of_post(),
 )  # fmt: skip
-async def end_sessions(request: Request, caller: ApiCaller, actor_id: ActorId, key: IdempotencyKey = None) -> Response:
+async def end_sessions(
+    request: Request,
+    caller: ApiCaller,
+    actor_id: ActorId,
+    asked: SessionsToEnd | None = None,
+    key: IdempotencyKey = None,
+) -> Response:
     """Ends all sessions in browsers and all sign-ins of command lines immediately. The user can sign in again. For the
     safety owner of a packet that is in use."""
     web = state_of(request)
     names = await packet_names(web)
-    await commands.end_sessions(web.services, web.sessions, web.tokens, caller.actor, names, actor_id)
+    reason = asked.reason if asked is not None else None
+    await commands.end_sessions(web.services, web.sessions, web.tokens, caller.actor, names, actor_id, reason=reason)
     return Response(status_code=204)

@@ -64,7 +64,8 @@ async def disable(request: Request, caller: PageCaller, form: Form, hook_id: str
     web = state_of(request)
     names = await packet_names(web)
     try:
-        await commands.disable_webhook(web.services, webhooks_of(web), caller.actor, names, hook_id)
+        reason = text(form, "reason") or None
+        await commands.disable_webhook(web.services, webhooks_of(web), caller.actor, names, hook_id, reason=reason)
     except Refusal as refused:
         return await _page(request, caller, *refusal_flash(request, refused))
     said = Flash("done", "The webhook is disabled. It receives no further events.")
