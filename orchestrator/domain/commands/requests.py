@@ -26,7 +26,7 @@ from orchestrator.domain.permissions.embargo import (
 )
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import HR_FEED, Actor, Level
-from orchestrator.domain.permissions.postponing import require_postponing
+from orchestrator.domain.permissions.postponing import postponing_roles, require_postponing
 from orchestrator.domain.permissions.reports import has_one_of, require_independent
 from orchestrator.domain.permissions.urgent import SignIn, is_late, late_start_is_urgent, require_urgent
 from orchestrator.domain.planning.plan import depends_on_cutoff, sends_cutoff
@@ -149,7 +149,8 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
     if cutoff.instant > state.cutoff:
         roles = require_postponing(actor, world.pinned, world.current)
         require_independent(state, actor, has_one_of(roles), world)
-    _require_levels_of_mover(state, actor, world)
+    hr = not actor.roles.isdisjoint(postponing_roles(world.pinned, world.current))
+    _require_levels_of_mover(state, actor, world, approved_too=cutoff.instant < state.cutoff and not hr)
     _require_plausible(cutoff.instant, world.now)
     added = added_exposure(state, cutoff.instant, world.now)
     moved = e.RunRescheduled(
@@ -165,12 +166,15 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
     return [moved, *moved_embargo(state, cutoff.instant, actor, world)]
 
 
-def _require_levels_of_mover(state: RunState, actor: Actor, world: World) -> None:
-    """The actor causes the changes that depend on the cutoff and that no approver takes over (`who_caused`)."""
+def _require_levels_of_mover(state: RunState, actor: Actor, world: World, *, approved_too: bool) -> None:
+    """The actor causes the changes that depend on the cutoff and that no approver takes over (`who_caused`).
+    `approved_too`: the cutoff is moved to an earlier time by a person without a role of HR. Steps run then earlier than
+    their approvers expected, so that this person needs the levels of an approver."""
     for id_, step in state.plan.steps.items():
         if state.work.steps[id_].final and not sends_cutoff(step):
             continue
-        decided_by_others = step.gate is not None and not state.goes_before_gates(step) and not sends_cutoff(step)
+        gated = step.gate is not None and not state.goes_before_gates(step) and not sends_cutoff(step)
+        decided_by_others = gated and not (approved_too and state.approval_of(step, world.now) is not None)
         if step.is_task or decided_by_others or not depends_on_cutoff(step):
             continue
         packet = state.asked.packet

@@ -68,3 +68,18 @@ def test_the_stricter_of_the_runs_packet_and_todays_holds(
         story = Story(pinned)
         story.today(current)
         assert (postpones(story, by) == "") == (by in allowed), by.actor_id
+
+
+def test_what_was_approved_is_brought_forward_by_hr_or_with_the_levels_of_an_approver() -> None:
+    """A clerk who may prepare runs would remove access months before the leaver's last day, without any approval."""
+    clerk = actor("cleo", "clerk")
+    prepares = packet(platform=("levels:\n", "levels:\n  - {who: clerk, up_to: prepare}\n"))
+    story = Story(prepares, at=EVENING + 60 * DAY)
+    story.knows(clerk)
+    story.reschedule(EVENING + 59 * DAY, by=clerk)
+    story.approve_all()
+    with pytest.raises(NotAllowed, match="level_not_granted"):
+        story.reschedule(EVENING, by=clerk)
+    story.reschedule(EVENING + 2 * DAY, by=OLE)
+    story.reschedule(EVENING, by=HR)
+    assert story.state.cutoff == EVENING
