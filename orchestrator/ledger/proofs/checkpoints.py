@@ -16,11 +16,9 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.proofs.merkle import CompactRange
@@ -28,24 +26,11 @@ from orchestrator.ledger.schema.database import Database
 
 _ED25519 = b"\x01"
 _TREE_NAME = "checkpoints"
-_MAX_NOTE_BYTES = 1_000_000
 _BATCH = 10_000
 
 
-class CheckpointInvalid(LedgerError):
-    """Not a checkpoint, not signed by the key expected, or not a key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """`root` over the first `size` events. `origin` names the ledger."""
-
-    origin: str
-    size: int
-    root: bytes
-
-    def text(self) -> str:
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+class SignerKeyInvalid(LedgerError):
+    """Not a signer key."""
 
 
 class NoteSigner:
@@ -53,7 +38,7 @@ class NoteSigner:
 
     def __init__(self, name: str, seed: bytes) -> None:
         if not name or re.search(r"[\s+]", name):
-            raise CheckpointInvalid("note key", "its name is empty, or has white space or a plus sign")
+            raise SignerKeyInvalid("note key", "its name is empty, or has white space or a plus sign")
         self.name = name
         self._seed = seed
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
@@ -68,16 +53,16 @@ class NoteSigner:
 
     @staticmethod
     def parse(text: str) -> NoteSigner:
-        """From `PRIVATE+KEY+…`. Raises `CheckpointInvalid`, which does not repeat the text."""
+        """From `PRIVATE+KEY+…`. Raises `SignerKeyInvalid`, which does not repeat the text."""
         parts = text.strip().split("+", 4)
         if len(parts) != 5 or parts[:2] != ["PRIVATE", "KEY"]:
-            raise CheckpointInvalid("note key", "it is not PRIVATE+KEY+NAME+ID+BASE64")
+            raise SignerKeyInvalid("note key", "it is not PRIVATE+KEY+NAME+ID+BASE64")
         secret = _decode(parts[4], "note key")
         if len(secret) != 33 or secret[:1] != _ED25519:
-            raise CheckpointInvalid("note key", "it is not an Ed25519 key")
+            raise SignerKeyInvalid("note key", "it is not an Ed25519 key")
         signer = NoteSigner(parts[2], secret[1:])
         if _key_id(signer.name, signer._public).hex() != parts[3]:
-            raise CheckpointInvalid("note key", "its ID does not match the key; check for typing errors")
+            raise SignerKeyInvalid("note key", "its ID does not match the key; check for typing errors")
         return signer
 
     def secret_text(self) -> str:
@@ -92,43 +77,9 @@ class NoteSigner:
 
     def sign(self, size: int, root: bytes) -> str:
         """The checkpoint as a signed note."""
-        text = Checkpoint(self.name, size, root).text()
+        text = f"{self.name}\n{size}\n{base64.b64encode(root).decode()}\n"
         signature = base64.b64encode(_key_id(self.name, self._public) + self._key.sign(text.encode())).decode()
         return f"{text}\n— {self.name} {signature}\n"
-
-
-def open_checkpoint(note: str, verifier_text: str) -> Checkpoint:
-    """The checkpoint if the verifier key signed it. Raises `CheckpointInvalid`. Others' signatures are passed over."""
-    name, key_id, key = _parse_verifier(verifier_text)
-    text, mark, signatures = note.rpartition("\n\n")
-    if not mark or not signatures.endswith("\n") or len(note) > _MAX_NOTE_BYTES:
-        raise CheckpointInvalid(
-            "checkpoint", "it is not a signed note", "Give the file that `offboard ledger checkpoint` wrote"
-        )
-    text += "\n"
-    signed = False
-    for line in signatures[:-1].split("\n"):
-        dash, _, rest = line.partition(" ")
-        signer, _, encoded = rest.partition(" ")
-        if dash != "—" or not signer:
-            raise CheckpointInvalid("checkpoint", "one of its signature lines is not a signature")
-        signature = _decode(encoded, "checkpoint")
-        if signer != name or signature[:4] != key_id:
-            continue
-        try:
-            key.verify(signature[4:], text.encode())
-        except InvalidSignature as error:
-            raise CheckpointInvalid("checkpoint", f"the signature of {name} is wrong: it was changed") from error
-        signed = True
-    if not signed:
-        raise CheckpointInvalid("checkpoint", f"{name} has not signed it", "Check which key belongs to this ledger")
-    lines = text.split("\n")
-    if len(lines) < 4 or lines[0] != name or not re.fullmatch(r"0|[1-9][0-9]*", lines[1]):
-        raise CheckpointInvalid("checkpoint", "its first lines are not the origin, a size and a root")
-    root = _decode(lines[2], "checkpoint")
-    if len(root) != 32:
-        raise CheckpointInvalid("checkpoint", "its root is not 32 bytes")
-    return Checkpoint(lines[0], int(lines[1]), root)
 
 
 async def make_checkpoint(database: Database, signer: NoteSigner) -> str:
@@ -172,16 +123,6 @@ def _load(row: Any) -> CompactRange:
     return CompactRange(row[0], [nodes[at : at + 32] for at in range(0, len(nodes), 32)])
 
 
-def _parse_verifier(text: str) -> tuple[str, bytes, Ed25519PublicKey]:
-    parts = text.strip().split("+", 2)
-    if len(parts) != 3:
-        raise CheckpointInvalid("verifier key", "it is not NAME+ID+BASE64")
-    encoded = _decode(parts[2], "verifier key")
-    if len(encoded) != 33 or encoded[:1] != _ED25519 or _key_id(parts[0], encoded[1:]).hex() != parts[1]:
-        raise CheckpointInvalid("verifier key", "it is not an Ed25519 key, or its ID does not match the key")
-    return parts[0], bytes.fromhex(parts[1]), Ed25519PublicKey.from_public_bytes(encoded[1:])
-
-
 def _key_id(name: str, public: bytes) -> bytes:
     """C2SP signed-note: the first four bytes of SHA-256 over name, newline, algorithm and key."""
     return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:4]
@@ -191,4 +132,4 @@ def _decode(text: str, place: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise CheckpointInvalid(place, "a part of it is not base64") from error
+        raise SignerKeyInvalid(place, "a part of it is not base64") from error

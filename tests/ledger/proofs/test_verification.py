@@ -12,7 +12,8 @@ import pytest
 from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, read, write
 from orchestrator.ledger.book.records import StreamAppend
 from orchestrator.ledger.book.store import Ledger
-from orchestrator.ledger.proofs.checkpoints import CheckpointInvalid, NoteSigner, make_checkpoint, open_checkpoint
+from orchestrator.ledger.proofs.checkpoints import NoteSigner, SignerKeyInvalid, make_checkpoint
+from orchestrator.ledger.proofs.signed_note import NoteRefused, read_signed_root
 from orchestrator.ledger.proofs.verification import VerificationReport, export_rows, verify_database, verify_file
 from orchestrator.ledger.schema.database import Database
 from tests.ledger.sample_events import counts
@@ -66,7 +67,7 @@ async def test_an_untouched_ledger_verifies(filled: Ledger, url: str, database: 
     note = await make_checkpoint(database, SIGNER)
     found = check(url, note)
     assert found.ok and (found.events, found.streams, found.checkpoints) == (12, 2, 1)
-    assert open_checkpoint(note, KEY).root == found.root and open_checkpoint(note, KEY).size == 12
+    assert read_signed_root(note, KEY).root == found.root and read_signed_root(note, KEY).size == 12
     assert await asyncio.to_thread(export_rows, url, tmp_path / "export.jsonl") == 12
     assert verify_file(tmp_path / "export.jsonl", against=[note], verifier_key=KEY) == found
 
@@ -195,17 +196,17 @@ async def test_a_false_checkpoint_is_refused(filled: Ledger, url: str, database:
     ):
         found = verify_database(url, against=[false], verifier_key=key)
         assert found.wrong is not None and "checkpoint" in found.wrong.place
-        with pytest.raises(CheckpointInvalid):
-            open_checkpoint(false, key)
+        with pytest.raises(NoteRefused):
+            read_signed_root(false, key)
     with pytest.raises(ValueError, match="verifier key"):
         verify_database(url, against=[note])
     cosigned = note + other.sign(12, bytes(32)).rpartition("\n\n")[2]
-    assert check(url, cosigned).ok and open_checkpoint(cosigned, KEY).size == 12
+    assert check(url, cosigned).ok and read_signed_root(cosigned, KEY).size == 12
 
 
 def test_signer_keys_are_read_back() -> None:
     assert NoteSigner.parse(SIGNER.secret_text()).verifier_text() == KEY
     for bad in ("", KEY, SIGNER.secret_text()[:-8], SIGNER.secret_text().replace("example", "elsewhere")):
-        with pytest.raises(CheckpointInvalid) as refused:
+        with pytest.raises(SignerKeyInvalid) as refused:
             NoteSigner.parse(bad)
         assert SIGNER.secret_text()[-20:] not in str(refused.value)
