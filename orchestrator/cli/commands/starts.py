@@ -129,7 +129,7 @@ async def _start_one(
     folder: Path,
 ) -> None:
     """`asks` previews the run, and if it is urgent shows the person and their systems, and asks before the start."""
-    _demand_cutoff(asked)
+    _require_cutoff(asked)
     if asks and asked["urgent"]:
         _require_terminal()
     async with entering(folder, alias) as server:
@@ -166,7 +166,7 @@ async def _start_one(
 async def _preview(
     asked: Document, until: str | None, named: list[str], json: bool, alias: str | None, folder: Path
 ) -> None:
-    _demand_cutoff(asked)
+    _require_cutoff(asked)
     async with entering(folder, alias) as server:
         with looking("Searching all systems"):
             body = {**asked, "embargo": await _embargo(server, until, named)}
@@ -220,7 +220,7 @@ def _require_terminal() -> None:
         )  # fmt: skip
 
 
-def _demand_cutoff(asked: Document) -> None:
+def _require_cutoff(asked: Document) -> None:
     if asked["zone"] is not None and asked["cutoff"] is None:
         raise LocalRefusal("cutoff_missing", "--zone needs --cutoff.", "Add --cutoff 2026-11-30T17:00.")
 

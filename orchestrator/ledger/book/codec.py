@@ -36,7 +36,7 @@ class EventCodec:
         for kind in event_types:
             if self._types.setdefault(kind.type_name(), kind) is not kind:
                 raise ValueError(f"event type {kind.type_name()}: two classes have this name. Rename one")
-            _demand_personal_on_top(kind)
+            _require_personal_on_top(kind)
         self._personal = {name: kind.personal_fields() for name, kind in self._types.items()}
         self._upcasts = dict(upcasts or {})
         for name, kind in self._types.items():
@@ -103,7 +103,7 @@ def canonical_json(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def _demand_personal_on_top(kind: type[Event]) -> None:
+def _require_personal_on_top(kind: type[Event]) -> None:
     """A personal field inside a nested model would be written in clear: refuse such a type when it is registered."""
     seen: set[type[BaseModel]] = set()
 
