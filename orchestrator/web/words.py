@@ -99,6 +99,15 @@ NOTICE: Vocabulary = {"first": "Notice", "reminder": "Reminder"}
 TIMING: Vocabulary = {"late": "Overdue", "soon": "Due soon"}
 
 OPEN_RUNS: Vocabulary = {"continue": "Open runs continue", "pause": "Open runs are paused"}
+DUTY: Vocabulary = {
+    "role": "Role",
+    "packet_owner": "Owner of a packet",
+    "delegate": "Delegation to another person",
+    "delegator": "Delegate of another person",
+    "service": "Service",
+    "assistant": "AI assistant",
+    "webhook": "Webhook",
+}
 VOCABULARIES: Mapping[str, Vocabulary] = {
     "run": states.RUN,
     "step": states.STEP,
@@ -134,6 +143,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "proof": PROOF,
     "notice": NOTICE,
     "open_runs": OPEN_RUNS,
+    "duty": DUTY,
     "code": states.FAILURE,
 }
 
