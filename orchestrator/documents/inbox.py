@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.documents.plain_words import roles, sentence
-from orchestrator.documents.run import instruction
+from orchestrator.documents.run import instruction, may_take_effect_until
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.run.run import RunState
 from orchestrator.reading.rows import Item
@@ -72,4 +72,5 @@ def with_instruction(document: Document, state: RunState) -> Document:
     return document | {
         "title": step.title if step is not None else None,
         "instruction": instruction(step, task.opened.kind) if task is not None else None,
+        "may_take_effect_until": may_take_effect_until(state, document["id"]) if task is not None else None,
     }

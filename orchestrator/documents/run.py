@@ -7,6 +7,7 @@ people attach to a task become a part of its evidence here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from orchestrator.documents.account_access import access_of
@@ -262,9 +263,19 @@ def _task(state: RunState, task_id: str) -> Document:
         "role": task.opened.role,
         "state": task.outcome,
         "by": task.by or None,
+        "may_take_effect_until": may_take_effect_until(state, task_id),
         "opened_at": task.opened_at,
         "due_at": task.opened.due,
     }
+
+
+def may_take_effect_until(state: RunState, task_id: str) -> datetime | None:
+    """Until when the call whose outcome an open task asks about can still take effect."""
+    task = state.work.tasks[task_id]
+    if not task.open or task.opened.kind != "confirm_outcome":
+        return None
+    known = state.work.steps.get(task.opened.step_id)
+    return known.in_flight_until if known is not None and known.status == "unknown" else None
 
 
 def instruction(step: PlannedStep | None, kind: str) -> str | None:

@@ -16,7 +16,7 @@ from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Run, has
 from orchestrator.cli.terminal.outcomes import print_closing
 from orchestrator.cli.terminal.refusals import reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.screen import name, print_json, say, table
+from orchestrator.cli.terminal.screen import instant, name, print_json, say, table
 from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.vocabulary.states import TASK, in_sentence, label
 
@@ -52,11 +52,16 @@ def tasks(
                 name(item["person"]),
                 role_words(item["roles"]),
                 overdue(item, found),
-                item["instruction"] or item["title"],
+                _instructions(item),
             )
             for item in found["items"]
         ],
     )
+
+
+def _instructions(item: Document) -> str:
+    words, until = str(item["instruction"] or item["title"]), item.get("may_take_effect_until")
+    return f"{words} The last attempt can take effect until {instant(until)}; check after that." if until else words
 
 
 def complete(

@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 
+from orchestrator.web.pages.run import run as run_page
 from orchestrator.web.pages.run.cards import anchor
 from tests.web.api.running import FUTURE
 from tests.web.conftest import Program, Visit
@@ -252,3 +254,22 @@ async def listening(visitor: Visitor, path: str) -> AsyncIterator[Told]:
             reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reading
+
+
+async def test_the_page_of_a_long_run_shows_a_bounded_number_of_items(
+    visit: Visit, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not shown is counted; the activity, in pages, has it all."""
+    run_id = await started()
+    it, operator = await visit("it"), await visit("operator")
+    await press(it, f"/runs/{run_id}", "Approve all", inside=anchor(run_id, "g-access-1"))
+    whole = (await operator.get(f"/runs/{run_id}")).text
+    monkeypatch.setattr(run_page, "MAX_CARDS", 1)
+    monkeypatch.setattr(run_page, "MAX_DRAWN_STEPS", 3)
+    bounded = (await operator.get(f"/runs/{run_id}")).text
+    waiting = re.search(r"(\d+) more open items? appear", bounded)
+    shown = whole[whole.index('id="run-waiting"') : whole.index('id="run-plan"')]
+    assert (
+        waiting is not None and int(waiting[1]) == shown.count('<li class="card') + shown.count('<li class="other"') - 1
+    )
+    assert "Plan graph" in whole and "Plan graph" not in bounded and len(bounded) < len(whole)

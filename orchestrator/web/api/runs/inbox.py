@@ -50,6 +50,9 @@ class Waiting(ResponseModel):
     on_behalf_of: str | None = Field(None, description="The account for which the caller would act as delegate")
     detail: dict[str, Any] = Field(description="Details by kind of item")
     instruction: str | None = Field(None, description="The instructions of a task")
+    may_take_effect_until: datetime | None = Field(
+        None, description="Of a task that asks for an outcome: until then the call can still take effect"
+    )
     others: list[Colleague] = Field(description="Other users who can act on it now")
     if_nobody_does: str = Field(
         title="If not completed", description="What happens if it is not completed by its due date, in words"

@@ -145,6 +145,9 @@ class TaskInRun(ResponseModel):
     role: str
     state: str = Field(description="`open`, `done`, `not_done` or `withdrawn`")
     by: str | None
+    may_take_effect_until: datetime | None = Field(
+        None, description="Of a task that asks for an outcome: until then the call can still take effect"
+    )
     opened_at: datetime
     due_at: datetime
 

@@ -161,6 +161,7 @@ def task_card(seen: RunAccess, task_id: str) -> Document:
         "task": task.opened.kind,
         "by": seen.name(task.by),
         "instruction": documents.instruction(step, task.opened.kind),
+        "may_take_effect_until": documents.may_take_effect_until(state, task_id),
         "step_id": task.opened.step_id,
         "system": seen.system(step.system) if step is not None else "",
         "account": documents.account(state, step) if step is not None else None,

@@ -28,6 +28,10 @@ from orchestrator.web.times import moment, zone_of
 router = APIRouter()
 
 BEFORE = "before"
+MAX_CARDS = 50
+"""Open items, and completed items, that the page of a run shows."""
+MAX_DRAWN_STEPS = 150
+"""A plan with more steps is a table only."""
 
 
 @router.get("/runs/{run_id}")
@@ -75,27 +79,28 @@ async def show_run(
 def run_context(seen: RunAccess, found: RunPage) -> Document:
     state, world, permissions = seen.state, seen.world, seen.permissions
     document = run_document(found)
+    files = _files(found)
     steps = [
         step
         | {
             "system": seen.system(step["system"]) or None,
             "gate": seen.gate_title(step["gate"]) if step["gate"] else None,
-            "files": _files(found, step["step_id"]),
+            "files": files.get(step["step_id"], []),
             "retry": step["status"] in ("failed", "unknown", "retrying") and permissions.retry(step["step_id"]).allowed,
             "skip": permissions.skip(step["step_id"]).allowed,
         }
         for step in document["steps"]
     ]
-    gates = [gate_card(seen, id_) for id_ in state.decisions.gates]
-    tasks = [task_card(seen, id_) for id_ in state.work.tasks]
-    exceptions = [exception_card(seen, id_) for id_ in state.work.exceptions]
-    waiting = [card for card in (*exceptions, *gates, *tasks) if card["state"] == "open"]
-    waiting.sort(key=lambda card: (not card["may"], card["due_at"]))
+    waiting = _open_cards(seen)
+    over, more_over = _completed_cards(seen)
     return document | {
         "steps": steps,
         "graph_gates": [gate | {"gate": seen.gate_title(gate["gate"])} for gate in document["gates"]],
-        "waiting": waiting,
-        "over": [card for card in (*gates, *tasks, *exceptions) if card["state"] != "open"],
+        "waiting": waiting[:MAX_CARDS],
+        "more_waiting": max(len(waiting) - MAX_CARDS, 0),
+        "over": over,
+        "more_over": more_over,
+        "drawn": len(steps) <= MAX_DRAWN_STEPS,
         "systems": [system | {"title": seen.system(system["system"])} for system in document["systems"]],
         "holds": [seen.system(name) if name != "*" else "all systems" for name in document["holds"]],
         "asked_by": seen.name(state.asked.requested_by),
@@ -126,14 +131,36 @@ def _kept_open(seen: RunAccess) -> Document | None:
     return {"systems": [seen.system(name) for name in added.systems], "privileged": len(added.privileged)}
 
 
-def _files(found: RunPage, step_id: str) -> list[Document]:
-    """What people attached when they did this step."""
-    return [
-        file
-        for recorded in found.events
-        if getattr(recorded.event, "step_id", None) == step_id
-        for file in files_of(recorded.event)
+def _open_cards(seen: RunAccess) -> list[Document]:
+    """What the viewer can act on and what is due first at the top."""
+    work, gates = seen.state.work, seen.state.decisions.gates
+    cards = [
+        *(exception_card(seen, id_) for id_, known in work.exceptions.items() if known.open),
+        *(gate_card(seen, id_) for id_, gate in gates.items() if gate.open),
+        *(task_card(seen, id_) for id_, task in work.tasks.items() if task.open),
     ]
+    return sorted(cards, key=lambda card: (not card["may"], card["due_at"]))
+
+
+def _completed_cards(seen: RunAccess) -> tuple[list[Document], int]:
+    """The completed items that were opened last, and how many there are besides. No card is made of these."""
+    work, gates = seen.state.work, seen.state.decisions.gates
+    items = [
+        *((gate.opened_at, gate_card, id_) for id_, gate in gates.items() if not gate.open),
+        *((task.opened_at, task_card, id_) for id_, task in work.tasks.items() if not task.open),
+        *((known.opened_at, exception_card, id_) for id_, known in work.exceptions.items() if not known.open),
+    ]
+    latest = sorted(range(len(items)), key=lambda number: items[number][0])[-MAX_CARDS:]
+    return [items[number][1](seen, items[number][2]) for number in sorted(latest)], len(items) - len(latest)
+
+
+def _files(found: RunPage) -> dict[str, list[Document]]:
+    """What people attached when they did a step, by the step's id."""
+    files: dict[str, list[Document]] = {}
+    for recorded in found.events:
+        if attached := files_of(recorded.event):
+            files.setdefault(getattr(recorded.event, "step_id", ""), []).extend(attached)
+    return files
 
 
 def _clock(seen: RunAccess) -> Document:
