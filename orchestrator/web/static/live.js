@@ -1,6 +1,6 @@
 // Two comforts, and nothing that a page cannot do without: updates that arrive by themselves, and search as you type.
 //
-// Live:   <div data-live data-stream="/…"> opens that stream. On a message the page is fetched anew, and each element
+// Live:   <div data-live data-stream="/…"> opens that stream. On a message the page is fetched again, and each element
 //         with `data-live-part` and an id takes over what differs. Focus, open folds, typed text and scrolling stay.
 //         A part's `data-live-says` is read out when that text changes. [data-live-mark] shows whether updates come.
 // Search: <form data-search-as-you-type> is sent 200 ms after the last key, with `X-Fragment: results`; the answer goes
@@ -19,7 +19,7 @@
 
   // Taking over what differs
 
-  // Two elements are one and the same only if they stand for the same thing: a tick or a reason must never move to
+  // Two elements are one and the same only if they show the same thing: a tick or a reason must never move to
   // another step because a row went away above it.
   const NAMED_BY = { FORM: ["action"], INPUT: ["type", "name"], TEXTAREA: ["name"], SELECT: ["name"], BUTTON: ["name", "value"] };
   const ticked = (field) => field.nodeName === "INPUT" && (field.type === "checkbox" || field.type === "radio");
@@ -74,7 +74,7 @@
     }
   };
 
-  // What somebody entered, by what it is for, so that it stays with that wherever it stands afterwards.
+  // What the user entered, by what it is for, so that it stays with that wherever it is afterwards.
   const purpose = (field) =>
     [field.form ? field.form.getAttribute("action") : "", field.name, field.id, ticked(field) ? field.value : ""].join("\n");
   const entered = (part) => {
@@ -129,11 +129,11 @@
     const show = (state, words) => {
       if (mark === null) return;
       if (mark.dataset.state === state && !mark.hidden) return;
-      const told = mark.hidden === false || state === "stopped";
+      const shown = mark.hidden === false || state === "stopped";
       mark.hidden = false;
       mark.dataset.state = state;
       mark.textContent = words;
-      if (told) say(words);
+      if (shown) say(words);
     };
     const stopped = (words) => show("stopped", words || "Disconnected. Reconnecting.");
 
@@ -175,7 +175,7 @@
       close();
       source = new EventSource(region.dataset.stream);
       source.onopen = () => {
-        if (tries > 0) soon(); // whatever happened while nobody listened
+        if (tries > 0) soon(); // whatever happened without a listener
         tries = 0;
         show("live", "Live");
       };
