@@ -46,12 +46,6 @@ class HrSettings(TokenSettings):
     """How to reach the HR system."""
 
 
-class _Asset(Fields):
-    tag: str
-    kind: str
-    returned: bool
-
-
 class _Person(Fields):
     id: str = Field(min_length=1)
     employee_number: str
@@ -70,11 +64,10 @@ class _Person(Fields):
     status: Literal["active", "leaving", "left"]
     leaving_at: AwareDatetime | None = None
     payroll: Literal["running", "final_pay", "stopped"] = "running"
-    assets: tuple[_Asset, ...] = ()
+    assets: tuple[Asset, ...] = ()
 
     def as_person(self) -> Person:
-        fields = {name: getattr(self, name) for name in type(self).model_fields if name != "assets"}
-        return Person(**fields, assets=tuple(Asset(asset.tag, asset.kind, asset.returned) for asset in self.assets))
+        return Person(**{name: getattr(self, name) for name in type(self).model_fields})
 
     def as_account(self) -> Account:
         attributes = {"employee_number": self.employee_number, "email": self.email}
