@@ -13,6 +13,7 @@ RUN := $(VENV)/bin
 # Two processes for each processor (tests/conftest.py), a few at most since each starts servers of its own. A file stays
 # whole, and files come in the order of their folders: the long ones are not the last.
 SIDE_BY_SIDE := -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder
+SBOM := sbom.json
 PYTEST := $(RUN)/python -m pytest
 
 # The first interpreter that is new enough; `make setup PYTHON=...` names another.
@@ -28,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo browser check test test-servers faults soak lint bench clean
+.PHONY: help setup demo browser check test test-servers faults soak lint sbom bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/' | \
@@ -66,12 +67,17 @@ lint: setup ## Check the style, the types and the import rules only
 	@$(RUN)/python -m mypy
 	@if grep -q 'tool.importlinter' pyproject.toml; then $(RUN)/lint-imports; fi
 
+sbom: setup ## Write the locked Python packages of the image with their hashes to SBOM=sbom.json (CycloneDX 1.5)
+	@$(TOOLS)/bin/python -m uv export --quiet --frozen --no-dev --format cyclonedx1.5 \
+		--preview-features sbom-export --output-file $(SBOM)
+	@echo "$(SBOM)"
+
 bench: setup ## Measure: WHAT=run (runs per second, against bare Temporal), append (ledger writes), waiting (memory) or pages (ms)
 	@test -n "$(WHAT)" || { echo "Say what to measure: make bench WHAT=run, WHAT=append, WHAT=waiting or WHAT=pages." >&2; exit 2; }
 	@$(RUN)/python -m bench.$(WHAT) $(ARGS)
 
 clean: ## Remove .venv and everything else that was made here
-	rm -rf $(VENV) .cache .offboard .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	rm -rf sbom.json $(VENV) .cache .offboard .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
 
 # Made again only when the lock or the project file changed. uv gets an environment of its own.
 $(READY): uv.lock pyproject.toml

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ PREFIX = "OFFBOARD_"
 SECRETS_FOLDER = Path("/run/systems")
 """Not where Offboard's own secrets are: files here can be sent to any host that a packet names."""
 MAIL_SECURITY = ("starttls", "tls", "none")
+KEYS = ("MASTER_KEY", "CHECKPOINT_KEY")
+"""A file with one of them is refused if every user of the machine can change it."""
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -230,8 +233,13 @@ def webhook_hosts(written: str) -> tuple[str, ...]:
 
 
 def given_value(given: Mapping[str, str], name: str) -> str | None:
-    """A setting's value, from the environment or from the file that it names there; None if it is not given."""
+    """A setting's value, from the environment or from the file that it names there; None if it is not given. Raises
+    `SettingWrong` for a key in a file that every user can change."""
     path = given.get(f"{PREFIX}{name}_FILE")
+    if path and name in KEYS and Path(path).stat().st_mode & stat.S_IWOTH:
+        raise SettingWrong(
+            f"{PREFIX}{name}_FILE", f"a file that only its owner can change: chmod o-w {path}, and check its content"
+        )
     value = Path(path).read_text().strip() if path else given.get(PREFIX + name)
     return value or None
 

@@ -18,7 +18,13 @@ from orchestrator.commands.administration import (
     revoke_roles,
     sign_packet,
 )
-from orchestrator.commands.credentials import end_sessions, list_sessions, list_tokens, revoke_token
+from orchestrator.commands.credentials import (
+    end_sessions,
+    list_sessions,
+    list_tokens,
+    revoke_token,
+    sign_out_everywhere,
+)
 from orchestrator.commands.integrations import (
     add_webhook,
     change_service_owners,
@@ -91,6 +97,7 @@ __all__ = [
     "run_started",
     "set_embargo",
     "settle_match",
+    "sign_out_everywhere",
     "sign_packet",
     "skip_step",
     "start_run",

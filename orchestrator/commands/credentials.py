@@ -94,6 +94,12 @@ async def end_sessions(
         return [ended]
 
     await services.runs.update_organisation(end, actor.human)
+    await sign_out_everywhere(sessions, tokens, actor_id)
+
+
+async def sign_out_everywhere(sessions: Sessions, tokens: Tokens, actor_id: str) -> None:
+    """Ends all sessions of an account and the sign-ins of its command lines, as its identity provider asks. No right is
+    checked: the caller has checked the provider's word."""
     await sessions.end_of(actor_id)
     await tokens.revoke_sign_ins(actor_id)
 

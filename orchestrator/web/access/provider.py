@@ -11,10 +11,10 @@ import re
 import secrets
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import authlib.deprecate  # it has its own warnings shown always: after that they can be left out
 import httpx
@@ -22,6 +22,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from orchestrator.web.access.logout_tokens import LoggedOut, logged_out
 from orchestrator.web.access.provider_documents import (
     CLIENT,
     ProviderProblem,
@@ -38,6 +39,8 @@ with warnings.catch_warnings():
     from authlib.integrations.base_client.errors import OAuthError
     from authlib.integrations.httpx_client import AsyncOAuth2Client
     from authlib.oidc.core import CodeIDToken
+
+T = TypeVar("T")
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
 METADATA_TTL_SECONDS = 3600.0
@@ -155,34 +158,53 @@ class Provider:
             await asyncio.wait({self._reading})
         await self._http.aclose()
 
+    async def logged_out(self, written: str) -> LoggedOut:
+        """What a logout token says, once it was checked."""
+
+        def read(token: jwt.Token, issuer: str) -> LoggedOut:
+            return logged_out(
+                token.header,
+                token.claims,
+                issuer=issuer,
+                client_id=self.settings.client_id,
+                leeway=CLOCK_LEEWAY_SECONDS,
+            )
+
+        return await self._verified(written, read)
+
     async def _claims(self, written: str, nonce: str) -> Mapping[str, Any]:
+        def read(token: jwt.Token, issuer: str) -> Mapping[str, Any]:
+            claims = CodeIDToken(
+                token.claims,
+                {},
+                {
+                    "iss": {"essential": True, "value": issuer},
+                    "aud": {"essential": True, "value": self.settings.client_id},
+                    "nonce": {"essential": True, "value": nonce},
+                },
+                {"nonce": nonce, "client_id": self.settings.client_id},
+            )
+            claims.validate(leeway=CLOCK_LEEWAY_SECONDS)
+            return dict(claims)
+
+        return await self._verified(written, read)
+
+    async def _verified(self, written: str, read: Callable[[jwt.Token, str], T]) -> T:
+        """What `read` makes of a token that the provider has signed, and of the issuer's name."""
         failed: Exception | None = None
         for refresh in (False, True):
             metadata, keys = await self._known(refresh=refresh)
             try:
-                claims = CodeIDToken(
-                    jwt.decode(written, keys, algorithms=ALGORITHMS).claims,
-                    {},
-                    {
-                        "iss": {"essential": True, "value": metadata["issuer"]},
-                        "aud": {"essential": True, "value": self.settings.client_id},
-                        "nonce": {"essential": True, "value": nonce},
-                    },
-                    {"nonce": nonce, "client_id": self.settings.client_id},
-                )
-                claims.validate(leeway=CLOCK_LEEWAY_SECONDS)
+                return read(jwt.decode(written, keys, algorithms=ALGORITHMS), metadata["issuer"])
             except (JoseError, OAuthError, *_UNUSABLE_ANSWER) as error:
                 # The provider may have changed its keys since they were read: once, they are read again.
                 failed = error
-                continue
             except Exception as error:  # Authlib's claims raise errors of a library that is deprecated
                 if type(error).__module__.partition(".")[0] not in ("authlib", "joserfc"):
                     raise
                 failed = error
-                continue
-            return dict(claims)
         raise SignInFailed(
-            f"The identity provider's ID token is not valid ({type(failed).__name__}).",
+            f"The identity provider's token is not valid ({type(failed).__name__}).",
             "Sign in again. If it fails again, ask an administrator to check the issuer, the client and the clocks.",
             ours=True,
         ) from failed

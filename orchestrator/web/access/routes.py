@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from orchestrator import commands
 from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.ledger.access.answers import StoredResponse
 from orchestrator.ledger.access.devices import ConfirmedDevice
-from orchestrator.ledger.access.sessions import Flash
+from orchestrator.ledger.access.sessions import Flash, hash_of
 from orchestrator.web.access.caller import PageCaller, cookie_name
 from orchestrator.web.access.forms import Form, from_our_pages, text
+from orchestrator.web.access.logout_tokens import LARGEST_TOKEN
 from orchestrator.web.access.provider import SignInFailed
 from orchestrator.web.access.sign_in_completion import Arrival, open_session
 from orchestrator.web.pages.page import back_to, page
@@ -21,6 +26,10 @@ from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(include_in_schema=False)
 
+PROVIDER = "identity-provider"
+"""Under this name the ids of its logout tokens are kept; no account has it."""
+USED_TOKEN_TTL = timedelta(hours=1)
+"""Longer than a logout token is valid."""
 SIGN_IN_WITHIN = timedelta(minutes=10)
 
 
@@ -68,7 +77,7 @@ async def callback(request: Request, state: str = "", error: str = "") -> Respon
     async with out_of_turn(request):
         identity = await web.provider.finish(request.url.query, state, kept)
     arrival = Arrival(
-        actor_id=f"a_{web.services.keyring.lookup_tag('actor', identity.subject).hex()[:24]}",
+        actor_id=_account(web, identity.subject),
         roles=identity.roles,
         person=identity.person,
         name=identity.name,
@@ -80,6 +89,40 @@ async def callback(request: Request, state: str = "", error: str = "") -> Respon
     answer = await _signed_in(request, web, arrival, str(kept["to"]))
     answer.delete_cookie(_state_cookie(web), path="/", secure=web.settings.secure, httponly=True, samesite="lax")
     return answer
+
+
+def _account(web: WebState, subject: str) -> str:
+    return f"a_{web.services.keyring.lookup_tag('actor', subject).hex()[:24]}"
+
+
+@router.post("/sign-in/provider-sign-out")
+async def signed_out_at_provider(request: Request) -> Response:
+    """The identity provider says that a session there has ended (OpenID Connect Back-Channel Logout 1.0, section 2.5):
+    the account's sessions and command-line sign-ins end. A token is used once."""
+    web = state_of(request)
+    form = await request.form()
+    written = text(form, "logout_token")
+    if web.provider is None:
+        raise HTTPException(404)
+    if not written or len(written) > LARGEST_TOKEN:
+        return _no_store(400, "invalid_request")
+    try:
+        async with out_of_turn(request):
+            found = await web.provider.logged_out(written)
+    except SignInFailed:
+        return _no_store(400, "invalid_request")
+    token_id = hashlib.sha256(found.token_id.encode()).hexdigest()
+    claimed = await web.answers.claim(PROVIDER, token_id, hash_of(written), USED_TOKEN_TTL)
+    if claimed not in ("mine", "under_way"):  # another process may have died on the way
+        return _no_store(400, "invalid_request")
+    request.state.account, request.state.signed_out = _account(web, found.subject), True
+    await commands.sign_out_everywhere(web.sessions, web.tokens, request.state.account)
+    await web.answers.keep(PROVIDER, token_id, StoredResponse(200, {}, ""))
+    return _no_store(200)
+
+
+def _no_store(status: int, error: str = "") -> Response:
+    return JSONResponse({"error": error} if error else {}, status, headers={"Cache-Control": "no-store"})
 
 
 def _opened_as_page(request: Request) -> None:

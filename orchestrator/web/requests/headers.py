@@ -167,9 +167,12 @@ def _by(scope: Scope, status: int) -> str:
     (OWASP ASVS 5.0, 16.2.1 and 16.3.1). A refused form answers with a redirect, so its status does not show it."""
     state = scope.get("state", {})
     account = state.get("account")
-    if account is None or not (state.get("signs_in") or state.get("refused") or status >= 400):
+    if account is None:
         return ""
-    return f" {'refused' if state.get('refused') or status >= 400 else 'signed in'} {account}"
+    if state.get("refused") or status >= 400:
+        return f" refused {account}"
+    said = "signed in" if state.get("signs_in") else "signed out" if state.get("signed_out") else ""
+    return f" {said} {account}" if said else ""
 
 
 def _largest(path: str, kind: bytes) -> int:

@@ -199,6 +199,7 @@ HOLD = {"packet": PACKET, "reason": "To see who may."}
 
 REQUESTS: dict[str, Make] = {
     "POST /sign-in/local": posted(form={"alias": "guest"}),
+    "POST /sign-in/provider-sign-out": posted(form={"logout_token": "none"}),
     "POST /device": posted(form={"code": "BCDF-GHJK", "answer": "refuse"}),
     "POST /sign-out": posted(),
     "POST /api/v1/device/token": sent(body={"device_secret": "none"}),

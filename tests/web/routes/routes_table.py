@@ -21,6 +21,7 @@ ANYBODY = """
 GET    /sign-in                                        +  +  +  +  +  +  +  +  +  +
 GET    /sign-in/start                                  -  -  -  -  -  -  -  -  -  -   no provider is set here
 GET    /sign-in/callback                               x  x  x  x  x  x  x  x  x  x
+POST   /sign-in/provider-sign-out                      ?  ?  ?  ?  ?  ?  ?  ?  ?  ?   no provider is set here
 POST   /sign-in/local                                  +  +  +  +  +  +  +  +  +  +
 GET    /api                                            +  +  +  +  +  +  +  +  +  +
 GET    /api/v1/openapi.json                            +  +  +  +  +  +  +  +  +  +
