@@ -104,6 +104,7 @@ async def payroll(here: SmallOffice) -> tuple[Actor, list[str]]:
 async def test_webhooks_report_packets_of_the_account_that_made_them_and_are_its_alone(here: SmallOffice) -> None:
     pia, names = await payroll(here)
     everything = acting("all", "safety_owner", "payroll_lead")
+    await here.keyring.create_person(everything.human)
     hooks = Webhooks(here.database, here.keyring, here.ledger)
 
     async def add(actor: Actor, only: list[str] | None) -> str:
