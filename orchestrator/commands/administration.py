@@ -28,26 +28,33 @@ from orchestrator.ledger.book.records import RowWrite
 # Systems
 
 
-async def hold_system(services: Services, actor: Actor, system: str, packet: str, reason: str | None = None) -> bool:
-    """Holds back every change on one system, or on all (`*`), in all runs. False if it was held already."""
+async def hold_system(
+    services: Services, actor: Actor, system: str, packet: str, reason: str | None = None, packets: Sequence[str] = ()
+) -> bool:
+    """Holds back every change on one system, or on all (`*`), in all runs. False if it was held already. `packets` are
+    the names of those there are: all systems are held by people who look after those of each packet in use."""
     require("hold_system", actor)
-    current = await _current(services, packet)
+    current, others = await _current(services, packet), await packets_in_use(services, packets)
 
     def place(events: Sequence[Event]) -> Sequence[Draft]:
-        return drafts(systems.hold_system(holds_of(events), system, reason, actor, current), len(events), actor.human)
+        return drafts(
+            systems.hold_system(holds_of(events), system, reason, actor, current, others), len(events), actor.human
+        )
 
     return bool(await append_to(services.runs.ledger, e.holds_stream(system), place))
 
 
-async def release_system(services: Services, actor: Actor, system: str, packet: str) -> bool:
+async def release_system(
+    services: Services, actor: Actor, system: str, packet: str, packets: Sequence[str] = ()
+) -> bool:
     """Lets changes on a system go on: the relay sees it in the ledger and nudges open runs. False if it was not
-    held."""
+    held. `packets` is as for `hold_system`."""
     require("release_system", actor)
-    current = await _current(services, packet)
+    current, others = await _current(services, packet), await packets_in_use(services, packets)
 
     def lift(events: Sequence[Event]) -> Sequence[Draft]:
         held = holds_of(events).held
-        return drafts(systems.release_system(held, system, actor, current), len(events), None)
+        return drafts(systems.release_system(held, system, actor, current, others), len(events), None)
 
     return bool(await append_to(services.runs.ledger, e.holds_stream(system), lift))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from orchestrator.domain import events as e
 from orchestrator.domain.commands.operating import require_one_of
 from orchestrator.domain.errors import Invalid
@@ -13,23 +15,24 @@ from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, Level
 
 
-def hold_system(holds: Holds, system: str, reason: str | None, actor: Actor, packet: Packet) -> list[Event]:
+def hold_system(
+    holds: Holds, system: str, reason: str | None, actor: Actor, packet: Packet, others: Iterable[Packet] = ()
+) -> list[Event]:
     """Every change on a system waits, in all runs; on `*`, every change anywhere. `packet` says which systems there
-    are and who may: raises `Invalid` or `NotAllowed`. Nothing happens where this account holds it already; the hold of
+    are and who may: raises `Invalid` or `NotAllowed`. `others` are the packets in use: what applies to all systems is
+    for people who look after those of each packet. Nothing happens where this account holds it already; the hold of
     another account is recorded beside it, since the leaver's own counts for nothing in the leaver's run."""
     require("hold_system", actor)
-    _looks_after(system, actor, packet)
-    return (
-        []
-        if holds.held and (not holds.by or actor.actor_id in holds.by)
-        else [e.HoldPlaced(by=actor.actor_id, reason=reason)]
-    )
+    _looks_after(system, actor, packet, others)
+    if holds.held and (not holds.by or actor.actor_id in holds.by):
+        return []
+    return [e.HoldPlaced(by=actor.actor_id, reason=reason)]
 
 
-def release_system(held: bool, system: str, actor: Actor, packet: Packet) -> list[Event]:
+def release_system(held: bool, system: str, actor: Actor, packet: Packet, others: Iterable[Packet] = ()) -> list[Event]:
     """Changes go on. For people only, as with a run."""
     require("release_system", actor)
-    _looks_after(system, actor, packet)
+    _looks_after(system, actor, packet, others)
     return [e.HoldReleased(by=actor.actor_id)] if held else []
 
 
@@ -40,7 +43,7 @@ def require_check(system: str, actor: Actor, packet: Packet) -> None:
     _looks_after(system, actor, packet)
 
 
-def _looks_after(system: str, actor: Actor, packet: Packet) -> None:
+def _looks_after(system: str, actor: Actor, packet: Packet, others: Iterable[Packet] = ()) -> None:
     systems = packet.platform.systems
     if system != e.EVERYTHING and system not in systems:
         known = ", ".join(systems)
@@ -48,3 +51,6 @@ def _looks_after(system: str, actor: Actor, packet: Packet) -> None:
     require_one_of(actor, (packet.approvals.exceptions.owner, packet.platform.safety_owner))
     for one in systems if system == e.EVERYTHING else (system,):
         require_level(packet.platform, packet.platform, actor, one, packet.name, Level.PREPARE)
+    if system == e.EVERYTHING:
+        for other in others:
+            _looks_after(system, actor, other)

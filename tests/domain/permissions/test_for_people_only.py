@@ -125,3 +125,19 @@ def test_whole_streams_fold() -> None:
     recorded = e.ActorRecorded(actor_id="anna", kind="person", roles=("approver", "lead"))
     revoked = e.RolesRevoked(actor_id="anna", roles=("lead",), by="sam")
     assert organisation_of([recorded, revoked]).actors["anna"].roles == {"approver"}
+
+
+def test_all_systems_are_held_and_released_by_people_who_look_after_those_of_every_packet() -> None:
+    """The operators of one packet would stop the runs of all others, or resume what others stopped."""
+    small = packet(
+        workflow=("name: leaver", "name: small"), approvals=("owner: operator", "owner: clerk"),
+        platform=("levels:\n", "levels:\n  - {who: clerk, up_to: prepare}\n"),
+    )  # fmt: skip
+    clerk = actor("cleo", "clerk")
+    for act in (
+        lambda others: systems.hold_system(Holds(), "*", "why", clerk, small, others),
+        lambda others: systems.release_system(True, "*", clerk, small, others),
+    ):
+        assert act([]) and act([small])
+        assert refusal(lambda act=act: act([small, PACKET])).code == "role_missing"  # type: ignore[misc]  # bound in the loop
+    assert systems.hold_system(Holds(), "code", "why", clerk, small, [small, PACKET])

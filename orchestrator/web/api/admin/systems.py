@@ -11,7 +11,7 @@ from orchestrator import commands
 from orchestrator.documents.questions import CheckSystems
 from orchestrator.ledger.engine.system_reports import last_reports
 from orchestrator.web.access.caller import ApiCaller
-from orchestrator.web.access.packets import readable
+from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.access.read_permissions import require_looking_after
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.people import HR_TIMEOUT_SECONDS
@@ -111,7 +111,8 @@ async def hold(
     """In all runs. The system `*` pauses all changes on all systems."""
     web = state_of(request)
     await readable(web, caller, asked.packet)
-    changed = await commands.hold_system(web.services, caller.actor, system, asked.packet, asked.reason)
+    names = await packet_names(web)
+    changed = await commands.hold_system(web.services, caller.actor, system, asked.packet, asked.reason, names)
     return HoldStanding(system=system, held=True, changed=changed)
 
 
@@ -121,5 +122,6 @@ async def release(
 ) -> HoldStanding:
     web = state_of(request)
     await readable(web, caller, asked.packet)
-    changed = await commands.release_system(web.services, caller.actor, system, asked.packet)
+    names = await packet_names(web)
+    changed = await commands.release_system(web.services, caller.actor, system, asked.packet, names)
     return HoldStanding(system=system, held=False, changed=changed)

@@ -20,7 +20,7 @@ from orchestrator.ledger.access.sessions import Flash
 from orchestrator.ledger.engine.system_reports import SystemReport, last_reports
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
-from orchestrator.web.access.packets import readable
+from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.access.read_permissions import looks_after, require_looking_after
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import refusal_flash
@@ -104,7 +104,8 @@ async def hold(request: Request, caller: PageCaller, form: Form, packet: str) ->
     system = text(form, "system")[:100]
     reason = text(form, "reason")[:2000]
     try:
-        changed = await commands.hold_system(web.services, caller.actor, system, current.name, reason or None)
+        names = await packet_names(web)
+        changed = await commands.hold_system(web.services, caller.actor, system, current.name, reason or None, names)
     except Refusal as refused:
         return await _page(request, caller, *refusal_flash(request, refused))
     said = f"{_title(current, system)}: changes are paused in all runs." if changed else "Changes were already paused."
@@ -117,7 +118,8 @@ async def release(request: Request, caller: PageCaller, form: Form, packet: str)
     current = await readable(web, caller, packet)
     system = text(form, "system")[:100]
     try:
-        changed = await commands.release_system(web.services, caller.actor, system, current.name)
+        names = await packet_names(web)
+        changed = await commands.release_system(web.services, caller.actor, system, current.name, names)
     except Refusal as refused:
         return await _page(request, caller, *refusal_flash(request, refused))
     said = f"{_title(current, system)}: changes are resumed." if changed else "Changes were not paused."
