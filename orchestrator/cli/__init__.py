@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -34,6 +35,7 @@ def make_app() -> typer.Typer:
     from orchestrator.cli.server import healthy, signing_in
 
     app = _group("Offboard people: remove access step by step, with approvals and a verifiable record.")
+    app.callback()(_options)
     _add(
         app,
         HR,
@@ -85,6 +87,22 @@ def make_app() -> typer.Typer:
         healthy.healthy,
     )
     return app
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"offboard {version('offboard')}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Offboard people: remove access step by step, with approvals and a verifiable record."""
 
 
 def _listing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,7 @@ async def test_what_does_not_exist(offboard: Offboard, started: Started) -> None
         who = "it" if words[0] == "approve" else "value-owner" if words[0] == "packet" else "operator"
         assert said in await offboard.refused(*words, as_=who), words
     # The remedy is the terminal's own, and not the API's.
-    assert "List the runs: `offboard runs`." in await offboard.refused("show", "r00", as_="operator")
+    assert "The start of an ID needs at least 5 characters" in await offboard.refused("show", "r00", as_="operator")
     settled = await offboard.refused("exceptions", "settle", run_id, "code", "--none", as_="operator")
     assert "List the open exceptions: `offboard exceptions`." in settled
     unknown = await offboard.refused("hold", "--system", "nosuch", as_="operator")
@@ -230,3 +231,8 @@ async def test_an_erased_person_is_shown_as_erased(offboard: Offboard, stack: St
     assert "erased" in line and shown["person"]["name"] not in listing.out
     page = await offboard.done("show", run_id, "--events", as_="hr")
     assert "erased" in page.out and shown["person"]["name"].split()[0] not in page.out
+
+
+async def test_the_version_is_shown(offboard: Offboard) -> None:
+    answer = await offboard("--version")
+    assert (answer.code, answer.out) == (0, f"offboard {metadata.version('offboard')}\n")

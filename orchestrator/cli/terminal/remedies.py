@@ -56,7 +56,7 @@ REMEDIES: Final[Remedies] = completed(
         ),
         "unknown_packet_version": "Use an adopted version, or adopt one: `offboard packet sign FOLDER`.",
         "unknown_question": "Run the command with --preview, then answer.",
-        "unknown_run": "List the runs: `offboard runs`.",
+        "unknown_run": "List the runs: `offboard runs`. The start of an ID needs at least 5 characters.",
         "unknown_step": "Use one of the IDs: {known}.",
         "unknown_task": "List the tasks: `offboard tasks`.",
         "unknown_token": "Sign in again: `offboard login`.",

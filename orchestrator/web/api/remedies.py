@@ -38,7 +38,7 @@ REMEDIES: Final[Remedies] = completed(
         "unknown_packet": (FIRST_PACKET, "Use one of: {known}.", "List the packets; adopt one that is missing."),
         "unknown_packet_version": "Use at least the first 8 characters of an adopted version of the packet.",
         "unknown_question": "Request a preview, then answer its questions.",
-        "unknown_run": "List the runs.",
+        "unknown_run": "List the runs. The start of an ID needs at least 5 characters.",
         "unknown_step": "Use one of the IDs: {known}.",
         "unknown_task": "List the tasks of the run.",
         "unknown_token": "List your tokens.",

@@ -46,7 +46,7 @@ REMEDIES: Final[Remedies] = completed(
         "unknown_packet_version": "View the current version of the packet.",
         "unknown_phase": "Choose one of the phases shown.",
         "unknown_question": "Preview the run again, then answer.",
-        "unknown_run": "Open a run from the list of runs.",
+        "unknown_run": "Open a run from the list of runs, or search for it.",
         "unknown_step": "View the current plan of the run.",
         "unknown_task": _NOW,
         "unknown_token": "Your tokens are listed on the Tokens page.",

@@ -1,4 +1,4 @@
-// Two comforts, and nothing that a page cannot do without: updates that arrive by themselves, and search as you type.
+// Three comforts, and nothing that a page cannot do without: updates that arrive by themselves, search as you type, and folds that open for printing.
 //
 // Live:   <div data-live data-stream="/…"> opens that stream. On a message the page is fetched again, and each element
 //         with `data-live-part` and an id takes over what differs. Focus, open folds, typed text and scrolling stay.
@@ -252,6 +252,18 @@
       if (asked !== null) asked.abort();
     });
   };
+
+  // Paper has no folds to open
+
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details.fold:not([open])")];
+    opened.forEach((fold) => (fold.open = true));
+  });
+  addEventListener("afterprint", () => {
+    opened.forEach((fold) => (fold.open = false));
+    opened = [];
+  });
 
   const regions = [...document.querySelectorAll("[data-live][data-stream]")];
   if (window.EventSource) regions.slice(0, 1).forEach(live);

@@ -96,7 +96,10 @@ async def test_a_run_that_is_not_there_is_refused_alike_everywhere(program: Prog
     ):
         named_in_it = 404 if path.startswith("/runs/") else 422
         problem = refused(await operator.request(method, path, json=body), named_in_it, "unknown_run")
-        assert (problem["detail"], problem["remedy"]) == ("There is no run r00.", "List the runs.")
+        assert (problem["detail"], problem["remedy"]) == (
+            "There is no run r00.",
+            "List the runs. The start of an ID needs at least 5 characters.",
+        )
     refused(await operator.get("/runs/r%00"), 400, "bad_request")
     refused(await operator.get("/nothing/here"), 404, "unknown_address")
     refused(await operator.put("/runs"), 405, "method_not_allowed")

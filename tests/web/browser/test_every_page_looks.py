@@ -258,3 +258,30 @@ async def test_nothing_moves_for_people_who_prefer_reduced_motion(browsing: Brow
     for wish, moves in (("reduce", False), ("no-preference", True)):
         page = await browsing("it", "/", reduced_motion=wish)
         assert (await page.evaluate(moving) > 0) is moves, wish
+
+
+async def test_printing_opens_every_fold_and_closes_it_again(browsing: Browsing, furnished: Furnished) -> None:
+    page = await browsing("auditor", f"/runs/{furnished.runs['finished']}")
+    closed = page.locator("details.fold:not([open])")
+    before = await closed.count()
+    assert before > 0
+    await page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    await expect(closed).to_have_count(0)
+    await page.evaluate("dispatchEvent(new Event('afterprint'))")
+    await expect(closed).to_have_count(before)
+
+
+async def test_the_current_tab_and_page_are_seen_in_forced_colours(browsing: Browsing, furnished: Furnished) -> None:
+    page = await browsing("hr", "/runs", forced_colors="active")
+    line = "one => getComputedStyle(one).borderBottomColor"
+    current = await page.locator(".tabs a[aria-current]").first.evaluate(line)
+    other = await page.locator(".tabs a:not([aria-current])").first.evaluate(line)
+    assert current != other
+    shown = "one => getComputedStyle(one, '::after').backgroundColor"
+    mark = await page.locator(".navigation a[aria-current]").first.evaluate(shown)
+    assert mark != await page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+async def test_the_reference_of_the_api_keeps_the_navigation(browsing: Browsing) -> None:
+    page = await browsing("auditor", "/api")
+    await expect(page.get_by_role("navigation", name="Main").first).to_be_visible()

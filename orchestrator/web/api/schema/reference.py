@@ -9,6 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.web.access.caller import SignInNeeded, session_caller
 from orchestrator.web.api.schema.description import TAGS
 from orchestrator.web.pages.page import page
 
@@ -20,11 +22,17 @@ REF = "#/components/schemas/"
 
 @router.get("/api")
 async def reference(request: Request) -> Response:
+    """Open to all. A user who is signed in keeps the navigation; the page needs no ledger."""
     document: Document = request.app.openapi()
+    try:
+        caller = await session_caller(request)
+    except (SignInNeeded, LedgerError):
+        caller = None
     return await page(
         request,
         "api.html",
         title="API",
+        caller=caller,
         about=document["info"]["description"],
         groups=list(groups(document)),
         shapes=list(shapes(document)),

@@ -115,7 +115,7 @@ async def test_a_run_that_is_not_there_is_the_same_on_every_route(visit: Visit) 
     for answer in answers:
         assert answer.status_code == 404, (answer.request.url.path, answer.text[:400])
         assert f"There is no run {missing}." in answer.text
-        assert "Open a run from the list of runs." in answer.text
+        assert "Open a run from the list of runs, or search for it." in answer.text
 
 
 async def test_under_an_embargo_a_run_is_found_by_no_one_who_is_not_named(visit: Visit, started: Started) -> None:
