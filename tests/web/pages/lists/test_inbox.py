@@ -89,19 +89,24 @@ async def test_a_card_shows_what_the_accounts_can_do_and_who_can_decide(
     def recorded(run: Any) -> bool:
         """Of each of the four systems, and all gates are open."""
         reads = [step["status"] for step in run["steps"] if step["level"] == "read"]
-        return len(reads) >= 4 and set(reads) == {"verified"} and len(run["gates"]) >= 3
+        asked = [one for one in run["gates"] if one["gate"] == "money" and one["state"] == "open"]
+        paid = [fact["name"] for one in asked for account in one["access"] for fact in account["facts"]]
+        return len(reads) >= 4 and set(reads) == {"verified"} and len(run["gates"]) >= 3 and "balance" in paid
 
     run = await until(await program("hr"), run_id, recorded)
-    gate, money = gate_of(run, "access"), gate_of(run, "money")
-    facts = {(one["system"], fact["name"]): fact for one in gate["access"] for fact in one["facts"]}
+    opened = [one for one in run["gates"] if one["gate"] == "access" and one["state"] == "open"]
+    facts = {(one["system"], fact["name"]): fact for at in opened for one in at["access"] for fact in one["facts"]}
     assert {"everyone", "global-admins"} <= set(facts["identity", "groups"]["values"])
     assert facts["code", "admin"]["privileged"] and facts["code", "tokens"]["count"] >= 1
-    balance = next(fact["amount"] for one in money["access"] for fact in one["facts"] if fact["name"] == "balance")
+    # Where a system answered late, its steps are at a gate of their own.
+    gates = [one for one in run["gates"] if one["gate"] == "money" and one["state"] == "open"]
+    accounts = [one for gate in gates for one in gate["access"]]
+    [balance] = {fact["amount"] for one in accounts for fact in one["facts"] if fact["name"] == "balance"}
     assert balance == facts["cards", "balance"]["amount"] and re.fullmatch(r"\d+\.\d\d", balance)
-    assert gate["can_decide"] == ["it"] and money["can_decide"] == ["finance"]
+    assert opened[0]["can_decide"] == ["it"] and gates[0]["can_decide"] == ["finance"]
 
     it, finance = await visit("it"), await visit("finance")
-    card = Page(_card((await it.get("/")).text, access(run_id))).text
+    card = Page((await it.get(f"/runs/{run_id}")).text).text
     assert "Administrator" in card and "Groups: " in card and "global-admins" in card
     assert f"Balance: {balance}" in Page((await finance.get(f"/runs/{run_id}")).text).text
 
