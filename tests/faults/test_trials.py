@@ -88,11 +88,15 @@ async def postgresql_fails_over(here: Trial) -> None:
     while True:
         replica = await _replica(here)
         await asyncio.sleep(here.chance.uniform(1.0, 2.0))
-        await here.postgres.crash()
-        here.database.refuse()
-        await replica.promote()
-        here.postgres, here.database.target = replica, socket_of(replica)
-        here.database.mend()
+        await asyncio.shield(_fail_over(here, replica))
+
+
+async def _fail_over(here: Trial, replica: PostgresServer) -> None:
+    await here.postgres.crash()
+    here.database.refuse()
+    await replica.promote()
+    here.postgres, here.database.target = replica, socket_of(replica)
+    here.database.mend()
 
 
 async def _replica(here: Trial) -> PostgresServer:
