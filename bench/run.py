@@ -26,6 +26,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from temporalio import activity, workflow
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
@@ -150,8 +151,16 @@ async def one_run(services: Services, hr: Actor, number: int) -> str:
     cutoff = parse_cutoff(f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M}", "UTC")
     done = await commands.start_run(services, hr, person(number), "bench", cutoff)
     assert services.engine is not None and isinstance(done, Done)
-    await services.engine.client.get_workflow_handle(workflow_id(done.run_id)).result()
-    return done.run_id
+    workflow = services.engine.client.get_workflow_handle(workflow_id(done.run_id))
+    while True:
+        try:
+            await workflow.result()
+        except RPCError as error:  # on a busy machine the relay starts it a moment later
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            return done.run_id
 
 
 async def check(services: Services, run_ids: Sequence[str]) -> None:
