@@ -7,8 +7,9 @@ mail address of that account is not this person's).
 
 Comparison: both sides in Unicode NFC; mail addresses and user names also in lower case, which leaves diacritics alone
 ("müller" is not "muller") and, unlike full case folding, keeps "weiß" and "weiss" apart: two people may be called so.
-Numbers and ids are compared as they are. Weak keys lose their diacritics, since they bring up a question and decide
-nothing.
+Numbers and ids are compared as they are. A strong value that differs in case alone, as directories compare it, brings
+up a question: it is not the person's for certain, and not "no account" either. Weak keys lose their diacritics as well,
+since they bring up a question and decide nothing.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ class FoundAccount(BaseModel):
 
 class MatchResult(BaseModel):
     """`matched`: exactly `account`. `none`: nothing was found. `ambiguous`: strong keys found several, or disagree.
-    `weak`: only a weak key found something. `candidates` are what a person is asked about, `keys` the person's keys
-    on which they were found, `conflict` the key that speaks against what was found (both are names, not values)."""
+    `weak`: only a weak key found something, or a strong one in another case. `candidates` are what a person is asked
+    about, `keys` the person's keys on which they were found, `conflict` the key that speaks against what was found
+    (both are names, not values)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -94,7 +96,7 @@ def match_accounts(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequ
     hits = {key: [account for account in unique if _equal(person, key, account)] for key in strong}
     found = [(key, accounts_of_key) for key, accounts_of_key in hits.items() if accounts_of_key]
     if not found:
-        return _asked_on_weak_keys(person, [key for key in keys if key.strength == "weak"], unique)
+        return _asked_on_weak_keys(person, keys, unique)
     names = tuple(key.key for key, _ in found)
     candidates = tuple(_each_once([account for _, accounts_of_key in found for account in accounts_of_key]))
     if len(candidates) > 1:
@@ -108,6 +110,7 @@ def match_accounts(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequ
 
 def _asked_on_weak_keys(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequence[FoundAccount]) -> MatchResult:
     found = [(key, account) for key in keys for account in accounts if _equal(person, key, account)]
+    found += [(key, account) for key in keys for account in accounts if _differs_in_case(person, key, account)]
     if not found:
         return MatchResult(outcome="none")
     return MatchResult(
@@ -124,6 +127,17 @@ def _each_once(accounts: Sequence[FoundAccount]) -> list[FoundAccount]:
 def _equal(person: PersonFacts, key: MatchKey, account: FoundAccount) -> bool:
     account_value = _normal(key, account.attributes.get(key.attribute, ""))
     return account_value != "" and any(_normal(key, value) == account_value for value in person_values(person, key.key))
+
+
+def _differs_in_case(person: PersonFacts, key: MatchKey, account: FoundAccount) -> bool:
+    """Whether a strong key's value is the person's but for case, as connectors compare it."""
+    account_value = _without_case(account.attributes.get(key.attribute, ""))
+    values = person_values(person, key.key) if key.strength == "strong" else ()
+    return account_value != "" and any(_without_case(value) == account_value for value in values)
+
+
+def _without_case(value: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).casefold().strip())
 
 
 def _contradicts(person: PersonFacts, key: MatchKey, account: FoundAccount) -> bool:
