@@ -288,7 +288,7 @@ class EmbargoSpec(_Written):
 
 
 class Approvals(_Written):
-    """`launch` is kept for what a move to production needs; it is read later and checked for nothing yet."""
+    """`launch` is for what a move to production needs. Nothing checks that yet, so a new version leaves it empty."""
 
     gates: dict[Slug, GateSpec]
     urgent: UrgentSpec | None = None

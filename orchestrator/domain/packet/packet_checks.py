@@ -60,6 +60,7 @@ def check_packet(
         *check.levels(),
         *check.gates(actors),
         *check.urgent(),
+        *check.launch(),
         *(check.embargo(actors) if actors is not None else ()),
         *(check.roles(roles_known) if roles_known is not None else ()),
     ]
@@ -340,6 +341,12 @@ class _PacketCheck:
                 said = f"an urgent start by {roles} cannot run this step: none of them has {ability.level!r} there"
                 remedy = f"grant it for {step.system!r} in {PLATFORM_FILE}, or change 'urgent' in {APPROVALS_FILE}"
                 yield self._problem(WORKFLOW_FILE, ("steps", index), said, remedy)
+
+    def launch(self) -> Iterator[PacketProblem]:
+        """No condition for production is written that a move to production does not check."""
+        for name in self.packet.approvals.launch:
+            said = f"moves to production do not check {name!r} in this version"
+            yield self._problem(APPROVALS_FILE, ("launch", name), said, "write 'launch: {}'")
 
     def embargo(self, actors: Collection[Actor]) -> Iterator[PacketProblem]:
         """All people named in an embargo have signed in, and together they can complete a run."""

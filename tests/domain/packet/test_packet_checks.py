@@ -190,6 +190,13 @@ UNGATED_DISABLE = ("    at: cutoff\n    gate: access\n", "    at: cutoff\n")
             "no system 'coed'",
         ),
         (
+            packet_files(approvals=("exceptions:", "launch: {shadow_runs: 20}\nexceptions:")),
+            "approvals",
+            7,
+            "launch.shadow_runs",
+            "do not check 'shadow_runs'",
+        ),
+        (
             packet_files(approvals=("[approver]", "[]")),
             "approvals",
             4,
