@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.production.described import (
     COMPOSE,
@@ -133,6 +134,16 @@ def test_the_list_of_components_has_what_the_image_installs(tmp_path: Path) -> N
         if name != "offboard":
             assert one["purl"] == f"pkg:pypi/{name}@{one['version']}"
             assert all(reference["hashes"] for reference in one["externalReferences"]), name
+
+
+VULNERABLE = {"authlib": "1.6.8", "cryptography": "46.0.4", "jinja2": "3.1.5", "python-multipart": "0.0.26"}
+"""The last versions with a published vulnerability, of packages that read what clients and other servers send."""
+
+
+def test_an_installation_without_the_lock_has_no_version_with_a_known_vulnerability() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {one.name: one.specifier for one in map(Requirement, project["dependencies"])}
+    assert [name for name, version in VULNERABLE.items() if wanted[name].contains(version)] == []
 
 
 def test_decision_records_are_numbered_and_whole() -> None:
