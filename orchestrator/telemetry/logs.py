@@ -193,7 +193,7 @@ def _uncaught_in_thread(given: threading.ExceptHookArgs) -> None:
 
 def _unraisable(given: Any) -> None:
     if given.exc_value is not None:
-        _log.error("an exception that nobody can catch", exc_info=given.exc_value)
+        _log.error("an exception that no code can catch", exc_info=given.exc_value)
 
 
 def _warned(

@@ -160,16 +160,22 @@ SOURCES: Mapping[str, Callable[[], Iterator[Text]]] = {
     "titles of problems": problem_titles,
     "pages and API": lambda: python_texts("orchestrator/web/**/*.py"),
     "terminal": lambda: python_texts("orchestrator/cli/**/*.py"),
-    "demo": lambda: python_texts("orchestrator/demo/*.py"),
-    "mails": lambda: python_texts("orchestrator/notifications/notice_words.py"),
-    "documents": lambda: python_texts("orchestrator/documents/*.py"),
+    "demo": lambda: python_texts("orchestrator/demo/**/*.py"),
+    "mails and webhooks": lambda: python_texts("orchestrator/notifications/**/*.py"),
+    "documents": lambda: python_texts("orchestrator/documents/**/*.py"),
     "refusals": lambda: python_texts(
-        "orchestrator/domain/**/*.py", "orchestrator/commands/*.py", "orchestrator/deciding/*.py"
+        "orchestrator/domain/**/*.py", "orchestrator/commands/**/*.py", "orchestrator/deciding/**/*.py"
     ),
-    "remedies and labels": lambda: python_texts("orchestrator/vocabulary/*.py"),
-    "errors of workers": lambda: python_texts("activities/*.py", "connectors/**/*.py", "orchestrator/workflows/*.py"),
+    "remedies and labels": lambda: python_texts("orchestrator/vocabulary/**/*.py"),
+    "errors of workers": lambda: python_texts(
+        "activities/**/*.py", "connectors/**/*.py", "orchestrator/workflows/**/*.py"
+    ),
     "errors of servers": lambda: python_texts(
-        "orchestrator/*.py", "orchestrator/ledger/**/*.py", "orchestrator/embedded/*.py", "orchestrator/reading/*.py"
+        "orchestrator/*.py",
+        "orchestrator/ledger/**/*.py",
+        "orchestrator/reading/**/*.py",
+        "orchestrator/embedded/*.py",
+        "orchestrator/telemetry/**/*.py",
     ),
     "starter packets": lambda: file_texts("orchestrator/packets/*/*.yaml"),
     "documentation": lambda: file_texts("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/[!w]*.md", "docs/*/*.md"),

@@ -60,7 +60,7 @@ async def test_nothing_that_goes_wrong_names_anyone() -> None:
     ]  # fmt: skip
     assert by["asyncio", "Task exception was never retrieved"]["error"]["code"] == "not_found"
     assert any("UserWarning at" in line.get("says", "") for line in lines)
-    for says in ("a thread ended by an exception", "an exception that nobody can catch", "ended by an exception"):
+    for says in ("a thread ended by an exception", "an exception that no code can catch", "ended by an exception"):
         assert by["offboard.process", says]["error"]["code"] == "not_found"
 
 
