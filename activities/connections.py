@@ -1,4 +1,4 @@
-"""From what `platform.yaml` says of a system to a connector that speaks to it, with secrets read here and kept here."""
+"""Makes a connector for a system of `platform.yaml`. Secrets are read here and passed to the connector only."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Connections:
 
 
 def _digest_of_file(path: str) -> str:
-    """Empty where there is no such file: what is wrong with it is reported by the connector."""
+    """Empty if there is no such file: the connector then reports the missing setting."""
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
     except (OSError, ValueError):

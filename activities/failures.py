@@ -1,7 +1,7 @@
-"""What goes wrong in an activity without anyone having foreseen it: coded, and without a word of what it said.
+"""Unexpected errors of activities: reported by code, without the text of the error.
 
-A message that no one wrote for logs may name a person: a value that did not validate, a URL, a system's own text. So
-neither the log nor the engine gets it. The kind of error and the places in our code stay.
+A message that was not written for logs can contain personal data: a value, a URL, a system's text. So
+it is sent neither to the log nor to Temporal. The type of error and the places in our code are kept.
 """
 
 from __future__ import annotations

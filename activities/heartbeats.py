@@ -1,4 +1,4 @@
-"""Signs of life of an activity that may take long."""
+"""Heartbeats of activities that can take long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The activity that asks the ledger what time has brought about."""
+"""The activity that appends what has become due in a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RunActivities:
     @activity.defn(name="advance")
     @redacted
     async def advance(self, run: RunRef) -> Progress:
-        """Appends what is due by now, and says what is to be started."""
+        """Appends what has become due, and returns what the workflow starts next."""
         decided = await self._runs.advance(run.run_id)
         progress = decided.progress
         self._reports.note(run.run_id, progress, decided.world.now)

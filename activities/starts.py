@@ -1,4 +1,4 @@
-"""Starting a run: who leaves is asked of HR once, and the run is opened on that answer."""
+"""Starts a run: queries HR once for the person, then opens the run with that response."""
 
 from __future__ import annotations
 

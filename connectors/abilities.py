@@ -1,4 +1,4 @@
-"""What a connector can do, what it may be asked to do, and what it answers.
+"""The interface of connectors: abilities, requests and results.
 
 This module uses the standard library only, and no connector imports the rest of Offboard. A connector tries once and
 reports what happened; its caller retries, asks for approval and keeps the record.
@@ -83,7 +83,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the system said to an attempt: `detail` is what a reviewer would want to see, JSON values only."""
+    """The system's response to an attempt. `detail` is evidence for a reviewer, JSON values only."""
 
     detail: Mapping[str, Any] = field(default_factory=dict)
 

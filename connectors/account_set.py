@@ -1,4 +1,4 @@
-"""The accounts that a search has found so far, each once, with the values it was found by."""
+"""The accounts that a search found, each once, with the values that it was found by."""
 
 from __future__ import annotations
 

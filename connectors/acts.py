@@ -1,4 +1,4 @@
-"""The table of what a connector does: each ability with how it is done and how it is read back.
+"""The table of a connector's acts: how each ability is carried out and how it is read back.
 
 A table that declares an ability without the code for it cannot be built, so a connector with a gap fails when it is
 imported, and not in the middle of a run.

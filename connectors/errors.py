@@ -1,4 +1,4 @@
-"""What can go wrong between a connector and its system, named by who must react.
+"""The errors of connectors, named after the party that must react.
 
     ConnectorError
     ├── TryAgainError          the system or the way to it failed; later may be better

@@ -1,4 +1,4 @@
-"""Leaving groups: a group that cannot be left does not keep the account in the others."""
+"""Removal from groups: an error at one group does not keep the account in the others."""
 
 from __future__ import annotations
 

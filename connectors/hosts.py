@@ -1,4 +1,4 @@
-"""Which hosts a connector may reach, and how its secrets are removed from what they answer.
+"""The list of allowed hosts, and the redaction of secrets in responses.
 
 An allow-list entry is `host` (any port) or `host:port`, compared without case. An empty list allows nothing, so that a
 wrong or forged setting cannot send a credential to a host that no operator named.

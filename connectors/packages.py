@@ -1,4 +1,4 @@
-"""Connectors that other distributions bring: entry points in the group `offboard.connectors`.
+"""Connectors from other distributions: entry points in the group `offboard.connectors`.
 
 A packet names such a connector in `platform.yaml` with its distribution and version, as `NAME@DISTRIBUTION==VERSION`.
 Nothing of a distribution that no packet names, or of another version than the named one, is imported.

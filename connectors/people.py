@@ -1,4 +1,4 @@
-"""What Offboard needs of an HR system: who people are and whom they report to.
+"""The interface of HR systems: who people are and whom they report to.
 
 A connector that has these methods is a people source, and can be named under `hr` in `platform.yaml`. The methods are
 cut so that a system is asked as few times as it allows.

@@ -1,4 +1,4 @@
-"""What a read-back found.
+"""Results of read-backs.
 
 `done` needs positive evidence: something that the system shows. That a system shows nothing is evidence only where it
 is known to show such things, since systems leave out what they do not support and what our rights do not cover.

@@ -1,4 +1,4 @@
-"""Every kind of system that there is a connector for: its abilities, its settings, and how a connector is made."""
+"""All kinds of connectors: their abilities and settings, and a function that makes a connector."""
 
 from __future__ import annotations
 

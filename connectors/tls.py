@@ -1,4 +1,4 @@
-"""Which certificates are trusted, and that credentials cross a network encrypted only."""
+"""Trusted certificates, and the check that credentials cross a network encrypted only."""
 
 from __future__ import annotations
 

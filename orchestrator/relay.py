@@ -1,4 +1,4 @@
-"""Follows the ledger and wakes workflows that have not heard: a nudge that got lost, a cluster that was replaced.
+"""Follows the ledger and wakes workflows that missed an event: a nudge was lost, or the cluster was replaced.
 
 Three looks. By position, as events come: what concerns runs beyond the one that it is recorded in, as when a hold on a
 system is lifted. By sweep: every open run whose workflow has not reported the ledger's version, reported from another

@@ -1,4 +1,4 @@
-"""What an administrator sets, read from the environment by entry points only.
+"""Settings of the server processes, read from the environment by entry points only.
 
 A secret is given as a file (`…_FILE`) or in the environment, and is held in memory only.
 """
@@ -38,7 +38,7 @@ class SettingMissing(Exception):
 
 
 class SettingWrong(SettingMissing):
-    """Given, and of no use: names the setting and what it may be, never what it is."""
+    """A setting with an invalid value. The text names the setting and the allowed values, never the value."""
 
     def __init__(self, name: str, allowed: str) -> None:
         Exception.__init__(self, f"The setting {name} has an invalid value. Allowed: {allowed}.")

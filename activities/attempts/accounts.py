@@ -1,4 +1,4 @@
-"""Looking for a person's accounts: for a plan, to confirm it, and for a preview that writes nothing."""
+"""Searches for a person's accounts: for a plan, to confirm it, and for a preview that writes nothing."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def find_accounts(
 
 
 def unserved_searches(systems: Iterable[tuple[str, Purpose, str]]) -> AccountsFound:
-    """What is known of systems, each with its purpose and task queue, whose own queue no worker reads."""
+    """The last known state of systems whose task queue no worker reads; each is given with purpose and queue."""
     named = tuple(systems)
     return AccountsFound(
         tuple(SystemSearched(system=s, purpose=why, outcome="failed", code="queue_unserved") for s, why, _ in named),

@@ -1,4 +1,4 @@
-"""What may be reported of the work in progress: which system, which ability, how it ended, how long it took.
+"""The metrics and traces of work in progress: system, ability, result and duration.
 
 An observer gets names that the packet's owners gave, ids, codes and times. Nothing here can carry a person: no
 account, no parameter, no answer of a system, no message of an error.
@@ -52,7 +52,7 @@ class Observer(Protocol):
 
 
 class NoObserver:
-    """Where nothing is configured: hears nothing, costs nothing."""
+    """Used if nothing is configured. Reports nothing."""
 
     def step(
         self, *, run_id: str, name: str, system: str, ability: str, attempt: int

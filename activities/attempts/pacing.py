@@ -1,4 +1,4 @@
-"""When requests may go to a system that has a rate: all workers together send no more than the packet allows."""
+"""Rate limits of systems: all workers together send no more requests than the packet allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results of steps that were begun together, written as they come and in as few appends as that allows."""
+"""Appends the results of steps that run together as they arrive, several in one append where possible."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Results:
 
 
 class ObservedResult:
-    """What an observer hears of a step's result: the last that was decided is the one that was recorded."""
+    """The report of a step's result to the observer: the last decided result is the recorded one."""
 
     def __init__(self, step: PlannedStep) -> None:
         self._step = step

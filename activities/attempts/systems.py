@@ -1,4 +1,4 @@
-"""The two activities that touch systems: looking for accounts, and one attempt at each of some steps.
+"""The two activities that call systems: searches for accounts, and one attempt at each of several steps.
 
 Each writes its own events: check, intent, effect, read-back, result. No activity only writes an event, and steps that
 fall due together share one.
@@ -156,7 +156,7 @@ class SystemActivities:
             seen.ended(observed_result.outcome, observed_result.code, observed_result.after_cutoff)
 
     def _observer(self, state: RunState, world: World) -> Observer:
-        """Numbers and traces are read by people for whom a run under embargo does not exist."""
+        """Whether metrics and traces may include the run. People who may not see a run under embargo read them."""
         hidden = state.embargo_until is not None and world.now < state.embargo_until
         return NO_OBSERVER if hidden else self._connections.observer
 

@@ -1,4 +1,4 @@
-"""What people are mailed about although nothing waits for them: HR's changes to runs, and services that end.
+"""Mails without an open item: HR's changes to runs, and services that end.
 
 Each is an item like an open one, so that it is gathered, mailed once and remembered in the same way. Changes to a run
 are for the other people with a role of HR, of a run under embargo for those whom it names; services are for safety

@@ -101,7 +101,7 @@ class NoticeActivities:
             if sending.broken or sending.used_up:
                 break
         if sending.failure is not None:
-            # Not a word of the server's: it may quote an address.
+            # Without the server's text, which may quote an address.
             log.warning("notices are delayed, the mail server is not available: %s", sending.failure.code)
             raise ApplicationError("mail server", type=f"MailServer.{sending.failure.code}")
         wait = MAX_SLEEP.total_seconds()
@@ -155,7 +155,7 @@ class NoticeActivities:
     async def _notify(
         self, recipient: Recipient, news: NewsByAccount, queries: Queries, sending: _Sending
     ) -> datetime | None:
-        """Mails one recipient what is due, and returns when they are to be looked at again."""
+        """Mails one recipient's due items, and returns when their items are checked again."""
         waiting, now = await self._waiting_for(recipient, queries)
         news_items = {item.item_id: item for account in recipient.actor_ids for item in news.get(account, ())}
         waiting += news_items.values()

@@ -1,7 +1,7 @@
-"""Telling webhooks of events: one attempt, to an address that was looked at, with a body made for it.
+"""Sends events to webhooks: one attempt, to an address that was checked.
 
-The host's name is looked up here and the connection goes to the very address that was checked, so that a name which
-leads elsewhere a moment later leads nowhere. Redirects are not followed; nothing of an answer counts but its status.
+The host's name is resolved here, and the connection is made to the address that was checked, so that a name that
+resolves to another address later has no effect. Redirects are not followed; only the status of a response is used.
 Delivery is at least once, in no promised order: receivers tell repeats by `webhook-id`, which is the event's `id`.
 """
 

@@ -1,4 +1,4 @@
-"""The activity that answers what the web process asks: it holds no system's credentials, a worker does.
+"""The activity that answers requests of the web process, which has no credentials of systems.
 
 The engine carries the inquiry's id. Question and answer are in a sealed row, and so is everything that goes wrong: a
 refusal comes back word for word, and what failed says where, why and what to do.

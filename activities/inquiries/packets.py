@@ -1,4 +1,4 @@
-"""The packet of a request, in the version that is in use."""
+"""The version of a packet that a request uses."""
 
 from __future__ import annotations
 

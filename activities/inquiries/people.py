@@ -1,4 +1,4 @@
-"""People as HR knows them: the one who leaves, and those who act here."""
+"""People in HR: the leaver, and users of Offboard."""
 
 from __future__ import annotations
 

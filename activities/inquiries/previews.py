@@ -1,8 +1,8 @@
-"""What a run would do, computed in memory. No event is written, and no system is changed.
+"""Previews of a run, computed in memory. No event is written, and no system is changed.
 
-The same searching, matching and planning as in a run, under the same rules; only that nothing comes of it. Account
-ids are made with a key that is thrown together for the moment, so that they are not those of the run to come; what
-they mean goes with each question, sealed, so that it can be answered with the start.
+It uses the same rules of searching, matching and planning as a run, but nothing is recorded. Account ids are made with
+a temporary key, so that they differ from those of the later run. Each question carries the accounts behind its ids,
+sealed, so that it can be answered with the start.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Is every system of a packet there, and does it accept our credential? Looking changes nothing."""
+"""Checks that each system of a packet can be reached and accepts its credential. A check changes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def check_systems(
     runs: Runs, connections: Connections, packet: Packet, queues: frozenset[str] | None = None
 ) -> tuple[SystemChecked, ...]:
     """All systems side by side, in the packet's order. `queues` are the task queues served here, None for a caller that
-    is not bound to any: a system of another queue is not looked at. Raises `LedgerUnavailable`."""
+    is not bound to any: systems of other queues are not checked. Raises `LedgerUnavailable`."""
     systems = packet.platform.systems
     held = await runs.held_systems(systems)
     looks = (_look(connections, system, spec, held, queues) for system, spec in systems.items())

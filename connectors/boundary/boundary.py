@@ -1,4 +1,4 @@
-"""The last check of what a connector returns and raises, around every connector that `connectors.registry` makes.
+"""Checks what a connector returns and raises. `connectors.registry` puts it around every connector.
 
 - An exception that is not a `ConnectorError`, from a fault in a connector or an answer that it did not foresee, becomes
   `TryAgainError("unexpected")`. Its detail names kinds of error and places in the code, and no text of an answer. After

@@ -1,4 +1,4 @@
-"""What may be said of an error that the code did not foresee: the kinds of error and the places in our code.
+"""The description of an unexpected error: the types of errors and the places in our code.
 
 Its message may hold personal data: a value that did not validate, an address, a system's own text.
 """

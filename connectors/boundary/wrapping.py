@@ -1,4 +1,4 @@
-"""A connector around another one, for what is done at each of its calls."""
+"""A base class for connectors that wrap another connector. Subclasses define the calls to the system."""
 
 from __future__ import annotations
 

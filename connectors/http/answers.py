@@ -1,4 +1,4 @@
-"""How the body of an answer is unpacked and read as JSON."""
+"""Unpacks the body of a response and reads it as JSON."""
 
 from __future__ import annotations
 

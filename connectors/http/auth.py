@@ -1,4 +1,4 @@
-"""How a request shows who sends it: with a credential that stays the same.
+"""Authentication of requests with a fixed credential.
 
 An `Auth` adds headers to each request. One that first needs a token yields the token request, so that it is sent by
 the same client, under the same deadline, rate and list of allowed hosts (`connectors.http.tokens`).

@@ -1,4 +1,4 @@
-"""How connectors exchange JSON with a system over HTTP: the client sends what a flow yields.
+"""The HTTP client of connectors: it sends the requests that a flow yields, and exchanges JSON.
 
 `connectors.http.sending` sends each request. The client promises beyond that, for all connectors:
 

@@ -1,4 +1,4 @@
-"""How a vendor says over HTTP that something went wrong, and when to come back.
+"""A vendor's errors over HTTP: what they mean, and when to try again.
 
 The defaults are HTTP's own (RFC 9110, RFC 6585). A vendor's `Dialect` adds where its error code is in a body, and what
 a pair of status and code means where that differs from what the status alone means.

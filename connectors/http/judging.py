@@ -1,4 +1,4 @@
-"""What an answer means for the request: the answer that a flow is sent, or the `ConnectorError` that is raised in it.
+"""Turns a response into the answer that the flow gets, or into the `ConnectorError` that is raised in it.
 
 The client and the replay of recordings both use `judge`; `connectors.http.client` has the table of its results.
 """

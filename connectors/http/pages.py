@@ -1,4 +1,4 @@
-"""How systems give a list in pages: by Link header, by the next page's address, by cursor, or by offset and total.
+"""Paging of lists: by Link header, by the next page's address, by cursor, by page token, or by offset and total.
 
 Each is a small object that says what the first request asks for, which items an answer holds, and which request
 follows. `connectors.http.flows.all_pages` walks them to the end. Whether the next address is on an allowed host is

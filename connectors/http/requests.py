@@ -1,4 +1,4 @@
-"""A request before it is sent, the answer to it, and the flow that yields the one and is sent the other.
+"""Requests, answers, and flows, which yield requests and are sent answers.
 
 A flow is a generator that holds a connector's protocol logic: it yields a `Request`, is sent the `Answer`, and returns
 its result. It decides and does no I/O, as httpx's `auth_flow` does, so a test steps through it with recorded answers.

@@ -1,4 +1,4 @@
-"""Authentication with a token that ends and is renewed: OAuth 2.0 and GitHub Apps.
+"""Authentication with a token that expires and is renewed: OAuth 2.0 and GitHub Apps.
 
 A token is fetched when the first request needs it, renewed before it ends, and renewed once after a 401. Token
 requests are yielded to the client like any other request. They change nothing, so a failure in one never leaves the

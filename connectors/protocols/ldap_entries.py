@@ -1,4 +1,4 @@
-"""What an LDAP entry shows besides its password: other credentials, and signs of Active Directory."""
+"""Other credentials of an LDAP entry besides its password, and signs of Active Directory."""
 
 from __future__ import annotations
 

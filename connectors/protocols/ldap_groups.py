@@ -1,4 +1,4 @@
-"""In which groups an LDAP entry is, and how it leaves one. No group's whole list of members is read for it."""
+"""The groups of an LDAP entry, and its removal from one. A group's complete list of members is never read for this."""
 
 from __future__ import annotations
 

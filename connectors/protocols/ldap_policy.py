@@ -1,4 +1,4 @@
-"""Whether an LDAP directory heeds the lock of an entry.
+"""Whether an LDAP directory enforces the lock of an entry.
 
 The password policy overlay keeps `pwdAccountLockedTime` on every entry, and refuses a login only where the policy of
 the entry has `pwdLockout` TRUE (draft-behera-ldap-password-policy-11 section 5.2.11).

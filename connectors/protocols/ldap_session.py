@@ -1,4 +1,4 @@
-"""One conversation with an LDAP directory (RFC 4511) in a thread, under one total deadline.
+"""One session with an LDAP directory (RFC 4511) in a thread, under one deadline.
 
 ldap3 blocks, so each conversation has a thread and a connection of its own. When the deadline is over the socket is
 closed under it, and it begins no further operation. Result codes (RFC 4511 appendix A) are mapped here:

@@ -1,4 +1,4 @@
-"""Settings of an LDAP directory, and what its address means."""
+"""Settings of an LDAP directory, and the parts of its address."""
 
 from __future__ import annotations
 

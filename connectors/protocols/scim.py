@@ -1,4 +1,4 @@
-"""Identity providers and SaaS tenants that speak SCIM 2.0 (RFC 7643, RFC 7644).
+"""Identity providers and SaaS tenants with SCIM 2.0 (RFC 7643, RFC 7644).
 
 What the server can do is asked once, from its ServiceProviderConfig (RFC 7643 section 5). Where PATCH is offered it is
 used; otherwise the document just fetched is put back with the one change, unknown extensions included, under If-Match

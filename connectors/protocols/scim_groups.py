@@ -1,4 +1,4 @@
-"""In which groups a SCIM user is, and how it leaves one.
+"""The groups of a SCIM user, and the user's removal from one.
 
 Membership is changed through Groups, since a user's own `groups` is read-only (RFC 7643 section 4.1.2).
 """

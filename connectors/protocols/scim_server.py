@@ -1,4 +1,4 @@
-"""What is learned of one SCIM server: what it offers, which filters work, and whether it shows members of groups."""
+"""The properties of one SCIM server: what it supports, which filters work, and whether it shows members of groups."""
 
 from __future__ import annotations
 

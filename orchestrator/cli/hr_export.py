@@ -1,4 +1,4 @@
-"""HR's list of people as a CSV file: which rows can be read, and what is wrong with each of the others.
+"""HR's list of people as a CSV file: the rows that can be read, and the errors in the others.
 
 Every HR system exports differently, so `platform.yaml` says which column holds what. Read here: UTF-8 (with or without
 byte order marks) and UTF-16 with one; comma, semicolon or tab, also as a line `sep=;` names it; quoted fields with line

@@ -1,4 +1,4 @@
-"""What concerns all runs: systems on hold, the packets and their owners, who acts here and who decides for whom."""
+"""Commands for all runs: systems on hold, packets and their owners, accounts, and delegation."""
 
 from __future__ import annotations
 

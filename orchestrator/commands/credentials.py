@@ -1,4 +1,4 @@
-"""Ending what accounts act with: API tokens, sessions and sign-ins of command lines.
+"""Commands that revoke credentials of accounts: API tokens, sessions and sign-ins of command lines.
 
 An event is appended before the credential is changed. If the process stops in between, the request can be repeated,
 and a revoked token is refused already, because its revocation is read from the ledger.

@@ -112,7 +112,7 @@ async def add_webhook(
     types: Sequence[str] = (),
     only: Sequence[str] | None = None,
 ) -> tuple[Webhook, str]:
-    """A webhook and its secret, which cannot be had again. `only` are packets whose runs it hears of, None for all:
+    """A webhook and its secret, which is not shown again. `only` are packets whose events it gets, None for all:
     those that the actor is a safety owner of, and all only for that of all that are in use."""
     await require_owner_of_one(services, actor, packets, "add_webhook")
     for name in only or ():

@@ -1,4 +1,4 @@
-"""What HR, approvers and operators ask of one run, or of several at once."""
+"""Commands of HR, approvers and operators on one run, or on several at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command works with, what it comes to, and the way that each command on a run takes."""
+"""The services that commands use, their results, and the function that every command on a run goes through."""
 
 from __future__ import annotations
 

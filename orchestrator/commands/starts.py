@@ -1,4 +1,4 @@
-"""Limits on starts: asking about one that is reached, releasing it, and confirming one held start."""
+"""Limits on starts: opening an exception for a limit that is reached, releasing it, and confirming one held start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an append rests on and contains, and the decision for the small streams outside of runs."""
+"""Appends to streams: drafts, what an append depends on, and decisions on streams outside of runs."""
 
 from __future__ import annotations
 

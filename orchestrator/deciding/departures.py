@@ -1,4 +1,4 @@
-"""Which people with accounts in Offboard are past their own cutoff, as this process knows it."""
+"""The people with accounts in Offboard who are past their own cutoff. Cached in this process."""
 
 from __future__ import annotations
 

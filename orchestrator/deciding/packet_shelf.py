@@ -1,4 +1,4 @@
-"""Packets as the ledger holds them: their history, and each version parsed once."""
+"""Packets in the ledger: their history, and each version, parsed once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class PacketShelf:
         return self._texts[version].by
 
     def today_for(self, version: str) -> Packet:
-        """The packet as it governs a run that started under `version`: the newest of the same standing."""
+        """The packet as it governs a run that started under `version`: the newest version in the same or a later
+        phase."""
         return self.version(self.history.today_for(version).version)
 
     @property

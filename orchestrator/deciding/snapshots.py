@@ -1,4 +1,4 @@
-"""What a decision about a run is made on, and its result."""
+"""The inputs of a decision about a run, and its result."""
 
 from __future__ import annotations
 

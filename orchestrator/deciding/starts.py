@@ -1,4 +1,4 @@
-"""Decides about limits on starts, on the stream `starts`."""
+"""Decisions about limits on starts, on the stream `starts`."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ MAX_WAITS = 12
 
 @dataclass(slots=True)
 class Leaver:
-    """One run of the demo as it was last looked at. `line` is where the export names the person."""
+    """One run of the demo as it was last read. `line` is the person's line in the export."""
 
     name: str
     employee_number: str

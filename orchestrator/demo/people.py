@@ -1,4 +1,4 @@
-"""Who plays in the demo: leavers from an HR export, the company around them, and staff that decides."""
+"""The people of the demo: leavers from an HR export, the company around them, and staff that decides."""
 
 from __future__ import annotations
 

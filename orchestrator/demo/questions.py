@@ -1,4 +1,4 @@
-"""The demo's questions at a terminal: what is asked, of whom, in plain words; and what may be answered."""
+"""The demo's questions at a terminal: whom it asks, what, and the possible answers."""
 
 from __future__ import annotations
 

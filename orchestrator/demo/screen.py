@@ -1,4 +1,4 @@
-"""Where the demo is seen: a terminal with a board that changes and questions, or plain lines for everything else."""
+"""The output of the demo: a live board with questions on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

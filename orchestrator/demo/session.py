@@ -1,4 +1,4 @@
-"""One whole demo: all servers start, people leave, the result is shown, and all servers stop."""
+"""One demo from start to end: starts all servers, runs the offboardings, shows the result, stops all servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo came to: every system with what was found, done and read back; and whether the ledger holds."""
+"""The demo's summary: what was found, done and read back in each system, and the verification of the ledger."""
 
 from __future__ import annotations
 

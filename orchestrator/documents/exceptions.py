@@ -1,4 +1,4 @@
-"""Exceptions as documents: who looks after each, what can be done about it, and what helps to settle it."""
+"""Exceptions as documents: the owner of each, its repairs, and the facts that help to resolve it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of runs as a document: numbers with what they are measured against, and the table behind each chart."""
+"""Outcomes of runs as a document: numbers with their targets, and the table of each chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a packet's three files mean, in sentences for people who read no YAML."""
+"""A packet's three files in sentences, for people who don't read YAML."""
 
 from __future__ import annotations
 

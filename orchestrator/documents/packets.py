@@ -1,4 +1,4 @@
-"""A packet as a document: its three files under their owners' names, who signed what when, and what it all means."""
+"""A packet as a document: its three files with their owners, its signatures, and its meaning in sentences."""
 
 from __future__ import annotations
 

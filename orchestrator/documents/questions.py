@@ -228,7 +228,7 @@ ANSWERS: dict[str, type[Answer]] = {
 
 
 class Refused(Shown):
-    """A refusal on its way back: `type` is the name of the class in `domain.errors`."""
+    """A refusal as an answer of the worker. `type` is the name of the class in `domain.errors`."""
 
     type: Literal["Refusal", "NotAllowed", "TooLate", "Invalid"]
     code: str

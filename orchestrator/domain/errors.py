@@ -1,4 +1,4 @@
-"""Why the domain says no.
+"""Errors with which the domain refuses commands.
 
     Refusal            a command or an intent that the rules do not allow; nothing was written
     ├── NotAllowed     this actor may not do it (role, level, conflict of interest)

@@ -1,4 +1,4 @@
-"""Minds one server: started beside it, ends it when the process that wanted it is gone, however that one went.
+"""Stops a server when the process that started it is gone, even if that process was killed.
 
 Run as a script with the standard library only, so that it starts in milliseconds and under any user. The wish comes as
 one JSON line on standard input: {"argv", "environment", "log", "user", "stop_signal", "grace", "remove"}. Then one word

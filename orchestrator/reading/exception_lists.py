@@ -23,7 +23,7 @@ MAX_COUNTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ExceptionFilter:
-    """Which exceptions. `owner` is a role that looks after them; `overdue` are open ones whose date has passed."""
+    """The filter of the list. `owner` is the role that owns them; `overdue` are open ones past their due date."""
 
     standing: Standing = "open"
     owner: str | None = None
@@ -53,7 +53,7 @@ class ExceptionTally:
 
 
 class ExceptionLists:
-    """Raises `LedgerUnavailable`; `Invalid` for a standing or cursor that there is not."""
+    """Raises `LedgerUnavailable`; `Invalid` for an unknown standing or cursor."""
 
     def __init__(self, database: Database, queries: Queries) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""What happened, the latest first: by run, system, actor or time, as far as the viewer may see it.
+"""The history of events, the latest first: by run, system, actor or time, as far as the viewer may see it.
 
 A page is read from the ledger itself, backwards by position, and costs no append anything. It looks at a bounded
 number of events; where what is asked for is rare, a page may end before it is full and says how far back it looked.

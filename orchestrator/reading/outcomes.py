@@ -1,4 +1,4 @@
-"""What came of runs, for one viewer, packet and span of time: against what the packet promises itself.
+"""Outcomes of runs for one viewer, packet and period, compared with the packet's targets.
 
 Everything is added up from the runs' rows, each a function of its run alone; runs that the viewer does not see are in
 no number. A span is one of cutoffs, its end left out; a cutoff that is still to come has no outcome yet.

@@ -1,4 +1,4 @@
-"""One line of each list that people read, as the read tables have it."""
+"""One row of each list, as the read tables have it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class PersonName:
 
 Row = Mapping[str, Any]
 Names = Mapping[str, PersonName]
-"""Run id -> whom it is about."""
+"""Run id -> the person."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run in a list. `summary` has the numbers of `domain.status.counts`; `due_at` is the next date by which
+    """One run in a list. `summary` has the numbers of `domain.run.status.counts`; `due_at` is the next date by which
     someone has to do something."""
 
     run_id: str

@@ -79,7 +79,7 @@ class _Sight:
 
 
 class RunLists:
-    """Raises `LedgerUnavailable`; `Invalid` for a state, sort or cursor that there is not."""
+    """Raises `LedgerUnavailable`; `Invalid` for an unknown state, sort or cursor."""
 
     def __init__(self, database: Database, queries: Queries) -> None:
         self._database = database

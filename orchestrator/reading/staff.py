@@ -1,4 +1,4 @@
-"""Who works here, by the accounts that have signed in: their roles as they hold now, and what they are called."""
+"""Users who have signed in: their current roles, and their names."""
 
 from __future__ import annotations
 

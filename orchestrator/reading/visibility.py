@@ -1,5 +1,5 @@
-"""Who sees a run and what waits for whom, asked of rows: the same rules as in `domain.visibility`, `domain.gates` and
-`domain.operating`, and tests hold them together.
+"""Who sees a run and which items wait for whom, as conditions on rows: the rules of `domain.permissions.visibility`,
+`domain.approvals.gates` and `domain.commands.operating`. Tests compare the two.
 
 A viewer sees with their own eyes, and decides also for those who delegated that to them (`absent`): with the conflicts
 of both.
@@ -66,7 +66,7 @@ def visible(viewer: Actor, absent: Sequence[Actor], readable: Sequence[str]) -> 
 
 
 def exists_for(actor: Actor) -> ColumnElement[bool]:
-    """Under an embargo a run exists for those only whom it names."""
+    """Under an embargo, only the named actors see a run."""
     return or_(
         runs.c.embargo_until.is_(None),
         runs.c.embargo_until <= func.engine.now(),

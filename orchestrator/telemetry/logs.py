@@ -46,7 +46,7 @@ KNOWN_SENTENCES = (
     ("sqlalchemy", "Exception closing connection"),
     ("psycopg.pool", "error connecting"),
 )
-"""Beginnings of what libraries say; only these words themselves are shown."""
+"""Beginnings of messages of libraries. Only these words are logged, and not the rest of the message."""
 MAX_ERROR_CHAIN = 5
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}\Z")
 _DETAILS = (("activity", "activity_type"), ("attempt", "attempt"), ("workflow_id", "workflow_id"))

@@ -1,4 +1,4 @@
-"""What is on: spans and numbers to a collector, spans to a file, or nothing.
+"""Sets up telemetry: spans and metrics to a collector, spans to a file, or nothing.
 
 Nothing of OpenTelemetry is registered for the whole process, so a library that traces itself has no exporter.
 """

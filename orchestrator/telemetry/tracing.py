@@ -135,7 +135,7 @@ class _Activity(ActivityInboundInterceptor):
 
 
 class _ActivityFacts(ActivityInboundInterceptor):
-    """Innermost: says of the activity's span what it was about and how it ended."""
+    """The innermost interceptor: adds the activity's subject and result to its span."""
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         span = trace.get_current_span()

@@ -1,4 +1,4 @@
-"""The pages and the API as one ASGI application over its parts."""
+"""The pages and the API as one ASGI application."""
 
 from __future__ import annotations
 

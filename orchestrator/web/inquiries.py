@@ -1,4 +1,4 @@
-"""Asking a worker something and waiting for its answer: the web process holds no system's credentials.
+"""Sends a request to a worker and waits for its answer: the web process has no credentials of systems.
 
     sealed row ─► the engine starts a workflow with the row's id ─► a worker answers into the row ─► read, for the asker
 

@@ -1,4 +1,4 @@
-"""The one search of pages and API, and how often an account can use it."""
+"""The search of pages and API, and its rate limit for each account."""
 
 from __future__ import annotations
 

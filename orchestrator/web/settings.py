@@ -1,4 +1,4 @@
-"""What an administrator sets for the pages and the API: where they are, who signs in how, and what a claim is worth.
+"""Settings of the pages and the API: address, sign-in, and roles from claims.
 
 Read from the environment by entry points only, like all settings.
 """

@@ -1,4 +1,4 @@
-"""What the pages and the API work with. An entry point puts it together; nothing here is made at import."""
+"""The objects that pages and API use. An entry point makes them; none is made at import."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class ExecuteSteps(BaseModel):
 
 
 class InquiryRef(BaseModel):
-    """Which question. What is asked and who asks it are in a sealed row."""
+    """The id of the request. Its content and its requester are in a sealed row."""
 
     model_config = ConfigDict(frozen=True)
     inquiry_id: str
@@ -59,7 +59,7 @@ async def execute_steps(due: ExecuteSteps) -> Progress:
 
 
 class NextLook(BaseModel):
-    """When what waits is to be looked at again; None where notices are off."""
+    """When open items are checked again; None if notices are off."""
 
     model_config = ConfigDict(frozen=True)
     in_seconds: float | None

@@ -1,4 +1,4 @@
-"""One question to a worker. The engine carries its id; what is asked and what is answered are in a sealed row."""
+"""One request to a worker. Temporal carries its id; request and answer are in a sealed row."""
 
 from __future__ import annotations
 

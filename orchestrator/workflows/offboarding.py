@@ -1,7 +1,7 @@
 """The interpreter of a run: start what is due, wait for it, for a nudge or for a date; repeat.
 
-It decides nothing. What is due it hears from activities, which read the ledger; it holds ids, versions and what it has
-in flight. A first start, a recovery, an operator's retry and a new cluster are all the same beginning: ask what is due.
+It decides nothing. Activities read the ledger and return what is due. It holds ids, versions and the activities in
+progress. A first start, a recovery, an operator's retry and a new cluster all begin in the same way: ask what is due.
 """
 
 from __future__ import annotations

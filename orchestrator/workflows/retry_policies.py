@@ -1,4 +1,4 @@
-"""How the engine repeats an activity that could not even say what happened: the ledger was out of reach, a worker died.
+"""Retry policies of activities that could not report a result: the ledger was unavailable, or a worker died.
 
 What a system answered is never repeated here; the ledger records it and says when the next attempt is due.
 """

@@ -1,4 +1,4 @@
-"""Having a colleague decide for a time: `away`, and `to`, `end` below it."""
+"""Delegation to a colleague: `away`, `away to`, `away end`."""
 
 from __future__ import annotations
 

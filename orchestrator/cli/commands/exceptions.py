@@ -1,4 +1,4 @@
-"""What did not go as planned: `exceptions`, and `settle`, `accept`, `replan` below it."""
+"""Exceptions: `exceptions`, `settle`, `accept`, `replan`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many at once: everyone in an HR export who has a last day."""
+"""Starts for all people in an HR export who have a last day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`start --preview`: what a run would do. No event is written; the web process keeps the sealed answer for minutes."""
+"""The option `start --preview`: what a run would do. No event is written; the sealed result is kept for minutes."""
 
 from __future__ import annotations
 

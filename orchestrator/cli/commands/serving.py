@@ -1,4 +1,4 @@
-"""What stays running: `up`, `worker`, `relay`, `web`, `demo`; and `migrate`, which has to run before them."""
+"""Commands that keep running: `up`, `worker`, `relay`, `web`, `demo`; and `migrate`, which runs before them."""
 
 from __future__ import annotations
 

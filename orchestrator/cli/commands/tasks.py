@@ -1,4 +1,4 @@
-"""What only a person can do: `tasks`, `tasks complete`."""
+"""Tasks for people: `tasks`, `tasks complete`."""
 
 from __future__ import annotations
 

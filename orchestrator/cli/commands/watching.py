@@ -1,4 +1,4 @@
-"""`watch`: a run in progress, from the server's stream of its events."""
+"""The command `watch`: a run in progress, from the server's stream of events."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def _looked(server: Server, run: Document) -> Document:
 
 
 async def _plainly(server: Server, run: Document) -> Document:
-    """A line for each event as it comes."""
+    """One line for each event, when it arrives."""
     async with aclosing(server.follow(run["run_id"], 0, _lost)) as events:
         async for event in events:
             step = event.document["data"].get("step_id")

@@ -1,4 +1,4 @@
-"""Which Offboard a command is for, and as whom: people's one way in.
+"""The server that a command uses, and the account that it acts as.
 
 | what is there | which | as whom |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""`healthy`: what a container's health check runs. Whether the servers answer, and whether work is done here."""
+"""The command `healthy`, for health checks of containers: whether servers respond and this process does its work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For who runs a server, beside its database: the settings of this installation."""
+"""Settings of this installation, for commands on the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API of one Offboard, asked as one person or program: documents come back, a refusal raises `ServerRefused`.
+"""A client of the API for one account: returns documents, and raises `ServerRefused` for a refusal.
 
 Every POST carries an `Idempotency-Key` of its own, and is sent again under it where the answer was lost: nothing is
 done twice. Nothing is sent in the clear but to this machine itself.
@@ -105,7 +105,7 @@ class Server:
             base_url=f"{self.url}{API}",
             headers={"Accept": "application/json"},
             timeout=httpx.Timeout(ANSWER_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
-            follow_redirects=False,  # a token goes where it belongs, and nowhere else
+            follow_redirects=False,  # a token is sent to its own server only
             # Proxies and authorities of the environment are for what is elsewhere.
             trust_env=urlsplit(self.url).hostname not in LOOPBACK,
             transport=transport,

@@ -1,4 +1,4 @@
-"""Sign-ins that are kept on this machine: a token a server, in a file that only its owner can read."""
+"""Sign-ins that are stored on this machine: one token for each server, in a file that only its owner can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line refuses itself, before or instead of asking a server."""
+"""Refusals by the command line itself, before or instead of a request to a server."""
 
 from __future__ import annotations
 

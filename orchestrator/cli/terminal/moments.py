@@ -1,4 +1,4 @@
-"""Instants as people type them."""
+"""Parses times as people type them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command came to, in words that many commands share."""
+"""Results of commands, in texts that several commands share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from orchestrator.cli.terminal.screen import note, say
 
 
 def print_outcome(done: Document) -> None:
-    """A decision stands, whether Temporal heard of it or not."""
+    """The result of a command. A decision is valid even if Temporal could not be reached."""
     if not done["carried_on"]:
         note("Temporal cannot be reached. The change is recorded, and the run continues once Temporal is back.")
 

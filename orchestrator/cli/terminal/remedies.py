@@ -1,4 +1,4 @@
-"""What a person can do at the terminal after a refusal: the commands and options to type."""
+"""Remedies for refusals at the terminal: the commands and options to type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run drawn from its document: header, systems, steps, gates, exceptions, tasks, and the timeline."""
+"""A run as text, from its document: header, systems, steps, gates, exceptions, tasks and the timeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How things look: tables, times, and JSON. Plain lines without colours or frames where output is not a terminal."""
+"""The format of output: tables, times and JSON. Plain lines without colours or frames if output is not a terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COLOURED: Sequence[tuple[str, Vocabulary, Sequence[str]]] = (
     ("cyan", STEP, ("started",)), ("dim", STEP, ("skipped", "withheld")), ("dim", GATE, ("withdrawn",)),
 )  # fmt: skip
 STYLES = {label(code, vocabulary): style for style, vocabulary, codes in _COLOURED for code in codes} | {"no": "red"}
-"""By label: what a cell of a table says whole. `no` is a system that is not reachable."""
+"""By label: the complete text of a table's cell. `no` is a system that is not reachable."""
 
 
 def out() -> Console:

@@ -1,4 +1,4 @@
-"""How the standing of a step or a run is shown: by a shape and by words, never by colour alone."""
+"""The state of a step or a run as a shape and a label, never as a colour alone."""
 
 from __future__ import annotations
 

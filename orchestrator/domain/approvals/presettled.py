@@ -34,7 +34,7 @@ def settle_beforehand(
 
 
 def why_not_settle(asked: e.RunRequested, seen: e.SystemSearched, actor: Actor, world: World) -> Refusal | None:
-    """Why this actor may not say which of what was seen are theirs; None where they may."""
+    """Why this actor may not confirm which of the shown accounts are the person's; None if they may."""
     try:
         settle_beforehand(asked, seen, (), None, actor, world)
     except Refusal as refused:

@@ -1,4 +1,4 @@
-"""The operators' side of a run: what people do when something waits, failed or is in doubt."""
+"""Commands of operators on a run: on steps that wait, failed or have an unknown outcome."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ def _operator(
 
 
 def may_act(state: RunState, actor: Actor, roles: Collection[str], world: World) -> tuple[Actor, ...]:
-    """Those on whose authority this actor may do what waits for one of these roles: their own, and that of others in
+    """The accounts in whose name this actor may act on an item of one of these roles: their own, and that of others in
     their absence."""
     if actor.kind == "person" and actor.human is None:
         return ()

@@ -1,4 +1,4 @@
-"""HR's side of a run: asking for it, moving its cutoff, calling it off."""
+"""Commands of HR on a run: start, move the cutoff, cancel."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def systems_left_changed(state: RunState) -> tuple[str, ...]:
 
 
 def _left_behind(state: RunState, world: World) -> list[Event]:
-    """HR corrects its own system; the owner of exceptions looks after the others."""
+    """HR owns exceptions about its own system; the owner of exceptions owns the others."""
     rule, packet = RULES["left_behind"], world.pinned
     return [
         e.ExceptionOpened(

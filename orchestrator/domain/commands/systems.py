@@ -1,4 +1,4 @@
-"""What people do with a system for all runs: pause changes on it, resume them, have it checked."""
+"""Commands on a system for all runs: pause changes, resume changes, check the connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was done to the credentials of programs and users, in the stream `organisation`.
+"""Events about credentials of programs and users, in the stream `organisation`.
 
 `by` is the account that did it, `human` the opaque id of the person behind it (None where HR has no record of them).
 No event holds a secret. Tokens of a user's own command line are sign-ins, and leave no event.

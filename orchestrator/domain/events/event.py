@@ -1,4 +1,4 @@
-"""What every event has in common.
+"""The base class of events, and drafts of events.
 
 An event is a frozen fact in the past tense. Fields marked `PERSONAL` say something about a person: the ledger
 encrypts them under the key of the event's subject before anything is hashed, and gives `None` back once that key has

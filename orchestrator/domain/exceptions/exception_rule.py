@@ -1,4 +1,4 @@
-"""The shape of an exception rule: when exceptions of a kind open and close, what repairs them, and how they are called.
+"""The shape of an exception rule: when exceptions of a kind open and close, their repairs and their texts.
 
 `exceptions.py` has the rules.
 """
@@ -178,4 +178,4 @@ class ExceptionRule:
     tried_automatically: bool = False
     """Whether attempts go on while it is open."""
     depends_on_levels: bool = False
-    """Whether changes of levels or roles may resolve it: runs with an open one are then looked at again."""
+    """Whether changes of levels or roles may resolve it: runs with an open one are then checked again."""

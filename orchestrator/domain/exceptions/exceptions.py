@@ -1,4 +1,4 @@
-"""Every kind of exception in one table: when it opens and closes, who looks after it, what repairs it, and its words.
+"""Every kind of exception in one table: when it opens and closes, its owner, its repairs, and its texts.
 
 A new kind is one rule here and one word in `events.ExceptionKind`. Ids and the order of rules are frozen, since both
 decide which events a run gets.

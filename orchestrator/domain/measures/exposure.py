@@ -84,7 +84,7 @@ def exposure(state: RunState, world: World) -> Exposure:
 
 
 def _may_cut(spec: WorkflowStep, world: World) -> bool:
-    """Also what this process does not know: a step that is left open for want of its connector may cut access."""
+    """True also for abilities that this process does not know: a step whose connector is missing may cut access."""
     connector = world.pinned.platform.systems[spec.system or ""].connector
     ability = find_ability(world.abilities, connector, spec.ability)
     return spec.ability is not None and (ability is None or ability.cuts_access)

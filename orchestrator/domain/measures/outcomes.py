@@ -1,4 +1,4 @@
-"""What a run came to, in times and minutes: what the outcomes page adds up. Each a function of the state alone."""
+"""Durations and counts of a finished run for the page Outcomes. Each is a function of the state alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person holds in Offboard itself, which ends with their cutoff, and who has it afterwards.
+"""Roles and duties of a person in Offboard itself, which end with their cutoff, and who has them afterwards.
 
 No event takes these away: from the cutoff of a confirmed run the person cannot sign in, decides at no gate, has no
 delegates, and does not answer for services (decisions 0029, 0030, 0039). What has to be handed over is listed before.

@@ -1,4 +1,4 @@
-"""What lies around runs: who acts here and with which roles, what is on hold, and which run a person has open."""
+"""The organisation: accounts and their roles, systems on hold, and the run that a person has open."""
 
 from __future__ import annotations
 

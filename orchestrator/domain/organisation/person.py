@@ -1,4 +1,4 @@
-"""Who leaves, as HR tells it."""
+"""The facts of the leaver, from HR."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def answers_for(program: Program, actors: Mapping[str, Actor], gone: Collection[
 
 
 def services(programs: Mapping[str, Program], actors: Mapping[str, Actor], now: datetime) -> Iterator[Program]:
-    """The services whose token works."""
+    """The services with a valid token."""
     for program in programs.values():
         known = actors.get(program.actor_id)
         if known is not None and known.kind == "service" and program.works(now):

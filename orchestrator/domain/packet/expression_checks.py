@@ -1,4 +1,4 @@
-"""Are the expressions of a packet well typed? Asked when it is loaded, and answered with file, line and field."""
+"""Checks the types of a packet's expressions when it is loaded. Errors name file, line and field."""
 
 from __future__ import annotations
 

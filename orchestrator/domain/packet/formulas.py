@@ -1,4 +1,4 @@
-"""How a parameter says that it is an expression, and where the expressions in a step's parameters are.
+"""Which parameters of a step are expressions, and where they are.
 
 This module only finds expressions; `expressions.py` compiles and evaluates them. Workflow code may import it.
 """

@@ -38,7 +38,7 @@ Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)
 
 
 class _Written(BaseModel):
-    """Something that a person wrote: what we do not know is refused, never ignored."""
+    """The base class of models for files that people write. Unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Does a packet make sense as a whole, and with the connectors, roles and people there are?
+"""Checks a packet as a whole, against the connectors, roles and people that exist.
 
 Everything found here would otherwise be found in the middle of a run. Each problem names file, line and
 field, and what to do. An empty list is the only good answer.

@@ -1,4 +1,4 @@
-"""From three files to a packet, with everything that is wrong named at once by file, line and field.
+"""Reads the three files of a packet. All errors are reported at once, with file, line and field.
 
 A packet's folder holds `workflow.yaml`, `platform.yaml` and `approvals.yaml`; other files in it are no one's
 business here. Starter packets are data of the package `orchestrator.packets`.
@@ -33,7 +33,7 @@ M = TypeVar("M", Workflow, Platform, Approvals)
 def parse_packet(files: Mapping[str, bytes], *, max_nodes: int | None = None) -> Packet:
     """Reads the three files, by name; files of other names are left out. `max_nodes` limits a file that comes from
     outside; versions in the ledger are read whatever they have. Raises `PacketProblems` with all that is
-    wrong in and between the lines of each file; whether the packet makes sense as a whole, and with the connectors
+    wrong in and between the lines of each file; whether the packet is valid as a whole, and with the connectors
     there are, is for `packet_checks.check_packet`. Packets of the same files are one object."""
     return _parsed(tuple((name, bytes(files[name])) for name in FILE_NAMES if name in files), max_nodes)
 

@@ -1,4 +1,4 @@
-"""What comes before what, by the names in `needs`."""
+"""The order of steps by `needs`."""
 
 from __future__ import annotations
 

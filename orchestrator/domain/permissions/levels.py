@@ -83,7 +83,7 @@ class Actor(BaseModel):
         return not self.roles.isdisjoint(roles)
 
     def reaches(self, level: Level) -> bool:
-        """Whether the access that they came with goes as far; what is granted to their roles is another question."""
+        """Whether their session or token allows this level. Whether their roles grant it is checked elsewhere."""
         return self.up_to is None or level <= self.up_to
 
 

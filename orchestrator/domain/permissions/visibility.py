@@ -1,4 +1,4 @@
-"""Who sees a run. `ledger.sight` asks the same of rows; a test holds the two together.
+"""Who sees a run. `reading/visibility.py` has the same rules for rows; a test compares the two.
 
 A run is seen by whom today's platform file grants at least `read` on any of the packet's systems, and by those for
 whose role something waits in it; under an embargo by those only whom it names. A run that the viewer cannot

@@ -1,4 +1,4 @@
-"""Whose account is this? The worst mistake is the wrong person, so whatever is not certain is asked.
+"""Matches accounts to the person. What is not certain becomes a question: the worst mistake is the wrong person.
 
 An account is matched when exactly one is found on the highest-ranked strong key that finds any, and nothing speaks
 against it: no other strong key finds a different account, and the account itself carries no other strong value that

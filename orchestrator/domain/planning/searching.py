@@ -1,4 +1,4 @@
-"""Which systems have to be asked for the person's accounts now, and what for.
+"""Which systems have to be searched for the person's accounts now, and by which values.
 
 A system is asked for a plan, again when it did not answer, and once more to confirm the plan before a change. Each
 system is on its own here: one that is down does not delay the others.
@@ -39,7 +39,9 @@ def searches_due(state: RunState, world: World, standings: Mapping[str, StepRead
     if state.finished or state.held or "*" in world.holds or state.asked.facts is None:
         return SearchesDue()
     searched = searched_systems(world.pinned)
-    unconfirmed = {state.plan.steps[id_].system for id_, where in standings.items() if where.waits_for == "fresh_look"}
+    unconfirmed = {
+        state.plan.steps[id_].system for id_, where in standings.items() if where.waits_for == "fresh_look"
+    }
     if unconfirmed:
         # One look at the whole company before the first change, not one before each system's; also at systems where
         # there was nothing when the plan was made, since there may be something now.
@@ -69,7 +71,7 @@ def searches_due(state: RunState, world: World, standings: Mapping[str, StepRead
 
 
 def unseen_since_cutoff(state: RunState, world: World) -> set[str]:
-    """Systems that have not been looked at since the cutoff; none before it, and none where nothing is changed."""
+    """Systems that have not been searched since the cutoff; none before it, and none in a run that changes nothing."""
     if world.now < state.cutoff or state.asked.phase == "shadow":
         return set()
     return {
@@ -80,7 +82,7 @@ def unseen_since_cutoff(state: RunState, world: World) -> set[str]:
 
 
 def queue_of(system: str, world: World) -> str | None:
-    """The task queue in which a system is looked at, None for the installation's own. Like the connection it is the
+    """The task queue in which a system is searched, None for the installation's own. Like the connection it is the
     current packet's: where a system can be reached from is a matter of today."""
     return reached_by(system, world.pinned, world.current).queue
 

@@ -1,4 +1,4 @@
-"""What a workflow has to know of its run: what to start, and when to ask again. Ids, versions and times only."""
+"""The progress of a run for its workflow: what to start, and when to ask again. Ids, versions and times only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where each step stands: final, ready, waiting for something, or stopped until a person acts.
+"""The readiness of each step: final, ready, waiting, or stopped until a person acts.
 
 This is the check that is made before every effect, afresh from the ledger. "Not yet" is an answer, not an error.
 """

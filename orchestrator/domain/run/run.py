@@ -70,7 +70,7 @@ class RunState:
         return self.asked.urgent
 
     def exists_for(self, actor_id: str, now: datetime) -> bool:
-        """Under an embargo a run exists only for the actors whom it names."""
+        """Under an embargo, only the named actors see the run."""
         return self.embargo_until is None or now >= self.embargo_until or actor_id in self.named
 
     def approval_of(self, step: PlannedStep, now: datetime) -> Approval | None:

@@ -1,4 +1,4 @@
-"""What a run is found by: the person's names and employee number, mail addresses, and the names of accounts.
+"""The terms that find a run: the person's names and employee number, mail addresses, and names of accounts.
 
 Text is compared without case and accents. A word of a search matches a term that begins with it.
 """

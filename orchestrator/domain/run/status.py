@@ -1,4 +1,4 @@
-"""One word and a few numbers for where a run stands, for lists."""
+"""The status of a run for lists: one word and a few counts."""
 
 from __future__ import annotations
 

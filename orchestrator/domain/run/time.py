@@ -1,4 +1,4 @@
-"""Instants that mean "never yet" in a run's state."""
+"""The instant that means "not yet" in a run's state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a run's state to what its workflow is to start now, and when it has to ask again."""
+"""Computes from a run's state what its workflow starts now, and when it asks again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from orchestrator.domain.run.steps import lease
 
 
 def progress(state: RunState, world: World, standings: Mapping[str, StepReadiness] | None = None) -> Progress:
-    """`standings` are those of this state in this world where someone worked them out already."""
+    """`standings` is that of this state in this world, if it was computed already."""
     if state.finished:
         return Progress(version=state.version, finished=True)
     if standings is None:

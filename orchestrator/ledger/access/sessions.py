@@ -158,7 +158,7 @@ class Sessions:
         )
 
     async def say(self, session: Session, *flashes: Flash) -> None:
-        """Keeps what the next page is to say; none takes away what was kept."""
+        """Stores the message that the next page shows. None deletes it."""
         hashed = hash_of(session.secret)
         words = {"name": session.name, "zone": session.zone, "csrf": session.csrf, "passing": session.passing}
         sealed = self._seal(hashed, {**words, "flashes": [asdict(flash) for flash in flashes]})

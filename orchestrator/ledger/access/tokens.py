@@ -61,8 +61,8 @@ class Tokens:
         auth_time: datetime | None = None,
         acr: str | None = None,
     ) -> tuple[str, Token]:
-        """The token's text, which cannot be had again, and what is kept of it. Those of one's own command line that are
-        over go when there is a new one."""
+        """The token's text, which is not shown again, and its stored record. A new token of a command line deletes the
+        account's expired and revoked ones."""
         token_id, secret = token_id or new_token_id(), secrets.token_urlsafe(32)
         now = func.engine.now()
         made = (

@@ -1,4 +1,4 @@
-"""Domain events to JSON and back. Old schemas are brought up to date here and nowhere else."""
+"""Domain events to JSON and back. Only this module upgrades old schemas."""
 
 from __future__ import annotations
 

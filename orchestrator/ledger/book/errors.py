@@ -1,4 +1,4 @@
-"""What can go wrong at the ledger, named by the reaction it needs.
+"""The errors of the ledger, named after the reaction that they need.
 
     LedgerError
     ├── VersionConflict       another process appended first: read again, decide again

@@ -1,4 +1,4 @@
-"""What goes into an append and what comes out of the ledger."""
+"""The input and output of the ledger: appends and recorded events."""
 
 from __future__ import annotations
 

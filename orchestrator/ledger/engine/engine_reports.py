@@ -1,4 +1,4 @@
-"""What the engine has heard of: which version each run's workflow knows, in which cluster, and when it will look again.
+"""Reports of workflows: which version of its run each knows, in which cluster, and when it checks again.
 
 Not part of the ledger: lost reports cost a nudge too many and nothing else. So they are written in bunches.
 """
@@ -49,7 +49,7 @@ class _Report:
 
 
 class EngineReports:
-    """A worker's word on the runs it has just heard about."""
+    """The report of a worker on runs that it has just read."""
 
     def __init__(
         self, database: Database, cluster: Callable[[], str], failed: Callable[[str], None] = lambda task: None

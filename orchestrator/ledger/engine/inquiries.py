@@ -117,7 +117,7 @@ class InquiryRows:
         return None if row is None else str(row[0])
 
     async def unanswered(self, inquiry_id: str) -> OpenInquiry | None:
-        """None for what was never asked, is answered already or has expired."""
+        """None if the inquiry does not exist, is answered already or has expired."""
         async with self.database.driver() as connection:
             row = await (await connection.execute(_OPEN, (inquiry_id,))).fetchone()
         if row is None:

@@ -1,4 +1,4 @@
-"""What was mailed to whom, and what has to be known before the next mail. Ids and times only."""
+"""The mails that were sent, by account and item, and the state that the next mail depends on. Ids and times only."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ async def keep_reports(database: Database, packet: str, seen: Sequence[SystemSee
 
 
 async def last_reports(database: Database, packet: str) -> dict[str, SystemReport]:
-    """By system; what was never looked at is missing. Raises `LedgerUnavailable`."""
+    """By system; a system that was never checked is missing. Raises `LedgerUnavailable`."""
     async with database.connect() as connection:
         rows = await connection.execute(select(system_reports).where(system_reports.c.packet == packet))
         return {row["system"]: SystemReport(**row) for row in rows.mappings()}

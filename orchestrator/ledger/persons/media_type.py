@@ -1,4 +1,4 @@
-"""What a file is by its content. What a browser would run is never called anything but bytes."""
+"""The media type of a file, from its content. A type that a browser would run is replaced by plain bytes."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of `ledger.events` as it was found. `append_id` is in no hash and is not looked at."""
+    """One row of `ledger.events` as it was found. `append_id` is in no hash and is not checked."""
 
     position: int
     stream: str

@@ -1,4 +1,4 @@
-"""Columns that many tables have, and what all tables are registered with."""
+"""Columns that many tables have, and the metadata that all tables are registered with."""
 
 from __future__ import annotations
 

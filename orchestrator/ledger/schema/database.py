@@ -1,4 +1,4 @@
-"""The way to PostgreSQL: one pool, one set of time-outs, one place where its errors become ours."""
+"""Access to PostgreSQL: one pool, one set of time-outs, and the translation of its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages ask of a worker, and what workers last saw. Not history: lost rows cost another question."""
+"""Requests of pages to workers, and the last reports of workers. Not history: a lost row is requested again."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ tree = Table(  # the compact range that the last checkpoint ended with, so that 
 
 
 def _hash(name: str) -> Column[object]:
-    """SHA-256 of what a browser or a program carries, which itself is never stored."""
+    """SHA-256 of the secret that a browser or program sends. The secret itself is never stored."""
     return Column(name, LargeBinary, nullable=False)
 
 

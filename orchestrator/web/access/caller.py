@@ -26,7 +26,7 @@ AHEAD = timedelta(minutes=1)
 TOKEN = HTTPBearer(
     scheme_name="token", description="The token of a person, a service or an AI assistant", auto_error=False
 )
-"""For the description alone: what is wrong with a token is reported by `token_caller`."""
+"""For the OpenAPI document only: `token_caller` checks the token and reports errors."""
 
 
 class SignInNeeded(Exception):

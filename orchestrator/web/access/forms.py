@@ -1,5 +1,5 @@
-"""Forms from our own pages and from no other: each repeats a secret of its session, and browsers say where it is
-from."""
+"""Protection of forms against other sites (CSRF): each form repeats a secret of its session, and browsers send its
+origin."""
 
 from __future__ import annotations
 

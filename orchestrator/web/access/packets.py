@@ -1,4 +1,4 @@
-"""Packets as pages and API name them: all that exist, and one as the caller may read it."""
+"""Packets as pages and API refer to them: all that exist, and one as the caller may read it."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ _ABOUT_THE_CLIENT = frozenset({"invalid_client", "unauthorized_client"})  # RFC 
 _UNUSABLE_ANSWER = (
     httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError, AssertionError, OverflowError, RecursionError,
 )  # fmt: skip
-"""What the libraries raise for an answer or a token whose parts have types that they do not expect."""
+"""Errors that the libraries raise for a response or token with parts of unexpected types."""
 
 
 class SignInFailed(Exception):

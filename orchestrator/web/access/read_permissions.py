@@ -1,4 +1,4 @@
-"""Who may have the ledger verified and systems checked: the same for pages and API."""
+"""Who may verify the ledger and check systems, for pages and API."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ async def sign_in(request: Request, to: str = "/") -> Response:
 
 @router.get("/sign-in/start")
 async def start(request: Request, to: str = "/", step_up: bool = False) -> Response:
-    """Off to the identity provider. A link, and no form: a page's policy lets forms go nowhere else."""
+    """Redirects to the identity provider. A link and not a form: the page's policy allows forms to this site only."""
     web = state_of(request)
     if web.provider is None:
         raise Invalid("no_provider", "No identity provider is configured.")

@@ -1,4 +1,4 @@
-"""Who answers for each service, as the list of tokens shows it."""
+"""Owner and deputy of each service, for the list of tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a request comes from, for those who have not said who they are."""
+"""A keyed hash of the client's address, for requests without a session or token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask for runs, and under which packets: the page that refuses and the navigation that offers it go by this."""
+"""Who may start runs, and under which packets. The page that refuses and the navigation use the same rule."""
 
 from __future__ import annotations
 

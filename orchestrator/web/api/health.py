@@ -1,4 +1,4 @@
-"""For monitoring: whether this process lives, and whether it can serve."""
+"""Health checks for monitoring: whether this process runs, and whether it can serve requests."""
 
 from __future__ import annotations
 

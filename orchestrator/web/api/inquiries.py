@@ -1,4 +1,4 @@
-"""What was asked of a worker and is looked up later by the asker. A verification is for all who may read runs."""
+"""Requests to a worker that the requester looks up later. A verification is for all who may read runs."""
 
 from __future__ import annotations
 

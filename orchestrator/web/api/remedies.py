@@ -1,4 +1,4 @@
-"""What a client of the API can do after a refusal: the `remedy` of a problem document."""
+"""Remedies for refusals in the API: the `remedy` of a problem document."""
 
 from __future__ import annotations
 

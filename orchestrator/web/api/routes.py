@@ -1,4 +1,4 @@
-"""The API, put together from one module a noun."""
+"""The routes of the API, one module for each noun."""
 
 from __future__ import annotations
 

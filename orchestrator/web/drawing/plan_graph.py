@@ -88,7 +88,7 @@ def description(steps: Sequence[Document]) -> str:
 
 
 def _state(step: Document) -> _State:
-    """What a person wants to hear of a step: what it waits for while nothing was tried, else how that went."""
+    """The state of a step: what it waits for before the first attempt, then the result of the last one."""
     status = str(step["status"])
     waits = step.get("waits_for")
     if status != "planned":

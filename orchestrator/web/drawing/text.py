@@ -1,4 +1,4 @@
-"""How wide a text is, near enough to lay out a drawing without a browser.
+"""Estimates the width of a text, to lay out a drawing without a browser.
 
 Widths are shares of the font's size, of a wide sans-serif (Verdana, DejaVu Sans), so that a text in the narrower ones
 that most systems have stays inside its box too.

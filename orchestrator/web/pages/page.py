@@ -1,4 +1,4 @@
-"""One page as an answer: the template, who looks, and what every page has around it."""
+"""A page as a response: the template, the viewer, and what every page shows around its content."""
 
 from __future__ import annotations
 

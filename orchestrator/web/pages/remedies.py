@@ -1,4 +1,4 @@
-"""What a person can do on the pages after a refusal."""
+"""Remedies for refusals on pages."""
 
 from __future__ import annotations
 

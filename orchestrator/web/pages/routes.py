@@ -1,4 +1,4 @@
-"""The pages, put together from one module a noun."""
+"""The routes of the pages, one module for each noun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Around every answer: what browsers may do with it, how large a request may be, and one line in the log without names.
+"""The middleware around every response: security headers, size limits of requests, and one log line without names.
 
 Plain ASGI, so that streams of events pass through as they come.
 """

@@ -77,7 +77,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
 """Codes by the parts of an address that may name what they are about: such an address leads nowhere (404, RFC 9110,
 section 15.5.5). The same thing named in a body or a query is a value that cannot be so (422)."""
 _OF_THE_ADDRESS = ("unknown_verification",)
-"""Their addresses name one thing by themselves."""
+"""Addresses with the id of one thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def invalid_request(errors: Sequence[Any]) -> Problem:
 
 
 def add_problems(app: FastAPI) -> None:
-    """Every way in which a request can fail has its answer here and nowhere else."""
+    """The response to each error of a request. No other module makes such responses."""
 
     @app.exception_handler(Refusal)
     async def _refusal(request: Request, error: Refusal) -> Response:

@@ -1,4 +1,4 @@
-"""`connector new`: for authors of connectors."""
+"""The command `connector new`, for authors of connectors."""
 
 from __future__ import annotations
 

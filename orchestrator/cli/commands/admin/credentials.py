@@ -1,4 +1,4 @@
-"""Taking access back: `tokens`, `tokens owners` and `tokens revoke`; `sessions` and `sessions end`; `revoke-role`."""
+"""Commands that revoke access: `tokens`, `tokens owners|revoke`, `sessions`, `sessions end`, `revoke-role`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ledger checkpoint|verify|rebuild|export|key`: for who runs the server, beside its database."""
+"""The commands `ledger checkpoint|verify|rebuild|export|key`, for administrators on the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packet's owners' commands: `packet check`, `packet sign`, `packet move`."""
+"""Commands of packet owners: `packet check`, `packet sign`, `packet move`."""
 
 from __future__ import annotations
 

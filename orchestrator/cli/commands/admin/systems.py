@@ -1,4 +1,4 @@
-"""`systems` and `systems check`: is every system of a packet there, and does it accept our credential?"""
+"""The commands `systems` and `systems check`: whether each system can be reached and accepts its credential."""
 
 from __future__ import annotations
 

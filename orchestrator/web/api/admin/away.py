@@ -1,4 +1,4 @@
-"""Having a colleague decide for a time, and who there is to choose from."""
+"""Delegation to a colleague, and the colleagues to choose from."""
 
 from __future__ import annotations
 

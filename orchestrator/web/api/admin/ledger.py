@@ -1,4 +1,4 @@
-"""The ledger: its size, whether it is as it was written, and what happened."""
+"""The ledger: its size, its verification, and the history of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three files that govern runs: reading them, adopting new ones, signing, moving them from phase to phase."""
+"""Packets: read them, adopt a version, sign it, change its phase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a packet's systems can be reached, and holding back what would change in them."""
+"""Systems of a packet: whether each can be reached, and pausing changes in it."""
 
 from __future__ import annotations
 

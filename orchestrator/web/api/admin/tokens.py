@@ -1,4 +1,4 @@
-"""Who asks, and tokens for services and assistants. A token is shown once."""
+"""The caller, and tokens for services and assistants. A token is shown once."""
 
 from __future__ import annotations
 

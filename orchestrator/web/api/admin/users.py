@@ -1,4 +1,4 @@
-"""Taking permissions back from users: roles and sessions. For a safety owner."""
+"""Revoking roles and sessions of users. For a safety owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a verification of the ledger found, as far as the viewer may know it."""
+"""The result of a verification of the ledger, as far as the viewer may know it."""
 
 from __future__ import annotations
 

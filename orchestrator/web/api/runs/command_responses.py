@@ -1,4 +1,4 @@
-"""What a command on a run came to, as an answer: 200, or 202 where Temporal could not be reached."""
+"""The response to a command on a run: 200, or 202 if Temporal could not be reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What did not go as planned: the list, settling whose an account is, and closing what only had to be looked at."""
+"""Exceptions: list them, settle matches, and accept."""
 
 from __future__ import annotations
 

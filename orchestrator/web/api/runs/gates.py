@@ -1,4 +1,4 @@
-"""Decisions: at one gate, or at several at once, each still its own."""
+"""Decisions at one gate, or at several in one request, each recorded separately."""
 
 from __future__ import annotations
 

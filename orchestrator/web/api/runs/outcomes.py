@@ -1,4 +1,4 @@
-"""What came of runs: how long access stayed open, what went wrong, and how much manual work was saved."""
+"""Outcomes of runs: for how long access stayed open, exceptions, and how much manual work was saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moving a run's cutoff, calling it off, holding it back, looking everything up again, and its embargo."""
+"""Commands on a run: move the cutoff, cancel, pause, re-plan, and its embargo."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Starting a run, and looking first what it would do. Both are a worker's: no system's
-credential is here."""
+"""Starts a run, or previews it. A worker does both: the web process has no credentials of systems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trying a step again, or leaving it out for good."""
+"""Retries or skips a step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only a person can do, and saying that it was done."""
+"""Tasks for people, and their completion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the whole, for people who read it first."""
+"""The description of the API as a whole in the OpenAPI document."""
 
 from __future__ import annotations
 

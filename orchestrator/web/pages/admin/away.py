@@ -1,4 +1,4 @@
-"""Away: having a colleague decide for a time."""
+"""The page Delegation: a colleague decides for a time."""
 
 from __future__ import annotations
 

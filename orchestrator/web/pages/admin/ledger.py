@@ -1,4 +1,4 @@
-"""The ledger: how large it is, whether it is as it was written, and what happened."""
+"""The page Ledger: its size, its verification, and the history of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packets: the three files side by side under their owners' names, what they mean in words, and who agreed to what."""
+"""The page Packets: the three files with their owners, their meaning in sentences, and the signatures."""
 
 from __future__ import annotations
 

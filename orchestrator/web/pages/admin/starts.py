@@ -1,4 +1,4 @@
-"""Limits on starts: which are reached, which starts are held, and letting them go on."""
+"""Limits on starts: which are reached, which starts are held, and releasing them."""
 
 from __future__ import annotations
 

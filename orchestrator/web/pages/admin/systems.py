@@ -1,4 +1,4 @@
-"""Systems: whether each can be reached, whom to ask where it cannot, and holding back what would change in it."""
+"""The page Systems: whether each can be reached, whom to contact if not, and pausing changes in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lists can be narrowed to: the packets that the viewer reads, their systems, and the owners of exceptions."""
+"""The choices of filters in lists: the packets that the viewer reads, their systems, and the owners of exceptions."""
 
 from __future__ import annotations
 

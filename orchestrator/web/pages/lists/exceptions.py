@@ -1,4 +1,4 @@
-"""What did not go as planned, in all runs: who looks after it, how old it is, when it is due, what became of it."""
+"""The list of exceptions in all runs: owner, age, due date and outcome."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the address of a list asks for, as far as there is such a thing: one way for all lists.
+"""The filters of a list, from its address. All lists use these functions.
 
-A word that is none is passed over, so that an old bookmark still shows something, and the page says so.
+An unknown value is ignored, so that an old bookmark still shows a list; the page says so.
 """
 
 from __future__ import annotations

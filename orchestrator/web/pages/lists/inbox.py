@@ -1,4 +1,4 @@
-"""The open items of the viewer, the most urgent first, with everything that it takes to decide."""
+"""The open items of the viewer, the most urgent first, with what is needed to decide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outcomes: how long access stayed open, what went wrong, and how much manual work was saved."""
+"""The page Outcomes: for how long access stayed open, exceptions, and how much manual work was saved."""
 
 from __future__ import annotations
 

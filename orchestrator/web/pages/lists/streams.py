@@ -1,8 +1,8 @@
-"""Updates that arrive by themselves (Server-Sent Events of the HTML standard): a page hears that what it shows has
-moved, and never what happened; it looks again, and is checked again, like anyone who opens it.
+"""Updates of open pages (Server-Sent Events of the HTML standard): the stream reports that the page's data has
+changed, and never how; the page loads again, and the viewer's permission is checked again.
 
-A stream says nothing of what the viewer may not see, not even that something happened. It ends with the session, with
-the sight of the run, and at once where the ledger cannot be asked: the page then says so, and comes again.
+A stream never reports changes that the viewer may not see, not even that one happened. It ends with the session, with
+the permission to see the run, and if the ledger is unavailable: the page then shows this, and connects again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Times as browsers send them: local, to the minute, in a zone that stands beside them."""
+"""Local times as browsers send them, to the minute, with the time zone of a second field."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Whose account it is, answered on a preview's page and sent with the start: what was ticked, what is wrong with it,
-and the answers that the command takes.
+"""Matches that are confirmed on a preview's page and sent with the start: the ticked accounts, errors in them, and the
+answers for the command.
 
-The page's questions are those of the preview that was made for the requester; a form's fields about anything else are
-no one's.
+The page's questions are those of the preview that was made for the requester; a form's other fields are ignored.
 """
 
 from __future__ import annotations

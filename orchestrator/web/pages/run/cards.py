@@ -239,7 +239,7 @@ CLOSED: Document = {
 
 
 def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Document:
-    """What the domain would let the viewer do about it, of what makes sense for its kind."""
+    """The repairs of its kind that the domain allows to the viewer."""
     state, permissions, opened = seen.state, seen.permissions, known.opened
     repairs, step_id = RULES[opened.kind].repairs, opened.step_id or ""
     accept = permissions.accept(exception_id) if Repair.ACCEPT in repairs else None

@@ -1,4 +1,4 @@
-"""Changing a run as a whole: holding it, moving its cutoff, ending it, and its embargo."""
+"""Forms that change a run as a whole: pause, move the cutoff, cancel, embargo."""
 
 from __future__ import annotations
 

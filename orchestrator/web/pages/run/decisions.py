@@ -1,4 +1,4 @@
-"""Deciding at gates, one by one or several at once, and answering tasks with evidence."""
+"""Forms that decide gates, one or several at once, and complete tasks with evidence."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def _unticked(web: WebState, caller: Caller, run_id: str, gate_id: str, ti
 
 @router.post("/decisions")
 async def decide_together(request: Request, caller: PageCaller, form: Form) -> Response:
-    """Approves each `gate` (RUN/GATE) of a selection by itself, and tells what became of each."""
+    """Approves each `gate` (RUN/GATE) of a selection separately, and shows the result of each."""
     web = state_of(request)
     selection = [(run_id, gate_id) for run_id, _, gate_id in (one.partition("/") for one in texts(form, "gate"))]
     if not selection:

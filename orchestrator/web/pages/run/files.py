@@ -1,4 +1,4 @@
-"""Files that people attached, for viewers of the run whose evidence names them."""
+"""Downloads of attached files, for viewers of the run whose evidence names them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a page offers to the viewer of a run.
 
-There is no second set of permissions: each command is decided on trial, by the same rules of the domain that decide it
-in earnest, and thrown away. What is offered may still be refused, since others act meanwhile.
+There is no second set of permissions: each command is tried with the rules of the domain that decide it when it is
+sent, and the result is discarded. An offered command can still be refused, since other users act meanwhile.
 """
 
 from __future__ import annotations

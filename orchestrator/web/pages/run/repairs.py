@@ -1,4 +1,4 @@
-"""Settling exceptions: saying whose an account is, trying a step again, leaving it out, planning again, accepting."""
+"""Forms that repair exceptions: settle matches, retry or skip a step, re-plan, accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run: where it stands, what waits in it, its plan, and everything that happened."""
+"""The page of a run: its state, open items, plan and timeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run as one person sees it: its state, the world around it, what they may do, and what people are called."""
+"""A run for one viewer: its state, the world around it, the viewer's permissions, and names of accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened in a run, for people: each event in words, who did it and for whom, and what shows it."""
+"""The timeline of a run: each event as a sentence, with its actor and its evidence."""
 
 from __future__ import annotations
 
