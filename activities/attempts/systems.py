@@ -80,12 +80,12 @@ class SystemActivities:
     async def _search(self, search: SearchAccounts) -> Progress:
         snapshot = await self._runs.load(search.run_id)
         state, world = snapshot.state, snapshot.world
-        standings = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
+        readiness_by_step = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
         # A step in the wrong queue stays due: the response names the right queue.
         here = activity.info().task_queue
         due = [
             (system, purpose)
-            for system, purpose in searches_due(state, world, standings).systems
+            for system, purpose in searches_due(state, world, readiness_by_step).systems
             if system in search.systems and (search.given_up or queue_of(system, world) in (None, here))
         ]
         if not due or state.asked.facts is None:

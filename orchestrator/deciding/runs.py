@@ -230,9 +230,9 @@ class Runs:
         before, world = snapshot.state, snapshot.world.after(snapshot.state.recorded_at)
         if before.finished and not caused:
             return RunDecision(before, world, ())
-        after, happened, standings = with_consequences(before, caused, world)
+        after, happened, readiness_by_step = with_consequences(before, caused, world)
         if not happened:
-            return RunDecision(before, world, (), standings)
+            return RunDecision(before, world, (), readiness_by_step)
         stream = e.run_stream(before.run_id)
         appends = [
             StreamAppend(stream, before.version, drafts(happened, before.version, before.asked.person_id)),
@@ -249,7 +249,7 @@ class Runs:
         self.starts.appended(appended)
         own = [recorded for recorded in appended.events if recorded.stream == stream]
         state = self._runs.advance(stream, (before.version, before), own)[1]
-        return RunDecision(state, world, tuple(happened), standings)
+        return RunDecision(state, world, tuple(happened), readiness_by_step)
 
     async def start(
         self, person_id: str, request: Callable[[StartContext], StartDecision], packet: str, *, urgent: bool = False

@@ -44,11 +44,11 @@ class RunDecision:
     state: RunState
     world: World
     events: tuple[Event, ...]
-    standings: Mapping[str, StepReadiness] | None = None
+    readiness_by_step: Mapping[str, StepReadiness] | None = None
 
     @property
     def progress(self) -> Progress:
-        return progress(self.state, self.world, self.standings)
+        return progress(self.state, self.world, self.readiness_by_step)
 
 
 @dataclass(frozen=True, slots=True)

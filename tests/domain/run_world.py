@@ -267,7 +267,7 @@ class Story:
 
     def search(self) -> list[Event]:
         """Asks every system that is due, as the activity does."""
-        due = searches_due(self.state, self.world, self.standings())
+        due = searches_due(self.state, self.world, self.readiness_by_step())
         if not due.systems:
             return []
         results, details = [], {}
@@ -366,7 +366,7 @@ class Story:
     def readiness(self, step: str) -> StepReadiness:
         return readiness(self.state, self.planned(step), self.world)
 
-    def standings(self) -> dict[str, StepReadiness]:
+    def readiness_by_step(self) -> dict[str, StepReadiness]:
         return {id_: self.readiness(id_) for id_ in self.state.plan.steps}
 
     def ready(self) -> set[str]:

@@ -115,8 +115,8 @@ class SmallOffice:
         """Every system that is due answers with one account that is theirs."""
 
         def look(state: RunState, world: World) -> Sequence[Event]:
-            standings = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
-            due = searches_due(state, world, standings).systems
+            readiness_by_step = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
+            due = searches_due(state, world, readiness_by_step).systems
             person = PersonFacts.model_validate(state.asked.facts)
             results, details = [], {}
             for system, purpose in due:

@@ -35,12 +35,12 @@ def searched_systems(packet: Packet) -> list[str]:
     return [system for system in named if packet.platform.systems[system].match]
 
 
-def searches_due(state: RunState, world: World, standings: Mapping[str, StepReadiness]) -> SearchesDue:
+def searches_due(state: RunState, world: World, readiness_by_step: Mapping[str, StepReadiness]) -> SearchesDue:
     if state.finished or state.held or "*" in world.holds or state.asked.facts is None:
         return SearchesDue()
     searched = searched_systems(world.pinned)
     unconfirmed = {
-        state.plan.steps[id_].system for id_, where in standings.items() if where.waits_for == "fresh_look"
+        state.plan.steps[id_].system for id_, where in readiness_by_step.items() if where.waits_for == "fresh_look"
     }
     if unconfirmed:
         # One look at the whole company before the first change, not one before each system's; also at systems where
@@ -52,7 +52,7 @@ def searches_due(state: RunState, world: World, standings: Mapping[str, StepRead
         }
         without_steps = set(searched) - {step.system for step in state.plan.steps.values()}
         unconfirmed |= {system for system in without_steps if look_is_old(state, system, world)}
-    if state.plan.planned_at is not None and all(where.kind == "final" for where in standings.values()):
+    if state.plan.planned_at is not None and all(where.kind == "final" for where in readiness_by_step.values()):
         # All steps are done: one last search, for accounts that were created after the plan.
         unconfirmed |= unseen_since_cutoff(state, world)
     due: list[tuple[str, Purpose]] = []

@@ -42,17 +42,17 @@ def with_consequences(
     for _ in range(MAX_ROUNDS):
         if state.finished:
             return state, happened, None
-        standings = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
-        following = list(_next(state, standings, world))
+        readiness_by_step = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
+        following = list(_next(state, readiness_by_step, world))
         if not following:
-            return state, happened, standings
+            return state, happened, readiness_by_step
         for event in following:
             state = fold(state, event, world.now)
             happened.append(event)
     raise AssertionError("the consequences of an event did not come to rest")
 
 
-def _next(state: RunState, standings: ReadinessByStep, world: World) -> Iterator[Event]:
+def _next(state: RunState, readiness_by_step: ReadinessByStep, world: World) -> Iterator[Event]:
     """One round. Each kind looks at the same state, so a round never contradicts itself; the next sees its effects."""
     if borne_out := list(beforehand.borne_out(state)):
         yield from borne_out
@@ -62,16 +62,16 @@ def _next(state: RunState, standings: ReadinessByStep, world: World) -> Iterator
         return
     unsettled = tuple(searching.unsettled(state, world.pinned))
     undecidable = decidability.too_few_deciders(state, world)
-    context = ExceptionContext(state, standings, world, unsettled, undecidable)
+    context = ExceptionContext(state, readiness_by_step, world, unsettled, undecidable)
     following = [
-        *_gates(state, standings, world),
-        *_tasks(state, standings, world),
+        *_gates(state, readiness_by_step, world),
+        *_tasks(state, readiness_by_step, world),
         *opened_exceptions(context),
         *overcome_exceptions(context),
     ]
     yield from following
     # Closing comes alone: whatever else follows may be a reason to stay open.
-    closing = None if following else _closing(state, standings, world)
+    closing = None if following else _closing(state, readiness_by_step, world)
     if closing is not None:
         yield closing
 
@@ -82,8 +82,8 @@ def _plan_is_due(state: RunState, world: World) -> bool:
     return can_plan_more(state, world.pinned, world.abilities)
 
 
-def _gates(state: RunState, standings: dict[str, StepReadiness], world: World) -> Iterator[Event]:
-    unfounded = _unfounded(state, standings, world)
+def _gates(state: RunState, readiness_by_step: dict[str, StepReadiness], world: World) -> Iterator[Event]:
+    unfounded = _unfounded(state, readiness_by_step, world)
     waiting = {name: gates.undecided(state, name, world.now, unfounded) for name in world.pinned.approvals.gates}
     for gate_id, gate in state.decisions.gates.items():
         if not gate.open:
@@ -127,7 +127,7 @@ def _task_due(state: RunState, step: PlannedStep, opened_at: datetime, within: t
     return max(due, state.cutoff) if step.anchor == "approval" else due
 
 
-def _unfounded(state: RunState, standings: dict[str, StepReadiness], world: World) -> frozenset[str]:
+def _unfounded(state: RunState, readiness_by_step: dict[str, StepReadiness], world: World) -> frozenset[str]:
     """What was approved by a person who lost the level for it, found out when it was due, and what was approved before
     a hand-over was skipped: people are asked again."""
     return frozenset(
@@ -135,13 +135,13 @@ def _unfounded(state: RunState, standings: dict[str, StepReadiness], world: Worl
         for id_, step in state.plan.steps.items()
         if (approval := state.approval_of(step, world.now)) is not None
         and (
-            (standings[id_].waits_for == "level" and not levels_suffice(state, step, approval.by, world))
+            (readiness_by_step[id_].waits_for == "level" and not levels_suffice(state, step, approval.by, world))
             or approval_in_force(state, step, world) is None
         )
     )
 
 
-def _tasks(state: RunState, standings: dict[str, StepReadiness], world: World) -> Iterator[Event]:
+def _tasks(state: RunState, readiness_by_step: dict[str, StepReadiness], world: World) -> Iterator[Event]:
     spec = world.pinned.approvals.exceptions
     thresholds = world.pinned.workflow.thresholds
     busy = set()
@@ -166,7 +166,7 @@ def _tasks(state: RunState, standings: dict[str, StepReadiness], world: World) -
             continue
         number = 1 + sum(1 for task in state.work.tasks.values() if task.opened.step_id == id_)
         task_id = f"t-{id_[2:]}-{number}"
-        if step.is_task and standings[id_].kind == "ready":
+        if step.is_task and readiness_by_step[id_].kind == "ready":
             due = _task_due(state, step, world.now, step.task_due_within or thresholds.task_due_within)
             yield e.TaskOpened(task_id=task_id, step_id=id_, kind="work", role=step.task_role or spec.owner, due=due)
         elif state.work.steps[id_].status == "unknown":
@@ -174,12 +174,12 @@ def _tasks(state: RunState, standings: dict[str, StepReadiness], world: World) -
             yield e.TaskOpened(task_id=task_id, step_id=id_, kind="confirm_outcome", role=spec.owner, due=due)
 
 
-def _closing(state: RunState, standings: dict[str, StepReadiness], world: World) -> Event | None:
+def _closing(state: RunState, readiness_by_step: dict[str, StepReadiness], world: World) -> Event | None:
     if state.plan.planned_at is None or state.plan.stale or state.work.open_exceptions() or state.plan.open_steps:
         return None
     if any(look.at is None for look in state.accounts.searches.values()):
         return None
-    if any(where.kind != "final" for where in standings.values()) or any(
+    if any(where.kind != "final" for where in readiness_by_step.values()) or any(
         g.open for g in state.decisions.gates.values()
     ):
         return None

@@ -20,15 +20,15 @@ from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import lease
 
 
-def progress(state: RunState, world: World, standings: Mapping[str, StepReadiness] | None = None) -> Progress:
-    """`standings` is that of this state in this world, if it was computed already."""
+def progress(state: RunState, world: World, readiness_by_step: Mapping[str, StepReadiness] | None = None) -> Progress:
+    """`readiness_by_step` is that of this state in this world, if it was computed already."""
     if state.finished:
         return Progress(version=state.version, finished=True)
-    if standings is None:
-        standings = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
-    searches = searches_due(state, world, standings)
+    if readiness_by_step is None:
+        readiness_by_step = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
+    searches = searches_due(state, world, readiness_by_step)
     steps = []
-    for id_, where in standings.items():
+    for id_, where in readiness_by_step.items():
         step, known = state.plan.steps[id_], state.work.steps[id_]
         if where.kind == "ready" and not step.is_task:
             steps.append(
@@ -40,9 +40,9 @@ def progress(state: RunState, world: World, standings: Mapping[str, StepReadines
                     queue=step.queue,
                 )
             )
-    instants = [where.until for where in standings.values() if where.until is not None]
+    instants = [where.until for where in readiness_by_step.values() if where.until is not None]
     instants += [searches.until] if searches.until is not None else []
-    instants += _deadlines(state, standings, world)
+    instants += _deadlines(state, readiness_by_step, world)
     due_in = max((min(instants) - world.now) / timedelta(seconds=1), 0.0) if instants else None
     return Progress(
         version=state.version,
@@ -53,7 +53,7 @@ def progress(state: RunState, world: World, standings: Mapping[str, StepReadines
     )
 
 
-def _deadlines(state: RunState, standings: Mapping[str, StepReadiness], world: World) -> list[datetime]:
+def _deadlines(state: RunState, readiness_by_step: Mapping[str, StepReadiness], world: World) -> list[datetime]:
     """When something becomes late: an undecided gate, an approval about to lapse, an open task, a row of failures."""
     patience = world.pinned.workflow.thresholds.retries_become_exception_after
     dates = [g.opened.decide_by for g in state.decisions.gates.values() if g.open and g.escalated_at is None]
@@ -64,11 +64,11 @@ def _deadlines(state: RunState, standings: Mapping[str, StepReadiness], world: W
         if not state.work.steps[step.step_id].final
         and (approval := state.decisions.approved.get(step.digest)) is not None
     ]
-    dates += [state.cutoff] if all(where.kind == "final" for where in standings.values()) else []
+    dates += [state.cutoff] if all(where.kind == "final" for where in readiness_by_step.values()) else []
     dates += [] if all_asked(state, world.pinned, world.holds) else [state.plan.wanted_since + patience]
     dates += [
         ready_since(state, state.plan.steps[id_], world) + patience
-        for id_, where in standings.items()
+        for id_, where in readiness_by_step.items()
         if where.kind == "ready" and not state.plan.steps[id_].is_task
     ]
     dates += [pause_reported_at(state, patience)] if world.holds else []

@@ -442,7 +442,7 @@ class Attempts(RuleBasedStateMachine):
         about = {x.opened.step_id or x.opened.system for x in state.work.open_exceptions()}
         about |= {task.opened.step_id for task in state.work.tasks.values() if task.open}
         about |= {due.step_id for due in now.steps} | set(now.search)
-        stands = self.story.standings()
+        stands = self.story.readiness_by_step()
 
         def moves(step: PlannedStep) -> bool:
             where = stands[step.step_id]
