@@ -39,7 +39,7 @@ async def sign_in(request: Request, to: str = "/") -> Response:
     web = state_of(request)
     return await page(
         request,
-        "sign_in.html",
+        "access/sign_in.html",
         title="Sign in",
         to=safe_path(to),
         provider=web.provider is not None,
@@ -179,7 +179,7 @@ async def sign_out(request: Request, caller: PageCaller, form: Form) -> Response
 async def device(request: Request, caller: PageCaller) -> Response:
     """The form for the code that the command line shows. The code is never in the address: a link that
     another person sent confirms nothing (RFC 8628, section 5.4)."""
-    return await page(request, "device.html", caller=caller, title="Sign in on the command line")
+    return await page(request, "access/device.html", caller=caller, title="Sign in on the command line")
 
 
 @router.post("/device")

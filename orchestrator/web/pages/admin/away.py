@@ -80,7 +80,7 @@ async def _page(
         key=lambda one: one[1].casefold(),
     )
     return await page(
-        request, "away.html", title="Delegation", caller=caller, current="away", status=status,
+        request, "admin/away.html", title="Delegation", caller=caller, current="away", status=status,
         flashes=(flash,) if flash is not None else (),
         given=[one for one in held if one["mine"]], taken=[one for one in held if not one["mine"]],
         colleagues=colleagues, typed=typed or dict.fromkeys(FIELDS, ""),

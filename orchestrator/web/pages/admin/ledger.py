@@ -71,7 +71,7 @@ async def verification(request: Request, caller: PageCaller, inquiry_id: str, lo
     if found is None:
         address = f"/ledger/verifications/{inquiry_id}"
         return await page(
-            request, "ledger_verifying.html", title="Verifying the ledger", caller=caller, current="ledger",
+            request, "admin/ledger_verifying.html", title="Verifying the ledger", caller=caller, current="ledger",
             next_look=f"{address}?look={look + 1}" if look < MAX_POLLS else None, again=address,
         )  # fmt: skip
     return RedirectResponse("/ledger", 303)
@@ -89,7 +89,7 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     if refused is not None:
         flash, status = refusal_flash(request, refused)
     return await page(
-        request, "ledger.html", title="Ledger", caller=caller, current="ledger",
+        request, "admin/ledger.html", title="Ledger", caller=caller, current="ledger",
         status=status_with(misread, status), flashes=((flash,) if flash is not None else ()) + misread,
         may_verify=await reads_runs(web, caller),
         size=await _reader(request).size(caller.viewer),

@@ -62,7 +62,7 @@ async def packets(request: Request, caller: PageCaller) -> Response:
         )
     order = {phase: at for at, phase in enumerate(("production", "pilot", "shadow", "draft", "retired"))}
     found.sort(key=lambda one: order[one["known"].phase])
-    return await page(request, "packets.html", title="Packets", caller=caller, current="packets", found=found)
+    return await page(request, "admin/packets.html", title="Packets", caller=caller, current="packets", found=found)
 
 
 @router.get("/packets/{name}")
@@ -93,7 +93,7 @@ async def differences(request: Request, caller: PageCaller, name: str) -> Respon
         for file in FILE_NAMES
     ]
     return await page(
-        request, "packet_differences.html", title=f"Differences: {current.workflow.title}", caller=caller,
+        request, "admin/packet_differences.html", title=f"Differences: {current.workflow.title}", caller=caller,
         current="packets", packet=current, before=before, after=after, files=files,
         versions=[(one.version, f"{one.version[:12]} · {words(one.phase, 'phase')}") for one in reversed(versions)],
     )  # fmt: skip
@@ -154,7 +154,7 @@ async def _page(
     running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
     document = packet_document(shown, shelf, happened, web.services.runs.abilities)
     return await page(
-        request, "packet.html", title=shown.workflow.title, caller=caller, current="packets", status=status,
+        request, "admin/packet.html", title=shown.workflow.title, caller=caller, current="packets", status=status,
         flashes=(flash,) if flash is not None else (), found=document, known=known,
         owners=[
             ("value", known.value_owner, _signature(known, "value")),

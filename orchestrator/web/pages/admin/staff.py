@@ -139,7 +139,7 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     number = int(asked) if asked.isdecimal() and len(asked) < 6 else 1
     shown = people[(number - 1) * PAGE_SIZE : number * PAGE_SIZE] if number > 0 else []
     return await page(
-        request, "staff.html", title="People and access", caller=caller, status=status,
+        request, "admin/staff.html", title="People and access", caller=caller, status=status,
         flashes=(flash,) if flash is not None else (),
         people=shown, total=len(people), more=f"/staff?page={number + 1}" if len(people) > number * PAGE_SIZE else None,
         first="/staff" if number != 1 else None,

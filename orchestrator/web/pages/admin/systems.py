@@ -129,7 +129,7 @@ async def release(request: Request, caller: PageCaller, form: Form, packet: str)
 async def _page(request: Request, caller: Caller, flash: Flash | None = None, status: int = 200) -> Response:
     found = [await _systems_of(request, caller, packet) for packet in await _packets(request, caller)]
     return await page(
-        request, "systems.html", title="Systems", caller=caller, current="systems", status=status,
+        request, "admin/systems.html", title="Systems", caller=caller, current="systems", status=status,
         flashes=(flash,) if flash is not None else (), found=found,
     )  # fmt: skip
 

@@ -108,7 +108,7 @@ async def _page(
     may_make = await _may_make(web, caller)
     staff = await web.queries.staff()
     return await page(
-        request, "tokens.html", title="Tokens", caller=caller, status=status,
+        request, "admin/tokens.html", title="Tokens", caller=caller, status=status,
         flashes=(flash,) if flash is not None else (), made=made, made_id=made_id,
         own=[token for token in mine if token.actor_id == caller.actor.actor_id],
         programs=[

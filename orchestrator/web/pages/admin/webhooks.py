@@ -89,7 +89,7 @@ async def _page(
     hooks = await commands.list_webhooks(web.services, webhooks_of(web), caller.actor, names)
     staff = await web.queries.staff()
     return await page(
-        request, "webhooks.html", title="Webhooks", caller=caller, status=status,
+        request, "admin/webhooks.html", title="Webhooks", caller=caller, status=status,
         flashes=(flash,) if flash is not None else (), hooks=[(hook, _standing(hook)) for hook in hooks],
         makers={hook.hook_id: name_in(staff, hook.made_by) for hook in hooks}, secret=secret, secret_of=secret_of,
         url=url, types=types or [], only=only or [], kinds=_kinds(), packets=names,

@@ -64,7 +64,7 @@ async def show_exceptions(
     numbers = {"open": counts.open, "overdue": counts.overdue, "closed": counts.closed, "all": None}
     return await page(
         request,
-        "exceptions.html",
+        "lists/exceptions.html",
         title="Exceptions",
         caller=caller,
         current="exceptions",

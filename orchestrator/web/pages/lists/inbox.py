@@ -54,7 +54,7 @@ async def show_inbox(
     with_typed(cards, typed)
     return await page(
         request,
-        "inbox.html",
+        "lists/inbox.html",
         title="Inbox",
         caller=caller,
         current="inbox",

@@ -49,7 +49,7 @@ async def runs(request: Request, caller: PageCaller) -> Response:
     staff = await web.queries.staff()
     return await page(
         request,
-        "runs.html",
+        "lists/runs.html",
         title="Runs",
         caller=caller,
         current="runs",

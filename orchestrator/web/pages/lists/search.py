@@ -55,7 +55,7 @@ async def _page(
         flashes = (flash,)
     return await page(
         request,
-        "search.html",
+        "lists/search.html",
         title="Search",
         caller=caller,
         current="search",

@@ -96,7 +96,7 @@ async def people(request: Request, caller: PageCaller, form: Form) -> Response:
     status = 200 if refused is None or fragment else status_of(request, refused)
     return await _find_page(
         request, caller, offered, chosen=chosen.name, text=wanted, found=found, refused=refused,
-        template="new_run_people.html" if fragment else "new_run.html", status=status,
+        template="new_run/people.html" if fragment else "new_run/new_run.html", status=status,
     )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ async def _find_page(
     text: str = "",
     found: PeopleAnswer | None = None,
     refused: Refusal | None = None,
-    template: str = "new_run.html",
+    template: str = "new_run/new_run.html",
     status: int = 200,
 ) -> Response:
     web = state_of(request)
@@ -170,7 +170,7 @@ async def _terms_page(
         key=lambda one: one[1].casefold(),
     )
     return await page(
-        request, "new_run_terms.html", title=f"New run: {draft.person.name}", caller=caller, current="new-run",
+        request, "new_run/terms.html", title=f"New run: {draft.person.name}", caller=caller, current="new-run",
         status=status, draft=draft, handle=sealed(web.services.keyring, caller.actor.actor_id, draft),
         offered=asks_alike, chosen=chosen, colleagues=colleagues, faults=list(faults), errors=dict(faults),
         refused=on_page(refused), zones=zones_for(draft.person.time_zone, caller.zone), twice=draft.offsets(),
@@ -198,7 +198,7 @@ async def _preview_page(
             return await _refused_page(request, caller, draft, refused)
         return await page(
             request,
-            "new_run_expired.html",
+            "new_run/expired.html",
             title="This preview has expired",
             caller=caller,
             current="new-run",
@@ -210,11 +210,11 @@ async def _preview_page(
     if not isinstance(answer, Preview):
         next_look = None if look >= MAX_POLLS else f"{_address(inquiry_id)}?look={look + 1}"
         return await page(
-            request, "new_run_waiting.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
+            request, "new_run/waiting.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
             draft=draft, handle=handle, next_look=next_look, again=_address(inquiry_id),
         )  # fmt: skip
     return await page(
-        request, "new_run_preview.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
+        request, "new_run/preview.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
         status=status, flashes=(flash,) if flash is not None else (), draft=draft, handle=handle,
         address=_address(inquiry_id), steps_up=_steps_up(web, caller, answer, inquiry_id), said=said,
         faults=said.faults(), **preview_page(answer, draft, await web.queries.staff()),

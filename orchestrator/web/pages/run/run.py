@@ -63,7 +63,7 @@ async def show_run(
     with_typed(context["waiting"], typed)
     return await page(
         request,
-        "run.html",
+        "run/run.html",
         title=person_label(seen.person),
         caller=caller,
         current="runs",
