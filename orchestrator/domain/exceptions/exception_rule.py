@@ -37,7 +37,7 @@ class Repair(StrEnum):
     NAME_DECIDER = "name_decider"
     """Name an account that decides a gate or review; two people name the same one."""
     END = "end"
-    """End the run."""
+    """Cancel the run."""
     RELEASE_STARTS = "release_starts"
     """Two people release a limit on starts, which closes the exception."""
 
@@ -174,7 +174,7 @@ class ExceptionRule:
     people_only: bool = False
     """Whether assistants and services have nothing to do with it: their inbox leaves it out."""
     outlives_run: bool = False
-    """Whether it stays open when a person ends the run."""
+    """Whether it stays open when a person cancels the run."""
     tried_automatically: bool = False
     """Whether attempts go on while it is open."""
     depends_on_levels: bool = False

@@ -426,8 +426,8 @@ _RULES: Final = (
         title="Connector missing",
         meaning="The packet version of this run names a connector that is not installed in that version. Until it is, "
         "no step is planned on this system. Other systems are not affected.",
-        remedy="Once the connector is installed in that version, the run continues automatically. Or end the run, and "
-        "start it again under the current packet version.",
+        remedy="Once the connector is installed in that version, the run continues automatically. Or cancel the run "
+        "and start it again under the current packet version.",
         repairs=(Repair.REPLAN, Repair.END),
         opens=(Trigger(Subject.CONNECTOR_MISSING, _connector_missing),),
         overcome=_connector_is_there,
