@@ -3,7 +3,8 @@
 A version starts as a draft. It goes forward one phase at a time, draft → shadow → pilot → production, and for each of
 these moves both owners sign that version for that phase: two different people, one with the role which owns the
 workflow file, one with the role which owns the platform file. Back, or out of use, either owner may move it alone.
-Each version has its own phase, so that a new one can be tried in shadow while the one before stays in production.
+Each version has its own phase, so that a new one can be signed and moved on while the one before stays in production.
+A version in shadow is used for starts only while no version is in production.
 Files are no personal data; people are opaque ids.
 """
 

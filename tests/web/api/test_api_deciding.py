@@ -91,7 +91,7 @@ async def test_a_task_is_done_with_files_that_only_those_who_see_the_run_can_sav
     assert picture["media_type"] == "application/octet-stream"
     notes = (await operator.post(files, files={"file": ("../nötes\r\n.txt", b"new owners")})).json()
     assert (notes["media_type"], notes["bytes"]) == ("text/plain", 10) and "/" not in notes["name"]
-    stored = [{"stored": one["stored"], "name": one["name"]} for one in (picture, notes)]
+    stored = [{"stored": picture["stored"], "name": "../p\r\nlan\u202e.svg"}, {"stored": notes["stored"], "name": "n"}]
     # What is not part of the evidence yet is no one's to read.
     refused(await operator.get(f"/runs/{run_id}/files/{notes['stored']}"), 404, "unknown_file")
 
@@ -113,6 +113,7 @@ async def test_a_task_is_done_with_files_that_only_those_who_see_the_run_can_sav
     assert saved.headers["x-content-type-options"] == "nosniff"
     evidence = next(s for s in (await hr.get(f"/runs/{run_id}")).json()["steps"] if s["step_id"] == task["step_id"])
     assert evidence["evidence"]["note"] == "Handed over."
+    assert {one["name"] for one in evidence["evidence"]["attachments"]} == {"p??lan?.svg", "n"}
     assert {one["stored"] for one in evidence["evidence"]["attachments"]} == {picture["stored"], notes["stored"]}
     refused(await auditor.get(f"/runs/{run_id}/files/{'0' * 64}"), 404, "unknown_file")
 
