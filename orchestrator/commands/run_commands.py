@@ -119,7 +119,9 @@ async def start_run(
         return StartDecision(events, admitted.events, admitted.refused)
 
     try:
-        decided = await services.runs.start(person_id, request, packet, urgent=urgent)
+        decided = await services.runs.start(
+            person_id, request, packet, urgent=urgent, cutoff=cutoff.instant if cutoff is not None else None
+        )
     except Refusal as refused:
         if refused.code == "starts_held":
             await ask_about_trips(services)

@@ -252,12 +252,13 @@ class Runs:
         return RunDecision(state, world, tuple(happened), readiness_by_step)
 
     async def start(
-        self, person_id: str, request: Callable[[StartContext], StartDecision], packet: str, *, urgent: bool = False
-    ) -> RunDecision:
+        self, person_id: str, request: Callable[[StartContext], StartDecision], packet: str, *,
+        urgent: bool = False, cutoff: datetime | None = None,
+    ) -> RunDecision:  # fmt: skip
         """Opens a run for a person, in the run's and the person's stream at once, with the events of `request`, of
         which the first is `RunRequested`. Where the first is another event, the events are appended to the run that the
         person has already. A start that a limit holds is recorded, and then refused. Raises what `request` raises, the
-        refusal that it returns, and `LedgerUnavailable`."""
+        refusal that it returns, and `LedgerUnavailable`. A start whose `cutoff` is past can be urgent as well."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
 
         async def attempt() -> RunDecision:
@@ -277,8 +278,9 @@ class Runs:
             counted = self.starts.advance(counted, page.events[e.STARTS])
             departed = await self.departures.departed(people)
             context = StartContext(open_run, shelf, people, page.now, self.abilities, departed=departed)
-            if urgent:
-                left = await self._left([person for one in context.last_holders(person_id).values() for person in one])
+            others = [person for one in context.last_holders(person_id).values() for person in one]
+            if urgent or (others and cutoff is not None and cutoff <= page.now):
+                left = await self._left(others)
                 return await append(replace(context, left=left, starts=counted[1]), counted[0], organised, record)
             async with self._starting:
                 version, starts = self.starts.cached()

@@ -19,8 +19,9 @@ from orchestrator.domain.packet.packet import StartLimits
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import HR_FEED, Actor
+from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.domain.run.cutoff import Cutoff
-from tests.ledger.small_office import DAY, HANNA, OLE, SAM, SmallOffice, acting, sees, small_office
+from tests.ledger.small_office import DAY, HANNA, HOUR, OLE, SAM, SmallOffice, acting, sees, small_office
 
 HENRI = acting("henri", "requester")
 NOW = {"cutoff_in": 0 * DAY, "urgent": True}
@@ -122,6 +123,27 @@ async def test_the_last_safety_owner_is_not_cut_off_by_one_person(here: SmallOff
     assert await commands.confirm_start(here.services, OLE, str(held[0].facts["held_id"]))
     last = "sid" if isinstance(outcomes[0], Done) else "sue"
     assert isinstance(await urgent_start(here, last), Done)
+
+
+async def test_the_last_safety_owner_is_not_cut_off_by_a_late_start(database_url: str) -> None:
+    """A cutoff in the past makes a start urgent, so that it is held like one that was requested as urgent."""
+    async with small_office(database_url, starter_packet("standard-leaver")) as here:
+        await commands.record_actor(here.services, SAM.model_copy(update={"roles": frozenset({"auditor"})}))
+        for name in ("sue", "sid"):
+            human = await here.keyring.person_for("hr", name)
+            await commands.record_actor(here.services, acting(name, "safety_owner").model_copy(update={"human": human}))
+        late = (await here.ledger.now()) - HOUR
+        cutoff = Cutoff(instant=late, zone="UTC", local=f"{late:%Y-%m-%dT%H:%M}")
+
+        async def late_start(name: str) -> Done | Received:
+            person = PersonFacts(hr_id=name, employee_number=name, display_name="Quirina Baldamus")
+            recent = SignIn(recent=True)
+            return await commands.start_run(here.services, HANNA, person, here.packet.name, cutoff, sign_in=recent)
+
+        outcomes = await asyncio.gather(late_start("sue"), late_start("sid"), return_exceptions=True)
+        held = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
+        assert [one.code for one in held] == ["last_holder"], outcomes
+        assert sum(isinstance(outcome, Done) for outcome in outcomes) == 1
 
 
 async def test_late_leavers_of_the_feed_of_hr_run_first_and_count(
