@@ -38,7 +38,8 @@ _FOR_PEOPLE = [kind for kind, rule in RULES.items() if rule.people_only]
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Who looks. `human` and `managers` are opaque ids of people as HR knows them; `up_to` is as far as the access goes
-    that they came with, `maker` the account that created an assistant's token."""
+    that they came with, `maker` the account that created an assistant's token, `programs` the accounts whose tokens
+    the viewer created."""
 
     actor_id: str
     roles: frozenset[str]
@@ -47,16 +48,20 @@ class Viewer:
     managers: frozenset[str] = frozenset()
     up_to: Level | None = None
     maker: Actor | None = None
+    programs: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, actor: Actor) -> Viewer:
-        return cls(actor.actor_id, actor.roles, actor.kind, actor.human, actor.managers, actor.up_to, actor.maker)
+        return cls(
+            actor.actor_id, actor.roles, actor.kind, actor.human, actor.managers, actor.up_to, actor.maker,
+            actor.programs,
+        )  # fmt: skip
 
     @property
     def actor(self) -> Actor:
         return Actor(
             actor_id=self.actor_id, kind=self.kind, roles=self.roles, human=self.human, managers=self.managers,
-            up_to=self.up_to, maker=self.maker,
+            up_to=self.up_to, maker=self.maker, programs=self.programs,
         )  # fmt: skip
 
 
@@ -129,7 +134,7 @@ def _not_about(actor: Actor) -> ColumnElement[bool]:
 def _free(actor: Actor) -> ColumnElement[bool]:
     """No conflict keeps the viewer from it. The requester of a run decides at none of its gates, and does
     not review that it began at once."""
-    asked_for_it = runs.c.requested_by == actor.actor_id
+    asked_for_it: ColumnElement[bool] = runs.c.requested_by.in_(sorted({actor.actor_id, *actor.programs}))
     if actor.human is not None:
         asked_for_it = or_(asked_for_it, runs.c.requester_human == actor.human)
     asked_for_it = func.coalesce(asked_for_it, False)

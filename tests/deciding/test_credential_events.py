@@ -15,7 +15,7 @@ from orchestrator.domain.permissions.levels import Level
 from orchestrator.ledger.access.sessions import SessionLimits, Sessions
 from orchestrator.ledger.access.tokens import Tokens
 from orchestrator.ledger.engine.webhooks import Webhooks
-from tests.ledger.small_office import AUDREY, HANNA, SAM, SmallOffice, acting, small_office
+from tests.ledger.small_office import AUDREY, HANNA, IVO, SAM, SmallOffice, acting, sees, small_office
 
 OLGA = acting("olga", "safety_owner")
 HOUR = timedelta(hours=1)
@@ -58,6 +58,33 @@ async def test_a_safety_owner_revokes_a_token_that_another_made(here: SmallOffic
         e.TokenRevoked(**about, by="olga", human=OLGA.human),
     ]
     assert token.token_id in (await here.services.runs.organisation()).revoked_tokens
+
+
+async def test_the_creator_of_a_token_decides_nothing_that_its_service_started(here: SmallOffice) -> None:
+    """Also under another owner: the creator knows the token's text. This holds for all accounts of the creator, and in
+    the inbox too."""
+    tokens, names = Tokens(here.database), [here.packet.name]
+    roles = ("safety_owner", "it_approver")
+    maker, second = acting("maker", *roles), acting("maker-2", *roles).model_copy(update={"human": "p_maker"})
+    await here.keyring.create_person(maker.human)
+    for one in (maker, second):
+        await commands.record_actor(here.services, one)
+    _, token = await commands.make_token(
+        here.services, tokens, maker, names,
+        name="Feed", kind="service", roles=("hr_system",), up_to=Level.CHANGE, lasts=HOUR,
+    )  # fmt: skip
+    await commands.change_service_owners(here.services, tokens, maker, names, token.token_id, "ole")
+    service = (await here.runs.organisation()).actors[token.actor_id]
+    run_id = await here.start(by=service)
+    gates = (await here.state(run_id)).decisions.gates
+    gate_id = next(id_ for id_, gate in gates.items() if "it_approver" in gate.opened.roles)
+    actors = (await here.runs.organisation()).actors
+    for account in ("maker", "maker-2"):
+        with pytest.raises(NotAllowed, match="requester_never_decides"):
+            await commands.approve_gate(here.services, actors[account], run_id, gate_id)
+        assert not [one for one in (await here.queries.inbox(sees(actors[account]))).items if one.kind == "gate"]
+    assert [one for one in (await here.queries.inbox(sees(IVO))).items if one.kind == "gate"]
+    await commands.approve_gate(here.services, IVO, run_id, gate_id)
 
 
 async def test_a_safety_owner_ends_the_sessions_of_another(here: SmallOffice) -> None:

@@ -129,7 +129,7 @@ def _candidates(state: RunState, gate: GateState, actor: Actor, world: World) ->
 def _conflict(state: RunState, actor: Actor, *, assigned: bool = False) -> NotAllowed | None:
     """An account that two people assigned may report to the leaver: everyone may."""
     asked = state.asked
-    if actor.human == asked.requester_human or actor.actor_id == asked.requested_by:
+    if actor.requested(asked.requested_by, asked.requester_human):
         return NotAllowed("requester_never_decides", "The requester can't approve their own request.")
     if (own := own_run(actor, asked.person_id)) is not None:
         return own

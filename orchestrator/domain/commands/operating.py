@@ -166,8 +166,7 @@ def _paused(state: RunState, actor: Actor, world: World) -> bool:
 
 
 def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
-    same_person = actor.answers_for is not None and actor.answers_for == state.asked.requester_human
-    if actor.actor_id != state.asked.requested_by and not same_person:
+    if not actor.requested(state.asked.requested_by, state.asked.requester_human):
         return None
     return NotAllowed("own_review", "The requester of an urgent run can't review it.")
 

@@ -215,7 +215,7 @@ def _asked(actor: Actor, about: e.StartHeld | e.StartsTripped, actors: Mapping[s
     by = actors.get(about.by)
     if by is not None and by.maker_human is not None and by.maker_human == actor.human:
         return True
-    return requester_of(actor) == about.requester or actor.actor_id == about.by
+    return requester_of(actor) == about.requester or actor.requested(about.by, None)
 
 
 def _approved(trip: TripState, actor: Actor) -> bool:

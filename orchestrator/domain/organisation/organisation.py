@@ -75,10 +75,13 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
             actors = _with_makers({**state.actors, actor_id: fewer}, state.programs, actor_id)
             return replace(state, actors=actors, revoked={**state.revoked, actor_id: revoked})
         case e.TokenMade(actor_id=actor_id, by=by):
-            made = Program(actor_id, event.token_id, by, by, event.deputy, event.expires_at)
+            made = Program(actor_id, event.token_id, by, by, event.deputy, event.expires_at, maker_human=event.human)
             return _with_program(state, made)
         case e.ServiceOwnersChanged(actor_id=actor_id, owner=owner):
-            known_one = state.programs.get(actor_id) or Program(actor_id, event.token_id, owner, owner)
+            known_one = state.programs.get(actor_id)
+            if known_one is None:  # earlier versions recorded who created a token with its account only
+                maker = state.recorded[actor_id].maker_human if actor_id in state.recorded else None
+                known_one = Program(actor_id, event.token_id, owner, owner, maker_human=maker)
             return _with_program(state, replace(known_one, owner=owner, deputy=event.deputy))
         case e.TokenRevoked(token_id=token_id):
             state = replace(state, revoked_tokens=state.revoked_tokens | {token_id})
@@ -112,6 +115,10 @@ def _with_makers(actors: dict[str, Actor], programs: Mapping[str, Program], chan
             actors[program.actor_id] = known.model_copy(update={"maker": actors.get(program.made_by)})
         elif (owner := actors.get(program.owner)) is not None and owner.human is not None:
             actors[program.actor_id] = known.model_copy(update={"maker_human": owner.human})
+    for one in [*actors.values()] if changed in programs else [actors[changed]]:
+        made = frozenset(program.actor_id for program in programs.values() if program.made_by_person(one))
+        if one.kind == "person" and made != one.programs:
+            actors[one.actor_id] = one.model_copy(update={"programs": made})
     return actors
 
 

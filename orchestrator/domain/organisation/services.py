@@ -15,8 +15,9 @@ from orchestrator.domain.permissions.levels import Actor
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One token's program. `made_by`, `owner` and `deputy` are accounts; only a service has the last two. `expires_at`
-    is None for tokens of versions that did not record it."""
+    """One token's program. `made_by`, `owner` and `deputy` are accounts; only a service has the last two. `maker_human`
+    is the person (an opaque id) who created the token. `expires_at` is None for tokens of versions that did not record
+    it."""
 
     actor_id: str
     token_id: str
@@ -25,6 +26,13 @@ class Program:
     deputy: str | None = None
     expires_at: datetime | None = None
     revoked: bool = False
+    maker_human: str | None = None
+
+    def made_by_person(self, actor: Actor) -> bool:
+        """Whether this account, or another one of the same person, created the token."""
+        if actor.actor_id == self.made_by:
+            return True
+        return actor.human is not None and actor.human == self.maker_human
 
     def works(self, now: datetime) -> bool:
         return not self.revoked and (self.expires_at is None or now < self.expires_at)

@@ -43,7 +43,7 @@ class ExcludedPeople:
     urgent: bool = False
 
     def keeps_out(self, actor: Actor) -> bool:
-        asked = actor.actor_id == self.requested_by or actor.human == self.requester_human
+        asked = actor.requested(self.requested_by, self.requester_human)
         return asked or actor.human == self.person_id or self.person_id in actor.managers
 
 
@@ -105,8 +105,7 @@ def missing_people(
         if step.task is not None and _none_has_role(people, (step.task.role,), leaving):
             yield f"none of them can complete the task {step.title!r} ({role_words(step.task.role)})"
     if leaving is not None and leaving.urgent and approvals.urgent is not None:
-        reviewers = [one for one in people if one.actor_id != leaving.requested_by]
-        reviewers = [one for one in reviewers if one.human is None or one.human != leaving.requester_human]
+        reviewers = [one for one in people if not one.requested(leaving.requested_by, leaving.requester_human)]
         if _none_has_role(reviewers, approvals.urgent.review_by, leaving):
             yield f"none of them can review the urgent start ({either(approvals.urgent.review_by)})"
 

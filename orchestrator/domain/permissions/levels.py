@@ -58,7 +58,10 @@ class Actor(BaseModel):
 
     A program acts for the person who created its token: `maker_human` is that person's opaque id. `maker` is the
     creator's account as it is now, for an assistant: it never has more permission, nor a role of people that its
-    creator does not have."""
+    creator does not have.
+
+    `programs` are the accounts of the services and assistants whose tokens this person created, also those that have
+    another owner now: the creator knows a token's text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,6 +73,13 @@ class Actor(BaseModel):
     up_to: Level | None = None
     maker_human: str | None = None
     maker: Actor | None = None
+    programs: frozenset[str] = frozenset()
+
+    def requested(self, account: str, human: str | None) -> bool:
+        """Whether what `account` requested, for the person `human` (an opaque id), counts as this actor's request."""
+        if account == self.actor_id or account in self.programs:
+            return True
+        return human is not None and self.answers_for == human
 
     @property
     def answers_for(self) -> str | None:
