@@ -85,11 +85,14 @@ def _plan_is_due(state: RunState, world: World) -> bool:
 def _gates(state: RunState, readiness_by_step: dict[str, StepReadiness], world: World) -> Iterator[Event]:
     unfounded = _unfounded(state, readiness_by_step, world)
     waiting = {name: gates.undecided(state, name, world.now, unfounded) for name in world.pinned.approvals.gates}
+    planned = {step.digest for step in state.plan.steps.values()}
     for gate_id, gate in state.decisions.gates.items():
         if not gate.open:
             continue
         pending = set(waiting[gate.opened.gate]) & set(gate.opened.digests)
-        if gate.lapsed(state.cutoff, world.now) or not pending or _dated_too_late(state, gate, world):
+        # Approvers see the steps of the plan. A step that a new plan left out could come back with their approval.
+        unseen = not planned.issuperset(gate.opened.digests)
+        if unseen or gate.lapsed(state.cutoff, world.now) or not pending or _dated_too_late(state, gate, world):
             yield e.GateWithdrawn(gate_id=gate_id)
             continue
         decision = gates.decision(gate, world.actors, state.decisions.assigned(gate_id))

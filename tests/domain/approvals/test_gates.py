@@ -376,3 +376,24 @@ def test_a_rejection_is_final_once_its_steps_are_skipped() -> None:
     story.at(EVENING + DAY)
     story.work()
     assert story.state.finish == "with_exceptions"
+
+
+def test_a_step_that_no_approver_saw_is_not_approved_when_it_comes_back() -> None:
+    """Approvers see the steps of the plan. The gate opens again without the steps that a new plan left out."""
+    story = Story()
+    assert "freeze" in story.asked_at(ACCESS)
+    story.finds["cards"] = []
+    story.later(MINUTE)
+    story.replan()
+    story.search()
+    assert refusal(story, ACCESS, ANNA).code == "gate_withdrawn"
+    again = next(id_ for id_ in story.open_gates() if id_.startswith("g-access"))
+    assert story.asked_at(again) == {"disable", "sessions", "remove"}
+    story.vote(again, ANNA)
+    story.finds["cards"] = [account("cards")]
+    story.later(MINUTE)
+    story.replan()
+    story.search()
+    asked = next(id_ for id_ in story.open_gates() if id_.startswith("g-access"))
+    assert story.asked_at(asked) == {"freeze"}, "the steps that were approved stay approved"
+    assert story.planned("freeze").digest not in story.state.decisions.approved
