@@ -170,11 +170,13 @@ def _require_levels_of_mover(state: RunState, actor: Actor, world: World, *, app
     """The actor causes the changes that depend on the cutoff and that no approver takes over (`who_caused`).
     `approved_too`: the cutoff is moved to an earlier time by a person without a role of HR. Steps run then earlier than
     their approvers expected, so that this person needs the levels of an approver."""
+    voted = {d for gate in state.decisions.gates.values() if gate.open and gate.votes for d in gate.opened.digests}
     for id_, step in state.plan.steps.items():
         if state.work.steps[id_].final and not sends_cutoff(step):
             continue
         gated = step.gate is not None and not state.goes_before_gates(step) and not sends_cutoff(step)
-        decided_by_others = gated and not (approved_too and state.approval_of(step, world.now) is not None)
+        approved = step.digest in voted or state.approval_of(step, world.now) is not None
+        decided_by_others = gated and not (approved_too and approved)
         if step.is_task or decided_by_others or not depends_on_cutoff(step):
             continue
         packet = state.asked.packet

@@ -77,6 +77,10 @@ def test_what_was_approved_is_brought_forward_by_hr_or_with_the_levels_of_an_app
     story = Story(prepares, at=EVENING + 60 * DAY)
     story.knows(clerk)
     story.reschedule(EVENING + 59 * DAY, by=clerk)
+    money = next(id_ for id_ in story.open_gates() if id_.startswith("g-money"))
+    story.vote(money, ANNA)
+    with pytest.raises(NotAllowed, match="level_not_granted"):
+        story.reschedule(EVENING + 2 * DAY, by=clerk)
     story.approve_all()
     with pytest.raises(NotAllowed, match="level_not_granted"):
         story.reschedule(EVENING, by=clerk)
