@@ -80,7 +80,7 @@ class Search:
         shown = list(found.values())[:MAX_FOUND]
         waiting = await self._exceptions(viewer, [one.run.run_id for one in shown])
         lines = tuple(FoundRun(one.run, one.match, waiting.get(one.run.run_id, ())) for one in shown)
-        return SearchResult(lines, len(found) > MAX_FOUND, complete)
+        return SearchResult(lines, len(found) > MAX_FOUND or not ended, complete)
 
     async def _by_id(self, viewer: Viewer, text: str) -> dict[str, FoundRun]:
         if len(text) < MIN_RUN_ID_CHARACTERS:

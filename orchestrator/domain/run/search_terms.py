@@ -65,6 +65,14 @@ def prefixes(terms: Iterable[str]) -> frozenset[str]:
     )
 
 
+def search_prefixes(words: Iterable[str]) -> tuple[str, ...]:
+    """The beginnings that a run found by these words has. One letter beside longer words, such as an initial, has none
+    unless a whole term is that letter: it is compared with the run itself."""
+    wanted = tuple(words)
+    longer = tuple(word for word in wanted if len(word) >= MIN_SEARCH_CHARACTERS)
+    return tuple(word[:MAX_PREFIX_CHARACTERS] for word in longer or wanted)
+
+
 def matches(words: Iterable[str], terms: Iterable[str]) -> bool:
     """Whether each word begins one of the terms."""
     known = list(terms)

@@ -62,7 +62,7 @@ class SearchTags:
 
     def tags_of(self, words: Iterable[str]) -> list[int]:
         """The tags that a run has that each of these words finds."""
-        return [self.tag(word[: search_terms.MAX_PREFIX_CHARACTERS]) for word in words]
+        return [self.tag(prefix) for prefix in search_terms.search_prefixes(words)]
 
     async def catch_up(self) -> bool:
         """Reads on in the ledger, for at most `MAX_CATCH_UP_SECONDS`. Returns whether all of it is read."""

@@ -44,6 +44,8 @@ async def test_a_run_is_found_by_name_number_account_address_and_id(here: SmallO
     person = (await here.state(first)).asked.facts or {}
     assert await found(here, "quirina") == [(second, "name"), (first, "name")]
     assert await found(here, " BALDAMUS1  quirina") == [(first, "name")]
+    assert await found(here, "quirina b") == await found(here, "b quirina") == await found(here, "quirina")
+    assert await found(here, "quirina x") == await found(here, "q b") == []
     assert await found(here, "s-00001") == [(first, "employee_number")]
     assert await found(here, "00001") == [(first, "employee_number")]
     assert await found(here, person["email"]) == [(first, "account")]
@@ -111,4 +113,5 @@ async def test_a_search_reads_a_bounded_number_of_runs(here: SmallOffice, monkey
     assert [one.run.run_id for one in result.runs] == runs[:1:-1] and result.more
     monkeypatch.setattr(searching, "MAX_COMPARED", 2)
     monkeypatch.setattr(searching, "COMPARED_TOGETHER", 1)
-    assert len((await find(here, "quirina")).runs) == 2
+    result = await find(here, "quirina")
+    assert len(result.runs) == 2 and result.more, "further runs were not compared"
