@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.web.access.provider_documents import is_text
+
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 MAX_AGE_SECONDS = 600
 """Of a logout token. Its id is kept for longer."""
@@ -55,4 +57,4 @@ def _seconds(value: object) -> float:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 255
+    return is_text(value) and 0 < len(value) <= 255

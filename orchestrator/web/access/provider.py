@@ -28,6 +28,7 @@ from orchestrator.web.access.provider_documents import (
     ProviderProblem,
     client_authentication,
     document,
+    is_text,
     require_usable,
     usable_keys,
 )
@@ -223,6 +224,12 @@ class Provider:
         return claims if claims.get("sub") == subject else {}
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
+        if not is_text(str(claims["sub"])):
+            raise SignInFailed(
+                "The identity provider's token is not valid (sub).",
+                "Ask an administrator to correct the account's ID at the identity provider.",
+                ours=True,
+            )
         named = self._groups(claims)
         # Some providers send it as a text. An address that was not verified may be another person's.
         mail_verified = str(claims.get("email_verified", self.settings.mail_is_verified)).lower() == "true"
@@ -323,7 +330,7 @@ def _shown(code: object) -> str:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
+    return value if is_text(value) and value.strip() else None
 
 
 def _unreachable(cause: str) -> SignInFailed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import httpx
 from joserfc.jwk import JWKRegistry, Key, KeySet
@@ -64,6 +64,11 @@ class _Bounded(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether a claim is a text that can be encoded: JSON can hold half of a surrogate pair."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def document(response: httpx.Response) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
-from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from orchestrator.embedded.stack import Stack
@@ -19,7 +18,7 @@ from orchestrator.web.serving import listening, serving
 from orchestrator.web.settings import OidcSettings, WebSettings
 from tests.connectors.raw_servers import listening as answering
 from tests.connectors.scripted_server import ScriptedServer
-from tests.web.access.test_provider import KEY, OpenIdProvider
+from tests.web.access.test_provider import KEY, OpenIdProvider, signed
 
 ANOTHER_KEY = RSAKey.generate_key(2048, {"kid": "k1"})
 NOW = int(time.time())
@@ -42,7 +41,7 @@ class Place:
             "jti": f"j-{time.monotonic_ns()}", "events": {EVENT: {}}, "sid": "a session there",
         }  # fmt: skip
         known = {name: value for name, value in (claims | changed).items() if value is not None}
-        return jwt.encode({"alg": "RS256", "kid": "k1", "typ": "logout+jwt", **(header or {})}, known, key)
+        return signed({"alg": "RS256", "kid": "k1", "typ": "logout+jwt", **(header or {})}, known, key)
 
     async def post(self, token: str) -> int:
         async with httpx.AsyncClient(base_url=self.url) as client:
@@ -95,6 +94,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "an event that is no object": {"events": {EVENT: True}},
     "with a nonce": {"nonce": "n"},
     "a session only": {"sub": None},
+    "an id that is no Unicode text": {"jti": "\ud800"},
+    "a subject that is no Unicode text": {"sub": "\ud800"},
     "another key": {"key": ANOTHER_KEY},
     "another type": {"header": {"typ": "at+jwt"}},
 }
