@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
@@ -9,6 +10,7 @@ from starlette.responses import Response
 
 from connectors.registry import REFERENCE_KINDS
 from orchestrator import commands
+from orchestrator.commands.services import packets_in_use
 from orchestrator.documents.questions import CheckSystems
 from orchestrator.domain.commands.systems import hold_system, release_system
 from orchestrator.domain.errors import Refusal
@@ -127,7 +129,9 @@ async def release(request: Request, caller: PageCaller, form: Form, packet: str)
 
 
 async def _page(request: Request, caller: Caller, flash: Flash | None = None, status: int = 200) -> Response:
-    found = [await _systems_of(request, caller, packet) for packet in await _packets(request, caller)]
+    web = state_of(request)
+    in_use = await packets_in_use(web.services, await packet_names(web))
+    found = [await _systems_of(request, caller, packet, in_use) for packet in await _packets(request, caller)]
     return await page(
         request, "admin/systems.html", title="Systems", caller=caller, current="systems", status=status,
         flashes=(flash,) if flash is not None else (), found=found,
@@ -140,7 +144,7 @@ async def _packets(request: Request, caller: Caller) -> list[Packet]:
     return sorted(found, key=lambda packet: (-len(packet.platform.systems), packet.name))
 
 
-async def _systems_of(request: Request, caller: Caller, packet: Packet) -> PacketSystems:
+async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: Sequence[Packet]) -> PacketSystems:
     web = state_of(request)
     reports = await last_reports(web.database, packet.name)
     held = await web.services.runs.held_systems(packet.platform.systems)
@@ -160,23 +164,23 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet) -> Packe
         packet=packet,
         lines=lines,
         all_held=everything,
-        may_hold_all=not everything and _may_hold(caller, EVERYTHING, packet),
-        may_release_all=everything and _may_release(caller, EVERYTHING, packet),
+        may_hold_all=not everything and _may_hold(caller, EVERYTHING, packet, in_use),
+        may_release_all=everything and _may_release(caller, EVERYTHING, packet, in_use),
         may_check=looks_after(caller, packet),
     )
 
 
-def _may_hold(caller: Caller, system: str, packet: Packet) -> bool:
+def _may_hold(caller: Caller, system: str, packet: Packet, in_use: Sequence[Packet] = ()) -> bool:
     try:
-        hold_system(Holds(), system, None, caller.actor, packet)
+        hold_system(Holds(), system, None, caller.actor, packet, in_use)
     except Refusal:
         return False
     return True
 
 
-def _may_release(caller: Caller, system: str, packet: Packet) -> bool:
+def _may_release(caller: Caller, system: str, packet: Packet, in_use: Sequence[Packet] = ()) -> bool:
     try:
-        release_system(True, system, caller.actor, packet)
+        release_system(True, system, caller.actor, packet, in_use)
     except Refusal:
         return False
     return True

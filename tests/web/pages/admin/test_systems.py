@@ -15,6 +15,7 @@ async def test_an_operator_has_systems_checked_and_everyone_reads_the_result(sta
     operator = await visit("operator")
     page = await operator.submit("/systems/standard-leaver/check")
     assert page.status_code == 200 and "respond and accept the credentials" in page.text
+    assert "Pause all changes" in page.text, "operators look after the systems of every packet here"
     text = html.unescape((await (await visit("auditor")).get("/systems")).text)
     assert "Reachable" in text and "Identity team" in text and "Check the provider's status page" in text
     assert "At most 10 requests a second" in text
