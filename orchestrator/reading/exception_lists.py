@@ -69,7 +69,7 @@ class ExceptionLists:
             exceptions, runs, exceptions.c.run_id == runs.c.run_id
         )
         query = query.where(await self._queries.visible(viewer), *_narrowed(wanted), *_in_standing(wanted.standing))
-        rows = await self._all(_ordered(query, wanted.standing, after).limit(most + 1))
+        rows = await self._database.rows(_ordered(query, wanted.standing, after).limit(most + 1))
         shown = rows[:most]
         names = await self._queries.names([row["run_id"] for row in shown])
         hidden = await self._queries.hidden_codes(viewer, shown)
@@ -85,13 +85,11 @@ class ExceptionLists:
         waiting = _numbers(func.count().label("n"), late.label("late"))
         closed = select(literal(1)).select_from(of_runs).where(exceptions.c.closed_at.is_not(None), *where)
         left = closed.limit(MAX_COUNTED + 1).subquery()
-        (is_open,) = await self._all(waiting.select_from(of_runs).where(exceptions.c.closed_at.is_(None), *where))
-        (over,) = await self._all(_numbers(func.count().label("n")).select_from(left))
+        (is_open,) = await self._database.rows(
+            waiting.select_from(of_runs).where(exceptions.c.closed_at.is_(None), *where)
+        )
+        (over,) = await self._database.rows(_numbers(func.count().label("n")).select_from(left))
         return ExceptionTally(is_open["n"], is_open["late"], min(over["n"], MAX_COUNTED), more=over["n"] > MAX_COUNTED)
-
-    async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
-        async with self._database.connect() as connection:
-            return list((await connection.execute(query)).mappings())
 
 
 def without_code(line: ExceptionLine, hidden: set[tuple[str, str]]) -> ExceptionLine:

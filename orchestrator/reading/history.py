@@ -152,7 +152,7 @@ class History:
         looked_at, ended, back_to = 0, False, None
         chunk = CHUNK if wanted.actor is not None or wanted.system is not None else most + 1
         while looked_at < MAX_SCANNED_EVENTS and len(found) < most and not ended:
-            rows = await self._all(_chunk(seen, before, floor, chunk))
+            rows = await self._database.rows(_chunk(seen, before, floor, chunk))
             ended = len(rows) < chunk
             looked_at += len(rows)
             matching = await self._matching(rows, wanted, steps)
@@ -173,7 +173,7 @@ class History:
         if not await self._queries.reads_all_packets(viewer):
             return None
         concealed = select(func.count()).where(_concealed(await self._queries.hidden_runs(viewer))).scalar_subquery()
-        [row] = await self._all(select((select(head.c.position).scalar_subquery() - concealed).label("size")))
+        [row] = await self._database.rows(select((select(head.c.position).scalar_subquery() - concealed).label("size")))
         return int(row["size"])
 
     async def _matching(self, rows: Sequence[Mapping[str, Any]], wanted: HistoryFilter, steps: _Steps) -> list[_Found]:
@@ -211,7 +211,7 @@ class History:
             return select(*columns).where(not_(_concealed(await self._queries.hidden_runs(viewer))))
         visible = await self._queries.visible(viewer)
         around = await self._around(viewer)
-        few = await self._all(select(runs.c.run_id).where(visible).limit(FEW_RUNS + 1))
+        few = await self._database.rows(select(runs.c.run_id).where(visible).limit(FEW_RUNS + 1))
         if len(few) <= FEW_RUNS:
             return select(*columns).where(events.c.stream.in_([run_stream(row["run_id"]) for row in few] + around))
         joined = events.outerjoin(
@@ -291,10 +291,6 @@ class History:
         async with self._database.driver() as connection:
             row = await (await connection.execute(_LAST_BEFORE, {"at": at})).fetchone()
         return int(row[0]) if row is not None and row[0] is not None else 0
-
-    async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
-        async with self._database.connect() as connection:
-            return list((await connection.execute(query)).mappings())
 
     def _sealed(self, position: int) -> str:
         return base64.urlsafe_b64encode(self._keyring.seal(_CONTEXT, str(position).encode())).decode().rstrip("=")

@@ -174,8 +174,8 @@ class OutcomeQueries:
             .order_by(runs.c.cutoff.desc(), runs.c.run_id.desc())
             .limit(MAX_CHARTED_RUNS)
         )
-        [found] = await self._all(numbers)
-        drawn = tuple(TimeTaken(row["run_id"], row["cutoff"], row["took"]) for row in await self._all(each))
+        [found] = await self._database.rows(numbers)
+        drawn = tuple(TimeTaken(row["run_id"], row["cutoff"], row["took"]) for row in await self._database.rows(each))
         lengths = {name: found[name] for name in ("median", "p95", "worst")}
         return Times(found["n"], found["within"], found["open"], found["never"], each=drawn, **lengths)
 
@@ -192,7 +192,7 @@ class OutcomeQueries:
             .group_by(exceptions.c.kind)
             .order_by(func.count().desc(), exceptions.c.kind)
         )
-        return tuple(CauseCount(row["kind"], row["open"], row["closed"]) for row in await self._all(query))
+        return tuple(CauseCount(row["kind"], row["open"], row["closed"]) for row in await self._database.rows(query))
 
     async def _exposed(
         self, where: Sequence[ColumnElement[bool]], now: datetime
@@ -200,8 +200,8 @@ class OutcomeQueries:
         past = [*where, runs.c.exposed, runs.c.cutoff <= now]
         count: Select[Any] = select(func.count().label("n")).where(*past)
         query: Select[Any] = select(runs).where(*past).order_by(runs.c.cutoff, runs.c.run_id).limit(MAX_EXPOSED_RUNS)
-        [number] = await self._all(count)
-        rows = await self._all(query)
+        [number] = await self._database.rows(count)
+        rows = await self._database.rows(query)
         names = await self._queries.names([row["run_id"] for row in rows])
         exposed = tuple(
             OpenExposureRow(
@@ -224,11 +224,7 @@ class OutcomeQueries:
             .group_by(month)
             .order_by(month)
         )
-        return tuple(Saved(row["month"], int(row["minutes"]), row["n"]) for row in await self._all(query))
-
-    async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
-        async with self._database.connect() as connection:
-            return list((await connection.execute(query)).mappings())
+        return tuple(Saved(row["month"], int(row["minutes"]), row["n"]) for row in await self._database.rows(query))
 
 
 def _of_packet(span: Span) -> list[ColumnElement[bool]]:

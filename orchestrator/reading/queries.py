@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Label, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Label, and_, case, func, or_, select, tuple_
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import OrganisationSnapshot, RunSnapshot
@@ -101,7 +101,7 @@ class Queries:
             query = query.where(runs.c.run_id.startswith(named, autoescape=True))
         else:
             query = query.where(runs.c.run_id == named)
-        found = [row["run_id"] for row in await self._all(query.limit(3))]
+        found = [row["run_id"] for row in await self._database.rows(query.limit(3))]
         if named in found:
             return named
         if len(found) == 1:
@@ -114,7 +114,7 @@ class Queries:
         query = select(runs.c.run_id).where(
             await self.visible(viewer), runs.c.person_id == person_id, runs.c.closed_at.is_(None)
         )
-        return next((str(row["run_id"]) for row in await self._all(query)), None)
+        return next((str(row["run_id"]) for row in await self._database.rows(query)), None)
 
     async def run_page(self, viewer: Viewer, named: str) -> RunPage:
         """One run with everything that happened in it, as far as the viewer reads its systems."""
@@ -157,7 +157,7 @@ class Queries:
     async def names_of(self, viewer: Viewer, run_ids: Sequence[str]) -> dict[str, PersonName]:
         """Whom those of these runs are about that the viewer sees."""
         query = select(runs.c.run_id).where(runs.c.run_id.in_(list(run_ids)), await self.visible(viewer))
-        return await self.names([row["run_id"] for row in await self._all(query)])
+        return await self.names([row["run_id"] for row in await self._database.rows(query)])
 
     async def names(self, run_ids: Sequence[str]) -> dict[str, PersonName]:
         """Whom these runs are about, in one query. For runs of which it is known that the viewer sees them."""
@@ -203,7 +203,7 @@ class Queries:
             query = query.where(sight.may_act(actor, absent))
         if after is not None:
             query = query.where(tuple_(rank.element, at.element, inbox.c.item_id) > tuple_(*_inbox_cursor(after)))
-        rows = await self._all(query.order_by(rank, at, inbox.c.item_id).limit(most + 1))
+        rows = await self._database.rows(query.order_by(rank, at, inbox.c.item_id).limit(most + 1))
         shown = rows[:most]
         named = await self.names([row["run_id"] for row in shown]) if names else {}
         hidden = await self.hidden_codes(viewer, shown)
@@ -233,7 +233,7 @@ class Queries:
         """How many open items wait for a role, in the runs that the viewer sees."""
         asked = and_(inbox.c.roles.has_key(role), await self.visible(viewer))
         query = select(func.count().label("items")).select_from(inbox.join(runs, inbox.c.run_id == runs.c.run_id))
-        [row] = await self._all(query.where(asked))
+        [row] = await self._database.rows(query.where(asked))
         return int(row["items"])
 
     async def reads_all_packets(self, viewer: Viewer) -> bool:
@@ -245,7 +245,7 @@ class Queries:
     async def hidden_runs(self, viewer: Viewer) -> list[str]:
         """The ids of runs under an embargo that does not name the viewer."""
         hidden = and_(runs.c.embargo_until > func.engine.now(), ~sight.exists_for(viewer.actor))
-        return [row["run_id"] for row in await self._all(select(runs.c.run_id).where(hidden))]
+        return [row["run_id"] for row in await self._database.rows(select(runs.c.run_id).where(hidden))]
 
     async def leaving_hidden(self, viewer: Viewer, people: Collection[str]) -> set[str]:
         """Of people by their opaque ids, those with an open run under an embargo that does not name the viewer."""
@@ -253,7 +253,7 @@ class Queries:
             return set()
         hidden = and_(runs.c.embargo_until > func.engine.now(), ~sight.exists_for(viewer.actor))
         query = select(runs.c.person_id).where(runs.c.person_id.in_(people), runs.c.closed_at.is_(None), hidden)
-        return {str(row["person_id"]) for row in await self._all(query)}
+        return {str(row["person_id"]) for row in await self._database.rows(query)}
 
     async def absent(self, viewer: Viewer) -> tuple[Actor, ...]:
         """Those for whom the viewer decides now."""
@@ -298,10 +298,6 @@ class Queries:
     async def now(self) -> datetime:
         """The database's time."""
         return await self._ledger.now()
-
-    async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
-        async with self._database.connect() as connection:
-            return list((await connection.execute(query)).mappings())
 
 
 def _code_of(snapshot: RunSnapshot, exception_id: str) -> str:

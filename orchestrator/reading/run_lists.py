@@ -119,7 +119,7 @@ class RunLists:
         query = select(runs).where(
             runs.c.run_id.in_(list(run_ids)[:MAX_PAGE_SIZE]), await self._queries.visible(viewer)
         )
-        rows = await self._all(query)
+        rows = await self._database.rows(query)
         names = await self._queries.names([row["run_id"] for row in rows])
         return {row["run_id"]: RunRow.of(row, names) for row in rows}
 
@@ -128,7 +128,7 @@ class RunLists:
         query = select(runs.c.run_id).where(
             runs.c.packet_version == version, runs.c.closed_at.is_(None), await self._queries.visible(viewer)
         )
-        return tuple(row["run_id"] for row in await self._all(query.order_by(runs.c.run_id)))
+        return tuple(row["run_id"] for row in await self._database.rows(query.order_by(runs.c.run_id)))
 
     async def _sight(self, viewer: Viewer) -> _Sight:
         readable, others = await self._queries.packet_versions(viewer)
@@ -140,7 +140,7 @@ class RunLists:
         query = select(runs, func.engine.now().label("now")).where(sight.visible, *_narrowed(wanted, sight.viewer))
         if wanted.states:
             query = query.where(_in_states(wanted.states, sort))
-        rows = await self._all(_ordered(query, sort, after).limit(most + 1))
+        rows = await self._database.rows(_ordered(query, sort, after).limit(most + 1))
         shown = rows[:most]
         names = await self._queries.names([row["run_id"] for row in shown])
         lines = tuple(RunRow.of(row, names) for row in shown)
@@ -152,7 +152,7 @@ class RunLists:
         if not (wanted.mine or wanted.system or wanted.cutoff_from or wanted.cutoff_until):
             return _added(await self._tallied(sight, wanted, narrowed))
         left = select(runs.c.state).where(sight.visible, *narrowed).limit(MAX_COUNTED + 1).subquery()
-        rows = await self._all(select(left.c.state, func.count().label("n")).group_by(left.c.state))
+        rows = await self._database.rows(select(left.c.state, func.count().label("n")).group_by(left.c.state))
         counted = _added(rows)
         return RunTally(counted.by_state, more=counted.total > MAX_COUNTED)
 
@@ -168,16 +168,12 @@ class RunLists:
             tally = tally.where(run_counts.c.packet_name == wanted.packet)
         if wanted.urgent is not None:
             tally = tally.where(run_counts.c.urgent.is_(wanted.urgent))
-        found = await self._all(tally)
-        found += await self._all(_counted(runs.c.embargo_until.is_not(None), sight.visible, *narrowed))
+        found = await self._database.rows(tally)
+        found += await self._database.rows(_counted(runs.c.embargo_until.is_not(None), sight.visible, *narrowed))
         if sight.others and sight.viewer.kind == "person":
             rest = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.others), sight.waiting)
-            found += await self._all(_counted(*rest, sight.visible, *narrowed))
+            found += await self._database.rows(_counted(*rest, sight.visible, *narrowed))
         return found
-
-    async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
-        async with self._database.connect() as connection:
-            return list((await connection.execute(query)).mappings())
 
 
 def _counted(*where: ColumnElement[bool]) -> Select[Any]:

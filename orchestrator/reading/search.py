@@ -86,7 +86,7 @@ class Search:
         if len(text) < MIN_RUN_ID_CHARACTERS:
             return {}
         query = select(runs).where(await self._queries.visible(viewer), runs.c.run_id.startswith(text, autoescape=True))
-        rows = await self._all(_latest(query).limit(MAX_FOUND + 1))
+        rows = await self._database.rows(_latest(query).limit(MAX_FOUND + 1))
         names = await self._queries.names([row["run_id"] for row in rows])
         return {row["run_id"]: FoundRun(RunRow.of(row, names), Match("run_id")) for row in rows}
 
@@ -94,7 +94,7 @@ class Search:
         wanted = literal(self._tags.tags_of(words), search_tags.c.tags.type)
         query = select(runs).join(search_tags, search_tags.c.run_id == runs.c.run_id)
         query = query.where(await self._queries.visible(viewer), search_tags.c.tags.contains(wanted))
-        return await self._all(_latest(query).offset(offset).limit(COMPARED_TOGETHER))
+        return await self._database.rows(_latest(query).offset(offset).limit(COMPARED_TOGETHER))
 
     async def _compared(
         self, viewer: Viewer, words: Sequence[str], rows: Sequence[Mapping[str, Any]]
@@ -117,17 +117,15 @@ class Search:
             exceptions, runs, exceptions.c.run_id == runs.c.run_id
         )
         query = query.where(exceptions.c.run_id.in_(run_ids), exceptions.c.closed_at.is_(None))
-        rows = await self._all(query.order_by(exceptions.c.due_at, exceptions.c.exception_id).limit(MAX_EXCEPTIONS))
+        rows = await self._database.rows(
+            query.order_by(exceptions.c.due_at, exceptions.c.exception_id).limit(MAX_EXCEPTIONS)
+        )
         hidden = await self._queries.hidden_codes(viewer, rows)
         found: dict[str, tuple[ExceptionLine, ...]] = {}
         for row in rows:
             line = without_code(ExceptionLine.of(row, {}), hidden)
             found[line.run_id] = (*found.get(line.run_id, ()), line)
         return found
-
-    async def _all(self, query: Select[Any]) -> list[Mapping[str, Any]]:
-        async with self._database.connect() as connection:
-            return list((await connection.execute(query)).mappings())
 
 
 def _latest(query: Select[Any]) -> Select[Any]:

@@ -133,7 +133,7 @@ class Inquiries:
         asked and for what has expired, in the same words."""
         answered = await self._rows.answered(inquiry_id, asked_by)
         if answered is None:
-            raise _unknown()
+            raise unknown_inquiry()
         if answered == "waiting":
             return None
         return _parsed_answer(answered)
@@ -142,7 +142,7 @@ class Inquiries:
         """What was asked, so that it can be asked again or changed. Raises `Invalid` like `result`."""
         question = await self._rows.asked(inquiry_id, asked_by)
         if question is None:
-            raise _unknown()
+            raise unknown_inquiry()
         return q.QUESTIONS.validate_json(question)
 
     def _not_answered(self, inquiry_id: str, within: float) -> NotAnswered:
@@ -159,7 +159,7 @@ def new_inquiry_id() -> str:
     return f"i{secrets.token_hex(16)}"
 
 
-def _unknown() -> Invalid:
+def unknown_inquiry() -> Invalid:
     return Invalid("unknown_inquiry", "This request was not found, or it has expired.")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import psycopg
-from sqlalchemy import make_url
+from sqlalchemy import Select, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -103,6 +103,11 @@ class Database:
             async with self._engine.connect() as connection:
                 with hung_up_late((await connection.get_raw_connection()).driver_connection):
                     yield connection
+
+    async def rows(self, query: Select[Any]) -> list[Mapping[str, Any]]:
+        """The rows of one query, by the names of its columns. Raises `LedgerUnavailable`."""
+        async with self.connect() as connection:
+            return list((await connection.execute(query)).mappings())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -9,13 +9,13 @@ from pydantic import Field
 
 from orchestrator.documents.preview import Preview
 from orchestrator.documents.questions import LedgerVerified
-from orchestrator.domain.errors import Invalid
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.read_permissions import reads_runs
 from orchestrator.web.api.admin.verification import Verification, verified
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
 from orchestrator.web.api.schema.parameters import Id
+from orchestrator.web.inquiries import unknown_inquiry
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
@@ -36,7 +36,7 @@ async def inquiry(request: Request, caller: ApiCaller, inquiry_id: Id) -> Inquir
     web = state_of(request)
     answer = await web.inquiries.result(inquiry_id, caller.actor.actor_id)
     if isinstance(answer, LedgerVerified | None) and not await reads_runs(web, caller):
-        raise _unknown()  # it may be a verification, which is for callers who may read runs
+        raise unknown_inquiry()  # it may be a verification, which is for callers who may read runs
     match answer:
         case None:
             return Inquiry(inquiry_id=inquiry_id, state="waiting")
@@ -44,11 +44,7 @@ async def inquiry(request: Request, caller: ApiCaller, inquiry_id: Id) -> Inquir
             return Inquiry(inquiry_id=inquiry_id, state="answered", preview=answer)
         case LedgerVerified():
             return Inquiry(inquiry_id=inquiry_id, state="answered", verification=verified(answer))
-    raise _unknown()
-
-
-def _unknown() -> Invalid:
-    return Invalid("unknown_inquiry", "This request was not found, or it has expired.")
+    raise unknown_inquiry()
 
 
 def inquiry_address(inquiry_id: str) -> str:

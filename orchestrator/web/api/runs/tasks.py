@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, StringConstraints
 
 from orchestrator import commands
+from orchestrator.ledger.persons.files import MAX_FILES
 from orchestrator.ledger.persons.uploads import Uploaded
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
@@ -19,8 +20,6 @@ from orchestrator.web.api.schema.run_answers import RunStanding
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["tasks"], route_class=IdempotentRoute)
-
-MAX_FILES = 20
 
 
 class FileNamed(RequestModel):

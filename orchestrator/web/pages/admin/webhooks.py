@@ -9,6 +9,7 @@ from orchestrator import commands
 from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.ledger.engine.webhooks import Webhook
+from orchestrator.notifications.hook_addresses import MAX_URL_CHARACTERS
 from orchestrator.notifications.hook_events import KINDS, TYPES
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
@@ -19,8 +20,6 @@ from orchestrator.web.pages.run.run_access import name_in
 from orchestrator.web.state import state_of, webhooks_of
 
 router = APIRouter()
-
-MAX_URL_CHARACTERS = 2000
 
 
 @router.get("/webhooks")

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from orchestrator.reading.queries import StateFilter
 from orchestrator.reading.rows import RunRow
-from orchestrator.reading.run_lists import RunFilter, RunLists, Sort
+from orchestrator.reading.run_lists import FINISHED, RunFilter, RunLists, Sort
 from orchestrator.web.access.caller import PageCaller
 from orchestrator.web.pages.lists.choices import choices
 from orchestrator.web.pages.lists.filters import status_with, understood
@@ -25,7 +25,6 @@ PAGE_SIZE = 50
 YES = "yes"
 STATES: tuple[str, ...] = get_args(StateFilter)
 OPEN = ("needs_attention", "awaiting_decision", "in_progress", "scheduled", "searching", "held")
-FINISHED = ("clean", "with_exceptions", "shadow", "ended")
 SORTS: tuple[tuple[Sort, str], ...] = (
     ("latest", "Newest request"), ("cutoff", "Earliest cutoff"), ("due", "Earliest due date"),
 )  # fmt: skip
