@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from connectors.errors import ActionRequiredError
 from connectors.http.requests import Answer, Request
 from connectors.vendors.okta import OKTA, OktaSettings
 
+DESCRIBED = json.loads((Path(__file__).parent / "recordings" / "okta_operations.json").read_text())["operations"]
 SETTINGS = OktaSettings.model_validate({"url": "https://example.okta.com", "token": "t0ken"})
 IDA = {
     "id": "00u2",
@@ -28,6 +31,9 @@ def found(answer: Callable[[Mapping[str, str]], list[Any]], *lookups: Lookup) ->
         request: Request = next(flow)
         while True:
             assert (request.method, request.path) == ("GET", ("api", "v1", "users"))
+            assert set(request.params) <= set(DESCRIBED["listUsers"]["query"]), (
+                "a parameter that Okta does not describe"
+            )
             request = flow.send(Answer(200, answer(request.params), {}, "https://example.okta.com/api/v1/users"))
     except StopIteration as done:
         return done.value
