@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import reduce
 from typing import TypeVar
 
 from orchestrator.deciding.appending import decided_before, drafts, on_behalf
@@ -144,6 +145,7 @@ class Runs:
                 holds=frozenset(
                     system for system in concerned if holds[system][1].holds(about, organisation[1].actors)
                 ),
+                held_since={system: holds[system][1].since for system in concerned},
                 actors=organisation[1].actors,
                 delegations=tuple(organisation[1].delegations.values()),
                 programs=organisation[1].programs,
@@ -267,9 +269,7 @@ class Runs:
             page = await self.ledger.read({
                 person_stream: 0, packets: shelved[0], e.ORGANISATION: known[0], e.STARTS: counted[0],
             })  # fmt: skip
-            record = PersonRecord()
-            for recorded in page.events[person_stream]:
-                record = fold_person(record, recorded.event)
+            record = reduce(fold_person, (one.event for one in page.events[person_stream]), PersonRecord())
             open_run = await self.load(record.last_run) if record.last_run is not None else None
             if open_run is not None and open_run.state.finished:
                 open_run = None

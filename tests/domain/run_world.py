@@ -252,7 +252,10 @@ class Story:
         self.world = replace(self.world, actors={**self.world.actors, **{a.actor_id: a for a in actors}})
 
     def on_hold(self, *systems: str) -> list[Event]:
-        self.world = replace(self.world, holds=frozenset(systems))
+        began = {
+            system: self.world.held_since.get(system, 0) + 2 for system in systems if system not in self.world.holds
+        }
+        self.world = replace(self.world, holds=frozenset(systems), held_since={**self.world.held_since, **began})
         return self.append([])
 
     def today(self, current: Packet) -> list[Event]:

@@ -31,7 +31,7 @@ from orchestrator.domain.permissions.postponing import paused_by_hr, postponing_
 from orchestrator.domain.planning.missing_connectors import MISSING, MISSING_CODES
 from orchestrator.domain.run.readiness import World, account_gone, approval_in_force, pause_reported_at, ready_since
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.work import StepState
+from orchestrator.domain.run.work import ExceptionState, StepState
 
 # Accounts
 
@@ -189,7 +189,7 @@ def _pause_unconfirmed(context: ExceptionContext, _: str) -> Wanted | None:
 
 def _system_paused(context: ExceptionContext, system: str) -> Wanted | None:
     """Changes on a system are paused and keep access of this person open for longer than the packet has patience. Once
-    for each pause that ends; one that HR accepted is not reported again."""
+    for each pause that ends; one that HR accepted is not reported again, but a later pause is."""
     state = context.state
     if state.held or state.asked.phase == "shadow":
         return None
@@ -200,9 +200,16 @@ def _system_paused(context: ExceptionContext, system: str) -> Wanted | None:
         for known in state.work.exceptions.values()
         if (known.opened.kind, known.opened.system) == ("pause_unconfirmed", system)
     ]
-    if any(known.open or known.disposition == "accepted" for known in before):
+    pause = "-".join(str(context.world.held_since.get(name, 0)) for name in (system, e.EVERYTHING))
+    if any(known.open or _accepted_for(known, pause) for known in before):
         return None
-    return Wanted(f"{system}-{len(before) + 1}", system=system)
+    return Wanted(f"{system}-{len(before) + 1}-pause-{pause}", system=system)
+
+
+def _accepted_for(known: ExceptionState, pause: str) -> bool:
+    """Whether HR accepted this pause; of one that an earlier version reported it is not known which one it was."""
+    _, named, accepted = known.opened.exception_id.rpartition("-pause-")
+    return known.disposition == "accepted" and (not named or accepted == pause)
 
 
 def _kept_open(state: RunState, system: str, world: World) -> bool:

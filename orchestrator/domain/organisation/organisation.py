@@ -168,10 +168,12 @@ def actor_of(state: Organisation, actor_id: str) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """One stream of holds: a system's, or `*` for everything. `by` are the accounts that placed the hold there is."""
+    """One stream of holds: a system's, or `*` for everything. `by` are the accounts that placed the hold there is, and
+    `since` is the version of the stream at which it began."""
 
     version: int = 0
     held: bool = False
+    since: int = field(default=0, compare=False)
     by: frozenset[str] = field(default=frozenset(), compare=False)
 
     def holds(self, person_id: str, actors: Mapping[str, Actor]) -> bool:
@@ -183,12 +185,12 @@ class Holds:
 
 
 def fold_holds(state: Holds, event: Event) -> Holds:
-    held, by = state.held, state.by
+    held, by, since, version = state.held, state.by, state.since, state.version + 1
     if isinstance(event, e.HoldPlaced):
-        held, by = True, by | {event.by}
+        held, by, since = True, by | {event.by}, since if held else version
     elif isinstance(event, e.HoldReleased):
         held, by = False, frozenset()
-    return Holds(state.version + 1, held, by)
+    return Holds(version, held, since, by)
 
 
 def holds_of(events: Iterable[Event]) -> Holds:

@@ -142,6 +142,9 @@ def test_a_paused_system_that_keeps_access_open_past_the_cutoff_is_reported_to_h
     story.accept(story.exception("pause_unconfirmed"), by=HR)
     story.later(DAY)
     assert ("pause_unconfirmed", "code") not in story.exceptions(), "HR knows"
+    story.on_hold()
+    story.on_hold(paused)
+    assert ("pause_unconfirmed", "code") in story.exceptions(), "HR accepted the pause before, not this one"
 
 
 def test_a_system_that_was_paused_before_it_was_searched_is_reported_as_well() -> None:
@@ -163,4 +166,6 @@ def test_a_pause_that_only_the_leaver_placed_does_not_hold_their_own_run() -> No
     both = holds_of([e.HoldPlaced(by="ada"), *systems.hold_system(own, "code", "why", ole, packet())])
     assert both.holds(PERSON_ID, actors), "another person paused it as well"
     assert systems.hold_system(both, "code", "why", ole, packet()) == []
-    assert not fold_holds(both, e.HoldReleased(by="ole")).held
+    assert both.since == 1
+    over = fold_holds(both, e.HoldReleased(by="ole"))
+    assert not over.held and fold_holds(over, e.HoldPlaced(by="ole")).since == 4
