@@ -16,6 +16,8 @@ from typing import Literal
 
 from connectors.boundary.storable import storable_text
 
+Happened = Literal["no", "unknown"]
+
 
 class ConnectorError(Exception):
     """Root of the tree. `str(error)` is the code alone, so that an accidental log line holds no personal data."""
@@ -26,14 +28,14 @@ class ConnectorError(Exception):
         detail: str = "",
         *,
         remedy: str = "",
-        happened: Literal["no", "unknown"] = "unknown",
+        happened: Happened = "unknown",
         retry_after: float | None = None,
     ) -> None:
         super().__init__(code)
         self.code = code
         self.detail = storable_text(detail)
         self.remedy = remedy
-        self.happened: Literal["no", "unknown"] = happened
+        self.happened: Happened = happened
         self.retry_after = retry_after  # seconds, when the system named a time (RFC 9110 section 10.2.3)
 
 

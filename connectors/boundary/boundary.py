@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from connectors.abilities import (
     Account,
@@ -30,13 +30,12 @@ from connectors.abilities import (
 from connectors.boundary.storable import is_storable, storable_text
 from connectors.boundary.unforeseen import kinds_of, places_of
 from connectors.boundary.wrapping import WrappingConnector
-from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
+from connectors.errors import ActionRequiredError, ConnectorError, Happened, TryAgainError
 from connectors.people import PeopleSource, Person
 
 log = logging.getLogger("offboard.connectors")
 
 T = TypeVar("T")
-Happened = Literal["no", "unknown"]
 
 
 def checked(connector: Connector) -> Connector:

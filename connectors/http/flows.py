@@ -7,8 +7,7 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.abilities import Effect
-from connectors.errors import ActionRequiredError
-from connectors.http.pages import MAX_EMPTY_PAGES, MAX_PAGES, Pages
+from connectors.http.pages import MAX_EMPTY_PAGES, MAX_PAGES, Pages, not_understood
 from connectors.http.requests import Answer, Flow, Request
 from connectors.parameters import account_gone
 
@@ -33,18 +32,14 @@ def parse(value: Any, shape: type[Shape]) -> Shape:
         places = ", ".join(
             f"{'.'.join(str(part) for part in problem['loc']) or 'answer'}: {problem['type']}" for problem in problems
         )
-        raise _unexpected(
+        raise not_understood(
             f"Unexpected {shape.__name__.lstrip('_')}: {places}"
         ) from None  # what pydantic raises repeats the values
 
 
 def unexpected(what: str) -> NoReturn:
     """Raise `ActionRequiredError("answer_not_understood")` with what was wrong."""
-    raise _unexpected(what)
-
-
-def _unexpected(what: str) -> ActionRequiredError:
-    return ActionRequiredError("answer_not_understood", what, happened="no")
+    raise not_understood(what)
 
 
 def ask(request: Request, shape: type[Shape]) -> Flow[Shape]:

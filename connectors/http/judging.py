@@ -6,16 +6,14 @@ The client and the replay of recordings both use `judge`; `connectors.http.clien
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 import httpx
 
-from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.errors import ActionRequiredError, ConnectorError, Happened, RefusedError, TryAgainError
 from connectors.hosts import read_url
 from connectors.http.dialect import Dialect, Verdict
 from connectors.http.requests import Answer, Request
-
-Happened = Literal["no", "unknown"]
 
 
 def judge(

@@ -130,11 +130,11 @@ class Offset:
         if self.total_at:
             total = _value_at(answer.body, self.total_at)
             if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-                raise _unexpected(f"A page has no total in {'.'.join(self.total_at)} of its items.")
+                raise not_understood(f"A page has no total in {'.'.join(self.total_at)} of its items.")
             if position - self.first_position >= total:
                 return None
             if count == 0:
-                raise _unexpected(f"A list of {total} items ended after {position - self.first_position}.")
+                raise not_understood(f"A list of {total} items ended after {position - self.first_position}.")
         elif count == 0:
             return None
         return request.with_params(**{self.start_parameter: str(position)})
@@ -145,7 +145,7 @@ def next_link(header: str) -> str | None:
     may hold several links, and a link several relations (section 3.3). Raises
     `ActionRequiredError("answer_not_understood")` for a header that is too long."""
     if len(header) > _MAX_LINK_CHARACTERS:
-        raise _unexpected(f"The Link header is longer than {_MAX_LINK_CHARACTERS} characters.")
+        raise not_understood(f"The Link header is longer than {_MAX_LINK_CHARACTERS} characters.")
     for match in _LINK.finditer(header):
         parameters: Mapping[str, str] = {
             name.lower(): quoted or plain for name, quoted, plain in reversed(_LINK_PARAMETER.findall(match[2]))
@@ -161,7 +161,7 @@ def _following(request: Request, answer: Answer, address: str | None) -> Request
         return None
     url = read_url(address, httpx.URL(answer.url) if answer.url else None)
     if url is None:
-        raise _unexpected("The address of the next page is invalid.")
+        raise not_understood("The address of the next page is invalid.")
     return replace(request, path=(), url=str(url), params={})
 
 
@@ -174,19 +174,20 @@ def _value_at(body: Any, keys: tuple[str, ...]) -> Any:
 def _list_at(body: Any, keys: tuple[str, ...]) -> list[Any]:
     items = _value_at(body, keys)
     if not isinstance(items, list):
-        raise _unexpected(f"A page has no list{' in ' + '.'.join(keys) if keys else ''}.")
+        raise not_understood(f"A page has no list{' in ' + '.'.join(keys) if keys else ''}.")
     return items
 
 
 def _text_at(body: Any, keys: tuple[str, ...]) -> str | None:
     for depth in range(len(keys)):
         if not isinstance(_value_at(body, keys[:depth]), dict | None):
-            raise _unexpected(f"A page is of another form, and {'.'.join(keys)} cannot be read in it.")
+            raise not_understood(f"A page is of another form, and {'.'.join(keys)} cannot be read in it.")
     text = _value_at(body, keys)
     if text is not None and not isinstance(text, str):
-        raise _unexpected(f"{'.'.join(keys)} of a page is not text, so it does not name the next page.")
+        raise not_understood(f"{'.'.join(keys)} of a page is not text, so it does not name the next page.")
     return text or None
 
 
-def _unexpected(what: str) -> ActionRequiredError:
+def not_understood(what: str) -> ActionRequiredError:
+    """The error for an answer of another form than was expected; `what` says which part."""
     return ActionRequiredError("answer_not_understood", what, happened="no")

@@ -14,9 +14,9 @@ from orchestrator.domain.packet.expressions import (
     Formula,
     Variable,
 )
-from orchestrator.domain.packet.formulas import formulas_in
+from orchestrator.domain.packet.formulas import Path, formulas_in
 from orchestrator.domain.packet.packet import APPROVALS_FILE, WORKFLOW_FILE, Approvals, Workflow
-from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, Path
+from orchestrator.domain.packet.packet_yaml import Document, PacketProblem
 
 
 def expression_problems(

@@ -18,6 +18,7 @@ _READS_PERSON: Final = re.compile(r"\bperson\b")
 _READS_CUTOFF: Final = re.compile(r"\brun\b.*\b(cutoff|zone)\b", re.DOTALL)
 
 Path = tuple[str | int, ...]
+"""Names of fields and positions in lists that lead to a value."""
 
 
 def formula_source(value: object) -> str | None:

@@ -13,12 +13,12 @@ from typing import Final
 
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingFacts
 from orchestrator.domain.packet.expression_checks import expression_problems
+from orchestrator.domain.packet.formulas import Path
 from orchestrator.domain.packet.hand_overs import ability_of, hands_over
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet, WorkflowStep
 from orchestrator.domain.packet.packet_yaml import (
     Document,
     PacketProblem,
-    Path,
     invisible_characters,
     read_documents,
 )

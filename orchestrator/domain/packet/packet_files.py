@@ -19,8 +19,9 @@ from pydantic_core import ErrorDetails
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet import packet as models
 from orchestrator.domain.packet.expression_checks import expression_problems
+from orchestrator.domain.packet.formulas import Path
 from orchestrator.domain.packet.packet import FILE_NAMES, Approvals, Packet, Platform, Workflow, packet_version
-from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, PacketProblems, Path, read_documents
+from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, PacketProblems, read_documents
 
 _STARTERS: Final = "orchestrator.packets"
 

@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.invisible import first_invisible
+from orchestrator.domain.packet.formulas import Path
 
 MAX_FILE_BYTES: Final = 256 * 1024
 MAX_NODES: Final = 30_000
 """Names, values, lists and maps of a file that a new version may have. The starter packets have fewer than 500."""
 
-Path = tuple[str | int, ...]
 Lines = dict[Path, int]
 
 
