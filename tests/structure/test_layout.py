@@ -150,6 +150,14 @@ def test_nothing_is_named_for_what_it_is_not() -> None:
         assert path.stem not in never and path.parent.name not in never, name_of(path)
 
 
+def test_files_of_tests_have_different_names() -> None:
+    """pytest imports them by their names alone, and collects none of a name that it has already."""
+    places: dict[str, list[str]] = {}
+    for path in python_files("tests"):
+        places.setdefault(path.name, []).append(name_of(path))
+    assert {name: found for name, found in places.items() if name.startswith("test_") and len(found) > 1} == {}
+
+
 def test_a_class_name_is_defined_once() -> None:
     defined: dict[str, list[str]] = {}
     for path in python_files(*PACKAGES):
