@@ -42,7 +42,7 @@ demo: setup ## One leaver after another on this machine's own small company (CSV
 	@$(RUN)/offboard demo $(if $(CSV),--csv "$(CSV)") $(ARGS)
 
 browser: setup
-	@.ci/install chromium "every test in a browser" chromium fonts-dejavu-core
+	@! .ci/absent | grep -q browser || .ci/install chromium-headless-shell "every test in a browser" chromium-headless-shell fonts-dejavu-core
 
 check: lint ## Check style, types and imports, then run every test that needs no server (ARGS="-k name": some of them)
 	@$(PYTEST) --without-servers -n 2 --dist loadfile $(ARGS)

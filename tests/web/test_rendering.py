@@ -18,7 +18,7 @@ import uvicorn
 from axe_playwright_python.async_playwright import Axe
 from gallery import Moving, gallery_app
 from jinja2 import UndefinedError
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 import orchestrator.domain
 from orchestrator.domain.events import ORGANISATION_EVENTS, RUN_EVENTS, ExceptionKind
@@ -29,6 +29,7 @@ from orchestrator.web import times
 from orchestrator.web.drawing.glyphs import MARKS, SHAPES
 from orchestrator.web.rendering import make_templates
 from orchestrator.web.words import VOCABULARIES, words
+from tests.web.chromium import launched
 
 NOW = datetime(2026, 11, 30, 16, 42, tzinfo=UTC)
 WIDTHS = {"laptop": (1360, 900), "phone": (360, 780)}
@@ -51,10 +52,8 @@ async def moving() -> AsyncIterator[tuple[str, Moving]]:
 
 @pytest_asyncio.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    async with launched() as chromium:
         yield chromium
-        await chromium.close()
 
 
 @pytest.fixture

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.embedded.stack import Stack, stack_up
 from tests.conftest import NOTICES_GATHER_SECONDS
+from tests.web.chromium import launched
 from tests.web.overheard import Overheard, overhearing
 
-FOUND_AT = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 expect.set_options(timeout=20_000)  # milliseconds: two cores may be busy with other tests
 
 
@@ -69,16 +67,8 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 @pytest_asyncio.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """The browser that is installed here; none is downloaded."""
-    if FOUND_AT is None:
-        pytest.skip("no Chromium here (`make browser` installs it): no test in a browser")
-    arguments = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
-    if os.geteuid() == 0:
-        arguments.append("--no-sandbox")  # Chromium has none for root
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=FOUND_AT, args=arguments)
-        yield started
-        await started.close()
+    async with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
