@@ -29,7 +29,7 @@ from orchestrator.ledger.book.records import RowWrite
 
 
 async def hold_system(
-    services: Services, actor: Actor, system: str, packet: str, reason: str | None = None, packets: Sequence[str] = ()
+    services: Services, actor: Actor, system: str, packet: str, packets: Sequence[str], reason: str | None = None
 ) -> bool:
     """Holds back every change on one system, or on all (`*`), in all runs. False if it was held already. `packets` are
     the names of those there are: all systems are held by people who look after those of each packet in use."""
@@ -44,9 +44,7 @@ async def hold_system(
     return bool(await append_to(services.runs.ledger, e.holds_stream(system), place))
 
 
-async def release_system(
-    services: Services, actor: Actor, system: str, packet: str, packets: Sequence[str] = ()
-) -> bool:
+async def release_system(services: Services, actor: Actor, system: str, packet: str, packets: Sequence[str]) -> bool:
     """Lets changes on a system go on: the relay sees it in the ledger and nudges open runs. False if it was not
     held. `packets` is as for `hold_system`."""
     require("release_system", actor)

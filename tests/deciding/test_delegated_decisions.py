@@ -181,7 +181,7 @@ async def test_who_only_reads_changes_nothing(here: SmallOffice, actor: Actor) -
     for act in (
         lambda: commands.approve_gate(here.services, reads, run_id, ACCESS),
         lambda: commands.skip_step(here.services, reads, run_id, "disable_identity", "why"),
-        lambda: commands.hold_system(here.services, reads, "code", here.packet.name),
+        lambda: commands.hold_system(here.services, reads, "code", here.packet.name, [here.packet.name]),
         lambda: commands.adopt_packet(here.services, reads, here.packet, []),
         lambda: commands.sign_packet(here.services, reads, here.packet.name, here.packet.version, None, []),
         lambda: commands.delegate(here.services, reads, "pat", None, PAST_ANY, None),

@@ -86,7 +86,7 @@ async def test_who_reads_all_packets_finds_every_event_once(services: SmallOffic
 
 async def test_it_is_found_by_run_system_actor_and_time(services: SmallOffice, history: History) -> None:
     first = await services.whole()
-    await commands.hold_system(services.services, OLE, "cards", "standard-leaver", "month's end")
+    await commands.hold_system(services.services, OLE, "cards", "standard-leaver", [], "month's end")
     between = await services.advance_clock(HOUR)
     second = await services.start(DAY)
     viewer = sees(AUDREY)

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
@@ -163,7 +162,7 @@ def roles_with_last_holder(person_id: str, packet: Packet, actors: Iterable[Acto
 
 def confirm(
     starts: StartsState, held_id: str, actor: Actor, packet: Packet, now: datetime,
-    actors: Mapping[str, Actor] = MappingProxyType({}),
+    actors: Mapping[str, Actor],
 ) -> list[Event]:  # fmt: skip
     """A second person confirms one held start. Empty where it is confirmed already. `actors` are the known ones, by id:
     a start of a service is also one of the person who created its token."""
@@ -179,7 +178,7 @@ def confirm(
 
 
 def release(
-    starts: StartsState, trip_id: str, actor: Actor, packet: Packet, actors: Mapping[str, Actor] = MappingProxyType({})
+    starts: StartsState, trip_id: str, actor: Actor, packet: Packet, actors: Mapping[str, Actor]
 ) -> list[Event]:
     """One of two different people lets starts go on. Empty where this person has said so before. `actors` is as for
     `confirm`."""
@@ -223,18 +222,14 @@ def _approved(trip: TripState, actor: Actor) -> bool:
     return any(one.human == actor.human or one.by == actor.actor_id for one in trip.approvals)
 
 
-def can_release(
-    trip: TripState, actor: Actor, packet: Packet, actors: Mapping[str, Actor] = MappingProxyType({})
-) -> bool:
+def can_release(trip: TripState, actor: Actor, packet: Packet, actors: Mapping[str, Actor]) -> bool:
     """Whether this actor is one of those who are asked, and has not approved the release."""
     if actor.kind != "person" or actor.human is None or _approved(trip, actor):
         return False
     return not _asked(actor, trip.tripped, actors) and not actor.roles.isdisjoint(releasing_roles(packet))
 
 
-def can_confirm(
-    held: HeldState, actor: Actor, packet: Packet, now: datetime, actors: Mapping[str, Actor] = MappingProxyType({})
-) -> bool:
+def can_confirm(held: HeldState, actor: Actor, packet: Packet, now: datetime, actors: Mapping[str, Actor]) -> bool:
     if actor.kind != "person" or actor.human in (None, held.held.person_id) or _asked(actor, held.held, actors):
         return False
     return not held.confirmed_now(now) and not actor.roles.isdisjoint(deciding_roles(packet))

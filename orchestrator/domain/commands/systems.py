@@ -16,7 +16,7 @@ from orchestrator.domain.permissions.levels import Actor, Level
 
 
 def hold_system(
-    holds: Holds, system: str, reason: str | None, actor: Actor, packet: Packet, others: Iterable[Packet] = ()
+    holds: Holds, system: str, reason: str | None, actor: Actor, packet: Packet, others: Iterable[Packet]
 ) -> list[Event]:
     """Every change on a system waits, in all runs; on `*`, every change anywhere. `packet` says which systems there
     are and who may: raises `Invalid` or `NotAllowed`. `others` are the packets in use: what applies to all systems is
@@ -29,7 +29,7 @@ def hold_system(
     return [e.HoldPlaced(by=actor.actor_id, reason=reason)]
 
 
-def release_system(held: bool, system: str, actor: Actor, packet: Packet, others: Iterable[Packet] = ()) -> list[Event]:
+def release_system(held: bool, system: str, actor: Actor, packet: Packet, others: Iterable[Packet]) -> list[Event]:
     """Changes go on. For people only, as with a run."""
     require("release_system", actor)
     _looks_after(system, actor, packet, others)

@@ -42,11 +42,11 @@ def test_an_account_approves_a_release_once() -> None:
         trip_id="trip-1", packet="leaver", scope="packet", by="hr", requester="h-hr", urgent=False, counted=6, limit=6
     )
     state = fold_starts(StartsState(), tripped, MONDAY)
-    for event in starting.release(state, "trip-1", OLE, packet()):
+    for event in starting.release(state, "trip-1", OLE, packet(), {}):
         state = fold_starts(state, event, MONDAY)
     again = actor("ole", "operator", human="h-another")
-    assert starting.release(state, "trip-1", again, packet()) == []
-    assert not starting.can_release(state.trips["trip-1"], again, packet())
+    assert starting.release(state, "trip-1", again, packet(), {}) == []
+    assert not starting.can_release(state.trips["trip-1"], again, packet(), {})
 
 
 def test_an_account_names_once() -> None:

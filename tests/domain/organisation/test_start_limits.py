@@ -64,10 +64,10 @@ class Desk:
         return asked.run_id if admitted.refused is None else admitted.refused.code
 
     def confirm(self, held_id: str, by: Actor) -> list[Event]:
-        return self.append(starting.confirm(self.state, held_id, by, self.packet, self.now))
+        return self.append(starting.confirm(self.state, held_id, by, self.packet, self.now, {}))
 
     def release(self, trip_id: str, by: Actor) -> list[Event]:
-        return self.append(starting.release(self.state, trip_id, by, self.packet))
+        return self.append(starting.release(self.state, trip_id, by, self.packet, {}))
 
     @property
     def trips(self) -> list[e.StartsTripped]:
@@ -213,8 +213,8 @@ def test_a_held_start_under_embargo_exists_for_those_named() -> None:
     )  # fmt: skip
     state = fold_starts(StartsState(), held, MONDAY)
     with pytest.raises(Invalid):
-        starting.confirm(state, "held-1", SAM, LIMITED, MONDAY)
-    assert starting.confirm(state, "held-1", OLE, LIMITED, MONDAY)
+        starting.confirm(state, "held-1", SAM, LIMITED, MONDAY, {})
+    assert starting.confirm(state, "held-1", OLE, LIMITED, MONDAY, {})
     assert not starting.sees_held(held, SAM, LIMITED) and starting.sees_held(held, OLE, LIMITED)
 
 
@@ -236,7 +236,7 @@ def test_programs_neither_release_nor_confirm(kind: str) -> None:
     )
     state = fold_starts(StartsState(), tripped, datetime(2026, 1, 1, tzinfo=MONDAY.tzinfo))
     with pytest.raises(NotAllowed):
-        starting.release(state, "trip-1", program, LIMITED)
+        starting.release(state, "trip-1", program, LIMITED, {})
 
 
 def test_a_full_list_of_one_requester_does_not_block_others() -> None:

@@ -59,11 +59,11 @@ def test_only_people_end_a_run(by: Actor) -> None:
 
 
 def hold(by: Actor, system: str = "cards", held: bool = False) -> list[Event]:
-    return systems.hold_system(Holds(held=held), system, "why", by, PACKET)
+    return systems.hold_system(Holds(held=held), system, "why", by, PACKET, [PACKET])
 
 
 def release(by: Actor, system: str = "cards", held: bool = True) -> list[Event]:
-    return systems.release_system(held, system, by, PACKET)
+    return systems.release_system(held, system, by, PACKET, [PACKET])
 
 
 @pytest.mark.parametrize("by", [OLE, SAM], ids=["operator", "safety owner"])
@@ -85,13 +85,15 @@ def test_holding_needs_the_role_and_the_level_on_that_system() -> None:
     narrow = packet(
         platform=("  - {who: operator, up_to: change}\n", "  - {who: operator, systems: [code], up_to: prepare}\n")
     )
-    assert systems.hold_system(Holds(), "code", None, OLE, narrow)
+    assert systems.hold_system(Holds(), "code", None, OLE, narrow, [narrow])
     for system in ("cards", e.EVERYTHING):
-        refused = refusal(lambda system=system: systems.hold_system(Holds(), system, None, OLE, narrow))  # type: ignore[misc]  # bound in the loop
+        refused = refusal(lambda system=system: systems.hold_system(Holds(), system, None, OLE, narrow, [narrow]))  # type: ignore[misc]  # bound in the loop
         assert refused.code == "level_not_granted"
-    assert refusal(lambda: systems.release_system(True, "cards", OLE, narrow)).code == "level_not_granted"
+    assert refusal(lambda: systems.release_system(True, "cards", OLE, narrow, [narrow])).code == "level_not_granted"
     reader = packet(platform=("  - {who: operator, up_to: change}\n", "  - {who: operator, up_to: read}\n"))
-    assert refusal(lambda: systems.hold_system(Holds(), "code", None, OLE, reader)).code == "level_not_granted"
+    assert (
+        refusal(lambda: systems.hold_system(Holds(), "code", None, OLE, reader, [reader])).code == "level_not_granted"
+    )
 
 
 def test_an_unknown_system_is_said_with_those_there_are() -> None:

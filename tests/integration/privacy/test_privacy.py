@@ -162,9 +162,16 @@ async def leave(url: str, temporal: TemporalServer, company: Company, log: Path)
             )
             await commands.replan_run(here.services, here.actors["operator"], runs[1], f"asked {leaving[1].given_name}")
             await commands.hold_system(
-                here.services, here.actors["safety-owner"], "cards", here.packet.name, f"{one.family_name}'s card"
+                here.services,
+                here.actors["safety-owner"],
+                "cards",
+                here.packet.name,
+                [here.packet.name],
+                f"{one.family_name}'s card",
             )
-            await commands.release_system(here.services, here.actors["safety-owner"], "cards", here.packet.name)
+            await commands.release_system(
+                here.services, here.actors["safety-owner"], "cards", here.packet.name, [here.packet.name]
+            )
             for run, person in zip(runs, leaving, strict=True):
                 await see_through(here, run, f"{person.name} <{person.email}> {person.employee_number}")
             ended = await here.start(leaving[0], cutoff=FAR_FUTURE)

@@ -146,8 +146,12 @@ async def test_a_system_or_everything_is_held_and_released(install: Install, hir
         run = await here.start(person)
         await here.wait_until(run, gate_open, "an open gate")
         owner = here.actors["safety-owner"]
-        assert await commands.hold_system(here.services, owner, system, here.packet.name, "it is being moved")
-        assert not await commands.hold_system(here.services, owner, system, here.packet.name), "it is held already"
+        assert await commands.hold_system(
+            here.services, owner, system, here.packet.name, [here.packet.name], "it is being moved"
+        )
+        assert not await commands.hold_system(here.services, owner, system, here.packet.name, [here.packet.name]), (
+            "it is held already"
+        )
         await approve(here, run)
         held = {"suspend_code", "revoke_code_tokens"} if system == "code" else set(statuses(await here.state(run)))
         others = set(statuses(await here.state(run))) - held
@@ -159,7 +163,7 @@ async def test_a_system_or_everything_is_held_and_released(install: Install, hir
         state = await here.state(run)
         assert {statuses(state)[name] for name in held} == {"planned"}
         # Nothing else happens in the run: that the hold is lifted has to wake it.
-        assert await commands.release_system(here.services, owner, system, here.packet.name)
+        assert await commands.release_system(here.services, owner, system, here.packet.name, [here.packet.name])
         assert (await here.attend(run, decide=False, deadline=20)).finish == "clean"
         await here.verify()
 

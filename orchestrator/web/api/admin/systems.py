@@ -112,7 +112,7 @@ async def hold(
     web = state_of(request)
     await readable(web, caller, asked.packet)
     names = await packet_names(web)
-    changed = await commands.hold_system(web.services, caller.actor, system, asked.packet, asked.reason, names)
+    changed = await commands.hold_system(web.services, caller.actor, system, asked.packet, names, asked.reason)
     return HoldStanding(system=system, held=True, changed=changed)
 
 

@@ -107,7 +107,7 @@ async def hold(request: Request, caller: PageCaller, form: Form, packet: str) ->
     reason = text(form, "reason")[:2000]
     try:
         names = await packet_names(web)
-        changed = await commands.hold_system(web.services, caller.actor, system, current.name, reason or None, names)
+        changed = await commands.hold_system(web.services, caller.actor, system, current.name, names, reason or None)
     except Refusal as refused:
         return await _page(request, caller, *refusal_flash(request, refused))
     said = f"{_title(current, system)}: changes are paused in all runs." if changed else "Changes were already paused."
@@ -154,8 +154,8 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
             spec=spec,
             seen=reports.get(name),
             held=name in held,
-            may_hold=name not in held and _may_hold(caller, name, packet),
-            may_release=name in held and _may_release(caller, name, packet),
+            may_hold=name not in held and _may_hold(caller, name, packet, in_use),
+            may_release=name in held and _may_release(caller, name, packet, in_use),
         )
         for name, spec in packet.platform.systems.items()
     )
@@ -170,7 +170,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
     )
 
 
-def _may_hold(caller: Caller, system: str, packet: Packet, in_use: Sequence[Packet] = ()) -> bool:
+def _may_hold(caller: Caller, system: str, packet: Packet, in_use: Sequence[Packet]) -> bool:
     try:
         hold_system(Holds(), system, None, caller.actor, packet, in_use)
     except Refusal:
@@ -178,7 +178,7 @@ def _may_hold(caller: Caller, system: str, packet: Packet, in_use: Sequence[Pack
     return True
 
 
-def _may_release(caller: Caller, system: str, packet: Packet, in_use: Sequence[Packet] = ()) -> bool:
+def _may_release(caller: Caller, system: str, packet: Packet, in_use: Sequence[Packet]) -> bool:
     try:
         release_system(True, system, caller.actor, packet, in_use)
     except Refusal:

@@ -75,12 +75,14 @@ async def test_a_pause_by_the_leaver_alone_does_not_hold_their_own_run(
     async def held() -> list[bool]:
         return ["cards" in (await stack.backend.runs.load(run)).world.holds for run in (own, other)]
 
-    assert await commands.hold_system(stack.services, operator, "cards", PACKET, "Maintenance")
+    assert await commands.hold_system(stack.services, operator, "cards", PACKET, [PACKET], "Maintenance")
     try:
         assert await held() == [False, True]
-        assert await commands.hold_system(stack.services, operator, "cards", PACKET) is False
-        assert await commands.hold_system(stack.services, colleague, "cards", PACKET), "a second person confirms it"
+        assert await commands.hold_system(stack.services, operator, "cards", PACKET, [PACKET]) is False
+        assert await commands.hold_system(stack.services, colleague, "cards", PACKET, [PACKET]), (
+            "a second person confirms it"
+        )
         assert await held() == [True, True]
     finally:
-        assert await commands.release_system(stack.services, colleague, "cards", PACKET)
+        assert await commands.release_system(stack.services, colleague, "cards", PACKET, [PACKET])
     assert await held() == [False, False]
