@@ -20,6 +20,7 @@ from connectors.people import PeopleSource
 from connectors.registry import connect, connector_kinds
 from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
+from tests.connectors.vendors.okta_description import check_answer
 
 BOMB = gzip.compress(b'"' + b" " * 20_000_000 + b'"')
 GZIP = {"Content-Encoding": "gzip"}
@@ -175,6 +176,11 @@ NOTHING: Mapping[str, Answered] = {
     "mail": Answered(404, {"error": "not_found"}),
 }
 ABSENT = {"E-1": "E-9", "isa@vendor.example": "eva@vendor.example"}
+
+
+def test_oktas_answers_are_described_by_okta() -> None:
+    for answer in (Answered(200, [OKTA_USER]), NOTHING["okta"]):
+        check_answer("GET", "/api/v1/users", answer.status, answer.body)
 
 
 def test_every_kind_over_http_is_here() -> None:

@@ -1,4 +1,5 @@
-"""Okta: each request is one of Okta's own description, and each ability is stepped through with recorded exchanges.
+"""Okta: each request and answer is one of Okta's own description, and each ability is stepped through with recorded
+exchanges.
 
 The recordings are written by hand from the description's schemas and examples, and are not from a real organisation.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -15,19 +17,25 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from connectors.abilities import Account, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
+from connectors.http.flows import Fields
 from connectors.http.requests import Operation
 from connectors.recordings import read_recording, replay
 from connectors.registry import connect
 from connectors.vendors import okta
 from connectors.vendors.okta import OKTA, OktaSettings
 from tests.connectors.raw_servers import http_answer, listening
+from tests.connectors.vendors.okta_description import OPERATIONS, RECORDINGS, SCHEMAS, check_answer, check_request
 
-RECORDINGS = Path(__file__).parent / "recordings"
 ID = "00ub0oNGTSWTBKOLGLNR"
 SETTINGS = OktaSettings.model_validate({"url": "https://example.okta.com", "token": "t0ken"})
 APP = OktaSettings.model_validate({"url": "https://example.okta.com", "client_id": "0oa1", "private_key": "k"})
-DESCRIBED: dict[str, Any] = json.loads((RECORDINGS / "okta_operations.json").read_text())["operations"]
-OPERATIONS = [value for value in vars(okta).values() if isinstance(value, Operation)]
+USED = [value for value in vars(okta).values() if isinstance(value, Operation)]
+RECORDED = sorted((RECORDINGS / "okta").glob("*.json"))
+NOT_OKTAS = "gateway_404.json"  # the answer of a gateway in front of Okta
+READ = {
+    "_User": "User", "_Profile": "UserProfile", "_Factor": "UserFactor", "_Role": "StandardRole",
+    "_Group": "Group", "_GroupProfile": "OktaUserGroupProfile",
+}  # fmt: skip
 
 
 def effect(ability: str, **parameters: Any) -> Effect:
@@ -55,35 +63,51 @@ def find(name: str, attribute: str, value: str) -> list[str]:
     return [account.native_id for account in found]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.operation_id)
+@pytest.mark.parametrize("operation", USED, ids=lambda operation: operation.operation_id)
 def test_each_operation_is_described_by_okta(operation: Operation) -> None:
-    described = DESCRIBED[operation.operation_id]
+    described = OPERATIONS[operation.operation_id]
     assert (operation.method, operation.path) == (described["method"], described["path"])
 
 
-def test_each_recorded_request_has_parameters_that_okta_describes() -> None:
-    for path in sorted((RECORDINGS / "okta").glob("*.json")):
-        for exchange in json.loads(path.read_text()):
-            request = exchange["request"]
-            if request["path"].startswith("https://"):  # a next page, as the answer before named it
-                continue
-            operations = [each for each in DESCRIBED.values() if _answers(each, request)]
-            assert operations, (path.name, request)
-            assert set(request.get("params", {})) <= set(operations[0]["query"]), path.name
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_each_recorded_exchange_is_described_by_okta(path: Path) -> None:
+    for exchange in json.loads(path.read_text()):
+        request, answer = exchange["request"], exchange["answer"]
+        address = urlsplit(request["path"])  # a next page has the whole address that the answer before named
+        check_request(request["method"], address.path, request.get("params", {}))
+        if path.name != NOT_OKTAS:
+            check_answer(request["method"], address.path, answer["status"], answer.get("body"))
 
 
-def _answers(described: dict[str, Any], request: dict[str, Any]) -> bool:
-    template, path = described["path"].split("/"), request["path"].split("/")
-    return (
-        described["method"] == request["method"]
-        and len(template) == len(path)
-        and all(one == other or one.startswith("{") for one, other in zip(template, path, strict=True))
-    )
+def test_each_field_that_the_connector_reads_is_described_by_okta() -> None:
+    models = {name: each for name, each in vars(okta).items() if isinstance(each, type) and issubclass(each, Fields)}
+    del models["Fields"]
+    assert set(models) == set(READ)
+    for name, model in models.items():
+        read = {field.alias or field_name for field_name, field in model.model_fields.items()}
+        assert read <= set(SCHEMAS[READ[name]]["properties"]), name
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"id": ID, "status": "SLEEPING"}),
+        (200, {"id": 7}),
+        (200, {"identifier": ID}),
+        (200, []),
+        (202, {"id": ID}),
+        (404, {"error": "not_found"}),
+        (503, {"error": "unavailable"}),
+    ],
+)
+def test_an_answer_that_okta_does_not_describe_is_found(status: int, body: Any) -> None:
+    with pytest.raises(AssertionError):
+        check_answer("GET", f"/api/v1/users/{ID}", status, body)
 
 
 def test_the_scopes_are_the_least_that_the_abilities_need() -> None:
     needed = {
-        scope for name, each in DESCRIBED.items() if name != "listAssignedRolesForUser" for scope in each["scopes"]
+        scope for name, each in OPERATIONS.items() if name != "listAssignedRolesForUser" for scope in each["scopes"]
     }
     # Okta's `manage` includes `read`.
     assert {scope.removesuffix(".read").removesuffix(".manage") for scope in needed} == {
@@ -215,6 +239,7 @@ async def test_over_the_wire_with_an_api_token() -> None:
 
 async def test_a_refused_token_needs_a_person() -> None:
     body = b'{"errorCode":"E0000011","errorSummary":"Invalid token provided"}'
+    check_answer("GET", "/api/v1/users", 401, json.loads(body))
     async with listening(http_answer("401 Unauthorized", body)) as port:
         connector = connect("okta", {"url": f"http://127.0.0.1:{port}", "token": "t"}, allowed_hosts=["127.0.0.1"])
         checked = await connector.check()

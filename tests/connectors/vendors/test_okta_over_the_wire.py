@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -17,6 +18,7 @@ from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
 from connectors.registry import connect
 from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
+from tests.connectors.vendors.okta_description import check_answer, check_request
 
 ID = "00ub0oNGTSWTBKOLGLNR"
 USER = {"id": ID, "status": "ACTIVE", "profile": {"login": "isa.lund@example.com"}}
@@ -47,6 +49,13 @@ class Okta:
             return Answered(200, {"access_token": f"token-{self.tokens}", "expires_in": 3600})
         if asked.method != "GET" and len(self.changes) + 1 == self._ends_at and not self._ended:
             self._ended, self._accepted = True, ""
+        answer = self._answer(asked)
+        check_request(asked.method, asked.path, parse_qs(urlsplit(asked.target).query))
+        if "Content-Encoding" not in answer.headers:
+            check_answer(asked.method, asked.path, answer.status, answer.body)
+        return answer
+
+    def _answer(self, asked: Asked) -> Answered:
         if asked.headers["authorization"] != self._accepted:
             return EXPIRED
         if asked.method == "GET":
@@ -54,7 +63,7 @@ class Okta:
         if self._first_change is not None and not self.changes:
             return self._first_change
         self.changes.append(f"{asked.method} {asked.path}")
-        return Answered(200, {})
+        return Answered(204) if asked.method == "DELETE" else Answered(200, {})
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[tuple[Connector, ScriptedServer]]:
