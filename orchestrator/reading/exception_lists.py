@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import exceptions, runs
+from orchestrator.reading.cursors import cursor, place
 from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries
 from orchestrator.reading.rows import ExceptionLine
 from orchestrator.reading.visibility import Viewer
@@ -134,26 +135,13 @@ def _sorted_by(standing: Standing) -> str:
 def _ordered(query: Select[Any], standing: Standing, after: str | None) -> Select[Any]:
     column, latest_first = exceptions.c[_sorted_by(standing)], standing in ("closed", "all")
     if after is not None:
-        place = tuple_(*_placed(after, standing))
-        here = tuple_(column, exceptions.c.exception_id)
-        query = query.where(here < place if latest_first else here > place)
+        _, at, exception_id = place(after, (standing,))
+        here, end = tuple_(column, exceptions.c.exception_id), tuple_(at, exception_id)
+        query = query.where(here < end if latest_first else here > end)
     if latest_first:
         return query.order_by(column.desc(), exceptions.c.exception_id.desc())
     return query.order_by(column, exceptions.c.exception_id)
 
 
 def _cursor(row: Mapping[str, Any], standing: Standing) -> str:
-    at = row[_sorted_by(standing)]
-    return f"{standing}/{at.isoformat()}/{row['exception_id']}"
-
-
-def _placed(after: str, standing: Standing) -> tuple[datetime, str]:
-    named, _, rest = after.partition("/")
-    at, _, exception_id = rest.partition("/")
-    try:
-        place = datetime.fromisoformat(at)
-    except ValueError:
-        place = None
-    if named != standing or not exception_id or place is None or place.tzinfo is None:
-        raise Invalid("bad_cursor", "Invalid cursor.")
-    return place, exception_id
+    return cursor(standing, row[_sorted_by(standing)], row["exception_id"])

@@ -31,6 +31,7 @@ from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import inbox, runs
 from orchestrator.reading import visibility as sight
+from orchestrator.reading.cursors import cursor, place
 from orchestrator.reading.rows import InboxRows, Item, PacketLine, PersonName
 from orchestrator.reading.staff import StaffMember, StaffReader, visible_staff
 from orchestrator.reading.visibility import Viewer
@@ -202,14 +203,15 @@ class Queries:
         if mine:
             query = query.where(sight.may_act(actor, absent))
         if after is not None:
-            query = query.where(tuple_(rank.element, at.element, inbox.c.item_id) > tuple_(*_inbox_cursor(after)))
+            label, due_at, item_id = place(after, ("0", "1"))
+            query = query.where(tuple_(rank.element, at.element, inbox.c.item_id) > tuple_(int(label), due_at, item_id))
         rows = await self._database.rows(query.order_by(rank, at, inbox.c.item_id).limit(most + 1))
         shown = rows[:most]
         named = await self.names([row["run_id"] for row in shown]) if names else {}
         hidden = await self.hidden_codes(viewer, shown)
         items = tuple(_without_code(Item.of(row, named), hidden) for row in shown)
         last = shown[-1] if len(rows) > most else None
-        more = f"{last['rank']}/{last['at'].isoformat()}/{last['item_id']}" if last is not None else None
+        more = cursor(last["rank"], last["at"], last["item_id"]) if last is not None else None
         return InboxRows(items, rows[0]["now"] if rows else await self._ledger.now(), more)
 
     # Packets
@@ -333,21 +335,3 @@ def _urgency() -> tuple[Label[int], Label[datetime]]:
     open_ = and_(runs.c.closed_at.is_(None), exposed)
     ahead = case((runs.c.cutoff > now, func.least(inbox.c.due_at, runs.c.cutoff)), else_=inbox.c.due_at)
     return case((open_, 0), else_=1).label("rank"), ahead.label("at")
-
-
-def _inbox_cursor(after: str) -> tuple[int, datetime, str]:
-    rank, _, rest = after.partition("/")
-    if rank not in ("0", "1"):
-        raise Invalid("bad_cursor", "Invalid cursor.")
-    return int(rank), *_cursor(rest)
-
-
-def _cursor(after: str) -> tuple[datetime, str]:
-    at, slash, run_id = after.partition("/")
-    try:
-        instant = datetime.fromisoformat(at)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None or not slash or not run_id:
-        raise Invalid("bad_cursor", "Invalid cursor.")
-    return instant, run_id

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, tup
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import run_counts, runs
+from orchestrator.reading.cursors import cursor, place, undated
 from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, in_state
 from orchestrator.reading.rows import RunList, RunRow
 from orchestrator.reading.visibility import Viewer
@@ -28,6 +29,7 @@ runs for which nothing has a date at the end."""
 MAX_COUNTED = 10_000
 """Where a filter leaves more runs than these, a count would take longer than the page that shows it."""
 FINISHED = ("clean", "with_exceptions", "shadow", "ended")
+_SORTED_BY: Mapping[Sort, str] = {"latest": "requested_at", "cutoff": "cutoff", "due": "due_at"}
 _NEVER = text("'infinity'::timestamptz")
 _DUE = func.coalesce(runs.c.due_at, _NEVER)
 
@@ -144,7 +146,7 @@ class RunLists:
         shown = rows[:most]
         names = await self._queries.names([row["run_id"] for row in shown])
         lines = tuple(RunRow.of(row, names) for row in shown)
-        more = _cursor(shown[-1], sort) if len(rows) > most else None
+        more = cursor(sort, shown[-1][_SORTED_BY[sort]], shown[-1]["run_id"]) if len(rows) > most else None
         return RunList(lines, more, rows[0]["now"] if rows else await self._queries.now())
 
     async def _count(self, sight: _Sight, wanted: RunFilter) -> RunTally:
@@ -217,31 +219,21 @@ def _in_states(states: Sequence[str], sort: Sort) -> ColumnElement[bool]:
 
 
 def _ordered(query: Select[Any], sort: Sort, after: str | None) -> Select[Any]:
-    place = _placed(after, sort) if after is not None else None
+    here = _place(after, sort) if after is not None else None
     if sort == "latest":
-        if place is not None:
-            query = query.where(tuple_(runs.c.requested_at, runs.c.run_id) < tuple_(*place))
+        if here is not None:
+            query = query.where(tuple_(runs.c.requested_at, runs.c.run_id) < tuple_(*here))
         return query.order_by(runs.c.requested_at.desc(), runs.c.run_id.desc())
     if sort not in ("cutoff", "due"):
         raise Invalid("unknown_sort", f"Runs are not sorted by {str(sort)[:40]!r}.")
     column: ColumnElement[Any] = runs.c.cutoff if sort == "cutoff" else _DUE
-    if place is not None:
-        query = query.where(tuple_(column, runs.c.run_id) > tuple_(*place))
+    if here is not None:
+        query = query.where(tuple_(column, runs.c.run_id) > tuple_(*here))
     return query.order_by(column, runs.c.run_id)
 
 
-def _cursor(row: Mapping[str, Any], sort: Sort) -> str:
-    at = row[{"latest": "requested_at", "cutoff": "cutoff", "due": "due_at"}[sort]]
-    return f"{sort}/{at.isoformat() if at is not None else 'never'}/{row['run_id']}"
-
-
-def _placed(after: str, sort: Sort) -> tuple[Any, str]:
-    named, _, rest = after.partition("/")
-    at, _, run_id = rest.partition("/")
-    try:
-        place: Any = _NEVER if (sort, at) == ("due", "never") else datetime.fromisoformat(at)
-    except ValueError:
-        place = None
-    if named != sort or not run_id or place is None or (isinstance(place, datetime) and place.tzinfo is None):
-        raise Invalid("bad_cursor", "Invalid cursor.")
-    return place, run_id
+def _place(after: str, sort: Sort) -> tuple[Any, str]:
+    if sort == "due" and (run_id := undated(after, sort)) is not None:
+        return _NEVER, run_id
+    _, at, run_id = place(after, (sort,))
+    return at, run_id
