@@ -17,6 +17,8 @@ from urllib.parse import quote, urlsplit
 from orchestrator.notifications.hook_addresses import parse_hosts
 
 PREFIX = "OFFBOARD_"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""This machine: the only host that is reached without TLS."""
 
 SECRETS_FOLDER = Path("/run/systems")
 """Not where Offboard's own secrets are: files here can be sent to any host that a packet names."""
@@ -196,7 +198,7 @@ def _mail(given: Mapping[str, str]) -> MailAccount | None:
         return None
     _needed(given, "PUBLIC_URL", "the address of the web pages, for links in mails: https://HOST")
     security = (given_value(given, "MAIL_SECURITY") or "starttls").lower()
-    if security not in MAIL_SECURITY or (security == "none" and host not in ("localhost", "127.0.0.1", "::1")):
+    if security not in MAIL_SECURITY or (security == "none" and host not in LOOPBACK):
         raise SettingWrong(f"{PREFIX}MAIL_SECURITY", "starttls, tls, or none if the mail server is this machine")
     sender = _needed(given, "MAIL_SENDER", "the sender address of notices")
     if not sender.isprintable() or sender.count("@") != 1 or " " in sender:

@@ -27,6 +27,9 @@ from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 
 ANSWER_TIMEOUT_SECONDS = 10.0  # for which a page waits
+HR_TIMEOUT_SECONDS = 8.0
+"""Seconds for a question that HR answers. Browsers and programs wait no longer for a page; a sign-in without the answer
+succeeds, but its account can decide nothing new."""
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, PAUSE_GROWTH = 0.01, 0.5, 1.25
 """Pauses between two reads of the row, and the factor by which they grow."""
 

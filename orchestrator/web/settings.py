@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from orchestrator.settings import PREFIX, SettingMissing, SettingWrong, given_value, webhook_hosts
+from orchestrator.settings import LOOPBACK, PREFIX, SettingMissing, SettingWrong, given_value, webhook_hosts
 
 MIN_SECRET_CHARACTERS = 24
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Needed
 from orchestrator.cli.terminal.outcomes import print_closing, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import say
+from orchestrator.domain.events import EVERYTHING
 
 Step = Annotated[str, typer.Argument(metavar="STEP", help="The step's name or ID.")]
 HeldRun = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's ID, or the start of it.")]
@@ -21,7 +22,6 @@ System = Annotated[
         "--system", metavar="NAME", help="Pause this system in all runs instead of one run; * for all systems."
     ),
 ]
-EVERYTHING = "*"
 
 
 def retry(

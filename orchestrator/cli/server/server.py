@@ -21,11 +21,11 @@ import httpx
 
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.domain.errors import Fact
+from orchestrator.settings import LOOPBACK
 
 Document = dict[str, Any]
 
 API = "/api/v1"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ANSWER_TIMEOUT_SECONDS = 30.0
 """Seconds for one answer. Some wait for a worker that asks HR first, who is asked up to 8 seconds."""
 CONNECT_TIMEOUT_SECONDS = 5.0

@@ -15,14 +15,12 @@ from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import left_since
-from orchestrator.web.inquiries import InquiryFailed
+from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS, InquiryFailed
 from orchestrator.web.requests.concurrency import out_of_turn
 from orchestrator.web.state import WebState
 
 log = logging.getLogger("offboard.web")
 
-HR_TIMEOUT_SECONDS = 8.0
-"""Seconds for HR to identify the user. Without its answer they can sign in, and decide nothing new."""
 UNTIL_KNOWN = timedelta(minutes=15)
 """The length of a session if HR could not be asked about the user: their own cutoff would not end it. The next
 sign-in asks HR again."""

@@ -18,12 +18,11 @@ from orchestrator.web.access.packets import readable
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id
+from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["people"], route_class=IdempotentRoute)
 
-HR_TIMEOUT_SECONDS = 8.0
-"""Seconds that HR has to answer; browsers and programs wait no longer for a page."""
 Wanted = Annotated[
     str,
     StringConstraints(min_length=1, max_length=320, pattern=TEXT, strip_whitespace=True),

@@ -14,9 +14,9 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.access.read_permissions import require_looking_after
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.people import HR_TIMEOUT_SECONDS
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import Id, InPacket, Reason, SystemName
+from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["systems"], route_class=IdempotentRoute)

@@ -14,12 +14,12 @@ from orchestrator.web import starts
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inquiries import inquiry_address
-from orchestrator.web.api.people import HR_TIMEOUT_SECONDS, Wanted, may_prepare
+from orchestrator.web.api.people import Wanted, may_prepare
 from orchestrator.web.api.runs.command_responses import start_outcome
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id, Reason
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
-from orchestrator.web.inquiries import InquiryFailed, NotAnswered
+from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS, InquiryFailed, NotAnswered
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)

@@ -105,7 +105,7 @@ class RunDraft(Shown):
             try:
                 self.cutoff_given()
             except Refusal as refused:
-                said = _TWICE if refused.code == "cutoff_twice" else sentence(refused)
+                said = _TWICE if refused.code == "cutoff_twice" else with_remedy(refused)
                 yield "zone" if refused.code in _OF_ZONE else "cutoff", said
 
     def _embargo_faults(self) -> Iterator[tuple[str, str]]:
@@ -113,7 +113,7 @@ class RunDraft(Shown):
             try:
                 self.embargo()
             except Refusal as refused:
-                yield "embargo_until", sentence(refused)
+                yield "embargo_until", with_remedy(refused)
 
     def cutoff_given(self) -> Cutoff | None:
         """None for an urgent start. Raises `Invalid` as of `parse_cutoff`."""
@@ -183,8 +183,8 @@ def opened(keyring: Keyring, actor_id: str, handle: str) -> RunDraft:
         raise Invalid("nobody_chosen", "No person was selected.") from error
 
 
-def sentence(refused: Refusal) -> str:
-    """A refusal in one paragraph."""
+def with_remedy(refused: Refusal) -> str:
+    """A refusal and its remedy in one paragraph."""
     return f"{refused.message} {remedy_of(refused)}".rstrip()
 
 

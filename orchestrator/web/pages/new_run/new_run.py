@@ -29,7 +29,8 @@ from orchestrator.web import starts
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.start_permissions import packets_to_start
-from orchestrator.web.pages.new_run.draft import RunDraft, opened, sealed, sentence, zones_for
+from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS
+from orchestrator.web.pages.new_run.draft import RunDraft, opened, sealed, with_remedy, zones_for
 from orchestrator.web.pages.new_run.preview_words import preview_page
 from orchestrator.web.pages.new_run.settling import Said
 from orchestrator.web.pages.page import back_to, page
@@ -40,8 +41,6 @@ from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()
 
-SEARCH_TIMEOUT_SECONDS = 8.0
-"""Seconds for HR to find people while the user waits."""
 FIRST_WAIT_SECONDS, LONG_POLL_SECONDS, MAX_POLLS = 0.8, 8.0, 8
 """Seconds for which the preview's page waits before it says so, then again and again; and how often."""
 ONE_START = timedelta(hours=1)
@@ -89,7 +88,7 @@ async def people(request: Request, caller: PageCaller, form: Form) -> Response:
     if len(wanted) >= MIN_SEARCH_CHARACTERS:
         question = FindPeople(packet=chosen.name, text=wanted)
         try:
-            found = await web.inquiries.ask(caller.actor.actor_id, question, within=SEARCH_TIMEOUT_SECONDS)
+            found = await web.inquiries.ask(caller.actor.actor_id, question, within=HR_TIMEOUT_SECONDS)
         except (Refusal, EngineUnavailable) as error:
             refused = refusal_of(error, AWAY)
     fragment = request.headers.get("x-fragment") == "results"
@@ -273,9 +272,11 @@ async def _refused_page(request: Request, caller: Caller, draft: RunDraft, refus
     """The form again, with what was typed, and the refusal at its field where it is about one."""
     status = status_of(request, refused)
     if refused.code.startswith("cutoff_"):
-        return await _terms_page(request, caller, draft, faults=[("cutoff", sentence(refused))], status=status)
+        return await _terms_page(request, caller, draft, faults=[("cutoff", with_remedy(refused))], status=status)
     if refused.code.startswith("embargo_"):
-        return await _terms_page(request, caller, draft, faults=[("embargo_until", sentence(refused))], status=status)
+        return await _terms_page(
+            request, caller, draft, faults=[("embargo_until", with_remedy(refused))], status=status
+        )
     return await _terms_page(request, caller, draft, refused=refused, status=status)
 
 
