@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.documents.plain_words import sentence
 from orchestrator.vocabulary.states import EXCEPTION_STATE, GATE, RUN, STEP, TASK, Vocabulary, label
 
 Instant = datetime | str
@@ -56,17 +57,6 @@ def note(text: str) -> None:
 
 def say(text: str, style: str = "") -> None:
     out().print(Text(clean(text), style=style), soft_wrap=True)
-
-
-def sentence(text: str) -> str:
-    """Begins with a capital letter and ends with a full stop, also where an error's parts do not."""
-    text = text.strip()
-    if not text:
-        return text
-    first = text.split(maxsplit=1)[0]
-    if first.isalpha() and first.islower():
-        text = text[0].upper() + text[1:]
-    return text if text[-1] in ".!?:)" or "\n" in text else f"{text}."
 
 
 def clean(text: str) -> str:
