@@ -23,6 +23,14 @@ def none_left(left: Collection[Any], evidence: Mapping[str, Any], *, shows_such:
     return seen(False if left else True if shows_such else None, evidence)
 
 
+def deletion(account: Mapping[str, Any] | None, *, confirmed: bool) -> ReadBack:
+    """Whether an account was deleted. `account` is the evidence of an account that is still there; `confirmed` says
+    whether the system itself answered that there is none, and not a server in front of it."""
+    if account is None:
+        return ReadBack("done" if confirmed else "unknown", {"present": False})
+    return ReadBack("not_done", account)
+
+
 def account_missing() -> ReadBack:
     """The system does not have the account any more. This proves neither that the effect was done nor that it was
     not."""

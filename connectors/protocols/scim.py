@@ -28,7 +28,7 @@ from connectors.protocols.scim_attributes import is_attribute_path, values_at
 from connectors.protocols.scim_documents import ScimUser, lowered
 from connectors.protocols.scim_groups import leave, memberships, patch
 from connectors.protocols.scim_server import LIST_USERS, ScimServer, every_user, quoted, resources
-from connectors.read_backs import account_missing, none_left, seen
+from connectors.read_backs import account_missing, deletion, none_left, seen
 
 _ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 # RFC 7644 section 3.2
@@ -175,9 +175,7 @@ def _user(effect: Effect) -> Flow[tuple[ScimUser | None, bool]]:
 
 def _look_at_deletion(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
     user, gone = yield from _user(effect)
-    if user is None:
-        return ReadBack("done" if gone else "unknown", {"present": False})
-    return ReadBack("not_done", user.evidence())
+    return deletion(None if user is None else user.evidence(), confirmed=gone)
 
 
 def _look_at_state(server: ScimServer, effect: Effect) -> Flow[ReadBack]:

@@ -15,11 +15,12 @@ from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.acts import Act, ActTable
 from connectors.errors import RefusedError
 from connectors.http.connector import SAMPLE_SIZE, HttpKind, TokenSettings, answers, bearer, find_by, first_page
-from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
+from connectors.http.flows import Fields, all_pages, ask_if_present, parse
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of
 from connectors.read_backs import account_missing, seen
+from connectors.reference.changes import change_account
 
 _KEY_TTL = timedelta(hours=24)
 _PAGES = Cursor(items_at=("cards",), next_at=("next",), parameter="cursor")
@@ -70,10 +71,8 @@ def _close(settings: CardsSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
 
 
 def _set_state(operation: Operation, effect: Effect) -> Flow[Mapping[str, Any]]:
-    key = {"Idempotency-Key": effect.effect_key}
-    request = operation.request(account_of(effect).native_id, headers=key, missing_ok=True)
     try:
-        answer = yield from change(request, effect)
+        answer = yield from change_account(operation, effect, header="Idempotency-Key")
     except RefusedError as error:
         card = yield from _card(effect)
         if error.code != "refused" or card is None or not _is_done(card, effect):

@@ -16,11 +16,12 @@ from connectors.account_set import equals_ignoring_case
 from connectors.acts import Act, ActTable
 from connectors.errors import RefusedError
 from connectors.http.connector import SAMPLE_SIZE, HttpKind, TokenSettings, answers, bearer, find_by, first_page
-from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
+from connectors.http.flows import Fields, all_pages, ask_if_present, parse
 from connectors.http.pages import Cursor
-from connectors.http.requests import Answer, Flow, Operation
+from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, text_of
 from connectors.read_backs import account_missing, seen
+from connectors.reference.changes import change_account
 
 _PAGES = Cursor(items_at=("accounts",), next_at=("next",), parameter="cursor")
 _SESSION_PAGES = Cursor(items_at=("sessions",), next_at=("next",), parameter="cursor")
@@ -91,26 +92,20 @@ def _accounts(attribute: str, value: str) -> Flow[list[_Account]]:
     return [account for account in found if equals_ignoring_case(getattr(account, attribute), value)]
 
 
-def _change(operation: Operation, effect: Effect, json: Any = None) -> Flow[Answer]:
-    key = {"Effect-Key": effect.effect_key}
-    request = operation.request(account_of(effect).native_id, json=json, headers=key, missing_ok=True)
-    return (yield from change(request, effect))
-
-
 def _suspend(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    return {"state": parse((yield from _change(SUSPEND_ACCOUNT, effect)).body, _Account).state}
+    return {"state": parse((yield from change_account(SUSPEND_ACCOUNT, effect)).body, _Account).state}
 
 
 def _demote(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    return {"admin": parse((yield from _change(DEMOTE_ACCOUNT, effect)).body, _Account).admin}
+    return {"admin": parse((yield from change_account(DEMOTE_ACCOUNT, effect)).body, _Account).admin}
 
 
 def _end_sessions(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    return {"removed": parse((yield from _change(END_SESSIONS, effect)).body, _Removed).removed}
+    return {"removed": parse((yield from change_account(END_SESSIONS, effect)).body, _Removed).removed}
 
 
 def _delete_tokens(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    return {"removed": parse((yield from _change(DELETE_TOKENS, effect)).body, _Removed).removed}
+    return {"removed": parse((yield from change_account(DELETE_TOKENS, effect)).body, _Removed).removed}
 
 
 def _transfer(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -122,7 +117,7 @@ def _transfer(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str
             remedy="Set another recipient in the step's parameters.",
             happened="no",
         )
-    answer = yield from _change(TRANSFER_REPOSITORIES, effect, {"to": recipient.id})
+    answer = yield from change_account(TRANSFER_REPOSITORIES, effect, {"to": recipient.id})
     return {"to": recipient.id, "transferred": parse(answer.body, _Transferred).transferred}
 
 

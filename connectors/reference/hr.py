@@ -23,12 +23,13 @@ from connectors.http.connector import (
     find_by,
     first_page,
 )
-from connectors.http.flows import Fields, all_pages, ask_if_present, change, parse
+from connectors.http.flows import Fields, all_pages, ask_if_present, parse
 from connectors.http.pages import Cursor
-from connectors.http.requests import Answer, Flow, Operation
+from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, instant_of
 from connectors.people import Asset, Person
 from connectors.read_backs import account_missing, seen
+from connectors.reference.changes import change_account
 
 _MAX_PAGE = 100
 _PAGES = Cursor(items_at=("people",), next_at=("next",), parameter="cursor")
@@ -120,19 +121,13 @@ def _find(settings: HrSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
     return [person.as_account() for person in (yield from _people({lookup.attribute: lookup.value}))]
 
 
-def _change(operation: Operation, effect: Effect, json: Any) -> Flow[Answer]:
-    key = {"Effect-Key": effect.effect_key}
-    request = operation.request(account_of(effect).native_id, json=json, headers=key, missing_ok=True)
-    return (yield from change(request, effect))
-
-
 def _record_leaving(settings: HrSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    answer = yield from _change(RECORD_LEAVING, effect, {"at": instant_of(effect, "at").isoformat()})
+    answer = yield from change_account(RECORD_LEAVING, effect, {"at": instant_of(effect, "at").isoformat()})
     return parse(answer.body, _Person).evidence()
 
 
 def _book_final_pay(settings: HrSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    return parse((yield from _change(BOOK_FINAL_PAY, effect, {})).body, _Person).evidence()
+    return parse((yield from change_account(BOOK_FINAL_PAY, effect, {})).body, _Person).evidence()
 
 
 def _look_at_leaving(settings: HrSettings, effect: Effect) -> Flow[ReadBack]:

@@ -31,6 +31,7 @@ from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, text_of
 from connectors.protocols.smtp import MailServer, Security, ascii_address, message_id
 from connectors.read_backs import account_missing, seen
+from connectors.reference.changes import change_account
 from connectors.tls import require_private
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -97,9 +98,7 @@ def change_mailbox(effect: Effect, values: Mapping[str, Any]) -> Flow[Reply]:
     address = account_of(effect).native_id
     fetched = yield from change(GET_MAILBOX.request(address, missing_ok=True), effect)
     before = parse(fetched.body, _Mailbox)
-    key = {"Effect-Key": effect.effect_key}
-    request = PUT_MAILBOX.request(address, json={**fetched.body, **values}, headers=key, missing_ok=True)
-    answer = yield from change(request, effect)
+    answer = yield from change_account(PUT_MAILBOX, effect, {**fetched.body, **values})
     return Reply({"before": before.evidence(), "after": parse(answer.body, _Mailbox).evidence()})
 
 

@@ -29,7 +29,7 @@ from connectors.http.pages import LinkHeader
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.http.tokens import PrivateKeyJwt, SigningKey
 from connectors.parameters import account_of, names_of
-from connectors.read_backs import account_missing, none_left, seen
+from connectors.read_backs import account_missing, deletion, none_left, seen
 
 LIST_USERS = Operation("GET", "/api/v1/users", "listUsers")
 GET_USER = Operation("GET", "/api/v1/users/{id}", "getUser")
@@ -218,9 +218,7 @@ def _delete(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
 
 def _look_at_deletion(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     user, gone = yield from _user(effect)
-    if user is None:
-        return ReadBack("done" if gone else "unknown", {"present": False})
-    return ReadBack("not_done", user.evidence())
+    return deletion(None if user is None else user.evidence(), confirmed=gone)
 
 
 def _revoke_sessions(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
