@@ -31,7 +31,7 @@ def _command() -> click.Command:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     code: int
     out: str
     err: str
@@ -47,15 +47,15 @@ class Offboard:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    async def __call__(self, *words: str, as_: str | None = None, env: dict[str, str] | None = None) -> Answer:
+    async def __call__(self, *words: str, as_: str | None = None, env: dict[str, str] | None = None) -> CommandResult:
         arguments, environment = self._typed(words, as_, env)
         # In a thread: a command runs an event loop of its own.
         done = await asyncio.to_thread(CliRunner().invoke, _command(), arguments, env=environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
-        return Answer(done.exit_code, done.stdout, done.stderr)
+        return CommandResult(done.exit_code, done.stdout, done.stderr)
 
-    async def beside(self, *words: str, as_: str | None = None, env: dict[str, str] | None = None) -> Answer:
+    async def beside(self, *words: str, as_: str | None = None, env: dict[str, str] | None = None) -> CommandResult:
         """In a process of its own: for what goes on while other commands are typed, which would take its output."""
         arguments, environment = self._typed(words, as_, env)
         program = Path(sys.executable).with_name("offboard")
@@ -68,7 +68,7 @@ class Offboard:
         finally:
             if process.returncode is None:
                 process.kill()
-        return Answer(process.returncode or 0, out.decode(), err.decode())
+        return CommandResult(process.returncode or 0, out.decode(), err.decode())
 
     def _typed(
         self, words: Sequence[str], as_: str | None, env: dict[str, str] | None
@@ -80,7 +80,7 @@ class Offboard:
             **(env or {}),
         }  # fmt: skip
 
-    async def done(self, *words: str, as_: str | None = None) -> Answer:
+    async def done(self, *words: str, as_: str | None = None) -> CommandResult:
         answer = await self(*words, as_=as_)
         assert answer.code == 0, answer.err or answer.out
         return answer

@@ -15,7 +15,7 @@ from pathlib import Path
 WITHIN = 60.0  # seconds
 
 
-class Screen:
+class TerminalScreen:
     """What a terminal of 110 columns has been sent."""
 
     def __init__(self, process: asyncio.subprocess.Process, master: int) -> None:
@@ -39,7 +39,7 @@ class Screen:
 
 
 @asynccontextmanager
-async def at_a_terminal(folder: Path, *words: str, **more: str) -> AsyncIterator[Screen]:
+async def at_a_terminal(folder: Path, *words: str, **more: str) -> AsyncIterator[TerminalScreen]:
     """The installed program at a terminal of its own; `more` is added to its environment."""
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 110, 0, 0))
@@ -49,7 +49,7 @@ async def at_a_terminal(folder: Path, *words: str, **more: str) -> AsyncIterator
     )
     os.close(slave)
     try:
-        yield Screen(process, master)
+        yield TerminalScreen(process, master)
     finally:
         if process.returncode is None:
             process.kill()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from tests.compatibility.people_at_work import LOOK_EVERY, MATCH_QUESTIONS, Document, Staff, open_tasks, story
+from tests.compatibility.people_at_work import LOOK_EVERY, MATCH_QUESTIONS, Document, StaffAtWork, open_tasks, story
 
 VOTERS: Mapping[str, tuple[str, ...]] = {"all": ("it", "finance"), "money": ("finance",)}
 TOO_LATE = 409
@@ -15,7 +15,7 @@ TOO_LATE = 409
 
 
 class Attendance:
-    def __init__(self, staff: Staff) -> None:
+    def __init__(self, staff: StaffAtWork) -> None:
         self._staff = staff
 
     async def attend(self, run_id: str, until: Callable[[Document], bool], deadline: float) -> Document:

@@ -14,7 +14,7 @@ LOOK_EVERY = 0.1  # seconds
 MATCH_QUESTIONS = ("ambiguous_match", "weak_match", "no_account")
 
 
-class Staff:
+class StaffAtWork:
     """`staff["it"]` is a client of the API that acts as the identity lead."""
 
     def __init__(self, clients: Mapping[str, httpx.AsyncClient]) -> None:
@@ -58,7 +58,7 @@ class Staff:
 
 
 @asynccontextmanager
-async def at_work(url: str, tokens: Mapping[str, str]) -> AsyncIterator[Staff]:
+async def at_work(url: str, tokens: Mapping[str, str]) -> AsyncIterator[StaffAtWork]:
     async with AsyncExitStack() as stack:
         clients = {}
         for alias, token in tokens.items():
@@ -66,7 +66,7 @@ async def at_work(url: str, tokens: Mapping[str, str]) -> AsyncIterator[Staff]:
                 base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30.0, trust_env=False
             )
             clients[alias] = await stack.enter_async_context(client)
-        yield Staff(clients)
+        yield StaffAtWork(clients)
 
 
 def has_open_gate(run: Document) -> bool:

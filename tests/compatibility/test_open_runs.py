@@ -20,7 +20,7 @@ from tests.compatibility import product
 from tests.compatibility.attendance import Attendance, sign_in
 from tests.compatibility.conftest import CopyDatabase, EnvironmentFor, set_clock
 from tests.compatibility.fixture_files import read_json
-from tests.compatibility.people_at_work import Document, Staff, at_work, is_finished, open_tasks, statuses
+from tests.compatibility.people_at_work import Document, StaffAtWork, at_work, is_finished, open_tasks, statuses
 from tests.compatibility.small_company import SmallCompany
 
 Recorded = dict[str, Any]
@@ -50,7 +50,7 @@ pytestmark = [
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class FinishedRuns:
     """`runs` and `events` as the API has them at the end, by the names of the recording."""
 
     database: str
@@ -66,7 +66,7 @@ async def ended(
     environment_for: EnvironmentFor,
     recorded: Recorded,
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Ended]:
+) -> AsyncIterator[FinishedRuns]:
     async with (
         copied() as database,
         SmallCompany.start(tmp_path_factory.mktemp("company"), read_json("company.json.gz")) as company,
@@ -85,27 +85,29 @@ async def ended(
         await set_clock(postgres, database, recorded["recorded_at"], days=3)
         async with at_work(up.url, await sign_in(up.url, recorded["tokens"])) as staff:
             await Attendance(staff).attend(runs["scheduled"], is_finished, DEADLINE)
-            yield Ended(database, *await _at_the_end(staff, runs), company.effects())
+            yield FinishedRuns(database, *await _at_the_end(staff, runs), company.effects())
 
 
-async def _at_the_end(staff: Staff, runs: dict[str, str]) -> tuple[dict[str, Document], dict[str, list[Document]]]:
+async def _at_the_end(
+    staff: StaffAtWork, runs: dict[str, str]
+) -> tuple[dict[str, Document], dict[str, list[Document]]]:
     documents = {name: await staff.run(run_id) for name, run_id in runs.items()}
     events = {name: (await staff.get("hr", f"/runs/{run_id}/events"))["events"] for name, run_id in runs.items()}
     return documents, events
 
 
-def test_every_open_run_came_to_its_end(ended: Ended) -> None:
+def test_every_open_run_came_to_its_end(ended: FinishedRuns) -> None:
     assert {name: ended.runs[name]["state"] for name in OPEN} == dict.fromkeys(OPEN, "clean")
     assert set(ended.runs) == {*OPEN, *FINISHED_BEFORE}
 
 
-def test_what_had_ended_stayed_as_it_was(ended: Ended, recorded: Recorded) -> None:
+def test_what_had_ended_stayed_as_it_was(ended: FinishedRuns, recorded: Recorded) -> None:
     before = read_json("answers.json.gz")["hr"]
     for name in FINISHED_BEFORE:
         assert ended.events[name] == before[f"/runs/{recorded['runs'][name]}/events"]["body"]["events"], name
 
 
-def test_what_had_happened_in_open_runs_is_followed_by_what_came(ended: Ended, recorded: Recorded) -> None:
+def test_what_had_happened_in_open_runs_is_followed_by_what_came(ended: FinishedRuns, recorded: Recorded) -> None:
     before = read_json("answers.json.gz")["hr"]
     for name in OPEN:
         were = before[f"/runs/{recorded['runs'][name]}/events"]["body"]["events"]
@@ -113,17 +115,17 @@ def test_what_had_happened_in_open_runs_is_followed_by_what_came(ended: Ended, r
         assert len(ended.events[name]) > len(were), name
 
 
-def test_the_vote_that_was_given_before_counts(ended: Ended) -> None:
+def test_the_vote_that_was_given_before_counts(ended: FinishedRuns) -> None:
     [gate] = ended.runs["one_of_two_votes"]["gates"]
     assert (gate["state"], [vote["by"] for vote in gate["votes"]]) == ("approved", ["it", "finance"])
 
 
-def test_a_vote_for_a_colleague_still_counts_for_them(ended: Ended) -> None:
+def test_a_vote_for_a_colleague_still_counts_for_them(ended: FinishedRuns) -> None:
     [gate] = ended.runs["held"]["gates"]
     assert [(vote["by"], vote["on_behalf_of"]) for vote in gate["votes"]] == [("operator", "it"), ("finance", None)]
 
 
-def test_no_effect_was_done_twice(ended: Ended) -> None:
+def test_no_effect_was_done_twice(ended: FinishedRuns) -> None:
     for system, effects in ended.effects.items():
         told = Counter(what_of(entry) for entry in effects if "/Groups/" not in entry["action"])
         assert told
@@ -137,14 +139,14 @@ def what_of(entry: Document) -> tuple[str, ...]:
     return (entry["action"], entry["target"], *([entry["key"]] if several else []))
 
 
-def test_what_was_done_before_the_worker_died_is_read_back_and_not_done_again(ended: Ended) -> None:
+def test_what_was_done_before_the_worker_died_is_read_back_and_not_done_again(ended: FinishedRuns) -> None:
     assert set(statuses(ended.runs["killed_after_effect"]).values()) == {"verified", "attested"}
     assert not new_effects_on(PEOPLE["killed_after_effect"], ended)
     asked = {task["step"] for task in ended.runs["killed_after_effect"]["tasks"] if task["kind"] == "confirm_outcome"}
     assert asked == {"tell_manager"}  # a message cannot be read back; the payment was found by looking
 
 
-def test_what_was_only_intended_is_done_once_and_never_where_that_is_forbidden(ended: Ended) -> None:
+def test_what_was_only_intended_is_done_once_and_never_where_that_is_forbidden(ended: FinishedRuns) -> None:
     assert set(statuses(ended.runs["killed_after_intent"]).values()) == {"verified", "attested"}
     done = Counter(new_effects_on(PEOPLE["killed_after_intent"], ended))
     assert sorted(done) == ["cards", "code", "hr", "identity", "mail"]
@@ -153,7 +155,7 @@ def test_what_was_only_intended_is_done_once_and_never_where_that_is_forbidden(e
     assert asked == {"final_pay", "tell_manager"}
 
 
-def new_effects_on(number: str, ended: Ended) -> list[str]:
+def new_effects_on(number: str, ended: FinishedRuns) -> list[str]:
     """The system of each effect since the recording whose target is an account of this person."""
     company = read_json("company.json.gz")
     [person] = [one for one in company["hr"].values() if one["employee_number"] == number]
@@ -171,7 +173,7 @@ def new_effects_on(number: str, ended: Ended) -> list[str]:
 
 
 async def test_the_ledger_still_verifies_with_the_old_checkpoint(
-    ended: Ended, postgres: product.PostgresServer, recorded: Recorded
+    ended: FinishedRuns, postgres: product.PostgresServer, recorded: Recorded
 ) -> None:
     found = await asyncio.to_thread(
         product.verify_database,
@@ -184,7 +186,7 @@ async def test_the_ledger_still_verifies_with_the_old_checkpoint(
 
 
 async def test_nothing_is_mailed_again_that_was_mailed(
-    ended: Ended, postgres: product.PostgresServer, copied: CopyDatabase
+    ended: FinishedRuns, postgres: product.PostgresServer, copied: CopyDatabase
 ) -> None:
     """Rows about what waits no longer are cleared away in time; those that are left say when it was mailed first."""
     asked = "SELECT item_id, actor_id, kind, sent_at FROM engine.notices"

@@ -17,7 +17,7 @@ from tests.compatibility import product
 from tests.compatibility.comparison import changed
 from tests.compatibility.conftest import CopyDatabase, EnvironmentFor
 from tests.compatibility.fixture_files import read_json
-from tests.compatibility.people_at_work import Staff, at_work
+from tests.compatibility.people_at_work import StaffAtWork, at_work
 from tests.compatibility.small_company import SmallCompany
 
 Recorded = dict[str, Any]
@@ -42,7 +42,7 @@ async def staff(
     environment_for: EnvironmentFor,
     recorded: Recorded,
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Staff]:
+) -> AsyncIterator[StaffAtWork]:
     folder: Path = tmp_path_factory.mktemp("company")
     async with (
         copied() as database,
@@ -60,7 +60,7 @@ def in_one_order(path: str, body: Recorded) -> Recorded:
     return {**body, "items": sorted(body["items"], key=lambda item: (item["run_id"], item["id"]))}
 
 
-async def as_recorded(alias: str, path: str, body: Recorded, staff: Staff) -> Recorded:
+async def as_recorded(alias: str, path: str, body: Recorded, staff: StaffAtWork) -> Recorded:
     """The history for the auditor, as far as it was recorded, without the events that were concealed."""
     if (alias, path) != ("auditor", "/ledger/history"):
         return body
@@ -70,7 +70,7 @@ async def as_recorded(alias: str, path: str, body: Recorded, staff: Staff) -> Re
 
 
 @pytest.mark.parametrize("alias", sorted(ANSWERS))
-async def test_the_api_answers_what_it_answered(alias: str, staff: Staff) -> None:
+async def test_the_api_answers_what_it_answered(alias: str, staff: StaffAtWork) -> None:
     differences = []
     for path, recorded in ANSWERS[alias].items():
         answer = await staff[alias].get(path)
@@ -85,7 +85,7 @@ async def test_the_api_answers_what_it_answered(alias: str, staff: Staff) -> Non
     assert not other, "\n".join(other[:20])
 
 
-async def test_open_exposure_goes_on_from_what_it_was(staff: Staff) -> None:
+async def test_open_exposure_goes_on_from_what_it_was(staff: StaffAtWork) -> None:
     recorded = ANSWERS["hr"]["/outcomes"]["body"]["open_exposure"]["longest"]
     now = (await staff.get("hr", "/outcomes"))["open_exposure"]["longest"]
     assert recorded
@@ -93,21 +93,21 @@ async def test_open_exposure_goes_on_from_what_it_was(staff: Staff) -> None:
         assert before["seconds"] <= after["seconds"] < before["seconds"] + 120
 
 
-async def test_an_idempotency_key_gets_the_same_answer_again(staff: Staff, recorded: Recorded) -> None:
+async def test_an_idempotency_key_gets_the_same_answer_again(staff: StaffAtWork, recorded: Recorded) -> None:
     kept = recorded["idempotent"]
     headers = {"Idempotency-Key": kept["key"], "Content-Type": "application/json"}
     answer = await staff["hr"].post("/runs", content=kept["body"], headers=headers)
     assert (answer.status_code, answer.json()) == (201, kept["answer"])
 
 
-async def test_a_programs_token_works_as_far_as_it_did(staff: Staff, recorded: Recorded) -> None:
+async def test_a_programs_token_works_as_far_as_it_did(staff: StaffAtWork, recorded: Recorded) -> None:
     me = await staff.get("program", "/me")
     assert (me["kind"], me["roles"], me["up_to"]) == ("service", ["reporting"], "read")
     assert me["actor_id"] == recorded["program"]["actor_id"]
     assert (await staff["program"].post(f"/runs/{recorded['runs']['held']}/release", json={})).status_code == 403
 
 
-async def test_a_page_of_the_history_leads_to_the_next(staff: Staff) -> None:
+async def test_a_page_of_the_history_leads_to_the_next(staff: StaffAtWork) -> None:
     after = ANSWERS["auditor"]["/ledger/history"]["body"]["after"]
     assert after
     assert (await staff.get("auditor", f"/ledger/history?after={after}"))["events"]

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """`target` is path and query, `headers` are by name in lower case."""
 
     method: str
@@ -24,7 +24,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answered:
+class ScriptedAnswer:
     """`body` is sent as it is where it is bytes, else as JSON."""
 
     status: int = 200
@@ -41,16 +41,16 @@ class Answered:
 class ScriptedServer:
     """To be given to `raw_servers.listening`."""
 
-    def __init__(self, answer: Callable[[Asked], Answered]) -> None:
+    def __init__(self, answer: Callable[[ReceivedRequest], ScriptedAnswer]) -> None:
         self._answer = answer
-        self.asked: list[Asked] = []
+        self.asked: list[ReceivedRequest] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii").split("\r\n")
         method, target, _ = head[0].split(" ")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        asked = Asked(method, target, headers, body)
+        asked = ReceivedRequest(method, target, headers, body)
         self.asked.append(asked)
         writer.write(self._answer(asked).written())
         await writer.drain()

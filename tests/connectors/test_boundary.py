@@ -14,7 +14,7 @@ from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
 from connectors.people import PeopleSource
 from connectors.registry import connect
 from tests.connectors.raw_servers import listening
-from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 
 EFFECT = Effect("wipe", "key", Account("7", "isa"))
 LOOKUP = Lookup("id", "7")
@@ -112,12 +112,12 @@ async def test_a_result_that_cannot_be_stored_is_not_understood(value: Any) -> N
     [(3, False), ({"id": "7", "externalId": "E-1", "meta": None, "roles": None}, True), ({"id": 7}, False)],
 )
 async def test_resources_of_another_form_are_coded(resource: Any, found: bool) -> None:
-    def answer(asked: Asked) -> Answered:
+    def answer(asked: ReceivedRequest) -> ScriptedAnswer:
         if asked.path == "/Users":
-            return Answered(200, {"totalResults": 1, "Resources": [resource]})
+            return ScriptedAnswer(200, {"totalResults": 1, "Resources": [resource]})
         if asked.path == "/Groups":
-            return Answered(200, {"totalResults": 0})
-        return Answered(404, {"schemas": 5})
+            return ScriptedAnswer(200, {"totalResults": 0})
+        return ScriptedAnswer(404, {"schemas": 5})
 
     async with listening(ScriptedServer(answer).serve) as port:
         scim = connect("scim", {"url": f"http://127.0.0.1:{port}", "token": "t"}, allowed_hosts=["127.0.0.1"])
@@ -135,11 +135,11 @@ async def test_resources_of_another_form_are_coded(resource: Any, found: bool) -
 
 
 async def test_done_without_evidence_is_unknown() -> None:
-    class Bare(Broken):
+    class WithoutEvidence(Broken):
         async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
             return ReadBack("done")
 
-    assert (await checked(Bare()).read_back(EFFECT)).outcome == "unknown"
+    assert (await checked(WithoutEvidence()).read_back(EFFECT)).outcome == "unknown"
 
 
 async def test_a_people_source_stays_one() -> None:

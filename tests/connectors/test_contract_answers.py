@@ -19,7 +19,7 @@ from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.people import PeopleSource
 from connectors.registry import connect, connector_kinds
 from tests.connectors.raw_servers import listening
-from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 from tests.connectors.vendors.okta_description import check_answer
 
 BOMB = gzip.compress(b'"' + b" " * 20_000_000 + b'"')
@@ -50,11 +50,11 @@ class Kind:
     name: str
     lookup: Lookup
     last_page: Any
-    page: Callable[[str], Answered] | None = None
+    page: Callable[[str], ScriptedAnswer] | None = None
 
     @asynccontextmanager
     async def connected(
-        self, answer: Callable[[Asked], Answered], **settings: str
+        self, answer: Callable[[ReceivedRequest], ScriptedAnswer], **settings: str
     ) -> AsyncIterator[tuple[Connector, ScriptedServer]]:
         server = ScriptedServer(answer)
         async with listening(server.serve) as port:
@@ -69,17 +69,17 @@ class Kind:
             yield connector, server
             await connector.aclose()
 
-    def answers(self, asked: Asked) -> Answered:
+    def answers(self, asked: ReceivedRequest) -> ScriptedAnswer:
         """One account, on one page."""
         if self.name == "scim" and asked.path == "/ServiceProviderConfig":
-            return Answered(404)
+            return ScriptedAnswer(404)
         if self.name == "scim" and asked.path == "/Groups":
-            return Answered(200, {"totalResults": 0})
-        return Answered(200, self.last_page)
+            return ScriptedAnswer(200, {"totalResults": 0})
+        return ScriptedAnswer(200, self.last_page)
 
 
-def cursor(items: str, item: Mapping[str, Any]) -> Callable[[str], Answered]:
-    return lambda following: Answered(200, {items: [item], "next": following})
+def cursor(items: str, item: Mapping[str, Any]) -> Callable[[str], ScriptedAnswer]:
+    return lambda following: ScriptedAnswer(200, {items: [item], "next": following})
 
 
 KINDS = (
@@ -88,7 +88,7 @@ KINDS = (
         "okta",
         Lookup("employeeNumber", "E-1"),
         [OKTA_USER],
-        lambda following: Answered(200, [OKTA_USER], {"Link": f'<{following}>; rel="next"'}),
+        lambda following: ScriptedAnswer(200, [OKTA_USER], {"Link": f'<{following}>; rel="next"'}),
     ),
     Kind("code_hosting", Lookup("employee_number", "E-1"), {"accounts": [ACCOUNT]}, cursor("accounts", ACCOUNT)),
     Kind("cards", Lookup("employee_number", "E-1"), {"cards": [CARD]}, cursor("cards", CARD)),
@@ -104,11 +104,11 @@ def named(kind: Kind) -> str:
 
 @pytest.mark.parametrize("kind", KINDS, ids=named)
 async def test_a_packed_answer_is_read(kind: Kind) -> None:
-    def packed(asked: Asked) -> Answered:
+    def packed(asked: ReceivedRequest) -> ScriptedAnswer:
         assert "gzip" in asked.headers["accept-encoding"]
         answer = kind.answers(asked)
         body = answer.written().partition(b"\r\n\r\n")[2]
-        return Answered(answer.status, gzip.compress(body), GZIP)
+        return ScriptedAnswer(answer.status, gzip.compress(body), GZIP)
 
     async with kind.connected(packed) as (connector, _):
         [account] = await connector.find_accounts([kind.lookup])
@@ -117,7 +117,10 @@ async def test_a_packed_answer_is_read(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=named)
 async def test_the_limit_of_an_answer_counts_unpacked_bytes(kind: Kind) -> None:
-    async with kind.connected(lambda asked: Answered(200, BOMB, GZIP), max_answer_bytes="100000") as (connector, _):
+    async with kind.connected(lambda asked: ScriptedAnswer(200, BOMB, GZIP), max_answer_bytes="100000") as (
+        connector,
+        _,
+    ):
         with pytest.raises(ActionRequiredError, match="answer_too_large") as raised:
             await connector.find_accounts([kind.lookup])
     assert len(BOMB) < 100_000
@@ -138,10 +141,12 @@ async def test_a_list_whose_pages_run_in_a_circle_is_an_error(kind: Kind) -> Non
 async def test_a_list_that_ends_before_its_total_is_an_error() -> None:
     scim = KINDS[0]
 
-    def answer(asked: Asked) -> Answered:
+    def answer(asked: ReceivedRequest) -> ScriptedAnswer:
         if asked.path != "/Users":
             return scim.answers(asked)
-        return Answered(200, {"totalResults": 3, "Resources": [SCIM_USER] if "startIndex=1&" in asked.target else []})
+        return ScriptedAnswer(
+            200, {"totalResults": 3, "Resources": [SCIM_USER] if "startIndex=1&" in asked.target else []}
+        )
 
     async with scim.connected(answer) as (connector, server):
         with pytest.raises(ActionRequiredError, match="answer_not_understood") as raised:
@@ -167,19 +172,19 @@ async def test_a_next_page_on_another_host_is_never_asked(kind: Kind) -> None:
     )
 
 
-NOTHING: Mapping[str, Answered] = {
-    "scim": Answered(200, {"totalResults": 0}),
-    "okta": Answered(200, []),
-    "code_hosting": Answered(200, {"accounts": [], "next": None}),
-    "cards": Answered(200, {"cards": [], "next": None}),
-    "hr": Answered(200, {"people": [], "next": None}),
-    "mail": Answered(404, {"error": "not_found"}),
+NOTHING: Mapping[str, ScriptedAnswer] = {
+    "scim": ScriptedAnswer(200, {"totalResults": 0}),
+    "okta": ScriptedAnswer(200, []),
+    "code_hosting": ScriptedAnswer(200, {"accounts": [], "next": None}),
+    "cards": ScriptedAnswer(200, {"cards": [], "next": None}),
+    "hr": ScriptedAnswer(200, {"people": [], "next": None}),
+    "mail": ScriptedAnswer(404, {"error": "not_found"}),
 }
 ABSENT = {"E-1": "E-9", "isa@vendor.example": "eva@vendor.example"}
 
 
 def test_oktas_answers_are_described_by_okta() -> None:
-    for answer in (Answered(200, [OKTA_USER]), NOTHING["okta"]):
+    for answer in (ScriptedAnswer(200, [OKTA_USER]), NOTHING["okta"]):
         check_answer("GET", "/api/v1/users", answer.status, answer.body)
 
 
@@ -193,19 +198,19 @@ async def test_no_account_needs_a_query_that_finds_another_account(kind: Kind, a
     """`ldap` has the same in test_ldap_odd_directories.py."""
     absent = Lookup(kind.lookup.attribute, ABSENT[kind.lookup.value])
 
-    def answer(asked: Asked) -> Answered:
+    def answer(asked: ReceivedRequest) -> ScriptedAnswer:
         target = unquote(asked.target)
-        listed = Answered(200, {"mailboxes": [kind.last_page], "next": None}) if kind.name == "mail" else None
+        listed = ScriptedAnswer(200, {"mailboxes": [kind.last_page], "next": None}) if kind.name == "mail" else None
         if asked.path in ("/ServiceProviderConfig", "/Groups"):
             return kind.answers(asked)
         if answers == "empty" or absent.value in target:
-            return Answered(200, {"mailboxes": []}) if asked.path == "/mailboxes" else NOTHING[kind.name]
+            return ScriptedAnswer(200, {"mailboxes": []}) if asked.path == "/mailboxes" else NOTHING[kind.name]
         if kind.lookup.value in target:
             return kind.answers(asked) if answers == "honest" else NOTHING[kind.name]
         whole = json.dumps((listed or kind.answers(asked)).body)
         if answers == "without the attribute":
             whole = whole.replace(json.dumps(kind.lookup.value), '""' if kind.name == "mail" else "null")
-        return Answered(200, json.loads(whole))
+        return ScriptedAnswer(200, json.loads(whole))
 
     async with kind.connected(answer) as (connector, _):
         # SCIM compares the whole list where filters do not work.
@@ -235,7 +240,7 @@ def limits() -> Mapping[str, tuple[int, dict[str, str]]]:
 @pytest.mark.parametrize("kind", KINDS, ids=named)
 async def test_a_rate_limit_says_when_to_come_back(kind: Kind, limit: str) -> None:
     status, headers = limits()[limit]
-    async with kind.connected(lambda asked: Answered(status, {}, headers)) as (connector, server):
+    async with kind.connected(lambda asked: ScriptedAnswer(status, {}, headers)) as (connector, server):
         with pytest.raises(TryAgainError, match="too_many_requests") as raised:
             await connector.find_accounts([kind.lookup])
     assert raised.value.happened == "no"
@@ -246,28 +251,28 @@ async def test_a_rate_limit_says_when_to_come_back(kind: Kind, limit: str) -> No
 @pytest.mark.parametrize("headers", [{}, {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "7"}])
 @pytest.mark.parametrize("kind", KINDS, ids=named)
 async def test_another_403_needs_a_person(kind: Kind, headers: dict[str, str]) -> None:
-    async with kind.connected(lambda asked: Answered(403, {}, headers)) as (connector, _):
+    async with kind.connected(lambda asked: ScriptedAnswer(403, {}, headers)) as (connector, _):
         with pytest.raises(ActionRequiredError, match="credential_refused"):
             await connector.find_accounts([kind.lookup])
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=named)
 async def test_a_token_that_cannot_be_renewed_is_sent_once(kind: Kind) -> None:
-    async with kind.connected(lambda asked: Answered(401, {"error": "expired"})) as (connector, server):
+    async with kind.connected(lambda asked: ScriptedAnswer(401, {"error": "expired"})) as (connector, server):
         with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
             await connector.find_accounts([kind.lookup])
     assert raised.value.happened == "no"
     assert len(server.asked) == 1
 
 
-def in_pages(name: str, items: list[Any]) -> Callable[[Asked], Answered]:
+def in_pages(name: str, items: list[Any]) -> Callable[[ReceivedRequest], ScriptedAnswer]:
     """The list `name`, one item on each page; below it, the resource itself."""
 
-    def answer(asked: Asked) -> Answered:
+    def answer(asked: ReceivedRequest) -> ScriptedAnswer:
         query = parse_qs(asked.target.partition("?")[2])
         number = int(query.get("cursor", ["0"])[0])
         following = str(number + 1) if number + 1 < len(items) else None
-        return Answered(200, {name: items[number : number + 1], "next": following})
+        return ScriptedAnswer(200, {name: items[number : number + 1], "next": following})
 
     return answer
 
@@ -277,7 +282,7 @@ async def test_every_manager_is_read() -> None:
     async with KINDS[4].connected(in_pages("people", line)) as (connector, _):
         assert isinstance(connector, PeopleSource)
         assert [person.id for person in await connector.managers("7")] == ["0", "1", "2"]
-    async with KINDS[4].connected(lambda asked: Answered(404, {"error": "unknown"})) as (connector, _):
+    async with KINDS[4].connected(lambda asked: ScriptedAnswer(404, {"error": "unknown"})) as (connector, _):
         assert isinstance(connector, PeopleSource)
         with pytest.raises(RefusedError, match="not_found"):
             await connector.managers("7")
@@ -296,8 +301,8 @@ async def test_every_page_of_a_list_of_a_resource_is_read(
 ) -> None:
     listed = in_pages(name, [{"id": str(number), "at": "2026-11-29T12:00:00Z"} for number in range(3)])
 
-    def answer(asked: Asked) -> Answered:
-        return listed(asked) if asked.path.count("/") == 3 else Answered(200, resource)
+    def answer(asked: ReceivedRequest) -> ScriptedAnswer:
+        return listed(asked) if asked.path.count("/") == 3 else ScriptedAnswer(200, resource)
 
     async with kind.connected(answer) as (connector, _):
         look = await connector.read_back(Effect(ability, "key", Account("7", "isa")))

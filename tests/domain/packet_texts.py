@@ -84,7 +84,7 @@ def packet_files(**changes: tuple[str, str]) -> dict[str, bytes]:
 
 
 @dataclass(frozen=True)
-class Act:
+class SampleAbility:
     """An ability as the domain sees it."""
 
     name: str
@@ -102,25 +102,28 @@ class Act:
 
 
 @dataclass(frozen=True)
-class Told:
+class SampleSetting:
     name: str
     secret: bool = False
     required: bool = True
 
 
 ABILITIES = {
-    "people": {"stage_leaving": Act("stage_leaving", level="stage", needs_account=False)},
+    "people": {"stage_leaving": SampleAbility("stage_leaving", level="stage", needs_account=False)},
     "forge": {
         act.name: act
         for act in (
-            Act("snapshot", level="read"),
-            Act("disable", cuts_access=True),
-            Act("delete_account", reversible="no", destroys=True),
-            Act("wipe_account", reversible="no", destroys=True),
-            Act("pass_on", hands_over=True),
-            Act("pay", repeat="never"),
-            Act("rename"),
+            SampleAbility("snapshot", level="read"),
+            SampleAbility("disable", cuts_access=True),
+            SampleAbility("delete_account", reversible="no", destroys=True),
+            SampleAbility("wipe_account", reversible="no", destroys=True),
+            SampleAbility("pass_on", hands_over=True),
+            SampleAbility("pay", repeat="never"),
+            SampleAbility("rename"),
         )
     },
 }
-SETTINGS = {"people": [Told("url")], "forge": [Told("url"), Told("token", secret=True), Told("zone", required=False)]}
+SETTINGS = {
+    "people": [SampleSetting("url")],
+    "forge": [SampleSetting("url"), SampleSetting("token", secret=True), SampleSetting("zone", required=False)],
+}

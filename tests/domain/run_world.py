@@ -34,7 +34,7 @@ from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.steps import AttemptResult, Intent
 from orchestrator.domain.run.upcoming import progress
 from orchestrator.domain.run.work import StepState
-from tests.domain.packet_texts import Act
+from tests.domain.packet_texts import SampleAbility
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 EVENING = MONDAY + timedelta(hours=9)  # the cutoff, unless a test says another
@@ -107,25 +107,25 @@ exceptions:
 """
 
 CATALOGUE = {
-    "people": {"stage_leaving": Act("stage_leaving", level="stage", needs_account=False)},
+    "people": {"stage_leaving": SampleAbility("stage_leaving", level="stage", needs_account=False)},
     "forge": {
         act.name: act
         for act in (
-            Act("snapshot", level="read"),
-            Act("disable", cuts_access=True),
-            Act("sessions", cuts_access=True),
-            Act("tokens", cuts_access=True, reversible="no"),
-            Act("rename"),
-            Act("notify", repeat="never", read_back=False, reversible="no"),
-            Act("remove", reversible="no"),
+            SampleAbility("snapshot", level="read"),
+            SampleAbility("disable", cuts_access=True),
+            SampleAbility("sessions", cuts_access=True),
+            SampleAbility("tokens", cuts_access=True, reversible="no"),
+            SampleAbility("rename"),
+            SampleAbility("notify", repeat="never", read_back=False, reversible="no"),
+            SampleAbility("remove", reversible="no"),
         )
     },
     "bank": {
         act.name: act
         for act in (
-            Act("freeze"),
-            Act("close", repeat="keyed", keyed_for=DAY, reversible="no"),
-            Act("pay", repeat="never", reversible="no"),
+            SampleAbility("freeze"),
+            SampleAbility("close", repeat="keyed", keyed_for=DAY, reversible="no"),
+            SampleAbility("pay", repeat="never", reversible="no"),
         )
     },
 }

@@ -13,7 +13,7 @@ from orchestrator.embedded.temporal import TemporalServer
 
 
 @workflow.defn
-class Waiting:
+class WaitingWorkflow:
     """Waits for a signal."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ async def test_a_workflow_goes_on_after_a_crash_of_the_server(tmp_path: Path) ->
         address = server.address
         client = await Client.connect(address, namespace=server.namespace)
         handle = await client.start_workflow(
-            Waiting.run, id="waiting", task_queue="crash", execution_timeout=timedelta(minutes=5)
+            WaitingWorkflow.run, id="waiting", task_queue="crash", execution_timeout=timedelta(minutes=5)
         )
         await server.crash()
         assert server.pid is None
@@ -48,7 +48,9 @@ async def test_a_workflow_goes_on_after_a_crash_of_the_server(tmp_path: Path) ->
         assert server.address == address
         description = await handle.describe()
         assert description.status is WorkflowExecutionStatus.RUNNING
-        async with Worker(client, task_queue="crash", workflows=[Waiting], workflow_runner=UnsandboxedWorkflowRunner()):
-            await handle.signal(Waiting.tell)
+        async with Worker(
+            client, task_queue="crash", workflows=[WaitingWorkflow], workflow_runner=UnsandboxedWorkflowRunner()
+        ):
+            await handle.signal(WaitingWorkflow.tell)
             assert await handle.result() == "went on"
     assert server.pid is None

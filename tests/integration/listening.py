@@ -17,7 +17,7 @@ from orchestrator.settings import Settings
 from orchestrator.worker import working
 
 
-class Listener(NoObserver):
+class AttemptListener(NoObserver):
     """`calls`: system, what for, and the loop's time at which it began, in seconds."""
 
     def __init__(self, when_confirmed: Callable[[], None] | None = None) -> None:
@@ -43,7 +43,7 @@ class Listener(NoObserver):
 
 
 @asynccontextmanager
-async def listened_to(settings: Settings, listener: Listener) -> AsyncIterator[None]:
+async def listened_to(settings: Settings, listener: AttemptListener) -> AsyncIterator[None]:
     """A worker with books and connections of its own."""
     async with _connections(settings, listener) as make, working(settings, make_activities=make):
         yield
@@ -51,7 +51,7 @@ async def listened_to(settings: Settings, listener: Listener) -> AsyncIterator[N
 
 @asynccontextmanager
 async def _connections(
-    settings: Settings, listener: Listener
+    settings: Settings, listener: AttemptListener
 ) -> AsyncIterator[Callable[[Runs, Keyring, Connections, Rates, EngineReports], SystemActivities]]:
     heard = Connections(settings.environment, None, listener, secrets_folder=settings.secrets_folder)
 

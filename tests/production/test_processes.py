@@ -43,7 +43,7 @@ READY_WITHIN = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedProcess:
     code: int
     said: str
 
@@ -70,7 +70,7 @@ class Site:
         }
         return {"PATH": os.environ["PATH"], **given, **more}
 
-    async def run(self, service: str, *words: str, **more: str) -> Ended:
+    async def run(self, service: str, *words: str, **more: str) -> EndedProcess:
         """The service's container with these arguments, to its end."""
         process = await asyncio.create_subprocess_exec(
             OFFBOARD, *words, env=self.environment(service, **more), cwd=self.folder,
@@ -78,9 +78,9 @@ class Site:
         )  # fmt: skip
         said, _ = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode is not None
-        return Ended(process.returncode, said.decode())
+        return EndedProcess(process.returncode, said.decode())
 
-    async def check(self, service: str, **more: str) -> Ended:
+    async def check(self, service: str, **more: str) -> EndedProcess:
         """The service's health check, as the container runs it."""
         words = compose()["services"][service]["healthcheck"]["test"]
         return await self.run(service, *words[2:], **more)
@@ -159,7 +159,7 @@ async def test_the_migration_needs_the_owner_only_and_runs_again(site: Site) -> 
     """It gets neither the master key nor an address of Temporal."""
     for _ in range(2):
         migrated = await site.run("migrate", *compose()["services"]["migrate"]["command"])
-        assert migrated == Ended(0, "The database is up to date.\n")
+        assert migrated == EndedProcess(0, "The database is up to date.\n")
     refused = await site.run("worker", "migrate")
     assert refused.code == 1
 
@@ -292,7 +292,7 @@ async def test_backups_in_two_parts_are_a_whole_ledger_again(site: Site) -> None
     await site.postgres.create_database("restored")
     address = site.environment("administer")["OFFBOARD_DATABASE_URL"].replace("@/offboard?", "@/restored?")
 
-    async def administer(*words: str) -> Ended:
+    async def administer(*words: str) -> EndedProcess:
         return await site.run("administer", *words, OFFBOARD_DATABASE_URL=address)
 
     await _postgres("pg_restore", "--exit-on-error", "-d", target, ledger)

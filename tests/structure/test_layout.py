@@ -160,7 +160,7 @@ def test_files_of_tests_have_different_names() -> None:
 
 def test_a_class_name_is_defined_once() -> None:
     defined: dict[str, list[str]] = {}
-    for path in python_files(*PACKAGES):
+    for path in python_files(*PACKAGES, "tests", "bench"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
                 defined.setdefault(node.name, []).append(f"{name_of(path)}:{node.lineno}")

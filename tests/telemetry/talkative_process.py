@@ -32,7 +32,7 @@ class Model(BaseModel):
     number: int
 
 
-class Asked(BaseModel):
+class FailingInput(BaseModel):
     run_id: str
 
 
@@ -49,7 +49,7 @@ def fail() -> None:
 
 
 @activity.defn(name="failing")
-async def failing(asked: Asked) -> None:
+async def failing(asked: FailingInput) -> None:
     activity.logger.warning("about %s", PLANT)
     fail()
 
@@ -57,7 +57,7 @@ async def failing(asked: Asked) -> None:
 @workflow.defn(name="Failing")
 class Failing:
     @workflow.run
-    async def run(self, asked: Asked) -> None:
+    async def run(self, asked: FailingInput) -> None:
         workflow.logger.warning(f"about {PLANT}")
         await workflow.execute_activity(
             failing, asked, start_to_close_timeout=timedelta(seconds=10), retry_policy=RetryPolicy(maximum_attempts=2)
@@ -73,7 +73,9 @@ async def in_temporal(address: str, trace_file: str) -> None:
             engine.client, task_queue=queue, workflows=[Failing], activities=[failing], workflow_runner=runner
         ):
             try:
-                await engine.client.execute_workflow(Failing.run, Asked(run_id="r-1"), id=queue, task_queue=queue)
+                await engine.client.execute_workflow(
+                    Failing.run, FailingInput(run_id="r-1"), id=queue, task_queue=queue
+                )
             except WorkflowFailureError:
                 logging.getLogger("offboard.test").exception("as expected")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReceivedDelivery:
     path: str
     headers: dict[str, str]
     body: bytes
@@ -37,7 +37,7 @@ class Receiver:
     location: str = ""
     body: bytes = b""
     slow: float = 0.0
-    told: list[Told] = field(default_factory=list)
+    told: list[ReceivedDelivery] = field(default_factory=list)
 
     def types(self) -> list[str]:
         return [told.document["type"] for told in self.told]
@@ -48,11 +48,11 @@ def receiving(certificate: Path | None = None, host: str = "127.0.0.1") -> Itera
     """With `certificate` (PEM, with its key) over TLS."""
     receiver = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
+    class ReceiverHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            receiver.told.append(Told(self.path, headers, body, time.time()))
+            receiver.told.append(ReceivedDelivery(self.path, headers, body, time.time()))
             status = receiver.answers.pop(0) if len(receiver.answers) > 1 else receiver.answers[0]
             time.sleep(receiver.slow)
             self.send_response(status)
@@ -65,7 +65,7 @@ def receiving(certificate: Path | None = None, host: str = "127.0.0.1") -> Itera
         def log_message(self, format: str, *args: object) -> None:
             return None
 
-    server = ThreadingHTTPServer((host, 0), Handler)
+    server = ThreadingHTTPServer((host, 0), ReceiverHandler)
     server.daemon_threads = True
     scheme = "http"
     if certificate is not None:

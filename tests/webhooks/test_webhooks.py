@@ -27,7 +27,7 @@ from tests.conftest import Hire
 from tests.integration.installation import FAR_FUTURE, ZONE, Installation, conninfo
 from tests.integration.needles import Needles, words_of
 from tests.webhooks.conftest import PUBLIC_URL, Install
-from tests.webhooks.receiver import Receiver, Told, receiving
+from tests.webhooks.receiver import ReceivedDelivery, Receiver, receiving
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -66,11 +66,11 @@ async def start_under_embargo(here: Installation, person: Employee, lasts: timed
     return done.run_id, (await here.backend.ledger.firsts([run_stream(done.run_id)]))[0].position
 
 
-def told_of(receiver: Receiver, type_: str) -> list[Told]:
+def told_of(receiver: Receiver, type_: str) -> list[ReceivedDelivery]:
     return [told for told in receiver.told if told.document["type"] == f"dev.offboard.{type_}"]
 
 
-def verify(told: Told, secret: str) -> None:
+def verify(told: ReceivedDelivery, secret: str) -> None:
     """The specification's own library says whether it comes from us. Raises where it does not."""
     standardwebhooks.Webhook(secret).verify(told.body, told.headers)
 
@@ -111,7 +111,7 @@ async def test_webhooks_get_a_run_from_request_to_close(
             [closed] = told_of(receiver, "run.closed")
             assert closed.document["data"]["outcome"] == "clean"
             with pytest.raises(standardwebhooks.WebhookVerificationError):
-                verify(Told(gate.path, gate.headers, gate.body + b" ", gate.at), secret)
+                verify(ReceivedDelivery(gate.path, gate.headers, gate.body + b" ", gate.at), secret)
             await hook_until(here, hook.hook_id, lambda known: known.last_status == "204", "the status")
         hits, count = await needles.in_histories(here.engine.client, "WorkflowType = 'DeliverWebhook'")
         assert count >= 5 and hits == []

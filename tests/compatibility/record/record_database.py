@@ -31,7 +31,7 @@ from orchestrator.embedded.staff import STAFF
 from orchestrator.embedded.unprivileged import server_user
 from tests.compatibility import product
 from tests.compatibility.fixture_files import FIXTURES, write_json, write_text
-from tests.compatibility.people_at_work import Document, Staff, at_work
+from tests.compatibility.people_at_work import Document, StaffAtWork, at_work
 from tests.compatibility.record.stories import STORIES, killed
 from tests.compatibility.small_company import SmallCompany
 from tests.integration.installation import WorkerProcess, environment_of
@@ -90,7 +90,7 @@ async def govern(up: product.Running) -> None:
     await connections.aclose()
 
 
-async def answers(staff: Staff, runs: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+async def answers(staff: StaffAtWork, runs: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     everywhere = [
         "/runs",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from tests.compatibility import product
 from tests.compatibility.people_at_work import (
     Document,
-    Staff,
+    StaffAtWork,
     has_open_gate,
     is_finished,
     open_kinds,
@@ -19,23 +19,23 @@ from tests.compatibility.people_at_work import (
 from tests.compatibility.small_company import SmallCompany
 
 PAST = "2026-01-05T18:00"
-Story = Callable[[Staff, SmallCompany, str, product.Running, Document], Awaitable[str]]
+Story = Callable[[StaffAtWork, SmallCompany, str, product.Running, Document], Awaitable[str]]
 
 
-async def start(staff: Staff, number: str, packet: str = "recorded-leaver", **more: object) -> str:
+async def start(staff: StaffAtWork, number: str, packet: str = "recorded-leaver", **more: object) -> str:
     asked = {"person": number, "packet": packet, "cutoff": PAST, "reason": "They leave.", **more}
     if asked["cutoff"] is None:
         del asked["cutoff"]
     return str((await staff.post("hr", "/runs", asked))["run_id"])
 
 
-async def at_gate(staff: Staff, number: str, packet: str = "recorded-leaver", **more: object) -> str:
+async def at_gate(staff: StaffAtWork, number: str, packet: str = "recorded-leaver", **more: object) -> str:
     run = await start(staff, number, packet, **more)
     await staff.wait(run, has_open_gate, "an open gate")
     return run
 
 
-async def complete_tasks(staff: Staff, run: str, **more: object) -> None:
+async def complete_tasks(staff: StaffAtWork, run: str, **more: object) -> None:
     for task in open_tasks(await staff.run(run)):
         await staff.post(
             "operator", f"/runs/{run}/tasks/{task['task_id']}/completion", {"outcome": "done", "note": "Done.", **more}
@@ -53,7 +53,7 @@ def only_the_card_is_left(run: Document) -> bool:
     return left == {"close_card", "collect_equipment"}
 
 
-async def clean(staff: Staff, company: SmallCompany, number: str, up: product.Running, kept: Document) -> str:
+async def clean(staff: StaffAtWork, company: SmallCompany, number: str, up: product.Running, kept: Document) -> str:
     """Started with an idempotency key, and its task was completed with a file."""
     asked = {"person": number, "packet": "recorded-leaver", "cutoff": PAST, "reason": "They leave."}
     answered = await staff.post("hr", "/runs", asked, **{"Idempotency-Key": "recorded-start-0001"})
@@ -79,7 +79,7 @@ async def clean(staff: Staff, company: SmallCompany, number: str, up: product.Ru
     return run
 
 
-async def with_exceptions(staff: Staff, company: SmallCompany, number: str, *rest: object) -> str:
+async def with_exceptions(staff: StaffAtWork, company: SmallCompany, number: str, *rest: object) -> str:
     """A step failed for good and was skipped."""
     run = await at_gate(staff, number)
     company.break_("cards", "POST", "/close", "error_in_200", 1)
@@ -92,14 +92,14 @@ async def with_exceptions(staff: Staff, company: SmallCompany, number: str, *res
     return run
 
 
-async def ended(staff: Staff, company: SmallCompany, number: str, *rest: object) -> str:
+async def ended(staff: StaffAtWork, company: SmallCompany, number: str, *rest: object) -> str:
     run = await at_gate(staff, number)
     await staff.post("hr", f"/runs/{run}/end", {"reason": "They stay after all."})
     await staff.wait(run, is_finished, "the end")
     return run
 
 
-async def scheduled(staff: Staff, company: SmallCompany, number: str, *rest: object) -> str:
+async def scheduled(staff: StaffAtWork, company: SmallCompany, number: str, *rest: object) -> str:
     """Everything is decided, and the cutoff is two days ahead."""
     cutoff = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%dT18:00")
     run = await at_gate(staff, number, "standard-leaver", cutoff=cutoff)
@@ -112,17 +112,17 @@ async def scheduled(staff: Staff, company: SmallCompany, number: str, *rest: obj
     return run
 
 
-async def one_of_two_votes(staff: Staff, company: SmallCompany, number: str, *rest: object) -> str:
+async def one_of_two_votes(staff: StaffAtWork, company: SmallCompany, number: str, *rest: object) -> str:
     run = await at_gate(staff, number)
     await staff.approve(run, "it")
     return run
 
 
-async def several_gates(staff: Staff, company: SmallCompany, number: str, *rest: object) -> str:
+async def several_gates(staff: StaffAtWork, company: SmallCompany, number: str, *rest: object) -> str:
     return await at_gate(staff, number, "standard-leaver")
 
 
-async def parked(staff: Staff, company: SmallCompany, number: str, *rest: object) -> str:
+async def parked(staff: StaffAtWork, company: SmallCompany, number: str, *rest: object) -> str:
     """One step failed for good; the others are done, and the task is open."""
     run = await at_gate(staff, number)
     company.break_("cards", "POST", "/close", "error_in_200", 1)
@@ -134,7 +134,7 @@ async def parked(staff: Staff, company: SmallCompany, number: str, *rest: object
     return run
 
 
-async def held(staff: Staff, company: SmallCompany, number: str, up: product.Running, kept: Document) -> str:
+async def held(staff: StaffAtWork, company: SmallCompany, number: str, up: product.Running, kept: Document) -> str:
     """Decided by the finance approver and, for the identity lead who is away, by the operator; then held."""
     run = await at_gate(staff, number)
     await staff.post("operator", f"/runs/{run}/hold", {"reason": "A question for HR."})
@@ -146,14 +146,14 @@ async def held(staff: Staff, company: SmallCompany, number: str, up: product.Run
     return run
 
 
-async def match_question(staff: Staff, company: SmallCompany, number: str, *rest: object) -> str:
+async def match_question(staff: StaffAtWork, company: SmallCompany, number: str, *rest: object) -> str:
     run = await start(staff, number)
     await staff.wait(run, lambda state: "ambiguous_match" in open_kinds(state), "the question")
     await staff.wait(run, has_open_gate, "the gate for the rest")
     return run
 
 
-async def closing(staff: Staff, company: SmallCompany, number: str, *rest: object) -> str:
+async def closing(staff: StaffAtWork, company: SmallCompany, number: str, *rest: object) -> str:
     """Only the task is left."""
     run = await at_gate(staff, number)
     await staff.approve(run, "it", "finance")
@@ -161,13 +161,13 @@ async def closing(staff: Staff, company: SmallCompany, number: str, *rest: objec
     return run
 
 
-async def embargoed(staff: Staff, company: SmallCompany, number: str, *rest: object) -> str:
+async def embargoed(staff: StaffAtWork, company: SmallCompany, number: str, *rest: object) -> str:
     until = (datetime.now(UTC) + timedelta(days=10)).isoformat()
     embargo = {"until": until, "named": ["it", "finance", "operator", "safety-owner"]}
     return await at_gate(staff, number, embargo=embargo)
 
 
-async def rejected(staff: Staff, company: SmallCompany, number: str, *rest: object) -> str:
+async def rejected(staff: StaffAtWork, company: SmallCompany, number: str, *rest: object) -> str:
     run = await at_gate(staff, number)
     [gate] = (await staff.run(run))["gates"]
     path = f"/runs/{run}/gates/{gate['gate_id']}/decision"
@@ -176,7 +176,7 @@ async def rejected(staff: Staff, company: SmallCompany, number: str, *rest: obje
     return run
 
 
-async def urgent(staff: Staff, company: SmallCompany, number: str, *rest: object) -> str:
+async def urgent(staff: StaffAtWork, company: SmallCompany, number: str, *rest: object) -> str:
     """Access is cut before any decision; the review and the gates are open."""
     run = await start(staff, number, "standard-leaver", cutoff=None, urgent=True)
     await staff.wait(run, lambda state: statuses(state).get("suspend_code") == "verified", "what is cut at once")
@@ -184,7 +184,7 @@ async def urgent(staff: Staff, company: SmallCompany, number: str, *rest: object
     return run
 
 
-async def erased(staff: Staff, company: SmallCompany, number: str, up: product.Running, kept: Document) -> str:
+async def erased(staff: StaffAtWork, company: SmallCompany, number: str, up: product.Running, kept: Document) -> str:
     """The person's key is destroyed, as `docs/operations.md` says. A hold was placed and lifted, a token was made."""
     run = await at_gate(staff, number)
     await staff.post("hr", f"/runs/{run}/end", {"reason": "They stay after all."})
@@ -204,7 +204,7 @@ async def erased(staff: Staff, company: SmallCompany, number: str, up: product.R
     return run
 
 
-async def killed(staff: Staff, number: str) -> str:
+async def killed(staff: StaffAtWork, number: str) -> str:
     run = await at_gate(staff, number)
     await staff.approve(run, "safety-owner", "finance")
     return run

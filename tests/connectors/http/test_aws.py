@@ -10,14 +10,14 @@ from connectors.http.aws import AwsSignature
 from connectors.http.client import HttpClient
 from connectors.http.requests import Flow, Request
 from tests.connectors.raw_servers import listening
-from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 
 
 async def test_a_signature_covers_the_query_as_aws_reads_it() -> None:
     """The signature that AWS computes from the decoded query (create-signed-request, step 1: spaces are %20)."""
     secret, expected = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", []
 
-    def answer(asked: Asked) -> Answered:
+    def answer(asked: ReceivedRequest) -> ScriptedAnswer:
         path, _, query = asked.target.partition("?")
         pairs = sorted(
             (quote(name, safe="-_.~"), quote(value, safe="-_.~"))
@@ -42,7 +42,7 @@ async def test_a_signature_covers_the_query_as_aws_reads_it() -> None:
             key = hmac.digest(key, part.encode(), "sha256")
         text = f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         expected.append((hmac.digest(key, text.encode(), "sha256").hex(), given["Signature"]))
-        return Answered(200, {})
+        return ScriptedAnswer(200, {})
 
     auth = AwsSignature(
         access_key_id="AKIDEXAMPLE", secret_access_key=secret, service="identitystore", region="eu-central-1"

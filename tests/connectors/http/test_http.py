@@ -27,7 +27,7 @@ from connectors.recordings import Exchange, replay
 from orchestrator.embedded.company.certificate import write_certificate
 from tests.connectors.company_settings import ALLOWED
 from tests.connectors.raw_servers import Serve, http_answer, listening, silence
-from tests.connectors.scripted_server import Answered, ScriptedServer
+from tests.connectors.scripted_server import ScriptedAnswer, ScriptedServer
 
 TOKEN = "T0ken-that-nobody-may-read"
 
@@ -375,7 +375,7 @@ async def test_a_replay_judges_as_the_client_does(status: int, body: Any, method
             yield Request(method, (f"{number}",))
 
     last = len(methods) - 1
-    answers = [Answered(200, {}) for _ in range(last)] + [Answered(status, b"" if body is None else body)]
+    answers = [ScriptedAnswer(200, {}) for _ in range(last)] + [ScriptedAnswer(status, b"" if body is None else body)]
     server = ScriptedServer(lambda asked: answers[int(asked.path.removeprefix("/api/"))])
     async with speaking_to(server.serve) as system:
         with pytest.raises(ConnectorError) as by_client:

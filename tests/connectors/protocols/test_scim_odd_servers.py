@@ -15,13 +15,13 @@ from connectors.errors import ActionRequiredError, ConnectorError, RefusedError,
 from connectors.registry import connect
 from tests.connectors.company_settings import ALLOWED
 from tests.connectors.raw_servers import listening
-from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 
 ACCOUNT = Account("u-1", "nora")
 LEAVE = Effect("remove_from_groups", "key", ACCOUNT, deadline=10.0)
 
 
-class Server:
+class OddServer:
     """A tenant with two users. Each part of its behaviour can be replaced."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Server:
         self.shows_members = True
         self.refuses_changes: dict[str, int] = {}
         self.lists_users = True
-        self.asked: list[Asked] = []
+        self.asked: list[ReceivedRequest] = []
 
     def by_member(self, member: str) -> list[str]:
         return [id_ for id_, group in self.groups.items() if member in [_id(m) for m in group.get("members", ())]]
@@ -45,13 +45,13 @@ class Server:
     def by_value(self, attribute: str, value: str) -> list[dict[str, Any]]:
         return [u for u in (self.user, self.other) if str(u.get(attribute, "")).lower() == value.lower()]
 
-    def answer(self, asked: Asked) -> Answered:
+    def answer(self, asked: ReceivedRequest) -> ScriptedAnswer:
         self.asked.append(asked)
         parts = urlsplit(asked.target)
         path = parts.path.strip("/").split("/")
         condition = parse_qs(parts.query).get("filter", [""])[0]
         if path[0] == "ServiceProviderConfig":
-            return Answered(200, {"patch": {"supported": True}, "filter": {"supported": True}})
+            return ScriptedAnswer(200, {"patch": {"supported": True}, "filter": {"supported": True}})
         if path[0] == "Users":
             return self._users(path, condition)
         if len(path) > 1 and asked.method != "GET" and path[1] in self.refuses_changes:
@@ -60,9 +60,9 @@ class Server:
             member = json.loads(json.loads(asked.body)["Operations"][0]["path"].split(" eq ")[1].rstrip("]"))
             group = self.groups[path[1]]
             group["members"] = [each for each in group["members"] if _id(each) != member]
-            return Answered(204)
+            return ScriptedAnswer(204)
         if len(path) > 1:
-            return Answered(200, self.groups[path[1]]) if path[1] in self.groups else _refused(404)
+            return ScriptedAnswer(200, self.groups[path[1]]) if path[1] in self.groups else _refused(404)
         groups = list(self.groups.values())
         if condition.startswith("members.value"):
             found = self.filter_members(json.loads(condition.split(" eq ")[1]))
@@ -76,9 +76,9 @@ class Server:
             groups = [{name: group[name] for name in group if name != "members"} for group in groups]
         return _listed(groups)
 
-    def _users(self, path: list[str], condition: str) -> Answered:
+    def _users(self, path: list[str], condition: str) -> ScriptedAnswer:
         if len(path) > 1:
-            return Answered(200, self.other if path[1] == "u-2" else self.user)
+            return ScriptedAnswer(200, self.other if path[1] == "u-2" else self.user)
         if not condition:
             return _listed([self.user, self.other]) if self.lists_users else _refused(403)
         attribute, _, value = condition.partition(" eq ")
@@ -98,28 +98,28 @@ def _id(member: Any) -> str:
     return str(member["value"] if isinstance(member, dict) else member)
 
 
-def _listed(resources: list[Any]) -> Answered:
-    return Answered(200, {"totalResults": len(resources), "Resources": resources})
+def _listed(resources: list[Any]) -> ScriptedAnswer:
+    return ScriptedAnswer(200, {"totalResults": len(resources), "Resources": resources})
 
 
-def _refused(status: int) -> Answered:
+def _refused(status: int) -> ScriptedAnswer:
     error = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": str(status), "detail": "refused"}
-    return Answered(status, error)
+    return ScriptedAnswer(status, error)
 
 
-def _members_in_single_groups_only(server: Server) -> None:
+def _members_in_single_groups_only(server: OddServer) -> None:
     server.lists_members = False
     server.filter_members = lambda member: 400
 
 
-def _members_as_numbers(server: Server) -> None:
+def _members_as_numbers(server: OddServer) -> None:
     server.user["id"] = 53
     for group in server.groups.values():
         group["members"] = [{"value": 53}, {"value": 54}]
     server.filter_members = lambda member: 400
 
 
-def _names_in_another_case(server: Server) -> None:
+def _names_in_another_case(server: OddServer) -> None:
     server.user = {"ID": "u-1", "USERNAME": "Nora@example.org", "Active": True}
     server.groups = {
         id_: {"id": id_, "DisplayName": group["displayName"], "Members": [{"Value": "u-1"}, {"Value": "u-2"}]}
@@ -131,8 +131,8 @@ def _names_in_another_case(server: Server) -> None:
 @pytest.mark.parametrize(
     "odd", [lambda server: None, _members_in_single_groups_only, _members_as_numbers, _names_in_another_case]
 )
-async def test_memberships_are_seen_however_they_are_written(odd: Callable[[Server], None]) -> None:
-    server = Server()
+async def test_memberships_are_seen_however_they_are_written(odd: Callable[[OddServer], None]) -> None:
+    server = OddServer()
     odd(server)
     account = Account(str(server.user.get("id", "u-1")), "nora")
     async with server.connected() as scim:
@@ -141,7 +141,7 @@ async def test_memberships_are_seen_however_they_are_written(odd: Callable[[Serv
 
 
 async def test_members_that_are_never_shown_prove_nothing() -> None:
-    server = Server()
+    server = OddServer()
     server.filter_members = lambda member: []  # a server that answers unknown filters so
     for group in server.groups.values():
         del group["members"]
@@ -151,7 +151,7 @@ async def test_members_that_are_never_shown_prove_nothing() -> None:
 
 
 async def test_a_filter_that_always_finds_nothing_is_not_believed() -> None:
-    server = Server()
+    server = OddServer()
     server.filter_members = lambda member: []
     async with server.connected() as scim:
         assert (await scim.read_back(LEAVE)).outcome == "not_done"
@@ -160,7 +160,7 @@ async def test_a_filter_that_always_finds_nothing_is_not_believed() -> None:
 
 
 async def test_a_group_that_only_the_user_names_is_not_left() -> None:
-    server = Server()
+    server = OddServer()
     server.user["groups"] = [{"value": "g-9", "display": "Hidden"}]
     server.groups = {"g-3": {"id": "g-3", "displayName": "Others", "members": [{"value": "u-2"}]}}
     async with server.connected() as scim:
@@ -179,7 +179,7 @@ async def test_a_group_that_only_the_user_names_is_not_left() -> None:
 async def test_a_group_that_refuses_keeps_the_account_in_no_other(
     status: int, kind: type[ConnectorError], code: str
 ) -> None:
-    server = Server()
+    server = OddServer()
     server.refuses_changes = {"g-1": status}
     async with server.connected() as scim:
         with pytest.raises(kind, match=code) as raised:
@@ -191,7 +191,7 @@ async def test_a_group_that_refuses_keeps_the_account_in_no_other(
 
 
 async def test_a_group_is_named_in_any_case_and_must_exist() -> None:
-    server = Server()
+    server = OddServer()
     effect = Effect("remove_from_groups", "key", ACCOUNT, {"groups": ["payroll", "Payrol"]})
     async with server.connected() as scim:
         with pytest.raises(RefusedError, match="group_not_found") as raised:
@@ -205,7 +205,7 @@ async def test_a_group_is_named_in_any_case_and_must_exist() -> None:
 
 
 async def test_a_large_group_is_left_without_its_members() -> None:
-    server = Server()
+    server = OddServer()
     async with server.connected() as scim:
         await scim.attempt(LEAVE)
     lists = [asked.target for asked in server.asked if asked.path == "/Groups"]
@@ -213,19 +213,19 @@ async def test_a_large_group_is_left_without_its_members() -> None:
     assert not any(asked.method == "GET" and asked.path.startswith("/Groups/") for asked in server.asked)
 
 
-def _case_exact(server: Server) -> None:
+def _case_exact(server: OddServer) -> None:
     server.filter_users = lambda attribute, value: [
         user for user in (server.user, server.other) if str(user.get(attribute)) == value
     ]
 
 
-def _always_empty(server: Server) -> None:
+def _always_empty(server: OddServer) -> None:
     server.filter_users = lambda attribute, value: []
 
 
 @pytest.mark.parametrize("odd", [_case_exact, _always_empty])
-async def test_an_empty_answer_of_a_filter_that_does_not_work_is_not_believed(odd: Callable[[Server], None]) -> None:
-    server = Server()
+async def test_an_empty_answer_of_a_filter_that_does_not_work_is_not_believed(odd: Callable[[OddServer], None]) -> None:
+    server = OddServer()
     odd(server)
     async with server.connected() as scim:
         (account,) = await scim.find_accounts([Lookup("userName", "nora@example.org")])
@@ -239,7 +239,7 @@ async def test_an_empty_answer_of_a_filter_that_does_not_work_is_not_believed(od
 
 
 async def test_an_attribute_that_no_user_has_proves_no_absence() -> None:
-    async with Server().connected() as scim:
+    async with OddServer().connected() as scim:
         assert await scim.find_accounts([Lookup("userName", "eva@example.org")]) == []
         with pytest.raises(ActionRequiredError, match="search_unproven") as raised:
             await scim.find_accounts([Lookup("userName", "eva@example.org"), Lookup("externalId", "7")])
@@ -247,7 +247,7 @@ async def test_an_attribute_that_no_user_has_proves_no_absence() -> None:
 
 
 async def test_a_working_filter_is_proven_once() -> None:
-    server = Server()
+    server = OddServer()
     async with server.connected() as scim:
         await scim.find_accounts([Lookup("userName", "eva@example.org")])
         before = len(server.asked)
@@ -256,7 +256,7 @@ async def test_a_working_filter_is_proven_once() -> None:
 
 
 async def test_an_odd_record_of_another_person_stops_nothing() -> None:
-    server = Server()
+    server = OddServer()
     odd: Any = "not a resource"
     server.filter_users = lambda attribute, value: [odd, {"id": None}, server.user]
     server.groups["g-0"] = {"id": None, "displayName": "admin"}
@@ -269,10 +269,10 @@ async def test_an_odd_record_of_another_person_stops_nothing() -> None:
 
 @pytest.mark.parametrize("status", [404, 501])
 async def test_a_server_without_groups_finds_accounts(status: int) -> None:
-    server = Server()
+    server = OddServer()
     answer = server.answer
 
-    def without_groups(asked: Asked) -> Answered:
+    def without_groups(asked: ReceivedRequest) -> ScriptedAnswer:
         if asked.path == "/Groups" and (status == 404 or "%20or%20" in asked.target):
             return _refused(status)
         return answer(asked)
@@ -283,7 +283,7 @@ async def test_a_server_without_groups_finds_accounts(status: int) -> None:
         assert not account.privileged
 
 
-def _users_by_path(server: Server, asked: Asked) -> Answered | None:
+def _users_by_path(server: OddServer, asked: ReceivedRequest) -> ScriptedAnswer | None:
     """Refuses every PATCH with a filter in its path; takes the others."""
     if asked.method != "PATCH" or not asked.path.startswith("/Groups/"):
         return None
@@ -291,22 +291,22 @@ def _users_by_path(server: Server, asked: Asked) -> Answered | None:
     if operation["path"] != "members":
         return _refused(501)
     server.groups[asked.path.split("/")[2]]["members"] = operation["value"]
-    return Answered(204)
+    return ScriptedAnswer(204)
 
 
-def _users_by_put(server: Server, asked: Asked) -> Answered | None:
+def _users_by_put(server: OddServer, asked: ReceivedRequest) -> ScriptedAnswer | None:
     """Refuses every PATCH of a group."""
     if asked.method == "PUT" and asked.path.startswith("/Groups/"):
         server.groups[asked.path.split("/")[2]] = json.loads(asked.body)
-        return Answered(200, json.loads(asked.body))
+        return ScriptedAnswer(200, json.loads(asked.body))
     return _refused(501) if asked.method == "PATCH" else None
 
 
 @pytest.mark.parametrize("odd", [_users_by_path, _users_by_put])
 async def test_a_server_without_filters_in_paths_is_sent_the_remaining_members(
-    odd: Callable[[Server, Asked], Answered | None],
+    odd: Callable[[OddServer, ReceivedRequest], ScriptedAnswer | None],
 ) -> None:
-    server = Server()
+    server = OddServer()
     answer = server.answer
     server.answer = lambda asked: odd(server, asked) or answer(asked)  # type: ignore[method-assign]
     async with server.connected() as scim:
@@ -316,7 +316,7 @@ async def test_a_server_without_filters_in_paths_is_sent_the_remaining_members(
 
 
 async def test_a_group_that_is_too_large_to_read_is_left() -> None:
-    server = Server()
+    server = OddServer()
     members = [
         {"value": "u-1"},
         {"value": "u-2"},
@@ -325,7 +325,7 @@ async def test_a_group_that_is_too_large_to_read_is_left() -> None:
     server.groups = {"g-1": {"id": "g-1", "displayName": "Everyone", "members": members}}
     answer = server.answer
 
-    def without_members(asked: Asked) -> Answered:
+    def without_members(asked: ReceivedRequest) -> ScriptedAnswer:
         answered = answer(asked)
         if "excludedAttributes=members" in asked.target:
             return _listed([{"id": "g-1", "displayName": "Everyone"}] * answered.body["totalResults"])  # type: ignore[index]
@@ -342,18 +342,18 @@ async def test_a_group_that_is_too_large_to_read_is_left() -> None:
 @pytest.mark.parametrize("active", [True, False])
 async def test_a_server_that_takes_a_patch_without_path_deactivates(active: bool) -> None:
     """And one that refuses what changes nothing is read."""
-    server = Server()
+    server = OddServer()
     server.user["active"] = active
     answer = server.answer
 
-    def without_path(asked: Asked) -> Answered:
+    def without_path(asked: ReceivedRequest) -> ScriptedAnswer:
         if asked.method != "PATCH":
             return answer(asked)
         (operation,) = json.loads(asked.body)["Operations"]
         if "path" in operation or not server.user["active"]:
             return _refused(400)
         server.user.update(operation["value"])
-        return Answered(204)
+        return ScriptedAnswer(204)
 
     server.answer = without_path  # type: ignore[method-assign]
     async with server.connected() as scim:
@@ -363,7 +363,7 @@ async def test_a_server_that_takes_a_patch_without_path_deactivates(active: bool
 
 
 async def test_no_group_has_to_be_privileged() -> None:
-    server = Server()
+    server = OddServer()
     server.groups["g-1"]["displayName"] = "admin"
     for privileged, expected in (("admin", True), ("", False)):
         async with server.connected(privileged) as scim:

@@ -17,13 +17,13 @@ from connectors.abilities import Account, Connector, Effect
 from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
 from connectors.registry import connect
 from tests.connectors.raw_servers import listening
-from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 from tests.connectors.vendors.okta_description import check_answer, check_request
 
 ID = "00ub0oNGTSWTBKOLGLNR"
 USER = {"id": ID, "status": "ACTIVE", "profile": {"login": "isa.lund@example.com"}}
 GROUPS = [{"id": f"00g{number}", "type": "OKTA_GROUP", "profile": {"name": f"Team {number}"}} for number in (1, 2)]
-EXPIRED = Answered(401, {"errorCode": "E0000011", "errorSummary": "Invalid token provided"})
+EXPIRED = ScriptedAnswer(401, {"errorCode": "E0000011", "errorSummary": "Invalid token provided"})
 KEY = (
     rsa.generate_private_key(65537, 2048)
     .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -35,18 +35,18 @@ class Okta:
     """One user in two groups. `ends_at` is the number of the change at whose request the token has ended; where
     `for_good`, no later token is accepted either. `first_change` is the answer to the first change, instead of it."""
 
-    def __init__(self, *, ends_at: int = 0, for_good: bool = False, first_change: Answered | None = None) -> None:
+    def __init__(self, *, ends_at: int = 0, for_good: bool = False, first_change: ScriptedAnswer | None = None) -> None:
         self._ends_at, self._for_good, self._first_change = ends_at, for_good, first_change
         self.tokens = 0
         self.changes: list[str] = []
         self._accepted = ""
         self._ended = False
 
-    def answer(self, asked: Asked) -> Answered:
+    def answer(self, asked: ReceivedRequest) -> ScriptedAnswer:
         if asked.path == "/oauth2/v1/token":
             self.tokens += 1
             self._accepted = "" if self._ended and self._for_good else f"Bearer token-{self.tokens}"
-            return Answered(200, {"access_token": f"token-{self.tokens}", "expires_in": 3600})
+            return ScriptedAnswer(200, {"access_token": f"token-{self.tokens}", "expires_in": 3600})
         if asked.method != "GET" and len(self.changes) + 1 == self._ends_at and not self._ended:
             self._ended, self._accepted = True, ""
         answer = self._answer(asked)
@@ -55,15 +55,15 @@ class Okta:
             check_answer(asked.method, asked.path, answer.status, answer.body)
         return answer
 
-    def _answer(self, asked: Asked) -> Answered:
+    def _answer(self, asked: ReceivedRequest) -> ScriptedAnswer:
         if asked.headers["authorization"] != self._accepted:
             return EXPIRED
         if asked.method == "GET":
-            return Answered(200, GROUPS if asked.path.endswith("/groups") else USER)
+            return ScriptedAnswer(200, GROUPS if asked.path.endswith("/groups") else USER)
         if self._first_change is not None and not self.changes:
             return self._first_change
         self.changes.append(f"{asked.method} {asked.path}")
-        return Answered(204) if asked.method == "DELETE" else Answered(200, {})
+        return ScriptedAnswer(204) if asked.method == "DELETE" else ScriptedAnswer(200, {})
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[tuple[Connector, ScriptedServer]]:
@@ -121,7 +121,7 @@ async def test_a_second_401_is_reported(ability: str, ends_at: int, happened: st
 @pytest.mark.parametrize("status", [403, 429])
 async def test_a_change_that_meets_a_limit_did_nothing(status: int) -> None:
     headers = {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": str(int(time.time()) + 8)}
-    okta = Okta(first_change=Answered(status, {"errorCode": "E0000047"}, headers))
+    okta = Okta(first_change=ScriptedAnswer(status, {"errorCode": "E0000047"}, headers))
     error, _ = await failure(okta, "suspend_account")
     assert (type(error), error.code, error.happened) == (TryAgainError, "too_many_requests", "no")
     assert 5 < (error.retry_after or 0) <= 8
@@ -130,6 +130,6 @@ async def test_a_change_that_meets_a_limit_did_nothing(status: int) -> None:
 
 async def test_a_change_whose_answer_unpacks_to_too_much_may_have_happened() -> None:
     bomb = gzip.compress(b'"' + b" " * 20_000_000 + b'"')
-    okta = Okta(first_change=Answered(200, bomb, {"Content-Encoding": "gzip"}))
+    okta = Okta(first_change=ScriptedAnswer(200, bomb, {"Content-Encoding": "gzip"}))
     error, _ = await failure(okta, "suspend_account")
     assert (type(error), error.code, error.happened) == (ActionRequiredError, "answer_too_large", "unknown")

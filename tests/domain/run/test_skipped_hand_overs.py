@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import TooLate
-from tests.domain.packet_texts import Act
+from tests.domain.packet_texts import SampleAbility
 from tests.domain.run_world import ANNA, BEN, CATALOGUE, DAY, EVENING, MINUTE, OLE, REFUSED, Story, account, packet
 
 CLEAN_UP = (
@@ -17,8 +17,8 @@ CLEAN_UP = (
     "  - {name: tidy, title: Tidy, system: cards, ability: tidy, needs: [transfer], at: cutoff, gate: money}\n"
     "  - {name: pay, title: Pay, system: cards, ability: pay, needs: [tidy, hand_over], at: cutoff, gate: money}\n",
 )
-FORGE = CATALOGUE["forge"] | {"transfer": Act("transfer", hands_over=True)}
-BANK = CATALOGUE["bank"] | {"tidy": Act("tidy", destroys=True, reversible="limited")}
+FORGE = CATALOGUE["forge"] | {"transfer": SampleAbility("transfer", hands_over=True)}
+BANK = CATALOGUE["bank"] | {"tidy": SampleAbility("tidy", destroys=True, reversible="limited")}
 ABILITIES = CATALOGUE | {"forge": FORGE, "bank": BANK}
 
 

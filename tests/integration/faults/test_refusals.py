@@ -14,7 +14,7 @@ from connectors.errors import ActionRequiredError, ConnectorError, RefusedError,
 EFFECT = Effect("disable_account", "key", Account("1", "isa"))
 
 
-class Connector:
+class RefusingConnector:
     def __init__(self, error: ConnectorError, shows: Any) -> None:
         self.error, self.shows = error, shows
 
@@ -46,7 +46,7 @@ async def carried_out(error: ConnectorError, shows: str) -> Any:
     step = SimpleNamespace(read_back=True, settle=0.0)
     intent: Any = SimpleNamespace(step=step, look_first=False, may_act=True)
     turns: Any = Turns()
-    connector: Any = Connector(error, shows)
+    connector: Any = RefusingConnector(error, shows)
     lease: Any = Lease()
     return await Activities()._look_and_act(connector, EFFECT, intent, lease, turns)
 

@@ -13,7 +13,7 @@ from activities.connections import UNUSED_TTL_SECONDS, Connections
 from orchestrator.domain.packet.packet import SystemSpec
 
 
-class Made:
+class UnconnectedConnector:
     def __init__(self) -> None:
         self.closed = False
 
@@ -23,8 +23,8 @@ class Made:
 
 @pytest.fixture(autouse=True)
 def _connectors_without_systems(monkeypatch: pytest.MonkeyPatch) -> None:
-    def connect(*_: Any, **__: Any) -> Made:
-        return Made()
+    def connect(*_: Any, **__: Any) -> UnconnectedConnector:
+        return UnconnectedConnector()
 
     monkeypatch.setattr(module.registry, "connect", connect)
 

@@ -21,7 +21,7 @@ from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.faults.test_outages import gate_open
 from tests.integration.installation import Installation, exceptions_of, new_settings
-from tests.integration.listening import Listener, listened_to
+from tests.integration.listening import AttemptListener, listened_to
 from tests.integration.packets import quick_packet
 
 KINDS = ("env", "file", "not_text")
@@ -70,7 +70,7 @@ def credential(request: pytest.FixtureRequest, tmp_path: Path, company: Company)
     return Credential(request.param, tmp_path, company)
 
 
-def calls_to_code(listener: Listener) -> list[Any]:
+def calls_to_code(listener: AttemptListener) -> list[Any]:
     return [call for call in listener.calls if call[0] == "code"]
 
 
@@ -84,7 +84,7 @@ async def test_missing_when_accounts_are_looked_for(
     install: Install, hire: Hire, database_url: str, company: Company, temporal: Any, credential: Credential
 ) -> None:
     settings = credential.settings(new_settings(database_url, temporal.address, company))
-    listener = Listener()
+    listener = AttemptListener()
     async with (
         install(packet=quick_packet(changed=credential.changed), worker=False, settings=settings) as here,
         listened_to(settings, listener),
@@ -106,7 +106,7 @@ async def test_missing_when_a_step_is_due(
     install: Install, hire: Hire, database_url: str, company: Company, temporal: Any, credential: Credential
 ) -> None:
     settings = credential.settings(new_settings(database_url, temporal.address, company))
-    listener = Listener(when_confirmed=credential.take_away)
+    listener = AttemptListener(when_confirmed=credential.take_away)
 
     def both_failed(state: RunState) -> bool:
         return len(exceptions_of(state, "step_failed")) == 2

@@ -13,7 +13,7 @@ from orchestrator.workflows import retry_policies
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import exceptions_of
-from tests.integration.listening import Listener, listened_to
+from tests.integration.listening import AttemptListener, listened_to
 from tests.integration.packets import quick_packet
 
 
@@ -24,7 +24,7 @@ def new_queue() -> str:
 async def test_only_the_worker_of_its_queue_searches_and_changes_a_system(install: Install, hire: Hire) -> None:
     queue = new_queue()
     packet = quick_packet(changed={"title: Code": f"title: Code\n    queue: {queue}"})
-    inside, outside = Listener(), Listener()
+    inside, outside = AttemptListener(), AttemptListener()
     async with install(packet=packet, worker=False) as here:
         # Its main queue is one that no one puts anything into: it serves the extra queue alone.
         within = replace(here.settings, temporal_task_queue=new_queue(), queues=(queue,))
@@ -45,7 +45,7 @@ async def test_a_queue_that_no_one_serves_holds_up_no_other_system(
     monkeypatch.setattr(retry_policies, "SEARCH_TAKEN_WITHIN", timedelta(seconds=1))
     queue = new_queue()
     packet = quick_packet(changed={"title: Code": f"title: Code\n    queue: {queue}"})
-    outside, inside = Listener(), Listener()
+    outside, inside = AttemptListener(), AttemptListener()
 
     def told(state: RunState) -> bool:
         failed = {(x.opened.system, x.opened.code) for x in exceptions_of(state, "search_failed")}

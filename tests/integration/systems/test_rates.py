@@ -10,7 +10,7 @@ from orchestrator.ledger.schema.database import Database
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import exceptions_of
-from tests.integration.listening import Listener, listened_to
+from tests.integration.listening import AttemptListener, listened_to
 from tests.integration.packets import quick_packet
 
 
@@ -46,7 +46,7 @@ async def test_two_books_share_one_rate(database_url: str) -> None:
 
 async def test_two_workers_keep_a_systems_rate_in_searches_calls_and_looks(install: Install, hire: Hire) -> None:
     rate = 2
-    one, other = Listener(), Listener()
+    one, other = AttemptListener(), AttemptListener()
     async with install(packet=quick_packet(changed=at_most(rate)), worker=False) as here:
         async with listened_to(here.settings, one), listened_to(here.settings, other):
             started = asyncio.get_running_loop().time()
@@ -69,7 +69,7 @@ async def test_a_step_whose_turn_is_far_off_is_tried_again_and_did_nothing(insta
         # The one after it is five seconds later.
         taking.append(asyncio.create_task(Rates(here.backend.database).wait("code", 0.2, at_most=1.0)))
 
-    listener = Listener(when_confirmed=take_the_next_turn)
+    listener = AttemptListener(when_confirmed=take_the_next_turn)
     async with (
         install(packet=quick_packet(changed=at_most(20)), worker=False) as here,
         listened_to(here.settings, listener),
@@ -90,7 +90,7 @@ async def test_a_step_whose_turn_is_far_off_is_tried_again_and_did_nothing(insta
 
 
 async def test_a_search_whose_turn_is_far_off_is_an_answer_of_its_own(install: Install, hire: Hire) -> None:
-    listener = Listener()
+    listener = AttemptListener()
     async with install(packet=quick_packet(changed=at_most(20)), worker=False) as here:
         assert await Rates(here.backend.database).wait("code", 0.01, at_most=1.0) is None  # the next: in 100 seconds
         async with listened_to(here.settings, listener):

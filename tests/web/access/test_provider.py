@@ -18,7 +18,7 @@ from orchestrator.web.access.provider import Identity, Provider, SignInFailed
 from orchestrator.web.access.provider_documents import LARGEST_ANSWER
 from orchestrator.web.settings import OidcSettings
 from tests.connectors.raw_servers import listening
-from tests.connectors.scripted_server import Answered, Asked, ScriptedServer
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 
 KEY = RSAKey.generate_key(2048, {"kid": "k1", "use": "sig", "alg": "RS256"})
 SECRET = "secret-of-the-client"
@@ -47,7 +47,7 @@ class OpenIdProvider:
         self.issuer = ""
         self.nonce = ""
 
-    def answer(self, asked: Asked) -> Answered:
+    def answer(self, asked: ReceivedRequest) -> ScriptedAnswer:
         if asked.path.endswith("openid-configuration"):
             document = {
                 "issuer": self.issuer,
@@ -55,15 +55,15 @@ class OpenIdProvider:
                 "token_endpoint": f"{self.issuer}/token",
                 "jwks_uri": f"{self.issuer}/keys",
             }
-            return Answered(200, {**document, **self.metadata})
+            return ScriptedAnswer(200, {**document, **self.metadata})
         if asked.path == "/keys":
-            return Answered(200, {"keys": [*self.keys, KEY.as_dict(private=False)]})
+            return ScriptedAnswer(200, {"keys": [*self.keys, KEY.as_dict(private=False)]})
         methods = self.metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
         basic = base64.b64encode(f"offboard:{SECRET}".encode()).decode()
         by_basic = asked.headers.get("authorization") == f"Basic {basic}" and "client_secret_basic" in methods
         form = dict(parse_qsl(asked.body.decode()))
         if not by_basic and not (form.get("client_secret") == SECRET and "client_secret_post" in methods):
-            return Answered(401, {"error": "invalid_client"}, {"Content-Type": "application/json"})
+            return ScriptedAnswer(401, {"error": "invalid_client"}, {"Content-Type": "application/json"})
         now = int(time.time())
         claims = {
             "iss": self.issuer,
@@ -75,7 +75,7 @@ class OpenIdProvider:
         }
         token = signed({"alg": "RS256", "kid": "k1"}, {**claims, "exp": now + 300, **self.claims}, KEY)
         body = {"access_token": "at", "token_type": "Bearer", "id_token": token, "padding": "x" * self.padding}
-        return Answered(200, body, {"Content-Type": "application/json"})
+        return ScriptedAnswer(200, body, {"Content-Type": "application/json"})
 
     async def sign_in(self) -> Identity:
         async with listening(ScriptedServer(self.answer).serve) as port:
@@ -203,8 +203,8 @@ async def test_deeply_nested_json_is_refused() -> None:
     provider = OpenIdProvider()
     answer = provider.answer
 
-    def nested(asked: Asked) -> Answered:
-        return Answered(200, b"[" * 100_000) if asked.path == "/token" else answer(asked)
+    def nested(asked: ReceivedRequest) -> ScriptedAnswer:
+        return ScriptedAnswer(200, b"[" * 100_000) if asked.path == "/token" else answer(asked)
 
     provider.answer = nested  # type: ignore[method-assign]
     with pytest.raises(SignInFailed, match="not available"):

@@ -25,7 +25,7 @@ NOW = int(time.time())
 
 
 @dataclass
-class Place:
+class SignOutServer:
     stack: Stack
     url: str
     issuer: str
@@ -51,7 +51,7 @@ class Place:
 
 
 @pytest_asyncio.fixture
-async def place(stack: Stack) -> AsyncIterator[Place]:
+async def place(stack: Stack) -> AsyncIterator[SignOutServer]:
     provider = OpenIdProvider()
     async with answering(ScriptedServer(provider.answer).serve) as port:
         provider.issuer = f"http://127.0.0.1:{port}"
@@ -62,10 +62,10 @@ async def place(stack: Stack) -> AsyncIterator[Place]:
         async with serving(
             WebSettings(public_url=url, oidc=oidc), stack.services, stack.engine, stack.backend.database, on
         ):
-            yield Place(stack, url, provider.issuer, sessions)
+            yield SignOutServer(stack, url, provider.issuer, sessions)
 
 
-async def test_the_providers_word_ends_the_sessions_of_one_account_once(place: Place) -> None:
+async def test_the_providers_word_ends_the_sessions_of_one_account_once(place: SignOutServer) -> None:
     ours, other = place.account("s-1"), place.account("s-2")
     mine = [await place.sessions.open(ours) for _ in range(2)]
     others = await place.sessions.open(other)
@@ -101,7 +101,7 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-async def test_a_token_that_does_not_hold_ends_nothing(place: Place) -> None:
+async def test_a_token_that_does_not_hold_ends_nothing(place: SignOutServer) -> None:
     secret = await place.sessions.open(place.account("s-1"))
     for name, changed in WRONG.items():
         assert await place.post(place.token(**changed)) == 400, name

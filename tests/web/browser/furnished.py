@@ -43,7 +43,7 @@ class Furnished:
     delegation: str
 
 
-class Office:
+class FurnishedOffice:
     """Everyone of the staff with a token each."""
 
     def __init__(self, clients: dict[str, httpx.AsyncClient]) -> None:
@@ -96,7 +96,7 @@ async def furnish(stack: Stack) -> Furnished:
         clients: dict[str, httpx.AsyncClient] = {}
         for alias in ("hr", "it", "finance", "operator", "safety-owner", "auditor"):
             clients[alias] = await open_ones.enter_async_context(api(stack.url, await token_of(stack.url, alias)))
-        services = Office(clients)
+        services = FurnishedOffice(clients)
         people = {
             key: await hired(
                 stack, traits, given_name=given, family_name=family, title=title, time_zone=zone,

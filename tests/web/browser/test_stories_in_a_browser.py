@@ -19,7 +19,7 @@ LEFT_OUT = "Freeze the company cards"
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class UserInBrowser:
     """Someone's browser. Without JavaScript they look again by hand; with it the page is never loaded again."""
 
     page: Page
@@ -74,7 +74,7 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
     script = way != "without script"
     hand: Hand = Keyboard() if way == "keyboard" else Mouse()
     how: dict[str, Any] = {} if script else {"java_script_enabled": False}
-    hr, it, operator = [Desk(await browsing(**how), hand, script) for _ in range(3)]
+    hr, it, operator = [UserInBrowser(await browsing(**how), hand, script) for _ in range(3)]
     await it.sit_down("it")
     await it.wait_here()
     await operator.sit_down("operator", "/exceptions")
@@ -141,9 +141,11 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
         await _to_the_end(browsing, hand, it, operator, hr, person.name)
 
 
-async def _to_the_end(browsing: Browsing, hand: Hand, it: Desk, operator: Desk, hr: Desk, name: str) -> None:
+async def _to_the_end(
+    browsing: Browsing, hand: Hand, it: UserInBrowser, operator: UserInBrowser, hr: UserInBrowser, name: str
+) -> None:
     """Money and deletion are approved, and every task is done."""
-    finance = Desk(await browsing(), hand, True)
+    finance = UserInBrowser(await browsing(), hand, True)
     await finance.sit_down("finance")
     for desk, what in ((finance, "Final pay and company cards"), (it, "Irreversible clean-up")):
         await hand.press(desk.card(what, name).get_by_role("button", name="Approve").first)

@@ -44,7 +44,7 @@ class Form:
     buttons: list[Button] = field(default_factory=list)
 
 
-class Page(HTMLParser):
+class ParsedPage(HTMLParser):
     """A page's forms, and its text."""
 
     def __init__(self, text: str) -> None:
@@ -168,7 +168,7 @@ async def press(
 ) -> httpx.Response:
     """Opens the page (of a list the one that has `inside`) and presses the button, with `fill` by the fields' names and
     `tick` by the checkboxes' values. Redirects are followed."""
-    page = Page(await page_with(visitor, path, inside))
+    page = ParsedPage(await page_with(visitor, path, inside))
     form, button = page.button(label, inside)
     wanted, ticked = dict(fill or {}), set(tick)
     data: dict[str, list[str]] = {}

@@ -59,7 +59,7 @@ class Ask:
 
 
 @dataclass
-class Office:
+class RoutesOffice:
     """`runs` and `people` by what they are for; `made` what else was made, by name; `asked` the request for a route,
     once it was put together: afterwards what it is about has been seen to."""
 
@@ -111,7 +111,7 @@ class Office:
 
 
 @asynccontextmanager
-async def office(here: Installation) -> AsyncIterator[Office]:
+async def office(here: Installation) -> AsyncIterator[RoutesOffice]:
     on = listening("127.0.0.1", 0)
     url = f"http://127.0.0.1:{on.getsockname()[1]}"
     local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
@@ -130,7 +130,7 @@ async def office(here: Installation) -> AsyncIterator[Office]:
         async with api(url, tokens["safety-owner"]) as owner:
             body = {"name": "Report", "kind": "service", "roles": ["hr_system"], "up_to": "read", "lasts_days": 1}
             tokens["program"] = (await owner.post("/tokens", json=body)).json()["token"]
-        made = Office(url, here, {}, {}, {}, tokens)
+        made = RoutesOffice(url, here, {}, {}, {}, tokens)
         for who in WHO:
             made.pages[who] = await open_ones.enter_async_context(_browser(url, who, tokens))
             program = (
@@ -146,7 +146,7 @@ async def office(here: Installation) -> AsyncIterator[Office]:
         yield made
 
 
-async def _sign_in_conflicted(made: Office, who: str, open_ones: AsyncExitStack) -> None:
+async def _sign_in_conflicted(made: RoutesOffice, who: str, open_ones: AsyncExitStack) -> None:
     """People sign in; programs get a token from the leaver or the safety owner."""
     if who in ("leaver", "report"):
         made.tokens[who] = await token_of(made.url, who)
@@ -174,7 +174,7 @@ async def _browser(url: str, who: str, tokens: Mapping[str, str]) -> AsyncIterat
             yield visitor
 
 
-async def _furnish(made: Office, company: Company) -> None:
+async def _furnish(made: RoutesOffice, company: Company) -> None:
     for number, name in enumerate(RUNS, start=1):
         word = name.replace(" ", "")
         made.people[name] = Employee(
@@ -229,7 +229,7 @@ async def _furnish(made: Office, company: Company) -> None:
         made.made[name] = str((await made.post("value-owner", "/packets", packet_named(name)))["version"])
 
 
-async def _until_answered(made: Office, inquiry_id: str) -> None:
+async def _until_answered(made: RoutesOffice, inquiry_id: str) -> None:
     deadline = asyncio.get_running_loop().time() + WITHIN
     while (await made.programs["hr"].get(f"/inquiries/{inquiry_id}")).json()["state"] != "answered":
         assert asyncio.get_running_loop().time() < deadline
@@ -254,11 +254,11 @@ def slug(name: str) -> str:
     return name.replace(" ", "-")
 
 
-async def task_of(made: Office, name: str) -> str:
+async def task_of(made: RoutesOffice, name: str) -> str:
     run = await made.run(name, lambda run: any(task["state"] == "open" for task in run["tasks"]))
     return str(next(task["task_id"] for task in run["tasks"] if task["state"] == "open"))
 
 
-async def exception_of(made: Office, name: str) -> Any:
+async def exception_of(made: RoutesOffice, name: str) -> Any:
     run = await made.run(name, lambda run: any(one["state"] == "open" for one in run["exceptions"]))
     return next(one for one in run["exceptions"] if one["state"] == "open")

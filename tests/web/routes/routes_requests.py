@@ -10,7 +10,7 @@ from tests.web.routes.routes_company import (
     FUTURE,
     PACKET,
     Ask,
-    Office,
+    RoutesOffice,
     delegation,
     exception_of,
     packet_named,
@@ -18,19 +18,19 @@ from tests.web.routes.routes_company import (
     task_of,
 )
 
-Make = Callable[[Office], Awaitable[Ask]]
+Make = Callable[[RoutesOffice], Awaitable[Ask]]
 _PREVIEW = re.compile(r"/runs/new/preview/(i[0-9a-f]+)")
 _DRAFT = re.compile(r'name="draft" value="([^"]+)"')
 
 
-async def request_for(office: Office, route: str) -> Ask:
+async def request_for(office: RoutesOffice, route: str) -> Ask:
     """Where nothing is said here, nothing but the path's own values is needed."""
     if route not in office.asked:
         office.asked[route] = await REQUESTS.get(route, plain)(office)
     return office.asked[route]
 
 
-async def plain(office: Office) -> Ask:
+async def plain(office: RoutesOffice) -> Ask:
     values = {"run_id": office.runs["visible"], "name": PACKET, "packet": PACKET, "stored": office.made["stored"]}
     return Ask(values | {"version": office.here.packet.version})
 
@@ -38,7 +38,7 @@ async def plain(office: Office) -> Ask:
 def posted(run: str = "", form: dict[str, object] | None = None, **values: str) -> Make:
     """A page's form."""
 
-    async def make(office: Office) -> Ask:
+    async def make(office: RoutesOffice) -> Ask:
         return Ask({"run_id": office.runs.get(run, ""), "packet": PACKET, **values}, form=form or {})
 
     return make
@@ -47,43 +47,43 @@ def posted(run: str = "", form: dict[str, object] | None = None, **values: str) 
 def sent(run: str = "", body: object = None, **values: str) -> Make:
     """A program's request."""
 
-    async def make(office: Office) -> Ask:
+    async def make(office: RoutesOffice) -> Ask:
         return Ask({"run_id": office.runs.get(run, ""), **values}, json=body)
 
     return make
 
 
-async def later_cutoff(office: Office) -> Ask:
+async def later_cutoff(office: RoutesOffice) -> Ask:
     return Ask({"run_id": office.runs["visible"]}, query={"cutoff": "2030-01-15T18:00", "zone": "Europe/Berlin"})
 
 
-async def end_sessions(office: Office) -> Ask:
+async def end_sessions(office: RoutesOffice) -> Ask:
     """Of a program, which has none."""
     return Ask({"actor_id": f"s_{office.made['token']}"})
 
 
-async def end_sessions_on_page(office: Office) -> Ask:
+async def end_sessions_on_page(office: RoutesOffice) -> Ask:
     return Ask({"actor_id": f"s_{office.made['token']}"}, form={"reason": "They left a browser open."})
 
 
 def of(kind: str, name: str, body: object = None, form: dict[str, object] | None = None) -> Make:
     """About something that was made: a token, a webhook, a delegation, a question."""
 
-    async def make(office: Office) -> Ask:
+    async def make(office: RoutesOffice) -> Ask:
         return Ask({kind: office.made[name]}, json=body, form=form)
 
     return make
 
 
 def of_packet(name: str, body: object = None, form: dict[str, object] | None = None) -> Make:
-    async def make(office: Office) -> Ask:
+    async def make(office: RoutesOffice) -> Ask:
         return Ask({"name": slug(name), "version": office.made[name]}, json=body, form=form)
 
     return make
 
 
 def together(run: str, page: bool) -> Make:
-    async def make(office: Office) -> Ask:
+    async def make(office: RoutesOffice) -> Ask:
         run_id = office.runs[run]
         if page:
             return Ask(form={"gate": f"{run_id}/g-access-1"})
@@ -93,7 +93,7 @@ def together(run: str, page: bool) -> Make:
 
 
 def task(run: str, page: bool) -> Make:
-    async def make(office: Office) -> Ask:
+    async def make(office: RoutesOffice) -> Ask:
         values = {"run_id": office.runs[run], "task_id": await task_of(office, run)}
         said = {"outcome": "done", "note": "Handed over."}
         return Ask(values, form=said) if page else Ask(values, json=said)
@@ -101,13 +101,13 @@ def task(run: str, page: bool) -> Make:
     return make
 
 
-async def upload(office: Office) -> Ask:
+async def upload(office: RoutesOffice) -> Ask:
     values = {"run_id": office.runs["visible"], "task_id": await task_of(office, "visible")}
     return Ask(values, files={"file": ("list.txt", b"more")})
 
 
 def accept(run: str, page: bool) -> Make:
-    async def make(office: Office) -> Ask:
+    async def make(office: RoutesOffice) -> Ask:
         about = (await exception_of(office, run))["exception_id"]
         values = {"run_id": office.runs[run], "exception_id": about}
         said = {"reason": "Looked at."}
@@ -117,7 +117,7 @@ def accept(run: str, page: bool) -> Make:
 
 
 def settle(run: str, page: bool) -> Make:
-    async def make(office: Office) -> Ask:
+    async def make(office: RoutesOffice) -> Ask:
         question = await exception_of(office, run)
         listed = (await office.programs["operator"].get("/exceptions", params={"run": office.runs[run]})).json()
         account = listed["exceptions"][0]["candidates"][0]["account_id"]
@@ -131,7 +131,7 @@ def settle(run: str, page: bool) -> Make:
 
 
 def step(name: str, page: bool) -> Make:
-    async def make(office: Office) -> Ask:
+    async def make(office: RoutesOffice) -> Ask:
         run = await office.run("skipped")
         step_id = next(one["step_id"] for one in run["steps"] if one["name"] == name)
         values = {"run_id": office.runs["skipped"], "step": step_id}
@@ -140,7 +140,7 @@ def step(name: str, page: bool) -> Make:
     return make
 
 
-async def draft(office: Office) -> str:
+async def draft(office: RoutesOffice) -> str:
     """HR's, as a page has it."""
     form = {"csrf": office.csrf["hr"], "packet": PACKET, "text": "quillmarknext"}
     found = _DRAFT.search((await office.pages["hr"].post("/runs/new/people", data=form)).text)
@@ -148,11 +148,11 @@ async def draft(office: Office) -> str:
     return unescape(found[1])
 
 
-async def terms(office: Office) -> Ask:
+async def terms(office: RoutesOffice) -> Ask:
     return Ask(form={"draft": await draft(office), "packet": PACKET, "when": "planned", **FUTURE})
 
 
-async def preview(office: Office) -> Ask:
+async def preview(office: RoutesOffice) -> Ask:
     asked = await terms(office)
     answer = await office.pages["hr"].post("/runs/new/preview", data={"csrf": office.csrf["hr"], **(asked.form or {})})
     found = _PREVIEW.search(answer.headers["location"])
@@ -160,33 +160,33 @@ async def preview(office: Office) -> Ask:
     return Ask({"inquiry_id": found[1]})
 
 
-async def start_previewed(office: Office) -> Ask:
+async def start_previewed(office: RoutesOffice) -> Ask:
     asked = await preview(office)
     return Ask(asked.values, form={})
 
 
-async def version_again(office: Office) -> Ask:
+async def version_again(office: RoutesOffice) -> Ask:
     return Ask(json=packet_named("adopted"))
 
 
-async def in_packet(office: Office) -> Ask:
+async def in_packet(office: RoutesOffice) -> Ask:
     return Ask(query={"packet": PACKET})
 
 
-async def delegate_on_page(office: Office) -> Ask:
+async def delegate_on_page(office: RoutesOffice) -> Ask:
     when = {name: value[:16] if name != "to" else value for name, value in delegation(500).items()}
     return Ask(form={**when, "to": "colleague"})
 
 
-async def delegate(office: Office) -> Ask:
+async def delegate(office: RoutesOffice) -> Ask:
     return Ask(json=delegation(600) | {"to": "colleague"})
 
 
-async def change_embargo(office: Office) -> Ask:
+async def change_embargo(office: RoutesOffice) -> Ask:
     return Ask({"run_id": office.runs["embargo"]}, json={"until": office.made["later"], "named": []})
 
 
-async def change_embargo_on_page(office: Office) -> Ask:
+async def change_embargo_on_page(office: RoutesOffice) -> Ask:
     return Ask({"run_id": office.runs["page embargo"]}, form={"until": office.made["later"][:16], "zone": "UTC"})
 
 

@@ -187,7 +187,7 @@ DELETE /api/v1/webhooks/{hook_id}                      x  x  x  x  x  +  x  x  x
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RouteRow:
     """`expected` by who."""
 
     method: str
@@ -203,12 +203,12 @@ class Row:
         return "{run_id}" in self.path
 
 
-def rows() -> list[Row]:
+def rows() -> list[RouteRow]:
     found = []
     for line in (ANYBODY + PAGES + API).splitlines():
         words = line.split()
         if words and words[0] != "#":
             marks = words[2 : 2 + len(WHO)]
             assert len(marks) == len(WHO) and set(marks) <= set("+x?s-"), line
-            found.append(Row(words[0], words[1], dict(zip(WHO, marks, strict=True))))
+            found.append(RouteRow(words[0], words[1], dict(zip(WHO, marks, strict=True))))
     return found

@@ -24,9 +24,9 @@ from orchestrator.web.settings import WebSettings
 from tests.cli.command_line import Offboard
 from tests.integration.installation import installation
 from tests.web.overheard import CANARY, Overheard, overhearing
-from tests.web.routes.routes_company import CONFLICTED, FUTURE, NAMED, Ask, Office, exception_of, office, task_of
+from tests.web.routes.routes_company import CONFLICTED, FUTURE, NAMED, Ask, RoutesOffice, exception_of, office, task_of
 from tests.web.routes.routes_requests import request_for
-from tests.web.routes.routes_table import WHO, Row, rows
+from tests.web.routes.routes_table import WHO, RouteRow, rows
 
 TABLE = {row.route: row for row in rows()}
 NO_RUN = "r0000000000000000"
@@ -56,7 +56,7 @@ def test_every_route_of_the_application_has_a_row() -> None:
 @pytest_asyncio.fixture(scope="module")
 async def everybody(
     postgres: PostgresServer, migrated_template: str, temporal: TemporalServer, shared_company: Company
-) -> AsyncIterator[tuple[Office, Overheard]]:
+) -> AsyncIterator[tuple[RoutesOffice, Overheard]]:
     """An installation of its own, since here everything is tried that someone may."""
     name = f"test_routes_{os.getpid()}"
     await postgres.create_database(name, template=migrated_template)
@@ -75,7 +75,7 @@ async def everybody(
     assert heard.leaks() == []
 
 
-async def ask(everybody: tuple[Office, Overheard], who: str, row: Row, asked: Ask) -> httpx.Response:
+async def ask(everybody: tuple[RoutesOffice, Overheard], who: str, row: RouteRow, asked: Ask) -> httpx.Response:
     made, heard = everybody
     if row.method == "GET" and not row.path.startswith("/api"):  # the API refuses unknown parameters
         asked = Ask(asked.values, query={**asked.query, "said": CANARY})
@@ -106,7 +106,7 @@ def _of_status(status: int) -> str:
 
 
 @pytest.mark.parametrize("route", TABLE)
-async def test_a_route_answers_each_as_the_table_says(everybody: tuple[Office, Overheard], route: str) -> None:
+async def test_a_route_answers_each_as_the_table_says(everybody: tuple[RoutesOffice, Overheard], route: str) -> None:
     """Those first who may not, so that it is tried by everyone on something that waits to be done."""
     row = TABLE[route]
     asked = await request_for(everybody[0], route)
@@ -127,14 +127,14 @@ KEEPS_ACCESS = ("reschedule", "hold", "end", "skip", "settle", "gate", "together
 """What the people who report to the leaver don't do either. The rest speeds the run up, or changes nothing in it."""
 
 
-async def test_an_unknown_parameter_is_refused_and_appears_nowhere(everybody: tuple[Office, Overheard]) -> None:
+async def test_an_unknown_parameter_is_refused_and_appears_nowhere(everybody: tuple[RoutesOffice, Overheard]) -> None:
     made, heard = everybody
     answer = await made.programs["hr"].get("/runs", params={"said": CANARY})
     assert answer.status_code == 422
     heard.answer("an unknown parameter", answer.text, answer.headers)
 
 
-async def conflicted_requests(made: Office) -> dict[str, list[tuple[str, str, Ask]]]:
+async def conflicted_requests(made: RoutesOffice) -> dict[str, list[tuple[str, str, Ask]]]:
     """Every command on the run `own`, at the API and at its page."""
     run_id = made.runs["own"]
     run = await made.run("own", lambda run: run["gates"] and run["exceptions"])
@@ -173,7 +173,7 @@ async def conflicted_requests(made: Office) -> dict[str, list[tuple[str, str, As
 
 @pytest.mark.parametrize("who", CONFLICTED)
 async def test_conflicted_accounts_change_nothing_at_any_entry_point(
-    everybody: tuple[Office, Overheard], who: str
+    everybody: tuple[RoutesOffice, Overheard], who: str
 ) -> None:
     """Whatever roles they have: assistants, the leaver, the people who report to the leaver, and their programs."""
     made, heard = everybody
@@ -193,7 +193,7 @@ async def test_conflicted_accounts_change_nothing_at_any_entry_point(
 
 @pytest.mark.parametrize("who", CONFLICTED)
 async def test_conflicted_accounts_change_nothing_at_a_terminal(
-    everybody: tuple[Office, Overheard], tmp_path: Path, who: str
+    everybody: tuple[RoutesOffice, Overheard], tmp_path: Path, who: str
 ) -> None:
     made, _ = everybody
     run_id = made.runs["own"]
@@ -234,7 +234,7 @@ def _as_unknown(answer: httpx.Response) -> bool:
 
 @pytest.mark.parametrize("route", [row.route for row in TABLE.values() if row.of_a_run])
 async def test_a_run_under_embargo_is_refused_like_one_that_does_not_exist(
-    everybody: tuple[Office, Overheard], route: str
+    everybody: tuple[RoutesOffice, Overheard], route: str
 ) -> None:
     """By the same bytes, but for the id that was asked for."""
     row = TABLE[route]
@@ -263,7 +263,7 @@ def _without_ids(answer: httpx.Response) -> tuple[Any, ...]:
     return answer.status_code, headers, _ID.sub("a run", answer.text)
 
 
-async def test_nothing_anywhere_tells_of_a_run_under_embargo(everybody: tuple[Office, Overheard]) -> None:
+async def test_nothing_anywhere_tells_of_a_run_under_embargo(everybody: tuple[RoutesOffice, Overheard]) -> None:
     """No list, count, search, history or figure."""
     made, _ = everybody
     person, run_id = made.people["hidden"], made.runs["hidden"]
@@ -293,7 +293,7 @@ async def test_nothing_anywhere_tells_of_a_run_under_embargo(everybody: tuple[Of
     assert visible < (await made.programs["hr"].get("/ledger")).json()["events"], "without the events of the hidden run"
 
 
-async def test_a_stream_says_nothing_while_a_hidden_run_moves(everybody: tuple[Office, Overheard]) -> None:
+async def test_a_stream_says_nothing_while_a_hidden_run_moves(everybody: tuple[RoutesOffice, Overheard]) -> None:
     """What is seen afterwards is the first that is heard of."""
     made, _ = everybody
     heard: list[str] = []

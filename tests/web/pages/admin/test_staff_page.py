@@ -9,7 +9,7 @@ from orchestrator import commands
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
 from tests.web.conftest import Program, Visit
-from tests.web.pages.pressing import Page, press
+from tests.web.pages.pressing import ParsedPage, press
 from tests.web.visitor import Visitor
 
 
@@ -38,15 +38,15 @@ async def test_roles_are_revoked_with_a_reason(stack: Stack, visit: Visit, progr
     place = _card((await owner.get("/staff")).text, f"Colleague {actor_id}")
 
     nothing = await press(owner, "/staff", "Revoke roles", inside=place, fill={"reason": "Left the team"})
-    assert nothing.status_code == 422 and "No role is selected." in Page(nothing.text).text
+    assert nothing.status_code == 422 and "No role is selected." in ParsedPage(nothing.text).text
     without = await press(owner, "/staff", "Revoke roles", inside=place, tick=["operator"])
-    assert without.status_code == 422 and "A reason is required." in Page(without.text).text
+    assert without.status_code == 422 and "A reason is required." in ParsedPage(without.text).text
     assert (await stack.services.runs.organisation()).actors[actor_id].roles == {"operator", "auditor"}
 
     done = await press(
         owner, "/staff", "Revoke roles", inside=place, tick=["operator"], fill={"reason": "Left the team"}
     )
-    assert f"Colleague {actor_id}: Operator revoked." in Page(done.text).text
+    assert f"Colleague {actor_id}: Operator revoked." in ParsedPage(done.text).text
     assert (await stack.services.runs.organisation()).actors[actor_id].roles == {"auditor"}
     assert await _reasons(program, actor_id, "RolesRevoked") == ["Left the team"]
     auditor = await visit("auditor")
@@ -59,7 +59,7 @@ async def test_sessions_are_ended_with_a_reason(stack: Stack, visit: Visit, prog
     assert name is not None
     place = _card((await owner.get("/staff")).text, name)
     done = await press(owner, "/staff", "End sessions", inside=place, fill={"reason": "A browser was left open"})
-    assert f"All sessions of {name} have ended." in Page(done.text).text
+    assert f"All sessions of {name} have ended." in ParsedPage(done.text).text
     assert str((await browser.get("/runs")).url.path) == "/sign-in"
     assert "A browser was left open" in await _reasons(program, "finance", "SessionsEnded")
 
@@ -74,7 +74,7 @@ async def test_a_token_that_another_created_is_revoked_with_a_reason(
     without = await press(owner, "/staff", "Revoke token", inside=place)
     assert without.status_code == 422
     done = await press(owner, "/staff", "Revoke token", inside=place, fill={"reason": "The vendor changed"})
-    assert "The token is revoked." in Page(done.text).text and place not in done.text
+    assert "The token is revoked." in ParsedPage(done.text).text and place not in done.text
     assert await _reasons(program, made["actor_id"], "TokenRevoked") == ["The vendor changed"]
 
 

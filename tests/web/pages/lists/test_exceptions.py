@@ -10,7 +10,7 @@ from orchestrator.web.pages.run.cards import anchor
 from tests.web.api.running import until
 from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started
-from tests.web.pages.pressing import Page, press
+from tests.web.pages.pressing import ParsedPage, press
 
 
 def open_one(run: Any, kind: str) -> Any:
@@ -40,15 +40,15 @@ async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, start
     neither = await press(operator, "/exceptions?kind=ambiguous_match", "Confirm selected", inside=place)
     both = await press(operator, "/exceptions?kind=ambiguous_match", "None of these", inside=place, tick=[one])
     assert (neither.status_code, both.status_code) == (422, 422)
-    assert "No account was selected" in Page(neither.text).text
-    assert "also “None of these”" in Page(both.text).text
+    assert "No account was selected" in ParsedPage(neither.text).text
+    assert "also “None of these”" in ParsedPage(both.text).text
 
     answer = await press(
         operator, "/exceptions?kind=ambiguous_match", "Confirm selected", inside=place,
         tick=[one], fill={"reason": "Their manager says so"},
     )  # fmt: skip
 
-    assert "Code hosting: account match confirmed." in Page(answer.text).text
+    assert "Code hosting: account match confirmed." in ParsedPage(answer.text).text
     assert answer.url.path == "/exceptions"
     settled = await closed(program, run_id, exception["exception_id"])
     assert (settled["disposition"], settled["by"]) == ("settled", "operator")
@@ -63,7 +63,7 @@ async def test_none_of_the_accounts_is_an_answer_too(visit: Visit, started: Star
 
     answer = await press(await visit("operator"), f"/runs/{run_id}", "None of these", inside=place)
 
-    assert "Code hosting: no account of this person." in Page(answer.text).text
+    assert "Code hosting: no account of this person." in ParsedPage(answer.text).text
     assert (await closed(program, run_id, exception["exception_id"]))["disposition"] == "settled"
 
 
@@ -78,13 +78,13 @@ async def test_an_urgent_start_is_reviewed_by_someone_else_with_words(
     assert silent.status_code == 422
     answer = await press(owner, "/", "Accept", inside=place, fill={"reason": "Seen: sessions were cut"})
 
-    assert "Accepted. The exception is closed." in Page(answer.text).text
+    assert "Accepted. The exception is closed." in ParsedPage(answer.text).text
     assert (await closed(program, run_id, review["exception_id"]))["disposition"] == "accepted"
     late = await owner.submit(
         f"/runs/{run_id}/accept", {"exception": review["exception_id"], "reason": "again", "back": "/"}
     )
     assert late.status_code == 409
-    assert "This exception is already closed: accepted, by Ysolinde Karpatenau." in Page(late.text).text
+    assert "This exception is already closed: accepted, by Ysolinde Karpatenau." in ParsedPage(late.text).text
 
 
 async def test_a_step_that_failed_is_tried_again_or_left_out(
@@ -98,7 +98,7 @@ async def test_a_step_that_failed_is_tried_again_or_left_out(
     place = anchor(run_id, failed["exception_id"])
 
     again = await press(operator, f"/runs/{run_id}", "Retry", inside=place)
-    assert "retrying now." in Page(again.text).text
+    assert "retrying now." in ParsedPage(again.text).text
     assert (await closed(program, run_id, failed["exception_id"]))["disposition"] == "retried"
 
     failed = await exception_of(program, run_id, "step_failed")
@@ -106,7 +106,7 @@ async def test_a_step_that_failed_is_tried_again_or_left_out(
     left_out = await press(
         operator, "/exceptions?kind=step_failed", "Skip step", inside=place, fill={"reason": "Done by hand"}
     )
-    assert "skipped. Steps that depend on it continue." in Page(left_out.text).text
+    assert "skipped. Steps that depend on it continue." in ParsedPage(left_out.text).text
     step = next(
         step
         for step in (await (await program("auditor")).get(f"/runs/{run_id}")).json()["steps"]
@@ -128,7 +128,7 @@ async def test_after_a_rejection_the_run_is_planned_again_from_the_exception(
         inside=anchor(run_id, rejected["exception_id"]),
     )  # fmt: skip
 
-    assert "being re-planned" in Page(answer.text).text
+    assert "being re-planned" in ParsedPage(answer.text).text
     assert (await closed(program, run_id, rejected["exception_id"]))["disposition"] == "replanned"
 
 
@@ -150,7 +150,7 @@ async def test_the_list_is_narrowed_by_standing_owner_and_kind(
     assert [query for query, there in shown.items() if there] == [
         "", "standing=all", "owner=operator", "kind=ambiguous_match", "system=code",
     ]  # fmt: skip
-    assert not Page((await auditor.get("/exceptions")).text).has_button("Confirm selected", place)
+    assert not ParsedPage((await auditor.get("/exceptions")).text).has_button("Confirm selected", place)
     by_hand = await press(auditor, "/exceptions", "Apply", fill={"kind": "weak_match"})
     assert place not in by_hand.text
     assert by_hand.url.params["kind"] == "weak_match"

@@ -14,7 +14,7 @@ from orchestrator.web.pages.run.cards import anchor
 from tests.web.api.running import gate_of, until
 from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started
-from tests.web.pages.pressing import Page, page_with, press
+from tests.web.pages.pressing import ParsedPage, page_with, press
 
 
 def access(run_id: str) -> str:
@@ -34,7 +34,7 @@ async def test_a_gate_is_approved_on_the_page_and_said_once(visit: Visit, starte
 
     assert answer.status_code == 200
     assert answer.history[0].status_code == 303
-    assert "Approved: Remove access, for Miravelda" in Page(answer.text).text
+    assert "Approved: Remove access, for Miravelda" in ParsedPage(answer.text).text
     gate = gate_of(await run_of(program, run_id), "access")
     assert (gate["state"], [vote["by"] for vote in gate["votes"]]) == ("approved", ["it"])
     again = await it.get("/")
@@ -58,12 +58,12 @@ async def test_only_ticked_steps_are_approved_and_the_page_names_what_an_exclusi
     nothing = await press(
         it, "/", "Approve ticked steps", inside=access(run_id), tick=[step["step_id"] for step in steps]
     )
-    assert nothing.status_code == 422 and "No step is ticked." in Page(nothing.text).text
+    assert nothing.status_code == 422 and "No step is ticked." in ParsedPage(nothing.text).text
     assert gate_of(await run_of(program, run_id), "access")["state"] == "open"
     unticked = {"tick": [steps[0]["step_id"]], "fill": {"reason": "They keep it for a week"}}
     answer = await press(it, "/", "Approve ticked steps", inside=access(run_id), **unticked)
 
-    assert "excluding 1 step" in Page(answer.text).text
+    assert "excluding 1 step" in ParsedPage(answer.text).text
     gate = gate_of(await run_of(program, run_id), "access")
     assert [step["step_id"] for step in gate["steps"] if step["excluded"]] == [steps[0]["step_id"]]
     assert gate["votes"][0]["reason"] == "They keep it for a week"
@@ -106,9 +106,9 @@ async def test_a_card_shows_what_the_accounts_can_do_and_who_can_decide(
     assert opened[0]["can_decide"] == ["it"] and gates[0]["can_decide"] == ["finance"]
 
     it, finance = await visit("it"), await visit("finance")
-    card = Page((await it.get(f"/runs/{run_id}")).text).text
+    card = ParsedPage((await it.get(f"/runs/{run_id}")).text).text
     assert "Administrator" in card and "Groups: " in card and "global-admins" in card
-    assert f"Balance: {balance}" in Page((await finance.get(f"/runs/{run_id}")).text).text
+    assert f"Balance: {balance}" in ParsedPage((await finance.get(f"/runs/{run_id}")).text).text
 
 
 def _card(page: str, anchor: str) -> str:
@@ -124,7 +124,7 @@ async def test_a_rejection_needs_a_reason_and_opens_an_exception(
 
     refused = await press(it, "/", "Reject", inside=access(run_id))
     assert refused.status_code == 422
-    assert "A rejection needs a reason" in Page(refused.text).text
+    assert "A rejection needs a reason" in ParsedPage(refused.text).text
     assert gate_of(await run_of(program, run_id), "access")["state"] == "open"
 
     shown = html.unescape((await it.get(f"/runs/{run_id}")).text)
@@ -134,7 +134,7 @@ async def test_a_rejection_needs_a_reason_and_opens_an_exception(
     answer = await press(it, "/", "Reject", inside=access(run_id), fill={"reason": "Not this one"})
     rejected = html.unescape((await (await visit("operator")).get(f"/runs/{run_id}")).text)
     assert "Rejected by" in rejected and "“Not this one”" in rejected
-    assert "Rejected: Remove access" in Page(answer.text).text
+    assert "Rejected: Remove access" in ParsedPage(answer.text).text
     run = await run_of(program, run_id)
     assert gate_of(run, "access")["state"] == "rejected"
     assert any(one["kind"] == "gate_rejected" for one in run["exceptions"])
@@ -150,7 +150,7 @@ async def test_a_second_decider_gets_the_outcome(visit: Visit, started: Started)
     second = await it.submit(f"/runs/{run_id}/gates/g-access-1", fields)
 
     assert second.status_code == 409
-    said = Page(second.text).text
+    said = ParsedPage(second.text).text
     assert re.search(r"Remove access was approved at .* by Wendelgard Oxtomiro\.", said), said[:2000]
 
 
@@ -161,11 +161,11 @@ async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
     it = await visit("it")
 
     answer = await press(it, "/", "Approve all", inside=access(run_id))
-    assert "1 of 2 approvals: one more is needed" in Page(answer.text).text
+    assert "1 of 2 approvals: one more is needed" in ParsedPage(answer.text).text
     again = await it.submit(f"/runs/{run_id}/gates/g-access-1", {"verdict": "approve", "back": "/"})
-    assert "You have already made this decision" in Page(again.text).text
+    assert "You have already made this decision" in ParsedPage(again.text).text
     assert access(run_id) not in again.text
-    assert "1 of 2 approvals" in Page((await it.get(f"/runs/{run_id}")).text).text
+    assert "1 of 2 approvals" in ParsedPage((await it.get(f"/runs/{run_id}")).text).text
 
     colleague = Actor(actor_id="it-2", roles=frozenset({"it_approver"}), human=await _a_person(stack))
     await commands.record_actor(stack.services, colleague)
@@ -182,7 +182,7 @@ async def test_several_gates_are_approved_at_once_each_for_itself(
 
     answer = await it.submit("/decisions", {"gate": [f"{run}/g-access-1" for run in (one, other, third)], "back": "/"})
 
-    said = Page(answer.text).text
+    said = ParsedPage(answer.text).text
     assert said.count("Approved: Remove access") == 2
     assert "was rejected at" in said
     for run_id in (one, other):
@@ -220,7 +220,7 @@ async def test_a_task_is_answered_with_a_note_and_files_that_can_be_had_again(
         fill={"note": "Badge is in the safe"}, files=[("Quittung Ü.pdf", b"%PDF-1.7 receipt")],
     )  # fmt: skip
 
-    assert "done. One file was attached." in Page(answer.text).text
+    assert "done. One file was attached." in ParsedPage(answer.text).text
     stored = re.search(rf"/runs/{run_id}/files/([0-9a-f]{{64}})", (await operator.get(f"/runs/{run_id}")).text)
     assert stored is not None
     saved = await operator.get(stored[0])
@@ -233,7 +233,7 @@ async def test_a_task_is_answered_with_a_note_and_files_that_can_be_had_again(
     assert (await operator.get(f"/runs/{other}/files/{stored[1]}")).status_code == 404
     too_late = await operator.submit(f"/runs/{run_id}/tasks/{task['task_id']}", {"outcome": "done", "note": "again"})
     assert too_late.status_code == 409
-    assert "already been completed by Radomirko Flensterby" in Page(too_late.text).text
+    assert "already been completed by Radomirko Flensterby" in ParsedPage(too_late.text).text
 
 
 async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, started: Started, program: Program) -> None:
@@ -245,7 +245,7 @@ async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, start
     answer = await press(operator, f"/runs/{run_id}", "Mark as done", inside=anchor(run_id, task["task_id"]))
 
     assert answer.status_code == 422
-    assert "Add a note or attach a file." in Page(answer.text).text
+    assert "Add a note or attach a file." in ParsedPage(answer.text).text
     assert not any(t["state"] == "done" for t in (await run_of(program, run_id))["tasks"])
 
 
@@ -256,12 +256,12 @@ async def test_that_a_task_was_not_done_is_refused_without_a_reason_and_what_was
     run = await until(await program("auditor"), run_id, lambda run: any(t["state"] == "open" for t in run["tasks"]))
     task = next(task for task in run["tasks"] if task["state"] == "open")
     operator, place = await visit("operator"), anchor(run_id, task["task_id"])
-    assert "If it can't be done, give the reason." in Page(await page_with(operator, "/", place)).text
+    assert "If it can't be done, give the reason." in ParsedPage(await page_with(operator, "/", place)).text
 
     for path in ("/", f"/runs/{run_id}"):
         silent = await press(operator, path, "Can't be done", inside=place)
         assert silent.status_code == 422
-        assert "A reason is required if the task was not done." in Page(silent.text).text
+        assert "A reason is required if the task was not done." in ParsedPage(silent.text).text
         assert f'id="{place}-note-error"' in silent.text and f'id="{place}-answer" open' in silent.text
     too_large = await press(
         operator, f"/runs/{run_id}", "Can't be done", inside=place,
@@ -275,7 +275,7 @@ async def test_that_a_task_was_not_done_is_refused_without_a_reason_and_what_was
     said = await press(
         operator, f"/runs/{run_id}", "Can't be done", inside=place, fill={"note": "It was never handed out"}
     )
-    assert said.status_code == 200 and "not done." in Page(said.text).text
+    assert said.status_code == 200 and "not done." in ParsedPage(said.text).text
 
 
 async def test_what_waits_for_others_is_shown_on_the_other_list_without_their_buttons(
@@ -291,8 +291,8 @@ async def test_what_waits_for_others_is_shown_on_the_other_list_without_their_bu
     assert anchor(run_id, "g-money-1") in mine
     assert access(run_id) not in not_mine
     card = all_of_it[all_of_it.index(f'id="{access(run_id)}"') :]
-    assert not Page(all_of_it).has_button("Approve", access(run_id))
-    said = Page(card[: card.index("</form>") if "</form>" in card else None]).text
+    assert not ParsedPage(all_of_it).has_button("Approve", access(run_id))
+    said = ParsedPage(card[: card.index("</form>") if "</form>" in card else None]).text
     assert re.search(r"Wendelgard Oxtomiro( and it-2)? can approve\.", said), said[:600]
 
 
@@ -359,12 +359,12 @@ async def test_what_is_decided_for_a_colleague_is_marked_with_their_name(
     try:
         shown = await operator.get(f"/runs/{run_id}")
         card = shown.text[shown.text.index(f'id="{access(run_id)}"') :]
-        assert "for Wendelgard Oxtomiro" in Page(card[: card.index("</li>")]).text
+        assert "for Wendelgard Oxtomiro" in ParsedPage(card[: card.index("</li>")]).text
         await press(operator, f"/runs/{run_id}", "Approve all", inside=access(run_id))
     finally:
         await commands.end_delegation(stack.services, known["it"], given)
 
     gate = gate_of(await run_of(program, run_id), "access")
     assert (gate["state"], gate["votes"][0]["by"]) == ("approved", "operator")
-    told = Page((await operator.get(f"/runs/{run_id}")).text).text
+    told = ParsedPage((await operator.get(f"/runs/{run_id}")).text).text
     assert "by Radomirko Flensterby for Wendelgard Oxtomiro" in told

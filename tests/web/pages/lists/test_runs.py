@@ -16,7 +16,7 @@ from tests.web.api.running import start as start_run
 from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started
 from tests.web.pages.forms import heading
-from tests.web.pages.pressing import Page, press
+from tests.web.pages.pressing import ParsedPage, press
 
 RUN = re.compile(r'<tr id="run-(r[0-9a-f]{16})"')
 
@@ -96,7 +96,7 @@ async def test_a_long_list_is_read_page_by_page_and_names_no_one_twice(
 async def test_a_cursor_that_is_none_is_refused_in_words(visit: Visit) -> None:
     answer = await (await visit("auditor")).get("/runs?after=latest/never")
     assert answer.status_code == 422
-    assert "Go to the first page" in Page(answer.text).text
+    assert "Go to the first page" in ParsedPage(answer.text).text
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ async def test_an_unknown_word_of_an_address_is_reported_and_the_rest_is_shown(
     auditor = await visit("auditor")
     answer = await auditor.get(path)
     assert answer.status_code == 422 and "<b>" not in answer.text
-    said = Page(answer.text).text
+    said = ParsedPage(answer.text).text
     assert f"Invalid filters in the address: {wrong}." in said and "Use the filters on this page." in said
     plain = await auditor.get(path.partition("?")[0])
     assert plain.status_code == 200 and "Invalid filters" not in plain.text

@@ -12,7 +12,7 @@ import httpx
 from tests.cli.command_line import Leaver
 from tests.web.conftest import Program, Visit
 from tests.web.pages.forms import look_ahead, name_of
-from tests.web.pages.pressing import Page, press
+from tests.web.pages.pressing import ParsedPage, press
 
 WITHIN = 30.0  # seconds
 TWO = "two_code_accounts"
@@ -20,7 +20,7 @@ TWO = "two_code_accounts"
 
 def fields_of(page: str) -> dict[str, list[tuple[str, bool]]]:
     """The start's checkboxes by name: each one's value and whether it is ticked."""
-    form = next(form for form in Page(page).forms if form.id == "start-it")
+    form = next(form for form in ParsedPage(page).forms if form.id == "start-it")
     found: dict[str, list[tuple[str, bool]]] = {}
     for one in form.fields:
         if one.kind == "checkbox":
@@ -111,7 +111,7 @@ async def test_other_candidates_at_the_search_than_on_the_preview_are_asked_abou
 async def test_an_account_that_may_not_settle_sees_who_is_asked_and_is_refused(visit: Visit, leaver: Leaver) -> None:
     browser, person = await visit("hr"), await leaver(TWO)
     preview = await look_ahead(browser, person)
-    text = Page(preview.text).text
+    text = ParsedPage(preview.text).text
     assert "You cannot answer this: Only an operator can do this." in text
     assert "The operator answers it in the run:" in text
     assert fields_of(preview.text) == {}

@@ -17,7 +17,7 @@ from orchestrator.web.pages.run.cards import anchor
 from tests.web.api.running import FUTURE
 from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started
-from tests.web.pages.pressing import Page, press
+from tests.web.pages.pressing import ParsedPage, press
 from tests.web.visitor import Visitor
 
 NAMED = ["it", "finance", "operator", "safety-owner"]
@@ -33,7 +33,7 @@ async def test_one_look_answers_where_a_run_stands(visit: Visit, started: Starte
 
     answer = await (await visit("auditor")).get(f"/runs/{run_id}")
 
-    said = Page(answer.text).text
+    said = ParsedPage(answer.text).text
     for words in (
         "Miravelda", "Access ends", "5 Jan 2026", "18:00 in Berlin", "Torvandil Maskeliung", "still open",
         "Whole run", "Remove access", "Wendelgard Oxtomiro", "can approve", "Run requested", "Plan created",
@@ -50,21 +50,21 @@ async def test_a_run_is_held_released_moved_and_ended_from_its_page(
     operator, path = await visit("operator"), f"/runs/{run_id}"
 
     held = await press(operator, path, "Pause", fill={"reason": "HR asked for a day"})
-    assert "The run is paused" in Page(held.text).text
+    assert "The run is paused" in ParsedPage(held.text).text
     assert (await run_of(program, run_id))["held"] is True
     released = await press(operator, path, "Resume")
-    assert "The run is resumed." in Page(released.text).text
+    assert "The run is resumed." in ParsedPage(released.text).text
     hr = await visit("hr")
     moved = await press(hr, path, "Change cutoff", fill={"cutoff": "2031-12-01T09:30", "zone": "America/New_York"})
-    assert "The cutoff is now 1 Dec 2031, 09:30 EST." in Page(moved.text).text
+    assert "The cutoff is now 1 Dec 2031, 09:30 EST." in ParsedPage(moved.text).text
     assert (await run_of(program, run_id))["zone"] == "America/New_York"
     ended = await press(hr, path, "Cancel run", fill={"reason": "They stay after all"})
-    assert "The run is cancelled." in Page(ended.text).text
+    assert "The run is cancelled." in ParsedPage(ended.text).text
     assert (await run_of(program, run_id))["state"] == "ended"
-    assert "“They stay after all”" in Page(ended.text).text
+    assert "“They stay after all”" in ParsedPage(ended.text).text
     too_late = await operator.submit(f"{path}/hold", {"back": path})
     assert too_late.status_code == 409
-    assert re.search(r"This run finished at .*: cancelled\.", Page(too_late.text).text)
+    assert re.search(r"This run finished at .*: cancelled\.", ParsedPage(too_late.text).text)
 
 
 async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
@@ -77,9 +77,9 @@ async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
     gap = await press(hr, path, "Change cutoff", fill={"cutoff": "2031-03-30T02:30"})
 
     assert (nowhere.status_code, gap.status_code) == (422, 422)
-    assert "Did you mean Europe/Berlin?" in Page(nowhere.text).text
-    assert "does not exist in Europe/Berlin" in Page(gap.text).text
-    assert Page(gap.text).has_button("Change cutoff")
+    assert "Did you mean Europe/Berlin?" in ParsedPage(nowhere.text).text
+    assert "does not exist in Europe/Berlin" in ParsedPage(gap.text).text
+    assert ParsedPage(gap.text).has_button("Change cutoff")
     assert (await run_of(program, run_id))["cutoff"].startswith("2031-11-28")
 
 
@@ -87,7 +87,7 @@ async def test_an_ending_without_a_reason_is_refused(visit: Visit, started: Star
     run_id = await started(asked={"cutoff": FUTURE})
     answer = await press(await visit("hr"), f"/runs/{run_id}", "Cancel run")
     assert answer.status_code == 422
-    assert "Enter a reason and submit again." in Page(answer.text).text
+    assert "Enter a reason and submit again." in ParsedPage(answer.text).text
     assert (await run_of(program, run_id))["finished_at"] is None
 
 
@@ -215,10 +215,10 @@ async def started_hidden(started: Started, named: list[str], **asked: Any) -> st
 
 async def end_embargo(visitor: Visitor, run_id: str) -> None:
     answer = await press(visitor, f"/runs/{run_id}", "End embargo now")
-    assert "The embargo has ended" in Page(answer.text).text
+    assert "The embargo has ended" in ParsedPage(answer.text).text
 
 
-class Told:
+class StreamedNumbers:
     """The numbers that a stream of events has sent, and whether it is over."""
 
     def __init__(self) -> None:
@@ -243,8 +243,8 @@ class Told:
 
 
 @asynccontextmanager
-async def listening(visitor: Visitor, path: str) -> AsyncIterator[Told]:
-    told = Told()
+async def listening(visitor: Visitor, path: str) -> AsyncIterator[StreamedNumbers]:
+    told = StreamedNumbers()
     async with visitor.stream("GET", path, headers={"accept": "text/event-stream"}) as answer:
         assert answer.status_code == 200, answer.status_code
         reading = asyncio.create_task(told.read(answer))
