@@ -142,17 +142,7 @@ class Engine:
         try:
             # The client repeats a call that failed, each time with the whole of its own time-out.
             async with asyncio.timeout(within.total_seconds()):
-                await self.client.start_workflow(
-                    Offboarding.run,
-                    RunRef(run_id=run_id),
-                    id=workflow_id(run_id),
-                    task_queue=self.task_queue,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    start_signal="nudge",
-                    start_signal_args=[Nudge(hint=hint)],
-                    rpc_timeout=within,
-                )
+                await self._start(run_id, within, Nudge(hint=hint))
         except TimeoutError as error:
             self._away_until = loop.time() + AWAY_FOR.total_seconds()
             raise self._silent() from error
@@ -180,17 +170,22 @@ class Engine:
     async def start_again(self, run_id: str) -> None:
         """Starts the run's workflow if it does not run; one that does is not disturbed. Raises `EngineUnavailable`."""
         try:
-            await self.client.start_workflow(
-                Offboarding.run,
-                RunRef(run_id=run_id),
-                id=workflow_id(run_id),
-                task_queue=self.task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                rpc_timeout=ANSWER_WITHIN,
-            )
+            await self._start(run_id, ANSWER_WITHIN)
         except RPCError as error:
             raise self._unavailable(error) from error
+
+    async def _start(self, run_id: str, within: timedelta, nudge: Nudge | None = None) -> None:
+        await self.client.start_workflow(
+            Offboarding.run,
+            RunRef(run_id=run_id),
+            id=workflow_id(run_id),
+            task_queue=self.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            rpc_timeout=within,
+            start_signal=None if nudge is None else "nudge",
+            start_signal_args=[] if nudge is None else [nudge],
+        )
 
     async def inquire(self, inquiry_id: str, *, within: timedelta = ANSWER_WITHIN) -> None:
         """Has a worker answer a question into its row. Raises `EngineUnavailable`, at the latest after `within` or

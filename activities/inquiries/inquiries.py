@@ -30,6 +30,7 @@ from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.run.search_terms import MIN_SEARCH_CHARACTERS
 from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable
 from orchestrator.ledger.engine.inquiries import InquiryRows, OpenInquiry, Outcome
 from orchestrator.ledger.engine.rates import Rates
@@ -151,7 +152,7 @@ class InquiryActivities:
     async def _find_people(self, question: q.FindPeople, asked_by: str) -> q.PeopleAnswer:
         packet = await self._prepared(question.packet, asked_by)
         text = question.text.strip()
-        if len(text) < q.MIN_SEARCH_CHARACTERS:
+        if len(text) < MIN_SEARCH_CHARACTERS:
             return q.PeopleAnswer(people=())
         found = await People(self._connections, packet, self._keyring).search(text, q.MAX_PEOPLE_FOUND + 1)
         listed = found[: q.MAX_PEOPLE_FOUND]

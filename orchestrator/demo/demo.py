@@ -6,9 +6,10 @@ import asyncio
 import sys
 from pathlib import Path
 
+from orchestrator.cli.terminal.options import PACKET
 from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.screen import complain
-from orchestrator.demo.people import PACKET, BadExport, NoLeavers, cast_from, packaged_cast
+from orchestrator.demo.people import BadExport, NoLeavers, cast_from, packaged_cast
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.packet.packet_files import starter_packet
 

@@ -18,7 +18,6 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.embedded.company.people import Employee, default_people, packaged_export, read_people, with_traits
 from orchestrator.embedded.staff import STAFF, StaffEntry
 
-PACKET = "standard-leaver"
 PLATFORM_FILE = "orchestrator/packets/standard-leaver/platform.yaml"
 NOT_YET = timedelta(seconds=12)
 """How long after the start the cutoff of one packaged leaver comes, so that a wait for it is seen."""

@@ -14,11 +14,12 @@ from rich.text import Text
 
 from orchestrator import commands
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.cli.terminal.options import PACKET
 from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.shapes import SHAPES, mark
 from orchestrator.demo.answers import AnswerSource, Itself, TaskQuestion
 from orchestrator.demo.board import Board, Leaver
-from orchestrator.demo.people import PACKET, Cast
+from orchestrator.demo.people import Cast
 from orchestrator.demo.progress import view_step
 from orchestrator.demo.questions import AtTerminal
 from orchestrator.demo.screen import Screen

@@ -27,8 +27,6 @@ from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 
 MAX_PEOPLE_FOUND = 20
-MIN_SEARCH_CHARACTERS = 2
-"""Letters below which a search finds no one: one letter finds half the company."""
 
 
 class PersonMatch(Shown):

@@ -16,7 +16,8 @@ from orchestrator.notifications.notices import News, Notice, PendingItem
 from orchestrator.vocabulary.states import in_sentence
 
 MAX_LISTED = 20
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in any locale
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""Names of months, the same in every locale."""
 UNNAMED = "item"
 
 _NAMED = {"gate": "approval", "task": "task", "exception": "exception", "review": "review"}

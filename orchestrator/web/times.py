@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from orchestrator.notifications.notice_words import MONTHS
 from orchestrator.vocabulary.durations import Length, coarse, seconds_of
 
 Instant = datetime | str | None
 
-MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NOW: Final = timedelta(seconds=5)
 """Nearer than this is "just now"."""
 

@@ -20,6 +20,9 @@ from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.vocabulary.states import DISPOSITION, EXCEPTION_STATE, label
 
 PAGE_SIZE = 200
+NamedException = Annotated[
+    str, typer.Argument(metavar="EXCEPTION", help="The exception's ID, or its kind if only one of that kind is open.")
+]
 
 
 def exceptions(
@@ -117,10 +120,7 @@ def settle(
 
 def accept(
     run_id: Run,
-    exception: Annotated[
-        str,
-        typer.Argument(metavar="EXCEPTION", help="The exception's ID, or its kind if only one of that kind is open."),
-    ],
+    exception: NamedException,
     reason: NeededReason,
     alias: As = None,
     folder: Folder = FOLDER,
@@ -141,10 +141,7 @@ def accept(
 
 def assign(
     run_id: Run,
-    exception: Annotated[
-        str,
-        typer.Argument(metavar="EXCEPTION", help="The exception's ID, or its kind if only one of that kind is open."),
-    ],
+    exception: NamedException,
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account that decides.")],
     reason: NeededReason,
     alias: As = None,

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from orchestrator.domain.run.run import RunState
 
 MIN_SEARCH_CHARACTERS: Final = 2
+"""A search needs at least these many, of runs and of people: one letter finds half the company."""
 MAX_SEARCH_CHARACTERS: Final = 200
 MAX_SEARCH_WORDS: Final = 8
 MAX_PREFIX_CHARACTERS: Final = 12

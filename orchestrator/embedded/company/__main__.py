@@ -21,10 +21,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from orchestrator.embedded.company.cards import CardProgramme
 from orchestrator.embedded.company.code_hosting import CodeHosting
-from orchestrator.embedded.company.effects import App, EffectLog, Fault, GuardedSystem
+from orchestrator.embedded.company.effects import EffectLog, Fault, GuardedSystem
 from orchestrator.embedded.company.hr import HrSystem
 from orchestrator.embedded.company.http_answers import HTTP_ERRORS, json_body, refuse
 from orchestrator.embedded.company.identity import IdentityProvider
@@ -45,11 +46,11 @@ class CompanyProcess:
         self.cards = CardProgramme(self.logs["cards"])
         self.identity = IdentityProvider(self.logs["identity"], patch=wish["scim_patch"])
         self.mail = MailSystem(self.logs["mail"], password=wish["mail_password"], tls=tls)
-        apps: dict[str, App] = {
+        apps: dict[str, ASGIApp] = {
             "hr": self.hr.app,
             "code": self.code.app,
             "cards": self.cards.app,
-            "identity": cast("App", self.identity.app),  # the same signature, with dict for the mappings
+            "identity": cast("ASGIApp", self.identity.app),  # the same signature, with dict for the mappings
             "mail": self.mail.app,
         }
         self.guards = {

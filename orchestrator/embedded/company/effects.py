@@ -13,18 +13,13 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 from urllib.parse import unquote_plus
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Mode = Literal[
     "slow",
@@ -120,7 +115,7 @@ REQUEST_LINE: ContextVar[str] = ContextVar("REQUEST_LINE", default="")
 class GuardedSystem:
     """An ASGI application behind a token, a log and faults. Lifespan and websockets are not served."""
 
-    def __init__(self, app: App, *, token: str, log: EffectLog) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, log: EffectLog) -> None:
         self.app = app
         self.token = token
         self.log = log

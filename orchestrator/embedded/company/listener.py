@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from starlette.types import ASGIApp
 from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from orchestrator.embedded.company.effects import TRANSPORT, App
+from orchestrator.embedded.company.effects import TRANSPORT
 
 
 class _ReachableConnection(H11Protocol):
@@ -24,7 +25,7 @@ class Listener:
     """The port is chosen at the first `open` and kept. We do without uvicorn's own Server: it looks for its end every
     0.1 s, handles signals, and waits for connections that an outage should cut."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._config = Config(app, log_config=None, lifespan="off", ws="none", access_log=False, timeout_keep_alive=600)
         self._state = ServerState()
         self._server: asyncio.Server | None = None

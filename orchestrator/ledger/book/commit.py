@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -22,8 +21,8 @@ from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, write
 from orchestrator.ledger.book.records import Appended, Recorded, RowWrite
 from orchestrator.ledger.book.rows import statements
 from orchestrator.ledger.schema.database import ends_transactions
+from orchestrator.ledger.schema.driver_pool import Connection
 
-Connection = psycopg.AsyncConnection[Any]
 Outcome = Appended | LedgerError
 
 

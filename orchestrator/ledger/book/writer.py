@@ -12,7 +12,6 @@ import psycopg
 
 from orchestrator.ledger.book.commit import (
     CommitLost,
-    Connection,
     Outcome,
     PreparedAppend,
     commit_group,
@@ -21,6 +20,7 @@ from orchestrator.ledger.book.commit import (
 from orchestrator.ledger.book.errors import AppendRefused, LedgerError, LedgerUnavailable, OutcomeUnknown
 from orchestrator.ledger.book.records import Appended
 from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.driver_pool import Connection
 
 GROUP_APPENDS = 256
 GROUP_EVENTS = 500

@@ -10,22 +10,17 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.web.requests.concurrency import SLOT, STREAMS, ConcurrencyLimiter, Slot, StreamLimit
 
 log = logging.getLogger("offboard.web")
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 1024 * 1024
 """Bytes of a request."""
@@ -79,7 +74,9 @@ class EdgeMiddleware:
     """The outermost layer. `secure` has browsers come over TLS from now on (RFC 6797); `fault` answers what no one
     foresaw, here and not further out, where a server would write the error's words into its log."""
 
-    def __init__(self, app: App, *, secure: bool, fault: Callable[[Request, Exception], Awaitable[Response]]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, secure: bool, fault: Callable[[Request, Exception], Awaitable[Response]]
+    ) -> None:
         self._app = app
         self._fault = fault
         self._turns = ConcurrencyLimiter()

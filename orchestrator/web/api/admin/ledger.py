@@ -22,13 +22,11 @@ from orchestrator.web.api.inquiries import inquiry_address
 from orchestrator.web.api.runs.runs import person
 from orchestrator.web.api.runs.starts import InquiryWaiting
 from orchestrator.web.api.schema.description import ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, After, From, To
+from orchestrator.web.api.schema.parameters import After, From, To, Word
 from orchestrator.web.api.schema.run_answers import PersonInRun
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1/ledger", tags=["ledger"], route_class=IdempotentRoute)
-
-Word = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)]
 
 
 class LedgerStanding(ResponseModel):

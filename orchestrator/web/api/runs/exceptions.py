@@ -18,8 +18,6 @@ from orchestrator.web.api.runs.command_responses import LATER
 from orchestrator.web.api.runs.command_responses import run_outcome as standing_of
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import (
-    ID,
-    MAX_ID_CHARACTERS,
     After,
     ExceptionId,
     Id,
@@ -27,13 +25,12 @@ from orchestrator.web.api.schema.parameters import (
     Reason,
     RunId,
     SystemName,
+    Word,
 )
 from orchestrator.web.api.schema.run_answers import AccountInRun, PersonInRun, RunStanding, Vote
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["exceptions"], route_class=IdempotentRoute)
-
-Word = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)]
 
 
 class ExceptionInList(ResponseModel):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import Field
 
 from orchestrator.documents.outcomes import outcomes_document
@@ -14,7 +13,7 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import readable
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
-from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, From, To
+from orchestrator.web.api.schema.parameters import From, To, Word
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["outcomes"], route_class=IdempotentRoute)
@@ -88,7 +87,7 @@ class Outcomes(ResponseModel):
 async def outcomes(
     request: Request,
     caller: ApiCaller,
-    packet: Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)] = None,
+    packet: Word = None,
     since: From = None,
     until: To = None,
 ) -> Outcomes:

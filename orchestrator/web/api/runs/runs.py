@@ -16,13 +16,11 @@ from orchestrator.reading.run_lists import RunFilter, RunLists
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
-from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, After, Instant, Limit, RunId
+from orchestrator.web.api.schema.parameters import After, Instant, Limit, RunId, Word
 from orchestrator.web.api.schema.run_answers import EventInRun, PersonInRun, RunCounts, RunInList, RunsPage, WholeRun
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
-
-Word = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)]
 
 
 class Events(ResponseModel):

@@ -32,6 +32,7 @@ Version = Annotated[str, Path(description="The version, or at least its first ei
 InPacket = Annotated[str, Query(description="The packet's name", examples=["standard-leaver"], **_id)]
 After = Annotated[str | None, Query(description="The cursor from the previous page", max_length=400, pattern=TEXT)]
 Limit = Annotated[int, Query(description="Maximum number of results", ge=1, le=500)]
+Word = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)]
 Instant = Annotated[AwareDatetime | None, Query()]
 From = Annotated[AwareDatetime | None, Query(alias="from", description="From this time, inclusive")]
 To = Annotated[AwareDatetime | None, Query(alias="to", description="Until this time, exclusive")]

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from orchestrator.documents.outcomes import outcomes_document
 from orchestrator.domain.errors import Refusal
+from orchestrator.notifications.notice_words import MONTHS
 from orchestrator.reading.outcomes import OutcomeQueries, Span
 from orchestrator.vocabulary.durations import coarse, length
 from orchestrator.web.access.caller import Caller, PageCaller
@@ -21,7 +22,6 @@ from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.state import state_of
-from orchestrator.web.times import MONTHS
 from orchestrator.web.words import words
 
 router = APIRouter()

@@ -18,10 +18,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator.documents.preview import MatchQuestion, Preview
-from orchestrator.documents.questions import MIN_SEARCH_CHARACTERS, FindPeople, PeopleAnswer, PreviewAsked, Started
+from orchestrator.documents.questions import FindPeople, PeopleAnswer, PreviewAsked, Started
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_history import Phase
+from orchestrator.domain.run.search_terms import MIN_SEARCH_CHARACTERS
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.answers import StoredResponse
 from orchestrator.ledger.access.sessions import Flash
