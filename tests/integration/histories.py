@@ -14,13 +14,12 @@ from typing import Any
 from temporalio.client import WorkflowHistory
 
 from orchestrator import commands
-from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.workflows.offboarding import workflow_id
-from tests.integration.installation import Installation, installation, open_kinds
+from tests.integration.installation import Installation, gate_open, installation, open_kinds
 from tests.integration.packets import quick_packet
 
 PLACES = ("identity", "binaryChecksum", "requestId", "stackTrace")
@@ -68,10 +67,6 @@ def without_places(value: Any) -> Any:
     if isinstance(value, list):
         return [without_places(inner) for inner in value]
     return "recorded" if isinstance(value, str) and "@" in value else value  # a worker's own queue: 4711@machine-…
-
-
-def gate_open(state: RunState) -> bool:
-    return any(gate.open for gate in state.decisions.gates.values())
 
 
 async def write_histories() -> None:

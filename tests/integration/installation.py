@@ -219,6 +219,10 @@ def statuses(state: RunState) -> dict[str, str]:
     return {step.name: state.work.steps[id_].status for id_, step in state.plan.steps.items()}
 
 
+def gate_open(state: RunState) -> bool:
+    return any(gate.open for gate in state.decisions.gates.values())
+
+
 def open_kinds(state: RunState) -> set[str]:
     return {exception.opened.kind for exception in state.work.open_exceptions()}
 

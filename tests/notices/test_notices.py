@@ -15,10 +15,9 @@ from orchestrator import commands
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import HR_FEED
 from orchestrator.domain.run.cutoff import parse_cutoff
-from orchestrator.domain.run.run import RunState
 from orchestrator.workflows.notices import notices_id
 from tests.conftest import Hire
-from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation, conninfo
+from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation, conninfo, gate_open
 from tests.integration.needles import Needles, words_of
 from tests.notices.conftest import PUBLIC_URL, Install, signed_in
 
@@ -26,10 +25,6 @@ pytestmark = pytest.mark.timeout(120)
 Mail = dict[str, Any]
 GATHER = 60.0  # seconds, passed by setting the database's clock ahead
 NOTHING_FOR = timedelta(seconds=2 * GATHER)
-
-
-def gate_open(state: RunState) -> bool:
-    return any(gate.open for gate in state.decisions.gates.values())
 
 
 async def mails(here: Installation) -> list[Mail]:

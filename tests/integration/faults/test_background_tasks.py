@@ -20,7 +20,6 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from orchestrator import commands
 from orchestrator import relay as relay_module
 from orchestrator.domain.run.progress import Progress
-from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import NUDGE_WITHIN, Engine, EngineAddress, EngineRefused, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerUnavailable
@@ -31,7 +30,7 @@ from orchestrator.relay import Cadence, Relay
 from orchestrator.workflows.offboarding import workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
-from tests.integration.installation import POLL, Installation, without_engine
+from tests.integration.installation import POLL, Installation, gate_open, without_engine
 from tests.integration.packets import quick_packet
 from tests.integration.signed_databases import conninfo
 
@@ -40,10 +39,6 @@ SURVIVED_WITHIN_SECONDS = 40.0
 DECISIONS = 100
 
 pytestmark = pytest.mark.timeout(180)
-
-
-def gate_open(state: RunState) -> bool:
-    return any(gate.open for gate in state.decisions.gates.values())
 
 
 async def until(holds: Callable[[], bool], seconds: float = SURVIVED_WITHIN_SECONDS) -> None:

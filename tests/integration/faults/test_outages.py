@@ -30,6 +30,7 @@ from tests.integration.installation import (
     FAR_FUTURE,
     Installation,
     exceptions_of,
+    gate_open,
     installation,
     open_kinds,
     statuses,
@@ -42,10 +43,6 @@ pytestmark = pytest.mark.timeout(180)
 
 def has_open(kind: str, state: RunState) -> bool:
     return kind in open_kinds(state)
-
-
-def gate_open(state: RunState) -> bool:
-    return any(gate.open for gate in state.decisions.gates.values())
 
 
 async def test_temporal_crashes_during_a_run(

@@ -20,6 +20,7 @@ from tests.integration.installation import (
     PAST,
     ZONE,
     Installation,
+    gate_open,
     installation,
     open_kinds,
     statuses,
@@ -33,10 +34,6 @@ DAY = timedelta(days=1)
 def in_days(days: float) -> Cutoff:
     local = (datetime.now(UTC) + timedelta(days=days)).astimezone(ZoneInfo(ZONE))
     return parse_cutoff(local.replace(tzinfo=None, microsecond=0).isoformat(timespec="minutes"), ZONE)
-
-
-def gate_open(state: RunState) -> bool:
-    return any(gate.open for gate in state.decisions.gates.values())
 
 
 async def approve(here: Installation, run: str) -> None:
