@@ -21,7 +21,7 @@ def new(
     ] = Path(),
 ) -> None:
     """Create a connector package from a template whose tests pass. Replace its parts with the vendor's."""
-    from orchestrator.cli.connector_skeleton import NAME, skeleton
+    from orchestrator.cli.commands.admin.connector_skeleton import NAME, skeleton
 
     if not NAME.fullmatch(name):
         complain(
