@@ -1,6 +1,6 @@
 """Whether anyone but its requester has confirmed a run: only then does the leaver lose access to Offboard.
 
-Revision: 0008, after 0006
+Revision: 0008, after 0006. The number 0007 was never used: no migration is missing from the chain.
 """
 
 from __future__ import annotations
