@@ -13,8 +13,8 @@ HEARTBEAT_SECONDS = 3.0  # between two heartbeats
 
 @asynccontextmanager
 async def heartbeats(every: float = HEARTBEAT_SECONDS) -> AsyncIterator[None]:
-    """Tells the engine that this worker lives, so that what it does is begun elsewhere soon after it died. What ends
-    quickly says nothing and pays nothing."""
+    """Reports to Temporal that this worker is alive, so that another worker repeats the activity soon after this one
+    died. An activity that ends within the first interval sends no heartbeat."""
 
     async def beat() -> None:
         while True:

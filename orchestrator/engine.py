@@ -1,7 +1,7 @@
-"""The way to Temporal: a client that lets nothing about a person through, and the one message it carries for us.
+"""The client of Temporal. It sends no personal data, and one kind of message about runs: the nudge.
 
-Payloads are models of ids, versions and times. Failures keep their type and lose message and stack: what went wrong
-with whom is in the ledger, encrypted.
+Payloads are models of IDs, versions and times. A failure keeps its type and loses message and stack: what happened to
+whom is in the ledger, encrypted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ _NOT_THERE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCSta
 
 
 class EngineUnavailable(Exception):
-    """Temporal cannot be reached or refused; what was appended stands, and the relay nudges once it is back."""
+    """Temporal cannot be reached, or refused the request. Appended events stay recorded, and the relay nudges once
+    Temporal is back."""
 
     def __init__(self, place: str, cause: str) -> None:
         super().__init__(f"Temporal at {place}: {cause}. Check the address, the namespace and the certificates.")
@@ -154,8 +155,8 @@ class Engine:
         self._away_until = 0.0
 
     async def running(self, first: str, last: str) -> set[str]:
-        """The runs with a workflow that runs, of those with ids from `first` to `last`, as Temporal lists them: what
-        has just begun or ended may be missing. Raises `EngineUnavailable`."""
+        """The IDs, from `first` to `last`, of runs whose workflow is running, as Temporal lists them. A workflow that
+        has just started or ended may be missing. Raises `EngineUnavailable`."""
         queue = self.task_queue.replace("'", "''")
         query = (
             f"WorkflowType = 'Offboarding' AND ExecutionStatus = 'Running' AND TaskQueue = '{queue}' "

@@ -27,8 +27,8 @@ NEAR_TURN_SECONDS = 3.0  # a search takes a turn that is at most so far off, so 
 
 @dataclass(frozen=True, slots=True)
 class AccountsFound:
-    """What the systems said, and the accounts they showed. `troubles` are a failed system's words, which may name
-    people: for the person who looks, and encrypted everywhere else."""
+    """The result of a search: what each system answered, and the accounts found. `troubles` are the error texts of
+    systems, which may name people: they are shown to the person who searched, and encrypted everywhere else."""
 
     results: tuple[SystemSearched, ...]
     accounts: tuple[FoundAccount, ...]
@@ -45,9 +45,9 @@ async def find_accounts(
     rates: Rates | None = None,
     observer: Observer | None = None,
 ) -> AccountsFound:
-    """Asks all systems side by side, each under its own deadline and, with `rates`, at its turn where it has a rate.
-    One that fails is an answer of its own; so is one whose turn did not come, with the code `rate_kept`. `observer`
-    hears of it, or else that of the connections."""
+    """Searches all systems at the same time, each with its own deadline. With `rates`, a system that has a rate is
+    asked when its next request is allowed. A system that fails is part of the result, and so is one that could not be
+    asked in time (code `rate_kept`). Calls are reported to `observer`, or to the observer of the connections."""
     observer = observer or connections.observer
     asked = [
         _ask(person, key, packet, current, system, purpose, connections, rates, observer) for system, purpose in systems

@@ -22,11 +22,12 @@ from orchestrator.ledger.engine.rates import Rates
 
 
 class SystemPace:
-    """The turns of one caller at one system; each request takes a turn of its own. Where the system has no rate,
-    nothing waits.
+    """The requests of one caller to one system, each sent when the system's rate allows it. Without a rate, nothing
+    waits.
 
-    The turn of a call's first request may be taken before the call, with `take`, so that the call's deadline is not
-    spent in a queue and a call whose turn is far off is not begun at all."""
+    The wait for a call's first request can come before the call (`take`): then it does not count under the call's
+    deadline, and a call that would have to wait too long is not begun.
+    """
 
     def __init__(self, rates: Rates | None, system: str, per_second: float | None) -> None:
         self._rates = rates if per_second is not None else None
@@ -39,8 +40,8 @@ class SystemPace:
         return self._rates is not None
 
     async def take(self, *, at_most: float) -> float | None:
-        """Takes the next turn and waits for it. If it is more than `at_most` seconds off, takes none and returns how
-        many. Raises `LedgerUnavailable`."""
+        """Waits until the next request is allowed. If the wait is longer than `at_most` seconds, returns its length in
+        seconds and reserves nothing. Raises `LedgerUnavailable`."""
         if self._rates is None or self._taken:
             return None
         seconds = await self._rates.wait(self._system, self._per_second, at_most=at_most)
@@ -48,13 +49,13 @@ class SystemPace:
         return seconds
 
     async def take_or_go_on(self, *, at_most: float) -> None:
-        """The same, and where the turn is further off, the next request goes out of turn."""
+        """As `take`, but if the wait is longer than `at_most` seconds, the next request is sent without waiting."""
         await self.take(at_most=at_most)
         self._taken = True
 
     def within(self, deadline: float) -> Pace:
-        """The pace of one call that ends within `deadline` seconds. It raises `TryAgainError("rate_kept")` where a
-        turn is further off than that."""
+        """The pace of one call that ends within `deadline` seconds. It raises `TryAgainError("rate_kept")` if a request
+        would have to wait longer than that."""
         until = asyncio.get_running_loop().time() + deadline
 
         async def pace() -> None:
@@ -67,7 +68,7 @@ class SystemPace:
 
 
 def paced(connector: Connector, pace: SystemPace) -> Connector:
-    """The connector, each request of each call at its turn; itself where the system has no rate."""
+    """The connector with every request paced. If the system has no rate, the connector itself."""
     return _PacedConnector(connector, pace) if pace.limited else connector
 
 

@@ -1,8 +1,7 @@
-"""Mails without an open item: HR's changes to runs, and services that end.
+"""Mails that are not about an open item: HR's changes to runs, and services that end.
 
-Each is an item like an open one, so that it is gathered, mailed once and remembered in the same way. Changes to a run
-are for the other people with a role of HR, of a run under embargo for those whom it names; services are for safety
-owners.
+They are collected, mailed once and recorded like open items. Changes to a run go to the other people with a role of HR,
+or, under an embargo, to the people named in it. News of services go to safety owners.
 """
 
 from __future__ import annotations

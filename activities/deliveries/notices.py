@@ -1,9 +1,11 @@
-"""Mails about open items. Reads each account's items through the same query as its inbox, so that an account gets no
-mail about what it may not see or do; and remembers what was mailed, so that nothing is sent twice.
+"""Mails about open items.
 
-An attempt that breaks off goes on where it was: a recipient is marked right after the mail server took their message.
-Only a process that dies between the two, or a server that takes a message and is not heard saying so, may have one
-message repeated; unless there is more to tell by then it has the same Message-ID, by which mail systems know it again.
+Reads each account's items with the query of its inbox, so that no mail says what the account may not see or do. Records
+what was mailed, so that nothing is sent twice.
+
+An attempt that was interrupted continues where it stopped: each recipient is recorded as soon as the mail server has
+accepted their message. One message can be repeated if the process ends between the two, or if the server's answer is
+lost. A repeated message has the same Message-ID, by which mail systems recognise it, unless new items have been added.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class WebhookActivities:
     @activity.defn(name="deliver_webhook")
     @redacted
     async def deliver_webhook(self, delivery: Delivery) -> Attempted:
-        """What goes wrong outside of the ledger is an answer, and recorded with the webhook."""
+        """Delivers one event. A failure outside the ledger is a result, and is recorded with the webhook."""
         try:
             hook = await self._webhooks.get(delivery.hook_id)
         except Invalid:

@@ -13,10 +13,9 @@ from orchestrator.reading.queries import Queries
 async def governing(
     runs: Runs, queries: Queries, name: str, actor: Actor | None, first: Packet | None = None
 ) -> tuple[PacketShelf, Packet]:
-    """A packet that `actor` has systems asked by. Its author says which hosts our credentials go to, and to
-    whom: before its owners have signed it, it is followed for the safety owner of one that is in use alone; while none
-    is, for that of the packet which the installation itself names as its `first`. Raises `Invalid` for one that no one
-    adopted, and `NotAllowed`."""
+    """The packet `name`, whose systems `actor` wants to use. A packet decides which hosts get our credentials, so one
+    that is not in use yet is accepted only from a safety owner of a packet in use, or, if none is in use, from the
+    safety owner of the installation's `first` packet. Raises `Invalid` if there is no such packet, and `NotAllowed`."""
     shelf = await runs.shelf(name)
     lines = await queries.packets()
     if shelf.current is None:

@@ -1,8 +1,10 @@
-"""Every change that anyone can ask for, one function each. Pages, the command line and assistants call these and
-nothing deeper, so that nothing can be done at one entry point that is refused at another.
+"""All commands, one function each.
 
-A command is decided and recorded first, then the run's workflow is nudged. If Temporal is away the command stands all
-the same; the relay nudges once it is back.
+Pages, API, command line and assistants call these functions and nothing below them, so a rule holds at every entry
+point.
+
+A command is decided and recorded first; then the run's workflow is nudged. If Temporal cannot be reached, the command
+is recorded all the same, and the relay nudges the workflow later.
 """
 
 from __future__ import annotations

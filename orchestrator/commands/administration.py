@@ -204,8 +204,8 @@ def _packet_rows(name: str) -> Callable[[Sequence[Event]], list[RowWrite]]:
 async def record_actor(
     services: Services, actor: Actor, name: str | None = None, email: str | None = None, time_zone: str | None = None
 ) -> None:
-    """What sign-in found out about an account; what it does not say (None) stays as it was. Nothing is appended where
-    all that is known already."""
+    """Records what a sign-in says about an account; a value that it does not give (None) stays as it was. Appends
+    nothing if all of it is known."""
     await services.runs.update_organisation(
         lambda known, now: record_sign_in(known, actor, name, email, time_zone), actor.human
     )
@@ -214,11 +214,13 @@ async def record_actor(
 async def revoke_roles(
     services: Services, by: Actor, packet: str, actor_id: str, roles: Sequence[str], *, reason: str | None = None
 ) -> bool:
-    """Takes roles from an account at once: effects it caused are not begun any more. For the safety owner of a packet
-    that is in use; a draft, which any user can adopt, makes no one an owner here. Roles are the installation's: one
-    that this packet gives something to is taken from the account everywhere, since what has to be stopped cannot wait
-    for other owners; one that means something in others' packets alone is not theirs to take. False if the account had
-    none of them."""
+    """Takes roles from an account at once; effects that it caused are not started any more. For the safety owner of a
+    packet that is in use. A draft does not make anyone an owner, since any user can adopt one.
+
+    A role belongs to the installation: if the owner's packet grants something to the role, it is taken for all packets,
+    since what has to be stopped cannot wait for other owners. A role that only other packets use cannot be taken.
+    Returns False if the account had none of the roles.
+    """
     require("revoke_roles", by)
     shelf = await services.runs.shelf(packet)
     in_use = shelf.history.current

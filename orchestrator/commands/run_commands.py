@@ -148,8 +148,8 @@ def _run_of(start_id: str) -> str:
 async def set_embargo(
     services: Services, actor: Actor, run_id: str, until: datetime | None, named: Sequence[str] = ()
 ) -> Done:
-    """Ends a run's embargo (`until` None), or moves its end; `named` are those for whom it exists, as they were where
-    none are given."""
+    """Ends a run's embargo (`until` None) or moves its end. `named` are the accounts that may see the run; without it
+    they stay the same."""
     return await decide_on(
         services, actor, run_id, lambda state, world: change_embargo(state, until, named, actor, world)
     )
@@ -191,8 +191,8 @@ async def reject_gate(services: Services, actor: Actor, run_id: str, gate_id: st
 async def approve_gates(
     services: Services, actor: Actor, selection: Sequence[tuple[str, str]], reason: str | None = None
 ) -> tuple[Outcome, ...]:
-    """Approves several runs' gates (run id, gate id), each as a decision of its own that stands or is refused by
-    itself. More than one only where each one's packet says so. Raises `Invalid` for a selection that is too large."""
+    """Approves gates of several runs (run ID, gate ID). Each is a decision of its own, recorded or refused on its own.
+    More than one gate only if each run's packet allows it. Raises `Invalid` if the selection is too large."""
     chosen = tuple(dict.fromkeys(selection))
     if len(chosen) > MAX_BATCH_APPROVALS:
         raise Invalid("too_many_together", f"{len(chosen)} gates were selected; the limit is {MAX_BATCH_APPROVALS}.")

@@ -1,6 +1,7 @@
-"""States of streams as this process last saw them, so that a read only brings what is new.
+"""A cache of the states of streams, so that a read loads only new events.
 
-A cache and nothing more: every append states the versions it was decided on, so what is stale here is found out there.
+A state can be outdated. This does no harm: an append names the versions that it was decided on, and fails if they have
+changed.
 """
 
 from __future__ import annotations

@@ -63,9 +63,9 @@ class StartDecision:
 
 @dataclass(frozen=True, slots=True)
 class StartContext:
-    """What a request for a run is decided on. `open_run` is the run that the person has already, `starts` is what was
-    started recently. For an urgent start, `left` are the people (opaque ids) who have left, of those with the same role
-    of operator or safety owner as the person."""
+    """What a request for a run is decided on. `open_run` is the person's open run, `starts` are the recent starts.
+    `left` is for urgent starts: the people (opaque IDs) who have left, among those with the same role of operator or
+    safety owner as the person."""
 
     open_run: RunSnapshot | None
     shelf: PacketShelf

@@ -16,7 +16,7 @@ from orchestrator.ledger.book.store import Ledger
 
 
 class RecentStarts:
-    """What was started recently, as this process knows it; a read brings only what is new."""
+    """The recent starts, cached in this process: a read loads only the new ones."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

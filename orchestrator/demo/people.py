@@ -22,7 +22,7 @@ PLATFORM_FILE = "orchestrator/packets/standard-leaver/platform.yaml"
 NOT_YET = timedelta(seconds=12)
 """How long after the start the cutoff of one packaged leaver comes, so that a wait for it is seen."""
 MAX_PEOPLE = 300
-"""Beyond that the make-believe company has only those with whom the leavers have to do."""
+"""Above this number, the demo's company has only the leavers and the people whom their runs need."""
 
 
 class BadExport(Exception):

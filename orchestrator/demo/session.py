@@ -125,8 +125,8 @@ class DemoSession:
 
 
 async def run_until_stopped(demo: DemoSession) -> int:
-    """Runs the demo until it ends or a signal asks it to. Whatever came up is taken down in order; further signals
-    change nothing about that."""
+    """Runs the demo until it ends or a signal stops it. Then all servers are stopped in order, which further signals do
+    not interrupt."""
     loop = asyncio.get_running_loop()
     stopped: list[signal.Signals] = []
     work = asyncio.create_task(demo.run(), name="demo")

@@ -14,7 +14,7 @@ from orchestrator.vocabulary.states import DISPOSITION, in_sentence, label
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """`weighty`: worth a line of its own also where the board shows how things stand."""
+    """`weighty`: gets a line of its own even if the board shows the state."""
 
     kind: Kind
     text: str

@@ -91,9 +91,8 @@ def meaning(packet: Packet, catalogue: Catalogue) -> Document:
 
 
 def level_tables(packet: Packet) -> list[Document]:
-    """For each kind of actor: who (a role, or `*` for everyone of that kind) by system, and the furthest level that
-    is granted, None where nothing is. A row counts what is granted to everyone as well. Kinds that nothing is granted
-    to are there without rows."""
+    """For each kind of actor: each role (or `*` for everyone of that kind) with the highest level granted on each
+    system, None without a grant. A row includes what is granted to everyone. A kind without any grant has no rows."""
     systems = list(packet.platform.systems)
     tables = []
     for kind in KINDS:

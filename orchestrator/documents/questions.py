@@ -51,9 +51,9 @@ class PeopleAnswer(Shown):
 
 
 class Started(Shown):
-    """What a start came to: the run's version after it, and how many events it caused. `nudged` is false where Temporal
-    could not be reached; the relay makes up for it. `run_id` is None where the request was received and is looked at by
-    others: then there is `message` and nothing else."""
+    """The result of a start: the run's version after it, and the number of events that it caused. `nudged` is false if
+    Temporal could not be reached; the relay nudges later. `run_id` is None if the request was only received because
+    other people look at it; then only `message` is set."""
 
     run_id: str | None = None
     version: int = 0
@@ -74,8 +74,8 @@ class SignsIn(Shown):
 
 
 class SystemChecked(BaseModel):
-    """`reachable` is None where the system is looked at from its own network only; `code` says so, or what is wrong,
-    and `detail` says it in words. `answered_at` is when a look last saw it answer, None before the first time."""
+    """`reachable` is None if only workers in the system's own network can check it. `code` and `detail` say that, or
+    what is wrong. `answered_at` is the time of the last check that the system answered, None if there was none."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -111,7 +111,7 @@ class PostgresServer:
             await connection.execute("SELECT pg_promote()")
 
     async def create_database(self, name: str, *, template: str | None = None, exist_ok: bool = False) -> None:
-        """`template` is copied at file speed; no one may be connected to it meanwhile."""
+        """`template` is copied as files; no one may be connected to it during the copy."""
         async with await self._connect("postgres") as connection:
             row = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
             if exist_ok and await row.fetchone():

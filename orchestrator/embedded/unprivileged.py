@@ -1,7 +1,7 @@
-"""Whom a server runs as when we are root, and whether that user can reach a path.
+"""The user that a server runs as when we are root, and whether that user can reach a path.
 
-PostgreSQL refuses to run as root. Nothing here changes a folder that is not ours: where the way to a folder is barred
-(a checkout under a 0700 home), the caller uses another place instead of opening the way.
+PostgreSQL refuses to run as root. Nothing here changes a folder that is not ours: if the user cannot reach a folder (a
+checkout under a home with mode 0700), the caller uses another place and changes no permission.
 """
 
 from __future__ import annotations

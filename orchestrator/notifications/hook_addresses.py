@@ -63,8 +63,8 @@ def parse_hosts(written: str) -> tuple[str, ...]:
 
 
 def target_of(url: str, hosts: Sequence[str]) -> Target:
-    """The URL, if webhooks may go there as far as it alone can tell. Raises `Invalid` where it is no such URL, and
-    `NotAllowed` for a host that is not on the list."""
+    """The target of the URL, if webhooks may use it as far as the URL alone shows. Raises `Invalid` if it is not a
+    webhook URL, and `NotAllowed` if its host is not on the list."""
     target = _parsed(url)
     if not any(_fits(target.host, entry) for entry in hosts):
         raise NotAllowed("host_not_allowed", "The host of this URL is not on the list of allowed webhook hosts.")

@@ -60,8 +60,8 @@ def remind_at(opened_at: datetime, due_at: datetime) -> datetime:
 def due_notices(
     waiting: Sequence[PendingItem], sent: Sent, now: datetime, gather: timedelta
 ) -> tuple[tuple[Notice, ...], datetime | None]:
-    """What to send to one recipient now, and when to look again (None: when something else happens). A first notice
-    waits `gather` after its item began to wait, or goes along with another that is due."""
+    """The mails to send to one recipient now, and the time of the next check (None: when something else happens). The
+    first mail about an item waits for `gather`, or is sent together with another that is due."""
     planned = [next_ for item in waiting if (next_ := _next(item, sent, now, gather)) is not None]
     if not any(at <= now for _, at in planned):
         return (), min((at for _, at in planned), default=None)

@@ -100,8 +100,8 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class HistorySlice:
-    """`after` goes on where this page ends, None at the ledger's beginning (or that of what was asked for).
-    `looked_back_to`: nothing that was asked for and is later than that is missing here, to the minute."""
+    """One page of the history. `after` continues where it ends; None at the beginning of the ledger or of the requested
+    period. `looked_back_to`: the page has every matching event that is later than this, to the minute."""
 
     happened: tuple[HistoryEntry, ...]
     after: str | None

@@ -1,4 +1,4 @@
-"""How much is open, for the gauges that a dashboard shows to everyone: without runs under embargo, therefore."""
+"""How much is open, for gauges that everyone with the dashboard sees; runs under embargo are therefore not counted."""
 
 from __future__ import annotations
 

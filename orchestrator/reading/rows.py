@@ -75,9 +75,9 @@ class RunList:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something that waits for people: a gate, a task, an exception or a review. `id` is its id within the run;
-    `detail` what kind of gate, task or exception it is. `packet_version` says where its rules stand;
-    `on_behalf_of` is the account of a colleague for whom the viewer would act, where it is not for themselves."""
+    """An open item: a gate, a task, an exception or a review. `id` is its ID within the run; `detail` describes it by
+    its kind. Its rules are in the packet version `packet_version`. `on_behalf_of` is the account of a colleague for
+    whom the viewer would act, None if the viewer acts for themselves."""
 
     id: str
     run_id: str

@@ -1,8 +1,7 @@
 """The list of runs as a page shows it: filtered, sorted, by keyset, with how many runs there are in each state.
 
-A page costs the same however many runs there ever were. Counting is a look into a tally that triggers keep
-(`read.run_counts`), as far as only packet and urgency are asked about; other filters count the rows they leave, up to
-`MAX_COUNTED`.
+A page costs the same however many runs the ledger has. Counts come from a tally that triggers keep (`read.run_counts`),
+if only packet and urgency are filtered; with other filters the matching rows are counted, up to `MAX_COUNTED`.
 """
 
 from __future__ import annotations

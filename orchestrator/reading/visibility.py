@@ -80,8 +80,8 @@ def exists_for(actor: Actor) -> ColumnElement[bool]:
 
 
 def waits_for(viewer: Actor, absent: Sequence[Actor]) -> ColumnElement[bool]:
-    """Whether anything in the run waits for a role of the viewer's, or of a person's for whom they decide. A role is a
-    person's reason to look; assistants and services have only what is granted to them by name."""
+    """Whether something in the run is open for a role of the viewer, or of a person for whom the viewer decides. Only a
+    person can see a run because of a role; assistants and services see what is granted to them by name."""
     if viewer.kind != "person":
         return false()
     return or_(_asks(viewer), *(and_(_asks(one), exists_for(one), _not_about(one)) for one in absent))

@@ -53,9 +53,9 @@ _DETAILS = (("activity", "activity_type"), ("attempt", "attempt"), ("workflow_id
 
 
 def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> logging.Handler:
-    """For entry points: everything that is logged goes to `stream` (standard error) as such lines, and so does what
-    no one caught. `level` is for our own loggers; other libraries are heard from WARNING on. Raises `ValueError` for a
-    level that there is not. Returns the handler."""
+    """Called by entry points: sends all log records to `stream` (default: standard error) in this format, and uncaught
+    exceptions too. `level` is for our own loggers; other libraries are logged from WARNING. Raises `ValueError` for an
+    unknown level. Returns the handler."""
     handler = DiscreetHandler(stream)
     handler.setFormatter(SingleLine())
     handler.addFilter(worth_hearing)

@@ -45,7 +45,7 @@ def mark(code: object, vocabulary: str, filled: bool = False, label: str | None 
 
 
 def step_mark(step: dict[str, Any]) -> Markup:
-    """Of a step's document: what it waits for while it is planned, else its status."""
+    """The mark of a step's document: what a planned step waits for, else its status."""
     if step["status"] != "planned":
         return mark(step["status"], "step")
     if step["waits_for"] is not None:

@@ -20,7 +20,7 @@ NOW: Final = timedelta(seconds=5)
 
 
 def moment(value: Instant) -> datetime | None:
-    """The instant with its zone; what has none is taken as UTC, as the ledger's times are."""
+    """The instant with its time zone; an instant without one is taken as UTC, like the ledger's times."""
     if value is None or value == "":
         return None
     read = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value

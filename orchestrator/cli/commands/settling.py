@@ -1,7 +1,7 @@
-"""`start --theirs` and `--not-theirs`: whose account it is, said with the start.
+"""`start --theirs` and `--not-theirs`: account matches that are confirmed with the start.
 
-What a preview asks is answered whole: every account that it shows is named, as theirs or as not. So no one settles
-anything about an account that came up since they looked.
+Every account that the preview shows must be named, as theirs or as not. So no one answers about an account that was
+found only after they looked at the preview.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What people call gates, tasks, exceptions, accounts and colleagues, and the ids that are meant.
+"""Resolves the names that people type for gates, tasks, exceptions, accounts and colleagues to IDs.
 
-Where a name could mean several things, it is passed on as it is and refused by the server, which says what there is.
+A name that could mean several things is sent as it is; the server refuses it and lists the possible ones.
 """
 
 from __future__ import annotations

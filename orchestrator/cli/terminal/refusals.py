@@ -1,8 +1,8 @@
-"""The one place where what went wrong becomes words on the terminal and an exit code.
+"""The one place that turns errors into text on the terminal and an exit code.
 
-0  done
-1  refused or failed: place, cause and remedy on standard error
-2  wrong usage
+0   done
+1   refused or failed: place, cause and remedy on standard error
+2   wrong usage
 """
 
 from __future__ import annotations

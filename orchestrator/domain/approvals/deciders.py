@@ -21,10 +21,9 @@ from orchestrator.domain.run.run import RunState
 
 @dataclass(frozen=True, slots=True)
 class DelayEffects:
-    """If no one acts, then `at` this time the roles `escalates_to` are asked as well (no one where that is empty: it
-    only goes on waiting, `at` being when it is overdue). `lapses_at` is when a decision would hold no longer and is
-    asked for again. `undone` are the ids of the steps that wait for it, and of those that need these, in the plan's
-    order."""
+    """What happens if no one acts: at the time `at`, the roles `escalates_to` are asked as well; if there are none, the
+    item is overdue then. `lapses_at` is when a decision would no longer be valid and has to be made again. `undone` are
+    the IDs of the steps that wait for the item, and of those that need them, in the plan's order."""
 
     escalates_to: tuple[str, ...] = ()
     at: datetime | None = None

@@ -1,9 +1,9 @@
-"""Decisions during an absence: a colleague decides what they may decide, for a time, and never more.
+"""Delegation: a colleague decides for an absent person, for a time, what that person may decide.
 
-A delegation lends no role. Where the delegate could not act themselves it is asked whether the absent one could, with
-the roles and levels that these have now, and with the conflicts of both: no one decides through a colleague what they
-may not decide. It does not go further: a delegate does not decide for those who chose the delegator as their delegate.
-It ends with the delegator's own leaving.
+A delegation grants no role. If the delegate could not decide themselves, the rules are applied to the delegator with
+the roles and permissions that they have now, and with the conflicts of both people: no one can decide through a
+colleague what they may not decide. A delegate does not decide for people who delegated to the delegator. A delegation
+ends when its delegator leaves.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ MAX_DELEGATION: Final = timedelta(days=90)
 def absent_for(
     actor: Actor, delegations: Iterable[DelegationState], actors: Mapping[str, Actor], now: datetime
 ) -> tuple[Actor, ...]:
-    """Those for whom this actor decides now, as they are known now. None for assistants and services, and for someone
-    whom HR does not know."""
+    """The people for whom this actor decides now, as they are known now. None for assistants and services, and for an
+    account that HR does not know."""
     if actor.kind != "person" or actor.human is None:
         return ()
     named = (held.said.by for held in delegations if held.said.to == actor.actor_id and held.holds(now))

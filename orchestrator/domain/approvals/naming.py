@@ -1,8 +1,8 @@
-"""Naming who decides, where too few people can: two people name the same account, which then decides as well.
+"""Naming who decides, if too few people can: two people name the same account, which can then decide as well.
 
-It lifts the need for the role. It lifts the rule that the leaver's reports don't decide only if everyone who could be
-named is one, as when the head of the company leaves. The same holds for those who name. The requester and the leaver
-stay excluded, and the account still needs the permissions of the steps.
+A named account does not need the role. The rule that the leaver's reports don't decide is lifted only if everyone who
+could be named is a report, as when the head of a company leaves; the same holds for the people who name. The requester
+and the leaver stay excluded, and the account still needs the permissions of the steps.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Whose account it is, answered before the run begins: by its requester, about what a preview showed them.
+"""Account matches that the requester confirms before the run starts, from what a preview showed.
 
-There is no second rule. It is decided as it would be in the run (`operating.settle`), on the run as it would be if its
-search found what was seen. What was said waits in the run, and counts once the run's own search has found the very
-same; where a system answers anything else it is void, and the question is asked as ever.
+They are decided by the rule of a running run (`operating.settle`), applied to the run as it would be if its search
+found what the preview found. The answer is kept in the run. It counts once the run's own search finds exactly the same;
+if a system answers anything else, the answer is void and people are asked as usual.
 """
 
 from __future__ import annotations

@@ -44,11 +44,9 @@ def admit(
     starts: StartsState, asked: e.RunRequested, packet: Packet, actor: Actor, now: datetime, *,
     expected: bool = False, opens: bool = True, last_of: Collection[str] = (),
 ) -> Admission:  # fmt: skip
-    """Whether a start that the rules allow otherwise goes on now.
-
-    `expected`: HR's own record says that the person leaves by then. `opens`: a run is opened; otherwise the request is
-    only received, since the person has a run that the requester cannot see. `last_of` are the roles of which an urgent
-    start would lock out the last holder."""
+    """Whether a start that the other rules allow goes on now. `expected`: HR's own record says that the person leaves
+    by then. `opens`: the request opens a run; otherwise it is only received, because the person has a run that the
+    requester cannot see. `last_of` are the roles whose last holder an urgent start would lock out."""
     if expected and not asked.urgent:
         return Admission()
     requester = requester_of(actor)

@@ -18,10 +18,10 @@ from orchestrator.domain.permissions.levels import Actor, Level
 def hold_system(
     holds: Holds, system: str, reason: str | None, actor: Actor, packet: Packet, others: Iterable[Packet]
 ) -> list[Event]:
-    """Every change on a system waits, in all runs; on `*`, every change anywhere. `packet` says which systems there
-    are and who may: raises `Invalid` or `NotAllowed`. `others` are the packets in use: what applies to all systems is
-    for people who look after those of each packet. Nothing happens where this account holds it already; the hold of
-    another account is recorded beside it, since the leaver's own counts for nothing in the leaver's run."""
+    """Pauses every change on a system in all runs; with `*`, on every system. `packet` names the systems and who may
+    pause them; raises `Invalid` or `NotAllowed`. `others` are the packets in use: to pause everything, an actor needs
+    the permission in each of them. Nothing happens if this account has paused the system already. A pause by another
+    account is recorded beside it, because a pause by the leaver does not count in the leaver's own run."""
     require("hold_system", actor)
     _looks_after(system, actor, packet, others)
     if holds.held and (not holds.by or actor.actor_id in holds.by):

@@ -58,7 +58,7 @@ def _about(opened: e.ExceptionOpened) -> str | None:
 
 
 def overcome_exceptions(context: ExceptionContext) -> Iterator[e.ExceptionClosed]:
-    """Whose reason is gone, by what people or systems did meanwhile. They stay readable."""
+    """The open exceptions whose cause is gone, because of people or systems. They stay readable."""
     for id_, exception in context.state.work.exceptions.items():
         if exception.open and RULES[exception.opened.kind].overcome(context, exception.opened):
             yield e.ExceptionClosed(exception_id=id_, disposition="overcome")

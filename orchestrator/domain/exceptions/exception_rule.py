@@ -62,7 +62,7 @@ class Subject(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ExceptionContext:
-    """What rules look at. `unsettled` are the systems where it is a question which accounts are the person's,
+    """The input of rules. `unsettled` are the systems on which people still have to confirm the person's accounts,
     `undecidable` the gates and reviews that too few people can decide."""
 
     state: RunState

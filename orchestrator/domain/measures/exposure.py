@@ -27,11 +27,14 @@ run will ever show that access is gone."""
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`approved` is when the last decision was taken that a cut rests on, once all of them are; None also where none
-    needs one (no gate, or an urgent start before the gates). `executed` is when the last cut was begun, once all are.
-    `verified` is when the last came to its end, once all did; `proof` what that rests on, None while it is open.
-    `open_for` is how long access was open past the cutoff, until `verified`, the run's end, or now; None where the run
-    says nothing about it: it withholds its changes, or the person had nothing to cut."""
+    """The times of one exposure.
+
+    `approved`: the last decision that a removal of access needs, once all have been made. None if none is needed: no
+    gate, or an urgent start. `executed`: the start of the last removal, once all have started. `verified`: the end of
+    the last removal, once all have ended; `proof` says how it was shown, None until then. `open_for`: how long access
+    was open after the cutoff, until `verified`, the run's end, or now. None if the run says nothing about it: it is a
+    dry run, or the person had no access to remove.
+    """
 
     known: datetime
     cutoff: datetime

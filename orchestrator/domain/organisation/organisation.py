@@ -137,8 +137,9 @@ def _as_recorded(event: e.ActorRecorded) -> Actor:
 def record_sign_in(
     known: Organisation, actor: Actor, name: str | None, email: str | None, time_zone: str | None
 ) -> list[Event]:
-    """What a sign-in found out about an account, where that is news. What it does not say (None) stays as it was. Words
-    about someone whom HR does not know are not kept: they would belong to no one."""
+    """The event for what a sign-in says about an account, if any of it is new. A value that it does not give (None)
+    stays as it was. Personal data about someone whom HR does not know is not kept, since it could not be erased with a
+    person."""
     last = known.recorded.get(actor.actor_id)
     before = last if last is not None and last.human == actor.human else None
     said = {"name": name, "email": email, "time_zone": time_zone}

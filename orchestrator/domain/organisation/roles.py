@@ -1,4 +1,4 @@
-"""What a role is called in a sentence: packets name roles as their files need them, people read words."""
+"""The name of a role in a sentence: packets use the identifiers of roles, people read words."""
 
 from __future__ import annotations
 

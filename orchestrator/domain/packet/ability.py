@@ -1,6 +1,6 @@
-"""What the domain needs to know of the things a connector can do.
+"""What the domain needs to know about a connector's abilities.
 
-The domain imports no connector: it says here what it expects, and `connectors.abilities.Ability` has that shape.
+The domain imports no connector. It states here what it expects; `connectors.abilities.Ability` has that shape.
 """
 
 from __future__ import annotations

@@ -226,10 +226,11 @@ class Platform(_Written):
 
 
 class GateSpec(_Written):
-    """A point where people decide. `decided_by` are roles, any of which counts; `quorum` counts distinct people.
-    `needed_when` (CEL over person, run, step) false means not needed; without it, or if it fails, it is needed.
-    `valid_for` counts from the cutoff: after that nothing more is done on the old decision. `decide_together`: several
-    runs' gates of this name may be decided in one go, each as a decision of its own."""
+    """A point where people decide. `decided_by` are roles, any of which counts; `quorum` is a number of different
+    people. The gate is not needed if `needed_when` (CEL over person, run, step) is false; it is needed without
+    `needed_when`, and if its evaluation fails. `valid_for` counts from the cutoff: a decision is not used after that.
+    `decide_together`: gates of this name in several runs can be decided in one request, each as a decision of its own.
+    """
 
     title: Sentence
     decided_by: tuple[Slug, ...] = ()

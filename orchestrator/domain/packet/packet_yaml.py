@@ -64,7 +64,7 @@ def field_text(path: Path) -> str:
 
 
 class Document:
-    """One file, read: `data` is what it says (None where it could not be read), `lines` where each thing stands."""
+    """A file that was read: `data` is its content (None if it could not be read), `lines` the line of each value."""
 
     def __init__(self, file: str, data: Any, lines: Lines, problems: list[PacketProblem]) -> None:
         self.file = file

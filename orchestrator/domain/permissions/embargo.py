@@ -48,7 +48,7 @@ class ExcludedPeople:
 
 
 def wanted_embargo(packet: Packet, cutoff: datetime, wish: EmbargoTerms | None, requester: str) -> EmbargoTerms | None:
-    """What the packet demands and what was wished for, together; None where neither says anything."""
+    """What the packet requires and what the request asks for, together; None if neither has an embargo."""
     spec = packet.approvals.embargo
     demanded = EmbargoTerms(cutoff + spec.lasts, spec.named) if spec is not None else None
     both = [one for one in (demanded, wish) if one is not None]
@@ -82,8 +82,8 @@ def require_embargo_works(
 def missing_people(
     packet: Packet, named: Collection[Actor], abilities: Catalogue, leaving: ExcludedPeople | None = None
 ) -> Iterator[str]:
-    """What those named could not do, each as words; nothing where they can do everything. Without `leaving` it is said
-    for a person with whom none of them has to do."""
+    """What the named people could not do in the run, in words; empty if they can do everything. Without `leaving` it is
+    computed for a person who has no conflict with any of them."""
     approvals = packet.approvals
     people = [one for one in named if one.kind == "person" and one.human is not None]
     for name, gate in approvals.gates.items():

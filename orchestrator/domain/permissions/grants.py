@@ -21,8 +21,8 @@ from orchestrator.domain.permissions.levels import Actor, Level, limited
 
 
 def granted_level(rules: Sequence[LevelRule], actor: Actor, system: str, workflow: str) -> Level | None:
-    """The furthest level that one platform file grants, no further than the actor's own access goes, or `None` where
-    nothing covers this actor here."""
+    """The highest level that one platform file grants, limited by the actor's own access. None if no grant covers the
+    actor here."""
     granted = [
         rule.up_to
         for rule in rules

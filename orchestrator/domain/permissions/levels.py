@@ -1,6 +1,6 @@
-"""The levels that an actor can be granted, and how far the access goes that an actor came with.
+"""The levels of permission, and the actor of a command with the limits of its access.
 
-`grants.py` has the rule that says which level an actor has on a system.
+The level that an actor has on a system is computed in `grants.py`.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from orchestrator.domain.permissions.levels import Actor, ActorKind
 
 
 def require_safety_owner(actor: Actor, packets: Iterable[Packet], command: Command) -> None:
-    """What other programs may do here, and hear from here, is for the safety owner of a packet that is in use; a draft,
-    which any user can adopt, makes no one an owner. Raises `NotAllowed`."""
+    """Only a safety owner of a packet in use decides what other programs may do and are sent. A draft does not make
+    anyone an owner, since any user can adopt one. Raises `NotAllowed`."""
     require(command, actor)
     owners = {packet.platform.safety_owner for packet in packets}
     if actor.roles.isdisjoint(owners):

@@ -44,8 +44,9 @@ def unknown_run(named: str) -> Invalid:
 
 
 def roles_of(state: RunState, actor: Actor, world: World) -> frozenset[str]:
-    """The roles for which something in the run can wait: the actor's own, and those of the people for whom the actor
-    decides. A role is a person's reason to look; assistants and services have only what is granted to them by name."""
+    """The roles for which something in the run can be open: the actor's own, and those of the people for whom the actor
+    decides. Only a person can see a run because of a role; assistants and services see what is granted to them by name.
+    """
     if actor.kind != "person":
         return frozenset()
     return frozenset(role for one in (actor, *absent_in(state, actor, world)) for role in one.roles)

@@ -1,7 +1,8 @@
-"""What follows without anyone's doing: plans are frozen, gates, tasks and exceptions open, the run closes.
+"""Consequences: what follows from a decision without a command. Plans are frozen, gates, tasks and exceptions open, the
+run closes.
 
-Decided afresh after every command and every fact, and appended with it. What only the passing of time brings about is
-found here as well, when `advance` asks.
+They are decided again after every command and every fact, and appended together with it. Consequences that only depend
+on the time are found when `advance` asks.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ ReadinessByStep = dict[str, StepReadiness]
 def with_consequences(
     state: RunState, caused: list[Event], world: World
 ) -> tuple[RunState, list[Event], ReadinessByStep | None]:
-    """Folds what was decided, then whatever follows from it, until nothing more does. Returns the state after all of
-    it, every event in order, and where the steps then stand (None for a run that is over)."""
+    """Folds the decided events, then everything that follows from them, until nothing more follows. Returns the final
+    state, all events in order, and the readiness of the steps (None if the run has ended)."""
     happened: list[Event] = []
     for event in caused:
         state = fold(state, event, world.now)

@@ -81,8 +81,8 @@ class World:
         return replace(self, now=self.now + timedelta(seconds=max(at - self.read_at, 0.0)), read_at=at)
 
     def after(self, recorded_at: datetime) -> World:
-        """The same world at a time after `recorded_at`. A process estimates the time since its last read, and may be
-        behind what the database has recorded meanwhile; the next event is always the latest."""
+        """The same world at a later time, after `recorded_at`. A process estimates the time since its last read and may
+        be behind the times that the database has recorded since; the next event always has the latest time."""
         return self if self.now > recorded_at else replace(self, now=recorded_at + timedelta(microseconds=1))
 
 

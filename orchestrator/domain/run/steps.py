@@ -22,10 +22,14 @@ from orchestrator.domain.run.run import RunState
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What may be done now. `look_first`: the effect may stand already. `may_act`: if it does not, it may be tried;
-    where this is false and looking does not show it done, a person has to find out. `may_stood`: an earlier attempt of
-    this generation may have taken effect, whatever this one comes to. `earlier_key`: the effect key of the generation
-    before, whose effect is looked for too: a person ordered the repeat of a step that must never run twice."""
+    """What an attempt may do now.
+
+    `look_first`: an earlier attempt may have taken effect, so the system is read before the call. `may_act`: the call
+    may be made if the read does not show the effect; if false, a person has to decide. `may_stood`: an earlier attempt
+    of this generation may have taken effect, whatever the result of this one. `earlier_key`: the effect key of the
+    generation before. Its effect is looked for too, because a person ordered the repeat of a step that must never run
+    twice.
+    """
 
     started: e.StepStarted
     step: PlannedStep
@@ -114,9 +118,9 @@ def _may_act(state: RunState, step: PlannedStep, world: World) -> bool:
 
 
 def verdict(state: RunState, intent: Intent, answer: AttemptResult, now: datetime) -> Event | None:
-    """The result of an attempt. A fact: it is recorded whatever has been decided meanwhile, also after the run ended or
-    the step was left out. None where it tells nothing new: the step is known to be done, or a later attempt is under
-    way and this one shows no effect."""
+    """The result of an attempt. It is a fact, so it is recorded even if the run has ended or the step was skipped in
+    the meantime. None if it adds nothing: the step is known to be done, or a later attempt is in progress and this one
+    shows no effect."""
     step, started = intent.step, intent.started
     known = state.work.steps.get(step.step_id)
     if known is None or (known.final and known.status != "skipped") or started.generation <= known.settled_generation:

@@ -77,8 +77,8 @@ class ExceptionState:
 
 @dataclass(frozen=True, slots=True)
 class WorkState:
-    """`steps`, `tasks` and `exceptions` by id. `remembered` are steps that the current plan no longer has: one that
-    comes back goes on where it was."""
+    """`steps`, `tasks` and `exceptions` by ID. `remembered` are steps that the current plan does not have; if a later
+    plan has one again, it continues from its last state."""
 
     steps: Mapping[str, StepState] = field(default_factory=dict)
     remembered: Mapping[str, StepState] = field(default_factory=dict)

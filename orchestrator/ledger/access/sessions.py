@@ -1,6 +1,7 @@
-"""Who is signed in in a browser. A browser carries a random secret; here stands its SHA-256, and the rest encrypted.
+"""Sessions of browsers.
 
-Times are on the database's clock, like all others.
+A browser has a random secret. The table holds the secret's SHA-256, and everything else about the session encrypted.
+Times are those of the database's clock, as everywhere.
 """
 
 from __future__ import annotations
@@ -59,9 +60,9 @@ class Flash:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One browser's session. `auth_time` and `acr` are what the identity provider said about how and when they proved
-    who they are; `csrf` is the secret that every form repeats. A `passing` one is short, and nothing that lasts longer
-    comes of it."""
+    """The session of one browser. `auth_time` and `acr` are the identity provider's statements about when and how the
+    user signed in; `csrf` is the secret that every form repeats. A `passing` session is short, and nothing that lasts
+    longer than it can be created in it."""
 
     secret: str = field(repr=False)
     actor_id: str
@@ -197,7 +198,8 @@ class Sessions:
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def opened_sign_in(self, state: str, sealed: str) -> dict[str, Any] | None:
-        """What was sealed for this state; None for what is not of this installation, of another state, or over."""
+        """What was sealed for this state. None if it is from another installation or of another state, or has
+        expired."""
         try:
             raw = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
             words: dict[str, Any] = json.loads(self._keyring.open(_sign_in(state), raw))

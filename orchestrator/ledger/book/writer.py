@@ -41,10 +41,8 @@ class _Waiting:
 
 
 class GroupWriter:
-    """Commits appends in groups, in the order they came, over one connection of its own.
-
-    A cancelled caller whose append was not yet taken withdraws it; one that was taken is written whole, for the
-    others of its group as well.
+    """Commits appends in groups, in the order in which they arrive, over one connection of its own. If a caller is
+    cancelled before its append was taken, the append is withdrawn; after that it is written, together with its group.
     """
 
     def __init__(self, database: Database) -> None:

@@ -1,4 +1,4 @@
-"""How fast a system may be asked, kept by all workers together."""
+"""The rate at which a system may be asked, shared by all workers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What the last look at each system said: whether it answered, when it last did, and what was wrong.
+"""The result of the last check of each system: whether it answered, when it last did, and what was wrong.
 
-Not part of the ledger: lost reports cost another look. Codes, our own words and times; nothing about a person.
+Not part of the ledger: a lost report costs another check. A report holds codes, our own words and times, and nothing
+about a person.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _KEEP = text(
 
 @dataclass(frozen=True, slots=True)
 class SystemSeen:
-    """What a look at one system came to. `reachable` is None where this worker cannot look: the system has a task
-    queue of its own. `detail` is for operators and holds no secret."""
+    """The result of a check of one system. `reachable` is None if this worker cannot check it, because the system has
+    its own task queue. `detail` is for operators and holds no secret."""
 
     system: str
     reachable: bool | None
@@ -36,7 +37,7 @@ class SystemSeen:
 
 @dataclass(frozen=True, slots=True)
 class SystemReport:
-    """`answered_at` is when the system last answered and accepted our credential, None if no look ever saw that."""
+    """`answered_at` is when the system last answered and accepted our credential, None if it never did."""
 
     packet: str
     system: str

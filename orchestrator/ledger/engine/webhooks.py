@@ -31,7 +31,7 @@ BOTH_HOLD_FOR = timedelta(days=1)
 """How long the former secret signs as well, so that a receiver can change over without losing anything."""
 MAX_WEBHOOKS = 50
 MAX_POSITIONS_PER_SEARCH = 20_000
-"""Positions that one look for events passes over: what is of no interest has to be read as well."""
+"""The number of positions that one search for events reads, those without interest included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Webhooks:
         return _webhook(await self._row(hook_id))
 
     async def replace_secret(self, hook_id: str) -> str:
-        """The new secret, returned here and never again. The former one goes on signing beside it for a day."""
+        """The new secret; it is returned once. For a day, requests are also signed with the former one."""
         row, secret = await self._row(hook_id), secrets.token_bytes(SECRET_BYTES)
         await self._change(
             hook_id,

@@ -131,8 +131,8 @@ class Keyring:
             raise PersonUnknown(person_id)
 
     def seal(self, context: str, plaintext: bytes) -> bytes:
-        """For what belongs to no one person's record: sessions, kept answers, what is asked of a worker. It opens with
-        the same master key and the same context only."""
+        """Encrypts what is not in one person's record: sessions, stored answers, questions to a worker. It can be
+        decrypted only with the same master key and the same context."""
         return seal(self._own, context, plaintext)
 
     def open(self, context: str, sealed: bytes) -> bytes:

@@ -67,8 +67,8 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class VerificationReport:
-    """`ok` when nothing is wrong. `events`, `streams` and `root` tell how far it came; `checkpoints` how many signed
-    roots were met on the way, `files` how many stored files are what their digests and the events say."""
+    """`ok` if nothing is wrong. `events`, `streams` and `root` describe the part that was verified; `checkpoints` is
+    the number of signed roots in it, `files` the number of stored files that match their digests and the events."""
 
     events: int
     streams: int

@@ -17,7 +17,7 @@ from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.inquiry_tables import verifications
 
 MAX_VERIFICATIONS = 100
-"""The latest ones; what came before is deleted."""
+"""The latest ones are kept; older ones are deleted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""The shapes that tell states apart without colour, sixteen units square, and which state has which.
+"""The shapes that tell states apart without colour, sixteen units square, and the shape of each state.
 
-A shape is drawn in the colour of the text around it; what is cut out of it (class `glyph-cut`) in the colour of the
-ground. The word always stands beside it, so a glyph is hidden from screen readers.
+A shape has the colour of the text around it; parts that are cut out of it (class `glyph-cut`) have the colour of the
+background. The word is always beside it, so glyphs are hidden from screen readers.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ MARKS: Final[Mapping[str, _Known]] = {
 
 
 def mark_of(code: object, vocabulary: str) -> tuple[str, Tone]:
-    """Shape and tone; a code that is new to us has a quiet dot beside its word."""
+    """Shape and tone of a code; an unknown code has a quiet dot beside its word."""
     return MARKS[vocabulary].get(str(getattr(code, "value", code)), ("dot", "quiet"))
 
 

@@ -60,7 +60,7 @@ def column_of(needs: Mapping[str, Sequence[str]]) -> dict[str, int]:
 
 
 def without_detours(needs: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """The same order with fewer lines: what is needed already through something else has no line of its own."""
+    """The same order with fewer lines: without each need that another need implies."""
     order = sorted(needs, key=(columns := column_of(needs)).__getitem__)
     above: dict[str, frozenset[str]] = {}
     for box in order:

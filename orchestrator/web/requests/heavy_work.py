@@ -17,6 +17,6 @@ class HeavyWork:
         self._turn = asyncio.Lock()
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What `function` returns; what it raises, too."""
+        """Returns what `function` returns, and raises what it raises."""
         async with self._turn:
             return await asyncio.to_thread(function, *args, **kwargs)

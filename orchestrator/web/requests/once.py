@@ -16,7 +16,7 @@ KEPT_HEADERS: Final = ("content-type", "location")
 
 
 class Attempt:
-    """What the key was found to be. Where it is `mine`, the caller does what is asked and calls `keep`."""
+    """The state of the key. If it is `mine`, the caller does what was requested and calls `keep`."""
 
     def __init__(self, answers: StoredResponses, actor_id: str, key: str, claim: Claim | StoredResponse) -> None:
         self._answers = answers
@@ -62,7 +62,7 @@ async def once(
 
 
 def stored(response: Response, body: str | None = None) -> StoredResponse:
-    """What is kept of an answer; `body` instead of its own, where that shows a secret once."""
+    """What is stored of a response. `body` replaces its own body if that shows a secret once."""
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     return StoredResponse(response.status_code, headers, body or bytes(response.body).decode())
 

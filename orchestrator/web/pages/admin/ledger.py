@@ -59,7 +59,7 @@ async def verify(request: Request, caller: PageCaller, form: Form) -> Response:
 
 @router.get("/ledger/verifications/{inquiry_id}")
 async def verification(request: Request, caller: PageCaller, inquiry_id: str, look: int = 0) -> Response:
-    """What it found; while it goes on, the page says so and reloads itself."""
+    """The result of a verification. While it is in progress, the page says so and reloads itself."""
     web = state_of(request)
     await require_reading(web, caller)
     try:

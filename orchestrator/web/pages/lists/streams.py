@@ -34,7 +34,7 @@ PAUSE_SECONDS = 0.5
 """Seconds between two reads of a list by one page."""
 STILL_HERE = ": still here\n\n"
 AWAY = "event: away\ndata: {}\n\n"
-"""The last word of a stream that can tell nothing more."""
+"""The last message of a stream that cannot report anything more."""
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 T = TypeVar("T")

@@ -179,7 +179,8 @@ async def _terms_page(
 
 @router.get("/runs/new/preview/{inquiry_id}")
 async def preview(request: Request, caller: PageCaller, inquiry_id: str, look: int = 0) -> Response:
-    """What would happen. While a worker looks, the page says so and reloads itself: `load` counts how often."""
+    """The preview of the run. While a worker computes it, the page says so and reloads itself; `load` counts how
+    often."""
     return await _preview_page(request, caller, inquiry_id, look)
 
 

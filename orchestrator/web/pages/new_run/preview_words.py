@@ -1,5 +1,6 @@
-"""A preview as its page shows it: what happens in which order, when, behind whose decision, and whether it can be taken
-back."""
+"""A preview as its page shows it: what happens, in which order and when, which approval each step needs, and whether it
+can be undone.
+"""
 
 from __future__ import annotations
 

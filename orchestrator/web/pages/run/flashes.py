@@ -1,5 +1,6 @@
-"""What came of a form, in the words of its sender: names for accounts, their own clock, and what to do here rather
-than at a command line."""
+"""The result of a form, in words for its sender: names instead of account IDs, times in their time zone, and what to do
+on the pages rather than at a command line.
+"""
 
 from __future__ import annotations
 

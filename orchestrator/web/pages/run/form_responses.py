@@ -1,5 +1,6 @@
-"""Where the answer to a form goes: back to the place that it was sent from; and where it was refused, that same page
-again with the refusal on it, under the refusal's own status."""
+"""The response to a form: back to the page that it was sent from; if it was refused, that page again with the refusal
+and its status.
+"""
 
 from __future__ import annotations
 
