@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo browser check test test-servers faults soak lint sbom bench clean
+.PHONY: help setup demo browser heavy-servers check test test-servers faults soak lint sbom bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/' | \
@@ -40,6 +40,10 @@ setup: $(READY) ## Make .venv with the locked dependencies, and install slapd wh
 
 demo: setup ## One leaver after another on this machine's own small company (CSV=path: your HR export; ARGS=--yes)
 	@$(RUN)/offboard demo $(if $(CSV),--csv "$(CSV)") $(ARGS)
+
+heavy-servers: setup
+	@.ci/install samba "every test of Active Directory against a domain controller" \
+		samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldap-utils
 
 browser: setup
 	@! .ci/absent | grep -q browser || .ci/install chromium-headless-shell "every test in a browser" chromium-headless-shell fonts-dejavu-core
@@ -52,8 +56,8 @@ test: setup browser ## Check style, types and imports, then run every test but t
 	@$(PYTEST) --collect-only --quiet >/dev/null 2>&1 & $(MAKE) lint && wait
 	@$(PYTEST) $(SIDE_BY_SIDE) $(ARGS); code=$$?; .ci/absent; exit $$code
 
-test-servers: setup ## Run the tests that need heavy servers; those whose server is not installed are left out and named
-	@$(PYTEST) -m servers $(ARGS); code=$$?; .ci/absent; test $$code = 5 || exit $$code  # 5: there is no such test
+test-servers: setup heavy-servers ## Run the tests that need heavy servers; those whose server is not installed are left out and named
+	@$(PYTEST) -m servers $(ARGS); code=$$?; .ci/absent servers; test $$code = 5 || exit $$code  # 5: there is no such test
 
 faults: setup ## Run the long trials with faults: more deaths, more rounds
 	@$(PYTEST) -m faults $(ARGS)

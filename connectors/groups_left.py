@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 
-_OF_ONE_GROUP = frozenset({"credential_refused", "changed_meanwhile"})
+_OF_ONE_GROUP = frozenset({"credential_refused", "rights_missing", "changed_meanwhile"})
 """Failures that may be about the one group, although their kind is not `RefusedError`."""
 
 

@@ -19,6 +19,8 @@ from connectors.reference import mail
 from connectors.reference.cards import CARDS
 from connectors.reference.code_hosting import CODE_HOSTING
 from connectors.reference.hr import HR, HrConnector, HrSettings
+from connectors.vendors.active_directory import connector as active_directory
+from connectors.vendors.active_directory.settings import ActiveDirectorySettings
 from connectors.vendors.okta import OKTA
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -39,6 +41,10 @@ def _ldap(settings: ldap_settings.LdapSettings, allowed_hosts: Collection[str]) 
     return ldap.LdapConnector(settings, allowed_hosts=allowed_hosts)
 
 
+def _active_directory(settings: ActiveDirectorySettings, allowed_hosts: Collection[str]) -> Connector:
+    return active_directory.ActiveDirectoryConnector(settings, allowed_hosts=allowed_hosts)
+
+
 def _hr(settings: HrSettings, allowed_hosts: Collection[str]) -> Connector:
     return HrConnector(settings, allowed_hosts=allowed_hosts)
 
@@ -50,6 +56,7 @@ def _mail(settings: mail.MailSettings, allowed_hosts: Collection[str]) -> Connec
 _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "scim": over_http(SCIM),
     "ldap": ConnectorKind(ldap_settings.LdapSettings, _ldap, ldap.ACTS),
+    "active_directory": ConnectorKind(ActiveDirectorySettings, _active_directory, active_directory.ACTS),
     "hr": ConnectorKind(HrSettings, _hr, HR.acts, is_people_source=True),
     "code_hosting": over_http(CODE_HOSTING),
     "cards": over_http(CARDS),

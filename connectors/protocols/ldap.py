@@ -9,38 +9,33 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from ldap3 import MODIFY_REPLACE
 from ldap3.utils.conv import escape_filter_chars
 
-from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
-from connectors.account_set import AccountSet, equals_ignoring_case, value_shown, values_asked
+from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack, Reply
 from connectors.acts import Act, ActTable
-from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
+from connectors.errors import ActionRequiredError, RefusedError
 from connectors.groups_left import GroupsLeft
-from connectors.hosts import require_allowed
-from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
+from connectors.parameters import names_of
+from connectors.protocols.directory import DirectoryConnector
 from connectors.protocols.ldap_entries import (
     ACTIVE_DIRECTORY,
     CREDENTIALS,
     other_credentials,
     require_supported,
     require_supported_people,
+    require_supported_server,
 )
 from connectors.protocols.ldap_groups import LdapMemberships, leave, memberships
 from connectors.protocols.ldap_policy import lock_is_heeded
-from connectors.protocols.ldap_session import LdapDirectory, LdapEntry, LdapRefusedError, LdapSession
-from connectors.protocols.ldap_settings import LdapSettings, address
-from connectors.read_backs import account_missing, none_left, seen
-from connectors.tls import require_private, trust
+from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError, LdapSession
+from connectors.protocols.ldap_settings import LdapSettings
+from connectors.read_backs import none_left, seen
 
 _LOCKED_PERMANENTLY = "000001010000Z"
-_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")  # RFC 4512 section 1.4, keystring
 _READ = (
     "entryUUID", "uid", "cn", "mail", "employeeNumber", "pwdAccountLockedTime", "pwdChangedTime", "pwdPolicySubentry",
     *ACTIVE_DIRECTORY, *CREDENTIALS,
@@ -49,138 +44,56 @@ _READ = (
 _UNDEFINED_ATTRIBUTE, _CONSTRAINT = 17, 19
 
 
-class LdapConnector:
-    """See `connectors.abilities.Connector`; lookups take attribute names such as `uid`, `mail`, `employeeNumber`. The
-    native id is entryUUID (RFC 4530), since a DN changes when a person is renamed or moved."""
+class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
+    """Lookups take attribute names such as `uid`, `mail`, `employeeNumber`. The native id is entryUUID (RFC 4530),
+    since a DN changes when a person is renamed or moved."""
 
     kind = "ldap"
-
-    def __init__(self, settings: LdapSettings, *, allowed_hosts: Collection[str]) -> None:
-        host, port, ldaps = address(settings.url)
-        require_allowed(host, port, allowed_hosts)
-        encrypted = ldaps or settings.start_tls
-        require_private(host, encrypted=encrypted, setting="url")
-        self._settings = settings
-        self._privileged = {name.strip().casefold() for name in settings.privileged.split(",") if name.strip()}
-        self._directory = LdapDirectory(
-            host,
-            port,
-            bind_dn=settings.bind_dn,
-            password=settings.password.get_secret_value(),
-            ldaps=ldaps,
-            start_tls=settings.start_tls and not ldaps,
-            tls=trust(settings.ca_file) if encrypted else None,
-            max_entries=settings.max_entries,
-        )
-
-    def __repr__(self) -> str:
-        return f"LdapConnector({self._directory!r})"
+    id_attribute = "entryUUID"
+    usual_attributes = ("uid", "mail", "employeeNumber")
 
     @property
-    def abilities(self) -> Mapping[str, Ability]:
-        return ACTS.abilities
+    def acts(self) -> LdapActs:
+        return ACTS
 
-    async def find_accounts(
-        self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
-    ) -> Sequence[Account]:
-        for lookup in lookups:
-            if not _ATTRIBUTE.fullmatch(lookup.attribute):
-                raise unknown_attribute("ldap", lookup.attribute, ["uid", "mail", "employeeNumber"])
-        return await self._directory.converse(
-            lambda session: self._find(session, lookups), deadline=deadline, pace=pace
-        )
+    def __init__(self, settings: LdapSettings, *, allowed_hosts: Collection[str]) -> None:
+        super().__init__(settings, allowed_hosts=allowed_hosts)
+        self._supported = False  # until the server has said what it is
 
-    async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
-        do = ACTS.act(effect.ability).do
-        native_id = _uuid(account_of(effect).native_id)
-        if do is None:
-            return Reply()  # an ability of the level read is carried out by its read-back
+    def begin(self, session: LdapSession) -> LdapSession:
+        if not self._supported:
+            require_supported_server(session)
+            self._supported = True
+        return session
 
-        def work(session: LdapSession) -> Reply:
-            entry = self._entry(session, native_id)
-            if entry is None:
-                raise account_gone(effect)
-            return do(self, session, entry, effect)
+    def said(self, session: LdapSession) -> list[str]:
+        for base in (self.settings.people_base, self.settings.groups_base):
+            session.search(base, "(objectClass=*)", ["1.1"], scope="BASE")
+        require_supported_people(session, self.settings.people_base)
+        said = ["reachable, credential accepted, people_base and groups_base exist"]
+        if not session.any_entry(self.settings.people_base, self._person()):
+            said.append("people_base shows no entry of person_class, so no account can be found")
+        elif not session.any_entry(self.settings.people_base, f"(&{self._person()}(entryUUID=*))"):
+            raise _ids_not_shown()
+        if not self._lock_is_heeded(session, None):
+            said.append("lock_account not possible: no policy with pwdLockout is shown (password_policy_missing)")
+        return said
 
-        return await self._directory.converse(work, deadline=effect.deadline, pace=pace)
+    def matching(self, session: LdapSession, lookup: Lookup, attributes: Collection[str]) -> Sequence[LdapEntry]:
+        wanted = f"({lookup.attribute}={escape_filter_chars(lookup.value)})"
+        return session.search(self.settings.people_base, f"(&{self._person()}{wanted})", [*_READ, *attributes])
 
-    async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
-        look = ACTS.act(effect.ability).look
-        native_id = _uuid(account_of(effect).native_id)
-        assert look is not None  # every ability of this kind is read back
+    def values(self, entry: LdapEntry, attribute: str) -> Sequence[str]:
+        return entry.values.get(attribute.lower(), ())
 
-        def work(session: LdapSession) -> ReadBack:
-            entry = self._entry(session, native_id)
-            return account_missing() if entry is None else look(self, session, entry, effect)
-
-        return await self._directory.converse(work, deadline=effect.deadline, pace=pace)
-
-    async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
-        def work(session: LdapSession) -> list[str]:
-            for base in (self._settings.people_base, self._settings.groups_base):
-                session.search(base, "(objectClass=*)", ["1.1"], scope="BASE")
-            require_supported_people(session, self._settings.people_base)
-            said = ["reachable, credential accepted, people_base and groups_base exist"]
-            if not session.any_entry(self._settings.people_base, self._person()):
-                said.append("people_base shows no entry of person_class, so no account can be found")
-            elif not session.any_entry(self._settings.people_base, f"(&{self._person()}(entryUUID=*))"):
-                raise _ids_not_shown()
-            if not self._lock_is_heeded(session, None):
-                said.append("lock_account not possible: no policy with pwdLockout is shown (password_policy_missing)")
-            return said
-
-        try:
-            said = await self._directory.converse(work, deadline=deadline, pace=pace)
-        except ConnectorError as error:
-            return Reachability(False, f"{error.code}. {error.remedy}".strip())
-        return Reachability(True, "; ".join(said))
-
-    async def aclose(self) -> None:
-        self._directory.close()
-
-    def _find(self, session: LdapSession, lookups: Sequence[Lookup]) -> Sequence[Account]:
-        found = AccountSet()
-        asked = values_asked(lookups)
-        for lookup in lookups:
-            if not lookup.value.strip():
-                continue
-            wanted = f"({lookup.attribute}={escape_filter_chars(lookup.value)})"
-            filter_text = f"(&{self._person()}{wanted})"
-            attributes = [*_READ, *asked]
-            for entry in session.search(self._settings.people_base, filter_text, attributes):
-                shown = entry.values.get(lookup.attribute.lower(), ())
-                same = next((value for value in shown if equals_ignoring_case(value, lookup.value)), None)
-                if same is None:
-                    continue
-                given = {
-                    name: value
-                    for name, values in asked.items()
-                    if (value := value_shown(entry.values.get(name.lower(), ()), values)) is not None
-                }
-                account = self._account(session, entry)
-                account = replace(account, attributes={**account.attributes, **given})
-                found.add(account, lookup.attribute, same)
-        if not found.accounts():
-            self._prove_search(session, [lookup.attribute for lookup in lookups if lookup.value.strip()])
-        return found.accounts()
+    def any_person_with(self, session: LdapSession, attribute: str) -> bool:
+        require_supported_people(session, self.settings.people_base)
+        return session.any_entry(self.settings.people_base, f"(&{self._person()}({attribute}=*))")
 
     def _person(self) -> str:
-        return f"(objectClass={escape_filter_chars(self._settings.person_class)})"
+        return f"(objectClass={escape_filter_chars(self.settings.person_class)})"
 
-    def _prove_search(self, session: LdapSession, attributes: Sequence[str]) -> None:
-        """That nothing was found proves that there is no account only where the directory shows the attribute on
-        other people. Raises `ActionRequiredError("search_unproven")`."""
-        require_supported_people(session, self._settings.people_base)
-        for attribute in dict.fromkeys(attributes):
-            if not session.any_entry(self._settings.people_base, f"(&{self._person()}({attribute}=*))"):
-                raise ActionRequiredError(
-                    "search_unproven",
-                    f"The directory shows {attribute} on none of its people, so a search by it finds no account.",
-                    remedy="Correct the match key or people_base, or allow bind_dn to read the attribute.",
-                    happened="no",
-                )
-
-    def _account(self, session: LdapSession, entry: LdapEntry) -> Account:
+    def account(self, session: LdapSession, entry: LdapEntry) -> Account:
         require_supported(entry)
         native_id = entry.first("entryUUID")
         if native_id is None:
@@ -188,7 +101,7 @@ class LdapConnector:
         shown = {name: entry.first(name) for name in ("uid", "cn", "mail", "employeeNumber")}
         lock = entry.first("pwdAccountLockedTime")
         heeded = lock is not None and self._lock_is_heeded(session, entry)
-        groups = self._memberships(session, entry, None).found if self._privileged else ()
+        groups = self._memberships(session, entry, None).found if self.settings.privileged_names else ()
         names = {name.casefold() for each in groups for name in each.group.values.get("cn", ())}
         return Account(
             native_id=native_id,
@@ -196,21 +109,21 @@ class LdapConnector:
             attributes={name: value for name, value in shown.items() if value is not None},
             # Any other value is a temporary lock: the account is neither active nor locked permanently.
             active=True if lock is None else False if lock == _LOCKED_PERMANENTLY and heeded else None,
-            privileged=bool(names & self._privileged),
+            privileged=bool(names & self.settings.privileged_names),
         )
 
-    def _entry(self, session: LdapSession, native_id: str) -> LdapEntry | None:
-        entries = session.search(self._settings.people_base, f"(entryUUID={native_id})", _READ)
+    def entry(self, session: LdapSession, native_id: str) -> LdapEntry | None:
+        entries = session.search(self.settings.people_base, f"(entryUUID={native_id})", _READ)
         if len(entries) != 1:
             return None
         require_supported(entries[0])
         return entries[0]
 
     def _memberships(self, session: LdapSession, entry: LdapEntry, wanted: Collection[str] | None) -> LdapMemberships:
-        return memberships(session, self._settings.groups_base, entry, wanted)
+        return memberships(session, self.settings.groups_base, entry, wanted)
 
     def _lock_is_heeded(self, session: LdapSession, entry: LdapEntry | None) -> bool | None:
-        return lock_is_heeded(session, entry, self._settings.password_policy, self._settings.people_base)
+        return lock_is_heeded(session, entry, self.settings.password_policy, self.settings.people_base)
 
     def look_at_lock(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
         if entry.first("pwdAccountLockedTime") != _LOCKED_PERMANENTLY:
@@ -266,7 +179,7 @@ class LdapConnector:
         groups, left = self._memberships(session, entry, names_of(effect, "groups")), GroupsLeft()
         for membership in groups.found:
             with left.leaving(membership.shown()):
-                leave(session, membership, self._settings.placeholder_member)
+                leave(session, membership, self.settings.placeholder_member)
         left.not_found(groups.missing)
         return Reply(left.reply(session.happened))
 
@@ -287,16 +200,17 @@ class LdapConnector:
                     remedy="Allow bind_dn to set hashed passwords (pwdCheckQuality 0 or 1 in its policy).",
                     happened=error.happened,
                 ) from error
-        now = self._entry(session, _uuid(account_of(effect).native_id))
+        now = self.entry(session, self.id_of(effect))
         if now is not None and _has_policy(now):
             self._write_lock(session, now)
         return Reply({"scrambled": True, "already": already})
 
 
-ACTS: ActTable[
+LdapActs = ActTable[
     Callable[[LdapConnector, LdapSession, LdapEntry, Effect], Reply],
     Callable[[LdapConnector, LdapSession, LdapEntry, Effect], ReadBack],
-] = ActTable(
+]
+ACTS: LdapActs = ActTable(
     "ldap",
     Act(
         Ability("snapshot_access", "read", "records the entry's lock and groups", reversible="yes"),
@@ -364,15 +278,3 @@ def _unusable_password(effect_key: str) -> str:
     """`{SSHA}` with 20 bytes that are no digest of a known password, and a salt; both are made from the effect key."""
     made = hashlib.sha512(f"scramble_password\0{effect_key}".encode()).digest()
     return "{SSHA}" + base64.b64encode(made[:20] + made[20:36]).decode("ascii")
-
-
-def _uuid(native_id: str) -> str:
-    try:
-        return str(uuid.UUID(native_id))
-    except ValueError:
-        raise RefusedError(
-            "invalid_id",
-            "The account's native ID is not an entryUUID.",
-            remedy="Re-plan the run to search for the account again.",
-            happened="no",
-        ) from None

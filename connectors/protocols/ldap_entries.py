@@ -1,13 +1,18 @@
-"""Other credentials of an LDAP entry besides its password, and signs of Active Directory."""
+"""Names of LDAP entries, credentials of one besides its password, and signs of Active Directory."""
 
 from __future__ import annotations
 
+from ldap3.core.exceptions import LDAPInvalidDnError
+from ldap3.utils.dn import parse_dn
+
+from connectors.account_set import comparable
 from connectors.errors import ActionRequiredError
 from connectors.protocols.ldap_session import LdapEntry, LdapSession
 
 # OpenSSH's LPK schema, FreeIPA, RFC 4523 section 2, RFC 2798 section 2.8
 CREDENTIALS = ("sshPublicKey", "ipaSshPubKey", "userCertificate", "userPKCS12")
 ACTIVE_DIRECTORY = ("objectGUID", "userAccountControl")
+ACTIVE_DIRECTORY_CAPABILITY = "1.2.840.113556.1.4.800"  # MS-ADTS section 3.1.1.3.4.3.1
 
 
 def other_credentials(entry: LdapEntry) -> dict[str, int]:
@@ -19,6 +24,37 @@ def other_credentials(entry: LdapEntry) -> dict[str, int]:
         if found:
             counted[name] = sum(len(values) for values in found)
     return counted
+
+
+def rdn_of(dn: str) -> str:
+    """The entry's own part of its DN (RFC 4514 section 2)."""
+    return _parts(dn)[0]
+
+
+def parent_of(dn: str) -> str:
+    """The DN of the entry above."""
+    return ",".join(_parts(dn)[1:])
+
+
+def same_dn(one: str, other: str) -> bool:
+    """Without case and spaces around names, which no attribute in a usual DN distinguishes."""
+    try:
+        return [comparable(part) for part in _parts(one)] == [comparable(part) for part in _parts(other)]
+    except LDAPInvalidDnError:
+        return False
+
+
+def _parts(dn: str) -> list[str]:
+    """Each with its attributes, as written. Raises `LDAPInvalidDnError`."""
+    parts, part = [], ""
+    for name, value, separator in parse_dn(dn, strip=True):
+        part += f"{name}={value}"
+        if separator == "+":
+            part += "+"
+        else:
+            parts.append(part)
+            part = ""
+    return parts
 
 
 def require_supported(entry: LdapEntry) -> None:
@@ -33,12 +69,18 @@ def require_supported_people(session: LdapSession, people_base: str) -> None:
         raise active_directory_unsupported()
 
 
+def require_supported_server(session: LdapSession) -> None:
+    """The same where the server says that it is a domain controller."""
+    capabilities = session.search("", "(objectClass=*)", ["supportedCapabilities"], scope="BASE")
+    if any(ACTIVE_DIRECTORY_CAPABILITY in entry.values.get("supportedcapabilities", ()) for entry in capabilities):
+        raise active_directory_unsupported()
+
+
 def active_directory_unsupported() -> ActionRequiredError:
     return ActionRequiredError(
         "active_directory_unsupported",
-        "The directory is Active Directory: its entries have objectGUID or userAccountControl. Logins there use "
-        "neither userPassword nor pwdAccountLockedTime, which the connector ldap changes.",
-        remedy="The connector ldap does not support Active Directory. Remove this system from the packet, and add a "
-        "task for the accounts in it.",
+        "The directory is Active Directory. Logins there use neither userPassword nor pwdAccountLockedTime, which the "
+        "connector ldap changes.",
+        remedy="Set connector to active_directory for this system in platform.yaml. AD LDS is not supported.",
         happened="no",
     )

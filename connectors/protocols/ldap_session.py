@@ -46,7 +46,9 @@ _CREDENTIAL = frozenset({48, 49, 50})
 _NOT_ENCRYPTED = frozenset({8, 13})
 _WRONG_BASE = frozenset({32, 34})
 # Bytes rather than text (RFC 4523 section 2, RFC 2798 section 2.8, and Active Directory): shown in hexadecimal.
-_BINARY = frozenset({"usercertificate", "usercertificate;binary", "userpkcs12", "objectguid"})
+_BINARY = frozenset(
+    {"usercertificate", "usercertificate;binary", "userpkcs12", "objectguid", "objectsid", "tokengroups"}
+)
 _LATER = frozenset({3, 11, 51, 52, 80})
 
 
@@ -86,8 +88,12 @@ class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # ldap3 has no types
 class LdapSession:
     """The connection that `LdapDirectory.converse` gives to the work it runs, for that work's thread only."""
 
-    def __init__(self, connection: Any, until: float, redact: Redaction, max_entries: int) -> None:
+    def __init__(
+        self, connection: Any, until: float, redact: Redaction, max_entries: int, search_controls: Sequence[str] = ()
+    ) -> None:
         self._connection = connection
+        # Critical: a server that does not know one refuses the search (RFC 4511 section 4.1.11).
+        self._search_controls = [(oid, True, None) for oid in search_controls]
         self._until = until
         self._redact = redact
         self._max_entries = max_entries
@@ -98,10 +104,17 @@ class LdapSession:
         return "unknown" if self._uncertain else "no"
 
     def search(
-        self, base: str, filter_text: str, attributes: Sequence[str], *, scope: str = "SUBTREE"
+        self,
+        base: str,
+        filter_text: str,
+        attributes: Sequence[str],
+        *,
+        scope: str = "SUBTREE",
+        controlled: bool = True,
     ) -> list[LdapEntry]:
         """Every matching entry, in pages; operational attributes must be named. Values in `filter_text` are
-        escaped already (`ldap3.utils.conv.escape_filter_chars`, RFC 4515 section 3)."""
+        escaped already (`ldap3.utils.conv.escape_filter_chars`, RFC 4515 section 3). `controlled`: with the search
+        controls of the dialect, which the server may not know."""
         entries: list[LdapEntry] = []
         cookie: Any = None
         for _ in range(_MAX_PAGES):
@@ -113,6 +126,7 @@ class LdapSession:
                 attributes=list(attributes),
                 paged_size=_PAGE,
                 paged_cookie=cookie,
+                controls=self._search_controls if controlled else [],
             )
             self._judge()
             for found in self._connection.response or ():
@@ -124,23 +138,8 @@ class LdapSession:
                         "add the other server as a system.",
                         happened=self.happened,
                     )
-                if found.get("type") != "searchResEntry":
-                    continue
-                values = {
-                    name.lower(): tuple(
-                        value.hex() if name.lower() in _BINARY else value.decode(errors="replace") for value in raw
-                    )
-                    for name, raw in found["raw_attributes"].items()
-                    if raw
-                }
-                if not is_storable([found["dn"], values]):
-                    raise ActionRequiredError(
-                        "answer_not_understood",
-                        "An entry holds a NUL character.",
-                        remedy="Correct the entry in the directory.",
-                        happened=self.happened,
-                    )
-                entries.append(LdapEntry(found["dn"], values))
+                if found.get("type") == "searchResEntry":
+                    entries.append(self._entry(found))
             if len(entries) > self._max_entries:
                 raise ActionRequiredError(
                     "answer_too_large",
@@ -161,19 +160,58 @@ class LdapSession:
 
     def any_entry(self, base: str, filter_text: str) -> bool:
         """Whether the subtree has an entry that matches."""
-        self._in_time()
-        self._connection.search(base, filter_text, search_scope="SUBTREE", attributes=["1.1"], size_limit=1)
-        if any(found.get("type") == "searchResEntry" for found in self._connection.response or ()):
-            return True  # the result is then sizeLimitExceeded where there are more
-        self._judge()
-        return False
+        return self.first_entry(base, filter_text, ["1.1"]) is not None
 
-    def modify(self, dn: str, changes: Mapping[str, Sequence[tuple[str, Sequence[str]]]]) -> None:
+    def first_entry(self, base: str, filter_text: str, attributes: Sequence[str]) -> LdapEntry | None:
+        """One entry of the subtree that matches; None if there is none."""
+        self._in_time()
+        self._connection.search(
+            base,
+            filter_text,
+            search_scope="SUBTREE",
+            attributes=list(attributes),
+            # The controller of Samba heeds no size limit. Elsewhere the limit answers before a page does (RFC 2696).
+            size_limit=1,
+            paged_size=1,
+            controls=self._search_controls,
+        )
+        for found in self._connection.response or ():
+            if found.get("type") == "searchResEntry":
+                return self._entry(found)  # the result is then sizeLimitExceeded where there are more
+        self._judge()
+        return None
+
+    def _entry(self, found: Mapping[str, Any]) -> LdapEntry:
+        values = {
+            name.lower(): tuple(
+                value.hex() if name.lower() in _BINARY else value.decode(errors="replace") for value in raw
+            )
+            for name, raw in found["raw_attributes"].items()
+            if raw
+        }
+        if not is_storable([found["dn"], values]):
+            raise ActionRequiredError(
+                "answer_not_understood",
+                "An entry holds a NUL character.",
+                remedy="Correct the entry in the directory.",
+                happened=self.happened,
+            )
+        return LdapEntry(found["dn"], values)
+
+    def modify(self, dn: str, changes: Mapping[str, Sequence[tuple[str, Sequence[str | bytes]]]]) -> None:
         """One atomic modification (RFC 4511 section 4.6). Raises `LdapRefusedError` with the result code."""
+        request = {name: [(op, list(values)) for op, values in ops] for name, ops in changes.items()}
+        self._change(lambda: self._connection.modify(dn, request))
+
+    def move(self, dn: str, rdn: str, parent: str) -> None:
+        """Below another entry, with the same name (RFC 4511 section 4.9). Raises `LdapRefusedError`."""
+        self._change(lambda: self._connection.modify_dn(dn, rdn, new_superior=parent))
+
+    def _change(self, send: Callable[[], object]) -> None:
         self._in_time()
         certain_before = not self._uncertain
         self._uncertain = True
-        self._connection.modify(dn, {name: [(op, list(values)) for op, values in ops] for name, ops in changes.items()})
+        send()
         if self._connection.result["result"] != 0 and certain_before:
             self._uncertain = False  # the directory refused: nothing was changed
         self._judge()
@@ -271,11 +309,13 @@ class LdapDirectory:
         start_tls: bool,
         tls: ssl.SSLContext | None,
         max_entries: int,
+        search_controls: Sequence[str] = (),
     ) -> None:
         self._host, self._port = host, port
         self._bind_dn, self._password = bind_dn, password
         self._ldaps, self._start_tls, self._tls = ldaps, start_tls, tls
         self._max_entries = max_entries
+        self._search_controls = search_controls
         self._redact = Redaction([password])
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="ldap")
 
@@ -334,7 +374,7 @@ class LdapDirectory:
             auto_referrals=False,
             receive_timeout=left,
         )
-        return LdapSession(connection, until, self._redact, self._max_entries)
+        return LdapSession(connection, until, self._redact, self._max_entries, self._search_controls)
 
     def _fail(self, error: Exception, happened: Literal["no", "unknown"]) -> NoReturn:
         # `from None`: ldap3's errors may carry the connection, and with it the password.

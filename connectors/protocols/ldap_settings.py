@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from connectors.errors import ActionRequiredError
 
 
-class LdapSettings(BaseModel):
-    """How to reach the directory and where in it people and groups are."""
+class DirectorySettings(BaseModel):
+    """How to reach a directory over LDAP. The fields that every dialect has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,12 +18,29 @@ class LdapSettings(BaseModel):
     start_tls: bool = Field(default=False, description="begin TLS on an ldap:// connection (RFC 4511 section 4.14)")
     bind_dn: str = Field(description="entry that we sign in as")
     password: SecretStr = Field(description="its password")
-    people_base: str = Field(description="entry below which people are")
-    groups_base: str = Field(description="entry below which groups are")
-    person_class: str = Field(default="person", description="object class of people")
     privileged: str = Field(
         default="", description="names of groups, separated by commas, whose members are privileged"
     )
+    ca_file: str = Field(default="", description="certificates to trust instead of the public ones (PEM file)")
+    max_entries: int = Field(default=5000, gt=0, description="limit of entries per search")
+
+    @property
+    def encrypted(self) -> bool:
+        """Raises `ActionRequiredError("setting_invalid")`."""
+        return address(self.url)[2] or self.start_tls
+
+    @property
+    def privileged_names(self) -> frozenset[str]:
+        """Without case."""
+        return frozenset(name.strip().casefold() for name in self.privileged.split(",") if name.strip())
+
+
+class LdapSettings(DirectorySettings):
+    """Where in the directory people and groups are, and what is particular to its schema."""
+
+    people_base: str = Field(description="entry below which people are")
+    groups_base: str = Field(description="entry below which groups are")
+    person_class: str = Field(default="person", description="object class of people")
     placeholder_member: str = Field(
         default="",
         description="entry that is added to a group that would become empty, if the schema forbids empty groups",
@@ -31,8 +48,6 @@ class LdapSettings(BaseModel):
     password_policy: str = Field(
         default="", description="entry of the default password policy, if the directory has policies that differ"
     )
-    ca_file: str = Field(default="", description="certificates to trust instead of the public ones (PEM file)")
-    max_entries: int = Field(default=5000, gt=0, description="limit of entries per search")
 
 
 def address(url: str) -> tuple[str, int, bool]:

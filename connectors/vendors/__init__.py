@@ -1,1 +1,1 @@
-"""Connectors for the products of vendors, one file a vendor."""
+"""Connectors for the products of vendors, one file or package a vendor."""

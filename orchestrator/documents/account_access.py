@@ -1,5 +1,5 @@
-"""What an account can do, from the snapshot that a run takes of it: groups and roles with those that are privileged,
-amounts, and how much of other things it has."""
+"""What an account can do, from the snapshot that a run takes of it: groups and roles with those that are privileged
+(the packet names them, or the snapshot marks them), amounts, and how much of other things it has."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def _facts(recorded: Mapping[str, Any], privileged: frozenset[str]) -> list[Docu
                 facts.append(_fact(name.removesuffix(_CENTS), amount=f"{Decimal(value) / 100:.2f}"))
             case list() if value:
                 named = [text for one in value if (text := _name(one))]
-                marked = [text for text in named if text.casefold() in privileged]
+                by_system = {_name(one) for one in value if isinstance(one, dict) and one.get("privileged") is True}
+                marked = [text for text in named if text.casefold() in privileged or text in by_system]
                 shown = [*marked, *(text for text in named if text not in marked)][:MAX_VALUES]
                 facts.append(_fact(name, shown, len(value), marked, privileged=bool(marked)))
     return sorted(facts, key=lambda fact: (not fact["privileged"], fact["amount"] is None))

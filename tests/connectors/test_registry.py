@@ -11,7 +11,7 @@ from connectors.people import PeopleSource
 from connectors.registry import HR_KINDS, SETTINGS, connect, connector_kinds
 from tests.connectors.company_settings import KINDS as COMPANY_KINDS
 
-KINDS = sorted([*COMPANY_KINDS, "okta"])
+KINDS = sorted([*COMPANY_KINDS, "active_directory", "okta"])
 COMPLETE = {
     "url": "https://systems.example/v2",
     "token": "token-123",
@@ -27,7 +27,7 @@ COMPLETE = {
 def complete(kind: str) -> dict[str, str]:
     known = {setting.name for setting in SETTINGS[kind]}
     settings = {name: value for name, value in COMPLETE.items() if name in known}
-    return settings | ({"url": "ldaps://systems.example"} if kind == "ldap" else {})
+    return settings | ({"url": "ldaps://systems.example"} if kind in ("ldap", "active_directory") else {})
 
 
 def test_every_kind_is_described() -> None:

@@ -35,6 +35,13 @@ def test_privileged_access_comes_first_then_amounts_then_the_rest() -> None:
     assert len(facts["tokens"]["values"]) == MAX_VALUES and facts["tokens"]["count"] == MAX_VALUES + 5  # type: ignore[index]
 
 
+def test_groups_that_the_system_marks_are_privileged() -> None:
+    groups = [{"name": "staff", "privileged": False}, {"name": "Domain Admins", "privileged": True}]
+    facts = shown({"nested_groups": groups})
+    assert facts["nested_groups"]["privileged"] is True  # type: ignore[index]
+    assert facts["nested_groups"]["privileged_values"] == ["Domain Admins"]  # type: ignore[index]
+
+
 def test_odd_snapshots_show_nothing() -> None:
     assert shown({"groups": [None, 7, {"name": 3}], "admin": "yes", "x_cents": True, "amount_cents": "12"}) == {
         "groups": {

@@ -14,8 +14,8 @@ from cryptography.x509.oid import NameOID
 VALID_FOR = timedelta(days=30)
 
 
-def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """Write and return (authority to trust, server certificate with its key), both PEM."""
+def write_certificate(folder: Path, address: str = "127.0.0.1") -> tuple[Path, Path]:
+    """Write and return (authority to trust, server certificate with its key), both PEM; for this loopback address."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("Offboard embedded company authority")
@@ -26,7 +26,7 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))])
     server = (
         _builder(_name("localhost"), authority_name, server_key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -184,7 +184,7 @@ async def test_active_directory_is_refused_in_words() -> None:
     entry = EVA.format(kind="adUser", attribute="userAccountControl: 512")
     async with odd_directory(entry, schema=FOREIGN_SCHEMA) as url, connected(url) as ldap:
         checked = await ldap.check()
-        assert not checked.reachable and "does not support Active Directory" in checked.detail
+        assert not checked.reachable and "Set connector to active_directory" in checked.detail
         for wanted in ("eva", "no-such-user"):
             with pytest.raises(ActionRequiredError, match="active_directory_unsupported"):
                 await ldap.find_accounts([Lookup("uid", wanted)])
