@@ -28,6 +28,7 @@ from tests.web.routes.routes_table import WHO
 from tests.web.visitor import Visitor, api, token_of
 
 PACKET = "standard-leaver"
+HR_SECRET = "whsec_bm90aGluZw=="
 FUTURE = {"cutoff": "2031-11-28T17:00", "zone": "Europe/Berlin"}
 NAMED = ("it", "finance", "operator", "safety-owner")
 """For whom, beside HR, the hidden run exists."""
@@ -36,8 +37,8 @@ ENDS_SESSIONS = ("/sign-out", "/sign-in/local")
 """Tried in browsers that are opened for it."""
 NO_ROLE = (("guest", "E-1011"), ("colleague", "E-1007"))
 ALL_ROLES = ("requester", "it_approver", "finance_approver", "operator", "value_owner", "safety_owner")
-CONFLICTED = ("leaver", "report", "assistant", "leaver's assistant", "leaver's service")
-"""Accounts with every role that have a conflict of interest in the run `own`, and an assistant."""
+CONFLICTED = ("leaver", "report", "assistant", "leaver's assistant", "leaver's service", "report's service")
+"""Accounts with every role that have a conflict of interest in the run `own`, their programs, and an assistant."""
 TRAITS = dict.fromkeys(("settle", "page settle", "own"), ("two_code_accounts",))
 RUNS = (
     "visible", "hidden", "held", "replanned", "embargo", "page embargo", "end", "page end", "gate", "page gate",
@@ -120,7 +121,7 @@ async def office(here: Installation) -> AsyncIterator[RoutesOffice]:
     local += [
         LocalMember(alias, number, ALL_ROLES, "Has all") for alias, number in (("leaver", leaver), ("report", "R-0800"))
     ]
-    web = WebSettings(public_url=url, webhook_hosts=("127.0.0.1",), hr_webhook_secret="whsec_bm90aGluZw==")
+    web = WebSettings(public_url=url, webhook_hosts=("127.0.0.1",), hr_webhook_secret=HR_SECRET)
     async with AsyncExitStack() as open_ones:
         open_ones.callback(on.close)
         await open_ones.enter_async_context(serving(web, here.services, here.engine, here.backend.database, on, local))
@@ -157,7 +158,7 @@ async def _sign_in_conflicted(made: RoutesOffice, who: str, open_ones: AsyncExit
     else:
         kind = who.split()[-1]
         body = {"name": who, "kind": kind, "roles": ["requester", "operator"], "up_to": "change", "lasts_days": 1}
-        maker = "leaver" if "leaver" in who else "safety-owner"
+        maker = next((person for person in ("leaver", "report") if person in who), "safety-owner")
         made.tokens[who] = str((await made.post(maker, "/tokens", body))["token"])
     made.programs[who] = await open_ones.enter_async_context(api(made.url, made.tokens[who]))
 

@@ -4,9 +4,13 @@ is not named finds a trace."""
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
 import re
+import secrets
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,19 +18,35 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from standardwebhooks.webhooks import Webhook
 from starlette.routing import Mount
 
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
+from orchestrator.relay import Cadence
 from orchestrator.web.application import make_application
 from orchestrator.web.settings import WebSettings
+from orchestrator.worker import relaying
+from orchestrator.workflows.offboarding import workflow_id
 from tests.cli.command_line import Offboard
 from tests.integration.installation import installation
 from tests.web.overheard import CANARY, Overheard, overhearing
-from tests.web.routes.routes_company import CONFLICTED, FUTURE, NAMED, Ask, RoutesOffice, exception_of, office, task_of
+from tests.web.routes.routes_company import (
+    CONFLICTED,
+    FUTURE,
+    HR_SECRET,
+    NAMED,
+    PACKET,
+    Ask,
+    RoutesOffice,
+    exception_of,
+    office,
+    task_of,
+)
 from tests.web.routes.routes_requests import request_for
 from tests.web.routes.routes_table import WHO, RouteRow, rows
+from tests.web.visitor import api, token_of
 
 TABLE = {row.route: row for row in rows()}
 NO_RUN = "r0000000000000000"
@@ -178,9 +198,9 @@ async def test_conflicted_accounts_change_nothing_at_any_entry_point(
     """Whatever roles they have: assistants, the leaver, the people who report to the leaver, and their programs."""
     made, heard = everybody
     requests = await conflicted_requests(made)
-    before = (await made.programs["hr"].get(f"/runs/{made.runs['own']}/events")).json()
+    before = await events_of_own(made)
     for name, sent in requests.items():
-        if who == "report" and name not in KEEPS_ACCESS:
+        if "report" in who and name not in KEEPS_ACCESS:
             continue
         for method, path, asked in sent:
             if who not in made.pages and not path.startswith("/api/"):
@@ -216,16 +236,79 @@ async def test_conflicted_accounts_change_nothing_at_a_terminal(
         "retry": ("retry", run_id, "disable_identity", *why),
         "skip": ("skip", run_id, "disable_identity", *why),
     }
-    before = (await made.programs["hr"].get(f"/runs/{run_id}/events")).json()
+    before = await events_of_own(made)
     offboard = Offboard(tmp_path)
     environment = {"OFFBOARD_SERVER": made.url, "OFFBOARD_TOKEN": made.tokens[who]}
     for name, words in typed.items():
-        if who == "report" and name not in KEEPS_ACCESS:
+        if "report" in who and name not in KEEPS_ACCESS:
             continue
         answer = await offboard(*words, env=environment)
         assert answer.code == 1 and answer.err.strip(), f"{name}: {answer.code} {answer.out} {answer.err}"
         assert "Traceback" not in answer.err, name
-    assert (await made.programs["hr"].get(f"/runs/{run_id}/events")).json() == before
+    assert await events_of_own(made) == before
+
+
+async def events_of_own(made: RoutesOffice) -> Any:
+    return (await made.programs["hr"].get(f"/runs/{made.runs['own']}/events")).json()
+
+
+@pytest.mark.parametrize("who", [*CONFLICTED, "hr"])
+async def test_the_webhook_of_hr_changes_nothing_of_a_run_for_those_it_concerns(
+    everybody: tuple[RoutesOffice, Overheard], who: str
+) -> None:
+    """The leaver, the leaver's reports, the requester and their programs report the leaver with a later cutoff: under
+    their own token, signed with it, and with the signature that HR gave another report. With HR's own secret the
+    report says no more than HR's: the person has an open run."""
+    made, heard = everybody
+    before, client = await events_of_own(made), made.programs[who]
+    body = json.dumps({"person": made.people["own"].employee_number, "packet": PACKET, **LATER})
+    another = json.dumps({"person": "R-0900", "packet": PACKET, **FUTURE})
+
+    def signed(secret: str, text: str) -> dict[str, str]:
+        at, delivery = datetime.now(UTC), f"msg_{secrets.token_hex(8)}"
+        return {
+            "webhook-id": delivery, "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": Webhook(secret).sign(delivery, at, text), "content-type": "application/json",
+        }  # fmt: skip
+
+    own_secret = base64.b64encode(made.tokens[who].encode()).decode()
+    for expected, headers in (
+        ("s", {"content-type": "application/json"}),
+        ("s", signed(own_secret, body)),
+        ("s", signed(HR_SECRET, another)),
+        ("late", signed(HR_SECRET, body)),
+    ):
+        answer = await client.post("/hooks/hr", content=body.encode(), headers=headers)
+        heard.answer(f"the webhook of HR as {who}", answer.text, answer.headers)
+        assert outcome(answer) == expected, answer.text[:300]
+    assert await events_of_own(made) == before
+
+
+async def test_the_relay_changes_nothing_of_a_run_for_those_it_concerns(
+    everybody: tuple[RoutesOffice, Overheard],
+) -> None:
+    """The leaver and a report delegate their decisions. The relay follows it and wakes the run; the delegate still
+    cannot decide for them."""
+    made, heard = everybody
+    run = await made.run("own", lambda run: run["gates"])
+    gate = next(one["gate_id"] for one in run["gates"] if one["state"] == "open")
+    before, here, now = await events_of_own(made), made.here, datetime.now(UTC)
+    term = {"to": "colleague", "since": now.isoformat(), "until": (now + timedelta(days=1)).isoformat()}
+    given = [(who, (await made.post(who, "/delegations", term))["delegation_id"]) for who in ("leaver", "report")]
+    workflow = here.engine.client.get_workflow_handle(workflow_id(made.runs["own"]))
+    length = (await workflow.describe()).history_length
+    often = Cadence(follow=0.05, deciders=0.2, deciders_after_change=0.05)
+    async with relaying(here.backend, here.engine, cadence=often), asyncio.timeout(30):
+        while (await workflow.describe()).history_length <= length:
+            await asyncio.sleep(0.05)
+    async with api(made.url, await token_of(made.url, "colleague")) as delegate:
+        at, body = f"/runs/{made.runs['own']}/gates/{gate}/decision", {"verdict": "approve"}
+        answer = await delegate.post(at, json=body)
+        heard.answer("a decision for conflicted accounts", answer.text, answer.headers)
+        assert outcome(answer) in ("x", "?"), answer.text[:300]
+    assert await events_of_own(made) == before
+    for who, delegation_id in given:
+        await made.post(who, f"/delegations/{delegation_id}/end")
 
 
 def _as_unknown(answer: httpx.Response) -> bool:
