@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from orchestrator import commands
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import FINAL
+from orchestrator.worker import relaying
 from tests.conftest import Hire
 from tests.integration.cadence import QUICK
 from tests.integration.conftest import Install
@@ -85,6 +87,47 @@ async def test_hr_moves_the_cutoff(install: Install, hire: Hire) -> None:
         assert set(statuses(state).values()) == {"planned"}, "nothing is done on a decision that lapsed"
         assert (await here.attend(later)).finish == "clean"
         await here.verify()
+
+
+def decider_missing(state: RunState) -> bool:
+    return "decider_missing" in open_kinds(state)
+
+
+async def test_an_exception_opens_when_approvers_are_lost_long_after_the_start(install: Install, hire: Hire) -> None:
+    """By roles that are revoked, and by an approver who leaves. No event of the run says so: the relay checks."""
+    person, leaving, other = await hire(3)
+    often = replace(QUICK, deciders=0.3, deciders_after_change=0.1)
+    async with (
+        install(packet=quick_packet(quorum=3), relay=False) as here,
+        relaying(here.backend, here.engine, cadence=often, settings=here.settings) as relay,
+    ):
+        for alias, one in (("leaving", leaving), ("other", other)):
+            here.actors[alias] = await here.people.actor(alias, one.employee_number, ("it_approver",))
+            await commands.record_actor(here.services, here.actors[alias])
+        run = await here.start(person, cutoff=in_days(90))
+        own = await here.start(leaving, cutoff=in_days(60))
+        await here.wait_until(own, gate_open, "an open gate")
+        for alias in ("it", "other", "safety-owner"):
+            await commands.approve_gate(here.services, here.actors[alias], own, "g-all-1")
+        state = await here.wait_until(run, gate_open, "an open gate")
+        assert not decider_missing(state)
+
+        await here.set_clock_ahead((31 * DAY).total_seconds())
+        while await relay.sweep():  # what else is due by now has nothing to do with it
+            await asyncio.sleep(0.1)
+        for alias in ("it", "other"):
+            await commands.revoke_roles(
+                here.services, here.actors["safety-owner"], here.packet.name, alias, ["it_approver"]
+            )
+        await here.wait_until(run, decider_missing, "an exception for the revoked roles")
+        it = here.actors["it"]
+        for roles in (frozenset[str](), it.roles):  # a revoked role comes back after a sign-in without it
+            await commands.record_actor(here.services, it.model_copy(update={"roles": roles}))
+        await here.wait_until(run, lambda state: not decider_missing(state), "the exception to close")
+
+        await commands.reschedule_run(here.services, here.actors["hr"], own, in_days(1))
+        here.backend.runs.departures.forget()  # known for 30 seconds
+        await here.wait_until(run, decider_missing, "an exception for the approver who has left")
 
 
 async def test_an_urgent_run_cuts_access_before_any_decision(
