@@ -43,7 +43,7 @@ CommonCode = Literal[
 
 PageCode = Literal[
     "embargo_end_missing", "form_not_ours", "no_role_chosen", "no_step_chosen", "nobody_chosen", "none_and_some",
-    "nothing_chosen",
+    "nothing_chosen", "reason_too_long",
     "token_name_missing", "unknown_kind", "unknown_level", "unknown_phase", "verdict_missing",
 ]  # fmt: skip
 """Refused by pages, about their own forms."""

@@ -148,8 +148,8 @@ class Server:
         given = {name: value for name, value in (body or {}).items() if with_nulls or value is not None}
         return self._document(await self._send("POST", path, headers=key, json=given))
 
-    async def delete(self, *path: str) -> None:
-        self._document(await self._send("DELETE", path))
+    async def delete(self, *path: str, body: Mapping[str, Any] | None = None) -> None:
+        self._document(await self._send("DELETE", path, **({"json": body} if body else {})))
 
     async def run(self, named: str, *, events: bool = False) -> Document:
         """A run by its id or a beginning of it that fits one only; with everything that happened in it, if wanted."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
-from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.web.access.caller import PageCaller
 from orchestrator.web.state import state_of
 
@@ -18,16 +18,25 @@ FIELD = "csrf"
 HEADER = "x-csrf-token"
 MAX_FORM_BYTES = 256 * 1024
 """Bytes of a form without files."""
+MAX_REASON_CHARACTERS: Final = 4000
+"""In a form and in a request to the API."""
 
 
 async def checked_form(request: Request, caller: PageCaller) -> AsyncIterator[FormData]:
-    """The form, if it is ours; its files are gone after the answer. Raises `NotAllowed` (`form_not_ours`)."""
+    """The form, if it is ours; its files are gone after the answer. Raises `NotAllowed` (`form_not_ours`), and
+    `Invalid` for a reason that is too long (`reason_too_long`)."""
     from_our_pages(request)
     async with request.form(max_files=10, max_fields=1000, max_part_size=MAX_FORM_BYTES) as form:
         given = request.headers.get(HEADER) or form.get(FIELD)
         assert caller.session is not None
         if not isinstance(given, str) or not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
             raise NotAllowed("form_not_ours", "This form belongs to another session.")
+        if (length := len(text(form, "reason"))) > MAX_REASON_CHARACTERS:
+            raise Invalid(
+                "reason_too_long",
+                f"The reason has {length:,} characters; the limit is {MAX_REASON_CHARACTERS:,}.",
+                limit=MAX_REASON_CHARACTERS,
+            )
         yield form
 
 

@@ -41,7 +41,7 @@ class IdempotentRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_once(request: Request) -> Response:
-            if request.method == "POST":
+            if request.method in ("POST", "DELETE"):
                 await token_caller(request)  # before a body is read, which may be as large as a file
             key = request.headers.get("idempotency-key", "")
             if request.method != "POST" or not 1 <= len(key) <= MAX_KEY_CHARACTERS:

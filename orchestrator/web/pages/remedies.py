@@ -32,6 +32,7 @@ REMEDIES: Final[Remedies] = completed(
         "person_signs_in": "People get a token by signing in on the command line.",
         "preview_over": "Preview the run again.",
         "reason_missing": "Enter a reason and submit again.",
+        "reason_too_long": "Go back, shorten the reason and submit again.",
         "run_open": "Open the run from the list of runs. You can change its cutoff there.",
         "signature_missing": "Each owner has to sign on the packet's page first.",
         "step_up_needed": "Sign in again, then repeat this within {minutes} minutes.",

@@ -101,4 +101,5 @@ async def test_a_safety_owner_names_who_answers_for_a_service_at_the_terminal(of
     shown = (await offboard.done("start", "E-1009", *CUTOFF, "--preview", as_="hr")).out
     assert "Role auditor: no other person has it." in shown
     assert f"Service {token.actor_id}: safety-owner answers for it after the cutoff." in shown
-    await offboard.done("tokens", "revoke", token.token_id, as_="safety-owner")
+    why = "Its machine was stolen."
+    await offboard.done("tokens", "revoke", token.token_id, "--reason", why, as_="safety-owner")

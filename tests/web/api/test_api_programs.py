@@ -205,6 +205,27 @@ async def test_webhooks_are_a_safety_owners_and_their_secrets_are_shown_once(sta
         refused(await owner.delete("/webhooks/w_0000000000000000"), 404, "unknown_webhook")
 
 
+async def test_tokens_and_webhooks_are_revoked_with_a_reason_that_is_encrypted(stack: Stack) -> None:
+    async with (
+        served(stack, webhook_hosts=("hooks.example.com",)) as url,
+        api(url, await token_of(url, "safety-owner")) as owner,
+    ):
+        token = await made(owner)
+        hook = (await owner.post("/webhooks", json={"url": "https://hooks.example.com/offboard"})).json()
+        for at in (f"/tokens/{token['token_id']}", f"/webhooks/{hook['hook_id']}"):
+            for wrong in ({"reason": ""}, {"reason": "x" * 4001}, {"why": "It was found in a mail."}):
+                refused(await owner.request("DELETE", at, json=wrong), 422, "invalid_request")
+            said = {"reason": f"{at} was found in a mail."}
+            assert (await owner.request("DELETE", at, json=said)).status_code == 204
+            events = (await owner.get("/ledger/history", params={"actor": "safety-owner"})).json()["events"]
+            assert said["reason"] in [
+                one["reason"] for one in events if one["type"] in ("TokenRevoked", "WebhookDisabled")
+            ]
+    async with await psycopg.AsyncConnection.connect(conninfo(stack.settings.database_url)) as raw:
+        rows = await (await raw.execute("SELECT stored::text FROM ledger.events")).fetchall()
+    assert rows and not [row for row in rows if b"was found in a mail".hex() in row[0] or "found in a mail" in row[0]]
+
+
 async def test_a_safety_owner_takes_access_back_over_the_api(program: Program, stack: Stack) -> None:
     owner, it = await program("safety-owner"), await program("it")
     first = (await stack.backend.runs.organisation()).actors["auditor"]

@@ -73,6 +73,7 @@ def owners(
 
 def revoke(
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="As `tokens` lists it.")],
+    reason: Reason = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
@@ -80,7 +81,7 @@ def revoke(
 
     async def work() -> None:
         async with entering(folder, alias) as server:
-            await server.delete("tokens", token)
+            await server.delete("tokens", token, body={"reason": reason} if reason else None)
             say(f"Token {token} is revoked.")
 
     carry_out(work())

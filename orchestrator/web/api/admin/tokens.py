@@ -17,7 +17,7 @@ from orchestrator.web.access.packets import packet_names
 from orchestrator.web.access.service_owners import ShownOwners, service_owners
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.parameters import TEXT
+from orchestrator.web.api.schema.parameters import TEXT, Reason
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["access"], route_class=IdempotentRoute)
@@ -59,6 +59,10 @@ class NewToken(RequestModel):
 class ServiceOwners(RequestModel):
     owner: Account = Field(description="The account that answers for the service", examples=["safety-owner"])
     deputy: Account | None = Field(None, description="The account to which it passes when the owner leaves")
+
+
+class TokenToRevoke(RequestModel):
+    reason: Reason | None = Field(None, description="Recorded with the event, encrypted; not when you sign out")
 
 
 class TokenShown(ResponseModel):
@@ -164,12 +168,16 @@ async def change_owners(
     return Response(status_code=204)
 
 
-@router.delete("/tokens/{token_id}", summary="Revoke a token", status_code=204, responses=problems(403, 404))
-async def revoke(request: Request, caller: ApiCaller, token_id: TokenId) -> Response:
+@router.delete("/tokens/{token_id}", summary="Revoke a token", status_code=204, responses=problems(403, 404, 413))
+async def revoke(
+    request: Request, caller: ApiCaller, token_id: TokenId, asked: TokenToRevoke | None = None
+) -> Response:
     """Takes effect immediately and cannot be reversed. For the account that created it, and for the safety owner of a
-    packet that is in use."""
+    packet that is in use. The body is optional."""
     web = state_of(request)
-    await commands.revoke_token(web.services, web.tokens, caller.actor, await packet_names(web), token_id)
+    reason = asked.reason if asked is not None else None
+    names = await packet_names(web)
+    await commands.revoke_token(web.services, web.tokens, caller.actor, names, token_id, reason=reason)
     return Response(status_code=204)
 
 

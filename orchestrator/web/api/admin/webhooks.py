@@ -15,7 +15,7 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.parameters import TEXT, Id
+from orchestrator.web.api.schema.parameters import TEXT, Id, Reason
 from orchestrator.web.state import state_of, webhooks_of
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], route_class=IdempotentRoute)
@@ -64,6 +64,10 @@ class WebhookSecret(ResponseModel):
     secret: str | None = Field(description="Shown once; the previous secret stays valid for one day")
 
 
+class WebhookToDisable(RequestModel):
+    reason: Reason | None = Field(None, description="Recorded with the event, encrypted")
+
+
 @router.get("", summary="List webhooks", responses=problems(403))
 async def all_of_them(request: Request, caller: ApiCaller) -> WebhookList:
     web = state_of(request)
@@ -95,11 +99,15 @@ async def rotate(request: Request, caller: ApiCaller, hook_id: HookId, key: Idem
     return WebhookSecret(hook_id=hook_id, secret=secret)
 
 
-@router.delete("/{hook_id}", summary="Disable a webhook", status_code=204, responses=problems(403, 404))
-async def disable(request: Request, caller: ApiCaller, hook_id: HookId) -> Response:
-    """Permanently: nothing is delivered any more, including pending deliveries."""
+@router.delete("/{hook_id}", summary="Disable a webhook", status_code=204, responses=problems(403, 404, 413))
+async def disable(
+    request: Request, caller: ApiCaller, hook_id: HookId, asked: WebhookToDisable | None = None
+) -> Response:
+    """Permanently: nothing is delivered any more, including pending deliveries. The body is optional."""
     web = state_of(request)
-    await commands.disable_webhook(web.services, webhooks_of(web), caller.actor, await packet_names(web), hook_id)
+    reason = asked.reason if asked is not None else None
+    names = await packet_names(web)
+    await commands.disable_webhook(web.services, webhooks_of(web), caller.actor, names, hook_id, reason=reason)
     return Response(status_code=204)
 
 

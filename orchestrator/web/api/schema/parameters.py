@@ -10,13 +10,17 @@ from typing import Annotated, Final
 from fastapi import Path, Query
 from pydantic import AwareDatetime, StringConstraints
 
+from orchestrator.web.access.forms import MAX_REASON_CHARACTERS
+
 ID: Final = r"^[^\x00-\x1f\x7f/]+$"
 TEXT: Final = r"^[^\x00]*$"
 MAX_ID_CHARACTERS: Final = 200
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)]
 Text = Annotated[str, StringConstraints(max_length=4000, pattern=TEXT, strip_whitespace=True)]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=TEXT, strip_whitespace=True)]
+Reason = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_REASON_CHARACTERS, pattern=TEXT, strip_whitespace=True)
+]
 
 _id = {"min_length": 1, "max_length": MAX_ID_CHARACTERS, "pattern": ID}
 

@@ -123,7 +123,7 @@ async def move(request: Request, caller: PageCaller, form: Form, name: str, vers
     try:
         phase = _phase(text(form, "phase"))
         known = (await web.services.runs.shelf(name)).history.version(version)
-        names, why = await packet_names(web), text(form, "reason")[:2000]
+        names, why = await packet_names(web), text(form, "reason")
         running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
         await commands.move_packet(
             web.services, caller.actor, name, known.version, phase, names, why, _open_runs(form), running

@@ -104,7 +104,7 @@ async def hold(request: Request, caller: PageCaller, form: Form, packet: str) ->
     web = state_of(request)
     current = await readable(web, caller, packet)
     system = text(form, "system")[:100]
-    reason = text(form, "reason")[:2000]
+    reason = text(form, "reason")
     try:
         names = await packet_names(web)
         changed = await commands.hold_system(web.services, caller.actor, system, current.name, names, reason or None)

@@ -87,7 +87,8 @@ async def change_owners(request: Request, caller: PageCaller, form: Form, token_
 async def revoke(request: Request, caller: PageCaller, form: Form, token_id: str) -> Response:
     web = state_of(request)
     try:
-        await commands.revoke_token(web.services, web.tokens, caller.actor, await packet_names(web), token_id)
+        names, reason = await packet_names(web), text(form, "reason") or None
+        await commands.revoke_token(web.services, web.tokens, caller.actor, names, token_id, reason=reason)
     except Refusal as refused:
         return await _page(request, caller, *refusal_flash(request, refused))
     said = Flash("done", "The token is revoked.")

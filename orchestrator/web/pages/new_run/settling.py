@@ -13,11 +13,10 @@ from starlette.datastructures import FormData
 
 from orchestrator.documents.preview import MatchQuestion
 from orchestrator.documents.shown_matches import Answered
-from orchestrator.web.access.forms import text, texts
+from orchestrator.web.access.forms import MAX_REASON_CHARACTERS, text, texts
 
 MAX_CHOSEN = 100
 MAX_ID_CHARACTERS = 200
-MAX_REASON_CHARACTERS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,7 @@ class Said:
 
     @classmethod
     def of(cls, form: FormData, questions: Iterable[MatchQuestion]) -> Said:
-        return cls(
-            {one.system: _ticked(form, one.system) for one in questions}, text(form, "reason")[:MAX_REASON_CHARACTERS]
-        )
+        return cls({one.system: _ticked(form, one.system) for one in questions}, text(form, "reason"))
 
     def to(self, system: str) -> Ticked:
         return self.ticked.get(system, Ticked())

@@ -78,6 +78,32 @@ async def test_a_token_that_another_created_is_revoked_with_a_reason(
     assert await _reasons(program, made["actor_id"], "TokenRevoked") == ["The vendor changed"]
 
 
+async def test_a_token_on_ones_own_list_is_revoked_with_a_reason(visit: Visit, program: Program) -> None:
+    body = {"name": "Weekly feed", "kind": "service", "roles": [], "up_to": "read", "lasts_days": 1}
+    made = (await (await program("safety-owner")).post("/tokens", json=body)).json()
+    place = f"{made['token_id']}-revoke"
+    done = await press(
+        await visit("safety-owner"), "/tokens", "Revoke token", inside=place, fill={"reason": "The report has ended"}
+    )
+    assert "The token is revoked." in Page(done.text).text
+    assert await _reasons(program, made["actor_id"], "TokenRevoked") == ["The report has ended"]
+
+
+async def test_a_reason_has_the_same_limit_on_every_page(stack: Stack, visit: Visit, program: Program) -> None:
+    actor_id, owner = await _colleague(stack, "operator"), await visit("safety-owner")
+    too_long = {"role": "operator", "system": "identity", "reason": "x" * 4001}
+    for path in (
+        f"/staff/{actor_id}/roles/revoke", f"/staff/{actor_id}/sessions/end", "/staff/tokens/0123456789abcdef/revoke",
+        "/tokens/0123456789abcdef/revoke", "/webhooks/w_0123456789abcdef/disable", "/systems/standard-leaver/hold",
+        "/runs/r0123456789abcdef/end",
+    ):  # fmt: skip
+        answer = await owner.submit(path, too_long)
+        assert answer.status_code == 422, path
+        assert "The reason has 4,001 characters; the limit is 4,000." in Page(answer.text).text, path
+    assert (await owner.submit(f"/staff/{actor_id}/roles/revoke", too_long | {"reason": "x" * 4000})).status_code == 200
+    assert await _reasons(program, actor_id, "RolesRevoked") == ["x" * 4000]
+
+
 async def test_the_page_and_its_forms_are_for_a_safety_owner_alone(stack: Stack, visit: Visit) -> None:
     actor_id = await _colleague(stack, "operator")
     forms = (
