@@ -36,7 +36,7 @@ from orchestrator.ledger.engine.inquiries import InquiryRows
 from orchestrator.ledger.engine.notices import NoticeBook
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.engine.webhooks import Webhooks
-from orchestrator.ledger.persons.keys import Keyring, load_master_key
+from orchestrator.ledger.persons.keys import Keyring, load_master_keys
 from orchestrator.ledger.schema.database import Database
 from orchestrator.reading.open_counts import open_counts
 from orchestrator.reading.queries import Queries
@@ -79,7 +79,7 @@ async def open_backend(settings: Settings, abilities: Catalogue | None = None) -
     """Raises `LedgerUnavailable` on first use, `WrongMasterKey` at once."""
     database = Database(settings.database_url)
     try:
-        keyring = Keyring(database, load_master_key(settings.master_key, "OFFBOARD_MASTER_KEY"))
+        keyring = Keyring(database, *load_master_keys(settings.master_key, "OFFBOARD_MASTER_KEY"))
         ledger = Ledger(database, keyring, EventCodec(RUN_EVENT_TYPES))
         try:
             yield Backend(database, keyring, ledger, Runs(ledger, abilities or connector_kinds()))

@@ -67,6 +67,7 @@ def make_app() -> typer.Typer:
     _add(app, OWNERS, credentials.revoke_role)
     for_ledger = _group("Sign, verify and export the ledger; rebuild the read tables.")
     _add(for_ledger, None, ledger.checkpoint, ledger.verify, ledger.rebuild, ledger.export, ledger.key, serving.migrate)
+    _add(for_ledger, None, ledger.new_master_key, ledger.rewrap)
     for_connectors = _group("Create connector packages for other systems.")
     _add(for_connectors, None, connector.new)
     app.add_typer(for_connectors, name="connector", rich_help_panel=ADMINISTRATORS)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from orchestrator.domain.errors import TooOften
 from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.persons.rewrapping import SealedColumn
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import answers
 
@@ -99,3 +100,6 @@ class StoredResponses:
 
 def _context(actor_id: str, key: str) -> str:
     return f"answer:{len(actor_id)}:{actor_id}:{key}"
+
+
+SEALED: Final = (SealedColumn(answers, answers.c.sealed, lambda row: _context(row["actor_id"], row["key"])),)

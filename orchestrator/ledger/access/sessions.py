@@ -13,13 +13,14 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from psycopg.rows import dict_row
 from sqlalchemy import delete, func, insert, select, update
 
 from orchestrator.ledger.book.errors import UnreadableEvent
 from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.persons.rewrapping import SealedColumn
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import devices, sessions
 
@@ -51,11 +52,14 @@ class SessionLimits:
 
 @dataclass(frozen=True, slots=True)
 class Flash:
-    """Something to say on the next page: `kind` is `done` or `refused`."""
+    """Something to say on the next page: `kind` is `done` or `refused`. `about` is the title of the item that it is
+    about, and `place` that item's id on the page."""
 
     kind: str
     text: str
     remedy: str = ""
+    about: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +212,18 @@ class Sessions:
         return words if datetime.fromisoformat(words["over"]) > datetime.now(UTC) else None
 
     def _seal(self, hashed: bytes, words: dict[str, Any]) -> bytes:
-        return self._keyring.seal(f"access:{hashed.hex()}", json.dumps(words).encode())
+        return self._keyring.seal(_context(hashed), json.dumps(words).encode())
 
     def _open(self, hashed: bytes, sealed: bytes) -> dict[str, Any]:
-        words: dict[str, Any] = json.loads(self._keyring.open(f"access:{hashed.hex()}", bytes(sealed)))
+        words: dict[str, Any] = json.loads(self._keyring.open(_context(hashed), bytes(sealed)))
         return words
+
+
+def _context(hashed: bytes) -> str:
+    return f"access:{hashed.hex()}"
+
+
+SEALED: Final = (SealedColumn(sessions, sessions.c.sealed, lambda row: _context(row["session_hash"])),)
 
 
 def _sign_in(state: str) -> str:

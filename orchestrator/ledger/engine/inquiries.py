@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from orchestrator.domain.errors import TooOften
 from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.persons.rewrapping import SealedColumn
 from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.schema.inquiry_tables import inquiries
 
 INQUIRY_TTL = timedelta(minutes=15)
 """How long a row can be read, answered or not, where nothing else is said. It is deleted when the next one is put after
@@ -158,3 +160,9 @@ class InquiryRows:
 
 def _context(inquiry_id: str, asked_by: str, what: str) -> str:
     return f"inquiry:{inquiry_id}:{what}:{asked_by}"
+
+
+SEALED: Final = (
+    SealedColumn(inquiries, inquiries.c.question, lambda row: _context(row["inquiry_id"], row["asked_by"], "question")),
+    SealedColumn(inquiries, inquiries.c.answer, lambda row: _context(row["inquiry_id"], row["asked_by"], "answer")),
+)

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, insert, select, text, update
 
@@ -20,6 +20,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.persons.rewrapping import SealedColumn
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import events, head, runs, webhooks
 from orchestrator.notifications.hook_addresses import target_of
@@ -230,6 +231,12 @@ def unknown_webhook(hook_id: str) -> Invalid:
 
 def _context(hook_id: str) -> str:
     return f"webhook:{hook_id}"
+
+
+SEALED: Final = tuple(
+    SealedColumn(webhooks, column, lambda row: _context(row["hook_id"]))
+    for column in (webhooks.c.sealed, webhooks.c.former_sealed)
+)
 
 
 def _shown(secret: bytes) -> str:

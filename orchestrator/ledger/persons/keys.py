@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hmac
 import os
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from orchestrator.ledger.book.errors import PersonErased, PersonUnknown, WrongMasterKey
+from orchestrator.ledger.book.errors import PersonErased, PersonUnknown, UnreadableEvent, WrongMasterKey
 from orchestrator.ledger.book.format import prefixed
 from orchestrator.ledger.persons.sealing import KEY_BYTES, PersonKey, expand, extract, seal, unseal
 from orchestrator.ledger.schema.database import Database
@@ -31,6 +33,8 @@ CACHED_SECONDS = 30.0
 """How long another process may still read a person after `erase_person`; this one stops at once."""
 
 _WRAPPED_MARK = b"\x01"
+_KEY_LENGTHS = (KEY_BYTES, 2 * KEY_BYTES)
+"""A key that replaced another one has the key of the hashes after its own bytes."""
 _KEYS = "SELECT person_id, wrapped FROM keyring.person_keys WHERE person_id = ANY(%s)"
 _FIND = "SELECT person_id FROM keyring.lookups WHERE tag = %s"
 # One statement, so that a person is never found without a key.
@@ -42,33 +46,79 @@ SELECT person_id, %s, engine.now() FROM claimed RETURNING person_id
 """
 
 
-def load_master_key(text_of_key: str, place: str = "master key") -> bytes:
-    """32 bytes from their base64 or hexadecimal text (white space around it is ignored). `place` is the variable or
-    file it came from, for the error, which never repeats the text. Raises `WrongMasterKey`."""
-    written = text_of_key.strip()
+def load_master_keys(text_of_keys: str, place: str = "master key") -> tuple[bytes, ...]:
+    """Keys from their base64 or hexadecimal text, separated by white space: the first encrypts, and those after it are
+    accepted until it has replaced them. `place` is the variable or file they came from, for the error, which never
+    repeats the text. Raises `WrongMasterKey`."""
+    keys = tuple(_parsed(written, place) for written in text_of_keys.split())
+    if not keys:
+        raise _not_a_key(place)
+    return keys
+
+
+def _parsed(written: str, place: str) -> bytes:
     try:
-        key = bytes.fromhex(written) if len(written) == 2 * KEY_BYTES else base64.b64decode(written, validate=True)
+        is_hex = len(written) in [2 * length for length in _KEY_LENGTHS]
+        key = bytes.fromhex(written) if is_hex else base64.b64decode(written, validate=True)
     except (ValueError, binascii.Error):
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise WrongMasterKey(
-            place, f"it is not {KEY_BYTES} bytes in base64 or hex", "Create one: openssl rand -base64 32"
-        )
+        raise _not_a_key(place) from None
+    if len(key) not in _KEY_LENGTHS:
+        raise _not_a_key(place)
     return key
 
 
-class Keyring:
-    """Makes, finds, unwraps and destroys persons' keys. Raises `LedgerUnavailable` where it needs the database."""
+def _not_a_key(place: str) -> WrongMasterKey:
+    return WrongMasterKey(
+        place,
+        f"it is not {KEY_BYTES} bytes in base64 or hex, nor a key that `offboard ledger new-master-key` made",
+        "Create one: openssl rand -base64 32",
+    )
 
-    def __init__(self, database: Database, master_key: bytes) -> None:
-        if len(master_key) != KEY_BYTES:
-            raise WrongMasterKey("master key", f"it has {len(master_key)} bytes, not {KEY_BYTES}")
-        extracted = extract(master_key)
+
+def next_master_key(master_key: bytes) -> bytes:
+    """A new master key that replaces this one: random bytes, and the key of the hashes, which stays. The IDs of
+    accounts in the ledger are such hashes."""
+    return os.urandom(KEY_BYTES) + _MasterKey.of(master_key).lookup
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _MasterKey:
+    """What is derived from a master key. `own` seals what is in no person's record, `lookup` makes the hashes."""
+
+    wrapping: AESGCM
+    wrapping_id: bytes
+    lookup: bytes
+    own: bytes
+
+    @classmethod
+    def of(cls, key: bytes) -> _MasterKey:
+        if len(key) not in _KEY_LENGTHS:
+            raise WrongMasterKey("master key", f"it has {len(key)} bytes, not {KEY_BYTES}")
+        extracted = extract(key[:KEY_BYTES])
+        return cls(
+            AESGCM(expand(extracted, b"offboard wrapping")),
+            expand(extracted, b"offboard wrapping id")[:8],
+            key[KEY_BYTES:] or expand(extracted, b"offboard lookup"),
+            expand(extracted, b"offboard own"),
+        )
+
+
+class Keyring:
+    """Makes, finds, unwraps and destroys persons' keys. Raises `LedgerUnavailable` where it needs the database.
+
+    `master_key` encrypts; what was encrypted with one of the `former` keys opens as well, until `rewrap` has encrypted
+    it again."""
+
+    def __init__(self, database: Database, master_key: bytes, *former: bytes) -> None:
         self._database = database
-        self._wrapping = AESGCM(expand(extracted, b"offboard wrapping"))
-        self._wrapping_id = expand(extracted, b"offboard wrapping id")[:8]
-        self._lookup_key = expand(extracted, b"offboard lookup")
-        self._own = expand(extracted, b"offboard own")
+        self._master = _MasterKey.of(master_key)
+        self._former = tuple(_MasterKey.of(key) for key in former)
+        if any(not hmac.compare_digest(one.lookup, self._master.lookup) for one in self._former):
+            raise WrongMasterKey(
+                "master key",
+                "one of its keys was not made from the other, so that accounts would get other IDs",
+                "Create the new key with `offboard ledger new-master-key`",
+            )
         self._cache: OrderedDict[str, tuple[float, PersonKey | None]] = OrderedDict()
 
     def __repr__(self) -> str:
@@ -133,15 +183,29 @@ class Keyring:
     def seal(self, context: str, plaintext: bytes) -> bytes:
         """Encrypts what is not in one person's record: sessions, stored answers, questions to a worker. It can be
         decrypted only with the same master key and the same context."""
-        return seal(self._own, context, plaintext)
+        return seal(self._master.own, context, plaintext)
 
     def open(self, context: str, sealed: bytes) -> bytes:
         """Raises `UnreadableEvent` for another installation's, another context's or damaged bytes."""
-        return unseal(self._own, context, sealed, f"sealed data, {context.partition(':')[0]}")
+        place = f"sealed data, {context.partition(':')[0]}"
+        *others, last = (self._master, *self._former)
+        for key in others:
+            with contextlib.suppress(UnreadableEvent):
+                return unseal(key.own, context, sealed, place)
+        return unseal(last.own, context, sealed, place)
+
+    def sealed_again(self, context: str, sealed: bytes) -> bytes | None:
+        """The same under the master key; None where it is so already, or opens with no key."""
+        with contextlib.suppress(UnreadableEvent):
+            unseal(self._master.own, context, sealed, context)
+            return None
+        with contextlib.suppress(UnreadableEvent):
+            return self.seal(context, self.open(context, sealed))
+        return None
 
     def lookup_tag(self, kind: str, value: str) -> bytes:
         """A keyed hash for exact lookup. The caller normalises `value` (case, Unicode form) beforehand."""
-        return hmac.digest(self._lookup_key, prefixed(kind.encode(), value.encode()), "sha256")
+        return hmac.digest(self._master.lookup, prefixed(kind.encode(), value.encode()), "sha256")
 
     async def find_person(self, kind: str, value: str) -> str | None:
         async with self._database.driver() as connection:
@@ -170,26 +234,38 @@ class Keyring:
             .on_conflict_do_nothing()
         )
 
+    def wrapped_again(self, person_id: str, wrapped: bytes) -> bytes:
+        """A person's key, encrypted with the master key instead of a former one. Raises `WrongMasterKey`."""
+        return self._wrap(person_id, self._secret(person_id, wrapped))
+
+    @property
+    def wrapping_id(self) -> bytes:
+        """The bytes after the first of every key that the master key encrypted."""
+        return self._master.wrapping_id
+
     def _wrap(self, person_id: str, secret: bytes) -> bytes:
         nonce = os.urandom(12)
-        sealed = self._wrapping.encrypt(nonce, secret, prefixed(b"offboard person", person_id.encode()))
-        return _WRAPPED_MARK + self._wrapping_id + nonce + sealed
+        sealed = self._master.wrapping.encrypt(nonce, secret, prefixed(b"offboard person", person_id.encode()))
+        return _WRAPPED_MARK + self._master.wrapping_id + nonce + sealed
 
     def _unwrap(self, person_id: str, wrapped: bytes) -> PersonKey:
+        return PersonKey(person_id, self._secret(person_id, wrapped))
+
+    def _secret(self, person_id: str, wrapped: bytes) -> bytes:
         place = f"keyring, person {person_id}"
-        if wrapped[:1] != _WRAPPED_MARK or not hmac.compare_digest(wrapped[1:9], self._wrapping_id):
+        keys = [one for one in (self._master, *self._former) if hmac.compare_digest(wrapped[1:9], one.wrapping_id)]
+        if wrapped[:1] != _WRAPPED_MARK or not keys:
             raise WrongMasterKey(
                 place, "it was encrypted with another master key", "Set the master key that it was created with"
             )
         try:
-            secret = self._wrapping.decrypt(
+            return keys[0].wrapping.decrypt(
                 wrapped[9:21], wrapped[21:], prefixed(b"offboard person", person_id.encode())
             )
         except InvalidTag as error:
             raise WrongMasterKey(
                 place, "its encrypted key is damaged", "Restore the keyring from its backup"
             ) from error
-        return PersonKey(person_id, secret)
 
 
 def new_person_id() -> str:

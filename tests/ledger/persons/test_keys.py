@@ -13,7 +13,7 @@ from orchestrator.domain.events.event import Draft
 from orchestrator.ledger.book.errors import PersonErased, PersonUnknown, UnreadableEvent, WrongMasterKey
 from orchestrator.ledger.book.records import StreamAppend
 from orchestrator.ledger.book.store import Ledger
-from orchestrator.ledger.persons.keys import Keyring, load_master_key
+from orchestrator.ledger.persons.keys import Keyring, load_master_keys
 from orchestrator.ledger.persons.sealing import PersonKey, expand, extract
 from orchestrator.ledger.proofs.verification import verify_database
 from orchestrator.ledger.schema.database import Database
@@ -27,11 +27,13 @@ def test_keys_are_derived_as_rfc_5869_says() -> None:
 
 
 def test_master_keys_are_read_from_base64_and_hex() -> None:
-    assert load_master_key(base64.b64encode(MASTER_KEY).decode() + "\n") == MASTER_KEY
-    assert load_master_key(MASTER_KEY.hex()) == MASTER_KEY
-    for bad in ("", "hunter2", "00" * 31, base64.b64encode(bytes(33)).decode()):
+    written = base64.b64encode(MASTER_KEY).decode()
+    assert load_master_keys(written + "\n") == (MASTER_KEY,)
+    assert load_master_keys(MASTER_KEY.hex()) == (MASTER_KEY,)
+    assert load_master_keys(f"{bytes(64).hex()}\n{written}") == (bytes(64), MASTER_KEY)
+    for bad in ("", "hunter2", "00" * 31, base64.b64encode(bytes(33)).decode(), f"{written} hunter2"):
         with pytest.raises(WrongMasterKey, match="OFFBOARD_KEY") as refused:
-            load_master_key(bad, "OFFBOARD_KEY")
+            load_master_keys(bad, "OFFBOARD_KEY")
         assert not bad or bad not in str(refused.value)
 
 

@@ -1,8 +1,9 @@
-"""The commands `ledger checkpoint|verify|rebuild|export|key`, for administrators on the server."""
+"""The commands `ledger checkpoint|verify|rebuild|export|key|new-master-key|rewrap`, for administrators."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,7 @@ from orchestrator.settings import PREFIX, SettingMissing
 
 if TYPE_CHECKING:
     from orchestrator.ledger.book.rebuild import Rebuilt
+    from orchestrator.ledger.persons.rewrapping import Rewrapped
     from orchestrator.ledger.proofs.verification import VerificationReport
 
 VERIFIER = PREFIX + "CHECKPOINT_VERIFIER"
@@ -211,6 +213,59 @@ def key(
     verifier = carry_out(work())
     typer.echo(verifier)
     note(f"Set {PREFIX}CHECKPOINT_KEY_FILE to {out}; give the line above to the auditors, as --key or {VERIFIER}.")
+
+
+def new_master_key(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file for the key.")],
+    folder: Folder = FOLDER,
+) -> None:
+    """Create a master key that replaces the current one. Account IDs stay the same. Nothing is changed yet."""
+
+    async def work() -> None:
+        from orchestrator.cli.server.installation import server_settings
+        from orchestrator.ledger.persons.keys import load_master_keys, next_master_key
+
+        current, *_ = load_master_keys(server_settings(folder).master_key, PREFIX + "MASTER_KEY")
+        await _written(out, base64.b64encode(next_master_key(current)).decode() + "\n", 0o600)
+
+    carry_out(work())
+    say(f"The new master key is in {out}.")
+    note(
+        f"Put both keys into {PREFIX}MASTER_KEY, the new one first, separated by a space or a line break, and restart "
+        "all processes. Then: offboard ledger rewrap"
+    )
+
+
+def rewrap(folder: Folder = FOLDER) -> None:
+    """Encrypt everything again that a former master key encrypted. Repeat it after an interruption."""
+
+    async def work() -> Rewrapped:
+        from orchestrator.cli.server.installation import server_settings
+        from orchestrator.ledger.access import answers, sessions
+        from orchestrator.ledger.engine import inquiries, webhooks
+        from orchestrator.ledger.persons.keys import Keyring, load_master_keys
+        from orchestrator.ledger.persons.rewrapping import rewrap
+        from orchestrator.ledger.schema.database import Database
+
+        settings = server_settings(folder)
+        database = Database(settings.database_url)
+        try:
+            keyring = Keyring(database, *load_master_keys(settings.master_key, PREFIX + "MASTER_KEY"))
+            sealed = (*webhooks.SEALED, *sessions.SEALED, *answers.SEALED, *inquiries.SEALED)
+            return await rewrap(database, keyring, sealed)
+        finally:
+            await database.aclose()
+
+    with _busy("Encrypting with the new master key"):
+        done = carry_out(work())
+    say(f"Encrypted again: the keys of {done.people} people, and {done.sealed} other values.")
+    if done.left:
+        complain(
+            f"The keys of {done.left} people are still encrypted with a former master key.",
+            "A process still encrypts with it: restart all processes with the new key first, then run this again.",
+        )
+        raise typer.Exit(REFUSED)
+    say(f"The former master key is not needed any more: remove it from {PREFIX}MASTER_KEY.", style="green")
 
 
 def _busy(doing: str):  # type: ignore[no-untyped-def]  # rich's status, a context manager
