@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from ipaddress import ip_address, ip_network
@@ -186,12 +187,55 @@ def test_images_are_pinned() -> None:
     images += re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     images += re.findall(r"^FROM (\S+)", (ROOT / "deploy" / "temporal" / "Dockerfile").read_text(), re.MULTILINE)
     for image in images:
-        assert re.fullmatch(r"[a-z/.-]+:\d+(\.\d+)+(-[a-z-]+)?", image), image
+        assert re.fullmatch(r"[a-z/.-]+:\d+(\.\d+)+(-[a-z-]+)?(@sha256:[0-9a-f]{64})?", image), image
     with (ROOT / "pyproject.toml").open("rb") as file:
         import tomllib
 
         version = tomllib.load(file)["project"]["version"]
     assert {SERVICES[name]["image"] for name in OURS} == {f"offboard:{version}"}
+
+
+def test_a_command_pins_the_digests_of_all_images_that_others_publish(tmp_path: Path) -> None:
+    """Against a registry whose digests begin with `DIGEST` and that has no `temporalio/ui` in the end."""
+    for name in ("Dockerfile", "deploy/temporal/Dockerfile", "docker-compose.yml", "deploy/pin-images"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(
+        '#!/bin/sh\ncase "$*" in *@*) exit 1 ;; *"$MISSING"*) exit 0 ;; esac\n'
+        'printf "sha256:%s%062d\\n" "$DIGEST" "${#6}"\n'
+    )
+    docker.chmod(0o755)
+
+    def pin(digest: str, missing: str = "none") -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": f"{docker.parent}:/usr/bin:/bin", "DIGEST": digest, "MISSING": missing}
+        return subprocess.run(
+            [tmp_path / "deploy" / "pin-images"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def images() -> list[str]:
+        text = "\n".join(
+            (tmp_path / name).read_text() for name in ("Dockerfile", "deploy/temporal/Dockerfile", COMPOSE.name)
+        )
+        return re.findall(r"^(?:FROM|\s*image:) (\S+)", text, re.MULTILINE)
+
+    before = images()
+    for digest in ("ab", "cd"):  # the second time there are newer images
+        assert pin(digest).returncode == 0
+        for was, now in zip(before, images(), strict=True):
+            pinned = "" if was.startswith("offboard") else f"@sha256:{digest}{len(was):062d}"
+            assert now == was + pinned
+    assert " AS build" in (tmp_path / "Dockerfile").read_text()
+    refused = pin("ef", "temporalio/ui")
+    assert (
+        refused.returncode == 1 and "docker-compose.yml: the registry has no digest of temporalio/ui" in refused.stderr
+    )
 
 
 def test_files_that_are_mounted_are_there() -> None:
@@ -219,8 +263,8 @@ def test_the_image_is_built_from_the_lock_and_runs_as_an_unprivileged_user() -> 
 
 
 def test_scripts_are_plain_shell() -> None:
-    for script in ("deploy/make-secrets", "deploy/temporal/prepare-databases", "deploy/temporal/start-server",
-                   "deploy/temporal/make-namespace"):  # fmt: skip
+    for script in ("deploy/make-secrets", "deploy/pin-images", "deploy/temporal/prepare-databases",
+                   "deploy/temporal/start-server", "deploy/temporal/make-namespace"):  # fmt: skip
         assert (ROOT / script).stat().st_mode & 0o111, script
         subprocess.run(["sh", "-n", ROOT / script], check=True, timeout=10)
 
