@@ -115,7 +115,11 @@ async def _find_page(
     web = state_of(request)
     packet = chosen or (offered[0].name if offered else "")
     matches = [
-        (person, sealed(web.services.keyring, caller.actor.actor_id, RunDraft.begin(packet, person, caller.zone)))
+        (
+            person,
+            sealed(web.services.keyring, caller.actor.actor_id, RunDraft.begin(packet, person, caller.zone)),
+            await _open_run(web, caller, person.hr_id),
+        )
         for person in (found.people if found is not None else ())
     ]
     return await page(
@@ -123,6 +127,12 @@ async def _find_page(
         offered=offered, chosen=packet, text=text, found=found, matches=matches, refused=on_page(refused),
         shortest=MIN_SEARCH_CHARACTERS,
     )  # fmt: skip
+
+
+async def _open_run(web: WebState, caller: Caller, hr_id: str) -> str | None:
+    """The person's open run, if there is one that the caller sees."""
+    person_id = await web.services.keyring.find_person("hr", hr_id)
+    return await web.queries.open_run_of(caller.viewer, person_id) if person_id is not None else None
 
 
 @router.post("/runs/new/terms")

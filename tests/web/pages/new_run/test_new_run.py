@@ -7,7 +7,7 @@ import html
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +21,8 @@ from orchestrator.web.serving import listening, serving
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember
 from tests.cli.command_line import Leaver
-from tests.web.conftest import Visit
+from tests.web.api.running import start as start_run
+from tests.web.conftest import Program, Visit
 from tests.web.pages.forms import choose, heading, look_ahead, name_of, start, value_of
 from tests.web.visitor import Visitor
 
@@ -65,6 +66,25 @@ async def test_hr_finds_someone_looks_ahead_and_starts(stack: Stack, visit: Visi
     assert landed.status_code == 200 and landed.url.path.startswith("/runs/r")
     assert "Run started" in landed.text and name_of(person) in html.unescape(landed.text)
     assert "Run started" not in (await browser.get(landed.url.path)).text, "it is said once"
+
+
+async def test_the_search_marks_a_person_with_an_open_run_and_links_to_it(
+    visit: Visit, leaver: Leaver, program: Program
+) -> None:
+    browser, person, hr = await visit("hr"), await leaver(), await program("hr")
+    search = {"packet": "standard-leaver", "text": person.employee_number}
+    before = await browser.submit("/runs/new/people", search)
+    assert name_of(person) in html.unescape(before.text) and "has an open run" not in before.text
+    run_id = await start_run(hr, person)
+    found = await browser.submit("/runs/new/people", search)
+    assert f'This person has an open run: <a href="/runs/{run_id}">' in found.text
+    hidden, until = await leaver(), (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    run_id = await start_run(hr, hidden, embargo={"until": until, "named": ["it", "finance", "operator"]})
+    search["text"] = hidden.employee_number
+    for alias, sees in (("operator", True), ("safety-owner", False)):
+        found = await (await visit(alias)).submit("/runs/new/people", search)
+        assert name_of(hidden) in html.unescape(found.text), alias
+        assert (run_id in found.text, "has an open run" in found.text) == (sees, sees), alias
 
 
 async def test_the_preview_lists_what_the_person_holds_in_offboard(stack: Stack, visit: Visit, leaver: Leaver) -> None:
