@@ -147,7 +147,7 @@ async def _to_the_end(
     """Money and deletion are approved, and every task is done."""
     finance = UserInBrowser(await browsing(), hand, True)
     await finance.sit_down("finance")
-    for desk, what in ((finance, "Final pay and company cards"), (it, "Irreversible clean-up")):
+    for desk, what in ((finance, "Final pay and company cards"), (it, "Licences and deletions")):
         await hand.press(desk.card(what, name).get_by_role("button", name="Approve").first)
         await desk.told("Approved")
     await operator.page.goto(hr.page.url)
