@@ -56,6 +56,7 @@ async def page(
         zone=caller.zone if caller is not None else "UTC",
         now=caller.now if caller is not None else None,
         path=request.url.path,
+        form_place=getattr(request.state, "form_place", ""),
         **context,
     )
     return HTMLResponse(body, status)

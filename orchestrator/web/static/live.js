@@ -1,4 +1,5 @@
-// Three comforts, and nothing that a page cannot do without: updates that arrive by themselves, search as you type, and folds that open for printing.
+// Four comforts, and nothing that a page cannot do without: updates that arrive by themselves, search as you type, a refused form's
+// own place, and folds that open for printing.
 //
 // Live:   <div data-live data-stream="/…"> opens that stream. On a message the page is fetched again, and each element
 //         with `data-live-part` and an id takes over what differs. Focus, open folds, typed text and scrolling stay.
@@ -252,6 +253,16 @@
       if (asked !== null) asked.abort();
     });
   };
+
+  // A form that was refused is answered at its own address. The page that it is on gets its address back, and scrolls to the form.
+
+  const { formPlace } = document.getElementById("main").dataset;
+  if (formPlace) {
+    const [page, place] = formPlace.split("#");
+    history.replaceState(null, "", page);
+    const there = place ? document.getElementById(place) : null;
+    if (there !== null) location.replace(`#${place}`); // unlike replaceState, this makes it the target
+  }
 
   // Paper has no folds to open
 

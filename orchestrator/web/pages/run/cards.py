@@ -56,6 +56,16 @@ def anchor(run_id: str, item_id: str) -> str:
     return f"w-{plain}"
 
 
+def item_title(seen: RunAccess, item_id: str) -> str:
+    """Of an approval, a task or an exception; empty for none."""
+    state = seen.state
+    if item_id in state.decisions.gates:
+        return str(gate_card(seen, item_id)["title"])
+    if item_id in state.work.tasks:
+        return str(task_card(seen, item_id)["title"])
+    return str(exception_card(seen, item_id)["title"]) if item_id in state.work.exceptions else ""
+
+
 def _elsewhere(seen: RunAccess, item_id: str, is_open: bool) -> Document:
     """Who else can act, and what happens if no one does."""
     if not is_open:
@@ -221,9 +231,24 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
         "remedy": exception_remedy(opened.kind, opened.code, opened.system, seen.world.pinned),
         "second": second,
         "decision": _decision(seen, opened),
+        "removed": _removed_before_approval(seen) if opened.kind == "urgent_review" else [],
         **(_repairs(seen, exception_id, known) if known.open else CLOSED),
         **_elsewhere(seen, exception_id, known.open),
     }
+
+
+def _removed_before_approval(seen: RunAccess) -> list[Document]:
+    """What the review of an urgent start is about: the steps that began without an approval, the first ones first."""
+    state = seen.state
+    begun = [
+        (known.first_started_at, step, known)
+        for id_, step in state.plan.steps.items()
+        if state.goes_before_gates(step) and (known := state.work.steps[id_]).first_started_at is not None
+    ]
+    return [
+        seen.step(step) | {"status": known.status, "at": known.changed_at or at}
+        for at, step, known in sorted(begun, key=lambda one: (one[0], one[1].step_id))
+    ]
 
 
 def _decision(seen: RunAccess, opened: ExceptionOpened) -> Document | None:

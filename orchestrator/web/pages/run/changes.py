@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Request
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from orchestrator import commands
 from orchestrator.commands import Done
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.run.cutoff import parse_cutoff
-from orchestrator.web.access.caller import PageCaller
+from orchestrator.domain.measures.added_exposure import added_exposure
+from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
+from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.pages.run.flashes import done
 from orchestrator.web.pages.run.form_responses import carried_out, refused
-from orchestrator.web.pages.run.run_access import load_run
-from orchestrator.web.state import state_of
+from orchestrator.web.pages.run.run import show_run
+from orchestrator.web.pages.run.run_access import Document, load_run
+from orchestrator.web.state import WebState, state_of
 from orchestrator.web.times import instant
 
 router = APIRouter()
@@ -50,9 +53,14 @@ async def release(request: Request, caller: PageCaller, form: Form, run_id: str)
 
 @router.post("/runs/{run_id}/reschedule")
 async def reschedule(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
-    """`cutoff` is a time on the clock of `zone`."""
+    """`cutoff` is a time on the clock of `zone`. If access stays open for longer, the page shows for how long, and the
+    cutoff is moved once `confirmed` says that this was shown."""
     try:
         cutoff = parse_cutoff(text(form, "cutoff"), text(form, "zone"))
+        postponed = await _postponed(state_of(request), caller, run_id, cutoff)
+        if postponed is not None and text(form, "confirmed") != postponed["confirmed"]:
+            request.state.form_place = f"/runs/{run_id}#change-cutoff"
+            return await show_run(request, caller, run_id, QueryParams(), 422, postponed=postponed)
         came_of_it = await commands.reschedule_run(state_of(request).services, caller.actor, run_id, cutoff)
     except Refusal as refusal:
         return await refused(request, caller, form, refusal, run_id)
@@ -60,6 +68,25 @@ async def reschedule(request: Request, caller: PageCaller, form: Form, run_id: s
     when = instant(seen.state.cutoff, seen.state.zone)
     said = f"The cutoff is now {when}." if came_of_it.events else f"The cutoff was already {when}."
     return await carried_out(request, caller, form, done(said, came_of_it))
+
+
+async def _postponed(web: WebState, caller: Caller, run_id: str, cutoff: Cutoff) -> Document | None:
+    """What a later cutoff adds to the exposure. None if it adds nothing, or the caller can't move the cutoff."""
+    seen = await load_run(web, caller, run_id)
+    # Counted on the complete run, as in the API: without the systems that the caller does not read it is too small.
+    whole = await web.services.runs.load(seen.state.run_id)
+    added = added_exposure(whole.state, cutoff.instant, whole.world.now)
+    if added is None or not added.longer or not seen.permissions.move(cutoff):
+        return None
+    return {
+        "hours": f"{added.longer / timedelta(hours=1):,.1f}".removesuffix(".0"),
+        "systems": [seen.system(name) for name in added.systems],
+        "privileged": len(added.privileged),
+        "cutoff": cutoff.instant,
+        "zone": cutoff.zone,
+        "typed": cutoff.local,
+        "confirmed": f"{whole.state.cutoff.isoformat()}/{cutoff.instant.isoformat()}",
+    }
 
 
 @router.post("/runs/{run_id}/end")

@@ -12,6 +12,7 @@ from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.remedies import remedy_of
+from orchestrator.web.pages.run.cards import anchor, item_title
 from orchestrator.web.pages.run.run_access import RunAccess
 from orchestrator.web.rendering import person_label
 from orchestrator.web.times import instant
@@ -33,9 +34,10 @@ def on_page(refused: Refusal | None) -> FlashNotice | None:
 
 
 def refusal(seen: RunAccess, refused: Refusal, item_id: str = "") -> Flash:
-    """The text of a refusal; if another person was first, who and when."""
+    """The text of a refusal with the item that it is about; if another person was first, who and when."""
     text = _outcome(seen, refused, item_id) or refused.message
-    return Flash("refused", text, remedy_of(refused))
+    about = item_title(seen, item_id)
+    return Flash("refused", text, remedy_of(refused), about, anchor(seen.state.run_id, item_id) if about else "")
 
 
 def _outcome(seen: RunAccess, refused: Refusal, item_id: str) -> str:

@@ -57,6 +57,7 @@ async def again(
     request: Request, caller: Caller, form: FormData, status: int, *flashes: Flash, typed: Typed | None = None
 ) -> Response:
     """The page that a form was sent from, as it is now, and what there is to say."""
+    request.state.form_place = place_of(form)
     place = urlsplit(place_of(form))
     query = QueryParams(place.query)
     if place.path == "/exceptions":

@@ -84,10 +84,10 @@ class Permissions:
 
     def reschedule(self) -> bool:
         """In one direction at least."""
-        return any(self._reschedule(by) for by in (timedelta(days=1), timedelta(days=-1)))
+        days = (timedelta(days=1), timedelta(days=-1))
+        return any(self.move(Cutoff(instant=self.state.cutoff + by, zone=self.state.zone, local="")) for by in days)
 
-    def _reschedule(self, by: timedelta) -> bool:
-        moved = Cutoff(instant=self.state.cutoff + by, zone=self.state.zone, local="")
+    def move(self, moved: Cutoff) -> bool:
         return self._try(lambda: requests.reschedule(self.state, moved, self.actor, self.world)).allowed
 
     def embargo(self) -> bool:

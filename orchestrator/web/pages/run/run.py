@@ -50,8 +50,10 @@ async def show_run(
     status: int = 200,
     flashes: Sequence[Flash] = (),
     typed: Typed | None = None,
+    postponed: Document | None = None,
 ) -> Response:
-    """Raises `Invalid` (`unknown_run`) for a run that there is not, or that the caller does not see."""
+    """`postponed` is a later cutoff that is to be confirmed, with what it adds to the exposure. Raises `Invalid`
+    (`unknown_run`) for a run that there is not, or that the caller does not see."""
     web = state_of(request)
     with as_unknown():
         found = await web.queries.run_page(caller.viewer, run_id)
@@ -71,7 +73,7 @@ async def show_run(
         flashes=tuple(flashes),
         here=here,
         live=status == 200,
-        run=context,
+        run=context | {"postponed": postponed},
         timeline=timeline(seen, found, at),
     )
 

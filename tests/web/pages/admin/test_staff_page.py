@@ -85,7 +85,7 @@ async def test_a_token_on_ones_own_list_is_revoked_with_a_reason(visit: Visit, p
     done = await press(
         await visit("safety-owner"), "/tokens", "Revoke token", inside=place, fill={"reason": "The report has ended"}
     )
-    assert "The token is revoked." in Page(done.text).text
+    assert "The token is revoked." in ParsedPage(done.text).text
     assert await _reasons(program, made["actor_id"], "TokenRevoked") == ["The report has ended"]
 
 
@@ -99,7 +99,7 @@ async def test_a_reason_has_the_same_limit_on_every_page(stack: Stack, visit: Vi
     ):  # fmt: skip
         answer = await owner.submit(path, too_long)
         assert answer.status_code == 422, path
-        assert "The reason has 4,001 characters; the limit is 4,000." in Page(answer.text).text, path
+        assert "The reason has 4,001 characters; the limit is 4,000." in ParsedPage(answer.text).text, path
     assert (await owner.submit(f"/staff/{actor_id}/roles/revoke", too_long | {"reason": "x" * 4000})).status_code == 200
     assert await _reasons(program, actor_id, "RolesRevoked") == ["x" * 4000]
 

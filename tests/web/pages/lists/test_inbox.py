@@ -246,6 +246,9 @@ async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, start
 
     assert answer.status_code == 422
     assert "Add a note or attach a file." in ParsedPage(answer.text).text
+    place = anchor(run_id, task["task_id"])
+    assert re.search(rf'role="alert".*<a href="#{place}">[^<]+</a>: Evidence is required', answer.text, re.DOTALL)
+    assert f'data-form-place="/runs/{run_id}#{place}"' in answer.text
     assert not any(t["state"] == "done" for t in (await run_of(program, run_id))["tasks"])
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.web.pages.run import run as run_page
 from orchestrator.web.pages.run.cards import anchor
-from tests.web.api.running import FUTURE
+from tests.web.api.running import FUTURE, PAST, until
 from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started
 from tests.web.pages.pressing import ParsedPage, press
@@ -55,8 +55,8 @@ async def test_a_run_is_held_released_moved_and_ended_from_its_page(
     released = await press(operator, path, "Resume")
     assert "The run is resumed." in ParsedPage(released.text).text
     hr = await visit("hr")
-    moved = await press(hr, path, "Change cutoff", fill={"cutoff": "2031-12-01T09:30", "zone": "America/New_York"})
-    assert "The cutoff is now 1 Dec 2031, 09:30 EST." in ParsedPage(moved.text).text
+    moved = await press(hr, path, "Change cutoff", fill={"cutoff": "2031-11-27T09:30", "zone": "America/New_York"})
+    assert "The cutoff is now 27 Nov 2031, 09:30 EST." in ParsedPage(moved.text).text
     assert (await run_of(program, run_id))["zone"] == "America/New_York"
     ended = await press(hr, path, "Cancel run", fill={"reason": "They stay after all"})
     assert "The run is cancelled." in ParsedPage(ended.text).text
@@ -65,6 +65,59 @@ async def test_a_run_is_held_released_moved_and_ended_from_its_page(
     too_late = await operator.submit(f"{path}/hold", {"back": path})
     assert too_late.status_code == 409
     assert re.search(r"This run finished at .*: cancelled\.", ParsedPage(too_late.text).text)
+
+
+async def test_a_later_cutoff_shows_the_added_exposure_before_it_is_confirmed(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started("code_admin", asked={"cutoff": FUTURE})
+    hr, path = await visit("hr"), f"/runs/{run_id}"
+    later = {"cutoff": "2031-12-01T09:30", "zone": "America/New_York"}
+    added = (await (await program("hr")).get(f"/runs/{run_id}/exposure", params=later)).json()
+
+    shown = await press(hr, path, "Change cutoff", fill=later)
+    assert shown.status_code == 422 and added["added_seconds"] == 70.5 * 3600
+    said = ParsedPage(shown.text).text
+    assert "Access stays open 70.5 hours longer." in said and "The cutoff is not changed yet." in said
+    assert f"privileged accounts: {added['privileged_accounts']}." in said
+    assert f'data-form-place="{path}#change-cutoff"' in shown.text and 'id="change-cutoff" open' in shown.text
+    before = await run_of(program, run_id)
+    assert before["zone"] == "Europe/Berlin"
+
+    form, _ = ParsedPage(shown.text).button("Move the cutoff to 1 Dec 2031, 09:30 EST")
+    data = {one.name: one.value for one in form.fields}
+    other = await hr.submit(f"{path}/reschedule", data | {"cutoff": "2032-12-01T09:30"})
+    assert other.status_code == 422 and "hours longer." in other.text, "another cutoff is shown first"
+    moved = await hr.submit(f"{path}/reschedule", data)
+    assert "The cutoff is now 1 Dec 2031, 09:30 EST." in ParsedPage(moved.text).text
+    assert (await run_of(program, run_id))["zone"] == "America/New_York"
+    refused = await (await visit("it")).submit(f"{path}/reschedule", {**later, "cutoff": "2033-01-01T09:30"})
+    assert refused.status_code == 403 and "hours longer." not in refused.text
+
+
+async def test_approvals_are_drawn_before_the_cutoff_unless_they_come_after_it(visit: Visit, started: Started) -> None:
+    it = await visit("it")
+    for cutoff, order in ((FUTURE, "Approved Cutoff"), (PAST, "Cutoff Approved")):
+        run_id = await started(asked={"cutoff": cutoff})
+        text = (await it.get(f"/runs/{run_id}")).text
+        head = ParsedPage(text[text.index('<table class="clock') :]).text
+        assert f"System Known {order} Executed Verified" in " ".join(head.split()), cutoff
+
+
+async def test_the_review_of_an_urgent_start_lists_what_was_removed(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started(asked={"cutoff": None, "urgent": True, "zone": None})
+    run = await until(
+        await program("auditor"), run_id,
+        lambda run: any(one["name"] == "disable_identity" and one["status"] == "verified" for one in run["steps"]),
+    )  # fmt: skip
+    review = next(one for one in run["exceptions"] if one["kind"] == "urgent_review")
+    text = (await (await visit("safety-owner")).get(f"/runs/{run_id}")).text
+    card = text[text.index(f'id="{anchor(run_id, review["exception_id"])}"') :]
+    said = " ".join(ParsedPage(card[: card.index("</li>\n</ul>")]).text.split())
+    assert "Removed before approval:" in said and "Disable the sign-in account" in said
+    assert "Transfer repositories" not in said, "it waits for its approval"
 
 
 async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
