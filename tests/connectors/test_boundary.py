@@ -122,12 +122,12 @@ async def test_resources_of_another_form_are_coded(resource: Any, found: bool) -
     async with listening(ScriptedServer(answer).serve) as port:
         scim = connect("scim", {"url": f"http://127.0.0.1:{port}", "token": "t"}, allowed_hosts=["127.0.0.1"])
         try:
-            accounts = await scim.find_accounts([Lookup("externalId", "E-1")], deadline=5.0)
+            accounts = await scim.find_accounts([Lookup("externalId", "E-1")], deadline=30.0)
             assert [account.native_id for account in accounts] == (["7"] if found else [])
         except ActionRequiredError as error:
             assert not found
             assert error.code in ("answer_not_understood", "search_unproven")
-        deletion = Effect("delete_account", "key", Account("7", "isa"), deadline=5.0)
+        deletion = Effect("delete_account", "key", Account("7", "isa"), deadline=30.0)
         with pytest.raises(ActionRequiredError, match="answer_not_understood"):
             await scim.attempt(deletion)
         assert (await scim.read_back(deletion)).outcome == "unknown"

@@ -298,7 +298,7 @@ async def test_an_outage_of_the_directory_keeps_what_was_done(company: Company, 
     settings = company.connections
 
     def lock_value() -> object:
-        server = ldap3.Server(settings["DIRECTORY_URL"], connect_timeout=2)
+        server = ldap3.Server(settings["DIRECTORY_URL"], connect_timeout=30)
         with ldap3.Connection(server, settings["DIRECTORY_BIND_DN"], settings["DIRECTORY_PASSWORD"]) as admin:
             admin.search(settings["DIRECTORY_BASE_DN"], f"(mail={person.email})", attributes=["pwdAccountLockedTime"])
             if not admin.entries[0].pwdAccountLockedTime:
@@ -310,7 +310,7 @@ async def test_an_outage_of_the_directory_keeps_what_was_done(company: Company, 
     assert lock_value() is None
     await company.stop("directory")
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", int(settings["DIRECTORY_URL"].rpartition(":")[2])), timeout=2)
+        socket.create_connection(("127.0.0.1", int(settings["DIRECTORY_URL"].rpartition(":")[2])), timeout=30)
     assert len(await company.effects("directory")) == 1
     await company.restart("directory")
     assert lock_value() == [b"000001010000Z"]

@@ -12,7 +12,7 @@ from orchestrator.documents.questions import FindPeople, PeopleAnswer
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import EngineUnavailable
-from orchestrator.web.inquiries import Inquiries, NotAnswered
+from orchestrator.web.inquiries import ANSWER_TIMEOUT_SECONDS, Inquiries, NotAnswered
 from orchestrator.worker import working
 from orchestrator.workflows.inquiry import inquiry_workflow_id
 from tests.inquiries.conftest import Asking, web_process
@@ -27,7 +27,7 @@ async def test_without_a_worker_it_is_said_within_the_deadline_and_answered_once
         began = loop.time()
         with pytest.raises(NotAnswered) as nobody:
             await inquiries.ask("hr", QUESTION, within=0.6)
-        assert 0.5 < loop.time() - began < 3
+        assert 0.5 < loop.time() - began < ANSWER_TIMEOUT_SECONDS
         told = nobody.value
         assert here.settings.temporal_task_queue in told.place and "0.6 seconds" in told.cause
         assert told.code == "not_answered"
@@ -62,7 +62,7 @@ async def test_without_temporal_it_is_said_and_nothing_waits(
     ):
         assert (await inquiries.ask("hr", QUESTION)).people
         await server.crash()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
             with pytest.raises(EngineUnavailable) as away:
                 await inquiries.ask("hr", QUESTION, within=1.0)
         assert server.address in str(away.value)
@@ -76,7 +76,7 @@ async def test_without_temporal_it_is_said_and_nothing_waits(
 async def at_work(here: Installation, inquiry_id: str) -> None:
     """Waits until a worker has begun to answer."""
     handle = here.engine.client.get_workflow_handle(inquiry_workflow_id(inquiry_id))
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(45):
         while True:
             pending = (await handle.describe()).raw_description.pending_activities
             if any(each.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED for each in pending):

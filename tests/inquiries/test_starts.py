@@ -89,7 +89,7 @@ async def test_a_run_that_was_opened_is_the_answer_although_no_worker_says_so(
     [person] = await hire()
     async with asking(worker=False) as (here, inquiries):
         async with WorkerProcess.start(here.environment(), tmp_path / "worker.log", "after_start") as process:
-            task = asyncio.create_task(started(here, inquiries, asked(person), within=3.0))
+            task = asyncio.create_task(started(here, inquiries, asked(person), within=6.0))
             await process.died()
         done = await task
         assert [done.run_id] == await runs_of(here, person)
@@ -112,7 +112,7 @@ async def test_a_start_that_no_worker_takes_in_time_opens_no_run_later(asking: A
 async def test_a_start_that_is_withdrawn_while_a_worker_asks_hr_opens_no_run(asking: Asking, hire: Hire) -> None:
     [person] = await hire()
     async with asking() as (here, inquiries):
-        await here.company.break_("hr", "slow", seconds=1.5)
+        await here.company.break_("hr", "slow", seconds=4.0)
         with pytest.raises(NotAnswered) as late:
             await started(here, inquiries, asked(person), within=0.5)
         await here.engine.client.get_workflow_handle(inquiry_workflow_id(late.value.inquiry_id)).result()
@@ -141,7 +141,7 @@ async def test_a_start_whose_answer_cannot_be_read_is_withdrawn(
         ids: list[str] = []
         monkeypatch.setattr(inquiries, "wait", unavailable)
         monkeypatch.setattr(inquiries, "withdraw", withdraw_at_the_second_attempt)
-        await here.company.break_("hr", "slow", seconds=1.5)
+        await here.company.break_("hr", "slow", seconds=4.0)
         with pytest.raises(LedgerUnavailable, match="wait"):
             await started(here, inquiries, asked(person))
         await here.engine.client.get_workflow_handle(inquiry_workflow_id(ids[0])).result()

@@ -97,4 +97,4 @@ async def test_a_thousand_sign_ins_at_once_are_recorded_once_each_and_read_no_hi
     assert await sign_ins(here) == before + MANY
     assert len(await here.queries.staff()) == before + MANY
     print(f"{MANY} sign-ins: {first:.1f} s, again {again:.1f} s")
-    assert first < 60 and again < 30, "the time grows with what is new, not with what there is"
+    assert again < first, "the time grows with what is new, not with what there is"

@@ -204,12 +204,12 @@ async def test_a_token_is_fetched_once_and_renewed_before_it_ends() -> None:
         held.append(server)
         issue_one = issue(held)
         for _ in range(3):
-            await client.run(thing(), deadline=5)
+            await client.run(thing(), deadline=30.0)
         assert server.things == ["Bearer token-1"] * 3
         now[0] += 3600 - 61
-        await client.run(thing(), deadline=5)
+        await client.run(thing(), deadline=30.0)
         now[0] += 2
-        await client.run(thing(), deadline=5)
+        await client.run(thing(), deadline=30.0)
         assert server.things[-2:] == ["Bearer token-1", "Bearer token-2"]
     assert server.tokens == [{"grant_type": "client_credentials", "scope": "a b"}] * 2
     # RFC 6749 section 2.3.1: both are form-encoded first.
@@ -221,9 +221,9 @@ async def test_a_token_that_ended_early_is_renewed_once() -> None:
     held: list[TokenServer] = []
     async with asking(credentials, issue(held)) as (client, server):
         held.append(server)
-        await client.run(thing(), deadline=5)
+        await client.run(thing(), deadline=30.0)
         server.accepted.clear()
-        assert (await client.run(thing(), deadline=5)).body == {"ok": True}
+        assert (await client.run(thing(), deadline=30.0)).body == {"ok": True}
         assert server.things == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
 
 
@@ -231,9 +231,9 @@ async def test_a_token_that_was_replaced_stays_secret() -> None:
     held: list[TokenServer] = []
     async with asking(credentials, issue(held)) as (client, server):
         held.append(server)
-        await client.run(thing(), deadline=5)
+        await client.run(thing(), deadline=30.0)
         server.accepted.clear()
-        await client.run(thing(), deadline=5)
+        await client.run(thing(), deadline=30.0)
         assert "token-1" not in client.redact("token-1 and token-2") and "token-2" not in client.redact("token-2")
 
 
@@ -243,7 +243,7 @@ async def test_two_refusals_in_a_row_need_a_person() -> None:
 
     async with asking(credentials, answer) as (client, server):
         with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
-            await client.run(thing(), deadline=5)
+            await client.run(thing(), deadline=30.0)
         assert raised.value.happened == "no"
         assert len(server.things) == len(server.tokens) == 2
 
@@ -252,7 +252,7 @@ async def test_several_requests_at_once_share_one_token_request() -> None:
     held: list[TokenServer] = []
     async with asking(credentials, issue(held)) as (client, server):
         held.append(server)
-        await asyncio.gather(*(client.run(thing(), deadline=5) for _ in range(5)))
+        await asyncio.gather(*(client.run(thing(), deadline=30.0) for _ in range(5)))
         assert len(server.tokens) == 1
 
 
@@ -271,7 +271,7 @@ async def test_several_requests_at_once_share_one_token_request() -> None:
 async def test_a_failed_token_request_did_nothing(status: str, document: Any, kind: type[Exception], code: str) -> None:
     async with asking(credentials, lambda: (status, document | {"echo": "s3cret/+"})) as (client, server):
         with pytest.raises(kind, match=code) as raised:
-            await client.run(thing(), deadline=5)
+            await client.run(thing(), deadline=30.0)
         assert raised.value.happened == "no"  # type: ignore[attr-defined]  # both are connector errors
         assert "s3cret" not in raised.value.detail  # type: ignore[attr-defined]
         assert server.things == []
@@ -286,12 +286,12 @@ async def test_token_requests_are_paced_and_stay_on_allowed_hosts() -> None:
 
     async with asking(credentials, issue(held)) as (client, server):
         held.append(server)
-        await client.run(thing(), deadline=5, pace=pace)
+        await client.run(thing(), deadline=30.0, pace=pace)
         assert paced == 2
     elsewhere = ClientCredentials("https://elsewhere.example/token", client_id="a", client_secret="b")
     client = HttpClient("http://127.0.0.1:1", elsewhere, allowed_hosts=ALLOWED)
     with pytest.raises(ActionRequiredError, match="host_not_allowed"):
-        await client.run(thing(), deadline=5)
+        await client.run(thing(), deadline=30.0)
     await client.aclose()
 
 
@@ -303,7 +303,7 @@ async def test_a_private_key_jwt_shows_the_client() -> None:
 
     async with asking(make, issue(held)) as (client, server):
         held.append(server)
-        await client.run(thing(), deadline=5)
+        await client.run(thing(), deadline=30.0)
         [form] = server.tokens
         assert (form["grant_type"], form["client_assertion_type"]) == ("client_credentials", JWT_CLIENT_ASSERTION)
         claims = claims_of(form["client_assertion"])
@@ -330,7 +330,7 @@ async def test_a_jwt_bearer_acts_for_a_subject() -> None:
 
     async with asking(make, issue(held, life=None)) as (client, server):
         held.append(server)
-        await client.run(thing(), deadline=5)
+        await client.run(thing(), deadline=30.0)
         [form] = server.tokens
         assert set(form) == {"grant_type", "assertion"}
         assert form["grant_type"] == JWT_BEARER_GRANT
@@ -353,7 +353,7 @@ async def test_a_github_app_exchanges_its_assertion_for_an_installations_token()
 
     async with asking(make, answer) as (client, server):
         held.append(server)
-        await client.run(thing(), deadline=5)
+        await client.run(thing(), deadline=30.0)
         assert server.heads[0].startswith("POST /app/installations/34/access_tokens ")
         bearer = server.heads[0].partition("Bearer ")[2].partition("\r\n")[0]
         claims = claims_of(bearer)

@@ -86,9 +86,9 @@ def test_links_are_read_as_rfc_8288_writes_them(header: str, address: str | None
     ],
 )
 def test_links_are_read_in_linear_time(header: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()  # what other processes use does not count
     assert next_link(header) is None
-    assert time.perf_counter() - began < 0.2
+    assert time.process_time() - began < 0.2
 
 
 def test_a_link_header_that_is_too_long_is_an_error() -> None:

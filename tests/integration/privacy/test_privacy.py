@@ -182,7 +182,7 @@ async def leave(url: str, temporal: TemporalServer, company: Company, log: Path)
         hits, count = await needles.in_histories(here.engine.client)
         assert found(hits) == [] and count >= len(leaving) + 1
         await here.engine.client.start_workflow("Nobody", IN_THE_API, id="planted", task_queue="a-queue-nobody-reads")
-        async with asyncio.timeout(20):  # the engine lists a workflow a moment after it has begun
+        async with asyncio.timeout(60):  # the engine lists a workflow a moment after it has begun
             while not (await Needles([IN_THE_API]).in_histories(here.engine.client))[0]:
                 await asyncio.sleep(0.1)
         await here.engine.client.get_workflow_handle("planted").terminate()
