@@ -18,7 +18,6 @@ from ldap3.utils.conv import escape_filter_chars
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack, Reply
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
-from connectors.groups_left import GroupsLeft
 from connectors.parameters import names_of
 from connectors.protocols.directory import DirectoryConnector
 from connectors.protocols.ldap_entries import (
@@ -34,6 +33,7 @@ from connectors.protocols.ldap_policy import lock_is_heeded
 from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError, LdapSession
 from connectors.protocols.ldap_settings import LdapSettings
 from connectors.read_backs import none_left, seen
+from connectors.removals import GroupsLeft
 
 _LOCKED_PERMANENTLY = "000001010000Z"
 _READ = (

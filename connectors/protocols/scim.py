@@ -18,7 +18,6 @@ from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.account_set import AccountSet, equals_ignoring_case, value_shown, values_asked
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
-from connectors.groups_left import GroupsLeft
 from connectors.http.connector import MAY_BE_EMPTY, HttpKind, TokenSettings, answers, bearer
 from connectors.http.dialect import Dialect, Verdict
 from connectors.http.flows import change, parse, unexpected
@@ -29,6 +28,7 @@ from connectors.protocols.scim_documents import ScimUser, lowered
 from connectors.protocols.scim_groups import leave, memberships, patch
 from connectors.protocols.scim_server import LIST_USERS, ScimServer, every_user, quoted, resources
 from connectors.read_backs import account_missing, deletion, none_left, seen
+from connectors.removals import GroupsLeft
 
 _ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 # RFC 7644 section 3.2

@@ -1,4 +1,5 @@
-"""Okta workforce identity: users, their sessions, groups and factors (Okta management API 2026.06).
+"""Okta workforce identity: users, their sessions, groups, factors, applications, administrator roles and API tokens.
+Okta management API 2026.06.
 
 Requests are listed below as operations, each with the method, path and operation id of Okta's own description
 (github.com/okta/okta-management-openapi-spec). In Okta an account is suspended, then deactivated, then deleted:
@@ -20,7 +21,6 @@ from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.account_set import comparable
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
-from connectors.groups_left import GroupsLeft
 from connectors.http.auth import Auth, BearerToken
 from connectors.http.connector import SAMPLE_SIZE, HttpKind, HttpSettings, find_by, first_page
 from connectors.http.dialect import Dialect
@@ -30,6 +30,7 @@ from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.http.tokens import PrivateKeyJwt, SigningKey
 from connectors.parameters import account_of, names_of
 from connectors.read_backs import account_missing, deletion, none_left, seen
+from connectors.removals import GroupsLeft, Removals
 
 LIST_USERS = Operation("GET", "/api/v1/users", "listUsers")
 GET_USER = Operation("GET", "/api/v1/users/{id}", "getUser")
@@ -43,9 +44,22 @@ LIST_ROLES = Operation("GET", "/api/v1/users/{userId}/roles", "listAssignedRoles
 LIST_GROUPS = Operation("GET", "/api/v1/users/{id}/groups", "listUserGroups")
 FIND_GROUPS = Operation("GET", "/api/v1/groups", "listGroups")
 LEAVE_GROUP = Operation("DELETE", "/api/v1/groups/{groupId}/users/{userId}", "unassignUserFromGroup")
+LIST_APPS = Operation("GET", "/api/v1/apps", "listApplications")
+UNASSIGN_APP = Operation("DELETE", "/api/v1/apps/{appId}/users/{userId}", "unassignUserFromApplication")
+UNASSIGN_ROLE = Operation("DELETE", "/api/v1/users/{userId}/roles/{roleAssignmentId}", "unassignRoleFromUser")
+LIST_GRANTS = Operation("GET", "/api/v1/users/{userId}/grants", "listUserGrants")
+REVOKE_GRANTS = Operation("DELETE", "/api/v1/users/{userId}/grants", "revokeUserGrants")
+LIST_API_TOKENS = Operation("GET", "/api/v1/api-tokens", "listApiTokens")
+REVOKE_API_TOKEN = Operation("DELETE", "/api/v1/api-tokens/{apiTokenId}", "revokeApiToken")
 
 SCOPES = "okta.users.manage okta.groups.manage"
-"""What a service app asks for: all operations above but the roles', which only the check of an API token uses."""
+"""What a service app asks for unless `scopes` says otherwise: all abilities but those in `MORE_SCOPES`."""
+MORE_SCOPES = {
+    "remove_from_apps": "okta.apps.manage",
+    "remove_admin_roles": "okta.roles.manage",
+    "revoke_api_tokens": "okta.apiTokens.manage",
+}
+"""The scope that an ability needs beyond `SCOPES`."""
 _NOT_FOUND = "E0000007"  # developer.okta.com/docs/reference/error-codes
 _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
 _PAGE_SIZE = "200"
@@ -63,6 +77,17 @@ class OktaSettings(HttpSettings):
         default=SecretStr(""), description="the service app's private key, as PEM or JSON Web Key"
     )
     key_id: str = Field(default="", description="the key's ID in the service app")
+    scopes: str = Field(
+        default=SCOPES,
+        description="scopes that the service app is granted, separated by spaces; `remove_from_apps`, "
+        "`remove_admin_roles` and `revoke_api_tokens` need okta.apps.manage, okta.roles.manage and "
+        "okta.apiTokens.manage besides the default",
+    )
+
+    def lacks_scope_for(self, ability: str) -> str | None:
+        """The scope that a service app would need for the ability, where it is not in `scopes`."""
+        needed = MORE_SCOPES.get(ability)
+        return needed if self.client_id and needed and needed not in self.scopes.split() else None
 
 
 class _Profile(Fields):
@@ -98,7 +123,49 @@ class _Factor(Fields):
 
 
 class _Role(Fields):
+    id: str = ""
     type: str = ""
+    label: str = ""
+    assigned: str = Field(default="", alias="assignmentType")
+
+    def shown(self) -> dict[str, str]:
+        return {"id": self.id, "name": self.label or self.type, "type": self.type, "assigned": self.assigned}
+
+
+class _AppUser(Fields):
+    scope: str = ""
+
+
+class _AppUsers(Fields):
+    user: _AppUser = _AppUser()
+
+
+class _App(Fields):
+    id: str = Field(min_length=1)
+    label: str = ""
+    embedded: _AppUsers = Field(default=_AppUsers(), alias="_embedded")
+
+    @property
+    def assigned(self) -> str:
+        """`USER` for an assignment of the account itself, `GROUP` for one by a group, empty where Okta shows none."""
+        return self.embedded.user.scope
+
+    def shown(self) -> dict[str, str]:
+        return {"id": self.id, "name": self.label, "assigned": self.assigned}
+
+
+class _Grant(Fields):
+    client: str = Field(default="", alias="clientId")
+    scope: str = Field(default="", alias="scopeId")
+
+
+class _ApiToken(Fields):
+    id: str = Field(min_length=1)
+    name: str = ""
+    user: str = Field(default="", alias="userId")
+
+    def shown(self) -> dict[str, str]:
+        return {"id": self.id, "name": self.name}
 
 
 class _GroupProfile(Fields):
@@ -124,7 +191,7 @@ def _auth(settings: OktaSettings) -> Auth:
     if settings.client_id and key and not token:
         signing_key = SigningKey(key, key_id=settings.key_id)
         url = f"{settings.url.rstrip('/')}/oauth2/v1/token"
-        return PrivateKeyJwt(url, client_id=settings.client_id, key=signing_key, scope=SCOPES)
+        return PrivateKeyJwt(url, client_id=settings.client_id, key=signing_key, scope=settings.scopes)
     raise ActionRequiredError(
         "setting_missing",
         "Okta needs either a token, or client_id and private_key.",
@@ -291,13 +358,151 @@ def _look_at_factors(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     return seen(not factors, {**user.evidence(), "factors": factors})
 
 
-def _snapshot(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+def _require_scope(settings: OktaSettings, ability: str) -> None:
+    """Before any request of the ability: a token that Okta issued without the scope would be refused half-way."""
+    if (missing := settings.lacks_scope_for(ability)) is not None:
+        raise ActionRequiredError(
+            "rights_missing",
+            f"The scope {missing} is not in the setting scopes.",
+            remedy=f"Grant the service app the scope {missing}, and add it to scopes in platform.yaml.",
+            happened="no",
+        )
+
+
+def _apps(effect: Effect) -> Flow[list[_App]]:
+    """Applications that the account is assigned to, itself or by a group, also inactive ones."""
+    user = account_of(effect).native_id
+    request = LIST_APPS.request(
+        params={
+            "filter": f"user.id eq {json.dumps(user)}",
+            "expand": f"user/{user}",
+            "includeNonDeleted": "true",
+            "limit": _PAGE_SIZE,
+        }
+    )
+    return [parse(item, _App) for item in (yield from all_pages(request, LinkHeader()))]
+
+
+def _remove_from_apps(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    _require_scope(settings, "remove_from_apps")
+    user, by_group, removals = account_of(effect).native_id, [], Removals("removed_from_apps")
+    for app in (yield from _apps(effect)):
+        if app.assigned == "GROUP":  # Okta ends it when the account leaves the group
+            by_group.append(app.shown())
+            continue
+        with removals.removing(app.shown()):
+            yield UNASSIGN_APP.request(app.id, user, params={"sendEmail": "false"}, missing_ok=True)
+    return {**removals.reply("unknown"), "assigned_by_group": by_group}
+
+
+def _look_at_apps(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    _require_scope(settings, "remove_from_apps")
     user, _ = yield from _user(effect)
     if user is None:
         return account_missing()
-    groups = [group.shown() for group in (yield from _groups(effect))]
-    factors = yield from _factors(effect)
-    return seen(True, {**user.evidence(), "groups": groups, "factors": factors})
+    apps = yield from _apps(effect)
+    evidence = {**user.evidence(), "apps": [app.shown() for app in apps]}
+    return seen(not [app for app in apps if app.assigned != "GROUP"], evidence)
+
+
+def _roles(user_id: str) -> Flow[list[_Role]]:
+    return [parse(item, _Role) for item in (yield from all_pages(LIST_ROLES.request(user_id), LinkHeader()))]
+
+
+def _remove_admin_roles(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    _require_scope(settings, "remove_admin_roles")
+    user, by_group, removals = account_of(effect).native_id, [], Removals("removed_roles")
+    for role in (yield from _roles(user)):
+        if role.assigned == "GROUP":  # such an assignment belongs to the group
+            by_group.append(role.shown())
+            continue
+        with removals.removing(role.shown()):
+            yield UNASSIGN_ROLE.request(user, role.id, missing_ok=True)
+    return {**removals.reply("unknown"), "assigned_by_group": by_group}
+
+
+def _look_at_admin_roles(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    """Done where no role is left, a role by a group included: who has it is an administrator."""
+    _require_scope(settings, "remove_admin_roles")
+    user, _ = yield from _user(effect)
+    if user is None:
+        return account_missing()
+    roles = yield from _roles(user.id)
+    return seen(not roles, {**user.evidence(), "roles": [role.shown() for role in roles]})
+
+
+def _grants(effect: Effect) -> Flow[list[dict[str, Any]]]:
+    request = LIST_GRANTS.request(account_of(effect).native_id, params={"limit": _PAGE_SIZE})
+    found = [parse(item, _Grant) for item in (yield from all_pages(request, LinkHeader()))]
+    return [grant.model_dump() for grant in found]
+
+
+def _revoke_grants(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    before = yield from _grants(effect)
+    if before:
+        yield from change(_request(REVOKE_GRANTS, effect), effect)
+    return {"grants": before}
+
+
+def _look_at_grants(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from _user(effect)
+    if user is None:
+        return account_missing()
+    grants = yield from _grants(effect)
+    return seen(not grants, {**user.evidence(), "grants": grants})
+
+
+def _api_tokens(effect: Effect) -> Flow[tuple[list[_ApiToken], bool]]:
+    """The account's API tokens, and whether Okta showed any token of the organisation."""
+    every = [parse(item, _ApiToken) for item in (yield from all_pages(LIST_API_TOKENS.request(), LinkHeader()))]
+    return [token for token in every if token.user == account_of(effect).native_id], bool(every)
+
+
+def _own_api_tokens(effect: Effect) -> Flow[list[_ApiToken]]:
+    tokens, _ = yield from _api_tokens(effect)
+    return tokens
+
+
+def _revoke_api_tokens(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    _require_scope(settings, "revoke_api_tokens")
+    (tokens, _), removals = (yield from _api_tokens(effect)), Removals("revoked_api_tokens")
+    for token in tokens:
+        with removals.removing(token.shown()):
+            yield REVOKE_API_TOKEN.request(token.id, missing_ok=True)
+    return removals.reply("unknown")
+
+
+def _look_at_api_tokens(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    """Okta lists the organisation's tokens. With an API token, its own is among them; a service app has none, but
+    without the scope Okta issues it no access token at all."""
+    _require_scope(settings, "revoke_api_tokens")
+    user, _ = yield from _user(effect)
+    if user is None:
+        return account_missing()
+    tokens, shown = yield from _api_tokens(effect)
+    evidence = {**user.evidence(), "api_tokens": [token.shown() for token in tokens]}
+    return none_left(tokens, evidence, shows_such=shown or bool(settings.client_id))
+
+
+def _snapshot(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    """`not_shown` names what the credential may not read."""
+    user, _ = yield from _user(effect)
+    if user is None:
+        return account_missing()
+    groups, factors, grants = (yield from _groups(effect)), (yield from _factors(effect)), (yield from _grants(effect))
+    evidence: dict[str, Any] = {"groups": [group.shown() for group in groups], "factors": factors, "grants": grants}
+    not_shown = []
+    for name, ability, read in (
+        ("apps", "remove_from_apps", _apps(effect)),
+        ("roles", "remove_admin_roles", _roles(user.id)),
+        ("api_tokens", "revoke_api_tokens", _own_api_tokens(effect)),
+    ):
+        try:
+            _require_scope(settings, ability)
+            evidence[name] = [item.shown() for item in (yield from read)]
+        except ActionRequiredError:
+            not_shown.append(name)
+    return seen(True, {**user.evidence(), **evidence, "not_shown": not_shown})
 
 
 def _request(operation: Operation, effect: Effect, params: Mapping[str, str] | None = None) -> Request:
@@ -312,16 +517,21 @@ def _check(settings: OktaSettings) -> Flow[str]:
         raise ActionRequiredError(
             error.code,
             error.detail,
-            remedy=f"Grant the service app the scopes {SCOPES.replace(' ', ' and ')}, and renew its key."
+            remedy=f"Grant the service app the scopes {' and '.join(settings.scopes.split())}, and renew its key."
             if settings.client_id
             else "Renew the API token, and grant its administrator a role that can read and manage users.",
             happened="no",
         ) from None
     if settings.client_id:  # Okta issues a token only where every scope that it names is granted
-        return f"reachable, credential accepted, scopes granted: {SCOPES}"
+        lacking = [
+            f"{ability} ({scope})" for ability, scope in MORE_SCOPES.items() if settings.lacks_scope_for(ability)
+        ]
+        return f"reachable, credential accepted, scopes granted: {settings.scopes}" + (
+            f"; not allowed by them: {', '.join(lacking)}" if lacking else ""
+        )
     me = yield from ask(GET_USER.request("me"), _User)
     try:
-        roles = {parse(item, _Role).type for item in (yield from all_pages(LIST_ROLES.request(me.id), LinkHeader()))}
+        roles = {role.type for role in (yield from _roles(me.id))}
     except ActionRequiredError:
         return "reachable, credential accepted; Okta does not show the roles of the token's administrator"
     if not roles & _ADMIN_ROLES:
@@ -356,7 +566,12 @@ OKTA = HttpKind(
     acts=ActTable(
         "okta",
         Act(
-            Ability("snapshot_access", "read", "records the account's status, groups and factors", reversible="yes"),
+            Ability(
+                "snapshot_access",
+                "read",
+                "records the account's status, groups, factors, grants, applications, administrator roles, API tokens",
+                reversible="yes",
+            ),
             look=_snapshot,
         ),
         Act(
@@ -401,6 +616,49 @@ OKTA = HttpKind(
             ),
             _reset_factors,
             _look_at_factors,
+        ),
+        Act(
+            Ability(
+                "remove_admin_roles",
+                "change",
+                "removes the account's own administrator roles; a role by a group ends when the account leaves it",
+                reversible="yes",  # the roles are in the reply and in the snapshot
+                cuts_access=True,
+            ),
+            _remove_admin_roles,
+            _look_at_admin_roles,
+        ),
+        Act(
+            Ability(
+                "revoke_api_tokens",
+                "change",
+                "revokes the API tokens that the account created; what uses them stops",
+                destroys=True,
+                cuts_access=True,
+            ),
+            _revoke_api_tokens,
+            _look_at_api_tokens,
+        ),
+        Act(
+            Ability(
+                "revoke_grants",
+                "change",
+                "revokes the consents that the account gave to applications",
+                destroys_nothing_because="the person can consent again",
+            ),
+            _revoke_grants,
+            _look_at_grants,
+        ),
+        Act(
+            Ability(
+                "remove_from_apps",
+                "change",
+                "removes the account's own assignments to applications; one by a group ends when the account leaves it",
+                destroys=True,  # the app profile; a provisioned application may delete the account
+                settles_within=_SETTLE_TIME,
+            ),
+            _remove_from_apps,
+            _look_at_apps,
         ),
         Act(
             Ability(

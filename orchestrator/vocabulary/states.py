@@ -164,6 +164,7 @@ FAILURE: Vocabulary = {
     "list_incomplete": "Incomplete list",
     "no_match_value": "No value to search for",
     "groups_not_left": "Some groups could not be left",
+    "not_all_removed": "Some could not be removed",
     "group_not_found": "Group not found",
     "nested_membership": "Member through another group",
     "ou_not_found": "Organisational unit not found",

@@ -50,7 +50,8 @@ def test_what_cuts_access_before_gates_can_be_undone() -> None:
         for name, ability in abilities.items()
         if ability.cuts_access and ability.reversible == "no"
     }
-    assert irreversible == {("code_hosting", "revoke_tokens")}  # which an urgent run must leave to its gate
+    # An urgent run must leave these to its gate.
+    assert irreversible == {("code_hosting", "revoke_tokens"), ("okta", "revoke_api_tokens")}
 
 
 @pytest.mark.parametrize("kind", KINDS)

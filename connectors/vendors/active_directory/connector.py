@@ -21,12 +21,12 @@ from ldap3.utils.conv import escape_filter_chars
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack, Reply
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
-from connectors.groups_left import GroupsLeft
 from connectors.parameters import instant_of, names_of, text_of
 from connectors.protocols.directory import DirectoryConnector
 from connectors.protocols.ldap_entries import other_credentials, parent_of, rdn_of, same_dn
 from connectors.protocols.ldap_session import LdapRefusedError, LdapSession
 from connectors.read_backs import none_left, seen
+from connectors.removals import GroupsLeft
 from connectors.vendors.active_directory.domain import DOMAIN_SCOPE, Domain, read_domain
 from connectors.vendors.active_directory.groups import (
     is_privileged,

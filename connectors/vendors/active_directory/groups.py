@@ -18,8 +18,8 @@ from ldap3.utils.conv import escape_filter_chars
 
 from connectors.account_set import comparable
 from connectors.errors import RefusedError
-from connectors.groups_left import GroupsLeft
 from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError
+from connectors.removals import GroupsLeft
 from connectors.vendors.active_directory.domain import IN_CHAIN, Domain
 from connectors.vendors.active_directory.user import DomainUser, guid_text, sid_text
 

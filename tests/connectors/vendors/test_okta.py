@@ -34,7 +34,8 @@ RECORDED = sorted((RECORDINGS / "okta").glob("*.json"))
 NOT_OKTAS = "gateway_404.json"  # the answer of a gateway in front of Okta
 READ = {
     "_User": "User", "_Profile": "UserProfile", "_Factor": "UserFactor", "_Role": "StandardRole",
-    "_Group": "Group", "_GroupProfile": "OktaUserGroupProfile",
+    "_Group": "Group", "_GroupProfile": "OktaUserGroupProfile", "_App": "Application", "_AppUser": "AppUser",
+    "_AppUsers": "AppUsers", "_Grant": "OAuth2ScopeConsentGrant", "_ApiToken": "ApiToken",
 }  # fmt: skip
 
 
@@ -106,12 +107,10 @@ def test_an_answer_that_okta_does_not_describe_is_found(status: int, body: Any) 
 
 
 def test_the_scopes_are_the_least_that_the_abilities_need() -> None:
-    needed = {
-        scope for name, each in OPERATIONS.items() if name != "listAssignedRolesForUser" for scope in each["scopes"]
-    }
+    needed = {scope for each in OPERATIONS.values() for scope in each["scopes"]}
     # Okta's `manage` includes `read`.
     assert {scope.removesuffix(".read").removesuffix(".manage") for scope in needed} == {
-        scope.removesuffix(".manage") for scope in okta.SCOPES.split()
+        scope.removesuffix(".manage") for scope in (*okta.SCOPES.split(), *okta.MORE_SCOPES.values())
     }
 
 
@@ -198,6 +197,64 @@ def test_a_snapshot_holds_groups_and_factors() -> None:
     evidence = look("snapshot_access", "snapshot").evidence
     assert len(evidence["groups"]) == 4
     assert len(evidence["factors"]) == 2
+    assert [app["name"] for app in evidence["apps"]] == ["Payroll", "Wiki"]
+    assert [role["type"] for role in evidence["roles"]] == ["HELP_DESK_ADMIN"]
+    assert len(evidence["grants"]) == 1
+    assert "api_tokens" not in evidence and evidence["not_shown"] == ["api_tokens"]
+
+
+def test_a_snapshot_names_what_the_scopes_of_a_service_app_do_not_show() -> None:
+    act = OKTA.acts.act("snapshot_access")
+    assert act.look is not None
+    evidence = replay(act.look(APP, effect("snapshot_access")), exchanges("snapshot_of_an_app"), OKTA.dialect).evidence
+    assert evidence["not_shown"] == ["apps", "roles", "api_tokens"]
+
+
+@pytest.mark.parametrize("ability", okta.MORE_SCOPES)
+def test_a_service_app_without_the_scope_sends_no_request(ability: str) -> None:
+    act = OKTA.acts.act(ability)
+    assert act.do is not None and act.look is not None
+    for flow in (act.do(APP, effect(ability)), act.look(APP, effect(ability))):
+        with pytest.raises(ActionRequiredError, match="rights_missing") as raised:
+            next(flow)
+        assert okta.MORE_SCOPES[ability] in raised.value.remedy
+    scopes = f"{okta.SCOPES} {okta.MORE_SCOPES[ability]}"
+    assert APP.model_copy(update={"scopes": scopes}).lacks_scope_for(ability) is None
+    assert SETTINGS.lacks_scope_for(ability) is None
+
+
+def test_own_assignments_to_applications_end_and_those_by_a_group_are_named() -> None:
+    reply = do("remove_from_apps", "remove_from_apps")
+    assert [app["name"] for app in reply["removed_from_apps"]] == ["Payroll", "Old Helpdesk"]
+    assert [app["name"] for app in reply["assigned_by_group"]] == ["Wiki"]
+    assert look("remove_from_apps", "apps_left").outcome == "done"
+    assert look("remove_from_apps", "apps_not_left").outcome == "not_done"
+    with pytest.raises(ActionRequiredError) as raised:  # and the other application was left
+        do("remove_from_apps", "remove_from_apps_one_refused")
+    assert "Not removed: Payroll." in raised.value.detail and "Removed: Old Helpdesk." in raised.value.detail
+
+
+def test_administrator_roles_end_and_one_by_a_group_is_not_done() -> None:
+    reply = do("remove_admin_roles", "remove_admin_roles")
+    assert [role["type"] for role in reply["removed_roles"]] == ["HELP_DESK_ADMIN"]
+    assert [role["type"] for role in reply["assigned_by_group"]] == ["APP_ADMIN"]
+    assert look("remove_admin_roles", "admin_roles_gone").outcome == "done"
+    assert look("remove_admin_roles", "admin_roles_by_group").outcome == "not_done"
+
+
+def test_api_tokens_of_the_account_are_revoked_and_no_others() -> None:
+    revoked = do("revoke_api_tokens", "revoke_api_tokens")["revoked_api_tokens"]
+    assert [token["name"] for token in revoked] == ["deploy script"]
+    assert look("revoke_api_tokens", "api_tokens_gone").outcome == "done"
+    assert look("revoke_api_tokens", "api_tokens_there").outcome == "not_done"
+    assert look("revoke_api_tokens", "api_tokens_not_shown").outcome == "unknown", "not even its own token was shown"
+
+
+def test_grants_are_revoked_once() -> None:
+    assert [grant["scope"] for grant in do("revoke_grants", "revoke_grants")["grants"]] == ["okta.users.read"]
+    assert do("revoke_grants", "revoke_grants_again") == {"grants": []}
+    assert look("revoke_grants", "grants_gone").outcome == "done"
+    assert look("revoke_grants", "grants_there").outcome == "not_done"
 
 
 def test_the_check_names_what_the_token_may_not_do() -> None:
