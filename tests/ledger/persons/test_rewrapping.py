@@ -28,14 +28,14 @@ from orchestrator.ledger.persons.rewrapping import rewrap
 from orchestrator.ledger.proofs.verification import verify_database
 from orchestrator.ledger.schema.database import Database
 from orchestrator.settings import PREFIX
-from tests.cli.command_line import Answer, Offboard
+from tests.cli.command_line import CommandResult, Offboard
 from tests.integration.signed_databases import conninfo
 from tests.ledger.conftest import MASTER_KEY
 from tests.ledger.sample_events import EVENT_TYPES, Noted
 
 OLD = base64.b64encode(MASTER_KEY).decode()
 SEALED = (*webhooks.SEALED, *sessions.SEALED, *answers.SEALED, *inquiries.SEALED)
-Administer = Callable[..., Awaitable[Answer]]
+Administer = Callable[..., Awaitable[CommandResult]]
 
 
 class Interrupted(Exception):
@@ -67,7 +67,7 @@ def administer(url: str, tmp_path: Path) -> Administer:
     """`await administer(keys, words…)`: on the server, with these keys as its setting."""
     offboard = Offboard(tmp_path)
 
-    async def command(keys: str, *words: str) -> Answer:
+    async def command(keys: str, *words: str) -> CommandResult:
         return await offboard(*words, env={f"{PREFIX}DATABASE_URL": url, f"{PREFIX}MASTER_KEY": keys})
 
     return command
