@@ -44,6 +44,7 @@ demo: setup ## One leaver after another on this machine's own small company (CSV
 heavy-servers: setup
 	@.ci/install samba "every test of Active Directory against a domain controller" \
 		samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldap-utils
+	@.ci/install ns-slapd "every test of 389 Directory Server" 389-ds-base
 
 browser: setup
 	@! .ci/absent | grep -q browser || .ci/install chromium-headless-shell "every test in a browser" chromium-headless-shell fonts-dejavu-core

@@ -1,47 +1,50 @@
-"""LDAP directories in the OpenLDAP style: password policy overlay, entryUUID, groups that list their members.
+"""LDAP directories other than Active Directory: OpenLDAP, 389 Directory Server and FreeIPA, with groups that list their
+members.
 
-A lock is `pwdAccountLockedTime` with the value of a permanent lock (draft-behera-ldap-password-policy-11 section
-5.3.3). A scrambled password is a salted SHA-1 value (RFC 2307 section 5.3) made from the effect key instead of from a
-password: no known password matches it, and a read-back can tell that it is ours.
+How an account is locked is in `connectors/protocols/ldap_locks.py`. A scrambled password is a salted SHA-1 value (RFC
+2307 section 5.3) made from the effect key instead of from a password: no known password matches it, and a read-back can
+tell that it is ours.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from ldap3 import MODIFY_REPLACE
+from ldap3 import MODIFY_DELETE, MODIFY_REPLACE
 from ldap3.utils.conv import escape_filter_chars
 
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack, Reply
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.parameters import names_of
-from connectors.protocols.directory import DirectoryConnector
+from connectors.protocols.directory_connector import DirectoryConnector
 from connectors.protocols.ldap_entries import (
     ACTIVE_DIRECTORY,
     CREDENTIALS,
+    SSH_KEYS,
+    is_389,
     other_credentials,
+    read_server,
     require_supported,
     require_supported_people,
-    require_supported_server,
 )
 from connectors.protocols.ldap_groups import LdapMemberships, leave, memberships
-from connectors.protocols.ldap_policy import lock_is_heeded
+from connectors.protocols.ldap_locks import LOCK_ATTRIBUTES, PERMANENTLY, AccountLock, PasswordPolicyLock, lock_of
 from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError, LdapSession
 from connectors.protocols.ldap_settings import LdapSettings
 from connectors.read_backs import none_left, seen
 from connectors.removals import GroupsLeft
 
-_LOCKED_PERMANENTLY = "000001010000Z"
 _READ = (
-    "entryUUID", "uid", "cn", "mail", "employeeNumber", "pwdAccountLockedTime", "pwdChangedTime", "pwdPolicySubentry",
-    *ACTIVE_DIRECTORY, *CREDENTIALS,
+    "entryUUID", "uid", "cn", "mail", "employeeNumber", "pwdChangedTime", "pwdPolicySubentry", "nsUniqueId",
+    *LOCK_ATTRIBUTES, *ACTIVE_DIRECTORY, *CREDENTIALS,
 )  # fmt: skip
 # RFC 4511 appendix A.1
-_UNDEFINED_ATTRIBUTE, _CONSTRAINT = 17, 19
+_CONSTRAINT = 19
 
 
 class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
@@ -58,13 +61,17 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
 
     def __init__(self, settings: LdapSettings, *, allowed_hosts: Collection[str]) -> None:
         super().__init__(settings, allowed_hosts=allowed_hosts)
-        self._supported = False  # until the server has said what it is
+        self._server_is_389: bool | None = None  # until the server has said what it is
 
     def begin(self, session: LdapSession) -> LdapSession:
-        if not self._supported:
-            require_supported_server(session)
-            self._supported = True
+        if self._server_is_389 is None:
+            self._server_is_389 = is_389(read_server(session))
         return session
+
+    @property
+    def account_lock(self) -> AccountLock:
+        """Known once a conversation has begun."""
+        return lock_of(self.settings, server_is_389=bool(self._server_is_389))
 
     def said(self, session: LdapSession) -> list[str]:
         for base in (self.settings.people_base, self.settings.groups_base):
@@ -73,11 +80,11 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
         said = ["reachable, credential accepted, people_base and groups_base exist"]
         if not session.any_entry(self.settings.people_base, self._person()):
             said.append("people_base shows no entry of person_class, so no account can be found")
-        elif not session.any_entry(self.settings.people_base, f"(&{self._person()}(entryUUID=*))"):
+        elif not any(
+            session.any_entry(self.settings.people_base, f"(&{self._person()}({name}=*))") for name in self._ids
+        ):
             raise _ids_not_shown()
-        if not self._lock_is_heeded(session, None):
-            said.append("lock_account not possible: no policy with pwdLockout is shown (password_policy_missing)")
-        return said
+        return [*said, self.account_lock.said(session)]
 
     def matching(self, session: LdapSession, lookup: Lookup, attributes: Collection[str]) -> Sequence[LdapEntry]:
         wanted = f"({lookup.attribute}={escape_filter_chars(lookup.value)})"
@@ -95,48 +102,61 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
 
     def account(self, session: LdapSession, entry: LdapEntry) -> Account:
         require_supported(entry)
-        native_id = entry.first("entryUUID")
+        native_id = self._id(entry)
         if native_id is None:
             raise _ids_not_shown()
         shown = {name: entry.first(name) for name in ("uid", "cn", "mail", "employeeNumber")}
-        lock = entry.first("pwdAccountLockedTime")
-        heeded = lock is not None and self._lock_is_heeded(session, entry)
+        lock = self.account_lock
+        state = lock.state(entry)
+        heeded = state == "locked" and lock.heeded(session, entry)
         groups = self._memberships(session, entry, None).found if self.settings.privileged_names else ()
         names = {name.casefold() for each in groups for name in each.group.values.get("cn", ())}
         return Account(
             native_id=native_id,
             label=entry.first("uid") or entry.first("cn") or native_id,
             attributes={name: value for name, value in shown.items() if value is not None},
-            # Any other value is a temporary lock: the account is neither active nor locked permanently.
-            active=True if lock is None else False if lock == _LOCKED_PERMANENTLY and heeded else None,
+            # With a temporary lock the account is neither active nor locked permanently.
+            active=True if state == "open" else False if heeded else None,
             privileged=bool(names & self.settings.privileged_names),
         )
 
     def entry(self, session: LdapSession, native_id: str) -> LdapEntry | None:
-        entries = session.search(self.settings.people_base, f"(entryUUID={native_id})", _READ)
+        by_id = "".join(f"({name}={_in_form(name, native_id)})" for name in self._ids)
+        entries = session.search(self.settings.people_base, f"(|{by_id})" if len(self._ids) > 1 else by_id, _READ)
         if len(entries) != 1:
             return None
         require_supported(entries[0])
         return entries[0]
 
+    @property
+    def _ids(self) -> tuple[str, ...]:
+        """The attributes that can be the native id, in this order. 389 Directory Server may not have entryUUID."""
+        return ("entryUUID", "nsUniqueId") if self._server_is_389 else ("entryUUID",)
+
+    def _id(self, entry: LdapEntry) -> str | None:
+        """In the form of a UUID."""
+        value = next((value for name in self._ids if (value := entry.first(name)) is not None), None)
+        try:
+            return value and str(uuid.UUID(value))
+        except ValueError:
+            return None
+
     def _memberships(self, session: LdapSession, entry: LdapEntry, wanted: Collection[str] | None) -> LdapMemberships:
         return memberships(session, self.settings.groups_base, entry, wanted)
 
-    def _lock_is_heeded(self, session: LdapSession, entry: LdapEntry | None) -> bool | None:
-        return lock_is_heeded(session, entry, self.settings.password_policy, self.settings.people_base)
-
     def look_at_lock(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
-        if entry.first("pwdAccountLockedTime") != _LOCKED_PERMANENTLY:
+        lock = self.account_lock
+        if lock.state(entry) != "locked":
             return seen(False, _state(entry))
-        heeded = self._lock_is_heeded(session, entry)
-        return seen(heeded, {**_state(entry), "policy_locks": heeded})
+        heeded = lock.heeded(session, entry)
+        return seen(heeded, {**_state(entry), "policy_locks": heeded, "locked_by": lock.attribute})
 
     def look_at_password(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
         ours = session.compare(entry.dn, "userPassword", _unusable_password(effect.effect_key))
         evidence = {**_state(entry), "password_is_ours": ours}
         if ours is None:
             return ReadBack("unknown", evidence)
-        locked = not _has_policy(entry) or entry.first("pwdAccountLockedTime") == _LOCKED_PERMANENTLY
+        locked = not _has_policy(entry) or entry.first("pwdAccountLockedTime") == PERMANENTLY
         return seen(ours and locked, evidence)
 
     def look_at_groups(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
@@ -149,31 +169,7 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
         return none_left((), {**_state(entry), "groups": groups.shown}, shows_such=groups.members_shown)
 
     def lock(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
-        if self._lock_is_heeded(session, entry) is False:
-            raise RefusedError(
-                "password_policy_missing",
-                "The password policy of the entry locks no accounts: pwdLockout is not TRUE.",
-                remedy="Set pwdLockout to TRUE in the policy, or use scramble_password.",
-                happened=session.happened,
-            )
-        return self._write_lock(session, entry)
-
-    def _write_lock(self, session: LdapSession, entry: LdapEntry) -> Reply:
-        before = entry.first("pwdAccountLockedTime")
-        if before != _LOCKED_PERMANENTLY:
-            try:
-                session.modify(entry.dn, {"pwdAccountLockedTime": [(MODIFY_REPLACE, [_LOCKED_PERMANENTLY])]})
-            except LdapRefusedError as error:
-                if error.result_code != _UNDEFINED_ATTRIBUTE:
-                    raise
-                raise RefusedError(
-                    "password_policy_missing",
-                    error.detail,
-                    remedy="Load the directory's password policy overlay (ppolicy); accounts cannot be locked without "
-                    "it.",
-                    happened=error.happened,
-                ) from error
-        return Reply({"pwdAccountLockedTime": {"before": before, "after": _LOCKED_PERMANENTLY}})
+        return self.account_lock.write(session, entry)
 
     def leave_groups(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         groups, left = self._memberships(session, entry, names_of(effect, "groups")), GroupsLeft()
@@ -182,6 +178,18 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
                 leave(session, membership, self.settings.placeholder_member)
         left.not_found(groups.missing)
         return Reply(left.reply(session.happened))
+
+    def remove_keys(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
+        """The keys are public; the reply has them, so that they can be added again."""
+        keys = {name: list(values) for name in SSH_KEYS if (values := entry.values.get(name.lower()))}
+        if keys:
+            session.modify(entry.dn, {name: [(MODIFY_DELETE, values)] for name, values in keys.items()})
+        return Reply({"removed_keys": keys})
+
+    def look_at_keys(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
+        left = {name: len(values) for name in SSH_KEYS if (values := entry.values.get(name.lower()))}
+        lacks = [session.lacks(entry.dn, name) for name in SSH_KEYS]
+        return none_left(left, {**_state(entry), "ssh_keys": left}, shows_such=all(lacks))
 
     def scramble(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         """A new password lifts a lock in slapd's ppolicy overlay, so the account is locked afterwards; whether it was
@@ -197,12 +205,13 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
                 raise RefusedError(
                     "password_policy_refused",
                     error.detail,
-                    remedy="Allow bind_dn to set hashed passwords (pwdCheckQuality 0 or 1 in its policy).",
+                    remedy="Allow bind_dn to set hashed passwords: pwdCheckQuality 0 or 1 in its policy; in 389 "
+                    "Directory Server nsslapd-allow-hashed-passwords.",
                     happened=error.happened,
                 ) from error
         now = self.entry(session, self.id_of(effect))
         if now is not None and _has_policy(now):
-            self._write_lock(session, now)
+            PasswordPolicyLock(self.settings).write_unchecked(session, now)
         return Reply({"scrambled": True, "already": already})
 
 
@@ -240,6 +249,17 @@ ACTS: LdapActs = ActTable(
     ),
     Act(
         Ability(
+            "remove_ssh_keys",
+            "change",
+            "removes the entry's SSH keys",
+            reversible="yes",  # the keys are in the reply
+            cuts_access=True,
+        ),
+        LdapConnector.remove_keys,
+        LdapConnector.look_at_keys,
+    ),
+    Act(
+        Ability(
             "scramble_password",
             "change",
             "replaces the password with an unknown one, and locks the account if there is a password policy",
@@ -255,6 +275,7 @@ def _state(entry: LdapEntry) -> dict[str, Any]:
     return {
         "dn": entry.dn,
         "pwdAccountLockedTime": entry.first("pwdAccountLockedTime"),
+        **{name: value for name in LOCK_ATTRIBUTES if (value := entry.first(name)) is not None},
         "pwdChangedTime": entry.first("pwdChangedTime"),
         "other_credentials": other_credentials(entry),
     }
@@ -263,7 +284,7 @@ def _state(entry: LdapEntry) -> dict[str, Any]:
 def _ids_not_shown() -> ActionRequiredError:
     return ActionRequiredError(
         "answer_not_understood",
-        "The directory does not return entryUUID.",
+        "The directory does not return entryUUID (or nsUniqueId).",
         remedy="Allow bind_dn to read the operational attributes of people.",
         happened="no",
     )
@@ -278,3 +299,11 @@ def _unusable_password(effect_key: str) -> str:
     """`{SSHA}` with 20 bytes that are no digest of a known password, and a salt; both are made from the effect key."""
     made = hashlib.sha512(f"scramble_password\0{effect_key}".encode()).digest()
     return "{SSHA}" + base64.b64encode(made[:20] + made[20:36]).decode("ascii")
+
+
+def _in_form(attribute: str, native_id: str) -> str:
+    """nsUniqueId has its 32 digits in four groups."""
+    if attribute != "nsUniqueId":
+        return native_id
+    digits = native_id.replace("-", "")
+    return "-".join(digits[start : start + 8] for start in range(0, 32, 8))

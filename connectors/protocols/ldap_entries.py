@@ -9,8 +9,8 @@ from connectors.account_set import comparable
 from connectors.errors import ActionRequiredError
 from connectors.protocols.ldap_session import LdapEntry, LdapSession
 
-# OpenSSH's LPK schema, FreeIPA, RFC 4523 section 2, RFC 2798 section 2.8
-CREDENTIALS = ("sshPublicKey", "ipaSshPubKey", "userCertificate", "userPKCS12")
+SSH_KEYS = ("sshPublicKey", "ipaSshPubKey")  # OpenSSH's LPK schema, FreeIPA
+CREDENTIALS = (*SSH_KEYS, "userCertificate", "userPKCS12")  # RFC 4523 section 2, RFC 2798 section 2.8
 ACTIVE_DIRECTORY = ("objectGUID", "userAccountControl")
 ACTIVE_DIRECTORY_CAPABILITY = "1.2.840.113556.1.4.800"  # MS-ADTS section 3.1.1.3.4.3.1
 
@@ -69,11 +69,20 @@ def require_supported_people(session: LdapSession, people_base: str) -> None:
         raise active_directory_unsupported()
 
 
-def require_supported_server(session: LdapSession) -> None:
-    """The same where the server says that it is a domain controller."""
-    capabilities = session.search("", "(objectClass=*)", ["supportedCapabilities"], scope="BASE")
-    if any(ACTIVE_DIRECTORY_CAPABILITY in entry.values.get("supportedcapabilities", ()) for entry in capabilities):
+def read_server(session: LdapSession) -> LdapEntry | None:
+    """The root entry of the server, with its vendor. Raises `ActionRequiredError("active_directory_unsupported")` where
+    it says that it is a domain controller."""
+    root = next(
+        iter(session.search("", "(objectClass=*)", ["supportedCapabilities", "vendorName"], scope="BASE")), None
+    )
+    if root is not None and ACTIVE_DIRECTORY_CAPABILITY in root.values.get("supportedcapabilities", ()):
         raise active_directory_unsupported()
+    return root
+
+
+def is_389(root: LdapEntry | None) -> bool:
+    """Whether the server is 389 Directory Server, which FreeIPA uses too (RFC 3045, vendorName: 389 Project)."""
+    return root is not None and "389" in (root.first("vendorName") or "")
 
 
 def active_directory_unsupported() -> ActionRequiredError:

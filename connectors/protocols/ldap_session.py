@@ -1,7 +1,6 @@
 """One session with an LDAP directory (RFC 4511) in a thread, under one deadline.
 
-ldap3 blocks, so each conversation has a thread and a connection of its own. When the deadline is over the socket is
-closed under it, and it begins no further operation. Result codes (RFC 4511 appendix A) are mapped here:
+Result codes (RFC 4511 appendix A) are mapped here:
 
     48, 49, 50               ActionRequiredError    credential_refused
     8, 13                    ActionRequiredError    not_encrypted
@@ -13,35 +12,22 @@ closed under it, and it begins no further operation. Result codes (RFC 4511 appe
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import math
 import socket
-import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal
 
-import ldap3
-from ldap3.core.exceptions import (
-    LDAPExceptionError,
-    LDAPSocketOpenError,
-    LDAPStartTLSError,
-)
+from ldap3.core.exceptions import LDAPExceptionError
 
-from connectors.abilities import Pace, unpaced
 from connectors.boundary.storable import is_storable
-from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.hosts import Redaction
-
-T = TypeVar("T")
 
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"  # RFC 2696
 _PAGE = 200
 _MAX_PAGES = 1_000
-_THREADS = 4
 _CREDENTIAL = frozenset({48, 49, 50})
 _NOT_ENCRYPTED = frozenset({8, 13})
 _WRONG_BASE = frozenset({32, 34})
@@ -72,17 +58,6 @@ class LdapEntry:
 
     def first(self, attribute: str) -> str | None:
         return next(iter(self.values.get(attribute.lower(), ())), None)
-
-
-class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # ldap3 has no types
-    """Checks the host name with the standard library. ldap3 uses a function that Python has removed."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(validate=ssl.CERT_REQUIRED)
-        self._context = context
-
-    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
-        connection.socket = self._context.wrap_socket(connection.socket, server_hostname=connection.server.host)
 
 
 class LdapSession:
@@ -228,6 +203,16 @@ class LdapSession:
         self._judge()
         return None
 
+    def lacks(self, dn: str, attribute: str) -> bool | None:
+        """Whether the entry has no value of the attribute, also where its values are not shown to us: a comparison with
+        some value says so. None where our rights do not allow to compare."""
+        self._in_time()
+        self._connection.compare(dn, attribute, "-")
+        code = self._connection.result["result"]
+        if code in (5, 6):  # compareFalse, compareTrue
+            return False
+        return True if code in (16, 17) else None  # noSuchAttribute, undefinedAttributeType
+
     def open(self, *, start_tls: bool) -> None:
         """Connect and sign in."""
         self._in_time()
@@ -292,109 +277,3 @@ class LdapSession:
                 happened=self.happened,
             )
         raise LdapRefusedError(code, said, happened=self.happened)
-
-
-class LdapDirectory:
-    """One LDAP server with our credential. There is no anonymous fallback (RFC 4513 section 5.1.2: a bind without a
-    password succeeds anonymously, so an empty one is never sent)."""
-
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        *,
-        bind_dn: str,
-        password: str,
-        ldaps: bool,
-        start_tls: bool,
-        tls: ssl.SSLContext | None,
-        max_entries: int,
-        search_controls: Sequence[str] = (),
-    ) -> None:
-        self._host, self._port = host, port
-        self._bind_dn, self._password = bind_dn, password
-        self._ldaps, self._start_tls, self._tls = ldaps, start_tls, tls
-        self._max_entries = max_entries
-        self._search_controls = search_controls
-        self._redact = Redaction([password])
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="ldap")
-
-    def __repr__(self) -> str:
-        return f"Directory({self._host}:{self._port})"
-
-    async def converse(self, work: Callable[[LdapSession], T], *, deadline: float, pace: Pace = unpaced) -> T:
-        """Connect, sign in, do the work, disconnect. `pace` is awaited once: a conversation counts as one request.
-        Raises `ConnectorError` and nothing else."""
-        session = self._session(time.monotonic() + deadline)
-
-        def in_thread() -> T:
-            try:
-                session.open(start_tls=self._start_tls)
-                return work(session)
-            finally:
-                session.close()
-
-        try:
-            async with asyncio.timeout(deadline):
-                await pace()
-                return await asyncio.wrap_future(self._threads.submit(in_thread))
-        except ConnectorError:
-            raise
-        except TimeoutError:
-            session.abandon()
-            raise TryAgainError(
-                "deadline_over", "The directory did not respond in time.", happened=session.happened
-            ) from None
-        except (LDAPExceptionError, OSError) as error:
-            self._fail(error, session.happened)
-        except asyncio.CancelledError:
-            session.abandon()
-            raise
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def _session(self, until: float) -> LdapSession:
-        left = max(1, math.ceil(until - time.monotonic()))
-        server = ldap3.Server(
-            self._host,
-            self._port,
-            use_ssl=self._ldaps,
-            tls=_VerifiedTls(self._tls) if self._tls is not None else None,
-            get_info=ldap3.NONE,
-            connect_timeout=left,
-            allowed_referral_hosts=[],
-        )
-        connection = ldap3.Connection(
-            server,
-            user=self._bind_dn,
-            password=self._password,
-            authentication=ldap3.SIMPLE,
-            client_strategy=ldap3.SYNC,
-            auto_referrals=False,
-            receive_timeout=left,
-        )
-        return LdapSession(connection, until, self._redact, self._max_entries, self._search_controls)
-
-    def _fail(self, error: Exception, happened: Literal["no", "unknown"]) -> NoReturn:
-        # `from None`: ldap3's errors may carry the connection, and with it the password.
-        detail = self._redact(f"{type(error).__name__}: {error}")
-        if "CERTIFICATE" in detail.upper():
-            raise ActionRequiredError(
-                "certificate_refused",
-                detail,
-                remedy="Use a certificate that ca_file or a public authority has signed.",
-                happened="no",
-            ) from None
-        if isinstance(error, LDAPStartTLSError):
-            raise ActionRequiredError(
-                "not_encrypted", detail, remedy="Enable StartTLS at the directory, or use ldaps.", happened="no"
-            ) from None
-        if isinstance(error, LDAPSocketOpenError):
-            raise TryAgainError(
-                "unreachable",
-                f"No connection to {self._host}:{self._port}.",
-                remedy="Check that the directory is up and can be reached from this worker.",
-                happened="no",
-            ) from None
-        raise TryAgainError("connection_lost", detail, happened=happened) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -44,6 +45,10 @@ class LdapSettings(DirectorySettings):
     placeholder_member: str = Field(
         default="",
         description="entry that is added to a group that would become empty, if the schema forbids empty groups",
+    )
+    lock: Literal["", "ppolicy", "ns_account_lock", "shadow_expire", "none"] = Field(
+        default="",
+        description="how accounts are locked: ppolicy, ns_account_lock, shadow_expire or none; by the server if empty",
     )
     password_policy: str = Field(
         default="", description="entry of the default password policy, if the directory has policies that differ"

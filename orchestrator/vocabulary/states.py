@@ -153,6 +153,7 @@ FAILURE: Vocabulary = {
     "not_an_address": "Invalid mail address",
     "invalid_id": "Invalid account ID",
     "password_policy_missing": "No password policy in the directory",
+    "lock_not_possible": "Accounts cannot be locked in the directory",
     "active_directory_unsupported": "Wrong connector for Active Directory",
     "not_active_directory": "Not Active Directory",
     "password_policy_refused": "Rejected by the directory's password policy",

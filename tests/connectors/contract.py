@@ -66,6 +66,7 @@ CASES = (
     Case("ldap", "lock_account", 1),
     Case("ldap", "remove_from_groups", 3),
     Case("ldap", "scramble_password", 2, one_request=False),
+    Case("ldap", "remove_ssh_keys", 0),
     Case("hr", "record_leaving", 1, method="POST", parameters={"at": "2027-01-15T17:00:00+01:00"}),
     Case("hr", "schedule_final_pay", 1, repeat_adds=1, method="POST"),
     Case("code_hosting", "snapshot_access", 0),

@@ -22,7 +22,7 @@ from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack, Rep
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.parameters import instant_of, names_of, text_of
-from connectors.protocols.directory import DirectoryConnector
+from connectors.protocols.directory_connector import DirectoryConnector
 from connectors.protocols.ldap_entries import other_credentials, parent_of, rdn_of, same_dn
 from connectors.protocols.ldap_session import LdapRefusedError, LdapSession
 from connectors.read_backs import none_left, seen

@@ -81,9 +81,10 @@ def group(name: str, *members: str) -> str:
 
 @contextlib.asynccontextmanager
 async def odd_directory(
-    entries: str = "", *, overlays: str = "", rules: str = "", schema: str = ""
+    entries: str = "", *, overlays: str = "", rules: str = "", schema: str = "", without_module: str = ""
 ) -> AsyncIterator[str]:
     """Its address. `cn=manager` may write everything that `rules` does not forbid, and people may sign in."""
+    modules = (directory._modules() or "").replace(f"moduleload {without_module}\n", "")
     folder = Path(tempfile.mkdtemp(prefix="odd-slapd-"))
     try:
         program = directory._program("slapd")
@@ -94,7 +95,7 @@ async def odd_directory(
         configuration = folder / "slapd.conf"
         configuration.write_text(
             _CONFIGURATION.format(
-                schema=directory._schema(), modules=directory._modules(), folder=folder, rules=rules, manager=MANAGER,
+                schema=directory._schema(), modules=modules, folder=folder, rules=rules, manager=MANAGER,
                 base=BASE, overlays=overlays, further_schema=schema,
             )
         )  # fmt: skip

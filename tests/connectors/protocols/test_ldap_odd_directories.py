@@ -180,6 +180,74 @@ async def test_keys_that_are_left_are_in_the_evidence() -> None:
             assert look.evidence["other_credentials"] == {"sshPublicKey": 2}
 
 
+async def test_ssh_keys_are_removed_and_their_absence_is_shown() -> None:
+    keys = EVA.format(kind="ldapPublicKey", attribute="sshPublicKey: ssh-ed25519 AAAA eva\nsshPublicKey: ssh-rsa AAAA")
+    async with odd_directory(keys, schema=FOREIGN_SCHEMA) as url, connected(url) as ldap:
+        (account,) = await ldap.find_accounts([Lookup("uid", "eva")])
+        removal = Effect("remove_ssh_keys", "key", account)
+        assert (await ldap.read_back(removal)).outcome == "not_done"
+        reply = await ldap.attempt(removal)
+        assert set(reply.detail["removed_keys"]["sshPublicKey"]) == {"ssh-ed25519 AAAA eva", "ssh-rsa AAAA"}
+        assert await values(url, f"uid=eva,ou=people,{BASE}", "sshPublicKey") == []
+        assert (await ldap.read_back(removal)).outcome == "done"
+        assert (await ldap.attempt(removal)).detail == {"removed_keys": {}}
+
+
+async def test_keys_that_are_hidden_are_not_taken_as_removed() -> None:
+    keys = EVA.format(kind="ldapPublicKey", attribute="sshPublicKey: ssh-ed25519 AAAA eva")
+    for rights in ("none", "compare"):
+        rules = f'access to attrs=sshPublicKey by dn.exact="{MANAGER}" {rights} by * none'
+        async with odd_directory(keys, schema=FOREIGN_SCHEMA, rules=rules) as url, connected(url) as ldap:
+            (account,) = await ldap.find_accounts([Lookup("uid", "eva")])
+            assert (await ldap.read_back(Effect("remove_ssh_keys", "key", account))).outcome == "unknown"
+
+
+SHADOW = f"""dn: uid=ole,ou=people,{BASE}
+objectClass: inetOrgPerson
+objectClass: shadowAccount
+uid: ole
+cn: Ole Vik
+sn: Vik
+userPassword: ole
+
+"""
+
+
+async def test_a_lock_for_login_programs_is_set_and_said_to_be_one() -> None:
+    async with odd_directory(SHADOW) as url, connected(url, lock="shadow_expire") as ldap:
+        assert "the directory itself still accepts the password" in (await ldap.check()).detail
+        (ole,) = await ldap.find_accounts([Lookup("uid", "ole")])
+        lock = Effect("lock_account", "key", ole)
+        assert ole.active is True and (await ldap.read_back(lock)).outcome == "not_done"
+        await ldap.attempt(lock)
+        assert await values(url, f"uid=ole,ou=people,{BASE}", "shadowExpire") == ["1"]
+        look = await ldap.read_back(lock)
+        assert look.outcome == "done" and look.evidence["locked_by"] == "shadowExpire"
+        assert (await ldap.find_accounts([Lookup("uid", "ole")]))[0].active is False
+        with pytest.raises(RefusedError, match="lock_not_possible"):
+            await ldap.attempt(Effect("lock_account", "key", await nora(ldap)))
+
+
+async def test_without_a_way_to_lock_the_check_says_it() -> None:
+    async with odd_directory(without_module="ppolicy") as url:
+        async with connected(url) as ldap:
+            assert "password_policy_missing" in (await ldap.check()).detail
+            with pytest.raises(RefusedError, match="password_policy_missing") as raised:
+                await ldap.attempt(Effect("lock_account", "key", await nora(ldap)))
+            assert "set lock to another method" in raised.value.remedy
+        async with connected(url, lock="none") as ldap:
+            assert "lock_not_possible" in (await ldap.check()).detail
+            with pytest.raises(RefusedError, match="lock_not_possible"):
+                await ldap.attempt(Effect("lock_account", "key", await nora(ldap)))
+        async with connected(url, lock="ns_account_lock") as ldap:
+            assert "lock_account cannot be confirmed" in (await ldap.check()).detail
+            with pytest.raises(RefusedError, match="lock_not_possible"):
+                await ldap.attempt(Effect("lock_account", "key", await nora(ldap)))
+    with pytest.raises(ActionRequiredError, match="setting_invalid"):
+        async with connected(url, lock="ldap"):
+            pass
+
+
 async def test_active_directory_is_refused_in_words() -> None:
     entry = EVA.format(kind="adUser", attribute="userAccountControl: 512")
     async with odd_directory(entry, schema=FOREIGN_SCHEMA) as url, connected(url) as ldap:

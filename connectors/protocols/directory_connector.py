@@ -19,7 +19,8 @@ from connectors.acts import ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.hosts import require_allowed
 from connectors.parameters import account_gone, account_of, unknown_attribute
-from connectors.protocols.ldap_session import LdapDirectory, LdapSession
+from connectors.protocols.ldap_directory import LdapDirectory
+from connectors.protocols.ldap_session import LdapSession
 from connectors.protocols.ldap_settings import DirectorySettings, address
 from connectors.read_backs import account_missing
 from connectors.tls import require_private, trust
