@@ -144,7 +144,16 @@ async def office(here: Installation) -> AsyncIterator[RoutesOffice]:
         await _furnish(made, here.company)
         for who in CONFLICTED:
             await _sign_in_conflicted(made, who, open_ones)
+        # What Offboard still does in this run: otherwise it would do it during one of the tests.
+        await here.engine.nudge(made.runs["own"])
+        await made.run("own", _at_rest)
         yield made
+
+
+def _at_rest(run: Any) -> bool:
+    """The leaver's service has no deputy, which opens an exception; and the steps without a gate are done."""
+    done = [one["status"] == "verified" for one in run["steps"] if one["name"].startswith(("snapshot_", "record_"))]
+    return any(one["kind"] == "service_without_owner" for one in run["exceptions"]) and bool(done) and all(done)
 
 
 async def _sign_in_conflicted(made: RoutesOffice, who: str, open_ones: AsyncExitStack) -> None:
