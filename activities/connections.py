@@ -62,6 +62,9 @@ class Connections:
         if self._connect is not None:
             return self._connect(system, spec)
         settings = {name: self._value(system, name, value) for name, value in spec.connection.items()}
+        local = registry.LOCAL_PATHS.get(spec.connector)
+        if local is not None and settings.get(local):
+            settings[local] = str(self._file(system, local, settings[local]))
         hosts = [_host(self._value(system, "hosts", host)) for host in spec.hosts]
         trusted = _digest_of_file(settings.get("ca_file", ""))
         wanted = (system, spec.connector, tuple(sorted(settings.items())), tuple(hosts), trusted)

@@ -35,12 +35,14 @@ class ConnectorKind(Generic[Settings]):
     """One kind of system: its settings, what it can do, and how a connector is made from settings and allowed hosts. An
     entry point names one of these, or an `HttpKind`. `acts` is the table that the connector's methods use, so that no
     ability is declared without its code. `is_people_source` says that the connectors have the methods of an HR system
-    (`connectors.people.PeopleSource`). Raises `IncompleteActError` for anything but a table."""
+    (`connectors.people.PeopleSource`). `local_path` is the setting that names a file or folder on the worker's machine,
+    if the kind reads one. Raises `IncompleteActError` for anything but a table."""
 
     settings: type[Settings]
     make: Callable[[Settings, Collection[str]], Connector]
     acts: ActTable[Any, Any]
     is_people_source: bool = False
+    local_path: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.acts, ActTable):

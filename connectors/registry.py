@@ -13,6 +13,7 @@ from connectors.boundary.boundary import checked
 from connectors.errors import ActionRequiredError, ConnectorError
 from connectors.http.connector import MAY_BE_EMPTY
 from connectors.packages import ConnectorKind, is_named, load, over_http
+from connectors.people_csv.connector import ACTS, KIND, PeopleCsvSettings, make_people_csv
 from connectors.protocols import ldap, ldap_settings
 from connectors.protocols.scim import SCIM
 from connectors.reference import mail
@@ -58,6 +59,7 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "ldap": ConnectorKind(ldap_settings.LdapSettings, _ldap, ldap.ACTS),
     "active_directory": ConnectorKind(ActiveDirectorySettings, _active_directory, active_directory.ACTS),
     "hr": ConnectorKind(HrSettings, _hr, HR.acts, is_people_source=True),
+    KIND: ConnectorKind(PeopleCsvSettings, make_people_csv, ACTS, is_people_source=True, local_path="path"),
     "code_hosting": over_http(CODE_HOSTING),
     "cards": over_http(CARDS),
     "okta": over_http(OKTA),
@@ -69,6 +71,9 @@ REFERENCE_KINDS = frozenset({"hr", "code_hosting", "cards"})
 
 HR_KINDS = frozenset(name for name, kind in _KINDS.items() if kind.is_people_source)
 """Kinds of Offboard's own that are HR systems (`connectors.people.PeopleSource`)."""
+
+LOCAL_PATHS: Mapping[str, str] = {name: kind.local_path for name, kind in _KINDS.items() if kind.local_path}
+"""By kind: the setting that names a file or folder on the worker's machine. The caller says where it may be."""
 
 _LOADED: dict[str, ConnectorKind[Any]] = {}
 """Kinds of other distributions that were asked for, by the whole name."""

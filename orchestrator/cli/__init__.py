@@ -24,6 +24,7 @@ def make_app() -> typer.Typer:
         decisions,
         exceptions,
         finding,
+        hr_files,
         operating,
         runs,
         serving,
@@ -48,6 +49,9 @@ def make_app() -> typer.Typer:
         finding.find,
         watching.watch,
     )
+    for_hr = _group("Check HR's exports.")
+    _add(for_hr, None, hr_files.check)
+    app.add_typer(for_hr, name="hr", rich_help_panel=HR)
     _add(app, APPROVERS, decisions.inbox, decisions.approve, decisions.reject)
     _listing(app, APPROVERS, "away", "Delegate your approvals to a colleague for a time.", away.away, away.to, away.end)
     of_tasks = "List and complete manual tasks."

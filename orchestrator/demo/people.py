@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from orchestrator.cli.hr_export import BadRow, Export, ExportRow, read_export
+from connectors.people_csv.reading import read_export
+from connectors.people_csv.rows import BadRow, Export, ExportRow
+from orchestrator.cli.exports import export_from, read_file
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
-from orchestrator.cli.terminal.remedies import remedy_of
-from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.embedded.company.people import Employee, default_people, packaged_export, read_people, with_traits
 from orchestrator.embedded.staff import STAFF, StaffEntry
@@ -57,9 +57,9 @@ class Cast:
 
 def packaged_cast(columns: Mapping[str, str]) -> Cast:
     def leaving(now: datetime) -> list[ExportRow]:
-        export = read_export(_dated(now), columns)
+        export = read_export(_dated(now), columns, now=now)
         if export.bad:  # now is an hour that the clocks repeat or leave out somewhere
-            export = read_export(packaged_export((now - timedelta(days=1)).date()), columns)
+            export = read_export(packaged_export((now - timedelta(days=1)).date()), columns, now=now)
         return export.leaving
 
     return Cast(default_people(), STAFF, leaving, "the packaged HR export")
@@ -81,19 +81,8 @@ def _dated(now: datetime) -> str:
 
 def cast_from(path: Path, packet: Packet) -> Cast:
     """Reads the user's own export. Raises `BadExport`, `NobodyLeaves` or `Invalid`; nothing has been started then."""
-    columns = packet.platform.hr.export_columns
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        what = f"{path} cannot be read: {error.strerror}."
-        raise LocalRefusal("export_unreadable", what, "Give CSV=path of a file.") from error
-    try:
-        export = read_export(content, columns)
-    except Invalid as refused:
-        said = remedy_of(refused)
-        remedy = f"{said} (here: {PLATFORM_FILE})" if "platform.yaml" in said else said
-        raise LocalRefusal(refused.code, f"{path.name}: {refused.message}.", remedy) from refused
-    bad = sorted([*export.bad, *_unusable(export)], key=lambda row: row.line)
+    export, columns = own_export(path, packet), packet.platform.hr.export_columns
+    bad = sorted([*export.not_started, *_unusable(export)], key=lambda row: row.line)
     if bad:
         raise BadExport(bad)
     if not export.leaving:
@@ -102,6 +91,17 @@ def cast_from(path: Path, packet: Packet) -> Cast:
     taken = leaving[:cap]
     people, staff, notes = _company(export.rows, [row.person.employee_number for row in taken])
     return Cast(people, staff, lambda now: taken, path.name, len(leaving) - len(taken), notes)
+
+
+def own_export(path: Path, packet: Packet) -> Export:
+    """The user's own file, read with the packet's mapping. Raises `LocalRefusal`."""
+    hr = packet.platform.hr
+    try:
+        return export_from(read_file(path), path.name, hr.export_columns, hr.export_format)
+    except LocalRefusal as refused:
+        said = refused.remedy
+        remedy = f"{said} (here: {PLATFORM_FILE})" if "platform.yaml" in said else said
+        raise LocalRefusal(refused.code, refused.message, remedy) from refused
 
 
 def _unusable(export: Export) -> list[BadRow]:
@@ -180,7 +180,7 @@ def _employee(row: ExportRow, leaving: Sequence[str]) -> Employee:
         former_names=person.former_names,
         department=person.department,
         title=person.title,
-        manager_number=person.manager_hr_id or "",
+        manager_number=person.manager_id or "",
         country=person.country,
         time_zone=person.time_zone or "UTC",
         leaving=person.employee_number in leaving,

@@ -178,6 +178,20 @@ FAILURE: Vocabulary = {
     "queue_unserved": "No worker serves this system",
     "ledger_error": "Ledger not available",
     "unexpected": "Unexpected error",
+    "export_columns_incomplete": "Mapping of HR's export incomplete",
+    "export_columns_missing": "Column missing in HR's export",
+    "export_columns_twice": "Column title repeated in HR's export",
+    "export_empty": "HR's export is empty",
+    "export_encoding": "Encoding of HR's export not understood",
+    "export_format": "Format of HR's export not valid",
+    "export_incomplete": "End of HR's export missing",
+    "export_quotation": "Quotation mark in HR's export not closed",
+    "export_too_large": "HR's export too large",
+    "people_file_missing": "No file from HR",
+    "people_file_not_complete": "File from HR not complete yet",
+    "people_file_too_small": "File from HR has too few people",
+    "people_file_unreadable": "File from HR cannot be opened",
+    "person_unreadable": "Row in HR's export cannot be read",
 }
 """Why an attempt or a check failed. Connectors may have codes that are not here."""
 

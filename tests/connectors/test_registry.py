@@ -11,7 +11,7 @@ from connectors.people import PeopleSource
 from connectors.registry import HR_KINDS, SETTINGS, connect, connector_kinds
 from tests.connectors.company_settings import KINDS as COMPANY_KINDS
 
-KINDS = sorted([*COMPANY_KINDS, "active_directory", "okta"])
+KINDS = sorted([*COMPANY_KINDS, "active_directory", "okta", "people_csv"])
 COMPLETE = {
     "url": "https://systems.example/v2",
     "token": "token-123",
@@ -21,6 +21,8 @@ COMPLETE = {
     "groups_base": "ou=groups",
     "smtp_host": "systems.example",
     "sender": "offboard@systems.example",
+    "path": "/run/systems/people",
+    "columns": '{"employee_number": "Number"}',
 }
 
 
@@ -38,9 +40,9 @@ def test_every_kind_is_described() -> None:
             assert (ability.keyed_for is not None) == (ability.repeat == "keyed")
             assert (ability.reversible_for is not None) == (ability.reversible == "limited")
             assert ability.level != "change" or not ability.cuts_access or ability.summary
-    for settings in SETTINGS.values():
+    for kind, settings in SETTINGS.items():
         assert all(setting.summary for setting in settings)
-        assert any(setting.secret for setting in settings)
+        assert any(setting.secret for setting in settings) == (kind != "people_csv"), "a file needs no credential"
 
 
 def test_what_cuts_access_before_gates_can_be_undone() -> None:

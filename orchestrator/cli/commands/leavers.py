@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from orchestrator.cli.hr_export import MAX_EXPORT_BYTES, BadRow, ExportRow, read_export
+from connectors.people_csv.dates import UnreadableRow, work_end
+from connectors.people_csv.rows import BadRow, ExportRow
+from orchestrator.cli.exports import export_from, read_file
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document, Server, ServerRefused
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
@@ -34,14 +36,16 @@ async def start_all(
     alias: str | None, path: Path, packet: str, skip_bad: bool, confirm: int | None, yes: bool, folder: Path
 ) -> None:
     """`yes` confirms rows whose cutoff is in the past, which are urgent starts."""
-    content = await asyncio.to_thread(_read, path)
+    content = await asyncio.to_thread(read_file, path)
     async with entering(folder, alias) as server:
         current = await server.get("packets", packet)
-        export = read_export(content, current["export_columns"])
+        # A server of an earlier version has no formats.
+        columns, form = current["export_columns"], current.get("export_format", {})
+        export = export_from(content, path.name, columns, form, hr_has_zones=True)
         batch = await _looked_up(server, packet, export.leaving)
         if not yes:
             set_late_rows_aside(batch, current.get("late_after"), datetime.now(UTC))
-        batch.bad = sorted([*export.bad, *batch.bad], key=lambda row: row.line)
+        batch.bad = sorted([*export.not_started, *batch.bad], key=lambda row: row.line)
         for row in batch.bad:
             complain(f"{path.name}, line {row.line}: {row.message}", "")
         if batch.bad and not skip_bad:
@@ -57,18 +61,6 @@ async def start_all(
         refused = await _start_each(server, batch.ready, packet, path)
     if refused:
         raise typer.Exit(1)
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(MAX_EXPORT_BYTES + 1)
-    if len(content) > MAX_EXPORT_BYTES:
-        raise LocalRefusal(
-            "export_too_large",
-            f"{path.name} is larger than {MAX_EXPORT_BYTES >> 20} MB.",
-            "Export fewer people at once.",
-        )
-    return content
 
 
 def set_late_rows_aside(batch: Batch, late_after: float | None, now: datetime) -> None:
@@ -119,8 +111,24 @@ async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> Batc
             if facts["open_run"] is not None:
                 batch.bad.append(BadRow(row.line, f"this person already has an open run: {facts['open_run']}"))
                 continue
+            if row.cutoff is None:
+                try:
+                    row = replace(row, cutoff=work_end(row.local, _zone_in_hr(facts)))
+                except UnreadableRow as wrong:
+                    batch.bad.append(BadRow(row.line, wrong.message))
+                    continue
             batch.ready.append((row, facts))
     return batch
+
+
+def _zone_in_hr(facts: Document) -> str:
+    """Raises `UnreadableRow`."""
+    if not facts["time_zone"]:
+        raise UnreadableRow(
+            "has a last day, but no time zone, and HR has none; add the zone, for example Europe/Berlin, or set "
+            "export_format.time_zone in platform.yaml"
+        )
+    return str(facts["time_zone"])
 
 
 async def _start_each(server: Server, ready: list[tuple[ExportRow, Document]], packet: str, path: Path) -> int:

@@ -11,6 +11,7 @@ Roles, systems, steps and gates are named by slugs: lower-case letters, digits, 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Final, Literal
@@ -198,11 +199,18 @@ class LevelRule(_Written):
     up_to: Level
 
 
+PEOPLE_CSV: Final = "people_csv"
+"""The connector that reads people from HR's CSV files, with the mapping of the HR section."""
+
+
 class HrSpec(_Written):
-    """Where people come from: the HR system, and the columns of its CSV export (our name -> the column's title)."""
+    """Where people come from: the HR system, the columns of its CSV export (our name -> the column's title), and how
+    the export is written. The connectors know the fields of `export_format` (`connectors.people_csv.mapping`);
+    `check_packet` asks them."""
 
     system: Slug
     export_columns: dict[str, str] = Field(default_factory=dict)
+    export_format: dict[str, JsonValue] = Field(default_factory=dict)
 
     @field_validator("export_columns")
     @classmethod
@@ -213,7 +221,7 @@ class HrSpec(_Written):
         return columns
 
 
-EXPORTABLE: Final = PERSON_FIELDS | {"cutoff_date", "cutoff_time"}
+EXPORTABLE: Final = PERSON_FIELDS | {"cutoff_date", "cutoff_time", "start_date", "status"}
 
 
 class Platform(_Written):
@@ -223,6 +231,21 @@ class Platform(_Written):
     systems: dict[Slug, SystemSpec]
     levels: tuple[LevelRule, ...]
     hr: HrSpec
+
+    @model_validator(mode="after")
+    def _one_mapping(self) -> Platform:
+        """A system that reads CSV files has the mapping of the HR section, which is written there only."""
+        for name, spec in self.systems.items():
+            if spec.connector != PEOPLE_CSV:
+                continue
+            mapping = {
+                "columns": json.dumps(self.hr.export_columns, ensure_ascii=False),
+                "format": json.dumps(self.hr.export_format, ensure_ascii=False),
+            }
+            if any(spec.connection.get(setting, value) != value for setting, value in mapping.items()):
+                raise ValueError(f"system {name!r}: write the mapping under hr.export_columns and hr.export_format")
+            self.systems[name] = spec.model_copy(update={"connection": spec.connection | mapping})
+        return self
 
 
 class GateSpec(_Written):

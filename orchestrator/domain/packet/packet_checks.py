@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingFacts
 from orchestrator.domain.packet.expression_checks import expression_problems
 from orchestrator.domain.packet.formulas import Path
 from orchestrator.domain.packet.hand_overs import ability_of, hands_over
-from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet, WorkflowStep
+from orchestrator.domain.packet.hr_checks import ExportProblems, hr_problems
+from orchestrator.domain.packet.packet import (
+    APPROVALS_FILE,
+    PEOPLE_CSV,
+    PLATFORM_FILE,
+    WORKFLOW_FILE,
+    Packet,
+    WorkflowStep,
+)
 from orchestrator.domain.packet.packet_yaml import (
     Document,
     PacketProblem,
@@ -26,8 +33,6 @@ from orchestrator.domain.packet.step_order import find_cycle, needed_before
 from orchestrator.domain.permissions.embargo import missing_people
 from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.permissions.levels import Actor, Level
-
-_SECRET_NAMES: Final = ("token", "password", "secret", "key", "credential")
 
 
 def check_packet(
@@ -40,13 +45,15 @@ def check_packet(
     requesters: Collection[str] | None = None,
     why_missing: Callable[[str], str] | None = None,
     hr_kinds: Collection[str] | None = None,
+    export_problems: ExportProblems | None = None,
 ) -> list[PacketProblem]:
     """All problems, in the order of the files and lines.
 
     `settings` are the settings of each connector kind; `roles_known` and `actors` are the roles and people of this
     installation; each is checked only where it is given. `requesters` are the roles that ask for runs: `requester` if
     the platform file speaks of it, else every role it speaks of. `why_missing` says of a connector of another
-    distribution why it is not there. `hr_kinds` are the connectors of Offboard's own that are HR systems."""
+    distribution why it is not there. `hr_kinds` are the connectors of Offboard's own that are HR systems.
+    `export_problems` checks the mapping of HR's export."""
     documents = read_documents(packet.files)
     check = _PacketCheck(packet, abilities, documents, _requesters(packet, requesters))
     problems = [
@@ -56,7 +63,7 @@ def check_packet(
         *check.steps(),
         *check.deletions(),
         *check.systems(settings, why_missing),
-        *(check.hr_system(hr_kinds) if hr_kinds is not None else ()),
+        *check.hr(hr_kinds, export_problems),
         *check.levels(),
         *check.gates(actors),
         *check.urgent(),
@@ -219,15 +226,9 @@ class _PacketCheck:
         ability = self._ability(step)
         return step.system == system and ability is not None and ability.read_back and ability.level == "change"
 
-    def hr_system(self, hr_kinds: Collection[str]) -> Iterator[PacketProblem]:
-        """The HR system can be asked about people. Of a connector of another distribution only a start shows it."""
-        name = self.packet.platform.hr.system
-        spec = self.packet.platform.systems.get(name)
-        ours = spec is not None and spec.connector in self.abilities and "@" not in spec.connector
-        if spec is not None and ours and spec.connector not in hr_kinds:
-            said = f"{name!r} has the connector {spec.connector!r}, which is not an HR system"
-            remedy = f"use a system with one of the connectors: {', '.join(sorted(hr_kinds))}"
-            yield self._problem(PLATFORM_FILE, ("hr", "system"), said, remedy)
+    def hr(self, kinds: Collection[str] | None, exports: ExportProblems | None) -> Iterator[PacketProblem]:
+        found = hr_problems(self.packet.platform, self.abilities, kinds, exports)
+        return (self._problem(PLATFORM_FILE, ("hr", *path), said, remedy) for path, said, remedy in found)
 
     def systems(
         self, settings: Mapping[str, Iterable[SettingFacts]] | None, why_missing: Callable[[str], str] | None
@@ -244,7 +245,7 @@ class _PacketCheck:
                 if why_missing is not None and "@" in spec.connector:
                     remedy = why_missing(spec.connector)
                 yield self._problem(PLATFORM_FILE, (*here, "connector"), said, remedy)
-            if spec.connection and not spec.hosts:
+            if spec.connection and not spec.hosts and spec.connector != PEOPLE_CSV:
                 said = f"the system {name!r} has no allowed hosts"
                 yield self._problem(PLATFORM_FILE, here, said, "list its hosts under 'hosts'")
             known = None if settings is None else settings.get(spec.connector)
@@ -394,4 +395,4 @@ class _PacketCheck:
 
 
 def _sounds_secret(setting: str) -> bool:
-    return any(word in setting.lower() for word in _SECRET_NAMES)
+    return any(word in setting.lower() for word in ("token", "password", "secret", "key", "credential"))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from connectors.people_csv.dates import WorkEnd
+from connectors.people_csv.reading import read_export
+from connectors.people_csv.rows import ExportRow
 from orchestrator.cli.commands.leavers import Batch, set_late_rows_aside
-from orchestrator.cli.hr_export import ExportRow
-from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.run.cutoff import Cutoff
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 def batch(*ago: timedelta) -> Batch:
-    person = PersonFacts(hr_id="1", employee_number="E-1", display_name="Ada")
+    person = read_export("Number\nE-1\n", {"employee_number": "Number"}).rows[0].person
     return Batch([
-        (ExportRow(line, person, Cutoff(instant=NOW - span, zone="UTC", local="")), {})
+        (ExportRow(line, person, WorkEnd(NOW - span, "UTC", "")), {})
         for line, span in enumerate(ago, start=2)
     ])  # fmt: skip
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from connectors.people_csv.reading import read_export
 from connectors.registry import SETTINGS, connector_kinds
-from orchestrator.cli.hr_export import read_export
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.expressions import WHEN_VARIABLES, Expression, RunFacts, parameter_values

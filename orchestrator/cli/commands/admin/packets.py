@@ -51,20 +51,33 @@ def check(
         raise typer.Exit(REFUSED)
 
 
+def local_packet(named: str) -> Packet:
+    """The packet in a folder, or the starter packet of this name. Raises `PacketProblems`."""
+    from orchestrator.domain.packet.packet_files import read_packet_folder, starter_names, starter_packet
+
+    known = named in starter_names() and not Path(named).is_dir()
+    return starter_packet(named) if known else read_packet_folder(Path(named))
+
+
 def _checked(named: str) -> tuple[Packet | None, list[PacketProblem]]:
+    from connectors.people_csv.mapping import mapping_problems
     from connectors.registry import HR_KINDS, SETTINGS, connector_kinds, why_missing
     from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
-    from orchestrator.domain.packet.packet_files import read_packet_folder, starter_names, starter_packet
     from orchestrator.domain.packet.packet_yaml import PacketProblems
 
     try:
-        known = named in starter_names() and not Path(named).is_dir()
-        packet = starter_packet(named) if known else read_packet_folder(Path(named))
+        packet = local_packet(named)
     except PacketProblems as wrong:
         return None, list(wrong.problems)
     roles = roles_spoken_of(packet)
     problems = check_packet(
-        packet, connector_kinds(), settings=SETTINGS, roles_known=roles, why_missing=why_missing, hr_kinds=HR_KINDS
+        packet,
+        connector_kinds(),
+        settings=SETTINGS,
+        roles_known=roles,
+        why_missing=why_missing,
+        hr_kinds=HR_KINDS,
+        export_problems=mapping_problems,
     )
     return packet, problems
 

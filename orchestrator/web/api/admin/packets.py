@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import Field
+from pydantic import Field, JsonValue
 
+from connectors.people_csv.mapping import mapping_problems
 from connectors.registry import HR_KINDS, SETTINGS, connector_kinds
 from orchestrator import commands
 from orchestrator.documents.packets import packet_document
@@ -75,6 +76,9 @@ class PacketShown(PacketInList):
         "null if the packet allows no urgent starts",
     )
     export_columns: dict[str, str] = Field(description="Titles of the columns in HR's export, by field")
+    export_format: dict[str, JsonValue] = Field(
+        {}, description="How HR's export is written: encoding, dates, time zone and the like"
+    )
     versions: list[PacketVersion] = Field(description="In the order of adoption, newest last")
 
 
@@ -223,6 +227,7 @@ async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketSh
         batch_cap=packet.workflow.thresholds.batch_cap,
         late_after=urgent.late_after.total_seconds() if urgent is not None else None,
         export_columns=dict(packet.platform.hr.export_columns),
+        export_format=dict(packet.platform.hr.export_format),
         versions=versions,
     )
 
@@ -262,6 +267,7 @@ async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: Idem
         actors=actors,
         why_missing=lambda connector: NOT_AVAILABLE,
         hr_kinds=HR_KINDS,
+        export_problems=mapping_problems,
     )
     if wrong:
         raise PacketProblems(wrong)

@@ -2,64 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.cli.hr_export import BadRow, Export, read_export
-from orchestrator.domain.errors import Invalid
-
-COLUMNS = {
-    "employee_number": "Employee ID",
-    "given_name": "First name",
-    "family_name": "Last name",
-    "display_name": "Preferred name",
-    "email": "Work email",
-    "former_emails": "Former emails",
-    "manager_hr_id": "Manager ID",
-    "time_zone": "Time zone",
-    "cutoff_date": "Last day",
-    "cutoff_time": "Leaving time",
-}
-TITLES = [*COLUMNS.values(), "Status"]
-NOW = datetime(2026, 11, 1, tzinfo=UTC)
-ZOE = ["E-1", "Zoë", "Müller", "", "zoe@f.example", "", "E-2", "Europe/Berlin", "2026-11-30", "17:00", "Leaving"]
-ADA = [
-    "E-2",
-    "Ada",
-    "Ek",
-    "Ada E.",
-    "ada@f.example",
-    "a@f.example; b@f.example",
-    "",
-    "Europe/Stockholm",
-    "",
-    "",
-    "Active",
-]
-
-
-def written(*rows: list[str], delimiter: str = ",", titles: list[str] = TITLES) -> str:
-    out = io.StringIO()
-    csv.writer(out, delimiter=delimiter).writerows([titles, *rows])
-    return out.getvalue()
-
-
-def changed(**values: str) -> list[str]:
-    names = [*COLUMNS, "status"]
-    return [values.get(name, old) for name, old in zip(names, ZOE, strict=True)]
+from connectors.errors import ActionRequiredError
+from connectors.people_csv import text
+from connectors.people_csv.mapping import COLUMNS as FIELDS
+from connectors.people_csv.reading import read_export
+from connectors.people_csv.rows import BadRow, Export
+from orchestrator.domain import invisible
+from orchestrator.domain.packet.packet import EXPORTABLE
+from tests.connectors.people_csv.sample_export import ADA, COLUMNS, NOW, SEVERAL, TITLES, ZOE, changed, written
 
 
 def bad(*rows: list[str]) -> list[BadRow]:
-    return read_export(written(*rows), COLUMNS, NOW).bad
+    return read_export(written(*rows), COLUMNS, now=NOW).not_started
 
 
 def test_people_and_their_cutoffs() -> None:
-    export = read_export(written(ZOE, ADA), COLUMNS, NOW)
+    export = read_export(written(ZOE, ADA), COLUMNS, now=NOW)
     assert export.bad == []
     zoe, ada = export.rows
     assert (zoe.line, ada.line) == (2, 3)
@@ -67,20 +31,22 @@ def test_people_and_their_cutoffs() -> None:
     assert zoe.cutoff is not None and zoe.cutoff.instant == datetime(2026, 11, 30, 16, tzinfo=UTC)
     assert zoe.person.manager_email == "ada@f.example"
     assert ada.person.former_emails == ("a@f.example", "b@f.example")
-    assert (ada.cutoff, ada.person.manager_hr_id, ada.person.display_name) == (None, None, "Ada E.")
+    assert (ada.cutoff, ada.person.manager_id, ada.person.display_name) == (None, None, "Ada E.")
     assert export.leaving == [zoe]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_delimiters_and_encodings(delimiter: str, encoding: str) -> None:
-    export = read_export(written(ZOE, ADA, delimiter=delimiter).encode(encoding), COLUMNS, NOW)
+    export = read_export(written(ZOE, ADA, delimiter=delimiter).encode(encoding), COLUMNS, now=NOW)
     assert export.bad == []
     assert [row.person.given_name for row in export.rows] == ["Zoë", "Ada"]
 
 
 def test_line_breaks_and_separators_inside_quotation_marks() -> None:
-    export = read_export(written(changed(family_name='Mül"ler,\n jr'), changed(employee_number="E-3")), COLUMNS, NOW)
+    export = read_export(
+        written(changed(family_name='Mül"ler,\n jr'), changed(employee_number="E-3")), COLUMNS, now=NOW
+    )
     assert [row.line for row in export.rows] == [2, 4]
     assert export.rows[0].person.family_name == 'Mül"ler,\n jr'
 
@@ -92,7 +58,7 @@ def test_titles_in_any_order_case_and_spacing() -> None:
 
 
 def test_rows_without_values_are_passed_over() -> None:
-    export = read_export(written(ZOE, [""] * len(TITLES), [], ["", " "], ADA), COLUMNS, NOW)
+    export = read_export(written(ZOE, [""] * len(TITLES), [], ["", " "], ADA), COLUMNS, now=NOW)
     assert (len(export.rows), export.bad) == (2, [])
 
 
@@ -115,7 +81,7 @@ def test_rows_without_values_are_passed_over() -> None:
     ],
 )
 def test_a_bad_row_is_named_by_its_line_and_the_others_are_read(row: list[str], said: str) -> None:
-    export = read_export(written(ADA, row, changed(employee_number="E-9")), COLUMNS, NOW)
+    export = read_export(written(ADA, row, changed(employee_number="E-9")), COLUMNS, now=NOW)
     assert [problem.line for problem in export.bad] == [3]
     assert said in export.bad[0].message
     assert [person.line for person in export.rows] == [2, 4]
@@ -127,11 +93,11 @@ def test_every_bad_row_is_named() -> None:
 
 def test_of_two_rows_of_one_person_neither_is_used() -> None:
     rehired = changed(cutoff_date="", cutoff_time="")
-    export = read_export(written(ZOE, ADA, rehired, ZOE), COLUMNS, NOW)
+    export = read_export(written(ZOE, ADA, rehired, ZOE), COLUMNS, now=NOW)
     assert [row.person.employee_number for row in export.rows] == ["E-2"]
     assert export.bad[:2] == [
-        BadRow(2, "has the same employee number as line 4, 5; keep the row that is true today"),
-        BadRow(4, "has the same employee number as line 2, 5; keep the row that is true today"),
+        BadRow(2, f"has the same employee number as line 4, 5; {SEVERAL}"),
+        BadRow(4, f"has the same employee number as line 2, 5; {SEVERAL}"),
     ]
 
 
@@ -142,8 +108,8 @@ def test_a_row_from_before_a_person_was_hired_again_starts_nothing() -> None:
 
 @pytest.mark.parametrize("day", ["2999-12-31", "3000-01-01", "4712-12-31", "9999-12-31", "2099-12-31"])
 def test_a_date_that_means_no_end_is_no_last_day(day: str) -> None:
-    export = read_export(written(changed(cutoff_date=day)), COLUMNS, NOW)
-    assert (export.bad, export.leaving) == ([], [])
+    export = read_export(written(changed(cutoff_date=day)), COLUMNS, now=NOW)
+    assert (export.not_started, export.leaving) == ([], [])
 
 
 @pytest.mark.parametrize(("day", "said"), [("2019-03-31", "more than a year ago"), ("2045-01-01", "15 years ahead")])
@@ -156,20 +122,20 @@ def test_a_last_day_that_is_far_away_is_asked_about(day: str, said: str) -> None
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
 def test_what_spreadsheets_write_around_a_list(first: str, end: str) -> None:
     content = (first + written(ADA, ZOE, changed(time_zone="X", employee_number="E-9"))).replace("\r\n", end)
-    export = read_export(content.encode(), COLUMNS, NOW)
+    export = read_export(content.encode(), COLUMNS, now=NOW)
     assert [row.person.employee_number for row in export.rows] == ["E-2", "E-1"]
     assert [row.line for row in export.bad] == [5 if "sep" in first else 4]
 
 
 def test_a_line_that_names_another_separator() -> None:
-    export = read_export("sep=;\n" + written(ZOE, delimiter=";"), COLUMNS, NOW)
+    export = read_export("sep=;\n" + written(ZOE, delimiter=";"), COLUMNS, now=NOW)
     assert [row.line for row in export.rows] == [3]
 
 
 @pytest.mark.parametrize("unseen", ["\u200b", "\ufeff", "\u00a0", "\u2060", "\u202e", "\u200e"])
 def test_invisible_characters_are_removed_at_the_ends_and_named_inside(unseen: str) -> None:
     around = changed(employee_number=f"{unseen}E-1{unseen} ", email=f"zoe@f.example{unseen}")
-    [row] = read_export(written(around, titles=[f"{title}{unseen}" for title in TITLES]), COLUMNS, NOW).rows
+    [row] = read_export(written(around, titles=[f"{title}{unseen}" for title in TITLES]), COLUMNS, now=NOW).rows
     assert (row.person.employee_number, row.person.email) == ("E-1", "zoe@f.example")
     if unseen != "\u00a0":
         [problem] = bad(changed(email=f"zoe@f{unseen}.example"))
@@ -178,20 +144,20 @@ def test_invisible_characters_are_removed_at_the_ends_and_named_inside(unseen: s
 
 def test_bytes_that_are_not_utf8_spoil_their_row_only() -> None:
     content = written(ADA, ZOE).encode().replace("Müller".encode(), "Müller".encode("latin-1"))
-    export = read_export(content, COLUMNS, NOW)
+    export = read_export(content, COLUMNS, now=NOW)
     assert [row.line for row in export.rows] == [2]
     assert [(row.line, "UTF-8" in row.message) for row in export.bad] == [(3, True)]
 
 
 def test_a_quotation_mark_that_is_not_closed_spoils_its_row() -> None:
-    export = read_export(written(ADA) + '"E-4"x,a\n' + ",".join(ZOE) + '\n"E-5', COLUMNS, NOW)
+    export = read_export(written(ADA) + '"E-4"x,a\n' + ",".join(ZOE) + '\n"E-5', COLUMNS, now=NOW)
     assert [(row.line, "quotation mark" in row.message) for row in export.bad] == [(3, True), (5, True)]
     assert [row.line for row in export.rows] == [2, 4]
 
 
 @pytest.mark.parametrize(("time", "hour"), [("", 17), ("9:05", 8), ("09:05:00", 8)])
 def test_times_of_day(time: str, hour: int) -> None:
-    [row] = read_export(written(changed(cutoff_time=time)), COLUMNS, NOW).rows
+    [row] = read_export(written(changed(cutoff_time=time)), COLUMNS, now=NOW).rows
     assert row.cutoff is not None and row.cutoff.instant.hour == hour
 
 
@@ -206,16 +172,16 @@ def test_times_of_day(time: str, hour: int) -> None:
     ],
 )
 def test_what_cannot_be_read_at_all(content: bytes | str, code: str) -> None:
-    with pytest.raises(Invalid) as refused:
-        read_export(content, COLUMNS, NOW)
+    with pytest.raises(ActionRequiredError) as refused:
+        read_export(content, COLUMNS, now=NOW)
     assert refused.value.code == code
 
 
 def test_missing_columns_are_named() -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(ActionRequiredError) as refused:
         read_export("Employee ID\nE-1\n", {"employee_number": "Employee ID", "email": "Work email"})
-    assert "no column 'Work email'. Its columns are: 'Employee ID'" in refused.value.message
-    with pytest.raises(Invalid, match="export_columns_incomplete"):
+    assert "no column 'Work email'. Its columns are: 'Employee ID'" in refused.value.detail
+    with pytest.raises(ActionRequiredError, match="export_columns_incomplete"):
         read_export("a\nb\n", {"email": "a"})
 
 
@@ -228,7 +194,14 @@ def test_messages_quote_no_names_and_addresses() -> None:
 def test_no_bytes_do_anything_but_be_read_or_refused(content: bytes | str) -> None:
     header = ",".join(TITLES) + "\n"
     whole = header.encode() + content if isinstance(content, bytes) else header + content
-    export = read_export(whole, COLUMNS, NOW)
+    export = read_export(whole, COLUMNS, now=NOW)
     assert isinstance(export, Export)
     lines = [row.line for row in export.rows] + [row.line for row in export.bad]
     assert len(lines) == len(set(lines))
+
+
+def test_the_fields_and_characters_are_those_of_packets() -> None:
+    assert FIELDS == EXPORTABLE
+    assert (text.CONTROLS, text.BIDI, text.JOINERS, text.ZERO_WIDTH) == (
+        invisible.CONTROLS, invisible.BIDI, invisible.JOINERS, invisible.ZERO_WIDTH,
+    )  # fmt: skip

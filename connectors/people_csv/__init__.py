@@ -1,0 +1,1 @@
+"""People from HR's CSV files, for companies whose HR system has no interface."""

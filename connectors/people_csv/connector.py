@@ -1,0 +1,326 @@
+"""People from HR's CSV files: a file, or a folder into which exports are put.
+
+Each question is answered from the newest complete file. The kind has no acts: nothing can be entered in a file,
+so steps for that are tasks of people. A person whose row cannot be read is an error and not
+unknown, and an unknown person has not left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from connectors.abilities import (
+    Ability,
+    Account,
+    Effect,
+    Lookup,
+    Pace,
+    Reachability,
+    ReadBack,
+    Reply,
+    unpaced,
+)
+from connectors.acts import ActTable
+from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.people import Person
+from connectors.people_csv.folder import EARLIER_FILES, FoundFile, complete_files, content_of
+from connectors.people_csv.mapping import ExportFormat, export_format
+from connectors.people_csv.reading import at, read_export
+from connectors.people_csv.rows import BadRow, Export
+
+KIND: Final = "people_csv"
+ACTS: Final[ActTable[Any, Any]] = ActTable(KIND)
+ATTRIBUTES: Final = ("id", "employee_number", "email")
+_LINES_NAMED: Final = 5
+T = TypeVar("T")
+
+
+class PeopleCsvSettings(BaseModel):
+    """Where the files are and how they are written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    path: str = Field(min_length=1, description="a file, or a folder with exports, in OFFBOARD_SECRETS_FOLDER")
+    columns: dict[str, str] = Field(description="the titles of columns by field; hr.export_columns in platform.yaml")
+    format: dict[str, Any] = Field({}, description="hr.export_format in platform.yaml")
+    newest_by: Literal["time", "name"] = Field("time", description="time or name: which file of a folder is the newest")
+    settle_seconds: float = Field(
+        60.0, ge=0, le=86_400, description="for how many seconds a complete file has not changed"
+    )
+    fewest_people: int | None = Field(
+        None, ge=0, description="the fewest people that a complete file can have, instead of half of the people before"
+    )
+
+    @field_validator("columns", "format", mode="before")
+    @classmethod
+    def _from_json(cls, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """One file as it was read. `day` is the date on which it was: what is long ago depends on it."""
+
+    file: FoundFile
+    export: Export
+    day: date
+    by_id: Mapping[str, Person]
+
+    @property
+    def count(self) -> int:
+        return _count(self.export)
+
+
+class PeopleCsvConnector:
+    """See `connectors.abilities.Connector` and `connectors.people.PeopleSource`. `clock` is the time in seconds since
+    1970."""
+
+    def __init__(
+        self,
+        settings: PeopleCsvSettings,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._path = Path(settings.path)
+        self._form: ExportFormat = export_format(settings.columns, settings.format)
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._known: _Known | None = None
+        self._counts: dict[object, int] = {}
+
+    @property
+    def kind(self) -> str:
+        return KIND
+
+    @property
+    def abilities(self) -> Mapping[str, Ability]:
+        return ACTS.abilities
+
+    def __repr__(self) -> str:
+        return f"PeopleCsvConnector({self._path})"
+
+    async def find_accounts(
+        self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Account]:
+        """Rows of people, for packets that name this system in a step or a condition."""
+        for lookup in lookups:
+            if lookup.attribute not in ATTRIBUTES:
+                raise ActionRequiredError(
+                    "unknown_attribute",
+                    f"People in CSV files have no attribute {lookup.attribute!r}.",
+                    remedy=f"Match by one of: {', '.join(ATTRIBUTES)}.",
+                    happened="no",
+                )
+        known = await self._newest(deadline, pace)
+        found: dict[str, Account] = {}
+        for lookup in lookups:
+            wanted = lookup.value.casefold()
+            if not wanted.strip():
+                continue
+            _require_readable(known, lookup.value)
+            for person in known.by_id.values():
+                values = {"id": person.id, "employee_number": person.employee_number, "email": person.email}
+                if values[lookup.attribute].casefold() == wanted:
+                    working = self._now(person).status != "left"
+                    found[person.id] = Account(person.id, person.display_name, values, working)
+        return list(found.values())
+
+    async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
+        ACTS.act(effect.ability)
+        raise AssertionError("there are no acts")
+
+    async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
+        ACTS.act(effect.ability)
+        raise AssertionError("there are no acts")
+
+    async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
+        try:
+            known = await self._newest(deadline, pace)
+        except ConnectorError as error:
+            return Reachability(False, f"{error.detail} {error.remedy}".strip())
+        changed = datetime.fromtimestamp(known.file.modified, UTC)
+        said = f"{known.file.path.name} of {changed:%Y-%m-%d %H:%M} UTC: {known.count} people"
+        leaving = sum(self._now(person).status == "leaving" for person in known.by_id.values())
+        said += f", {leaving} leaving."
+        if bad := known.export.bad:
+            lines = ", ".join(str(row.line) for row in bad[:_LINES_NAMED])
+            more = ", …" if len(bad) > _LINES_NAMED else ""
+            said += f" {len(bad)} rows cannot be read (line {lines}{more}); see `offboard hr check`."
+        return Reachability(True, said)
+
+    async def aclose(self) -> None:
+        self._known = None
+
+    async def find_person(self, identifier: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
+        if not identifier.strip():
+            return []
+        known = await self._newest(deadline, pace)
+        _require_readable(known, identifier)
+        wanted = identifier.casefold()
+        return [
+            self._now(person)
+            for person in known.by_id.values()
+            if identifier == person.id or wanted in (person.employee_number.casefold(), person.email.casefold())
+        ]
+
+    async def search_people(
+        self, text: str, *, limit: int = 50, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> Sequence[Person]:
+        known = await self._newest(deadline, pace)
+        typed = _folded(text)
+        if not typed:
+            return []
+        exact, others = [], []
+        for person in known.by_id.values():
+            number, address = _folded(person.employee_number), _folded(person.email)
+            if typed in (number, address):
+                exact.append(person)
+            elif number.startswith(typed) or address.startswith(typed) or _name_has(person, typed.split()):
+                others.append(person)
+        return [self._now(person) for person in [*exact, *others][:limit]]
+
+    async def person(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Person | None:
+        known = await self._newest(deadline, pace)
+        found = known.by_id.get(person_id)
+        if found is None:
+            _require_readable(known, person_id)
+            return None
+        return self._now(found)
+
+    async def managers(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
+        known = await self._newest(deadline, pace)
+        person = known.by_id.get(person_id)
+        if person is None:
+            _require_readable(known, person_id)
+            raise RefusedError(
+                "not_found", "HR's file has no such person.", remedy="Check the ID in HR's export.", happened="no"
+            )
+        chain: list[Person] = []
+        seen = {person.id}
+        while person.manager_id is not None and person.manager_id not in seen:
+            seen.add(person.manager_id)
+            _require_readable(known, person.manager_id)
+            manager = known.by_id.get(person.manager_id)
+            if manager is None:
+                break
+            chain.append(self._now(manager))
+            person = manager
+        return chain
+
+    def _now(self, person: Person) -> Person:
+        return at(person, person.leaving_at, datetime.fromtimestamp(self._clock(), UTC))
+
+    async def _newest(self, deadline: float, pace: Pace) -> _Known:
+        """The newest complete file, read at most once. Raises `ConnectorError`."""
+        await pace()
+        try:
+            async with asyncio.timeout(deadline), self._lock:
+                return await asyncio.to_thread(self._read_newest)
+        except TimeoutError:
+            raise TryAgainError(
+                "deadline_over", f"{self._path} was not read within {deadline:g} seconds.", remedy="It is tried again.",
+                happened="no",
+            ) from None  # fmt: skip
+
+    def _read_newest(self) -> _Known:
+        found = complete_files(
+            self._path, self._settings.newest_by, self._settings.settle_seconds, self._clock
+        )  # fmt: skip
+        newest, today = found[0], datetime.fromtimestamp(self._clock(), UTC).date()
+        known = self._known
+        if known is not None and known.file.identity == newest.identity and known.day == today:
+            return known
+        export = self._export(newest)
+        self._require_whole(newest, export, found[1 : 1 + EARLIER_FILES])
+        self._known = _Known(newest, export, today, {row.person.id: row.person for row in export.rows})
+        return self._known
+
+    def _export(self, file: FoundFile) -> Export:
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        export = read_export(content_of(file), self._settings.columns, self._form, now=now)
+        hidden = next((row for row in export.bad if row.hides), None)
+        if hidden is not None:
+            raise ActionRequiredError(
+                "export_quotation",
+                f"{file.path.name}, line {hidden.line}: the row {hidden.message}. It can hide other people.",
+                remedy="Correct it in HR and export again.",
+                happened="no",
+            )
+        return export
+
+    def _require_whole(self, file: FoundFile, export: Export, earlier: Sequence[FoundFile]) -> None:
+        """A truncated export must not look as if most people were gone."""
+        count, fewest = _count(export), self._settings.fewest_people
+        if fewest is not None:
+            if count < fewest:
+                raise _too_few(file, count, f"fewest_people is {fewest}")
+            return
+        before = [self._count_of(each) for each in earlier]
+        if self._known is not None:
+            before.append(self._known.count)
+        most = max(before, default=0)
+        if count * 2 < most:
+            raise _too_few(file, count, f"an earlier file has {most}")
+
+    def _count_of(self, file: FoundFile) -> int:
+        """0 for an earlier file that cannot be read."""
+        if file.identity not in self._counts:
+            try:
+                self._counts[file.identity] = _count(self._export(file))
+            except ConnectorError:
+                self._counts[file.identity] = 0
+            for old in list(self._counts)[: -4 * EARLIER_FILES]:
+                del self._counts[old]
+        return self._counts[file.identity]
+
+
+def make_people_csv(settings: PeopleCsvSettings, allowed_hosts: Collection[str]) -> PeopleCsvConnector:
+    """Raises `ActionRequiredError` for a mapping that is wrong. Nothing is read yet."""
+    return PeopleCsvConnector(settings)
+
+
+def _count(export: Export) -> int:
+    return len(export.rows) + len(export.bad)
+
+
+def _require_readable(known: _Known, identifier: str) -> None:
+    """A row that cannot be read could be the person who is looked for. Raises `ActionRequiredError`."""
+    row: BadRow
+    for row in known.export.bad:
+        if identifier.casefold() in row.keys:
+            raise ActionRequiredError(
+                "person_unreadable",
+                f"{known.file.path.name}, line {row.line}: the row {row.message}.",
+                remedy="Correct the row in HR and export again.",
+                happened="no",
+            )
+
+
+def _too_few(file: FoundFile, count: int, other: str) -> ActionRequiredError:
+    return ActionRequiredError(
+        "people_file_too_small",
+        f"{file.path.name} has {count} people, but {other}. It may be incomplete, so it is not used.",
+        remedy="Export all people again. If the number is right, set fewest_people in the system's connection to it.",
+        happened="no",
+    )
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip().casefold()
+
+
+def _name_has(person: Person, words: Sequence[str]) -> bool:
+    names = (person.given_name, person.family_name, person.display_name, *person.former_names)
+    name = _folded(" ".join(names))
+    return all(word in name for word in words)

@@ -1,0 +1,102 @@
+"""What every source of people promises (`connectors.people.PeopleSource`), for each kind that is an HR system."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from connectors.abilities import Connector
+from connectors.errors import RefusedError, TryAgainError
+from connectors.people import PeopleSource
+from connectors.registry import HR_KINDS, connect
+from orchestrator.embedded.company.people import Employee
+
+Hire = Callable[..., Awaitable[list[Employee]]]
+Source = Callable[[Sequence[Employee]], PeopleSource]
+FIELDS = ("employee_number", "given_name", "family_name", "email", "manager_number", "time_zone")
+COLUMNS = {name: name for name in FIELDS if name != "manager_number"} | {"manager_hr_id": "manager_number"}
+
+
+def people_file(path: Path, people: Sequence[Employee]) -> None:
+    rows = [",".join(FIELDS), *(",".join(getattr(person, name) for name in FIELDS) for person in people)]
+    path.write_text("\n".join(rows) + "\n")
+
+
+@pytest.fixture
+def source(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> Source:
+    """The people who were hired, as this kind of system has them."""
+    connectors: dict[str, Connector] = request.getfixturevalue("connectors") if kind != "people_csv" else {}
+
+    def of(people: Sequence[Employee]) -> PeopleSource:
+        if kind == "people_csv":
+            people_file(tmp_path / "people.csv", people)
+            settings = {"path": str(tmp_path), "columns": json.dumps(COLUMNS), "settle_seconds": "0"}
+            connector = connect(kind, settings, allowed_hosts=[])
+        else:
+            connector = connectors[kind]
+        assert isinstance(connector, PeopleSource)
+        return connector
+
+    return of
+
+
+pytestmark = pytest.mark.parametrize("kind", sorted(HR_KINDS))
+
+
+async def test_a_person_is_found_exactly(kind: str, source: Source, hire: Hire) -> None:
+    (person,) = await hire()
+    neighbour = await hire(employee_number=person.employee_number + "9", email="x" + person.email)
+    hr = source([person, *neighbour])
+    (found,) = await hr.find_person(person.employee_number)
+    assert found == await hr.person(found.id)
+    assert (found.given_name, found.email, found.status, found.leaving_at) == (
+        person.given_name, person.email, "active", None,
+    )  # fmt: skip
+    for identifier in (found.id, person.employee_number.upper(), person.email.upper(), person.email):
+        assert list(await hr.find_person(identifier)) == [found], identifier
+    for unknown in ("", " ", "..", "a/b?c", "*", person.email[:-1], person.employee_number[:-1]):
+        assert list(await hr.find_person(unknown)) == [], unknown
+        assert await hr.person(unknown) is None
+
+
+async def test_people_are_searched_by_what_was_typed(kind: str, source: Source, hire: Hire) -> None:
+    family = "Quirntal" + secrets.token_hex(4)
+    people = await hire(6, family_name=family)
+    hr = source(people)
+    one = people[3]
+    for typed in (f"{one.given_name[:5]} {family}", family.upper(), one.employee_number, one.email[:-8]):
+        assert one.employee_number in {found.employee_number for found in await hr.search_people(typed)}, typed
+    assert len(await hr.search_people(family, limit=4)) == 4
+    assert list(await hr.search_people(f"{family} unknown")) == []
+    assert (await hr.search_people(one.employee_number, limit=1))[0].employee_number == one.employee_number
+
+
+async def test_the_reporting_line_goes_to_the_top(kind: str, source: Source, hire: Hire) -> None:
+    (top,) = await hire(manager_number="")
+    (middle,) = await hire(manager_number=top.employee_number)
+    (below,) = await hire(manager_number=middle.employee_number)
+    hr = source([below, top, middle])
+    (person,) = await hr.find_person(below.employee_number)
+    assert [boss.email for boss in await hr.managers(person.id)] == [middle.email, top.email]
+    with pytest.raises(RefusedError, match="not_found"):
+        await hr.managers("hr-unknown")
+
+
+async def test_each_question_waits_for_its_turn(kind: str, source: Source, hire: Hire) -> None:
+    (person,) = await hire()
+    hr = source([person])
+    (found,) = await hr.find_person(person.employee_number)
+
+    async def busy() -> None:
+        raise TryAgainError("rate_kept", happened="no", retry_after=3)
+
+    for question in (
+        hr.find_person(person.email, pace=busy), hr.search_people(person.email, pace=busy),
+        hr.person(found.id, pace=busy), hr.managers(found.id, pace=busy),
+    ):  # fmt: skip
+        with pytest.raises(TryAgainError, match="rate_kept"):
+            await question
