@@ -72,6 +72,9 @@ REFERENCE_KINDS = frozenset({"hr", "code_hosting", "cards"})
 HR_KINDS = frozenset(name for name, kind in _KINDS.items() if kind.is_people_source)
 """Kinds of Offboard's own that are HR systems (`connectors.people.PeopleSource`)."""
 
+READ_ONLY_HR_KINDS = frozenset(name for name in HR_KINDS if not _KINDS[name].abilities)
+"""HR systems in which nothing can be entered: what they say of a leaving is always HR's own record."""
+
 LOCAL_PATHS: Mapping[str, str] = {name: kind.local_path for name, kind in _KINDS.items() if kind.local_path}
 """By kind: the setting that names a file or folder on the worker's machine. The caller says where it may be."""
 

@@ -13,6 +13,7 @@ from activities.inquiries.people import People
 from connectors.abilities import Ability
 from connectors.errors import ConnectorError, RefusedError
 from connectors.people import Person
+from connectors.registry import READ_ONLY_HR_KINDS
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.formulas import reads_person
 from orchestrator.domain.planning.plan import PlannedStep
@@ -66,7 +67,11 @@ class CurrentFacts:
 
 def hr_has_the_date(state: RunState, world: World) -> bool:
     """Whether a step of this run has changed the person's record in HR. Before that, HR says nothing of a leaving that
-    was asked for here."""
+    was asked for here; unless nothing can be entered there, so that HR's own record is all there will ever be."""
+    platform = world.current.platform
+    spec = platform.systems.get(platform.hr.system)
+    if spec is not None and spec.connector in READ_ONLY_HR_KINDS:
+        return True
     hr = world.pinned.platform.hr.system
     return any(
         step.system == hr and step.level.value == "change" and state.work.steps[id_].status == "verified"

@@ -114,12 +114,13 @@ class PeopleCsvConnector:
         self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
     ) -> Sequence[Account]:
         """Rows of people, for packets that name this system in a step or a condition."""
+        shown = [each for each in ATTRIBUTES if each == "id" or each in self._settings.columns]
         for lookup in lookups:
-            if lookup.attribute not in ATTRIBUTES:
+            if lookup.attribute not in shown:
                 raise ActionRequiredError(
                     "unknown_attribute",
-                    f"People in CSV files have no attribute {lookup.attribute!r}.",
-                    remedy=f"Match by one of: {', '.join(ATTRIBUTES)}.",
+                    f"People in HR's file have no attribute {lookup.attribute!r}.",
+                    remedy=f"Match by one of: {', '.join(shown)}; or map the column in hr.export_columns.",
                     happened="no",
                 )
         known = await self._newest(deadline, pace)

@@ -14,6 +14,7 @@ from connectors.people_csv.reading import read_export
 from connectors.people_csv.rows import BadRow, Export, ExportRow
 from orchestrator.cli.exports import export_from, read_file
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.cli.terminal.options import PACKET
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.embedded.company.people import Employee, default_people, packaged_export, read_people, with_traits
 from orchestrator.embedded.staff import STAFF, StaffEntry
@@ -80,28 +81,36 @@ def _dated(now: datetime) -> str:
 
 
 def cast_from(path: Path, packet: Packet) -> Cast:
-    """Reads the user's own export. Raises `BadExport`, `NobodyLeaves` or `Invalid`; nothing has been started then."""
-    export, columns = own_export(path, packet), packet.platform.hr.export_columns
-    bad = sorted([*export.not_started, *_unusable(export)], key=lambda row: row.line)
-    if bad:
-        raise BadExport(bad)
+    """Reads the user's own export. Raises `BadExport`, `NoLeavers` or `LocalRefusal`; nothing has been started then."""
+    export = _usable_export(path, packet)
     if not export.leaving:
-        raise NoLeavers(_how_to_leave(path, columns))
+        raise NoLeavers(_how_to_leave(path, packet.platform.hr.export_columns))
     leaving, cap = export.leaving, packet.workflow.thresholds.batch_cap
     taken = leaving[:cap]
     people, staff, notes = _company(export.rows, [row.person.employee_number for row in taken])
     return Cast(people, staff, lambda now: taken, path.name, len(leaving) - len(taken), notes)
 
 
-def own_export(path: Path, packet: Packet) -> Export:
-    """The user's own file, read with the packet's mapping. Raises `LocalRefusal`."""
+def own_company(path: Path, packet: Packet) -> tuple[list[Employee], list[StaffEntry], tuple[str, ...]]:
+    """The people of the user's own export, the staff beside them, and notes, for a stack that keeps running. Raises
+    `BadExport` or `LocalRefusal`."""
+    export = _usable_export(path, packet)
+    return _company(export.rows, [row.person.employee_number for row in export.leaving])
+
+
+def _usable_export(path: Path, packet: Packet) -> Export:
+    """The user's own file, read with the packet's mapping. Raises `BadExport` or `LocalRefusal`."""
     hr = packet.platform.hr
     try:
-        return export_from(read_file(path), path.name, hr.export_columns, hr.export_format)
+        export = export_from(read_file(path), path.name, hr.export_columns, hr.export_format)
     except LocalRefusal as refused:
         said = refused.remedy
-        remedy = f"{said} (here: {PLATFORM_FILE})" if "platform.yaml" in said else said
+        remedy = f"{said} (here: {PLATFORM_FILE})" if "platform.yaml" in said and packet.name == PACKET else said
         raise LocalRefusal(refused.code, refused.message, remedy) from refused
+    bad = sorted([*export.not_started, *_unusable(export)], key=lambda row: row.line)
+    if bad:
+        raise BadExport(bad)
+    return export
 
 
 def _unusable(export: Export) -> list[BadRow]:
@@ -112,7 +121,8 @@ def _unusable(export: Export) -> list[BadRow]:
         address = row.person.email.casefold()
         if "@" not in address:
             said = "has no mail address" if not address else "has a mail address without @"
-            bad.append(BadRow(row.line, f"{said}; the demo needs one to make accounts for this person"))
+            needed = "the sample company needs one to make accounts for this person"
+            bad.append(BadRow(row.line, f"{said}; {needed}"))
         elif address in first:
             bad.append(
                 BadRow(row.line, f"has the same mail address as line {first[address]}; each person needs their own")
@@ -140,7 +150,8 @@ def _company(
     rows: Sequence[ExportRow], leaving: Sequence[str]
 ) -> tuple[list[Employee], list[StaffEntry], tuple[str, ...]]:
     notes = []
-    employees = {row.person.employee_number: _employee(row, leaving) for row in rows}
+    numbers = {row.person.id: row.person.employee_number for row in rows}
+    employees = {row.person.employee_number: _employee(row, leaving, numbers) for row in rows}
     staff_people, staff = _own_staff({person.email.casefold() for person in employees.values()}, set(employees))
     chief = staff_people[0].employee_number
     replaced = 0
@@ -151,13 +162,13 @@ def _company(
         employees[number] = replace(employees[number], manager_number=manager or chief)
     if replaced:
         notes.append(
-            f"{replaced} leavers have no line manager in the file who stays; the demo uses the next manager in the "
-            "reporting line."
+            f"{replaced} leavers have no line manager in the file who stays; the sample company takes the next one in "
+            "the reporting line."
         )
     if len(employees) > MAX_PEOPLE:
         wanted = {*leaving, *(employees[number].manager_number for number in leaving)}
         rest = [number for number in employees if number not in wanted][: MAX_PEOPLE - len(wanted)]
-        notes.append(f"The demo uses {MAX_PEOPLE} of the {len(employees)} people in the file.")
+        notes.append(f"The sample company uses {MAX_PEOPLE} of the {len(employees)} people in the file.")
         employees = {number: employees[number] for number in employees if number in {*wanted, *rest}}
     known = {*employees, chief}
     people = [
@@ -168,19 +179,21 @@ def _company(
     return [*people, *staff_people], staff, tuple(notes)
 
 
-def _employee(row: ExportRow, leaving: Sequence[str]) -> Employee:
-    person = row.person
+def _employee(row: ExportRow, leaving: Sequence[str], numbers: Mapping[str, str]) -> Employee:
+    """`numbers` are employee numbers by HR id."""
+    person, manager = row.person, row.person.manager_id or ""
+    given, _, family = person.display_name.rpartition(" ")  # a directory needs a family name
     return Employee(
         employee_number=person.employee_number,
-        given_name=person.given_name,
-        family_name=person.family_name,
+        given_name=person.given_name or given,
+        family_name=person.family_name or family or person.employee_number,
         email=person.email,
         display_name=person.display_name,
         former_emails=person.former_emails,
         former_names=person.former_names,
         department=person.department,
         title=person.title,
-        manager_number=person.manager_id or "",
+        manager_number=numbers.get(manager, manager),
         country=person.country,
         time_zone=person.time_zone or "UTC",
         leaving=person.employee_number in leaving,
@@ -224,7 +237,7 @@ def _own_staff(addresses: set[str], numbers: set[str]) -> tuple[list[Employee], 
 def _without_traps(people: list[Employee], leaving: Sequence[str]) -> list[Employee]:
     """One leaver has two accounts. A person who takes over repositories has one, under today's address."""
     managers = {person.manager_number for person in people if person.employee_number in leaving}
-    doubled = leaving[1] if len(leaving) > 1 else leaving[0]
+    doubled = next(iter([*leaving[1:2], *leaving[:1]]), None)
     result = []
     for person in people:
         traits = set(person.traits) - {"two_code_accounts"}

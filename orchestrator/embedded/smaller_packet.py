@@ -1,4 +1,5 @@
-"""Packets changed for the small company: without systems that this machine cannot serve, without late starts."""
+"""Packets changed for the small company: without systems that this machine cannot serve, without late starts, with
+another mapping of HR's export."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, HrSpec, Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 
 
@@ -39,3 +40,10 @@ def without_late_starts(packet: Packet) -> Packet:
     """The packet with a `late_after` of ten years, so that the leavers of an old export are started like all others."""
     approvals = packet.files[APPROVALS_FILE].replace(b"late_after: PT15M", b"late_after: P3650D")
     return parse_packet({**packet.files, APPROVALS_FILE: approvals})
+
+
+def with_mapping(packet: Packet, hr: HrSpec) -> Packet:
+    """The packet with this mapping of HR's export."""
+    platform: dict[str, Any] = yaml.safe_load(packet.files[PLATFORM_FILE])
+    platform["hr"] |= {"export_columns": hr.export_columns, "export_format": hr.export_format}
+    return parse_packet({**packet.files, PLATFORM_FILE: _written(platform)})

@@ -131,6 +131,7 @@ def _environment(folder: Path, postgres: PostgresServer, temporal: TemporalServe
         PREFIX + "TEMPORAL_ADDRESS": temporal.address,
         PREFIX + "INSTALLATION": "embedded",
         PREFIX + "WEBHOOK_HOSTS": "127.0.0.1,localhost",
+        PREFIX + "SECRETS_FOLDER": str(folder / "systems"),
         **_mail(company.connections),
         **company.connections,
     }

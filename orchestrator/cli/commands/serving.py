@@ -6,19 +6,24 @@ import asyncio
 import contextlib
 import gc
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
-from orchestrator.cli.terminal.options import FOLDER, Folder
+from orchestrator.cli.terminal.options import FOLDER, PACKET, Folder
 from orchestrator.cli.terminal.refusals import reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.screen import note, say, table
+from orchestrator.cli.terminal.screen import complain, note, say, table
 from orchestrator.domain.errors import Invalid
+
+if TYPE_CHECKING:
+    from orchestrator.domain.packet.packet import Packet
+    from orchestrator.embedded.company.people import Employee
+    from orchestrator.embedded.staff import StaffEntry
 
 
 def up(
@@ -26,15 +31,20 @@ def up(
         int | None,
         typer.Option("--port", min=1, max=65535, help="Port of the web pages and the API. Default: a free port."),
     ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Your own HR export, instead of sample people.")
+    ] = None,
+    packet: Annotated[
+        str,
+        typer.Option("--packet", metavar="PACKET", help="The packet that maps the columns of the export."),
+    ] = PACKET,
     folder: Folder = FOLDER,
 ) -> None:
-    """Start all of Offboard on this machine with sample data. Ctrl-C stops it."""
-    carry_out(_up(folder.absolute(), "" if folder == FOLDER else f" --folder {folder}", port))
+    """Start all of Offboard on this machine with sample systems. Ctrl-C stops it and deletes all its data."""
+    carry_out(_up(folder.absolute(), "" if folder == FOLDER else f" --folder {folder}", port, csv, packet))
 
 
-async def _up(folder: Path, where: str, port: int | None) -> None:
-    from orchestrator.embedded.staff import STAFF
-
+async def _up(folder: Path, where: str, port: int | None, csv: Path | None, packet: str) -> None:
     try:
         from orchestrator.embedded.stack import stack_up
     except ModuleNotFoundError as error:
@@ -44,17 +54,52 @@ async def _up(folder: Path, where: str, port: int | None) -> None:
             "already_up", "Offboard is already running in this folder.", "Use it, or give another --folder."
         )
 
-    async with stopping() as stopped, stack_up(folder, say=note, port=port) as stack:
-        say(f"Offboard is running with {len(stack.company.people)} sample people. Local sign-in, no password.")
+    people, staff, mapping, notes = await asyncio.to_thread(_own_people, csv, packet)
+    async with (
+        stopping() as stopped,
+        stack_up(folder, people, note, staff, port, change=mapping) as stack,
+    ):
+        whose = "sample people" if csv is None else f"people, from {csv.name} and local staff"
+        say(f"Offboard is running with {len(stack.company.people)} {whose}. Local sign-in, no password.")
+        for each in notes:
+            note(each)
         for system, missing in stack.company.missing.items():
             note(f"Without {system}: {missing}")
-        table(("--as", "Role"), [(member.alias, member.duty) for member in STAFF])
+        table(("--as", "Role"), [(member.alias, member.duty) for member in staff])
         leaver = next((person for person in stack.company.people if person.leaving), stack.company.people[-1])
         say(f"Web pages and API: {stack.url}", style="bold")
         say(f"Try: offboard start {leaver.employee_number} --urgent --as hr{where}")
-        say("Press Ctrl-C to stop.")
+        if csv is not None:
+            say(f"All leavers of the file: offboard start --from-csv {csv} --as hr{where}")
+        say("Press Ctrl-C to stop. That deletes all data of this stack, runs and ledger included.")
         await stopped.wait()
         note("Stopping")
+
+
+def _own_people(
+    csv: Path | None, named: str
+) -> tuple[list[Employee] | None, Sequence[StaffEntry], Callable[[Packet], Packet], tuple[str, ...]]:
+    """The people of a file, the staff that works among them, the packets with its mapping, and notes. Raises
+    `LocalRefusal`."""
+    from orchestrator.embedded.staff import STAFF
+
+    if csv is None:
+        return None, STAFF, lambda packet: packet, ()
+    from orchestrator.cli.commands.admin.packets import local_packet
+    from orchestrator.demo.people import BadExport, own_company
+    from orchestrator.embedded.smaller_packet import with_mapping
+
+    mapped = local_packet(named)
+    try:
+        people, staff, notes = own_company(csv, mapped)
+    except BadExport as bad:
+        for row in bad.rows:
+            complain(f"{csv.name}, line {row.line}: {row.message}", "")
+        raise LocalRefusal(
+            "bad_rows", f"Nothing was started: {len(bad.rows)} rows of {csv.name} cannot be used.",
+            "Correct these lines, or check the mapping: offboard hr check.",
+        ) from bad  # fmt: skip
+    return people, staff, lambda packet: with_mapping(packet, mapped.platform.hr), notes
 
 
 def _not_installed(error: ModuleNotFoundError) -> Invalid:

@@ -10,11 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from orchestrator.embedded.stack import Stack
 from orchestrator.settings import Settings
@@ -149,22 +151,49 @@ def test_a_server_command_names_the_setting_that_is_missing(tmp_path: Path) -> N
         assert done.returncode == 1 and "OFFBOARD_DATABASE_URL" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_up_is_up_until_it_is_ended_and_a_worker_serves_it(tmp_path: Path) -> None:
+def _own_people(folder: Path) -> tuple[Path, Path]:
+    """An export of people of one's own, and a packet that maps its columns."""
+    packet = folder / "packet"
+    shutil.copytree(str(resources.files("orchestrator.packets").joinpath("standard-leaver")), packet)
+    platform = yaml.safe_load((packet / "platform.yaml").read_text())
+    platform["hr"] |= {
+        "export_columns": {
+            "hr_id": "ID", "employee_number": "Nummer", "display_name": "Name", "email": "E-Mail",
+            "manager_hr_id": "Chef", "cutoff_date": "Austritt",
+        },
+        "export_format": {"encoding": "windows-1252", "dates": "german", "time_zone": "Europe/Berlin"},
+    }  # fmt: skip
+    (packet / "platform.yaml").write_text(yaml.safe_dump(platform))
+    people = folder / "people.csv"
+    people.write_text(
+        "ID;Nummer;Name;E-Mail;Chef;Austritt\n"
+        f"h1;P-1;Jörg Öz;joerg@f.example;P-2;31.12.{datetime.now(UTC).year}\nh2;P-2;Bea Kraft;bea@f.example;;\n",
+        encoding="windows-1252",
+    )
+    return people, packet
+
+
+def test_up_with_ones_own_people_is_up_until_it_is_ended_and_a_worker_serves_it(tmp_path: Path) -> None:
     """As processes, by the installed program."""
+    people, packet = _own_people(tmp_path)
     environment = {**os.environ, "OFFBOARD_FOLDER": str(tmp_path / "u"), "OFFBOARD_AS": "hr"}
 
     def once(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([_program(), *words], env=environment, capture_output=True, text=True, timeout=60)
 
-    with subprocess.Popen([_program(), "up"], env=environment, stdout=subprocess.PIPE, text=True) as up:
+    with subprocess.Popen(
+        [_program(), "up", "--csv", people, "--packet", packet], env=environment, stdout=subprocess.PIPE, text=True
+    ) as up:
         address = tmp_path / "u" / "stack.json"
         try:
             _wait(address.exists)
             assert once("runs").stdout == "No runs.\n"
             again = once("up")
             assert again.returncode == 1 and "is already running in this folder" in again.stderr
-            assert once("start", "E-1012", "--urgent", "--yes").returncode == 0
+            assert once("start", "P-2", "--urgent", "--yes").returncode == 0
             assert json.loads(once("runs", "--json").stdout)["runs"][0]["urgent"] is True
+            listed = once("start", "--from-csv", str(people), "--yes")
+            assert listed.returncode == 0 and "Jörg Öz (P-1)" in listed.stdout, listed.stderr
             settings = {**environment, **json.loads(address.read_text())}
             Settings.read(settings)
             log = tmp_path / "worker.log"
@@ -180,6 +209,7 @@ def test_up_is_up_until_it_is_ended_and_a_worker_serves_it(tmp_path: Path) -> No
             assert up.wait(60) == 0
         assert not address.exists()
         printed = up.stdout.read() if up.stdout is not None else ""
+        assert "people, from people.csv and local staff" in printed and "That deletes all data" in printed
         assert "--as" in printed and f"Web pages and API: {settings['OFFBOARD_PUBLIC_URL']}" in printed
     assert "offboard up" in once("runs").stderr
 

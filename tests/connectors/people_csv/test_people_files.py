@@ -36,7 +36,7 @@ def many(count: int) -> list[str]:
     return [f"{number},Person {number},p{number}@f.example,," for number in range(1, count + 1)]
 
 
-class Clock:
+class MovedClock:
     """The real time and `ahead` seconds, so that files are as old as wanted: nothing can set when they were written."""
 
     def __init__(self) -> None:
@@ -47,11 +47,11 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> MovedClock:
+    return MovedClock()
 
 
-def source(path: Path, clock: Clock, **settings: Any) -> PeopleCsvConnector:
+def source(path: Path, clock: MovedClock, **settings: Any) -> PeopleCsvConnector:
     given = {"path": str(path), "columns": COLUMNS, "format": {"time_zone": "UTC"}, **settings}
     return PeopleCsvConnector(PeopleCsvSettings.model_validate(given), clock=clock)
 
@@ -60,14 +60,14 @@ async def names(hr: PeopleCsvConnector) -> set[str]:
     return {person.display_name for person in await hr.search_people("person")}
 
 
-async def test_the_newest_file_is_read_by_time_or_by_name(tmp_path: Path, clock: Clock) -> None:
+async def test_the_newest_file_is_read_by_time_or_by_name(tmp_path: Path, clock: MovedClock) -> None:
     write(tmp_path / "2026-11-28.csv", "1,Person Old,,,", age=1)
     write(tmp_path / "2026-11-29.csv", "1,Person New,,,", age=3)
     assert await names(source(tmp_path, clock)) == {"Person Old"}
     assert await names(source(tmp_path, clock, newest_by="name")) == {"Person New"}
 
 
-async def test_a_new_file_changes_the_answers(tmp_path: Path, clock: Clock) -> None:
+async def test_a_new_file_changes_the_answers(tmp_path: Path, clock: MovedClock) -> None:
     hr = source(tmp_path, clock)
     write(tmp_path / "a.csv", f"1,Person A,,2,{NEXT_YEAR}-12-31", "2,Person B,,,", age=2)
     first = await hr.person("1")
@@ -82,7 +82,7 @@ async def test_a_new_file_changes_the_answers(tmp_path: Path, clock: Clock) -> N
 
 @pytest.mark.parametrize("name", [".people.csv", "people.csv.part", "people.filepart", "~people.csv", "people.tmp.csv",
                                   "people.csv.filepart", "notes.pdf"])  # fmt: skip
-async def test_names_of_unfinished_files_are_passed_over(name: str, tmp_path: Path, clock: Clock) -> None:
+async def test_names_of_unfinished_files_are_passed_over(name: str, tmp_path: Path, clock: MovedClock) -> None:
     write(tmp_path / name, "1,Person Half,,,")
     with pytest.raises(ActionRequiredError, match="people_file_missing"):
         await names(source(tmp_path, clock))
@@ -91,7 +91,7 @@ async def test_names_of_unfinished_files_are_passed_over(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("in_folder", [True, False])
-async def test_a_file_that_is_being_written_is_not_read(in_folder: bool, tmp_path: Path, clock: Clock) -> None:
+async def test_a_file_that_is_being_written_is_not_read(in_folder: bool, tmp_path: Path, clock: MovedClock) -> None:
     file = write(tmp_path / "people.csv", "1,Person One,,,", age=200)
     hr = source(tmp_path if in_folder else file, clock)
     clock.ahead = 59.0
@@ -101,7 +101,7 @@ async def test_a_file_that_is_being_written_is_not_read(in_folder: bool, tmp_pat
     assert await names(hr) == {"Person One"}
 
 
-async def test_while_a_file_is_written_the_one_before_is_read(tmp_path: Path, clock: Clock) -> None:
+async def test_while_a_file_is_written_the_one_before_is_read(tmp_path: Path, clock: MovedClock) -> None:
     write(tmp_path / "a.csv", *many(3), age=2)
     half = tmp_path / "b.csv"
     half.write_text(TITLES + "1,Person 1,p1@f.exa")
@@ -115,7 +115,7 @@ async def test_while_a_file_is_written_the_one_before_is_read(tmp_path: Path, cl
     assert len(await names(hr)) == 4
 
 
-async def test_a_link_in_a_folder_is_no_export(tmp_path: Path, clock: Clock) -> None:
+async def test_a_link_in_a_folder_is_no_export(tmp_path: Path, clock: MovedClock) -> None:
     secret = write(tmp_path / "elsewhere.csv", "1,Person Secret,,,")
     folder = tmp_path / "people"
     folder.mkdir()
@@ -124,7 +124,7 @@ async def test_a_link_in_a_folder_is_no_export(tmp_path: Path, clock: Clock) -> 
         await names(source(folder, clock))
 
 
-async def test_a_file_that_lost_most_people_is_refused_until_it_is_confirmed(tmp_path: Path, clock: Clock) -> None:
+async def test_a_file_that_lost_most_people_is_refused_until_it_is_confirmed(tmp_path: Path, clock: MovedClock) -> None:
     write(tmp_path / "a.csv", *many(10), age=3)
     write(tmp_path / "b.csv", *many(4), age=2)
     hr = source(tmp_path, clock)
@@ -143,7 +143,9 @@ async def test_a_file_that_lost_most_people_is_refused_until_it_is_confirmed(tmp
     assert len(await names(hr)) == 5
 
 
-async def test_one_file_that_is_replaced_is_compared_with_what_was_read_before(tmp_path: Path, clock: Clock) -> None:
+async def test_one_file_that_is_replaced_is_compared_with_what_was_read_before(
+    tmp_path: Path, clock: MovedClock
+) -> None:
     file = write(tmp_path / "people.csv", *many(10), age=3)
     hr = source(file, clock)
     assert len(await names(hr)) == 10
@@ -153,7 +155,7 @@ async def test_one_file_that_is_replaced_is_compared_with_what_was_read_before(t
 
 
 async def test_a_person_whose_row_cannot_be_read_is_an_error_and_the_others_are_found(
-    tmp_path: Path, clock: Clock
+    tmp_path: Path, clock: MovedClock
 ) -> None:
     write(tmp_path / "a.csv", "1,Person One,one@f.example,2,soon", "2,Person Two,two@f.example,,")
     hr = source(tmp_path, clock)
@@ -170,26 +172,29 @@ async def test_a_person_whose_row_cannot_be_read_is_an_error_and_the_others_are_
     )
 
 
-async def test_a_quotation_mark_that_can_hide_people_refuses_the_file(tmp_path: Path, clock: Clock) -> None:
+async def test_a_quotation_mark_that_can_hide_people_refuses_the_file(tmp_path: Path, clock: MovedClock) -> None:
     write(tmp_path / "a.csv", "1,Person One,,,", '2,"Person "Two,,,', "3,Person Three,,,")
     with pytest.raises(ActionRequiredError, match="export_quotation"):
         await source(tmp_path, clock).person("1")
 
 
-async def test_managers_that_report_in_a_circle_end(tmp_path: Path, clock: Clock) -> None:
+async def test_managers_that_report_in_a_circle_end(tmp_path: Path, clock: MovedClock) -> None:
     write(tmp_path / "a.csv", "1,Person A,,2,", "2,Person B,,3,", "3,Person C,,1,", "4,Person D,,4,", "5,Person E,,99,")
     hr = source(tmp_path, clock)
     assert [person.id for person in await hr.managers("1")] == ["2", "3"]
     assert list(await hr.managers("4")) == [] and list(await hr.managers("5")) == []
 
 
-async def test_people_are_accounts_by_the_keys_that_people_use(tmp_path: Path, clock: Clock) -> None:
+async def test_people_are_accounts_by_the_keys_that_people_use(tmp_path: Path, clock: MovedClock) -> None:
     write(tmp_path / "a.csv", f"1,Person A,a@f.example,,{LAST_YEAR}-12-31", "2,Person B,b@f.example,,")
     hr = source(tmp_path, clock)
     found = await hr.find_accounts([Lookup("employee_number", "1"), Lookup("email", "B@f.example"), Lookup("id", "")])
     assert {account.native_id: account.active for account in found} == {"1": False, "2": True}
     with pytest.raises(ActionRequiredError, match="unknown_attribute"):
         await hr.find_accounts([Lookup("shoe", "42")])
+    without = source(tmp_path, clock, columns={"employee_number": "Number"})
+    with pytest.raises(ActionRequiredError, match="unknown_attribute"):
+        await without.find_accounts([Lookup("email", "a@f.example")])
 
 
 async def test_a_kind_without_acts_pretends_none(tmp_path: Path) -> None:
@@ -200,6 +205,6 @@ async def test_a_kind_without_acts_pretends_none(tmp_path: Path) -> None:
             connect("people_csv", {"path": str(tmp_path), **wrong}, allowed_hosts=[])
 
 
-async def test_a_file_that_cannot_be_opened_says_who_needs_the_permission(tmp_path: Path, clock: Clock) -> None:
+async def test_a_file_that_cannot_be_opened_says_who_needs_the_permission(tmp_path: Path, clock: MovedClock) -> None:
     with pytest.raises(ActionRequiredError, match="people_file_missing"):
         await source(tmp_path / "none.csv", clock).person("1")

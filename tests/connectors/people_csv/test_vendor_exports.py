@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Shape:
+class VendorExport:
     """`leaver` leaves on 30 November 2026, `stays` works and is the leaver's manager, and `left` left earlier."""
 
     columns: dict[str, str]
@@ -26,7 +26,7 @@ class Shape:
     left: str
 
 
-WORKDAY = Shape(
+WORKDAY = VendorExport(
     {
         "employee_number": "Employee ID", "given_name": "Legal Name - First Name",
         "family_name": "Legal Name - Last Name", "display_name": "Worker", "email": "Email - Primary Work",
@@ -42,7 +42,7 @@ WORKDAY = Shape(
     b"Omar Lind,21003,Omar,Lind,omar.lind@f.example,Analyst,CC100,21002,03/01/2019,10/01/2026,Terminated\r\n",
     "21001", "21002", "21003",
 )  # fmt: skip
-BAMBOOHR = Shape(
+BAMBOOHR = VendorExport(
     {
         "employee_number": "Employee #", "given_name": "First Name", "family_name": "Last Name",
         "display_name": "Preferred Name", "email": "Work Email", "department": "Department", "title": "Job Title",
@@ -57,7 +57,7 @@ BAMBOOHR = Shape(
     b"9,Omar,Lind,,omar.lind@f.example,Sales,Analyst,bea.kraft@f.example,01 Mar 2019,01 Oct 2026,Terminated\n",
     "7", "8", "9",
 )  # fmt: skip
-PERSONIO = Shape(
+PERSONIO = VendorExport(
     {
         "employee_number": "Personalnummer", "given_name": "Vorname", "family_name": "Nachname", "email": "E-Mail",
         "department": "Abteilung", "title": "Position", "manager_hr_id": "Vorgesetzte/r (Personalnummer)",
@@ -76,7 +76,7 @@ PERSONIO = Shape(
     ).encode("windows-1252"),
     "P-1", "P-2", "P-3",
 )  # fmt: skip
-SUCCESSFACTORS = Shape(
+SUCCESSFACTORS = VendorExport(
     {
         "hr_id": "USERID", "employee_number": "EMPID", "given_name": "FIRSTNAME", "family_name": "LASTNAME",
         "email": "EMAIL", "department": "DEPARTMENT", "title": "TITLE", "manager_hr_id": "MANAGER",
@@ -90,7 +90,7 @@ SUCCESSFACTORS = Shape(
     "inactive,olind,503,Omar,Lind,omar@f.example,bkraft,Plant,Analyst,03/01/2019,10/01/2026,Europe/Paris\n".encode(),
     "501", "502", "503",
 )  # fmt: skip
-ADP = Shape(
+ADP = VendorExport(
     {
         "employee_number": "Associate ID", "display_name": "Payroll Name", "email": "Work Contact: Work Email",
         "title": "Job Title Description", "department": "Home Department Description",
@@ -111,7 +111,7 @@ ADP = Shape(
     b"Record Count: 5\n",
     "A1", "A2", "A3",
 )  # fmt: skip
-RIPPLING = Shape(
+RIPPLING = VendorExport(
     {
         "employee_number": "Employee ID", "display_name": "Full name", "email": "Work email",
         "manager_email": "Manager - Work email", "department": "Department", "title": "Title",

@@ -1,0 +1,101 @@
+"""A company whose HR system is a folder with CSV files: the embedded stack with a packet of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import yaml
+
+from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE
+from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
+from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.stack import Stack, put_in_production
+from tests.cli.command_line import Leaver, Offboard, until
+
+PACKET = "csv-leaver"
+NEXT_YEAR = datetime.now(UTC).year + 1
+TITLES = "Nummer;Name;E-Mail;Vorgesetzte;Letzter Tag"
+Put = Callable[..., Path]
+
+
+@pytest_asyncio.fixture
+async def put(stack: Stack) -> Put:
+    """Puts people into HR's folder, as the newest file. Each is an employee with a manager's number and a last day."""
+    folder = stack.settings.secrets_folder / "people"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = dict(starter_packet("identity-only").files)
+    platform: dict[str, Any] = yaml.safe_load(files[PLATFORM_FILE])
+    platform["systems"]["hr"] |= {
+        "connector": "people_csv",
+        "connection": {"path": "people", "settle_seconds": "0", "newest_by": "name"},
+        "hosts": [],
+    }
+    platform["hr"] = {
+        "system": "hr",
+        "export_columns": {
+            "employee_number": "Nummer", "display_name": "Name", "email": "E-Mail", "manager_hr_id": "Vorgesetzte",
+            "cutoff_date": "Letzter Tag",
+        },
+        "export_format": {"dates": "german", "encoding": "windows-1252", "time_zone": "Europe/Berlin"},
+    }  # fmt: skip
+    files[PLATFORM_FILE] = yaml.safe_dump(platform).encode()
+    files[WORKFLOW_FILE] = files[WORKFLOW_FILE].replace(b"name: identity-only", f"name: {PACKET}".encode())
+    actors = (await stack.services.runs.organisation()).actors
+    await put_in_production(stack.services, parse_packet(files), actors["value-owner"], actors["safety-owner"])
+
+    def file(*people: tuple[Employee, str, str]) -> Path:
+        rows = [f"{one.employee_number};Zoë {one.family_name};{one.email};{boss};{day}" for one, boss, day in people]
+        path = folder / f"people-{len(list(folder.iterdir())):04}.csv"
+        path.write_text("\n".join([TITLES, *rows]) + "\n", encoding="windows-1252")
+        return path
+
+    return file
+
+
+async def test_a_run_starts_from_a_file_and_a_newer_file_changes_what_hr_knows(
+    offboard: Offboard, leaver: Leaver, put: Put
+) -> None:
+    nora, bea, omar = await leaver(), await leaver(), await leaver()
+    file = put((nora, bea.employee_number, f"26.02.{NEXT_YEAR}"), (bea, "", ""), (omar, bea.employee_number, "bald"))
+    checked = await offboard.done("systems", "check", "--packet", PACKET, "--json", as_="operator")
+    (hr,) = [system for system in checked.json["systems"] if system["system"] == "hr"]
+    assert hr["reachable"] and f"{file.name} of " in hr["detail"] and "3 people, 1 leaving" in hr["detail"]
+
+    started = await offboard("start", "--from-csv", str(file), "--skip-bad", "--packet", PACKET, as_="hr")
+    assert started.code == 0 and "line 4: has the last day 'bald'" in started.err
+    run_id = next(word for word in started.out.split() if word.startswith("r") and word[1:].isalnum() and len(word) > 9)
+    shown = await until(offboard, run_id, lambda run: bool(run["steps"]))
+    assert shown["person"]["employee_number"] == nora.employee_number and shown["zone"] == "Europe/Berlin"
+    assert shown["local_cutoff"].startswith(f"{NEXT_YEAR}-02-26T18:00")
+    assert shown["person"]["name"] == f"Zoë {nora.family_name}"
+
+    error = await offboard.refused("start", omar.employee_number, "--urgent", "--yes", "--packet", PACKET, as_="hr")
+    assert "line 4" in error and "'bald'" in error, "a row that cannot be read is no unknown person"
+    put((bea, "", ""), (nora, "", ""))
+    error = await offboard.refused("start", omar.employee_number, "--urgent", "--yes", "--packet", PACKET, as_="hr")
+    assert "No one in HR matches" in error
+
+
+async def test_a_truncated_file_is_refused_with_what_to_do(offboard: Offboard, leaver: Leaver, put: Put) -> None:
+    people = [await leaver() for _ in range(5)]
+    put(*((person, "", "") for person in people))
+    small = put((people[0], "", ""))
+    error = await offboard.refused(
+        "start", people[0].employee_number, "--urgent", "--yes", "--packet", PACKET, as_="hr"
+    )
+    assert f"{small.name} has 1 people, but an earlier file has" in error and "fewest_people" in error
+    small.unlink()
+
+
+async def test_a_packet_cannot_name_a_file_elsewhere(stack: Stack, offboard: Offboard, tmp_path: Path) -> None:
+    connections = stack.connections
+    spec = starter_packet("identity-only").platform.systems["hr"].model_copy(
+        update={"connector": "people_csv", "connection": {"path": "/etc/passwd", "columns": "{}", "format": "{}"}}
+    )  # fmt: skip
+    with pytest.raises(Exception, match="setting_invalid"):
+        await connections.to("hr", spec)
