@@ -24,12 +24,12 @@ from starlette.routing import Mount
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
-from orchestrator.relay import Cadence
 from orchestrator.web.application import make_application
 from orchestrator.web.settings import WebSettings
 from orchestrator.worker import relaying
 from orchestrator.workflows.offboarding import workflow_id
 from tests.cli.command_line import Offboard
+from tests.integration.cadence import EAGER
 from tests.integration.installation import installation
 from tests.web.overheard import CANARY, Overheard, overhearing
 from tests.web.routes.routes_company import (
@@ -298,7 +298,7 @@ async def test_the_relay_changes_nothing_of_a_run_for_those_it_concerns(
     given = [(who, (await made.post(who, "/delegations", term))["delegation_id"]) for who in ("leaver", "report")]
     workflow = here.engine.client.get_workflow_handle(workflow_id(made.runs["own"]))
     length = (await workflow.describe()).history_length
-    async with relaying(here.backend, here.engine, cadence=Cadence(0.05, deciders=0.2)), asyncio.timeout(30):
+    async with relaying(here.backend, here.engine, cadence=EAGER), asyncio.timeout(30):
         while (await workflow.describe()).history_length <= length:
             await asyncio.sleep(0.05)
     async with api(made.url, await token_of(made.url, "colleague")) as delegate:

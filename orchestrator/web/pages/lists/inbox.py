@@ -9,13 +9,15 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from orchestrator.domain.errors import Refusal
+from orchestrator.domain.packet import packet_history
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import Typed, card_of, with_typed
-from orchestrator.web.pages.run.run_access import load_runs
-from orchestrator.web.state import state_of
+from orchestrator.web.pages.run.run_access import Document, load_runs
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()
 
@@ -70,11 +72,38 @@ async def show_inbox(
             ("mine", "For me", address(True, kinds), None),
             ("all", "All open items", address(False, kinds), None),
         ],
+        to_sign=await _to_sign(web, caller) if mine and not kinds and after is None else [],
         cards=cards,
         more=address(mine, kinds, after=found.after) if found.after else None,
         first=address(mine, kinds) if after else None,
         together=[card for card in cards if card.get("together")],
     )
+
+
+async def _to_sign(web: WebState, caller: Caller) -> list[Document]:
+    """Versions of packets that wait for the caller's signature: the newest one while it is a draft, and those that the
+    other owner has signed."""
+    found = []
+    for shelf in (await web.queries.organisation_snapshot()).shelves.values():
+        for known in shelf.history.versions:
+            begun = bool(known.signatures) or (known == shelf.history.newest and known.phase == "draft")
+            if not begun:
+                continue
+            try:
+                drafts = packet_history.sign(shelf.history, known.version, caller.actor)
+            except Refusal:
+                continue
+            found += [
+                {
+                    "title": shelf.version(known.version).workflow.title,
+                    "owner": draft.event.owner,
+                    "phase": draft.event.phase,
+                    "href": f"/packets/{shelf.history.name}/versions/{known.version}?part=owners",
+                }
+                for draft in drafts
+                if isinstance(draft.event, packet_history.PacketSigned)
+            ]
+    return found
 
 
 def wanted(query: QueryParams) -> tuple[bool, tuple[str, ...]]:

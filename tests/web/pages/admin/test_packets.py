@@ -64,7 +64,11 @@ async def test_two_owners_sign_a_version_and_move_it_on(
     assert f"You have signed version {first.version[:12]} for dry run" in signed.text
     assert "Sign for dry run" not in signed.text, "one person signs once"
     assert "needs your signature as safety owner" in (await safety.get(at)).text
+    link = f'<a href="{at}?part=owners">'
+    assert link in (await safety.get("/")).text and link not in (await value.get("/")).text
+    assert link not in (await safety.get("/?show=all")).text
     await safety.submit(f"{at}/sign", {"phase": "shadow"})
+    assert link not in (await safety.get("/")).text
     moved = await safety.submit(f"{at}/move", {"phase": "shadow", "reason": "Both agree"})
     assert "is now in the phase dry run" in moved.text and "Both agree" in moved.text
     assert "Earlier signatures" in moved.text and "Dry run, value owner" in moved.text
