@@ -34,9 +34,12 @@ from tests.tally import write_outcome
 
 if TYPE_CHECKING:
     from orchestrator.embedded.stack import Stack
+    from tests.connectors.vendors.samba_domain import SambaDomain
 
 TEMPLATE = "migrated_template"
-SERVERS = frozenset({"postgres", "temporal", "shared_company", "stack", "chromium", "fragile", "time_skipping_server"})
+SERVERS = frozenset({"postgres", "temporal", "shared_company", "stack", "chromium", "fragile", "time_skipping_server",
+    "samba",
+})  # fmt: skip
 """Fixtures that start a server, directly or by what they ask for."""
 START_SERVERS = (
     "tests/compatibility/", "tests/demo/", "tests/embedded/", "tests/cli/commands/test_administration.py",
@@ -136,6 +139,17 @@ async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Te
 async def shared_company(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Company]:
     async with Company.start(tmp_path_factory.mktemp("company")) as company:
         yield company
+
+
+@pytest_asyncio.fixture(scope="session")
+async def samba() -> AsyncIterator[SambaDomain]:
+    """One Active Directory domain for the session, for tests marked `servers`; add users of your own."""
+    from tests.connectors.vendors.samba_domain import samba_domain, why_absent
+
+    if why_absent():
+        pytest.skip(why_absent())
+    async with samba_domain() as domain:
+        yield domain
 
 
 @pytest_asyncio.fixture(scope="session")

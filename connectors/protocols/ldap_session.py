@@ -13,6 +13,7 @@ Result codes (RFC 4511 appendix A) are mapped here:
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,20 @@ _WRONG_BASE = frozenset({32, 34})
 _BINARY = frozenset(
     {"usercertificate", "usercertificate;binary", "userpkcs12", "objectguid", "objectsid", "tokengroups"}
 )
+_RENEW = "Renew the password of bind_dn, or grant it the permissions that this ability needs."
+_DATA = re.compile(r"AcceptSecurityContext error, data ([0-9a-fA-F]+)")
+# What Active Directory says when a sign-in is refused: Win32 error codes (MS-ERREF section 2.2).
+_REFUSED_SIGN_INS = {
+    "525": "The domain has no user of the name bind_dn. Correct bind_dn.",
+    "52e": "The user name or the password is wrong. Correct bind_dn or renew its password.",
+    "530": "bind_dn is not allowed to sign in at this time. Remove its logon hours.",
+    "531": "bind_dn is not allowed to sign in from this computer. Remove its list of workstations.",
+    "532": "The password of bind_dn has expired. Renew it.",
+    "533": "The account of bind_dn is disabled. Enable it.",
+    "701": "The account of bind_dn has expired. Extend it.",
+    "773": "bind_dn must change its password first. Set a password for it.",
+    "775": "The account of bind_dn is locked out. Unlock it.",
+}
 _LATER = frozenset({3, 11, 51, 52, 80})
 
 
@@ -247,10 +262,11 @@ class LdapSession:
             return
         said = self._redact(f"The directory responded with {code} ({result['description']}): {result['message']}")
         if code in _CREDENTIAL:
+            data = _DATA.search(result["message"] or "")
             raise ActionRequiredError(
                 "credential_refused",
                 said,
-                remedy="Renew the password of bind_dn, or grant it the permissions that this ability needs.",
+                remedy=_REFUSED_SIGN_INS.get(data[1].lower() if data is not None else "", _RENEW),
                 happened=self.happened,
             )
         if code in _NOT_ENCRYPTED:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,14 @@ def recording(path: Path) -> Iterator[None]:
     with patch.object(ldap3, "Connection", lambda *args, **given: _Recorded(real(*args, **given), exchanges)):
         yield
     path.write_text(json.dumps(exchanges, indent=1, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def recorded(folder: Path, name: str) -> Iterator[None]:
+    """`recording` where `RECORD_LDAP=yes` is in the environment."""
+    wanted = os.environ.get("RECORD_LDAP") == "yes"
+    with recording(folder / f"{name}.json") if wanted else contextlib.nullcontext():
+        yield
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ldap3
@@ -14,6 +16,7 @@ import pytest_asyncio
 
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import RefusedError
+from tests.connectors import ldap_recordings
 from tests.connectors.protocols import directory_389 as server
 from tests.connectors.protocols.odd_directory import BASE, connected, signs_in
 
@@ -23,6 +26,7 @@ pytestmark = [
 ]
 
 SERVICE = f"cn=offboard,{BASE}"
+recorded = partial(ldap_recordings.recorded, Path(__file__).parent / "recordings" / "389")
 _numbers = itertools.count(1001)
 
 
@@ -71,18 +75,22 @@ async def find(ldap: Connector, uid: str) -> Account:
 
 
 async def test_the_check_says_how_accounts_are_locked(ldap: Connector, uid: str) -> None:
-    checked = await ldap.check()
+    with recorded("check"):
+        checked = await ldap.check()
     assert checked.reachable and "accounts are locked by nsAccountLock" in checked.detail
 
 
 async def test_a_locked_account_cannot_sign_in(ldap: Connector, url: str, uid: str) -> None:
-    account = await find(ldap, uid)
+    with recorded("find"):
+        account = await find(ldap, uid)
     assert account.active is True and await signs_in(url, dn(uid), uid)
     lock = Effect("lock_account", "key", account)
     assert (await ldap.read_back(lock)).outcome == "not_done"
-    await ldap.attempt(lock)
+    with recorded("lock"):
+        await ldap.attempt(lock)
     assert not await signs_in(url, dn(uid), uid)
-    look = await ldap.read_back(lock)
+    with recorded("locked"):
+        look = await ldap.read_back(lock)
     assert look.outcome == "done" and look.evidence["nsAccountLock"] == "true"
     assert (await find(ldap, uid)).active is False
     assert (await find(ldap, uid)).native_id == account.native_id

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
+from tests.connectors import ldap_recordings
 from tests.connectors.protocols.odd_directory import (
     BASE,
     MANAGER,
@@ -246,6 +249,31 @@ async def test_without_a_way_to_lock_the_check_says_it() -> None:
     with pytest.raises(ActionRequiredError, match="setting_invalid"):
         async with connected(url, lock="ldap"):
             pass
+
+
+async def test_389_directory_server_is_locked_by_its_own_attribute() -> None:
+    """With exchanges that tests/connectors/protocols/test_ldap_389.py recorded from a real one."""
+    recordings = Path(__file__).parent / "recordings" / "389"
+    check, find, lock, locked = (ldap_recordings.read(recordings / f"{name}.json") for name in RECORDED_389)
+    async with connected("ldap://127.0.0.1:1") as ldap:
+        with ldap_recordings.replaying(*check):
+            assert "accounts are locked by nsAccountLock" in (await ldap.check()).detail
+        uid = find[-1]["response"][0]["raw_attributes"]["uid"][0]
+        with ldap_recordings.replaying(*_without_root(find)):
+            (account,) = await ldap.find_accounts([Lookup("uid", uid)])
+        effect = Effect("lock_account", "key", account)
+        with ldap_recordings.replaying(*_without_root(lock)):
+            assert (await ldap.attempt(effect)).detail == {"nsAccountLock": {"before": None, "after": "true"}}
+        with ldap_recordings.replaying(*_without_root(locked)):
+            assert (await ldap.read_back(effect)).outcome == "done"
+
+
+RECORDED_389 = ("check", "find", "lock", "locked")
+
+
+def _without_root(exchanges: list[ldap_recordings.Exchange]) -> list[ldap_recordings.Exchange]:
+    """The root entry is read once for each connector."""
+    return [each for each in exchanges if each["request"][1:2] != [""]]
 
 
 async def test_active_directory_is_refused_in_words() -> None:

@@ -1,6 +1,6 @@
 """Active Directory against a real domain controller (Samba): a sign-in that worked is refused after.
 
-`RECORD_LDAP=FOLDER` writes the exchanges of the tests that name a recording, which the tests without a server replay.
+`RECORD_LDAP=yes` records the exchanges again that the tests without a server play back.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +22,16 @@ from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.registry import connect
 from tests.connectors import ldap_recordings
-from tests.connectors.vendors.samba_domain import HOST, PASSWORD, REALM, ROOT, SambaDomain, samba_domain, why_absent
+from tests.connectors.vendors.samba_domain import HOST, PASSWORD, REALM, ROOT, SambaDomain
 
-pytestmark = [
-    pytest.mark.servers("samba", "samba-tool"),
-    pytest.mark.skipif(bool(why_absent()), reason=why_absent()),
-]
+pytestmark = pytest.mark.servers("samba", "samba-tool")
 OLD = "Ein-Satz-mit-9-Zeichen"
 _numbers = itertools.count(1)
 
 
-@pytest_asyncio.fixture(scope="session")
-async def domain() -> AsyncIterator[SambaDomain]:
-    async with samba_domain() as running:
-        yield running
+@pytest.fixture
+def domain(samba: SambaDomain) -> SambaDomain:
+    return samba
 
 
 @pytest_asyncio.fixture
@@ -45,11 +41,7 @@ async def directory(domain: SambaDomain) -> AsyncIterator[Connector]:
     await connector.aclose()
 
 
-@contextlib.contextmanager
-def recorded(name: str) -> Iterator[None]:
-    folder = os.environ.get("RECORD_LDAP")
-    with ldap_recordings.recording(Path(folder) / f"{name}.json") if folder else contextlib.nullcontext():
-        yield
+recorded = partial(ldap_recordings.recorded, Path(__file__).parent / "recordings" / "active_directory")
 
 
 async def user(domain: SambaDomain, name: str = "", **attributes: Any) -> tuple[str, str]:
@@ -270,9 +262,23 @@ async def test_the_check_names_missing_rights(domain: SambaDomain, directory: Co
     await weak.aclose()
 
 
-async def test_the_check_says_that_the_credential_is_refused(domain: SambaDomain) -> None:
-    connector = domain.connect(password="wrong")
-    assert "credential_refused" in (await connector.check()).detail
+async def test_the_check_says_why_the_sign_in_is_refused(domain: SambaDomain, directory: Connector) -> None:
+    name, _ = await user(domain)
+    await directory.attempt(effect("disable_account", await find(directory, name)))
+    for changed, said in (
+        ({"password": "wrong"}, "The user name or the password is wrong"),
+        ({"bind_dn": f"{name}@{REALM}", "password": OLD}, "The account of bind_dn is disabled"),
+        ({"url": f"ldap://{HOST}"}, "not_encrypted"),
+    ):
+        connector = domain.connect(**changed)
+        checked = await connector.check()
+        assert not checked.reachable and said in checked.detail, checked
+        await connector.aclose()
+
+
+async def test_a_connection_with_start_tls(domain: SambaDomain) -> None:
+    connector = domain.connect(url=f"ldap://{HOST}", start_tls="true")
+    assert "not possible" not in (await connector.check()).detail
     await connector.aclose()
 
 
