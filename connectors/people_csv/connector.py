@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -35,14 +35,16 @@ from connectors.errors import ActionRequiredError, ConnectorError, RefusedError,
 from connectors.people import Person
 from connectors.people_csv.folder import EARLIER_FILES, FoundFile, complete_files, content_of
 from connectors.people_csv.mapping import ExportFormat, export_format
-from connectors.people_csv.reading import at, read_export
+from connectors.people_csv.reading import at, count_people, read_export
 from connectors.people_csv.rows import BadRow, Export
 
 KIND: Final = "people_csv"
 ACTS: Final[ActTable[Any, Any]] = ActTable(KIND)
 ATTRIBUTES: Final = ("id", "employee_number", "email")
 _LINES_NAMED: Final = 5
-T = TypeVar("T")
+_accepted: dict[Path, int] = {}
+"""How many people the file that was read last had, by path, for as long as the process runs: connectors that are not
+used are closed."""
 
 
 class PeopleCsvSettings(BaseModel):
@@ -245,6 +247,7 @@ class PeopleCsvConnector:
         export = self._export(newest)
         self._require_whole(newest, export, found[1 : 1 + EARLIER_FILES])
         self._known = _Known(newest, export, today, {row.person.id: row.person for row in export.rows})
+        _accepted[self._path] = self._known.count
         return self._known
 
     def _export(self, file: FoundFile) -> Export:
@@ -267,10 +270,7 @@ class PeopleCsvConnector:
             if count < fewest:
                 raise _too_few(file, count, f"fewest_people is {fewest}")
             return
-        before = [self._count_of(each) for each in earlier]
-        if self._known is not None:
-            before.append(self._known.count)
-        most = max(before, default=0)
+        most = max([_accepted.get(self._path, 0), *(self._count_of(each) for each in earlier)])
         if count * 2 < most:
             raise _too_few(file, count, f"an earlier file has {most}")
 
@@ -278,7 +278,7 @@ class PeopleCsvConnector:
         """0 for an earlier file that cannot be read."""
         if file.identity not in self._counts:
             try:
-                self._counts[file.identity] = _count(self._export(file))
+                self._counts[file.identity] = count_people(content_of(file), self._settings.columns, self._form)
             except ConnectorError:
                 self._counts[file.identity] = 0
             for old in list(self._counts)[: -4 * EARLIER_FILES]:

@@ -40,14 +40,9 @@ def complete_files(path: Path, newest_by: NewestBy, settle: float, now: Callable
     who may write there could name any file with one. Raises `ActionRequiredError` where there is no file, and
     `TryAgainError` where the only ones are being written."""
     try:
-        if path.is_dir():
-            named = [
-                each
-                for each in path.iterdir()
-                if each.suffix.casefold() in SUFFIXES and not _UNFINISHED.search(each.name) and not each.is_symlink()
-            ]
-        else:
-            named = [path]
+        # A secret in the same folder is no export, and the first line of one must not be shown in an error.
+        possible = [each for each in path.iterdir() if not each.is_symlink()] if path.is_dir() else [path]
+        named = [each for each in possible if each.suffix.casefold() in SUFFIXES and not _UNFINISHED.search(each.name)]
         found = [one for each in named if (one := _found(each)) is not None]
     except OSError as error:
         raise _unreadable(path, error) from None

@@ -19,7 +19,7 @@ from connectors.people_csv.condition import Condition, ConditionError
 from connectors.people_csv.dates import DatePattern, UnreadableRow, read_day, read_time, shown, work_end, zones
 from connectors.people_csv.mapping import ExportFormat, mapping_problems
 from connectors.people_csv.rows import BadRow, Export, ExportRow
-from connectors.people_csv.text import INVISIBLE, UNDECODED, UNPRINTABLE, refused, rows_of, title_key, trimmed
+from connectors.people_csv.text import INVISIBLE, SUSPECT, UNDECODED, UNPRINTABLE, refused, rows_of, title_key, trimmed
 
 DEFAULT_FORMAT: Final = ExportFormat()
 NO_END: Final = 2099
@@ -87,6 +87,13 @@ def _people_rows(
     kept = kept[form.rows_after_titles : len(kept) - form.trailer_rows if form.trailer_rows else None]
     bad = [BadRow(line, cells, hides=True) for line, cells in kept if isinstance(cells, str)]
     return [(line, cells) for line, cells in kept if isinstance(cells, list)], bad
+
+
+def count_people(content: bytes | str, columns: Mapping[str, str], form: ExportFormat = DEFAULT_FORMAT) -> int:
+    """How many employee numbers the file has, in rows that can be read and others. Raises `ActionRequiredError`."""
+    rows = rows_of(content, form, columns.values())
+    place = _places(_title_row(rows, form), columns)["employee_number"]
+    return len({number for _, cells in _people_rows(rows, form)[0] if (number := trimmed("".join(cells[place:][:1])))})
 
 
 def titles_of(content: bytes | str, columns: Mapping[str, str], form: ExportFormat = DEFAULT_FORMAT) -> list[str]:
@@ -168,6 +175,21 @@ class _Reader:
             return BadRow(line, wrong.message, frozenset(key.casefold() for key in keys if key))
 
     def _read(self, line: int, values: Mapping[str, str]) -> ExportRow:
+        if SUSPECT.search("\n".join(values.values())):
+            self._require_plain(values)
+        if not values["employee_number"]:
+            raise UnreadableRow("has no employee number; add it")
+        zone = values.get("time_zone", "") or self._form.time_zone
+        if zone and zone not in zones():
+            raise UnreadableRow(
+                f"has the time zone {shown(zone)}, which does not exist; write for example Europe/Berlin"
+            )
+        start = read_day(values.get("start_date", ""), self._patterns)
+        row = ExportRow(line, _person(values, zone), start=start)
+        wall = self._last_moment(values)
+        return row if wall is None else self._leaver(row, wall, zone)
+
+    def _require_plain(self, values: Mapping[str, str]) -> None:
         for name, value in values.items():
             if UNDECODED.search(value):
                 encoding = self._form.encoding.upper()
@@ -181,17 +203,6 @@ class _Reader:
                 raise UnreadableRow(
                     f"has an invisible character inside the value of the column of {name}; type it again"
                 )
-        if not values["employee_number"]:
-            raise UnreadableRow("has no employee number; add it")
-        zone = values.get("time_zone", "") or self._form.time_zone
-        if zone and zone not in zones():
-            raise UnreadableRow(
-                f"has the time zone {shown(zone)}, which does not exist; write for example Europe/Berlin"
-            )
-        start = read_day(values.get("start_date", ""), self._patterns)
-        row = ExportRow(line, _person(values, zone), start=start)
-        wall = self._last_moment(values)
-        return row if wall is None else self._leaver(row, wall, zone)
 
     def _last_moment(self, values: Mapping[str, str]) -> str | None:
         """The local time at which work ends, None for a person who stays."""

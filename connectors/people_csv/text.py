@@ -29,6 +29,8 @@ ZERO_WIDTH: Final = (
 UNDECODED: Final = re.compile(r"[\ud800-\udfff]")
 UNPRINTABLE: Final = re.compile(f"[{CONTROLS}]")
 INVISIBLE: Final = re.compile(f"[{BIDI}{ZERO_WIDTH}]")
+SUSPECT: Final = re.compile(f"[\ud800-\udfff{CONTROLS}{BIDI}{ZERO_WIDTH}]")
+"""Any of the three above."""
 _AT_THE_ENDS: Final = re.compile(rf"^[\s{BIDI}{JOINERS}{ZERO_WIDTH}]+|[\s{BIDI}{JOINERS}{ZERO_WIDTH}]+\Z")
 
 
@@ -39,7 +41,7 @@ def refused(code: str, detail: str, remedy: str) -> ActionRequiredError:
 
 def trimmed(text: str) -> str:
     """Without white space and invisible characters at the ends: spreadsheets and web pages add them unseen."""
-    return _AT_THE_ENDS.sub("", text)
+    return text.strip() if text.isascii() else _AT_THE_ENDS.sub("", text)
 
 
 def title_key(text: str) -> str:

@@ -11,6 +11,8 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from connectors.errors import ActionRequiredError
+from orchestrator.cli.server.access import entering
 from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.embedded.company.people import Employee
@@ -58,13 +60,20 @@ async def put(stack: Stack) -> Put:
 
 
 async def test_a_run_starts_from_a_file_and_a_newer_file_changes_what_hr_knows(
-    offboard: Offboard, leaver: Leaver, put: Put
+    stack: Stack, offboard: Offboard, leaver: Leaver, put: Put
 ) -> None:
     nora, bea, omar = await leaver(), await leaver(), await leaver()
     file = put((nora, bea.employee_number, f"26.02.{NEXT_YEAR}"), (bea, "", ""), (omar, bea.employee_number, "bald"))
     checked = await offboard.done("systems", "check", "--packet", PACKET, "--json", as_="operator")
     (hr,) = [system for system in checked.json["systems"] if system["system"] == "hr"]
     assert hr["reachable"] and f"{file.name} of " in hr["detail"] and "3 people, 1 leaving" in hr["detail"]
+
+    async with entering(stack.folder, "hr") as server:
+        found = await server.post("people", "search", body={"packet": PACKET, "text": nora.family_name})
+        (match,) = [one for one in found["people"] if one["employee_number"] == nora.employee_number]
+        assert match["leaving_at"].startswith(f"{NEXT_YEAR}-02-26T17:00"), "HR knows that the person leaves"
+        facts = await server.post("people", "lookup", body={"packet": PACKET, "wanted": nora.email})
+        assert (facts["manager_hr_id"], facts["manager_email"]) == (bea.employee_number, bea.email)
 
     started = await offboard("start", "--from-csv", str(file), "--skip-bad", "--packet", PACKET, as_="hr")
     assert started.code == 0 and "line 4: has the last day 'bald'" in started.err
@@ -92,10 +101,9 @@ async def test_a_truncated_file_is_refused_with_what_to_do(offboard: Offboard, l
     small.unlink()
 
 
-async def test_a_packet_cannot_name_a_file_elsewhere(stack: Stack, offboard: Offboard, tmp_path: Path) -> None:
-    connections = stack.connections
+async def test_a_packet_cannot_name_a_file_elsewhere(stack: Stack) -> None:
     spec = starter_packet("identity-only").platform.systems["hr"].model_copy(
         update={"connector": "people_csv", "connection": {"path": "/etc/passwd", "columns": "{}", "format": "{}"}}
     )  # fmt: skip
-    with pytest.raises(Exception, match="setting_invalid"):
-        await connections.to("hr", spec)
+    with pytest.raises(ActionRequiredError, match="setting_invalid"):
+        await stack.connections.to("hr", spec)

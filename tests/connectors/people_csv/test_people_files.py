@@ -150,8 +150,17 @@ async def test_one_file_that_is_replaced_is_compared_with_what_was_read_before(
     hr = source(file, clock)
     assert len(await names(hr)) == 10
     write(file, *many(2), age=1)
-    with pytest.raises(ActionRequiredError, match="people_file_too_small"):
-        await names(hr)
+    for each in (hr, source(file, clock)):  # a connector that was not used is closed, and another one made
+        with pytest.raises(ActionRequiredError, match="people_file_too_small"):
+            await names(each)
+
+
+async def test_a_file_that_is_no_export_is_not_read(tmp_path: Path, clock: MovedClock) -> None:
+    secret = tmp_path / "HR_TOKEN"
+    secret.write_text("s3cret,part\n")
+    with pytest.raises(ActionRequiredError, match="people_file_missing") as refused:
+        await names(source(secret, clock))
+    assert "s3cret" not in refused.value.detail
 
 
 async def test_a_person_whose_row_cannot_be_read_is_an_error_and_the_others_are_found(
