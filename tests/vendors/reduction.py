@@ -17,10 +17,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
 Document = dict[str, Any]
+ODATA_TYPE = "@odata.type"
 KEPT = frozenset(
     {
         "type", "enum", "const", "items", "properties", "required", "additionalProperties", "allOf", "anyOf", "oneOf",
@@ -36,12 +38,15 @@ def read_document(path: Path) -> Document:
     return dict(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
 
 
-def reduced(documents: Iterable[Document], operations: Iterable[str]) -> Document:
-    """`operations` are `METHOD /path`; those that no document has are left out."""
+def reduced(documents: Iterable[Document], operations: Iterable[str], types: Iterable[str] = ()) -> Document:
+    """`operations` are `METHOD /path`; those that no document has are omitted. `types` are schemas that no operation
+    names, such as the types of OData that an answer names itself."""
     found: Document = {}
     definitions: Document = {}
     for document in documents:
         cut = _Discovery(document) if "discoveryVersion" in document else _OpenApi(document)
+        for name in types:
+            cut.reach(name)
         for operation in operations:
             if operation not in found and (facts := cut.operation(operation)) is not None:
                 found[operation] = facts
@@ -53,15 +58,19 @@ class _OpenApi:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._reached: Document = {}
+        self._prefix = urlsplit((document.get("servers") or [{"url": ""}])[0]["url"]).path.rstrip("/")
 
     def definitions(self) -> Document:
         return self._reached
+
+    def reach(self, name: str) -> None:
+        self._reach(f"#/components/schemas/{name}")
 
     def operation(self, name: str) -> Document | None:
         method, _, path = name.partition(" ")
         shape = _without_names(path)
         for template, item in self._document["paths"].items():
-            if _without_names(template) == shape and method.lower() in item:
+            if _without_names(self._prefix + template) == shape and method.lower() in item:
                 operation: Document = item[method.lower()]
                 return self._facts(operation, item.get("parameters", []))
         return None
@@ -117,9 +126,16 @@ class _OpenApi:
                 # A member of `oneOf` that a discriminator chooses may also fit another: JSON Schema would refuse that.
                 result["anyOf" if key == "oneOf" else key] = [self._schema(one) for one in value]
             elif key == "properties":
-                result[key] = {name: self._schema(one) for name, one in value.items()}
+                # What OData shows only on request would bring in the whole of Microsoft Graph.
+                result[key] = {
+                    name: {} if one.get("x-ms-navigationProperty") else self._schema(one) for name, one in value.items()
+                }
             elif key in ("items", "additionalProperties", "not"):
                 result[key] = self._schema(value)
+            elif key == "discriminator" and value["propertyName"] == ODATA_TYPE:
+                continue  # all types derived from it; an answer names its own
+            elif key == "required":
+                result[key] = [name for name in value if name != ODATA_TYPE]  # only where types are mixed
             elif key == "discriminator" and "mapping" in value:
                 chosen = {name: f"#/$defs/{self._reach(one)}" for name, one in value["mapping"].items()}
                 result[key] = {"propertyName": value["propertyName"], "mapping": chosen}
@@ -150,6 +166,9 @@ class _Discovery:
         self._reached: Document = {}
         self._methods: dict[str, Document] = {}
         self._collect(document)
+
+    def reach(self, name: str) -> None:
+        self._reach(name)
 
     def definitions(self) -> Document:
         return self._reached
@@ -204,7 +223,8 @@ class _Discovery:
 
 
 def _without_names(path: str) -> str:
-    return re.sub(r"\{[^}]*\}", "{}", path)
+    """Actions of OData have the name of their namespace in descriptions, and not in requests."""
+    return re.sub(r"\{[^}]*\}", "{}", re.sub(r"/microsoft\.graph\.(?=[a-z]\w+$)", "/", path))
 
 
 def main(vendor: str, *paths: str) -> None:
@@ -212,7 +232,10 @@ def main(vendor: str, *paths: str) -> None:
     folder = Path(__file__).parent / vendor
     about = json.loads((folder / "description.json").read_text()) if (folder / "description.json").exists() else {}
     facts = {key: about.get(key, "") for key in ("source", "licence", "version")}
-    document = {**facts, **reduced([read_document(Path(path)) for path in paths], simulator.OPERATIONS)}
+    document = {
+        **facts,
+        **reduced([read_document(Path(path)) for path in paths], simulator.OPERATIONS, getattr(simulator, "TYPES", ())),
+    }
     (folder / "description.json").write_text(_text(document), encoding="utf-8")
 
 

@@ -1,0 +1,128 @@
+"""The JSON documents in which Graph shows what `directory.py` holds."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from tests.vendors.entra.directory import (
+    EntraAppAssignment,
+    EntraApplication,
+    EntraConsent,
+    EntraGroup,
+    EntraMethod,
+    EntraRoleAssignment,
+    EntraTenant,
+    EntraUser,
+)
+
+Document = dict[str, Any]
+DEFAULT_FIELDS = (
+    "businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation",
+    "preferredLanguage", "surname", "userPrincipalName", "id",
+)  # fmt: skip
+"""What a user shows without `$select`."""
+
+
+def time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def role_id(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"role {name}"))
+
+
+def user(tenant: EntraTenant, one: EntraUser) -> Document:
+    """All fields that a user can have here; `queries.py` selects among them."""
+    licences: dict[str, list[str]] = {sku: [] for sku in sorted(one.licences)} | {
+        sku: [group.id for group in tenant.groups_of(one.id) if sku in group.licences]
+        for sku in sorted({sku for group in tenant.groups_of(one.id) for sku in group.licences})
+    }
+    return {
+        "businessPhones": [], "givenName": None, "jobTitle": None, "mobilePhone": None, "officeLocation": None,
+        "preferredLanguage": None, "surname": None, "employeeId": None, "department": None, "employeeType": None,
+        "onPremisesImmutableId": None, "onPremisesSamAccountName": None,
+        "proxyAddresses": [f"SMTP:{one.fields['mail']}"],
+        "otherMails": [], "companyName": None, "employeeLeaveDateTime": None,
+        **one.fields,
+        "id": one.id,
+        "userType": "Guest" if one.guest else "Member",
+        "createdDateTime": time(one.valid_from),
+        "deletedDateTime": time(one.deleted) if one.deleted else None,
+        "onPremisesSyncEnabled": True if one.synced else None,
+        "signInSessionsValidFromDateTime": time(one.valid_from),
+        "assignedLicenses": [{"skuId": sku, "disabledPlans": []} for sku in licences],
+        "licenseAssignmentStates": [
+            {
+                "skuId": sku, "assignedByGroup": group, "state": "Active", "error": "None", "disabledPlans": [],
+                "lastUpdatedDateTime": time(one.valid_from),
+            }
+            for sku, groups in licences.items() for group in ([None] if sku in one.licences else []) + groups
+        ],
+    }  # fmt: skip
+
+
+def group(one: EntraGroup) -> Document:
+    kinds = (["Unified"] if one.unified else []) + (["DynamicMembership"] if one.rule else [])
+    rule = f'user.{one.rule[0]} -eq "{one.rule[1]}"' if one.rule else None
+    return {
+        "@odata.type": "#microsoft.graph.group", "id": one.id, "displayName": one.name, "description": None,
+        "createdDateTime": time(one.created), "groupTypes": kinds, "mailEnabled": one.mail_enabled or one.unified,
+        "securityEnabled": not one.unified, "membershipRule": rule,
+        "membershipRuleProcessingState": "On" if rule else None, "onPremisesSyncEnabled": True if one.synced else None,
+        "isAssignableToRole": True if one.role_assignable else None, "mail": None, "mailNickname": one.name,
+        "visibility": None, "assignedLicenses": [{"skuId": sku, "disabledPlans": []} for sku in sorted(one.licences)],
+    }  # fmt: skip
+
+
+def directory_role(name: str) -> Document:
+    return {
+        "@odata.type": "#microsoft.graph.directoryRole", "id": role_id(f"activated {name}"), "displayName": name,
+        "description": name, "roleTemplateId": role_id(name), "deletedDateTime": None,
+    }  # fmt: skip
+
+
+def application(one: EntraApplication) -> Document:
+    return {
+        "@odata.type": "#microsoft.graph.application", "id": one.id, "appId": one.app_id, "displayName": one.name,
+        "deletedDateTime": None,
+    }  # fmt: skip
+
+
+def service_principal(one: EntraApplication) -> Document:
+    return {
+        "@odata.type": "#microsoft.graph.servicePrincipal", "id": one.principal, "appId": one.app_id,
+        "displayName": one.name, "accountEnabled": True, "servicePrincipalType": "Application", "deletedDateTime": None,
+    }  # fmt: skip
+
+
+def role_assignment(one: EntraRoleAssignment) -> Document:
+    return {
+        "id": one.id, "principalId": one.principal, "roleDefinitionId": role_id(one.role), "directoryScopeId": "/",
+        "appScopeId": None,
+    }  # fmt: skip
+
+
+def app_assignment(tenant: EntraTenant, one: EntraAppAssignment) -> Document:
+    app = tenant.applications[one.resource]
+    principal = tenant.users.get(one.principal) or tenant.groups[one.principal]
+    is_user = isinstance(principal, EntraUser)
+    return {
+        "id": one.id, "deletedDateTime": None, "appRoleId": "00000000-0000-0000-0000-000000000000",
+        "createdDateTime": time(one.created), "principalId": one.principal,
+        "principalType": "User" if is_user else "Group",
+        "principalDisplayName": principal.fields["displayName"] if isinstance(principal, EntraUser) else principal.name,
+        "resourceDisplayName": app.name, "resourceId": app.principal,
+    }  # fmt: skip
+
+
+def consent(one: EntraConsent) -> Document:
+    return {
+        "id": one.id, "clientId": one.client, "consentType": "Principal", "principalId": one.principal,
+        "resourceId": role_id("Microsoft Graph"), "scope": one.scope,
+    }  # fmt: skip
+
+
+def method(one: EntraMethod) -> Document:
+    return {"@odata.type": f"#microsoft.graph.{one.kind}", "id": one.id, **one.fields}

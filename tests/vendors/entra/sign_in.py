@@ -1,0 +1,71 @@
+"""The token endpoint: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow. It proves
+from outside that access is gone, by passwords (grant `password`) and refresh tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from tests.vendors.entra.directory import EntraApplication, EntraTicket
+from tests.vendors.entra.errors import token_error
+from tests.vendors.simulator import Call, answer
+
+if TYPE_CHECKING:
+    from tests.vendors.entra.simulator import EntraSimulator
+
+
+def issue_token(entra: EntraSimulator, call: Call) -> Response:
+    tenant, form = entra.state, call.body or {}
+    if call.given["tenant"] != tenant.id:
+        raise token_error(400, "invalid_request", 90002, f"Tenant '{call.given['tenant']}' not found.")
+    app = tenant.find_application(app_id=form.get("client_id", ""))
+    if app is None:
+        raise token_error(400, "unauthorized_client", 700016, "Application was not found in the directory.")
+    match form.get("grant_type"):
+        case "client_credentials":
+            _check_secret(app, form)
+            if not form.get("scope", "").endswith("/.default"):
+                raise token_error(400, "invalid_scope", 1002012, "The provided value for scope is not valid.")
+            return _answer(entra, app, tenant.new_ticket("access_token", app))
+        case "password":
+            user = tenant.find_user(form.get("username", ""))
+            if user is None:
+                raise token_error(400, "invalid_grant", 50034, "The user account does not exist in the directory.")
+            if user.password != form.get("password"):
+                raise token_error(400, "invalid_grant", 50126, "Invalid username or password.")
+            if not user.enabled:
+                raise token_error(400, "invalid_grant", 50057, "The user account is disabled.")
+            return _answer(entra, app, tenant.new_ticket("access_token", app, user),
+                           tenant.new_ticket("refresh_token", app, user))  # fmt: skip
+        case "refresh_token":
+            ticket = tenant.tickets.get(form.get("refresh_token", ""))
+            if ticket is None or ticket.kind != "refresh_token" or ticket.app != app.id:
+                raise token_error(400, "invalid_grant", 9002313, "Invalid request. Request is malformed or invalid.")
+            user = tenant.users.get(ticket.user)
+            if user is None or user.deleted:
+                raise token_error(400, "invalid_grant", 50034, "The user account does not exist in the directory.")
+            if not user.enabled:
+                raise token_error(400, "invalid_grant", 50057, "The user account is disabled.")
+            if not tenant.accepted(ticket):
+                raise token_error(
+                    400, "invalid_grant", 50173, "The provided grant has expired due to it being revoked."
+                )
+            return _answer(entra, app, tenant.new_ticket("access_token", app, user), ticket)
+        case _:
+            raise token_error(400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
+
+
+def _check_secret(app: EntraApplication, form: dict[str, str]) -> None:
+    if form.get("client_secret") != app.secret:
+        raise token_error(401, "invalid_client", 7000215, "Invalid client secret provided.")
+
+
+def _answer(
+    entra: EntraSimulator, app: EntraApplication, access: EntraTicket, refresh: EntraTicket | None = None
+) -> Response:
+    lifetime = int((access.expires - entra.now()).total_seconds())
+    body = {
+        "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": access.value,
+    }  # fmt: skip
+    return answer({**body, "refresh_token": refresh.value} if refresh else body)
