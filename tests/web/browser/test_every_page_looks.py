@@ -285,3 +285,21 @@ async def test_the_current_tab_and_page_are_seen_in_forced_colours(browsing: Bro
 async def test_the_reference_of_the_api_keeps_the_navigation(browsing: Browsing) -> None:
     page = await browsing("auditor", "/api")
     await expect(page.get_by_role("navigation", name="Main").first).to_be_visible()
+
+
+async def test_a_refused_form_returns_to_its_item_and_names_it(browsing: Browsing, furnished: Furnished) -> None:
+    """On a phone too, where the item is far below the top of the page."""
+    path = f"/runs/{furnished.runs['waiting']}"
+    page = await browsing("operator", path, viewport={"width": 390, "height": 844})
+    fold = page.locator("details", has_text="Complete task").last
+    await fold.locator("summary").click()
+    await fold.get_by_role("button", name="Mark as done").click()
+    card = page.locator("li.card:target")
+    await expect(card).to_be_in_viewport()
+    assert page.url.partition("#")[0].endswith(path), "not the address of the form"
+    title = await card.get_by_role("heading").inner_text()
+    notice = page.get_by_role("alert")
+    await expect(notice).to_be_in_viewport()
+    await expect(notice.get_by_role("link", name=title)).to_be_visible()
+    assert [said for said in browsing.complaints if "422" not in said] == []
+    browsing.complaints.clear()  # Chromium reports the refusal itself
