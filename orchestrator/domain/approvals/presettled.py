@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import operating
+from orchestrator.domain.commands.kept_access import kept_by_settling
 from orchestrator.domain.errors import Refusal
+from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.accounts import same_accounts
 from orchestrator.domain.run.readiness import World
@@ -56,7 +58,7 @@ def who_may_settle(
     )
 
 
-def borne_out(state: RunState) -> Iterator[e.MatchSettled]:
+def borne_out(state: RunState, world: World) -> Iterator[Event]:
     """What was said beforehand about systems that have now answered the run as they answered the preview."""
     for system, said in state.accounts.presettled.items():
         found = state.accounts.planned_on.get(system)
@@ -65,3 +67,4 @@ def borne_out(state: RunState) -> Iterator[e.MatchSettled]:
                 system=system, accounts=said.accounts, by=said.by, on_behalf_of=said.on_behalf_of, beforehand=True,
                 reason=said.reason,
             )  # fmt: skip
+            yield from kept_by_settling(state, system, said.accounts, said.by, world)

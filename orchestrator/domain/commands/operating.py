@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.delegation import absent_in, authority, on_behalf_of
+from orchestrator.domain.commands import kept_access
 from orchestrator.domain.commands.requests import require_prepare, still_going
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
@@ -27,15 +28,21 @@ from orchestrator.domain.run.work import ExceptionState, StepState
 
 
 def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
-    """Retry a parked step. `again` repeats it under a new effect key, although the first attempt may have worked."""
+    """Retry a parked step. `again` repeats it under a new effect key, although the first attempt may have worked.
+    A skipped step whose access HR has not confirmed is taken up again: it goes on with what was decided about it, so
+    that HR needs no permission of its own on the system."""
     require("retry_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
     planned = state.plan.steps[step_id]
     level = planned.level if not planned.is_task else None
-    rests_on = _operator(state, actor, world, planned.system, level)
+    kept = kept_access.open_about(state, step_id=step_id) if known.status == "skipped" and not again else None
+    if kept is not None:
+        rests_on = _operator(state, actor, world, or_roles=kept.opened.owners)
+    else:
+        rests_on = _operator(state, actor, world, planned.system, level)
     # A step stopped because its requester lost the level. An operator who has it can continue it.
     takes_over = known.status == "planned" and readiness(state, planned, world).waits_for == "level"
-    if known.status not in ("failed", "unknown", "retrying") and not takes_over:
+    if known.status not in ("failed", "unknown", "retrying") and not takes_over and kept is None:
         raise TooLate("nothing_to_retry", f"Step {step_id} is {known.status}, so it can't be retried.")
     happened: list[Event] = [
         e.StepRetryOrdered(
@@ -51,7 +58,7 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
 
 
 def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) -> list[Event]:
-    """Leave a step out for good; what needs it goes on. After a hand-over, steps that delete data or cannot be undone
+    """Leave a step out for good; what needs it goes on. If it removes access, HR confirms it (`kept_access`). After a hand-over, steps that delete data or cannot be undone
     wait for a new decision at their gate. Raises `TooLate` (`hand_over_needed`) if such a step has no gate."""
     require("skip_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
@@ -63,7 +70,8 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     _require_gates_after(state, state.plan.steps[step_id].name, world)
     happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
     kinds = tuple(x.opened.kind for x in state.work.open_exceptions() if x.opened.step_id == step_id)
-    return happened + _closed(state, step_id, "skipped", actor, rests_on, reason, kinds)
+    happened += _closed(state, step_id, "skipped", actor, rests_on, reason, kinds)
+    return happened + kept_access.kept_by_skip(state, step_id, actor, world)
 
 
 def _require_gates_after(state: RunState, skipped: str, world: World) -> None:
@@ -85,10 +93,13 @@ def _require_gates_after(state: RunState, skipped: str, world: World) -> None:
 def settle(
     state: RunState, system: str, accounts: tuple[str, ...], reason: str | None, actor: Actor, world: World
 ) -> list[Event]:
-    """Say which of the found accounts on a system are the person's; none is an answer too."""
+    """Say which of the found accounts on a system are the person's. None is an answer too, which HR confirms where
+    steps remove access there (`kept_access`); until then accounts can still be selected."""
     require("settle_match", actor, state.asked.person_id)
-    rests_on = _operator(state, actor, world, system, Level.PREPARE, independent=True)
-    if system not in set(unsettled(state, world.pinned)):
+    kept = kept_access.open_about(state, system=system)
+    further = kept.opened.owners if kept is not None else ()
+    rests_on = _operator(state, actor, world, system, Level.PREPARE, independent=True, or_roles=further)
+    if system not in set(unsettled(state, world.pinned)) and (kept is None or not accounts):
         raise TooLate("nothing_to_settle", f"No account match on {system} needs an answer.")
     found = state.accounts.planned_on.get(system)
     if found is None:
@@ -110,7 +121,7 @@ def settle(
         about = exception.opened
         if exception.open and about.system == system and Repair.SETTLE in RULES[about.kind].repairs:
             happened.append(_closing(id_, "settled", actor, rests_on, reason))
-    return happened
+    return happened + kept_access.kept_by_settling(state, system, accounts, actor.actor_id, world)
 
 
 def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
@@ -142,10 +153,13 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
             raise refused
         if not assigned:
             rests_on = _authority(state, actor, exception.opened.owners, world, lambda one: own_review(state, one))
-    elif kind == "pause_unconfirmed" and _paused(state, actor, world):
-        raise NotAllowed("second_person_needed", "The person who paused a run can't confirm the pause.")
+    elif (refused := kept_access.why_not_second(state, exception, actor, world)) is not None:
+        raise refused
     else:
-        rests_on = _authority(state, actor, exception.opened.owners, world, independent=True)
+        rests_on = _authority(
+            state, actor, exception.opened.owners, world,
+            lambda one: kept_access.why_not_second(state, exception, one, world), independent=True,
+        )  # fmt: skip
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to accept an exception.")
     happened: list[Event] = [_closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
@@ -157,12 +171,6 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
             if known.open and known.opened.kind == "reviewer_missing"
         ]
     return happened
-
-
-def _paused(state: RunState, actor: Actor, world: World) -> bool:
-    """Whether this person paused the run, with this account or another one."""
-    by = world.actors.get(state.held_by)
-    return actor.actor_id == state.held_by or (by is not None and by.human is not None and by.human == actor.human)
 
 
 def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
@@ -271,10 +279,10 @@ def _owners(world: World) -> tuple[str, ...]:
 
 def _operator(
     state: RunState, actor: Actor, world: World, system: str = "", level: Level | None = None, *,
-    independent: bool = False,
+    independent: bool = False, or_roles: Collection[str] = (),
 ) -> str | None:  # fmt: skip
-    """For whom the actor acts as an operator of this run, None as themselves. Raises `NotAllowed` where they may not,
-    or not as far as `level` on `system`. `independent` is as for `_authority`."""
+    """For whom the actor acts as an operator of this run, or with one of `or_roles`; None as themselves. Raises
+    `NotAllowed` where they may not, or not as far as `level` on `system`. `independent` is as for `_authority`."""
     still_going(state)
 
     def level_missing(rests_on: Actor) -> NotAllowed | None:
@@ -288,7 +296,8 @@ def _operator(
             return refused
         return None
 
-    rests_on = _authority(state, actor, _owners(world), world, level_missing, independent=independent)
+    roles = (*_owners(world), *or_roles)
+    rests_on = _authority(state, actor, roles, world, level_missing, independent=independent)
     return on_behalf_of(actor, rests_on)
 
 

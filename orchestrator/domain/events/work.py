@@ -13,7 +13,7 @@ ExceptionKind = Literal[
     "gate_rejected", "excluded_from_approval", "step_failed", "step_failing", "outcome_unknown", "level_missing",
     "task_overdue", "urgent_review", "account_gone", "condition_unclear", "not_carried_out", "second_request",
     "connector_missing", "start_limit", "decider_missing", "reviewer_missing",
-    "pause_unconfirmed", "left_behind", "service_without_owner",
+    "pause_unconfirmed", "left_behind", "service_without_owner", "access_kept",
 ]  # fmt: skip
 
 QUESTION_OF: dict[str, ExceptionKind] = {"ambiguous": "ambiguous_match", "weak": "weak_match", "none": "no_account"}

@@ -232,6 +232,16 @@ def _confirmed_or_over(context: ExceptionContext, opened: e.ExceptionOpened) -> 
     return not context.state.held or paused_by_hr(context.state, context.world)
 
 
+def _no_longer_kept(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    """The step is no longer skipped, or the answer that no account is the leaver's no longer holds. A step that the
+    plan no longer has can come back, so that it stays open."""
+    state = context.state
+    if opened.step_id is None:
+        return state.accounts.settled.get(opened.system or "") != ()
+    known = state.work.steps.get(opened.step_id) or state.work.remembered.get(opened.step_id)
+    return known is None or known.status != "skipped"
+
+
 def _service_alone(context: ExceptionContext, service: str) -> Wanted | None:
     """Under a new id after it was overcome. Once it was accepted, the service ends at the cutoff."""
     before = [
@@ -321,7 +331,21 @@ def _excluded(context: ExceptionContext, step_id: str) -> Wanted | None:
     gate_id = context.state.decisions.excluded.get(step.digest)
     if gate_id is None:
         return None
-    return Wanted(f"{step_id}-{gate_id}", step_id=step_id, system=step.system, gate_id=gate_id)
+    before = [
+        known
+        for known in context.state.work.exceptions.values()
+        if known.opened.kind == "excluded_from_approval"
+        and (known.opened.step_id, known.opened.gate_id) == (step_id, gate_id)
+    ]
+    if any(known.open for known in before):
+        return None
+    # A skip that is undone leaves the step excluded.
+    about = f"{step_id}-{gate_id}" + (f"-again-{len(before)}" if before else "")
+    return Wanted(about, step_id=step_id, system=step.system, gate_id=gate_id)
+
+
+def _is_excluded(context: ExceptionContext, step_id: str) -> bool:
+    return context.state.plan.steps[step_id].digest in context.state.decisions.excluded
 
 
 def _has_failed(context: ExceptionContext, step_id: str) -> bool:
@@ -468,7 +492,7 @@ _RULES: Final = (
         remedy="Skip the step, or re-plan the run to request approval again.",
         repairs=(Repair.SKIP, Repair.REPLAN),
         opens=(Trigger(Subject.STEP, _excluded),),
-        overcome=_while(lambda context, step_id: _excluded(context, step_id) is not None),
+        overcome=_while(_is_excluded),
         closed_by=frozenset({Repair.REPLAN}),
     ),
     ExceptionRule(
@@ -652,6 +676,20 @@ _RULES: Final = (
         opens=(Trigger(Subject.SERVICE, _service_alone),),
         overcome=_has_owner,
         owners=_safety_first,
+        people_only=True,
+    ),
+    ExceptionRule(
+        kind="access_kept",
+        title="Access kept open",
+        meaning="A person without a role of HR skipped this step, which removes access, or answered that no account on "
+        "this system belongs to the leaver. The access stays open.",
+        remedy="Retry the step, or select the leaver's accounts. If the access is to stay open, HR accepts the exception "
+        "and gives a reason.",
+        repairs=(Repair.ACCEPT, Repair.RETRY, Repair.SETTLE),
+        opens=(),
+        overcome=_no_longer_kept,
+        closed_by=frozenset({Repair.RETRY}),
+        owners=_hr_roles,
         people_only=True,
     ),
 )

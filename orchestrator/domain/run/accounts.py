@@ -31,7 +31,8 @@ class SearchState:
 @dataclass(frozen=True, slots=True)
 class AccountState:
     """Everything by system. `planned_on` is the answer that the plan rests on; `changed_systems` answered differently
-    when they were asked again. `settled` are the accounts that a person confirmed, `settled_at` when that was;
+    when they were asked again. `settled` are the accounts that a person confirmed, `settled_at` when that was and
+    `settled_by` which account said so;
     `presettled` is what the requester said before the run began. `details` maps an account's opaque id to what the
     system shows of it."""
 
@@ -40,6 +41,7 @@ class AccountState:
     changed_systems: frozenset[str] = frozenset()
     settled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     settled_at: Mapping[str, datetime] = field(default_factory=dict)
+    settled_by: Mapping[str, str] = field(default_factory=dict)
     presettled: Mapping[str, e.MatchSettledBeforehand] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -101,7 +103,7 @@ def _(event: e.AccountsSearched, run: RunState, at: datetime) -> AccountState:
                 del presettled[result.system]
     return AccountState(
         searches=searches, planned_on=planned_on, changed_systems=frozenset(changed), settled=settled,
-        settled_at=known.settled_at,
+        settled_at=known.settled_at, settled_by=known.settled_by,
         presettled=presettled, details={**known.details, **(event.details or {})},
     )  # fmt: skip
 
@@ -111,7 +113,10 @@ def _(event: e.MatchSettled, run: RunState, at: datetime) -> AccountState:
     known = run.accounts
     rest = {system: said for system, said in known.presettled.items() if system != event.system}
     settled = {**known.settled, event.system: event.accounts}
-    return replace(known, settled=settled, settled_at={**known.settled_at, event.system: at}, presettled=rest)
+    return replace(
+        known, settled=settled, settled_at={**known.settled_at, event.system: at},
+        settled_by={**known.settled_by, event.system: event.by}, presettled=rest,
+    )  # fmt: skip
 
 
 @fold_accounts.register(e.MatchSettledBeforehand)

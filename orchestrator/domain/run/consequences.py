@@ -55,7 +55,7 @@ def with_consequences(
 
 def _next(state: RunState, readiness_by_step: ReadinessByStep, world: World) -> Iterator[Event]:
     """One round. Each kind looks at the same state, so a round never contradicts itself; the next sees its effects."""
-    if borne_out := list(beforehand.borne_out(state)):
+    if borne_out := list(beforehand.borne_out(state, world)):
         yield from borne_out
         return
     if state.asked.facts is not None and _plan_is_due(state, world):

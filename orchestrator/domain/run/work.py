@@ -28,7 +28,8 @@ class StepState:
     whether its effect may be in the system. `failing_since` is when the current series of failures began.
     `settled_generation` is the last generation with a result: a result is written once. `in_flight_until` is the end of
     the lease of the last attempt with an unknown outcome: until then its call may still take effect. `recorded` is
-    what a step that only reads has read in its system: personal data, None once the person is erased."""
+    what a step that only reads has read in its system: personal data, None once the person is erased. `skipped_by` is the
+    account that skipped it last."""
 
     status: StepStatus = "planned"
     generation: int = 1
@@ -39,6 +40,7 @@ class StepState:
     failing_since: datetime | None = None
     may_have_taken_effect: bool = False
     ordered_by: str | None = None
+    skipped_by: str = ""
     settled_generation: int = 0
     in_flight_until: datetime | None = None
     code: str = ""
@@ -209,10 +211,13 @@ def _(event: e.StepFailed, run: RunState, at: datetime) -> WorkState:
 def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> WorkState:
     before = run.work.steps[event.step_id]
     is_new_generation = event.generation > before.generation
+    # A skip that is undone orders nothing: the step goes on with what was decided about it before.
+    undone = before.status == "skipped"
     return run.work.with_step(
         event.step_id, at,
-        status="retrying", generation=event.generation, retry_at=None, failing_since=None,
-        ordered_by=event.on_behalf_of or event.by,
+        status="planned" if undone and before.attempt == 0 else "retrying",
+        generation=event.generation, retry_at=None, failing_since=None,
+        ordered_by=before.ordered_by if undone else event.on_behalf_of or event.by,
         may_have_taken_effect=before.may_have_taken_effect and not is_new_generation,
         first_started_at=None if is_new_generation else before.first_started_at,
     )  # fmt: skip
@@ -220,7 +225,9 @@ def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> WorkState:
 
 @fold_work.register(e.StepSkipped)
 def _(event: e.StepSkipped, run: RunState, at: datetime) -> WorkState:
-    return run.work.with_step(event.step_id, at, status="skipped", lease_until=None, retry_at=None)
+    return run.work.with_step(
+        event.step_id, at, status="skipped", lease_until=None, retry_at=None, skipped_by=event.by
+    )
 
 
 @fold_work.register(e.TaskOpened)

@@ -1,0 +1,112 @@
+"""Access that stays open because of what one person decided: HR confirms it, or it is undone.
+
+An operator can skip a step that removes access, and can answer that no account on a system belongs to the leaver. Both
+take effect at once, as a pause does, and open an exception for HR (`access_kept`). None opens where two people are
+behind it: the actor has a role of HR, or another person excluded the step from an approval or rejected it.
+"""
+
+from __future__ import annotations
+
+from orchestrator.domain import events as e
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.events.event import Event
+from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.domain.packet.hand_overs import ability_of
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.postponing import postponing_roles
+from orchestrator.domain.permissions.reports import has_one_of, independent_people
+from orchestrator.domain.run.readiness import World, account_gone
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.work import ExceptionState
+
+
+def kept_by_skip(state: RunState, step_id: str, actor: Actor, world: World) -> list[Event]:
+    """The exception that opens when this actor skips the step; empty where none is needed."""
+    step = state.plan.steps[step_id]
+    if not step.cuts_access or _is_hr(actor, world) or _left_out_by_another(state, step.digest, actor):
+        return []
+    if account_gone(state, step, world) and step.system not in state.accounts.settled:
+        return []  # a search, and no person, said that the account is not the leaver's
+    return [_opened(state, step_id, actor, world, step_id=step_id, system=step.system)]
+
+
+def kept_by_settling(state: RunState, system: str, accounts: tuple[str, ...], by: str, world: World) -> list[Event]:
+    """The exception that opens when the account `by` says which accounts on the system are the leaver's; empty where
+    none is needed. A dry run removes no access."""
+    actor = world.actors.get(by)
+    if accounts or state.asked.phase == "shadow" or (actor is not None and _is_hr(actor, world)):
+        return []
+    steps = [step for step in world.pinned.workflow.steps if step.system == system]
+    abilities = [ability_of(step, world.pinned, world.abilities) for step in steps]
+    if not any(ability is not None and ability.cuts_access for ability in abilities):
+        return []
+    return [_opened(state, system, actor, world, system=system)]
+
+
+def open_about(state: RunState, *, step_id: str | None = None, system: str | None = None) -> ExceptionState | None:
+    """The open exception about access that this skipped step, or this answer about the system's accounts, keeps open."""
+    for known in state.work.open_exceptions():
+        opened = known.opened
+        if opened.kind != "access_kept":
+            continue
+        if opened.step_id == step_id if step_id is not None else (opened.step_id is None and opened.system == system):
+            return known
+    return None
+
+
+def why_not_second(state: RunState, exception: ExceptionState, actor: Actor, world: World) -> NotAllowed | None:
+    """The refusal of the person who paused the run or kept the access open, with this account or another one."""
+    opened = exception.opened
+    if opened.kind == "pause_unconfirmed":
+        by, said = state.held_by, "The person who paused a run can't confirm the pause."
+    elif opened.kind == "access_kept":
+        by, said = _kept_by(state, opened), "The person who kept this access open can't confirm it."
+    else:
+        return None
+    known = world.actors.get(by)
+    same = actor.actor_id == by or (known is not None and known.human is not None and known.human == actor.human)
+    return NotAllowed("second_person_needed", said) if same else None
+
+
+def _kept_by(state: RunState, opened: e.ExceptionOpened) -> str:
+    if opened.step_id is None:
+        return state.accounts.settled_by.get(opened.system or "", "")
+    known = state.work.steps.get(opened.step_id) or state.work.remembered.get(opened.step_id)
+    return known.skipped_by if known is not None else ""
+
+
+def _is_hr(actor: Actor, world: World) -> bool:
+    return not actor.roles.isdisjoint(postponing_roles(world.pinned, world.current))
+
+
+def _left_out_by_another(state: RunState, digest: str, actor: Actor) -> bool:
+    """Whether another person excluded this step from an approval, or rejected it, and that still holds."""
+    gate_id = state.decisions.excluded.get(digest) or state.decisions.rejected.get(digest)
+    gate = state.decisions.gates.get(gate_id or "")
+    if gate is None:
+        return False
+    against = [vote for vote, _ in gate.votes if vote.verdict == "reject" or digest in vote.excluded]
+    return any(actor.human not in (vote.human, vote.for_human) for vote in against)
+
+
+def _opened(
+    state: RunState, about: str, by: Actor | None, world: World, *, system: str, step_id: str | None = None
+) -> e.ExceptionOpened:
+    rule, packet = RULES["access_kept"], world.pinned
+    owners = rule.owners(packet)
+    others = independent_people(state, has_one_of(owners), world) - {by.human if by is not None else None}
+    return e.ExceptionOpened(
+        exception_id=f"x-access_kept-{about}-{state.version}",
+        kind="access_kept",
+        owners=owners if others else _also_owners_of_packet(owners, packet),
+        due=world.now + rule.due_within(packet),
+        step_id=step_id,
+        system=system,
+    )
+
+
+def _also_owners_of_packet(owners: tuple[str, ...], packet: Packet) -> tuple[str, ...]:
+    """No other person of HR can confirm it, so that these are asked as well: a run must be able to complete."""
+    packet_owners = (packet.platform.safety_owner, packet.workflow.value_owner, packet.approvals.exceptions.owner)
+    return tuple(dict.fromkeys((*owners, *packet_owners)))
