@@ -188,7 +188,7 @@ class Play:
                 if not exception.open or f"{leaver.run_id} {id_}" in self._given_up:
                     continue
                 member = self._member(exception.opened.owners)
-                if Repair.SETTLE in RULES[exception.opened.kind].repairs:
+                if RULES[exception.opened.kind].repairs[0] is Repair.SETTLE:
                     await self._settle(leaver, exception, member)
                 else:
                     await self._repair(leaver, id_, exception, member)
@@ -225,7 +225,8 @@ class Play:
             case "skip":
                 await commands.skip_step(services, actor, leaver.run_id, opened.step_id or "", answer.reason)
             case "replan":
-                await commands.replan_run(services, actor, leaver.run_id, answer.reason)
+                again = self._decided_against(leaver, opened) or actor
+                await commands.replan_run(services, again, leaver.run_id, answer.reason)
             case "end":
                 requester = self._actors[self._member(("requester",)).alias]
                 await commands.end_run(services, requester, leaver.run_id, answer.reason)
@@ -233,6 +234,12 @@ class Play:
                 await commands.accept_exception(services, actor, leaver.run_id, id_, answer.reason)
             case "leave":
                 self._given_up.add(f"{leaver.run_id} {id_}")
+
+    def _decided_against(self, leaver: Leaver, opened: e.ExceptionOpened) -> Actor | None:
+        """The person who rejected or excluded what the exception is about: only they take it back."""
+        gate = leaver.state.decisions.gates.get(opened.gate_id or "")
+        votes = [vote for vote, _ in gate.votes if vote.verdict == "reject" or vote.excluded] if gate is not None else []
+        return next((actor for actor in self._actors.values() if actor.actor_id in [vote.by for vote in votes]), None)
 
     async def _about_gate(self) -> bool:
         for leaver in self.leavers:

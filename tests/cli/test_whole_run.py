@@ -65,7 +65,10 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
     listing = (await offboard.done("exceptions", "--run", run_id, as_="operator")).out
     assert f"offboard skip {run_id} freeze_card" in " ".join(listing.split())
     await offboard.done("skip", run_id, "freeze_card", "--reason", "there is no card in use", as_="operator")
-    replanned = await offboard.done("exceptions", "replan", run_id, "--reason", "asked again", as_="operator")
+    await offboard.done("exceptions", "replan", run_id, as_="operator")
+    kept = (await offboard.done("exceptions", "--run", run_id, "--json", as_="operator")).json["exceptions"]
+    assert [known["kind"] for known in kept] == ["gate_rejected"], "an operator's re-plan takes no rejection back"
+    replanned = await offboard.done("exceptions", "replan", run_id, "--reason", "asked again", as_="safety-owner")
     assert "re-planned" in replanned.out
     await until(offboard, run_id, lambda run: any(gate["gate_id"] == "g-deletion-2" for gate in run["gates"]))
     await offboard.done("approve", run_id, "deletion", as_="it")

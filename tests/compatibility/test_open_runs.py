@@ -77,7 +77,7 @@ async def ended(
             await staff.approve(runs["one_of_two_votes"], "finance")
             await staff.post("operator", f"/runs/{runs['held']}/release")
             await staff.post("operator", f"/runs/{runs['parked']}/steps/close_card/retry", {"reason": "Unlocked."})
-            await staff.post("operator", f"/runs/{runs['rejected']}/replan", {"reason": "The pay is settled."})
+            await staff.post("finance", f"/runs/{runs['rejected']}/replan", {"reason": "The pay is settled."})
             attendance = Attendance(staff)
             now = [runs[name] for name in OPEN if name != "scheduled"]
             await asyncio.gather(*(attendance.attend(run, is_finished, DEADLINE) for run in now))

@@ -162,7 +162,9 @@ def assign(
 
 
 def replan(run_id: Run, reason: Reason = None, alias: As = None, folder: Folder = FOLDER) -> None:
-    """Re-plan a run: search all systems again. Approvals of steps that did not change stay valid."""
+    """Re-plan a run: search all systems again. Approvals of steps that did not change stay valid. Rejected and excluded
+    steps stay so, unless you rejected or excluded them, or the gate escalates to a role of yours and you give a reason.
+    """
 
     async def work() -> None:
         async with entering(folder, alias) as server:

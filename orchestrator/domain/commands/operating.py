@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from orchestrator.domain import events as e
+from orchestrator.domain.approvals import rejections
 from orchestrator.domain.approvals.delegation import absent_in, authority, on_behalf_of
 from orchestrator.domain.commands import kept_access
 from orchestrator.domain.commands.requests import require_prepare, still_going
@@ -125,12 +126,25 @@ def settle(
 
 
 def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
-    """Look everything up again and plan again. What did not change stays decided; what was refused is asked again."""
+    """Look everything up again and plan again. What did not change stays decided. What was rejected or excluded is asked
+    again only if the actor can take that back; those who can need no role of an operator."""
     require("replan_run", actor, state.asked.person_id)
-    rests_on = _operator(state, actor, world, world.current.platform.hr.system, Level.PREPARE)
-    happened: list[Event] = [e.RunReplanned(by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
+    still_going(state)
+    back = rejections.taken_back(state, actor, reason, world)
+    rests_on = None
+    if not back:
+        if rejections.taken_back(state, actor, "a reason", world) and not actor.has_one_of(_owners(world)):
+            raise Invalid("reason_missing", "A reason is required to take back a rejection of another person.")
+        rests_on = _operator(state, actor, world, world.current.platform.hr.system, Level.PREPARE)
+    kept = frozenset(rejections.refused_digests(state)) - back
+    happened: list[Event] = [
+        e.RunReplanned(
+            by=actor.actor_id, on_behalf_of=rests_on, reason=reason, still_refused=tuple(sorted(kept))
+        )
+    ]  # fmt: skip
     for id_, exception in state.work.exceptions.items():
-        if exception.open and Repair.REPLAN in RULES[exception.opened.kind].closed_by:
+        closes = Repair.REPLAN in RULES[exception.opened.kind].closed_by
+        if exception.open and closes and not rejections.stays_refused(state, exception.opened, kept):
             happened.append(_closing(id_, "replanned", actor, rests_on, reason))
     return happened
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.domain.events.event import Event, Personal
+from orchestrator.domain.events.event import Event, Personal, added_later
 from orchestrator.domain.planning.plan import PlannedStep
 
 
@@ -17,8 +17,10 @@ class PlanFrozen(Event):
 
 
 class RunReplanned(Event):
-    """A user requested a new search and a new plan, after a rejection or a difference."""
+    """A user requested a new search and a new plan, after a rejection or a difference. `still_refused` are the digests
+    that stay rejected or excluded. Earlier versions did not record them, and asked again about all."""
 
     by: str
     on_behalf_of: str | None = None
+    still_refused: tuple[str, ...] = added_later(())
     reason: Personal[str] = None

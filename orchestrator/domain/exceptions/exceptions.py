@@ -478,8 +478,8 @@ _RULES: Final = (
         kind="gate_rejected",
         title="Approval rejected",
         meaning="An approver rejected this gate. Its steps do not run.",
-        remedy="Re-plan the run to request approval again; or skip each of its steps, which makes the rejection final; "
-        "or cancel the run.",
+        remedy="The person who rejected it, or a person with the role that the gate escalates to, re-plans the run to "
+        "request approval again. Or skip each of its steps, which makes the rejection final; or cancel the run.",
         repairs=(Repair.REPLAN, Repair.END),
         opens=(Trigger(Subject.GATE, _rejected),),
         overcome=_not_rejected,
@@ -489,7 +489,8 @@ _RULES: Final = (
         kind="excluded_from_approval",
         title="Step excluded from approval",
         meaning="The gate was approved without this step, so the step does not run.",
-        remedy="Skip the step, or re-plan the run to request approval again.",
+        remedy="Skip the step. Or the person who excluded it, or a person with the role that the gate escalates to, "
+        "re-plans the run to request approval again.",
         repairs=(Repair.SKIP, Repair.REPLAN),
         opens=(Trigger(Subject.STEP, _excluded),),
         overcome=_while(_is_excluded),

@@ -152,4 +152,7 @@ def _(event: e.GateWithdrawn, run: RunState, at: datetime) -> DecisionState:
 
 @fold_decisions.register(e.RunReplanned)
 def _(event: e.RunReplanned, run: RunState, at: datetime) -> DecisionState:
-    return replace(run.decisions, rejected={}, excluded={})
+    kept = set(event.still_refused)
+    rejected = {digest: gate for digest, gate in run.decisions.rejected.items() if digest in kept}
+    excluded = {digest: gate for digest, gate in run.decisions.excluded.items() if digest in kept}
+    return replace(run.decisions, rejected=rejected, excluded=excluded)

@@ -116,7 +116,7 @@ def test_after_a_rejection_a_replan_asks_again_about_what_was_refused_and_only_t
     story.vote(ACCESS, ANNA)
     story.vote(MONEY, BEN, "reject")
     story.later(MINUTE)
-    story.replan()
+    story.replan(by=BEN)
     assert story.exceptions() == [] and story.open_gates() == []
     story.search()
     assert story.open_gates() == ["g-money-2"]

@@ -140,6 +140,7 @@ def gates_say_no() -> Story:
     story.vote(money, ANNA, "reject")
     story.later(2 * DAY)
     story.replan()
+    story.replan(by=ANNA)
     story.later(timedelta(seconds=1))
     story.search()
     access, money = sorted(story.open_gates())
@@ -261,10 +262,19 @@ def service_ends() -> Story:
     return story
 
 
+def access_kept() -> Story:
+    story = at_cutoff()
+    story.skip("disable")
+    story.retry("disable", by=HR)
+    story.skip("disable")
+    story.accept(story.exception("access_kept"), by=HR)
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
-    too_few_deciders, paused_and_cancelled, service_ends,
+    too_few_deciders, paused_and_cancelled, service_ends, access_kept,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

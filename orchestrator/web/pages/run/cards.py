@@ -271,7 +271,7 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
     settle = permissions.settle(opened.system or "") if Repair.SETTLE in repairs and opened.system else None
     retry = permissions.retry(step_id) if Repair.RETRY in repairs and step_id in state.work.steps else None
     skip = permissions.skip(step_id) if Repair.SKIP in repairs and step_id in state.work.steps else None
-    replan = permissions.replan() if Repair.REPLAN in repairs else None
+    replan = permissions.replan_for(exception_id) if Repair.REPLAN in repairs else None
     people, name = _nameable(seen, exception_id, known)
     trials = [trial for trial in (accept, settle, retry, skip, replan, name) if trial is not None]
     found = state.accounts.planned_on.get(opened.system or "")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orchestrator.domain.approvals import gates, naming
+from orchestrator.domain.approvals import gates, naming, rejections
 from orchestrator.domain.commands import operating, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
@@ -74,7 +74,18 @@ class Permissions:
         return self._try(lambda: operating.skip(self.state, step_id, SAID, self.actor, self.world))
 
     def replan(self) -> DryRun:
-        return self._try(lambda: operating.replan(self.state, None, self.actor, self.world))
+        return self._try(lambda: operating.replan(self.state, SAID, self.actor, self.world))
+
+    def replan_for(self, exception_id: str) -> DryRun:
+        """As a repair of this exception: a re-plan that leaves a step rejected or excluded repairs nothing."""
+        opened = self.state.work.exceptions[exception_id].opened
+        refused = rejections.refused_digests(self.state)
+        for digest, gate_id in refused.items():
+            if gate_id == opened.gate_id and rejections.stays_refused(self.state, opened, frozenset({digest})):
+                stays = rejections.why_not_taken_back(self.state, gate_id, digest, self.actor, SAID, self.world)
+                if stays is not None:
+                    return DryRun(stays)
+        return self.replan()
 
     def hold(self) -> bool:
         return bool(self._events(lambda: operating.hold(self.state, None, self.actor, self.world)))
