@@ -1,7 +1,8 @@
-"""Mails that are not about an open item: HR's changes to runs, and services that end.
+"""Mails that are not about an open item: HR's changes to runs, embargoes that end, and services that end.
 
 They are collected, mailed once and recorded like open items. Changes to a run go to the other people with a role of HR,
-or, under an embargo, to the people named in it. News of services go to safety owners.
+or, under an embargo, to the people named in it. News of its end goes to the people named in it, and news of services to
+safety owners.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from orchestrator.domain.organisation.services import Program, answers_for, serv
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.postponing import postponing_roles
+from orchestrator.domain.run.run import EMBARGO_ENDS_SOON
 from orchestrator.domain.run.time import LONG_AGO
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.ledger.engine.notices import Happened, NoticeBook
@@ -43,6 +45,7 @@ async def news_for(
     found: NewsByAccount = {}
     for item, readers in [
         *await _of_runs(runs, [one for one in happened if one.event_type != REVOKED], people),
+        *await _of_embargoes(runs, await book.ending_embargoes(EMBARGO_ENDS_SOON), people),
         *_of_services(organisation, happened, _safety_owners(snapshot, people), departed, now),
     ]:
         for account in readers:
@@ -71,6 +74,24 @@ async def _of_runs(
         for one in recorded:
             if (stream, one.version) in wanted and (said := _said(one.event, run, people)) is not None:
                 found.append((_item(one, run, said), _readers(one.event, run, people)))
+    return found
+
+
+async def _of_embargoes(
+    runs: Runs, ending: Sequence[str], people: Sequence[Actor]
+) -> list[tuple[PendingItem, list[str]]]:
+    """Under a new id once the end is moved. Of an embargo that is shorter than this at once."""
+    found = []
+    for run_id, run in (await runs.load_many(ending)).items() if ending else ():
+        state, until = run.state, run.state.embargo_until
+        if until is None or run.world.now >= until:
+            continue
+        item = PendingItem(
+            item_id=f"{run_id}/embargo-{until:%Y%m%dT%H%M%S}", run_id=run_id, kind="news",
+            opened_at=max(until - EMBARGO_ENDS_SOON, state.requested_at), due_at=None, news="embargo_ends", embargoed=True,
+        )  # fmt: skip
+        named = [one for one in people if one.actor_id in state.named and one.human != state.asked.person_id]
+        found.append((item, [one.actor_id for one in named]))
     return found
 
 

@@ -15,7 +15,7 @@ CommonCode = Literal[
     "cutoff_offset_differs", "cutoff_twice", "cutoff_without_zone", "decided_one_by_one",
     "decider_unsuitable", "deputy_of_service",
     "delegated_already",
-    "delegation_over", "delegation_too_long", "embargo_lacks_people", "embargo_over", "engine_unavailable",
+    "delegation_over", "delegation_too_long", "embargo_lacks_people", "embargo_over", "embargo_too_long", "engine_unavailable",
     "evidence_missing", "exception_closed", "expression_invalid", "file_erased", "gate_decided", "gate_lapsed",
     "gate_withdrawn", "hand_over_needed", "has_left", "host_not_allowed", "last_holder", "level_not_granted",
     "no_local_sign_in", "no_next_phase", "no_packet_folder", "no_packets", "no_provider", "not_a_candidate",

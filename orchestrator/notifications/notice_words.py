@@ -29,6 +29,7 @@ _NEWS: Mapping[News, str] = {
     "service_expires": "The API token of a service expires soon",
     "service_expired": "The API token of a service has expired",
     "service_without_owner": "A service has no owner who can act",
+    "embargo_ends": "An embargo ends soon",
 }
 """What people are informed of. Services have names of programs, which mails leave out as well."""
 _REQUESTED = {"gate": "Approve or reject", "task": "Complete", "exception": "Resolve", "review": "Review"}

@@ -26,6 +26,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.run_projection import RunProjection, granted_systems, systems_of
+from orchestrator.domain.run.run import EMBARGO_ENDS_SOON
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.schema.database import Database
@@ -248,6 +249,14 @@ class Queries:
         """The ids of runs under an embargo that does not name the viewer."""
         hidden = and_(runs.c.embargo_until > func.engine.now(), ~sight.exists_for(viewer.actor))
         return [row["run_id"] for row in await self._database.rows(select(runs.c.run_id).where(hidden))]
+
+    async def ending_embargoes(self, viewer: Viewer) -> list[tuple[str, datetime]]:
+        """The ids of runs whose embargo names the viewer and ends soon, each with the end."""
+        now = func.engine.now()
+        soon = and_(runs.c.embargo_until > now, runs.c.embargo_until <= now + EMBARGO_ENDS_SOON)
+        query = select(runs.c.run_id, runs.c.embargo_until).where(soon, await self.visible(viewer))
+        rows = await self._database.rows(query.order_by(runs.c.embargo_until, runs.c.run_id))
+        return [(str(row["run_id"]), row["embargo_until"]) for row in rows]
 
     async def leaving_hidden(self, viewer: Viewer, people: Collection[str]) -> set[str]:
         """Of people by their opaque ids, those with an open run under an embargo that does not name the viewer."""

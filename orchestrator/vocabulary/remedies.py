@@ -40,6 +40,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "deputy_of_service": "Create a new assistant instead.",
         "embargo_lacks_people": "Add more people, or start the run without an embargo.",
         "embargo_over": "Choose an end in the future.",
+        "embargo_too_long": "Choose an end at {latest} or before.",
         "engine_unavailable": "Try again in a moment. If it fails again, contact the administrator.",
         "evidence_missing": "Add a note or attach a file.",
         "exception_closed": "No action is needed.",

@@ -13,6 +13,8 @@ from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.people import Employee
 from orchestrator.ledger.access.tokens import Tokens
+from orchestrator.reading.queries import Queries
+from orchestrator.reading.visibility import Viewer
 from tests.conftest import Hire
 from tests.integration.installation import FAR_FUTURE, ZONE, Installation
 from tests.integration.packets import quick_packet
@@ -81,6 +83,28 @@ async def test_of_a_run_under_embargo_only_those_of_hr_whom_it_names_hear(instal
         assert all(done.run_id not in mail["text"] for mail in sent)
         await no_more_than(here, len(sent))
         assert to(await mails(here), other.email) == []
+
+
+async def test_those_named_hear_that_an_embargo_ends_soon_and_their_inbox_says_which(
+    install: Install, hire: Hire
+) -> None:
+    person, cleared, other = await hire(3)
+    async with install() as here:
+        reader = await signed_in(here, "hr-cleared", cleared, ("requester",))
+        outside = await signed_in(here, "hr-other", other, ("requester",))
+        until = await here.backend.ledger.now() + timedelta(days=6)
+        done = await commands.start_run(
+            here.services, here.actors["hr"], await here.facts(person), here.packet.name,
+            parse_cutoff(FAR_FUTURE, ZONE), embargo=EmbargoTerms(until, ("hr-cleared", "it", "operator")),
+        )  # fmt: skip
+        assert isinstance(done, commands.Done)
+        sent = await mails_until(here, lambda sent: bool(to(sent, cleared.email)), "a notice to who is named")
+        assert to(sent, cleared.email) == ["An item needs your attention"]
+        assert all(done.run_id not in mail["text"] for mail in sent)
+        await no_more_than(here, len(sent))
+        assert to(await mails(here), other.email) == []
+        ending = Queries(here.backend.database, here.backend.ledger, here.services.runs).ending_embargoes
+        assert await ending(Viewer.of(reader)) == [(done.run_id, until)] and await ending(Viewer.of(outside)) == []
 
 
 def _decider_missing(state: RunState) -> bool:

@@ -40,6 +40,8 @@ def inbox(
     if json:
         print_json(found)
         return
+    for ending in found.get("embargoes_ending", ()):
+        say(f"The embargo of run {ending['run_id']} ends at {instant(ending['until'])}.")
     if not found["items"]:
         say("You're all caught up." if not everybody else "There are no open items.")
         return

@@ -22,7 +22,7 @@ from orchestrator.domain.permissions.grants import granted_level, highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.reports import require_independent
 from orchestrator.domain.run.readiness import World
-from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.run import MAX_EMBARGO, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,28 @@ class ExcludedPeople:
 
 
 def wanted_embargo(packet: Packet, cutoff: datetime, wish: EmbargoTerms | None, requester: str) -> EmbargoTerms | None:
-    """What the packet requires and what the request asks for, together; None if neither has an embargo."""
+    """What the packet requires and what the request asks for, together; None if neither has an embargo. Raises `Invalid`
+    if the request asks for too long an embargo; what a packet requires ends at the limit."""
     spec = packet.approvals.embargo
-    demanded = EmbargoTerms(cutoff + spec.lasts, spec.named) if spec is not None else None
+    demanded = EmbargoTerms(cutoff + min(spec.lasts, MAX_EMBARGO), spec.named) if spec is not None else None
+    if wish is not None:
+        _require_bounded(wish.until, cutoff)
     both = [one for one in (demanded, wish) if one is not None]
     if not both:
         return None
     named = {requester, *(actor_id for one in both for actor_id in one.named)}
     return EmbargoTerms(max(one.until for one in both), tuple(sorted(named)))
+
+
+def _require_bounded(until: datetime, cutoff: datetime) -> None:
+    """What no one can see, no one can check, so that an embargo ends at some time."""
+    latest = cutoff + MAX_EMBARGO
+    if until > latest:
+        raise Invalid(
+            "embargo_too_long",
+            f"An embargo ends at most {MAX_EMBARGO.days} days after the cutoff, here at {latest:%Y-%m-%d %H:%M} UTC.",
+            latest=f"{latest:%Y-%m-%d %H:%M} UTC",
+        )
 
 
 def require_embargo_works(
@@ -141,6 +155,7 @@ def change_embargo(
     visible_to = tuple(sorted({asked.requested_by, *(named or state.named)}))
     if until is None or until <= world.now:
         return [e.EmbargoChanged(until=None, named=state.named, by=actor.actor_id)]
+    _require_bounded(until, state.cutoff)
     if until == state.embargo_until and visible_to == tuple(sorted(state.named)):
         return []
     # Adding people or time removes nothing that the run needs.
@@ -167,7 +182,7 @@ def moved_embargo(state: RunState, cutoff: datetime, actor: Actor, world: World)
     spec = world.pinned.approvals.embargo
     if spec is None or state.embargo_until is None or world.now >= state.embargo_until:
         return []
-    until = cutoff + spec.lasts
+    until = cutoff + min(spec.lasts, MAX_EMBARGO)
     if until <= state.embargo_until:
         return []
     return [e.EmbargoChanged(until=until, named=state.named, by=actor.actor_id)]

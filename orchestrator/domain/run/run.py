@@ -11,9 +11,9 @@ Each part has a fold of its own, which sees the whole run as it was before the e
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import singledispatch
-from typing import Literal
+from typing import Final, Literal
 
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
@@ -23,6 +23,11 @@ from orchestrator.domain.run.decisions import Approval, DecisionState, fold_deci
 from orchestrator.domain.run.plan import PlanState, fold_plan
 from orchestrator.domain.run.time import LONG_AGO
 from orchestrator.domain.run.work import WorkState, fold_work
+
+MAX_EMBARGO: Final = timedelta(days=365)
+"""After the cutoff. An embargo ends then at the latest, whatever was requested."""
+EMBARGO_ENDS_SOON: Final = timedelta(days=7)
+"""How long before its end those whom an embargo names are reminded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ def _(event: e.RunRequested, state: RunState, at: datetime) -> RunState:
     return replace(
         state,
         request=event, requested_at=at, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff,
-        embargo_until=event.embargo_until, named=event.named,
+        embargo_until=_bounded(event.embargo_until, event.cutoff), named=event.named,
     )  # fmt: skip
 
 
@@ -126,14 +131,22 @@ def _(event: e.RunRequested, state: RunState, at: datetime) -> RunState:
 def _(event: e.RunRescheduled, state: RunState, at: datetime) -> RunState:
     moved_by = event.by if event.repeated_steps is not None else state.moved_by
     return replace(
-        state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff, moved_by=moved_by
+        state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff, moved_by=moved_by,
+        embargo_until=_bounded(state.embargo_until, event.cutoff),
     )  # fmt: skip
+
+
+def _bounded(embargo_until: datetime | None, cutoff: datetime) -> datetime | None:
+    return None if embargo_until is None else min(embargo_until, cutoff + MAX_EMBARGO)
 
 
 @_fold_run.register(e.EmbargoChanged)
 def _(event: e.EmbargoChanged, state: RunState, at: datetime) -> RunState:
     ended_at = at if event.until is None else state.embargo_ended_at
-    return replace(state, embargo_until=event.until, named=event.named, embargo_ended_at=ended_at)
+    return replace(
+        state, embargo_until=_bounded(event.until, state.cutoff), named=event.named,
+        embargo_ended_at=ended_at,
+    )  # fmt: skip
 
 
 @_fold_run.register(e.SecondRequestReceived)

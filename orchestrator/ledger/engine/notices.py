@@ -117,6 +117,13 @@ class NoticeBook:
         async with self._database.connect() as connection:
             return frozenset(row[0] for row in await connection.execute(query))
 
+    async def ending_embargoes(self, within: timedelta) -> tuple[str, ...]:
+        """The runs, finished ones too, whose embargo ends within this time."""
+        now = func.engine.now()
+        query = select(runs.c.run_id).where(runs.c.embargo_until > now, runs.c.embargo_until <= now + within)
+        async with self._database.connect() as connection:
+            return tuple(row[0] for row in await connection.execute(query.order_by(runs.c.run_id)))
+
     async def next_embargo_ends(self) -> datetime | None:
         """When something that waits is next to be seen by more people, which no event says."""
         query = select(func.min(runs.c.embargo_until)).where(

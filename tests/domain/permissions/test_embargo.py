@@ -242,6 +242,33 @@ def test_an_end_that_has_passed_ends_it() -> None:
     assert story.state.embargo_until is None
 
 
+YEAR = timedelta(days=365)
+
+
+def test_an_embargo_ends_a_year_after_the_cutoff_at_the_latest() -> None:
+    too_long = EVENING + YEAR + HOUR
+    beyond = refused(lambda: hidden(until=too_long))
+    assert beyond.code == "embargo_too_long" and beyond.facts["latest"] == f"{EVENING + YEAR:%Y-%m-%d %H:%M} UTC"
+    story = hidden(until=EVENING + YEAR)
+    assert refused(lambda: change(story, too_long)).code == "embargo_too_long"
+    story.reschedule(EVENING + DAY)
+    change(story, EVENING + DAY + YEAR)
+    story.reschedule(EVENING)
+    assert story.state.embargo_until == EVENING + YEAR, "an earlier cutoff brings the limit forward"
+    assert story.state.exists_for("audrey", EVENING + YEAR)
+    assert story.refolded() == story.state
+
+
+def test_a_packets_embargo_and_one_that_an_earlier_version_recorded_end_then_too() -> None:
+    demanded = packet(approvals=("exceptions:", "embargo: {for: P900D, named: [anna, ben, ole]}\nexceptions:"))
+    story = Story(demanded)
+    assert story.state.embargo_until == EVENING + YEAR
+    story.reschedule(EVENING + DAY)
+    assert story.state.embargo_until == EVENING + DAY + YEAR, "it moves with the cutoff"
+    story.append([e.EmbargoChanged(until=EVENING + 3 * YEAR, named=CREW, by="hr")])
+    assert story.state.embargo_until == EVENING + DAY + YEAR
+
+
 def test_no_one_is_left_out_who_is_needed_and_people_alone_change_it() -> None:
     story = hidden()
     assert refused(lambda: change(story, FRIDAY, ("anna", "ben"))).code == "embargo_lacks_people"

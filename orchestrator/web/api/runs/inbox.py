@@ -61,8 +61,14 @@ class Waiting(ResponseModel):
     steps_undone: int = Field(0, description="The number of steps that are blocked until then")
 
 
+class EndingEmbargo(ResponseModel):
+    run_id: str
+    until: datetime = Field(description="From then on the complete record is visible like that of any other run")
+
+
 class Inbox(ResponseModel):
     items: list[Waiting] = Field(description="Most urgent first")
+    embargoes_ending: list[EndingEmbargo] = Field([], description="Embargoes that name the caller and end within a week")
     now: datetime
 
 
@@ -81,7 +87,12 @@ async def waiting(web: WebState, caller: Caller, kinds: Sequence[Kind], *, mine:
     found = await web.queries.inbox(caller.viewer, kinds, mine=mine, limit=limit)
     staff = await web.queries.staff()
     looked = await web.queries.snapshots(caller.viewer, list(dict.fromkeys(item.run_id for item in found.items)))
-    return Inbox(items=[_item(item, looked[item.run_id], staff, caller) for item in found.items], now=found.now)
+    ending = await web.queries.ending_embargoes(caller.viewer)
+    return Inbox(
+        items=[_item(item, looked[item.run_id], staff, caller) for item in found.items],
+        embargoes_ending=[EndingEmbargo(run_id=run_id, until=until) for run_id, until in ending],
+        now=found.now,
+    )
 
 
 def _item(item: Item, snapshot: RunSnapshot, staff: Any, caller: Caller) -> Waiting:

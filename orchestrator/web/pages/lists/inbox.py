@@ -74,6 +74,7 @@ async def show_inbox(
         ],
         to_sign=await _to_sign(web, caller) if mine and not kinds and after is None else [],
         cards=cards,
+        ending=await web.queries.ending_embargoes(caller.viewer) if after is None else [],
         more=address(mine, kinds, after=found.after) if found.after else None,
         first=address(mine, kinds) if after else None,
         together=[card for card in cards if card.get("together")],
