@@ -11,7 +11,7 @@ from orchestrator.commands.services import Services, packets_in_use
 from orchestrator.deciding.appending import append_to, drafts
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation
-from orchestrator.domain.commands import operating, systems
+from orchestrator.domain.commands import operating, pausing, systems
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.organisation import Organisation, actor_of, holds_of, record_sign_in
@@ -32,7 +32,7 @@ async def hold_system(
     services: Services, actor: Actor, system: str, packet: str, packets: Sequence[str], reason: str | None = None
 ) -> bool:
     """Holds back every change on one system, or on all (`*`), in all runs. False if it was held already. `packets` are
-    the names of those there are: all systems are held by people who look after those of each packet in use."""
+    the names of those there are: a system is held by people who look after it in each packet in use that names it."""
     require("hold_system", actor)
     current, others = await _current(services, packet), await packets_in_use(services, packets)
 
@@ -49,10 +49,10 @@ async def release_system(services: Services, actor: Actor, system: str, packet: 
     held. `packets` is as for `hold_system`."""
     require("release_system", actor)
     current, others = await _current(services, packet), await packets_in_use(services, packets)
+    active = await active_people(services)
 
     def lift(events: Sequence[Event]) -> Sequence[Draft]:
-        held = holds_of(events).held
-        return drafts(systems.release_system(held, system, actor, current, others), len(events), None)
+        return drafts(systems.release_system(holds_of(events), system, actor, current, others, active), len(events), None)
 
     return bool(await append_to(services.runs.ledger, e.holds_stream(system), lift))
 
@@ -155,7 +155,7 @@ async def move_packet(
 async def _require_pausable(services: Services, actor: Actor, run_id: str, reason: str) -> None:
     run = await services.runs.load(run_id)
     try:
-        operating.hold(run.state, reason or None, actor, run.world)
+        pausing.hold(run.state, reason or None, actor, run.world)
     except TooLate:
         return
     except NotAllowed as refused:

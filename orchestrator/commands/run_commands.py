@@ -16,7 +16,7 @@ from orchestrator.documents.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
 from orchestrator.domain.approvals.presettled import settle_beforehand
-from orchestrator.domain.commands import operating, requests, starting
+from orchestrator.domain.commands import operating, pausing, requests, starting
 from orchestrator.domain.commands.requests import NOT_RECENT
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
@@ -294,8 +294,8 @@ async def complete_task(
 
 
 async def hold_run(services: Services, actor: Actor, run_id: str, reason: str | None = None) -> Done:
-    return await decide_on(services, actor, run_id, lambda state, world: operating.hold(state, reason, actor, world))
+    return await decide_on(services, actor, run_id, lambda state, world: pausing.hold(state, reason, actor, world))
 
 
 async def release_run(services: Services, actor: Actor, run_id: str) -> Done:
-    return await decide_on(services, actor, run_id, lambda state, world: operating.release(state, actor, world))
+    return await decide_on(services, actor, run_id, lambda state, world: pausing.release(state, actor, world))

@@ -74,6 +74,13 @@ async def packets_in_use(services: Services, packets: Sequence[str]) -> list[Pac
     return [shelf.version(shelf.history.current.version) for shelf in shelves if shelf.history.current is not None]
 
 
+async def active_people(services: Services) -> dict[str, Actor]:
+    """The known accounts of people who have not left, by id."""
+    known = (await services.runs.organisation()).actors
+    departed = await services.runs.ledger.departed({one.human for one in known.values() if one.human is not None})
+    return {id_: one for id_, one in known.items() if one.kind == "person" and one.human not in departed}
+
+
 async def decide_on(
     services: Services, actor: Actor, run_id: str, decide: Callable[[RunState, World], Sequence[Event]]
 ) -> Done:

@@ -383,15 +383,14 @@ class Runs:
         async with self._organising:
             return await until_appended(attempt)
 
-    async def held_systems(self, systems: Iterable[str]) -> frozenset[str]:
+    async def held_systems(self, systems: Iterable[str]) -> dict[str, Holds]:
         """Those of these systems on which changes are held back, and `*` where all are."""
         streams = {e.holds_stream(system): system for system in (*systems, e.EVERYTHING)}
         page = await self.ledger.read(dict.fromkeys(streams, 0))
-        return frozenset(
-            system
-            for stream, system in streams.items()
-            if holds_of(recorded.event for recorded in page.events[stream]).held
-        )
+        found = {
+            system: holds_of(recorded.event for recorded in page.events[stream]) for stream, system in streams.items()
+        }
+        return {system: holds for system, holds in found.items() if holds.held}
 
     async def shelf(self, packet: str) -> PacketShelf:
         stream = packet_stream(packet)

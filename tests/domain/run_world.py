@@ -15,7 +15,7 @@ from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
-from orchestrator.domain.commands import operating, requests
+from orchestrator.domain.commands import operating, pausing, requests
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.event_keys import event_key
 from orchestrator.domain.organisation.person import PersonFacts
@@ -352,10 +352,10 @@ class Story:
         return self.append(requests.end(self.state, "called off", by, self.world))
 
     def hold(self, *, by: Actor = OLE) -> list[Event]:
-        return self.append(operating.hold(self.state, "why", by, self.world))
+        return self.append(pausing.hold(self.state, "why", by, self.world))
 
     def release(self, *, by: Actor = OLE) -> list[Event]:
-        return self.append(operating.release(self.state, by, self.world))
+        return self.append(pausing.release(self.state, by, self.world))
 
     def id(self, step: str) -> str:
         return next((id_ for id_, planned in self.state.plan.steps.items() if planned.name == step), step)

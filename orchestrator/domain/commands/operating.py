@@ -9,7 +9,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import rejections
 from orchestrator.domain.approvals.delegation import absent_in, authority, on_behalf_of
 from orchestrator.domain.commands import kept_access
-from orchestrator.domain.commands.requests import require_prepare, still_going
+from orchestrator.domain.commands.requests import still_going
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exception_rule import Repair
@@ -19,7 +19,6 @@ from orchestrator.domain.packet.hand_overs import hand_overs_before
 from orchestrator.domain.permissions.command_table import own_run, require
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, Level, limited
-from orchestrator.domain.permissions.postponing import paused_by_hr, postponing_roles
 from orchestrator.domain.permissions.reports import has_one_of, require_independent, why_not_independent
 from orchestrator.domain.planning.searching import unsettled
 from orchestrator.domain.run.hand_overs import needs_hand_over
@@ -243,26 +242,6 @@ def _hands_over(state: RunState, step_id: str, world: World) -> bool:
     )
 
 
-def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
-    """A pause by HR takes the place of one by others, who could resume theirs."""
-    require("hold_run", actor, state.asked.person_id)
-    _may_hold(state, actor, world)
-    require_independent(state, actor, has_one_of(_holders(world)), world)
-    hr = postponing_roles(world.pinned, world.current)
-    if state.held and (actor.roles.isdisjoint(hr) or paused_by_hr(state, world)):
-        return []
-    return [e.RunHeld(by=actor.actor_id, reason=reason)]
-
-
-def release(state: RunState, actor: Actor, world: World) -> list[Event]:
-    require("release_run", actor, state.asked.person_id)
-    _may_hold(state, actor, world)
-    hr = postponing_roles(world.pinned, world.current)
-    if paused_by_hr(state, world) and actor.roles.isdisjoint(hr):
-        raise NotAllowed("postpone_not_allowed", f"HR paused this run, so only {any_of(sorted(hr))} can resume it.")
-    return [e.RunReleased(by=actor.actor_id)] if state.held else []
-
-
 def revoke_roles(
     known: Actor, roles: Collection[str], by: Actor, safety_owner: str, reason: str | None = None
 ) -> list[Event]:
@@ -272,18 +251,6 @@ def revoke_roles(
     require_one_of(by, (safety_owner,))
     gone = tuple(sorted(known.roles & set(roles)))
     return [e.RolesRevoked(actor_id=known.actor_id, roles=gone, by=by.actor_id, reason=reason)] if gone else []
-
-
-def _may_hold(state: RunState, actor: Actor, world: World) -> None:
-    still_going(state)
-    require_one_of(actor, _holders(world))
-    _may_prepare(state, actor, world)
-
-
-def _holders(world: World) -> tuple[str, ...]:
-    """The roles that can pause and resume a run."""
-    hr = sorted(postponing_roles(world.pinned, world.current))
-    return (world.pinned.approvals.exceptions.owner, world.current.platform.safety_owner, *hr)
 
 
 def _owners(world: World) -> tuple[str, ...]:
@@ -349,10 +316,6 @@ def _authority(
 def require_one_of(actor: Actor, roles: Collection[str]) -> None:
     if not actor.has_one_of(roles):
         raise NotAllowed("role_missing", f"Only {any_of(roles)} can do this.")
-
-
-def _may_prepare(state: RunState, actor: Actor, world: World) -> None:
-    require_prepare(actor, world.pinned, world.current, state.asked.packet)
 
 
 def _step(state: RunState, named: str) -> tuple[str, StepState]:

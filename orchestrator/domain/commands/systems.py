@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from orchestrator.domain import events as e
 from orchestrator.domain.commands.operating import require_one_of
-from orchestrator.domain.errors import Invalid
+from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Holds
+from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.grants import require_level
@@ -19,9 +20,10 @@ def hold_system(
     holds: Holds, system: str, reason: str | None, actor: Actor, packet: Packet, others: Iterable[Packet]
 ) -> list[Event]:
     """Pauses every change on a system in all runs; with `*`, on every system. `packet` names the systems and who may
-    pause them; raises `Invalid` or `NotAllowed`. `others` are the packets in use: to pause everything, an actor needs
-    the permission in each of them. Nothing happens if this account has paused the system already. A pause by another
-    account is recorded beside it, because a pause by the leaver does not count in the leaver's own run."""
+    pause them; raises `Invalid` or `NotAllowed`. `others` are the packets in use: an actor needs the permission in each
+    of them that names the system, with `*` in all. Nothing happens if this account has paused the system already. A
+    pause by another account is recorded beside it, because a pause by the leaver does not count in the leaver's own
+    run."""
     require("hold_system", actor)
     _looks_after(system, actor, packet, others)
     if holds.held and (not holds.by or actor.actor_id in holds.by):
@@ -29,11 +31,20 @@ def hold_system(
     return [e.HoldPlaced(by=actor.actor_id, reason=reason)]
 
 
-def release_system(held: bool, system: str, actor: Actor, packet: Packet, others: Iterable[Packet]) -> list[Event]:
-    """Changes go on. For people only, as with a run."""
+def release_system(
+    holds: Holds, system: str, actor: Actor, packet: Packet, others: Iterable[Packet], actors: Mapping[str, Actor]
+) -> list[Event]:
+    """Changes go on. For people only, as with a run. What a safety owner paused, a safety owner resumes: `actors` are
+    the known accounts of people who have not left. Raises `Invalid` or `NotAllowed`."""
     require("release_system", actor)
-    _looks_after(system, actor, packet, others)
-    return [e.HoldReleased(by=actor.actor_id)] if held else []
+    packets = (packet, *others)
+    _looks_after(system, actor, packet, packets)
+    owners = {one.platform.safety_owner for one in packets if _concerns(system, one)}
+    placed = [actors[account] for account in holds.by if account in actors]
+    needed = {role for one in placed for role in one.roles & owners}
+    if holds.held and needed and actor.roles.isdisjoint(needed):
+        raise NotAllowed("role_missing", f"A safety owner paused this, so only {any_of(sorted(needed))} can resume it.")
+    return [e.HoldReleased(by=actor.actor_id)] if holds.held else []
 
 
 def require_check(system: str, actor: Actor, packet: Packet) -> None:
@@ -51,6 +62,10 @@ def _looks_after(system: str, actor: Actor, packet: Packet, others: Iterable[Pac
     require_one_of(actor, (packet.approvals.exceptions.owner, packet.platform.safety_owner))
     for one in systems if system == e.EVERYTHING else (system,):
         require_level(packet.platform, packet.platform, actor, one, packet.name, Level.PREPARE)
-    if system == e.EVERYTHING:
-        for other in others:
+    for other in others:
+        if other is not packet and _concerns(system, other):
             _looks_after(system, actor, other)
+
+
+def _concerns(system: str, packet: Packet) -> bool:
+    return system == e.EVERYTHING or system in packet.platform.systems

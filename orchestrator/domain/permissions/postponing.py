@@ -42,6 +42,13 @@ def paused_by_hr(state: RunState, world: World) -> bool:
     return by is not None and not by.roles.isdisjoint(postponing_roles(world.pinned, world.current))
 
 
+def paused_by_safety_owner(state: RunState, world: World) -> bool:
+    """Whether the run is paused by an account of a safety owner who has not left."""
+    by = world.actors.get(state.held_by) if state.held else None
+    owners = {world.pinned.platform.safety_owner, world.current.platform.safety_owner}
+    return by is not None and by.human not in world.departed and not by.roles.isdisjoint(owners)
+
+
 def _default(packet: Packet) -> frozenset[str]:
     approvals = packet.approvals
     deciding = {role for gate in approvals.gates.values() for role in (*gate.decided_by, *gate.escalate_to)}

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates
-from orchestrator.domain.commands import operating
+from orchestrator.domain.commands import pausing
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.organisation.organisation import DelegationState, Organisation
 from orchestrator.domain.permissions.levels import Actor, Level
@@ -281,7 +281,7 @@ def test_no_one_does_their_own_run_through_a_colleague() -> None:
 def test_holding_a_run_back_is_not_delegated() -> None:
     story = among(Story(), lent(OLE, PAT))
     with pytest.raises(NotAllowed):
-        operating.hold(story.state, "why", PAT, story.world)
+        pausing.hold(story.state, "why", PAT, story.world)
 
 
 # Giving and ending

@@ -119,6 +119,23 @@ def test_a_pause_by_hr_takes_the_place_of_one_by_others() -> None:
     assert not story.state.held and story.refolded() == story.state
 
 
+def test_a_pause_by_the_safety_owner_is_resumed_by_a_safety_owner_or_hr() -> None:
+    story = Story()
+    story.hold(by=OLE)
+    story.hold(by=SAM)
+    assert story.state.held_by == "sam", "it takes the place of an operator's pause"
+    with pytest.raises(NotAllowed, match="role_missing"):
+        story.release(by=OLE)
+    assert story.hold(by=OLE) == [] and story.state.held_by == "sam"
+    story.release(by=actor("sue", "safety_owner"))
+    story.hold(by=SAM)
+    story.release(by=HR)
+    story.hold(by=SAM)
+    story.without_role("sam", "safety_owner")
+    story.release(by=OLE)
+    assert not story.state.held and story.refolded() == story.state
+
+
 # Pauses of a system
 
 

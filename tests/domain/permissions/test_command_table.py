@@ -15,7 +15,7 @@ import pytest
 from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates, naming
-from orchestrator.domain.commands import operating, requests, starting, systems
+from orchestrator.domain.commands import operating, pausing, requests, starting, systems
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.organisation import Holds, Organisation
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
@@ -147,12 +147,12 @@ def attempts(story: Story) -> dict[Command, Callable[[Actor], object]]:
         "replan_run": lambda by: operating.replan(state, "why", by, world),
         "accept_exception": lambda by: operating.accept(state, "x-1", "why", by, world),
         "complete_task": lambda by: operating.complete_task(state, "t-1", "done", {"note": "seen"}, by, world),
-        "hold_run": lambda by: operating.hold(state, "why", by, world),
-        "release_run": lambda by: operating.release(state, by, world),
+        "hold_run": lambda by: pausing.hold(state, "why", by, world),
+        "release_run": lambda by: pausing.release(state, by, world),
         "hold_system": lambda by: systems.hold_system(Holds(), "code", "why", by, pinned, [pinned]),
         "confirm_start": lambda by: starting.confirm(HELD, "held-1", by, pinned, MONDAY, {}),
         "release_starts": lambda by: starting.release(HELD, "trip-1", by, pinned, {}),
-        "release_system": lambda by: systems.release_system(True, "code", by, pinned, [pinned]),
+        "release_system": lambda by: systems.release_system(Holds(held=True), "code", by, pinned, [pinned], {}),
         "check_systems": lambda by: systems.require_check("code", by, pinned),
         "adopt_packet": lambda by: packet_history.adopt(history, pinned, by),
         "sign_packet": lambda by: packet_history.sign(history, "0" * 64, by),

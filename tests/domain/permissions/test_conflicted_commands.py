@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
-from orchestrator.domain.commands import operating, requests
+from orchestrator.domain.commands import operating, pausing, requests
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
@@ -83,8 +83,8 @@ def commands(number: int, span: timedelta) -> dict[str, Do]:
     return {
         "move the cutoff": lambda s, by: requests.reschedule(s.state, cutoff(s.state.cutoff + span), by, s.world),
         "cancel": lambda s, by: requests.end(s.state, "no", by, s.world),
-        "pause": lambda s, by: operating.hold(s.state, "no", by, s.world),
-        "resume": lambda s, by: operating.release(s.state, by, s.world),
+        "pause": lambda s, by: pausing.hold(s.state, "no", by, s.world),
+        "resume": lambda s, by: pausing.release(s.state, by, s.world),
         "skip": lambda s, by: operating.skip(s.state, some(s.state.plan.steps, number), "no", by, s.world),
         "retry": lambda s, by: operating.retry(
             s.state, some(s.state.plan.steps, number), number % 2 == 0, "no", by, s.world

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -13,7 +13,7 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Holds, holds_of
 from orchestrator.domain.permissions.levels import Actor
 from tests.domain.organisations import organisation_of
-from tests.domain.run_world import ANNA, DAY, EVENING, OLE, ROBOT, SAM, Story, actor, packet
+from tests.domain.run_world import ANNA, DAY, EVENING, EVERYBODY, OLE, ROBOT, SAM, Story, actor, packet
 
 PACKET = packet()
 SERVICE_GRANT = ("levels:\n", "levels:\n  - {who: requester, kind: service, up_to: prepare}\n")
@@ -63,7 +63,7 @@ def hold(by: Actor, system: str = "cards", held: bool = False) -> list[Event]:
 
 
 def release(by: Actor, system: str = "cards", held: bool = True) -> list[Event]:
-    return systems.release_system(held, system, by, PACKET, [PACKET])
+    return systems.release_system(Holds(held=held), system, by, PACKET, [PACKET], EVERYBODY)
 
 
 @pytest.mark.parametrize("by", [OLE, SAM], ids=["operator", "safety owner"])
@@ -89,7 +89,7 @@ def test_holding_needs_the_role_and_the_level_on_that_system() -> None:
     for system in ("cards", e.EVERYTHING):
         refused = refusal(lambda system=system: systems.hold_system(Holds(), system, None, OLE, narrow, [narrow]))  # type: ignore[misc]  # bound in the loop
         assert refused.code == "level_not_granted"
-    assert refusal(lambda: systems.release_system(True, "cards", OLE, narrow, [narrow])).code == "level_not_granted"
+    assert refusal(lambda: systems.release_system(Holds(held=True), "cards", OLE, narrow, [narrow], EVERYBODY)).code == "level_not_granted"
     reader = packet(platform=("  - {who: operator, up_to: change}\n", "  - {who: operator, up_to: read}\n"))
     assert (
         refusal(lambda: systems.hold_system(Holds(), "code", None, OLE, reader, [reader])).code == "level_not_granted"
@@ -129,17 +129,39 @@ def test_whole_streams_fold() -> None:
     assert organisation_of([recorded, revoked]).actors["anna"].roles == {"approver"}
 
 
-def test_all_systems_are_held_and_released_by_people_who_look_after_those_of_every_packet() -> None:
+def test_systems_are_held_and_released_by_people_who_look_after_them_in_every_packet() -> None:
     """The operators of one packet would stop the runs of all others, or resume what others stopped."""
     small = packet(
         workflow=("name: leaver", "name: small"), approvals=("owner: operator", "owner: clerk"),
         platform=("levels:\n", "levels:\n  - {who: clerk, up_to: prepare}\n"),
     )  # fmt: skip
     clerk = actor("cleo", "clerk")
-    for act in (
-        lambda others: systems.hold_system(Holds(), "*", "why", clerk, small, others),
-        lambda others: systems.release_system(True, "*", clerk, small, others),
-    ):
-        assert act([]) and act([small])
-        assert refusal(lambda act=act: act([small, PACKET])).code == "role_missing"  # type: ignore[misc]  # bound in the loop
-    assert systems.hold_system(Holds(), "code", "why", clerk, small, [small, PACKET])
+    both = actor("bo", "clerk", "operator")
+    for system in ("code", e.EVERYTHING):
+        for act in (
+            lambda others, by, system=system: systems.hold_system(Holds(), system, "why", by, small, others),
+            lambda others, by, system=system: systems.release_system(
+                Holds(held=True), system, by, small, others, EVERYBODY
+            ),
+        ):
+            assert act([], clerk) and act([small], clerk) and act([small, PACKET], both)
+            assert refusal(lambda act=act: act([small, PACKET], clerk)).code == "role_missing"  # type: ignore[misc]  # bound in the loop
+
+
+@pytest.mark.parametrize("system", ["cards", e.EVERYTHING])
+def test_what_a_safety_owner_paused_a_safety_owner_resumes(system: str) -> None:
+    by_both = holds_of([e.HoldPlaced(by="ole"), e.HoldPlaced(by="sam")])
+    second = actor("sue", "safety_owner")
+
+    def resumed(by: Actor, holds: Holds, known: Mapping[str, Actor] = EVERYBODY) -> list[Event]:
+        return systems.release_system(holds, system, by, PACKET, [PACKET], known)
+
+    refused = refusal(lambda: resumed(OLE, by_both))
+    assert refused.code == "role_missing" and "safety owner" in refused.message
+    assert resumed(SAM, by_both) and resumed(second, by_both)
+    assert resumed(OLE, holds_of([e.HoldPlaced(by="ole")])), "an operator resumes what operators paused"
+    assert resumed(SAM, holds_of([e.HoldPlaced(by="ole")])), "so does a safety owner"
+    left = {id_: one for id_, one in EVERYBODY.items() if id_ != "sam"}
+    assert resumed(OLE, by_both, left), "once the safety owner has left, operators resume"
+    no_longer = {**EVERYBODY, "sam": SAM.model_copy(update={"roles": frozenset()})}
+    assert resumed(OLE, by_both, no_longer)

@@ -21,7 +21,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.approvals.deciders import deciders
 from orchestrator.domain.approvals.delegation import delegate
-from orchestrator.domain.commands import operating, requests
+from orchestrator.domain.commands import operating, pausing, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.organisation.organisation import Organisation, fold_organisation
 from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
@@ -350,7 +350,7 @@ class Attempts(RuleBasedStateMachine):
     @rule(by=ACTORS, on=st.booleans())
     def hold(self, by: Actor, on: bool) -> None:
         state, world = self.story.state, self.story.world
-        self.do(lambda: operating.hold(state, "why", by, world) if on else operating.release(state, by, world))
+        self.do(lambda: pausing.hold(state, "why", by, world) if on else pausing.release(state, by, world))
 
     @rule(by=ACTORS, ahead=st.sampled_from((-DAY, timedelta(0), HOUR, 20 * DAY)))
     def reschedule(self, by: Actor, ahead: timedelta) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
@@ -10,13 +10,14 @@ from starlette.responses import Response
 
 from connectors.registry import REFERENCE_KINDS
 from orchestrator import commands
-from orchestrator.commands.services import packets_in_use
+from orchestrator.commands.services import active_people, packets_in_use
 from orchestrator.documents.questions import CheckSystems
 from orchestrator.domain.commands.systems import hold_system, release_system
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import EVERYTHING
 from orchestrator.domain.organisation.organisation import Holds
 from orchestrator.domain.packet.packet import Packet, SystemSpec
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.ledger.engine.system_reports import SystemReport, last_reports
@@ -148,6 +149,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
     web = state_of(request)
     reports = await last_reports(web.database, packet.name)
     held = await web.services.runs.held_systems(packet.platform.systems)
+    active = await active_people(web.services) if held else {}
     lines = tuple(
         SystemLine(
             name=name,
@@ -155,7 +157,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
             seen=reports.get(name),
             held=name in held,
             may_hold=name not in held and _may_hold(caller, name, packet, in_use),
-            may_release=name in held and _may_release(caller, name, packet, in_use),
+            may_release=name in held and _may_release(caller, held[name], name, packet, in_use, active),
         )
         for name, spec in packet.platform.systems.items()
     )
@@ -165,7 +167,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
         lines=lines,
         all_held=everything,
         may_hold_all=not everything and _may_hold(caller, EVERYTHING, packet, in_use),
-        may_release_all=everything and _may_release(caller, EVERYTHING, packet, in_use),
+        may_release_all=everything and _may_release(caller, held[EVERYTHING], EVERYTHING, packet, in_use, active),
         may_check=looks_after(caller, packet),
     )
 
@@ -178,9 +180,11 @@ def _may_hold(caller: Caller, system: str, packet: Packet, in_use: Sequence[Pack
     return True
 
 
-def _may_release(caller: Caller, system: str, packet: Packet, in_use: Sequence[Packet]) -> bool:
+def _may_release(
+    caller: Caller, holds: Holds, system: str, packet: Packet, in_use: Sequence[Packet], active: Mapping[str, Actor]
+) -> bool:
     try:
-        release_system(True, system, caller.actor, packet, in_use)
+        release_system(holds, system, caller.actor, packet, in_use, active)
     except Refusal:
         return False
     return True

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.approvals import gates, naming, rejections
-from orchestrator.domain.commands import operating, requests
+from orchestrator.domain.commands import operating, pausing, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.embargo import change_embargo
@@ -88,10 +88,10 @@ class Permissions:
         return self.replan()
 
     def hold(self) -> bool:
-        return bool(self._events(lambda: operating.hold(self.state, None, self.actor, self.world)))
+        return bool(self._events(lambda: pausing.hold(self.state, None, self.actor, self.world)))
 
     def release(self) -> bool:
-        return bool(self._events(lambda: operating.release(self.state, self.actor, self.world)))
+        return bool(self._events(lambda: pausing.release(self.state, self.actor, self.world)))
 
     def end(self) -> bool:
         return self._try(lambda: requests.end(self.state, SAID, self.actor, self.world)).allowed
