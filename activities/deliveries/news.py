@@ -88,7 +88,8 @@ async def _of_embargoes(
             continue
         item = PendingItem(
             item_id=f"{run_id}/embargo-{until:%Y%m%dT%H%M%S}", run_id=run_id, kind="news",
-            opened_at=max(until - EMBARGO_ENDS_SOON, state.requested_at), due_at=None, news="embargo_ends", embargoed=True,
+            opened_at=max(until - EMBARGO_ENDS_SOON, state.requested_at), due_at=None, news="embargo_ends",
+            embargoed=True,
         )  # fmt: skip
         named = [one for one in people if one.actor_id in state.named and one.human != state.asked.person_id]
         found.append((item, [one.actor_id for one in named]))

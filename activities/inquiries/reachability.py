@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from activities.connections import Connections
 from activities.failures import log_unexpected
@@ -37,7 +38,7 @@ async def check_systems(
 
 
 async def _look(
-    connections: Connections, system: str, spec: SystemSpec, held: frozenset[str], queues: frozenset[str] | None
+    connections: Connections, system: str, spec: SystemSpec, held: Collection[str], queues: frozenset[str] | None
 ) -> SystemChecked:
     reachable: bool | None
     if (why := elsewhere(system, spec, queues)) is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from orchestrator.commands.run_commands import hold_run
-from orchestrator.commands.services import Services, packets_in_use
+from orchestrator.commands.services import Services, active_people, packets_in_use
 from orchestrator.deciding.appending import append_to, drafts
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation
@@ -52,7 +52,9 @@ async def release_system(services: Services, actor: Actor, system: str, packet: 
     active = await active_people(services)
 
     def lift(events: Sequence[Event]) -> Sequence[Draft]:
-        return drafts(systems.release_system(holds_of(events), system, actor, current, others, active), len(events), None)
+        return drafts(
+            systems.release_system(holds_of(events), system, actor, current, others, active), len(events), None
+        )
 
     return bool(await append_to(services.runs.ledger, e.holds_stream(system), lift))
 

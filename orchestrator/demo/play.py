@@ -238,7 +238,9 @@ class Play:
     def _decided_against(self, leaver: Leaver, opened: e.ExceptionOpened) -> Actor | None:
         """The person who rejected or excluded what the exception is about: only they take it back."""
         gate = leaver.state.decisions.gates.get(opened.gate_id or "")
-        votes = [vote for vote, _ in gate.votes if vote.verdict == "reject" or vote.excluded] if gate is not None else []
+        votes = (
+            [vote for vote, _ in gate.votes if vote.verdict == "reject" or vote.excluded] if gate is not None else []
+        )
         return next((actor for actor in self._actors.values() if actor.actor_id in [vote.by for vote in votes]), None)
 
     async def _about_gate(self) -> bool:

@@ -1,6 +1,9 @@
-"""The leaver's duties in Offboard as a preview shows them, each with a sentence that says who takes it over."""
+"""The leaver's duties in Offboard as previews and runs show them, each with a sentence that says who takes it over."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 from orchestrator.documents.preview import PreviewDuty
 from orchestrator.domain.organisation.duties import Duty
@@ -16,6 +19,11 @@ def duty_document(duty: Duty, waiting: int = 0) -> PreviewDuty:
         kind=duty.kind, name=duty.name, passes_to=duty.passes_to, missing=duty.missing, waiting=waiting,
         message=_message(duty, waiting),
     )  # fmt: skip
+
+
+def duty_documents(duties: Iterable[Duty]) -> list[dict[str, Any]]:
+    """As a run's document has them: without the number of open items, which are listed elsewhere."""
+    return [duty_document(duty).model_dump(exclude={"waiting"}) for duty in duties]
 
 
 def _message(duty: Duty, waiting: int) -> str:

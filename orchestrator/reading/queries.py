@@ -21,6 +21,7 @@ from orchestrator.deciding.snapshots import OrganisationSnapshot, RunSnapshot
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.delegation import absent_for
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.organisation.duties import Duty, duties_of
 from orchestrator.domain.organisation.organisation import DelegationState
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions import visibility
@@ -53,12 +54,13 @@ StateFilter = Literal[
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
-    """One run as a viewer reads it: its state and the world around it, its events in order, and each event's leaf hash
-    (hex), which is of the complete event."""
+    """One run as a viewer reads it: its state and the world around it, its events in order, each event's leaf hash
+    (hex), which is of the complete event, and what the leaver holds in Offboard until the cutoff."""
 
     snapshot: RunSnapshot
     events: tuple[Recorded, ...]
     hashes: Mapping[int, str] = field(default_factory=dict)
+    duties: tuple[Duty, ...] = ()
 
 
 class Queries:
@@ -129,9 +131,21 @@ class Queries:
         events = [recorded.event for recorded in happened]
         projection = RunProjection.of(snapshot.state, viewer.actor, snapshot.world, events)
         if projection.whole:
-            return RunPage(snapshot, happened, hashes)
+            return RunPage(snapshot, happened, hashes, await self._duties(viewer, snapshot))
         shown = tuple(replace(recorded, event=projection.event(recorded.event)) for recorded in happened)
         return RunPage(replace(snapshot, state=projection.state()), shown, hashes)
+
+    async def _duties(self, viewer: Viewer, run: RunSnapshot) -> tuple[Duty, ...]:
+        """Of an open run. An account without a role does not read who has which role."""
+        state, actors = run.state, run.world.actors.values()
+        person = state.asked.person_id
+        if state.finished or state.asked.phase == "shadow" or not viewer.roles:
+            return ()
+        if not any(one.human == person for one in actors):
+            return ()
+        around = await self.organisation_snapshot()
+        packets = await self.readable_packets(viewer)
+        return duties_of(person, around.organisation, packets, run.world.departed, around.now)
 
     async def snapshots(self, viewer: Viewer, run_ids: Sequence[str]) -> dict[str, RunSnapshot]:
         """Runs by id, as far as the viewer reads their systems. For runs of which it is known that the viewer sees

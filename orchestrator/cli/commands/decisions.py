@@ -82,7 +82,7 @@ def approve(
 
 
 def reject(run_id: Run, gate: Gate, reason: NeededReason, alias: As = None, folder: Folder = FOLDER) -> None:
-    """Reject the steps of a gate. They stay rejected until you re-plan the run, or the role that the gate escalates to."""
+    """Reject the steps of a gate. They stay rejected until you, or the role that the gate escalates to, re-plan."""
     carry_out(_decide(run_id, gate, {"verdict": "reject", "reason": reason.strip() or None}, alias, folder))
 
 

@@ -34,6 +34,7 @@ def print_run(document: Document) -> None:
     print_gates(document)
     print_exceptions(document)
     print_tasks(document)
+    print_duties(document)
     if document.get("events") is not None:
         print_events(document)
 
@@ -50,6 +51,16 @@ def print_header(document: Document) -> None:
         say(f"Finished   {instant(document['finished_at'])}")
     if document["holds"]:
         say(f"Paused     {', '.join(document['holds'])}")
+
+
+def print_duties(document: Document) -> None:
+    """An older server does not list them."""
+    if not document.get("duties"):
+        return
+    say("")
+    say("Roles and duties in Offboard, until the cutoff")
+    for duty in document["duties"]:
+        say(duty["message"], style="yellow" if duty["missing"] else "")
 
 
 def print_systems(document: Document) -> None:

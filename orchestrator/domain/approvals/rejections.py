@@ -21,6 +21,14 @@ def refused_digests(state: RunState) -> dict[str, str]:
     return {**state.decisions.rejected, **state.decisions.excluded}
 
 
+def rejected_steps(state: RunState, opened: e.ExceptionOpened) -> list[str]:
+    """The ids of the steps that a rejected gate keeps from running; none for another kind of exception."""
+    if opened.kind != "gate_rejected":
+        return []
+    rejected = state.decisions.rejected
+    return [id_ for id_, step in state.plan.steps.items() if rejected.get(step.digest) == opened.gate_id]
+
+
 def taken_back(state: RunState, actor: Actor, reason: str | None, world: World) -> frozenset[str]:
     """The digests about which people are asked again if this actor re-plans the run with this reason."""
     return frozenset(

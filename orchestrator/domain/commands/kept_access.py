@@ -45,7 +45,7 @@ def kept_by_settling(state: RunState, system: str, accounts: tuple[str, ...], by
 
 
 def open_about(state: RunState, *, step_id: str | None = None, system: str | None = None) -> ExceptionState | None:
-    """The open exception about access that this skipped step, or this answer about the system's accounts, keeps open."""
+    """The open exception about access that this skipped step, or the answer about this system, keeps open."""
     for known in state.work.open_exceptions():
         opened = known.opened
         if opened.kind != "access_kept":

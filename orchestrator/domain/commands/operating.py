@@ -58,8 +58,9 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
 
 
 def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) -> list[Event]:
-    """Leave a step out for good; what needs it goes on. If it removes access, HR confirms it (`kept_access`). After a hand-over, steps that delete data or cannot be undone
-    wait for a new decision at their gate. Raises `TooLate` (`hand_over_needed`) if such a step has no gate."""
+    """Leave a step out for good; what needs it goes on. If it removes access, HR confirms it (`kept_access`). After a
+    hand-over, steps that delete data or cannot be undone wait for a new decision at their gate. Raises `TooLate`
+    (`hand_over_needed`) if such a step has no gate."""
     require("skip_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
     rests_on = _operator(state, actor, world, independent=True)
@@ -125,8 +126,8 @@ def settle(
 
 
 def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
-    """Look everything up again and plan again. What did not change stays decided. What was rejected or excluded is asked
-    again only if the actor can take that back; those who can need no role of an operator."""
+    """Look everything up again and plan again. What did not change stays decided. What was rejected or excluded is
+    asked again only if the actor can take that back; those who can need no role of an operator."""
     require("replan_run", actor, state.asked.person_id)
     still_going(state)
     back = rejections.taken_back(state, actor, reason, world)

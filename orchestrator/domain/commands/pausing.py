@@ -23,7 +23,9 @@ def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> lis
     _may_hold(state, actor, world)
     require_independent(state, actor, has_one_of(_holders(world)), world)
     hr = postponing_roles(world.pinned, world.current)
-    if state.held and (paused_by_hr(state, world) or (actor.roles.isdisjoint(hr) and not _outranks(state, actor, world))):
+    if state.held and (
+        paused_by_hr(state, world) or (actor.roles.isdisjoint(hr) and not _outranks(state, actor, world))
+    ):
         return []
     return [e.RunHeld(by=actor.actor_id, reason=reason)]
 

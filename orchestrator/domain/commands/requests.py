@@ -92,7 +92,7 @@ def request_run(
     urgent = urgent or (
         is_late(ends, packet, now) and late_start_is_urgent(actor, packet, abilities, sign_in, expected=expected)
     )
-    under = wanted_embargo(packet, ends, embargo, actor.actor_id)
+    under = wanted_embargo(packet, ends, embargo, actor.actor_id, now)
     if under is not None:
         leaving = ExcludedPeople(person_id, actor.actor_id, actor.answers_for, urgent)
         require_embargo_works(under, packet, leaving, {**actors, actor.actor_id: actor}, abilities, now)

@@ -45,7 +45,7 @@ def _opened(rule: ExceptionRule, wanted: Wanted, context: ExceptionContext) -> e
         exception_id=exception_id,
         kind=rule.kind,
         owners=rule.owners(packet),
-        due=context.world.now + rule.due_within(packet),
+        due=wanted.due or context.world.now + rule.due_within(packet),
         step_id=wanted.step_id,
         system=wanted.system,
         gate_id=wanted.gate_id,

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 
 from orchestrator.domain import events as e
+from orchestrator.domain.organisation.duties import roles_left_alone
 from orchestrator.domain.organisation.services import without_owner_after
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.missing_connectors import MISSING_CODES, missing_systems
@@ -58,6 +59,7 @@ class Subject(Enum):
     SERVICE = "each service of the leaver for which no one answers after the cutoff: its account"
     CONNECTOR_MISSING = "each system whose connector is missing: in this process, or where it was searched"
     HELD_SYSTEM = "each searched system on which changes are paused"
+    ROLE = "each role in Offboard that only the leaver has: its name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ def subjects(subject: Subject, context: ExceptionContext) -> list[str]:
             return list(state.work.exceptions)
         case Subject.SERVICE:
             return list(services_left_alone(state, world))
+        case Subject.ROLE:
+            return list(roles_only_the_leaver_has(state, world))
         case Subject.HELD_SYSTEM:
             return [s for s in searched_systems(world.pinned) if e.EVERYTHING in world.holds or s in world.holds]
         case Subject.CONNECTOR_MISSING:
@@ -119,12 +123,20 @@ def services_left_alone(state: RunState, world: World) -> tuple[str, ...]:
     return without_owner_after(state.asked.person_id, world.programs, world.actors, world.departed, world.now)
 
 
+def roles_only_the_leaver_has(state: RunState, world: World) -> tuple[str, ...]:
+    """None in a dry run, which locks no one out."""
+    if state.asked.phase == "shadow":
+        return ()
+    return roles_left_alone(state.asked.person_id, world.actors.values(), world.departed)
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """An exception that should exist now.
 
     Its id is made of the kind and `about`. Where it is `recurring`, `about` is a step or a system, and the exception
-    opens again, under a new id, once the one before is closed; otherwise it opens once.
+    opens again, under a new id, once the one before is closed; otherwise it opens once. `due` takes the place of the
+    rule's.
     """
 
     about: str
@@ -133,6 +145,7 @@ class Wanted:
     system: str | None = None
     gate_id: str | None = None
     code: str = ""
+    due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

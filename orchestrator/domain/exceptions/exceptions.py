@@ -22,6 +22,7 @@ from orchestrator.domain.exceptions.exception_rule import (
     Subject,
     Trigger,
     Wanted,
+    roles_only_the_leaver_has,
     services_left_alone,
     subjects,
 )
@@ -256,6 +257,23 @@ def _service_alone(context: ExceptionContext, service: str) -> Wanted | None:
 
 def _has_owner(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
     return opened.code not in services_left_alone(context.state, context.world)
+
+
+def _role_alone(context: ExceptionContext, role: str) -> Wanted | None:
+    """Under a new id after it was overcome. Once it was accepted, the role ends at the cutoff."""
+    before = [
+        known
+        for known in context.state.work.exceptions.values()
+        if known.opened.kind == "role_without_holder" and known.opened.code == role
+    ]
+    if any(known.open or known.disposition == "accepted" for known in before):
+        return None
+    due = max(context.state.cutoff, context.world.now)
+    return Wanted(f"{role}-{len(before) + 1}", code=role, due=due)
+
+
+def _has_holder(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return opened.code not in roles_only_the_leaver_has(context.state, context.world)
 
 
 def _hr_roles(packet: Packet) -> tuple[str, ...]:
@@ -680,12 +698,26 @@ _RULES: Final = (
         people_only=True,
     ),
     ExceptionRule(
+        kind="role_without_holder",
+        title="Role without another holder",
+        meaning="The leaver is the only person with this role in Offboard. The leaver's roles end at the cutoff; from "
+        "then on no one decides or acts with it.",
+        remedy="Give the role to another person, who then signs in. To let no one have the role, accept the exception "
+        "and give a reason.",
+        repairs=(Repair.ACCEPT,),
+        opens=(Trigger(Subject.ROLE, _role_alone),),
+        overcome=_has_holder,
+        owners=_owners_of_packet,
+        people_only=True,
+        depends_on_levels=True,
+    ),
+    ExceptionRule(
         kind="access_kept",
         title="Access kept open",
         meaning="A person without a role of HR skipped this step, which removes access, or answered that no account on "
         "this system belongs to the leaver. The access stays open.",
-        remedy="Retry the step, or select the leaver's accounts. If the access is to stay open, HR accepts the exception "
-        "and gives a reason.",
+        remedy="Retry the step, or select the leaver's accounts. If the access is to stay open, HR accepts the "
+        "exception and gives a reason.",
         repairs=(Repair.ACCEPT, Repair.RETRY, Repair.SETTLE),
         opens=(),
         overcome=_no_longer_kept,

@@ -47,6 +47,14 @@ def duties_of(
     return tuple(_duties(person_id, own, organisation, tuple(packets), gone, now)) if own else ()
 
 
+def roles_left_alone(person_id: str, actors: Iterable[Actor], departed: Collection[str]) -> tuple[str, ...]:
+    """The roles of this person (an opaque id) that no other person has who stays."""
+    known = tuple(actors)
+    roles = {role for one in known if one.kind == "person" and one.human == person_id for role in one.roles}
+    gone = frozenset({*departed, person_id}) if roles else frozenset()
+    return tuple(role for role in sorted(roles) if not _holders(role, known, gone))
+
+
 def _duties(
     person_id: str,
     own: dict[str, Actor],

@@ -47,13 +47,15 @@ class ExcludedPeople:
         return asked or actor.human == self.person_id or self.person_id in actor.managers
 
 
-def wanted_embargo(packet: Packet, cutoff: datetime, wish: EmbargoTerms | None, requester: str) -> EmbargoTerms | None:
-    """What the packet requires and what the request asks for, together; None if neither has an embargo. Raises `Invalid`
-    if the request asks for too long an embargo; what a packet requires ends at the limit."""
+def wanted_embargo(
+    packet: Packet, cutoff: datetime, wish: EmbargoTerms | None, requester: str, now: datetime
+) -> EmbargoTerms | None:
+    """What the packet requires and what the request asks for, together; None if neither has an embargo. Raises
+    `Invalid` if the request asks for too long an embargo; what a packet requires ends at the limit."""
     spec = packet.approvals.embargo
     demanded = EmbargoTerms(cutoff + min(spec.lasts, MAX_EMBARGO), spec.named) if spec is not None else None
     if wish is not None:
-        _require_bounded(wish.until, cutoff)
+        _require_bounded(wish.until, max(cutoff, now))
     both = [one for one in (demanded, wish) if one is not None]
     if not both:
         return None
@@ -61,13 +63,13 @@ def wanted_embargo(packet: Packet, cutoff: datetime, wish: EmbargoTerms | None, 
     return EmbargoTerms(max(one.until for one in both), tuple(sorted(named)))
 
 
-def _require_bounded(until: datetime, cutoff: datetime) -> None:
+def _require_bounded(until: datetime, start: datetime) -> None:
     """What no one can see, no one can check, so that an embargo ends at some time."""
-    latest = cutoff + MAX_EMBARGO
+    latest = start + MAX_EMBARGO
     if until > latest:
         raise Invalid(
             "embargo_too_long",
-            f"An embargo ends at most {MAX_EMBARGO.days} days after the cutoff, here at {latest:%Y-%m-%d %H:%M} UTC.",
+            f"An embargo ends {MAX_EMBARGO.days} days after the cutoff at the latest: {latest:%Y-%m-%d %H:%M} UTC.",
             latest=f"{latest:%Y-%m-%d %H:%M} UTC",
         )
 
@@ -155,7 +157,7 @@ def change_embargo(
     visible_to = tuple(sorted({asked.requested_by, *(named or state.named)}))
     if until is None or until <= world.now:
         return [e.EmbargoChanged(until=None, named=state.named, by=actor.actor_id)]
-    _require_bounded(until, state.cutoff)
+    _require_bounded(until, max(state.cutoff, state.requested_at))
     if until == state.embargo_until and visible_to == tuple(sorted(state.named)):
         return []
     # Adding people or time removes nothing that the run needs.

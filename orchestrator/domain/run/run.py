@@ -25,7 +25,7 @@ from orchestrator.domain.run.time import LONG_AGO
 from orchestrator.domain.run.work import WorkState, fold_work
 
 MAX_EMBARGO: Final = timedelta(days=365)
-"""After the cutoff. An embargo ends then at the latest, whatever was requested."""
+"""After the cutoff, or after the request if that is later. An embargo ends then at the latest."""
 EMBARGO_ENDS_SOON: Final = timedelta(days=7)
 """How long before its end those whom an embargo names are reminded."""
 
@@ -123,7 +123,7 @@ def _(event: e.RunRequested, state: RunState, at: datetime) -> RunState:
     return replace(
         state,
         request=event, requested_at=at, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff,
-        embargo_until=_bounded(event.embargo_until, event.cutoff), named=event.named,
+        embargo_until=_bounded(event.embargo_until, event.cutoff, at), named=event.named,
     )  # fmt: skip
 
 
@@ -132,19 +132,19 @@ def _(event: e.RunRescheduled, state: RunState, at: datetime) -> RunState:
     moved_by = event.by if event.repeated_steps is not None else state.moved_by
     return replace(
         state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff, moved_by=moved_by,
-        embargo_until=_bounded(state.embargo_until, event.cutoff),
+        embargo_until=_bounded(state.embargo_until, event.cutoff, state.requested_at),
     )  # fmt: skip
 
 
-def _bounded(embargo_until: datetime | None, cutoff: datetime) -> datetime | None:
-    return None if embargo_until is None else min(embargo_until, cutoff + MAX_EMBARGO)
+def _bounded(embargo_until: datetime | None, cutoff: datetime, requested_at: datetime) -> datetime | None:
+    return None if embargo_until is None else min(embargo_until, max(cutoff, requested_at) + MAX_EMBARGO)
 
 
 @_fold_run.register(e.EmbargoChanged)
 def _(event: e.EmbargoChanged, state: RunState, at: datetime) -> RunState:
     ended_at = at if event.until is None else state.embargo_ended_at
     return replace(
-        state, embargo_until=_bounded(event.until, state.cutoff), named=event.named,
+        state, embargo_until=_bounded(event.until, state.cutoff, state.requested_at), named=event.named,
         embargo_ended_at=ended_at,
     )  # fmt: skip
 

@@ -28,8 +28,8 @@ class StepState:
     whether its effect may be in the system. `failing_since` is when the current series of failures began.
     `settled_generation` is the last generation with a result: a result is written once. `in_flight_until` is the end of
     the lease of the last attempt with an unknown outcome: until then its call may still take effect. `recorded` is
-    what a step that only reads has read in its system: personal data, None once the person is erased. `skipped_by` is the
-    account that skipped it last."""
+    what a step that only reads has read in its system: personal data, None once the person is erased. `skipped_by` is
+    the account that skipped it last."""
 
     status: StepStatus = "planned"
     generation: int = 1
@@ -225,9 +225,7 @@ def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> WorkState:
 
 @fold_work.register(e.StepSkipped)
 def _(event: e.StepSkipped, run: RunState, at: datetime) -> WorkState:
-    return run.work.with_step(
-        event.step_id, at, status="skipped", lease_until=None, retry_at=None, skipped_by=event.by
-    )
+    return run.work.with_step(event.step_id, at, status="skipped", lease_until=None, retry_at=None, skipped_by=event.by)
 
 
 @fold_work.register(e.TaskOpened)

@@ -49,10 +49,9 @@ def excluded() -> Story:
 def test_an_operators_replan_leaves_a_rejection_as_it_is() -> None:
     story = replanned(rejected(), OLE)
     assert story.open_gates() == [MONEY] and story.exceptions() == [("gate_rejected", ACCESS)]
-    assert story.readiness("disable").kind == "stopped"
+    story.complete("hand_over")
     story.at(EVENING)
-    story.search()
-    assert "disable" not in story.ready()
+    assert story.work() == ["look"] and story.readiness("disable").kind == "stopped"
     assert story.refolded() == story.state
 
 

@@ -63,7 +63,7 @@ def test_a_pause_by_others_is_confirmed_by_hr(by: Actor) -> None:
     assert "requester" in opened.owners and "operator" not in opened.owners
     with pytest.raises(NotAllowed, match="role_missing"):
         story.accept(opened.exception_id, by=by)
-    story.release(by=OLE)
+    story.release(by=by)
     assert story.exceptions() == []
     story.later(story.now - story.now.replace(microsecond=0))
     story.hold(by=HR)

@@ -86,7 +86,8 @@ def test_a_skip_that_hr_does_not_confirm_is_undone() -> None:
     assert story.exceptions() == [] and story.step("sessions").status == "planned"
     assert story.step("sessions").ordered_by is None
     done = story.work()
-    assert "sessions" in done and story.events(e.StepStarted)[-1].caused_by == ("anna",)
+    [started] = [one for one in story.events(e.StepStarted) if one.step_id == story.id("sessions")]
+    assert "sessions" in done and started.caused_by == ("anna",)
     assert story.refolded() == story.state
 
 
@@ -117,7 +118,8 @@ def test_a_late_proof_that_the_step_was_done_closes_the_exception() -> None:
     story.skip("disable")
     kept(story)
     story.finish(intent, DONE)
-    assert story.step("disable").status == "verified" and story.exceptions() == []
+    assert story.step("disable").status == "verified"
+    assert "access_kept" not in [kind for kind, _ in story.exceptions()]
 
 
 def test_a_failed_step_that_is_skipped_and_taken_up_again_is_tried_again() -> None:
@@ -173,7 +175,9 @@ def test_one_person_who_excludes_a_step_and_skips_it_is_one_person() -> None:
     story.skip("sessions", by=KIM)
     kept(story)
     story.retry("sessions", by=HR)
-    assert story.exceptions() == [("excluded_from_approval", "sessions")], "it is still excluded, and an operator sees it"
+    assert story.exceptions() == [("excluded_from_approval", "sessions")], (
+        "it is still excluded, and an operator sees it"
+    )
     assert story.refolded() == story.state
 
 
@@ -209,8 +213,8 @@ def test_an_account_that_was_expected_and_is_confirmed_missing_is_confirmed_by_h
     story.search()
     story.settle("code")
     opened = kept(story)
+    story.later(MINUTE)
     story.replan()
-    story.later(HOUR)
     story.finds["code"] = [account("code")]
     story.search()
     assert story.exceptions() == [] and story.planned("disable"), "the search found an account: the answer is void"
@@ -270,9 +274,7 @@ def test_owners_of_the_packet_confirm_where_no_other_person_of_hr_can() -> None:
 
 
 def test_under_an_embargo_only_those_named_are_asked() -> None:
-    named: Packet = packet(
-        approvals=("exceptions:", "embargo: {for: P30D, named: [anna, ben, ole, sam]}\nexceptions:")
-    )
+    named: Packet = packet(approvals=("exceptions:", "embargo: {for: P30D, named: [anna, ben, ole, sam]}\nexceptions:"))
     story = Story(named)
     story.skip("sessions")
     assert kept(story).owners == ("requester", "value_owner"), "the requester is named"

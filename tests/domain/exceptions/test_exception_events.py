@@ -262,6 +262,15 @@ def service_ends() -> Story:
     return story
 
 
+def only_holder() -> Story:
+    story = Story()
+    story.knows(actor("ada", "clerk", human=PERSON_ID))
+    story.later(MINUTE)
+    story.knows(actor("cleo", "clerk"))
+    story.later(MINUTE)
+    return story
+
+
 def access_kept() -> Story:
     story = at_cutoff()
     story.skip("disable")
@@ -274,7 +283,7 @@ def access_kept() -> Story:
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
-    too_few_deciders, paused_and_cancelled, service_ends, access_kept,
+    too_few_deciders, paused_and_cancelled, service_ends, only_holder, access_kept,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

@@ -31,7 +31,8 @@ def test_a_rule_opens_is_repaired_and_has_words(rule: ExceptionRule) -> None:
 
 def test_what_asks_whose_an_account_is_can_be_settled() -> None:
     assert {kind for kind, rule in RULES.items() if Repair.SETTLE in rule.repairs} == {
-        *QUESTION_OF.values(), "access_kept"
+        *QUESTION_OF.values(),
+        "access_kept",
     }
 
 

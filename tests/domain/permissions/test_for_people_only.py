@@ -89,7 +89,10 @@ def test_holding_needs_the_role_and_the_level_on_that_system() -> None:
     for system in ("cards", e.EVERYTHING):
         refused = refusal(lambda system=system: systems.hold_system(Holds(), system, None, OLE, narrow, [narrow]))  # type: ignore[misc]  # bound in the loop
         assert refused.code == "level_not_granted"
-    assert refusal(lambda: systems.release_system(Holds(held=True), "cards", OLE, narrow, [narrow], EVERYBODY)).code == "level_not_granted"
+    assert (
+        refusal(lambda: systems.release_system(Holds(held=True), "cards", OLE, narrow, [narrow], EVERYBODY)).code
+        == "level_not_granted"
+    )
     reader = packet(platform=("  - {who: operator, up_to: change}\n", "  - {who: operator, up_to: read}\n"))
     assert (
         refusal(lambda: systems.hold_system(Holds(), "code", None, OLE, reader, [reader])).code == "level_not_granted"

@@ -122,7 +122,7 @@ async def test_in_an_operators_absence_a_colleague_settles_for_them_before_the_s
         run = await until(officer, run_id, planned)
     finally:
         await operator.post(f"/delegations/{away.json()['delegation_id']}/end")
-    assert run["exceptions"] == []
+    assert [one["kind"] for one in run["exceptions"]] == ["access_kept"], "HR confirms that no account is theirs"
     events = (await officer.get(f"/runs/{run_id}/events")).json()["events"]
     said = next(one for one in events if one["type"] == "MatchSettledBeforehand")["data"]
     assert (said["by"], said["on_behalf_of"]) == ("safety-owner", "operator")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -53,7 +54,7 @@ async def test_a_run_under_embargo_is_found_by_those_named_only(
     visit: Visit, program: Program, leaver: Callable[..., Awaitable[Employee]]
 ) -> None:
     person, hr = await leaver(), await program("hr")
-    embargo = {"until": "2032-01-01T00:00:00Z", "named": NAMED}
+    embargo = {"until": (datetime.now(UTC) + timedelta(days=90)).isoformat(), "named": NAMED}
     run_id = await start(hr, person, cutoff="2031-11-28T17:00", embargo=embargo)
     await until(hr, run_id, planned)
     auditor, named = await program("auditor"), await program("operator")

@@ -68,7 +68,9 @@ class EndingEmbargo(ResponseModel):
 
 class Inbox(ResponseModel):
     items: list[Waiting] = Field(description="Most urgent first")
-    embargoes_ending: list[EndingEmbargo] = Field([], description="Embargoes that name the caller and end within a week")
+    embargoes_ending: list[EndingEmbargo] = Field(
+        [], description="Embargoes that name the caller and end within a week"
+    )
     now: datetime
 
 

@@ -119,9 +119,9 @@ async def replan(
     request: Request, caller: ApiCaller, run_id: RunId, asked: WithReason, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
-    """Searches all systems again. Approvals of unchanged steps stay valid. Rejected and excluded steps are submitted for
-    approval again only if the person who rejected or excluded them asks for it, or a person with a role that the gate
-    escalates to, who gives a reason."""
+    """Searches all systems again. Approvals of unchanged steps stay valid. Rejected and excluded steps are submitted
+    for approval again only if the person who rejected or excluded them asks for it, or a person with a role that the
+    gate escalates to, who gives a reason."""
     return run_outcome(
         await commands.replan_run(state_of(request).services, caller.actor, run_id, asked.reason), response
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 
+from orchestrator.documents.duties import duty_documents
 from orchestrator.documents.run import run_document, without_content
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage, StateFilter
@@ -72,7 +73,7 @@ async def one(
 ) -> WholeRun:
     found = await state_of(request).queries.run_page(caller.viewer, run_id)
     happened = [event_in_run(recorded, found.hashes) for recorded in found.events] if events else None
-    return WholeRun.model_validate(run_document(found) | {"events": happened})
+    return WholeRun.model_validate(run_document(found) | {"duties": duty_documents(found.duties), "events": happened})
 
 
 @router.get("/runs/{run_id}/events", summary="List the events of a run", responses=problems(404))

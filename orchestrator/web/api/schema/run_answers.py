@@ -209,6 +209,18 @@ class EventInRun(ResponseModel):
     data: dict[str, Any] = Field(description="The event's own fields")
 
 
+class DutyInRun(ResponseModel):
+    """What the leaver holds in Offboard itself until the cutoff."""
+
+    kind: Literal["role", "packet_owner", "delegate", "delegator", "service", "assistant", "webhook"]
+    name: str = Field(
+        description="A role, a packet, the other account of a delegation, a program's account or a webhook"
+    )
+    passes_to: list[str] = Field(description="The accounts that have it after the cutoff")
+    missing: bool = Field(description="Whether another person has to take it over before the cutoff")
+    message: str
+
+
 class WholeRun(RunHeader):
     access_gone_at: datetime | None = Field(description="When the last step that removes access was completed")
     access_gone_within: timedelta = Field(description="The packet's target, counted from the cutoff")
@@ -218,6 +230,7 @@ class WholeRun(RunHeader):
     tasks: list[TaskInRun]
     exceptions: list[ExceptionInRun]
     holds: list[str] = Field(description="Its systems with paused changes; `*`: all")
+    duties: list[DutyInRun] = Field([], description="Empty once the run is finished, and in a dry run")
     events: list[EventInRun] | None = Field(None, description="If requested; also at `/events`")
 
 

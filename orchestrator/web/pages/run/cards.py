@@ -10,7 +10,7 @@ from datetime import datetime
 from orchestrator.documents import run as documents
 from orchestrator.documents.account_access import access_of
 from orchestrator.documents.exception_remedies import exception_remedy
-from orchestrator.domain.approvals import naming
+from orchestrator.domain.approvals import naming, rejections
 from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
 from orchestrator.domain.events import ExceptionOpened
 from orchestrator.domain.exceptions.exception_rule import Repair
@@ -257,7 +257,8 @@ def _decision(seen: RunAccess, opened: ExceptionOpened) -> Document | None:
 
 
 CLOSED: Document = {
-    "accept": False, "settle": None, "candidates": [], "none": False, "retry": False, "again": False, "skip": False, "replan": False,
+    "accept": False, "settle": None, "candidates": [], "none": False, "retry": False, "again": False,
+    "skip": False, "replan": False,
     "release_starts": False, "deciders": [],
     "task_kind": None, "task": None, "may": False, "instead_of": "", "why_not": None,
 }  # fmt: skip
@@ -273,7 +274,9 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
     skip = permissions.skip(step_id) if Repair.SKIP in repairs and step_id in state.work.steps else None
     replan = permissions.replan_for(exception_id) if Repair.REPLAN in repairs else None
     people, name = _nameable(seen, exception_id, known)
-    trials = [trial for trial in (accept, settle, retry, skip, replan, name) if trial is not None]
+    # A rejection is made final by skipping its steps, in the plan.
+    finals = [permissions.skip(id_) for id_ in rejections.rejected_steps(state, opened)]
+    trials = [trial for trial in (accept, settle, retry, skip, replan, name, *finals) if trial is not None]
     found = state.accounts.planned_on.get(opened.system or "")
     task = next((id_ for id_, task in state.work.tasks.items() if task.open and task.opened.step_id == step_id), None)
     allowed = [trial for trial in trials if trial.allowed]

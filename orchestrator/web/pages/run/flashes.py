@@ -91,7 +91,9 @@ def decision(seen: RunAccess, gate_id: str, came_of_it: Done) -> Flash:
     if decided is not None and decided.outcome == "rejected":
         owner = in_sentence(words(seen.world.pinned.approvals.exceptions.owner, "role"))
         return done(
-            f"Rejected: {what}. An exception is open for the {owner}, who can skip the steps. You can re-plan the run to request approval again.", came_of_it
+            f"Rejected: {what}. An exception is open for the {owner}, who can skip the steps. You can "
+            "re-plan the run to request approval again.",
+            came_of_it,
         )
     if decided is not None:
         left = f", excluding {_steps(len(decided.excluded))}" if decided.excluded else ""

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from orchestrator.documents.duties import duty_documents
 from orchestrator.documents.run import run_document
 from orchestrator.domain.commands.requests import systems_left_changed
 from orchestrator.domain.measures.added_exposure import added_exposure
@@ -105,6 +106,7 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
         "drawn": len(steps) <= MAX_DRAWN_STEPS,
         "systems": [system | {"title": seen.system(system["system"])} for system in document["systems"]],
         "holds": [seen.system(name) if name != "*" else "all systems" for name in document["holds"]],
+        "duties": duty_documents(found.duties),
         "asked_by": seen.name(state.asked.requested_by),
         "reason": state.asked.reason,
         "title": world.pinned.workflow.title,

@@ -124,7 +124,7 @@ async def test_after_a_rejection_the_run_is_planned_again_from_the_exception(
     rejected = await exception_of(program, run_id, "gate_rejected")
 
     place = anchor(run_id, rejected["exception_id"])
-    operators = Page((await (await visit("operator")).get(f"/runs/{run_id}")).text)
+    operators = ParsedPage((await (await visit("operator")).get(f"/runs/{run_id}")).text)
     assert not operators.has_button("Re-plan", place), "an operator alone takes no rejection back"
     answer = await press(it, f"/runs/{run_id}", "Re-plan", inside=place, fill={"reason": "Ready now"})
 

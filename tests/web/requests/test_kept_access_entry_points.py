@@ -1,0 +1,94 @@
+"""Access that an operator keeps open is put before HR on pages, in the API and at the terminal."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+
+from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.stack import Stack
+from orchestrator.web.pages.run.cards import anchor
+from tests.cli.command_line import Offboard
+from tests.web.api.running import planned, refused, start, until
+from tests.web.conftest import Program, Visit
+from tests.web.pages.pressing import ParsedPage, press
+
+Leaver = Callable[..., Awaitable[Employee]]
+
+
+async def kept(client: httpx.AsyncClient, run_id: str) -> Any:
+    """The open exception of the run for HR; None where there is none."""
+    found = (await client.get("/exceptions", params={"run": run_id})).json()["exceptions"]
+    return next((one for one in found if one["kind"] == "access_kept" and one["closed_at"] is None), None)
+
+
+async def test_a_skipped_removal_is_undone_or_confirmed_by_hr(
+    stack: Stack, visit: Visit, program: Program, leaver: Leaver
+) -> None:
+    hr, operator, offboard = await program("hr"), await program("operator"), Offboard(stack.folder)
+    run_id = await start(hr, await leaver())
+    run = await until(hr, run_id, planned)
+    step = next(one for one in run["steps"] if one["name"] == "suspend_code")
+
+    # At the terminal: skipped by an operator, and taken up again by HR.
+    await offboard.done("skip", run_id, "suspend_code", "--reason", "not now", as_="operator")
+    first = await kept(hr, run_id)
+    assert (first["step"], first["system"], first["owners"]) == ("suspend_code", "code", ["requester"])
+    assert first["repairs"] == ["accept", "retry", "settle"]
+    inbox = (await offboard.done("inbox", "--json", as_="hr")).json["items"]
+    assert first["exception_id"] in [item["id"] for item in inbox if item["run_id"] == run_id]
+    words = ("exceptions", "accept", run_id, first["exception_id"], "--reason", "fine")
+    assert "Only a requester can do this" in await offboard.refused(*words, as_="operator")
+    await offboard.done("retry", run_id, "suspend_code", as_="hr")
+    assert await kept(hr, run_id) is None
+    run = (await hr.get(f"/runs/{run_id}")).json()
+    assert next(one for one in run["steps"] if one["step_id"] == step["step_id"])["status"] == "planned"
+
+    # In the API: skipped again, and undone by an operator.
+    path = f"/runs/{run_id}/steps/{step['step_id']}"
+    assert (await operator.post(f"{path}/skip", json={"reason": "not now"})).status_code == 200
+    second = await kept(hr, run_id)
+    assert second["exception_id"] != first["exception_id"]
+    accepted = f"/runs/{run_id}/exceptions/{second['exception_id']}/acceptance"
+    refused(await operator.post(accepted, json={"reason": "x"}), 403, "role_missing")
+    assert (await operator.post(f"{path}/retry", json={})).status_code == 200
+    assert (await operator.post(f"{path}/skip", json={"reason": "it stays"})).status_code == 200
+
+    # On the page: an operator can only retry it; HR accepts.
+    third = await kept(hr, run_id)
+    place = anchor(run_id, third["exception_id"])
+    operators = ParsedPage((await (await visit("operator")).get(f"/runs/{run_id}")).text)
+    assert operators.has_button("Retry", place) and not operators.has_button("Accept", place)
+    browser = await visit("hr")
+    shown = html.unescape((await browser.get(f"/runs/{run_id}")).text)
+    assert "Access kept open" in shown and "skipped this step, which removes access" in shown
+    answer = await press(browser, f"/runs/{run_id}", "Accept", inside=place, fill={"reason": "Agreed"})
+    assert "Accepted. The exception is closed." in ParsedPage(answer.text).text
+    assert await kept(hr, run_id) is None
+    refused(await operator.post(f"{path}/retry", json={}), 409, "nothing_to_retry")
+
+
+async def test_an_answer_that_no_account_is_the_leavers_is_corrected_or_confirmed_by_hr(
+    stack: Stack, visit: Visit, program: Program, leaver: Leaver
+) -> None:
+    hr, operator = await program("hr"), await program("operator")
+    run_id = await start(hr, await leaver("two_code_accounts"))
+    await until(hr, run_id, lambda run: any(x["kind"] == "ambiguous_match" for x in run["exceptions"]))
+    path = f"/runs/{run_id}/systems/code/accounts"
+    assert (await operator.post(path, json={"accounts": [], "reason": "none"})).status_code == 200
+    known = await kept(hr, run_id)
+    assert (known["step"], known["system"], len(known["candidates"])) == (None, "code", 2)
+    refused(await operator.post(path, json={"accounts": []}), 409, "nothing_to_settle")
+
+    place = anchor(run_id, known["exception_id"])
+    page = ParsedPage((await (await visit("hr")).get(f"/runs/{run_id}")).text)
+    assert page.has_button("Confirm selected", place) and page.has_button("Accept", place)
+    assert not page.has_button("None of these", place)
+
+    one = known["candidates"][0]["account_id"][:12]
+    await Offboard(stack.folder).done("exceptions", "settle", run_id, "code", one, as_="hr")
+    assert await kept(hr, run_id) is None
+    await until(hr, run_id, lambda run: any(step["name"] == "suspend_code" for step in run["steps"]))
