@@ -149,7 +149,7 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
         if lock.state(entry) != "locked":
             return seen(False, _state(entry))
         heeded = lock.heeded(session, entry)
-        return seen(heeded, {**_state(entry), "policy_locks": heeded, "locked_by": lock.attribute})
+        return seen(heeded, {**_state(entry), "locked_by": lock.attribute, "lock_heeded": heeded})
 
     def look_at_password(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
         ours = session.compare(entry.dn, "userPassword", _unusable_password(effect.effect_key))

@@ -7,7 +7,7 @@ from ldap3.utils.dn import parse_dn
 
 from connectors.account_set import comparable
 from connectors.errors import ActionRequiredError
-from connectors.protocols.ldap_session import LdapEntry, LdapSession
+from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError, LdapSession
 
 SSH_KEYS = ("sshPublicKey", "ipaSshPubKey")  # OpenSSH's LPK schema, FreeIPA
 CREDENTIALS = (*SSH_KEYS, "userCertificate", "userPKCS12")  # RFC 4523 section 2, RFC 2798 section 2.8
@@ -70,11 +70,17 @@ def require_supported_people(session: LdapSession, people_base: str) -> None:
 
 
 def read_server(session: LdapSession) -> LdapEntry | None:
-    """The root entry of the server, with its vendor. Raises `ActionRequiredError("active_directory_unsupported")` where
-    it says that it is a domain controller."""
-    root = next(
-        iter(session.search("", "(objectClass=*)", ["supportedCapabilities", "vendorName"], scope="BASE")), None
-    )
+    """The root entry of the server, with its vendor; None where the server does not show it. Raises
+    `ActionRequiredError("active_directory_unsupported")` where it says that it is a domain controller."""
+    try:
+        found = session.search("", "(objectClass=*)", ["supportedCapabilities", "vendorName"], scope="BASE")
+    except LdapRefusedError:
+        return None
+    except ActionRequiredError as error:
+        if error.code != "credential_refused":  # the sign-in was accepted before
+            raise
+        return None
+    root = next(iter(found), None)
     if root is not None and ACTIVE_DIRECTORY_CAPABILITY in root.values.get("supportedcapabilities", ()):
         raise active_directory_unsupported()
     return root

@@ -22,6 +22,7 @@ from tests.connectors.protocols.odd_directory import BASE, connected, signs_in
 
 pytestmark = [
     pytest.mark.servers("ns-slapd", "dscreate"),
+    pytest.mark.timeout(300),  # an instance takes long to make
     pytest.mark.skipif(os.geteuid() != 0, reason="389 Directory Server needs root here"),
 ]
 

@@ -251,10 +251,24 @@ async def test_without_a_way_to_lock_the_check_says_it() -> None:
             pass
 
 
+@pytest.mark.parametrize("code", [32, 50])
+async def test_a_server_that_hides_what_it_is_can_be_used(code: int) -> None:
+    find = ldap_recordings.read(RECORDINGS_389 / "find.json")
+    uid = find[-1]["response"][0]["raw_attributes"]["uid"][0]
+    refused = {"result": {"result": code, "description": "refused", "message": ""}, "response": []}
+    root = {"request": ["search", "", "(objectClass=*)", "BASE"], **refused}
+    sign_in, *others = _without_root(find)
+    async with connected("ldap://127.0.0.1:1") as ldap:
+        with ldap_recordings.replaying(sign_in, root, *others):
+            (account,) = await ldap.find_accounts([Lookup("uid", uid)])
+    assert account.label == uid
+
+
 async def test_389_directory_server_is_locked_by_its_own_attribute() -> None:
     """With exchanges that tests/connectors/protocols/test_ldap_389.py recorded from a real one."""
-    recordings = Path(__file__).parent / "recordings" / "389"
-    check, find, lock, locked = (ldap_recordings.read(recordings / f"{name}.json") for name in RECORDED_389)
+    check, find, lock, locked = (
+        ldap_recordings.read(RECORDINGS_389 / f"{name}.json") for name in ("check", "find", "lock", "locked")
+    )
     async with connected("ldap://127.0.0.1:1") as ldap:
         with ldap_recordings.replaying(*check):
             assert "accounts are locked by nsAccountLock" in (await ldap.check()).detail
@@ -268,7 +282,7 @@ async def test_389_directory_server_is_locked_by_its_own_attribute() -> None:
             assert (await ldap.read_back(effect)).outcome == "done"
 
 
-RECORDED_389 = ("check", "find", "lock", "locked")
+RECORDINGS_389 = Path(__file__).parent / "recordings" / "389"
 
 
 def _without_root(exchanges: list[ldap_recordings.Exchange]) -> list[ldap_recordings.Exchange]:

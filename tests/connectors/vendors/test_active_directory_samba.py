@@ -24,7 +24,7 @@ from connectors.registry import connect
 from tests.connectors import ldap_recordings
 from tests.connectors.vendors.samba_domain import HOST, PASSWORD, REALM, ROOT, SambaDomain
 
-pytestmark = pytest.mark.servers("samba", "samba-tool")
+pytestmark = [pytest.mark.servers("samba", "samba-tool"), pytest.mark.timeout(300)]  # a domain takes long to make
 OLD = "Ein-Satz-mit-9-Zeichen"
 _numbers = itertools.count(1)
 

@@ -19,7 +19,7 @@ from tests.integration.conftest import Install
 from tests.integration.installation import new_settings, statuses
 from tests.integration.packets import APPROVALS
 
-pytestmark = pytest.mark.servers("samba", "samba-tool")
+pytestmark = [pytest.mark.servers("samba", "samba-tool"), pytest.mark.timeout(300)]  # a domain takes long to make
 OLD = "Ein-Satz-mit-9-Zeichen"
 WORKFLOW = """\
 name: directory-leaver
