@@ -22,6 +22,7 @@ from ldap3.utils.dn import escape_rdn
 
 from connectors.abilities import Connector
 from connectors.registry import connect
+from connectors.vendors.active_directory.user import sid_text
 from orchestrator.embedded.company.certificate import write_certificate
 
 HOST = "127.0.0.21"
@@ -40,6 +41,7 @@ def why_absent() -> str:
 @dataclass(frozen=True)
 class SambaDomain:
     authority: Path
+    settings: Path
 
     @property
     def url(self) -> str:
@@ -84,8 +86,8 @@ class SambaDomain:
             )
         return dn
 
-    def add_group(self, name: str, *members: str) -> str:
-        dn = f"CN={escape_rdn(name)},CN=Users,{ROOT}"
+    def add_group(self, name: str, *members: str, parent: str = f"CN=Users,{ROOT}") -> str:
+        dn = f"CN={escape_rdn(name)},{parent}"
         with self.administer() as connection:
             listed = {"member": list(members)} if members else {}
             connection.add(dn, ["top", "group"], {"sAMAccountName": name.replace(",", ""), **listed})
@@ -97,10 +99,22 @@ class SambaDomain:
             connection.add(dn, ["top", "organizationalUnit"])
         return dn
 
+    def delegate(self, dn: str, *entries: str) -> None:
+        """Adds entries of an access list, in SDDL."""
+        for entry in entries:
+            command = ["samba-tool", "dsacl", "set", "-s", str(self.settings), f"--objectdn={dn}", f"--sddl={entry}"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+
     def values(self, dn: str, attribute: str) -> list[str]:
         with self.administer() as connection:
             connection.search(dn, "(objectClass=*)", "BASE", attributes=[attribute])
             return [value.decode() for value in connection.response[0]["raw_attributes"].get(attribute, [])]
+
+    def sid(self, dn: str) -> str:
+        with self.administer() as connection:
+            connection.search(dn, "(objectClass=*)", "BASE", attributes=["objectSid"])
+            return sid_text(connection.response[0]["raw_attributes"]["objectSid"][0].hex())
 
     def change(self, dn: str, attribute: str, operation: str, *values: str | bytes) -> None:
         with self.administer() as connection:
@@ -126,7 +140,7 @@ async def samba_domain() -> AsyncIterator[SambaDomain]:
             )  # fmt: skip
         try:
             await _answering(folder, process)
-            yield SambaDomain(authority)
+            yield SambaDomain(authority, folder / "etc" / "smb.conf")
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()

@@ -120,6 +120,19 @@ async def test_the_check_names_what_is_missing(directory: Connector) -> None:
     assert "remove_from_groups not possible" in said
 
 
+async def test_the_check_names_what_is_missing_for_protected_people(directory: Connector) -> None:
+    """AdminSDHolder sets their permissions, so a delegation on an OU does not reach them."""
+    recorded = exchanges("check")
+    protected = next(
+        each for each in recorded if "(&(&(objectCategory=person)(objectClass=user))(adminCount>=1))" in each["request"]
+    )
+    protected["response"][0]["raw_attributes"]["allowedAttributesEffective"] = ["accountExpires"]
+    with replaying(*recorded):
+        said = (await directory.check()).detail
+    assert said.count("not possible") == 1
+    assert "disable_account not possible for protected people (adminCount 1; AdminSDHolder" in said
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

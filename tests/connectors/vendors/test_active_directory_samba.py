@@ -262,6 +262,45 @@ async def test_the_check_names_missing_rights(domain: SambaDomain, directory: Co
     await weak.aclose()
 
 
+# schemaIDGUID of classes and attributes, and the extended right Reset Password (MS-ADSC, MS-ADA, MS-ADTS section 5.1.3)
+USER, GROUP = "bf967aba-0de6-11d0-a285-00aa003049e2", "bf967a9c-0de6-11d0-a285-00aa003049e2"
+CONTROL, EXPIRES = "bf967a68-0de6-11d0-a285-00aa003049e2", "bf967915-0de6-11d0-a285-00aa003049e2"
+MEMBER, NAME = "bf9679c0-0de6-11d0-a285-00aa003049e2", "bf967a0e-0de6-11d0-a285-00aa003049e2"
+COMMON_NAME, RESET_PASSWORD = "bf96793f-0de6-11d0-a285-00aa003049e2", "00299570-246d-11d0-a768-00aa006e0529"
+
+
+async def test_the_documented_permissions_suffice(domain: SambaDomain, directory: Connector) -> None:
+    """docs/connectors/active-directory.md lists them."""
+    service, service_dn = await user(domain, "offboard")
+    staff, gone = [await asyncio.to_thread(domain.add_unit, name) for name in ("Staff", "Gone")]
+    name, dn = await user(domain, parent=staff)
+    group = await asyncio.to_thread(lambda: domain.add_group("Delegated", dn, parent=staff))
+    sid = domain.sid(service_dn)
+
+    def delegate() -> None:
+        people = [f"(OA;CIIO;WP;{what};{USER};{sid})" for what in (CONTROL, EXPIRES, NAME, COMMON_NAME)]
+        others = [f"(OA;CIIO;CR;{RESET_PASSWORD};{USER};{sid})", f"(OA;CIIO;WP;{MEMBER};{GROUP};{sid})"]
+        domain.delegate(staff, *people, *others, f"(OA;CI;DC;{USER};;{sid})")
+        domain.delegate(gone, f"(OA;CI;CC;{USER};;{sid})", *people)
+
+    await asyncio.to_thread(delegate)
+    delegated = domain.connect(bind_dn=f"{service}@{REALM}", password=OLD, people_base=staff)
+    said = (await delegated.check()).detail
+    assert "not possible for people" not in said
+    account = await find(delegated, name)
+    for doing in (
+        effect("disable_account", account),
+        effect("expire_account", account, at="2020-01-01T00:00:00+01:00"),
+        effect("remove_from_groups", account),
+        effect("scramble_password", account),
+        effect("move_to_ou", account, ou=gone),
+    ):
+        await delegated.attempt(doing)
+        assert (await delegated.read_back(doing)).outcome == "done", doing.ability
+    assert domain.values(group, "member") == []
+    await delegated.aclose()
+
+
 async def test_the_check_says_why_the_sign_in_is_refused(domain: SambaDomain, directory: Connector) -> None:
     name, _ = await user(domain)
     await directory.attempt(effect("disable_account", await find(directory, name)))
