@@ -122,8 +122,8 @@ def _one(words: list[str], fields: Collection[str], advanced: bool) -> tuple[Con
     def condition_of(document: Mapping[str, Any]) -> bool:
         found = document.get(name)
         if operator in ("eq", "ne"):
-            return (_folded(found) == _folded(value)) == (operator == "eq")
-        return found is not None and bool(found >= value if operator == "ge" else found <= value)
+            return bool(_folded(found) == _folded(value)) == (operator == "eq")
+        return bool(found is not None and (found >= value if operator == "ge" else found <= value))
 
     return condition_of, words[3:]
 
