@@ -67,3 +67,17 @@ async def test_a_file_that_is_no_export(offboard: Offboard, tmp_path: Path) -> N
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
     assert "has no column 'Country'" in await offboard.refused("start", "--from-csv", str(path), as_="hr")
+
+
+async def test_hr_has_the_zone_and_a_person_who_still_works_is_not_started(
+    offboard: Offboard, leaver: Leaver, tmp_path: Path
+) -> None:
+    goes, stays = await leaver(time_zone="Asia/Tokyo"), await leaver()
+    path = export(tmp_path / "leavers.csv", [goes, stays, stays])
+    lines = path.read_text().replace("Europe/Berlin", "").splitlines()
+    lines[3] = lines[3].replace(f",{NEXT_YEAR}-02-26,17:00", ",,")
+    path.write_text("\n".join(lines) + "\n")
+    answer = await offboard("start", "--from-csv", str(path), "--skip-bad", as_="hr")
+    assert answer.code == 0 and answer.out.count("run r") == 1 and "in Asia/Tokyo)" in answer.out
+    assert "line 3: has the same employee number as line 4" in answer.err
+    assert stays.employee_number not in (await offboard.done("runs", as_="hr")).out
