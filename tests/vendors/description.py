@@ -31,7 +31,7 @@ class Description:
         return _shape(operation) in self.operations
 
     def scopes(self, operation: str) -> list[str]:
-        """The OAuth scopes that the operation needs, where the vendor names them."""
+        """The OAuth scopes that the vendor names: whether one or all are needed is the vendor's rule."""
         return list(self.operations[_shape(operation)].get("scopes", []))
 
     def faults_of_request(self, operation: str, query: Mapping[str, list[str]], body: Any) -> Iterator[str]:

@@ -185,7 +185,7 @@ class _Discovery:
             if parameter.get("required"):
                 facts["required"] = True
             parameters[key] = facts
-        result: Document = {"parameters": parameters, "responses": {}}
+        result: Document = {"parameters": parameters, "scopes": method.get("scopes", []), "responses": {}}
         if "request" in method:
             result["body"], result["body_required"] = self._schema(method["request"]), True
         result["responses"]["2XX"] = self._schema(method["response"]) if "response" in method else None

@@ -32,7 +32,8 @@ FORM = "application/x-www-form-urlencoded"
 @dataclass
 class Call:
     """One request. `operation` is the route's `METHOD /path/{id}`, `given` the values of its `{}`; `body` is JSON, or
-    the first value of each field of a form. `caller` is what the simulator made of the credential."""
+    the first value of each field of a form. `caller` is what the simulator made of the credential,
+    `largest_page` the simulator's."""
 
     method: str
     path: str
@@ -42,10 +43,15 @@ class Call:
     headers: Mapping[str, str]
     body: Any
     caller: Any = None
+    largest_page: int = 0
     noted: dict[str, Any] = field(default_factory=dict)
 
     def first(self, name: str, default: str = "") -> str:
         return self.query.get(name, [default])[0]
+
+    def page_size(self, size: int) -> int:
+        """How many entries a page has if the request asks for this many."""
+        return min(size, self.largest_page or size)
 
     def flag(self, name: str, default: bool = False) -> bool:
         return self.first(name, "true" if default else "false") == "true"
@@ -83,6 +89,8 @@ class Simulator:
         self.requests: list[Call] = []
         self.violations: list[str] = []
         self.url = ""
+        self.largest_page = 0
+        """At most so many entries in a page, whatever the request asks for; 0: as the vendor documents."""
         self._ahead = timedelta()
         self._before: Any = None
         self._stale: list[InjectedFault] = []
@@ -220,7 +228,8 @@ class Simulator:
                 operation, given = name, {key: unquote(value) for key, value in found.groupdict().items()}
                 break
         query = parse_qs(request.url.query, keep_blank_values=True)
-        return Call(method, path, operation, given, query, request.headers, _read(body, request.headers))
+        content = _read(body, request.headers)
+        return Call(method, path, operation, given, query, request.headers, content, largest_page=self.largest_page)
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -43,6 +43,7 @@ def listed(
     top = int(call.first("$top", str(DEFAULT_IN_A_PAGE)))
     if not 1 <= top <= MOST_IN_A_PAGE:
         raise unsupported_query(f"Invalid page size specified: '{top}'. Must be between 1 and 999 inclusive.")
+    top = call.page_size(top)
     start = int(call.first("$skiptoken", "0"))
     body: Document = {"@odata.context": f"{url}/v1.0/$metadata#{call.path.rsplit('/', 1)[-1]}"}
     if advanced:

@@ -149,6 +149,9 @@ async def test_pages_are_named_by_next_links(here: EntraFromOutside) -> None:
         here.entra.state.new_user(f"more-{number}@corp.example")
     assert len(await here.list("/v1.0/users", top="2", select="id")) == 7
     assert len(here.entra.sent("GET", "/users$")) == 4
+    here.entra.largest_page = 5
+    assert len(await here.list("/v1.0/users")) == 7
+    assert len(here.entra.sent("GET", "/users$")) == 6
     assert code(await here.api.get("/v1.0/users", params={"$top": "1000"})) == (400, "Request_UnsupportedQuery")
 
 

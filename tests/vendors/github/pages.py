@@ -16,7 +16,7 @@ MOST_IN_A_PAGE = 100
 
 def page(url: str, call: Call, documents: Sequence[Any], wrapped_as: str = "") -> Response:
     """A larger `per_page` counts as the largest. `wrapped_as` names the field of a document around the list."""
-    size = min(int(call.first("per_page", str(DEFAULT_IN_A_PAGE))), MOST_IN_A_PAGE)
+    size = call.page_size(min(int(call.first("per_page", str(DEFAULT_IN_A_PAGE))), MOST_IN_A_PAGE))
     number = int(call.first("page", "1"))
     last = max(1, -(-len(documents) // size))
     shown = list(documents[(number - 1) * size : number * size])

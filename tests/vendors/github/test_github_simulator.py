@@ -213,6 +213,8 @@ async def test_pages_have_links_and_a_size_of_at_most_a_hundred(here: GitHubFrom
     first = await here.app.get("/orgs/corp/members", params={"per_page": "100"})
     assert len(first.json()) == 100
     assert "page=2" in first.links["last"]["url"]
+    here.github.largest_page = 50
+    assert len(await here.list("/orgs/corp/members", per_page="100")) == 124
 
 
 async def test_faults_have_githubs_forms(here: GitHubFromOutside) -> None:

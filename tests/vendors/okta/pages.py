@@ -18,14 +18,15 @@ def page(url: str, call: Call, documents: Sequence[dict[str, Any]], default: int
     limit = int(call.first("limit", str(default)))
     if limit < 1 or (most and limit > most):
         raise invalid("limit", f"limit: The value must be between 1 and {most}.")
+    size = call.page_size(limit)
     after = call.first("after")
     start = 0
     if after:
         places = [place for place, one in enumerate(documents) if one["id"] == after]
         start = places[0] + 1 if places else len(documents)
-    shown = list(documents[start : start + limit])
+    shown = list(documents[start : start + size])
     links = [f'<{url}{call.path}?{urlencode(call.query, doseq=True)}>; rel="self"']
-    if start + limit < len(documents):
+    if start + size < len(documents):
         query = {**call.query, "after": [shown[-1]["id"]], "limit": [str(limit)]}
         links.append(f'<{url}{call.path}?{urlencode(query, doseq=True)}>; rel="next"')
     response = answer(shown)
