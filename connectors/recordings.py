@@ -89,7 +89,7 @@ def replay(flow: Flow[T], exchanges: Sequence[Exchange], dialect: Dialect | None
 
 
 def _place(request: Request) -> str:
-    return request.url or "/" + "/".join(quote(segment, safe="") for segment in request.path)
+    return request.url or "/" + "/".join(quote(segment, safe="$") for segment in request.path)
 
 
 def _body(request: Request) -> Any:

@@ -22,6 +22,7 @@ from connectors.reference.code_hosting import CODE_HOSTING
 from connectors.reference.hr import HR, HrConnector, HrSettings
 from connectors.vendors.active_directory import connector as active_directory
 from connectors.vendors.active_directory.settings import ActiveDirectorySettings
+from connectors.vendors.entra import ENTRA
 from connectors.vendors.okta import OKTA
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -63,6 +64,7 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "code_hosting": over_http(CODE_HOSTING),
     "cards": over_http(CARDS),
     "okta": over_http(OKTA),
+    "entra": over_http(ENTRA),
     "mail": ConnectorKind(mail.MailSettings, _mail, mail.ACTS),
 }
 

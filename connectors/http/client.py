@@ -122,7 +122,7 @@ class HttpClient:
                 )
             self.require_allowed(url, setting="url")
         else:
-            segments = [quote(segment, safe="") for segment in request.path]
+            segments = [quote(segment, safe="$") for segment in request.path]  # "$ref" is a segment of OData
             if any(segment in ("", ".", "..") for segment in segments):
                 raise RefusedError("invalid_id", "An ID is empty or has only dots.", happened="no")
             path = "/".join([self._base.path.rstrip("/"), *segments])

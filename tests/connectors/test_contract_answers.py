@@ -20,8 +20,10 @@ from connectors.people import PeopleSource
 from connectors.registry import connect, connector_kinds
 from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
+from tests.connectors.vendors.entra_description import GRAPH
 from tests.connectors.vendors.okta_description import check_answer
 
+TOKEN = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3599}
 BOMB = gzip.compress(b'"' + b" " * 20_000_000 + b'"')
 GZIP = {"Content-Encoding": "gzip"}
 
@@ -39,6 +41,7 @@ PERSON = {
     "email": "isa.lund@vendor.example", "status": "active",
 }  # fmt: skip
 OKTA_USER = {"id": "7", "status": "ACTIVE", "profile": {"login": "isa.lund@vendor.example", "employeeNumber": "E-1"}}
+ENTRA_USER = {"id": "7", "userPrincipalName": "isa.lund@vendor.example", "employeeId": "E-1", "accountEnabled": True}
 SCIM_USER = {"id": "7", "userName": "isa.lund@vendor.example", "externalId": "E-1", "active": True}
 
 
@@ -56,14 +59,19 @@ class Kind:
     async def connected(
         self, answer: Callable[[ReceivedRequest], ScriptedAnswer], **settings: str
     ) -> AsyncIterator[tuple[Connector, ScriptedServer]]:
-        server = ScriptedServer(answer)
-        async with listening(server.serve) as port:
+        server, login = ScriptedServer(answer), ScriptedServer(lambda asked: ScriptedAnswer(200, TOKEN))
+        async with listening(server.serve) as port, listening(login.serve) as login_port:
             address = f"http://127.0.0.1:{port}"
             known = {"url": address, "token": "t0ken"}
             if self.name == "mail":
                 known = {
                     "smtp_host": "127.0.0.1", "sender": "offboard@vendor.example",
                     "admin_url": address, "admin_token": "t0ken",
+                }  # fmt: skip
+            if self.name == "entra":
+                known = {
+                    "url": address, "login_url": f"http://127.0.0.1:{login_port}",
+                    "tenant": "vendor.example", "client_id": "app", "client_secret": "s3cret",
                 }  # fmt: skip
             connector = connect(self.name, known | settings, allowed_hosts=["127.0.0.1"])
             yield connector, server
@@ -94,6 +102,12 @@ KINDS = (
     Kind("cards", Lookup("employee_number", "E-1"), {"cards": [CARD]}, cursor("cards", CARD)),
     Kind("hr", Lookup("employee_number", "E-1"), {"people": [PERSON]}, cursor("people", PERSON)),
     Kind("mail", Lookup("address", "isa@vendor.example"), {"address": "isa@vendor.example"}),
+    Kind(
+        "entra",
+        Lookup("employeeId", "E-1"),
+        {"value": [ENTRA_USER]},
+        lambda following: ScriptedAnswer(200, {"value": [ENTRA_USER], "@odata.nextLink": following}),
+    ),
 )
 PAGED = tuple(kind for kind in KINDS if kind.page is not None)
 
@@ -168,7 +182,7 @@ async def test_a_next_page_on_another_host_is_never_asked(kind: Kind) -> None:
     assert elsewhere.asked == []
     # A cursor is never an address: it goes into the query, and comes back again and again.
     assert (raised.value.code, len(server.asked)) == (
-        ("host_not_allowed", 1) if kind.name == "okta" else ("answer_not_understood", 2)
+        ("host_not_allowed", 1) if kind.name in ("okta", "entra") else ("answer_not_understood", 2)
     )
 
 
@@ -179,6 +193,7 @@ NOTHING: Mapping[str, ScriptedAnswer] = {
     "cards": ScriptedAnswer(200, {"cards": [], "next": None}),
     "hr": ScriptedAnswer(200, {"people": [], "next": None}),
     "mail": ScriptedAnswer(404, {"error": "not_found"}),
+    "entra": ScriptedAnswer(200, {"value": []}),
 }
 ABSENT = {"E-1": "E-9", "isa@vendor.example": "eva@vendor.example"}
 
@@ -188,8 +203,14 @@ def test_oktas_answers_are_described_by_okta() -> None:
         check_answer("GET", "/api/v1/users", answer.status, answer.body)
 
 
+def test_entras_answers_are_described_by_microsoft() -> None:
+    for answer in (ScriptedAnswer(200, {"value": [ENTRA_USER]}), NOTHING["entra"]):
+        GRAPH.check_answer("GET", "/v1.0/users", answer.status, answer.body)
+
+
 def test_every_kind_over_http_is_here() -> None:
-    assert {kind.name for kind in KINDS} == {name for name in connector_kinds() if name != "ldap"}
+    others = {"ldap", "active_directory", "people_csv"}
+    assert {kind.name for kind in KINDS} == connector_kinds().keys() - others
 
 
 @pytest.mark.parametrize("answers", ["honest", "empty to every condition", "empty", "without the attribute"])
@@ -257,12 +278,13 @@ async def test_another_403_needs_a_person(kind: Kind, headers: dict[str, str]) -
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=named)
-async def test_a_token_that_cannot_be_renewed_is_sent_once(kind: Kind) -> None:
+async def test_a_token_is_renewed_once_at_most(kind: Kind) -> None:
+    """Only `entra` asks for its token, and can ask for another."""
     async with kind.connected(lambda asked: ScriptedAnswer(401, {"error": "expired"})) as (connector, server):
         with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
             await connector.find_accounts([kind.lookup])
     assert raised.value.happened == "no"
-    assert len(server.asked) == 1
+    assert len(server.asked) == (2 if kind.name == "entra" else 1)
 
 
 def in_pages(name: str, items: list[Any]) -> Callable[[ReceivedRequest], ScriptedAnswer]:

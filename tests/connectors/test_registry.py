@@ -11,7 +11,7 @@ from connectors.people import PeopleSource
 from connectors.registry import HR_KINDS, SETTINGS, connect, connector_kinds
 from tests.connectors.company_settings import KINDS as COMPANY_KINDS
 
-KINDS = sorted([*COMPANY_KINDS, "active_directory", "okta", "people_csv"])
+KINDS = sorted([*COMPANY_KINDS, "active_directory", "entra", "okta", "people_csv"])
 COMPLETE = {
     "url": "https://systems.example/v2",
     "token": "token-123",
@@ -29,6 +29,8 @@ COMPLETE = {
 def complete(kind: str) -> dict[str, str]:
     known = {setting.name for setting in SETTINGS[kind]}
     settings = {name: value for name, value in COMPLETE.items() if name in known}
+    if kind == "entra":
+        settings |= {"tenant": "example.com", "client_id": "app-1", "client_secret": "s3cret-1"}
     return settings | ({"url": "ldaps://systems.example"} if kind in ("ldap", "active_directory") else {})
 
 
