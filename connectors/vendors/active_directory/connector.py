@@ -9,9 +9,7 @@ and open sessions last until their servers end them.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-import uuid
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -79,10 +77,8 @@ class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domai
         value = escape_filter_chars(lookup.value)
         match lookup.attribute.lower():
             case "objectguid":
-                with contextlib.suppress(ValueError):
-                    entry = domain.entry(f"<GUID={uuid.UUID(lookup.value)}>", [*READ, *attributes])
-                    return [DomainUser(entry)] if entry is not None and DomainUser(entry).is_person else []
-                return []
+                entry = domain.entry_of_guid(lookup.value, [*READ, *attributes])
+                return [DomainUser(entry)] if entry is not None and DomainUser(entry).is_person else []
             case "proxyaddresses":
                 value = f"smtp:{value}"
         wanted = f"(&{PERSON}({lookup.attribute}={value}))"
@@ -175,7 +171,8 @@ class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domai
             "groups_not_found": missing,
             **groups.shown(),
         }
-        return none_left(remaining, evidence, shows_such=groups.members_shown and not missing)
+        complete = groups.complete if wanted is None else groups.members_shown
+        return none_left(remaining, evidence, shows_such=complete and not missing)
 
     def scramble(self, domain: Domain, user: DomainUser, effect: Effect) -> Reply:
         """Twice, since domain controllers accept the password before the current one for an hour in some logins."""

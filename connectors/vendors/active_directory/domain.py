@@ -5,6 +5,7 @@ The root entry of the server ("rootDSE", MS-ADTS section 3.1.1.3.2) names the do
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,6 +43,13 @@ class Domain:
         except LdapRefusedError as error:
             if error.result_code != _NO_SUCH_OBJECT:
                 raise
+            return None
+
+    def entry_of_guid(self, text: str, attributes: Sequence[str]) -> LdapEntry | None:
+        """None also for a text that is no GUID."""
+        try:
+            return self.entry(f"<GUID={uuid.UUID(text)}>", attributes)
+        except ValueError:
             return None
 
     def other_domains(self) -> list[str]:

@@ -57,11 +57,13 @@ class DomainGroup:
 
 @dataclass(frozen=True, slots=True)
 class DomainGroups:
-    """`direct` list the account; `nested` are the others that it is in, through those or through `primary`."""
+    """`direct` list the account; `nested` are the others that it is in, through those or through `primary`. `hidden`
+    are the SIDs of groups that count for the account and that bind_dn does not see, such as those of another domain."""
 
     direct: Sequence[DomainGroup]
     primary: DomainGroup | None
     nested: Sequence[DomainGroup]
+    hidden: Sequence[str]
     members_shown: bool
 
     @property
@@ -70,7 +72,12 @@ class DomainGroups:
 
     @property
     def privileged(self) -> bool:
-        return any(group.privileged for group in self.every)
+        return any(group.privileged for group in self.every) or any(_is_privileged_sid(sid) for sid in self.hidden)
+
+    @property
+    def complete(self) -> bool:
+        """Whether an account that is in no further group would look like this."""
+        return self.members_shown and self.primary is not None and not self.hidden
 
     @property
     def primary_leaves(self) -> bool:
@@ -88,6 +95,7 @@ class DomainGroups:
         return {
             "primary_group": self.primary.shown() if self.primary is not None else None,
             "nested_groups": [group.shown() for group in self.nested],
+            "hidden_groups": list(self.hidden),
         }
 
 
@@ -99,7 +107,8 @@ def read_groups(domain: Domain, user: DomainUser, privileged: Collection[str]) -
         return [_group(entry, privileged) for entry in entries]
 
     direct = found(f"(member={escape_filter_chars(user.dn)})")
-    primary_entry = domain.entry(f"<SID={_primary_sid(user)}>", _READ)
+    rid = user.number("primaryGroupID")
+    primary_entry = domain.entry(f"<SID={_domain_sid(user)}-{rid}>", _READ) if rid is not None else None
     primary = _group(primary_entry, privileged) if primary_entry is not None else None
     known = {group.guid for group in (*direct, *([primary] if primary is not None else []))}
     nested: dict[str, DomainGroup] = {}
@@ -108,7 +117,9 @@ def read_groups(domain: Domain, user: DomainUser, privileged: Collection[str]) -
             if group.guid not in known:
                 nested[group.guid] = group
     shown = bool(direct or nested) or domain.session.any_entry(domain.root, f"(&{_GROUP}(member=*))")
-    return DomainGroups(direct, primary, list(nested.values()), shown)
+    seen = {group.sid for group in (*direct, *([primary] if primary is not None else []), *nested.values())}
+    hidden = [sid for sid in _token_groups(domain, user) if sid not in seen]
+    return DomainGroups(direct, primary, list(nested.values()), hidden, shown)
 
 
 def is_privileged(domain: Domain, user: DomainUser, privileged: Collection[str]) -> bool:
@@ -116,11 +127,9 @@ def is_privileged(domain: Domain, user: DomainUser, privileged: Collection[str])
     if user.protected:
         return True
     if not privileged:
-        # The controller's own list of all groups that count for the account (MS-ADTS section 3.1.1.4.5): one request.
-        entry = domain.entry(f"<GUID={user.guid}>", ["tokenGroups"])
-        tokens = entry.values.get("tokengroups", ()) if entry is not None else ()
-        if tokens:
-            return any(_is_privileged_sid(sid_text(token)) for token in tokens)
+        sids = _token_groups(domain, user)  # one request
+        if sids:
+            return any(_is_privileged_sid(sid) for sid in sids)
     return read_groups(domain, user, privileged).privileged
 
 
@@ -129,6 +138,8 @@ def unknown_names(domain: Domain, groups: DomainGroups, wanted: Collection[str] 
     missing = []
     for name in sorted(wanted or ()):
         if any(group.is_named({comparable(name)}) for group in groups.every):
+            continue
+        if domain.entry_of_guid(name, ["1.1"]) is not None:
             continue
         text = escape_filter_chars(name)
         if not domain.session.any_entry(
@@ -139,7 +150,7 @@ def unknown_names(domain: Domain, groups: DomainGroups, wanted: Collection[str] 
 
 
 def still_nested(groups: DomainGroups, wanted: Collection[str] | None) -> list[DomainGroup]:
-    """DomainGroups named in `wanted` that the account is in through other groups only."""
+    """Groups named in `wanted` that the account is in through other groups only."""
     names = {comparable(name) for name in wanted or ()}
     return [group for group in groups.nested if group.is_named(names)]
 
@@ -157,7 +168,7 @@ def leave(domain: Domain, user: DomainUser, group: DomainGroup) -> None:
 
 def replace_primary(domain: Domain, user: DomainUser) -> None:
     """Domain Users becomes the primary group. Raises `RefusedError("group_not_found")`, `LdapRefusedError`."""
-    new = domain.entry(f"<SID={user.sid.rpartition('-')[0]}-{DOMAIN_USERS}>", ["cn"])
+    new = domain.entry(f"<SID={_domain_sid(user)}-{DOMAIN_USERS}>", ["cn"])
     if new is None:
         raise RefusedError(
             "group_not_found",
@@ -184,8 +195,15 @@ def nested_refusal(left: GroupsLeft, groups: Sequence[DomainGroup]) -> None:
             )
 
 
-def _primary_sid(user: DomainUser) -> str:
-    return f"{user.sid.rpartition('-')[0]}-{user.number('primaryGroupID') or DOMAIN_USERS}"
+def _token_groups(domain: Domain, user: DomainUser) -> list[str]:
+    """The SIDs of all security groups that count for the account, as the controller computes them (MS-ADTS section
+    3.1.1.4.5); none where it does not show them."""
+    entry = domain.entry(f"<GUID={user.guid}>", ["tokenGroups"])
+    return [sid_text(token) for token in entry.values.get("tokengroups", ())] if entry is not None else []
+
+
+def _domain_sid(user: DomainUser) -> str:
+    return user.sid.rpartition("-")[0]
 
 
 def _is_privileged_sid(sid: str) -> bool:

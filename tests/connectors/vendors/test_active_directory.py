@@ -176,6 +176,25 @@ async def test_the_account_leaves_its_groups(directory: Connector) -> None:
     assert reply["primary_group"]["name"] == "Domain Users"
 
 
+async def test_groups_that_are_not_shown_are_not_taken_as_left(directory: Connector) -> None:
+    assert (await looked(directory, "remove_from_groups", "groups_left")).outcome == "done"
+    recorded = exchanges("groups_left")
+    tokens = recorded[-1]["response"][0]["raw_attributes"]["tokenGroups"]
+    tokens.append({"hex": "01050000000000051500000001000000020000000300000007020000"})
+    with replaying(*recorded):
+        seen = await directory.read_back(effect("remove_from_groups", recorded))
+    assert seen.outcome == "unknown" and seen.evidence["hidden_groups"] == ["S-1-5-21-1-2-3-519"]
+    recorded = exchanges("groups_left")
+    hidden = next(each for each in recorded if "<SID=" in str(each["request"]))
+    hidden["response"] = []
+    chain = next(number for number, each in enumerate(recorded[:-1]) if "1941" in str(each["request"]))
+    base, scope = recorded[chain]["request"][1], recorded[chain]["request"][3]
+    # Instead of the groups of the primary group: whether the directory shows members at all.
+    recorded[chain + 1]["request"] = ["search", base, "(&(objectClass=group)(member=*))", scope]
+    with replaying(*recorded):
+        assert (await directory.read_back(effect("remove_from_groups", recorded))).outcome == "unknown"
+
+
 async def test_a_privileged_primary_group_is_replaced(directory: Connector) -> None:
     assert (await looked(directory, "remove_from_groups", "primary_group_there")).outcome == "not_done"
     recorded = exchanges("replace_primary_group")
