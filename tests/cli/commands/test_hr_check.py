@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -80,6 +81,8 @@ async def test_each_row_is_shown_as_it_was_understood(offboard: Offboard, packet
     assert answer.json["counts"] == {
         "works": 1, "left": 0, "starts": 1, "starts_urgent": 1, "not_started": 1, "not_read": 1,
     }  # fmt: skip
+    written = set(re.findall(r"[a-z_]+", (Path(__file__).parents[3] / "docs" / "json.md").read_text()))
+    assert answer.json.keys() | answer.json["rows"][0].keys() | answer.json["counts"].keys() <= written
     nora = answer.json["rows"][0]
     assert (nora["employee_number"], nora["manager"], nora["zone"], nora["result"]) == (
         "E-1", "E-2", "Europe/Berlin", "starts",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,21 @@ from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack, put_in_production
-from tests.cli.command_line import Leaver, Offboard, until
+from tests.cli.command_line import Leaver, Offboard, open_exceptions, until
 
 PACKET = "csv-leaver"
 NEXT_YEAR = datetime.now(UTC).year + 1
 TITLES = "Nummer;Name;E-Mail;Vorgesetzte;Letzter Tag"
 Put = Callable[..., Path]
+DELETING = b"""
+  - name: delete_identity
+    title: Delete the sign-in account
+    system: identity
+    ability: delete_account
+    needs: [remove_identity_groups]
+    at: cutoff
+    gate: access
+"""
 
 
 @pytest_asyncio.fixture
@@ -46,7 +55,8 @@ async def put(stack: Stack) -> Put:
         "export_format": {"dates": "german", "encoding": "windows-1252", "time_zone": "Europe/Berlin"},
     }  # fmt: skip
     files[PLATFORM_FILE] = yaml.safe_dump(platform).encode()
-    files[WORKFLOW_FILE] = files[WORKFLOW_FILE].replace(b"name: identity-only", f"name: {PACKET}".encode())
+    workflow = files[WORKFLOW_FILE].replace(b"name: identity-only", f"name: {PACKET}".encode())
+    files[WORKFLOW_FILE] = workflow + DELETING
     actors = (await stack.services.runs.organisation()).actors
     await put_in_production(stack.services, parse_packet(files), actors["value-owner"], actors["safety-owner"])
 
@@ -107,3 +117,26 @@ async def test_a_packet_cannot_name_a_file_elsewhere(stack: Stack) -> None:
     )  # fmt: skip
     with pytest.raises(ActionRequiredError, match="setting_invalid"):
         await stack.connections.to("hr", spec)
+
+
+async def test_an_account_is_deleted_only_when_the_newest_file_says_that_the_person_left(
+    offboard: Offboard, leaver: Leaver, put: Put
+) -> None:
+    nora, bea, omar = await leaver(), await leaver(), await leaver()
+    put((nora, bea.employee_number, ""), (bea, "", ""), (omar, "", ""))
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"
+    await offboard.done("start", nora.employee_number, "--cutoff", now, "--zone", "UTC", "--packet", PACKET, as_="hr")
+    listed = (await offboard.done("runs", "--json", as_="hr")).json["runs"]
+    (run_id,) = [run["run_id"] for run in listed if run["person"]["employee_number"] == nora.employee_number]
+    await until(offboard, run_id, lambda run: any(gate["state"] == "open" for gate in run["gates"]))
+    await offboard.done("approve", run_id, "access", as_="it")
+    run = await until(offboard, run_id, open_exceptions)
+    (problem,) = open_exceptions(run)
+    assert (problem["step"], problem["code"]) == ("delete_identity", "employed_again")
+    steps = {step["name"]: step["status"] for step in run["steps"]}
+    assert (steps["disable_identity"], steps["delete_identity"]) == ("verified", "failed")
+
+    put((nora, bea.employee_number, f"{datetime.now(UTC) - timedelta(days=1):%d.%m.%Y}"), (bea, "", ""), (omar, "", ""))
+    await offboard.done("retry", run_id, "delete_identity", "--reason", "HR exported the last day", as_="operator")
+    run = await until(offboard, run_id, lambda run: run["state"] in ("clean", "with_exceptions"))
+    assert {step["name"]: step["status"] for step in run["steps"]}["delete_identity"] == "verified"
