@@ -24,10 +24,11 @@ Proof from outside: `POST /api/v1/authn` signs in with `user.password`; `GET /ap
 `POST /oauth2/v1/token` show whether tokens of a client live.
 
 Okta's documents leave open what happens in some cases. The simulator then does the following, and a connector must not
-depend on it: deactivating a deactivated user is refused with 403 E0000038; a suspended user's open sessions go on until
-they are revoked (`okta.state.suspension_ends_sessions` changes it); access tokens of a deactivated user live until they
-expire or are revoked; a role that a group brings cannot be removed from the user (404); removing a user from a group
-that they are not in answers 204. That a group rule leaves a removed member out is documented for the Admin Console.
+depend on it: deactivating a deactivated user is refused with 403 E0000038; access tokens of a suspended or deactivated
+user live until they expire or are revoked; a role that a group brings cannot be removed from the user (404); removing a
+user from a group that they are not in answers 204; the scope okta.users.manage does not include okta.users.read, which
+Okta's description names for reads. That suspending ends sessions is documented for the permission only
+(`okta.state.suspension_ends_sessions`), that a group rule leaves a removed member out for the Admin Console only.
 
 Not simulated: policies, factors at sign-in, custom roles and resource sets, realms, delegated authentication, event
 hooks, the System Log, DPoP. A group rule compares one attribute with one value.

@@ -189,8 +189,9 @@ class OktaOrganisation:
         self.session_tokens: dict[str, str] = {}
         self.api_tokens: dict[str, OktaApiToken] = {}
         self.devices: dict[str, OktaDevice] = {}
-        self.suspension_ends_sessions = False
-        """Okta's documents say that a suspended user cannot sign in, and nothing about sessions that are open."""
+        self.suspension_ends_sessions = True
+        """Said of the permission okta.users.lifecycle.suspend on https://developer.okta.com/docs/concepts/role-assignment/,
+        and not on the page of the request; False tries the other reading."""
         self.everyone = self.new_group("Everyone", type="BUILT_IN")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OktaOrganisation:

@@ -107,12 +107,14 @@ async def test_it_starts_fast() -> None:
     assert time.process_time() - started < 0.3
 
 
-async def test_a_suspended_user_cannot_sign_in_and_keeps_sessions_until_they_are_revoked(here: OktaFromOutside) -> None:
+@pytest.mark.parametrize("ends_sessions", [True, False])
+async def test_a_suspended_user_cannot_sign_in_and_tokens_live_on(here: OktaFromOutside, ends_sessions: bool) -> None:
+    here.okta.state.suspension_ends_sessions = ends_sessions
     cookie = await here.cookie(here.isa)
     assert await here.session_status(cookie) == 200
     assert (await here.api.post(f"/api/v1/users/{here.isa.id}/lifecycle/suspend")).status_code == 200
     assert code(await here.sign_in(here.isa)) == (401, "E0000004")
-    assert await here.session_status(cookie) == 200
+    assert await here.session_status(cookie) == (404 if ends_sessions else 200)
     assert (await here.api.delete(f"/api/v1/users/{here.isa.id}/sessions")).status_code == 204
     assert await here.session_status(cookie) == 404
     assert await here.live_tokens(here.isa) == {"access_token"}
