@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from connectors.abilities import Effect
 from connectors.http.pages import MAX_EMPTY_PAGES, MAX_PAGES, Pages, not_understood
 from connectors.http.requests import Answer, Flow, Request
-from connectors.parameters import account_gone
+from connectors.parameters import account_gone, account_of
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -40,6 +40,13 @@ def parse(value: Any, shape: type[Shape]) -> Shape:
 def unexpected(what: str) -> NoReturn:
     """Raise `ActionRequiredError("answer_not_understood")` with what was wrong."""
     raise not_understood(what)
+
+
+def require_account(shown: str, effect: Effect) -> None:
+    """Raises `ActionRequiredError("answer_not_understood")` where a response shows another account than that of
+    `effect`: a cache, a proxy or a merged account can send one, and its state proves nothing."""
+    if shown != account_of(effect).native_id:
+        unexpected("The response shows another account than the one that was requested.")
 
 
 def ask(request: Request, shape: type[Shape]) -> Flow[Shape]:

@@ -20,7 +20,7 @@ from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.connector import MAY_BE_EMPTY, HttpKind, TokenSettings, answers, bearer
 from connectors.http.dialect import Dialect, Verdict
-from connectors.http.flows import change, parse, unexpected
+from connectors.http.flows import change, parse, require_account, unexpected
 from connectors.http.requests import Answer, Flow, Operation
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
 from connectors.protocols.scim_attributes import is_attribute_path, values_at
@@ -132,6 +132,7 @@ def _disable(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
         assert refusal is not None
         raise refusal
     fetched = yield from change(GET_USER.request(account_id, missing_ok=True), effect)
+    _shown(fetched, effect)
     answer = yield from server.put(PUT_USER, fetched, {"active": False})
     if answer.missing:
         raise account_gone(effect)
@@ -170,7 +171,15 @@ def _delete(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
 def _user(effect: Effect) -> Flow[tuple[ScimUser | None, bool]]:
     """The user, and, where there is none, whether the server itself says so."""
     answer = yield GET_USER.request(account_of(effect).native_id, missing_ok=True)
-    return (None, _is_scim_error(answer)) if answer.missing else (parse(lowered(answer.body), ScimUser), False)
+    if answer.missing:
+        return None, _is_scim_error(answer)
+    return _shown(answer, effect), False
+
+
+def _shown(answer: Answer, effect: Effect) -> ScimUser:
+    user = parse(lowered(answer.body), ScimUser)
+    require_account(user.id, effect)
+    return user
 
 
 def _look_at_deletion(server: ScimServer, effect: Effect) -> Flow[ReadBack]:

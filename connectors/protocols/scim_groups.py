@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from connectors.account_set import comparable
 from connectors.errors import ConnectorError, RefusedError
-from connectors.http.flows import parse
+from connectors.http.flows import parse, unexpected
 from connectors.http.requests import Flow, Operation
 from connectors.protocols.scim_documents import ScimGroup, ScimUser, lowered, reference_id
 from connectors.protocols.scim_server import GET_GROUP, ScimServer, quoted
@@ -96,7 +96,12 @@ def leave(server: ScimServer, group: ScimGroup, account_id: str) -> Flow[None]:
 def _replace_members(server: ScimServer, group: ScimGroup, account_id: str, *, patches: bool) -> Flow[None]:
     """Under If-Match where the server has entity tags, so that no member that was added meanwhile is lost."""
     fetched = yield GET_GROUP.request(group.id, missing_ok=True)
-    if fetched.missing or account_id not in parse(lowered(fetched.body), ScimGroup).member_ids():
+    if fetched.missing:
+        return
+    shown = parse(lowered(fetched.body), ScimGroup)
+    if shown.id != group.id:
+        unexpected("The response shows another group than the one that was requested.")
+    if account_id not in shown.member_ids():
         return
     name = next(name for name in fetched.body if name.lower() == "members")
     remaining = [member for member in fetched.body[name] if reference_id(lowered(member)) != account_id]

@@ -128,7 +128,8 @@ class ScimServer:
 
     def group(self, group_id: str) -> Flow[ScimGroup | None]:
         answer = yield GET_GROUP.request(group_id, missing_ok=True)
-        return None if answer.missing else group_or_none(answer.body)
+        group = None if answer.missing else group_or_none(answer.body)
+        return group if group is not None and group.id == group_id else None
 
     def groups_with(self, account_id: str) -> Flow[tuple[list[ScimGroup], bool]]:
         """The groups that list the account, and whether the server is known to show members: else that none was found

@@ -15,7 +15,7 @@ from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
 from connectors.acts import Act, ActTable
 from connectors.errors import RefusedError
 from connectors.http.connector import SAMPLE_SIZE, HttpKind, TokenSettings, answers, bearer, find_by, first_page
-from connectors.http.flows import Fields, all_pages, ask_if_present, parse
+from connectors.http.flows import Fields, all_pages, ask_if_present, parse, require_account
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of
@@ -82,7 +82,10 @@ def _set_state(operation: Operation, effect: Effect) -> Flow[Mapping[str, Any]]:
 
 
 def _card(effect: Effect) -> Flow[_Card | None]:
-    return (yield from ask_if_present(GET_CARD.request(account_of(effect).native_id, missing_ok=True), _Card))
+    card = yield from ask_if_present(GET_CARD.request(account_of(effect).native_id, missing_ok=True), _Card)
+    if card is not None:
+        require_account(card.id, effect)
+    return card
 
 
 def _is_done(card: _Card, effect: Effect) -> bool:

@@ -16,7 +16,7 @@ from connectors.account_set import equals_ignoring_case
 from connectors.acts import Act, ActTable
 from connectors.errors import RefusedError
 from connectors.http.connector import SAMPLE_SIZE, HttpKind, TokenSettings, answers, bearer, find_by, first_page
-from connectors.http.flows import Fields, all_pages, ask_if_present, parse
+from connectors.http.flows import Fields, all_pages, ask_if_present, parse, require_account
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, text_of
@@ -146,7 +146,10 @@ def _tokens(account_id: str) -> Flow[list[dict[str, Any]]]:
 
 def _account(effect: Effect) -> Flow[_Account | None]:
     request = GET_ACCOUNT.request(account_of(effect).native_id, missing_ok=True)
-    return (yield from ask_if_present(request, _Account))
+    account = yield from ask_if_present(request, _Account)
+    if account is not None:
+        require_account(account.id, effect)
+    return account
 
 
 def _look_at_state(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:

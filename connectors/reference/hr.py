@@ -23,7 +23,7 @@ from connectors.http.connector import (
     find_by,
     first_page,
 )
-from connectors.http.flows import Fields, all_pages, ask_if_present, parse
+from connectors.http.flows import Fields, all_pages, ask_if_present, parse, unexpected
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, instant_of
@@ -108,8 +108,15 @@ def search_people(text: str, limit: int) -> Flow[list[Person]]:
 
 
 def get_person(person_id: str) -> Flow[Person | None]:
-    found = yield from ask_if_present(GET_PERSON.request(person_id, missing_ok=True), _Person)
+    found = yield from _person(person_id)
     return None if found is None else found.as_person()
+
+
+def _person(person_id: str) -> Flow[_Person | None]:
+    found = yield from ask_if_present(GET_PERSON.request(person_id, missing_ok=True), _Person)
+    if found is not None and found.id != person_id:
+        unexpected("The response shows another person than the one that was requested.")
+    return found
 
 
 def list_managers(person_id: str) -> Flow[list[Person]]:
@@ -131,8 +138,7 @@ def _book_final_pay(settings: HrSettings, effect: Effect) -> Flow[Mapping[str, A
 
 
 def _look_at_leaving(settings: HrSettings, effect: Effect) -> Flow[ReadBack]:
-    request = GET_PERSON.request(account_of(effect).native_id, missing_ok=True)
-    person = yield from ask_if_present(request, _Person)
+    person = yield from _person(account_of(effect).native_id)
     if person is None:
         return account_missing()
     return seen(person.status != "active" and person.leaving_at == instant_of(effect, "at"), person.evidence())
@@ -140,7 +146,7 @@ def _look_at_leaving(settings: HrSettings, effect: Effect) -> Flow[ReadBack]:
 
 def _look_at_payments(settings: HrSettings, effect: Effect) -> Flow[ReadBack]:
     person_id = account_of(effect).native_id
-    person = yield from ask_if_present(GET_PERSON.request(person_id, missing_ok=True), _Person)
+    person = yield from _person(person_id)
     if person is None:
         return account_missing()
     found = yield from all_pages(LIST_FINAL_PAYMENTS.request(person_id), _PAYMENT_PAGES)

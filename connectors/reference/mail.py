@@ -25,7 +25,7 @@ from connectors.hosts import require_allowed
 from connectors.http.auth import BearerToken
 from connectors.http.client import DEFAULT_MAX_ANSWER_BYTES, HttpClient
 from connectors.http.connector import SAMPLE_SIZE, Find, answers, find_by, first_page
-from connectors.http.flows import Fields, ask_if_present, change, parse
+from connectors.http.flows import Fields, ask_if_present, change, parse, unexpected
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, text_of
@@ -97,14 +97,24 @@ def change_mailbox(effect: Effect, values: Mapping[str, Any]) -> Flow[Reply]:
     """PUT replaces the whole document, so it is the one just fetched with the one change."""
     address = account_of(effect).native_id
     fetched = yield from change(GET_MAILBOX.request(address, missing_ok=True), effect)
-    before = parse(fetched.body, _Mailbox)
+    before = _shown(parse(fetched.body, _Mailbox), address)
     answer = yield from change_account(PUT_MAILBOX, effect, {**fetched.body, **values})
     return Reply({"before": before.evidence(), "after": parse(answer.body, _Mailbox).evidence()})
 
 
 def look_at_mailbox(effect: Effect, done: Callable[[_Mailbox], bool]) -> Flow[ReadBack]:
-    mailbox = yield from _mailbox(account_of(effect).native_id)
-    return account_missing() if mailbox is None else seen(done(mailbox), mailbox.evidence())
+    address = account_of(effect).native_id
+    mailbox = yield from _mailbox(address)
+    if mailbox is None:
+        return account_missing()
+    return seen(done(_shown(mailbox, address)), mailbox.evidence())
+
+
+def _shown(mailbox: _Mailbox, address: str) -> _Mailbox:
+    """Addresses are compared without case. Another mailbox proves nothing about this one."""
+    if not equals_ignoring_case(mailbox.address, address):
+        unexpected("The response shows another mailbox than the one that was requested.")
+    return mailbox
 
 
 class MailConnector:

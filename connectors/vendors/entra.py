@@ -25,7 +25,7 @@ from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from connectors.http.auth import Auth
 from connectors.http.connector import SAMPLE_SIZE, HttpKind, HttpSettings, find_by, first_page
 from connectors.http.dialect import Dialect, Verdict
-from connectors.http.flows import Fields, all_pages, change, parse, unexpected
+from connectors.http.flows import Fields, all_pages, change, parse, require_account, unexpected
 from connectors.http.pages import NextUrl
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.http.tokens import ClientCredentials
@@ -460,11 +460,17 @@ def _has_role(user: str) -> Flow[bool]:
 def _user(effect: Effect) -> Flow[tuple[_GraphUser | None, bool]]:
     """The user, and, where there is none, whether Graph itself says so."""
     answer = yield _get(account_of(effect).native_id)
-    return (None, _is_gone(answer)) if answer.missing else (parse(answer.body, _GraphUser), False)
+    return (None, _is_gone(answer)) if answer.missing else (_shown(answer, effect), False)
 
 
 def _user_to_change(effect: Effect) -> Flow[_GraphUser]:
-    return parse((yield from change(_get(account_of(effect).native_id), effect)).body, _GraphUser)
+    return _shown((yield from change(_get(account_of(effect).native_id), effect)), effect)
+
+
+def _shown(answer: Answer, effect: Effect) -> _GraphUser:
+    user = parse(answer.body, _GraphUser)
+    require_account(user.id, effect)
+    return user
 
 
 def _disable(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, Any]]:

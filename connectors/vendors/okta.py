@@ -24,7 +24,7 @@ from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.auth import Auth, BearerToken
 from connectors.http.connector import SAMPLE_SIZE, HttpKind, HttpSettings, find_by, first_page
 from connectors.http.dialect import Dialect
-from connectors.http.flows import Fields, all_pages, ask, change, parse, unexpected
+from connectors.http.flows import Fields, all_pages, ask, change, parse, require_account, unexpected
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.http.tokens import PrivateKeyJwt, SigningKey
@@ -227,7 +227,13 @@ def _by(parameter: str) -> Callable[[OktaSettings, Lookup], Flow[Sequence[Accoun
 def _user(effect: Effect) -> Flow[tuple[_User | None, bool]]:
     """The user, and, where there is none, whether Okta itself says so."""
     answer = yield GET_USER.request(account_of(effect).native_id, missing_ok=True)
-    return (None, _is_gone(answer)) if answer.missing else (parse(answer.body, _User), False)
+    return (None, _is_gone(answer)) if answer.missing else (_shown(answer, effect), False)
+
+
+def _shown(answer: Answer, effect: Effect) -> _User:
+    user = parse(answer.body, _User)
+    require_account(user.id, effect)
+    return user
 
 
 def _is_gone(answer: Answer) -> bool:
@@ -235,7 +241,7 @@ def _is_gone(answer: Answer) -> bool:
 
 
 def _suspend(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    before = parse((yield from change(_request(GET_USER, effect), effect)).body, _User)
+    before = _shown((yield from change(_request(GET_USER, effect), effect)), effect)
     if before.status not in ("SUSPENDED", "DEPROVISIONED"):  # Okta refuses to suspend an account twice
         yield from change(_request(SUSPEND_USER, effect), effect)
     return {"before": before.status}
@@ -250,7 +256,7 @@ def _look_at_suspension(settings: OktaSettings, effect: Effect) -> Flow[ReadBack
 
 
 def _deactivate(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    before = parse((yield from change(_request(GET_USER, effect), effect)).body, _User)
+    before = _shown((yield from change(_request(GET_USER, effect), effect)), effect)
     if "DEPROVISIONED" not in (before.status, before.transitioning_to):
         yield from change(_request(DEACTIVATE_USER, effect, {"sendEmail": "false"}), effect)
     return {"before": before.status}

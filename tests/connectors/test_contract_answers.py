@@ -299,6 +299,43 @@ def in_pages(name: str, items: list[Any]) -> Callable[[ReceivedRequest], Scripte
     return answer
 
 
+LEFT_AT = "2026-11-30T17:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("kind", "ability", "shown"),
+    [
+        (KINDS[0], "disable_account", SCIM_USER | {"active": False}),
+        (KINDS[1], "suspend_account", OKTA_USER | {"status": "SUSPENDED"}),
+        (KINDS[1], "deactivate_account", OKTA_USER | {"status": "DEPROVISIONED"}),
+        (KINDS[2], "suspend_account", ACCOUNT | {"state": "suspended"}),
+        (KINDS[3], "freeze_card", CARD | {"state": "frozen"}),
+        (KINDS[4], "record_leaving", PERSON | {"status": "leaving", "leaving_at": LEFT_AT}),
+        (KINDS[5], "release_license", {"address": "isa@vendor.example", "license": False}),
+        (KINDS[6], "disable_account", ENTRA_USER | {"accountEnabled": False}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+async def test_another_accounts_state_proves_nothing(kind: Kind, ability: str, shown: dict[str, Any]) -> None:
+    """A cache, a proxy or a merge can answer with another account's document. It is neither read back nor sent back."""
+    place = "address" if kind.name == "mail" else "id"
+    effect = Effect(ability, "key", Account(shown[place], "isa"), parameters={"at": LEFT_AT})
+    body = shown
+
+    def answer(asked: ReceivedRequest) -> ScriptedAnswer:
+        return kind.answers(asked) if asked.path == "/ServiceProviderConfig" else ScriptedAnswer(200, body)
+
+    async with kind.connected(answer) as (connector, server):
+        assert (await connector.read_back(effect)).outcome == "done"
+        body = shown | {place: "8@vendor.example"}
+        with pytest.raises(ActionRequiredError, match="answer_not_understood"):
+            await connector.read_back(effect)
+        if kind.name in ("scim", "okta", "mail", "entra"):  # these read the account before they change it
+            with pytest.raises(ActionRequiredError, match="answer_not_understood"):
+                await connector.attempt(effect)
+            assert {asked.method for asked in server.asked} == {"GET"}
+
+
 async def test_every_manager_is_read() -> None:
     line = [PERSON | {"id": str(number)} for number in range(3)]
     async with KINDS[4].connected(in_pages("people", line)) as (connector, _):
@@ -308,6 +345,14 @@ async def test_every_manager_is_read() -> None:
         assert isinstance(connector, PeopleSource)
         with pytest.raises(RefusedError, match="not_found"):
             await connector.managers("7")
+
+
+async def test_another_persons_record_is_not_the_person() -> None:
+    async with KINDS[4].connected(lambda asked: ScriptedAnswer(200, PERSON)) as (connector, _):
+        assert isinstance(connector, PeopleSource)
+        assert (await connector.person("7")) is not None
+        with pytest.raises(ActionRequiredError, match="answer_not_understood"):
+            await connector.person("8")
 
 
 @pytest.mark.parametrize(

@@ -315,6 +315,26 @@ async def test_a_server_without_filters_in_paths_is_sent_the_remaining_members(
     assert [group["members"] for group in server.groups.values()] == [[{"value": "u-2"}], [{"value": "u-2"}]]
 
 
+async def test_another_group_than_the_requested_one_is_not_sent_back() -> None:
+    server = OddServer()
+    answer = server.answer
+
+    def mixed_up(asked: ReceivedRequest) -> ScriptedAnswer:
+        if asked.path == "/Groups/g-1" and asked.method == "GET":
+            server.asked.append(asked)
+            return ScriptedAnswer(200, server.groups["g-2"])
+        return _users_by_put(server, asked) or answer(asked)
+
+    server.answer = mixed_up  # type: ignore[method-assign]
+    async with server.connected() as scim:
+        with pytest.raises(ConnectorError):
+            await scim.attempt(LEAVE)
+        assert (await scim.read_back(LEAVE)).outcome == "not_done"
+    assert {"value": "u-1"} in server.groups["g-1"]["members"]
+    assert server.groups["g-2"] == {"id": "g-2", "displayName": "Staff", "members": [{"value": "u-2"}]}
+    assert [asked.path for asked in server.asked if asked.path == "/Groups/g-1"] == ["/Groups/g-1"]
+
+
 async def test_a_group_that_is_too_large_to_read_is_left() -> None:
     server = OddServer()
     members = [
