@@ -8,6 +8,7 @@ the others leave on the latest of their last days.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,18 @@ from connectors.people_csv.condition import Condition, ConditionError
 from connectors.people_csv.dates import DatePattern, UnreadableRow, read_day, read_time, shown, work_end, zones
 from connectors.people_csv.mapping import ExportFormat, mapping_problems
 from connectors.people_csv.rows import BadRow, Export, ExportRow
-from connectors.people_csv.text import INVISIBLE, SUSPECT, UNDECODED, UNPRINTABLE, refused, rows_of, title_key, trimmed
+from connectors.people_csv.text import (
+    FORMULA,
+    INVISIBLE,
+    SHORTENED,
+    SUSPECT,
+    UNDECODED,
+    UNPRINTABLE,
+    refused,
+    rows_of,
+    title_key,
+    trimmed,
+)
 
 DEFAULT_FORMAT: Final = ExportFormat()
 NO_END: Final = 2099
@@ -28,6 +40,7 @@ _MAX_PAST: Final = timedelta(days=366)
 """A last day longer ago may be from before the person was hired again, so a person must look at the row."""
 _MAX_FUTURE: Final = timedelta(days=15 * 366)
 _TITLES_NAMED: Final = 30
+_NUMBERS: Final = frozenset({"employee_number", "hr_id", "manager_hr_id"})
 
 
 def read_export(
@@ -55,7 +68,7 @@ def read_export(
     for line, cells in kept:
         number = trimmed(cells[places["employee_number"]]) if len(cells) == len(titles) else ""
         one = reader.row(line, cells, len(titles), places)
-        read.setdefault(number or f"\0{line}", []).append(one)
+        read.setdefault(_same(number) or f"\0{line}", []).append(one)
     found: list[ExportRow] = []
     for same in read.values():
         for row in one_person(same, form):
@@ -93,7 +106,13 @@ def count_people(content: bytes | str, columns: Mapping[str, str], form: ExportF
     """How many employee numbers the file has, in rows that can be read and others. Raises `ActionRequiredError`."""
     rows = rows_of(content, form, columns.values())
     place = _places(_title_row(rows, form), columns)["employee_number"]
-    return len({number for _, cells in _people_rows(rows, form)[0] if (number := trimmed("".join(cells[place:][:1])))})
+    numbers = (trimmed("".join(cells[place:][:1])) for _, cells in _people_rows(rows, form)[0])
+    return len({_same(number) for number in numbers if number})
+
+
+def _same(number: str) -> str:
+    """Two numbers that differ in case alone, or in the width of their digits, are one person's."""
+    return number.casefold() if number.isascii() else unicodedata.normalize("NFKC", number).casefold()
 
 
 def titles_of(content: bytes | str, columns: Mapping[str, str], form: ExportFormat = DEFAULT_FORMAT) -> list[str]:
@@ -177,6 +196,7 @@ class _Reader:
     def _read(self, line: int, values: Mapping[str, str]) -> ExportRow:
         if SUSPECT.search("\n".join(values.values())):
             self._require_plain(values)
+        _require_no_formula(values)
         if not values["employee_number"]:
             raise UnreadableRow("has no employee number; add it")
         zone = values.get("time_zone", "") or self._form.time_zone
@@ -243,6 +263,16 @@ class _Reader:
             )
             return replace(row, doubt=f"{said}the run alone")
         return row
+
+
+def _require_no_formula(values: Mapping[str, str]) -> None:
+    for name, value in values.items():
+        if value[:1] in ("=", "#") and FORMULA.match(value):
+            raise UnreadableRow(f"has a formula or its error in the column of {name}; write the value itself")
+        if name in _NUMBERS and SHORTENED.fullmatch(value):
+            raise UnreadableRow(
+                f"has a number that a spreadsheet shortened in the column of {name}; export it again as text"
+            )
 
 
 def at(person: Person, leaving_at: datetime | None, now: datetime) -> Person:

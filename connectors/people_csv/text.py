@@ -32,6 +32,11 @@ INVISIBLE: Final = re.compile(f"[{BIDI}{ZERO_WIDTH}]")
 SUSPECT: Final = re.compile(f"[\ud800-\udfff{CONTROLS}{BIDI}{ZERO_WIDTH}]")
 """Any of the three above."""
 _AT_THE_ENDS: Final = re.compile(rf"^[\s{BIDI}{JOINERS}{ZERO_WIDTH}]+|[\s{BIDI}{JOINERS}{ZERO_WIDTH}]+\Z")
+_TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
+FORMULA: Final = re.compile(r"=|#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!)\Z")
+"""A formula, or what a spreadsheet shows where one failed."""
+SHORTENED: Final = re.compile(r"[0-9]([.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)
+"""A number of which a spreadsheet kept the first digits only, such as `1.23E+08`."""
 
 
 def refused(code: str, detail: str, remedy: str) -> ActionRequiredError:
@@ -40,8 +45,11 @@ def refused(code: str, detail: str, remedy: str) -> ActionRequiredError:
 
 
 def trimmed(text: str) -> str:
-    """Without white space and invisible characters at the ends: spreadsheets and web pages add them unseen."""
-    return text.strip() if text.isascii() else _AT_THE_ENDS.sub("", text)
+    """Without white space and invisible characters at the ends: spreadsheets and web pages add them unseen. A text that
+    was written as a formula, such as `="00123"`, which keeps leading zeros in a spreadsheet, is that text."""
+    plain = text.strip() if text.isascii() else _AT_THE_ENDS.sub("", text)
+    quoted = _TEXT_FORMULA.fullmatch(plain) if plain.startswith("=") else None
+    return quoted[1].strip() if quoted is not None else plain
 
 
 def title_key(text: str) -> str:

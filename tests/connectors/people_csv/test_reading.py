@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connectors.errors import ActionRequiredError
 from connectors.people_csv import text
 from connectors.people_csv.mapping import COLUMNS as FIELDS
-from connectors.people_csv.reading import read_export
+from connectors.people_csv.reading import count_people, read_export
 from connectors.people_csv.rows import BadRow, Export
 from orchestrator.domain import invisible
 from orchestrator.domain.packet.packet import EXPORTABLE
@@ -140,6 +140,35 @@ def test_invisible_characters_are_removed_at_the_ends_and_named_inside(unseen: s
     if unseen != "\u00a0":
         [problem] = bad(changed(email=f"zoe@f{unseen}.example"))
         assert "an invisible character inside the value of the column of email" in problem.message
+
+
+def test_a_text_that_was_written_as_a_formula_is_that_text() -> None:
+    export = read_export(written(changed(employee_number='="00123"'), ADA), COLUMNS, now=NOW)
+    assert export.bad == [] and export.rows[0].person.employee_number == "00123"
+    both = [changed(employee_number='="00123"'), changed(employee_number="00123")]
+    assert [row.line for row in bad(*both)] == [2, 3] and count_people(written(*both), COLUMNS) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("employee_number", "=A2+1", "formula or its error in the column of employee_number"),
+        ("employee_number", "#N/A", "formula or its error in the column of employee_number"),
+        ("email", "#REF!", "formula or its error in the column of email"),
+        ("manager_hr_id", "#VALUE!", "formula or its error in the column of manager_hr_id"),
+        ("employee_number", "1.23E+08", "shortened in the column of employee_number"),
+        ("manager_hr_id", "1,2e+10", "shortened in the column of manager_hr_id"),
+    ],
+)
+def test_what_a_spreadsheet_put_in_place_of_a_value_is_named(column: str, value: str, said: str) -> None:
+    [row] = bad(changed(**{column: value}), ADA)
+    assert row.line == 2 and said in row.message
+
+
+@pytest.mark.parametrize("other", ["e-1", "\uff25-\uff11"])
+def test_numbers_that_differ_in_case_or_width_are_one_persons(other: str) -> None:
+    [first, second] = bad(changed(employee_number="E-1"), changed(employee_number=other))
+    assert (first.line, second.line) == (2, 3) and "same employee number" in second.message
 
 
 def test_bytes_that_are_not_utf8_spoil_their_row_only() -> None:
