@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ class Description:
         self._validators: dict[str, jsonschema.Draft202012Validator] = {}
 
     @classmethod
+    @cache
     def of(cls, folder: Path) -> Description:
+        """Of the simulator in this folder; the same for all tests, since its validators are expensive to make."""
         return cls(json.loads((folder / "description.json").read_text(encoding="utf-8")))
 
     def describes(self, operation: str) -> bool:

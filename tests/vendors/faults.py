@@ -39,6 +39,8 @@ class InjectedFault:
     times: int
     after: int
     strike: Callable[[VendorForms, Carry], Awaitable[Response]]
+    answer: Callable[[VendorForms], Response] | None = None
+    """Of a fault that only answers: such a one can also strike a request within a batch."""
 
     def strikes(self, method: str, path: str) -> bool:
         if self.method not in ("", method) or not re.search(self.path, path) or self.times == 0:
@@ -121,7 +123,7 @@ class Faults:
         async def strike(forms: VendorForms, _: Carry) -> Response:
             return answer(forms)
 
-        self._faults.append(InjectedFault(method, path, times, after, strike))
+        self._faults.append(InjectedFault(method, path, times, after, strike, answer))
 
 
 async def _unused(_: VendorForms, carry: Carry) -> Response:

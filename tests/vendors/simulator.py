@@ -220,16 +220,33 @@ class Simulator:
         return handler(self, call)
 
     def _call(self, request: Request, body: bytes) -> Call:
-        method, raw = request.method, request.scope["raw_path"].decode()
-        path = request.scope["path"]
+        target = request.scope["raw_path"].decode() + f"?{request.url.query}"
+        return self._routed(request.method, target, request.headers, _read(body, request.headers))
+
+    def _routed(self, method: str, target: str, headers: Mapping[str, str], body: Any) -> Call:
+        raw, _, query = target.partition("?")
+        raw = raw.replace("%24", "$")
         operation, given = "", {}
         for known, pattern, name in self._patterns:
             if known == method and (found := pattern.fullmatch(raw)):
                 operation, given = name, {key: unquote(value) for key, value in found.groupdict().items()}
                 break
-        query = parse_qs(request.url.query, keep_blank_values=True)
-        content = _read(body, request.headers)
-        return Call(method, path, operation, given, query, request.headers, content, largest_page=self.largest_page)
+        values = parse_qs(query, keep_blank_values=True)
+        return Call(method, unquote(raw), operation, given, values, headers, body, largest_page=self.largest_page)
+
+    def within(
+        self, call: Call, method: str, target: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Carries out a request that came within another one, with the credential of that one."""
+        more = {name.lower(): value for name, value in (headers or {}).items()}
+        inner = self._routed(method, target, {"authorization": call.headers.get("authorization", ""), **more}, body)
+        self.requests.append(inner)
+        if not inner.operation:
+            return self.unknown_path(inner)
+        fault = self.faults.next_for(inner.method, inner.path)
+        if fault is not None and fault.answer is not None:
+            return fault.answer(self)
+        return self._carried_out(inner)
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -20,6 +20,6 @@ but be deleted; an access token lives 75 minutes, and is not ended by anything (
 refresh tokens end with revokeSignInSessions at once unless `revocation_delay` is set; every method but the password
 can be removed in any order.
 
-Not simulated: `$batch`, delta queries, conditional access, eligible roles (PIM), administrative units, devices,
+Not simulated: delta queries, conditional access, eligible roles (PIM), administrative units, devices,
 Exchange, Teams and SharePoint. `$expand` works for a user's manager and for role definitions only.
 """

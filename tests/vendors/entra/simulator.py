@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from tests.vendors.description import Description
-from tests.vendors.entra import access, groups, permissions, sign_in, users
+from tests.vendors.entra import access, batches, groups, permissions, sign_in, users
 from tests.vendors.entra.directory import EntraTenant
 from tests.vendors.entra.errors import error
 from tests.vendors.simulator import Call, Handler, Simulator
@@ -80,12 +80,15 @@ TABLE: Mapping[str, tuple[Handler, tuple[str, ...]]] = {
         access.remove_role_assignment, P.WRITE_ROLES,
     ),
     "GET /v1.0/me": (users.me, ()),
+    "POST /v1.0/$batch": (batches.run_batch, ()),
     "POST /{tenant}/oauth2/v2.0/token": (sign_in.issue_token, ()),
 }  # fmt: skip
 ROUTES: Mapping[str, Handler] = {name: handler for name, (handler, _) in TABLE.items()}
+BATCH = "POST /v1.0/$batch"
 TOKEN = "POST /{tenant}/oauth2/v2.0/token"
 UNDESCRIBED = {
     TOKEN: "https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow",
+    BATCH: "https://learn.microsoft.com/graph/json-batching",
     f"DELETE {GROUP}/members/{{member}}": "https://learn.microsoft.com/graph/api/group-delete-members",
 }
 MISTAKEN = {r"error\.innerError is not described$": "https://learn.microsoft.com/graph/errors spells it so"}
@@ -120,7 +123,7 @@ class EntraSimulator(Simulator):
         return None if call.operation == TOKEN else permissions.caller(self, call)
 
     def permit(self, call: Call) -> None:
-        if call.operation != TOKEN:
+        if call.operation not in (TOKEN, BATCH):
             permissions.permit(TABLE[call.operation][1], call)
 
     def dressed(self, call: Call, response: Response) -> Response:

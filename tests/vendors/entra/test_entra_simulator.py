@@ -300,6 +300,28 @@ async def test_faults_have_graphs_forms(here: EntraFromOutside) -> None:
     assert [one["accountEnabled"] for one in shown] == [False, False, True]
 
 
+async def test_a_batch_is_answered_with_200_whatever_happened_to_each(here: EntraFromOutside) -> None:
+    isa, kim = f"/users/{here.isa.id}", f"/users/{here.kim.id}"
+    json_body = {"headers": {"Content-Type": "application/json"}, "body": {"accountEnabled": False}}
+    wanted: list[dict[str, Any]] = [
+        {"id": "1", "method": "PATCH", "url": isa, **json_body},
+        {"id": "2", "method": "GET", "url": f"{isa}?$select=accountEnabled", "dependsOn": ["1"]},
+        {"id": "3", "method": "PATCH", "url": kim, **json_body},
+        {"id": "4", "method": "POST", "url": f"{kim}/revokeSignInSessions", "dependsOn": ["3"]},
+        {"id": "5", "method": "GET", "url": "/users/none"},
+    ]
+    here.entra.faults.limit("PATCH", here.kim.id)
+    response = await here.api.post("/v1.0/$batch", json={"requests": wanted})
+    assert response.status_code == 200
+    answers = {one["id"]: one for one in response.json()["responses"]}
+    assert {id: one["status"] for id, one in answers.items()} == {"1": 204, "2": 200, "3": 429, "4": 424, "5": 404}
+    assert answers["3"]["headers"]["Retry-After"] == "2"
+    assert answers["2"]["body"]["accountEnabled"] is False
+    assert (here.isa.enabled, here.kim.enabled) == (False, True)
+    many = [{"id": str(number), "method": "GET", "url": isa} for number in range(21)]
+    assert code(await here.api.post("/v1.0/$batch", json={"requests": many})) == (400, "BadRequest")
+
+
 async def test_a_request_that_graph_does_not_describe_is_a_violation(here: EntraFromOutside) -> None:
     assert code(await here.api.get("/v1.0/users", params={"$select": "employeeNumber"})) == (400, "BadRequest")
     assert code(await here.api.patch(f"/v1.0/users/{here.isa.id}", json={"enabled": False})) == (400, "BadRequest")
