@@ -57,7 +57,7 @@ class EntraGroup:
 @dataclass
 class EntraApplication:
     """An app registration and its service principal (`principal`). `permissions` are application permissions that an
-    administrator granted, such as User.Read.All; `roles` are directory roles of the service principal."""
+    administrator granted, such as User.Read.All; `key` is the public JWK of its certificate, if it has one."""
 
     id: str
     app_id: str
@@ -66,6 +66,7 @@ class EntraApplication:
     secret: str
     permissions: set[str] = field(default_factory=set)
     owners: list[str] = field(default_factory=list)
+    key: dict[str, Any] | None = None
 
 
 @dataclass

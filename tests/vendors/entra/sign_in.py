@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
 from starlette.responses import Response
 
 from tests.vendors.entra.directory import EntraApplication, EntraTicket
@@ -13,6 +16,8 @@ from tests.vendors.simulator import Call, answer
 
 if TYPE_CHECKING:
     from tests.vendors.entra.simulator import EntraSimulator
+
+ALGORITHMS = ["PS256", "RS256"]
 
 
 def issue_token(entra: EntraSimulator, call: Call) -> Response:
@@ -24,7 +29,7 @@ def issue_token(entra: EntraSimulator, call: Call) -> Response:
         raise token_error(400, "unauthorized_client", 700016, "Application was not found in the directory.")
     match form.get("grant_type"):
         case "client_credentials":
-            _check_secret(app, form)
+            _authenticate(entra, app, form)
             if not form.get("scope", "").endswith("/.default"):
                 raise token_error(400, "invalid_scope", 1002012, "The provided value for scope is not valid.")
             return _answer(entra, app, tenant.new_ticket("access_token", app))
@@ -56,8 +61,21 @@ def issue_token(entra: EntraSimulator, call: Call) -> Response:
             raise token_error(400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
 
 
-def _check_secret(app: EntraApplication, form: dict[str, str]) -> None:
-    if form.get("client_secret") != app.secret:
+def _authenticate(entra: EntraSimulator, app: EntraApplication, form: dict[str, str]) -> None:
+    """By the secret, or by a JWT that the key of its certificate signed:
+    https://learn.microsoft.com/entra/identity-platform/certificate-credentials."""
+    if "client_assertion" in form:
+        try:
+            claims = jwt.decode(
+                form["client_assertion"], RSAKey.import_key(app.key or {}), algorithms=ALGORITHMS
+            ).claims
+        except (JoseError, LookupError, ValueError):
+            raise token_error(401, "invalid_client", 700027, "Client assertion failed signature validation.") from None
+        if claims.get("aud") != entra.token_url or not claims.get("iss") == claims.get("sub") == app.app_id:
+            raise token_error(401, "invalid_client", 700023, "Client assertion audience claim does not match.")
+        if not entra.now().timestamp() < claims.get("exp", 0):
+            raise token_error(401, "invalid_client", 700024, "Client assertion is not within its valid time range.")
+    elif form.get("client_secret") != app.secret:
         raise token_error(401, "invalid_client", 7000215, "Invalid client secret provided.")
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from joserfc import jwt
 
 from orchestrator.embedded.company.people import Employee
 from tests.vendors.entra.directory import EntraApplication, EntraUser
 from tests.vendors.entra.seeds import E5, VISIO, EntraSeed, seed_entra
 from tests.vendors.entra.simulator import EntraSimulator
+from tests.vendors.keys import private_key
 from tests.vendors.simulator import client_of
 
 PEOPLE = [
@@ -278,6 +280,26 @@ async def test_an_app_is_held_to_its_permissions(here: EntraFromOutside) -> None
         assert code(await weakly.get("/v1.0/groups")) == (403, "Authorization_RequestDenied")
         here.entra.advance(hours=2)
         assert code(await weakly.get("/v1.0/users")) == (401, "InvalidAuthenticationToken")
+
+
+async def test_an_app_may_sign_with_its_certificate(here: EntraFromOutside) -> None:
+    app, key = here.seed.service, private_key()
+    app.key = key.as_dict(private=False)
+    now = int(here.entra.now().timestamp())
+    good = {"iss": app.app_id, "sub": app.app_id, "aud": here.entra.token_url, "exp": now + 300, "jti": "1"}
+
+    async def issued(**changed: Any) -> httpx.Response:
+        signed = jwt.encode({"alg": "PS256"}, {**good, **changed}, key, algorithms=["PS256"])
+        return await here.token(
+            app, grant_type="client_credentials", scope="https://graph.microsoft.com/.default",
+            client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer", client_assertion=signed,
+        )  # fmt: skip
+
+    assert (await issued()).json()["token_type"] == "Bearer"
+    assert reason(await issued(aud="https://other.example")) == 700023
+    assert reason(await issued(exp=now - 1)) == 700024
+    app.key = None
+    assert reason(await issued()) == 700027
 
 
 async def test_faults_have_graphs_forms(here: EntraFromOutside) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -13,6 +12,7 @@ from joserfc.jwk import RSAKey
 from orchestrator.embedded.company.people import Employee, default_people
 from tests.vendors.github.organization import GitHubRepository, GitHubTeam, GitHubToken, GitHubUser, InstalledApp
 from tests.vendors.github.simulator import GitHubSimulator
+from tests.vendors.keys import private_key
 
 PERMISSIONS = {
     "members": "write", "organization_administration": "write", "organization_personal_access_tokens": "write",
@@ -64,18 +64,12 @@ def seed_github(github: GitHubSimulator, people: Sequence[Employee] | None = Non
         "handbook": org.new_repository("handbook", *teams.values()),
         "billing": org.new_repository("billing", *users.values()),
     }
-    app = org.new_app("offboarding", app_key().as_dict(private=False), **PERMISSIONS)
+    app = org.new_app("offboarding", private_key().as_dict(private=False), **PERMISSIONS)
     return GitHubSeed(
-        users, teams, repositories, app, app_key(), org.new_classic_token(root, "admin:org", "repo").value,
+        users, teams, repositories, app, private_key(), org.new_classic_token(root, "admin:org", "repo").value,
         {number: org.new_classic_token(user, "repo", "read:org") for number, user in users.items()},
         {number: org.new_fine_grained_token(user, contents="read") for number, user in users.items()},
     )  # fmt: skip
-
-
-@cache
-def app_key() -> RSAKey:
-    """Made once in a process: it takes a while."""
-    return RSAKey.generate_key(2048)
 
 
 def app_jwt(app: InstalledApp, key: RSAKey, *, seconds: int = 300, issuer: str = "") -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from joserfc import jwt
@@ -15,6 +14,7 @@ from orchestrator.embedded.company.people import Employee, default_people
 from orchestrator.embedded.company.population import groups_of
 from tests.vendors.google.simulator import GoogleSimulator
 from tests.vendors.google.workspace import GoogleClient, GoogleGroup, GoogleToken, GoogleUser
+from tests.vendors.keys import private_key
 
 PREFIX = "https://www.googleapis.com/auth/"
 SCOPES = tuple(
@@ -67,14 +67,8 @@ def seed_google(google: GoogleSimulator, people: Sequence[Employee] | None = Non
             workspace.assign_role("2", user)
         tokens[person.employee_number] = workspace.consent(user, mobile, "https://mail.google.com/")
     admin = workspace.new_user("offboarding-admin@corp.example", is_admin=True)
-    service = workspace.new_client("offboarding", *SCOPES, key=service_key().as_dict(private=False))
-    return GoogleSeed(users, groups, admin, service, service_key(), mobile, tokens)
-
-
-@cache
-def service_key() -> RSAKey:
-    """Made once in a process: it takes a while."""
-    return RSAKey.generate_key(2048)
+    service = workspace.new_client("offboarding", *SCOPES, key=private_key().as_dict(private=False))
+    return GoogleSeed(users, groups, admin, service, private_key(), mobile, tokens)
 
 
 def service_assertion(google: GoogleSimulator, seed: GoogleSeed, *scopes: str, **changed: Any) -> str:

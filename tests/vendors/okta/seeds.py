@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from joserfc import jwt
@@ -13,6 +12,7 @@ from joserfc.jwk import RSAKey
 
 from orchestrator.embedded.company.people import Employee, default_people
 from orchestrator.embedded.company.population import groups_of, password_of
+from tests.vendors.keys import private_key
 from tests.vendors.okta.organisation import OktaApp, OktaClient, OktaGroup, OktaUser
 from tests.vendors.okta.simulator import OktaSimulator
 
@@ -86,12 +86,6 @@ def seed_okta(okta: OktaSimulator, people: Sequence[Employee] | None = None) -> 
         org.consent(user, mobile, "openid", "offline_access")
     api_token = org.new_api_token(automation, "offboarding").value
     return OktaSeed(users, groups, apps, api_token, service, private_key(), mobile)
-
-
-@cache
-def private_key() -> RSAKey:
-    """Made once in a process: it takes a while."""
-    return RSAKey.generate_key(2048, {"kid": "simulated", "use": "sig"})
 
 
 def client_assertion(okta: OktaSimulator, client: OktaClient, key: RSAKey, **changed: Any) -> str:

@@ -12,8 +12,9 @@ import pytest
 import pytest_asyncio
 
 from orchestrator.embedded.company.people import Employee
+from tests.vendors.keys import private_key
 from tests.vendors.okta.organisation import OktaUser
-from tests.vendors.okta.seeds import SERVICE_SCOPES, OktaSeed, client_assertion, private_key, seed_okta
+from tests.vendors.okta.seeds import SERVICE_SCOPES, OktaSeed, client_assertion, seed_okta
 from tests.vendors.okta.sign_in import JWT_BEARER
 from tests.vendors.okta.simulator import OktaSimulator
 from tests.vendors.simulator import client_of
