@@ -232,7 +232,8 @@ REQUESTS: dict[str, Make] = {
     "POST /packets/{name}/versions/{version}/move": of_packet("page move", form={"phase": "retired"}),
     "POST /systems/{packet}/check": posted(),
     "POST /systems/{packet}/hold": posted(form={"system": "cards", **REASON}),
-    "POST /systems/{packet}/release": posted(form={"system": "cards"}),
+    # Of a system that no row of the table pauses: what a safety owner paused, an operator does not resume.
+    "POST /systems/{packet}/release": posted(form={"system": "code"}),
     "POST /ledger/verify": posted(),
     "GET /ledger/verifications/{inquiry_id}": of("inquiry_id", "verification"),
     "POST /starts/limits/{trip_id}/release": posted(trip_id="trip-0"),
@@ -283,7 +284,7 @@ REQUESTS: dict[str, Make] = {
     "GET /api/v1/systems": in_packet,
     "POST /api/v1/systems/check": sent(body={"packet": PACKET}),
     "POST /api/v1/systems/{system}/hold": sent(body=HOLD, system="cards"),
-    "POST /api/v1/systems/{system}/release": sent(body={"packet": PACKET}, system="cards"),
+    "POST /api/v1/systems/{system}/release": sent(body={"packet": PACKET}, system="code"),
     "POST /api/v1/delegations": delegate,
     "POST /api/v1/delegations/{delegation_id}/end": of("delegation_id", "delegation"),
     "POST /api/v1/tokens": sent(body={**TOKEN, "lasts_days": 1}),
