@@ -80,15 +80,16 @@ async def _of_runs(
 async def _of_embargoes(
     runs: Runs, ending: Sequence[str], people: Sequence[Actor]
 ) -> list[tuple[PendingItem, list[str]]]:
-    """Under a new id once the end is moved. Of an embargo that is shorter than this at once."""
+    """Under a new id once the end is moved. Not of an embargo that is shorter than this: it would be mailed with the
+    start, to people who were chosen a moment before. Their inbox shows it."""
     found = []
     for run_id, run in (await runs.load_many(ending)).items() if ending else ():
         state, until = run.state, run.state.embargo_until
-        if until is None or run.world.now >= until:
+        if until is None or run.world.now >= until or until - EMBARGO_ENDS_SOON <= state.requested_at:
             continue
         item = PendingItem(
             item_id=f"{run_id}/embargo-{until:%Y%m%dT%H%M%S}", run_id=run_id, kind="news",
-            opened_at=max(until - EMBARGO_ENDS_SOON, state.requested_at), due_at=None, news="embargo_ends",
+            opened_at=until - EMBARGO_ENDS_SOON, due_at=None, news="embargo_ends",
             embargoed=True,
         )  # fmt: skip
         named = [one for one in people if one.actor_id in state.named and one.human != state.asked.person_id]

@@ -160,7 +160,7 @@ async def leave(url: str, temporal: TemporalServer, company: Company, log: Path)
             await commands.reject_gate(
                 here.services, here.actors[alias], runs[1], gate_id, f"{leaving[1].email} still works for us"
             )
-            await commands.replan_run(here.services, here.actors["operator"], runs[1], f"asked {leaving[1].given_name}")
+            await commands.replan_run(here.services, here.actors[alias], runs[1], f"asked {leaving[1].given_name}")
             await commands.hold_system(
                 here.services,
                 here.actors["safety-owner"],
