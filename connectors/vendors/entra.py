@@ -595,7 +595,7 @@ def _remove_roles(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, 
     by_group = [role.shown() for role in (yield from _roles_by_group(user, assigned))]
     try:
         eligible = yield from _eligible_roles(user)
-    except ActionRequiredError as error:
+    except (ActionRequiredError, RefusedError) as error:
         removals.failed("eligible roles", error)
         eligible = []
     for one in eligible:
@@ -625,7 +625,7 @@ def _look_at_roles(settings: EntraSettings, effect: Effect) -> Flow[ReadBack]:
     try:
         left += [role.shown() for role in (yield from _eligible_roles(user.id))]
         shown = True
-    except ActionRequiredError:
+    except (ActionRequiredError, RefusedError):
         shown = False
     return none_left(left, {**user.evidence(), "roles": left, "eligible_roles_shown": shown}, shows_such=shown)
 
@@ -921,15 +921,15 @@ def _snapshot(settings: EntraSettings, effect: Effect) -> Flow[ReadBack]:
 
 
 def _granted(settings: EntraSettings) -> Flow[list[str] | None]:
-    """The application permissions on Graph that the app has; None where it may not read them."""
+    """The application permissions on Graph that the app has; None where it cannot read them."""
     try:
         own = yield from _principal(settings.client_id)
         graph = yield from _principal(_GRAPH)
         if own is None or graph is None:
             return None
         assignments = yield from _list(LIST_PERMISSIONS.request(own.id), _AppAssignment)
-    except ActionRequiredError as error:
-        if error.code != "credential_refused":
+    except (ActionRequiredError, RefusedError) as error:
+        if error.code not in ("credential_refused", "refused"):
             raise
         return None
     names = {role.id: role.value for role in graph.app_roles}
@@ -968,8 +968,8 @@ def _check(settings: EntraSettings) -> Flow[str]:
     granted = yield from _granted(settings)
     if granted is None:
         return (
-            "reachable, credential accepted; the app may not read its own permissions, so that they are not checked: "
-            "grant it Application.Read.All"
+            "reachable, credential accepted; the app cannot read its own permissions, so they are not checked: grant "
+            "it Application.Read.All"
         )
     missing = lacking(granted)
     return f"reachable, credential accepted, permissions: {', '.join(granted) or 'none'}" + (

@@ -334,7 +334,7 @@ def test_the_check_names_what_the_app_may_not_do() -> None:
     assert "disable_account" not in missing and "remove_from_groups" not in missing
     assert "revoke_sessions (User.RevokeSessions.All)" in missing
     assert "delete_account (User.ReadWrite.All)" in missing
-    assert "may not read its own permissions" in replay(
+    assert "cannot read its own permissions" in replay(
         ENTRA.check(SETTINGS), exchanges("check_permissions_hidden"), ENTRA.dialect
     )
     with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
