@@ -176,6 +176,7 @@ def test_nothing_may_more_than_it_needs(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert not service.get("privileged")
+    assert service["mem_limit"] and 0 < service["pids_limit"] <= 512, "no service takes the machine from the others"
     assert service.get("read_only", False) is (name not in WRITES_ITS_CONFIGURATION)
     if name not in BEGINS_AS_ROOT:
         assert service["user"].split(":")[0] not in ("0", "root")
