@@ -7,9 +7,9 @@ mail address of that account is not this person's).
 
 Comparison: both sides in Unicode NFC; mail addresses and user names also in lower case, which leaves diacritics alone
 ("müller" is not "muller") and, unlike full case folding, keeps "weiß" and "weiss" apart: two people may be called so.
-Numbers and ids are compared as they are. A strong value that differs in case alone, as directories compare it, brings
-up a question: it is not the person's for certain, and not "no account" either. Weak keys lose their diacritics as well,
-since they bring up a question and decide nothing.
+Numbers and ids are compared as they are. A strong value that differs in case or spaces alone, as directories compare
+it, brings up a question: it is not the person's for certain, and not "no account" either. Weak keys lose their
+diacritics as well, since they bring up a question and decide nothing.
 """
 
 from __future__ import annotations
@@ -130,14 +130,15 @@ def _equal(person: PersonFacts, key: MatchKey, account: FoundAccount) -> bool:
 
 
 def _differs_in_case(person: PersonFacts, key: MatchKey, account: FoundAccount) -> bool:
-    """Whether a strong key's value is the person's but for case, as connectors compare it."""
+    """Whether a strong key's value is the person's but for case and spaces, as connectors compare it."""
     account_value = _without_case(account.attributes.get(key.attribute, ""))
     values = person_values(person, key.key) if key.strength == "strong" else ()
     return account_value != "" and any(_without_case(value) == account_value for value in values)
 
 
 def _without_case(value: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).casefold().strip())
+    """With single spaces, too: as `comparable` in `connectors/account_set.py`, so that what connectors find is seen."""
+    return unicodedata.normalize("NFC", " ".join(unicodedata.normalize("NFC", value).casefold().split()))
 
 
 def _contradicts(person: PersonFacts, key: MatchKey, account: FoundAccount) -> bool:

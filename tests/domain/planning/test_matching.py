@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from connectors.account_set import comparable
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import MatchKey
 from orchestrator.domain.planning.matching import FoundAccount, lookups, match_accounts
@@ -129,6 +130,14 @@ def test_an_employee_number_in_another_case_is_asked_about_and_never_matched() -
     assert [candidate.account_id for candidate in found.candidates] == ["a"]
     exact = [account("a", number="e-100"), account("b", number="E-100")]
     assert match_accounts(ANNA, [NUMBER], exact).outcome == "matched"
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("E 100", "E  100"), ("E\u00a0100", "e 100")])
+def test_a_number_that_differs_in_spaces_is_asked_about_and_is_not_no_account(ours: str, theirs: str) -> None:
+    """Connectors find it, since systems compare so."""
+    assert comparable(ours) == comparable(theirs)
+    found = match_accounts(ANNA.model_copy(update={"employee_number": ours}), [NUMBER], [account("a", number=theirs)])
+    assert (found.outcome, found.account) == ("weak", None)
 
 
 def test_an_empty_value_matches_no_one() -> None:
