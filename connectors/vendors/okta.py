@@ -52,14 +52,15 @@ REVOKE_GRANTS = Operation("DELETE", "/api/v1/users/{userId}/grants", "revokeUser
 LIST_API_TOKENS = Operation("GET", "/api/v1/api-tokens", "listApiTokens")
 REVOKE_API_TOKEN = Operation("DELETE", "/api/v1/api-tokens/{apiTokenId}", "revokeApiToken")
 
-SCOPES = "okta.users.manage okta.groups.manage"
-"""What a service app asks for unless `scopes` says otherwise: all abilities but those in `MORE_SCOPES`."""
+SCOPES = "okta.users.read okta.users.manage okta.groups.read okta.groups.manage"
+"""What a service app asks for unless `scopes` says otherwise: all abilities but those in `MORE_SCOPES`. Okta's
+description names a `read` scope for each operation that reads, and nothing says that `manage` includes it."""
 MORE_SCOPES = {
-    "remove_from_apps": "okta.apps.manage",
-    "remove_admin_roles": "okta.roles.manage",
-    "revoke_api_tokens": "okta.apiTokens.manage",
+    "remove_from_apps": "okta.apps.read okta.apps.manage",
+    "remove_admin_roles": "okta.roles.read okta.roles.manage",
+    "revoke_api_tokens": "okta.apiTokens.read okta.apiTokens.manage",
 }
-"""The scope that an ability needs beyond `SCOPES`."""
+"""The scopes that an ability needs beyond `SCOPES`."""
 _NOT_FOUND = "E0000007"  # developer.okta.com/docs/reference/error-codes
 _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
 _PAGE_SIZE = "200"
@@ -80,14 +81,14 @@ class OktaSettings(HttpSettings):
     scopes: str = Field(
         default=SCOPES,
         description="scopes that the service app is granted, separated by spaces; `remove_from_apps`, "
-        "`remove_admin_roles` and `revoke_api_tokens` need okta.apps.manage, okta.roles.manage and "
-        "okta.apiTokens.manage besides the default",
+        "`remove_admin_roles` and `revoke_api_tokens` need read and manage of okta.apps, okta.roles and "
+        "okta.apiTokens besides the default",
     )
 
     def lacks_scope_for(self, ability: str) -> str | None:
-        """The scope that a service app would need for the ability, where it is not in `scopes`."""
-        needed = MORE_SCOPES.get(ability)
-        return needed if self.client_id and needed and needed not in self.scopes.split() else None
+        """The scopes, separated by spaces, that a service app would need for the ability and that `scopes` lacks."""
+        needed = MORE_SCOPES.get(ability, "").split() if self.client_id else []
+        return " ".join(scope for scope in needed if scope not in self.scopes.split()) or None
 
 
 class _Profile(Fields):
@@ -369,8 +370,8 @@ def _require_scope(settings: OktaSettings, ability: str) -> None:
     if (missing := settings.lacks_scope_for(ability)) is not None:
         raise ActionRequiredError(
             "rights_missing",
-            f"The scope {missing} is not in the setting scopes.",
-            remedy=f"Grant the service app the scope {missing}, and add it to scopes in platform.yaml.",
+            f"The setting scopes lacks {missing}.",
+            remedy=f"Grant the service app {missing}, and add this to scopes in platform.yaml.",
             happened="no",
         )
 
