@@ -16,6 +16,7 @@ from connectors.people import Person
 from connectors.registry import READ_ONLY_HR_KINDS
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.formulas import reads_person
+from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
@@ -42,7 +43,7 @@ class CurrentFacts:
             person = await people.by_id(known.hr_id)
             if person is None:  # HR may have removed the record of a person who left
                 return known
-            if destroys and hr_has_the_date(state, world) and still_works(person, world):
+            if destroys and hr_has_the_date(state, world) and still_works(person, state, world):
                 raise RefusedError(
                     "employed_again",
                     "HR recorded that this person leaves, and now says that the person works here.",
@@ -66,7 +67,7 @@ class CurrentFacts:
 
 
 def hr_has_the_date(state: RunState, world: World) -> bool:
-    """Whether a step of this run has changed the person's record in HR. Before that, HR says nothing of a leaving that
+    """Whether a step of this run has entered the leaving in HR, and HR showed it. Before that, HR says nothing of a leaving that
     was asked for here; unless nothing can be entered there, so that HR's own record is all there will ever be."""
     platform = world.current.platform
     spec = platform.systems.get(platform.hr.system)
@@ -74,11 +75,12 @@ def hr_has_the_date(state: RunState, world: World) -> bool:
         return True
     hr = world.pinned.platform.hr.system
     return any(
-        step.system == hr and step.level.value == "change" and state.work.steps[id_].status == "verified"
+        step.system == hr and step.level >= Level.STAGE and state.work.steps[id_].status == "verified"
         for id_, step in state.plan.steps.items()
     )
 
 
-def still_works(person: Person, world: World) -> bool:
-    later = person.leaving_at is not None and person.leaving_at > world.now
+def still_works(person: Person, state: RunState, world: World) -> bool:
+    """Whether HR says that the person stays, or leaves later than now and than the run's cutoff."""
+    later = person.leaving_at is not None and person.leaving_at > max(world.now, state.cutoff)
     return person.status == "active" or (person.status == "leaving" and later)

@@ -13,6 +13,7 @@ from activities.attempts.current_facts import CurrentFacts
 from connectors.abilities import Ability, Pace, unpaced
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
 from connectors.people import Person
+from orchestrator.domain.permissions.levels import Level
 
 NOW = datetime(2026, 11, 30, 17, 0, tzinfo=UTC)
 DELETE = Ability("delete_account", "change", "deletes", destroys=True)
@@ -52,13 +53,17 @@ class Hr:
         return unpaced
 
 
-async def facts(hr: Hr, ability: Ability, *, told: bool = True, cuts: bool = False, **parameters: Any) -> Any:
+async def facts(
+    hr: Hr, ability: Ability, *, told: bool = True, cuts: bool = False, by: Level = Level.CHANGE,
+    cutoff: datetime = NOW - timedelta(hours=1), **parameters: Any,
+) -> Any:  # fmt: skip
     platform = SimpleNamespace(hr=SimpleNamespace(system="hr"), systems={"hr": None})
     packet = SimpleNamespace(platform=platform)
-    record = SimpleNamespace(system="hr", level=SimpleNamespace(value="change"))
+    record = SimpleNamespace(system="hr", level=by)
     known = {"hr_id": "h-1", "employee_number": "E-1", "manager_email": "old.manager@example.org"}
     state: Any = SimpleNamespace(
         asked=SimpleNamespace(facts=known),
+        cutoff=cutoff,
         plan=SimpleNamespace(steps={"s-1": record}),
         work=SimpleNamespace(steps={"s-1": SimpleNamespace(status="verified" if told else "planned")}),
     )
@@ -94,6 +99,23 @@ async def test_nothing_of_a_person_who_works_here_again_is_destroyed(again: dict
     assert refused.value.happened == "no"
     assert await facts(hr, NOTICE, **TO_MANAGER)
     assert await facts(hr, DELETE, told=False), "HR was not told yet, so its record proves nothing"
+
+
+@pytest.mark.parametrize("by", [Level.STAGE, Level.CHANGE])
+async def test_a_leaving_that_was_entered_in_hr_and_taken_back_there_destroys_nothing(by: Level) -> None:
+    """`record_leaving` has the level `stage`."""
+    hr = Hr(replace(NORA, status="active", leaving_at=None), MANAGER)
+    with pytest.raises(RefusedError, match="employed_again"):
+        await facts(hr, DELETE, by=by)
+    assert await facts(hr, DELETE, by=Level.PREPARE), "nothing was entered in HR"
+
+
+async def test_a_step_before_the_cutoff_is_not_kept_by_the_cutoff_itself() -> None:
+    cutoff = NOW + timedelta(hours=1)
+    hr = Hr(replace(NORA, status="leaving", leaving_at=cutoff), MANAGER)
+    assert await facts(hr, DELETE, by=Level.STAGE, cutoff=cutoff)
+    with pytest.raises(RefusedError, match="employed_again"):
+        await facts(hr, DELETE, by=Level.STAGE, cutoff=NOW)
 
 
 @pytest.mark.parametrize("left", [{}, {"status": "leaving"}])
