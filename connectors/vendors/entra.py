@@ -326,8 +326,9 @@ class _AppAssignment(Fields):
 
     @property
     def is_own(self) -> bool:
-        """Whether it is an assignment of the account itself. Graph lists those of its groups too."""
-        return self.principal_type == "User"
+        """Whether it is an assignment of the account itself. Graph lists those of its groups too, and says so; one
+        without a type is taken for the account's own, so that it does not stay unseen."""
+        return self.principal_type != "Group"
 
     def shown(self) -> dict[str, str]:
         app = {"id": self.id, "name": self.app or self.app_id or self.id}

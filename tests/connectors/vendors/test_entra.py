@@ -7,6 +7,7 @@ from a real tenant. `test_entra_description.py` checks them against the descript
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,16 @@ def test_own_assignments_to_applications_end_and_those_by_a_group_are_named() ->
     with pytest.raises(ActionRequiredError) as raised:
         do("remove_from_apps", "remove_from_apps_one_refused")
     assert "Not removed: Payroll." in raised.value.detail and "Removed: Old Helpdesk." in raised.value.detail
+
+
+def test_an_assignment_whose_type_is_not_shown_is_not_taken_for_a_groups() -> None:
+    *before, last = exchanges("apps_left")
+    [wiki] = last.answer.body["value"]
+    body = {"value": [{name: wiki[name] for name in wiki if name != "principalType"}]}
+    shown = [*before, replace(last, answer=replace(last.answer, body=body))]
+    flow = ENTRA.acts.act("remove_from_apps").look
+    assert flow is not None
+    assert replay(flow(SETTINGS, effect("remove_from_apps")), shown, ENTRA.dialect).outcome == "not_done"
 
 
 def test_consents_are_revoked() -> None:
