@@ -67,8 +67,9 @@ class CurrentFacts:
 
 
 def hr_has_the_date(state: RunState, world: World) -> bool:
-    """Whether a step of this run has entered the leaving in HR, and HR showed it. Before that, HR says nothing of a leaving that
-    was asked for here; unless nothing can be entered there, so that HR's own record is all there will ever be."""
+    """Whether a step of this run has entered the leaving in HR, and HR showed it. Before that, HR says nothing of a
+    leaving that was asked for here; unless nothing can be entered there, so that HR's own record is all there will ever
+    be."""
     platform = world.current.platform
     spec = platform.systems.get(platform.hr.system)
     if spec is not None and spec.connector in READ_ONLY_HR_KINDS:

@@ -21,6 +21,9 @@ _UNFINISHED: Final = re.compile(r"^[.~]|\.(tmp|temp|part|partial|filepart|crdown
 EARLIER_FILES: Final = 10
 """How many earlier files of a folder the number of people is compared with."""
 
+MAX_AHEAD_SECONDS: Final = 300.0
+"""By how much the clock of the program that writes files can differ."""
+
 NewestBy = Literal["time", "name"]
 
 
@@ -51,6 +54,14 @@ def complete_files(path: Path, newest_by: NewestBy, settle: float, now: Callable
             "people_file_missing",
             f"There is no CSV file at {path}.",
             remedy=f"Put HR's export there; its name ends with {', '.join(SUFFIXES)}.",
+            happened="no",
+        )
+    ahead = next((one for one in found if one.modified > now() + MAX_AHEAD_SECONDS), None)
+    if ahead is not None:
+        raise ActionRequiredError(
+            "people_file_time",
+            f"The time of {ahead.path.name} is in the future, so it is not known which file is the newest.",
+            remedy="Correct the clock or the time zone of the program that writes the file, and of this worker.",
             happened="no",
         )
     complete = [one for one in found if now() - one.written >= settle]

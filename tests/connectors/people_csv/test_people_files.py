@@ -67,6 +67,16 @@ async def test_the_newest_file_is_read_by_time_or_by_name(tmp_path: Path, clock:
     assert await names(source(tmp_path, clock, newest_by="name")) == {"Person New"}
 
 
+async def test_a_file_from_the_future_is_an_error_and_not_passed_over(tmp_path: Path, clock: MovedClock) -> None:
+    hr = source(tmp_path, clock)
+    write(tmp_path / "a.csv", "1,Person Old,,,", age=1)
+    new = write(tmp_path / "b.csv", "1,Person New,,,", age=-24)
+    with pytest.raises(ActionRequiredError, match="people_file_time"):
+        await names(hr)
+    os.utime(new, (NOW.timestamp(), NOW.timestamp()))
+    assert await names(hr) == {"Person New"}
+
+
 async def test_a_new_file_changes_the_answers(tmp_path: Path, clock: MovedClock) -> None:
     hr = source(tmp_path, clock)
     write(tmp_path / "a.csv", f"1,Person A,,2,{NEXT_YEAR}-12-31", "2,Person B,,,", age=2)
