@@ -20,6 +20,7 @@ from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.embargo import (
     EmbargoTerms,
     ExcludedPeople,
+    accounts_of_leaver,
     moved_embargo,
     require_embargo_works,
     wanted_embargo,
@@ -92,7 +93,8 @@ def request_run(
     urgent = urgent or (
         is_late(ends, packet, now) and late_start_is_urgent(actor, packet, abilities, sign_in, expected=expected)
     )
-    under = wanted_embargo(packet, ends, embargo, actor.actor_id, now)
+    left_out = accounts_of_leaver(person_id, actors)
+    under = wanted_embargo(packet, ends, embargo, actor.actor_id, now, left_out)
     if under is not None:
         leaving = ExcludedPeople(person_id, actor.actor_id, actor.answers_for, urgent)
         require_embargo_works(under, packet, leaving, {**actors, actor.actor_id: actor}, abilities, now)

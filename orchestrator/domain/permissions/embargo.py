@@ -48,12 +48,16 @@ class ExcludedPeople:
 
 
 def wanted_embargo(
-    packet: Packet, cutoff: datetime, wish: EmbargoTerms | None, requester: str, now: datetime
-) -> EmbargoTerms | None:
-    """What the packet requires and what the request asks for, together; None if neither has an embargo. Raises
-    `Invalid` if the request asks for too long an embargo; what a packet requires ends at the limit."""
+    packet: Packet, cutoff: datetime, wish: EmbargoTerms | None, requester: str, now: datetime,
+    left_out: Collection[str] = (),
+) -> EmbargoTerms | None:  # fmt: skip
+    """What the packet requires and what the request asks for, together; None if neither has an embargo. `left_out` are
+    accounts of the leaver, who hears of the run only if the request names one. Raises `Invalid` if the request asks for
+    too long an embargo; what a packet requires ends at the limit."""
     spec = packet.approvals.embargo
-    demanded = EmbargoTerms(cutoff + min(spec.lasts, MAX_EMBARGO), spec.named) if spec is not None else None
+    demanded = None
+    if spec is not None:
+        demanded = EmbargoTerms(cutoff + min(spec.lasts, MAX_EMBARGO), demanded_names(packet, left_out))
     if wish is not None:
         _require_bounded(wish.until, max(cutoff, now))
     both = [one for one in (demanded, wish) if one is not None]
@@ -61,6 +65,17 @@ def wanted_embargo(
         return None
     named = {requester, *(actor_id for one in both for actor_id in one.named)}
     return EmbargoTerms(max(one.until for one in both), tuple(sorted(named)))
+
+
+def demanded_names(packet: Packet, left_out: Collection[str]) -> tuple[str, ...]:
+    """The accounts that the packet's embargo names, without those of the leaver."""
+    spec = packet.approvals.embargo
+    return tuple(one for one in spec.named if one not in left_out) if spec is not None else ()
+
+
+def accounts_of_leaver(person_id: str, actors: Mapping[str, Actor]) -> frozenset[str]:
+    """The accounts of the person with this opaque id, and of the programs that the person created."""
+    return frozenset(id_ for id_, one in actors.items() if one.answers_for == person_id)
 
 
 def _require_bounded(until: datetime, start: datetime) -> None:
@@ -144,8 +159,8 @@ def _may(actor: Actor, step: WorkflowStep, packet: Packet, abilities: Catalogue)
 def change_embargo(
     state: RunState, until: datetime | None, named: Sequence[str], actor: Actor, world: World
 ) -> list[Event]:
-    """Ends the embargo (`until` None), moves its end or names others; by people, of those named who
-    may do more than read. Once it is over it
+    """Ends the embargo (`until` None), moves its end or names others, beside those whom the packet names; by people, of
+    those named who may do more than read. Once it is over it
     stays over: what everyone could read is not hidden again."""
     require("set_embargo", actor, state.asked.person_id)
     if state.embargo_until is None or world.now >= state.embargo_until:
@@ -154,7 +169,8 @@ def change_embargo(
     if not _may_prepare(state, actor, world):
         raise NotAllowed("level_not_granted", "This account can only read the run, so it can't change the embargo.")
     require_independent(state, actor, lambda other: _may_prepare(state, other, world), world)
-    visible_to = tuple(sorted({asked.requested_by, *(named or state.named)}))
+    demanded = set(demanded_names(world.pinned, accounts_of_leaver(asked.person_id, world.actors)))
+    visible_to = tuple(sorted({asked.requested_by, *(named or state.named), *demanded.intersection(state.named)}))
     if until is None or until <= world.now:
         return [e.EmbargoChanged(until=None, named=state.named, by=actor.actor_id)]
     _require_bounded(until, max(state.cutoff, state.requested_at))

@@ -269,6 +269,26 @@ def test_a_packets_embargo_and_one_that_an_earlier_version_recorded_end_then_too
     assert story.state.embargo_until == EVENING + DAY + YEAR
 
 
+DEMANDED = ("exceptions:", "embargo: {for: P30D, named: [anna, ben, ole, sam, ada, helper]}\nexceptions:")
+
+
+def test_a_packets_embargo_does_not_show_the_run_to_the_leaver() -> None:
+    helper = ROBOT.model_copy(update={"actor_id": "helper", "maker_human": PERSON_ID})
+    known = {**EVERYBODY, "ada": actor("ada", "operator", human=PERSON_ID), "helper": helper}
+    assert ask(None, known, pinned=packet(approvals=DEMANDED)).named == ("anna", "ben", "hr", "ole", "sam")
+    asked = ask(EmbargoTerms(FRIDAY, ("ada",)), known, pinned=packet(approvals=DEMANDED))
+    assert "ada" in asked.named, "HR can name the leaver"
+
+
+def test_those_whom_the_packet_names_stay_named() -> None:
+    demanded = packet(approvals=("exceptions:", "embargo: {for: P30D, named: [anna, ben, ole, sam]}\nexceptions:"))
+    story = Story(demanded)
+    change(story, FRIDAY, (*CREW, "lea"))
+    assert set(story.state.named) >= {"anna", "ben", "hr", "lea", "ole", "sam"}
+    change(story, FRIDAY, CREW)
+    assert "lea" not in story.state.named and story.state.exists_for("sam", story.now)
+
+
 def test_no_one_is_left_out_who_is_needed_and_people_alone_change_it() -> None:
     story = hidden()
     assert refused(lambda: change(story, FRIDAY, ("anna", "ben"))).code == "embargo_lacks_people"
