@@ -7,10 +7,15 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from packaging.requirements import Requirement
 
+from orchestrator.domain.organisation.duties import DutyKind
+from orchestrator.domain.run.readiness import WaitsFor
+from orchestrator.domain.run.status import RunStatus
+from orchestrator.domain.run.work import StepStatus
 from tests.production.described import (
     COMPOSE,
     DOCUMENTS,
@@ -144,6 +149,12 @@ def test_an_installation_without_the_lock_has_no_version_with_a_known_vulnerabil
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {one.name: one.specifier for one in map(Requirement, project["dependencies"])}
     assert [name for name, version in VULNERABLE.items() if wanted[name].contains(version)] == []
+
+
+@pytest.mark.parametrize("codes", [RunStatus, StepStatus, WaitsFor, DutyKind])
+def test_codes_of_json_are_written_down(codes: Any) -> None:
+    text = (ROOT / "docs" / "json.md").read_text()
+    assert [code for code in get_args(codes) if code != "nothing" and f"`{code}`" not in text] == []
 
 
 def test_decision_records_are_numbered_and_whole() -> None:
