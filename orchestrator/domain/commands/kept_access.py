@@ -11,7 +11,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exceptions import RULES
-from orchestrator.domain.packet.hand_overs import ability_of
+from orchestrator.domain.packet.access_removal import removal_steps
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.postponing import postponing_roles
@@ -24,7 +24,8 @@ from orchestrator.domain.run.work import ExceptionState
 def kept_by_skip(state: RunState, step_id: str, actor: Actor, world: World) -> list[Event]:
     """The exception that opens when this actor skips the step; empty where none is needed."""
     step = state.plan.steps[step_id]
-    if not step.cuts_access or _is_hr(actor, world) or _left_out_by_another(state, step.digest, actor):
+    removes = step.cuts_access or step.name in removal_steps(step.system, world.pinned, world.abilities)
+    if not removes or _is_hr(actor, world) or _left_out_by_another(state, step.digest, actor):
         return []
     if account_gone(state, step, world) and step.system not in state.accounts.settled:
         return []  # a search, and no person, said that the account is not the leaver's
@@ -37,9 +38,7 @@ def kept_by_settling(state: RunState, system: str, accounts: tuple[str, ...], by
     actor = world.actors.get(by)
     if accounts or state.asked.phase == "shadow" or (actor is not None and _is_hr(actor, world)):
         return []
-    steps = [step for step in world.pinned.workflow.steps if step.system == system]
-    abilities = [ability_of(step, world.pinned, world.abilities) for step in steps]
-    if not any(ability is not None and ability.cuts_access for ability in abilities):
+    if not removal_steps(system, world.pinned, world.abilities):
         return []
     return [_opened(state, system, actor, world, system=system)]
 

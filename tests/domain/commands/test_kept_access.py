@@ -13,6 +13,7 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.web.pages.run.permissions import Permissions
 from tests.domain.run_world import (
     ANNA,
+    CATALOGUE,
     DAY,
     DONE,
     EVENING,
@@ -233,6 +234,27 @@ def test_no_one_is_asked_about_systems_without_access_nor_in_a_dry_run() -> None
     both.settle("code", by=actor("bo", "operator", "requester"))
     for story in (cards, dry, both):
         assert "access_kept" not in [kind for kind, _ in story.exceptions()]
+
+
+@pytest.mark.parametrize("suspended", [False, True])
+def test_where_no_step_suspends_the_account_what_ends_it_removes_access(
+    suspended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A packet can deactivate or delete an account without a suspension before it."""
+    ends = replace(CATALOGUE["bank"]["close"], destroys=True)  # type: ignore[type-var]
+    first = replace(CATALOGUE["bank"]["freeze"], cuts_access=suspended)  # type: ignore[type-var]
+    bank = CATALOGUE["bank"] | {"close": ends, "freeze": first}
+    monkeypatch.setattr("tests.domain.run_world.CATALOGUE", CATALOGUE | {"bank": bank})
+    story = Story()
+    story.skip("close")
+    assert [kind for kind, _ in story.exceptions()] == ([] if suspended else ["access_kept"])
+    if not suspended:
+        assert kept(story).step_id == story.id("close")
+        asked = Story(ready=False)
+        asked.finds["cards"] = [account("cards"), account("cards", "twin", "E-1")]
+        asked.search()
+        asked.settle("cards")
+        assert kept(asked).system == "cards"
 
 
 # Who confirms
