@@ -46,7 +46,7 @@ async def troubled_run(here: Installation, number: str) -> str:
     state = await here.wait_until(run, gate_open, "an open gate")
     await commands.reject_gate(here.services, here.actors["it"], run, "g-all-1", "not yet")
     await here.wait_until(run, lambda s: "gate_rejected" in open_kinds(s), "the rejection's exception")
-    await commands.replan_run(here.services, here.actors["operator"], run, "now")
+    await commands.replan_run(here.services, here.actors["it"], run, "now")
     await here.wait_until(run, gate_open, "the gate again")
     code = next(step for step in state.plan.steps.values() if step.name == "suspend_code")
     card = next(step for step in state.plan.steps.values() if step.name == "close_card")
