@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from orchestrator.domain.packet.packet_files import starter_packet
+from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.drawing.charts import Bar
 from orchestrator.web.pages.page import NAVIGATION
 
@@ -98,6 +99,7 @@ def gallery_context() -> dict[str, Any]:
         "current": "runs",
         "installation_local": True,
         "csrf_token": "token",
+        "form_place": "",
         "now": NOW,
         "zone": ZONE,
         "person_zone": PERSON_ZONE,
@@ -105,8 +107,8 @@ def gallery_context() -> dict[str, Any]:
         "known": CUTOFF - timedelta(days=9),
         "steps": steps,
         "flashes": [
-            SimpleNamespace(kind="done", text="Your decision was counted.", remedy=""),
-            SimpleNamespace(kind="refused", text="The gate was decided before you.", remedy="Look at the run."),
+            Flash(kind="done", text="Your decision was counted."),
+            Flash(kind="refused", text="The gate was decided before you.", remedy="Look at the run."),
         ],
         "gates": run_gates(steps),
         "files": [

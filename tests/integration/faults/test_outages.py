@@ -89,10 +89,9 @@ async def test_temporal_is_lost_and_a_new_cluster_takes_over(
         loop = asyncio.get_running_loop()
         until = loop.time() + 60
         # Nothing is asked of either run: the relay finds by itself that the cluster is another one.
-        while not await alive(here, waiting) or not await alive(here, sleeping):
+        while here.engine.cluster == lost or not await alive(here, waiting) or not await alive(here, sleeping):
             assert loop.time() < until, "the relay did not wake every open run in the new cluster"
             await asyncio.sleep(0.2)
-        assert here.engine.cluster != lost
         assert (await here.attend(waiting)).finish == "clean"
         assert set(statuses(await here.state(sleeping)).values()) == {"planned"}
         await here.verify()
@@ -185,7 +184,8 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
                 continue
             kind = "step_failing" if trouble.by_itself else "step_failed"
             state = await here.wait_until(run, partial(has_open, kind), f"{trouble}: {kind}", 60)
-            [exception] = exceptions_of(state, kind)
+            # On a busy machine an earlier one may have closed by itself.
+            [exception] = [known for known in exceptions_of(state, kind) if known.open]
             assert exception.opened.system == trouble.system and exception.opened.code, "place and cause"
             assert (await last_failure(here, run))["remedy"], f"{trouble} has no remedy"
             others = {name: status for name, status in statuses(state).items() if name != trouble.step}
