@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -89,7 +90,7 @@ class NoticeActivities:
             return NextLook(in_seconds=None)
         await self._book.forget_old()
         sending = _Sending(self._post)
-        now = await self._runs.ledger.now()
+        now, began = await self._runs.ledger.now(), time.monotonic()
         queries = self._queries.for_one_answer()  # the roles and packets behind all inboxes are read once
         snapshot = await queries.organisation_snapshot()
         organisation = snapshot.organisation
@@ -113,7 +114,8 @@ class NoticeActivities:
             wait = 0.0
         elif looks:
             wait = min(wait, max((min(looks) - now).total_seconds(), 0.0) + 0.05)
-        await self._book.will_look(self._cluster(), wait)
+        # The workflow waits from now on. By the clock that this look read, so that what begins meanwhile is not missed.
+        await self._book.will_look(self._cluster(), now + timedelta(seconds=wait + time.monotonic() - began))
         return NextLook(in_seconds=wait)
 
     async def _other_looks(self, organisation: Organisation, now: datetime) -> list[datetime]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -99,7 +99,7 @@ async def test_webhooks_are_listed_recorded_and_bounded(kept: Kept) -> None:
 
 async def test_what_was_mailed_is_remembered(kept: Kept) -> None:
     assert await is_look_late(kept.database, "here", timedelta(0))
-    await kept.book.will_look("here", 60)
+    await kept.book.will_look("here", datetime.now(UTC) + timedelta(seconds=60))
     assert not await is_look_late(kept.database, "here", timedelta(0))
     assert await is_look_late(kept.database, "another cluster", timedelta(0))
     await kept.book.keep([("r1/g-1", "first"), ("r1/g-1", "first"), ("r2/g-1", "refused")], "it")

@@ -133,10 +133,9 @@ class NoticeBook:
             ends: datetime | None = (await connection.execute(query)).scalar_one()
             return ends
 
-    async def will_look(self, cluster: str, in_seconds: float) -> None:
-        statement = insert(notice_looks).values(
-            one_row=True, cluster=cluster, due_at=func.engine.now() + timedelta(seconds=in_seconds)
-        )
+    async def will_look(self, cluster: str, at: datetime) -> None:
+        """`at` is by the ledger's clock."""
+        statement = insert(notice_looks).values(one_row=True, cluster=cluster, due_at=at)
         changed = {"cluster": statement.excluded.cluster, "due_at": statement.excluded.due_at}
         async with self._database.transaction() as connection:
             await connection.execute(statement.on_conflict_do_update(index_elements=["one_row"], set_=changed))
