@@ -243,16 +243,21 @@ def _no_longer_kept(context: ExceptionContext, opened: e.ExceptionOpened) -> boo
     return known is None or known.status != "skipped"
 
 
-def _service_alone(context: ExceptionContext, service: str) -> Wanted | None:
-    """Under a new id after it was overcome. Once it was accepted, the service ends at the cutoff."""
+def _alone(context: ExceptionContext, kind: e.ExceptionKind, name: str, due: datetime | None = None) -> Wanted | None:
+    """About a service or role that the leaver leaves behind. Under a new id after it was overcome; not after it was
+    accepted, since the service or role then ends at the cutoff."""
     before = [
         known
         for known in context.state.work.exceptions.values()
-        if known.opened.kind == "service_without_owner" and known.opened.code == service
+        if known.opened.kind == kind and known.opened.code == name
     ]
     if any(known.open or known.disposition == "accepted" for known in before):
         return None
-    return Wanted(f"{service}-{len(before) + 1}", code=service)
+    return Wanted(f"{name}-{len(before) + 1}", code=name, due=due)
+
+
+def _service_alone(context: ExceptionContext, service: str) -> Wanted | None:
+    return _alone(context, "service_without_owner", service)
 
 
 def _has_owner(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
@@ -260,16 +265,7 @@ def _has_owner(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
 
 
 def _role_alone(context: ExceptionContext, role: str) -> Wanted | None:
-    """Under a new id after it was overcome. Once it was accepted, the role ends at the cutoff."""
-    before = [
-        known
-        for known in context.state.work.exceptions.values()
-        if known.opened.kind == "role_without_holder" and known.opened.code == role
-    ]
-    if any(known.open or known.disposition == "accepted" for known in before):
-        return None
-    due = max(context.state.cutoff, context.world.now)
-    return Wanted(f"{role}-{len(before) + 1}", code=role, due=due)
+    return _alone(context, "role_without_holder", role, due=max(context.state.cutoff, context.world.now))
 
 
 def _has_holder(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
