@@ -13,7 +13,6 @@ from orchestrator.domain.events.event import Draft
 from orchestrator.ledger.book.codec import Encoded, EventCodec
 from orchestrator.ledger.book.commit import PreparedAppend, PreparedEvent, PreparedStream
 from orchestrator.ledger.book.errors import (
-    LedgerUnavailable,
     OlderDatabase,
     PersonUnknown,
 )
@@ -27,7 +26,7 @@ from orchestrator.ledger.persons.files import Files
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.persons.sealing import PersonKey
 from orchestrator.ledger.persons.uploads import Uploads
-from orchestrator.ledger.schema.database import Database, lost_connection
+from orchestrator.ledger.schema.database import Database
 
 EVENTS_PER_YIELD = 64
 """Events coded between two chances for other tasks: well under a millisecond each time."""
@@ -190,15 +189,6 @@ class Ledger:
         return await self._decode(row[0] for row in await self._rows(sql, parameters))
 
     async def _rows(self, sql: str, parameters: tuple[object, ...]) -> list[Any]:
-        try:
-            return await self._rows_once(sql, parameters)
-        except LedgerUnavailable as error:
-            if not lost_connection(error):
-                raise
-        # A connection of the pool that a restart of the server has ended is found out by its first use.
-        return await self._rows_once(sql, parameters)
-
-    async def _rows_once(self, sql: str, parameters: tuple[object, ...]) -> list[Any]:
         async with self._database.driver() as connection:
             cursor = connection.cursor(binary=True)
             await cursor.execute(sql, parameters)

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import psycopg
-from sqlalchemy import Select, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Select, event, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from orchestrator.ledger.book.errors import LedgerUnavailable
-from orchestrator.ledger.schema.driver_pool import CHECKOUT_SECONDS, DriverPool
+from orchestrator.ledger.schema.driver_pool import CHECKOUT_SECONDS, DriverPool, server_ended
 
 LOCK_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 8_000
@@ -35,7 +35,6 @@ TRANSACTION_TIMEOUT_SINCE = 170000
 
 _SCHEMA_IS_MISSING = ("3F000", "42P01", "42883")  # no such schema, table or function
 _READ_ONLY = "25006"
-_CONNECTION_ENDED = ("57P01", "57P02")  # by an administrator, as at a restart; or after a crash of another process
 _FULL = {"53100": "the disk is full", "53200": "out of memory"}
 _ENDED_BY_SERVER = ("25P03", "25P04")  # idle in a transaction, or in one, for too long
 
@@ -89,6 +88,7 @@ class Database:
             isolation_level="AUTOCOMMIT",
             connect_args=self._connect_args,
         )
+        event.listen(self._engine.sync_engine, "checkout", _refuse_ended)
         self._pool_size = pool_size
         self._drivers: DriverPool | None = None
         self._transactions = self._engine.execution_options(isolation_level="READ COMMITTED")
@@ -238,10 +238,10 @@ def _hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
         line.shutdown(socket.SHUT_RDWR)
 
 
-def lost_connection(error: LedgerUnavailable) -> bool:
-    """Whether the server ended a connection that was open, so that another one may work at once."""
-    cause = error.__cause__
-    return isinstance(cause, psycopg.OperationalError) and cause.sqlstate in _CONNECTION_ENDED
+def _refuse_ended(connection: Any, record: object, proxy: object) -> None:
+    """Called by SQLAlchemy's pool, which then replaces every connection that is as old."""
+    if server_ended(connection.driver_connection):
+        raise InvalidatePoolError
 
 
 def ends_transactions(connection: psycopg.AsyncConnection[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -71,7 +72,13 @@ class DriverPool:
             async with limit:
                 self._waiting.add(limit)
                 try:
-                    return await self._pool.getconn(self.checkout_seconds)
+                    connection = await self._pool.getconn(self.checkout_seconds)
+                    if server_ended(connection):
+                        await connection.close()
+                        await self._pool.putconn(connection)
+                        await self._pool.drain()  # a restart of the server ended the others too
+                        connection = await self._pool.getconn(self.checkout_seconds)
+                    return connection
                 finally:
                     self._waiting.discard(limit)
         except TimeoutError as error:
@@ -87,3 +94,13 @@ class DriverPool:
             for limit in self._waiting:
                 limit.reschedule(now)
             self._waiting.clear()
+
+
+def server_ended(connection: Connection) -> bool:
+    """Whether the server ended this idle connection, as at a restart. Costs no round trip: a server sends nothing on an
+    idle connection but its last message and the end of the stream. A notice counts too, and costs one connection."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -55,6 +55,36 @@ async def test_every_reader_learns_at_once_that_the_server_is_down(tmp_path: Pat
         await database.aclose()
 
 
+async def test_the_first_readers_after_a_restart_succeed(tmp_path: Path) -> None:
+    """Both pools hold only connections of the server that was there before, and no reader met the outage."""
+    async with PostgresServer.start(tmp_path) as server:
+        database = Database(server.url(), pool_size=READERS)
+        for way in (read, read_with_sqlalchemy):
+            await asyncio.gather(*(way(database) for _ in range(READERS)))
+        await server.crash()
+        await server.restart()
+        for way in (read, read_with_sqlalchemy):
+            assert await asyncio.gather(*(way(database) for _ in range(READERS))) == [1] * READERS
+        await database.aclose()
+
+
+async def test_connections_that_an_administrator_ended_fail_no_reader(postgres: PostgresServer) -> None:
+    database = Database(postgres.url("postgres"), pool_size=READERS)
+    for way in (read, read_with_sqlalchemy):
+        await asyncio.gather(*(way(database) for _ in range(READERS)))
+    others = "application_name = 'offboard' AND datname = 'postgres' AND pid <> pg_backend_pid()"
+    async with await psycopg.AsyncConnection.connect(postgres.conninfo("postgres"), autocommit=True) as administrator:
+        ended = await administrator.execute(
+            f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {others}".encode()
+        )
+        rows = await ended.fetchall()
+        assert len(rows) >= 2, "at least one of each pool"
+        assert set(rows) == {(True,)}
+    for way in (read, read_with_sqlalchemy):
+        assert await asyncio.gather(*(way(database) for _ in range(READERS))) == [1] * READERS
+    await database.aclose()
+
+
 async def test_a_server_that_was_never_there_is_reported_at_once(tmp_path: Path, no_timeout_helps: None) -> None:
     database = Database(f"postgresql://postgres@/offboard?host={tmp_path}")
     with pytest.raises(LedgerUnavailable, match="cannot be reached"):
