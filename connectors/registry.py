@@ -22,7 +22,7 @@ from connectors.reference.code_hosting import CODE_HOSTING
 from connectors.reference.hr import HR, HrConnector, HrSettings
 from connectors.vendors.active_directory import connector as active_directory
 from connectors.vendors.active_directory.settings import ActiveDirectorySettings
-from connectors.vendors.entra import ENTRA
+from connectors.vendors.entra.connector import ENTRA
 from connectors.vendors.okta import OKTA
 
 Settings = TypeVar("Settings", bound=BaseModel)

@@ -16,7 +16,9 @@ import pytest
 from connectors.abilities import Account, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.recordings import read_recording, replay
-from connectors.vendors.entra import ENTRA, PERMISSIONS, EntraSettings, lacking
+from connectors.vendors.entra.connector import ENTRA
+from connectors.vendors.entra.graph import EntraSettings
+from connectors.vendors.entra.permissions import PERMISSIONS, lacking
 from tests.connectors.vendors.vendor_description import RECORDINGS
 
 ID = "6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0"

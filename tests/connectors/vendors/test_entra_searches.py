@@ -10,7 +10,8 @@ import pytest
 from connectors.abilities import Lookup
 from connectors.errors import ActionRequiredError
 from connectors.http.requests import Answer, Request
-from connectors.vendors.entra import ENTRA, EntraSettings
+from connectors.vendors.entra.connector import ENTRA
+from connectors.vendors.entra.graph import EntraSettings
 from tests.connectors.vendors.entra_description import GRAPH
 
 SETTINGS = EntraSettings.model_validate({"tenant": "example.com", "client_id": "app-1", "client_secret": "s3cret"})
