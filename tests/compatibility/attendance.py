@@ -57,7 +57,7 @@ class Attendance:
 async def sign_in(url: str, aliases: Mapping[str, str]) -> dict[str, str]:
     """New tokens, where the recorded ones are over."""
     tokens = {}
-    async with httpx.AsyncClient(base_url=url, timeout=30.0, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=90, trust_env=False) as client:
         for alias in aliases:
             answer = await client.post("/api/v1/sign-in/local", json={"alias": alias})
             assert answer.status_code == 200, answer.text

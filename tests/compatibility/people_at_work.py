@@ -39,7 +39,7 @@ class StaffAtWork:
         return document
 
     async def wait(
-        self, run_id: str, holds: Callable[[Document], bool], what: str, *, alias: str = "hr", deadline: float = 30
+        self, run_id: str, holds: Callable[[Document], bool], what: str, *, alias: str = "hr", deadline: float = 120
     ) -> Document:
         """The first answer about the run for which `holds`. Fails with the run's steps after `deadline` seconds."""
         loop = asyncio.get_running_loop()
@@ -63,7 +63,7 @@ async def at_work(url: str, tokens: Mapping[str, str]) -> AsyncIterator[StaffAtW
         clients = {}
         for alias, token in tokens.items():
             client = httpx.AsyncClient(
-                base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30.0, trust_env=False
+                base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=90, trust_env=False
             )
             clients[alias] = await stack.enter_async_context(client)
         yield StaffAtWork(clients)

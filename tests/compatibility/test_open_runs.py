@@ -40,10 +40,10 @@ OPEN = (
     "killed_after_effect",
 )
 PEOPLE = {"killed_after_intent": "R-0015", "killed_after_effect": "R-0016"}
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 pytestmark = [
-    pytest.mark.timeout(150),
+    pytest.mark.timeout(300),
     # The company's mail server is in this process; on loopback it also takes a sign-in without TLS.
     pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning"),
 ]

@@ -103,7 +103,7 @@ def test_the_company_is_gone_when_its_owner_is_killed(tmp_path: Path) -> None:
         owner.kill()
         owner.wait(20)
     assert pids
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         assert time.monotonic() < deadline, "the company outlived its owner"
         time.sleep(0.02)

@@ -31,7 +31,7 @@ async def ask(
     headers = {"Authorization": f"Bearer {company.connections[f'{prefix}_TOKEN']}"}
     if key is not None:
         headers["Idempotency-Key" if system == "cards" else "Effect-Key"] = key
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=90, trust_env=False) as client:
         return await client.request(method, company.connections[f"{prefix}_URL"] + path, headers=headers, **more)
 
 
@@ -167,11 +167,11 @@ async def test_mail_arrives_over_starttls_and_not_with_a_wrong_password(company:
     message["Subject"], message["Message-ID"] = "Þín bíður verk", "<effect-1@offboard>"
     message.set_content("Please look.")
     trust = ssl.create_default_context(cafile=settings["MAIL_CA_FILE"])
-    with smtplib.SMTP(settings["MAIL_HOST"], int(settings["MAIL_PORT"]), timeout=10) as client:
+    with smtplib.SMTP(settings["MAIL_HOST"], int(settings["MAIL_PORT"]), timeout=90) as client:
         client.starttls(context=trust)
         with pytest.raises(smtplib.SMTPAuthenticationError):
             client.login(settings["MAIL_USER"], "wrong")
-    with smtplib.SMTP(settings["MAIL_HOST"], int(settings["MAIL_PORT"]), timeout=10) as client:
+    with smtplib.SMTP(settings["MAIL_HOST"], int(settings["MAIL_PORT"]), timeout=90) as client:
         with pytest.raises(smtplib.SMTPSenderRefused):
             client.send_message(message)
         client.starttls(context=trust)
@@ -298,7 +298,7 @@ async def test_an_outage_of_the_directory_keeps_what_was_done(company: Company, 
     settings = company.connections
 
     def lock_value() -> object:
-        server = ldap3.Server(settings["DIRECTORY_URL"], connect_timeout=30)
+        server = ldap3.Server(settings["DIRECTORY_URL"], connect_timeout=90)
         with ldap3.Connection(server, settings["DIRECTORY_BIND_DN"], settings["DIRECTORY_PASSWORD"]) as admin:
             admin.search(settings["DIRECTORY_BASE_DN"], f"(mail={person.email})", attributes=["pwdAccountLockedTime"])
             if not admin.entries[0].pwdAccountLockedTime:
@@ -310,7 +310,7 @@ async def test_an_outage_of_the_directory_keeps_what_was_done(company: Company, 
     assert lock_value() is None
     await company.stop("directory")
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", int(settings["DIRECTORY_URL"].rpartition(":")[2])), timeout=30)
+        socket.create_connection(("127.0.0.1", int(settings["DIRECTORY_URL"].rpartition(":")[2])), timeout=90)
     assert len(await company.effects("directory")) == 1
     await company.restart("directory")
     assert lock_value() == [b"000001010000Z"]

@@ -29,7 +29,7 @@ FOLDER = Path(__file__).parents[1] / "workflows" / "histories"
 async def history_of(here: Installation, run: str) -> WorkflowHistory:
     """The whole history of a run that has ended, once its workflow has too."""
     handle = here.engine.client.get_workflow_handle(workflow_id(run))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         await handle.result()
     return await handle.fetch_history()
 

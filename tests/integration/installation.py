@@ -99,7 +99,7 @@ class Installation:
         return (await self.backend.runs.load(run_id)).state
 
     async def wait_until(
-        self, run_id: str, holds: Callable[[RunState], bool], what: str = "the wished-for state", deadline: float = 30
+        self, run_id: str, holds: Callable[[RunState], bool], what: str = "the wished-for state", deadline: float = 120
     ) -> RunState:
         """The first state for which `holds`. Fails with the run's story after `deadline` seconds."""
         loop = asyncio.get_running_loop()
@@ -118,7 +118,7 @@ class Installation:
         self,
         run_id: str,
         *,
-        deadline: float = 60,
+        deadline: float = 120,
         until: Callable[[RunState], bool] = lambda state: state.finished,
         decide: bool = True,
         settle: Callable[[RunState, str], Sequence[str]] | None = None,
@@ -361,13 +361,13 @@ class WorkerProcess:
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGKILL)
 
-    async def died(self, deadline: float = 30) -> None:
+    async def died(self, deadline: float = 120) -> None:
         """Waits for the SIGKILL that it gives itself."""
         async with asyncio.timeout(deadline):
             code = await self._process.wait()
         assert code == -signal.SIGKILL, f"it ended with {code}: {self.log.read_text()[-2000:]}"
 
-    async def stopped(self, deadline: float = 30) -> None:
+    async def stopped(self, deadline: float = 120) -> None:
         """Waits for the SIGSTOP that it gives itself."""
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline

@@ -12,7 +12,6 @@ from email import message_from_bytes
 from email.policy import default as modern
 
 import psycopg
-import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from orchestrator import commands
@@ -21,8 +20,6 @@ from tests.conftest import Hire
 from tests.integration.installation import FAR_FUTURE, Installation, conninfo
 from tests.notices.conftest import Install, signed_in
 from tests.notices.test_notices import next_look
-
-pytestmark = pytest.mark.timeout(120)
 
 
 @dataclass
@@ -68,7 +65,7 @@ def account(choosy: ChoosyServer, gather: float) -> MailAccount:
     return MailAccount("127.0.0.1", "offboard@example.org", choosy.port, "none", gather=gather)
 
 
-async def taken_until(choosy: ChoosyServer, count: int, deadline: float = 40) -> None:
+async def taken_until(choosy: ChoosyServer, count: int, deadline: float = 120) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + deadline
     while len(choosy.taken) < count:
@@ -109,7 +106,7 @@ async def test_one_who_is_put_off_and_one_who_is_refused_keep_no_one_waiting(ins
         for _ in range(2):
             last = await next_look(here)
             await here.engine.nudge_notices()
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(90):
                 while await next_look(here) == last:
                     await asyncio.sleep(0.05)
         await here.set_clock_ahead(timedelta(hours=1, minutes=1).total_seconds())

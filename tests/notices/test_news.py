@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from orchestrator import commands
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Level
@@ -21,7 +19,6 @@ from tests.integration.packets import quick_packet
 from tests.notices.conftest import PUBLIC_URL, Install, signed_in
 from tests.notices.test_notices import Mail, address_of, gate_open, mails, mails_until, no_more_than
 
-pytestmark = pytest.mark.timeout(120)
 EXPIRES = "The API token of a service expires soon"
 LATER = "2036-01-05T18:00"
 

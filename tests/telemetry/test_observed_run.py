@@ -36,7 +36,6 @@ from tests.integration.needles import Needles, words_of
 from tests.integration.packets import quick_packet
 from tests.telemetry.collector import Collector, collecting
 
-pytestmark = pytest.mark.timeout(180)
 ABOUT = {"run_id", "step", "system", "ability", "attempt", "outcome"}
 
 
@@ -57,7 +56,7 @@ async def offboard_worker(here: Installation, trace_file: Path, collector: Colle
     try:
         yield
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(90):
             assert await process.wait() == 0, log.read_text()[-2000:]
     finally:
         if process.returncode is None:
@@ -173,7 +172,7 @@ async def test_what_is_open_is_counted_without_what_is_under_embargo(
             async with (
                 telemetry(collector.url, None) as watched,
                 relaying(here.backend, here.engine, watched=watched),
-                asyncio.timeout(30),
+                asyncio.timeout(90),
             ):
                 while "offboard.runs.open" not in collector.metrics():
                     await asyncio.sleep(0.05)

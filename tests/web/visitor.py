@@ -16,7 +16,7 @@ class Visitor(httpx.AsyncClient):
     """`await visitor.sign_in("hr")`, then pages by `get` and forms by `submit`. Redirects are followed."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(base_url=url, follow_redirects=True, timeout=30.0, verify=False)
+        super().__init__(base_url=url, follow_redirects=True, timeout=90, verify=False)
 
     async def sign_in(self, alias: str, to: str = "/device") -> httpx.Response:
         answer = await self.post("/sign-in/local", data={"alias": alias, "to": to})
@@ -38,7 +38,7 @@ class Visitor(httpx.AsyncClient):
 
 async def token_of(url: str, alias: str) -> str:
     """A token that acts as one of the small company's staff."""
-    async with httpx.AsyncClient(base_url=url, timeout=30.0, verify=False) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=90, verify=False) as client:
         answer = await client.post("/api/v1/sign-in/local", json={"alias": alias})
         assert answer.status_code == 200, answer.text
         return str(answer.json()["token"])
@@ -47,6 +47,6 @@ async def token_of(url: str, alias: str) -> str:
 def api(url: str, token: str) -> httpx.AsyncClient:
     """A program that calls the API with this token."""
     return httpx.AsyncClient(
-        base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30.0, follow_redirects=False,
+        base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=90, follow_redirects=False,
         verify=False,
     )  # fmt: skip

@@ -31,14 +31,12 @@ from tests.integration.needles import Needles, words_of
 from tests.webhooks.conftest import PUBLIC_URL, Install
 from tests.webhooks.receiver import ReceivedDelivery, Receiver, receiving
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def hooks_of(here: Installation) -> Webhooks:
     return Webhooks(here.backend.database, here.backend.keyring, here.backend.ledger)
 
 
-async def eventually(holds: Callable[[], bool], what: str, deadline: float = 30) -> None:
+async def eventually(holds: Callable[[], bool], what: str, deadline: float = 120) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + deadline
     while not holds():
@@ -47,7 +45,7 @@ async def eventually(holds: Callable[[], bool], what: str, deadline: float = 30)
 
 
 async def hook_until(
-    here: Installation, hook_id: str, holds: Callable[[Webhook], bool], what: str, deadline: float = 30
+    here: Installation, hook_id: str, holds: Callable[[Webhook], bool], what: str, deadline: float = 120
 ) -> Webhook:
     loop = asyncio.get_running_loop()
     until = loop.time() + deadline

@@ -19,7 +19,7 @@ from orchestrator.workflows.offboarding import Nudge
 DAY = 86_400.0
 
 
-async def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+async def until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
     loop = asyncio.get_running_loop()
     stop = loop.time() + seconds
     while not holds():

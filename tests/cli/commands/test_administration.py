@@ -219,7 +219,7 @@ def _program() -> str:
 
 
 def _wait(so: object) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not so():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -60,7 +60,7 @@ def employees() -> list[Document]:
 
 async def sign_in(url: str) -> dict[str, str]:
     tokens = {}
-    async with httpx.AsyncClient(base_url=url, timeout=30.0, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=90, trust_env=False) as client:
         for member in STAFF:
             answer = await client.post("/api/v1/sign-in/local", json={"alias": member.alias})
             assert answer.status_code == 200, answer.text

@@ -38,8 +38,6 @@ SURVIVED_WITHIN_SECONDS = 40.0
 """Temporal retries an activity that could not reach the ledger after up to 30 s."""
 DECISIONS = 100
 
-pytestmark = pytest.mark.timeout(180)
-
 
 async def until(holds: Callable[[], bool], seconds: float = SURVIVED_WITHIN_SECONDS) -> None:
     async with asyncio.timeout(seconds):

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.service import RPCError
 
@@ -17,8 +16,6 @@ from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import statuses
 from tests.integration.packets import quick_packet
-
-pytestmark = pytest.mark.timeout(240)
 
 HIGH = 2**62
 """A version that no run will have."""
@@ -67,7 +64,7 @@ async def test_forged_signals_of_every_form(install: Install, hire: Hire) -> Non
             await commands.approve_gate(here.services, here.actors["it"], run, "g-all-1")
             await forge(form)
         for form, run in runs.items():
-            state = await here.attend(run, decide=False, deadline=60)
+            state = await here.attend(run, decide=False)
             assert state.finish == "clean", f"{form}\n{await here.story(run)}"
             assert set(statuses(state).values()) <= {"verified", "attested"}
             started = (await here.events(run)).count("StepStarted")

@@ -40,8 +40,6 @@ TAKEN_OVER_WITHIN_SECONDS = 120.0
 """A lease of nine seconds, and Temporal's time-outs for what it gave to the process that is stopped."""
 AN_HOUR_SECONDS = 3600.0
 
-pytestmark = pytest.mark.timeout(300)
-
 
 class PausedActivities(SystemActivities):
     """Pauses after its first intents are recorded, as a process that is stopped there."""

@@ -32,9 +32,6 @@ NEVER_TWICE = {"final_pay": ("hr", "final-pay"), "tell_manager": ("mail", "SMTP"
 SLOW = 0.6  # seconds a system takes where a worker is to die during the call
 
 
-pytestmark = pytest.mark.timeout(240)
-
-
 def packet_here(company: Company) -> Packet:
     """With a step in the directory wherever there is one."""
     return quick_packet(directory=company.directory is not None)
@@ -74,7 +71,7 @@ async def test_a_worker_killed_at_a_named_point(
         begun = sum(known.attempt for known in broken.work.steps.values())
         assert begun == (0 if point == "before_intent" else steps_here(company)), await here.story(run)
         async with WorkerProcess.start(here.environment(), tmp_path / "worker.log"):
-            waiting = await here.attend(run, until=settled_or_asked, deadline=60)
+            waiting = await here.attend(run, until=settled_or_asked)
             tasks = {name: task_of(waiting, name) for name in NEVER_TWICE}
             state = await here.attend(run, confirm="done")
         assert state.finish == "clean", await here.story(run)
@@ -128,8 +125,8 @@ async def test_workers_killed_at_random(
                 deaths += 1
                 await stopped(attending)
         async with WorkerProcess.start(here.environment(), tmp_path / "worker.log"):
-            states = await asyncio.gather(*(here.attend(run, until=settled_or_asked, deadline=120) for run in runs))
-            states = await asyncio.gather(*(here.attend(run, confirm="done", deadline=60) for run in runs))
+            states = await asyncio.gather(*(here.attend(run, until=settled_or_asked) for run in runs))
+            states = await asyncio.gather(*(here.attend(run, confirm="done") for run in runs))
         assert deaths == rounds
         for state in states:
             assert state.finish == "clean", await here.story(state.run_id)

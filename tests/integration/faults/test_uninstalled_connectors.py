@@ -14,7 +14,6 @@ from tests.integration.conftest import Install
 from tests.integration.installation import exceptions_of, open_kinds
 from tests.integration.packets import quick_packet
 
-pytestmark = pytest.mark.timeout(180)
 NAMED = "cards@offboard-cards==1.0"
 MODULE = "from connectors.reference.cards import CARDS as KIND\n"
 
@@ -44,7 +43,7 @@ async def test_a_run_goes_on_without_the_package_and_completes_once_it_is_instal
         assert state.plan.planned_at is not None and state.plan.open_steps == {"close_card"}
         await here.attend(run, until=lambda s: sum(step.final for step in s.work.steps.values()) == 7)
         install_package(tmp_path)
-        state = await here.attend(run, deadline=90)
+        state = await here.attend(run)
         assert state.finish == "clean" and not state.work.open_exceptions()
         assert [x.disposition for x in exceptions_of(state, "connector_missing")] == ["overcome"]
         await here.verify()

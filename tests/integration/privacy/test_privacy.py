@@ -34,7 +34,6 @@ from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation,
 from tests.integration.needles import Hit, Needles, words_of
 from tests.integration.packets import quick_packet
 
-pytestmark = pytest.mark.timeout(240)
 PLANT = "Umbelgaard"
 IN_THE_API = "Nobodykins"  # no one's name, since it stays in the engine's files
 

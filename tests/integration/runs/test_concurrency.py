@@ -84,7 +84,7 @@ class Together(SystemActivities):
         self.waiting += 1
         if self.waiting >= self.together:
             self.go.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             await self.go.wait()
         return answer
 

@@ -19,8 +19,6 @@ HELD_AT_MOST_SECONDS = ENDED_AFTER_MS / 1000 + 5.0
 """The server's time-out, and time for a busy machine."""
 ANSWERED_WITHIN_SECONDS = 30.0
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.mark.parametrize("server", ["new", "old"])
 async def test_a_process_stopped_at_each_point_of_a_commit_holds_no_one_up(

@@ -204,7 +204,7 @@ async def test_a_follower_misses_nothing_while_others_write(new_ledger: Callable
 
     async def follow() -> list[int]:
         seen: list[int] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while len(seen) < total:
                 seen += [recorded.position for recorded in await follower.follow(seen[-1] if seen else 0, 7)]
         return seen

@@ -30,7 +30,7 @@ SENDER = Webhook(SECRET)
 async def door(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         served(stack, hr_webhook_secret=SECRET) as url,
-        httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=30.0) as client,
+        httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=90) as client,
     ):
         yield client
 

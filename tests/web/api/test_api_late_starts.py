@@ -28,7 +28,7 @@ async def test_a_late_start_needs_a_recent_sign_in_and_keeps_its_cutoff(
     assert any(step["before_gates"] for step in preview["steps"])
     async with (
         served(stack, step_up_within=timedelta(0)) as url,
-        httpx.AsyncClient(base_url=f"{url}/api/v1", headers=hr.headers, timeout=30.0) as old,
+        httpx.AsyncClient(base_url=f"{url}/api/v1", headers=hr.headers, timeout=90) as old,
     ):
         problem = refused(await old.post("/runs", json=asked), 403, "step_up_needed")
         assert "in the past" in problem["detail"] and "minutes" in problem["remedy"]

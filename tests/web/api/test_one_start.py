@@ -29,7 +29,7 @@ async def hook(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """Where HR's system reports."""
     async with (
         served(stack, hr_webhook_secret=SECRET) as url,
-        httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=30.0) as client,
+        httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=90) as client,
     ):
         yield client
 

@@ -16,7 +16,7 @@ from tests.conftest import NOTICES_GATHER_SECONDS
 from tests.web.chromium import launched
 from tests.web.overheard import Overheard, overhearing
 
-expect.set_options(timeout=20_000)  # milliseconds: two cores may be busy with other tests
+expect.set_options(timeout=60_000)  # milliseconds: two cores may be busy with other tests
 
 
 class Browsing:

@@ -130,7 +130,7 @@ async def test_a_packet_that_takes_long_to_look_through_keeps_no_one_waiting(sta
     refused(await auditor.post("/packets", json=files), 403, "not_an_owner")
     began = asyncio.get_running_loop().time()
     looking = asyncio.create_task(value.post("/packets", json=files))
-    async with httpx.AsyncClient(base_url=stack.url, timeout=30.0) as client:
+    async with httpx.AsyncClient(base_url=stack.url, timeout=90) as client:
         slowest = 0.0
         while not looking.done():
             answered = await client.get("/api/v1/health")
@@ -151,7 +151,7 @@ async def test_a_slow_client_delays_no_one_else(stack: Stack) -> None:
         for _, writer in slow:
             writer.write(head)
             await writer.drain()
-        async with httpx.AsyncClient(base_url=stack.url, timeout=30.0) as client:
+        async with httpx.AsyncClient(base_url=stack.url, timeout=90) as client:
             for _ in range(5):
                 assert (await client.get("/sign-in")).status_code == 200
     finally:

@@ -125,7 +125,7 @@ async def test_of_many_deciders_two_count_and_all_others_get_the_outcome(stack: 
 
 
 async def _gate(stack: Stack, run_id: str) -> str:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             state: RunState = (await stack.backend.runs.load(run_id)).state
             for gate_id, gate in state.decisions.gates.items():

@@ -135,7 +135,7 @@ async def office(here: Installation) -> AsyncIterator[RoutesOffice]:
         for who in WHO:
             made.pages[who] = await open_ones.enter_async_context(_browser(url, who, tokens))
             program = (
-                api(url, tokens[who]) if who in tokens else httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=30.0)
+                api(url, tokens[who]) if who in tokens else httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=90)
             )
             made.programs[who] = await open_ones.enter_async_context(program)
             if who in aliases:
@@ -176,7 +176,7 @@ async def _sign_in_conflicted(made: RoutesOffice, who: str, open_ones: AsyncExit
 async def _browser(url: str, who: str, tokens: Mapping[str, str]) -> AsyncIterator[httpx.AsyncClient]:
     if who in ("program", "nobody"):
         headers = {"Authorization": f"Bearer {tokens[who]}"} if who in tokens else {}
-        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30.0) as program:
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=90) as program:
             yield program
     else:
         async with Visitor(url) as visitor:

@@ -298,7 +298,7 @@ async def test_the_relay_changes_nothing_of_a_run_for_those_it_concerns(
     given = [(who, (await made.post(who, "/delegations", term))["delegation_id"]) for who in ("leaver", "report")]
     workflow = here.engine.client.get_workflow_handle(workflow_id(made.runs["own"]))
     length = (await workflow.describe()).history_length
-    async with relaying(here.backend, here.engine, cadence=EAGER), asyncio.timeout(30):
+    async with relaying(here.backend, here.engine, cadence=EAGER), asyncio.timeout(90):
         while (await workflow.describe()).history_length <= length:
             await asyncio.sleep(0.05)
     async with api(made.url, await token_of(made.url, "colleague")) as delegate:
@@ -390,7 +390,7 @@ async def test_a_stream_says_nothing_while_a_hidden_run_moves(everybody: tuple[R
                     if len(heard) > number:
                         return
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             await until(0)
             for command in ("hold", "release"):
                 await made.post("operator", f"/runs/{made.runs['hidden']}/{command}", {})

@@ -161,7 +161,7 @@ async def body_of(client: httpx.AsyncClient, path: str, events: int, **more: Any
     async with client.stream("GET", path, **more) as answer:
         if not answer.headers.get("content-type", "").startswith("text/event-stream"):
             return answer.status_code, (await answer.aread()).decode(errors="replace")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             async for line in answer.aiter_lines():
                 lines.append(line)
                 if line == "" and (f"id: {events}" in lines or any(one.startswith("data: 0") for one in lines)):
