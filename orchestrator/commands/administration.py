@@ -14,7 +14,13 @@ from orchestrator.domain.approvals import delegation
 from orchestrator.domain.commands import operating, pausing, systems
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft, Event
-from orchestrator.domain.organisation.organisation import Organisation, actor_of, holds_of, record_sign_in
+from orchestrator.domain.organisation.organisation import (
+    Organisation,
+    acting_now,
+    actor_of,
+    holds_of,
+    record_sign_in,
+)
 from orchestrator.domain.organisation.roles import either
 from orchestrator.domain.packet import packet_history as history
 from orchestrator.domain.packet.packet import Packet
@@ -36,12 +42,12 @@ async def hold_system(
     require("hold_system", actor)
     current, others = await _current(services, packet), await packets_in_use(services, packets)
 
-    def place(events: Sequence[Event]) -> Sequence[Draft]:
-        return drafts(
-            systems.hold_system(holds_of(events), system, reason, actor, current, others), len(events), actor.human
-        )
+    def place(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
+        acting = acting_now(actor, people)
+        placed = systems.hold_system(holds_of(events), system, reason, acting, current, others)
+        return drafts(placed, len(events), actor.human)
 
-    return bool(await append_to(services.runs.ledger, e.holds_stream(system), place))
+    return bool(await append_to(services.runs.ledger, e.holds_stream(system), services.runs.organisation, place))
 
 
 async def release_system(services: Services, actor: Actor, system: str, packet: str, packets: Sequence[str]) -> bool:
@@ -51,12 +57,12 @@ async def release_system(services: Services, actor: Actor, system: str, packet: 
     current, others = await _current(services, packet), await packets_in_use(services, packets)
     active = await active_people(services)
 
-    def lift(events: Sequence[Event]) -> Sequence[Draft]:
-        return drafts(
-            systems.release_system(holds_of(events), system, actor, current, others, active), len(events), None
-        )
+    def lift(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
+        acting = acting_now(actor, people)
+        lifted = systems.release_system(holds_of(events), system, acting, current, others, active)
+        return drafts(lifted, len(events), None)
 
-    return bool(await append_to(services.runs.ledger, e.holds_stream(system), lift))
+    return bool(await append_to(services.runs.ledger, e.holds_stream(system), services.runs.organisation, lift))
 
 
 async def _current(services: Services, packet: str) -> Packet:
@@ -82,13 +88,18 @@ async def adopt_packet(services: Services, actor: Actor, packet: Packet, packets
     """
     require("adopt_packet", actor)
     in_use = await packets_in_use(services, packets)
-    if packet.name not in {known.name for known in in_use}:
-        require_known_safety_owner(actor, packet, in_use)
-    stream = history.packet_stream(packet.name)
+
+    def adopt(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
+        acting = acting_now(actor, people)
+        if packet.name not in {known.name for known in in_use}:
+            require_known_safety_owner(acting, packet, in_use)
+        return history.adopt(history.fold(events), packet, acting)
+
     await append_to(
         services.runs.ledger,
-        stream,
-        lambda events: history.adopt(history.fold(events), packet, actor),
+        history.packet_stream(packet.name),
+        services.runs.organisation,
+        adopt,
         _packet_rows(packet.name),
     )
     return packet.version
@@ -99,12 +110,15 @@ async def sign_packet(
 ) -> None:
     """`packets` are the names of those there are, as for `adopt_packet`, of which others may be in use since."""
     require("sign_packet", actor)
-    await _require_known_owner(services, actor, packet, version, packets)
+    require_known_owner = await _known_owners(services, packet, version, packets)
+
+    def sign(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
+        acting = acting_now(actor, people)
+        require_known_owner(acting, people)
+        return history.sign(_known(packet, events), version, acting, phase=phase)
+
     await append_to(
-        services.runs.ledger,
-        history.packet_stream(packet),
-        lambda events: history.sign(_known(packet, events), version, actor, phase=phase),
-        _packet_rows(packet),
+        services.runs.ledger, history.packet_stream(packet), services.runs.organisation, sign, _packet_rows(packet)
     )
 
 
@@ -124,8 +138,9 @@ async def move_packet(
     are some and `open_runs` is None; with "pause", the refusal of the first run that the actor cannot pause. Nothing is
     moved then. The same move again pauses the runs that an interrupted one has not paused."""
     require("move_packet", actor)
-    if phase in history.FORWARD[1:]:
-        await _require_known_owner(services, actor, packet, version, packets)
+    forward = phase in history.FORWARD[1:]
+    require_known_owner = await _known_owners(services, packet, version, packets if forward else ())
+    require_known_owner(actor, await services.runs.organisation())
     now = (await services.runs.shelf(packet)).history
     if now.newest is None:
         raise _unknown(packet)
@@ -141,11 +156,14 @@ async def move_packet(
         )
     for run_id in pausing:
         await _require_pausable(services, actor, run_id, reason)
+
+    def move(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
+        acting = acting_now(actor, people)
+        require_known_owner(acting, people)
+        return history.move(_known(packet, events), version, phase, acting, reason, open_runs or "continue")
+
     await append_to(
-        services.runs.ledger,
-        history.packet_stream(packet),
-        lambda events: history.move(_known(packet, events), version, phase, actor, reason, open_runs or "continue"),
-        _packet_rows(packet),
+        services.runs.ledger, history.packet_stream(packet), services.runs.organisation, move, _packet_rows(packet)
     )
     for run_id in pausing:
         try:
@@ -165,21 +183,25 @@ async def _require_pausable(services: Services, actor: Actor, run_id: str, reaso
         raise
 
 
-async def _require_known_owner(
-    services: Services, actor: Actor, packet: str, version: str, packets: Sequence[str]
-) -> None:
+async def _known_owners(
+    services: Services, packet: str, version: str, packets: Sequence[str]
+) -> Callable[[Actor, Organisation], None]:
     """A draft may be older than what is in use: when it was adopted no one was there who had to answer for it. Either
-    the actor or the user who adopted it has to be a safety owner today."""
+    the actor or the user who adopted it has to be a safety owner today. Returns the check of an actor."""
     shelf = await services.runs.shelf(packet)
     in_use = await packets_in_use(services, packets)
     if shelf.history.newest is None or packet in {known.name for known in in_use}:
-        return
+        return lambda actor, people: None
     adopted = shelf.version(shelf.history.version(version).version)
-    by = (await services.runs.organisation()).actors.get(shelf.adopted_by(adopted.version), actor)
-    try:
-        require_known_safety_owner(by, adopted, in_use)
-    except NotAllowed:
-        require_known_safety_owner(actor, adopted, in_use)
+
+    def require_one(actor: Actor, people: Organisation) -> None:
+        by = people.actors.get(shelf.adopted_by(adopted.version), actor)
+        try:
+            require_known_safety_owner(by, adopted, in_use)
+        except NotAllowed:
+            require_known_safety_owner(actor, adopted, in_use)
+
+    return require_one
 
 
 def _known(packet: str, events: Sequence[Event]) -> history.PacketState:
@@ -231,7 +253,9 @@ async def revoke_roles(
     strange = set(roles) - roles_named_in(shelf.version(in_use.version))
 
     def revoke(known: Organisation, now: datetime) -> Sequence[Event]:
-        revoked = operating.revoke_roles(actor_of(known, actor_id), roles, by, in_use.safety_owner, reason)
+        revoked = operating.revoke_roles(
+            actor_of(known, actor_id), roles, acting_now(by, known), in_use.safety_owner, reason
+        )
         if strange:
             what = f"Packet {packet} does not use the role {either(strange)}."
             raise NotAllowed("role_of_others", what)
@@ -253,7 +277,9 @@ async def delegate(
     require("delegate", actor)
     delegation_id = f"d{secrets.token_hex(8)}"
     await services.runs.update_organisation(
-        lambda known, now: delegation.delegate(known, delegation_id, actor, to, since or now, until, reason, now),
+        lambda known, now: delegation.delegate(
+            known, delegation_id, acting_now(actor, known), to, since or now, until, reason, now
+        ),
         actor.human,
     )
     return delegation_id
@@ -264,6 +290,6 @@ async def end_delegation(services: Services, actor: Actor, delegation_id: str) -
     require("end_delegation", actor)
     return bool(
         await services.runs.update_organisation(
-            lambda known, now: delegation.end_delegation(known, delegation_id, actor, now)
+            lambda known, now: delegation.end_delegation(known, delegation_id, acting_now(actor, known), now)
         )
     )

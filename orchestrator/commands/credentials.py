@@ -6,13 +6,14 @@ and a revoked token is refused already, because its revocation is read from the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from orchestrator.commands.services import Services, packets_in_use
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.organisation.organisation import Organisation, actor_of
+from orchestrator.domain.organisation.organisation import Organisation, acting_now, actor_of
 from orchestrator.domain.permissions.command_table import Command, require
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.programs import require_safety_owner
@@ -41,11 +42,17 @@ async def revoke_token(
     token = await tokens.get(token_id)
     if token is None or token.revoked_at is not None:
         raise unknown_token()
-    if token.made_by != actor.actor_id:
+    in_use = await packets_in_use(services, packets)
+
+    def require_theirs(acting: Actor) -> None:
+        if token.made_by == acting.actor_id:
+            return
         try:
-            await require_owner_of_one(services, actor, packets, "revoke_any_token")
+            require_safety_owner(acting, in_use, "revoke_any_token")
         except NotAllowed:
             raise unknown_token() from None
+
+    require_theirs(actor)
     # A user who signs out of their own command line only ends a sign-in.
     if not token.actor_id == token.made_by == actor.actor_id:
         revoked = e.TokenRevoked(
@@ -55,9 +62,12 @@ async def revoke_token(
             human=actor.answers_for,
             reason=reason if actor.human is not None else None,
         )
-        await services.runs.update_organisation(
-            lambda known, now: [] if token_id in known.revoked_tokens else [revoked], actor.human
-        )
+
+        def revoke(known: Organisation, now: object) -> Sequence[Event]:
+            require_theirs(acting_now(actor, known))
+            return [] if token_id in known.revoked_tokens else [revoked]
+
+        await services.runs.update_organisation(revoke, actor.human)
     await tokens.revoke(token_id)
 
 
@@ -86,14 +96,13 @@ async def end_sessions(
     """Ends all sessions of an account and the sign-ins of its command lines, at once. Its owner can sign in again: to
     prevent that, the account is closed at the identity provider. Programs that it created keep working. For the safety
     owner of a packet that is in use."""
-    await require_owner_of_one(services, actor, packets, "end_sessions")
     ended = e.SessionsEnded(actor_id=actor_id, by=actor.actor_id, human=actor.human, reason=reason)
 
     def end(known: Organisation, now: object) -> Sequence[Event]:
         actor_of(known, actor_id)
         return [ended]
 
-    await services.runs.update_organisation(end, actor.human)
+    await record_as_owner(services, actor, packets, "end_sessions", end, actor.human)
     await sign_out_everywhere(sessions, tokens, actor_id)
 
 
@@ -104,9 +113,26 @@ async def sign_out_everywhere(sessions: Sessions, tokens: Tokens, actor_id: str)
     await tokens.revoke_sign_ins(actor_id)
 
 
-async def record_credential(services: Services, event: Event, subject: str | None = None) -> None:
-    """`subject` is the person whose key encrypts the event's reason."""
-    await services.runs.update_organisation(lambda known, now: [event], subject)
+async def record_as_owner(
+    services: Services,
+    actor: Actor,
+    packets: Sequence[str],
+    command: Command,
+    events: Callable[[Organisation, datetime], Sequence[Event]],
+    subject: str | None = None,
+    require: Callable[[Actor], None] = lambda acting: None,
+) -> None:
+    """Appends `events` for the safety owner of a packet that is in use. `require` checks more of the actor, with the
+    roles of the moment of the append. `subject` is the person whose key encrypts the events' reason."""
+    in_use = await packets_in_use(services, packets)
+
+    def decide(known: Organisation, now: datetime) -> Sequence[Event]:
+        acting = acting_now(actor, known)
+        require_safety_owner(acting, in_use, command)
+        require(acting)
+        return events(known, now)
+
+    await services.runs.update_organisation(decide, subject)
 
 
 async def require_owner_of_one(services: Services, actor: Actor, packets: Sequence[str], command: Command) -> None:

@@ -3,13 +3,14 @@ happened. For the safety owner of a packet that is in use."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.commands.administration import record_actor
-from orchestrator.commands.credentials import record_credential, require_owner_of_one, unknown_token
+from orchestrator.commands.credentials import record_as_owner, require_owner_of_one, unknown_token
 from orchestrator.commands.services import Services, packets_in_use
+from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.organisation.services import can_answer
@@ -48,13 +49,15 @@ async def make_token(
     token_id = new_token_id()
     program = Actor(actor_id=f"s_{token_id}", kind=kind, roles=frozenset(roles), up_to=up_to, maker_human=actor.human)
     await record_actor(services, program)
-    await services.runs.update_organisation(
+    await record_as_owner(
+        services, actor, packets, "make_token",
         lambda known, now: [
             e.TokenMade(
                 token_id=token_id, actor_id=program.actor_id, up_to=up_to.value, by=actor.actor_id, human=actor.human,
                 deputy=deputy, expires_at=now + lasts,
             )
-        ]
+        ],
+        require=lambda acting: require_own_grants(acting, kind, roles, in_use),
     )  # fmt: skip
     return await tokens.make(
         program.actor_id, label=name, made_by=actor.actor_id, up_to=up_to, lasts=lasts, token_id=token_id
@@ -84,7 +87,7 @@ async def change_service_owners(
     changed = e.ServiceOwnersChanged(
         token_id=token_id, actor_id=token.actor_id, owner=owner, deputy=deputy, by=actor.actor_id, human=actor.human
     )
-    await record_credential(services, changed)
+    await record_as_owner(services, actor, packets, "change_service_owners", lambda known, now: [changed])
 
 
 async def _require_owners(services: Services, owner: str, deputy: str | None) -> None:
@@ -118,18 +121,23 @@ async def add_webhook(
     for name in only or ():
         if name not in packets:
             raise Invalid("unknown_packet", f"There is no packet {name[:60]}.")
-    reach = await _reach(services, actor, packets)
-    if not reach.covers(only):
-        raise NotAllowed(
-            "not_an_owner",
-            "Only the safety owner of every packet that the webhook covers can add it.",
-            packets=", ".join(sorted(reach.names)) or "none",
-        )
+    shelves = await _shelves(services, packets)
+
+    def require_reach(acting: Actor) -> None:
+        reach = _reach(shelves, acting)
+        if not reach.covers(only):
+            raise NotAllowed(
+                "not_an_owner",
+                "Only the safety owner of every packet that the webhook covers can add it.",
+                packets=", ".join(sorted(reach.names)) or "none",
+            )
+
+    require_reach(actor)
     await webhooks.require_addable(url, hosts, types, only)
     covered = tuple(only) if only is not None else None
     hook_id = new_webhook_id()
     added = e.WebhookAdded(hook_id=hook_id, packets=covered, by=actor.actor_id, human=actor.human)
-    await record_credential(services, added)
+    await record_as_owner(services, actor, packets, "add_webhook", lambda known, now: [added], require=require_reach)
     return await webhooks.add(url, hosts, actor.actor_id, types, only, hook_id=hook_id)
 
 
@@ -138,7 +146,7 @@ async def list_webhooks(
 ) -> tuple[Webhook, ...]:
     """Those about packets that the actor is a safety owner of, and no others."""
     await require_owner_of_one(services, actor, packets, "list_webhooks")
-    reach = await _reach(services, actor, packets)
+    reach = _reach(await _shelves(services, packets), actor)
     return tuple(hook for hook in await webhooks.all() if reach.covers(hook.packets))
 
 
@@ -147,9 +155,12 @@ async def replace_webhook_secret(
 ) -> str:
     """The new secret, which cannot be had again; the former one signs beside it for a day."""
     await require_owner_of_one(services, actor, packets, "replace_webhook_secret")
-    await _require_covered(services, webhooks, actor, packets, hook_id)
+    require_covered = await _covered(services, webhooks, packets, hook_id)
+    require_covered(actor)
     replaced = e.WebhookSecretReplaced(hook_id=hook_id, by=actor.actor_id, human=actor.human)
-    await record_credential(services, replaced)
+    await record_as_owner(
+        services, actor, packets, "replace_webhook_secret", lambda known, now: [replaced], require=require_covered
+    )
     return await webhooks.replace_secret(hook_id)
 
 
@@ -163,9 +174,12 @@ async def disable_webhook(
     reason: str | None = None,
 ) -> None:
     await require_owner_of_one(services, actor, packets, "disable_webhook")
-    await _require_covered(services, webhooks, actor, packets, hook_id)
+    require_covered = await _covered(services, webhooks, packets, hook_id)
+    require_covered(actor)
     disabled = e.WebhookDisabled(hook_id=hook_id, by=actor.actor_id, human=actor.human, reason=reason)
-    await record_credential(services, disabled, actor.human)
+    await record_as_owner(
+        services, actor, packets, "disable_webhook", lambda known, now: [disabled], actor.human, require_covered
+    )
     await webhooks.disable(hook_id)
 
 
@@ -180,15 +194,23 @@ class _Reach:
         return self.whole if packets is None else self.names.issuperset(packets)
 
 
-async def _reach(services: Services, actor: Actor, packets: Sequence[str]) -> _Reach:
-    shelves = [await services.runs.shelf(name) for name in packets]
+async def _shelves(services: Services, packets: Sequence[str]) -> list[PacketShelf]:
+    return [await services.runs.shelf(name) for name in packets]
+
+
+def _reach(shelves: Sequence[PacketShelf], actor: Actor) -> _Reach:
     owned = {s.current.name for s in shelves if s.current and s.current.platform.safety_owner in actor.roles}
     return _Reach(frozenset(owned), all(s.history.name in owned for s in shelves if s.history.current is not None))
 
 
-async def _require_covered(
-    services: Services, webhooks: Webhooks, actor: Actor, packets: Sequence[str], hook_id: str
-) -> None:
-    """One about other people's packets is not there for them."""
-    if not (await _reach(services, actor, packets)).covers((await webhooks.get(hook_id)).packets):
-        raise unknown_webhook(hook_id)
+async def _covered(
+    services: Services, webhooks: Webhooks, packets: Sequence[str], hook_id: str
+) -> Callable[[Actor], None]:
+    """The check that an actor's packets cover the webhook: one about other people's packets is not there for them."""
+    shelves, covered = await _shelves(services, packets), (await webhooks.get(hook_id)).packets
+
+    def require_covered(actor: Actor) -> None:
+        if not _reach(shelves, actor).covers(covered):
+            raise unknown_webhook(hook_id)
+
+    return require_covered

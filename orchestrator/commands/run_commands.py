@@ -20,6 +20,7 @@ from orchestrator.domain.commands import operating, pausing, requests, starting
 from orchestrator.domain.commands.requests import NOT_RECENT
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.organisation import acting_now
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.command_table import require
@@ -73,7 +74,7 @@ async def start_run(
     key = await services.keyring.person_key(person_id)
     run_id = _run_of(start_id) if start_id is not None else f"r{secrets.token_hex(8)}"
 
-    def settled(opening: StartContext, asked: e.RunRequested) -> list[e.MatchSettledBeforehand]:
+    def settled(actor: Actor, opening: StartContext, asked: e.RunRequested) -> list[e.MatchSettledBeforehand]:
         world, events = opening.world(asked.packet_version), []
         for match, answer in shown:
             match.require_fresh(person.hr_id, opening.now)
@@ -87,14 +88,15 @@ async def start_run(
         if there is not None and there.state.run_id == run_id:
             return StartDecision()  # this very start opened it
         pinned = opening.shelf.version(version.version)
-        shown = there is not None and visibility.sees(there.state, actor, there.world)
+        acting = acting_now(actor, opening.organisation)
+        shown = there is not None and visibility.sees(there.state, acting, there.world)
         asked = requests.request_run(
             run_id=run_id,
             person_id=person_id,
             person=person,
             cutoff=cutoff,
             urgent=urgent,
-            actor=opening.requester(actor, person_id),
+            actor=opening.requester(acting, person_id),
             packet=pinned,
             phase=version.phase,
             open_run=there.state.run_id if there is not None and shown else None,
@@ -108,10 +110,10 @@ async def start_run(
         )
         # Checked even where it has no effect, so that a run that the actor cannot see makes no difference: a second
         # requester answers no question of the first run.
-        said = settled(opening, asked)
+        said = settled(acting, opening, asked)
         holders = opening.last_holders(person_id)
         admitted = starting.admit(
-            opening.starts, asked, pinned, actor, opening.now, opens=there is None,
+            opening.starts, asked, pinned, acting, opening.now, opens=there is None,
             expected=expected and not is_late(asked.cutoff, pinned, opening.now),
             last_of=[role for role, others in holders.items() if opening.left.issuperset(others)],
         )  # fmt: skip
@@ -151,18 +153,20 @@ async def set_embargo(
     """Ends a run's embargo (`until` None) or moves its end. `named` are the accounts that may see the run; without it
     they stay the same."""
     return await decide_on(
-        services, actor, run_id, lambda state, world: change_embargo(state, until, named, actor, world)
+        services, actor, run_id, lambda actor, state, world: change_embargo(state, until, named, actor, world)
     )
 
 
 async def reschedule_run(services: Services, actor: Actor, run_id: str, cutoff: Cutoff) -> Done:
     return await decide_on(
-        services, actor, run_id, lambda state, world: requests.reschedule(state, cutoff, actor, world)
+        services, actor, run_id, lambda actor, state, world: requests.reschedule(state, cutoff, actor, world)
     )
 
 
 async def end_run(services: Services, actor: Actor, run_id: str, reason: str) -> Done:
-    return await decide_on(services, actor, run_id, lambda state, world: requests.end(state, reason, actor, world))
+    return await decide_on(
+        services, actor, run_id, lambda actor, state, world: requests.end(state, reason, actor, world)
+    )
 
 
 # Approvers
@@ -176,7 +180,7 @@ async def approve_gate(
         services,
         actor,
         run_id,
-        lambda state, world: gates.vote(state, gate_id, actor, "approve", tuple(excluded), reason, world),
+        lambda actor, state, world: gates.vote(state, gate_id, actor, "approve", tuple(excluded), reason, world),
     )
 
 
@@ -184,7 +188,10 @@ async def reject_gate(services: Services, actor: Actor, run_id: str, gate_id: st
     if not reason.strip():
         raise Invalid("reason_missing", "A rejection needs a reason.")
     return await decide_on(
-        services, actor, run_id, lambda state, world: gates.vote(state, gate_id, actor, "reject", (), reason, world)
+        services,
+        actor,
+        run_id,
+        lambda actor, state, world: gates.vote(state, gate_id, actor, "reject", (), reason, world),
     )
 
 
@@ -199,7 +206,7 @@ async def approve_gates(
     outcomes = []
     for run_id, gate_id in chosen:
 
-        def decide(state: RunState, world: World, gate_id: str = gate_id) -> Sequence[Event]:
+        def decide(actor: Actor, state: RunState, world: World, gate_id: str = gate_id) -> Sequence[Event]:
             if len(chosen) > 1:
                 gates.require_together(state, gate_id, world)
             return gates.vote(state, gate_id, actor, "approve", (), reason, world)
@@ -217,7 +224,7 @@ async def name_decider(
     """Names the account `decider` for the gate or review that has too few people, about which the exception is."""
     return await decide_on(
         services, actor, run_id,
-        lambda state, world: naming.name_decider(state, exception_id, decider, reason, actor, world),
+        lambda actor, state, world: naming.name_decider(state, exception_id, decider, reason, actor, world),
     )  # fmt: skip
 
 
@@ -228,13 +235,13 @@ async def retry_step(
     services: Services, actor: Actor, run_id: str, step: str, *, again: bool = False, reason: str | None = None
 ) -> Done:
     return await decide_on(
-        services, actor, run_id, lambda state, world: operating.retry(state, step, again, reason, actor, world)
+        services, actor, run_id, lambda actor, state, world: operating.retry(state, step, again, reason, actor, world)
     )
 
 
 async def skip_step(services: Services, actor: Actor, run_id: str, step: str, reason: str) -> Done:
     return await decide_on(
-        services, actor, run_id, lambda state, world: operating.skip(state, step, reason, actor, world)
+        services, actor, run_id, lambda actor, state, world: operating.skip(state, step, reason, actor, world)
     )
 
 
@@ -245,17 +252,19 @@ async def settle_match(
         services,
         actor,
         run_id,
-        lambda state, world: operating.settle(state, system, tuple(accounts), reason, actor, world),
+        lambda actor, state, world: operating.settle(state, system, tuple(accounts), reason, actor, world),
     )
 
 
 async def replan_run(services: Services, actor: Actor, run_id: str, reason: str | None = None) -> Done:
-    return await decide_on(services, actor, run_id, lambda state, world: operating.replan(state, reason, actor, world))
+    return await decide_on(
+        services, actor, run_id, lambda actor, state, world: operating.replan(state, reason, actor, world)
+    )
 
 
 async def accept_exception(services: Services, actor: Actor, run_id: str, exception_id: str, reason: str) -> Done:
     return await decide_on(
-        services, actor, run_id, lambda state, world: operating.accept(state, exception_id, reason, actor, world)
+        services, actor, run_id, lambda actor, state, world: operating.accept(state, exception_id, reason, actor, world)
     )
 
 
@@ -289,13 +298,17 @@ async def complete_task(
         services,
         actor,
         run_id,
-        lambda state, world: operating.complete_task(state, task_id, outcome, said or None, actor, world, stored_files),
+        lambda actor, state, world: operating.complete_task(
+            state, task_id, outcome, said or None, actor, world, stored_files
+        ),
     )
 
 
 async def hold_run(services: Services, actor: Actor, run_id: str, reason: str | None = None) -> Done:
-    return await decide_on(services, actor, run_id, lambda state, world: pausing.hold(state, reason, actor, world))
+    return await decide_on(
+        services, actor, run_id, lambda actor, state, world: pausing.hold(state, reason, actor, world)
+    )
 
 
 async def release_run(services: Services, actor: Actor, run_id: str) -> Done:
-    return await decide_on(services, actor, run_id, lambda state, world: pausing.release(state, actor, world))
+    return await decide_on(services, actor, run_id, lambda actor, state, world: pausing.release(state, actor, world))

@@ -11,6 +11,7 @@ from orchestrator.deciding.snapshots import RunDecision
 from orchestrator.documents.questions import Started
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.organisation import acting_now
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.levels import Actor
@@ -82,13 +83,17 @@ async def active_people(services: Services) -> dict[str, Actor]:
 
 
 async def decide_on(
-    services: Services, actor: Actor, run_id: str, decide: Callable[[RunState, World], Sequence[Event]]
+    services: Services, actor: Actor, run_id: str, decide: Callable[[Actor, RunState, World], Sequence[Event]]
 ) -> Done:
-    def seen(state: RunState, world: World) -> Sequence[Event]:
-        visibility.require_visible(state, actor, world)
-        return decide(state, world)
+    """`decide` gets the actor with the roles of the same read as the run. The append is refused, and decided again,
+    where an account has changed since."""
 
-    return await finish(services, await services.runs.decide(run_id, seen))
+    def seen(state: RunState, world: World) -> Sequence[Event]:
+        acting = acting_now(actor, world)
+        visibility.require_visible(state, acting, world)
+        return decide(acting, state, world)
+
+    return await finish(services, await services.runs.decide(run_id, seen, by_account=True))
 
 
 async def finish(services: Services, decided: RunDecision) -> Done:

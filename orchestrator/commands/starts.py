@@ -11,6 +11,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.commands import starting
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.organisation import acting_now
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
@@ -57,10 +58,10 @@ async def release_starts(services: Services, actor: Actor, trip_id: str) -> bool
     require("release_starts", actor)
     packet = await _packet_of(services, trip=trip_id)
     before, _ = await services.runs.starts.read()
-    actors = (await services.runs.organisation()).actors
     happened = await services.runs.starts.decide(
-        lambda state, now: starting.release(state, trip_id, actor, packet, actors)
-    )  # fmt: skip
+        services.runs.organisation,
+        lambda people, state, now: starting.release(state, trip_id, acting_now(actor, people), packet, people.actors),
+    )
     released = any(isinstance(event, e.StartsReleased) for event in happened)
     run_id = before.trips[trip_id].tripped.run_id if trip_id in before.trips else None
     if released and run_id is not None:
@@ -79,10 +80,12 @@ async def confirm_start(services: Services, actor: Actor, held_id: str) -> bool:
     """A second person confirms a held start; its requester can then repeat it. False if it was confirmed already."""
     require("confirm_start", actor)
     packet = await _packet_of(services, held=held_id)
-    actors = (await services.runs.organisation()).actors
     return bool(
         await services.runs.starts.decide(
-            lambda state, now: starting.confirm(state, held_id, actor, packet, now, actors)
+            services.runs.organisation,
+            lambda people, state, now: starting.confirm(
+                state, held_id, acting_now(actor, people), packet, now, people.actors
+            ),
         )
     )
 

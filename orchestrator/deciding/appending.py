@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from orchestrator.deciding.optimistic import until_appended
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.events.event_keys import event_key
+from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.run.run import RunState
 from orchestrator.ledger.book.records import RowWrite, StreamAppend
 from orchestrator.ledger.book.store import Ledger
@@ -25,21 +26,24 @@ def drafts(events: Sequence[Event], version: int, subject: str | None) -> tuple[
 async def append_to(
     ledger: Ledger,
     stream: str,
-    decide: Callable[[Sequence[Event]], Sequence[Draft]],
+    organisation: Callable[[], Awaitable[Organisation]],
+    decide: Callable[[Organisation, Sequence[Event]], Sequence[Draft]],
     rows: Callable[[Sequence[Event]], Sequence[RowWrite]] = lambda events: (),
 ) -> Sequence[Event]:
-    """Decides on all of a stream's events, and appends the result. `rows` is given the whole stream as it will be.
-    Raises what `decide` raises, and `LedgerUnavailable`."""
+    """Decides on all of a stream's events and on the accounts as `organisation` reads them, and appends the result if
+    neither has changed since. `rows` is given the whole stream as it will be. Raises what `decide` raises, and
+    `LedgerUnavailable`."""
 
     async def attempt() -> Sequence[Event]:
+        people = await organisation()
         page = await ledger.read({stream: 0})
         history = [recorded.event for recorded in page.events[stream]]
-        wanted = decide(history)
+        wanted = decide(people, history)
         if not wanted:
             return ()
         fresh = [draft.event for draft in wanted]
         append = StreamAppend(stream, page.version(stream), tuple(wanted))
-        await ledger.append([append], rows([*history, *fresh]))
+        await ledger.append([append, StreamAppend(e.ORGANISATION, people.version)], rows([*history, *fresh]))
         return fresh
 
     return await until_appended(attempt)
@@ -50,8 +54,3 @@ def decided_before(state: RunState, events: Sequence[Event]) -> datetime | None:
     be recorded too late is decided again, and refused."""
     voted = {event.gate_id for event in events if isinstance(event, e.GateVoted)}
     return min((state.decisions.gates[gate_id].opened.valid_until for gate_id in voted), default=None)
-
-
-def on_behalf(events: Sequence[Event]) -> bool:
-    """A decision on behalf of another person rests on a delegation that must still hold at this moment."""
-    return any(getattr(event, "on_behalf_of", None) is not None for event in events)

@@ -4,8 +4,8 @@
          ▲                                                                    │ another process was first
          └────────────────────────────────────────────────────────────────────┘
 
-An append names the version of the run and of the holds that were read, so that a decision never rests on a state that
-has changed. The read tables change in the same transaction.
+An append names the versions of what the decision rests on (the run, for a command the accounts, for an intent all that
+was read), so that it never rests on a state that has changed. The read tables change in the same transaction.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from datetime import datetime
 from functools import reduce
 from typing import TypeVar
 
-from orchestrator.deciding.appending import decided_before, drafts, on_behalf
+from orchestrator.deciding.appending import decided_before, drafts
 from orchestrator.deciding.departures import Departures
 from orchestrator.deciding.folds import Folds
 from orchestrator.deciding.optimistic import until_appended
@@ -184,12 +184,13 @@ class Runs:
         while len(self._snapshots) > CACHED_RUNS:
             self._snapshots.popitem(last=False)
 
-    async def decide(self, run_id: str, decide: Decide) -> RunDecision:
-        """Decides and appends. Raises what `decide` raises, and `LedgerUnavailable`."""
+    async def decide(self, run_id: str, decide: Decide, *, by_account: bool = False) -> RunDecision:
+        """Decides and appends. Raises what `decide` raises, and `LedgerUnavailable`. `by_account`: the decision also
+        rests on what an account may do."""
 
         async def attempt() -> RunDecision:
             snapshot = await self.load(run_id)
-            return await self._append(snapshot, list(decide(snapshot.state, snapshot.world)))
+            return await self._append(snapshot, list(decide(snapshot.state, snapshot.world)), by_account=by_account)
 
         return await until_appended(attempt)
 
@@ -225,7 +226,7 @@ class Runs:
         return await self.decide(run_id, lambda state, world: ())
 
     async def _append(
-        self, snapshot: RunSnapshot, caused: list[Event], more: Sequence[StreamAppend] = ()
+        self, snapshot: RunSnapshot, caused: list[Event], more: Sequence[StreamAppend] = (), by_account: bool = False
     ) -> RunDecision:
         """`more` is appended with it. Raises `VersionConflict` where the run, or what the decision rests on, has
         changed since it was read."""
@@ -241,9 +242,9 @@ class Runs:
             *more,
         ]
         if any(isinstance(event, e.StepStarted) for event in happened):
-            # Intents rest on everything that was read; facts and what people decide rest on the run alone.
+            # Intents rest on everything that was read, commands on the run and the accounts, facts on the run alone.
             appends += [StreamAppend(name, version) for name, version in snapshot.read_versions.items()]
-        elif on_behalf(happened):
+        elif by_account:
             appends.append(StreamAppend(e.ORGANISATION, snapshot.read_versions[e.ORGANISATION]))
         # A key that is taken at the version that was read is a fault: deciding again would come to the same.
         rows = projections.changes(before, after, world.now)
@@ -289,16 +290,17 @@ class Runs:
         async def append(context: StartContext, version: int, organised: int, record: PersonRecord) -> RunDecision:
             decided, open_run = request(context), context.open_run
             caused = list(decided.events)
-            more = [StreamAppend(e.STARTS, version, drafts(decided.starts, version, person_id))]
+            rests_on = StreamAppend(e.ORGANISATION, organised)
+            more = [StreamAppend(e.STARTS, version, drafts(decided.starts, version, person_id)), rests_on]
             if decided.refused is not None:
                 if decided.starts:
                     self.starts.appended(await self.ledger.append(more))
                 raise decided.refused
-            more = more if decided.starts else []
+            more = more if decided.starts else [rests_on]
             asked = caused[0] if caused else None
             if not isinstance(asked, e.RunRequested):
                 assert open_run is not None, "only a run that is open can have other events appended"
-                if not caused and more:
+                if not caused and decided.starts:
                     self.starts.appended(await self.ledger.append(more))
                 return await self._append(open_run, caused, more if caused else ())
             world = context.world(asked.packet_version)
@@ -309,8 +311,6 @@ class Runs:
                 StreamAppend(person_stream, record.version, drafts([opened], record.version, person_id)),
                 *more,
             ]
-            if on_behalf(happened):
-                appends.append(StreamAppend(e.ORGANISATION, organised))
             self.starts.appended(await self.ledger.append(appends, projections.changes(RunState(), after, world.now)))
             return RunDecision(after, world, tuple(happened))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
 from orchestrator.deciding.appending import drafts
@@ -10,6 +10,7 @@ from orchestrator.deciding.folds import Folds
 from orchestrator.deciding.optimistic import until_appended
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
 from orchestrator.ledger.book.records import Appended, Recorded, StreamAppend
 from orchestrator.ledger.book.store import Ledger
@@ -44,18 +45,24 @@ class RecentStarts:
         page = await self._ledger.read({e.STARTS: known[0]})
         return self.advance(known, page.events[e.STARTS])[1], page.now
 
-    async def decide(self, decide: Callable[[StartsState, datetime], Sequence[Event]]) -> Sequence[Event]:
-        """Appends what `decide` says. Raises what it raises, and `LedgerUnavailable`."""
+    async def decide(
+        self,
+        organisation: Callable[[], Awaitable[Organisation]],
+        decide: Callable[[Organisation, StartsState, datetime], Sequence[Event]],
+    ) -> Sequence[Event]:
+        """Appends what `decide` says about the accounts as `organisation` reads them and the starts, if neither has
+        changed since. Raises what it raises, and `LedgerUnavailable`."""
 
         async def attempt() -> Sequence[Event]:
+            people = await organisation()
             known = self.cached()
             page = await self._ledger.read({e.STARTS: known[0]})
             version, state = self.advance(known, page.events[e.STARTS])
-            wanted = decide(state, page.now)
+            wanted = decide(people, state, page.now)
             if wanted:
-                self.appended(
-                    await self._ledger.append([StreamAppend(e.STARTS, version, drafts(wanted, version, None))])
-                )
+                decided = StreamAppend(e.STARTS, version, drafts(wanted, version, None))
+                rests_on = StreamAppend(e.ORGANISATION, people.version)
+                self.appended(await self._ledger.append([decided, rests_on]))
             return wanted
 
         return await until_appended(attempt)

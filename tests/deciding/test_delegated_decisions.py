@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,7 +13,6 @@ import pytest_asyncio
 from orchestrator import commands
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain import events as e
-from orchestrator.domain.approvals import gates
 from orchestrator.domain.approvals.deciders import deciders
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.permissions.embargo import EmbargoTerms
@@ -105,18 +105,25 @@ async def test_it_ends_by_time_by_word_and_with_the_role(here: SmallOffice) -> N
     assert await here.queries.delegations(sees(PAT)) == ()
 
 
-async def test_a_vote_after_the_end_of_its_delegation_is_refused(here: SmallOffice) -> None:
+async def test_a_vote_after_the_end_of_its_delegation_is_refused(
+    here: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_id = await here.start()
     delegation = await away(here, FERN)
-    await here.runs.load(run_id)
     elsewhere = replace(here.services, runs=Runs(here.ledger, here.runs.abilities))
-    await commands.end_delegation(elsewhere, FERN, delegation)
-    with pytest.raises(NotAllowed) as refusal:
-        # On what this process read before: the append finds out that it is no longer so, and it is decided afresh.
-        await here.runs.record_fact(
-            run_id, lambda state, world: gates.vote(state, MONEY, PAT, "approve", (), None, world)
-        )
-    assert refusal.value.code == "role_missing"
+    append, ended = here.ledger.append, list[bool]()
+
+    async def later(*arguments: Any, **named: Any) -> Any:
+        if not ended:
+            ended.append(True)
+            await commands.end_delegation(elsewhere, FERN, delegation)
+        return await append(*arguments, **named)
+
+    # The delegation ends between the read and the append, which finds out, and it is decided again.
+    monkeypatch.setattr(here.ledger, "append", later)
+    with pytest.raises(Invalid) as refusal:
+        await commands.approve_gate(here.services, PAT, run_id, MONEY)
+    assert ended and refusal.value.code == "unknown_run", "a delegate sees the run by the delegation alone"
     assert (await here.state(run_id)).decisions.gates[MONEY].votes == ()
 
 
@@ -126,10 +133,11 @@ async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let
     under = EmbargoTerms(until, ("fern", "ivo", "ole"))
     ended = await here.start()
     await commands.end_run(here.services, HANNA, ended, "called off")
+    both = acting("sam-too", "safety_owner", "requester").model_copy(update={"human": SAM.human})
     ids = [
         await here.start(-HOUR),
         await here.start(urgent=True),
-        await here.start(urgent=True, by=acting("sam", "safety_owner", "requester")),
+        await here.start(urgent=True, by=both),
         await here.start(embargo=under),
         await here.start(embargo=replace(under, named=(*under.named, "pat"))),
         ended,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
+from typing import Protocol
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import NotAllowed
@@ -165,6 +166,32 @@ def actor_of(state: Organisation, actor_id: str) -> Actor:
     if known is None:
         raise NotAllowed("unknown_actor", "This account has not signed in here.")
     return known
+
+
+class Accounts(Protocol):
+    """What `Organisation` and a run's `World` have in common."""
+
+    @property
+    def actors(self) -> Mapping[str, Actor]: ...
+
+    @property
+    def programs(self) -> Mapping[str, Program]: ...
+
+
+def acting_now(actor: Actor, accounts: Accounts) -> Actor:
+    """The actor of a command with the roles that its account has now: they can have been revoked since the request was
+    read. The limit of the access that it came with stays. A program whose token was revoked has no role left. An
+    account that the ledger does not know has nothing that could have been revoked."""
+    known = accounts.actors.get(actor.actor_id)
+    if known is None:
+        return actor
+    maker = known.maker
+    if maker is None and actor.maker is not None:
+        maker = accounts.actors.get(actor.maker.actor_id, actor.maker)
+    program = accounts.programs.get(actor.actor_id)
+    roles = frozenset[str]() if program is not None and program.revoked else known.roles
+    maker_human = actor.maker_human or known.maker_human
+    return known.model_copy(update={"up_to": actor.up_to, "maker": maker, "maker_human": maker_human, "roles": roles})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,114 @@
+"""A role or a token that is revoked after the API has read it and before the command's append."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from orchestrator import commands
+from orchestrator.deciding.runs import Runs
+from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.embedded.stack import Stack
+from orchestrator.ledger.access.tokens import Tokens
+from orchestrator.ledger.book.records import StreamAppend
+from orchestrator.ledger.book.store import Ledger
+from tests.web.api.running import PACKET, Leavers, planned, refused, start, until, wanted
+from tests.web.conftest import Program
+from tests.web.visitor import api
+
+Revoke = Callable[[], Awaitable[Any]]
+
+
+def revoked_before_the_append(monkeypatch: pytest.MonkeyPatch, account: str, revoke: Revoke) -> list[bool]:
+    """The next append of what `account` did in a run waits until `revoke` has been recorded."""
+    append, done = Ledger.append, list[bool]()
+
+    async def later(self: Ledger, appends: list[StreamAppend], *rest: Any, **named: Any) -> Any:
+        if not done and any(account in _accounts(part) for part in appends):
+            done.append(True)
+            await revoke()
+        return await append(self, appends, *rest, **named)
+
+    monkeypatch.setattr(Ledger, "append", later)
+    return done
+
+
+def _accounts(append: StreamAppend) -> set[Any]:
+    events = [draft.event for draft in append.drafts if append.stream.startswith("run:")]
+    return {getattr(event, field, None) for event in events for field in ("by", "requested_by")}
+
+
+def elsewhere(stack: Stack) -> commands.Services:
+    return replace(stack.services, runs=Runs(stack.backend.ledger, stack.backend.runs.abilities))
+
+
+async def _safety_owner(stack: Stack) -> Actor:
+    return (await stack.backend.runs.organisation()).actors["safety-owner"]
+
+
+async def colleague(stack: Stack, *roles: str) -> tuple[Actor, httpx.AsyncClient]:
+    """An account of a person whom no other test uses, and a client of the API with its token."""
+    human = f"p_{secrets.token_hex(8)}"
+    await stack.backend.keyring.create_person(human)
+    actor = Actor(actor_id=f"colleague-{secrets.token_hex(4)}", roles=frozenset(roles), human=human)
+    await commands.record_actor(stack.services, actor)
+    text, _ = await Tokens(stack.backend.database).make(
+        actor.actor_id, label="terminal", made_by=actor.actor_id, up_to=Level.CHANGE, lasts=timedelta(hours=1)
+    )
+    return actor, api(stack.url, text)
+
+
+async def test_a_command_is_refused_whose_role_was_revoked_before_its_append(
+    stack: Stack, program: Program, leaver: Leavers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hr = await program("hr")
+    run_id = await start(hr, await leaver())
+    await until(hr, run_id, planned)
+    operator, client = await colleague(stack, "operator")
+    other, by = elsewhere(stack), await _safety_owner(stack)
+    done = revoked_before_the_append(
+        monkeypatch,
+        operator.actor_id,
+        lambda: commands.revoke_roles(other, by, PACKET, operator.actor_id, ["operator"], reason="left the team"),
+    )
+    async with client:
+        answer = await client.post(f"/runs/{run_id}/hold", json={"reason": "wait"})
+    assert done and answer.status_code in (403, 404), answer.text
+    assert not (await hr.get(f"/runs/{run_id}")).json()["held"]
+
+
+async def test_no_run_starts_for_a_requester_whose_role_was_revoked_before_its_append(
+    stack: Stack, leaver: Leavers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requester, client = await colleague(stack, "requester")
+    other, by = elsewhere(stack), await _safety_owner(stack)
+    done = revoked_before_the_append(
+        monkeypatch,
+        requester.actor_id,
+        lambda: commands.revoke_roles(other, by, PACKET, requester.actor_id, ["requester"]),
+    )
+    async with client:
+        refused(await client.post("/runs", json=wanted(await leaver())), 403, "level_not_granted")
+    assert done
+
+
+async def test_no_run_starts_for_a_service_whose_token_was_revoked_before_its_append(
+    stack: Stack, leaver: Leavers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens, by, other = Tokens(stack.backend.database), await _safety_owner(stack), elsewhere(stack)
+    text, token = await commands.make_token(
+        stack.services, tokens, by, [PACKET], name="Feed", kind="service", roles=["hr_system"], up_to=Level.PREPARE,
+        lasts=timedelta(hours=1),
+    )  # fmt: skip
+    done = revoked_before_the_append(
+        monkeypatch, token.actor_id, lambda: commands.revoke_token(other, tokens, by, [PACKET], token.token_id)
+    )
+    async with api(stack.url, text) as client:
+        answer = await client.post("/runs", json=wanted(await leaver()))
+    assert done and answer.status_code == 403, answer.text
