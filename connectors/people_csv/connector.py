@@ -33,7 +33,7 @@ from connectors.abilities import (
 from connectors.acts import ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.people import Person
-from connectors.people_csv.folder import EARLIER_FILES, FoundFile, complete_files, content_of
+from connectors.people_csv.folder import EARLIER_FILES, FoundFile, complete_files, content_of, require_recent
 from connectors.people_csv.mapping import ExportFormat, export_format
 from connectors.people_csv.reading import at, count_people, read_export
 from connectors.people_csv.rows import BadRow, Export
@@ -58,6 +58,9 @@ class PeopleCsvSettings(BaseModel):
     newest_by: Literal["time", "name"] = Field("time", description="time or name: which file of a folder is the newest")
     settle_seconds: float = Field(
         60.0, ge=0, le=86_400, description="for how many seconds a complete file has not changed"
+    )
+    max_age_hours: float = Field(
+        48.0, gt=0, le=87_600, allow_inf_nan=False, description="the age in hours from which a file is not used"
     )
     fewest_people: int | None = Field(
         None, ge=0, description="the fewest people that a complete file can have, instead of half of the people before"
@@ -241,6 +244,7 @@ class PeopleCsvConnector:
             self._path, self._settings.newest_by, self._settings.settle_seconds, self._clock
         )  # fmt: skip
         newest, today = found[0], datetime.fromtimestamp(self._clock(), UTC).date()
+        require_recent(newest.path.name, newest.modified, self._settings.max_age_hours, self._clock())
         known = self._known
         if known is not None and known.file.identity == newest.identity and known.day == today:
             return known

@@ -78,6 +78,20 @@ def complete_files(path: Path, newest_by: NewestBy, settle: float, now: Callable
     return sorted(complete, key=lambda one: (one.modified, one.path.name), reverse=True)
 
 
+def require_recent(name: str, modified: float, max_age_hours: float, now: float) -> None:
+    """A file that no newer one replaced is HR that no longer answers: departures and retractions since are not in it.
+    `modified` and `now` are seconds since 1970. Raises `TryAgainError`."""
+    hours = (now - modified) / 3600
+    if hours > max_age_hours:
+        raise TryAgainError(
+            "people_file_old",
+            f"{name} is {int(hours)} hours old, and what changed in HR since is not in it; the limit is "
+            f"{max_age_hours:g} hours.",
+            remedy="Export all people again. If exports come less often, set max_age_hours in the system's connection.",
+            happened="no",
+        )
+
+
 def content_of(file: FoundFile) -> bytes:
     """Raises `TryAgainError` where the file changed meanwhile."""
     try:

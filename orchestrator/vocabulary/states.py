@@ -193,6 +193,7 @@ FAILURE: Vocabulary = {
     "export_quotation": "Quotation mark in HR's export not closed",
     "export_too_large": "HR's export too large",
     "people_file_missing": "No file from HR",
+    "people_file_old": "File from HR is too old",
     "people_file_time": "File from HR is dated in the future",
     "people_file_not_complete": "File from HR not complete yet",
     "people_file_too_small": "File from HR has too few people",

@@ -16,7 +16,7 @@ from orchestrator.cli.terminal.screen import complain, print_json, say, table
 
 if TYPE_CHECKING:
     from connectors.people_csv.rows import Export, ExportRow
-    from orchestrator.domain.packet.packet import Packet
+    from orchestrator.domain.packet.packet import Packet, SystemSpec
 
 WORKS, LEFT, STARTS, URGENT, NOT_STARTED, NOT_READ = (
     "works", "left", "starts", "starts_urgent", "not_started", "not_read",
@@ -42,7 +42,7 @@ def check(
         print_json(found)
     else:
         _print(found, leaving)
-    if found["missing"] or found["counts"][NOT_READ]:
+    if found["missing"] or found["too_old"] or found["counts"][NOT_READ]:
         raise typer.Exit(REFUSED)
 
 
@@ -71,9 +71,33 @@ def _checked(file: Path, named: str, now: datetime) -> dict[str, Any]:
         "missing": missing,
         "not_mapped": sorted(COLUMNS - columns.keys()),
         "rows": rows,
+        "too_old": _too_old(file, spec, now),
         "counts": dict.fromkeys(_LABELS, 0) | Counter(row["result"] for row in rows),
         "batch_cap": packet.workflow.thresholds.batch_cap,
     }
+
+
+def _too_old(file: Path, spec: SystemSpec | None, now: datetime) -> str | None:
+    """Why a run would not read the file for its age; None where it would, and where HR is not read from files."""
+    from pydantic import ValidationError
+
+    from connectors.errors import TryAgainError
+    from connectors.people_csv.connector import PeopleCsvSettings
+    from connectors.people_csv.folder import require_recent
+    from orchestrator.domain.errors import Invalid
+    from orchestrator.domain.packet.packet import PEOPLE_CSV
+
+    if spec is None or spec.connector != PEOPLE_CSV:
+        return None
+    try:
+        settings = PeopleCsvSettings.model_validate({"columns": {}, **spec.connection})
+    except ValidationError as error:
+        raise Invalid("packet_problems", str(error)) from None
+    try:
+        require_recent(file.name, file.stat().st_mtime, settings.max_age_hours, now.timestamp())
+    except TryAgainError as old:
+        return f"{old.detail} {old.remedy}"
+    return None
 
 
 def _rows(export: Export, packet: Packet, now: datetime) -> list[dict[str, Any]]:
@@ -141,6 +165,8 @@ def _print(found: dict[str, Any], leaving: bool) -> None:
     shown = [row for row in found["rows"] if not leaving or row["result"] not in (WORKS, LEFT)]
     table(("Line", "Number", "Name", "Leaves", "Result"), [_cells(row) for row in shown])
     say("")
+    if found["too_old"]:
+        complain("Runs would not use this file.", found["too_old"])
     people = sum(counts.values()) - counts[NOT_READ]
     say(f"People: {people}. " + " ".join(f"{_LABELS[result]}: {count}." for result, count in counts.items() if count))
     _print_starts(found, counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,6 +104,21 @@ async def test_columns_that_are_missing_are_named_with_those_that_are_there(
     assert "display_name" in answer.out and "Full name, Work email" in answer.out
     document = (await offboard("hr", "check", str(file), "--packet", str(packet), "--json")).json
     assert document["missing"] == ["display_name", "manager_hr_id"] and document["rows"] == []
+
+
+async def test_a_file_that_runs_would_not_use_for_its_age(offboard: Offboard, packet: Path, tmp_path: Path) -> None:
+    file = export(tmp_path / "people.csv", "E-1;Berg;Nora;nora@f.example;;;Active")
+    os.utime(file, (datetime.now(UTC).timestamp() - 60 * 3600,) * 2)
+    read = await offboard("hr", "check", str(file), "--packet", str(packet), "--json")
+    assert read.json["too_old"] is None, "this packet's HR is not read from files"
+    platform = yaml.safe_load((packet / "platform.yaml").read_text())
+    platform["systems"]["hr"] |= {"connector": "people_csv", "connection": {"path": str(tmp_path)}}
+    (packet / "platform.yaml").write_text(yaml.safe_dump(platform))
+    answer = await offboard("hr", "check", str(file), "--packet", str(packet))
+    assert answer.code == 1 and "people.csv is 60 hours old" in answer.err and "max_age_hours" in answer.err
+    platform["systems"]["hr"]["connection"]["max_age_hours"] = "61"
+    (packet / "platform.yaml").write_text(yaml.safe_dump(platform))
+    assert (await offboard("hr", "check", str(file), "--packet", str(packet), "--json")).json["too_old"] is None
 
 
 async def test_a_file_or_mapping_that_cannot_be_used(offboard: Offboard, packet: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from activities.attempts.current_facts import CurrentFacts
 from activities.connections import Connections
 from activities.starts import is_expected
 from connectors.abilities import Ability
-from connectors.errors import ActionRequiredError, RefusedError
+from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.people import PeopleSource
 from connectors.registry import connect
 from orchestrator.domain.packet.packet import SystemSpec
@@ -64,6 +65,17 @@ async def test_the_newest_file_stops_what_destroys(tmp_path: Path) -> None:
         await facts(tmp_path, now)
     write(tmp_path, MANAGER)
     assert (await facts(tmp_path, now)).manager_email == "old.manager@f.example", "unknown to HR, and so not employed"
+
+
+async def test_what_destroys_waits_for_a_file_that_is_not_too_old(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    write(tmp_path, f"E-1,nora@f.example,E-2,{now - timedelta(days=1):%Y-%m-%d}", MANAGER)
+    [file] = tmp_path.iterdir()
+    os.utime(file, (now.timestamp() - 50 * 3600,) * 2)
+    with pytest.raises(TryAgainError, match="people_file_old"):
+        await facts(tmp_path, now)
+    os.utime(file)
+    assert (await facts(tmp_path, now)).manager_email == "new.manager@f.example"
 
 
 async def test_a_start_that_the_file_announces_is_expected(tmp_path: Path) -> None:

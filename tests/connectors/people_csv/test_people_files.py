@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from connectors.abilities import Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
@@ -77,6 +78,31 @@ async def test_a_file_from_the_future_is_an_error_and_not_passed_over(tmp_path: 
     assert await names(hr) == {"Person New"}
 
 
+async def test_a_file_that_no_newer_one_replaced_is_an_outage_of_hr(tmp_path: Path, clock: MovedClock) -> None:
+    write(tmp_path / "2026-11-28.csv", "1,Person Old,,,", age=300)
+    newest = write(tmp_path / "2026-11-29.csv", "1,Person New,,,", age=48.5 - 1)
+    hr = source(tmp_path, clock)
+    clock.ahead = 0.4 * 3600
+    assert await names(hr) == {"Person New"}
+    clock.ahead = 3600.0
+    with pytest.raises(TryAgainError, match="people_file_old") as old:
+        await hr.person("1")
+    assert (old.value.happened, "48 hours old" in old.value.detail) == ("no", True), "read before, and outdated since"
+    checked = await hr.check()
+    assert not checked.reachable
+    assert "2026-11-29.csv is 48 hours old" in checked.detail and "Export all people" in checked.detail
+    assert await names(source(tmp_path, clock, max_age_hours=72)) == {"Person New"}
+    assert await names(source(newest, clock, max_age_hours="72")) == {"Person New"}
+    write(tmp_path / "2026-11-30.csv", "1,Person Newest,,,", age=1)
+    assert await names(hr) == {"Person Newest"}, "a newer file ends the outage"
+
+
+@pytest.mark.parametrize("hours", ["0", "-1", "nan", "inf", "two days"])
+def test_an_age_that_is_no_number_of_hours_is_refused(hours: str, tmp_path: Path, clock: MovedClock) -> None:
+    with pytest.raises(ValidationError):
+        source(tmp_path, clock, max_age_hours=hours)
+
+
 async def test_a_new_file_changes_the_answers(tmp_path: Path, clock: MovedClock) -> None:
     hr = source(tmp_path, clock)
     write(tmp_path / "a.csv", f"1,Person A,,2,{NEXT_YEAR}-12-31", "2,Person B,,,", age=2)
@@ -102,7 +128,7 @@ async def test_names_of_unfinished_files_are_passed_over(name: str, tmp_path: Pa
 
 @pytest.mark.parametrize("in_folder", [True, False])
 async def test_a_file_that_is_being_written_is_not_read(in_folder: bool, tmp_path: Path, clock: MovedClock) -> None:
-    file = write(tmp_path / "people.csv", "1,Person One,,,", age=200)
+    file = write(tmp_path / "people.csv", "1,Person One,,,", age=20)
     hr = source(tmp_path if in_folder else file, clock)
     clock.ahead = 0.0
     with pytest.raises(TryAgainError, match="people_file_not_complete"):
